@@ -1,0 +1,1 @@
+//! cli - a file a command

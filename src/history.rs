@@ -1,0 +1,1 @@
+//! history - old logs to logins: syslog, journal, Postfix, Dovecot, PAM, merged

@@ -1,0 +1,3 @@
+//! main - the runtime and the exit code
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! filter - the listener filter: SYNs of banned clients dropped by the kernel

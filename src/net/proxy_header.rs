@@ -1,0 +1,1 @@
+//! proxy_header - the PROXY protocol, versions 1 and 2, in and out

@@ -1,0 +1,1 @@
+//! splice - octets both ways after login

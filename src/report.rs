@@ -1,0 +1,34 @@
+//! report - what we tell: log events, counters, and how the log is set up
+
+/// How the log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Text or JSON.
+    pub format: Format,
+    /// The least severe level that is written: `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: Level,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// One line of `key=value` pairs.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least severe level that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Our own faults.
+    Error,
+    /// And the upstream's.
+    Warn,
+    /// And one line an attempt and a session.
+    Info,
+    /// And clients' faults, and every refusal.
+    Debug,
+    /// Everything.
+    Trace,
+}

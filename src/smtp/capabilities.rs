@@ -1,0 +1,1 @@
+//! capabilities - what Postfix offers in its EHLO, and what of it we offer

@@ -1,0 +1,1 @@
+//! command - one command line, parsed

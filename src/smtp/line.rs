@@ -1,0 +1,1 @@
+//! line - octets to lines, however the segments fall

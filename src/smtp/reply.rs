@@ -1,0 +1,1 @@
+//! reply - SMTP replies, rendered and parsed
