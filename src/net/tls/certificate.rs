@@ -102,7 +102,9 @@ pub enum FileProblem {
     #[error("is encrypted with a passphrase; store it without one, readable by root alone")]
     EncryptedKey,
     /// A key of a kind that we cannot sign with.
-    #[error("holds a key that cannot be used ({0}); ECDSA P-256 or P-384, Ed25519 or RSA is wanted")]
+    #[error(
+        "holds a key that cannot be used ({0}); ECDSA P-256 or P-384, Ed25519 or RSA is wanted"
+    )]
     UnusableKey(rustls::Error),
     /// A certificate that does not parse.
     #[error("holds a certificate that does not parse ({0})")]
