@@ -227,28 +227,19 @@ impl FromText for Mechanism {
     const EXPECTED: &'static str = "the name of a SASL mechanism, like \"PLAIN\"";
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        if text.ends_with("-PLUS") {
+        let name = text.to_ascii_uppercase();
+        if name.ends_with("-PLUS") {
             return Err(Misfit::Because(
                 "binds the login to the TLS connection, which ends at Gatepost: it can never work",
             ));
         }
-        if text == "EXTERNAL" {
+        if name == "EXTERNAL" {
             return Err(Misfit::Because(
                 "logs in by a TLS certificate, which ends at Gatepost: it can never work",
             ));
         }
-        choose(
-            text,
-            &[
-                ("PLAIN", Self::Plain),
-                ("LOGIN", Self::Login),
-                ("XOAUTH2", Self::XOAuth2),
-                ("OAUTHBEARER", Self::OAuthBearer),
-                ("SCRAM-SHA-1", Self::ScramSha1),
-                ("SCRAM-SHA-256", Self::ScramSha256),
-                ("CRAM-MD5", Self::CramMd5),
-            ],
-        )
+        text.parse()
+            .map_err(|_| Misfit::Choice(Self::ALL.map(Self::as_str).to_vec()))
     }
 }
 
