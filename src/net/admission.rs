@@ -118,11 +118,11 @@ struct Shared {
 }
 
 impl Admission {
-    /// An empty house.
-    pub fn new(settings: &Settings) -> Self {
+    /// An empty house. `secret` keys the table of connection rates, so that nobody can aim at a row.
+    pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
             crowd: Mutex::new(Crowd::new(settings)),
-            connects: ConnectRate::new(settings.connects),
+            connects: ConnectRate::new(settings.connects, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),
         }))
@@ -192,7 +192,7 @@ impl Admission {
 }
 
 impl Shared {
-    /// A panic elsewhere while it was held left no count half done: each is one statement.
+    /// Nothing in the crowd panics; if it did, to go on counting beats turning everybody away.
     fn crowd(&self) -> MutexGuard<'_, Crowd> {
         self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
     }
