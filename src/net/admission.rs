@@ -27,6 +27,7 @@ use crate::clock::Moment;
 use crate::gate::client::ClientKey;
 use crate::gate::settings::Quota;
 use crate::gate::verdict::Standing;
+use crate::net::filter;
 
 pub use self::crowd::RESERVE_PER_NETWORK;
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub connects: Quota,
     /// TLS handshakes under way at once.
     pub handshakes: usize,
+    /// Whether the kernel is to drop the busiest banned clients.
+    pub filter: filter::Mode,
 }
 
 /// Why a connection is turned away. The log values (`Display`) are public API.

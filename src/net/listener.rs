@@ -30,10 +30,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use self::socket::{
-    canonical, errno, hint, is_of_one_connection, listening_socket, local_address, register, watch,
+    canonical, close_in_peace, errno, hint, is_of_one_connection, listening_socket, local_address,
+    watch,
 };
 use crate::gate::client::ClientKey;
 use crate::net::admission::{Slot, TurnedAway};
+use crate::net::filter::Shutter;
 use crate::net::proxy_header::{self, Announced, HeaderFault};
 
 /// One listening address.
@@ -73,6 +75,7 @@ const BATCH: u32 = 32;
 pub struct Listener {
     socket: AsyncFd<Arc<Socket>>,
     local: SocketAddr,
+    shutter: Arc<Shutter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
     /// Accepted in a row without giving other tasks their turn.
@@ -167,7 +170,9 @@ impl Listener {
         };
         let socket = listening_socket(settings.address).map_err(fault)?;
         let local = local_address(&socket).map_err(fault)?;
+        let socket = Arc::new(socket);
         Ok(Self {
+            shutter: Arc::new(Shutter::new(&socket).map_err(fault)?),
             socket: watch(socket).map_err(fault)?,
             local,
             proxy_from: settings.proxy_from.clone(),
@@ -180,6 +185,11 @@ impl Listener {
     /// Where it listens, with the port that the kernel chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where the listener filter is attached.
+    pub fn shutter(&self) -> Arc<Shutter> {
+        Arc::clone(&self.shutter)
     }
 
     /// The next connection that somebody must care for. Those that `admit` turns away are closed with
@@ -248,7 +258,7 @@ impl Listener {
             };
             return Ok(Some(Arrival::Balancer(Balancer {
                 local: self.local_of(&socket)?,
-                stream: register(socket)?,
+                stream: self.register(socket)?,
                 peer,
                 _pending: pending,
             })));
@@ -258,7 +268,7 @@ impl Listener {
         };
         Ok(Some(Arrival::Client(Visitor {
             listener: self.local_of(&socket)?,
-            stream: register(socket)?,
+            stream: self.register(socket)?,
             client: peer,
             slot,
         })))
@@ -274,6 +284,13 @@ impl Listener {
             true => local_address(&SockRef::from(socket)),
             false => Ok(self.local),
         }
+    }
+
+    /// Makes the socket of whoever may stay tokio's.
+    fn register(&self, socket: OwnedFd) -> io::Result<TcpStream> {
+        self.shutter.lift(&socket);
+        close_in_peace(&socket)?;
+        TcpStream::from_std(socket.into())
     }
 
     fn accepted_one(&mut self) {

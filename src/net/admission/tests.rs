@@ -20,6 +20,7 @@ fn settings(sessions: usize) -> Settings {
             every: Duration::from_secs(1),
         },
         handshakes: 1,
+        filter: filter::Mode::Off,
     }
 }
 

@@ -1,7 +1,7 @@
 //! socket - the system calls around a listening socket, and what their errors mean
 //!
 //! Accepted sockets inherit from the listening one, so what every connection wants is set there,
-//! once: no delay, keep-alive, and to close with RST. [`register`] takes the last back.
+//! once: no delay, keep-alive, and to close with RST. [`close_in_peace`] takes the last back.
 //! Not here: when to accept, and whom (`listener`).
 
 use std::io;
@@ -14,7 +14,6 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpStream;
 
 /// Connections that the kernel completes and holds for us; it lowers this to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -54,14 +53,13 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
     deprecated,
     reason = "its heir is unsafe, for types whose descriptor may change; a Socket's never does"
 )]
-pub(super) fn watch(socket: Socket) -> io::Result<AsyncFd<Arc<Socket>>> {
-    AsyncFd::with_interest(Arc::new(socket), Interest::READABLE)
+pub(super) fn watch(socket: Arc<Socket>) -> io::Result<AsyncFd<Arc<Socket>>> {
+    AsyncFd::with_interest(socket, Interest::READABLE)
 }
 
-/// Makes an accepted socket tokio's, and lets it close in peace.
-pub(super) fn register(socket: OwnedFd) -> io::Result<TcpStream> {
-    SockRef::from(&socket).set_linger(None)?;
-    TcpStream::from_std(socket.into())
+/// Takes back what an accepted socket inherited: it may send what it still has before it closes.
+pub(super) fn close_in_peace(socket: &OwnedFd) -> io::Result<()> {
+    SockRef::from(socket).set_linger(None)
 }
 
 pub(super) fn local_address(socket: &Socket) -> io::Result<SocketAddr> {

@@ -44,6 +44,7 @@ fn admission() -> Admission {
             every: Duration::from_secs(1),
         },
         handshakes: 1,
+        filter: crate::net::filter::Mode::Off,
     };
     Admission::new(&settings, &[7; 16])
 }
