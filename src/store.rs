@@ -63,6 +63,9 @@ pub struct SetAside {
     pub why: String,
 }
 
+/// A record of the journal: the gate's octets.
+pub type Record = Box<[u8]>;
+
 /// What an earlier process left.
 #[derive(Debug)]
 pub struct Kept {
@@ -71,7 +74,7 @@ pub struct Kept {
     /// The gate's last image.
     pub image: Option<Vec<u8>>,
     /// The records of the journal since then, oldest first.
-    pub journal: Vec<Box<[u8]>>,
+    pub journal: Vec<Record>,
     /// Files that made no sense.
     pub set_aside: Vec<SetAside>,
 }

@@ -11,7 +11,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, Frame};
-use super::{SetAside, StoreFault, set_aside};
+use super::{Record, SetAside, StoreFault, set_aside};
 
 /// The journal being written, and its elders that no snapshot covers yet.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Journal {
     pub(in crate::store) fn open(
         directory: &Path,
         aside: &mut Vec<SetAside>,
-    ) -> Result<(Self, Vec<Box<[u8]>>), StoreFault> {
+    ) -> Result<(Self, Vec<Record>), StoreFault> {
         let mut found = list(directory)?;
         found.sort_unstable();
         let number = found.last().map_or(1, |(number, _)| number + 1);
@@ -147,7 +147,7 @@ fn list(directory: &Path) -> Result<Vec<(u64, PathBuf)>, StoreFault> {
 }
 
 /// Takes the whole records from the beginning; says whether this was a journal at all.
-fn read_records(mut octets: &[u8], records: &mut Vec<Box<[u8]>>) -> bool {
+fn read_records(mut octets: &[u8], records: &mut Vec<Record>) -> bool {
     let all = octets;
     loop {
         match frame::first(octets) {
