@@ -27,6 +27,7 @@ use crate::clock::Moment;
 use crate::gate::client::ClientKey;
 use crate::gate::settings::Quota;
 use crate::gate::verdict::Standing;
+use crate::net::filter;
 
 pub use self::crowd::RESERVE_PER_NETWORK;
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub connects: Quota,
     /// TLS handshakes under way at once.
     pub handshakes: usize,
+    /// Whether the kernel is to drop the busiest banned clients.
+    pub filter: filter::Mode,
 }
 
 /// Why a connection is turned away. The log values (`Display`) are public API.
@@ -118,11 +121,11 @@ struct Shared {
 }
 
 impl Admission {
-    /// An empty house.
-    pub fn new(settings: &Settings) -> Self {
+    /// An empty house. `secret` keys the table of connection rates, so that nobody can aim at a row.
+    pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
             crowd: Mutex::new(Crowd::new(settings)),
-            connects: ConnectRate::new(settings.connects),
+            connects: ConnectRate::new(settings.connects, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),
         }))
@@ -192,7 +195,7 @@ impl Admission {
 }
 
 impl Shared {
-    /// A panic elsewhere while it was held left no count half done: each is one statement.
+    /// Nothing in the crowd panics; if it did, to go on counting beats turning everybody away.
     fn crowd(&self) -> MutexGuard<'_, Crowd> {
         self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
     }

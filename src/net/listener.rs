@@ -1,16 +1,14 @@
 //! listener - bind, accept, judge, then register
 //!
 //! A connection is accepted raw and judged by its address; whoever is turned away gets an RST and
-//! costs three system calls: nothing is registered with the reactor for him. `server` hands the
-//! judgement in as a closure, for it is one question with one answer: the gate's standing, then
-//! [`admission`](crate::net::admission).
-//!
-//! Accepted sockets inherit from the listening one, so what every connection wants is set there,
-//! once: no delay, keep-alive, and to close with RST. The last is taken back for whoever is admitted.
-//! Not here: who is admitted (`admission`), the tasks (`server`), TLS (`tls`).
+//! costs two system calls, accept and close: nothing is registered with the reactor for him.
+//! `server` hands the judgement in as a closure, for it is one question with one answer: the gate's
+//! standing, then [`admission`](crate::net::admission).
+//! Not here: who is admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
 //! A dual-stack `[::]` sees IPv4 clients as mapped addresses; they leave here as IPv4.
 
 pub mod open_files;
+mod socket;
 
 #[cfg(test)]
 mod tests;
@@ -25,15 +23,19 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::io::Interest;
+use socket2::{SockRef, Socket};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
+use self::socket::{
+    canonical, close_in_peace, errno, hint, is_of_one_connection, listening_socket, local_address,
+    watch,
+};
 use crate::gate::client::ClientKey;
 use crate::net::admission::{Slot, TurnedAway};
+use crate::net::filter::Shutter;
 use crate::net::proxy_header::{self, Announced, HeaderFault};
 
 /// One listening address.
@@ -56,9 +58,6 @@ pub enum TlsStart {
     StartTls,
 }
 
-/// Connections that the kernel completes and holds for us; it lowers this to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
-
 /// Connections of load balancers whose header is not read yet, a listener.
 const HEADERS_PENDING: usize = 1024;
 
@@ -71,16 +70,12 @@ const WELL_AGAIN: u32 = 100;
 /// After so many connections in a row, other tasks get their turn.
 const BATCH: u32 = 32;
 
-/// A dead client is noticed by the kernel after 120 s of silence and 4 probes, 30 s apart.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_PROBES: u32 = 4;
-
 /// A bound, listening socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: AsyncFd<Arc<Socket>>,
     local: SocketAddr,
+    shutter: Arc<Shutter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
     /// Accepted in a row without giving other tasks their turn.
@@ -175,7 +170,9 @@ impl Listener {
         };
         let socket = listening_socket(settings.address).map_err(fault)?;
         let local = local_address(&socket).map_err(fault)?;
+        let socket = Arc::new(socket);
         Ok(Self {
+            shutter: Arc::new(Shutter::new(&socket).map_err(fault)?),
             socket: watch(socket).map_err(fault)?,
             local,
             proxy_from: settings.proxy_from.clone(),
@@ -188,6 +185,11 @@ impl Listener {
     /// Where it listens, with the port that the kernel chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Where the listener filter is attached.
+    pub fn shutter(&self) -> Arc<Shutter> {
+        Arc::clone(&self.shutter)
     }
 
     /// The next connection that somebody must care for. Those that `admit` turns away are closed with
@@ -237,7 +239,7 @@ impl Listener {
             let Ok(accepted) = ready.try_io(accept) else {
                 continue;
             };
-            let (socket, peer) = accepted.map_err(|error| errno(error))?;
+            let (socket, peer) = accepted.map_err(errno)?;
             let peer = SocketAddr::try_from(peer.ok_or(Errno::AFNOSUPPORT)?)?;
             return Ok((socket, canonical(peer)));
         }
@@ -256,7 +258,7 @@ impl Listener {
             };
             return Ok(Some(Arrival::Balancer(Balancer {
                 local: self.local_of(&socket)?,
-                stream: register(socket)?,
+                stream: self.register(socket)?,
                 peer,
                 _pending: pending,
             })));
@@ -266,7 +268,7 @@ impl Listener {
         };
         Ok(Some(Arrival::Client(Visitor {
             listener: self.local_of(&socket)?,
-            stream: register(socket)?,
+            stream: self.register(socket)?,
             client: peer,
             slot,
         })))
@@ -282,6 +284,13 @@ impl Listener {
             true => local_address(&SockRef::from(socket)),
             false => Ok(self.local),
         }
+    }
+
+    /// Makes the socket of whoever may stay tokio's.
+    fn register(&self, socket: OwnedFd) -> io::Result<TcpStream> {
+        self.shutter.lift(&socket);
+        close_in_peace(&socket)?;
+        TcpStream::from_std(socket.into())
     }
 
     fn accepted_one(&mut self) {
@@ -331,94 +340,6 @@ impl Balancer {
                 Err(BalancerFault::TurnedAway(reason))
             }
         }
-    }
-}
-
-fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM.nonblocking().cloexec(),
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // Said either way, for the machine's default is net.ipv6.bindv6only.
-        socket.set_only_v6(!address.ip().is_unspecified())?;
-    }
-    socket.set_tcp_nodelay(true)?;
-    socket.set_keepalive(true)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(KEEPALIVE_IDLE)
-            .with_interval(KEEPALIVE_INTERVAL)
-            .with_retries(KEEPALIVE_PROBES),
-    )?;
-    socket.set_linger(Some(Duration::ZERO))?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
-
-/// Registers the listening socket itself with the reactor.
-#[expect(
-    deprecated,
-    reason = "its heir is unsafe, for types whose descriptor may change; a Socket's never does"
-)]
-fn watch(socket: Socket) -> io::Result<AsyncFd<Arc<Socket>>> {
-    AsyncFd::with_interest(Arc::new(socket), Interest::READABLE)
-}
-
-/// Makes an accepted socket tokio's, and lets it close in peace.
-fn register(socket: OwnedFd) -> io::Result<TcpStream> {
-    SockRef::from(&socket).set_linger(None)?;
-    TcpStream::from_std(socket.into())
-}
-
-fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
-    let address = socket.local_addr()?.as_socket();
-    Ok(canonical(address.ok_or(Errno::AFNOSUPPORT)?))
-}
-
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(v4) => SocketAddr::new(v4.into(), address.port()),
-        IpAddr::V6(_) => address,
-    }
-}
-
-fn errno(error: io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
-}
-
-/// Whether the error belongs to the connection that was to be accepted, which is gone with it
-/// (accept(2), "Error handling").
-fn is_of_one_connection(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::CONNABORTED
-            | Errno::CONNRESET
-            | Errno::INTR
-            | Errno::PERM
-            | Errno::PROTO
-            | Errno::NOPROTOOPT
-            | Errno::NETDOWN
-            | Errno::NETUNREACH
-            | Errno::HOSTDOWN
-            | Errno::HOSTUNREACH
-            | Errno::NONET
-            | Errno::OPNOTSUPP
-    )
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match Errno::from_io_error(error) {
-        Some(Errno::ADDRINUSE) => {
-            "; another program listens there (ss -ltnp tells which), Postfix's own smtps perhaps"
-        }
-        Some(Errno::ADDRNOTAVAIL) => "; no interface of this machine has that address",
-        Some(Errno::ACCESS) => "; a port below 1024 takes root or CAP_NET_BIND_SERVICE",
-        Some(Errno::AFNOSUPPORT) => "; without IPv6 on this machine, write 0.0.0.0 instead of [::]",
-        _ => "",
     }
 }
 

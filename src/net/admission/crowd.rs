@@ -20,7 +20,7 @@ use crate::gate::verdict::Standing;
 pub const RESERVE_PER_NETWORK: u32 = 50;
 
 /// Strangers told to go that have not gone yet, beyond the whole: an eighth of it and these.
-const LEAVING: usize = 16;
+pub(super) const LEAVING: usize = 16;
 
 /// Where a connection stands.
 #[derive(Debug)]
@@ -176,6 +176,15 @@ impl Crowd {
             self.open += 1;
         }
         waiting.becomes(KEPT);
+    }
+
+    /// Whether nothing is left of anybody.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.held() == 0
+            && self.clients.is_empty()
+            && self.networks.is_empty()
+            && self.queue.is_empty()
     }
 
     fn place(&mut self, standing: Standing, inside: InNetwork) -> Result<Place, TurnedAway> {

@@ -22,7 +22,7 @@ struct State {
 }
 
 impl ConnectRate {
-    pub(super) fn new(quota: Quota) -> Self {
+    pub(super) fn new(quota: Quota, _secret: &[u8; 16]) -> Self {
         Self {
             state: Mutex::new(State {
                 quota,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::socket::KEEPALIVE_IDLE;
 use super::*;
 use crate::clock::Moment;
 use crate::gate::verdict::Standing;
@@ -34,7 +35,7 @@ fn behind_balancer() -> Listener {
 }
 
 fn admission() -> Admission {
-    Admission::new(&admission::Settings {
+    let settings = admission::Settings {
         sessions: 100,
         per_client: 50,
         per_network: 50,
@@ -43,7 +44,9 @@ fn admission() -> Admission {
             every: Duration::from_secs(1),
         },
         handshakes: 1,
-    })
+        filter: crate::net::filter::Mode::Off,
+    };
+    Admission::new(&settings, &[7; 16])
 }
 
 /// Admits everybody but the banned.

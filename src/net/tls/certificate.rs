@@ -5,6 +5,9 @@
 //! Not here: whether clients will trust the chain (they decide), the carets (`config`).
 //! The PEM reader stands in one function, `read_pem`. RFC 7468, RFC 5280 section 4.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
