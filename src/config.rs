@@ -72,11 +72,12 @@ impl Config {
     ///
     /// [`ConfigFaults`] holds everything that is wrong, as far as it can be seen at once: a torn
     /// file hides what else is wrong with it, and a refused value what depends on it.
-    pub fn load(path: &Path, _now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+    pub fn load(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::settle(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            inspect::certificates(file, folder(path), now, findings);
             listeners::note_distant(&file.upstream, &Machine::ask(), findings);
         })
     }
@@ -114,6 +115,7 @@ impl Config {
                 "webmail logs everybody in from one address: if there is one, write it there",
             ));
         }
+        let tls = rooms::tls(&file.tls, folder, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -124,7 +126,7 @@ impl Config {
             ),
             dialogue,
             listeners,
-            tls: rooms::tls(&file.tls, folder, findings),
+            tls,
             turns: rooms::turns(file, timeouts.login, findings),
             gate: rules::gate(file, findings),
             admission: rooms::admission(&file.admission, &machine, findings),

@@ -7,8 +7,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use humantime::format_duration;
-
 use super::finding::{Findings, Remark};
 use super::raw::{Bucket, Given, GrowingBucket};
 use super::value::{Number, Quoted};
@@ -41,7 +39,8 @@ impl Findings {
     ) -> N {
         let Some(given) = given else { return default };
         let value = given.get_ref().0;
-        if bounds.contains(&value)
+        if let Ok(value) = i64::try_from(value)
+            && bounds.contains(&value)
             && let Ok(number) = N::try_from(value)
         {
             return number;
@@ -69,10 +68,10 @@ impl Findings {
         }
         let (least, most) = bounds.into_inner();
         self.refuse(
-            Remark::at(given.span(), format!("{key} is {}", format_duration(value))).help(format!(
+            Remark::at(given.span(), format!("{key} is {}", shown(value))).help(format!(
                 "write a time from \"{}\" to \"{}\"",
-                format_duration(least),
-                format_duration(most)
+                shown(least),
+                shown(most)
             )),
         );
         default
@@ -153,6 +152,28 @@ fn place(burst: &Given<Number>, every: &Given<Quoted<Duration>>) -> Option<std::
         .or_else(|| burst.as_ref().map(toml::Spanned::span))
 }
 
+/// A time as one would write it: `1h 30m`. (The library's own form knows months of 30.44 days.)
+pub(super) fn shown(time: Duration) -> String {
+    let mut rest = time.as_millis();
+    let mut shown = Vec::new();
+    for (unit, millis) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ] {
+        if rest >= millis {
+            shown.push(format!("{}{unit}", rest / millis));
+            rest %= millis;
+        }
+    }
+    match shown.is_empty() {
+        true => "0s".to_owned(),
+        false => shown.join(" "),
+    }
+}
+
 fn years(time: Duration) -> String {
     format!("{} years", time.as_secs() / YEAR.as_secs())
 }
@@ -164,7 +185,7 @@ mod tests {
     use crate::config::testing::{findings, given};
 
     fn number(value: i64) -> Given<Number> {
-        given(Number(value))
+        given(Number(value.into()))
     }
 
     fn time(value: Duration) -> Given<Quoted<Duration>> {
@@ -193,6 +214,14 @@ mod tests {
             let mut findings = findings();
             findings.time("key", &time(value), SECOND, SECOND..=MINUTE);
             assert_eq!(findings.conclude().is_ok(), taken, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_as_it_is_written() {
+        for text in ["0s", "100ms", "1s 500ms", "1h 30m", "365d", "1d 1s"] {
+            let time = humantime::parse_duration(text).unwrap();
+            assert_eq!(shown(time), text);
         }
     }
 

@@ -5,13 +5,20 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::finding::{Findings, Remark, Source};
 use super::{Config, raw, rooms, rules};
+use crate::clock::Moment;
+use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
 
 /// No config file of ours comes near.
 const LONGEST_CONFIG: u64 = 1 << 20;
+
+/// A certificate that ends within so many days should have been renewed.
+const LAST_DAYS: u64 = 14;
 
 /// Two million names of 32 octets.
 const LONGEST_USERS: u64 = 64 << 20;
@@ -64,6 +71,82 @@ pub(super) fn users(file: &raw::File, config: &mut Config, folder: &Path, findin
         start += line.len();
     }
     note_trapped(file, config, findings);
+}
+
+/// Every certificate alone, so that each fault is told.
+pub(super) fn certificates(file: &raw::File, folder: &Path, now: Moment, findings: &mut Findings) {
+    for entry in &file.tls.certificate {
+        let table = entry.get_ref();
+        let (Some(chain), Some(key)) = (&table.chain, &table.key) else {
+            continue;
+        };
+        let files = CertificateFiles {
+            chain: rooms::path(folder, chain.get_ref()),
+            key: rooms::path(folder, key.get_ref()),
+        };
+        note_open_key(&files.key, key.span(), findings);
+        let settings = tls::Settings {
+            certificates: vec![files],
+        };
+        match Tls::load(&settings, now) {
+            Ok(tls) => note_last_days(&tls.certificates(), chain.span(), now, findings),
+            Err(TlsFault::File {
+                role,
+                path,
+                problem,
+                ..
+            }) => {
+                let (blamed, other, label) = match role {
+                    FileRole::Chain => (chain, key, "its key"),
+                    FileRole::Key => (key, chain, "its certificate"),
+                };
+                let problem = problem.to_string();
+                let (what, right) = problem.split_once("; ").unwrap_or((&problem, ""));
+                let remark = Remark::at(blamed.span(), format!("{} {what}", path.display()));
+                findings.refuse(remark.beside(other.span(), label).help(right));
+            }
+            Err(fault) => findings.refuse(Remark::at(chain.span(), fault.to_string())),
+        }
+    }
+}
+
+fn note_last_days(
+    certificates: &[Certificate],
+    span: Range<usize>,
+    now: Moment,
+    findings: &mut Findings,
+) {
+    for certificate in certificates {
+        let days = certificate.days_left(now);
+        if days < LAST_DAYS {
+            let names = certificate.names.join(", ");
+            findings.warn(
+                Remark::at(
+                    span.clone(),
+                    format!("the certificate for {names} expires in {days} days"),
+                )
+                .help("renew it, then reload gatepost (SIGHUP)"),
+            );
+        }
+    }
+}
+
+/// A key that everybody can read is everybody's.
+fn note_open_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
+    const READ_BY_OTHERS: u32 = 0o004;
+    let mode = path.metadata().map(|metadata| metadata.mode());
+    if mode.is_ok_and(|mode| mode & READ_BY_OTHERS != 0) {
+        findings.warn(
+            Remark::at(
+                span,
+                format!(
+                    "{} can be read by every user of this machine",
+                    path.display()
+                ),
+            )
+            .help("take that right away: chmod o-rwx"),
+        );
+    }
 }
 
 /// The user that a line of the `users` file names, if it names one.

@@ -53,11 +53,7 @@ pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settin
         };
         let place = canonical(address.get_ref().0);
         if let Some((other, beside)) = taken.iter().find(|(other, _)| overlap(*other, place)) {
-            findings.refuse(
-                Remark::at(address.span(), format!("{place} is already taken by {other}"))
-                    .beside(beside.clone(), "taken here")
-                    .help("[::] takes IPv4 too: one listener is enough, or give the other one another port"),
-            );
+            findings.refuse(taken_twice(place, *other, address.span(), beside.clone()));
         }
         taken.push((place, address.span()));
         let tls = table
@@ -72,6 +68,23 @@ pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settin
         });
     }
     listeners
+}
+
+fn taken_twice(
+    place: SocketAddr,
+    other: SocketAddr,
+    span: Range<usize>,
+    beside: Range<usize>,
+) -> Remark {
+    let help = match other.ip().is_unspecified() || place.ip().is_unspecified() {
+        true => {
+            "[::] takes every address of this machine, 0.0.0.0 every IPv4 address: one listener is enough"
+        }
+        false => "one listener is enough",
+    };
+    Remark::at(span, format!("{place} is already taken by {other}"))
+        .beside(beside, "taken here")
+        .help(help)
 }
 
 /// Mail programs know what to expect at these ports.

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::value::{Number, Quoted};
+use super::value::{Number, Quoted, Table};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Address, Announce};
 use crate::report::{Format, Level};
@@ -30,19 +30,19 @@ pub(super) struct File {
     pub(super) settling: Given<Quoted<Duration>>,
     pub(super) mechanisms: GivenList<Quoted<Mechanism>>,
     pub(super) users: Given<String>,
-    pub(super) listen: Option<Vec<Spanned<Listen>>>,
-    pub(super) tls: Tls,
-    pub(super) upstream: Upstream,
-    pub(super) limits: Limits,
-    pub(super) admission: Admission,
-    pub(super) timeouts: Timeouts,
-    pub(super) bans: Bans,
-    pub(super) traps: Traps,
-    pub(super) networks: Networks,
-    pub(super) capacity: Capacity,
-    pub(super) state: State,
-    pub(super) admin: Admin,
-    pub(super) log: Log,
+    pub(super) listen: Option<Vec<Spanned<Table<Listen>>>>,
+    pub(super) tls: Table<Tls>,
+    pub(super) upstream: Table<Upstream>,
+    pub(super) limits: Table<Limits>,
+    pub(super) admission: Table<Admission>,
+    pub(super) timeouts: Table<Timeouts>,
+    pub(super) bans: Table<Bans>,
+    pub(super) traps: Table<Traps>,
+    pub(super) networks: Table<Networks>,
+    pub(super) capacity: Table<Capacity>,
+    pub(super) state: Table<State>,
+    pub(super) admin: Table<Admin>,
+    pub(super) log: Table<Log>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,7 +56,7 @@ pub(super) struct Listen {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Tls {
-    pub(super) certificate: Vec<Spanned<Certificate>>,
+    pub(super) certificate: Vec<Spanned<Table<Certificate>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,14 +77,14 @@ pub(super) struct Upstream {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Limits {
-    pub(super) familiar: Bucket,
-    pub(super) client: Bucket,
-    pub(super) network: Bucket,
-    pub(super) user: Bucket,
-    pub(super) near: GrowingBucket,
-    pub(super) words: Bucket,
-    pub(super) unknown: Bucket,
-    pub(super) strangers: GrowingBucket,
+    pub(super) familiar: Table<Bucket>,
+    pub(super) client: Table<Bucket>,
+    pub(super) network: Table<Bucket>,
+    pub(super) user: Table<Bucket>,
+    pub(super) near: Table<GrowingBucket>,
+    pub(super) words: Table<Bucket>,
+    pub(super) unknown: Table<Bucket>,
+    pub(super) strangers: Table<GrowingBucket>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,7 +108,7 @@ pub(super) struct Admission {
     pub(super) sessions: Given<Number>,
     pub(super) per_client: Given<Number>,
     pub(super) per_network: Given<Number>,
-    pub(super) connects: Bucket,
+    pub(super) connects: Table<Bucket>,
     pub(super) handshakes: Given<Number>,
     pub(super) filter: bool,
 }

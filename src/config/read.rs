@@ -20,7 +20,11 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> raw::File {
     if !syntax.is_empty() {
         for fault in &syntax {
             let span = fault.span().unwrap_or(text.len()..text.len());
-            findings.refuse(Remark::at(span, fault.message()));
+            let remark = Remark::at(span, fault.message());
+            findings.refuse(match fault.message() {
+                "duplicate key" => remark.help("keep one of the two"),
+                _ => remark,
+            });
         }
         findings.note_partial();
         // What could be saved of a torn file may have moved to another table.
@@ -108,14 +112,24 @@ fn explain(message: &str, span: Range<usize>) -> Remark {
     let found = found
         .trim_start_matches("invalid type: ")
         .trim_start_matches("invalid value: ");
+    let found = match found {
+        "sequence" => "a list",
+        "map" => "a table",
+        other => other,
+    };
     let expected = match expected {
         "a sequence" => "a list in brackets",
         "a boolean" => "true or false",
         "a string" => "a text in quotes",
-        other if other.starts_with("struct ") => "a table with keys of its own",
         other => other,
     };
-    Remark::at(span, format!("expected {expected}, found {found}"))
+    match expected.split_once(", like ") {
+        Some((expected, example)) => {
+            Remark::at(span, format!("expected {expected}, found {found}"))
+                .help(format!("for example {example}"))
+        }
+        None => Remark::at(span, format!("expected {expected}, found {found}")),
+    }
 }
 
 /// "did you mean", where something comes near, and all that is valid.

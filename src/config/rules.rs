@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use super::bounds::{DAY, SECOND};
+use super::bounds::{DAY, SECOND, shown};
 use super::finding::{Findings, Remark};
 use super::networks;
 use super::raw::{self, GivenList};
@@ -123,8 +123,8 @@ fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
         findings.refuse(
             Remark::at(span, "the longest ban is shorter than the first").help(format!(
                 "bans.first is \"{}\" and bans.longest \"{}\": the other way round",
-                humantime::format_duration(bans.first),
-                humantime::format_duration(bans.longest)
+                shown(bans.first),
+                shown(bans.longest)
             )),
         );
     }

@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::net::listener::TlsStart;
@@ -19,7 +21,7 @@ use crate::smtp::sasl::Mechanism;
 
 /// A whole number. Its bounds are checked later, by name.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Number(pub(super) i64);
+pub(super) struct Number(pub(super) i128);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -33,16 +35,47 @@ impl<'de> Deserialize<'de> for Number {
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Number, E> {
-                Ok(Number(value))
+                Ok(Number(value.into()))
             }
 
-            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Number, E> {
-                // TOML's integers end at i64; what lies above is out of every range of ours.
-                Ok(Number(i64::MAX))
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<Number, E> {
+                Ok(Number(value.into()))
             }
         }
 
         deserializer.deserialize_i64(Visitor)
+    }
+}
+
+/// A table with keys of its own. serde alone would take a list of their values, too.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table<T>(T);
+
+impl<T> Deref for Table<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = Table<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table with keys of its own")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+            }
+        }
+
+        deserializer.deserialize_map(Visitor(PhantomData))
     }
 }
 
@@ -133,7 +166,7 @@ impl FromText for IpNet {
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
         text.parse()
-            .or_else(|_| text.parse().map(|address: std::net::IpAddr| address.into()))
+            .or_else(|_| text.parse().map(|address: IpAddr| address.into()))
             .map_err(|_| Misfit::Form)
     }
 }
@@ -194,28 +227,19 @@ impl FromText for Mechanism {
     const EXPECTED: &'static str = "the name of a SASL mechanism, like \"PLAIN\"";
 
     fn from_text(text: &str) -> Result<Self, Misfit> {
-        if text.ends_with("-PLUS") {
+        let name = text.to_ascii_uppercase();
+        if name.ends_with("-PLUS") {
             return Err(Misfit::Because(
                 "binds the login to the TLS connection, which ends at Gatepost: it can never work",
             ));
         }
-        if text == "EXTERNAL" {
+        if name == "EXTERNAL" {
             return Err(Misfit::Because(
                 "logs in by a TLS certificate, which ends at Gatepost: it can never work",
             ));
         }
-        choose(
-            text,
-            &[
-                ("PLAIN", Self::Plain),
-                ("LOGIN", Self::Login),
-                ("XOAUTH2", Self::XOAuth2),
-                ("OAUTHBEARER", Self::OAuthBearer),
-                ("SCRAM-SHA-1", Self::ScramSha1),
-                ("SCRAM-SHA-256", Self::ScramSha256),
-                ("CRAM-MD5", Self::CramMd5),
-            ],
-        )
+        text.parse()
+            .map_err(|_| Misfit::Choice(Self::ALL.map(Self::as_str).to_vec()))
     }
 }
 

@@ -9,4 +9,5 @@
     reason = "a test that does not find what it expects must panic"
 )]
 
+mod config;
 mod dialogues;
