@@ -1,0 +1,75 @@
+//! authority - a certificate authority for one test, and what it signs
+//!
+//! Made afresh each time, in memory; keys are written only to the test's own folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+
+/// Signs certificates that [`Authority::roots`] and [`Authority::write_root`] make others trust.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    root: CertificateDer<'static>,
+    root_pem: String,
+}
+
+/// A signed certificate with its key.
+pub(crate) struct Signed {
+    /// The certificate, PEM.
+    pub(crate) chain: String,
+    /// Its key, PEM.
+    pub(crate) key: String,
+    /// The certificate as a client sees it.
+    pub(crate) der: CertificateDer<'static>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().expect("a key for the authority");
+        let mut params = CertificateParams::new([]).expect("no names, nothing to refuse");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = params.self_signed(&key).expect("the root certificate");
+        Self {
+            root: root.der().clone(),
+            root_pem: root.pem(),
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// A new key and certificate for `names` (DNS names and IP addresses).
+    pub(crate) fn sign(&self, names: &[&str]) -> Signed {
+        let key = KeyPair::generate().expect("a key");
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let params = CertificateParams::new(names).expect("names of a certificate");
+        let signed = params.signed_by(&key, &self.issuer).expect("a signature");
+        Signed {
+            chain: signed.pem(),
+            key: key.serialize_pem(),
+            der: signed.der().clone(),
+        }
+    }
+
+    /// For a rustls client that trusts us.
+    pub(crate) fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(self.root.clone())
+            .expect("our root is well-formed");
+        roots
+    }
+
+    /// The root as PEM.
+    pub(crate) fn root_pem(&self) -> &str {
+        &self.root_pem
+    }
+
+    /// Writes the root for another program to trust; says where.
+    pub(crate) fn write_root(&self, folder: &Path) -> PathBuf {
+        let path = folder.join("root.pem");
+        fs::write(&path, &self.root_pem).expect("write the root certificate");
+        path
+    }
+}

@@ -1,0 +1,5 @@
+//! postfix - Gatepost in front of the real Postfix and Dovecot
+//!
+//! Each test has a Postfix and a Dovecot of its own; what counts is what those two have seen.
+
+mod behind_us;
