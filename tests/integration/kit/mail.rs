@@ -7,12 +7,13 @@
 
 mod evidence;
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -234,6 +235,10 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     };
     write("etc/main.cf", &fill(include_str!("mail/main.cf")));
     write("etc/master.cf", &fill(include_str!("mail/master.cf")));
+    // Postfix waits a while before it reads a file that was written just now.
+    let main = File::options().append(true).open(folder.join("etc/main.cf"));
+    let aged = main.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH));
+    aged.expect("age Postfix's configuration");
     write("dovecot.conf", &fill(include_str!("mail/dovecot.conf")));
     write("users", &passwd_file(passwords));
     let signed = Authority::new().sign(&["mail.example.org"]);
