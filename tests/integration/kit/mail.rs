@@ -236,7 +236,9 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     write("etc/main.cf", &fill(include_str!("mail/main.cf")));
     write("etc/master.cf", &fill(include_str!("mail/master.cf")));
     // Postfix waits a while before it reads a file that was written just now.
-    let main = File::options().append(true).open(folder.join("etc/main.cf"));
+    let main = File::options()
+        .append(true)
+        .open(folder.join("etc/main.cf"));
     let aged = main.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH));
     aged.expect("age Postfix's configuration");
     write("dovecot.conf", &fill(include_str!("mail/dovecot.conf")));
