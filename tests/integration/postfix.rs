@@ -3,3 +3,5 @@
 //! Each test has a Postfix and a Dovecot of its own; what counts is what those two have seen.
 
 mod behind_us;
+mod delivery;
+mod programs;

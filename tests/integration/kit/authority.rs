@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
@@ -29,7 +29,7 @@ pub(crate) struct Signed {
 impl Authority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().expect("a key for the authority");
-        let mut params = CertificateParams::new([]).expect("no names, nothing to refuse");
+        let mut params = params(&[], "the authority of a test");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let root = params.self_signed(&key).expect("the root certificate");
         Self {
@@ -42,8 +42,7 @@ impl Authority {
     /// A new key and certificate for `names` (DNS names and IP addresses).
     pub(crate) fn sign(&self, names: &[&str]) -> Signed {
         let key = KeyPair::generate().expect("a key");
-        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-        let params = CertificateParams::new(names).expect("names of a certificate");
+        let params = params(names, "a server in a test");
         let signed = params.signed_by(&key, &self.issuer).expect("a signature");
         Signed {
             chain: signed.pem(),
@@ -72,4 +71,14 @@ impl Authority {
         fs::write(&path, &self.root_pem).expect("write the root certificate");
         path
     }
+}
+
+/// Without a name of its own, OpenSSL takes a certificate for signed by itself.
+fn params(names: &[&str], common_name: &str) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("names of a certificate");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    params
 }
