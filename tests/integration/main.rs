@@ -13,3 +13,8 @@
 
 mod kit;
 mod postfix;
+mod robust;
+mod session;
+mod session_balancer;
+mod session_config;
+mod session_tls;

@@ -2,6 +2,10 @@
 //!
 //! Each test has a Postfix and a Dovecot of its own; what counts is what those two have seen.
 
+mod announcement;
 mod behind_us;
 mod delivery;
+mod guesses;
+mod handover;
+mod mechanisms;
 mod programs;

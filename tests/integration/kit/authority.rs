@@ -41,8 +41,19 @@ impl Authority {
 
     /// A new key and certificate for `names` (DNS names and IP addresses).
     pub(crate) fn sign(&self, names: &[&str]) -> Signed {
+        self.sign_params(&params(names, "a server in a test"))
+    }
+
+    /// As [`Authority::sign`], for a certificate that was good until 2001.
+    pub(crate) fn sign_expired(&self, names: &[&str]) -> Signed {
+        let mut params = params(names, "a server in a test");
+        params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+        self.sign_params(&params)
+    }
+
+    fn sign_params(&self, params: &CertificateParams) -> Signed {
         let key = KeyPair::generate().expect("a key");
-        let params = params(names, "a server in a test");
         let signed = params.signed_by(&key, &self.issuer).expect("a signature");
         Signed {
             chain: signed.pem(),

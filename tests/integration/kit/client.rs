@@ -208,6 +208,16 @@ impl Client {
         self.expect("EHLO laptop.example.net", 250)
     }
 
+    /// Sends one mail, after login: from `sender`, with `text` as it is to go over the line (dots
+    /// doubled, lines and end with CRLF).
+    #[track_caller]
+    pub(crate) fn submit(&mut self, sender: &str, text: &str) {
+        self.expect(&format!("MAIL FROM:<{sender}>"), 250);
+        self.expect("RCPT TO:<someone@example.net>", 250);
+        self.expect("DATA", 354);
+        self.expect(&format!("{text}."), 250);
+    }
+
     /// Reads what comes until the server closes. A close without `close_notify` is an end too.
     pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut rest = std::mem::take(&mut self.unread);

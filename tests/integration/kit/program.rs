@@ -18,6 +18,8 @@ const DEADLINE: &str = "180";
 pub(crate) struct Ran {
     /// Whether it ended well.
     pub(crate) success: bool,
+    /// Its exit code, if no signal ended it.
+    pub(crate) code: Option<i32>,
     /// What it printed, both ways.
     pub(crate) text: String,
 }
@@ -29,6 +31,7 @@ pub(crate) fn with_input(command: &mut Command, input: &[u8]) -> Ran {
     let text = [output.stdout, output.stderr].concat();
     Ran {
         success: output.status.success(),
+        code: output.status.code(),
         text: String::from_utf8_lossy(&text).into_owned(),
     }
 }

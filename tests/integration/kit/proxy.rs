@@ -21,7 +21,7 @@ use super::mail::{Entry, Mail};
 use super::program::{self, Daemon, Ran};
 use super::{ports, wait};
 
-pub(crate) use log::{Event, Log};
+pub(crate) use log::Log;
 
 /// The program under test.
 pub(crate) const GATEPOST: &str = env!("CARGO_BIN_EXE_gatepost");

@@ -188,6 +188,7 @@ pub(super) fn lettre(job: &Job<'_>) -> Ran {
     });
     Ran {
         success: sent.is_ok(),
+        code: None,
         text: format!("{sent:?}"),
     }
 }

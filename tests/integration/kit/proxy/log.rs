@@ -40,6 +40,11 @@ impl Event {
         self.field("message")
     }
 
+    /// The whole line.
+    pub(crate) fn text(&self) -> String {
+        self.0.to_string()
+    }
+
     /// The severity.
     pub(crate) fn level(&self) -> String {
         self.field("level")
