@@ -71,11 +71,6 @@ impl Authority {
         roots
     }
 
-    /// The root as PEM.
-    pub(crate) fn root_pem(&self) -> &str {
-        &self.root_pem
-    }
-
     /// Writes the root for another program to trust; says where.
     pub(crate) fn write_root(&self, folder: &Path) -> PathBuf {
         let path = folder.join("root.pem");

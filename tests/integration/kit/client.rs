@@ -33,11 +33,6 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The last line's text.
-    pub(crate) fn text(&self) -> &str {
-        self.lines.last().map_or("", String::as_str)
-    }
-
     /// Whether an EHLO reply offers `keyword`.
     pub(crate) fn offers(&self, keyword: &str) -> bool {
         let mut offered = self.lines.iter().skip(1);

@@ -21,7 +21,7 @@ use super::mail::{Entry, Mail};
 use super::program::{self, Daemon, Ran};
 use super::{ports, wait};
 
-pub(crate) use log::Log;
+pub(crate) use log::{Event, Log};
 
 /// The program under test.
 pub(crate) const GATEPOST: &str = env!("CARGO_BIN_EXE_gatepost");
@@ -195,11 +195,6 @@ impl Proxy {
     /// Its log.
     pub(crate) fn log(&self) -> &Log {
         &self.log
-    }
-
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.daemon.id()
     }
 
     /// What a client needs to trust it.
