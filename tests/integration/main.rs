@@ -1,8 +1,8 @@
-//! integration - Gatepost as a running program, among real and hostile peers
+//! integration - Gatepost from outside: its rooms by their public faces, and as a running program
 //!
 //! One binary, a file a subject: `postfix` against the real Postfix and Dovecot, `session` and
 //! `robust` against whatever a peer may do.
-//! Not here: the dialogue as transcripts, the gate under a simulated clock (beside their rooms).
+//! Not here: what one file alone must get right; its tests stand beside it.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,8 @@
     reason = "a test that does not find what it expects must panic"
 )]
 
+mod config;
+mod dialogues;
 mod kit;
 mod postfix;
 mod robust;
