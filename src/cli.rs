@@ -1,1 +1,3 @@
 //! cli - a file a command
+
+pub mod check;
