@@ -215,6 +215,10 @@ pub(super) fn admission(
             },
         ),
         handshakes: findings.number("admission.handshakes", &given.handshakes, 256, 1..=100_000),
+        filter: match given.filter {
+            true => net::filter::Mode::On,
+            false => net::filter::Mode::Off,
+        },
     }
 }
 

@@ -177,6 +177,7 @@ fn values_arrive_where_they_are_meant() {
     assert_eq!(bounds.upstream.hostname, "mx.example.org");
     assert_eq!(bounds.turns.at_once, 1);
     assert_eq!(bounds.admission.sessions, 1);
+    assert_eq!(bounds.admission.filter, gatepost::net::filter::Mode::On);
     assert_eq!(bounds.timeouts.login, Duration::from_millis(100));
     assert_eq!(bounds.admin.group.as_deref(), Some("mail"));
     let families = valid("every-family.toml");

@@ -11,3 +11,4 @@
 
 mod config;
 mod dialogues;
+mod layers;
