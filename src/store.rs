@@ -140,17 +140,34 @@ impl Store {
         self.journal.sync()
     }
 
-    /// Saves an image of the gate. `image` is called once the journal has been switched, so each record is
-    /// in the image, in the new journal, or in both.
+    /// Saves an image of the gate, all in one: for a start and a stop, when nobody waits for the journal.
     ///
     /// # Errors
     ///
     /// When the file system refuses; the earlier image and all journals then stay.
     pub fn save(&mut self, image: impl FnOnce() -> Vec<u8>) -> Result<(), StoreFault> {
-        self.journal.switch()?;
-        snapshot::write(&self.directory, &image())?;
-        self.journal.remove_elders();
+        let saved = self.begin_save()?.write(&image())?;
+        self.finish_save(saved);
         Ok(())
+    }
+
+    /// Switches the journal. An image made after this call, given to [`Saving::write`] on any thread, covers
+    /// all that was appended before it; the journal goes on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the file system refuses to sync the journal.
+    pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
+        self.journal.switch()?;
+        Ok(Saving {
+            directory: self.directory.clone(),
+            covers: self.journal.number(),
+        })
+    }
+
+    /// Removes the journals that a written image covers.
+    pub fn finish_save(&mut self, saved: Saved) {
+        self.journal.remove_before(saved.0);
     }
 
     /// Sets the snapshot aside after all: its frame was whole, its contents made no sense to the gate.
@@ -160,6 +177,31 @@ impl Store {
     /// When the file system refuses.
     pub fn set_snapshot_aside(&self, why: &str) -> Result<SetAside, StoreFault> {
         set_aside(&snapshot::path(&self.directory), why)
+    }
+}
+
+/// A snapshot to be written.
+#[derive(Debug)]
+#[must_use]
+pub struct Saving {
+    directory: PathBuf,
+    covers: u64,
+}
+
+/// A snapshot that is on disk, and the number of the first journal that it does not cover.
+#[derive(Debug)]
+#[must_use]
+pub struct Saved(u64);
+
+impl Saving {
+    /// Replaces the snapshot by `image`, synced.
+    ///
+    /// # Errors
+    ///
+    /// When the file system refuses; the earlier snapshot then stays.
+    pub fn write(self, image: &[u8]) -> Result<Saved, StoreFault> {
+        snapshot::write(&self.directory, image)?;
+        Ok(Saved(self.covers))
     }
 }
 

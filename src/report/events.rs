@@ -17,6 +17,7 @@ use super::quiet::{Quiet, Say};
 use crate::clock::Moment;
 use crate::gate::attempt::UserName;
 use crate::gate::client::ClientKey;
+use crate::gate::settings::Mode;
 use crate::gate::verdict::{BanCause, Reason, Subject};
 
 /// How an attempt ended. The log values are public API.
@@ -195,9 +196,13 @@ impl Reporter {
     }
 }
 
-/// `ban began`: from now on the subject's connections are refused.
-pub fn ban_began(subject: Subject, until: Moment, cause: BanCause) {
-    info!(subject = %subject, until = %timestamp(until), cause = %cause, "ban began");
+/// `ban began`: from now on the subject's connections are refused. `would ban`: in a dry run they are not.
+pub fn ban_began(subject: Subject, until: Moment, cause: BanCause, mode: Mode) {
+    let until = timestamp(until);
+    match mode {
+        Mode::Enforce => info!(%subject, %until, %cause, "ban began"),
+        Mode::DryRun => info!(%subject, %until, %cause, "would ban"),
+    }
 }
 
 /// `ban ended`, by time or by the operator.

@@ -22,7 +22,7 @@ pub(in crate::store) struct Journal {
     file: Option<File>,
     /// Octets of whole records in `file`: where a failed write is cut off.
     length: u64,
-    elders: Vec<PathBuf>,
+    elders: Vec<(u64, PathBuf)>,
 }
 
 impl Journal {
@@ -36,10 +36,10 @@ impl Journal {
         let number = found.last().map_or(1, |(number, _)| number + 1);
         let mut records = Vec::new();
         let mut elders = Vec::new();
-        for (_, path) in found {
+        for (elder, path) in found {
             let octets = std::fs::read(&path).map_err(StoreFault::io("reading", &path))?;
             if read_records(&octets, &mut records) {
-                elders.push(path);
+                elders.push((elder, path));
             } else {
                 aside.push(set_aside(
                     &path,
@@ -99,19 +99,28 @@ impl Journal {
     pub(in crate::store) fn switch(&mut self) -> Result<(), StoreFault> {
         self.sync()?;
         if self.file.take().is_some() {
-            self.elders.push(self.path());
+            self.elders.push((self.number, self.path()));
             self.number += 1;
             self.length = 0;
         }
         Ok(())
     }
 
-    /// Removes the files that the snapshot covers, once it is on disk. One that stays is read again
+    /// The number of the journal that the next record goes to.
+    pub(in crate::store) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Removes the files before `number`: a snapshot on disk covers them. One that stays is read again
     /// at the next start: harmless.
-    pub(in crate::store) fn remove_elders(&mut self) {
-        for path in self.elders.drain(..) {
-            let _ = std::fs::remove_file(path);
-        }
+    pub(in crate::store) fn remove_before(&mut self, number: u64) {
+        self.elders.retain(|(elder, path)| {
+            let covered = *elder < number;
+            if covered {
+                let _ = std::fs::remove_file(path);
+            }
+            !covered
+        });
     }
 
     fn path(&self) -> PathBuf {
