@@ -10,3 +10,4 @@
 )]
 
 mod dialogues;
+mod fuzz_corpora;
