@@ -7,7 +7,7 @@
 //! somebody has filtered) is believed to be in the same one for ten minutes.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -17,6 +17,7 @@ use super::syslog::Dates;
 use super::{Heard, Teller, Telling, Told, dovecot, journal, pam, postfix, syslog};
 use crate::clock::Moment;
 use crate::gate::attempt::{AuthOutcome, UserName};
+use crate::gate::client::ClientKey;
 
 /// One line stands for so many attempts at most.
 pub const MOST_ATTEMPTS_A_LINE: u32 = 1000;
@@ -73,7 +74,7 @@ pub struct Listener {
     dates: Dates,
     tally: Tally,
     /// By smtpd process: the last login that it told, and when.
-    sessions: HashMap<u32, (u64, Moment)>,
+    sessions: HashMap<u32, Session>,
 }
 
 /// A [`Telling`], and whether its year is a guess that the end of the file may correct.
@@ -209,15 +210,36 @@ impl Listener {
     fn same_session(&mut self, pid: u32, told: &Told<'_>, at: Moment) -> bool {
         if self.sessions.len() >= SESSIONS {
             self.sessions
-                .retain(|_, (_, last)| at.since(*last) < SESSION);
+                .retain(|_, session| at.since(session.last) < SESSION);
         }
-        let mut hasher = DefaultHasher::new();
-        (told.client, told.user).hash(&mut hasher);
-        let login = hasher.finish();
-        match self.sessions.insert(pid, (login, at)) {
-            Some((earlier, last)) => earlier == login && at.since(last) < SESSION,
+        let user = told
+            .user
+            .map(|name| BuildHasherDefault::<DefaultHasher>::new().hash_one(name));
+        let session = Session {
+            client: told.client,
+            user,
+            last: at,
+        };
+        match self.sessions.insert(pid, session) {
+            Some(earlier) => earlier.may_go_on_as(&session),
             None => false,
         }
+    }
+}
+
+/// The last login that an smtpd process told.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    client: ClientKey,
+    /// The name's hash; none where the line does not tell it for certain.
+    user: Option<u64>,
+    last: Moment,
+}
+
+impl Session {
+    fn may_go_on_as(&self, next: &Self) -> bool {
+        let same_user = self.user.is_none() || next.user.is_none() || self.user == next.user;
+        same_user && self.client == next.client && next.last.since(self.last) < SESSION
     }
 }
 

@@ -52,7 +52,9 @@ impl Names {
         self.list.is_empty()
     }
 
-    /// Whether the two may be one user: the same name, or one of them with the domain that the other leaves out.
+    /// Whether the two may be one user: the same name, or one of them with the domain that the other leaves
+    /// out. Of a name that a daemon has cut, or has put `?` into for what it does not print, only
+    /// the beginning is compared.
     pub(super) fn may_be_one(&self, one: NameId, two: NameId) -> bool {
         if one == two {
             return true;
@@ -60,13 +62,36 @@ impl Names {
         let (Some(one), Some(two)) = (self.get(one), self.get(two)) else {
             return false;
         };
-        let (short, long) = if one.as_bytes().len() < two.as_bytes().len() {
-            (one.as_bytes(), two.as_bytes())
+        let (one, two) = (Shown::new(one.as_bytes()), Shown::new(two.as_bytes()));
+        let (short, long) = if one.certain.len() < two.certain.len() {
+            (one, two)
         } else {
-            (two.as_bytes(), one.as_bytes())
+            (two, one)
         };
-        long.strip_prefix(short)
-            .is_some_and(|rest| rest.first() == Some(&b'@'))
+        long.certain
+            .strip_prefix(short.certain)
+            .is_some_and(|rest| !short.whole || rest.first() == Some(&b'@'))
+    }
+}
+
+/// A name as a log shows it.
+struct Shown<'a> {
+    certain: &'a [u8],
+    whole: bool,
+}
+
+/// Dovecot shows 64 octets of a name, or 80, and Postfix 100.
+const CUT_OCTETS: usize = 60;
+
+impl<'a> Shown<'a> {
+    fn new(name: &'a [u8]) -> Self {
+        let end = name
+            .iter()
+            .position(|&octet| octet == b'?')
+            .unwrap_or(name.len());
+        let certain = name.get(..end.min(CUT_OCTETS)).unwrap_or(name);
+        let whole = certain.len() == name.len();
+        Self { certain, whole }
     }
 }
 
@@ -84,6 +109,23 @@ mod tests {
         assert!(names.may_be_one(alice, full) && names.may_be_one(full, alice));
         assert!(!names.may_be_one(alice, other) && !names.may_be_one(full, other));
         assert_eq!(names.get(full).unwrap().to_string(), "alice@example.org");
+    }
+
+    #[test]
+    fn a_name_that_two_daemons_show_differently_may_be_one() {
+        let mut names = Names::default();
+        let mut same = |one: &str, two: &str| {
+            let (one, two) = (names.intern(one.as_bytes()), names.intern(two.as_bytes()));
+            names.may_be_one(one, two) && names.may_be_one(two, one)
+        };
+        assert!(same("y??nov 24", "y?r?nnov 24"));
+        assert!(same("m?ller", "m"));
+        assert!(!same("m?ller", "n?ller"));
+        assert!(!same("mi", "m?ller") && !same("m?ller", "mi"));
+        let long = "x".repeat(120);
+        assert!(same(&long[..64], &long[..100]));
+        assert!(same(&(long[..80].to_owned() + "..."), &long[..100]));
+        assert!(!same(&long[..59], &long[..58]));
     }
 
     #[test]
