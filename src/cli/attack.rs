@@ -134,9 +134,7 @@ fn attacked(args: &Args) -> Result<(), AttackFault> {
     let target = Target::new(address, begins, &Trust::Anyone)?;
     let attack = plan(args)?;
     raise_descriptor_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = super::runtime()?;
     let summary = runtime.block_on(perform(args, &target, attack));
     if summary.botnet.tries > 0 && summary.botnet.nobody_there == summary.botnet.tries {
         return Err(AttackFault::NobodyThere(address));
@@ -228,6 +226,9 @@ async fn show(tallies: &Tallies, mut drain: Drain) {
         block.extend(board::head(paint, elapsed, "honest users", "botnet"));
         let honest = now.honest.as_ref();
         block.extend(board::outcomes(paint, honest, &now.botnet, elapsed));
+        if let Some(honest) = honest {
+            block.extend(board::visits(paint, honest));
+        }
         if let Some(odd) = &now.botnet.first_odd {
             block.push(format!("  the first that was odd: {odd:.50}"));
         }

@@ -115,6 +115,21 @@ pub(super) fn outcomes(
     ]
 }
 
+/// The lines that tell what came of the people's visits.
+pub(super) fn visits(paint: Paint, honest: &HonestFigures) -> [String; 2] {
+    let mails = Cell::count(honest.mails).toned(Tone::Good);
+    let away = Cell::fault(honest.turned_away);
+    [
+        row(paint, "mails delivered", &mails, &Cell::empty()),
+        row(
+            paint,
+            "right password, and not let in",
+            &away,
+            &Cell::empty(),
+        ),
+    ]
+}
+
 /// One line for a log: what both got so far.
 pub(super) fn summary_line(
     honest: Option<&HonestFigures>,

@@ -67,7 +67,7 @@ pub struct Filter {
 struct State {
     /// The clients dropped now, sorted; none while the listeners do not agree.
     dropped: Option<Vec<ClientKey>>,
-    /// As many as the kernel has taken, where it has refused more.
+    /// Half of what the kernel refused last: it charges a program to a small budget.
     fits: usize,
     works: Works,
 }
@@ -130,7 +130,8 @@ impl Filter {
     /// `busiest` stand in their order: the busiest first.
     fn apply(&self, state: &mut State, busiest: Vec<ClientKey>) -> Result<usize, FilterFault> {
         loop {
-            let mut clients: Vec<ClientKey> = busiest.iter().take(state.fits).copied().collect();
+            let fitting = program::fitting(busiest.get(..state.fits).unwrap_or(&busiest));
+            let mut clients = fitting.to_vec();
             clients.sort_unstable();
             let count = clients.len();
             if state.dropped.as_ref() == Some(&clients) {
@@ -220,7 +221,7 @@ impl Shutter {
             return detach(&socket);
         }
         let program = program::build(clients, self.family);
-        // The kernel's length has 16 bits, and a longer one would be cut in silence.
+        // The kernel's length has 16 bits, and the crate would cut a longer one in silence.
         if program.len() > LONGEST {
             return Err(Attach::TooLong(Errno::NOMEM.into()));
         }

@@ -182,6 +182,11 @@ impl Listener {
         })
     }
 
+    /// Goes on at the same address with the load balancers of other settings.
+    pub fn reconfigure(&mut self, settings: &Settings) {
+        self.proxy_from.clone_from(&settings.proxy_from);
+    }
+
     /// Where it listens, with the port that the kernel chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local

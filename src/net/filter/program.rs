@@ -48,6 +48,19 @@ const RETURN: u16 = 0x06;
 const DROP: Instruction = plain(RETURN, 0);
 const PASS: Instruction = plain(RETURN, u32::MAX);
 
+/// The first of `clients`, as many as fit into the longest program of either family.
+pub(super) fn fitting(clients: &[ClientKey]) -> &[ClientKey] {
+    let mut fitting = clients;
+    loop {
+        let length = build(fitting, Family::V6).len();
+        if length <= LONGEST {
+            return fitting;
+        }
+        let fewer = fitting.len() * LONGEST / length;
+        fitting = fitting.get(..fewer).unwrap_or_default();
+    }
+}
+
 /// The program for `clients`, in any order. It may be longer than [`LONGEST`].
 pub(super) fn build(clients: &[ClientKey], family: Family) -> Vec<Instruction> {
     let mut v4 = Vec::new();

@@ -121,3 +121,12 @@ fn an_ipv6_address_whose_words_look_like_a_banned_ipv4_passes() {
     check(&program, &banned, alike.into());
     check(&program, &banned, Ipv4Addr::from_bits(0x2001_0db8).into());
 }
+
+#[test]
+fn what_fits_is_nearly_the_longest_program_and_the_first_of_the_list() {
+    let v6: Vec<ClientKey> = (0..3_000).rev().map(|n| ClientKey::V6(n << 32)).collect();
+    let fitting = fitting(&v6);
+    assert_eq!(fitting, &v6[..fitting.len()]);
+    let length = build(fitting, Family::V6).len();
+    assert!((LONGEST * 9 / 10..=LONGEST).contains(&length), "{length}");
+}
