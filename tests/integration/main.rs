@@ -13,8 +13,8 @@
 
 mod config;
 mod dialogues;
-mod layers;
 mod kit;
+mod layers;
 mod postfix;
 mod robust;
 mod session;
