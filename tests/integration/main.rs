@@ -11,4 +11,5 @@
 
 mod config;
 mod dialogues;
+mod history;
 mod layers;
