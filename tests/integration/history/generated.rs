@@ -136,7 +136,7 @@ fn smtp_failure(fact: &Fact, tell: &mut impl FnMut(u64, &str, String)) {
         "dovecot",
         format!("auth: passwd-file({user},{address}): unknown user"),
     );
-    if fact.dice % 2 == 0 {
+    if fact.dice.is_multiple_of(2) {
         tell(
             0,
             "auth",
@@ -152,7 +152,7 @@ fn smtp_failure(fact: &Fact, tell: &mut impl FnMut(u64, &str, String)) {
             ),
         );
     }
-    let name = if fact.dice % 3 == 0 {
+    let name = if fact.dice.is_multiple_of(3) {
         format!(", sasl_username={user}")
     } else {
         String::new()
@@ -179,7 +179,7 @@ fn imap(fact: &Fact, tell: &mut impl FnMut(u64, &str, String)) {
         "dovecot",
         format!("auth: sql({user},{address},<a>): Password mismatch"),
     );
-    if fact.dice % 2 == 0 {
+    if fact.dice.is_multiple_of(2) {
         tell(
             5,
             "dovecot",
