@@ -12,7 +12,6 @@
 //! The allow list is exempt from all but the whole: a webmail host is many users at one address.
 
 mod crowd;
-mod rate;
 
 #[cfg(test)]
 mod tests;
@@ -22,9 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::crowd::{Crowd, Place, Waiting};
-use self::rate::ConnectRate;
 use crate::clock::Moment;
 use crate::gate::client::ClientKey;
+use crate::gate::rate::ClientRate;
 use crate::gate::settings::Quota;
 use crate::gate::verdict::Standing;
 use crate::net::filter;
@@ -47,6 +46,10 @@ pub struct Settings {
     /// Whether the kernel is to drop the busiest banned clients.
     pub filter: filter::Mode,
 }
+
+/// Clients whose rate of new connections is remembered at once: 1.5 MB. At the default quota a client
+/// owes nothing after a minute, and whoever owes least is forgotten first.
+const RATE_ROWS: usize = 65_536;
 
 /// Why a connection is turned away. The log values (`Display`) are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +118,7 @@ pub struct Admission(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     crowd: Mutex<Crowd>,
-    connects: ConnectRate,
+    connects: ClientRate,
     admitted: AtomicU64,
     turned_away: [AtomicU64; TurnedAway::ALL.len()],
 }
@@ -125,7 +128,7 @@ impl Admission {
     pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
             crowd: Mutex::new(Crowd::new(settings)),
-            connects: ConnectRate::new(settings.connects, secret),
+            connects: ClientRate::new(settings.connects, RATE_ROWS, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),
         }))
@@ -183,7 +186,10 @@ impl Admission {
             Standing::Deny => return Err(TurnedAway::Deny),
             Standing::Banned => return Err(TurnedAway::Ban),
             Standing::Allow => {}
-            Standing::Familiar | Standing::Stranger => self.0.connects.take(client, now)?,
+            Standing::Familiar | Standing::Stranger => {
+                let taken = self.0.connects.take(client, now);
+                taken.map_err(|_| TurnedAway::Connects)?;
+            }
         }
         let place = self.0.crowd().enter(client, standing)?;
         Ok(Slot {

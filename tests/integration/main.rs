@@ -1,6 +1,8 @@
 //! integration - Gatepost from outside: its rooms by their public faces, and as a running program
 //!
-//! One binary, a file a subject. Not here: what one file alone must get right; its tests stand beside it.
+//! One binary, a file a subject: `postfix` against the real Postfix and Dovecot, `session` and
+//! `robust` against whatever a peer may do.
+//! Not here: what one file alone must get right; its tests stand beside it.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,3 +15,10 @@ mod config;
 mod dialogues;
 mod history;
 mod layers;
+mod kit;
+mod postfix;
+mod robust;
+mod session;
+mod session_balancer;
+mod session_config;
+mod session_tls;
