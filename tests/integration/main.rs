@@ -15,7 +15,6 @@ mod config;
 mod dialogues;
 mod fuzz_corpora;
 mod history;
-mod layers;
 mod kit;
 mod layers;
 mod postfix;
