@@ -166,10 +166,14 @@ impl Mail {
         wait::until("Postfix starts", || starts(self.postfix_log()) > before);
     }
 
-    /// Ends Dovecot; its socket goes with it.
+    /// Ends Dovecot with all its processes; nobody listens on its socket any more.
     pub(crate) fn stop_dovecot(&mut self) {
-        self.dovecot.take().expect("Dovecot runs").end(Signal::TERM);
-        // Dovecot leaves the file of its socket behind; nobody listens on it.
+        // Asked to end, it would leave behind an auth process that serves on while it has clients.
+        drop(self.dovecot.take().expect("Dovecot runs"));
+        let socket = self.folder.path().join("queue/private/auth");
+        wait::until("all of Dovecot ends", || {
+            UnixStream::connect(&socket).is_err()
+        });
     }
 
     /// Starts Dovecot (again) and waits for its socket.

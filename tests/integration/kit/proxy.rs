@@ -138,10 +138,12 @@ impl Setup {
     /// Runs a command of Gatepost with `--config` and this config, to its end.
     #[track_caller]
     pub(crate) fn command(&self, arguments: &[&str]) -> Ran {
-        let config = self.write_config();
         let mut command = Command::new(GATEPOST);
-        command.arg(arguments[0]).arg("--config").arg(config);
-        program::with_input(command.args(&arguments[1..]), b"")
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.write_config());
+        program::with_input(&mut command, b"")
     }
 
     /// Starts `gatepost run` and waits until both listeners accept.
