@@ -24,10 +24,13 @@ pub mod verdict;
 
 mod ban;
 mod bucket;
+mod case;
 mod familiar;
 mod journal;
 mod judge;
 mod limit;
+mod restore;
+mod route;
 mod rules;
 mod settle;
 mod sick;
@@ -60,7 +63,7 @@ use crate::gate::words::Seen;
 pub use image::ImageFault;
 pub use keys::Keys;
 
-use judge::Claim;
+use case::Claim;
 
 /// What the gate wants others to know: pass it on in order, `Event::Journal` first of all.
 pub type Events = Vec<Event>;
@@ -204,7 +207,9 @@ impl Gate {
         let new = Arc::new(Rules::new(&settings));
         let old = self.rules.swap(new.clone());
         let known = self.familiar.counts().0;
-        self.buckets.cut(|place| new.limit(place, known), now);
+        self.buckets.cut_keyed(|place| new.limit(place, known), now);
+        self.buckets
+            .cut_shared(|place| new.limit(place, known), now);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);

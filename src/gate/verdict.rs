@@ -128,7 +128,7 @@ impl fmt::Display for Reason {
 #[derive(Debug)]
 #[must_use = "settle it with the outcome, or its tokens are lost"]
 pub struct Permit {
-    pub(in crate::gate) claim: super::Claim,
+    pub(in crate::gate) claim: Box<super::Claim>,
 }
 
 /// How a permit was settled.
