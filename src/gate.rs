@@ -69,7 +69,7 @@ use case::Claim;
 pub type Events = Vec<Event>;
 
 /// Banned clients that ban their network.
-const CROWD: u32 = 4;
+const CROWD: usize = 4;
 /// For so long.
 const CROWD_BAN: Duration = Duration::from_secs(3600);
 /// Tokens of `client` that a trap costs where it does not ban.
@@ -282,7 +282,7 @@ impl Gate {
         let network = client.network();
         let neighbours = Subject::Network(network);
         if !familiar
-            && self.bans.crowd(network) >= CROWD
+            && self.bans.crowd(network, CROWD) == CROWD
             && self.bans.exactly(neighbours, now).is_none()
         {
             let ban = ban(CROWD_BAN, BanCause::Neighbours);
