@@ -17,6 +17,7 @@ use crate::gate::bucket::{Place, Token};
 use crate::gate::case::{Basis, Case, Claim, NOTHING, Tokens};
 use crate::gate::client::ClientKey;
 use crate::gate::familiar::Bond;
+use crate::gate::punish::Culprit;
 use crate::gate::recent::Answer;
 use crate::gate::route::{Route, grounds, reason};
 use crate::gate::rules::Rules;
@@ -309,20 +310,21 @@ impl Hearing<'_> {
     /// What a refusal costs the client.
     fn punish(&mut self, refusal: &mut Refusal) {
         let client = self.case.client;
+        let home = self.case.who.home;
+        let culprit = Culprit { client, home };
         // A mail program that retries is no guesser. Hidden passwords may each be a new one.
         let new = !self.past.repeated;
-        let familiar = self.case.who.network;
         let (gate, now) = (self.gate, self.now);
         match refusal.reason {
             Reason::Trap => {
-                refusal.wait = gate.spring(&self.rules, client, familiar, now, self.events);
+                refusal.wait = gate.spring(&self.rules, culprit, now, self.events);
                 return;
             }
             Reason::DenyList | Reason::Ban => return,
             Reason::Familiar => {}
             Reason::Client if new => {
                 let cause = BanCause::Strikes;
-                let ban = gate.strike(&self.rules, client, familiar, cause, now, self.events);
+                let ban = gate.strike(&self.rules, culprit, cause, now, self.events);
                 refusal.wait = refusal.wait.max(ban);
             }
             // The client's own token stays spent: so hammering while all is empty earns strikes.

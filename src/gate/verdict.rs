@@ -156,6 +156,19 @@ pub enum Standing {
     Stranger,
 }
 
+/// The log value.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Banned => "banned",
+            Self::Allow => "allow",
+            Self::Familiar => "familiar",
+            Self::Stranger => "stranger",
+        })
+    }
+}
+
 /// Whom a ban is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
