@@ -14,13 +14,17 @@ use crate::admin::client::Client;
 use crate::admin::message::{Request, Response};
 use crate::config::Config;
 
+pub mod attack;
 pub mod bans;
+mod board;
 pub mod check;
+pub mod demo;
 pub mod exit;
 pub mod explain;
 pub mod forgive;
 pub mod introduce;
 pub mod run;
+mod screen;
 pub mod status;
 
 /// Where the config is, unless told otherwise.
@@ -38,11 +42,13 @@ struct Words {
 enum Command {
     Run(run::Args),
     Check(check::Args),
+    Demo(demo::Args),
     Status(status::Args),
     Bans(bans::Args),
     Explain(explain::Args),
     Forgive(forgive::Args),
     Introduce(introduce::Args),
+    Attack(attack::Args),
 }
 
 /// The whole program.
@@ -50,11 +56,13 @@ pub fn main() -> ExitCode {
     match Words::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Bans(args) => bans::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Forgive(args) => forgive::run(&args),
         Command::Introduce(args) => introduce::run(&args),
+        Command::Attack(args) => attack::run(&args),
     }
 }
 

@@ -202,7 +202,10 @@ impl Gate {
     /// Takes over new settings; capacities stay. What a dry run did is cleared when it ends.
     pub fn reconfigure(&self, settings: Settings, now: Moment, events: &mut Events) {
         self.familiar.list(rules::listed(&settings, &self.keys));
-        let old = self.rules.swap(Arc::new(Rules::new(&settings)));
+        let new = Arc::new(Rules::new(&settings));
+        let old = self.rules.swap(new.clone());
+        let known = self.familiar.counts().0;
+        self.buckets.cut(|place| new.limit(place, known), now);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);

@@ -256,6 +256,23 @@ impl Buckets {
         }
     }
 
+    /// Cuts every debt to one burst of what is the limit now.
+    pub(in crate::gate) fn cut(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
+        self.table.change(|kind, row| {
+            let [id, ..] = *row;
+            let kept = Row::unpack(row);
+            let limit = limit(Place::Keyed(Key { kind, id }));
+            let arrival = limit.bounded(kept.arrival, now);
+            (arrival != kept.arrival).then(|| Row { arrival, ..kept }.pack())
+        });
+        for share in Share::ALL {
+            let limit = limit(Place::Shared(share));
+            let mut level = self.level(share);
+            level.carry_over(limit.every(), now);
+            level.arrival = limit.bounded(level.arrival, now);
+        }
+    }
+
     /// Shows every keyed bucket.
     pub(in crate::gate) fn for_each(&self, mut see: impl FnMut(Kind, u64, Row)) {
         self.table.for_each(|kind, row| {

@@ -102,6 +102,16 @@ impl Gate {
         self.hear(attempt, Stage::InTurn, now, events)
     }
 
+    /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
+    pub fn miss_turn(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refusal {
+        let missed = refusal(Reason::Turn, Duration::ZERO);
+        self.counters.refuse(missed.reason);
+        let case = self.case(attempt, now);
+        let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
+        self.recent.push(told);
+        missed
+    }
+
     fn hear(
         &self,
         attempt: &AuthAttempt<'_>,

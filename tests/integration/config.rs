@@ -230,3 +230,21 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
         ]
     );
 }
+
+#[test]
+fn a_reload_follows_all_that_it_can_and_keeps_the_rest() {
+    let running = valid("every-family.toml");
+    let mut new = running.clone();
+    new.listeners.reverse();
+    new.listeners[0].proxy_from.clear();
+    new.listeners[1].address = "[::1]:4650".parse().unwrap();
+    new.gate.capacity.pairs += 1;
+    new.gate.bans.strikes += 1;
+    new.admin.group = Some("mail".to_owned());
+    let followed = new.with_fixed_of(&running);
+    assert_eq!(running.fixed_changes(&followed), [""; 0]);
+    let mut expected = running.clone();
+    expected.listeners[2].proxy_from.clear();
+    expected.gate.bans.strikes += 1;
+    assert_eq!(followed, expected);
+}

@@ -13,6 +13,8 @@
 
 mod config;
 mod dialogues;
+mod fuzz_corpora;
+mod history;
 mod kit;
 mod layers;
 mod postfix;
