@@ -1,12 +1,303 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! Pure: no socket, no clock, no log. Not here: waiting for a turn (`net::turns`), state files (`store`).
+//! One attempt's way: deny, allow, trap, ban, repeat, buckets (`judge`); its outcome gives tokens
+//! back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
+//! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
+//!
+//! Memory is fixed: every table has its capacity from the settings, and what a stranger sends makes
+//! nothing grow. Concurrency is simple: every method takes `&self`, **no lock is ever held while
+//! another is taken**, and none across more than one look at one structure. Tokens are taken before
+//! Postfix is asked, so parallel tries cannot overshoot; who is refused halfway gives back.
+//!
+//! Not here: waiting for a turn (`net::turns`), state files (`store`), replies (`smtp::dialogue`).
 
 pub mod attempt;
 pub mod client;
+pub mod counters;
+pub mod explain;
+pub mod image;
+pub mod keys;
+pub mod operator;
+pub mod rate;
+pub mod recent;
 pub mod settings;
 pub mod verdict;
 
-/// Placeholder until the gate lands.
-#[derive(Debug)]
-pub(in crate::gate) struct Claim;
+mod ban;
+mod bucket;
+mod familiar;
+mod journal;
+mod judge;
+mod limit;
+mod rules;
+mod settle;
+mod sick;
+mod table;
+mod tries;
+mod wire;
+mod words;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::clock::Moment;
+use crate::gate::ban::{Ban, Bans};
+use crate::gate::bucket::{Buckets, Place};
+use crate::gate::client::{ClientKey, NetworkKey};
+use crate::gate::counters::Counters;
+use crate::gate::familiar::Familiar;
+use crate::gate::recent::Recent;
+use crate::gate::rules::Rules;
+use crate::gate::settings::{Mode, Settings};
+use crate::gate::sick::Sick;
+use crate::gate::table::Key;
+use crate::gate::tries::Tries;
+use crate::gate::verdict::{BanCause, Event, Reason, Refusal, Standing, Subject};
+use crate::gate::words::Seen;
+
+pub use image::ImageFault;
+pub use keys::Keys;
+
+use judge::Claim;
+
+/// What the gate wants others to know: pass it on in order, `Event::Journal` first of all.
+pub type Events = Vec<Event>;
+
+/// Banned clients that ban their network.
+const CROWD: u32 = 4;
+/// For so long.
+const CROWD_BAN: Duration = Duration::from_secs(3600);
+/// Tokens of `client` that a trap costs where it does not ban.
+const TRAP_TOKENS: u32 = 3;
+const HOUR: u64 = 3600;
+
+/// The judge. Shared by all sessions; every method takes the present moment.
+pub struct Gate {
+    keys: Keys,
+    rules: ArcSwap<Rules>,
+    buckets: Buckets,
+    familiar: Familiar,
+    tries: Tries,
+    seen: Seen,
+    bans: Bans,
+    sick: Sick,
+    counters: Counters,
+    recent: Recent,
+    /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
+    settling: AtomicU64,
+    /// The hour of the last sweep.
+    swept: AtomicU64,
+}
+
+impl Gate {
+    /// A gate that knows nobody: it settles in from `now` on.
+    pub fn new(settings: Settings, keys: Keys, now: Moment) -> Self {
+        let clients = settings.capacity.clients;
+        let few = |rows: usize| rows.max(512);
+        let gate = Self {
+            rules: ArcSwap::from_pointee(Rules::new(&settings)),
+            buckets: Buckets::new(clients, &keys.table),
+            familiar: Familiar::new(settings.capacity.pairs),
+            // Beside the 24 octets of a bucket these add 7 for every address.
+            tries: Tries::new(few(clients / 16), few(clients / 64), &keys.table),
+            seen: Seen::new(few(clients / 16), &keys.table),
+            bans: Bans::new((clients / 8).max(1024)),
+            sick: Sick::default(),
+            counters: Counters::default(),
+            recent: Recent::default(),
+            settling: AtomicU64::new(now.as_nanos().max(1)),
+            swept: AtomicU64::new(now.as_seconds() / HOUR),
+            keys,
+        };
+        gate.familiar.list(rules::listed(&settings, &gate.keys));
+        gate
+    }
+
+    /// How a client stands before it has said a word.
+    pub fn standing(&self, client: ClientKey, now: Moment) -> Standing {
+        let rules = self.rules.load();
+        if rules.denies(client) {
+            return Standing::Deny;
+        }
+        if rules.allows(client) {
+            return Standing::Allow;
+        }
+        if self.familiar.network(client.network()) {
+            return Standing::Familiar;
+        }
+        match self.bans.of(client, now) {
+            Some(ban) if ban.holds(rules.mode) => Standing::Banned,
+            _ => Standing::Stranger,
+        }
+    }
+
+    /// Hears the HELO or EHLO name: a trap bans, or costs three tokens where somebody is familiar.
+    /// The refusal, if the client is to be sent away.
+    pub fn helo(
+        &self,
+        client: ClientKey,
+        name: &[u8],
+        now: Moment,
+        events: &mut Events,
+    ) -> Option<Refusal> {
+        let rules = self.rules.load();
+        if !rules.is_trap_helo(name) || rules.allows(client) {
+            return None;
+        }
+        let familiar = self.familiar.network(client.network());
+        let wait = self.spring(&rules, client, familiar, now, events);
+        let reason = Reason::Trap;
+        if rules.mode == Mode::DryRun {
+            self.counters.would_refuse(reason);
+            return None;
+        }
+        self.counters.refuse(reason);
+        Some(Refusal { reason, wait })
+    }
+
+    /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
+    /// comes. Takes nothing.
+    pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
+        let rules = self.rules.load();
+        let refusal = |reason, wait| Some(Refusal { reason, wait });
+        if rules.denies(client) {
+            return refusal(Reason::DenyList, Duration::ZERO);
+        }
+        if rules.allows(client) || self.familiar.network(client.network()) {
+            return None;
+        }
+        if let Some(ban) = self.bans.of(client, now).filter(|b| b.holds(rules.mode)) {
+            return refusal(Reason::Ban, ban.until.since(now));
+        }
+        if rules.mode == Mode::DryRun {
+            return None;
+        }
+        let settling = self.is_settling(&rules, now);
+        let places = [
+            (Key::client(client), Reason::Client),
+            (Key::network(client.network()), Reason::Network),
+        ];
+        for (key, reason) in places.into_iter().take(if settling { 1 } else { 2 }) {
+            let limit = rules.keyed(key.kind);
+            if let Err(wait) = self.buckets.peek(Place::Keyed(key), limit, now) {
+                return refusal(reason, wait);
+            }
+        }
+        None
+    }
+
+    /// Once a second: ends the bans whose time is over, and forgets what is too old.
+    pub fn tick(&self, now: Moment, events: &mut Events) {
+        self.bans.expire(now, events);
+        self.sick.tick(now, events);
+        let hour = now.as_seconds() / HOUR;
+        if self.swept.swap(hour, Ordering::Relaxed) != hour {
+            self.familiar.sweep(now);
+        }
+    }
+
+    /// Takes over new settings; capacities stay. What a dry run did is cleared when it ends.
+    pub fn reconfigure(&self, settings: Settings, now: Moment, events: &mut Events) {
+        self.familiar.list(rules::listed(&settings, &self.keys));
+        let new = Arc::new(Rules::new(&settings));
+        let old = self.rules.swap(new.clone());
+        let known = self.familiar.counts().0;
+        self.buckets.cut(|place| new.limit(place, known), now);
+        if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
+            self.buckets.clear(now, events);
+            self.bans.clear(now, events);
+            self.tries.clear();
+            self.seen.clear();
+        }
+    }
+
+    /// Whether only traps and `client` are enforced, because nobody was familiar at first.
+    fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
+        let since = self.settling.load(Ordering::Relaxed);
+        since != 0 && now < Moment::from_nanos(since) + rules.settling
+    }
+
+    /// A trap was touched: a ban where nobody is familiar, else tokens. How long that shuts out.
+    fn spring(
+        &self,
+        rules: &Rules,
+        client: ClientKey,
+        familiar: bool,
+        now: Moment,
+        events: &mut Events,
+    ) -> Duration {
+        if !familiar && rules.strikes > 0 {
+            return self.strike(rules, client, familiar, BanCause::Trap, now, events);
+        }
+        let key = Key::client(client);
+        let paid = self
+            .buckets
+            .drain(key, TRAP_TOKENS, rules.keyed(key.kind), now);
+        if paid {
+            return Duration::ZERO;
+        }
+        self.strike(rules, client, familiar, BanCause::Strikes, now, events)
+    }
+
+    /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
+    fn strike(
+        &self,
+        rules: &Rules,
+        client: ClientKey,
+        familiar: bool,
+        cause: BanCause,
+        now: Moment,
+        events: &mut Events,
+    ) -> Duration {
+        if rules.strikes == 0 {
+            return Duration::ZERO;
+        }
+        let least = if cause == BanCause::Trap {
+            rules.strikes
+        } else {
+            0
+        };
+        let most = rules.most_strikes();
+        let strikes = self.buckets.strike(Key::client(client), least, most, now);
+        if strikes < rules.strikes {
+            return Duration::ZERO;
+        }
+        self.bans.expire(now, events);
+        let length = rules.ban_length(strikes);
+        let ban = |length, cause| Ban {
+            until: now + length,
+            cause,
+            mode: rules.mode,
+        };
+        let subject = Subject::Client(client);
+        self.bans
+            .begin(subject, ban(length, cause), strikes, now, events);
+        let network = client.network();
+        let neighbours = Subject::Network(network);
+        if !familiar
+            && self.bans.crowd(network) >= CROWD
+            && self.bans.exactly(neighbours, now).is_none()
+        {
+            let ban = ban(CROWD_BAN, BanCause::Neighbours);
+            self.bans.begin(neighbours, ban, 0, now, events);
+        }
+        length
+    }
+
+    /// Makes `user` known, and familiar in `network`, after a login.
+    fn login(&self, user: keys::UserId, network: Option<NetworkKey>, when: Moment, now: Moment) {
+        self.familiar.login(user, network, when, now);
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

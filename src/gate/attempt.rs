@@ -91,6 +91,8 @@ pub enum Password<'a> {
 /// One AUTH exchange for which a password would be checked.
 #[derive(Clone, Copy, Debug)]
 pub struct AuthAttempt<'a> {
+    /// The session that asks, as its log lines and replies name it.
+    pub session: u64,
     /// Who asks.
     pub client: ClientKey,
     /// As whom.

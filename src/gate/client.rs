@@ -84,6 +84,23 @@ impl NetworkKey {
             Self::V6(upper) => RegionKey::V6(upper & 0xffff_ffff_0000_0000),
         }
     }
+
+    /// This network as one word: a /48 leaves 16 bits free, and the lowest tells the families apart.
+    pub(in crate::gate) fn code(self) -> u64 {
+        match self {
+            Self::V4(bits) => (u64::from(bits) << 16) | 1,
+            Self::V6(upper) => upper,
+        }
+    }
+
+    /// The network of such a word; none if no network has it.
+    pub(in crate::gate) fn of_code(code: u64) -> Option<Self> {
+        match (code & 0xffff, code >> 16) {
+            (0, _) => Some(Self::V6(code)),
+            (1, bits) if bits & 0xff == 0 => u32::try_from(bits).ok().map(Self::V4),
+            _ => None,
+        }
+    }
 }
 
 impl From<IpAddr> for ClientKey {
@@ -211,6 +228,23 @@ mod tests {
             client("2001:db8:1::").region(),
             client("2001:db8:ffff::").region()
         );
+    }
+
+    #[test]
+    fn a_network_is_read_back_from_its_code() {
+        for text in [
+            "203.0.113.7",
+            "0.0.0.0",
+            "255.255.255.255",
+            "2001:db8:1:2::9",
+            "::1",
+        ] {
+            let network = client(text).network();
+            assert_eq!(NetworkKey::of_code(network.code()), Some(network));
+        }
+        for code in [2, 0x1_0001, 0x100_0000_0000_0001] {
+            assert_eq!(NetworkKey::of_code(code), None);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::gate::attempt::AuthOutcome;
 use crate::gate::client::{ClientKey, NetworkKey};
+use crate::gate::settings::Mode;
 
 /// The gate's answer to one attempt.
 #[derive(Debug)]
@@ -156,7 +157,7 @@ pub enum Standing {
 }
 
 /// Whom a ban is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// One client.
     Client(ClientKey),
@@ -184,6 +185,8 @@ pub enum Event {
         until: Moment,
         /// What it is for: `client` (strikes), `trap`, `network` (banned neighbours), `operator`.
         cause: BanCause,
+        /// Whether it is meant; a dry run's bans are only told.
+        mode: Mode,
     },
     /// A ban ended, by time or by the operator.
     BanEnded {

@@ -77,16 +77,23 @@ pub enum End {
     Drained,
 }
 
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl End {
+    /// The log value.
+    pub fn as_str(&self) -> &'static str {
+        match self {
             Self::ClientClosed => "client-closed",
             Self::UpstreamClosed => "upstream-closed",
             Self::ClientLost(_) => "client-lost",
             Self::UpstreamLost(_) => "upstream-lost",
             Self::Idle => "idle",
             Self::Drained => "drained",
-        })
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

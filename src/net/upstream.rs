@@ -157,6 +157,11 @@ impl Upstream {
         self.capabilities.subscribe()
     }
 
+    /// Whether some address answered last time it was tried, and what it offers is known.
+    pub fn is_well(&self) -> bool {
+        self.capabilities.borrow().is_some() && self.sites.iter().any(|site| !site.health.is_dead())
+    }
+
     /// Says EHLO and QUIT at every address, in nobody's name, and takes the capabilities from the first
     /// that answers. Run it at start and regularly: it brings back an address that was given up.
     ///

@@ -6,6 +6,7 @@
 //! Whoever is not accepted is let go of at once: the connection closes before the outcome is told.
 //! RFC 4954 sections 4 and 6, RFC 7628 section 3.2.3.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,16 @@ pub enum Round<S = Stream> {
 pub struct Exchange<S = Stream> {
     connected: Connected<S>,
     messages: usize,
+}
+
+/// Postfix's reply, or the fault in its place.
+impl<S> fmt::Display for Attempted<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept(LoggedIn { reply, .. }) | Self::Reject(reply) => reply.fmt(f),
+            Self::Defer(fault) => fault.fmt(f),
+        }
+    }
 }
 
 impl<S> Attempted<S> {

@@ -1,0 +1,269 @@
+//! ban - who is shut out, until when and why
+//!
+//! Bans are kept by address, so that the operator can list them. Bounded: when the book is full the
+//! ban that ends first ends now. A banned client of a familiar network is in the book too; what
+//! that means the judgement says.
+//! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::clock::Moment;
+use crate::gate::client::{ClientKey, NetworkKey};
+use crate::gate::journal::{self, BanRecord};
+use crate::gate::settings::Mode;
+use crate::gate::verdict::{BanCause, Event, Subject};
+
+/// One ban.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Ban {
+    pub(in crate::gate) until: Moment,
+    pub(in crate::gate) cause: BanCause,
+    /// Whether it began in a dry run.
+    pub(in crate::gate) mode: Mode,
+}
+
+impl Ban {
+    /// Whether it holds while the gate is in `mode`: a dry run holds only what the operator said.
+    pub(in crate::gate) fn holds(self, mode: Mode) -> bool {
+        mode == Mode::Enforce || self.cause == BanCause::Operator
+    }
+}
+
+pub(in crate::gate) struct Bans {
+    capacity: usize,
+    book: RwLock<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    bans: HashMap<Subject, Ban>,
+    /// Banned clients of a network.
+    crowds: HashMap<NetworkKey, u32>,
+    /// The same bans, by their end.
+    ends: BTreeSet<(Moment, Subject)>,
+    /// Counts the changes, for the journal.
+    sequence: u64,
+    evicted: u64,
+}
+
+impl Bans {
+    pub(in crate::gate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            book: RwLock::default(),
+        }
+    }
+
+    /// The ban of a client, or else of its network.
+    pub(in crate::gate) fn of(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+        let book = self.read();
+        if book.bans.is_empty() {
+            return None;
+        }
+        book.get(Subject::Client(client), now)
+            .or_else(|| book.get(Subject::Network(client.network()), now))
+    }
+
+    /// The ban of exactly this subject.
+    pub(in crate::gate) fn exactly(&self, subject: Subject, now: Moment) -> Option<Ban> {
+        self.read().get(subject, now)
+    }
+
+    /// How many clients of this network are banned.
+    pub(in crate::gate) fn crowd(&self, network: NetworkKey) -> u32 {
+        self.read().crowds.get(&network).copied().unwrap_or(0)
+    }
+
+    /// Begins a ban, or changes the one there is.
+    pub(in crate::gate) fn begin(
+        &self,
+        subject: Subject,
+        ban: Ban,
+        strikes: u8,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) {
+        let mut book = self.write();
+        book.sequence += 1;
+        let record = BanRecord {
+            at: now,
+            sequence: book.sequence,
+            subject,
+            ban: Some(ban),
+            strikes,
+        };
+        let full = book.bans.len() >= self.capacity && !book.bans.contains_key(&subject);
+        let evicted = if full { book.end_first() } else { None };
+        book.evicted += u64::from(evicted.is_some());
+        book.set(subject, ban);
+        drop(book);
+        events.extend(evicted.map(|subject| Event::BanEnded { subject }));
+        events.push(Event::BanBegan {
+            subject,
+            until: ban.until,
+            cause: ban.cause,
+            mode: ban.mode,
+        });
+        events.push(journal::ban(&record));
+    }
+
+    /// Lifts a ban; whether there was one.
+    pub(in crate::gate) fn lift(
+        &self,
+        subject: Subject,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let mut book = self.write();
+        if book.clear(subject).is_none() {
+            return false;
+        }
+        book.sequence += 1;
+        let record = BanRecord {
+            at: now,
+            sequence: book.sequence,
+            subject,
+            ban: None,
+            strikes: 0,
+        };
+        drop(book);
+        events.push(Event::BanEnded { subject });
+        events.push(journal::ban(&record));
+        true
+    }
+
+    /// Ends the bans whose time is over.
+    pub(in crate::gate) fn expire(&self, now: Moment, events: &mut Vec<Event>) {
+        if self.read().ends.first().is_none_or(|(end, _)| *end > now) {
+            return;
+        }
+        let mut book = self.write();
+        while book.ends.first().is_some_and(|(end, _)| *end <= now) {
+            let ended = book.end_first();
+            events.extend(ended.map(|subject| Event::BanEnded { subject }));
+        }
+    }
+
+    /// Forgets every ban but the operator's.
+    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Event>) {
+        for (subject, ban) in self.all(now) {
+            if ban.cause != BanCause::Operator {
+                self.lift(subject, now, events);
+            }
+        }
+    }
+
+    /// All bans, the one that ends first at the front.
+    pub(in crate::gate) fn all(&self, now: Moment) -> Vec<(Subject, Ban)> {
+        let book = self.read();
+        let subjects = book.ends.iter().map(|(_, subject)| *subject);
+        subjects
+            .filter_map(|subject| Some((subject, book.get(subject, now)?)))
+            .collect()
+    }
+
+    /// How many bans there are, and how many ended early for want of room.
+    pub(in crate::gate) fn counts(&self) -> (usize, u64) {
+        let book = self.read();
+        (book.bans.len(), book.evicted)
+    }
+
+    /// The number of the last change, for the snapshot.
+    pub(in crate::gate) fn sequence(&self) -> u64 {
+        self.read().sequence
+    }
+
+    /// Takes over the bans of a snapshot.
+    pub(in crate::gate) fn restore(&self, bans: Vec<(Subject, Ban)>, sequence: u64) {
+        let mut book = self.write();
+        let skip = bans.len().saturating_sub(self.capacity);
+        book.restore(bans.get(skip..).unwrap_or_default(), sequence);
+    }
+
+    /// Applies a journal record; false if the book knows it already.
+    pub(in crate::gate) fn replay(&self, record: &BanRecord) -> bool {
+        let mut book = self.write();
+        if record.sequence <= book.sequence {
+            return false;
+        }
+        book.sequence = record.sequence;
+        match record.ban {
+            Some(ban) => book.set(record.subject, ban),
+            None => drop(book.clear(record.subject)),
+        }
+        true
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+        self.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn get(&self, subject: Subject, now: Moment) -> Option<Ban> {
+        let ban = self.bans.get(&subject).copied();
+        ban.filter(|ban| ban.until > now)
+    }
+
+    fn set(&mut self, subject: Subject, ban: Ban) {
+        match self.bans.insert(subject, ban) {
+            Some(old) => drop(self.ends.remove(&(old.until, subject))),
+            None => self.count(subject),
+        }
+        self.ends.insert((ban.until, subject));
+    }
+
+    fn clear(&mut self, subject: Subject) -> Option<Ban> {
+        let ban = self.bans.remove(&subject)?;
+        self.ends.remove(&(ban.until, subject));
+        self.discount(subject);
+        Some(ban)
+    }
+
+    fn end_first(&mut self) -> Option<Subject> {
+        let (_, subject) = self.ends.pop_first()?;
+        self.bans.remove(&subject);
+        self.discount(subject);
+        Some(subject)
+    }
+
+    fn count(&mut self, subject: Subject) {
+        if let Subject::Client(client) = subject {
+            *self.crowds.entry(client.network()).or_default() += 1;
+        }
+    }
+
+    fn discount(&mut self, subject: Subject) {
+        let Subject::Client(client) = subject else {
+            return;
+        };
+        if let Some(crowd) = self.crowds.get_mut(&client.network()) {
+            *crowd -= 1;
+            if *crowd == 0 {
+                self.crowds.remove(&client.network());
+            }
+        }
+    }
+
+    /// Fills an empty book in one go: a hundred thousand bans must not delay the first accept.
+    fn restore(&mut self, bans: &[(Subject, Ban)], sequence: u64) {
+        self.bans = bans.iter().copied().collect();
+        self.ends = self
+            .bans
+            .iter()
+            .map(|(subject, ban)| (ban.until, *subject))
+            .collect();
+        for (subject, _) in bans {
+            self.count(*subject);
+        }
+        self.sequence = sequence;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! keys - the keyed hashes that stand for users, passwords and words
+//!
+//! No name and no password is kept where its hash serves: the tables hold 64-bit SipHash-2-4
+//! values. The key for users lives in the state directory, so that what we learnt survives; the
+//! key for passwords is made at start and dies with the process.
+//! Not here: making or storing the keys (`store`, `server`).
+
+use std::fmt;
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+use crate::gate::attempt::UserName;
+use crate::gate::client::NetworkKey;
+
+/// The secrets that the gate hashes with.
+#[derive(Clone)]
+pub struct Keys {
+    /// For user names and familiar pairs: kept with the state.
+    pub users: [u8; 16],
+    /// For passwords and words: made at every start.
+    pub passwords: [u8; 16],
+    /// For the places in the tables, so that nobody can aim at one: made at every start.
+    pub table: [u8; 16],
+}
+
+/// Tells nothing.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
+/// A user, as the tables know him.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::gate) struct UserId(pub(in crate::gate) u64);
+
+/// One password tried for one user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
+
+impl Keys {
+    /// The user of this name, whatever its letters' case.
+    pub(in crate::gate) fn user(&self, name: &UserName) -> UserId {
+        let mut hasher = SipHasher24::new_with_key(&self.users);
+        let mut lower = [0; 64];
+        for part in name.as_bytes().chunks(lower.len()) {
+            for (to, from) in lower.iter_mut().zip(part) {
+                *to = from.to_ascii_lowercase();
+            }
+            hasher.write(lower.get(..part.len()).unwrap_or_default());
+        }
+        UserId(hasher.finish())
+    }
+
+    /// This password for this user.
+    pub(in crate::gate) fn guess(&self, user: UserId, password: &[u8]) -> Guess {
+        let mut hasher = SipHasher24::new_with_key(&self.passwords);
+        hasher.write(&user.0.to_le_bytes());
+        hasher.write(password);
+        Guess(hasher.finish())
+    }
+
+    /// A folded password, whoever tried it.
+    pub(in crate::gate) fn word(&self, folded: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.passwords);
+        hasher.write(folded);
+        hasher.finish()
+    }
+
+    /// A user in one network.
+    pub(in crate::gate) fn pair(&self, user: UserId, network: NetworkKey) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.users);
+        hasher.write(&user.0.to_le_bytes());
+        hasher.write(&network.code().to_le_bytes());
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_other_letters_is_the_same_user_at_any_length() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        for length in [0, 1, 63, 64, 65, 1000] {
+            let upper = UserName::new(vec![b'A'; length]);
+            let lower = UserName::new(vec![b'a'; length]);
+            let other = UserName::new(vec![b'a'; length + 1]);
+            assert_eq!(keys.user(&upper), keys.user(&lower));
+            assert_ne!(keys.user(&lower), keys.user(&other));
+        }
+    }
+}

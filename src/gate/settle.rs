@@ -1,0 +1,110 @@
+//! settle - what the outcome of an attempt does
+//!
+//! Accept: the tokens go back, exactly those, and the pair is familiar. Reject: they stay spent, and
+//! the wrong password is remembered. Defer: they go back. A sick backend's rejections of familiar
+//! pairs count as defer.
+//! Not here: judging (`judge`).
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::attempt::AuthOutcome;
+use crate::gate::familiar::Bond;
+use crate::gate::judge::{Basis, Case, Claim, Tokens};
+use crate::gate::recent::Answer;
+use crate::gate::tries::Novelty;
+use crate::gate::verdict::{Permit, Reason, Settled};
+use crate::gate::{Events, Gate};
+
+impl Gate {
+    /// Settles a permit with what Postfix made of the attempt. The answer is what the client is told.
+    pub fn settle(
+        &self,
+        permit: Permit,
+        outcome: AuthOutcome,
+        now: Moment,
+        events: &mut Events,
+    ) -> Settled {
+        let claim = permit.claim;
+        let settled = match outcome {
+            AuthOutcome::Accept => self.accepted(&claim, now, events),
+            AuthOutcome::Reject => self.rejected(&claim, now, events),
+            AuthOutcome::Defer => {
+                self.give_back(&claim.tokens, now, events);
+                Settled {
+                    outcome,
+                    reason: None,
+                }
+            }
+        };
+        let answer = match settled.outcome {
+            AuthOutcome::Accept => Answer::Accept,
+            AuthOutcome::Reject => Answer::Reject,
+            AuthOutcome::Defer => Answer::Defer,
+        };
+        let reason = settled.reason.unwrap_or(claim.grounds);
+        let told = claim.case.decision(answer, reason, Duration::ZERO, now);
+        self.recent.push(told);
+        settled
+    }
+
+    /// Gives tokens back, each to its bucket.
+    pub(in crate::gate) fn give_back(&self, tokens: &Tokens, now: Moment, events: &mut Events) {
+        for token in tokens.iter().flatten() {
+            self.buckets.refund(*token, now, events);
+        }
+    }
+
+    fn accepted(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        let Case {
+            client,
+            network,
+            user,
+            guess,
+            ..
+        } = claim.case;
+        self.give_back(&claim.tokens, now, events);
+        self.tries.right(client, user, guess, now);
+        self.sick.accepted(events);
+        // Everybody comes from the webmail host: its network says nothing of a user.
+        let network = Some(network).filter(|_| claim.basis != Basis::Listed);
+        self.login(user, network, now, now);
+        Settled {
+            outcome: AuthOutcome::Accept,
+            reason: None,
+        }
+    }
+
+    fn rejected(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        let Case {
+            client,
+            network,
+            user,
+            guess,
+            word,
+            who,
+            ..
+        } = claim.case;
+        let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
+        if new && who.bond == Bond::Familiar && self.sick.rejected(user, network, now, events) {
+            self.give_back(&claim.tokens, now, events);
+            return Settled {
+                outcome: AuthOutcome::Defer,
+                reason: Some(Reason::Sick),
+            };
+        }
+        match claim.basis {
+            Basis::Paid | Basis::Settling => {
+                self.tries.wrong(client, user, guess, Novelty::New, now);
+                self.seen.note(word, user, network, now);
+            }
+            Basis::Repeat => self.tries.wrong(client, user, guess, Novelty::Repeat, now),
+            // Enforced, Postfix would not have been asked; listed, nobody counts.
+            Basis::DryRun | Basis::Listed => {}
+        }
+        Settled {
+            outcome: AuthOutcome::Reject,
+            reason: None,
+        }
+    }
+}

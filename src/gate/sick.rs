@@ -1,0 +1,99 @@
+//! sick - telling a failing Dovecot from an attack
+//!
+//! Postfix turns Dovecot's temporary failures into 535. Users who have logged in before, several of
+//! them, from several networks, all rejected within seconds and none accepted in between: that is a
+//! backend that fails. An infected PC guesses for many users too, but from one network.
+//! Not here: what follows (`settle`).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::client::NetworkKey;
+use crate::gate::keys::UserId;
+use crate::gate::verdict::Event;
+
+/// Rejections this close together are looked at together.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Different users that must be among them.
+const USERS: usize = 5;
+/// Different networks that must be among them.
+const NETWORKS: usize = 3;
+/// Rejections that are remembered.
+const REMEMBERED: usize = 32;
+/// Without a rejection for so long, nothing is known of the backend any more.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+
+#[derive(Default)]
+pub(in crate::gate) struct Sick(Mutex<Signs>);
+
+#[derive(Default)]
+struct Signs {
+    rejected: Vec<(Moment, UserId, NetworkKey)>,
+    /// The last rejection while the backend is taken for sick.
+    since: Option<Moment>,
+}
+
+impl Sick {
+    /// A familiar pair was rejected with a password that is not known to be wrong; whether that is
+    /// the backend's fault.
+    pub(in crate::gate) fn rejected(
+        &self,
+        user: UserId,
+        network: NetworkKey,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let mut signs = self.lock();
+        signs.rejected.retain(|(at, ..)| now.since(*at) < WINDOW);
+        if signs.rejected.len() == REMEMBERED {
+            signs.rejected.remove(0);
+        }
+        signs.rejected.push((now, user, network));
+        if signs.since.is_none() {
+            let users = distinct(signs.rejected.iter().map(|(_, user, _)| *user));
+            let networks = distinct(signs.rejected.iter().map(|(.., network)| *network));
+            if users < USERS || networks < NETWORKS {
+                return false;
+            }
+            events.push(Event::BackendSick);
+        }
+        signs.since = Some(now);
+        true
+    }
+
+    /// Somebody was accepted.
+    pub(in crate::gate) fn accepted(&self, events: &mut Vec<Event>) {
+        let mut signs = self.lock();
+        signs.rejected.clear();
+        if signs.since.take().is_some() {
+            events.push(Event::BackendWell);
+        }
+    }
+
+    /// Ends what nobody has confirmed for long.
+    pub(in crate::gate) fn tick(&self, now: Moment, events: &mut Vec<Event>) {
+        let mut signs = self.lock();
+        if signs.since.is_some_and(|at| now.since(at) >= FORGOTTEN) {
+            signs.since = None;
+            signs.rejected.clear();
+            events.push(Event::BackendWell);
+        }
+    }
+
+    /// Whether the backend is taken for sick.
+    pub(in crate::gate) fn is_sick(&self) -> bool {
+        self.lock().since.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Signs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all.len()
+}
