@@ -97,3 +97,22 @@ fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
     all.dedup();
     all.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::client::ClientKey;
+
+    #[test]
+    fn a_flood_of_rejections_makes_nothing_grow_and_one_network_is_no_backend() {
+        let sick = Sick::default();
+        let mut events = Vec::new();
+        let network = ClientKey::V4(1).network();
+        for n in 0..1000 {
+            let now = Moment::from_nanos(n);
+            assert!(!sick.rejected(UserId(n), network, now, &mut events));
+        }
+        assert_eq!(sick.lock().rejected.len(), REMEMBERED);
+        assert!(events.is_empty());
+    }
+}

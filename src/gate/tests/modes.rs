@@ -101,6 +101,20 @@ fn while_settling_in_a_guesser_in_the_own_network_is_held_by_client() {
 }
 
 #[test]
+fn while_settling_in_a_client_without_a_name_is_refused_by_client_only() {
+    let mut world = settling();
+    for n in 0..20 {
+        world.guess(&format!("198.51.100.{}", n % 5), &format!("u{n}"), &good(n));
+    }
+    assert_eq!(world.gate.peek(client("198.51.100.9"), world.now), None);
+    for n in 20..30 {
+        world.guess(FAR, "ghost", &good(n));
+    }
+    let refusal = world.gate.peek(client(FAR), world.now);
+    assert_eq!(refusal.map(|refusal| refusal.reason), Some(Reason::Client));
+}
+
+#[test]
 fn the_day_of_the_install_refuses_no_honest_user_with_one_login_in_ten_mistyped() {
     let mut world = settling();
     let mut logins = 0;
@@ -272,6 +286,26 @@ fn a_tightened_quota_holds_debts_of_the_old_one_to_one_burst() {
     world.pass(Duration::from_secs(10));
     assert_eq!(
         world.guess(FAR, "other", &good(21)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn a_smaller_shared_bucket_holds_debts_to_one_burst_too() {
+    let mut world = World::new(settings());
+    for n in 0..20 {
+        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
+    }
+    let mut small = settings();
+    small.limits.unknown.burst = 2;
+    world.gate.reconfigure(small, world.now, &mut world.events);
+    assert_eq!(
+        world.guess(FAR, "ghost", &good(50)),
+        Fate::Refused(Reason::Unknown)
+    );
+    world.pass(MINUTE * 10);
+    assert_eq!(
+        world.guess(FAR, "ghost", &good(51)),
         Fate::Asked(Reason::Unknown)
     );
 }

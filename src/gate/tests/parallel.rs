@@ -89,7 +89,7 @@ fn who_loses_the_race_for_the_last_shared_token_gets_the_others_back() {
 
 #[test]
 fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_a_token() {
-    let mut world = World::new(settings());
+    let world = World::new(settings());
     for n in 0..8 {
         world.befriend(&format!("user{n}"), HOME);
     }

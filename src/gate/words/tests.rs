@@ -47,6 +47,7 @@ fn folding_lowers_cuts_the_own_name_and_trims_digits_and_signs() {
         ("Zürich1", "anna", "zürich"),
         ("xannay", "anna", "xy"),
         ("anannana", "anna", ""),
+        ("Annabell1", "anna.annabell@example.org", ""),
     ] {
         assert_eq!(folded(password, user), want, "{password} for {user}");
     }
@@ -124,4 +125,6 @@ fn long_and_hostile_names_and_passwords_cost_little() {
     let long = "a".repeat(65);
     assert_ne!(of(&long, &name), Word::Common);
     assert_eq!(of(&"1".repeat(64), &name), Word::Common);
+    // A sentence of digits is no word, and what is too long is not folded.
+    assert_ne!(of(&"1".repeat(65), &name), Word::Common);
 }
