@@ -1,3 +1,5 @@
+//! tests - threads, growth, strikes and records of the buckets
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 

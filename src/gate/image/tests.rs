@@ -1,3 +1,5 @@
+//! tests - snapshot, journal and damage: nothing is lost, nothing panics
+
 use proptest::prelude::*;
 
 use std::time::Duration;

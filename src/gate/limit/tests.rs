@@ -1,3 +1,5 @@
+//! tests - one quota, its windows, and giving back
+
 use proptest::prelude::*;
 
 use super::*;

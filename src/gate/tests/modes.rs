@@ -193,10 +193,13 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
     let mut world = dry();
     let mut enforced = World::new(settings());
     for n in 0..60 {
+        // Every third try is a repetition.
+        let n = n - usize::from(n % 3 == 2);
         let name = format!("u{}", n % 7);
         let fate = world.guess(FAR, &name, &good(n));
         match enforced.guess(FAR, &name, &good(n)) {
             Fate::Refused(reason) => assert_eq!(fate, Fate::Would(reason)),
+            Fate::Repeat => assert_eq!(fate, Fate::Would(Reason::Repeat)),
             same => assert_eq!(fate, same),
         }
     }
@@ -221,7 +224,7 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
         let tallies = world.gate.status(world.now).tallies;
         *tallies.iter().find(|tally| tally.reason == reason).unwrap()
     };
-    for reason in [Reason::Client, Reason::Ban, Reason::Trap] {
+    for reason in [Reason::Client, Reason::Ban, Reason::Trap, Reason::Repeat] {
         assert_eq!(tally(&world, reason).refused, 0);
         assert_eq!(
             tally(&world, reason).would_refuse,

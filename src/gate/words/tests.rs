@@ -1,3 +1,5 @@
+//! tests - folding, the list, and what two users share
+
 use std::time::Duration;
 
 use super::*;
