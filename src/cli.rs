@@ -20,6 +20,9 @@ pub mod exit;
 pub mod explain;
 pub mod forgive;
 pub mod introduce;
+pub mod learn;
+mod logs;
+pub mod replay;
 pub mod run;
 pub mod status;
 
@@ -43,6 +46,8 @@ enum Command {
     Explain(explain::Args),
     Forgive(forgive::Args),
     Introduce(introduce::Args),
+    Learn(learn::Args),
+    Replay(replay::Args),
 }
 
 /// The whole program.
@@ -55,6 +60,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Forgive(args) => forgive::run(&args),
         Command::Introduce(args) => introduce::run(&args),
+        Command::Learn(args) => learn::run(&args),
+        Command::Replay(args) => replay::run(&args),
     }
 }
 

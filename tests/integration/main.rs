@@ -14,8 +14,8 @@
 mod config;
 mod dialogues;
 mod history;
-mod layers;
 mod kit;
+mod layers;
 mod postfix;
 mod robust;
 mod session;
