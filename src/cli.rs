@@ -14,8 +14,11 @@ use crate::admin::client::Client;
 use crate::admin::message::{Request, Response};
 use crate::config::Config;
 
+pub mod attack;
 pub mod bans;
+mod board;
 pub mod check;
+pub mod demo;
 pub mod exit;
 pub mod explain;
 pub mod forgive;
@@ -24,6 +27,7 @@ pub mod learn;
 mod logs;
 pub mod replay;
 pub mod run;
+mod screen;
 pub mod status;
 
 /// Where the config is, unless told otherwise.
@@ -41,6 +45,7 @@ struct Words {
 enum Command {
     Run(run::Args),
     Check(check::Args),
+    Demo(demo::Args),
     Status(status::Args),
     Bans(bans::Args),
     Explain(explain::Args),
@@ -48,6 +53,7 @@ enum Command {
     Introduce(introduce::Args),
     Learn(learn::Args),
     Replay(replay::Args),
+    Attack(attack::Args),
 }
 
 /// The whole program.
@@ -55,6 +61,7 @@ pub fn main() -> ExitCode {
     match Words::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Bans(args) => bans::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -62,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Introduce(args) => introduce::run(&args),
         Command::Learn(args) => learn::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Attack(args) => attack::run(&args),
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod config;
 mod dialogues;
+mod fuzz_corpora;
 mod history;
 mod kit;
 mod layers;
