@@ -23,7 +23,8 @@ mod teach;
 /// Make familiar whoever logged in according to mail logs
 ///
 /// Reads Postfix and Dovecot logs as syslog or journald write them, plain or gzipped, in any order. Works
-/// while gatepost runs and while it does not.
+/// while gatepost runs and while it does not. Users are taken as the logs name them: where Dovecot adds or cuts
+/// off a domain, whoever logs in by the other name is a stranger still.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The config: names the state directory and the socket of a running gatepost

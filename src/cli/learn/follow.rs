@@ -136,10 +136,11 @@ impl<'a> Student<'a> {
     /// What the logs held at the beginning, to whoever is there: the running gatepost or its state.
     fn teach_first(&mut self) -> Result<(), TeachFault> {
         let logins = self.lesson.take();
-        if !logins.is_empty() {
-            let taught = teach::teach(self.config, &logins)?;
-            self.tell(taught);
-        }
+        let taught = match logins.as_slice() {
+            [] => Taught::default(),
+            logins => teach::teach(self.config, logins)?,
+        };
+        self.tell(taught);
         Ok(())
     }
 
@@ -152,7 +153,9 @@ impl<'a> Student<'a> {
         match teach::running(self.config, &logins) {
             Ok(taught) => {
                 self.failing = false;
-                self.tell(taught);
+                if taught != Taught::default() {
+                    self.tell(taught);
+                }
             }
             Err(fault) => {
                 self.lesson.give_back(logins);
@@ -167,9 +170,7 @@ impl<'a> Student<'a> {
 
     fn tell(&mut self, taught: Taught) {
         let learnt = self.lesson.learnt(taught);
-        if learnt.pairs + learnt.users > 0 {
-            // Following goes on though nobody reads what is told.
-            let _ = tell(&learnt, self.args, self.out).and_then(|()| self.out.flush());
-        }
+        // Following goes on though nobody reads what is told.
+        let _ = tell(&learnt, self.args, self.out).and_then(|()| self.out.flush());
     }
 }
