@@ -21,6 +21,7 @@ use crate::gate::Gate;
 use crate::gate::attempt::UserName;
 use crate::gate::client::ClientKey;
 use crate::net::admission::Slot;
+use crate::net::filter;
 use crate::net::listener::{TlsStart, Visitor};
 use crate::net::splice::{self, Handover, Limits, Tally};
 use crate::net::tls::{Agreed, Tls};
@@ -93,6 +94,8 @@ pub struct Rules {
     pub turns: Turns,
     /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
     pub exchanges: Turns,
+    /// Whether the kernel may drop banned clients' connections.
+    pub filter: filter::Mode,
     /// How long a splice may go on when the drain has begun.
     pub grace: Duration,
 }
@@ -166,13 +169,7 @@ async fn before_login(
             let mut dialogue = Dialogue::new(&settings, visit.id.to_string(), channel);
             let mut peer = Peer::new(stream);
             let first = dialogue.open(peer.talks().await);
-            let next = Conversation {
-                visit,
-                peer: &mut peer,
-                dialogue: &mut dialogue,
-                closing: None,
-            }
-            .run(Some(first));
+            let next = Conversation::new(visit, &mut peer, &mut dialogue).run(Some(first));
             match next.await? {
                 Next::StartTls => {}
                 Next::LoggedIn(..) => return Err(Ending::HungUp),
@@ -210,14 +207,9 @@ async fn secured(
     mut dialogue: Dialogue,
     first: Option<Action>,
 ) -> Result<Crossing, Ending> {
-    let next = Conversation {
-        visit,
-        peer: &mut peer,
-        dialogue: &mut dialogue,
-        closing: None,
-    }
-    .run(first)
-    .await?;
+    let next = Conversation::new(visit, &mut peer, &mut dialogue)
+        .run(first)
+        .await?;
     match next {
         Next::LoggedIn(logged_in, user) => {
             let (stream, pipelined) = peer.into_parts();
