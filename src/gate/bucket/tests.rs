@@ -156,7 +156,7 @@ fn every_change_of_a_shared_bucket_is_a_record_and_replaying_in_any_order_gives_
         let Some(journal::Record::Share(record)) = journal::read(bytes) else {
             panic!("{bytes:?}");
         };
-        second.replay(record);
+        second.replay(&record, Duration::ZERO, NOW);
     }
     assert_eq!(second.left(place, limit, NOW), 19);
     assert_eq!(*second.level(Share::Unknown), *first.level(Share::Unknown));

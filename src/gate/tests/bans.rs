@@ -315,3 +315,23 @@ fn the_order_is_trap_then_ban_then_repeat_then_buckets() {
         Fate::Refused(Reason::Trap)
     );
 }
+
+#[test]
+fn what_the_operator_banned_no_rule_shortens_or_takes_over() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for hours in [1, 24 * 400] {
+        let subject = Subject::Client(client(HOME));
+        let until = world.now + HOUR * hours;
+        world.gate.ban(subject, until, world.now, &mut world.events);
+        for _ in 0..20 {
+            world.guess(HOME, "root", "x");
+        }
+        let ban = world
+            .gate
+            .explain(client(HOME), None, world.now)
+            .ban
+            .unwrap();
+        assert_eq!((ban.until, ban.cause), (until, BanCause::Operator));
+    }
+}
