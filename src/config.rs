@@ -157,6 +157,28 @@ impl Config {
         .filter_map(|(key, changed)| changed.then_some(key))
         .collect()
     }
+
+    /// This config as a process that was started with `running` can follow it: the keys of
+    /// [`fixed_changes`](Self::fixed_changes) stay as they are, and the listeners stay in their
+    /// order, each with the settings that this config has for its address, if any.
+    #[must_use]
+    pub fn with_fixed_of(self, running: &Self) -> Self {
+        let mut listeners = running.listeners.clone();
+        for listener in &mut listeners {
+            let mut new = self.listeners.iter();
+            if let Some(new) = new.find(|new| new.address == listener.address) {
+                listener.clone_from(new);
+            }
+        }
+        let mut config = Self {
+            listeners,
+            store: running.store.clone(),
+            admin: running.admin.clone(),
+            ..self
+        };
+        config.gate.capacity = running.gate.capacity;
+        config
+    }
 }
 
 /// Where the paths in the file `path` start.

@@ -169,7 +169,7 @@ pub struct History {
     pub names: names::Names,
     /// What was read.
     pub tally: listen::Tally,
-    /// Tellings that were one more telling of an attempt already told.
+    /// How often an attempt was told that was told already; a line may stand for several.
     pub merged: u64,
     /// Lines that stood in an earlier file already.
     pub copies: u64,

@@ -101,7 +101,7 @@ impl Server {
         let tls = Tls::load(&config.tls, began)?;
         tls.cap_handshakes(config.admission.handshakes);
         let (store, gate) = remember::restore(&config, began)?;
-        raise_open_files(config.admission.sessions);
+        raise_open_files();
         let socket = OperatorSocket::bind(&config.admin)?;
         let (notices, received) = Notices::channel(NOTICES);
         let services = Arc::new(Services {
@@ -220,14 +220,10 @@ fn rules(config: &Config, before: Option<(&Config, &Rules)>) -> Rules {
     }
 }
 
-fn raise_open_files(sessions: usize) {
-    match open_files::raise() {
-        Ok(limit) => {
-            if let Some(shortage) = open_files::shortage(sessions, limit) {
-                warn!("{shortage}");
-            }
-        }
-        Err(error) => warn!("the limit on open files cannot be raised: {error}"),
+/// The config has told already where the limit is too low for its sessions.
+fn raise_open_files() {
+    if let Err(error) = open_files::raise() {
+        warn!("the limit on open files cannot be raised: {error}");
     }
 }
 

@@ -13,6 +13,7 @@ use super::exit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain;
+use crate::report::events;
 use crate::report::setup::Log;
 use crate::server::Server;
 
@@ -32,8 +33,8 @@ pub fn run(args: &Args) -> ExitCode {
         Err(faults) => return exit::refused(&faults),
     };
     let log = Log::start(&config.report);
-    for warning in warnings {
-        warn!("{warning}");
+    for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
+        events::config_warning(&warning.summary());
     }
     match super::runtime() {
         Ok(runtime) => runtime.block_on(serve(args, clock, config, log)),

@@ -6,7 +6,7 @@
 //! restored snapshot agree on what the number means.
 //!
 //! What governor lacks stands here: a look that takes nothing, giving back, and a ceiling, so that
-//! no debt is ever longer than one burst of the quota that is in force now.
+//! no debt is longer than one burst.
 //! Not here: where arrival times are kept (`bucket`).
 
 use std::cell::Cell;
@@ -84,10 +84,11 @@ impl Limit {
 
     /// Takes one token: the new arrival time, or how long until there is a token.
     pub(in crate::gate) fn take(&self, arrival: u64, now: Moment) -> Result<u64, Duration> {
+        let arrival = self.bounded(arrival, now);
         let now = nanos(now);
         let limiter: Limiter = RateLimiter::new(
             self.quota,
-            Arrival(Cell::new(self.bounded(arrival, now))),
+            Arrival(Cell::new(arrival)),
             Pinned(Cell::new(0)),
         );
         limiter.clock().0.set(now);
@@ -99,11 +100,9 @@ impl Limit {
 
     /// What [`Self::take`] would say; takes nothing.
     pub(in crate::gate) fn peek(&self, arrival: u64, now: Moment) -> Result<(), Duration> {
-        let now = nanos(now);
-        let earliest = self
-            .bounded(arrival, now)
-            .saturating_sub(self.full - self.every);
-        match earliest.saturating_sub(now) {
+        let arrival = self.bounded(arrival, now);
+        let earliest = arrival.saturating_sub(self.full - self.every);
+        match earliest.saturating_sub(nanos(now)) {
             0 => Ok(()),
             wait => Err(Duration::from_nanos(wait)),
         }
@@ -111,21 +110,21 @@ impl Limit {
 
     /// The arrival time after `tokens` are taken by force, as far as there are any.
     pub(in crate::gate) fn drain(&self, arrival: u64, tokens: u32, now: Moment) -> u64 {
-        let now = nanos(now);
         let more = self.every.saturating_mul(u64::from(tokens));
-        self.bounded(arrival.max(now).saturating_add(more), now)
+        self.bounded(arrival.max(nanos(now)).saturating_add(more), now)
     }
 
     /// Whole tokens in the bucket now.
     pub(in crate::gate) fn left(&self, arrival: u64, now: Moment) -> u32 {
-        let now = nanos(now);
-        let debt = self.bounded(arrival, now).saturating_sub(now);
+        let debt = self.bounded(arrival, now).saturating_sub(nanos(now));
         u32::try_from((self.full - debt.min(self.full)) / self.every).unwrap_or(u32::MAX)
     }
 
     /// The arrival time with a debt of at most one burst of this limit.
-    fn bounded(&self, arrival: u64, now: u64) -> u64 {
-        arrival.min(now.saturating_add(self.full))
+    ///
+    /// To be stored when a limit changes: a debt that is only looked at this way never shrinks.
+    pub(in crate::gate) fn bounded(&self, arrival: u64, now: Moment) -> u64 {
+        arrival.min(nanos(now).saturating_add(self.full))
     }
 }
 

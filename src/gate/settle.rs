@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::gate::attempt::AuthOutcome;
+use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::familiar::Bond;
-use crate::gate::judge::{Basis, Case, Claim, Tokens};
+
 use crate::gate::recent::Answer;
 use crate::gate::tries::Novelty;
 use crate::gate::verdict::{Permit, Reason, Settled};

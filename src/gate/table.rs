@@ -21,7 +21,9 @@ use crate::gate::keys::UserId;
 
 /// Rows in a set.
 const WAYS: usize = 8;
-/// Shards, and so mutexes, of a table that is large enough.
+/// Octets of a shard. An allocation this large comes fresh from the system, zeroed and unwritten.
+const SHARD: usize = 1 << 20;
+/// Shards, and so mutexes, of a table at most.
 const SHARDS: usize = 64;
 
 /// What a key stands for.
@@ -102,6 +104,15 @@ pub(in crate::gate) fn kind_of<const N: usize>(row: &[u64; N]) -> Option<Kind> {
     Kind::of(number)
 }
 
+/// A row with its id and kind in their places.
+fn labelled<const N: usize>(mut row: [u64; N], id: u64, kind: Kind) -> [u64; N] {
+    if let [first, .., last] = row.as_mut_slice() {
+        *first = id;
+        *last = (*last & !0xff) | u64::from(kind as u8);
+    }
+    row
+}
+
 /// When a row is innocent, in nanoseconds since the epoch: the earliest gives way first.
 pub(in crate::gate) type Innocence<const N: usize> = fn(&[u64; N]) -> u64;
 
@@ -117,7 +128,8 @@ impl<const N: usize> Table<N> {
     /// A table of at least `rows` rows, and at least one set.
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16], innocence: Innocence<N>) -> Self {
         let sets = rows.div_ceil(WAYS).max(1);
-        let shards = SHARDS.min(sets);
+        let octets = sets * WAYS * size_of::<[u64; N]>();
+        let shards = (octets / SHARD).clamp(1, SHARDS);
         let sets = sets.div_ceil(shards);
         Self {
             hasher: SipHasher13::new_with_key(secret),
@@ -151,14 +163,10 @@ impl<const N: usize> Table<N> {
             .iter()
             .position(|row| row.first() == Some(&key.id) && kind_of(row) == Some(key.kind));
         let (answer, new) = change(held.and_then(|at| set.get(at)));
-        if let Some(mut row) = new {
-            if let [id, .., last] = row.as_mut_slice() {
-                *id = key.id;
-                *last = (*last & !0xff) | u64::from(key.kind as u8);
-            }
+        if let Some(new) = new {
             let at = held.unwrap_or_else(|| self.victim(set, now));
             if let Some(place) = set.get_mut(at) {
-                *place = row;
+                *place = labelled(new, key.id, key.kind);
             }
         }
         answer
@@ -190,6 +198,20 @@ impl<const N: usize> Table<N> {
                 if let Some(kind) = kind_of(row) {
                     see(kind, row);
                 }
+            }
+        }
+    }
+
+    /// Shows every row that is not empty, and writes what comes back, if anything.
+    pub(in crate::gate) fn change(&self, change: impl Fn(Kind, &[u64; N]) -> Option<[u64; N]>) {
+        for shard in &self.shards {
+            let mut rows = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for row in rows.iter_mut() {
+                let Some(kind) = kind_of(row) else { continue };
+                let Some(new) = change(kind, row) else {
+                    continue;
+                };
+                *row = labelled(new, row.first().copied().unwrap_or_default(), kind);
             }
         }
     }

@@ -1,4 +1,10 @@
 //! tests - the gate's rules, on a clock that the tests move
 
+mod bans;
+mod bound;
 mod kit;
-mod rules;
+mod modes;
+mod operator;
+mod paying;
+mod repeats;
+mod turns;

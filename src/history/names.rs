@@ -119,9 +119,8 @@ mod tests {
             names.may_be_one(one, two) && names.may_be_one(two, one)
         };
         assert!(same("y??nov 24", "y?r?nnov 24"));
-        assert!(same("m?ller", "m"));
+        assert!(!same("m?ller", "m"));
         assert!(!same("m?ller", "n?ller"));
-        assert!(!same("mi", "m?ller") && !same("m?ller", "mi"));
         let long = "x".repeat(120);
         assert!(same(&long[..64], &long[..100]));
         assert!(same(&(long[..80].to_owned() + "..."), &long[..100]));

@@ -223,6 +223,11 @@ pub fn backend_well() {
     info!("backend well: logins are accepted again");
 }
 
+/// `config`: what the config file makes worth telling at every start and reload.
+pub fn config_warning(remark: &str) {
+    warn!(remark, "config");
+}
+
 /// A moment as RFC 3339, UTC, in whole seconds.
 pub fn timestamp(moment: Moment) -> String {
     let seconds = i64::try_from(moment.as_seconds()).unwrap_or(i64::MAX);

@@ -14,6 +14,7 @@ use super::doors::House;
 use super::rules;
 use crate::config::Config;
 use crate::net::listener;
+use crate::report::events;
 use crate::report::setup::Log;
 
 /// Reads the config anew.
@@ -39,8 +40,8 @@ impl Reloader {
         if let Err(fault) = services.tls.reload(&config.tls, now) {
             return error!("not reloaded, the old config stays: {fault}");
         }
-        for warning in warnings {
-            warn!("{warning}");
+        for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
+            events::config_warning(&warning.summary());
         }
         let before = self.config.load_full();
         for key in before.fixed_changes(&config) {

@@ -75,6 +75,19 @@ fn every_bad_file_is_refused_in_the_expected_words() {
     }
 }
 
+/// What stood there may be what could not be read.
+#[test]
+fn nothing_is_called_missing_in_a_file_that_was_not_read_wholly() {
+    for name in ["torn", "unknown-keys", "twice"] {
+        let path = project().join("tests/config/invalid").join(name);
+        let faults = parse(&path.with_extension("toml")).unwrap_err();
+        let all = faults.faults().iter().chain(faults.warnings());
+        for finding in all {
+            assert!(finding.position().is_some(), "{}", finding.summary());
+        }
+    }
+}
+
 #[track_caller]
 fn expect(path: &Path, said: &str) {
     if std::env::var_os("GATEPOST_WRITE_EXPECTED").is_some() {
@@ -229,4 +242,22 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
             "admin.group",
         ]
     );
+}
+
+#[test]
+fn a_reload_follows_all_that_it_can_and_keeps_the_rest() {
+    let running = valid("every-family.toml");
+    let mut new = running.clone();
+    new.listeners.reverse();
+    new.listeners[0].proxy_from.clear();
+    new.listeners[1].address = "[::1]:4650".parse().unwrap();
+    new.gate.capacity.pairs += 1;
+    new.gate.bans.strikes += 1;
+    new.admin.group = Some("mail".to_owned());
+    let followed = new.with_fixed_of(&running);
+    assert_eq!(running.fixed_changes(&followed), [""; 0]);
+    let mut expected = running.clone();
+    expected.listeners[2].proxy_from.clear();
+    expected.gate.bans.strikes += 1;
+    assert_eq!(followed, expected);
 }

@@ -14,6 +14,8 @@
 mod config;
 mod demo;
 mod dialogues;
+mod fuzz_corpora;
+mod history;
 mod kit;
 mod layers;
 mod postfix;

@@ -9,6 +9,7 @@ mod guesses;
 mod handover;
 mod honest;
 mod mechanisms;
+mod operator;
 mod programs;
 mod restart;
 mod swarm;

@@ -1,1 +1,90 @@
+use std::time::Duration;
+
 use super::*;
+
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+fn client(n: u32) -> Subject {
+    Subject::Client(ClientKey::V4(n))
+}
+
+fn until(seconds: u64) -> Ban {
+    Ban {
+        until: NOW + Duration::from_secs(seconds),
+        cause: BanCause::Strikes,
+        mode: Mode::Enforce,
+    }
+}
+
+fn ended(events: &[Event]) -> Vec<Subject> {
+    let ended = events.iter().filter_map(|event| match event {
+        Event::BanEnded { subject } => Some(*subject),
+        _ => None,
+    });
+    ended.collect()
+}
+
+#[test]
+fn bans_end_in_their_order_and_each_end_is_told_once() {
+    let bans = Bans::new(100);
+    let mut events = Vec::new();
+    for (n, seconds) in [(1, 30), (2, 10), (3, 20)] {
+        bans.begin(client(n), until(seconds), 3, NOW, &mut events);
+    }
+    bans.begin(client(2), until(40), 4, NOW, &mut events);
+    events.clear();
+    let at = |seconds| NOW + Duration::from_secs(seconds);
+    bans.expire(at(19), &mut events);
+    assert!(events.is_empty());
+    bans.expire(at(30), &mut events);
+    assert_eq!(ended(&events), [client(3), client(1)]);
+    assert_eq!(bans.all(at(30)), [(client(2), until(40))]);
+    // Nobody had to tick for a ban to be over.
+    assert_eq!(bans.exactly(client(2), at(40)), None);
+}
+
+#[test]
+fn a_full_book_lets_the_ban_that_ends_first_go() {
+    let bans = Bans::new(10);
+    let mut events = Vec::new();
+    for n in 0..1000 {
+        bans.begin(client(n), until(u64::from(n) + 1), 3, NOW, &mut events);
+        assert!(bans.counts().0 <= 10);
+    }
+    assert_eq!(bans.counts(), (10, 990));
+    assert_eq!(ended(&events).len(), 990);
+    assert!(bans.exactly(client(999), NOW).is_some());
+}
+
+#[test]
+fn banned_neighbours_are_counted_by_network() {
+    let bans = Bans::new(100);
+    let mut events = Vec::new();
+    for n in [0x0a00_0001, 0x0a00_0002, 0x0a00_0003, 0x0a00_0101] {
+        bans.begin(client(n), until(10), 3, NOW, &mut events);
+        bans.begin(client(n), until(20), 4, NOW, &mut events);
+    }
+    let network = ClientKey::V4(0x0a00_0001).network();
+    assert_eq!(bans.crowd(network, 9), 3);
+    assert_eq!(bans.crowd(network, 2), 2);
+    bans.lift(client(0x0a00_0002), NOW, &mut events);
+    assert_eq!(bans.crowd(network, 9), 2);
+    bans.expire(NOW + Duration::from_secs(20), &mut events);
+    assert_eq!(bans.crowd(network, 9), 0);
+}
+
+#[test]
+fn a_client_is_banned_with_its_network() {
+    let bans = Bans::new(100);
+    let one = ClientKey::V4(0x0a00_0001);
+    assert_eq!(bans.of(one, NOW), None);
+    bans.begin(
+        Subject::Network(one.network()),
+        until(10),
+        0,
+        NOW,
+        &mut Vec::new(),
+    );
+    assert_eq!(bans.of(one, NOW), Some(until(10)));
+    assert_eq!(bans.of(ClientKey::V4(0x0a00_0101), NOW), None);
+}

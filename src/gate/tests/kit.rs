@@ -6,7 +6,7 @@ use crate::clock::Moment;
 use crate::gate::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::client::ClientKey;
 use crate::gate::settings::Settings;
-use crate::gate::verdict::{Event, Permit, Reason, Verdict};
+use crate::gate::verdict::{Event, Permit, Reason, Refusal, Verdict};
 use crate::gate::{Gate, Keys};
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -78,22 +78,36 @@ impl World {
         self.gate.tick(self.now, &mut self.events);
     }
 
+    /// The first answer, before any turn.
+    pub(super) fn ask_first(
+        &mut self,
+        from: ClientKey,
+        name: &str,
+        password: Option<&str>,
+    ) -> Verdict {
+        let (gate, now) = (&self.gate, self.now);
+        let events = &mut self.events;
+        with_attempt(from, name, password, |try_| gate.judge(try_, now, events))
+    }
+
     /// The verdict, waiting for a turn where one is needed.
     pub(super) fn judge(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Verdict {
-        let user = user(name);
-        let secret = password.map(|password| Secret::new(password.as_bytes().to_vec()));
-        let attempt = AuthAttempt {
-            session: 7,
-            client: from,
-            user: &user,
-            password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
-        };
-        match self.gate.judge(&attempt, self.now, &mut self.events) {
-            Verdict::Wait => self
-                .gate
-                .judge_in_turn(&attempt, self.now, &mut self.events),
+        match self.ask_first(from, name, password) {
+            Verdict::Wait => {
+                let (gate, now) = (&self.gate, self.now);
+                let events = &mut self.events;
+                with_attempt(from, name, password, |try_| {
+                    gate.judge_in_turn(try_, now, events)
+                })
+            }
             verdict => verdict,
         }
+    }
+
+    /// The turn that a try waited for never came.
+    pub(super) fn miss_turn(&mut self, from: ClientKey, name: &str, password: &str) -> Refusal {
+        let (gate, now) = (&self.gate, self.now);
+        with_attempt(from, name, Some(password), |try_| gate.miss_turn(try_, now))
     }
 
     /// A permit for a try that must be allowed.
@@ -150,4 +164,20 @@ impl World {
         self.gate
             .learn(&user(name), client(from), self.now - DAY, self.now);
     }
+}
+
+fn with_attempt<T>(
+    client: ClientKey,
+    name: &str,
+    password: Option<&str>,
+    ask: impl FnOnce(&AuthAttempt<'_>) -> T,
+) -> T {
+    let user = user(name);
+    let secret = password.map(|password| Secret::new(password.as_bytes().to_vec()));
+    ask(&AuthAttempt {
+        session: 7,
+        client,
+        user: &user,
+        password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
+    })
 }

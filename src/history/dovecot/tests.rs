@@ -39,52 +39,54 @@ fn successes_of_every_service_and_version_are_read() {
     }
 }
 
+const ENDINGS: &[(&str, Option<&str>, u32, u64)] = &[
+    (
+        "imap-login: Disconnected (auth failed, 2 attempts): user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS",
+        Some("bob"),
+        2,
+        0,
+    ),
+    (
+        "imap-login: Disconnected (auth failed, 1 attempts): method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS: Disconnected",
+        None,
+        1,
+        0,
+    ),
+    (
+        "pop3-login: Disconnected: Inactivity (auth failed, 1 attempts in 178 secs): user=<info>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+        Some("info"),
+        1,
+        178,
+    ),
+    (
+        "pop3-login: Info: Aborted login (auth failed, 1 attempts in 2 secs): user=<info>, method=PLAIN, rip=203.0.113.7",
+        Some("info"),
+        1,
+        2,
+    ),
+    (
+        "imap-login: Disconnected: Connection closed: read(size=1003) failed: Connection reset by peer (auth failed, 1 attempts in 0 secs): user=<info>, rip=203.0.113.7, lip=127.0.0.19, session=<Lsz0>",
+        Some("info"),
+        1,
+        0,
+    ),
+    (
+        "imap-login: Login aborted: Connection closed (auth failed, 3 attempts in 16 secs) (auth_failed): user=<info>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS, session=<9Z>",
+        Some("info"),
+        3,
+        16,
+    ),
+    (
+        "submission-login: Client has quit the connection (auth failed, 1 attempts in 2 secs): user=<>, method=LOGIN, rip=203.0.113.7, lip=0.0.0.0",
+        None,
+        1,
+        2,
+    ),
+];
+
 #[test]
 fn failures_at_the_end_of_a_connection_are_counted() {
-    for (message, user, attempts, seconds) in [
-        (
-            "imap-login: Disconnected (auth failed, 2 attempts): user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS",
-            Some("bob"),
-            2,
-            0,
-        ),
-        (
-            "imap-login: Disconnected (auth failed, 1 attempts): method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS: Disconnected",
-            None,
-            1,
-            0,
-        ),
-        (
-            "pop3-login: Disconnected: Inactivity (auth failed, 1 attempts in 178 secs): user=<info>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
-            Some("info"),
-            1,
-            178,
-        ),
-        (
-            "pop3-login: Info: Aborted login (auth failed, 1 attempts in 2 secs): user=<info>, method=PLAIN, rip=203.0.113.7",
-            Some("info"),
-            1,
-            2,
-        ),
-        (
-            "imap-login: Disconnected: Connection closed: read(size=1003) failed: Connection reset by peer (auth failed, 1 attempts in 0 secs): user=<info>, rip=203.0.113.7, lip=127.0.0.19, session=<Lsz0>",
-            Some("info"),
-            1,
-            0,
-        ),
-        (
-            "imap-login: Login aborted: Connection closed (auth failed, 3 attempts in 16 secs) (auth_failed): user=<info>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS, session=<9Z>",
-            Some("info"),
-            3,
-            16,
-        ),
-        (
-            "submission-login: Client has quit the connection (auth failed, 1 attempts in 2 secs): user=<>, method=LOGIN, rip=203.0.113.7, lip=0.0.0.0",
-            None,
-            1,
-            2,
-        ),
-    ] {
+    for &(message, user, attempts, seconds) in ENDINGS {
         let told = told(message);
         assert_eq!(
             told.user.map(String::from_utf8_lossy).as_deref(),
@@ -97,80 +99,82 @@ fn failures_at_the_end_of_a_connection_are_counted() {
     }
 }
 
+const AUTH_FAILURES: &[(&str, Service, Teller)] = &[
+    (
+        "auth: passwd-file(bob,203.0.113.7): unknown user",
+        Service::Unknown,
+        Teller::PasswdFile,
+    ),
+    (
+        "auth: Info: passwd-file(bob,203.0.113.7): Password mismatch",
+        Service::Unknown,
+        Teller::PasswdFile,
+    ),
+    (
+        "auth: sql(bob,203.0.113.7,<6rXunFtu493AqJDi>): Password mismatch",
+        Service::Dovecot,
+        Teller::Sql,
+    ),
+    (
+        "auth: ldap(bob,203.0.113.7,<LZmGp6>): Password mismatch (for LDAP bind) (SHA1 of given password: f638ff)",
+        Service::Dovecot,
+        Teller::Ldap,
+    ),
+    (
+        "auth: Info: ldap(bob,203.0.113.7,): invalid credentials",
+        Service::Unknown,
+        Teller::Ldap,
+    ),
+    (
+        "auth: Info: cram-md5(bob,203.0.113.7): Password mismatch",
+        Service::Unknown,
+        Teller::Mechanism,
+    ),
+    (
+        "auth(default): pam(bob,203.0.113.7): pam_authenticate() failed: User not known to the underlying authentication module: 2 Time(s)",
+        Service::Unknown,
+        Teller::PamDatabase,
+    ),
+    (
+        "auth-worker(304): pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (password mismatch?)",
+        Service::Unknown,
+        Teller::PamDatabase,
+    ),
+    (
+        "auth-worker(23060): Info: conn unix:auth-worker (pid=23051,uid=103): auth-worker<1>: pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (Password mismatch?)",
+        Service::Unknown,
+        Teller::PamDatabase,
+    ),
+    (
+        "auth-worker(57065): Info: conn unix:auth-worker (uid=143): auth-worker<225622>: sql(bob,203.0.113.7,<Yx7+W8+Io>): Password mismatch",
+        Service::Dovecot,
+        Teller::Sql,
+    ),
+    (
+        "auth(bob,203.0.113.7,sasl:login)<CvN+E95Uf4e7eEnj>: Info: sql: Password mismatch (given password: XxxxXXxx123)",
+        Service::Dovecot,
+        Teller::Sql,
+    ),
+    (
+        "auth(bob,203.0.113.7,sasl:plain): passwd-file: Password mismatch",
+        Service::Unknown,
+        Teller::PasswdFile,
+    ),
+    (
+        "auth-worker(bob,203.0.113.7,sasl:plain)<1234>: request [12]: pam: unknown user",
+        Service::Unknown,
+        Teller::PamDatabase,
+    ),
+    (
+        "auth-worker(bob,203.0.113.7,sasl:plain,master)<1234><a+b>: request [12]: Info: pam: unknown user",
+        Service::Dovecot,
+        Teller::PamDatabase,
+    ),
+];
+
 #[test]
 fn failures_of_auth_processes_are_read_in_every_form() {
-    for (message, service, teller) in [
-        (
-            "auth: passwd-file(bob,203.0.113.7): unknown user",
-            Service::Unknown,
-            Teller::PasswdFile,
-        ),
-        (
-            "auth: Info: passwd-file(bob,203.0.113.7): Password mismatch",
-            Service::Unknown,
-            Teller::PasswdFile,
-        ),
-        (
-            "auth: sql(bob,203.0.113.7,<6rXunFtu493AqJDi>): Password mismatch",
-            Service::Dovecot,
-            Teller::Sql,
-        ),
-        (
-            "auth: ldap(bob,203.0.113.7,<LZmGp6>): Password mismatch (for LDAP bind) (SHA1 of given password: f638ff)",
-            Service::Dovecot,
-            Teller::Ldap,
-        ),
-        (
-            "auth: Info: ldap(bob,203.0.113.7,): invalid credentials",
-            Service::Unknown,
-            Teller::Ldap,
-        ),
-        (
-            "auth: Info: cram-md5(bob,203.0.113.7): Password mismatch",
-            Service::Unknown,
-            Teller::Mechanism,
-        ),
-        (
-            "auth(default): pam(bob,203.0.113.7): pam_authenticate() failed: User not known to the underlying authentication module: 2 Time(s)",
-            Service::Unknown,
-            Teller::PamDatabase,
-        ),
-        (
-            "auth-worker(304): pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (password mismatch?)",
-            Service::Unknown,
-            Teller::PamDatabase,
-        ),
-        (
-            "auth-worker(23060): Info: conn unix:auth-worker (pid=23051,uid=103): auth-worker<1>: pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (Password mismatch?)",
-            Service::Unknown,
-            Teller::PamDatabase,
-        ),
-        (
-            "auth-worker(57065): Info: conn unix:auth-worker (uid=143): auth-worker<225622>: sql(bob,203.0.113.7,<Yx7+W8+Io>): Password mismatch",
-            Service::Dovecot,
-            Teller::Sql,
-        ),
-        (
-            "auth(bob,203.0.113.7,sasl:login)<CvN+E95Uf4e7eEnj>: Info: sql: Password mismatch (given password: XxxxXXxx123)",
-            Service::Dovecot,
-            Teller::Sql,
-        ),
-        (
-            "auth(bob,203.0.113.7,sasl:plain): passwd-file: Password mismatch",
-            Service::Unknown,
-            Teller::PasswdFile,
-        ),
-        (
-            "auth-worker(bob,203.0.113.7,sasl:plain)<1234>: request [12]: pam: unknown user",
-            Service::Unknown,
-            Teller::PamDatabase,
-        ),
-        (
-            "auth-worker(bob,203.0.113.7,sasl:plain,master)<1234><a+b>: request [12]: Info: pam: unknown user",
-            Service::Dovecot,
-            Teller::PamDatabase,
-        ),
-    ] {
+    for &(message, service, teller) in AUTH_FAILURES {
         check(message, "203.0.113.7", Some("bob"), service);
         assert_eq!(told(message).teller, teller, "{message}");
     }

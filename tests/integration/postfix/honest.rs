@@ -95,8 +95,9 @@ fn with_bcrypt_a_familiar_login_waits_behind_a_handful_of_strangers_and_no_more(
     let mail = Mail::with_passwords(Passwords::Bcrypt);
     // So that strangers never run out of tokens while the test lasts.
     let mut setup = Setup::before(&mail).with("timeouts.turn", "60s");
-    for limit in ["user", "strangers", "client", "network"] {
+    for limit in ["user", "strangers", "unknown", "words"] {
         setup.set(&format!("limits.{limit}.burst"), 10_000);
+        setup.set(&format!("limits.{limit}.every"), "1m");
     }
     let proxy = setup.start();
     assert_eq!(log_in(&proxy, HOME, ANNA), 235);
