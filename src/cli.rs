@@ -23,6 +23,9 @@ pub mod exit;
 pub mod explain;
 pub mod forgive;
 pub mod introduce;
+pub mod learn;
+mod logs;
+pub mod replay;
 pub mod run;
 mod screen;
 pub mod status;
@@ -48,6 +51,8 @@ enum Command {
     Explain(explain::Args),
     Forgive(forgive::Args),
     Introduce(introduce::Args),
+    Learn(learn::Args),
+    Replay(replay::Args),
     Attack(attack::Args),
 }
 
@@ -62,6 +67,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Forgive(args) => forgive::run(&args),
         Command::Introduce(args) => introduce::run(&args),
+        Command::Learn(args) => learn::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Attack(args) => attack::run(&args),
     }
 }

@@ -37,7 +37,7 @@ mod doors;
 mod keeper;
 mod operator;
 mod reload;
-mod remember;
+pub mod remember;
 mod socket;
 
 pub use operator::Operator;
