@@ -144,11 +144,8 @@ async fn in_turn(
         () = visit.drain.begun() => return Err(Refused::Draining),
     };
     let Some(turn) = turn else {
-        let wait = Duration::from_secs(60);
-        return Err(Refused::Refuse(Refusal {
-            reason: Reason::Turn,
-            wait,
-        }));
+        let missed = services.gate.miss_turn(attempt, services.clock.now());
+        return Err(Refused::Refuse(missed));
     };
     let mut events = Vec::new();
     let verdict = services
