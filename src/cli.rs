@@ -150,3 +150,19 @@ fn notify(states: &[sd_notify::NotifyState<'_>]) {
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(states);
 }
+
+/// Returns when the operator has had enough: SIGINT or SIGTERM. Where neither can be caught it never
+/// returns, and they end the process.
+async fn enough() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let caught = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = caught(SignalKind::interrupt()) => {}
+        _ = caught(SignalKind::terminate()) => {}
+    }
+}

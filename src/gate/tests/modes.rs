@@ -217,6 +217,20 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
 }
 
 #[test]
+fn a_wrong_password_that_a_dry_run_would_have_refused_is_not_known_to_be_wrong() {
+    let mut world = dry();
+    for n in 0..10 {
+        world.guess(FAR, "ghost", &good(n));
+    }
+    for _ in 0..3 {
+        assert_eq!(
+            world.guess(FAR, "ghost", &good(50)),
+            Fate::Would(Reason::Client)
+        );
+    }
+}
+
+#[test]
 fn what_a_dry_run_did_is_cleared_when_it_is_switched_off_but_logins_and_operators_bans_stay() {
     let mut world = dry();
     for n in 0..60 {
