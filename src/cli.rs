@@ -101,10 +101,10 @@ impl Operator {
             return exit::refused(message);
         }
         let mut out = io::stdout().lock();
-        let written = if self.json {
-            print_json(&mut out, &response)
-        } else {
-            show(&response, &mut out)
+        let written = match (&response, self.json) {
+            (Response::Bans { bans }, true) => print_json(&mut out, bans),
+            (response, true) => print_json(&mut out, response),
+            (response, false) => show(response, &mut out),
         };
         // A reader that has closed the pipe has seen enough.
         let _ = written.and_then(|()| out.flush());
