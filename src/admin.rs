@@ -1,6 +1,11 @@
-//! admin - the operator's socket: messages and the client that sends them
+//! admin - the operator's socket: what is asked and answered there, and the client that asks
+//!
+//! Not here: who answers (`server::operator`), how an answer is shown (`cli`).
 
 use std::path::PathBuf;
+
+pub mod client;
+pub mod message;
 
 /// Where the operator's socket is, and who may use it.
 #[derive(Clone, Debug, PartialEq, Eq)]

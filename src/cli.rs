@@ -1,1 +1,168 @@
-//! cli - a file a command
+//! cli - the command line: a file a command
+//!
+//! [`main`] reads the words and calls the command. Every command that prints has `--json`.
+//! Exit codes: `exit`. Not here: what the commands' answers mean (`admin::message`, `gate`).
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+
+use crate::admin::client::Client;
+use crate::admin::message::{Request, Response};
+use crate::config::Config;
+
+pub mod attack;
+pub mod bans;
+mod board;
+pub mod check;
+pub mod demo;
+pub mod exit;
+pub mod explain;
+pub mod forgive;
+pub mod introduce;
+pub mod learn;
+mod logs;
+pub mod replay;
+pub mod run;
+mod screen;
+pub mod status;
+
+/// Where the config is, unless told otherwise.
+pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
+
+/// SMTPS submission proxy that rate-limits AUTH in front of Postfix and Dovecot
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, about, max_term_width = 100)]
+struct Words {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Check(check::Args),
+    Demo(demo::Args),
+    Status(status::Args),
+    Bans(bans::Args),
+    Explain(explain::Args),
+    Forgive(forgive::Args),
+    Introduce(introduce::Args),
+    Learn(learn::Args),
+    Replay(replay::Args),
+    Attack(attack::Args),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    match Words::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Bans(args) => bans::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Forgive(args) => forgive::run(&args),
+        Command::Introduce(args) => introduce::run(&args),
+        Command::Learn(args) => learn::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Attack(args) => attack::run(&args),
+    }
+}
+
+/// Where a command finds the running Gatepost, and how it answers.
+#[derive(Debug, clap::Args)]
+pub struct Operator {
+    /// The config file of the running gatepost: names its socket
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: std::path::PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Operator {
+    /// Asks the running Gatepost and prints its answer: as JSON, or as `show` writes it.
+    ///
+    /// A refusal is told on standard error, with exit code 2.
+    fn ask(
+        &self,
+        request: &Request,
+        show: impl FnOnce(&Response, &mut dyn Write) -> io::Result<()>,
+    ) -> ExitCode {
+        let response = match self.response(request) {
+            Ok(response) => response,
+            Err(fault) => return exit::refused(&*fault),
+        };
+        if let Response::Refused { message } = &response {
+            return exit::refused(message);
+        }
+        let mut out = io::stdout().lock();
+        let written = match (&response, self.json) {
+            (Response::Bans { bans }, true) => print_json(&mut out, bans),
+            (response, true) => print_json(&mut out, response),
+            (response, false) => show(response, &mut out),
+        };
+        // A reader that has closed the pipe has seen enough.
+        let _ = written.and_then(|()| out.flush());
+        ExitCode::SUCCESS
+    }
+
+    fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
+        let socket = socket(&self.config)?;
+        Ok(Client::connect(&socket)?.ask(request)?)
+    }
+}
+
+/// The operator's socket that a config names.
+fn socket(config: &Path) -> Result<std::path::PathBuf, Box<dyn std::error::Error>> {
+    let unreadable = |error| format!("{}: {error}", config.display());
+    let text = std::fs::read_to_string(config).map_err(unreadable)?;
+    let (config, _) = Config::parse(config, &text).map_err(|faults| faults.to_string())?;
+    Ok(config.admin.socket)
+}
+
+/// Shows an answer that is one sentence.
+fn sentence(response: &Response, out: &mut dyn Write) -> io::Result<()> {
+    match response {
+        Response::Done { message } | Response::Refused { message } => writeln!(out, "{message}"),
+        other => print_json(out, other),
+    }
+}
+
+fn print_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}
+
+/// The runtime of a command that needs one.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+/// Tells systemd, where it listens.
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(states);
+}
+
+/// Returns when the operator has had enough: SIGINT or SIGTERM. Where neither can be caught it never
+/// returns, and they end the process.
+async fn enough() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let caught = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = caught(SignalKind::interrupt()) => {}
+        _ = caught(SignalKind::terminate()) => {}
+    }
+}

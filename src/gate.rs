@@ -18,6 +18,7 @@ pub mod explain;
 pub mod image;
 pub mod keys;
 pub mod operator;
+pub mod rate;
 pub mod recent;
 pub mod settings;
 pub mod verdict;

@@ -16,7 +16,7 @@
 //! | session | `session` |
 //! | config | `config` |
 //! | server | `server` |
-//! | lab | `lab` |
+//! | lab | `lab`: its `traffic`, `models` and `plot` may import words, `gate`, `history`; the rest words, `clock`, `drain` |
 //! | faces | `cli`, `main` |
 //!
 //! The invariants: no password reaches Postfix without a [`gate::verdict::Permit`]; nothing that a

@@ -1,3 +1,9 @@
-//! main - the runtime and the exit code
+//! main - the program: words in, exit code out
+//!
+//! Not here: what the commands do (`cli`, a file a command).
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gatepost::cli::main()
+}

@@ -1,4 +1,12 @@
 //! report - what we tell: log events, counters, and how the log is set up
+//!
+//! Events, their fields and their values are public API: defined here, once, listed in the changelog.
+//! Not here: the operator's questions (`admin`), the gate's own counters (`gate`).
+
+pub mod counters;
+pub mod events;
+pub mod quiet;
+pub mod setup;
 
 /// How the log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -97,6 +97,8 @@ pub struct Status {
     pub known_users: usize,
     /// Familiar pairs.
     pub familiar_pairs: usize,
+    /// Familiar pairs that there is room for.
+    pub pairs: usize,
     /// Bans.
     pub bans: usize,
     /// Rows of the bucket table.
@@ -169,6 +171,7 @@ impl Gate {
             settling_until: self.settling_until(&rules, now),
             known_users,
             familiar_pairs,
+            pairs: self.familiar.capacity(),
             bans,
             rows,
             rows_used,

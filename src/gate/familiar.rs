@@ -125,6 +125,11 @@ impl Familiar {
         (book.known(), book.pairs)
     }
 
+    /// Room for so many pairs.
+    pub(in crate::gate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// How many pairs and users gave way because the capacity was reached.
     pub(in crate::gate) fn evictions(&self) -> u64 {
         self.read().evicted

@@ -1,1 +1,225 @@
 //! line - octets to lines, however the segments fall
+//!
+//! Only CRLF ends a line. A bare LF or a bare CR is a fault, never an end: two servers that disagree
+//! about it can be made to read two different mails (CVE-2023-51764).
+//! Not here: reading a socket (`session`), what a line means (`command`, `reply`, `sasl`).
+//! One buffer lives as long as its session, so it holds no heap while it is empty; and since a line
+//! may be a password, everything that leaves it is wiped behind it.
+//! RFC 5321 sections 2.3.8 and 4.5.3.1.
+
+use std::fmt;
+use std::ops::Deref;
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// Collects octets and gives lines.
+///
+/// It holds at most one unfinished line within the limit, and what was pushed since `next_line` last
+/// said `None`: whoever reads only then, a bounded piece at a time, bounds the buffer.
+#[derive(Default)]
+pub struct LineBuffer {
+    octets: Vec<u8>,
+    /// Octets before this one belong to lines already given, and are wiped.
+    taken: usize,
+    /// Octets before this one are known to hold no CR or LF.
+    scanned: usize,
+    /// The line now arriving is over-long: its octets are not stored.
+    overlong: bool,
+}
+
+/// One line without its CRLF. It may hold a password: it wipes itself, and its `Debug` tells only
+/// the length.
+#[derive(PartialEq, Eq)]
+pub struct Line(Zeroizing<Vec<u8>>);
+
+/// What a buffer holds behind the line that it gave last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Following {
+    /// Nothing yet.
+    Nothing,
+    /// At least one octet: the peer did not wait for an answer.
+    Octets,
+}
+
+/// Why there is no line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineFault {
+    /// The line was over the limit. It was read to its CRLF; the next line is sound.
+    #[error("line too long")]
+    TooLong,
+    /// An LF without a CR before it. The buffer is empty now; the peer is not to be trusted.
+    #[error("bare line feed")]
+    BareLineFeed,
+    /// A CR without an LF behind it. The buffer is empty now; the peer is not to be trusted.
+    #[error("bare carriage return")]
+    BareCarriageReturn,
+}
+
+/// What a search for the end of a line found; positions count from the start of the buffer.
+enum Found {
+    End(usize),
+    Bare(LineFault),
+    NothingBefore(usize),
+}
+
+impl LineBuffer {
+    /// An empty buffer, without heap.
+    pub const fn new() -> Self {
+        Self {
+            octets: Vec::new(),
+            taken: 0,
+            scanned: 0,
+            overlong: false,
+        }
+    }
+
+    /// Appends what was read.
+    pub fn push(&mut self, octets: &[u8]) {
+        let spare = self.octets.capacity() - self.octets.len();
+        if spare < octets.len() {
+            // By hand, for `Vec` would leave the old octets behind unwiped.
+            let needed = self.len() + octets.len();
+            let mut grown = Vec::with_capacity(needed.next_power_of_two());
+            grown.extend_from_slice(self.held());
+            self.octets.zeroize();
+            self.octets = grown;
+            self.scanned -= self.taken;
+            self.taken = 0;
+        }
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// The next line of at most `limit` octets (CRLF not counted), or `None` until more is pushed.
+    ///
+    /// # Errors
+    /// [`LineFault::TooLong`] once a line, when its CRLF has come; the others at once.
+    pub fn next_line(&mut self, limit: usize) -> Result<Option<Line>, LineFault> {
+        match self.find_end() {
+            Found::End(end) => {
+                let line = Line::new(self.octets.get(self.taken..end).unwrap_or_default());
+                self.release(end + 2);
+                if std::mem::take(&mut self.overlong) || line.len() > limit {
+                    return Err(LineFault::TooLong);
+                }
+                Ok(Some(line))
+            }
+            Found::Bare(fault) => {
+                self.clear();
+                Err(fault)
+            }
+            Found::NothingBefore(scanned) => {
+                self.scanned = scanned;
+                self.overlong |= scanned - self.taken > limit;
+                if self.overlong {
+                    self.release(scanned);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether the line now arriving is over the limit already, before its CRLF.
+    pub const fn is_overlong(&self) -> bool {
+        self.overlong
+    }
+
+    /// Whether octets came behind the line that was given last.
+    pub const fn following(&self) -> Following {
+        if self.is_empty() {
+            Following::Nothing
+        } else {
+            Following::Octets
+        }
+    }
+
+    /// The octets held and not yet given as a line.
+    pub const fn len(&self) -> usize {
+        self.octets.len() - self.taken
+    }
+
+    /// Whether nothing is held.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Wipes and forgets all that is held: after STARTTLS, what came in clear must not be read.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// What is held and was not given as a line: what the client sent ahead, for the hand-over.
+    pub fn into_rest(mut self) -> Vec<u8> {
+        let mut octets = std::mem::take(&mut self.octets);
+        octets.drain(..self.taken);
+        octets
+    }
+
+    fn held(&self) -> &[u8] {
+        self.octets.get(self.taken..).unwrap_or_default()
+    }
+
+    fn find_end(&self) -> Found {
+        let unread = self.octets.get(self.scanned..).unwrap_or_default();
+        let Some(offset) = unread.iter().position(|o| matches!(o, b'\r' | b'\n')) else {
+            return Found::NothingBefore(self.octets.len());
+        };
+        match unread.get(offset..offset + 2) {
+            Some(b"\r\n") => Found::End(self.scanned + offset),
+            _ if unread.get(offset) == Some(&b'\n') => Found::Bare(LineFault::BareLineFeed),
+            Some(_) => Found::Bare(LineFault::BareCarriageReturn),
+            None => Found::NothingBefore(self.scanned + offset),
+        }
+    }
+
+    /// Wipes all before `position`, and gives the heap back when nothing is left.
+    fn release(&mut self, position: usize) {
+        if position >= self.octets.len() {
+            self.octets.zeroize();
+            self.octets = Vec::new();
+            self.taken = 0;
+            self.scanned = 0;
+            return;
+        }
+        if let Some(octets) = self.octets.get_mut(self.taken..position) {
+            octets.zeroize();
+        }
+        self.taken = position;
+        self.scanned = position;
+    }
+}
+
+impl Drop for LineBuffer {
+    fn drop(&mut self) {
+        self.octets.zeroize();
+    }
+}
+
+/// Tells how much is held, never what.
+impl fmt::Debug for LineBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LineBuffer({} octets)", self.len())
+    }
+}
+
+impl Line {
+    fn new(octets: &[u8]) -> Self {
+        Self(Zeroizing::new(octets.to_vec()))
+    }
+}
+
+impl Deref for Line {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line({} octets)", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,26 @@
+//! integration - Gatepost from outside: its rooms by their public faces, and as a running program
+//!
+//! One binary, a file a subject: `postfix` against the real Postfix and Dovecot, `session` and
+//! `robust` against whatever a peer may do.
+//! Not here: what one file alone must get right; its tests stand beside it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that does not find what it expects must panic"
+)]
+
+mod config;
+mod demo;
+mod dialogues;
+mod fuzz_corpora;
+mod history;
+mod kit;
+mod layers;
+mod postfix;
+mod robust;
+mod session;
+mod session_balancer;
+mod session_config;
+mod session_tls;

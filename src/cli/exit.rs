@@ -1,0 +1,16 @@
+//! exit - exit codes, and the last words before them
+//!
+//! 0 done; 1 found wanting (`simulate`, `replay`); 2 usage, config or failure.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Usage, config or failure.
+pub const FAILURE: u8 = 2;
+
+/// Tells on standard error why nothing was done.
+pub fn refused(fault: &dyn Display) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "gatepost: {fault}");
+    ExitCode::from(FAILURE)
+}

@@ -1,0 +1,84 @@
+//! status - how things stand: `gatepost status`
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::{Operator, print_json};
+use crate::admin::message::{Request, Response, Status};
+
+/// Show how things stand: mode, sessions, bans, buckets, tables, counters
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    operator: Operator,
+}
+
+/// Asks the running Gatepost.
+pub fn run(args: &Args) -> ExitCode {
+    args.operator
+        .ask(&Request::Status, |response, out| match response {
+            Response::Status(status) => show(status, out),
+            other => print_json(out, other),
+        })
+}
+
+fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    let uptime = humantime::format_duration(Duration::from_secs(status.uptime_s));
+    writeln!(
+        out,
+        "gatepost {}, up {uptime}, {}",
+        status.version, status.mode
+    )?;
+    if let Some(until) = &status.settling_until {
+        writeln!(
+            out,
+            "  settling in until {until}: only traps and `client` refuse; `gatepost learn` ends it"
+        )?;
+    }
+    let upstream = match (status.upstream_up, status.backend_sick) {
+        (false, _) => "does not answer",
+        (true, true) => "answers, but rejects users who have logged in before",
+        (true, false) => "answers",
+    };
+    writeln!(out, "postfix     {upstream}")?;
+    writeln!(out, "sessions    {}", status.sessions)?;
+    writeln!(out, "bans        {}", status.bans)?;
+    writeln!(
+        out,
+        "users       {} known, {} familiar pairs",
+        status.known_users, status.familiar_pairs
+    )?;
+    writeln!(
+        out,
+        "the bound   at most {} guesses a day by strangers reach Postfix",
+        status.bound_per_day
+    )?;
+    for bucket in &status.buckets {
+        writeln!(
+            out,
+            "bucket      {:<10} {}/{}",
+            bucket.name, bucket.tokens, bucket.burst
+        )?;
+    }
+    for (name, fill) in &status.tables {
+        let (used, capacity, evicted) = (fill.used, fill.capacity, fill.evicted);
+        writeln!(
+            out,
+            "table       {name:<10} {used}/{capacity}, {evicted} evicted"
+        )?;
+    }
+    counts(out, "count", &status.counters)?;
+    counts(out, "allowed", &status.allowed)?;
+    counts(out, "refused", &status.refused)?;
+    counts(out, "would refuse", &status.would_refuse)?;
+    counts(out, "turned away", &status.turned_away)
+}
+
+fn counts(out: &mut dyn Write, title: &str, counts: &BTreeMap<String, u64>) -> io::Result<()> {
+    for (name, count) in counts.iter().filter(|(_, count)| **count > 0) {
+        writeln!(out, "{title:<11} {name:<18} {count}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! finding - what is wrong in a file, where, and what would be right
+//!
+//! A [`Finding`] refuses the file, warns, or hints; [`Findings`] collects them, so that an
+//! administrator sees all of them at once. Shown as the file's line with a caret under the value.
+//! Not here: what is found (`read`, `bounds` and the rooms' files beside them), and where it is
+//! printed (`cli`, `server`).
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// A file as it was read: the name that findings show, and the text that they quote.
+#[derive(Debug)]
+pub(super) struct Source {
+    name: String,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(path: &Path, text: String) -> Arc<Self> {
+        let name = path.display().to_string();
+        Arc::new(Self { name, text })
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// `span`, cut to what can be shown of the text.
+    fn clamp(&self, span: &Range<usize>) -> Range<usize> {
+        let start = self.boundary(span.start);
+        start..self.boundary(span.end).max(start)
+    }
+
+    /// The last start of a character at or before `offset`.
+    fn boundary(&self, offset: usize) -> usize {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    }
+}
+
+/// A remark on a file: where, what, and what would be right.
+#[derive(Clone, Debug)]
+pub(super) struct Remark {
+    span: Option<Range<usize>>,
+    message: String,
+    help: Option<String>,
+    beside: Option<(Range<usize>, &'static str)>,
+}
+
+impl Remark {
+    /// On the value at `span`, in octets.
+    pub(super) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            span: Some(span),
+            ..Self::of_file(message)
+        }
+    }
+
+    /// On the file as a whole, for what is not in it.
+    pub(super) fn of_file(message: impl Into<String>) -> Self {
+        Self {
+            span: None,
+            message: message.into(),
+            help: None,
+            beside: None,
+        }
+    }
+
+    /// Adds what would be right.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Points at a second place in the same file that has to do with it.
+    pub(super) fn beside(mut self, span: Range<usize>, label: &'static str) -> Self {
+        self.beside = Some((span, label));
+        self
+    }
+}
+
+/// What a finding leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// The file is refused.
+    Fault,
+    /// The file is taken; somebody should know.
+    Warning,
+    /// Worth knowing on the day of the install, not at every start.
+    Hint,
+}
+
+/// One thing found in a file. `Display` shows it with the line and a caret, without colours;
+/// `{:#}` with colours.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    weight: Weight,
+    source: Arc<Source>,
+    remark: Remark,
+}
+
+impl Finding {
+    /// The file's name, as it was given.
+    pub fn file(&self) -> &str {
+        &self.source.name
+    }
+
+    /// Line and column of the value, counted from 1, the column in characters; nothing where the
+    /// finding is about the file as a whole.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        let start = self.source.clamp(self.remark.span.as_ref()?).start;
+        let before = self.source.text.get(..start)?;
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = before.matches('\n').count() + 1;
+        let column = before.get(line_start..)?.chars().count() + 1;
+        Some((line, column))
+    }
+
+    /// What was found.
+    pub fn message(&self) -> &str {
+        &self.remark.message
+    }
+
+    /// What would be right.
+    pub fn help(&self) -> Option<&str> {
+        self.remark.help.as_deref()
+    }
+
+    /// Whether this is worth telling only to somebody who asks (`gatepost check`), and would be
+    /// noise in the log of every start.
+    pub fn is_hint(&self) -> bool {
+        self.weight == Weight::Hint
+    }
+
+    /// The finding on one line, for a log: `file:line:column: message; help`.
+    pub fn summary(&self) -> String {
+        let mut summary = self.source.name.clone();
+        if let Some((line, column)) = self.position() {
+            summary += &format!(":{line}:{column}");
+        }
+        summary += &format!(": {}", self.remark.message);
+        if let Some(help) = &self.remark.help {
+            summary += &format!("; {}", help.replace('\n', " "));
+        }
+        summary
+    }
+
+    fn group(&self) -> Group<'_> {
+        let level = match self.weight {
+            Weight::Fault => Level::ERROR,
+            Weight::Warning => Level::WARNING,
+            Weight::Hint => Level::NOTE.with_name("hint"),
+        };
+        let title = level.primary_title(self.remark.message.as_str());
+        let group = match &self.remark.span {
+            Some(span) => title.element(self.snippet(span)),
+            None => title.element(Origin::path(self.source.name.as_str())),
+        };
+        match &self.remark.help {
+            Some(help) => group.element(Level::HELP.message(help.as_str())),
+            None => group,
+        }
+    }
+
+    fn snippet(&self, span: &Range<usize>) -> Snippet<'_, Annotation<'_>> {
+        let caret = AnnotationKind::Primary.span(self.source.clamp(span));
+        let beside = self.remark.beside.as_ref().map(|(span, label)| {
+            AnnotationKind::Context
+                .span(self.source.clamp(span))
+                .label(*label)
+        });
+        Snippet::source(self.source.text.as_str())
+            .path(self.source.name.as_str())
+            .annotation(caret)
+            .annotations(beside)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let renderer = if f.alternate() {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        f.write_str(&renderer.render(&[self.group()]))
+    }
+}
+
+/// Why a config file is refused: at least one fault, and what else was found.
+///
+/// `Display` shows every fault with a caret, without colours; `{:#}` with colours.
+#[derive(Clone, Debug)]
+pub struct ConfigFaults {
+    faults: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl ConfigFaults {
+    /// One fault alone.
+    pub(super) fn of(source: Arc<Source>, remark: Remark) -> Self {
+        let fault = Finding {
+            weight: Weight::Fault,
+            source,
+            remark,
+        };
+        Self {
+            faults: vec![fault],
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The faults, in the order of the file.
+    pub fn faults(&self) -> &[Finding] {
+        &self.faults
+    }
+
+    /// What else was found, in the order of the file.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
+    }
+}
+
+impl fmt::Display for ConfigFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            fmt::Display::fmt(fault, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigFaults {}
+
+/// Collects what is found in one config file.
+#[derive(Debug)]
+pub(super) struct Findings {
+    source: Arc<Source>,
+    found: Vec<Finding>,
+    /// Some entries could not be read, so what seems to be missing may be one of them.
+    partial: bool,
+}
+
+impl Findings {
+    pub(super) fn new(source: Arc<Source>) -> Self {
+        Self {
+            source,
+            found: Vec::new(),
+            partial: false,
+        }
+    }
+
+    /// Refuses the file.
+    pub(super) fn refuse(&mut self, remark: Remark) {
+        self.add(Weight::Fault, Arc::clone(&self.source), remark);
+    }
+
+    /// Refuses the file for what stands in a file that it names.
+    pub(super) fn refuse_in(&mut self, source: &Arc<Source>, remark: Remark) {
+        self.add(Weight::Fault, Arc::clone(source), remark);
+    }
+
+    /// Refuses the file for what is not in the table or list at `span`, unless it may only seem
+    /// so: it may be among what could not be read.
+    pub(super) fn missing_at(&mut self, span: Range<usize>, message: &str, help: &str) {
+        if !self.partial {
+            self.refuse(Remark::at(span, message).help(help));
+        }
+    }
+
+    /// Takes the file, and tells.
+    pub(super) fn warn(&mut self, remark: Remark) {
+        self.add(Weight::Warning, Arc::clone(&self.source), remark);
+    }
+
+    /// Takes the file, and tells somebody who asks.
+    pub(super) fn hint(&mut self, remark: Remark) {
+        self.add(Weight::Hint, Arc::clone(&self.source), remark);
+    }
+
+    /// From now on something may only seem to be missing.
+    pub(super) fn note_partial(&mut self) {
+        self.partial = true;
+    }
+
+    /// The warnings if nothing refuses the file, otherwise everything; both in the file's order.
+    pub(super) fn conclude(mut self) -> Result<Vec<Finding>, ConfigFaults> {
+        let own = Arc::clone(&self.source);
+        self.found.sort_by_key(|finding| {
+            let elsewhere = !Arc::ptr_eq(&finding.source, &own);
+            let at = finding
+                .remark
+                .span
+                .as_ref()
+                .map_or(usize::MAX, |span| span.start);
+            (elsewhere, at)
+        });
+        let (faults, warnings): (Vec<_>, Vec<_>) = self
+            .found
+            .into_iter()
+            .partition(|finding| finding.weight == Weight::Fault);
+        if faults.is_empty() {
+            Ok(warnings)
+        } else {
+            Err(ConfigFaults { faults, warnings })
+        }
+    }
+
+    /// A remark on the file as a whole is about what is not in it, so a partial file gets none.
+    fn add(&mut self, weight: Weight, source: Arc<Source>, remark: Remark) {
+        if self.partial && remark.span.is_none() {
+            return;
+        }
+        self.found.push(Finding {
+            weight,
+            source,
+            remark,
+        });
+    }
+}

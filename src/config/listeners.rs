@@ -1,0 +1,274 @@
+//! listeners - where clients knock, and where Postfix is
+//!
+//! Two listeners that would take each other's connections are refused before anything is bound,
+//! and so is an upstream that is one of our own listeners.
+//! Not here: binding and connecting (`net::listener`, `net::upstream`).
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
+use std::path::Path;
+
+use toml::Spanned;
+
+use super::finding::{Findings, Remark};
+use super::machine::Machine;
+use super::value::Quoted;
+use super::{networks, raw, rooms};
+use crate::net::listener::{Settings, TlsStart};
+use crate::net::upstream::{self, Address, Announce};
+
+/// RFC 8314 section 7.3: submission with TLS from the first octet.
+const SUBMISSIONS: u16 = 465;
+/// RFC 6409: submission, STARTTLS.
+const SUBMISSION: u16 = 587;
+/// RFC 5321: mail from other servers.
+const SMTP: u16 = 25;
+
+/// The listeners; `[::]:465` with implicit TLS where none is given.
+pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settings> {
+    let Some(given) = &file.listen else {
+        return vec![Settings {
+            address: SocketAddr::from((Ipv6Addr::UNSPECIFIED, SUBMISSIONS)),
+            tls: TlsStart::Implicit,
+            proxy_from: Vec::new(),
+        }];
+    };
+    if given.is_empty() {
+        findings.refuse(Remark::of_file("there is no listener").help(
+            "leave `listen` out for the default, or add a table:\n[[listen]]\naddress = \"[::]:465\"",
+        ));
+    }
+    let mut listeners = Vec::new();
+    let mut taken: Vec<(SocketAddr, Range<usize>)> = Vec::new();
+    for entry in given {
+        let table = entry.get_ref();
+        let Some(address) = &table.address else {
+            findings.missing_at(
+                entry.span(),
+                "this listener has no address",
+                "add address = \"[::]:465\"",
+            );
+            continue;
+        };
+        let place = canonical(address.get_ref().0);
+        if let Some((other, beside)) = taken.iter().find(|(other, _)| overlap(*other, place)) {
+            findings.refuse(taken_twice(place, *other, address.span(), beside.clone()));
+        }
+        taken.push((place, address.span()));
+        let tls = table
+            .tls
+            .as_ref()
+            .map_or(TlsStart::Implicit, |given| given.get_ref().0);
+        note_port(place.port(), tls, address.span(), findings);
+        listeners.push(Settings {
+            address: place,
+            tls,
+            proxy_from: networks::balancers(&table.proxy_protocol_from, findings),
+        });
+    }
+    listeners
+}
+
+fn taken_twice(
+    place: SocketAddr,
+    other: SocketAddr,
+    span: Range<usize>,
+    beside: Range<usize>,
+) -> Remark {
+    let help = match other.ip().is_unspecified() || place.ip().is_unspecified() {
+        true => {
+            "[::] takes every address of this machine, 0.0.0.0 every IPv4 address: one listener is enough"
+        }
+        false => "one listener is enough",
+    };
+    Remark::at(span, format!("{place} is already taken by {other}"))
+        .beside(beside, "taken here")
+        .help(help)
+}
+
+/// Mail programs know what to expect at these ports.
+fn note_port(port: u16, tls: TlsStart, span: Range<usize>, findings: &mut Findings) {
+    let (message, help) = match (port, tls) {
+        (SUBMISSIONS, TlsStart::StartTls) => (
+            "mail programs expect TLS from the first octet at port 465",
+            "tls = \"implicit\" belongs to port 465, \"starttls\" to port 587",
+        ),
+        (SUBMISSION, TlsStart::Implicit) => (
+            "mail programs expect STARTTLS at port 587",
+            "tls = \"starttls\" belongs to port 587, \"implicit\" to port 465",
+        ),
+        (SMTP, _) => (
+            "port 25 is for mail from other servers, and they do not log in",
+            "leave port 25 to Postfix, and take port 465 or 587",
+        ),
+        _ => return,
+    };
+    findings.warn(Remark::at(span, message).help(help));
+}
+
+/// A mapped address is the IPv4 address.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
+        IpAddr::V6(_) => address,
+    }
+}
+
+/// Whether two listeners would take each other's connections. Port 0 is a new port each time.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && a.port() != 0 && (takes(a.ip(), b.ip()) || takes(b.ip(), a.ip()))
+}
+
+/// Whether a listener on `listener` takes what comes to `address`: `[::]` takes both families.
+fn takes(listener: IpAddr, address: IpAddr) -> bool {
+    match listener {
+        IpAddr::V6(v6) if v6.is_unspecified() => true,
+        IpAddr::V4(v4) if v4.is_unspecified() => address.is_ipv4(),
+        _ => listener == address,
+    }
+}
+
+/// Where Postfix is.
+pub(super) fn upstream(
+    given: &raw::Upstream,
+    hostname: &str,
+    listeners: &[Settings],
+    folder: &Path,
+    findings: &mut Findings,
+) -> upstream::Settings {
+    let announce = given
+        .announce
+        .as_ref()
+        .map_or(Announce::ProxyV2, |given| given.get_ref().0);
+    if let (Announce::Nothing, Some(given)) = (announce, &given.announce) {
+        findings.warn(
+            Remark::at(given.span(), "Postfix will take every client for Gatepost itself").help(
+                "a Postfix that trusts this address (mynetworks) becomes an open relay: see config/master.cf",
+            ),
+        );
+    }
+    upstream::Settings {
+        addresses: addresses(given, listeners, folder, findings),
+        announce,
+        hostname: hostname.to_owned(),
+    }
+}
+
+fn addresses(
+    given: &raw::Upstream,
+    listeners: &[Settings],
+    folder: &Path,
+    findings: &mut Findings,
+) -> Vec<Address> {
+    const HELP: &str = "say where Postfix listens for Gatepost: addresses = [\"127.0.0.1:10465\"]";
+    let Some(given) = &given.addresses else {
+        findings.refuse(Remark::of_file("upstream.addresses is not set").help(HELP));
+        return Vec::new();
+    };
+    if given.get_ref().is_empty() {
+        findings.missing_at(given.span(), "without an upstream nobody can log in", HELP);
+    }
+    let mut addresses: Vec<Address> = Vec::new();
+    for entry in given.get_ref() {
+        let address = entry.get_ref().0.clone();
+        if addresses.contains(&address) {
+            findings.refuse(
+                Remark::at(entry.span(), "this address is named twice").help("once is enough"),
+            );
+        }
+        match &address {
+            Address::Unix(path) => rooms::fits_a_socket(&folder.join(path), entry, findings),
+            Address::Tcp(socket) => check_upstream(*socket, entry, listeners, findings),
+        }
+        addresses.push(address);
+    }
+    addresses
+}
+
+fn check_upstream(
+    socket: SocketAddr,
+    given: &Spanned<Quoted<Address>>,
+    listeners: &[Settings],
+    findings: &mut Findings,
+) {
+    let remark = |message: String| Remark::at(given.span(), message);
+    if socket.port() == 0 || socket.ip().is_unspecified() {
+        findings.refuse(
+            remark(format!("{socket} is no address to connect to"))
+                .help("write the address and the port of the master.cf entry"),
+        );
+        return;
+    }
+    let own = listeners.iter().map(|listener| listener.address);
+    if let Some(own) = own.into_iter().find(|own| {
+        overlap(*own, socket) && (!own.ip().is_unspecified() || socket.ip().is_loopback())
+    }) {
+        findings.refuse(
+            remark(format!(
+                "{socket} is our own listener {own}: Gatepost would call itself"
+            ))
+            .help("write the address and the port of the master.cf entry"),
+        );
+    } else if [SUBMISSIONS, SUBMISSION, SMTP].contains(&socket.port()) {
+        findings.warn(
+            remark(format!("port {} is Postfix's own door for clients", socket.port())).help(
+                "Gatepost needs an entry of its own, without TLS and with the client announced: see config/master.cf",
+            ),
+        );
+    }
+}
+
+/// Passwords travel in clear to Postfix: says so where they leave the machine.
+pub(super) fn note_distant(given: &raw::Upstream, machine: &Machine, findings: &mut Findings) {
+    for entry in given.addresses.iter().flat_map(Spanned::get_ref) {
+        if let Address::Tcp(socket) = entry.get_ref().0
+            && !machine.owns(socket.ip().to_canonical())
+        {
+            findings.warn(
+                Remark::at(
+                    entry.span(),
+                    format!(
+                        "{} is not on this machine: passwords go there in clear",
+                        socket.ip()
+                    ),
+                )
+                .help("put an encrypted tunnel in between, or run Gatepost beside Postfix"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn overlaps(a: &str, b: &str) -> bool {
+        let both = [(a, b), (b, a)]
+            .map(|(a, b)| overlap(canonical(a.parse().unwrap()), canonical(b.parse().unwrap())));
+        assert_eq!(both[0], both[1]);
+        both[0]
+    }
+
+    #[test]
+    fn the_dual_stack_takes_everything_at_its_port() {
+        for other in ["0.0.0.0:465", "127.0.0.1:465", "[::1]:465", "[::]:465"] {
+            assert!(overlaps("[::]:465", other), "{other}");
+        }
+        assert!(!overlaps("[::]:465", "0.0.0.0:587"));
+    }
+
+    #[test]
+    fn the_ipv4_wildcard_takes_ipv4_mapped_too() {
+        assert!(overlaps("0.0.0.0:465", "127.0.0.1:465"));
+        assert!(overlaps("0.0.0.0:465", "[::ffff:127.0.0.1]:465"));
+        assert!(!overlaps("0.0.0.0:465", "[::1]:465"));
+    }
+
+    #[test]
+    fn single_addresses_and_fresh_ports_do_not_meet() {
+        assert!(overlaps("127.0.0.1:465", "127.0.0.1:465"));
+        assert!(!overlaps("127.0.0.1:465", "127.0.0.2:465"));
+        assert!(!overlaps("[::]:0", "0.0.0.0:0"));
+    }
+}

@@ -1,0 +1,174 @@
+//! networks - lists of networks: load balancers, the allow list, the deny list
+//!
+//! Mapped IPv4 is IPv4 here too, since every client is counted so.
+//! Not here: how a list is searched (`gate`, `net::proxy_header`).
+
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use toml::Spanned;
+
+use super::finding::{Findings, Remark};
+use super::raw;
+use super::value::Quoted;
+
+/// An IPv6 client is its /64.
+const CLIENT_PREFIX: u8 = 64;
+
+/// Load balancers: exact, but never everybody.
+pub(super) fn balancers(given: &[Spanned<Quoted<IpNet>>], findings: &mut Findings) -> Vec<IpNet> {
+    let whose = "anybody could claim to be any client";
+    let networks = given.iter();
+    networks
+        .filter_map(|given| network(given, whose, findings))
+        .collect()
+}
+
+/// The allow list and the deny list.
+pub(super) fn lists(given: &raw::Networks, findings: &mut Findings) -> (Vec<IpNet>, Vec<IpNet>) {
+    let mut allow = Vec::new();
+    for entry in &given.allow {
+        if let Some(network) = network(entry, "nobody would be judged", findings) {
+            note_widening(network, entry, findings);
+            allow.push((widened(network), entry.span()));
+        }
+    }
+    let mut deny = Vec::new();
+    for entry in &given.deny {
+        if let Some(network) = network(entry, "nobody could connect", findings) {
+            deny.push((widened(network), entry.span()));
+        }
+    }
+    for (allowed, span) in &allow {
+        let denied = deny.iter().find(|(denied, _)| denied.contains(allowed));
+        if let Some((denied, beside)) = denied {
+            findings.refuse(
+                Remark::at(span.clone(), format!("{allowed} is allowed and denied"))
+                    .beside(beside.clone(), "denied here")
+                    .help(format!(
+                        "the deny list goes first: take {allowed} out of `allow`, or make {denied} smaller"
+                    )),
+            );
+        }
+    }
+    let networks = |list: Vec<(IpNet, _)>| list.into_iter().map(|(network, _)| network).collect();
+    (networks(allow), networks(deny))
+}
+
+/// One network, as clients are counted; nothing if it is refused.
+fn network(given: &Spanned<Quoted<IpNet>>, of_all: &str, findings: &mut Findings) -> Option<IpNet> {
+    let network = unmapped(given.get_ref().0);
+    let remark = |message: String| Remark::at(given.span(), message);
+    if network.prefix_len() == 0 {
+        findings.refuse(
+            remark(format!("{network} is everybody: {of_all}")).help("name the networks meant"),
+        );
+        return None;
+    }
+    if network != network.trunc() {
+        findings.refuse(
+            remark(format!("{network} has bits set behind its prefix")).help(format!(
+                "write {} for the network, or {} for the one address",
+                network.trunc(),
+                network.addr()
+            )),
+        );
+        return None;
+    }
+    Some(network)
+}
+
+fn note_widening(network: IpNet, given: &Spanned<Quoted<IpNet>>, findings: &mut Findings) {
+    let wide = widened(network);
+    if wide != network && !network.addr().is_loopback() {
+        findings.warn(
+            Remark::at(given.span(), format!("{network} allows all of {wide}"))
+                .help("an IPv6 client is counted by its /64: see that all of it is yours"),
+        );
+    }
+}
+
+fn widened(network: IpNet) -> IpNet {
+    match network {
+        IpNet::V6(v6) if v6.prefix_len() > CLIENT_PREFIX => {
+            Ipv6Net::new(v6.addr(), CLIENT_PREFIX).map_or(network, |wide| wide.trunc().into())
+        }
+        _ => network,
+    }
+}
+
+fn unmapped(network: IpNet) -> IpNet {
+    const MAPPED_PREFIX: u8 = 96;
+    let (IpNet::V6(_), IpAddr::V4(v4)) = (network, network.addr().to_canonical()) else {
+        return network;
+    };
+    network
+        .prefix_len()
+        .checked_sub(MAPPED_PREFIX)
+        .and_then(|prefix| Ipv4Net::new(v4, prefix).ok())
+        .map_or(network, IpNet::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::{findings, given};
+
+    fn list(networks: &[&str]) -> Vec<Spanned<Quoted<IpNet>>> {
+        let networks = networks.iter().map(|text| text.parse().unwrap());
+        networks.filter_map(|net| given(Quoted(net))).collect()
+    }
+
+    #[track_caller]
+    fn read(allow: &[&str], deny: &[&str]) -> (Vec<String>, Vec<String>, usize) {
+        let mut findings = findings();
+        let given = raw::Networks {
+            allow: list(allow),
+            deny: list(deny),
+        };
+        let (allow, deny) = lists(&given, &mut findings);
+        let texts = |list: Vec<IpNet>| list.iter().map(ToString::to_string).collect();
+        let faults = findings.conclude().map_or_else(|f| f.faults().len(), |_| 0);
+        (texts(allow), texts(deny), faults)
+    }
+
+    #[test]
+    fn a_mapped_network_is_the_ipv4_network() {
+        let (allow, _, faults) = read(&["::ffff:192.0.2.0/120"], &[]);
+        assert_eq!((allow, faults), (vec!["192.0.2.0/24".to_owned()], 0));
+    }
+
+    #[test]
+    fn an_ipv6_address_stands_for_its_client() {
+        let (allow, deny, faults) = read(&["::1/128"], &["2001:db8:1:2::25/128"]);
+        assert_eq!(allow, ["::/64"]);
+        assert_eq!(deny, ["2001:db8:1:2::/64"]);
+        assert_eq!(faults, 0);
+    }
+
+    #[test]
+    fn everybody_is_never_meant() {
+        for all in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"] {
+            assert_eq!(read(&[all], &[]).2, 1, "{all}");
+            assert_eq!(read(&[], &[all]).2, 1, "{all}");
+            let mut findings = findings();
+            assert!(balancers(&list(&[all]), &mut findings).is_empty());
+            assert!(findings.conclude().is_err(), "{all}");
+        }
+    }
+
+    #[test]
+    fn a_hole_in_a_denied_network_is_refused_and_a_hole_in_an_allowed_one_is_not() {
+        assert_eq!(read(&["192.0.2.1/32"], &["192.0.2.0/24"]).2, 1);
+        assert_eq!(read(&["192.0.2.0/24"], &["192.0.2.0/24"]).2, 1);
+        assert_eq!(read(&["192.0.2.0/24"], &["192.0.2.1/32"]).2, 0);
+    }
+
+    #[test]
+    fn a_load_balancer_may_be_one_ipv6_address() {
+        let mut findings = findings();
+        let networks = balancers(&list(&["2001:db8::25/128"]), &mut findings);
+        assert_eq!(networks, ["2001:db8::25/128".parse().unwrap()]);
+        assert!(findings.conclude().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,20 @@
+//! testing - what the tests of `config` build upon
+//!
+//! Not here: files of the tests (`tests/config`).
+
+use std::path::Path;
+
+use toml::Spanned;
+
+use super::finding::{Findings, Source};
+use super::raw::Given;
+
+/// Findings on an empty file.
+pub(super) fn findings() -> Findings {
+    Findings::new(Source::new(Path::new("test.toml"), String::new()))
+}
+
+/// A value as if it stood in the file.
+pub(super) fn given<T>(value: T) -> Given<T> {
+    Some(Spanned::new(0..0, value))
+}

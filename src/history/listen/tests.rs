@@ -1,0 +1,233 @@
+//! tests - of listening: every log form by one line, sessions, repetitions, hostile lines
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn listener() -> Listener {
+    let mut listener = Listener::new(TimeZone::UTC);
+    listener.begin(Moment::from_seconds(1_795_478_400)); // 2026-11-24
+    listener
+}
+
+/// `user@client outcome xattempts` for every telling.
+fn hear(listener: &mut Listener, line: &[u8]) -> Option<String> {
+    let mut heard = None;
+    listener.hear(line, |overheard| {
+        let told = overheard.telling.told;
+        let user = told.user.map(String::from_utf8_lossy);
+        heard = Some(format!(
+            "{} {} {:?} x{} at {}",
+            user.as_deref().unwrap_or("-"),
+            told.client,
+            told.outcome,
+            told.attempts,
+            overheard.telling.at.as_seconds(),
+        ));
+    });
+    heard
+}
+
+const MAIL: &str = "4FzQ: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=alice";
+const FAILED: &str = "warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x";
+
+#[test]
+fn one_message_is_heard_alike_in_every_form_of_log() {
+    let json = |message: &str| {
+        format!(
+            r#"{{"__REALTIME_TIMESTAMP":"1795493024000000","_COMM":"smtpd","SYSLOG_IDENTIFIER":"postfix/smtpd","SYSLOG_PID":"7","MESSAGE":{message}}}"#
+        )
+    };
+    let octets = FAILED
+        .bytes()
+        .map(|byte| byte.to_string())
+        .collect::<Vec<_>>();
+    for line in [
+        format!("Nov 24 04:03:44 mx postfix/smtpd[7]: {FAILED}"),
+        format!("Nov 24 04:03:44 mx postfix/smtpd[7]: {FAILED}\r"),
+        format!("2026-11-24T04:03:44.000+00:00 mx postfix/smtpd[7]: {FAILED}"),
+        format!("2026-11-24T05:03:44+0100 mx postfix/smtpd[7]: {FAILED}"),
+        json(&format!("\"{FAILED}\"")),
+        json(&format!("[{}]", octets.join(","))),
+    ] {
+        let mut listener = listener();
+        let heard = hear(&mut listener, line.as_bytes());
+        assert_eq!(
+            heard.as_deref(),
+            Some("- 203.0.113.7 Reject x1 at 1795493024"),
+            "{line}"
+        );
+        assert_eq!(listener.tally().tellings, 1);
+    }
+}
+
+#[test]
+fn a_second_message_in_a_session_is_no_second_login() {
+    let mut listener = listener();
+    let mut line = |time: &str, pid: u32, message: &str| {
+        let line = format!("Nov 24 {time} mx postfix/smtpd[{pid}]: {message}");
+        hear(&mut listener, line.as_bytes()).is_some()
+    };
+    assert!(line("04:00:00", 7, MAIL));
+    assert!(!line("04:00:05", 7, MAIL));
+    assert!(line("04:00:06", 8, MAIL), "another process");
+    assert!(
+        line("04:00:07", 7, &MAIL.replace("alice", "bob")),
+        "another user"
+    );
+    line(
+        "04:00:08",
+        7,
+        "disconnect from unknown[203.0.113.7] ehlo=1 auth=1",
+    );
+    line("04:00:08", 7, "connect from unknown[203.0.113.7]");
+    assert!(
+        line("04:00:09", 7, &MAIL.replace("alice", "bob")),
+        "another session"
+    );
+    assert!(
+        !line("04:10:08", 7, &MAIL.replace("alice", "bob")),
+        "within ten minutes"
+    );
+    assert!(
+        line("04:20:08", 7, &MAIL.replace("alice", "bob")),
+        "ten minutes later"
+    );
+    assert_eq!(listener.tally().same_session, 2);
+}
+
+#[test]
+fn a_repetition_counts_as_often_as_it_says_within_bounds() {
+    for (times, expected) in [(3, 3), (999, 999), (1000, 1000), (1001, 1000), (0, 1)] {
+        let line = format!(
+            "Nov 24 04:03:44 mx postfix/smtpd[7]: message repeated {times} times: [ {FAILED}]"
+        );
+        let heard = hear(&mut listener(), line.as_bytes()).unwrap();
+        assert!(heard.contains(&format!(" x{expected} ")), "{heard}");
+    }
+}
+
+#[test]
+fn unreadable_lines_are_counted_and_the_sample_is_bounded_and_harmless() {
+    let mut listener = listener();
+    for _ in 0..100 {
+        let line = [b"\x1b]0;owned\x07 ", &b"x".repeat(10_000)[..]].concat();
+        assert_eq!(hear(&mut listener, &line), None);
+    }
+    hear(&mut listener, b"");
+    hear(&mut listener, b"-- Boot 0123456789abcdef --");
+    hear(&mut listener, b"Nov 24 04:03:44 mx kernel: hello");
+    let tally = listener.into_tally();
+    assert_eq!(
+        (tally.lines, tally.unreadable, tally.tellings),
+        (103, 100, 0)
+    );
+    assert_eq!(tally.sample.len(), 5);
+    for line in &tally.sample {
+        assert!(
+            line.len() < 300 && line.starts_with(r"\x1b]0;owned\x07 xxx"),
+            "{line}"
+        );
+        assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+    }
+}
+
+#[test]
+fn the_program_decides_who_is_listened_to() {
+    for (program, message) in [
+        ("sshd[7]", FAILED),
+        ("postfix/cleanup[7]", FAILED),
+        (
+            "imap-login[7]",
+            "Login: user=<root>, method=PLAIN, rip=203.0.113.7",
+        ),
+        (
+            "postfix/smtpd[7]",
+            "imap-login: Login: user=<root>, method=PLAIN, rip=203.0.113.7",
+        ),
+        ("dovecot", MAIL),
+        (
+            "sshd[7]",
+            "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=a rhost=203.0.113.7  user=a",
+        ),
+    ] {
+        let line = format!("Nov 24 04:03:44 mx {program}: {message}");
+        assert_eq!(hear(&mut listener(), line.as_bytes()), None, "{line}");
+    }
+    let pam = "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=a rhost=203.0.113.7  user=a";
+    for program in ["auth", "dovecot-auth", "auth-worker[3]", "dovecot[2]: auth"] {
+        let line = format!("Nov 24 04:03:44 mx {program}: {pam}");
+        assert!(hear(&mut listener(), line.as_bytes()).is_some(), "{line}");
+    }
+}
+
+/// What an attacker may choose: any octets, and pieces that mean something.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = prop::sample::select(vec![
+        "user=<",
+        ">, method=PLAIN, rip=192.0.2.66, lip=1.1.1.1",
+        " rhost=192.0.2.66  user=x",
+        ", sasl_username=root",
+        ",192.0.2.66): Password mismatch",
+        "): ",
+        "[192.0.2.66]: SASL PLAIN authentication failed: x",
+        "\r",
+        " ",
+        "(",
+        ",",
+        ">",
+        " (auth failed, 9 attempts in 1 secs): ",
+        "Login: ",
+        "{",
+        "\"",
+        "x",
+    ]);
+    let piece = prop_oneof![
+        pieces.prop_map(|piece| piece.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 1..4)
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| {
+        let name = pieces.concat();
+        // What ends a line, daemons never write.
+        name.into_iter().filter(|&octet| octet != b'\n').collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_name_brings_a_login_from_another_address(name in hostile(), form in 0..6_usize) {
+        let (before, after): (&str, &str) = [
+            ("postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=", ""),
+            ("postfix/smtpd[7]: 4F: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=", ""),
+            ("dovecot: imap-login: Login: user=<", ">, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, session=<a>"),
+            ("dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<", ">, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1"),
+            ("dovecot: imap-login: Aborted login (tried to use disallowed plaintext auth): user=<", ">, rip=203.0.113.7, lip=192.0.2.1"),
+            ("dovecot: auth: sql(bob,203.0.113.7): Password mismatch (given password: ", ")"),
+        ][form];
+        let line = [b"Nov 24 04:03:44 mx ", before.as_bytes(), &name, after.as_bytes()].concat();
+        let mut listener = listener();
+        listener.hear(&line, |overheard| {
+            let told = overheard.telling.told;
+            assert_eq!(told.client, "203.0.113.7".parse().unwrap());
+            assert!(told.attempts == 1 && (form == 1 || form == 2) == (told.outcome == AuthOutcome::Accept));
+        });
+    }
+
+    #[test]
+    fn a_name_twice_in_pams_line_brings_nobody_from_another_address(name in hostile()) {
+        let head = &b"Nov 24 04:03:44 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser="[..];
+        let line = [head, &name, b" rhost=203.0.113.7  user=", &name].concat();
+        listener().hear(&line, |overheard| {
+            assert_eq!(overheard.telling.told.client, "203.0.113.7".parse().unwrap());
+            assert_eq!(overheard.telling.told.user.unwrap_or_default(), name);
+        });
+    }
+
+    #[test]
+    fn any_octets_are_heard_without_a_panic(line in prop::collection::vec(any::<u8>(), 0..200), cut in 0..150_usize) {
+        listener().hear(&line, |_| ());
+        let whole = format!("2026-11-24T04:03:44.5+01:00 mx dovecot[7]: auth-worker(3): Info: conn unix:auth-worker (pid=1): auth-worker<1>: sql(bob,203.0.113.7,<a>): {FAILED}");
+        let cut = &whole.as_bytes()[..cut.min(whole.len())];
+        listener().hear(&[cut, &line].concat(), |_| ());
+    }
+}

@@ -1,0 +1,198 @@
+//! tests - of merging: one attempt told by several, and several told by one
+
+use super::super::record::Recorder;
+use super::super::{History, Service};
+use super::*;
+use jiff::tz::TimeZone;
+
+/// Lines of classic syslog on 24 November 2026; the hour and the host are added.
+fn history(lines: &str) -> History {
+    let log: String = lines
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            let (time, rest) = line.split_once(' ').unwrap();
+            format!("Nov 24 04:{time} mx {rest}\n")
+        })
+        .collect();
+    let mut recorder = Recorder::new(TimeZone::UTC);
+    let newest = Moment::from_seconds(1_795_564_800);
+    recorder.read(log.as_bytes(), newest, &mut |_| ()).unwrap();
+    recorder.into_history()
+}
+
+#[track_caller]
+fn check(lines: &str, expected: &[&str]) {
+    let history = history(lines);
+    assert_eq!(history.tally.unreadable, 0, "{:?}", history.tally.sample);
+    let logins: Vec<String> = history
+        .logins
+        .iter()
+        .map(|login| {
+            let user = login.user.and_then(|id| history.names.get(id));
+            let user = user.map_or("-".to_owned(), ToString::to_string);
+            let service = login.service.as_str();
+            format!("{user}@{} {service} {:?}", login.client, login.outcome)
+        })
+        .collect();
+    assert_eq!(logins, expected);
+}
+
+#[test]
+fn one_failure_told_by_two_databases_pam_and_postfix_is_one_attempt() {
+    check(
+        "
+        00:00 dovecot: auth: passwd-file(bob,203.0.113.7): Password mismatch
+        00:00 auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=203.0.113.7  user=bob
+        00:02 dovecot: auth-worker(3): pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (password mismatch?)
+        00:04 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: UGFzc3dvcmQ6
+        ",
+        &["bob@203.0.113.7 smtp Reject"],
+    );
+    let history = history(
+        "00:00 dovecot: auth: sql(bob,203.0.113.7): unknown user\n00:01 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x",
+    );
+    assert_eq!((history.merged, history.tally.tellings), (1, 2));
+}
+
+#[test]
+fn a_teller_tells_an_attempt_once_however_many_follow_in_a_second() {
+    check(
+        "
+        00:00 dovecot: auth: sql(bob,203.0.113.7): Password mismatch
+        00:00 dovecot: auth: sql(bob,203.0.113.7): Password mismatch
+        00:01 dovecot: auth: sql(info,203.0.113.7): unknown user
+        00:02 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
+        00:02 postfix/smtpd[8]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
+        00:02 postfix/smtpd[9]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=info
+        00:03 postfix/smtpd[9]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=info
+        ",
+        &[
+            "bob@203.0.113.7 smtp Reject",
+            "bob@203.0.113.7 smtp Reject",
+            "info@203.0.113.7 smtp Reject",
+            "info@203.0.113.7 smtp Reject",
+        ],
+    );
+}
+
+#[test]
+fn other_clients_other_users_and_later_tries_are_other_attempts() {
+    check(
+        "
+        00:00 dovecot: auth: sql(bob,203.0.113.7): Password mismatch
+        00:01 postfix/smtpd[7]: warning: unknown[203.0.113.8]: SASL PLAIN authentication failed: , sasl_username=bob
+        00:01 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=eve
+        00:21 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
+        ",
+        &[
+            "bob@203.0.113.7 unknown Reject",
+            "bob@203.0.113.8 smtp Reject",
+            "eve@203.0.113.7 smtp Reject",
+            "bob@203.0.113.7 smtp Reject",
+        ],
+    );
+}
+
+#[test]
+fn twenty_seconds_later_is_still_the_same_attempt_and_a_domain_may_be_added() {
+    check(
+        "
+        00:00 dovecot: auth: sql(bob@example.org,203.0.113.7): Password mismatch
+        00:20 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
+        ",
+        &["bob@example.org@203.0.113.7 smtp Reject"],
+    );
+}
+
+#[test]
+fn a_failure_without_a_name_still_counts() {
+    check(
+        "00:00 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: UGFzc3dvcmQ6",
+        &["-@203.0.113.7 smtp Reject"],
+    );
+}
+
+#[test]
+fn a_connection_tells_the_failures_that_were_told_and_those_that_were_not() {
+    check(
+        "
+        00:00 dovecot: auth: sql(bob,203.0.113.7,<a>): Password mismatch
+        00:08 dovecot: auth: sql(info,203.0.113.7,<a>): unknown user
+        00:24 dovecot: imap-login: Disconnected (auth failed, 3 attempts in 24 secs): user=<eve>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
+        ",
+        &[
+            "bob@203.0.113.7 imap Reject",
+            "info@203.0.113.7 imap Reject",
+            "eve@203.0.113.7 imap Reject",
+        ],
+    );
+}
+
+#[test]
+fn an_imap_connection_does_not_swallow_failures_at_postfix() {
+    check(
+        "
+        00:00 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
+        00:01 dovecot: auth: sql(bob,203.0.113.7,<a>): Password mismatch
+        00:02 dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
+        ",
+        &["bob@203.0.113.7 smtp Reject", "bob@203.0.113.7 imap Reject"],
+    );
+}
+
+#[test]
+fn a_database_that_does_not_know_the_user_is_no_failure_if_the_next_one_does() {
+    check(
+        "
+        00:00 dovecot: auth: passwd-file(bob,203.0.113.7): unknown user
+        00:01 postfix/smtpd[7]: 4FzQ: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=bob
+        00:10 dovecot: auth: passwd-file(bob,203.0.113.7): unknown user
+        00:12 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
+        00:13 postfix/smtpd[8]: 4FzR: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=bob
+        00:20 dovecot: auth: passwd-file(bob,203.0.113.7): Password mismatch
+        00:23 postfix/smtpd[9]: 4FzS: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=bob
+        ",
+        &[
+            "bob@203.0.113.7 smtp Accept",
+            "bob@203.0.113.7 smtp Reject",
+            "bob@203.0.113.7 smtp Accept",
+            "bob@203.0.113.7 unknown Reject",
+            "bob@203.0.113.7 smtp Accept",
+        ],
+    );
+}
+
+#[test]
+fn a_dead_backend_is_no_failure_of_anybody() {
+    check(
+        "
+        00:00 dovecot: auth: sql(bob,203.0.113.7): Password mismatch
+        00:01 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: Connection lost to authentication server
+        ",
+        &["bob@203.0.113.7 unknown Reject", "-@203.0.113.7 smtp Defer"],
+    );
+}
+
+#[test]
+fn one_client_hammering_is_merged_exactly_within_bounds() {
+    let mut lines = String::new();
+    for second in 0..60 {
+        for _ in 0..20 {
+            lines +=
+                &format!("00:{second:02} dovecot: auth: sql(bob,203.0.113.7): Password mismatch\n");
+            lines += &format!(
+                "00:{second:02} postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: x\n"
+            );
+        }
+    }
+    let history = history(&lines);
+    assert_eq!((history.logins.len(), history.merged), (1200, 1200));
+    assert!(
+        history
+            .logins
+            .iter()
+            .all(|login| login.service == Service::Smtp)
+    );
+}

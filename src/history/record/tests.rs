@@ -1,0 +1,122 @@
+//! tests - of whole logs: gzip, order, copies, long lines, years
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+
+const NEWEST: Moment = Moment::from_seconds(1_795_564_800); // 2026-11-25
+
+fn gz(text: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+fn failed(time: &str, user: &str) -> String {
+    format!(
+        "{time} mx postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: x, sasl_username={user}\n"
+    )
+}
+
+fn history(logs: &[&[u8]]) -> History {
+    let mut recorder = Recorder::new(TimeZone::UTC);
+    for log in logs {
+        recorder.read(*log, NEWEST, &mut |_| ()).unwrap();
+    }
+    recorder.into_history()
+}
+
+fn users(history: &History) -> Vec<String> {
+    let name =
+        |login: &super::super::Login| history.names.get(login.user.unwrap()).unwrap().to_string();
+    history.logins.iter().map(name).collect()
+}
+
+#[test]
+fn a_gzipped_log_of_several_members_is_read_like_a_plain_one() {
+    let (one, two) = (
+        failed("Nov 24 04:00:00", "a"),
+        failed("Nov 24 04:01:00", "b"),
+    );
+    let packed = [gz(&one), gz(""), gz(&two)].concat();
+    assert_eq!(users(&history(&[&packed])), ["a", "b"]);
+    assert_eq!(users(&history(&[(one + &two).as_bytes()])), ["a", "b"]);
+}
+
+#[test]
+fn a_damaged_gzip_is_an_error_and_keeps_what_was_read() {
+    let text = failed("Nov 24 04:00:00", "a").repeat(20_000);
+    let packed = gz(&text);
+    let mut recorder = Recorder::new(TimeZone::UTC);
+    let cut = &packed[..packed.len() / 2];
+    assert!(recorder.read(cut, NEWEST, &mut |_| ()).is_err());
+    assert!(recorder.tally().tellings > 0);
+}
+
+#[test]
+fn logs_in_any_order_are_merged_by_time() {
+    let (old, new) = (
+        failed("Nov 22 04:00:00", "a"),
+        failed("2026-11-24T04:01:00Z", "b"),
+    );
+    assert_eq!(
+        users(&history(&[new.as_bytes(), old.as_bytes()])),
+        ["a", "b"]
+    );
+}
+
+#[test]
+fn a_line_that_stands_in_two_files_is_one_and_twice_in_one_file_two() {
+    let line = failed("Nov 24 04:00:00", "a");
+    let all = line.repeat(3) + &failed("Nov 24 05:00:00", "b");
+    let history = history(&[
+        all.as_bytes(),
+        line.repeat(2).as_bytes(),
+        line.repeat(4).as_bytes(),
+    ]);
+    assert_eq!(users(&history), ["a", "a", "a", "a", "b"]);
+    assert_eq!(history.copies, 5);
+}
+
+#[test]
+fn a_line_over_the_limit_is_unreadable_and_the_next_one_is_read() {
+    for (octets, unreadable) in [
+        (LONGEST_LINE_OCTETS - 1, 0),
+        (LONGEST_LINE_OCTETS, 0),
+        (LONGEST_LINE_OCTETS + 1, 1),
+        (LONGEST_LINE_OCTETS * 5, 1),
+    ] {
+        let head = "Nov 24 04:00:00 mx kernel: ";
+        let long = format!("{head}{}\n", "x".repeat(octets - head.len()));
+        for log in [
+            long.clone() + &failed("Nov 24 04:00:00", "a"),
+            failed("Nov 24 04:00:00", "a") + long.trim_end(),
+        ] {
+            let history = history(&[log.as_bytes()]);
+            assert_eq!(users(&history), ["a"], "{octets}");
+            assert_eq!(
+                (history.tally.lines, history.tally.unreadable),
+                (2, unreadable),
+                "{octets}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_log_of_years_ends_at_the_files_time() {
+    let log = failed("Mar  1 00:00:00", "a")
+        + &failed("Oct  1 00:00:00", "b")
+        + &failed("Jan 15 00:00:00", "c");
+    let history = history(&[log.as_bytes()]);
+    let days: Vec<u64> = history
+        .logins
+        .iter()
+        .map(|login| login.at.as_seconds() / 86_400)
+        .collect();
+    // 2025-03-01, 2025-10-01, 2026-01-15
+    assert_eq!(days, [20_148, 20_362, 20_468]);
+}

@@ -1,0 +1,239 @@
+//! attack - a botnet that goes through a dictionary
+//!
+//! Guesses are due at even times, whatever came of those before. Each is made by a bot that holds
+//! an open session, or else by the next bot's new one. Bots have the habits that published logs show:
+//! `EHLO User`, now and then `ylmf-pc`, often before the banner; LOGIN more often than PLAIN; a drop as
+//! often as a QUIT; a few addresses that are louder than all others.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{Answer, Connection, Greeting, Mechanism};
+use super::tally::{Outcome, Tally, lock};
+use super::target::Target;
+use crate::clock::{Clock, Moment};
+use crate::drain::Drain;
+use crate::lab::load::Schedule;
+
+/// How many addresses are loud.
+const LOUD: u64 = 2;
+
+/// The plan of an attack.
+#[derive(Clone, Debug)]
+pub struct Attack {
+    /// The names to try, each with every password: all names with the first, then with the second.
+    pub names: Vec<String>,
+    /// The passwords to try. When all are through, it begins anew.
+    pub passwords: Vec<String>,
+    /// How many addresses the bots have together, 1 to 4,000,000.
+    pub addresses: u32,
+    /// How many guesses in all.
+    pub guesses: u64,
+    /// Guesses a second.
+    pub rate: f64,
+    /// The longest that it lasts.
+    pub lasting: Duration,
+    /// Guesses until a bot hangs up by itself.
+    pub per_session: u32,
+    /// Sessions at once. A guess for which there is none left is late, and its latency tells.
+    pub at_once: usize,
+    /// What bots are like.
+    pub habits: Habits,
+}
+
+/// What bots are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habits {
+    /// How many bots in 100 say `EHLO ylmf-pc`, every other one before the banner; the rest say
+    /// `EHLO User`.
+    pub ylmf_percent: u64,
+    /// How many sessions in 100 come from the first two addresses, which hammer.
+    pub loud_percent: u64,
+    /// How many guesses in 100 go by LOGIN; the others by PLAIN.
+    pub login_percent: u64,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            ylmf_percent: 5,
+            loud_percent: 10,
+            login_percent: 70,
+        }
+    }
+}
+
+/// The address of the bot with this number: in 127.64.0.0/10, neighbours in number far apart.
+///
+/// The first 64 bots are in as many /16s, the first 16,384 in as many /24s.
+pub fn bot_address(number: u32) -> Ipv4Addr {
+    let region = 64 + (number % 64);
+    let network = number / 64 % 256;
+    let host = 1 + number / 16_384 % 254;
+    Ipv4Addr::from_bits(127 << 24 | region << 16 | network << 8 | host)
+}
+
+/// Whether an address is one of [`bot_address`]'s.
+pub fn is_bot(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => matches!(v4.octets(), [127, 64..=127, _, _]),
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// Attacks until the guesses, the time or the drain are over; gives the number of guesses made.
+///
+/// What the bots see stands in `tally`, also meanwhile.
+pub async fn attack(
+    target: &Target,
+    plan: Attack,
+    tally: &Arc<Tally>,
+    clock: Clock,
+    mut drain: Drain,
+) -> u64 {
+    let schedule = Schedule::start(clock, plan.rate);
+    let end = schedule.due(0) + plan.lasting;
+    let at_once = Arc::new(Semaphore::new(plan.at_once.max(1)));
+    let botnet = Arc::new(Botnet {
+        target: target.clone(),
+        plan,
+        tally: Arc::clone(tally),
+        clock,
+        idle: Mutex::default(),
+        bots: AtomicU64::new(0),
+    });
+    let (guesses, tasks) = (TaskTracker::new(), botnet.plan.guesses);
+    let mut made = 0;
+    while made < tasks && schedule.due(made) < end {
+        let next = async {
+            let due = schedule.wait_for(made).await;
+            (due, Arc::clone(&at_once).acquire_owned().await)
+        };
+        let (due, room) = tokio::select! {
+            // The drain first: the room that it frees is for nobody.
+            biased;
+            () = drain.begun() => break,
+            next = next => next,
+        };
+        tally.trying();
+        let (botnet, number, mut drain) = (Arc::clone(&botnet), made, drain.clone());
+        guesses.spawn(async move {
+            tokio::select! {
+                () = drain.begun() => {}
+                () = botnet.guess(number, due) => {}
+            }
+            drop(room);
+        });
+        made += 1;
+    }
+    guesses.close();
+    guesses.wait().await;
+    made
+}
+
+struct Botnet {
+    target: Target,
+    plan: Attack,
+    tally: Arc<Tally>,
+    clock: Clock,
+    /// Sessions that wait for their next guess.
+    idle: Mutex<Vec<Bot>>,
+    /// How many bots have connected.
+    bots: AtomicU64,
+}
+
+/// A bot in a session.
+struct Bot {
+    connection: Connection,
+    left: u32,
+}
+
+impl Botnet {
+    /// One guess, by a bot that waits in a session or else by a new one.
+    ///
+    /// New sessions are opened only while no bot waits, so those under way and those that wait
+    /// together are never more than the guesses that may be under way at once.
+    async fn guess(&self, number: u64, due: Moment) {
+        let waiting = lock(&self.idle).pop();
+        let bot = match waiting {
+            Some(bot) => Ok(bot),
+            None => self.connect().await,
+        };
+        let (answer, bot) = match bot {
+            Ok(mut bot) => (self.try_on(number, &mut bot.connection).await, Some(bot)),
+            Err(answer) => (answer, None),
+        };
+        self.tally.took(self.clock.now().since(due));
+        self.tally.ended(&answer);
+        let Some(mut bot) = bot else { return };
+        bot.left = bot.left.saturating_sub(1);
+        match answer.outcome {
+            Outcome::Reject | Outcome::TryLater if bot.left > 0 => lock(&self.idle).push(bot),
+            // It got what it came for, or has had its tries; every other one says goodbye.
+            Outcome::Accept | Outcome::Reject | Outcome::TryLater if number.is_multiple_of(2) => {
+                bot.connection.quit().await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn connect(&self) -> Result<Bot, Answer> {
+        let bot = self.bots.fetch_add(1, Ordering::Relaxed);
+        let source = self.plan.source(bot).into();
+        let greeting = match percent(bot) < self.plan.habits.ylmf_percent {
+            true if bot.is_multiple_of(2) => Greeting::TooEarly("ylmf-pc"),
+            true => Greeting::InTurn("ylmf-pc"),
+            false => Greeting::InTurn("User"),
+        };
+        self.tally.connecting();
+        let connection = Connection::open(&self.target, source, greeting).await?;
+        Ok(Bot {
+            connection,
+            left: self.plan.per_session.max(1),
+        })
+    }
+
+    async fn try_on(&self, number: u64, connection: &mut Connection) -> Answer {
+        let (user, password) = self.plan.guess(number);
+        let mechanism = if percent(number) < self.plan.habits.login_percent {
+            Mechanism::Login
+        } else {
+            Mechanism::Plain
+        };
+        connection.log_in(mechanism, user, password).await
+    }
+}
+
+impl Attack {
+    /// Where the session with this number comes from.
+    pub(super) fn source(&self, session: u64) -> Ipv4Addr {
+        let is_loud = percent(session.wrapping_add(1 << 32)) < self.habits.loud_percent;
+        let among = u64::from(self.addresses.max(1));
+        let number = session % if is_loud { among.min(LOUD) } else { among };
+        bot_address(u32::try_from(number).unwrap_or(0))
+    }
+
+    /// The guess with this number.
+    fn guess(&self, number: u64) -> (&str, &str) {
+        let number = usize::try_from(number).unwrap_or(0);
+        let names = self.names.len().max(1);
+        let round = number / names % self.passwords.len().max(1);
+        let name = self.names.get(number % names);
+        let password = self.passwords.get(round);
+        (
+            name.map_or("", String::as_str),
+            password.map_or("", String::as_str),
+        )
+    }
+}
+
+/// 0 to 99, evenly spread over the numbers, without a pattern that follows theirs.
+pub(super) fn percent(number: u64) -> u64 {
+    // Fibonacci hashing: Knuth, The Art of Computer Programming, section 6.4.
+    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % 100
+}

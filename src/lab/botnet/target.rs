@@ -1,0 +1,170 @@
+//! target - the server that the simulated clients connect to: on loopback, or not at all
+//!
+//! Not here: what is said to it (`connection`).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// How TLS begins at the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsBegins {
+    /// With the first octet (RFC 8314), port 465.
+    AtOnce,
+    /// After STARTTLS (RFC 3207), port 587.
+    AfterStartTls,
+}
+
+/// Whose certificates are taken.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// Those that this authority signed for the target's address.
+    Authority(CertificateDer<'static>),
+    /// Any at all. An attacker does not care, and the target is on this machine.
+    Anyone,
+}
+
+/// Why there is no such target.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetFault {
+    /// We attack this machine and no other.
+    #[error("{0} is not a loopback address: attacks stay on this machine (127.0.0.0/8 or ::1)")]
+    NotLoopback(IpAddr),
+    /// TLS cannot be set up.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A server on loopback.
+#[derive(Clone, Debug)]
+pub struct Target {
+    address: SocketAddr,
+    begins: TlsBegins,
+    tls: Arc<ClientConfig>,
+}
+
+impl Target {
+    /// The server at `address`. Clients of this target never resume a TLS session, as bots do.
+    ///
+    /// # Errors
+    /// [`TargetFault::NotLoopback`] for any address that is not this machine's own.
+    pub fn new(address: SocketAddr, begins: TlsBegins, trust: &Trust) -> Result<Self, TargetFault> {
+        if !address.ip().to_canonical().is_loopback() {
+            return Err(TargetFault::NotLoopback(address.ip()));
+        }
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match trust {
+            Trust::Authority(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority.clone())?;
+                builder.with_root_certificates(roots)
+            }
+            Trust::Anyone => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        };
+        let mut tls = builder.with_no_client_auth();
+        tls.resumption = Resumption::disabled();
+        Ok(Self {
+            address,
+            begins,
+            tls: Arc::new(tls),
+        })
+    }
+
+    /// The same server for one client that resumes TLS sessions, as mail programs do.
+    #[must_use]
+    pub fn for_one_that_resumes(&self) -> Self {
+        let mut tls = ClientConfig::clone(&self.tls);
+        tls.resumption = Resumption::in_memory_sessions(4);
+        Self {
+            tls: Arc::new(tls),
+            ..self.clone()
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How TLS begins.
+    pub fn begins(&self) -> TlsBegins {
+        self.begins
+    }
+
+    /// Connects from `source`, or from `::1` where the target is IPv6: it has no other loopback address.
+    pub(super) async fn connect(&self, source: IpAddr) -> io::Result<TcpStream> {
+        let socket = match self.address {
+            SocketAddr::V4(_) => {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::new(source, 0))?;
+                socket
+            }
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        let stream = socket.connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// The TLS handshake.
+    pub(super) async fn secure(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let name = ServerName::IpAddress(self.address.ip().into());
+        TlsConnector::from(Arc::clone(&self.tls))
+            .connect(name, stream)
+            .await
+    }
+}
+
+/// Takes any certificate, but checks that the server holds its key: a handshake costs what it costs.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _leaf: &CertificateDer<'_>,
+        _chain: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, leaf, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,101 @@
+//! open_files - how many descriptors the kernel gives us, and whether that is enough
+//!
+//! Asked once at start: a session takes two descriptors, its client's and Postfix's, and without one
+//! accepting stops for everybody.
+//! Not here: what happens when there is none after all (`listener`).
+
+use std::fmt;
+use std::io;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// A session holds its client, and from AUTH on Postfix.
+const A_SESSION: u64 = 2;
+
+/// Listeners, log, state files, reactor, admin connections, and strangers on their way out.
+const SLACK: u64 = 256;
+
+/// More sessions are configured than descriptors suffice for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// Sessions configured.
+    pub sessions: usize,
+    /// Descriptors that they may need.
+    pub needed: u64,
+    /// Descriptors that we may have.
+    pub limit: u64,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} sessions may need {} open files, and the limit is {}: raise it \
+             (LimitNOFILE= in the systemd unit, or ulimit -Hn), or set admission.sessions to {}",
+            self.sessions,
+            self.needed,
+            self.limit,
+            self.limit.saturating_sub(SLACK) / A_SESSION * 8 / 9,
+        )
+    }
+}
+
+/// Raises our limit on open files as far as the kernel lets us, and returns it.
+///
+/// # Errors
+/// The kernel refuses to raise it to its own hard limit; the old limit stays.
+pub fn raise() -> io::Result<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: limit.maximum,
+                maximum: limit.maximum,
+            },
+        )?;
+    }
+    Ok(limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// Whether `limit` descriptors suffice for `sessions`, an eighth more of strangers on their way out
+/// included.
+pub fn shortage(sessions: usize, limit: u64) -> Option<Shortage> {
+    let with_leaving = (sessions as u64).saturating_add(sessions as u64 / 8);
+    let needed = with_leaving.saturating_mul(A_SESSION).saturating_add(SLACK);
+    (needed > limit).then_some(Shortage {
+        sessions,
+        needed,
+        limit,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sessions_that_a_shortage_proposes_fit() {
+        for limit in [1_024, 4_096, 65_536, 1_048_576] {
+            let fits = (limit - SLACK) / A_SESSION * 8 / 9;
+            assert_eq!(shortage(usize::try_from(fits).unwrap(), limit), None);
+        }
+    }
+
+    #[test]
+    fn one_descriptor_too_few_is_a_shortage_that_says_what_to_do() {
+        assert_eq!(shortage(20_000, 45_256), None);
+        let told = shortage(20_000, 45_255).unwrap().to_string();
+        assert!(told.contains("LimitNOFILE"), "{told}");
+        assert!(shortage(usize::MAX, u64::MAX - 1).is_some());
+    }
+
+    #[test]
+    fn the_limit_is_raised_to_the_hard_one() {
+        let limit = raise().unwrap();
+        assert_eq!(
+            getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX),
+            limit
+        );
+    }
+}

@@ -1,0 +1,363 @@
+//! tests - a splice between in-memory streams, under paused time
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::drain;
+
+const LIMITS: Limits = Limits {
+    idle: Duration::from_secs(600),
+    grace: Duration::from_secs(30),
+};
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the paused clock, to measure deadlines by"
+)]
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// A splice under way, and both its far ends.
+struct Setting {
+    client: DuplexStream,
+    postfix: DuplexStream,
+    splice: JoinHandle<(Tally, End)>,
+    drainer: drain::Drainer,
+}
+
+/// Starts a splice whose sockets hold `room` octets.
+fn start(room: usize, handover: Handover) -> Setting {
+    let (client, mut near_client) = duplex(room);
+    let (postfix, mut near_postfix) = duplex(room);
+    let (drainer, mut drain) = drain::channel();
+    let splice = tokio::spawn(async move {
+        splice(
+            &mut near_client,
+            &mut near_postfix,
+            handover,
+            LIMITS,
+            &mut drain,
+        )
+        .await
+    });
+    Setting {
+        client,
+        postfix,
+        splice,
+        drainer,
+    }
+}
+
+async fn expect(stream: &mut DuplexStream, octets: &[u8]) {
+    let mut read = vec![0; octets.len()];
+    stream.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, octets);
+}
+
+async fn expect_end(stream: &mut DuplexStream) {
+    assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_crossed_at_the_handover_goes_first_and_is_counted() {
+    let handover = Handover {
+        to_upstream: b"MAIL FROM:<>\r\n".to_vec(),
+        to_client: b"235 2.7.0 ok\r\n".to_vec(),
+    };
+    let mut at = start(1024, handover);
+    at.client.write_all(b"RCPT\r\n").await.unwrap();
+    at.postfix.write_all(b"250 ok\r\n").await.unwrap();
+    expect(&mut at.postfix, b"MAIL FROM:<>\r\nRCPT\r\n").await;
+    expect(&mut at.client, b"235 2.7.0 ok\r\n250 ok\r\n").await;
+    drop(at.client);
+    expect_end(&mut at.postfix).await;
+    drop(at.postfix);
+    let (tally, end) = at.splice.await.unwrap();
+    assert_eq!((tally.from_client, tally.to_client), (20, 22));
+    assert!(matches!(end, End::ClientClosed), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_closed_client_still_gets_its_answer() {
+    let mut at = start(64, Handover::default());
+    at.client.write_all(b"QUIT\r\n").await.unwrap();
+    at.client.shutdown().await.unwrap();
+    expect(&mut at.postfix, b"QUIT\r\n").await;
+    expect_end(&mut at.postfix).await;
+    at.postfix.write_all(b"221 2.0.0 Bye\r\n").await.unwrap();
+    drop(at.postfix);
+    expect(&mut at.client, b"221 2.0.0 Bye\r\n").await;
+    expect_end(&mut at.client).await;
+    let (_, end) = at.splice.await.unwrap();
+    assert!(matches!(end, End::ClientClosed), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stays_after_postfix_has_gone_is_let_go_soon() {
+    let mut at = start(64, Handover::default());
+    at.postfix
+        .write_all(b"421 4.4.2 timeout\r\n")
+        .await
+        .unwrap();
+    drop(at.postfix);
+    let began = now();
+    expect(&mut at.client, b"421 4.4.2 timeout\r\n").await;
+    expect_end(&mut at.client).await;
+    // What it still says goes nowhere, and does not prolong its stay.
+    at.client.write_all(&[b'x'; 4096]).await.unwrap();
+    let (_, end) = at.splice.await.unwrap();
+    assert!(matches!(end, End::UpstreamClosed), "{end}");
+    assert_eq!(began.elapsed(), LINGER);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_blocked_direction_does_not_hold_up_the_other() {
+    let mut at = start(16, Handover::default());
+    // Nobody reads at Postfix: the client's direction is stuck at once, for good.
+    let mut stuck = Box::pin(at.client.write_all(&[b'x'; 1_000_000]));
+    tokio::select! {
+        biased;
+        _ = &mut stuck => panic!("somebody took a megabyte"),
+        () = tokio::task::yield_now() => {}
+    }
+    drop(stuck);
+    for _ in 0..100 {
+        at.postfix.write_all(b"250 ok\r\n").await.unwrap();
+        expect(&mut at.client, b"250 ok\r\n").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_splice_ends_after_the_deadline_and_at_most_a_quarter_more() {
+    let mut at = start(64, Handover::default());
+    let began = now();
+    for _ in 0..10 {
+        tokio::time::advance(LIMITS.idle - Duration::from_secs(1)).await;
+        at.client.write_all(b"NOOP\r\n").await.unwrap();
+        expect(&mut at.postfix, b"NOOP\r\n").await;
+    }
+    let spoke = began.elapsed();
+    let (_, end) = at.splice.await.unwrap();
+    assert!(matches!(end, End::Idle), "{end}");
+    let quiet = began.elapsed() - spoke;
+    assert!(
+        quiet >= LIMITS.idle && quiet <= LIMITS.idle * 5 / 4,
+        "{quiet:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_splice_goes_on_while_we_drain_and_ends_with_the_grace() {
+    let mut at = start(64, Handover::default());
+    at.client.write_all(b"DATA\r\n").await.unwrap();
+    expect(&mut at.postfix, b"DATA\r\n").await;
+    at.drainer.begin();
+    tokio::task::yield_now().await;
+    let began = now();
+    tokio::time::advance(LIMITS.grace - Duration::from_secs(1)).await;
+    at.postfix.write_all(b"354 go on\r\n").await.unwrap();
+    expect(&mut at.client, b"354 go on\r\n").await;
+    let (tally, end) = at.splice.await.unwrap();
+    assert!(matches!(end, End::Drained), "{end}");
+    assert_eq!(began.elapsed(), LIMITS.grace);
+    assert_eq!((tally.from_client, tally.to_client), (6, 11));
+}
+
+/// One step of a scripted stream.
+#[derive(Clone, Debug)]
+enum Step {
+    /// So many octets at the most.
+    Take(usize),
+    /// Not now; wakes at once.
+    Wait,
+    /// A failure.
+    Fail(io::ErrorKind),
+}
+
+/// A stream that gives and takes octets in scripted pieces, and remembers what it was given.
+#[derive(Debug)]
+struct Scripted {
+    gives: VecDeque<u8>,
+    reads: VecDeque<Step>,
+    writes: VecDeque<Step>,
+    given: Arc<Mutex<Given>>,
+}
+
+#[derive(Debug, Default)]
+struct Given {
+    octets: Vec<u8>,
+    unflushed: bool,
+    ended: bool,
+}
+
+impl Scripted {
+    fn new(gives: &[u8], reads: Vec<Step>, writes: Vec<Step>) -> (Self, Arc<Mutex<Given>>) {
+        let given = Arc::new(Mutex::new(Given::default()));
+        let stream = Self {
+            gives: gives.iter().copied().collect(),
+            reads: reads.into(),
+            writes: writes.into(),
+            given: Arc::clone(&given),
+        };
+        (stream, given)
+    }
+}
+
+fn step(steps: &mut VecDeque<Step>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    match steps.pop_front().unwrap_or(Step::Take(usize::MAX)) {
+        Step::Take(octets) => Poll::Ready(Ok(octets)),
+        Step::Fail(kind) => Poll::Ready(Err(kind.into())),
+        Step::Wait => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+}
+
+impl AsyncRead for Scripted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let most = std::task::ready!(step(&mut self.reads, cx))?;
+        let octets = most.min(buffer.remaining()).min(self.gives.len());
+        let piece: Vec<u8> = self.gives.drain(..octets).collect();
+        buffer.put_slice(&piece);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Scripted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let most = std::task::ready!(step(&mut self.writes, cx))?;
+        let taken = octets.len().min(most);
+        let mut given = self.given.lock().unwrap();
+        assert!(!given.ended, "written behind the end");
+        given.octets.extend_from_slice(&octets[..taken]);
+        given.unflushed = true;
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.given.lock().unwrap().unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut given = self.given.lock().unwrap();
+        given.ended = true;
+        given.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn run(mut client: Scripted, mut postfix: Scripted, handover: Handover) -> (Tally, End) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (_drainer, mut drain) = drain::channel();
+        splice(&mut client, &mut postfix, handover, LIMITS, &mut drain).await
+    })
+}
+
+#[test]
+fn a_client_that_resets_has_delivered_what_it_sent() {
+    let reads = vec![
+        Step::Take(4),
+        Step::Take(2),
+        Step::Fail(io::ErrorKind::ConnectionReset),
+    ];
+    let (client, _) = Scripted::new(b"QUIT\r\n", reads, vec![]);
+    let (postfix, seen) = Scripted::new(b"", vec![], vec![Step::Take(1), Step::Wait]);
+    let (tally, end) = run(client, postfix, Handover::default());
+    assert!(matches!(end, End::ClientLost(_)), "{end}");
+    assert_eq!(tally.from_client, 6);
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.octets, b"QUIT\r\n");
+    assert!(seen.ended, "Postfix has to see the end");
+}
+
+#[test]
+fn a_client_that_ends_without_close_notify_has_closed() {
+    let reads = vec![Step::Take(6), Step::Fail(io::ErrorKind::UnexpectedEof)];
+    let (client, _) = Scripted::new(b"QUIT\r\n", reads, vec![]);
+    let (postfix, seen) = Scripted::new(b"", vec![Step::Wait, Step::Wait], vec![]);
+    let (_, end) = run(client, postfix, Handover::default());
+    assert!(matches!(end, End::ClientClosed), "{end}");
+    assert_eq!(seen.lock().unwrap().octets, b"QUIT\r\n");
+}
+
+#[test]
+fn a_postfix_that_takes_no_more_is_still_heard() {
+    let refuses = vec![Step::Fail(io::ErrorKind::BrokenPipe)];
+    let (client, heard) = Scripted::new(&[b'x'; 200_000], vec![], vec![]);
+    let (postfix, _) = Scripted::new(b"421 bye\r\n", vec![Step::Wait, Step::Wait], refuses);
+    let (tally, end) = run(client, postfix, Handover::default());
+    assert!(matches!(end, End::UpstreamLost(_)), "{end}");
+    assert_eq!(tally.from_client, 0);
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.octets, b"421 bye\r\n");
+    assert!(heard.ended, "the client has to see the end");
+}
+
+#[test]
+fn what_was_written_is_flushed_before_waiting() {
+    let (client, heard) = Scripted::new(b"", vec![Step::Wait; 3], vec![]);
+    let (mut postfix, _) = Scripted::new(b"250 ok\r\n", vec![], vec![]);
+    postfix.reads = vec![Step::Take(8), Step::Wait].into();
+    let (mut client, mut postfix) = (client, postfix);
+    let mut lane = Lane::new(Vec::new());
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let _ = lane.poll(&mut cx, &mut postfix, &mut client, &mut [0; 64]);
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.octets, b"250 ok\r\n");
+    assert!(!heard.unflushed);
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (1usize..40).prop_map(Step::Take),
+        1 => (1usize..100_000).prop_map(Step::Take),
+        2 => Just(Step::Wait),
+    ];
+    proptest::collection::vec(step, 0..60)
+}
+
+proptest! {
+    #[test]
+    fn not_an_octet_is_lost_doubled_or_moved_however_the_segments_fall(
+        up in proptest::collection::vec(any::<u8>(), 0..200_000),
+        down in proptest::collection::vec(any::<u8>(), 0..5_000),
+        crossing_up in proptest::collection::vec(any::<u8>(), 0..2_000),
+        crossing_down in proptest::collection::vec(any::<u8>(), 0..2_000),
+        scripts in (steps(), steps(), steps(), steps()),
+    ) {
+        let (client, heard) = Scripted::new(&up, scripts.0, scripts.1);
+        let (postfix, seen) = Scripted::new(&down, scripts.2, scripts.3);
+        let handover = Handover {
+            to_upstream: crossing_up.clone(),
+            to_client: crossing_down.clone(),
+        };
+        let (tally, _) = run(client, postfix, handover);
+        let (seen, heard) = (seen.lock().unwrap(), heard.lock().unwrap());
+        prop_assert!(seen.octets == [crossing_up, up].concat());
+        prop_assert!(heard.octets == [crossing_down, down].concat());
+        prop_assert!(seen.ended && heard.ended);
+        prop_assert_eq!(tally.from_client, seen.octets.len() as u64);
+        prop_assert_eq!(tally.to_client, heard.octets.len() as u64);
+    }
+}

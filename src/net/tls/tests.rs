@@ -1,0 +1,369 @@
+//! Handshakes against tokio-rustls's client on a duplex, with certificates made here.
+
+use std::fs;
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+use tokio_rustls::{TlsConnector, client};
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// 2027-01-15.
+pub(super) const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+const BOTH: &[&rustls::SupportedProtocolVersion] =
+    &[&rustls::version::TLS13, &rustls::version::TLS12];
+
+/// A folder of certificates, and a client that trusts them all.
+pub(super) struct Shelf {
+    folder: TempDir,
+    trusted: RootCertStore,
+    pub(super) settings: Settings,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+            trusted: RootCertStore::empty(),
+            settings: Settings {
+                certificates: Vec::new(),
+            },
+        }
+    }
+
+    /// With one certificate for each list of names.
+    pub(super) fn with(names: &[&[&str]]) -> Self {
+        let mut shelf = Self::new();
+        for names in names {
+            shelf.add(params(names), &KeyPair::generate().unwrap());
+        }
+        shelf
+    }
+
+    pub(super) fn add(
+        &mut self,
+        params: CertificateParams,
+        key: &KeyPair,
+    ) -> CertificateDer<'static> {
+        let certificate = params.self_signed(key).unwrap();
+        self.add_files(&certificate.pem(), &key.serialize_pem());
+        let certificate = certificate.der().clone();
+        self.trusted.add(certificate.clone()).unwrap();
+        certificate
+    }
+
+    pub(super) fn add_files(&mut self, chain: &str, key: &str) {
+        let number = self.settings.certificates.len();
+        let files = CertificateFiles {
+            chain: self.folder.path().join(format!("chain{number}.pem")),
+            key: self.folder.path().join(format!("key{number}.pem")),
+        };
+        fs::write(&files.chain, chain).unwrap();
+        fs::write(&files.key, key).unwrap();
+        self.settings.certificates.push(files);
+    }
+
+    pub(super) fn load(&self) -> Tls {
+        Tls::load(&self.settings, NOW).unwrap()
+    }
+
+    fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(self.trusted.clone())
+            .with_no_client_auth()
+    }
+}
+
+pub(super) fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    CertificateParams::new(names).unwrap()
+}
+
+type Met = (
+    Result<TlsStream<DuplexStream>, HandshakeFault>,
+    io::Result<client::TlsStream<DuplexStream>>,
+);
+
+/// A handshake, and one octet each way, so that the client reads its ticket.
+async fn meet(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Met {
+    let (near, far) = duplex(64 * 1024);
+    let connector = TlsConnector::from(Arc::clone(client));
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let (mut ours, mut theirs) =
+        tokio::join!(tls.accept(near, DEADLINE), connector.connect(name, far));
+    if let (Ok(ours), Ok(theirs)) = (&mut ours, &mut theirs) {
+        ours.write_all(b"!").await.unwrap();
+        ours.flush().await.unwrap();
+        assert_eq!(theirs.read_u8().await.unwrap(), b'!');
+    }
+    (ours, theirs)
+}
+
+async fn agreed(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Agreed {
+    Agreed::of(&meet(tls, client, name).await.0.unwrap())
+}
+
+#[tokio::test]
+async fn both_versions_are_spoken_and_what_was_agreed_is_told() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    for (version, name) in [
+        (&rustls::version::TLS13, "TLSv1.3"),
+        (&rustls::version::TLS12, "TLSv1.2"),
+    ] {
+        let client = Arc::new(shelf.client(&[version]));
+        let agreed = agreed(&tls, &client, "mx.example.org").await;
+        assert_eq!(agreed.version, name);
+        assert!(agreed.cipher.starts_with("TLS"), "{}", agreed.cipher);
+        assert_eq!(agreed.server_name.as_deref(), Some("mx.example.org"));
+        assert_eq!(agreed.handshake, Kind::Full);
+    }
+}
+
+#[tokio::test]
+async fn the_name_chooses_the_certificate_and_the_first_is_the_default() {
+    let mut shelf = Shelf::new();
+    let mut add = |names| shelf.add(params(names), &KeyPair::generate().unwrap());
+    let first = add(&["mx.example.org"]);
+    let second = add(&["Smtp.Example.net", "*.example.com"]);
+    let exact = add(&["a.example.com"]);
+    let tls = shelf.load();
+    let mut client = shelf.client(BOTH);
+    client.enable_sni = true;
+    let client = Arc::new(client);
+
+    for (name, expected) in [
+        ("mx.example.org", &first),
+        ("smtp.example.net", &second),
+        ("SMTP.example.NET", &second),
+        ("b.example.com", &second),
+        ("a.example.com", &exact),
+    ] {
+        let (_, theirs) = meet(&tls, &client, name).await;
+        let theirs = theirs.unwrap();
+        assert_eq!(
+            &theirs.get_ref().1.peer_certificates().unwrap()[0],
+            expected,
+            "{name}"
+        );
+    }
+    // An asterisk stands for one label, and no name at all gets the default.
+    for name in [
+        "x.b.example.com",
+        "example.com",
+        "other.example",
+        "192.0.2.1",
+    ] {
+        let (_, theirs) = meet(&tls, &client, name).await;
+        let error = theirs.unwrap_err().to_string();
+        assert!(
+            error.contains("certificate not valid for name"),
+            "{name}: {error}"
+        );
+        assert!(error.contains("mx.example.org"), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_certificates_for_one_name_the_client_gets_the_one_it_can_verify() {
+    let mut shelf = Shelf::new();
+    let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    shelf.add(params(&["mx.example.org"]), &ed25519);
+    let p256 = shelf.add(params(&["mx.example.org"]), &KeyPair::generate().unwrap());
+    let tls = shelf.load();
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let all = provider.signature_verification_algorithms;
+    let without_ed25519: Vec<_> = all
+        .mapping
+        .iter()
+        .copied()
+        .filter(|(scheme, _)| *scheme != rustls::SignatureScheme::ED25519)
+        .collect();
+    provider.signature_verification_algorithms = rustls::crypto::WebPkiSupportedAlgorithms {
+        all: all.all,
+        mapping: Vec::leak(without_ed25519),
+    };
+    let old = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(BOTH)
+        .unwrap()
+        .with_root_certificates(shelf.trusted.clone())
+        .with_no_client_auth();
+
+    let (_, theirs) = meet(&tls, &Arc::new(old), "mx.example.org").await;
+
+    let theirs = theirs.unwrap();
+    assert_eq!(theirs.get_ref().1.peer_certificates().unwrap()[0], p256);
+}
+
+#[tokio::test]
+async fn a_ticket_outlives_a_reload_with_a_new_certificate() {
+    let mut shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let client = Arc::new(shelf.client(&[version]));
+        assert_eq!(
+            agreed(&tls, &client, "mx.example.org").await.handshake,
+            Kind::Full
+        );
+
+        let renewed = KeyPair::generate().unwrap();
+        shelf.settings.certificates.clear();
+        let certificate = shelf.add(params(&["mx.example.org"]), &renewed);
+        tls.reload(&shelf.settings, NOW).unwrap();
+
+        let again = agreed(&tls, &client, "mx.example.org").await;
+        assert_eq!(again.handshake, Kind::Resumed, "{again:?}");
+        let stranger = Arc::new(shelf.client(&[version]));
+        let (_, theirs) = meet(&tls, &stranger, "mx.example.org").await;
+        let theirs = theirs.unwrap();
+        assert_eq!(
+            theirs.get_ref().1.peer_certificates().unwrap()[0],
+            certificate
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_bad_reload_leaves_the_old_certificate_in_place() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    let before = tls.certificates();
+    fs::write(&shelf.settings.certificates[0].key, "half writ").unwrap();
+    assert!(tls.reload(&shelf.settings, NOW).is_err());
+    assert_eq!(tls.certificates(), before);
+    let client = Arc::new(shelf.client(BOTH));
+    assert_eq!(
+        agreed(&tls, &client, "mx.example.org").await.version,
+        "TLSv1.3"
+    );
+}
+
+#[tokio::test]
+async fn whoever_offers_a_browsers_protocol_is_refused_with_its_alert() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        for offer in [&["h2", "http/1.1"][..], &["http/1.1"], &["smtp", "h3"]] {
+            let mut client = shelf.client(&[version]);
+            client.alpn_protocols = offer.iter().map(|name| name.as_bytes().to_vec()).collect();
+            let (ours, theirs) = meet(&tls, &Arc::new(client), "mx.example.org").await;
+            let ours = ours.unwrap_err();
+            assert!(matches!(ours, HandshakeFault::ForeignProtocol(_)), "{ours}");
+            let alert = theirs.unwrap_err().downcast::<rustls::Error>().unwrap();
+            let expected = AlertDescription::NoApplicationProtocol;
+            assert_eq!(alert, rustls::Error::AlertReceived(expected));
+        }
+        let mut client = shelf.client(&[version]);
+        client.alpn_protocols = vec![b"smtp".to_vec()];
+        agreed(&tls, &Arc::new(client), "mx.example.org").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_client_is_let_go_at_the_deadline() {
+    let tls = Shelf::with(&[&["mx.example.org"]]).load();
+    let (near, _far) = duplex(1024);
+    let fault = tls.accept(near, DEADLINE).await.unwrap_err();
+    assert!(matches!(fault, HandshakeFault::Deadline), "{fault}");
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_has_closed() {
+    let tls = Shelf::with(&[&["mx.example.org"]]).load();
+    let hello = client_hello();
+    for sent in [0, 5, 100, hello.len()] {
+        let (near, mut far) = duplex(4096);
+        far.write_all(&hello[..sent]).await.unwrap();
+        drop(far);
+        let fault = tls.accept(near, DEADLINE).await.unwrap_err();
+        assert!(matches!(fault, HandshakeFault::Closed), "{sent}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_tls_is_told_so() {
+    let tls = Shelf::with(&[&["mx.example.org"]]).load();
+    for garbage in [
+        &b"GET / HTTP/1.1\r\nHost: mx.example.org\r\n\r\n"[..],
+        b"EHLO laptop\r\n",
+        b"\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00",
+        &[0xff; 600],
+    ] {
+        let (near, mut far) = duplex(4096);
+        far.write_all(garbage).await.unwrap();
+        let fault = tls.accept(near, DEADLINE).await.unwrap_err();
+        assert!(matches!(fault, HandshakeFault::Tls(_)), "{fault}");
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+    }
+}
+
+/// A ClientHello as it stands on the wire, for nobody who will go on with it.
+fn client_hello() -> Vec<u8> {
+    let config = Arc::new(Shelf::with(&[&["mx.example.org"]]).client(BOTH));
+    let name = ServerName::try_from("mx.example.org").unwrap();
+    let mut connection = rustls::ClientConnection::new(config, name).unwrap();
+    let mut wire = Vec::new();
+    connection.write_tls(&mut wire).unwrap();
+    wire
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_client_hello_holds_no_handshake_slot() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    tls.cap_handshakes(1);
+    let hello = client_hello();
+    let (near, mut far) = duplex(4096);
+    far.write_all(&hello[..hello.len() - 1]).await.unwrap();
+    let client = Arc::new(shelf.client(BOTH));
+    tokio::select! {
+        biased;
+        fault = tls.accept(near, DEADLINE) => panic!("{fault:?}"),
+        met = async {
+            assert_eq!(tls.slots.load().available_permits(), 1);
+            timeout(PATIENCE / 2, meet(&tls, &client, "mx.example.org")).await
+        } => assert!(met.unwrap().0.is_ok()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stalls_behind_its_hello_keeps_others_waiting_but_briefly() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    tls.cap_handshakes(1);
+    let (near, mut far) = duplex(64 * 1024);
+    far.write_all(&client_hello()).await.unwrap();
+    let client = Arc::new(shelf.client(BOTH));
+    let stalled = tls.accept(near, DEADLINE);
+    let served = async {
+        assert_eq!(tls.slots.load().available_permits(), 0);
+        let early = timeout(PATIENCE / 2, meet(&tls, &client, "mx.example.org")).await;
+        assert!(early.is_err(), "one at once");
+        let met = timeout(PATIENCE, meet(&tls, &client, "mx.example.org")).await;
+        assert!(met.unwrap().0.is_ok());
+    };
+    let (stalled, ()) = tokio::join!(biased; stalled, served);
+    assert!(matches!(stalled, Err(HandshakeFault::Deadline)));
+    assert_eq!(tls.slots.load().available_permits(), 1);
+}
+
+#[test]
+fn the_future_of_a_handshake_is_small_and_may_be_spawned() {
+    let tls = Shelf::with(&[&["mx.example.org"]]).load();
+    let future = tls.accept(duplex(1).0, DEADLINE);
+    let size = size_of_val(&future);
+    assert!(size < 512, "{size} octets");
+    fn may_be_spawned<T: Send>(_: T) {}
+    may_be_spawned(future);
+}

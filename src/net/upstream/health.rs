@@ -1,0 +1,108 @@
+//! health - whether an address of Postfix works, told in the log when that changes
+//!
+//! A thousand sessions that meet a dead Postfix make one line, and one more when it is back; a fault of
+//! another kind in between makes one more. Greeting and login are two matters: with Dovecot gone,
+//! Postfix greets as ever and fails at AUTH.
+//! Not here: what is tried while Postfix is dead (`upstream`).
+
+use std::mem::Discriminant;
+use std::sync::{Mutex, PoisonError};
+
+use tracing::{info, warn};
+
+use crate::net::upstream::{Address, UpstreamFault};
+
+/// What is known of one address.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    greeting: Mutex<Matter>,
+    login: Mutex<Matter>,
+}
+
+/// What is known of one thing that an address does for us.
+#[derive(Debug, Default)]
+struct Matter {
+    /// The last try met nobody.
+    silent: bool,
+    /// The kinds of faults that were told since it was last well.
+    told: Vec<Discriminant<UpstreamFault>>,
+}
+
+/// What a try told that was not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
+    None,
+    Fault,
+    Well,
+}
+
+impl Matter {
+    fn note(&mut self, fault: Option<&UpstreamFault>) -> News {
+        self.silent = fault.is_some_and(UpstreamFault::is_silence);
+        let Some(fault) = fault else {
+            let was_well = std::mem::take(&mut self.told).is_empty();
+            return if was_well { News::None } else { News::Well };
+        };
+        let kind = std::mem::discriminant(fault);
+        if self.told.contains(&kind) {
+            return News::None;
+        }
+        self.told.push(kind);
+        News::Fault
+    }
+}
+
+impl Health {
+    /// Whether the last try to greet met nobody.
+    pub(super) fn is_dead(&self) -> bool {
+        with(&self.greeting, |matter| matter.silent)
+    }
+
+    /// Notes how connecting and EHLO went.
+    pub(super) fn note_greeting(&self, address: &Address, fault: Option<&UpstreamFault>) {
+        match (with(&self.greeting, |matter| matter.note(fault)), fault) {
+            (News::Fault, Some(fault)) => warn!(upstream = %address, %fault, "upstream fails"),
+            (News::Well, _) => info!(upstream = %address, "upstream is back"),
+            _ => {}
+        }
+    }
+
+    /// Notes how an AUTH went: 235 and 535 are both well.
+    pub(super) fn note_login(&self, address: &Address, fault: Option<&UpstreamFault>) {
+        match (with(&self.login, |matter| matter.note(fault)), fault) {
+            (News::Fault, Some(fault)) => {
+                warn!(upstream = %address, %fault, "upstream fails at AUTH")
+            }
+            (News::Well, _) => info!(upstream = %address, "upstream checks passwords again"),
+            _ => {}
+        }
+    }
+}
+
+fn with<T>(matter: &Mutex<Matter>, work: impl FnOnce(&mut Matter) -> T) -> T {
+    work(&mut matter.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::upstream::Step;
+
+    #[test]
+    fn each_kind_of_fault_is_news_once_until_it_is_well_again() {
+        let mut matter = Matter::default();
+        let silent = UpstreamFault::TimedOut(Step::Connect);
+        let escape = UpstreamFault::OffersStartTls;
+        assert_eq!(matter.note(None), News::None);
+        assert_eq!(matter.note(Some(&silent)), News::Fault);
+        assert!(matter.silent);
+        assert_eq!(matter.note(Some(&escape)), News::Fault);
+        assert!(!matter.silent);
+        for fault in [&silent, &escape, &UpstreamFault::TimedOut(Step::Greeting)] {
+            assert_eq!(matter.note(Some(fault)), News::None);
+        }
+        assert_eq!(matter.note(None), News::Well);
+        assert_eq!(matter.note(None), News::None);
+        assert_eq!(matter.note(Some(&silent)), News::Fault);
+    }
+}

@@ -1,0 +1,265 @@
+//! tests - upstream against a scripted Postfix; here, the script and what happens at real sockets
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use tokio::task::JoinHandle;
+
+use super::*;
+
+mod greeting;
+mod login;
+
+/// What a Postfix behind us says when all is well, and what it hears.
+const GREETS: &str = "
+    S: 220 mx.example.org ESMTP Postfix
+    C: EHLO laptop
+    S: 250-mx.example.org
+    S: 250-SIZE 10240000
+    S: 250 AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER SCRAM-SHA-256 CRAM-MD5
+";
+
+fn origin() -> Origin {
+    Origin {
+        client: "203.0.113.7:51234".parse().unwrap(),
+        listener: "192.0.2.1:465".parse().unwrap(),
+        helo: HeloName::new(b"laptop"),
+    }
+}
+
+/// Plays Postfix's part: `S:` is said, `C:` is heard, `S+` is said without CRLF, `END` waits for us to
+/// close, and the end of the script closes.
+async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &str) {
+    for line in script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        if let Some(said) = line.strip_prefix("S: ") {
+            let said = format!("{said}\r\n");
+            stream.write_all(said.as_bytes()).await.unwrap();
+        } else if let Some(said) = line.strip_prefix("S+ ") {
+            stream.write_all(said.as_bytes()).await.unwrap();
+        } else if let Some(expected) = line.strip_prefix("C: ") {
+            assert_eq!(hear(stream).await, expected);
+        } else if line == "C:" {
+            assert_eq!(hear(stream).await, "");
+        } else {
+            assert_eq!(line, "END");
+            assert_eq!(stream.read(&mut [0; 64]).await.unwrap_or(0), 0);
+        }
+    }
+}
+
+async fn hear<S: AsyncRead + Unpin>(stream: &mut S) -> String {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        line.push(stream.read_u8().await.expect("a whole line"));
+    }
+    line.truncate(line.len() - 2);
+    String::from_utf8(line).unwrap()
+}
+
+/// A Postfix on loopback that plays one script after the other, each on a connection of its own.
+async fn postfix(scripts: &[&str]) -> (Address, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::Tcp(listener.local_addr().unwrap());
+    let scripts: Vec<String> = scripts.iter().map(|&script| script.to_owned()).collect();
+    let played = tokio::spawn(async move {
+        for script in scripts {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            play(&mut stream, &script).await;
+        }
+    });
+    (address, played)
+}
+
+/// An address where nobody listens, for as long as the socket is kept.
+fn nobody() -> (Address, TcpSocket) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    (Address::Tcp(socket.local_addr().unwrap()), socket)
+}
+
+fn upstream(addresses: Vec<Address>) -> Upstream {
+    let settings = Settings {
+        addresses,
+        announce: Announce::ProxyV1,
+        hostname: "gate.example.org".to_owned(),
+    };
+    Upstream::new(settings, Deadlines::default())
+}
+
+fn announced(rest: &str) -> String {
+    format!("C: PROXY TCP4 203.0.113.7 192.0.2.1 51234 465\n{rest}")
+}
+
+#[tokio::test]
+async fn the_next_address_serves_when_the_first_is_dead() {
+    let (second, played) = postfix(&[&announced(GREETS), &announced(GREETS)]).await;
+    let (first, _kept) = nobody();
+    let upstream = upstream(vec![first, second]);
+    upstream.connect(&origin()).await.unwrap();
+    assert!(upstream.sites[0].health.is_dead());
+    assert!(!upstream.sites[1].health.is_dead());
+    // From now on the dead one comes last.
+    upstream.connect(&origin()).await.unwrap();
+    played.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_next_address_serves_when_the_first_refuses() {
+    let (first, refused) = postfix(&[&announced("S: 421 4.3.2 all busy\nEND")]).await;
+    let (second, greeted) = postfix(&[&announced(GREETS)]).await;
+    upstream(vec![first, second])
+        .connect(&origin())
+        .await
+        .unwrap();
+    refused.await.unwrap();
+    greeted.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_unix_socket_hears_of_the_tcp_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("postfix");
+    let listener = UnixListener::bind(&path).unwrap();
+    let played = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        play(&mut stream, &announced(GREETS)).await;
+    });
+    upstream(vec![Address::Unix(path)])
+        .connect(&origin())
+        .await
+        .unwrap();
+    played.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_small_write_to_postfix_does_not_wait_for_an_acknowledgement() {
+    let (address, played) = postfix(&["END"]).await;
+    let Stream::Tcp(stream) = Stream::connect(&address).await.unwrap() else {
+        panic!("not TCP");
+    };
+    assert!(stream.nodelay().unwrap());
+    drop(stream);
+    played.await.unwrap();
+}
+
+#[tokio::test]
+async fn capabilities_are_news_only_when_they_changed() {
+    let other = GREETS.replace("10240000", "20480000");
+    let scripts = [GREETS, GREETS, &other].map(announced);
+    let (address, played) = postfix(&scripts.each_ref().map(String::as_str)).await;
+    let upstream = upstream(vec![address]);
+    let mut capabilities = upstream.capabilities();
+    assert!(capabilities.borrow_and_update().is_none());
+    upstream.connect(&origin()).await.unwrap();
+    assert!(capabilities.has_changed().unwrap());
+    let first = capabilities.borrow_and_update().clone().unwrap();
+    upstream.connect(&origin()).await.unwrap();
+    assert!(!capabilities.has_changed().unwrap());
+    upstream.connect(&origin()).await.unwrap();
+    assert!(capabilities.has_changed().unwrap());
+    assert_ne!(*first, **capabilities.borrow_and_update().as_ref().unwrap());
+    played.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_probe_speaks_for_nobody_and_takes_leave() {
+    let script = "
+        C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1
+        S: 220 mx.example.org ESMTP
+        C: EHLO gate.example.org
+        S: 250-mx.example.org
+        S: 250 AUTH PLAIN
+        C: QUIT
+        S: 221 2.0.0 Bye
+        END
+    ";
+    let (address, played) = postfix(&[script]).await;
+    let (dead, _kept) = nobody();
+    let upstream = upstream(vec![dead, address]);
+    upstream.probe().await.unwrap();
+    assert!(upstream.capabilities().borrow().is_some());
+    played.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_probe_finds_an_address_that_is_back() {
+    let (address, socket) = nobody();
+    let upstream = upstream(vec![address]);
+    let fault = upstream.connect(&origin()).await.unwrap_err();
+    assert!(
+        matches!(fault, UpstreamFault::Lost(Step::Connect, _)),
+        "{fault}"
+    );
+    assert!(upstream.sites[0].health.is_dead());
+    let listener = socket.listen(8).unwrap();
+    let played = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let script = GREETS.replace("laptop", "gate.example.org");
+        let nobody = "C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1";
+        play(&mut stream, &format!("{nobody}\n{script}\nC: QUIT")).await;
+    });
+    upstream.probe().await.unwrap();
+    assert!(!upstream.sites[0].health.is_dead());
+    played.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_addresses_there_is_a_fault_and_no_panic() {
+    let upstream = upstream(vec![]);
+    assert!(matches!(
+        upstream.connect(&origin()).await,
+        Err(UpstreamFault::NoAddress)
+    ));
+    assert!(matches!(
+        upstream.probe().await,
+        Err(UpstreamFault::NoAddress)
+    ));
+}
+
+/// A listener that takes connections and says nothing, and counts them.
+async fn silent() -> (Address, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::Tcp(listener.local_addr().unwrap());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&taken);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        loop {
+            held.push(listener.accept().await.unwrap());
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    (address, taken)
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_postfix_is_silent_one_session_tries_and_the_others_learn_from_it() {
+    let (address, taken) = silent().await;
+    let upstream = Arc::new(upstream(vec![address]));
+    let fault = upstream.connect(&origin()).await.unwrap_err();
+    assert!(
+        matches!(fault, UpstreamFault::TimedOut(Step::Greeting)),
+        "{fault}"
+    );
+    let sessions: Vec<_> = (0..100)
+        .map(|_| {
+            let upstream = Arc::clone(&upstream);
+            tokio::spawn(async move { upstream.connect(&origin()).await.map(drop) })
+        })
+        .collect();
+    let mut down = 0;
+    for session in sessions {
+        match session.await.unwrap() {
+            Err(UpstreamFault::Down) => down += 1,
+            Err(UpstreamFault::TimedOut(Step::Greeting)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(down, 99);
+    assert_eq!(taken.load(Ordering::Relaxed), 2);
+}

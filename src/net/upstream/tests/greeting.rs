@@ -1,0 +1,248 @@
+//! greeting - what Postfix hears before a login, and what it may not offer
+
+use tokio::io::duplex;
+
+use super::*;
+use crate::net::proxy_header::{self, Announced};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Greets a scripted Postfix as `party`, which has to hear all of the script.
+async fn greet_as(
+    announcement: Announce,
+    party: Party<'_>,
+    script: &str,
+) -> Result<Capabilities, UpstreamFault> {
+    let (near, mut far) = duplex(64 * 1024);
+    let mut conversation = Conversation::new(near);
+    let script = script.to_owned();
+    let played = tokio::spawn(async move { play(&mut far, &script).await });
+    let hello = conversation.greet(announcement, party, "gate.example.org");
+    let greeted = timeout(DEADLINE, hello).await;
+    let greeted = greeted.unwrap_or(Err(UpstreamFault::TimedOut(conversation.step())));
+    drop(conversation);
+    played.await.unwrap();
+    greeted
+}
+
+async fn greet(announcement: Announce, script: &str) -> Result<Capabilities, UpstreamFault> {
+    greet_as(announcement, Party::Client(&origin()), script).await
+}
+
+#[track_caller]
+fn told(greeted: Result<Capabilities, UpstreamFault>) -> String {
+    greeted.unwrap_err().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn version_2_of_proxy_names_the_client_before_anything_else() {
+    let (near, mut far) = duplex(1024);
+    let played = tokio::spawn(async move {
+        let announced = proxy_header::read(&mut far).await.unwrap();
+        let origin = origin();
+        let expected = Announced::Client {
+            source: origin.client,
+            destination: origin.listener,
+        };
+        assert_eq!(announced, expected);
+        play(&mut far, GREETS).await;
+    });
+    let mut conversation = Conversation::new(near);
+    let origin = origin();
+    let offered = conversation
+        .greet(Announce::ProxyV2, Party::Client(&origin), "gate")
+        .await
+        .unwrap();
+    assert_eq!(offered.mechanisms().len(), 6);
+    played.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_a_name_goes_by_its_address() {
+    for (client, name) in [
+        ("203.0.113.7:9", "[203.0.113.7]"),
+        ("[::ffff:203.0.113.7]:9", "[203.0.113.7]"),
+        ("[2001:db8::7]:9", "[IPv6:2001:db8::7]"),
+    ] {
+        let origin = Origin {
+            client: client.parse().unwrap(),
+            helo: None,
+            ..origin()
+        };
+        let script = GREETS.replace("laptop", name);
+        greet_as(Announce::Nothing, Party::Client(&origin), &script)
+            .await
+            .unwrap();
+    }
+}
+
+const XCLIENT: &str = "
+    S: 220 mx.example.org ESMTP
+    C: EHLO laptop
+    S: 250-mx.example.org
+    S: 250-XCLIENT NAME ADDR PROTO HELO LOGIN PORT
+    S: 250 AUTH PLAIN
+    C: XCLIENT ADDR=203.0.113.7 PORT=51234 NAME=[UNAVAILABLE] PROTO=ESMTP HELO=laptop
+";
+
+#[tokio::test(start_paused = true)]
+async fn xclient_is_said_once_and_ehlo_anew_behind_its_220() {
+    let script = format!(
+        "{XCLIENT}
+        S: 220 mx.example.org ESMTP
+        C: EHLO laptop
+        S: 250-mx.example.org
+        S: 250 AUTH PLAIN"
+    );
+    let offered = greet(Announce::Xclient, &script).await.unwrap();
+    assert!(offered.offers_xclient(), "what is offered to us");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_passes_when_xclient_is_refused_or_missing() {
+    let refused = format!("{XCLIENT}\nS: 550 5.7.0 insufficient authorization\nEND");
+    assert!(told(greet(Announce::Xclient, &refused).await).contains("refused at XCLIENT: 550"));
+    let missing = format!("{GREETS}\nEND");
+    assert!(told(greet(Announce::Xclient, &missing).await).contains("no XCLIENT"));
+    let probe = GREETS.replace("laptop", "gate.example.org");
+    let probed = greet_as(Announce::Xclient, Party::Nobody, &probe).await;
+    assert!(told(probed).contains("no XCLIENT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_passes_when_the_client_could_say_xclient_itself() {
+    let offering = GREETS.replace("SIZE 10240000", "XCLIENT NAME ADDR");
+    let announced = announced(&offering);
+    assert!(told(greet(Announce::ProxyV1, &announced).await).contains("any other user"));
+    assert!(told(greet(Announce::Nothing, &offering).await).contains("any other user"));
+    let still = format!(
+        "{XCLIENT}
+        {offering}
+        END"
+    );
+    assert!(told(greet(Announce::Xclient, &still).await).contains("any other user"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_passes_when_postfix_offers_starttls() {
+    let offering = GREETS.replace("SIZE 10240000", "STARTTLS");
+    let told_client = told(greet(Announce::Nothing, &offering).await);
+    assert!(
+        told_client.contains("smtpd_tls_security_level=none"),
+        "{told_client}"
+    );
+    let probe = offering.replace("laptop", "gate.example.org");
+    let probed = greet_as(Announce::Nothing, Party::Nobody, &probe).await;
+    assert!(matches!(probed, Err(UpstreamFault::OffersStartTls)));
+    let behind_xclient = format!(
+        "{XCLIENT}
+        {offering}
+        END"
+    );
+    let greeted = greet(Announce::Xclient, &behind_xclient).await;
+    assert!(matches!(greeted, Err(UpstreamFault::OffersStartTls)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_of_several_lines_and_in_pieces_is_one_greeting() {
+    let script = GREETS.replace(
+        "S: 220 mx.example.org ESMTP Postfix",
+        "S: 220-mx.example.org\nS+ 2\nS+ 20\nS: -be patient\nS: 220 now",
+    );
+    greet(Announce::Nothing, &script).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_tell_the_step_and_postfixs_words() {
+    let cases = [
+        (
+            "S: 421 4.3.2 busy\nEND",
+            "refused at its greeting: 421 4.3.2 busy",
+        ),
+        (
+            "S: 554 5.7.1 go away\nEND",
+            "refused at its greeting: 554 5.7.1 go away",
+        ),
+        (
+            "S: 220 mx\nC: EHLO laptop\nS: 502 5.5.1 no\nEND",
+            "refused at EHLO: 502 5.5.1 no",
+        ),
+        ("S: 220 mx\nC: EHLO laptop", "connection closed at EHLO"),
+        ("S+ 220 m", "connection closed at its greeting"),
+        (
+            "S: HTTP/1.1 400 Bad Request\nEND",
+            "nonsense at its greeting: not an SMTP reply",
+        ),
+        ("S: 220 mx\nS: 220 mx\nEND", "a reply too many before EHLO"),
+        ("END", "no answer in time at its greeting"),
+        (
+            "S: 220 mx\nC: EHLO laptop\nS: 250-mx\nEND",
+            "no answer in time at EHLO",
+        ),
+    ];
+    for (script, expected) in cases {
+        let told = told(greet(Announce::Nothing, script).await);
+        assert!(told.contains(expected), "{told} for {script}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_postfix_that_takes_the_proxy_header_for_commands_is_told_so() {
+    for script in [
+        "S: 220 mx\nS: 500 5.5.2 Error: bad syntax\nEND",
+        "S: 220 mx\nC: EHLO laptop\nS: 500 5.5.2 Error: bad syntax\nEND",
+    ] {
+        let greeted = greet(Announce::ProxyV1, &announced(script)).await;
+        assert!(told(greeted).contains("smtpd_upstream_proxy_protocol=haproxy"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_octets_do_not_outlast_the_deadline() {
+    let (near, mut far) = duplex(1024);
+    let dripped = tokio::spawn(async move {
+        let mut drop_by_drop = tokio::time::interval(Duration::from_secs(1));
+        let mut dripped = 0;
+        while far.write_all(b"2").await.is_ok() {
+            drop_by_drop.tick().await;
+            dripped += 1;
+        }
+        dripped
+    });
+    let mut conversation = Conversation::new(near);
+    let origin = origin();
+    let greeted = timeout(
+        DEADLINE,
+        conversation.greet(Announce::Nothing, Party::Client(&origin), "gate"),
+    );
+    assert!(greeted.await.is_err());
+    drop(conversation);
+    assert!(dripped.await.unwrap() <= 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_megabytes_of_reply_are_not_read() {
+    for endless in ["x", "250-x\r\n"] {
+        let (near, mut far) = duplex(64 * 1024);
+        let flooded = tokio::spawn(async move {
+            let flood = endless.repeat(10_000);
+            let mut sent = 0;
+            play(&mut far, "S: 220 mx\nC: EHLO laptop").await;
+            while sent < 100_000_000 && far.write_all(flood.as_bytes()).await.is_ok() {
+                sent += flood.len();
+            }
+            sent
+        });
+        let mut conversation = Conversation::new(near);
+        let origin = origin();
+        let greeted = conversation
+            .greet(Announce::Nothing, Party::Client(&origin), "gate")
+            .await;
+        assert!(matches!(
+            greeted,
+            Err(UpstreamFault::Nonsense(Step::Ehlo, _))
+        ));
+        drop(conversation);
+        assert!(flooded.await.unwrap() < 1_000_000);
+    }
+}

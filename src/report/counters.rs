@@ -1,0 +1,54 @@
+//! counters - how many sessions went which way
+//!
+//! Plain atomics, read by `gatepost status`. Not here: verdicts by reason (the gate counts its own),
+//! refused connections by reason (admission counts its own).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn count(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The number now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the sessions of this process came to.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Admitted connections.
+    pub sessions: Counter,
+    /// TLS handshakes that failed or took too long.
+    pub handshakes_failed: Counter,
+    /// Attempts judged.
+    pub attempts: Counter,
+    /// Attempts that Postfix accepted.
+    pub accepted: Counter,
+    /// Attempts that Postfix rejected: the guesses that reached it.
+    pub rejected: Counter,
+    /// Attempts refused by the gate.
+    pub refused: Counter,
+    /// Attempts that would have been refused, were it not for dry run or settling in.
+    pub would_refuse: Counter,
+    /// Attempts answered 454 for a fault of Postfix or ours.
+    pub deferred: Counter,
+    /// Repetitions answered 535 by ourselves.
+    pub repeated: Counter,
+    /// Octets from clients to Postfix after login.
+    pub octets_in: Counter,
+    /// Octets from Postfix to clients after login.
+    pub octets_out: Counter,
+}

@@ -1,0 +1,185 @@
+//! operator - what the operator asks, answered from the gate and the house
+//!
+//! Not here: the socket (`socket`), the messages (`admin::message`), how they are shown (`cli`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::doors::House;
+use crate::admin::message::{self, Request, Response};
+use crate::clock::Moment;
+use crate::gate::attempt::UserName;
+use crate::gate::client::{ClientKey, NetworkKey};
+use crate::gate::verdict::Subject;
+use crate::gate::{Events, Gate};
+
+mod present;
+
+/// Answers an operator's questions.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    house: House,
+    began: Moment,
+}
+
+impl Operator {
+    pub(in crate::server) fn new(house: &House, began: Moment) -> Self {
+        Self {
+            house: house.clone(),
+            began,
+        }
+    }
+
+    /// Answers one question.
+    pub async fn answer(&self, request: Request) -> Response {
+        let now = self.house.services.clock.now();
+        let mut events = Vec::new();
+        let answered = self.decide(request, now, &mut events);
+        self.house.services.notices.pass(events).await;
+        answered.unwrap_or_else(|message| Response::Refused { message })
+    }
+
+    /// How things stand.
+    pub fn status(&self) -> message::Status {
+        present::status(&self.house, self.began)
+    }
+
+    fn decide(
+        &self,
+        request: Request,
+        now: Moment,
+        events: &mut Events,
+    ) -> Result<Response, String> {
+        let gate = self.gate();
+        match request {
+            Request::Status => Ok(Response::Status(Box::new(self.status()))),
+            Request::BansList => {
+                let bans = gate.bans(now).into_iter().map(present::ban).collect();
+                Ok(Response::Bans { bans })
+            }
+            Request::BansAdd { subject, seconds } => {
+                let subject = read_subject(&subject)?;
+                let until = now + Duration::from_secs(seconds);
+                gate.ban(subject, until, now, events);
+                done(format!(
+                    "{subject} is banned until {}",
+                    present::time(until)
+                ))
+            }
+            Request::BansRemove { subject } => {
+                let subject = read_subject(&subject)?;
+                if gate.unban(subject, now, events) {
+                    done(format!("{subject} is no longer banned"))
+                } else {
+                    Err(format!(
+                        "{subject} is not banned; `gatepost bans` lists who is"
+                    ))
+                }
+            }
+            Request::Forgive { target } => self.forgive(&target, now, events),
+            Request::Introduce { user, network } => self.introduce(&user, network, now),
+            Request::Explain { address, user } => self.explain(&address, user, now),
+            Request::Learn { logins } => Ok(self.learn(&logins, now)),
+        }
+    }
+
+    fn forgive(&self, target: &str, now: Moment, events: &mut Events) -> Result<Response, String> {
+        match read_subject(target) {
+            Ok(Subject::Client(client)) => {
+                self.gate().forgive_client(client, now, events);
+                done(format!("nothing is held against {client} any more"))
+            }
+            Ok(subject @ Subject::Network(_)) => {
+                self.gate().unban(subject, now, events);
+                done(format!(
+                    "{subject} is not banned any more; its clients keep what they owe"
+                ))
+            }
+            Err(_) => {
+                let user = user_name(target)?;
+                self.gate().forgive_user(&user);
+                done(format!("nothing is held against {user} any more"))
+            }
+        }
+    }
+
+    fn introduce(
+        &self,
+        user: &str,
+        network: Option<String>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let name = user_name(user)?;
+        let Some(network) = network else {
+            self.gate().introduce(&name, None, now);
+            return done(format!("{name} is known now, and familiar nowhere new"));
+        };
+        let network: NetworkKey = network.parse().map_err(|fault| format!("{fault}"))?;
+        self.gate().introduce(&name, Some(network), now);
+        done(format!("{name} is familiar in {network} for 90 days"))
+    }
+
+    fn explain(
+        &self,
+        address: &str,
+        user: Option<String>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let user = user.as_deref().map(user_name).transpose()?;
+        let client = match address.parse::<ClientKey>() {
+            Ok(client) => client,
+            Err(fault) => present::client_of_session(self.gate(), address)
+                .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
+        };
+        let explanation = self.gate().explain(client, user.as_ref(), now);
+        let explanation = present::explanation(explanation, user.as_ref());
+        Ok(Response::Explanation(Box::new(explanation)))
+    }
+
+    /// Makes familiar whoever logged in, and ends settling in.
+    fn learn(&self, logins: &[message::PastLogin], now: Moment) -> Response {
+        let gate = self.gate();
+        let before = gate.status(now);
+        for login in logins {
+            let user = UserName::new(login.user.as_bytes());
+            let client = ClientKey::new(login.address);
+            gate.learn(&user, client, Moment::from_seconds(login.at), now);
+        }
+        if !logins.is_empty() {
+            gate.finish_settling();
+        }
+        let after = gate.status(now);
+        let more = |after: usize, before: usize| after.saturating_sub(before) as u64;
+        Response::Learnt {
+            pairs: more(after.familiar_pairs, before.familiar_pairs),
+            users: more(after.known_users, before.known_users),
+        }
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.house.services.gate
+    }
+}
+
+fn done(message: String) -> Result<Response, String> {
+    Ok(Response::Done { message })
+}
+
+/// An address, or a network with its prefix.
+fn read_subject(text: &str) -> Result<Subject, String> {
+    let network = || text.parse().map(Subject::Network);
+    match text.parse() {
+        Ok(client) => Ok(Subject::Client(client)),
+        Err(fault) => network().map_err(|other| format!("{fault}; {other}")),
+    }
+}
+
+fn user_name(text: &str) -> Result<UserName, String> {
+    match text {
+        "" => Err("a user's name is missing".to_owned()),
+        _ => Ok(UserName::new(text.as_bytes())),
+    }
+}
+
+/// Counts by name.
+type Counts = BTreeMap<String, u64>;

@@ -1,0 +1,52 @@
+//! remember - the gate as an earlier process left it, or a new one
+//!
+//! What is damaged is set aside and named in the log; the start goes on. Not here: files (`store`), their
+//! meaning (`gate::image`).
+
+use tracing::{info, warn};
+
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::gate::{Gate, Keys};
+use crate::store::key::random;
+use crate::store::{SetAside, Store, StoreFault};
+
+/// Opens the state directory and builds the gate from it: for a start, and for `learn` while nothing runs.
+///
+/// # Errors
+///
+/// When another process holds the directory, or it cannot be read.
+pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault> {
+    let (store, kept) = Store::open(&config.store)?;
+    for aside in &kept.set_aside {
+        tell(aside);
+    }
+    let keys = || Keys {
+        users: kept.user_key,
+        passwords: random(),
+        table: random(),
+    };
+    let settings = &config.gate;
+    let image = kept.image.as_deref();
+    let gate = match Gate::restore(settings.clone(), keys(), image, &kept.journal, now) {
+        Ok(gate) => gate,
+        Err(fault) => {
+            tell(&store.set_snapshot_aside(&fault.to_string())?);
+            // Without the image the journal's bans are still worth having.
+            Gate::restore(settings.clone(), keys(), None, &kept.journal, now)
+                .unwrap_or_else(|_| Gate::new(settings.clone(), keys(), now))
+        }
+    };
+    if let Some(until) = gate.status(now).settling_until {
+        info!(
+            "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
+             `gatepost learn` makes familiar whoever logged in according to your mail log, and ends it",
+            crate::report::events::timestamp(until)
+        );
+    }
+    Ok((store, gate))
+}
+
+fn tell(aside: &SetAside) {
+    warn!(path = %aside.path.display(), why = %aside.why, "a damaged state file was set aside");
+}

@@ -1,0 +1,80 @@
+//! ending - how a session ended, and whose fault that was
+//!
+//! Every session yields one [`Ending`]; `serve` logs it, in one place. The log values are public API.
+
+use std::io;
+
+use crate::net::tls::HandshakeFault;
+use crate::net::upstream::UpstreamFault;
+use crate::report::events::Blame;
+
+/// How a session ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// The client said QUIT, or closed between two commands.
+    Quit,
+    /// We hung up on a client that broke the rules or was refused too often.
+    HungUp,
+    /// The client was silent for too long.
+    TimedOut,
+    /// We are stopping.
+    Drained,
+    /// Its slot went to somebody else.
+    Evicted,
+    /// The splice ended.
+    Spliced(crate::net::splice::End),
+    /// The client's fault.
+    Client(ClientFault),
+    /// Postfix's fault.
+    Upstream(UpstreamFault),
+}
+
+/// What a client did to end its session.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientFault {
+    /// No TLS came about.
+    #[error(transparent)]
+    Handshake(#[from] HandshakeFault),
+    /// Its connection broke.
+    #[error("connection lost: {0}")]
+    Lost(#[from] io::Error),
+    /// It closed in the middle of a line or an exchange.
+    #[error("closed in the middle of a line")]
+    Gone,
+}
+
+impl Ending {
+    /// The log value.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::HungUp => "hung-up",
+            Self::TimedOut => "timed-out",
+            Self::Drained => "drained",
+            Self::Evicted => "evicted",
+            Self::Spliced(end) => end.as_str(),
+            Self::Client(ClientFault::Handshake(_)) => "handshake",
+            Self::Client(ClientFault::Lost(_)) => "lost",
+            Self::Client(ClientFault::Gone) => "gone",
+            Self::Upstream(_) => "upstream",
+        }
+    }
+
+    /// Whose fault it was.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Client(_) | Self::HungUp | Self::TimedOut => Blame::Client,
+            Self::Upstream(_) => Blame::Upstream,
+            _ => Blame::Nobody,
+        }
+    }
+
+    /// The fault to be shown, where there is one.
+    pub fn fault(&self) -> Option<&dyn std::fmt::Display> {
+        match self {
+            Self::Client(fault) => Some(fault),
+            Self::Upstream(fault) => Some(fault),
+            _ => None,
+        }
+    }
+}

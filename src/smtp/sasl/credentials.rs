@@ -1,0 +1,159 @@
+//! credentials - user and password or token, out of the mechanisms that show them, and back
+//!
+//! Not here: what SCRAM and CRAM-MD5 tell, which is a name only (`names`).
+//! An authzid is passed on and never counted by: whoever asks to act as another still proves the
+//! password of the authcid.
+//! RFC 4616, RFC 7628, draft-murchison-sasl-login; XOAUTH2 as Google documents it.
+
+use std::fmt;
+
+use crate::smtp::sasl::names::{SOH, escape, gs2_header, unescape, user_name};
+use crate::smtp::sasl::{Mechanism, Password, SaslFault, Secret, UserName};
+
+/// What a client answers to a challenge that only explains why an OAuth token failed, decoded. RFC 7628
+/// section 3.2.3.
+pub const OAUTH_DISMISSAL: &[u8] = b"\x01";
+
+/// What a client said of itself in a mechanism that shows the password: enough to speak the same
+/// mechanism to Postfix.
+#[derive(Clone)]
+pub struct Credentials {
+    /// How it was said, and is passed on.
+    pub mechanism: Mechanism,
+    /// Whom to act as; empty for the user itself. PLAIN only.
+    pub authzid: Box<[u8]>,
+    /// The authcid; never empty, without NUL and 0x01.
+    pub user: UserName,
+    /// The password, or the token without `Bearer`.
+    pub secret: Secret,
+}
+
+impl Credentials {
+    /// From the one message of PLAIN. RFC 4616.
+    ///
+    /// # Errors
+    /// [`SaslFault::Malformed`] unless it holds exactly two NULs, [`SaslFault::NoUser`].
+    pub fn from_plain(message: &[u8]) -> Result<Self, SaslFault> {
+        let mut parts = message.split(|&octet| octet == 0);
+        let (Some(authzid), Some(user), Some(password), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(SaslFault::Malformed);
+        };
+        Ok(Self {
+            mechanism: Mechanism::Plain,
+            authzid: authzid.into(),
+            user: user_name(user)?,
+            secret: Secret::new(password.to_vec()),
+        })
+    }
+
+    /// From the second message of LOGIN; the first gave `user` ([`login_user`]).
+    ///
+    /// # Errors
+    /// [`SaslFault::Malformed`] if the password holds a NUL.
+    pub fn from_login(user: UserName, password: Secret) -> Result<Self, SaslFault> {
+        if password.expose().contains(&0) {
+            return Err(SaslFault::Malformed);
+        }
+        Ok(Self {
+            mechanism: Mechanism::Login,
+            authzid: Box::default(),
+            user,
+            secret: password,
+        })
+    }
+
+    /// From the first message of XOAUTH2: `user=NAME ^A auth=Bearer TOKEN ^A ^A`, without the spaces.
+    ///
+    /// # Errors
+    /// [`SaslFault::Malformed`] for anything else, [`SaslFault::NoUser`].
+    pub fn from_xoauth2(message: &[u8]) -> Result<Self, SaslFault> {
+        let fields: Vec<&[u8]> = message.split(|&octet| octet == SOH).collect();
+        let [user, token, b"", b""] = fields.as_slice() else {
+            return Err(SaslFault::Malformed);
+        };
+        let user = user.strip_prefix(b"user=").ok_or(SaslFault::Malformed)?;
+        Ok(Self {
+            mechanism: Mechanism::XOAuth2,
+            authzid: Box::default(),
+            user: user_name(user)?,
+            secret: bearer(token).ok_or(SaslFault::Malformed)?,
+        })
+    }
+
+    /// From the first message of OAUTHBEARER. The name in the GS2 header is the user; `host`, `port`
+    /// and the like may stand there and are not passed on. RFC 7628 section 3.1.
+    ///
+    /// # Errors
+    /// [`SaslFault::ChannelBinding`], [`SaslFault::NoUser`], [`SaslFault::Malformed`].
+    pub fn from_oauthbearer(message: &[u8]) -> Result<Self, SaslFault> {
+        let (authzid, rest) = gs2_header(message)?;
+        let user = user_name(&unescape(authzid)?)?;
+        let fields: Vec<&[u8]> = rest.split(|&octet| octet == SOH).collect();
+        let [b"", pairs @ .., b"", b""] = fields.as_slice() else {
+            return Err(SaslFault::Malformed);
+        };
+        let mut tokens = pairs.iter().filter(|pair| pair.starts_with(b"auth="));
+        let (Some(token), None) = (tokens.next(), tokens.next()) else {
+            return Err(SaslFault::Malformed);
+        };
+        Ok(Self {
+            mechanism: Mechanism::OAuthBearer,
+            authzid: Box::default(),
+            user,
+            secret: bearer(token).ok_or(SaslFault::Malformed)?,
+        })
+    }
+
+    /// The messages that say the same to Postfix, decoded, in their order: two for LOGIN, else one.
+    ///
+    /// The OAuth mechanisms may answer with a challenge that explains a failure; [`OAUTH_DISMISSAL`] is
+    /// what the client owes then.
+    pub fn client_messages(&self) -> Vec<Secret> {
+        let user = self.user.as_bytes();
+        let secret = self.secret.expose();
+        let message = |parts: &[&[u8]]| Secret::new(parts.concat());
+        match self.mechanism {
+            Mechanism::Login => vec![message(&[user]), message(&[secret])],
+            Mechanism::XOAuth2 => {
+                let parts = [b"user=", user, b"\x01auth=Bearer ", secret, b"\x01\x01"];
+                vec![message(&parts)]
+            }
+            Mechanism::OAuthBearer => {
+                let user = escape(user);
+                let parts = [
+                    b"n,a=",
+                    user.as_slice(),
+                    b",\x01auth=Bearer ",
+                    secret,
+                    b"\x01\x01",
+                ];
+                vec![message(&parts)]
+            }
+            _ => vec![message(&[&self.authzid, b"\0", user, b"\0", secret])],
+        }
+    }
+
+    /// What the gate compares tries by.
+    pub const fn password(&self) -> Password<'_> {
+        Password::Shown(&self.secret)
+    }
+}
+
+/// Shows mechanism and user only.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({} {})", self.mechanism, self.user)
+    }
+}
+
+/// The token behind `auth=Bearer `.
+fn bearer(field: &[u8]) -> Option<Secret> {
+    const SCHEME: &[u8] = b"auth=Bearer ";
+    let (scheme, token) = field.split_at_checked(SCHEME.len())?;
+    let valid = scheme.eq_ignore_ascii_case(SCHEME)
+        && !token.is_empty()
+        && token.iter().all(u8::is_ascii_graphic);
+    valid.then(|| Secret::new(token.to_vec()))
+}

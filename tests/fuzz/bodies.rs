@@ -1,0 +1,248 @@
+//! bodies - what is done with octets that a fuzzer made, and what must hold whatever they are
+//!
+//! One function a target. They are run by libFuzzer (`targets`), and over the kept corpus by the
+//! integration tests, on stable.
+//! Not here: octets (`corpus`). A body that cannot fail would be no target: each asserts more than
+//! that nothing panics.
+
+use std::sync::Arc;
+
+use gatepost::smtp::capabilities::Capabilities;
+use gatepost::smtp::command::{Command, HeloName};
+use gatepost::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost::smtp::line::{Following, LineBuffer, LineFault};
+use gatepost::smtp::reply::{LINES, Reply, ReplyBuffer};
+use gatepost::smtp::sasl::{self, Credentials, Mechanism, Secret};
+
+/// Lines: the first octet says how the others are split; the split must not matter.
+pub fn line(octets: &[u8]) {
+    let Some((&step, octets)) = octets.split_first() else {
+        return;
+    };
+    let whole = lines([octets]);
+    let split = lines(octets.chunks(usize::from(step).max(1)));
+    assert_eq!(whole, split);
+    for line in whole.0.iter().flatten() {
+        assert!(line.len() <= 64 && !line.contains(&b'\r') && !line.contains(&b'\n'));
+    }
+}
+
+type Lines = (Vec<Result<Vec<u8>, LineFault>>, Vec<u8>);
+
+fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Lines {
+    let mut buffer = LineBuffer::new();
+    let mut said = Vec::new();
+    for piece in pieces {
+        buffer.push(piece);
+        loop {
+            match buffer.next_line(64) {
+                Ok(None) => break,
+                Ok(Some(line)) => said.push(Ok(line.to_vec())),
+                Err(LineFault::TooLong) => said.push(Err(LineFault::TooLong)),
+                Err(bare) => {
+                    said.push(Err(bare));
+                    return (said, Vec::new());
+                }
+            }
+        }
+        assert!(
+            buffer.len() <= 65,
+            "an unfinished line over the limit is kept"
+        );
+    }
+    (said, buffer.into_rest())
+}
+
+/// Commands: a name that may be passed on is clean, and no initial response is shown.
+pub fn command(octets: &[u8]) {
+    match Command::parse(octets) {
+        Ok(Command::Hello { name, .. }) => {
+            let clean = HeloName::new(name).expect("a hello has a name");
+            assert!(clean.as_str().bytes().all(|octet| octet.is_ascii_graphic()));
+            assert!(clean.as_str().len() <= HeloName::OCTETS);
+        }
+        Ok(command @ Command::Auth { .. }) => {
+            let Command::Auth { mechanism, .. } = command else {
+                return;
+            };
+            let shown = format!("{command:?}");
+            assert!(shown.len() < 120, "{shown}");
+            assert!(mechanism.is_none_or(|mechanism| Mechanism::ALL.contains(&mechanism)));
+        }
+        Ok(_) | Err(_) => {}
+    }
+}
+
+/// Replies: what is read is bounded, printable, and the same when it is rendered and read again.
+pub fn reply(octets: &[u8]) {
+    for reply in replies(octets) {
+        assert!(reply.lines().len() <= LINES);
+        let mut wire = Vec::new();
+        reply.render(&mut wire);
+        let printable = |octet: &u8| matches!(octet, b' '..=b'~' | b'\r' | b'\n');
+        assert!(wire.iter().all(printable));
+        assert_eq!(replies(&wire), std::slice::from_ref(&reply));
+        let offered = Capabilities::parse(&reply);
+        assert!(offered.mechanisms().len() <= Mechanism::ALL.len());
+    }
+}
+
+/// The replies until they end or make no sense.
+fn replies(octets: &[u8]) -> Vec<Reply> {
+    let mut buffer = ReplyBuffer::new();
+    buffer.push(octets);
+    let mut replies = Vec::new();
+    while let Ok(Some(reply)) = buffer.next() {
+        replies.push(reply);
+    }
+    replies
+}
+
+/// SASL: base64 has one reading, and Postfix is told whom and what we read.
+pub fn sasl(octets: &[u8]) {
+    if let Ok(decoded) = sasl::decode(octets) {
+        assert_eq!(sasl::encode(decoded.expose()).expose(), octets);
+    }
+    for read in [
+        Credentials::from_plain,
+        Credentials::from_xoauth2,
+        Credentials::from_oauthbearer,
+    ] {
+        let Ok(heard) = read(octets) else { continue };
+        assert!(!heard.user.as_bytes().is_empty() && !heard.user.as_bytes().contains(&0));
+        let told = heard.client_messages();
+        let [message] = told.as_slice() else {
+            panic!("one message")
+        };
+        let again = read(message.expose()).expect("what we say can be read");
+        assert_eq!(again.user, heard.user);
+        assert_eq!(again.secret.expose(), heard.secret.expose());
+        assert_eq!(again.authzid, heard.authzid);
+    }
+    for name in [sasl::scram_user(octets), sasl::cram_user(octets)] {
+        assert!(!name.is_ok_and(|name| name.as_bytes().contains(&0)));
+    }
+}
+
+/// The dialogue: the first octet says how it begins and how logins come out; NULs separate segments.
+pub fn dialogue(octets: &[u8]) {
+    let Some((&plot, octets)) = octets.split_first() else {
+        return;
+    };
+    let mut talk = Talk::new(plot);
+    talk.open();
+    for segment in octets.split(|&octet| octet == 0) {
+        talk.hear(segment);
+    }
+}
+
+struct Talk {
+    dialogue: Dialogue,
+    buffer: LineBuffer,
+    capabilities: Arc<Capabilities>,
+    secured: bool,
+    over: bool,
+    plot: u8,
+}
+
+impl Talk {
+    fn new(plot: u8) -> Self {
+        let settings = Settings {
+            hostname: "gate".to_owned(),
+            mechanisms: Mechanism::ALL.to_vec(),
+        };
+        let secured = plot & 1 == 0;
+        let channel = if secured {
+            Channel::Secured
+        } else {
+            Channel::ClearUntilStartTls
+        };
+        let all = Mechanism::ALL.map(Mechanism::as_str).join(" ");
+        let ehlo = Reply::multiline(250, None, ["mx", "DSN", &format!("AUTH {all}")]);
+        Self {
+            dialogue: Dialogue::new(&Arc::new(settings), "id", channel),
+            buffer: LineBuffer::new(),
+            capabilities: Arc::new(Capabilities::parse(&ehlo)),
+            secured,
+            over: false,
+            plot: plot >> 1,
+        }
+    }
+
+    fn open(&mut self) {
+        let action = self.dialogue.open(Following::Nothing);
+        self.obey(action);
+    }
+
+    fn hear(&mut self, segment: &[u8]) {
+        self.buffer.push(segment);
+        while !self.over {
+            let action = match self.buffer.next_line(self.dialogue.line_limit()) {
+                Ok(Some(line)) => self.dialogue.feed(&line, self.buffer.following()),
+                Ok(None) => return,
+                Err(fault) => self.dialogue.line_fault(fault),
+            };
+            self.obey(action);
+        }
+    }
+
+    fn obey(&mut self, action: Action) {
+        let mut next = Some(action);
+        while let Some(action) = next {
+            next = match action {
+                Action::Reply(reply) | Action::Cancel(reply) => say(&reply),
+                Action::Close(reply) => {
+                    self.over = true;
+                    say(&reply)
+                }
+                Action::JudgeHelo(name) => {
+                    assert!(!name.is_empty());
+                    Some(self.dialogue.helo_judged(Trap::Clear))
+                }
+                Action::AskCapabilities => {
+                    let capabilities = Arc::clone(&self.capabilities);
+                    Some(self.dialogue.learn(Some(capabilities)))
+                }
+                Action::StartTls(reply) => {
+                    assert!(!self.secured && self.buffer.is_empty());
+                    self.secured = true;
+                    self.dialogue.secured();
+                    say(&reply)
+                }
+                Action::LogIn(LogIn::Credentials(credentials)) => {
+                    assert!(!credentials.user.as_bytes().is_empty());
+                    // Only what PLAIN may be followed by is held for the hand-over.
+                    assert!(credentials.mechanism == Mechanism::Plain || self.buffer.is_empty());
+                    self.resolve()
+                }
+                Action::LogIn(LogIn::Scram { .. } | LogIn::CramMd5) | Action::Relay(_) => {
+                    assert!(self.buffer.is_empty());
+                    self.resolve()
+                }
+            };
+        }
+    }
+
+    fn resolve(&mut self) -> Option<Action> {
+        assert!(
+            self.secured && self.dialogue.helo().is_some(),
+            "judged out of place"
+        );
+        self.plot = self.plot.rotate_left(2);
+        let resolution = match self.plot & 3 {
+            0 => Resolution::Refuse,
+            1 => Resolution::Reject,
+            2 => Resolution::Defer,
+            _ => Resolution::Challenge(Secret::new(b"more".to_vec())),
+        };
+        Some(self.dialogue.resolve(resolution))
+    }
+}
+
+/// What is sent must be one whole reply.
+fn say(reply: &Reply) -> Option<Action> {
+    let mut wire = Vec::new();
+    reply.render(&mut wire);
+    assert_eq!(replies(&wire), std::slice::from_ref(reply));
+    None
+}

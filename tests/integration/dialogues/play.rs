@@ -1,0 +1,325 @@
+//! dialogues/play - one case of a transcript, played against the dialogue as the session would
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use gatepost::smtp::capabilities::Capabilities;
+use gatepost::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost::smtp::line::{Following, LineBuffer};
+use gatepost::smtp::reply::Reply;
+use gatepost::smtp::sasl::{Mechanism, Secret};
+
+const HOSTNAME: &str = "gate.example.org";
+const SESSION: &str = "4Kq7";
+
+/// How the cases begin if nothing else is said: every mechanism, TLS, no hello yet.
+pub(crate) struct Setup {
+    channel: Channel,
+    mechanisms: Vec<Mechanism>,
+    postfix: Vec<String>,
+    greeted: bool,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        let all = Mechanism::ALL.map(Mechanism::as_str).join(" ");
+        Self {
+            channel: Channel::Secured,
+            mechanisms: Mechanism::ALL.to_vec(),
+            postfix: vec!["PIPELINING".to_owned(), format!("AUTH {all}")],
+            greeted: false,
+        }
+    }
+
+    pub(crate) fn dialogue(&self) -> Dialogue {
+        let settings = Settings {
+            hostname: HOSTNAME.to_owned(),
+            mechanisms: self.mechanisms.clone(),
+        };
+        Dialogue::new(&Arc::new(settings), SESSION, self.channel)
+    }
+
+    pub(crate) fn capabilities(&self) -> Arc<Capabilities> {
+        let lines = std::iter::once("mx").chain(self.postfix.iter().map(String::as_str));
+        Arc::new(Capabilities::parse(&Reply::multiline(250, None, lines)))
+    }
+
+    fn apply(&mut self, line: &str) {
+        match line.split_once(' ').unwrap_or((line, "")) {
+            ("clear", _) => self.channel = Channel::ClearUntilStartTls,
+            ("greeted", _) => self.greeted = true,
+            ("mechanisms", names) => {
+                let names = names
+                    .split(' ')
+                    .map(|name| name.parse().expect("a mechanism"));
+                self.mechanisms = names.collect();
+            }
+            ("postfix", keywords) => {
+                self.postfix = keywords.split(" / ").map(str::to_owned).collect();
+            }
+            _ => panic!("no such setting: {line}"),
+        }
+    }
+}
+
+struct Stageplay<'a> {
+    setup: Setup,
+    dialogue: Dialogue,
+    buffer: LineBuffer,
+    script: VecDeque<&'a str>,
+    played: Vec<String>,
+    over: bool,
+}
+
+/// What comes of the client's and the partners' lines in `script`, as the whole case.
+pub(crate) fn play(script: &[&str]) -> Vec<String> {
+    let mut setup = Setup::new();
+    let mut script: VecDeque<&str> = script.iter().copied().collect();
+    let mut played = Vec::new();
+    while let Some(line) = pop_if(&mut script, '>') {
+        setup.apply(line.trim_start_matches("> "));
+        played.push((*line).to_owned());
+    }
+    let mut play = Stageplay {
+        dialogue: setup.dialogue(),
+        setup,
+        buffer: LineBuffer::new(),
+        script,
+        played,
+        over: false,
+    };
+    play.begin();
+    while !play.over && play.next_segment() {
+        play.take_lines();
+    }
+    play.played
+}
+
+impl Stageplay<'_> {
+    fn begin(&mut self) {
+        if self.setup.greeted {
+            let shown = self.played.len();
+            let banner = self.dialogue.open(Following::Nothing);
+            self.obey(banner);
+            self.buffer.push(b"EHLO laptop\r\n");
+            self.take_lines();
+            self.played.truncate(shown);
+        } else {
+            self.take_client_lines();
+            let banner = self.dialogue.open(self.buffer.following());
+            self.obey(banner);
+        }
+    }
+
+    /// Skips what is expected, to the client's next words.
+    fn next_segment(&mut self) -> bool {
+        while self
+            .script
+            .front()
+            .is_some_and(|line| !line.starts_with("C:"))
+        {
+            self.script.pop_front();
+        }
+        self.take_client_lines()
+    }
+
+    fn take_client_lines(&mut self) -> bool {
+        let before = self.played.len();
+        while let Some(line) = pop_if(&mut self.script, 'C') {
+            let text = line.trim_start_matches("C:");
+            self.buffer
+                .push(&unescape(text.strip_prefix(' ').unwrap_or(text)));
+            self.played.push(line.to_owned());
+        }
+        self.played.len() > before
+    }
+
+    fn take_lines(&mut self) {
+        while !self.over {
+            let action = match self.buffer.next_line(self.dialogue.line_limit()) {
+                Ok(Some(line)) => self.dialogue.feed(&line, self.buffer.following()),
+                Ok(None) => return,
+                Err(fault) => self.dialogue.line_fault(fault),
+            };
+            self.obey(action);
+        }
+    }
+
+    /// Obeys an action and those that follow from it, until a line of the client is needed.
+    fn obey(&mut self, action: Action) {
+        let mut next = Some(action);
+        while let Some(action) = next {
+            next = match action {
+                Action::Reply(reply) => self.say(&reply),
+                Action::Cancel(reply) => {
+                    self.show("Q: let go".to_owned());
+                    self.say(&reply)
+                }
+                Action::Close(reply) => {
+                    self.say(&reply);
+                    self.end("E: closed".to_owned())
+                }
+                Action::JudgeHelo(name) => Some(self.judge_helo(&name)),
+                Action::AskCapabilities => Some(self.tell_capabilities()),
+                Action::StartTls(reply) => {
+                    self.say(&reply);
+                    self.start_tls()
+                }
+                Action::LogIn(log_in) => {
+                    self.show(format!("Q: {}", describe(&log_in)));
+                    self.resolve()
+                }
+                Action::Relay(message) => {
+                    self.show(format!("Q: relay {}", quote(message.expose())));
+                    self.resolve()
+                }
+            };
+        }
+    }
+
+    fn judge_helo(&mut self, name: &[u8]) -> Action {
+        let Some(line) = self.partner_line(&["P: sprung"]) else {
+            return self.dialogue.helo_judged(Trap::Clear);
+        };
+        self.show(format!("Q: helo {}", quote(name)));
+        self.show(line);
+        self.dialogue.helo_judged(Trap::Sprung)
+    }
+
+    fn tell_capabilities(&mut self) -> Action {
+        let Some(line) = self.partner_line(&["P: silent"]) else {
+            return self.dialogue.learn(Some(self.setup.capabilities()));
+        };
+        self.show(line);
+        self.dialogue.learn(None)
+    }
+
+    fn start_tls(&mut self) -> Option<Action> {
+        if let Some(line) = self.partner_line(&["P: TLS"]) {
+            self.show(line);
+            self.buffer.clear();
+            self.dialogue.secured();
+        }
+        None
+    }
+
+    fn resolve(&mut self) -> Option<Action> {
+        let partners = [
+            "P: refuse",
+            "P: reject",
+            "P: defer",
+            "P: challenge",
+            "P: accept",
+        ];
+        let Some(line) = self.partner_line(&partners) else {
+            return self.end("E: nobody resolves it".to_owned());
+        };
+        self.show(line.clone());
+        let resolution = match line.trim_start_matches("P: ") {
+            "refuse" => Resolution::Refuse,
+            "reject" => Resolution::Reject,
+            "defer" => Resolution::Defer,
+            "accept" => {
+                let rest = std::mem::take(&mut self.buffer).into_rest();
+                return self.end(format!("E: handed over with {}", quote(&rest)));
+            }
+            challenge => {
+                let text = challenge.trim_start_matches("challenge").trim_start();
+                Resolution::Challenge(Secret::new(text.as_bytes().to_vec()))
+            }
+        };
+        Some(self.dialogue.resolve(resolution))
+    }
+
+    /// The next `P:` line, if the script has one of these before the client speaks again.
+    fn partner_line(&mut self, expected: &[&str]) -> Option<String> {
+        let ahead = self
+            .script
+            .iter()
+            .take_while(|line| !line.starts_with("C:"));
+        let at = ahead.clone().position(|line| line.starts_with("P:"))?;
+        let line = *self.script.get(at)?;
+        let fits = expected.iter().any(|start| line.starts_with(start));
+        fits.then(|| {
+            self.script.drain(..=at);
+            line.to_owned()
+        })
+    }
+
+    fn say(&mut self, reply: &Reply) -> Option<Action> {
+        let mut wire = Vec::new();
+        reply.render(&mut wire);
+        for line in String::from_utf8(wire)
+            .expect("ASCII")
+            .split_terminator("\r\n")
+        {
+            self.show(format!("S: {line}").trim_end().to_owned());
+        }
+        None
+    }
+
+    fn end(&mut self, line: String) -> Option<Action> {
+        self.show(line);
+        self.over = true;
+        None
+    }
+
+    fn show(&mut self, line: String) {
+        self.played.push(line);
+    }
+}
+
+/// The next line of the script, if it is of this kind.
+fn pop_if<'a>(script: &mut VecDeque<&'a str>, kind: char) -> Option<&'a str> {
+    let fits = script.front().is_some_and(|line| line.starts_with(kind));
+    fits.then(|| script.pop_front()).flatten()
+}
+
+fn describe(log_in: &LogIn) -> String {
+    match log_in {
+        LogIn::Credentials(credentials) => {
+            let mut text = format!("{} {}", credentials.mechanism, credentials.user);
+            text += &format!(" {}", quote(credentials.secret.expose()));
+            if !credentials.authzid.is_empty() {
+                text += &format!(" as {}", quote(&credentials.authzid));
+            }
+            text
+        }
+        LogIn::Scram {
+            mechanism,
+            user,
+            first,
+        } => format!("{mechanism} {user} {}", quote(first.expose())),
+        LogIn::CramMd5 => "CRAM-MD5".to_owned(),
+    }
+}
+
+fn quote(octets: &[u8]) -> String {
+    format!("\"{}\"", octets.escape_ascii())
+}
+
+/// A client's line as octets: `\n`, `\r`, `\0` are octets, `\{octet}*count` repeats one, and CRLF ends it.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        octets.extend_from_slice(plain.as_bytes());
+        let (kind, after) = escape.split_at(1);
+        rest = after;
+        match kind {
+            "n" => octets.push(b'\n'),
+            "r" => octets.push(b'\r'),
+            "0" => octets.push(0),
+            "{" => {
+                let (repeated, after) = after.split_once('}').expect("a closing brace");
+                let (octet, count) = repeated.split_once('*').expect("an octet and a count");
+                octets.extend_from_slice(octet.repeat(count.parse().expect("a count")).as_bytes());
+                rest = after;
+            }
+            _ => panic!("no such escape in {text:?}"),
+        }
+    }
+    octets.extend_from_slice(rest.as_bytes());
+    octets.extend_from_slice(b"\r\n");
+    octets
+}

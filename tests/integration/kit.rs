@@ -1,0 +1,13 @@
+//! kit - what the tests stand on: the programs around Gatepost, and Gatepost itself, running
+//!
+//! Everything is on loopback, on ports of its own, in folders that go with the test.
+//! Not here: what is expected of them (the tests).
+
+pub(crate) mod authority;
+pub(crate) mod client;
+pub(crate) mod impostor;
+pub(crate) mod mail;
+pub(crate) mod ports;
+pub(crate) mod program;
+pub(crate) mod proxy;
+pub(crate) mod wait;

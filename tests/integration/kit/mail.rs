@@ -1,0 +1,301 @@
+//! mail - a real Postfix with a real Dovecot behind it, for one test
+//!
+//! Own configuration, queue and run directories in a folder of its own, own ports, own logs; the
+//! machine's Postfix is not touched. Both end with the test's thread, however that ends.
+//! Not here: what a test may read of them (`mail::evidence`).
+//! A mail that comes in is held in the queue, so that a test can compare it byte for byte.
+
+mod evidence;
+
+use std::fs::{self, File, Permissions};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::authority::Authority;
+use super::program::{self, Daemon};
+use super::{ports, wait};
+
+pub(crate) use evidence::PasswordCheck;
+
+/// Who has a mailbox, beside [`numbered`]. No password is a word once digits are trimmed.
+pub(crate) const ANNA: User = User("anna@example.org", "Birnbaum7Kirsche");
+/// Another one.
+pub(crate) const BERT: User = User("bert@example.org", "Sanddorn4Holunder");
+/// And another one.
+pub(crate) const CARLA: User = User("carla@example.org", "Quitte9Mispel");
+
+/// How many [`numbered`] users there are.
+pub(crate) const NUMBERED: usize = 40;
+
+const MASTER: &str = "/usr/lib/postfix/sbin/master";
+const MECHANISMS: &str = "plain login scram-sha-1 scram-sha-256 cram-md5";
+
+/// A name and a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct User<'a>(pub(crate) &'a str, pub(crate) &'a str);
+
+/// One of the many: name and password.
+pub(crate) fn numbered(number: usize) -> (String, String) {
+    (
+        format!("user{number}@example.org"),
+        format!("Apfel{number}quitte"),
+    )
+}
+
+/// The listeners of the test's Postfix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// Wants the PROXY protocol, version 1 or 2.
+    ProxyProtocol,
+    /// Takes XCLIENT from 127.0.0.1.
+    Xclient,
+    /// Takes whoever connects for the client.
+    Plain,
+    /// As `ProxyProtocol`, and wrongly offers STARTTLS.
+    StartTls,
+}
+
+impl Entry {
+    const ALL: [Self; 4] = [
+        Self::ProxyProtocol,
+        Self::Xclient,
+        Self::Plain,
+        Self::StartTls,
+    ];
+
+    /// The name in master.cf, in Postfix's log behind `postfix/`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ProxyProtocol => "proxy-protocol",
+            Self::Xclient => "xclient",
+            Self::Plain => "plain",
+            Self::StartTls => "starttls",
+        }
+    }
+}
+
+/// How Dovecot keeps its passwords.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passwords {
+    /// In clear, so that SCRAM and CRAM-MD5 can be checked.
+    Clear,
+    /// As bcrypt hashes, cost 10: a check takes tens of milliseconds. PLAIN and LOGIN only, and
+    /// only the first few users.
+    Bcrypt,
+}
+
+/// A running Postfix and Dovecot.
+pub(crate) struct Mail {
+    postfix: Option<Daemon>,
+    dovecot: Option<Daemon>,
+    ports: [u16; Entry::ALL.len()],
+    folder: TempDir,
+}
+
+impl Mail {
+    /// Starts both, with passwords in clear.
+    ///
+    /// # Panics
+    /// When Postfix or Dovecot is missing, or we are not root: these tests never pass by skipping.
+    pub(crate) fn start() -> Self {
+        Self::with_passwords(Passwords::Clear)
+    }
+
+    /// Starts both. Panics as [`Mail::start`] does.
+    pub(crate) fn with_passwords(passwords: Passwords) -> Self {
+        demand_programs();
+        let folder = TempDir::with_prefix("gatepost-mail-").expect("a folder for Postfix");
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("open the folder");
+        let ports = Entry::ALL.map(|_| ports::free());
+        write_configuration(folder.path(), &ports, passwords);
+        program::run(
+            Command::new("postfix")
+                .arg("-c")
+                .arg(folder.path().join("etc"))
+                .arg("check"),
+        );
+        let mut mail = Self {
+            postfix: None,
+            dovecot: None,
+            ports,
+            folder,
+        };
+        mail.start_dovecot();
+        mail.start_postfix();
+        mail
+    }
+
+    /// Where one of its listeners is, whether Postfix runs or not.
+    pub(crate) fn address(&self, entry: Entry) -> SocketAddr {
+        let place = Entry::ALL.iter().position(|other| *other == entry);
+        let port = self.ports[place.expect("ALL holds every entry")];
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// The UNIX socket of one more listener, which wants the PROXY protocol.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path().join("queue/public/submit")
+    }
+
+    /// Ends Postfix with all its processes, sessions in the middle included.
+    pub(crate) fn stop_postfix(&mut self) {
+        self.postfix.take().expect("Postfix runs").end(Signal::TERM);
+        let address = self.address(Entry::Plain);
+        wait::until("all of Postfix ends", || {
+            TcpStream::connect(address).is_err()
+        });
+    }
+
+    /// Starts Postfix (again) and waits until it listens. No smtpd has been started then.
+    pub(crate) fn start_postfix(&mut self) {
+        let mut command = Command::new(MASTER);
+        command
+            .arg("-d")
+            .arg("-c")
+            .arg(self.folder.path().join("etc"));
+        let starts = |log: String| log.matches("daemon started").count();
+        let before = starts(self.postfix_log());
+        self.postfix = Some(Daemon::spawn(command));
+        wait::until("Postfix starts", || starts(self.postfix_log()) > before);
+    }
+
+    /// Ends Dovecot with all its processes; nobody listens on its socket any more.
+    pub(crate) fn stop_dovecot(&mut self) {
+        // Asked to end, it would leave behind an auth process that serves on while it has clients.
+        drop(self.dovecot.take().expect("Dovecot runs"));
+        let socket = self.folder.path().join("queue/private/auth");
+        wait::until("all of Dovecot ends", || {
+            UnixStream::connect(&socket).is_err()
+        });
+    }
+
+    /// Starts Dovecot (again) and waits for its socket.
+    pub(crate) fn start_dovecot(&mut self) {
+        let mut command = Command::new("dovecot");
+        command
+            .arg("-F")
+            .arg("-c")
+            .arg(self.folder.path().join("dovecot.conf"));
+        self.dovecot = Some(Daemon::spawn(command));
+        let socket = self.folder.path().join("queue/private/auth");
+        wait::until("Dovecot listens", || UnixStream::connect(&socket).is_ok());
+    }
+
+    /// Makes every check of a password fail for Dovecot's own reasons, as a lost database does;
+    /// returns when it does. Dovecot's log has some checks of Anna's password more then.
+    pub(crate) fn break_passwords(&self) {
+        let users = self.folder.path().join("users");
+        fs::rename(&users, users.with_extension("away")).expect("take the passwords away");
+        fs::write(&users, "").expect("put something in their place");
+        fs::set_permissions(&users, Permissions::from_mode(0o000)).expect("forbid reading it");
+        wait::until("Dovecot fails", || {
+            self.dovecot_says().contains("code=temp_fail")
+        });
+    }
+
+    /// Undoes [`Mail::break_passwords`]; returns when Dovecot accepts again.
+    pub(crate) fn mend_passwords(&self) {
+        let users = self.folder.path().join("users");
+        fs::rename(users.with_extension("away"), &users).expect("bring the passwords back");
+        wait::until("Dovecot recovers", || {
+            self.dovecot_says().contains("auth succeeded")
+        });
+    }
+
+    /// What Dovecot says to Anna's password.
+    fn dovecot_says(&self) -> String {
+        let mut command = Command::new("doveadm");
+        let User(name, password) = ANNA;
+        command
+            .arg("-c")
+            .arg(self.folder.path().join("dovecot.conf"));
+        command.args(["auth", "test", name, password]);
+        program::with_input(&mut command, b"").text
+    }
+}
+
+/// # Panics
+/// Saying what to do, when these tests cannot run here.
+fn demand_programs() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "the tests against Postfix must run as root: Postfix starts its processes as other users"
+    );
+    for program in [MASTER, "/usr/sbin/postfix", "/usr/sbin/dovecot"] {
+        assert!(
+            Path::new(program).exists(),
+            "{program} is missing: tests/run installs what the tests need"
+        );
+    }
+}
+
+fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
+    for inner in ["etc", "queue", "data", "dovecot/run", "dovecot/state"] {
+        fs::create_dir_all(folder.join(inner)).expect("make Postfix's folders");
+    }
+    program::run(
+        Command::new("chown")
+            .arg("postfix")
+            .arg(folder.join("data")),
+    );
+    let fill = |template: &str| {
+        let mut text = template
+            .replace("{folder}", &folder.display().to_string())
+            .replace("{mechanisms}", mechanisms(passwords));
+        for (entry, port) in Entry::ALL.iter().zip(ports) {
+            text = text.replace(&format!("{{{}}}", entry.name()), &port.to_string());
+        }
+        text
+    };
+    let write = |name: &str, text: &str| {
+        fs::write(folder.join(name), text).expect("write Postfix's configuration");
+    };
+    write("etc/main.cf", &fill(include_str!("mail/main.cf")));
+    write("etc/master.cf", &fill(include_str!("mail/master.cf")));
+    // Postfix waits a while before it reads a file that was written just now.
+    let main = File::options()
+        .append(true)
+        .open(folder.join("etc/main.cf"));
+    let aged = main.and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH));
+    aged.expect("age Postfix's configuration");
+    write("dovecot.conf", &fill(include_str!("mail/dovecot.conf")));
+    write("users", &passwd_file(passwords));
+    let signed = Authority::new().sign(&["mail.example.org"]);
+    write("postfix.pem", &format!("{}{}", signed.key, signed.chain));
+}
+
+const fn mechanisms(passwords: Passwords) -> &'static str {
+    match passwords {
+        Passwords::Clear => MECHANISMS,
+        Passwords::Bcrypt => "plain login",
+    }
+}
+
+fn passwd_file(passwords: Passwords) -> String {
+    let named = [ANNA, BERT, CARLA].map(|User(name, password)| (name.into(), password.into()));
+    let everybody: Vec<(String, String)> = match passwords {
+        Passwords::Clear => named
+            .into_iter()
+            .chain((0..NUMBERED).map(numbered))
+            .collect(),
+        Passwords::Bcrypt => named.into(),
+    };
+    let line = |(name, password): (String, String)| match passwords {
+        Passwords::Clear => format!("{name}:{{PLAIN}}{password}\n"),
+        Passwords::Bcrypt => format!("{name}:{}\n", bcrypt(&password)),
+    };
+    everybody.into_iter().map(line).collect()
+}
+
+fn bcrypt(password: &str) -> String {
+    let mut command = Command::new("doveadm");
+    command.args(["pw", "-s", "BLF-CRYPT", "-r", "10", "-p", password]);
+    program::run(&mut command).trim().to_owned()
+}

@@ -1,0 +1,268 @@
+//! proxy - a running Gatepost, its config file and its log
+//!
+//! The program that cargo built, started with `run --config`, as an operator starts it.
+//! Not here: the certificates (`authority`), whoever is behind it (`mail`, `impostor`).
+
+mod log;
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+use super::authority::{Authority, Signed};
+use super::client::{Client, Trust};
+use super::mail::{Entry, Mail};
+use super::program::{self, Daemon, Ran};
+use super::{ports, wait};
+
+pub(crate) use log::{Event, Log};
+
+/// The program under test.
+pub(crate) const GATEPOST: &str = env!("CARGO_BIN_EXE_gatepost");
+
+/// The name on the certificate.
+pub(crate) const NAME: &str = "mail.example.org";
+
+/// A config file in the making, and the folder that it and all that it names are in.
+pub(crate) struct Setup {
+    config: Table,
+    folder: TempDir,
+    authority: Authority,
+    implicit: u16,
+    starttls: u16,
+}
+
+impl Setup {
+    /// The defaults, but for: an implicit TLS listener on all addresses and a STARTTLS listener on
+    /// 127.0.0.1, a certificate for [`NAME`], a log in JSON at `debug`, no settling in, no delay of
+    /// failures.
+    pub(crate) fn new(upstream: &str) -> Self {
+        let folder = TempDir::with_prefix("gatepost-proxy-").expect("a folder for Gatepost");
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let (implicit, starttls) = (ports::free(), ports::free());
+        let config = toml::toml! {
+            hostname = "mail.example.org"
+            settling = "0s"
+            listen = [
+                { address = (format!("[::]:{implicit}")), tls = "implicit" },
+                { address = (format!("127.0.0.1:{starttls}")), tls = "starttls" },
+            ]
+            tls = { certificate = [{ chain = (path("chain.pem")), key = (path("key.pem")) }] }
+            upstream = { addresses = [upstream] }
+            admission = { sessions = 1000 }
+            timeouts = { failure-delay = "0s", drain = "5s" }
+            state = { directory = (path("state")) }
+            admin = { socket = (path("admin.sock")) }
+            log = { format = "json", level = "debug" }
+        };
+        let setup = Self {
+            config,
+            folder,
+            authority: Authority::new(),
+            implicit,
+            starttls,
+        };
+        setup.new_certificate();
+        setup
+    }
+
+    /// In front of a real Postfix, through its listener for the PROXY protocol.
+    pub(crate) fn before(mail: &Mail) -> Self {
+        Self::new(&mail.address(Entry::ProxyProtocol).to_string())
+    }
+
+    /// Sets the value at a dotted key.
+    #[must_use]
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.set(key, value);
+        self
+    }
+
+    /// As [`Setup::with`].
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<Value>) {
+        let mut path: Vec<&str> = key.split('.').collect();
+        let last = path.pop().expect("a key");
+        let mut table = &mut self.config;
+        for name in path {
+            let inner = table.entry(name).or_insert_with(|| Table::new().into());
+            table = inner.as_table_mut().expect("a table on the way to the key");
+        }
+        table.insert(last.to_owned(), value.into());
+    }
+
+    /// Appends one more listener: `{ address, tls }` and what else the test wants.
+    pub(crate) fn listen(&mut self, listener: Table) {
+        let listeners = self.config.get_mut("listen").and_then(Value::as_array_mut);
+        listeners
+            .expect("there are listeners")
+            .push(listener.into());
+    }
+
+    /// Signs a new certificate for [`NAME`] and puts it in the old one's place.
+    pub(crate) fn new_certificate(&self) -> Signed {
+        let signed = self
+            .authority
+            .sign(&[NAME, "localhost", "127.0.0.1", "::1"]);
+        self.write("chain.pem", &signed.chain);
+        self.write("key.pem", &signed.key);
+        signed
+    }
+
+    /// Writes a file into the folder, for nobody else to read; says where.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).expect("write into Gatepost's folder");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("close the file");
+        path
+    }
+
+    /// Writes the config file; says where.
+    pub(crate) fn write_config(&self) -> PathBuf {
+        self.write("gatepost.toml", &self.config.to_string())
+    }
+
+    /// Where the config file, the certificates and the state are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What signed the certificate.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Runs a command of Gatepost with `--config` and this config, to its end.
+    #[track_caller]
+    pub(crate) fn command(&self, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(GATEPOST);
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.write_config());
+        program::with_input(&mut command, b"")
+    }
+
+    /// Starts `gatepost run` and waits until both listeners accept.
+    #[track_caller]
+    pub(crate) fn start(self) -> Proxy {
+        let (daemon, log) = self.launch();
+        Proxy {
+            setup: self,
+            daemon,
+            log,
+        }
+    }
+
+    #[track_caller]
+    fn launch(&self) -> (Daemon, Log) {
+        let mut command = Command::new(GATEPOST);
+        command.arg("run").arg("--config").arg(self.write_config());
+        let (mut daemon, outputs) = Daemon::spawn_with_output(&command);
+        let log = Log::follow(outputs);
+        for port in [self.implicit, self.starttls] {
+            wait::until("Gatepost listens", || {
+                if let Some(status) = daemon.ended() {
+                    panic!("Gatepost ended at once with {status}:\n{}", log.text());
+                }
+                TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+            });
+        }
+        (daemon, log)
+    }
+}
+
+/// A running Gatepost. Dropped, it is killed.
+pub(crate) struct Proxy {
+    /// Its config, to be changed before [`Proxy::reload`].
+    pub(crate) setup: Setup,
+    daemon: Daemon,
+    log: Log,
+}
+
+impl Proxy {
+    /// Where clients with implicit TLS connect.
+    pub(crate) fn implicit(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.setup.implicit).into()
+    }
+
+    /// Where clients with STARTTLS connect.
+    pub(crate) fn starttls(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.setup.starttls).into()
+    }
+
+    /// Its log.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What a client needs to trust it.
+    pub(crate) fn trust(&self) -> Trust {
+        Trust::new(self.setup.authority.roots())
+    }
+
+    /// A client from `source` on the implicit TLS listener, after the handshake.
+    #[track_caller]
+    pub(crate) fn client(&self, source: IpAddr) -> Client {
+        self.try_client(source).expect("connect to Gatepost")
+    }
+
+    /// As [`Proxy::client`], where being turned away is an answer.
+    pub(crate) fn try_client(&self, source: IpAddr) -> io::Result<Client> {
+        let mut client = Client::connect(source, self.implicit())?;
+        client.secure(&self.trust(), NAME)?;
+        Ok(client)
+    }
+
+    /// A client from `source` on the STARTTLS listener, after STARTTLS and the handshake.
+    #[track_caller]
+    pub(crate) fn starttls_client(&self, source: IpAddr) -> Client {
+        let mut client = Client::connect(source, self.starttls()).expect("connect to Gatepost");
+        client.greet();
+        client.expect("STARTTLS", 220);
+        client
+            .secure(&self.trust(), NAME)
+            .expect("TLS after STARTTLS");
+        client
+    }
+
+    /// Writes the config as it is in `setup` now and sends SIGHUP. Does not wait.
+    pub(crate) fn reload(&self) {
+        self.setup.write_config();
+        self.daemon.signal(Signal::HUP);
+    }
+
+    /// Sends SIGTERM. Does not wait.
+    pub(crate) fn terminate(&self) {
+        self.daemon.signal(Signal::TERM);
+    }
+
+    /// Waits for the end that [`Proxy::terminate`] asked for; it must be exit code 0.
+    #[track_caller]
+    pub(crate) fn ends_well(&mut self) {
+        let status = wait::find("Gatepost ends", || self.daemon.ended());
+        assert!(status.success(), "{status}:\n{}", self.log.text());
+    }
+
+    /// SIGTERM, exit code 0, and a start with the same config and state.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.terminate();
+        self.ends_well();
+        (self.daemon, self.log) = self.setup.launch();
+    }
+
+    /// SIGKILL, and a start with the same config and state.
+    #[track_caller]
+    pub(crate) fn kill_and_start(&mut self) {
+        self.daemon.signal(Signal::KILL);
+        self.daemon.wait();
+        (self.daemon, self.log) = self.setup.launch();
+    }
+}

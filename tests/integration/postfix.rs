@@ -1,0 +1,16 @@
+//! postfix - Gatepost in front of the real Postfix and Dovecot
+//!
+//! Each test has a Postfix and a Dovecot of its own; what counts is what those two have seen.
+
+mod announcement;
+mod behind_us;
+mod delivery;
+mod guesses;
+mod handover;
+mod honest;
+mod mechanisms;
+mod operator;
+mod programs;
+mod restart;
+mod swarm;
+mod tokens;

@@ -1,0 +1,145 @@
+//! honest - users with a history here, whatever happens around them
+//!
+//! Not here: the traces of months in offices and on journeys (`gate`, simulated).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread;
+
+use crate::kit::client::{auth_plain, loopback};
+use crate::kit::mail::{ANNA, BERT, CARLA, Mail, NUMBERED, Passwords, User, numbered};
+use crate::kit::proxy::{Event, Proxy, Setup};
+
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 41, 0, 1));
+
+fn log_in(proxy: &Proxy, source: IpAddr, user: User<'_>) -> u16 {
+    let mut client = proxy.client(source);
+    client.greet();
+    client.say(&auth_plain(user)).code
+}
+
+#[test]
+fn a_forgotten_phone_with_an_old_password_bans_nobody_and_dovecot_is_hardly_asked() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    assert_eq!(log_in(&proxy, HOME, ANNA), 235);
+    for _ in 0..50 {
+        assert_eq!(log_in(&proxy, HOME, User(ANNA.0, "Old1Password")), 535);
+    }
+    assert_eq!(log_in(&proxy, HOME, ANNA), 235);
+    let wrong = mail
+        .password_checks()
+        .iter()
+        .filter(|check| !check.right)
+        .count();
+    // Once a minute: for a machine on which this takes five.
+    assert!((1..=5).contains(&wrong), "{wrong}");
+}
+
+#[test]
+fn an_infected_machine_does_not_lock_its_office_out() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    assert_eq!(log_in(&proxy, HOME, ANNA), 235);
+    assert_eq!(log_in(&proxy, HOME, BERT), 235);
+    for number in 0..40 {
+        let password = format!("Guess{number}of{number}many");
+        let code = log_in(&proxy, HOME, User(CARLA.0, &password));
+        assert!([535, 454].contains(&code), "guess {number}: {code}");
+    }
+    let ban = proxy
+        .log()
+        .find("the ban", |event| event.message() == "ban began");
+    assert_eq!(ban.field("subject"), HOME.to_string());
+    assert_eq!(log_in(&proxy, HOME, CARLA), 454, "she has never been here");
+    assert_eq!(log_in(&proxy, HOME, ANNA), 235);
+    assert_eq!(log_in(&proxy, HOME, BERT), 235);
+}
+
+#[test]
+fn a_sick_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    // All at once, each from a network of his own.
+    let all_log_in = || -> Vec<u16> {
+        let log_in_user = |number: usize| {
+            let (name, password) = numbered(number);
+            let net = u8::try_from(100 + number).expect("few users");
+            log_in(&proxy, loopback(net, 1), User(&name, &password))
+        };
+        thread::scope(|scope| {
+            let users: Vec<_> = (0..NUMBERED)
+                .map(|number| scope.spawn(move || log_in_user(number)))
+                .collect();
+            users.into_iter().map(|user| user.join().unwrap()).collect()
+        })
+    };
+    assert!(all_log_in().iter().all(|code| *code == 235));
+
+    mail.break_passwords();
+    let codes = all_log_in();
+    let told = |code: u16| codes.iter().filter(|told| **told == code).count();
+    assert!(told(535) < 8, "it was seen after {}: {codes:?}", told(535));
+    assert_eq!(told(454), NUMBERED - told(535), "{codes:?}");
+    // Those few are told the same again for a minute; nobody else is.
+    let others = |again: Vec<u16>| -> Vec<u16> {
+        let both = codes.iter().zip(again);
+        both.filter_map(|(first, again)| (*first == 454).then_some(again))
+            .collect()
+    };
+    assert!(others(all_log_in()).iter().all(|code| *code == 454));
+    let sick = |event: &Event| event.message().starts_with("backend sick");
+    assert_eq!(proxy.log().find("that it is sick", sick).level(), "ERROR");
+
+    mail.mend_passwords();
+    assert!(others(all_log_in()).iter().all(|code| *code == 235));
+    assert_eq!(proxy.log().events(sick).len(), 1);
+}
+
+#[test]
+fn with_bcrypt_a_familiar_login_waits_behind_a_handful_of_strangers_and_no_more() {
+    const CROWD: u8 = 48;
+    let mail = Mail::with_passwords(Passwords::Bcrypt);
+    // So that strangers never run out of tokens while the test lasts.
+    let mut setup = Setup::before(&mail).with("timeouts.turn", "60s");
+    for limit in ["user", "strangers", "unknown", "words"] {
+        setup.set(&format!("limits.{limit}.burst"), 10_000);
+        setup.set(&format!("limits.{limit}.every"), "1m");
+    }
+    let proxy = setup.start();
+    assert_eq!(log_in(&proxy, HOME, ANNA), 235);
+
+    let over = AtomicBool::new(false);
+    let guesses = AtomicU8::new(0);
+    thread::scope(|scope| {
+        for number in 0..CROWD {
+            let (proxy, over, guesses) = (&proxy, &over, &guesses);
+            scope.spawn(move || {
+                let source = Ipv4Addr::new(127, 43, number, 1).into();
+                while !over.load(Ordering::Relaxed) {
+                    let round = guesses.fetch_add(1, Ordering::Relaxed);
+                    let password = format!("Guess{number}of{round}many");
+                    log_in(proxy, source, User(BERT.0, &password));
+                }
+            });
+        }
+        crate::kit::wait::until("the strangers are at it", || wrong(&mail) > 8);
+        for _ in 0..10 {
+            let mut client = proxy.client(HOME);
+            client.greet();
+            let before = wrong(&mail);
+            client.expect(&auth_plain(ANNA), 235);
+            let overtaken = wrong(&mail) - before;
+            // Four at once, for each of the times that Postfix and Dovecot speak with each other.
+            assert!(overtaken <= 16, "{overtaken} strangers were served first");
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+}
+
+fn wrong(mail: &Mail) -> usize {
+    mail.password_checks()
+        .iter()
+        .filter(|check| !check.right)
+        .count()
+}

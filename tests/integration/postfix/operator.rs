@@ -1,0 +1,134 @@
+//! operator - what the administrator asks a running Gatepost, and what comes of it
+//!
+//! By the commands, as he types them. Not here: how an answer is put together (`server`).
+
+use serde_json::Value;
+
+use crate::kit::client::{Reply, auth_plain, loopback};
+use crate::kit::mail::{ANNA, BERT, Mail, User};
+use crate::kit::proxy::{Proxy, Setup};
+
+const GUESSER: &str = "127.90.0.1";
+
+fn log_in(proxy: &Proxy, net: u8, user: User<'_>) -> Option<Reply> {
+    let mut client = proxy.try_client(loopback(net, 1)).ok()?;
+    client.try_reply().ok()?;
+    client.try_say("EHLO laptop.example.net").ok()?;
+    client.try_say(&auth_plain(user)).ok()
+}
+
+fn guess(proxy: &Proxy, net: u8, number: usize) -> Option<u16> {
+    let password = format!("Guess{number}of{number}many");
+    log_in(proxy, net, User(ANNA.0, &password)).map(|reply| reply.code)
+}
+
+/// Runs a command that must end well; gives what it prints.
+#[track_caller]
+fn ask(proxy: &Proxy, words: &[&str]) -> String {
+    let ran = proxy.setup.command(words);
+    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
+    ran.text
+}
+
+#[track_caller]
+fn ask_json(proxy: &Proxy, words: &[&str]) -> Value {
+    let text = ask(proxy, &[words, &["--json"]].concat());
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn a_ban_is_listed_explained_and_lifted() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    assert!(
+        (0..100).any(|number| guess(&proxy, 90, number).is_none()),
+        "no ban"
+    );
+
+    let bans = ask_json(&proxy, &["bans", "list"]);
+    let bans = bans
+        .get("bans")
+        .unwrap_or(&bans)
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!(bans.len(), 1, "{bans:?}");
+    assert_eq!(bans[0]["address"], GUESSER);
+    assert!(
+        bans[0]["until"].is_string() && bans[0]["reason"].is_string(),
+        "{bans:?}"
+    );
+    assert!(ask(&proxy, &["bans", "list"]).contains(GUESSER));
+    assert!(ask(&proxy, &["explain", GUESSER]).contains("ban"));
+
+    ask(&proxy, &["bans", "remove", GUESSER]);
+    // He is let in again, but has no token, whoever he says that he is.
+    assert_eq!(log_in(&proxy, 90, BERT).unwrap().code, 454);
+    ask(&proxy, &["forgive", GUESSER]);
+    assert_eq!(log_in(&proxy, 90, BERT).unwrap().code, 235);
+}
+
+#[test]
+fn an_operator_can_ban() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    ask(&proxy, &["bans", "add", "127.91.0.0/24"]);
+    assert_eq!(log_in(&proxy, 91, ANNA), None);
+    assert_eq!(log_in(&proxy, 92, ANNA).unwrap().code, 235);
+    ask(&proxy, &["bans", "remove", "127.91.0.0/24"]);
+    assert_eq!(log_in(&proxy, 91, ANNA).unwrap().code, 235);
+}
+
+#[test]
+fn the_session_id_in_a_454_leads_to_the_reason() {
+    let mail = Mail::start();
+    let setup = Setup::before(&mail).with("limits.client.burst", 1);
+    let proxy = setup.start();
+    assert_eq!(guess(&proxy, 93, 1), Some(535));
+    let refused = log_in(&proxy, 93, ANNA).unwrap();
+    assert_eq!(refused.code, 454);
+    let session = proxy.log().find("the refusal", |event| {
+        event.field("verdict") == "refuse" && event.field("reason") == "client"
+    });
+    let id = session.field("session");
+    assert!(
+        refused.lines.join(" ").contains(&id),
+        "{refused:?} has no {id}"
+    );
+    let why = ask(&proxy, &["explain", &id]);
+    assert!(
+        why.contains("127.93.0.1") && why.contains("client"),
+        "{why}"
+    );
+}
+
+#[test]
+fn whoever_is_introduced_is_no_stranger() {
+    let mail = Mail::start();
+    let setup = Setup::before(&mail).with("limits.unknown.burst", 1);
+    let proxy = setup.start();
+    // The bucket of all unknown users is empty.
+    assert_eq!(
+        log_in(&proxy, 94, User("nobody1@example.org", "Zx1y"))
+            .unwrap()
+            .code,
+        535
+    );
+    assert_eq!(log_in(&proxy, 95, BERT).unwrap().code, 454);
+    ask(&proxy, &["introduce", BERT.0, "127.95.0.0/24"]);
+    assert_eq!(log_in(&proxy, 95, BERT).unwrap().code, 235);
+    assert!(ask(&proxy, &["explain", "127.95.0.1", BERT.0]).contains("familiar"));
+}
+
+#[test]
+fn status_counts_what_happened() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    assert_eq!(log_in(&proxy, 96, ANNA).unwrap().code, 235);
+    assert_eq!(guess(&proxy, 97, 1), Some(535));
+    let status = ask_json(&proxy, &["status"]).to_string();
+    assert!(
+        status.contains("accept") && status.contains("reject"),
+        "{status}"
+    );
+}

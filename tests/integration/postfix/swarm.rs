@@ -1,0 +1,142 @@
+//! swarm - two thousand addresses that guess, and what Dovecot counts
+//!
+//! With the defaults, each address in a network of its own, as a botnet comes. What the shared
+//! buckets hold is all that it gets, whatever it tries. Not here: months of it (`gate`, simulated).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use crate::kit::client::auth_plain;
+use crate::kit::mail::{Mail, NUMBERED, User, numbered};
+use crate::kit::proxy::{Proxy, Setup};
+
+const ADDRESSES: usize = 2_000;
+const WORKERS: usize = 8;
+
+/// The defaults: burst 100 and one more for ten known users.
+const STRANGERS: usize = 100 + NUMBERED / 10;
+/// The defaults of the buckets for words and for unknown users.
+const WORDS: usize = 20;
+const UNKNOWN: usize = 20;
+/// Tokens that may come back while the test runs: for a machine on which it takes ten minutes.
+const REFILL: usize = 7;
+
+/// Where user `number` logs in.
+fn home(number: usize) -> IpAddr {
+    let network = u8::try_from(number).expect("few users");
+    Ipv4Addr::new(127, 40, network, 1).into()
+}
+
+/// The attacking addresses: each in a network of its own, none near to a home.
+fn attacker(number: usize) -> IpAddr {
+    let (wide, narrow) = (60 + number / 250, number % 250);
+    let octet = |value: usize| u8::try_from(value).expect("few addresses");
+    Ipv4Addr::new(127, octet(wide), octet(narrow), 1).into()
+}
+
+/// One guess of each kind: half unique passwords, a quarter words, a quarter unknown names.
+fn guess(number: usize) -> (String, String) {
+    let (user, _) = numbered(number % NUMBERED);
+    match number % 4 {
+        0 | 1 => (user, format!("Zx{number}unique{}q", number * 31)),
+        2 => (
+            user,
+            ["password", "123456", "qwerty", "Summer2026!"][number / 4 % 4].to_owned(),
+        ),
+        _ => (
+            format!("nobody{number}@example.org"),
+            format!("Zx{number}other{number}q"),
+        ),
+    }
+}
+
+fn log_in(proxy: &Proxy, source: IpAddr, user: &str, password: &str) -> Option<u16> {
+    let mut client = proxy.try_client(source).ok()?;
+    client.try_reply().ok()?;
+    client.try_say("EHLO laptop.example.net").ok()?;
+    let reply = client.try_say(&auth_plain(User(user, password))).ok()?;
+    client.try_say("QUIT").ok();
+    Some(reply.code)
+}
+
+fn at_home(proxy: &Proxy, number: usize) {
+    let (user, password) = numbered(number);
+    let code = log_in(proxy, home(number), &user, &password);
+    assert_eq!(code, Some(235), "{user} at home");
+}
+
+/// The whole attack, with honest logins for as long as it lasts; gives each guess's reply.
+fn attack(mail: &Mail, proxy: &Proxy) -> Vec<Option<u16>> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let honest = scope.spawn(|| {
+            // No more from one home than admission takes at once.
+            for number in 0..NUMBERED * 50 {
+                if over.load(Ordering::Relaxed) {
+                    break;
+                }
+                at_home(proxy, number % NUMBERED);
+                let processes = mail.smtpd_processes();
+                // Four strangers, one at home, the probe, and one that is just going.
+                assert!(processes <= 7, "{processes} smtpd processes");
+            }
+        });
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| {
+                scope.spawn(move || {
+                    let numbers = (worker..ADDRESSES).step_by(WORKERS);
+                    numbers
+                        .map(|number| {
+                            let (user, password) = guess(number);
+                            log_in(proxy, attacker(number), &user, &password)
+                        })
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let replies = workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect();
+        over.store(true, Ordering::Relaxed);
+        honest.join().unwrap();
+        replies
+    })
+}
+
+#[test]
+fn two_thousand_addresses_get_what_the_shared_buckets_hold_and_every_user_logs_in_meanwhile() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    (0..NUMBERED).for_each(|number| at_home(&proxy, number));
+    let replies = attack(&mail, &proxy);
+
+    let wrong = mail
+        .password_checks()
+        .into_iter()
+        .filter(|check| !check.right);
+    let (unknown, known): (Vec<_>, Vec<_>) =
+        wrong.partition(|check| check.user.starts_with("nobody"));
+    let expected = STRANGERS + WORDS;
+    assert!(
+        (expected..=expected + REFILL).contains(&known.len()),
+        "{} guesses at users reached Dovecot, the buckets hold {expected}",
+        known.len()
+    );
+    assert!(
+        (UNKNOWN..=UNKNOWN + REFILL).contains(&unknown.len()),
+        "{} guesses at unknown names reached Dovecot, the bucket holds {UNKNOWN}",
+        unknown.len()
+    );
+
+    // The gate's own account is the same, and everybody else was told to wait.
+    let rejected = proxy
+        .log()
+        .events(|event| event.field("verdict") == "reject");
+    assert_eq!(rejected.len(), known.len() + unknown.len());
+    let told = |code: u16| replies.iter().filter(|reply| **reply == Some(code)).count();
+    assert_eq!(told(535), rejected.len());
+    assert_eq!(told(454), ADDRESSES - rejected.len());
+    (0..NUMBERED).for_each(|number| at_home(&proxy, number));
+}
