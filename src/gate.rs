@@ -68,7 +68,7 @@ pub use keys::Keys;
 
 use case::Claim;
 
-/// What the gate wants others to know: pass it on in order, `Event::Journal` first of all.
+/// What the gate wants others to know: pass it on in its order.
 pub type Events = Vec<Event>;
 
 const HOUR: u64 = 3600;

@@ -157,10 +157,8 @@ async fn perform(args: &Args, target: &Target, attack: Attack) -> Summary {
         drainer.begin();
     };
     let interrupted = async {
-        // Without a handler for it, Ctrl-C ends the process: the attack ends all the same.
-        if tokio::signal::ctrl_c().await.is_ok() {
-            drainer.begin();
-        }
+        super::enough().await;
+        drainer.begin();
         std::future::pending::<()>().await;
     };
     let shown = async {

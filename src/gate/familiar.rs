@@ -275,7 +275,7 @@ impl Book {
         self.pairs += 1;
         self.drop_oldest_of(user);
         if self.pairs > capacity {
-            self.make_room_for_pairs(capacity, user);
+            self.make_room_for_pairs(capacity);
         }
     }
 
@@ -318,10 +318,10 @@ impl Book {
         }
     }
 
-    /// Lets the oldest part of all pairs go, but none of `but`, who has just logged in.
-    fn make_room_for_pairs(&mut self, capacity: usize, but: UserId) {
+    /// Lets the oldest part of all pairs go.
+    fn make_room_for_pairs(&mut self, capacity: usize) {
         let mut ages: Vec<(u32, UserId, u64)> = Vec::with_capacity(self.pairs);
-        for (user, known) in self.users.iter().filter(|(user, _)| **user != but) {
+        for (user, known) in &self.users {
             ages.extend(known.pairs.iter().map(|p| (p.last, *user, p.network)));
         }
         let surplus = (self.pairs - capacity + capacity / ROOM).min(ages.len());

@@ -218,14 +218,16 @@ impl Hearing<'_> {
             Bond::Familiar => KNOWN_WRONG_FAMILIAR,
             Bond::Near | Bond::Far => KNOWN_WRONG,
         };
-        if self.now.since(wrong) < known {
+        let fresh = self.now.since(wrong) < known;
+        if fresh && self.rules.mode == Mode::Enforce {
             self.gate.counters.refuse(Reason::Repeat);
             self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
             return Verdict::Repeat;
         }
-        match self.stage {
-            Stage::First => Verdict::Wait,
-            Stage::InTurn => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
+        match (self.stage, fresh) {
+            (Stage::First, _) => Verdict::Wait,
+            (Stage::InTurn, false) => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
+            (Stage::InTurn, true) => self.allow(NOTHING, Reason::Repeat, Basis::DryRun),
         }
     }
 

@@ -89,13 +89,11 @@ impl Gate {
         length
     }
 
-    /// Begins a ban, unless one is there that this one may not replace: the operator's, a longer
-    /// one, and for a network any, since it is banned for an hour and never longer.
+    /// Begins a ban, unless one is there that this one may not replace: the operator's, and for a
+    /// network any, since it is banned for an hour and never longer.
     fn shut_out(&self, subject: Subject, ban: Ban, strikes: u8, now: Moment, events: &mut Events) {
         let stays = self.bans.exactly(subject, now).is_some_and(|held| {
-            held.cause == BanCause::Operator
-                || held.until >= ban.until
-                || ban.cause == BanCause::Neighbours
+            held.cause == BanCause::Operator || ban.cause == BanCause::Neighbours
         });
         if !stays {
             self.bans.begin(subject, ban, strikes, now, events);

@@ -182,8 +182,8 @@ struct Away {
 
 impl Away {
     fn since(self, at: Moment) -> Duration {
-        let before = self.newest.since(at).min(LONGEST_AWAY);
-        let away = self.now.since(self.newest).min(LONGEST_AWAY);
+        let before = self.newest.since(at);
+        let away = self.now.since(self.newest);
         (before + away).min(LONGEST_AWAY)
     }
 }

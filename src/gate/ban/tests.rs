@@ -1,3 +1,5 @@
+//! tests - the book of bans: order, room, crowds
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! tests - threads, growth, strikes and records of the buckets
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -103,6 +105,21 @@ fn a_shared_bucket_that_grows_keeps_its_debt_in_tokens() {
         buckets.refund(token, NOW, &mut events);
     }
     assert_eq!(buckets.left(place, large, NOW), 1100 - 1);
+}
+
+#[test]
+fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
+    let (slow, quick) = (limit(10, 120), limit(10, 30));
+    let place = Place::Shared(Share::Strangers);
+    let buckets = buckets();
+    let mut events = Vec::new();
+    let first = buckets.take(place, slow, NOW, &mut events).unwrap();
+    // Half of it has flowed back when another pays at four times the speed.
+    let then = NOW + Duration::from_secs(60);
+    buckets.take(place, quick, then, &mut events).unwrap();
+    buckets.refund(first, then, &mut events);
+    let alone = then + Duration::from_secs(30);
+    assert_eq!(buckets.level(Share::Strangers).arrival, alone.as_nanos());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! tests - bonds, their age, and the capacity
+
 use std::time::Duration;
 
 use super::*;

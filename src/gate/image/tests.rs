@@ -1,3 +1,5 @@
+//! tests - snapshot, journal and damage: nothing is lost, nothing panics
+
 use proptest::prelude::*;
 
 use std::time::Duration;
@@ -265,6 +267,9 @@ fn replaying_a_journal_over_an_older_or_a_newer_image_twice_or_shuffled_changes_
         twice.reverse();
         assert_eq!(over(&twice), truth);
     }
+    // Records that are older than the image bring nothing back that has ended since.
+    let over_new = Gate::restore(settings(), keys(9), Some(&new), journal(&events), then);
+    assert_eq!(seen(&over_new.unwrap()), truth);
 }
 
 #[test]

@@ -98,6 +98,39 @@ fn forgiving_a_user_fills_his_buckets_everywhere() {
 }
 
 #[test]
+fn what_was_wrong_before_forgiving_is_asked_about_again() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", &good(1));
+    assert_eq!(world.guess("203.0.113.8", "anna", &good(1)), Fate::Repeat);
+    world.gate.forgive_user(&user("anna"));
+    assert_eq!(
+        world.guess("203.0.113.8", "anna", &good(1)),
+        Fate::Asked(Reason::Familiar)
+    );
+    world.guess(FAR, "bert", &good(2));
+    assert_eq!(world.guess(FAR, "bert", &good(2)), Fate::Repeat);
+    world
+        .gate
+        .forgive_client(client(FAR), world.now, &mut world.events);
+    assert_eq!(
+        world.guess(FAR, "bert", &good(2)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn after_90_days_a_network_is_nobodys_home_any_more() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    assert_eq!(standing(&world, HOME), Standing::Familiar);
+    world.pass(DAY * 91);
+    assert_eq!(standing(&world, HOME), Standing::Stranger);
+    let status = world.gate.status(world.now);
+    assert_eq!((status.familiar_pairs, status.known_users), (0, 1));
+}
+
+#[test]
 fn introducing_makes_known_and_with_a_network_familiar() {
     let mut world = World::new(settings());
     world.gate.introduce(&user("anna"), None, world.now);

@@ -194,7 +194,7 @@ impl Mail {
         let users = self.folder.path().join("users");
         fs::rename(&users, users.with_extension("away")).expect("take the passwords away");
         fs::write(&users, "").expect("put something in their place");
-        fs::set_permissions(&users, Permissions::from_mode(0)).expect("forbid reading it");
+        fs::set_permissions(&users, Permissions::from_mode(0o000)).expect("forbid reading it");
         wait::until("Dovecot fails", || {
             self.dovecot_says().contains("code=temp_fail")
         });
