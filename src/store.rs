@@ -16,6 +16,7 @@ pub mod lock;
 pub mod snapshot;
 
 use journal::Journal;
+use key::StateKeys;
 use lock::Lock;
 
 /// Where the state is kept.
@@ -69,8 +70,8 @@ pub type Record = Box<[u8]>;
 /// What an earlier process left.
 #[derive(Debug)]
 pub struct Kept {
-    /// The key under which user names are hashed.
-    pub user_key: [u8; 16],
+    /// The secrets that the state was made with.
+    pub keys: StateKeys,
     /// The gate's last image.
     pub image: Option<Vec<u8>>,
     /// The records of the journal since then, oldest first.
@@ -99,11 +100,11 @@ impl Store {
         lock::make_directory(&directory)?;
         let lock = Lock::take(&directory)?;
         let mut set_aside = Vec::new();
-        let user_key = key::load_or_make(&directory, &mut set_aside)?;
+        let keys = key::load_or_make(&directory, &mut set_aside)?;
         let image = snapshot::read(&directory, &mut set_aside)?;
         let (journal, records) = Journal::open(&directory, &mut set_aside)?;
         let kept = Kept {
-            user_key,
+            keys,
             image,
             journal: records,
             set_aside,
