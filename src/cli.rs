@@ -25,6 +25,7 @@ pub mod forgive;
 pub mod introduce;
 pub mod run;
 mod screen;
+pub mod simulate;
 pub mod status;
 
 /// Where the config is, unless told otherwise.
@@ -49,6 +50,7 @@ enum Command {
     Forgive(forgive::Args),
     Introduce(introduce::Args),
     Attack(attack::Args),
+    Simulate(simulate::Args),
 }
 
 /// The whole program.
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Forgive(args) => forgive::run(&args),
         Command::Introduce(args) => introduce::run(&args),
         Command::Attack(args) => attack::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 

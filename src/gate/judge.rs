@@ -19,7 +19,7 @@ use crate::gate::familiar::{Acquaintance, Bond};
 use crate::gate::keys::{Guess, UserId};
 use crate::gate::recent::{Answer, Decision};
 use crate::gate::rules::Rules;
-use crate::gate::settings::Mode;
+use crate::gate::settings::{Mode, Part};
 use crate::gate::table::{Key, Kind};
 use crate::gate::tries::Past;
 use crate::gate::verdict::{BanCause, Permit, Reason, Refusal, Verdict};
@@ -106,7 +106,8 @@ impl Gate {
     pub fn miss_turn(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refusal {
         let missed = refusal(Reason::Turn, Duration::ZERO);
         self.counters.refuse(missed.reason);
-        let case = self.case(attempt, now);
+        let without = self.rules.load().without;
+        let case = self.case(attempt, without, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
         self.recent.push(told);
         missed
@@ -120,7 +121,7 @@ impl Gate {
         events: &mut Events,
     ) -> Verdict {
         let rules = self.rules.load();
-        let case = self.case(attempt, now);
+        let case = self.case(attempt, rules.without, now);
         let hearing = Hearing {
             gate: self,
             past: self.tries.past(case.client, case.user, case.guess),
@@ -136,14 +137,14 @@ impl Gate {
     }
 
     /// Hashes an attempt and looks its people up.
-    fn case(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Case {
+    fn case(&self, attempt: &AuthAttempt<'_>, without: Option<Part>, now: Moment) -> Case {
         let user = self.keys.user(attempt.user);
         let network = attempt.client.network();
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
             Password::Shown(secret) => {
                 let secret = secret.expose();
-                let word = Word::of(secret, attempt.user, &self.keys);
+                let word = Word::of(secret, attempt.user, &self.keys, without);
                 (Some(self.keys.guess(user, secret)), word)
             }
         };
@@ -320,7 +321,7 @@ impl Hearing<'_> {
         };
         let share = if self.gate.seen.is_word(self.case.word) {
             Share::Words
-        } else if !who.known {
+        } else if !who.known && self.rules.without != Some(Part::Unknown) {
             Share::Unknown
         } else {
             Share::Strangers
