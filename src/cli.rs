@@ -23,6 +23,9 @@ pub mod exit;
 pub mod explain;
 pub mod forgive;
 pub mod introduce;
+pub mod learn;
+mod logs;
+pub mod replay;
 pub mod run;
 mod screen;
 pub mod simulate;
@@ -49,6 +52,8 @@ enum Command {
     Explain(explain::Args),
     Forgive(forgive::Args),
     Introduce(introduce::Args),
+    Learn(learn::Args),
+    Replay(replay::Args),
     Attack(attack::Args),
     Simulate(simulate::Args),
 }
@@ -64,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Forgive(args) => forgive::run(&args),
         Command::Introduce(args) => introduce::run(&args),
+        Command::Learn(args) => learn::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Attack(args) => attack::run(&args),
         Command::Simulate(args) => simulate::run(&args),
     }
@@ -97,10 +104,10 @@ impl Operator {
             return exit::refused(message);
         }
         let mut out = io::stdout().lock();
-        let written = if self.json {
-            print_json(&mut out, &response)
-        } else {
-            show(&response, &mut out)
+        let written = match (&response, self.json) {
+            (Response::Bans { bans }, true) => print_json(&mut out, bans),
+            (response, true) => print_json(&mut out, response),
+            (response, false) => show(response, &mut out),
         };
         // A reader that has closed the pipe has seen enough.
         let _ = written.and_then(|()| out.flush());
@@ -145,4 +152,20 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(states);
+}
+
+/// Returns when the operator has had enough: SIGINT or SIGTERM. Where neither can be caught it never
+/// returns, and they end the process.
+async fn enough() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let caught = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = caught(SignalKind::interrupt()) => {}
+        _ = caught(SignalKind::terminate()) => {}
+    }
 }

@@ -82,6 +82,20 @@ impl Config {
         })
     }
 
+    /// Reads the file at `path` and the users that it names, but no certificate: for commands that
+    /// judge or learn, and serve nobody.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn rules(path: &Path) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        let text = inspect::text(path)
+            .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
+        Self::settle(path, text, |file, config, findings| {
+            inspect::users(file, config, folder(path), findings);
+        })
+    }
+
     /// Reads `text` as the config file `path` would be read, but looks at no file that it names.
     ///
     /// # Errors

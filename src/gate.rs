@@ -25,10 +25,14 @@ pub mod verdict;
 
 mod ban;
 mod bucket;
+mod case;
 mod familiar;
 mod journal;
 mod judge;
 mod limit;
+mod punish;
+mod restore;
+mod route;
 mod rules;
 mod settle;
 mod sick;
@@ -44,34 +48,29 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::Moment;
-use crate::gate::ban::{Ban, Bans};
+use crate::gate::ban::Bans;
 use crate::gate::bucket::{Buckets, Place};
 use crate::gate::client::{ClientKey, NetworkKey};
 use crate::gate::counters::Counters;
-use crate::gate::familiar::Familiar;
+use crate::gate::familiar::{Familiar, Home};
+use crate::gate::punish::Culprit;
 use crate::gate::recent::Recent;
 use crate::gate::rules::Rules;
 use crate::gate::settings::{Mode, Settings};
 use crate::gate::sick::Sick;
 use crate::gate::table::Key;
 use crate::gate::tries::Tries;
-use crate::gate::verdict::{BanCause, Event, Reason, Refusal, Standing, Subject};
+use crate::gate::verdict::{Event, Reason, Refusal, Standing};
 use crate::gate::words::Seen;
 
 pub use image::ImageFault;
 pub use keys::Keys;
 
-use judge::Claim;
+use case::Claim;
 
-/// What the gate wants others to know: pass it on in order, `Event::Journal` first of all.
+/// What the gate wants others to know: pass it on in its order.
 pub type Events = Vec<Event>;
 
-/// Banned clients that ban their network.
-const CROWD: u32 = 4;
-/// For so long.
-const CROWD_BAN: Duration = Duration::from_secs(3600);
-/// Tokens of `client` that a trap costs where it does not ban.
-const TRAP_TOKENS: u32 = 3;
 const HOUR: u64 = 3600;
 
 /// The judge. Shared by all sessions; every method takes the present moment.
@@ -125,7 +124,7 @@ impl Gate {
         if rules.allows(client) {
             return Standing::Allow;
         }
-        if self.familiar.network(client.network()) {
+        if self.familiar.home(client.network()) == Home::Familiar {
             return Standing::Familiar;
         }
         match self.bans.of(client, now) {
@@ -147,8 +146,8 @@ impl Gate {
         if !rules.is_trap_helo(name) || rules.allows(client) {
             return None;
         }
-        let familiar = self.familiar.network(client.network());
-        let wait = self.spring(&rules, client, familiar, now, events);
+        let home = self.familiar.home(client.network());
+        let wait = self.spring(&rules, Culprit { client, home }, now, events);
         let reason = Reason::Trap;
         if rules.mode == Mode::DryRun {
             self.counters.would_refuse(reason);
@@ -166,7 +165,7 @@ impl Gate {
         if rules.denies(client) {
             return refusal(Reason::DenyList, Duration::ZERO);
         }
-        if rules.allows(client) || self.familiar.network(client.network()) {
+        if rules.allows(client) || self.familiar.home(client.network()) == Home::Familiar {
             return None;
         }
         if let Some(ban) = self.bans.of(client, now).filter(|b| b.holds(rules.mode)) {
@@ -205,7 +204,9 @@ impl Gate {
         let new = Arc::new(Rules::new(&settings));
         let old = self.rules.swap(new.clone());
         let known = self.familiar.counts().0;
-        self.buckets.cut(|place| new.limit(place, known), now);
+        self.buckets.cut_keyed(|place| new.limit(place, known), now);
+        self.buckets
+            .cut_shared(|place| new.limit(place, known), now);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);
@@ -218,73 +219,6 @@ impl Gate {
     fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
         let since = self.settling.load(Ordering::Relaxed);
         since != 0 && now < Moment::from_nanos(since) + rules.settling
-    }
-
-    /// A trap was touched: a ban where nobody is familiar, else tokens. How long that shuts out.
-    fn spring(
-        &self,
-        rules: &Rules,
-        client: ClientKey,
-        familiar: bool,
-        now: Moment,
-        events: &mut Events,
-    ) -> Duration {
-        if !familiar && rules.strikes > 0 {
-            return self.strike(rules, client, familiar, BanCause::Trap, now, events);
-        }
-        let key = Key::client(client);
-        let paid = self
-            .buckets
-            .drain(key, TRAP_TOKENS, rules.keyed(key.kind), now);
-        if paid {
-            return Duration::ZERO;
-        }
-        self.strike(rules, client, familiar, BanCause::Strikes, now, events)
-    }
-
-    /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
-    fn strike(
-        &self,
-        rules: &Rules,
-        client: ClientKey,
-        familiar: bool,
-        cause: BanCause,
-        now: Moment,
-        events: &mut Events,
-    ) -> Duration {
-        if rules.strikes == 0 {
-            return Duration::ZERO;
-        }
-        let least = if cause == BanCause::Trap {
-            rules.strikes
-        } else {
-            0
-        };
-        let most = rules.most_strikes();
-        let strikes = self.buckets.strike(Key::client(client), least, most, now);
-        if strikes < rules.strikes {
-            return Duration::ZERO;
-        }
-        self.bans.expire(now, events);
-        let length = rules.ban_length(strikes);
-        let ban = |length, cause| Ban {
-            until: now + length,
-            cause,
-            mode: rules.mode,
-        };
-        let subject = Subject::Client(client);
-        self.bans
-            .begin(subject, ban(length, cause), strikes, now, events);
-        let network = client.network();
-        let neighbours = Subject::Network(network);
-        if !familiar
-            && self.bans.crowd(network) >= CROWD
-            && self.bans.exactly(neighbours, now).is_none()
-        {
-            let ban = ban(CROWD_BAN, BanCause::Neighbours);
-            self.bans.begin(neighbours, ban, 0, now, events);
-        }
-        length
     }
 
     /// Makes `user` known, and familiar in `network`, after a login.

@@ -22,6 +22,7 @@ use crate::clock::{Clock, Moment};
 use crate::config::Config;
 use crate::drain::{self, Drain};
 use crate::net::admission::Admission;
+use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::turns::Turns;
@@ -36,7 +37,7 @@ mod doors;
 mod keeper;
 mod operator;
 mod reload;
-mod remember;
+pub mod remember;
 mod socket;
 
 pub use operator::Operator;
@@ -114,19 +115,22 @@ impl Server {
             counters: Counters::default(),
             ids: SessionIds::new(began),
         });
-        let (drainer, drain) = drain::channel();
-        let house = House {
-            services: Arc::clone(&services),
-            admission: Admission::new(&config.admission, &key::random()),
-            sessions: TaskTracker::new(),
-            drain,
-        };
         let mut listeners = Vec::new();
         for settings in &config.listeners {
             let listener = Listener::bind(settings)?;
             let (sender, receiver) = watch::channel(settings.clone());
             listeners.push((listener, sender, receiver));
         }
+        let shutters = listeners.iter().map(|(listener, ..)| listener.shutter());
+        let filter = Arc::new(Filter::new(shutters.collect()));
+        let (drainer, drain) = drain::channel();
+        let house = House {
+            services: Arc::clone(&services),
+            filter: Arc::clone(&filter),
+            admission: Admission::new(&config.admission, &key::random()),
+            sessions: TaskTracker::new(),
+            drain,
+        };
         let keeper = Keeper::new(services, received, store);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
@@ -175,6 +179,7 @@ impl Server {
         let keeper = tokio::spawn(self.keeper.run(stop));
         let operator = Operator::new(&self.house, self.began);
         tasks.spawn(answer(self.socket, operator, self.house.drain.clone()));
+        tasks.spawn(self.house.clone().keep_filter());
         tasks.spawn(probe(
             Arc::clone(&self.house.services),
             self.house.drain.clone(),
@@ -205,6 +210,7 @@ fn rules(config: &Config, before: Option<(&Config, &Rules)>) -> Rules {
         dialogue: Arc::new(config.dialogue.clone()),
         timeouts: config.timeouts,
         grace: config.drain,
+        filter: config.admission.filter,
         upstream: match upstream {
             Some((_, rules)) => Arc::clone(&rules.upstream),
             None => Arc::new(Upstream::new(config.upstream.clone(), Deadlines::default())),

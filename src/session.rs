@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -21,6 +22,7 @@ use crate::gate::Gate;
 use crate::gate::attempt::UserName;
 use crate::gate::client::ClientKey;
 use crate::net::admission::Slot;
+use crate::net::filter;
 use crate::net::listener::{TlsStart, Visitor};
 use crate::net::splice::{self, Handover, Limits, Tally};
 use crate::net::tls::{Agreed, Tls};
@@ -28,6 +30,7 @@ use crate::net::turns::Turns;
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
+use crate::smtp::command::Command;
 use crate::smtp::dialogue::{self, Action, Channel, Dialogue};
 
 mod conversation;
@@ -93,6 +96,8 @@ pub struct Rules {
     pub turns: Turns,
     /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
     pub exchanges: Turns,
+    /// Whether the kernel may drop banned clients' connections.
+    pub filter: filter::Mode,
     /// How long a splice may go on when the drain has begun.
     pub grace: Duration,
 }
@@ -158,21 +163,15 @@ async fn before_login(
             let stream = shake_hands(visit, stream).await?;
             let mut dialogue = Dialogue::new(&settings, visit.id.to_string(), Channel::Secured);
             let mut peer = Peer::new(stream);
-            let first = dialogue.open(peer.talks().await);
+            let first = open(visit, &mut peer, &mut dialogue).await;
             secured(visit, peer, dialogue, Some(first)).await
         }
         TlsStart::StartTls => {
             let channel = Channel::ClearUntilStartTls;
             let mut dialogue = Dialogue::new(&settings, visit.id.to_string(), channel);
             let mut peer = Peer::new(stream);
-            let first = dialogue.open(peer.talks().await);
-            let next = Conversation {
-                visit,
-                peer: &mut peer,
-                dialogue: &mut dialogue,
-                closing: None,
-            }
-            .run(Some(first));
+            let first = open(visit, &mut peer, &mut dialogue).await;
+            let next = Conversation::new(visit, &mut peer, &mut dialogue).run(Some(first));
             match next.await? {
                 Next::StartTls => {}
                 Next::LoggedIn(..) => return Err(Ending::HungUp),
@@ -184,6 +183,22 @@ async fn before_login(
             secured(visit, Peer::new(stream), dialogue, None).await
         }
     }
+}
+
+/// The banner, or good-bye for one who talked first. Those talk of themselves too: the name of a botnet's
+/// program springs its trap here as well.
+async fn open<S: AsyncRead + AsyncWrite + Unpin>(
+    visit: &Visit,
+    peer: &mut Peer<S>,
+    dialogue: &mut Dialogue,
+) -> Action {
+    let following = peer.talks().await;
+    if let Some(line) = peer.early_line()
+        && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
+    {
+        login::helo(visit, name).await;
+    }
+    dialogue.open(following)
 }
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<TlsStream<TcpStream>, Ending> {
@@ -210,14 +225,9 @@ async fn secured(
     mut dialogue: Dialogue,
     first: Option<Action>,
 ) -> Result<Crossing, Ending> {
-    let next = Conversation {
-        visit,
-        peer: &mut peer,
-        dialogue: &mut dialogue,
-        closing: None,
-    }
-    .run(first)
-    .await?;
+    let next = Conversation::new(visit, &mut peer, &mut dialogue)
+        .run(first)
+        .await?;
     match next {
         Next::LoggedIn(logged_in, user) => {
             let (stream, pipelined) = peer.into_parts();

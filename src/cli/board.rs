@@ -93,7 +93,7 @@ pub(super) fn outcomes(
             Tone::Notable,
         ),
         fault("  454  not now", &|f| f.try_later),
-        fault("  421  sent away", &|f| f.sent_away),
+        fault("  421, 554  sent away", &|f| f.sent_away),
         fault("  reset: banned", &|f| f.reset),
         fault("  no server, no answer, other", &others),
         line("  under way", &|f| Cell::count(f.under_way), Tone::Quiet),

@@ -121,8 +121,7 @@ impl Crowd {
         let end = async {
             tokio::select! {
                 () = tokio::time::sleep(lasting) => {}
-                // Where Ctrl-C cannot be caught it ends the process anyway.
-                Ok(()) = tokio::signal::ctrl_c() => {}
+                () = super::enough() => {}
             }
             leaving.begin();
         };

@@ -63,7 +63,7 @@ impl Remark {
         }
     }
 
-    /// On the file as a whole.
+    /// On the file as a whole, for what is not in it.
     pub(super) fn of_file(message: impl Into<String>) -> Self {
         Self {
             span: None,
@@ -270,15 +270,8 @@ impl Findings {
         self.add(Weight::Fault, Arc::clone(source), remark);
     }
 
-    /// Refuses the file for what is not in it. Not said where some entries could not be read:
-    /// what is missing may be one of them under a wrong name.
-    pub(super) fn missing(&mut self, message: &str, help: &str) {
-        if !self.partial {
-            self.refuse(Remark::of_file(message).help(help));
-        }
-    }
-
-    /// The same for what is not in the table at `span`.
+    /// Refuses the file for what is not in the table or list at `span`, unless it may only seem
+    /// so: it may be among what could not be read.
     pub(super) fn missing_at(&mut self, span: Range<usize>, message: &str, help: &str) {
         if !self.partial {
             self.refuse(Remark::at(span, message).help(help));
@@ -323,7 +316,11 @@ impl Findings {
         }
     }
 
+    /// A remark on the file as a whole is about what is not in it, so a partial file gets none.
     fn add(&mut self, weight: Weight, source: Arc<Source>, remark: Remark) {
+        if self.partial && remark.span.is_none() {
+            return;
+        }
         self.found.push(Finding {
             weight,
             source,

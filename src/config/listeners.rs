@@ -34,10 +34,9 @@ pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settin
         }];
     };
     if given.is_empty() {
-        findings.missing(
-            "there is no listener",
+        findings.refuse(Remark::of_file("there is no listener").help(
             "leave `listen` out for the default, or add a table:\n[[listen]]\naddress = \"[::]:465\"",
-        );
+        ));
     }
     let mut listeners = Vec::new();
     let mut taken: Vec<(SocketAddr, Range<usize>)> = Vec::new();
@@ -163,7 +162,7 @@ fn addresses(
 ) -> Vec<Address> {
     const HELP: &str = "say where Postfix listens for Gatepost: addresses = [\"127.0.0.1:10465\"]";
     let Some(given) = &given.addresses else {
-        findings.missing("upstream.addresses is not set", HELP);
+        findings.refuse(Remark::of_file("upstream.addresses is not set").help(HELP));
         return Vec::new();
     };
     if given.get_ref().is_empty() {

@@ -112,11 +112,10 @@ fn mechanisms(given: &GivenList<Quoted<Mechanism>>, findings: &mut Findings) -> 
 
 pub(super) fn tls(given: &raw::Tls, folder: &Path, findings: &mut Findings) -> net::tls::Settings {
     if given.certificate.is_empty() {
-        findings.missing(
-            "no certificate is named",
+        findings.refuse(Remark::of_file("no certificate is named").help(
             "add a table:\n[[tls.certificate]]\nchain = \"/etc/gatepost/tls/fullchain.pem\"\n\
              key = \"/etc/gatepost/tls/privkey.pem\"",
-        );
+        ));
     }
     let mut certificates: Vec<net::tls::CertificateFiles> = Vec::new();
     for entry in &given.certificate {

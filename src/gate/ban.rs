@@ -5,7 +5,7 @@
 //! that means the judgement says.
 //! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::clock::Moment;
@@ -37,9 +37,7 @@ pub(in crate::gate) struct Bans {
 
 #[derive(Default)]
 struct Book {
-    bans: HashMap<Subject, Ban>,
-    /// Banned clients of a network.
-    crowds: HashMap<NetworkKey, u32>,
+    bans: BTreeMap<Subject, Ban>,
     /// The same bans, by their end.
     ends: BTreeSet<(Moment, Subject)>,
     /// Counts the changes, for the journal.
@@ -70,9 +68,11 @@ impl Bans {
         self.read().get(subject, now)
     }
 
-    /// How many clients of this network are banned.
-    pub(in crate::gate) fn crowd(&self, network: NetworkKey) -> u32 {
-        self.read().crowds.get(&network).copied().unwrap_or(0)
+    /// How many clients of this network are banned; no more than `most` are counted.
+    pub(in crate::gate) fn crowd(&self, network: NetworkKey, most: usize) -> usize {
+        let (first, last) = network.clients();
+        let clients = Subject::Client(first)..=Subject::Client(last);
+        self.read().bans.range(clients).take(most).count()
     }
 
     /// Begins a ban, or changes the one there is.
@@ -211,9 +211,8 @@ impl Book {
     }
 
     fn set(&mut self, subject: Subject, ban: Ban) {
-        match self.bans.insert(subject, ban) {
-            Some(old) => drop(self.ends.remove(&(old.until, subject))),
-            None => self.count(subject),
+        if let Some(old) = self.bans.insert(subject, ban) {
+            self.ends.remove(&(old.until, subject));
         }
         self.ends.insert((ban.until, subject));
     }
@@ -221,46 +220,31 @@ impl Book {
     fn clear(&mut self, subject: Subject) -> Option<Ban> {
         let ban = self.bans.remove(&subject)?;
         self.ends.remove(&(ban.until, subject));
-        self.discount(subject);
         Some(ban)
     }
 
     fn end_first(&mut self) -> Option<Subject> {
         let (_, subject) = self.ends.pop_first()?;
         self.bans.remove(&subject);
-        self.discount(subject);
         Some(subject)
-    }
-
-    fn count(&mut self, subject: Subject) {
-        if let Subject::Client(client) = subject {
-            *self.crowds.entry(client.network()).or_default() += 1;
-        }
-    }
-
-    fn discount(&mut self, subject: Subject) {
-        let Subject::Client(client) = subject else {
-            return;
-        };
-        if let Some(crowd) = self.crowds.get_mut(&client.network()) {
-            *crowd -= 1;
-            if *crowd == 0 {
-                self.crowds.remove(&client.network());
-            }
-        }
     }
 
     /// Fills an empty book in one go: a hundred thousand bans must not delay the first accept.
     fn restore(&mut self, bans: &[(Subject, Ban)], sequence: u64) {
-        self.bans = bans.iter().copied().collect();
-        self.ends = self
-            .bans
-            .iter()
-            .map(|(subject, ban)| (ban.until, *subject))
-            .collect();
-        for (subject, _) in bans {
-            self.count(*subject);
-        }
+        // By their end they are sorted, and both build themselves from sorted runs.
+        let mut by_subject = bans.to_vec();
+        by_subject.sort_unstable_by_key(|(subject, _)| *subject);
+        by_subject.dedup_by_key(|(subject, _)| *subject);
+        let all_differ = by_subject.len() == bans.len();
+        self.bans = by_subject.into_iter().collect();
+        let end = |(subject, ban): (&Subject, &Ban)| (ban.until, *subject);
+        self.ends = match all_differ {
+            true => bans
+                .iter()
+                .map(|(subject, ban)| end((subject, ban)))
+                .collect(),
+            false => self.bans.iter().map(end).collect(),
+        };
         self.sequence = sequence;
     }
 }

@@ -256,8 +256,8 @@ impl Buckets {
         }
     }
 
-    /// Cuts every debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
+    /// Cuts every keyed debt to one burst of what is the limit now.
+    pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
         self.table.change(|kind, row| {
             let [id, ..] = *row;
             let kept = Row::unpack(row);
@@ -265,11 +265,17 @@ impl Buckets {
             let arrival = limit.bounded(kept.arrival, now);
             (arrival != kept.arrival).then(|| Row { arrival, ..kept }.pack())
         });
+    }
+
+    /// Cuts every shared debt to one burst of what is the limit now.
+    pub(in crate::gate) fn cut_shared(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
         for share in Share::ALL {
             let limit = limit(Place::Shared(share));
             let mut level = self.level(share);
-            level.carry_over(limit.every(), now);
-            level.arrival = limit.bounded(level.arrival, now);
+            if level.every != 0 {
+                level.carry_over(limit.every(), now);
+                level.arrival = limit.bounded(level.arrival, now);
+            }
         }
     }
 
@@ -293,11 +299,19 @@ impl Buckets {
         level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies a journal record, unless the bucket knows it already.
-    pub(in crate::gate) fn replay(&self, record: ShareRecord) {
+    /// Takes over what is written of a shared bucket, as it stands `gone` later, unless the bucket
+    /// knows of a later change.
+    pub(in crate::gate) fn replay(&self, record: &ShareRecord, gone: Duration, now: Moment) {
         let mut level = self.level(record.share);
-        if record.level.sequence > level.sequence {
-            *level = record.level;
+        if record.sequence > level.sequence {
+            let gone = u64::try_from(gone.as_nanos()).unwrap_or(u64::MAX);
+            *level = Level {
+                arrival: now
+                    .as_nanos()
+                    .saturating_add(record.debt.saturating_sub(gone)),
+                every: record.every,
+                sequence: record.sequence,
+            };
         }
     }
 

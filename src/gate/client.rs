@@ -85,6 +85,14 @@ impl NetworkKey {
         }
     }
 
+    /// The first and the last client of this network.
+    pub(in crate::gate) fn clients(self) -> (ClientKey, ClientKey) {
+        match self {
+            Self::V4(bits) => (ClientKey::V4(bits), ClientKey::V4(bits | 0xff)),
+            Self::V6(upper) => (ClientKey::V6(upper), ClientKey::V6(upper | 0xffff)),
+        }
+    }
+
     /// This network as one word: a /48 leaves 16 bits free, and the lowest tells the families apart.
     pub(in crate::gate) fn code(self) -> u64 {
         match self {

@@ -36,6 +36,13 @@ pub(in crate::gate) enum Bond {
     Far,
 }
 
+/// Whether anybody is familiar in a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Home {
+    Familiar,
+    Strange,
+}
+
 /// All that a judgement needs to know of a user in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Acquaintance {
@@ -43,7 +50,7 @@ pub(in crate::gate) struct Acquaintance {
     /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub(in crate::gate) known: bool,
     /// Whether anybody is familiar in this network.
-    pub(in crate::gate) network: bool,
+    pub(in crate::gate) home: Home,
     /// How many users we know.
     pub(in crate::gate) users: usize,
 }
@@ -102,14 +109,14 @@ impl Familiar {
         Acquaintance {
             bond: known.map_or(Bond::Far, |known| known.bond(network, now)),
             known: known.is_some() || book.listed.contains(&user),
-            network: book.networks.contains_key(&network.code()),
+            home: book.home(network),
             users: book.known(),
         }
     }
 
     /// Whether anybody is familiar in this network.
-    pub(in crate::gate) fn network(&self, network: NetworkKey) -> bool {
-        self.read().networks.contains_key(&network.code())
+    pub(in crate::gate) fn home(&self, network: NetworkKey) -> Home {
+        self.read().home(network)
     }
 
     /// How many users we know, and how many pairs are familiar.
@@ -232,6 +239,13 @@ impl Known {
 }
 
 impl Book {
+    fn home(&self, network: NetworkKey) -> Home {
+        match self.networks.contains_key(&network.code()) {
+            true => Home::Familiar,
+            false => Home::Strange,
+        }
+    }
+
     fn known(&self) -> usize {
         self.users.len() + self.only_listed
     }
@@ -261,7 +275,7 @@ impl Book {
         self.pairs += 1;
         self.drop_oldest_of(user);
         if self.pairs > capacity {
-            self.make_room_for_pairs(capacity, user);
+            self.make_room_for_pairs(capacity);
         }
     }
 
@@ -304,10 +318,10 @@ impl Book {
         }
     }
 
-    /// Lets the oldest part of all pairs go, but none of `but`, who has just logged in.
-    fn make_room_for_pairs(&mut self, capacity: usize, but: UserId) {
+    /// Lets the oldest part of all pairs go.
+    fn make_room_for_pairs(&mut self, capacity: usize) {
         let mut ages: Vec<(u32, UserId, u64)> = Vec::with_capacity(self.pairs);
-        for (user, known) in self.users.iter().filter(|(user, _)| **user != but) {
+        for (user, known) in &self.users {
             ages.extend(known.pairs.iter().map(|p| (p.last, *user, p.network)));
         }
         let surplus = (self.pairs - capacity + capacity / ROOM).min(ages.len());

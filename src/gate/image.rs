@@ -12,23 +12,20 @@
 //! Not here: files, frames and checksums (`store`), single records (`journal`).
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::gate::Gate;
 use crate::gate::ban::Ban;
-use crate::gate::bucket::{Level, Row, Share, seconds};
+use crate::gate::bucket::{Share, seconds};
 use crate::gate::client::NetworkKey;
-use crate::gate::journal::{self, BanRecord, Record, ShareRecord};
-use crate::gate::keys::{Keys, UserId};
-use crate::gate::settings::{Mode, Settings};
+use crate::gate::journal::{self, ShareRecord};
+use crate::gate::keys::UserId;
+use crate::gate::settings::Mode;
 use crate::gate::table::{Key, Kind};
-use crate::gate::verdict::{BanCause, Subject};
+use crate::gate::verdict::Subject;
 use crate::gate::wire::{Reader, Writer};
 
 const VERSION: u8 = 1;
-/// The time away counts for no more than this.
-const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
 
 /// The sections, in their order: tag, name, octets of a record.
 const BUCKETS: Section = Section(1, "buckets", 22);
@@ -77,45 +74,6 @@ impl Gate {
         out.into_bytes()
     }
 
-    /// A gate with the state of an image, and of the journal records written since.
-    ///
-    /// Without an image it is new, but for the journal. Records that are none are passed over.
-    ///
-    /// # Errors
-    ///
-    /// [`ImageFault`] if the image is damaged or foreign; the caller sets it aside and goes on
-    /// without.
-    pub fn restore<R: AsRef<[u8]>>(
-        settings: Settings,
-        keys: Keys,
-        image: Option<&[u8]>,
-        journal: impl IntoIterator<Item = R>,
-        now: Moment,
-    ) -> Result<Self, ImageFault> {
-        let image = image.map(Image::read).transpose()?;
-        let records = journal.into_iter();
-        let records: Vec<Record> = records
-            .filter_map(|record| journal::read(record.as_ref()))
-            .collect();
-        let gate = Self::new(settings, keys, now);
-        let written = image.iter().map(|image| image.at);
-        let newest = written.chain(records.iter().map(Record::at)).max();
-        let away = Away {
-            newest: newest.unwrap_or(now),
-            now,
-        };
-        let cleared = image
-            .as_ref()
-            .is_some_and(|image| image.mode == Mode::DryRun)
-            && gate.rules.load().mode == Mode::Enforce;
-        let kept = if cleared { Kept::Known } else { Kept::All };
-        if let Some(image) = image {
-            gate.take_over(image, away, kept);
-        }
-        gate.replay(records, away, kept);
-        Ok(gate)
-    }
-
     fn write_buckets(&self, out: &mut Writer, now: Moment) {
         self.buckets.for_each(|kind, id, row| {
             let debt = row.arrival.saturating_sub(now.as_nanos());
@@ -134,10 +92,7 @@ impl Gate {
     fn write_shared(&self, out: &mut Writer, now: Moment) {
         for share in Share::ALL {
             let level = *self.buckets.level(share);
-            out.u8(share as u8);
-            out.u64(level.arrival.saturating_sub(now.as_nanos()));
-            out.u64(level.every);
-            out.u64(level.sequence);
+            ShareRecord::new(share, level, now).write(out);
         }
     }
 
@@ -162,170 +117,38 @@ impl Gate {
             }
         });
     }
-
-    fn take_over(&self, image: Image, away: Away, kept: Kept) {
-        let gone = away.since(image.at);
-        let now = away.now;
-        let rules = self.rules.load();
-        let settling = match image.settling {
-            0 => 0,
-            age => (now - gone).as_nanos().saturating_sub(age - 1).max(1),
-        };
-        self.settling.store(settling, Ordering::Relaxed);
-        for (user, network, age) in image.known {
-            let when = now - gone - Duration::from_secs(u64::from(age));
-            self.familiar.restore(user, network, seconds(when));
-        }
-        for (key, debt, strikes, age) in image.buckets {
-            if kept == Kept::Known {
-                break;
-            }
-            let debt = debt.saturating_sub(nanos(gone));
-            let debt = debt.min(rules.keyed(key.kind).full());
-            let row = Row {
-                arrival: now.as_nanos().saturating_add(debt),
-                strikes,
-                counted: seconds(now - gone).saturating_sub(age),
-            };
-            if debt > 0 || row.strikes_at(now) > 0 {
-                self.buckets.put(key, row, now);
-            }
-        }
-        for (share, level) in image.shared {
-            let at = image.at;
-            self.replay_share(ShareRecord { at, share, level }, away, kept);
-        }
-        let bans = image.bans.into_iter().filter_map(|(subject, left, ban)| {
-            let left = left.checked_sub(nanos(gone)).filter(|left| *left > 0)?;
-            let until = now + Duration::from_nanos(left);
-            (kept == Kept::All || ban.cause == BanCause::Operator)
-                .then_some((subject, Ban { until, ..ban }))
-        });
-        self.bans.restore(bans.collect(), image.sequence);
-    }
-
-    fn replay(&self, records: Vec<Record>, away: Away, kept: Kept) {
-        let mut bans: Vec<BanRecord> = Vec::new();
-        for record in records {
-            match record {
-                Record::Ban(record) => bans.push(record),
-                Record::Share(record) => self.replay_share(
-                    ShareRecord {
-                        level: Level {
-                            arrival: record.level.arrival.saturating_sub(record.at.as_nanos()),
-                            ..record.level
-                        },
-                        ..record
-                    },
-                    away,
-                    kept,
-                ),
-            }
-        }
-        // Sessions write their records side by side; the numbers tell the order.
-        bans.sort_unstable_by_key(|record| record.sequence);
-        for record in bans {
-            self.replay_ban(record, away);
-        }
-    }
-
-    /// `record.level.arrival` is the debt at `record.at` here.
-    fn replay_share(&self, record: ShareRecord, away: Away, kept: Kept) {
-        let debt = match kept {
-            Kept::Known => 0,
-            Kept::All => record
-                .level
-                .arrival
-                .saturating_sub(nanos(away.since(record.at))),
-        };
-        let level = Level {
-            arrival: away.now.as_nanos().saturating_add(debt),
-            ..record.level
-        };
-        self.buckets.replay(ShareRecord { level, ..record });
-    }
-
-    fn replay_ban(&self, record: BanRecord, away: Away) {
-        let mode = self.rules.load().mode;
-        let gone = away.since(record.at);
-        let ban = record.ban.and_then(|ban| {
-            let left = ban.until.since(record.at).checked_sub(gone)?;
-            let ban = Ban {
-                until: away.now + left,
-                ..ban
-            };
-            let told = ban.mode == Mode::DryRun && mode == Mode::Enforce;
-            (!left.is_zero() && !told).then_some(ban)
-        });
-        if !self.bans.replay(&BanRecord { ban, ..record }) {
-            return;
-        }
-        if let (Subject::Client(client), Some(_)) = (record.subject, ban) {
-            let (key, now) = (Key::client(client), away.now);
-            let counted = seconds(now - gone);
-            let strikes = record.strikes;
-            let row = self.buckets.row(key);
-            self.buckets.put(
-                key,
-                Row {
-                    strikes,
-                    counted,
-                    ..row
-                },
-                now,
-            );
-        }
-    }
 }
 
-/// What of an image is taken over.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    All,
-    /// A dry run has ended: what it counted and banned is cleared.
-    Known,
-}
-
-/// How far the present is from moments on the clock of the process that wrote them.
-#[derive(Clone, Copy)]
-struct Away {
-    /// The last moment that was written: nothing later is known of that clock.
-    newest: Moment,
-    now: Moment,
-}
-
-impl Away {
-    fn since(self, at: Moment) -> Duration {
-        let before = self.newest.since(at).min(LONGEST_AWAY);
-        let away = self.now.since(self.newest).min(LONGEST_AWAY);
-        (before + away).min(LONGEST_AWAY)
-    }
-}
-
-impl Record {
-    fn at(&self) -> Moment {
-        match self {
-            Self::Share(record) => record.at,
-            Self::Ban(record) => record.at,
-        }
-    }
-}
-
-/// An image that was read whole and found sound.
-struct Image {
-    mode: Mode,
-    at: Moment,
-    settling: u64,
-    sequence: u64,
-    buckets: Vec<(Key, u64, u8, u32)>,
-    shared: Vec<(Share, Level)>,
-    bans: Vec<(Subject, u64, Ban)>,
+/// An image that was read whole and found sound. Its times are distances from `at`.
+pub(in crate::gate) struct Image {
+    pub(in crate::gate) mode: Mode,
+    pub(in crate::gate) at: Moment,
+    /// Nanoseconds since settling in began, plus one; 0: the state does not settle in.
+    pub(in crate::gate) settling: u64,
+    /// Of the last change of the bans.
+    pub(in crate::gate) sequence: u64,
+    pub(in crate::gate) buckets: Vec<Debt>,
+    pub(in crate::gate) shared: Vec<ShareRecord>,
+    /// The nanoseconds that are left stand in the middle, `until` means nothing.
+    pub(in crate::gate) bans: Vec<(Subject, u64, Ban)>,
     /// Users, then pairs: user, network if any, seconds since the last login.
-    known: Vec<(UserId, Option<u64>, u32)>,
+    pub(in crate::gate) known: Vec<(UserId, Option<u64>, u32)>,
+}
+
+/// A keyed bucket in an image.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) struct Debt {
+    pub(in crate::gate) key: Key,
+    /// Nanoseconds until the bucket is full.
+    pub(in crate::gate) debt: u64,
+    pub(in crate::gate) strikes: u8,
+    /// Seconds since the strikes were counted.
+    pub(in crate::gate) counted: u32,
 }
 
 impl Image {
-    fn read(bytes: &[u8]) -> Result<Self, ImageFault> {
+    /// Reads an image.
+    pub(in crate::gate) fn read(bytes: &[u8]) -> Result<Self, ImageFault> {
         const HEADER: ImageFault = ImageFault::Damaged("first octets");
         let mut from = Reader::new(bytes);
         match from.u8().ok_or(HEADER)? {
@@ -336,42 +159,11 @@ impl Image {
         let at = from.moment().ok_or(HEADER)?;
         let settling = from.u64().ok_or(HEADER)?;
         let sequence = from.u64().ok_or(HEADER)?;
-        let buckets = records(&mut from, BUCKETS, |from| {
-            let kind = Kind::of(from.u8()?)?;
-            let id = from.u64()?;
-            Some((Key { kind, id }, from.u64()?, from.u8()?, from.u32()?))
-        })?;
-        let shared = records(&mut from, SHARED, |from| {
-            let share = journal::share_of(from.u8()?)?;
-            let (arrival, every) = (from.u64()?, from.u64()?);
-            let sequence = from.u64()?;
-            Some((
-                share,
-                Level {
-                    arrival,
-                    every,
-                    sequence,
-                },
-            ))
-        })?;
-        let bans = records(&mut from, BANS, |from| {
-            let subject = journal::read_subject(from)?;
-            let left = from.u64()?;
-            let (cause, mode) = (
-                journal::cause_of(from.u8()?)?,
-                journal::mode_of(from.u8()?)?,
-            );
-            let until = Moment::EPOCH;
-            Some((subject, left, Ban { until, cause, mode }))
-        })?;
-        let mut known = records(&mut from, USERS, |from| {
-            Some((UserId(from.u64()?), None, from.u32()?))
-        })?;
-        known.append(&mut records(&mut from, PAIRS, |from| {
-            let user = UserId(from.u64()?);
-            let network = NetworkKey::of_code(from.u64()?)?;
-            Some((user, Some(network.code()), from.u32()?))
-        })?);
+        let buckets = records(&mut from, BUCKETS, read_bucket)?;
+        let shared = records(&mut from, SHARED, |from| ShareRecord::read(from, at))?;
+        let bans = records(&mut from, BANS, read_ban)?;
+        let mut known = records(&mut from, USERS, read_user)?;
+        known.append(&mut records(&mut from, PAIRS, read_pair)?);
         if !from.is_empty() {
             return Err(ImageFault::Damaged("last octets"));
         }
@@ -386,6 +178,38 @@ impl Image {
             known,
         })
     }
+}
+
+fn read_bucket(from: &mut Reader<'_>) -> Option<Debt> {
+    let kind = Kind::of(from.u8()?)?;
+    let id = from.u64()?;
+    Some(Debt {
+        key: Key { kind, id },
+        debt: from.u64()?,
+        strikes: from.u8()?,
+        counted: from.u32()?,
+    })
+}
+
+fn read_ban(from: &mut Reader<'_>) -> Option<(Subject, u64, Ban)> {
+    let subject = journal::read_subject(from)?;
+    let left = from.u64()?;
+    let ban = Ban {
+        until: Moment::EPOCH,
+        cause: journal::cause_of(from.u8()?)?,
+        mode: journal::mode_of(from.u8()?)?,
+    };
+    Some((subject, left, ban))
+}
+
+fn read_user(from: &mut Reader<'_>) -> Option<(UserId, Option<u64>, u32)> {
+    Some((UserId(from.u64()?), None, from.u32()?))
+}
+
+fn read_pair(from: &mut Reader<'_>) -> Option<(UserId, Option<u64>, u32)> {
+    let user = UserId(from.u64()?);
+    let network = NetworkKey::of_code(from.u64()?)?;
+    Some((user, Some(network.code()), from.u32()?))
 }
 
 fn section(out: &mut Writer, section: Section, write: impl FnOnce(&mut Writer)) {
@@ -417,10 +241,6 @@ fn records<T>(
         .map(|record| read(&mut Reader::new(record)))
         .collect::<Option<Vec<T>>>()
         .ok_or(fault)
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -31,7 +31,44 @@ pub(in crate::gate) enum Record {
 pub(in crate::gate) struct ShareRecord {
     pub(in crate::gate) at: Moment,
     pub(in crate::gate) share: Share,
-    pub(in crate::gate) level: Level,
+    /// Nanoseconds until it is full, at `at`.
+    pub(in crate::gate) debt: u64,
+    /// Nanoseconds a token then.
+    pub(in crate::gate) every: u64,
+    /// The number of the change.
+    pub(in crate::gate) sequence: u64,
+}
+
+impl ShareRecord {
+    /// How a bucket stands now.
+    pub(in crate::gate) fn new(share: Share, level: Level, now: Moment) -> Self {
+        Self {
+            at: now,
+            share,
+            debt: level.arrival.saturating_sub(now.as_nanos()),
+            every: level.every,
+            sequence: level.sequence,
+        }
+    }
+
+    /// Writes all but the moment.
+    pub(in crate::gate) fn write(&self, out: &mut Writer) {
+        out.u8(self.share as u8);
+        out.u64(self.debt);
+        out.u64(self.every);
+        out.u64(self.sequence);
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(in crate::gate) fn read(from: &mut Reader<'_>, at: Moment) -> Option<Self> {
+        Some(Self {
+            at,
+            share: share_of(from.u8()?)?,
+            debt: from.u64()?,
+            every: from.u64()?,
+            sequence: from.u64()?,
+        })
+    }
 }
 
 /// How a ban stands.
@@ -51,10 +88,7 @@ pub(in crate::gate) fn share(share: Share, level: Level, now: Moment) -> Event {
     let mut out = Writer::with_capacity(34);
     out.u8(SHARE);
     out.u64(now.as_nanos());
-    out.u8(share as u8);
-    out.u64(level.arrival);
-    out.u64(level.every);
-    out.u64(level.sequence);
+    ShareRecord::new(share, level, now).write(&mut out);
     Event::Journal(out.into_bytes().into())
 }
 
@@ -80,15 +114,10 @@ pub(in crate::gate) fn ban(record: &BanRecord) -> Event {
 pub(in crate::gate) fn read(bytes: &[u8]) -> Option<Record> {
     let mut from = Reader::new(bytes);
     let record = match from.u8()? {
-        SHARE => Record::Share(ShareRecord {
-            at: from.moment()?,
-            share: share_of(from.u8()?)?,
-            level: Level {
-                arrival: from.u64()?,
-                every: from.u64()?,
-                sequence: from.u64()?,
-            },
-        }),
+        SHARE => {
+            let at = from.moment()?;
+            Record::Share(ShareRecord::read(&mut from, at)?)
+        }
         BAN => Record::Ban(BanRecord {
             at: from.moment()?,
             sequence: from.u64()?,
@@ -127,7 +156,7 @@ pub(in crate::gate) fn read_subject(from: &mut Reader<'_>) -> Option<Subject> {
     })
 }
 
-pub(in crate::gate) fn share_of(number: u8) -> Option<Share> {
+fn share_of(number: u8) -> Option<Share> {
     Share::ALL.into_iter().find(|share| *share as u8 == number)
 }
 

@@ -11,16 +11,18 @@ use std::time::Duration;
 use arc_swap::Guard;
 
 use crate::clock::Moment;
-use crate::gate::attempt::{AuthAttempt, Password, UserName};
+use crate::gate::attempt::{AuthAttempt, UserName};
 use crate::gate::ban::Ban;
-use crate::gate::bucket::{Place, Share, Token};
-use crate::gate::client::{ClientKey, NetworkKey};
-use crate::gate::familiar::{Acquaintance, Bond};
-use crate::gate::keys::{Guess, UserId};
-use crate::gate::recent::{Answer, Decision};
+use crate::gate::bucket::{Place, Token};
+use crate::gate::case::{Basis, Case, Claim, NOTHING, Tokens};
+use crate::gate::client::ClientKey;
+use crate::gate::familiar::Bond;
+use crate::gate::punish::Culprit;
+use crate::gate::recent::Answer;
+use crate::gate::route::{Route, grounds, reason};
 use crate::gate::rules::Rules;
-use crate::gate::settings::{Mode, Part};
-use crate::gate::table::{Key, Kind};
+use crate::gate::settings::Mode;
+use crate::gate::table::Key;
 use crate::gate::tries::Past;
 use crate::gate::verdict::{BanCause, Permit, Reason, Refusal, Verdict};
 use crate::gate::words::Word;
@@ -32,51 +34,6 @@ const KNOWN_WRONG: Duration = Duration::from_secs(600);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
-
-/// What a permit stands for.
-#[derive(Debug)]
-pub(in crate::gate) struct Claim {
-    pub(in crate::gate) case: Case,
-    pub(in crate::gate) tokens: Tokens,
-    pub(in crate::gate) grounds: Reason,
-    pub(in crate::gate) basis: Basis,
-}
-
-/// Why an attempt is forwarded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Basis {
-    /// Its client is on the allow list.
-    Listed,
-    /// It holds a token of every bucket that it must pay.
-    Paid,
-    /// Its password is known to be wrong, so it is no new guess.
-    Repeat,
-    /// It would be refused, but the state settles in; it holds a token of `client`.
-    Settling,
-    /// It would be refused, but this is a dry run.
-    DryRun,
-}
-
-/// The tokens that a permit holds: at most one of each bucket on its route.
-pub(in crate::gate) type Tokens = [Option<Token>; 4];
-
-const NOTHING: Tokens = [None; 4];
-
-/// An attempt, as the tables know it.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::gate) struct Case {
-    pub(in crate::gate) session: u64,
-    pub(in crate::gate) client: ClientKey,
-    pub(in crate::gate) network: NetworkKey,
-    pub(in crate::gate) user: UserId,
-    /// None: the mechanism hides the password.
-    pub(in crate::gate) guess: Option<Guess>,
-    pub(in crate::gate) word: Word,
-    pub(in crate::gate) who: Acquaintance,
-}
-
-/// The buckets that an attempt pays, in the order in which they may refuse it.
-type Route = [Option<Place>; 4];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -106,8 +63,7 @@ impl Gate {
     pub fn miss_turn(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refusal {
         let missed = refusal(Reason::Turn, Duration::ZERO);
         self.counters.refuse(missed.reason);
-        let without = self.rules.load().without;
-        let case = self.case(attempt, without, now);
+        let case = self.case(attempt, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
         self.recent.push(told);
         missed
@@ -121,7 +77,7 @@ impl Gate {
         events: &mut Events,
     ) -> Verdict {
         let rules = self.rules.load();
-        let case = self.case(attempt, rules.without, now);
+        let case = self.case(attempt, now);
         let hearing = Hearing {
             gate: self,
             past: self.tries.past(case.client, case.user, case.guess),
@@ -134,29 +90,6 @@ impl Gate {
             events,
         };
         hearing.decide(attempt.user)
-    }
-
-    /// Hashes an attempt and looks its people up.
-    fn case(&self, attempt: &AuthAttempt<'_>, without: Option<Part>, now: Moment) -> Case {
-        let user = self.keys.user(attempt.user);
-        let network = attempt.client.network();
-        let (guess, word) = match attempt.password {
-            Password::Hidden => (None, Word::Common),
-            Password::Shown(secret) => {
-                let secret = secret.expose();
-                let word = Word::of(secret, attempt.user, &self.keys, without);
-                (Some(self.keys.guess(user, secret)), word)
-            }
-        };
-        Case {
-            session: attempt.session,
-            client: attempt.client,
-            network,
-            user,
-            guess,
-            word,
-            who: self.familiar.acquaintance(user, network, now),
-        }
     }
 
     /// What would be answered to a new try, but for its password: for `explain`.
@@ -219,7 +152,7 @@ impl Hearing<'_> {
         if let Some(wrong) = self.known_wrong() {
             return self.repeat(wrong);
         }
-        for route in self.routes().into_iter().flatten() {
+        for route in self.gate.routes(&self.case).into_iter().flatten() {
             return match self.pay(&route) {
                 // Near all taken: this one pays as a far one.
                 Err(refusal) if refusal.reason == Reason::Near => continue,
@@ -240,7 +173,7 @@ impl Hearing<'_> {
         if let Some(refusal) = self.trapped(user).or_else(|| self.banned()) {
             return Err(refusal);
         }
-        for route in self.routes().into_iter().flatten() {
+        for route in self.gate.routes(&self.case).into_iter().flatten() {
             match self.afford(&route) {
                 Err(refusal) if refusal.reason == Reason::Near => continue,
                 Err(refusal) => return Err(refusal),
@@ -285,51 +218,16 @@ impl Hearing<'_> {
             Bond::Familiar => KNOWN_WRONG_FAMILIAR,
             Bond::Near | Bond::Far => KNOWN_WRONG,
         };
-        if self.now.since(wrong) < known {
+        let fresh = self.now.since(wrong) < known;
+        if fresh && self.rules.mode == Mode::Enforce {
             self.gate.counters.refuse(Reason::Repeat);
             self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
             return Verdict::Repeat;
         }
-        match self.stage {
-            Stage::First => Verdict::Wait,
-            Stage::InTurn => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
-        }
-    }
-
-    /// The ways to pay, the first that can be paid counts.
-    fn routes(&self) -> [Option<Route>; 2] {
-        let Case {
-            client,
-            network,
-            user,
-            who,
-            ..
-        } = self.case;
-        let keyed = |key| Some(Place::Keyed(key));
-        if who.bond == Bond::Familiar {
-            let id = self.gate.keys.pair(user, network);
-            let kind = Kind::Pair;
-            return [Some([keyed(Key { kind, id }), None, None, None]), None];
-        }
-        let route = |user, share| {
-            [
-                keyed(Key::client(client)),
-                keyed(Key::network(network)),
-                keyed(user),
-                Some(Place::Shared(share)),
-            ]
-        };
-        let share = if self.gate.seen.is_word(self.case.word) {
-            Share::Words
-        } else if !who.known && self.rules.without != Some(Part::Unknown) {
-            Share::Unknown
-        } else {
-            Share::Strangers
-        };
-        let far = Some(route(Key::far(user), share));
-        match who.bond {
-            Bond::Near => [Some(route(Key::near(user), Share::Near)), far],
-            _ => [far, None],
+        match (self.stage, fresh) {
+            (Stage::First, _) => Verdict::Wait,
+            (Stage::InTurn, false) => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
+            (Stage::InTurn, true) => self.allow(NOTHING, Reason::Repeat, Basis::DryRun),
         }
     }
 
@@ -414,20 +312,21 @@ impl Hearing<'_> {
     /// What a refusal costs the client.
     fn punish(&mut self, refusal: &mut Refusal) {
         let client = self.case.client;
+        let home = self.case.who.home;
+        let culprit = Culprit { client, home };
         // A mail program that retries is no guesser. Hidden passwords may each be a new one.
         let new = !self.past.repeated;
-        let familiar = self.case.who.network;
         let (gate, now) = (self.gate, self.now);
         match refusal.reason {
             Reason::Trap => {
-                refusal.wait = gate.spring(&self.rules, client, familiar, now, self.events);
+                refusal.wait = gate.spring(&self.rules, culprit, now, self.events);
                 return;
             }
             Reason::DenyList | Reason::Ban => return,
             Reason::Familiar => {}
             Reason::Client if new => {
                 let cause = BanCause::Strikes;
-                let ban = gate.strike(&self.rules, client, familiar, cause, now, self.events);
+                let ban = gate.strike(&self.rules, culprit, cause, now, self.events);
                 refusal.wait = refusal.wait.max(ban);
             }
             // The client's own token stays spent: so hammering while all is empty earns strikes.
@@ -451,12 +350,12 @@ impl Hearing<'_> {
             }
         }
         Verdict::Allow(Permit {
-            claim: Claim {
+            claim: Box::new(Claim {
                 case: self.case,
                 tokens,
                 grounds,
                 basis,
-            },
+            }),
         })
     }
 
@@ -466,63 +365,6 @@ impl Hearing<'_> {
     }
 }
 
-impl Case {
-    pub(in crate::gate) fn decision(
-        &self,
-        answer: Answer,
-        reason: Reason,
-        wait: Duration,
-        at: Moment,
-    ) -> Decision {
-        Decision {
-            at,
-            session: self.session,
-            client: self.client,
-            answer,
-            reason,
-            wait,
-            user: self.user,
-        }
-    }
-}
-
-impl Permit {
-    /// What the attempt is forwarded on: the last bucket it paid, or why it pays none.
-    pub fn grounds(&self) -> Reason {
-        self.claim.grounds
-    }
-
-    /// What would have refused it, but for a dry run or settling in.
-    pub fn would_refuse(&self) -> Option<Reason> {
-        match self.claim.basis {
-            Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
-            Basis::Listed | Basis::Paid | Basis::Repeat => None,
-        }
-    }
-}
-
 fn refusal(reason: Reason, wait: Duration) -> Refusal {
     Refusal { reason, wait }
-}
-
-/// What a route rests on: its last bucket.
-fn grounds(route: &Route) -> Reason {
-    let last = route.iter().flatten().next_back();
-    last.map_or(Reason::Strangers, |place| reason(*place))
-}
-
-pub(in crate::gate) fn reason(place: Place) -> Reason {
-    match place {
-        Place::Keyed(key) => match key.kind {
-            Kind::Pair => Reason::Familiar,
-            Kind::ClientV4 | Kind::ClientV6 => Reason::Client,
-            Kind::Network => Reason::Network,
-            Kind::UserNear => Reason::UserNear,
-            Kind::UserFar | Kind::Word => Reason::UserFar,
-        },
-        Place::Shared(Share::Near) => Reason::Near,
-        Place::Shared(Share::Words) => Reason::Words,
-        Place::Shared(Share::Unknown) => Reason::Unknown,
-        Place::Shared(Share::Strangers) => Reason::Strangers,
-    }
 }

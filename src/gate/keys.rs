@@ -1,8 +1,8 @@
 //! keys - the keyed hashes that stand for users, passwords and words
 //!
 //! No name and no password is kept where its hash serves: the tables hold 64-bit SipHash-2-4
-//! values. The key for users lives in the state directory, so that what we learnt survives; the
-//! key for passwords is made at start and dies with the process.
+//! values. The keys for users and places live in the state directory, so that what we learnt
+//! survives; the key for passwords is made at start and dies with the process.
 //! Not here: making or storing the keys (`store`, `server`).
 
 use std::fmt;
@@ -20,7 +20,8 @@ pub struct Keys {
     pub users: [u8; 16],
     /// For passwords and words: made at every start.
     pub passwords: [u8; 16],
-    /// For the places in the tables, so that nobody can aim at one: made at every start.
+    /// For the places in the tables, so that nobody can aim at one. Kept with the state, too: under
+    /// the same key a snapshot goes back in the order in which it was written, which is quick.
     pub table: [u8; 16],
 }
 

@@ -100,3 +100,29 @@ impl std::fmt::Display for Answer {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_never_grows_and_shows_the_latest_first() {
+        let recent = Recent::default();
+        for session in 0..(REMEMBERED as u64 + 10) {
+            recent.push(Decision {
+                at: Moment::EPOCH,
+                session,
+                client: ClientKey::V4(session as u32 % 2),
+                answer: Answer::Allow,
+                reason: Reason::Client,
+                wait: Duration::ZERO,
+                user: UserId(0),
+            });
+        }
+        assert_eq!(recent.lock().len(), REMEMBERED);
+        let found = recent.find(2, |decision| decision.client == ClientKey::V4(1));
+        let sessions: Vec<_> = found.iter().map(|decision| decision.session).collect();
+        assert_eq!(sessions, [REMEMBERED as u64 + 9, REMEMBERED as u64 + 7]);
+        assert!(recent.find(1, |decision| decision.session == 9).is_empty());
+    }
+}

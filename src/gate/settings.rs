@@ -2,6 +2,7 @@
 //!
 //! Not here: reading them from TOML and refusing nonsense (`config`).
 
+use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -22,6 +23,16 @@ pub enum Mode {
     Enforce,
     /// All is judged, counted and logged; nothing is refused.
     DryRun,
+}
+
+/// The log value.
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Enforce => "enforce",
+            Self::DryRun => "dry-run",
+        })
+    }
 }
 
 /// All the rules of the gate.

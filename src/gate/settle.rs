@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::gate::attempt::AuthOutcome;
+use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::familiar::Bond;
-use crate::gate::judge::{Basis, Case, Claim, Tokens};
 use crate::gate::recent::Answer;
 use crate::gate::tries::Novelty;
 use crate::gate::verdict::{Permit, Reason, Settled};
@@ -86,12 +86,11 @@ impl Gate {
             ..
         } = claim.case;
         let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
-        if new && who.bond == Bond::Familiar && self.sick.rejected(user, network, now, events) {
-            self.give_back(&claim.tokens, now, events);
-            return Settled {
-                outcome: AuthOutcome::Defer,
-                reason: Some(Reason::Sick),
-            };
+        if new && who.bond == Bond::Familiar {
+            let sick = self.sick.rejected(&claim.case, now, events);
+            if let Some(absolved) = sick {
+                return self.deferred_as_sick(claim, &absolved, now, events);
+            }
         }
         match claim.basis {
             Basis::Paid | Basis::Settling => {
@@ -105,6 +104,25 @@ impl Gate {
         Settled {
             outcome: AuthOutcome::Reject,
             reason: None,
+        }
+    }
+
+    /// The backend's fault, not the client's; nor were the rejections that showed it the clients'.
+    fn deferred_as_sick(
+        &self,
+        claim: &Claim,
+        absolved: &[Case],
+        now: Moment,
+        events: &mut Events,
+    ) -> Settled {
+        self.give_back(&claim.tokens, now, events);
+        for case in absolved {
+            self.tries.right(case.client, case.user, case.guess, now);
+        }
+        self.counters.refuse(Reason::Sick);
+        Settled {
+            outcome: AuthOutcome::Defer,
+            reason: Some(Reason::Sick),
         }
     }
 }

@@ -9,8 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::gate::client::NetworkKey;
-use crate::gate::keys::UserId;
+use crate::gate::case::Case;
 use crate::gate::verdict::Event;
 
 /// Rejections this close together are looked at together.
@@ -29,37 +28,39 @@ pub(in crate::gate) struct Sick(Mutex<Signs>);
 
 #[derive(Default)]
 struct Signs {
-    rejected: Vec<(Moment, UserId, NetworkKey)>,
+    rejected: Vec<(Moment, Case)>,
     /// The last rejection while the backend is taken for sick.
     since: Option<Moment>,
 }
 
 impl Sick {
-    /// A familiar pair was rejected with a password that is not known to be wrong; whether that is
-    /// the backend's fault.
+    /// A familiar pair was rejected with a password that is not known to be wrong. None: for all we
+    /// know it is wrong. Else the backend fails, and what it rejected shortly before is no more
+    /// wrong than this is.
     pub(in crate::gate) fn rejected(
         &self,
-        user: UserId,
-        network: NetworkKey,
+        case: &Case,
         now: Moment,
         events: &mut Vec<Event>,
-    ) -> bool {
+    ) -> Option<Vec<Case>> {
         let mut signs = self.lock();
-        signs.rejected.retain(|(at, ..)| now.since(*at) < WINDOW);
-        if signs.rejected.len() == REMEMBERED {
-            signs.rejected.remove(0);
-        }
-        signs.rejected.push((now, user, network));
+        signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
+        let mut absolved = Vec::new();
         if signs.since.is_none() {
-            let users = distinct(signs.rejected.iter().map(|(_, user, _)| *user));
-            let networks = distinct(signs.rejected.iter().map(|(.., network)| *network));
-            if users < USERS || networks < NETWORKS {
-                return false;
+            if signs.rejected.len() == REMEMBERED {
+                signs.rejected.remove(0);
             }
+            signs.rejected.push((now, *case));
+            let users = distinct(signs.rejected.iter().map(|(_, case)| case.user));
+            let networks = distinct(signs.rejected.iter().map(|(_, case)| case.network));
+            if users < USERS || networks < NETWORKS {
+                return None;
+            }
+            absolved.extend(signs.rejected.drain(..).map(|(_, case)| case));
             events.push(Event::BackendSick);
         }
         signs.since = Some(now);
-        true
+        Some(absolved)
     }
 
     /// Somebody was accepted.
@@ -96,4 +97,40 @@ fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
     all.sort_unstable();
     all.dedup();
     all.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::client::ClientKey;
+    use crate::gate::familiar::{Acquaintance, Bond, Home};
+    use crate::gate::keys::UserId;
+    use crate::gate::words::Word;
+
+    #[test]
+    fn a_flood_of_rejections_makes_nothing_grow_and_one_network_is_no_backend() {
+        let sick = Sick::default();
+        let mut events = Vec::new();
+        let client = ClientKey::V4(1);
+        for n in 0..1000 {
+            let case = Case {
+                session: n,
+                client,
+                network: client.network(),
+                user: UserId(n),
+                guess: None,
+                word: Word::Common,
+                who: Acquaintance {
+                    bond: Bond::Familiar,
+                    known: true,
+                    home: Home::Familiar,
+                    users: 1000,
+                },
+            };
+            let now = Moment::from_nanos(n);
+            assert!(sick.rejected(&case, now, &mut events).is_none());
+        }
+        assert_eq!(sick.lock().rejected.len(), REMEMBERED);
+        assert!(events.is_empty());
+    }
 }

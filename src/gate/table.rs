@@ -21,7 +21,9 @@ use crate::gate::keys::UserId;
 
 /// Rows in a set.
 const WAYS: usize = 8;
-/// Shards, and so mutexes, of a table that is large enough.
+/// Octets of a shard. An allocation this large comes fresh from the system, zeroed and unwritten.
+const SHARD: usize = 1 << 20;
+/// Shards, and so mutexes, of a table at most.
 const SHARDS: usize = 64;
 
 /// What a key stands for.
@@ -126,7 +128,8 @@ impl<const N: usize> Table<N> {
     /// A table of at least `rows` rows, and at least one set.
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16], innocence: Innocence<N>) -> Self {
         let sets = rows.div_ceil(WAYS).max(1);
-        let shards = SHARDS.min(sets);
+        let octets = sets * WAYS * size_of::<[u64; N]>();
+        let shards = (octets / SHARD).clamp(1, SHARDS);
         let sets = sets.div_ceil(shards);
         Self {
             hasher: SipHasher13::new_with_key(secret),

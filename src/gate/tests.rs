@@ -5,6 +5,7 @@ mod bound;
 mod kit;
 mod modes;
 mod operator;
+mod parallel;
 mod paying;
 mod repeats;
 mod turns;

@@ -128,7 +128,7 @@ impl fmt::Display for Reason {
 #[derive(Debug)]
 #[must_use = "settle it with the outcome, or its tokens are lost"]
 pub struct Permit {
-    pub(in crate::gate) claim: super::Claim,
+    pub(in crate::gate) claim: Box<super::Claim>,
 }
 
 /// How a permit was settled.
@@ -154,6 +154,19 @@ pub enum Standing {
     Familiar,
     /// Nobody we know.
     Stranger,
+}
+
+/// The log value.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Banned => "banned",
+            Self::Allow => "allow",
+            Self::Familiar => "familiar",
+            Self::Stranger => "stranger",
+        })
+    }
 }
 
 /// Whom a ban is for.

@@ -14,6 +14,13 @@ const LONGEST_OCTETS: usize = 255;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NameId(u32);
 
+impl NameId {
+    /// The number itself.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The names, in the order of their first appearance.
 #[derive(Debug, Default)]
 pub struct Names {

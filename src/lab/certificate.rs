@@ -1,6 +1,6 @@
 //! certificate - development certificates: an authority and the leaves that it signs
 //!
-//! Made afresh by whoever needs them (the demo, the tests, `certs/make`), valid for 90 days, ECDSA
+//! Made afresh by whoever needs them (the demo, the tests, `certs/make.rs`), valid for 90 days, ECDSA
 //! P-256. Not here: the certificates of a real server, which come from certbot or lego, and
 //! reading them (`net::tls`). The authority's own key is never written: what it signed is all that
 //! it will ever sign. RFC 5280.

@@ -3,14 +3,18 @@
 //! Not here: accepting (`net::listener`), judging (`gate`, `net::admission`), the session itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::drain::Drain;
 use crate::gate::client::ClientKey;
+use crate::gate::verdict::Standing;
 use crate::net::admission::{Admission, Slot, TurnedAway};
+use crate::net::filter::{self, Filter, FilterFault};
 use crate::net::listener::{Arrival, Balancer, Listener, Settings, TlsStart, Visitor};
 use crate::session::{self, Services};
 
@@ -19,6 +23,7 @@ use crate::session::{self, Services};
 pub(in crate::server) struct House {
     pub(in crate::server) services: Arc<Services>,
     pub(in crate::server) admission: Admission,
+    pub(in crate::server) filter: Arc<Filter>,
     pub(in crate::server) sessions: TaskTracker,
     /// No new connections; dialogues end.
     pub(in crate::server) drain: Drain,
@@ -43,7 +48,7 @@ impl House {
                     listener.reconfigure(&settings);
                     continue;
                 }
-                arrival = listener.accept(|client| self.admit(client)) => arrival,
+                arrival = listener.accept(|client| self.admit_or_note(client)) => arrival,
             };
             match arrival {
                 Arrival::Client(visitor) => self.welcome(visitor, tls),
@@ -55,6 +60,45 @@ impl House {
                 ),
             }
         }
+    }
+
+    /// Once a second: the kernel's list of banned clients, where it is wanted.
+    pub(in crate::server) async fn keep_filter(self) {
+        let mut drain = self.drain.clone();
+        let mut mode = filter::Mode::Off;
+        loop {
+            tokio::select! {
+                () = sleep(Duration::from_secs(1)) => {}
+                () = drain.begun() => return,
+            }
+            let before = std::mem::replace(&mut mode, self.services.rules.load().filter);
+            let kept = match (before, mode) {
+                (filter::Mode::Off, filter::Mode::Off) => Ok(()),
+                (filter::Mode::On, filter::Mode::Off) => self.filter.clear(),
+                (_, filter::Mode::On) => self.refresh_filter(),
+            };
+            if let Err(fault) = kept {
+                warn!("{fault}");
+            }
+        }
+    }
+
+    fn refresh_filter(&self) -> Result<(), FilterFault> {
+        let now = self.services.clock.now();
+        let banned = |client| self.services.gate.standing(client, now) == Standing::Banned;
+        self.filter.refresh(banned).map(|_| ())
+    }
+
+    /// Admits, and counts the resets of banned clients for the filter. Not for clients that a balancer
+    /// announces: the kernel sees the balancer's address.
+    fn admit_or_note(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
+        let admitted = self.admit(client);
+        if matches!(admitted, Err(TurnedAway::Ban))
+            && self.services.rules.load().filter == filter::Mode::On
+        {
+            self.filter.reset(client);
+        }
+        admitted
     }
 
     fn admit(&self, client: ClientKey) -> Result<Slot, TurnedAway> {

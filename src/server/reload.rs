@@ -47,6 +47,7 @@ impl Reloader {
         for key in before.fixed_changes(&config) {
             warn!(key, "this change takes a restart: the old value stays");
         }
+        let config = config.with_fixed_of(&before);
         services.tls.cap_handshakes(config.admission.handshakes);
         let mut events = Vec::new();
         services
@@ -55,7 +56,9 @@ impl Reloader {
         services.notices.pass(events).await;
         self.house.admission.reconfigure(&config.admission);
         self.log.change(&config.report);
-        self.reload_listeners(&before, &config);
+        for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
+            sender.send_replace(settings.clone());
+        }
         let rules = rules(&config, Some((&before, &services.rules.load())));
         // A Postfix that is new to us is asked before the first client is sent to it. Should it not answer, the
         // probe's task goes on asking.
@@ -63,22 +66,5 @@ impl Reloader {
         services.rules.store(Arc::new(rules));
         self.config.store(Arc::new(config));
         info!("reloaded");
-    }
-
-    /// A listener goes on at its address with the settings that stand at this address now.
-    fn reload_listeners(&self, before: &Config, config: &Config) {
-        for (sender, old) in self.listeners.iter().zip(&before.listeners) {
-            if let Some(new) = config
-                .listeners
-                .iter()
-                .find(|new| new.address == old.address)
-            {
-                sender.send_if_modified(|settings| {
-                    let changed = settings != new;
-                    settings.clone_from(new);
-                    changed
-                });
-            }
-        }
     }
 }

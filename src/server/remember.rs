@@ -11,11 +11,12 @@ use crate::gate::{Gate, Keys};
 use crate::store::key::random;
 use crate::store::{SetAside, Store, StoreFault};
 
-/// Opens the state directory and builds the gate from it.
-pub(in crate::server) fn restore(
-    config: &Config,
-    now: Moment,
-) -> Result<(Store, Gate), StoreFault> {
+/// Opens the state directory and builds the gate from it: for a start, and for `learn` while nothing runs.
+///
+/// # Errors
+///
+/// When another process holds the directory, or it cannot be read.
+pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault> {
     let (store, kept) = Store::open(&config.store)?;
     for aside in &kept.set_aside {
         tell(aside);

@@ -13,7 +13,7 @@ use super::peer::{Heard, Peer};
 use super::{ClientFault, Ending, Visit};
 use crate::gate::attempt::UserName;
 use crate::net::upstream::LoggedIn;
-use crate::smtp::dialogue::{Action, Dialogue, Resolution, Trap};
+use crate::smtp::dialogue::{Action, Dialogue, Resolution};
 use crate::smtp::reply::Reply;
 
 /// How long EHLO waits for the first answer of a probe.
@@ -21,6 +21,9 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 
 /// The longest that a client may take for one round of a relayed exchange: Postfix is held meanwhile.
 const ROUND: Duration = Duration::from_secs(10);
+
+/// How long a client may take to take our close_notify.
+const GOOD_BYE: Duration = Duration::from_secs(5);
 
 /// What comes after a conversation that did not end the session.
 pub(in crate::session) enum Next {
@@ -32,11 +35,13 @@ pub(in crate::session) enum Next {
 
 /// One client, one dialogue.
 pub(in crate::session) struct Conversation<'a, S> {
-    pub(in crate::session) visit: &'a mut Visit,
-    pub(in crate::session) peer: &'a mut Peer<S>,
-    pub(in crate::session) dialogue: &'a mut Dialogue,
+    visit: &'a mut Visit,
+    peer: &'a mut Peer<S>,
+    dialogue: &'a mut Dialogue,
+    /// The exchange that is being relayed, if one is.
+    relay: Option<Box<Relay>>,
     /// Why the dialogue was told to close, if it was.
-    pub(in crate::session) closing: Option<Ending>,
+    closing: Option<Ending>,
 }
 
 enum Stepped {
@@ -44,49 +49,55 @@ enum Stepped {
     Out(Next),
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
+    /// A conversation that has not begun.
+    pub(in crate::session) fn new(
+        visit: &'a mut Visit,
+        peer: &'a mut Peer<S>,
+        dialogue: &'a mut Dialogue,
+    ) -> Self {
+        Self {
+            visit,
+            peer,
+            dialogue,
+            relay: None,
+            closing: None,
+        }
+    }
+
     /// Carries on from `first`, or from the client's next line, until login, STARTTLS or the end.
     pub(in crate::session) async fn run(mut self, first: Option<Action>) -> Result<Next, Ending> {
-        let mut relay = None;
-        let mut action = match first {
-            Some(action) => action,
-            None => self.hear(&relay).await?,
-        };
-        let ended = loop {
-            action = match self.step(action, &mut relay).await {
-                Ok(Stepped::On(action)) => action,
-                Ok(Stepped::Out(next)) => break Ok(next),
-                Err(ending) => break Err(ending),
-            };
-        };
-        if let Some(relay) = relay {
-            Box::pin(relay.abandon(self.visit)).await;
-        }
+        let ended = self.until_it_ends(first).await;
+        self.abandon().await;
         if ended.is_err() {
-            self.peer.close().await;
+            // A client that does not take even our close_notify is left to the kernel.
+            let _ = timeout(GOOD_BYE, self.peer.close()).await;
         }
         ended
     }
 
-    async fn step(
-        &mut self,
-        action: Action,
-        relay: &mut Option<Box<Relay>>,
-    ) -> Result<Stepped, Ending> {
+    async fn until_it_ends(&mut self, first: Option<Action>) -> Result<Next, Ending> {
+        let mut action = match first {
+            Some(action) => action,
+            None => self.hear().await?,
+        };
+        loop {
+            action = match self.step(action).await? {
+                Stepped::On(action) => action,
+                Stepped::Out(next) => return Ok(next),
+            };
+        }
+    }
+
+    async fn step(&mut self, action: Action) -> Result<Stepped, Ending> {
         let next = match action {
-            Action::Reply(reply) => {
-                self.say(&reply).await?;
-                self.hear(relay).await?
-            }
+            Action::Reply(reply) => self.say_and_hear(&reply).await?,
             Action::AskCapabilities => {
                 let known = login::capabilities(self.visit, FIRST_PROBE).await;
                 self.dialogue.learn(known)
             }
             Action::JudgeHelo(name) => {
-                let trap = match login::helo(self.visit, &name).await {
-                    Some(_) => Trap::Sprung,
-                    None => Trap::Clear,
-                };
+                let trap = login::helo(self.visit, &name).await;
                 self.dialogue.helo_judged(trap)
             }
             Action::StartTls(reply) => {
@@ -94,67 +105,63 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 return Ok(Stepped::Out(Next::StartTls));
             }
             Action::LogIn(wish) => {
-                let tried = Box::pin(login::try_it(
-                    self.visit,
-                    self.dialogue.helo().cloned(),
-                    wish,
-                ))
-                .await;
-                return self.tried(tried, relay).await;
+                let helo = self.dialogue.helo().cloned();
+                let tried = Box::pin(login::try_it(self.visit, helo, wish)).await;
+                return Ok(self.tried(tried));
             }
             Action::Relay(answer) => {
-                let tried = match relay.take() {
-                    Some(going_on) => Box::pin(going_on.answer(self.visit, &answer)).await,
+                let tried = match self.relay.take() {
+                    Some(relay) => Box::pin(relay.answer(self.visit, &answer)).await,
                     None => Tried::Resolved(Resolution::Defer),
                 };
-                return self.tried(tried, relay).await;
+                return Ok(self.tried(tried));
             }
             Action::Cancel(reply) => {
-                if let Some(relay) = relay.take() {
-                    Box::pin(relay.abandon(self.visit)).await;
-                }
-                self.say(&reply).await?;
-                self.hear(relay).await?
+                self.abandon().await;
+                self.say_and_hear(&reply).await?
             }
             Action::Close(reply) => {
                 self.say(&reply).await?;
-                let by_itself = if reply.code() == 221 {
-                    Ending::Quit
-                } else {
-                    Ending::HungUp
-                };
-                return Err(self.closing.take().unwrap_or(by_itself));
+                return Err(self.closing.take().unwrap_or(match reply.code() {
+                    221 => Ending::Quit,
+                    _ => Ending::HungUp,
+                }));
             }
         };
         Ok(Stepped::On(next))
     }
 
     /// Feeds the dialogue what came of an attempt.
-    async fn tried(
-        &mut self,
-        tried: Tried,
-        relay: &mut Option<Box<Relay>>,
-    ) -> Result<Stepped, Ending> {
+    fn tried(&mut self, tried: Tried) -> Stepped {
         match tried {
-            Tried::LoggedIn(logged_in, user) => Ok(Stepped::Out(Next::LoggedIn(logged_in, user))),
-            Tried::Resolved(resolution) => Ok(Stepped::On(self.dialogue.resolve(resolution))),
-            Tried::Challenged(challenge, going_on) => {
-                *relay = Some(going_on);
-                Ok(Stepped::On(
-                    self.dialogue.resolve(Resolution::Challenge(challenge)),
-                ))
+            Tried::LoggedIn(logged_in, user) => Stepped::Out(Next::LoggedIn(logged_in, user)),
+            Tried::Resolved(resolution) => Stepped::On(self.dialogue.resolve(resolution)),
+            Tried::Challenged(challenge, relay) => {
+                self.relay = Some(relay);
+                Stepped::On(self.dialogue.resolve(Resolution::Challenge(challenge)))
             }
         }
     }
 
+    /// Lets go of a relayed exchange, if there is one.
+    async fn abandon(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            Box::pin(relay.abandon(self.visit)).await;
+        }
+    }
+
+    async fn say_and_hear(&mut self, reply: &Reply) -> Result<Action, Ending> {
+        self.say(reply).await?;
+        self.hear().await
+    }
+
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
-    async fn hear(&mut self, relay: &Option<Box<Relay>>) -> Result<Action, Ending> {
+    async fn hear(&mut self) -> Result<Action, Ending> {
         let limit = self.dialogue.line_limit();
         let line = self.visit.rules.timeouts.line;
-        let patience = if relay.is_some() {
-            line.min(ROUND)
-        } else {
-            line
+        let patience = match self.relay {
+            Some(_) => line.min(ROUND),
+            None => line,
         };
         let patience = patience.min(self.visit.time_left());
         let visit = &mut *self.visit;

@@ -19,7 +19,7 @@ use crate::net::upstream::{Attempted, LoggedIn, Origin};
 use crate::report::events;
 use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::HeloName;
-use crate::smtp::dialogue::{LogIn, Resolution};
+use crate::smtp::dialogue::{LogIn, Resolution, Trap};
 use crate::smtp::sasl::Credentials;
 
 mod relay;
@@ -46,12 +46,15 @@ pub(in crate::session) async fn capabilities(
 }
 
 /// Asks the gate about a HELO name.
-pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Option<Refusal> {
+pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
     let mut events = Vec::new();
     let now = visit.services.clock.now();
-    let trap = visit.services.gate.helo(visit.key, name, now, &mut events);
+    let refusal = visit.services.gate.helo(visit.key, name, now, &mut events);
     visit.services.notices.pass(events).await;
-    trap
+    match refusal {
+        Some(_) => Trap::Sprung,
+        None => Trap::Clear,
+    }
 }
 
 /// Judges an attempt and tries it.
@@ -141,11 +144,8 @@ async fn in_turn(
         () = visit.drain.begun() => return Err(Refused::Draining),
     };
     let Some(turn) = turn else {
-        let wait = Duration::from_secs(60);
-        return Err(Refused::Refuse(Refusal {
-            reason: Reason::Turn,
-            wait,
-        }));
+        let missed = services.gate.miss_turn(attempt, services.clock.now());
+        return Err(Refused::Refuse(missed));
     };
     let mut events = Vec::new();
     let verdict = services

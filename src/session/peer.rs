@@ -69,6 +69,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.lines.following()
     }
 
+    /// The line that a client sent before the banner, if it sent a whole one.
+    pub(in crate::session) fn early_line(&mut self) -> Option<Line> {
+        match self.lines.following() {
+            Following::Octets => self.lines.next_line(CHUNK).ok().flatten(),
+            Following::Nothing => None,
+        }
+    }
+
     /// Whether octets lie behind the line last taken.
     pub(in crate::session) fn following(&self) -> Following {
         self.lines.following()

@@ -75,6 +75,19 @@ fn every_bad_file_is_refused_in_the_expected_words() {
     }
 }
 
+/// What stood there may be what could not be read.
+#[test]
+fn nothing_is_called_missing_in_a_file_that_was_not_read_wholly() {
+    for name in ["torn", "unknown-keys", "twice"] {
+        let path = project().join("tests/config/invalid").join(name);
+        let faults = parse(&path.with_extension("toml")).unwrap_err();
+        let all = faults.faults().iter().chain(faults.warnings());
+        for finding in all {
+            assert!(finding.position().is_some(), "{}", finding.summary());
+        }
+    }
+}
+
 #[track_caller]
 fn expect(path: &Path, said: &str) {
     if std::env::var_os("GATEPOST_WRITE_EXPECTED").is_some() {

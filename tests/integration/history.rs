@@ -277,3 +277,55 @@ fn assert_told(history: &History, truth: &[generated::Fact]) {
         assert_eq!(told, expected);
     }
 }
+
+/// Runs the program; its exit code and what it printed, as JSON.
+fn gatepost(words: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_gatepost"))
+        .args(words)
+        .env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        .output()
+        .unwrap();
+    let told = serde_json::from_slice(&run.stdout);
+    let told = told.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&run.stderr)));
+    (run.status.code(), told)
+}
+
+#[test]
+fn the_program_learns_and_replays_a_real_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("gatepost.toml");
+    let state = folder.path().join("state");
+    let socket = folder.path().join("admin.sock");
+    let text = format!(
+        "[[tls.certificate]]\nchain = \"a\"\nkey = \"b\"\n[upstream]\naddresses = [\"127.0.0.1:10465\"]\n\
+         [capacity]\nclients = 10000\n[state]\ndirectory = {state:?}\n[admin]\nsocket = {socket:?}\n"
+    );
+    fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    let log = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs/mail-syslog.log");
+    let log = log.display().to_string();
+
+    for (pairs, users) in [(4, 2), (0, 0)] {
+        let (code, learnt) = gatepost(&["learn", "--json", "--config", &config, &log]);
+        assert_eq!(code, Some(0));
+        assert_eq!((&learnt["logins"], &learnt["seen"]), (&4.into(), &4.into()));
+        assert_eq!(
+            (&learnt["pairs"], &learnt["users"]),
+            (&pairs.into(), &users.into())
+        );
+    }
+    let (code, replayed) = gatepost(&["replay", "--json", "--config", &config, &log]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        (&replayed["attempts"], &replayed["successes"]),
+        (&9.into(), &2.into())
+    );
+    assert_eq!(
+        (&replayed["honest_refused"], &replayed["guesses"]),
+        (&0.into(), &7.into())
+    );
+    assert_eq!(
+        (&replayed["logs"]["lines"], &replayed["elsewhere"]["imap"]),
+        (&73.into(), &7.into())
+    );
+}

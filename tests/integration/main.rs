@@ -12,6 +12,7 @@
 )]
 
 mod config;
+mod demo;
 mod dialogues;
 mod fuzz_corpora;
 mod history;

@@ -21,7 +21,7 @@ pub(super) const PEOPLE: [(&str, &str); 8] = [
 /// The account for whoever tries by hand.
 pub(super) const VISITOR: (&str, &str) = ("visitor@demo.gatepost.test", "walk-in-and-look");
 
-/// Addresses of the botnet.
+/// Addresses of the botnet, two of them loud.
 pub(super) const BOTS: u32 = 400;
 /// Its guesses a second.
 pub(super) const GUESSES_A_SECOND: f64 = 40.0;
@@ -64,6 +64,9 @@ pub(super) fn attack(lasting: Duration) -> Attack {
         lasting,
         per_session: 3,
         at_once: 300,
-        habits: Habits::default(),
+        habits: Habits {
+            loud_percent: 20,
+            ..Habits::default()
+        },
     }
 }

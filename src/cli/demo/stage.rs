@@ -92,9 +92,16 @@ impl Stage {
         let certificate = authority.issue(&NAMES)?.write(&authority, folder.path())?;
         let backend = Backend::bind(loopback(0), backend_settings()).await?;
         let behind = backend.address()?;
-        let config = write_config(folder.path(), free_port()?, behind, &certificate)?;
-        let (settings, _) = Config::load(&config, clock.now())?;
-        let server = Server::start(settings, clock).await?;
+        let house = House {
+            folder: folder.path(),
+            behind,
+            certificate: &certificate,
+        };
+        let (config, server) = match house.start(loopback(PORT), clock).await {
+            // Somebody has the port, perhaps another demo.
+            Err(StageFault::Start(StartFault::Bind(_))) => house.start(free_port()?, clock).await,
+            started => started,
+        }?;
         let gatepost = server.addresses().first().copied().unwrap_or(loopback(0));
         let trust = Trust::Authority(authority.der());
         let facts = Facts {
@@ -174,11 +181,9 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// The demo's port, or any that is free. Between here and the server somebody could take it; then the
-/// start fails and says so.
+/// A port that nobody has. Should somebody take it before the server does, the start fails and says so.
 fn free_port() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(loopback(PORT)).or_else(|_| TcpListener::bind(loopback(0)))?;
-    listener.local_addr()
+    TcpListener::bind(loopback(0))?.local_addr()
 }
 
 fn backend_settings() -> backend::Settings {
@@ -192,44 +197,51 @@ fn backend_settings() -> backend::Settings {
     }
 }
 
-/// Writes the config of the demo and gives its path.
-fn write_config(
-    folder: &Path,
-    listen: SocketAddr,
+/// What the config of the demo speaks of.
+struct House<'a> {
+    folder: &'a Path,
     behind: SocketAddr,
-    certificate: &Files,
-) -> Result<PathBuf, StageFault> {
-    let text = config_text(folder, listen, behind, certificate).map_err(StageFault::Template)?;
-    let path = folder.join("gatepost.toml");
-    match std::fs::write(&path, text) {
-        Ok(()) => Ok(path),
-        Err(cause) => Err(StageFault::Folder { path, cause }),
-    }
+    certificate: &'a Files,
 }
 
-fn config_text(
-    folder: &Path,
-    listen: SocketAddr,
-    behind: SocketAddr,
-    certificate: &Files,
-) -> Result<String, String> {
-    let mut config: Table = toml::from_str(include_str!("../../../config/demo.toml"))
-        .map_err(|fault| fault.to_string())?;
-    let in_folder = |name: &str| text(&folder.join(name));
-    for (path, value) in [
-        (&["listen", "address"][..], listen.to_string().into()),
-        (&["tls", "certificate", "chain"], text(&certificate.chain)),
-        (&["tls", "certificate", "key"], text(&certificate.key)),
-        (
-            &["upstream", "addresses"],
-            Value::Array(vec![behind.to_string().into()]),
-        ),
-        (&["state", "directory"], in_folder("state")),
-        (&["admin", "socket"], in_folder("admin.sock")),
-    ] {
-        *entry(&mut config, path).ok_or_else(|| format!("no key {}", path.join(".")))? = value;
+impl House<'_> {
+    /// Writes the config and builds the Gatepost that it describes.
+    async fn start(
+        &self,
+        listen: SocketAddr,
+        clock: Clock,
+    ) -> Result<(PathBuf, Server), StageFault> {
+        let text = self.config(listen).map_err(StageFault::Template)?;
+        let path = self.folder.join("gatepost.toml");
+        if let Err(cause) = std::fs::write(&path, text) {
+            return Err(StageFault::Folder { path, cause });
+        }
+        let (config, _) = Config::load(&path, clock.now())?;
+        let server = Server::start(config, clock).await?;
+        Ok((path, server))
     }
-    toml::to_string(&config).map_err(|fault| fault.to_string())
+
+    /// The demo's config with our ports and paths.
+    fn config(&self, listen: SocketAddr) -> Result<String, String> {
+        let mut config: Table = toml::from_str(include_str!("../../../config/demo.toml"))
+            .map_err(|fault| fault.to_string())?;
+        let in_folder = |name: &str| text(&self.folder.join(name));
+        let behind = Value::Array(vec![self.behind.to_string().into()]);
+        for (path, value) in [
+            (&["listen", "address"][..], listen.to_string().into()),
+            (
+                &["tls", "certificate", "chain"],
+                text(&self.certificate.chain),
+            ),
+            (&["tls", "certificate", "key"], text(&self.certificate.key)),
+            (&["upstream", "addresses"], behind),
+            (&["state", "directory"], in_folder("state")),
+            (&["admin", "socket"], in_folder("admin.sock")),
+        ] {
+            *entry(&mut config, path).ok_or_else(|| format!("no key {}", path.join(".")))? = value;
+        }
+        toml::to_string(&config).map_err(|fault| fault.to_string())
+    }
 }
 
 fn text(path: &Path) -> Value {
@@ -262,7 +274,12 @@ mod tests {
             chain: folder.join("chain.pem"),
             key: folder.join("key.pem"),
         };
-        let text = config_text(folder, loopback(4651), loopback(7), &files).unwrap();
+        let house = House {
+            folder,
+            behind: loopback(7),
+            certificate: &files,
+        };
+        let text = house.config(loopback(4651)).unwrap();
         let (config, _) = Config::parse(Path::new("gatepost.toml"), &text).unwrap();
         assert_eq!(config.listeners[0].address, loopback(4651));
         assert_eq!(config.store.directory, folder.join("state"));

@@ -16,7 +16,7 @@ use super::stage::Facts;
 use crate::cli::board::{self, Cell, grouped};
 use crate::cli::screen::{Paint, Tone};
 use crate::lab::backend::{ClientFigures, Mail, Totals};
-use crate::lab::botnet::{Figures, HonestFigures, is_bot};
+use crate::lab::botnet::{Figures, HonestFigures, bot_address, is_bot};
 
 /// How things stand at one moment; with `--json`, what is printed at the end.
 #[derive(Debug, Serialize)]
@@ -164,64 +164,59 @@ fn share(part: u64, whole: u64) -> String {
 
 /// What stands where, and how to try it by hand.
 pub(super) fn introduction(facts: &Facts, paint: Paint) -> String {
+    let strong = |text: &str| paint.tone(Tone::Strong, text);
+    let taken = match facts.has_usual_port() {
+        true => "",
+        false => " (4650 is taken)",
+    };
+    let mut text = strong("Gatepost, and everything around it, on loopback");
+    // Writing to a string does not fail.
+    let _ = write!(
+        text,
+        "\n\n  gatepost     {}, implicit TLS{taken}\n  \
+         behind it    {}, an embedded submission server that checks one password at a time, 45 ms each\n  \
+         in front     {} people who log in and send mails, strangers at first;\n               \
+         a botnet of {} addresses, {:.0} guesses a second\n\n  {}\n",
+        facts.gatepost,
+        facts.behind,
+        crowd::PEOPLE.len(),
+        crowd::BOTS,
+        crowd::GUESSES_A_SECOND,
+        strong("Try it by hand, from another terminal:")
+    );
+    for line in by_hand(facts) {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+/// Lines to copy into a shell.
+fn by_hand(facts: &Facts) -> Vec<String> {
     let (address, config) = (facts.gatepost, facts.config.display());
     let authority = facts.certificate.authority.display();
     let (user, password) = VISITOR;
-    let plain = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
-    let program = std::env::args().next().unwrap_or("gatepost".to_owned());
     let to = crowd::PEOPLE.first().map_or(user, |(user, _)| user);
-    let mut text = String::new();
-    let mut say = |line: &str| {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{line}");
-    };
-    say(&paint.tone(
-        Tone::Strong,
-        "Gatepost, and everything around it, on loopback",
-    ));
-    say("");
-    let taken = match facts.has_usual_port() {
-        true => "",
-        false => "   (4650 is taken)",
-    };
-    say(&format!("  gatepost     {address}, implicit TLS{taken}"));
-    say(&format!(
-        "  behind it    {}, an embedded submission server: one password check at a time, 45 ms each",
-        facts.behind
-    ));
-    say(&format!(
-        "  in front     {} people who log in and send mails; a botnet of {} addresses, {:.0} guesses a second",
-        crowd::PEOPLE.len(),
-        crowd::BOTS,
-        crowd::GUESSES_A_SECOND
-    ));
-    say("");
-    let quiet = |line: &str| paint.tone(Tone::Quiet, line);
-    say(&format!(
-        "  {}",
-        paint.tone(Tone::Strong, "Try it by hand, from another terminal:")
-    ));
-    say(&format!(
-        "  openssl s_client -quiet -crlf -CAfile {authority} -connect {address}"
-    ));
-    say(&quiet(&format!(
-        "      then: EHLO me, and: AUTH PLAIN {plain}"
-    )));
-    say(&format!(
-        "  swaks --server {address} --tls-on-connect --auth PLAIN --auth-user {user} \
-         --auth-password {password} --from {user} --to {to}"
-    ));
-    say(&format!(
-        "  curl --cacert {authority} --user {user}:{password} --mail-from {user} --mail-rcpt {to} \
-         --upload-file {config} smtps://{address}"
-    ));
-    say(&format!("  {program} status --config {config}"));
-    say(&format!(
-        "  {program} explain --config {config} {}",
-        crate::lab::botnet::bot_address(0)
-    ));
-    if let Some(log) = &facts.log {
-        say(&format!("  tail -f {}", log.display()));
-    }
-    text
+    let plain = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
+    let gatepost = std::env::args().next().unwrap_or("gatepost".to_owned());
+    let mut lines = vec![
+        format!("openssl s_client -quiet -crlf -CAfile {authority} -connect {address}"),
+        format!("    # then: EHLO me, and: AUTH PLAIN {plain}"),
+        format!(
+            "swaks --server {address} --tls-on-connect --auth PLAIN --auth-user {user} \
+             --auth-password {password} --from {user} --to {to}"
+        ),
+        format!(
+            "curl --cacert {authority} --user {user}:{password} --mail-from {user} --mail-rcpt {to} \
+             --upload-file {config} smtps://{address}"
+        ),
+        format!("{gatepost} status --config {config}"),
+        format!("{gatepost} explain --config {config} {}", bot_address(0)),
+    ];
+    lines.extend(
+        facts
+            .log
+            .iter()
+            .map(|log| format!("tail -f {}", log.display())),
+    );
+    lines
 }

@@ -1,3 +1,5 @@
+//! tests - threads, growth, strikes and records of the buckets
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
@@ -106,6 +108,21 @@ fn a_shared_bucket_that_grows_keeps_its_debt_in_tokens() {
 }
 
 #[test]
+fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
+    let (slow, quick) = (limit(10, 120), limit(10, 30));
+    let place = Place::Shared(Share::Strangers);
+    let buckets = buckets();
+    let mut events = Vec::new();
+    let first = buckets.take(place, slow, NOW, &mut events).unwrap();
+    // Half of it has flowed back when another pays at four times the speed.
+    let then = NOW + Duration::from_secs(60);
+    buckets.take(place, quick, then, &mut events).unwrap();
+    buckets.refund(first, then, &mut events);
+    let alone = then + Duration::from_secs(30);
+    assert_eq!(buckets.level(Share::Strangers).arrival, alone.as_nanos());
+}
+
+#[test]
 fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_innocent() {
     let buckets = buckets();
     assert_eq!(buckets.strike(CLIENT, 0, 100, NOW), 1);
@@ -156,7 +173,7 @@ fn every_change_of_a_shared_bucket_is_a_record_and_replaying_in_any_order_gives_
         let Some(journal::Record::Share(record)) = journal::read(bytes) else {
             panic!("{bytes:?}");
         };
-        second.replay(record);
+        second.replay(&record, Duration::ZERO, NOW);
     }
     assert_eq!(second.left(place, limit, NOW), 19);
     assert_eq!(*second.level(Share::Unknown), *first.level(Share::Unknown));

@@ -1,3 +1,5 @@
+//! tests - bonds, their age, and the capacity
+
 use std::time::Duration;
 
 use super::*;
@@ -19,6 +21,10 @@ fn nth(n: u32) -> NetworkKey {
     ClientKey::V4(n << 8).network()
 }
 
+fn is_home(familiar: &Familiar, network: NetworkKey) -> bool {
+    familiar.home(network) == Home::Familiar
+}
+
 fn login(familiar: &Familiar, user: UserId, network: NetworkKey, when: Moment) {
     familiar.login(user, Some(network), when, when);
 }
@@ -34,7 +40,7 @@ fn a_login_makes_the_network_familiar_its_carrier_near_and_the_rest_far() {
     // Near is a matter of the same user.
     assert_eq!(bond(BERT, "203.0.113.7"), Bond::Far);
     let who = familiar.acquaintance(BERT, network("203.0.113.7"), NOW);
-    assert!(who.network && !who.known);
+    assert!(who.home == Home::Familiar && !who.known);
     assert_eq!(who.users, 1);
 }
 
@@ -61,7 +67,7 @@ fn after_90_days_the_pair_is_gone_but_the_user_is_known() {
     assert_eq!(who.bond, Bond::Far);
     familiar.sweep(days(90));
     let who = familiar.acquaintance(ANNA, nth(1), days(90));
-    assert!(who.known && !who.network);
+    assert!(who.known && who.home == Home::Strange);
     assert_eq!(familiar.counts(), (1, 0));
 }
 
@@ -77,8 +83,8 @@ fn a_user_keeps_32_networks_and_the_oldest_goes() {
         );
     }
     assert_eq!(familiar.counts(), (1, 32));
-    assert!(!familiar.network(nth(0)));
-    assert!(familiar.network(nth(1)) && familiar.network(nth(32)));
+    assert!(!is_home(&familiar, nth(0)));
+    assert!(is_home(&familiar, nth(1)) && is_home(&familiar, nth(32)));
 }
 
 #[test]
@@ -94,7 +100,7 @@ fn what_is_learnt_only_ever_adds() {
     // A login of long ago makes known, not familiar; one of the future is one of now.
     familiar.login(BERT, Some(nth(2)), NOW, days(90));
     assert!(familiar.acquaintance(BERT, nth(2), days(90)).known);
-    assert!(!familiar.network(nth(2)));
+    assert!(!is_home(&familiar, nth(2)));
     familiar.login(BERT, Some(nth(2)), days(5000), days(90));
     assert_eq!(
         familiar.acquaintance(BERT, nth(2), days(180)).bond,
@@ -111,8 +117,8 @@ fn the_capacity_is_never_exceeded_and_the_oldest_make_room() {
         let (users, pairs) = familiar.counts();
         assert!(users <= 1000 && pairs <= 1000, "{users} {pairs}");
     }
-    assert!(familiar.network(nth(4999)) && familiar.network(nth(4100)));
-    assert!(!familiar.network(nth(3900)));
+    assert!(is_home(&familiar, nth(4999)) && is_home(&familiar, nth(4100)));
+    assert!(!is_home(&familiar, nth(3900)));
     assert!(familiar.evictions() > 3900);
 }
 
@@ -126,7 +132,7 @@ fn pairs_of_few_users_are_bounded_too() {
             assert!(familiar.counts().1 <= 100);
         }
     }
-    assert!(familiar.network(nth(4919)));
+    assert!(is_home(&familiar, nth(4919)));
     assert_eq!(familiar.counts().0, 50);
 }
 

@@ -1,3 +1,5 @@
+//! tests - one quota, its windows, and giving back
+
 use proptest::prelude::*;
 
 use super::*;
@@ -87,6 +89,22 @@ fn force_takes_what_there_is_and_no_more() {
     let arrival = limit.drain(arrival, 50, now);
     assert_eq!(limit.left(arrival, now), 0);
     assert_eq!(limit.left(arrival, at(START + 100)), 1);
+}
+
+#[test]
+fn a_token_given_back_late_never_pays_for_another_try() {
+    let limit = limit(5, 100);
+    // The first take has nearly flowed back when the second comes, and is then given back.
+    let first = limit.take(0, at(START)).unwrap();
+    let second = limit.take(first, at(START + 90)).unwrap();
+    let back = give_back(second, 100, first, at(START + 95));
+    let alone = limit.take(0, at(START + 90)).unwrap();
+    assert!(back >= alone, "{back} {alone}");
+    // Given back at once it leaves exactly the second.
+    assert_eq!(give_back(second, 100, first, at(START + 90)), alone);
+    // In debt it is the whole token, however late.
+    let third = limit.take(second, at(START + 90)).unwrap();
+    assert_eq!(give_back(third, 100, third, at(START + 200)), third - 100);
 }
 
 #[derive(Clone, Debug)]

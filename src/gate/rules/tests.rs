@@ -1,3 +1,5 @@
+//! tests - lists, traps and the lengths of bans
+
 use super::*;
 use crate::gate::settings::Bans;
 

@@ -1,3 +1,5 @@
+//! tests - the table beside a naive model, and who gives way
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;

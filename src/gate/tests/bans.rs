@@ -1,7 +1,7 @@
 //! bans - rules 4, 5 and 6: strikes, bans of clients and networks, traps
 
 use super::kit::*;
-use crate::gate::verdict::{BanCause, Event, Reason, Standing, Subject};
+use crate::gate::verdict::{BanCause, Event, Reason, Standing, Subject, Verdict};
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
@@ -314,4 +314,38 @@ fn the_order_is_trap_then_ban_then_repeat_then_buckets() {
         world.guess(HOME, "root", &password),
         Fate::Refused(Reason::Trap)
     );
+}
+
+#[test]
+fn what_the_operator_banned_no_rule_shortens_or_takes_over() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for hours in [1, 24 * 400] {
+        let subject = Subject::Client(client(HOME));
+        let until = world.now + HOUR * hours;
+        world.gate.ban(subject, until, world.now, &mut world.events);
+        for _ in 0..20 {
+            world.guess(HOME, "root", "x");
+        }
+        let ban = world
+            .gate
+            .explain(client(HOME), None, world.now)
+            .ban
+            .unwrap();
+        assert_eq!((ban.until, ban.cause), (until, BanCause::Operator));
+    }
+}
+
+#[test]
+fn the_refusal_that_bans_says_how_long_the_ban_is() {
+    let mut world = World::new(settings());
+    for salt in 0..6 {
+        hammer(&mut world, FAR, salt, Reason::Client);
+        world.gate.bans.clear(world.now, &mut world.events);
+    }
+    let verdict = world.judge(client(FAR), "ghost", Some("Noch-ein-anderer-Satz"));
+    let Verdict::Refuse(refusal) = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(refusal.wait, MINUTE * 160);
 }

@@ -21,7 +21,7 @@ struct Siege {
 impl Siege {
     /// Drains what stands in the buckets at first.
     fn begin(users: usize, target: impl Fn(usize) -> usize) -> Self {
-        let mut world = World::new(Settings {
+        let world = World::new(Settings {
             capacity: Settings::default().capacity,
             ..settings()
         });
@@ -78,7 +78,7 @@ impl Siege {
         let password = match n % 3 {
             0 => Some("Sommer2024".to_owned()),
             1 => Some(format!("Einzig{n}artig{n}es")),
-            _ => (n % 2 == 0).then(|| format!("Noch{n}ein{n}mal")),
+            _ => n.is_multiple_of(2).then(|| format!("Noch{n}ein{n}mal")),
         };
         match self.world.attempt(from, &name, password.as_deref()) {
             Fate::Asked(Reason::Familiar) => panic!("no stranger"),

@@ -101,6 +101,20 @@ fn while_settling_in_a_guesser_in_the_own_network_is_held_by_client() {
 }
 
 #[test]
+fn while_settling_in_a_client_without_a_name_is_refused_by_client_only() {
+    let mut world = settling();
+    for n in 0..20 {
+        world.guess(&format!("198.51.100.{}", n % 5), &format!("u{n}"), &good(n));
+    }
+    assert_eq!(world.gate.peek(client("198.51.100.9"), world.now), None);
+    for n in 20..30 {
+        world.guess(FAR, "ghost", &good(n));
+    }
+    let refusal = world.gate.peek(client(FAR), world.now);
+    assert_eq!(refusal.map(|refusal| refusal.reason), Some(Reason::Client));
+}
+
+#[test]
 fn the_day_of_the_install_refuses_no_honest_user_with_one_login_in_ten_mistyped() {
     let mut world = settling();
     let mut logins = 0;
@@ -179,10 +193,13 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
     let mut world = dry();
     let mut enforced = World::new(settings());
     for n in 0..60 {
+        // Every third try is a repetition.
+        let n = n - usize::from(n % 3 == 2);
         let name = format!("u{}", n % 7);
         let fate = world.guess(FAR, &name, &good(n));
         match enforced.guess(FAR, &name, &good(n)) {
             Fate::Refused(reason) => assert_eq!(fate, Fate::Would(reason)),
+            Fate::Repeat => assert_eq!(fate, Fate::Would(Reason::Repeat)),
             same => assert_eq!(fate, same),
         }
     }
@@ -207,11 +224,25 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
         let tallies = world.gate.status(world.now).tallies;
         *tallies.iter().find(|tally| tally.reason == reason).unwrap()
     };
-    for reason in [Reason::Client, Reason::Ban, Reason::Trap] {
+    for reason in [Reason::Client, Reason::Ban, Reason::Trap, Reason::Repeat] {
         assert_eq!(tally(&world, reason).refused, 0);
         assert_eq!(
             tally(&world, reason).would_refuse,
             tally(&enforced, reason).refused
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_that_a_dry_run_would_have_refused_is_not_known_to_be_wrong() {
+    let mut world = dry();
+    for n in 0..10 {
+        world.guess(FAR, "ghost", &good(n));
+    }
+    for _ in 0..3 {
+        assert_eq!(
+            world.guess(FAR, "ghost", &good(50)),
+            Fate::Would(Reason::Client)
         );
     }
 }
@@ -258,6 +289,26 @@ fn a_tightened_quota_holds_debts_of_the_old_one_to_one_burst() {
     world.pass(Duration::from_secs(10));
     assert_eq!(
         world.guess(FAR, "other", &good(21)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn a_smaller_shared_bucket_holds_debts_to_one_burst_too() {
+    let mut world = World::new(settings());
+    for n in 0..20 {
+        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
+    }
+    let mut small = settings();
+    small.limits.unknown.burst = 2;
+    world.gate.reconfigure(small, world.now, &mut world.events);
+    assert_eq!(
+        world.guess(FAR, "ghost", &good(50)),
+        Fate::Refused(Reason::Unknown)
+    );
+    world.pass(MINUTE * 10);
+    assert_eq!(
+        world.guess(FAR, "ghost", &good(51)),
         Fate::Asked(Reason::Unknown)
     );
 }

@@ -98,6 +98,39 @@ fn forgiving_a_user_fills_his_buckets_everywhere() {
 }
 
 #[test]
+fn what_was_wrong_before_forgiving_is_asked_about_again() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", &good(1));
+    assert_eq!(world.guess("203.0.113.8", "anna", &good(1)), Fate::Repeat);
+    world.gate.forgive_user(&user("anna"));
+    assert_eq!(
+        world.guess("203.0.113.8", "anna", &good(1)),
+        Fate::Asked(Reason::Familiar)
+    );
+    world.guess(FAR, "bert", &good(2));
+    assert_eq!(world.guess(FAR, "bert", &good(2)), Fate::Repeat);
+    world
+        .gate
+        .forgive_client(client(FAR), world.now, &mut world.events);
+    assert_eq!(
+        world.guess(FAR, "bert", &good(2)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn after_90_days_a_network_is_nobodys_home_any_more() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    assert_eq!(standing(&world, HOME), Standing::Familiar);
+    world.pass(DAY * 91);
+    assert_eq!(standing(&world, HOME), Standing::Stranger);
+    let status = world.gate.status(world.now);
+    assert_eq!((status.familiar_pairs, status.known_users), (0, 1));
+}
+
+#[test]
 fn introducing_makes_known_and_with_a_network_familiar() {
     let mut world = World::new(settings());
     world.gate.introduce(&user("anna"), None, world.now);
@@ -136,22 +169,15 @@ fn a_learnt_login_makes_familiar_until_90_days_after_it() {
 }
 
 #[test]
-fn explain_tells_relation_buckets_decisions_and_what_would_be_answered() {
+fn explain_tells_what_each_bucket_holds_and_what_was_decided_last() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
     world.guess(FAR, "anna", &good(1));
     world.guess(FAR, "bert", &good(2));
     let anna = user("anna");
-    let explain = |world: &World, from, name| world.gate.explain(client(from), name, world.now);
-    let far = explain(&world, FAR, Some(&anna));
-    let standing = far.user.unwrap();
-    assert_eq!((standing.relation, standing.known), (Relation::Far, true));
-    assert_eq!(standing.outlook, Ok(Reason::Strangers));
-    let buckets: Vec<_> = far
-        .buckets
-        .iter()
-        .map(|b| (b.bucket, b.tokens, b.burst))
-        .collect();
+    let far = world.gate.explain(client(FAR), Some(&anna), world.now);
+    let buckets = far.buckets.iter();
+    let buckets: Vec<_> = buckets.map(|b| (b.bucket, b.tokens, b.burst)).collect();
     assert_eq!(
         buckets,
         [
@@ -165,32 +191,45 @@ fn explain_tells_relation_buckets_decisions_and_what_would_be_answered() {
             (Reason::Strangers, 99, 100),
         ]
     );
-    let answers: Vec<_> = far
-        .decisions
-        .iter()
-        .map(|d| (d.answer, d.session))
-        .collect();
+    let decisions = far.decisions.iter();
+    let answers: Vec<_> = decisions.map(|d| (d.answer, d.session)).collect();
     assert_eq!(answers, [(Answer::Reject, 7), (Answer::Allow, 7)]);
-    assert_eq!(explain(&world, FAR, None).decisions.len(), 4);
-    let home = explain(&world, HOME, Some(&anna)).user.unwrap();
-    assert_eq!(
-        (home.relation, home.outlook),
-        (Relation::Familiar, Ok(Reason::Familiar))
-    );
-    let near = explain(&world, "203.0.9.9", Some(&anna)).user.unwrap();
-    assert_eq!(
-        (near.relation, near.outlook),
-        (Relation::Near, Ok(Reason::Near))
-    );
-    for n in 0..20 {
-        world.guess(FAR, "bert", &good(10 + n));
+    let all = world.gate.explain(client(FAR), None, world.now);
+    assert_eq!(all.decisions.len(), 4);
+    assert_eq!(world.gate.explain_session(7).len(), 4);
+    assert_eq!(world.gate.explain_session(8), []);
+}
+
+#[test]
+fn explain_tells_relation_and_what_would_be_answered_now() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    let outlook = |world: &World, from| {
+        let seen = world
+            .gate
+            .explain(client(from), Some(&user("anna")), world.now);
+        let user = seen.user.unwrap();
+        assert!(user.known);
+        (
+            user.relation,
+            user.outlook.map_err(|refusal| refusal.reason),
+        )
+    };
+    for (from, relation, reason) in [
+        (HOME, Relation::Familiar, Reason::Familiar),
+        ("203.0.9.9", Relation::Near, Reason::Near),
+        (FAR, Relation::Far, Reason::Strangers),
+    ] {
+        assert_eq!(outlook(&world, from), (relation, Ok(reason)));
     }
-    let refusal = explain(&world, FAR, Some(&anna))
-        .user
-        .unwrap()
-        .outlook
-        .unwrap_err();
-    assert_eq!(refusal.reason, Reason::Ban);
+    for n in 0..10 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Client));
+    for n in 10..20 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Ban));
 }
 
 #[test]

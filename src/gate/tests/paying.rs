@@ -1,10 +1,7 @@
 //! paying - rules 1 and 2, and which buckets a try pays
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-
 use super::kit::*;
-use crate::gate::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
+use crate::gate::attempt::AuthOutcome;
 use crate::gate::settings::Settings;
 use crate::gate::verdict::{Reason, Verdict};
 
@@ -94,40 +91,6 @@ fn tokens_are_taken_when_the_try_is_allowed_so_that_parallel_tries_cannot_oversh
         world.guess(FAR, "w", &good(99)),
         Fate::Asked(Reason::Unknown)
     );
-}
-
-#[test]
-fn of_64_parallel_tries_with_one_token_left_exactly_one_passes() {
-    for known in [true, false] {
-        let mut world = World::new(settings());
-        world.befriend("anna", HOME);
-        let (from, name) = if known { (HOME, "anna") } else { (FAR, "bert") };
-        let left = if known { 19 } else { 9 };
-        for n in 0..left {
-            world.guess(from, name, &good(n));
-        }
-        let passed = AtomicU32::new(0);
-        let (gate, now) = (&world.gate, world.now);
-        thread::scope(|threads| {
-            for n in 0..64 {
-                let passed = &passed;
-                threads.spawn(move || {
-                    let user = user(name);
-                    let secret = Secret::new(good(1000 + n).into_bytes());
-                    let attempt = AuthAttempt {
-                        session: 1,
-                        client: client(from),
-                        user: &user,
-                        password: Password::Shown(&secret),
-                    };
-                    let verdict = gate.judge_in_turn(&attempt, now, &mut Vec::new());
-                    let allowed = matches!(verdict, Verdict::Allow(_));
-                    passed.fetch_add(u32::from(allowed), Ordering::Relaxed);
-                });
-            }
-        });
-        assert_eq!(passed.into_inner(), 1, "known: {known}");
-    }
 }
 
 #[test]
@@ -272,6 +235,23 @@ fn a_password_sprayed_over_users_and_networks_becomes_a_word() {
     assert_eq!(asked(&fates, Reason::Strangers), 2);
     assert_eq!(asked(&fates, Reason::Words), 20);
     assert_eq!(fates[59], Fate::Refused(Reason::Words));
+}
+
+#[test]
+fn refused_tries_make_words_too() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for n in 0..20 {
+        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
+    }
+    for n in 0..2 {
+        let fate = world.guess(&format!("10.9{n}.0.1"), &format!("v{n}"), "Zwiebelkuchen");
+        assert_eq!(fate, Fate::Refused(Reason::Unknown));
+    }
+    assert_eq!(
+        world.guess(FAR, "anna", "zwiebelkuchen1"),
+        Fate::Asked(Reason::Words)
+    );
 }
 
 #[test]

@@ -105,6 +105,9 @@ fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
     assert_eq!(outcomes[4..], [AuthOutcome::Defer; 4]);
     let sick = world.events.iter().filter(|e| **e == Event::BackendSick);
     assert_eq!(sick.count(), 1);
+    let tallies = world.gate.status(world.now).tallies;
+    let tally = tallies.iter().find(|tally| tally.reason == Reason::Sick);
+    assert_eq!(tally.unwrap().refused, 4);
     // Uncharged, and the password is not taken for wrong.
     let explanation = world
         .gate
@@ -112,6 +115,9 @@ fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
     assert_eq!(explanation.buckets[0].tokens, 20);
     let permit = world.permit("10.6.0.1", "user6", GOOD);
     assert_eq!(permit.grounds(), Reason::Familiar);
+    // Nor is it for those whose rejection came before we knew.
+    let before = world.permit("10.2.0.1", "user2", GOOD);
+    assert_eq!(before.grounds(), Reason::Familiar);
     // The first login says that it is well.
     world.settle(permit, AuthOutcome::Accept);
     assert_eq!(world.events.last(), Some(&Event::BackendWell));

@@ -1,3 +1,5 @@
+//! tests - the last tries of clients and users
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! tests - of listening: every log form by one line, sessions, repetitions, hostile lines
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn listener() -> Listener {
@@ -156,5 +158,76 @@ fn the_program_decides_who_is_listened_to() {
     for program in ["auth", "dovecot-auth", "auth-worker[3]", "dovecot[2]: auth"] {
         let line = format!("Nov 24 04:03:44 mx {program}: {pam}");
         assert!(hear(&mut listener(), line.as_bytes()).is_some(), "{line}");
+    }
+}
+
+/// What an attacker may choose: any octets, and pieces that mean something.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = prop::sample::select(vec![
+        "user=<",
+        ">, method=PLAIN, rip=192.0.2.66, lip=1.1.1.1",
+        " rhost=192.0.2.66  user=x",
+        ", sasl_username=root",
+        ",192.0.2.66): Password mismatch",
+        "): ",
+        "[192.0.2.66]: SASL PLAIN authentication failed: x",
+        "\r",
+        " ",
+        "(",
+        ",",
+        ">",
+        " (auth failed, 9 attempts in 1 secs): ",
+        "Login: ",
+        "{",
+        "\"",
+        "x",
+    ]);
+    let piece = prop_oneof![
+        pieces.prop_map(|piece| piece.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 1..4)
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| {
+        let name = pieces.concat();
+        // What ends a line, daemons never write.
+        name.into_iter().filter(|&octet| octet != b'\n').collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_name_brings_a_login_from_another_address(name in hostile(), form in 0..6_usize) {
+        let (before, after): (&str, &str) = [
+            ("postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: (reason unavailable), sasl_username=", ""),
+            ("postfix/smtpd[7]: 4F: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=", ""),
+            ("dovecot: imap-login: Login: user=<", ">, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, session=<a>"),
+            ("dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<", ">, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1"),
+            ("dovecot: imap-login: Aborted login (tried to use disallowed plaintext auth): user=<", ">, rip=203.0.113.7, lip=192.0.2.1"),
+            ("dovecot: auth: sql(bob,203.0.113.7): Password mismatch (given password: ", ")"),
+        ][form];
+        let line = [b"Nov 24 04:03:44 mx ", before.as_bytes(), &name, after.as_bytes()].concat();
+        let mut listener = listener();
+        listener.hear(&line, |overheard| {
+            let told = overheard.telling.told;
+            assert_eq!(told.client, "203.0.113.7".parse().unwrap());
+            assert!(told.attempts == 1 && (form == 1 || form == 2) == (told.outcome == AuthOutcome::Accept));
+        });
+    }
+
+    #[test]
+    fn a_name_twice_in_pams_line_brings_nobody_from_another_address(name in hostile()) {
+        let head = &b"Nov 24 04:03:44 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser="[..];
+        let line = [head, &name, b" rhost=203.0.113.7  user=", &name].concat();
+        listener().hear(&line, |overheard| {
+            assert_eq!(overheard.telling.told.client, "203.0.113.7".parse().unwrap());
+            assert_eq!(overheard.telling.told.user.unwrap_or_default(), name);
+        });
+    }
+
+    #[test]
+    fn any_octets_are_heard_without_a_panic(line in prop::collection::vec(any::<u8>(), 0..200), cut in 0..150_usize) {
+        listener().hear(&line, |_| ());
+        let whole = format!("2026-11-24T04:03:44.5+01:00 mx dovecot[7]: auth-worker(3): Info: conn unix:auth-worker (pid=1): auth-worker<1>: sql(bob,203.0.113.7,<a>): {FAILED}");
+        let cut = &whole.as_bytes()[..cut.min(whole.len())];
+        listener().hear(&[cut, &line].concat(), |_| ());
     }
 }

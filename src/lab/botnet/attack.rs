@@ -2,7 +2,8 @@
 //!
 //! Guesses are due at even times, whatever came of those before. Each is made by a bot that holds
 //! an open session, or else by the next bot's new one. Bots have the habits that published logs show:
-//! `EHLO User`, now and then `ylmf-pc` before the banner, LOGIN more often than PLAIN, a drop as often as a QUIT.
+//! `EHLO User`, now and then `ylmf-pc`, often before the banner; LOGIN more often than PLAIN; a drop as
+//! often as a QUIT; a few addresses that are louder than all others.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,9 @@ use super::target::Target;
 use crate::clock::{Clock, Moment};
 use crate::drain::Drain;
 use crate::lab::load::Schedule;
+
+/// How many addresses are loud.
+const LOUD: u64 = 2;
 
 /// The plan of an attack.
 #[derive(Clone, Debug)]
@@ -45,8 +49,11 @@ pub struct Attack {
 /// What bots are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
-    /// How many in 100 say `EHLO ylmf-pc` before the banner; the others say `EHLO User`.
+    /// How many bots in 100 say `EHLO ylmf-pc`, every other one before the banner; the rest say
+    /// `EHLO User`.
     pub ylmf_percent: u64,
+    /// How many sessions in 100 come from the first two addresses, which hammer.
+    pub loud_percent: u64,
     /// How many guesses in 100 go by LOGIN; the others by PLAIN.
     pub login_percent: u64,
 }
@@ -55,6 +62,7 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             ylmf_percent: 5,
+            loud_percent: 10,
             login_percent: 70,
         }
     }
@@ -107,6 +115,8 @@ pub async fn attack(
             (due, Arc::clone(&at_once).acquire_owned().await)
         };
         let (due, room) = tokio::select! {
+            // The drain first: the room that it frees is for nobody.
+            biased;
             () = drain.begun() => break,
             next = next => next,
         };
@@ -174,12 +184,11 @@ impl Botnet {
 
     async fn connect(&self) -> Result<Bot, Answer> {
         let bot = self.bots.fetch_add(1, Ordering::Relaxed);
-        let number = bot % u64::from(self.plan.addresses.max(1));
-        let source = bot_address(u32::try_from(number).unwrap_or(0)).into();
-        let greeting = if percent(bot) < self.plan.habits.ylmf_percent {
-            Greeting::TooEarly("ylmf-pc")
-        } else {
-            Greeting::InTurn("User")
+        let source = self.plan.source(bot).into();
+        let greeting = match percent(bot) < self.plan.habits.ylmf_percent {
+            true if bot.is_multiple_of(2) => Greeting::TooEarly("ylmf-pc"),
+            true => Greeting::InTurn("ylmf-pc"),
+            false => Greeting::InTurn("User"),
         };
         self.tally.connecting();
         let connection = Connection::open(&self.target, source, greeting).await?;
@@ -201,6 +210,14 @@ impl Botnet {
 }
 
 impl Attack {
+    /// Where the session with this number comes from.
+    pub(super) fn source(&self, session: u64) -> Ipv4Addr {
+        let is_loud = percent(session.wrapping_add(1 << 32)) < self.habits.loud_percent;
+        let among = u64::from(self.addresses.max(1));
+        let number = session % if is_loud { among.min(LOUD) } else { among };
+        bot_address(u32::try_from(number).unwrap_or(0))
+    }
+
     /// The guess with this number.
     fn guess(&self, number: u64) -> (&str, &str) {
         let number = usize::try_from(number).unwrap_or(0);

@@ -179,7 +179,7 @@ impl From<Reply> for Answer {
             outcome: match reply.code {
                 235 => Outcome::Accept,
                 535 => Outcome::Reject,
-                421 => Outcome::SendAway,
+                421 | 554 => Outcome::SendAway,
                 400..=499 => Outcome::TryLater,
                 _ => Outcome::Odd,
             },

@@ -129,6 +129,8 @@ pub async fn visit(
             (due, Arc::clone(&at_once).acquire_owned().await)
         };
         let (due, room) = tokio::select! {
+            // The drain first: the room that it frees is for nobody.
+            biased;
             () = drain.begun() => break,
             next = next => next,
         };

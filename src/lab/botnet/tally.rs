@@ -21,7 +21,7 @@ pub enum Outcome {
     Reject,
     /// 454, or another 4xx: not now.
     TryLater,
-    /// 421: sent away.
+    /// 421, or 554 to whom it will not talk: sent away.
     SendAway,
     /// The connection was reset: what a banned client gets.
     Reset,
@@ -60,7 +60,7 @@ pub struct Figures {
     pub rejected: u64,
     /// 454, or another 4xx: not now.
     pub try_later: u64,
-    /// 421: sent away.
+    /// 421, or 554 to whom it will not talk: sent away.
     pub sent_away: u64,
     /// Connection reset: what a banned client gets.
     pub reset: u64,

@@ -121,6 +121,7 @@ fn user(number: u32) -> String {
 fn patient() -> Habits {
     Habits {
         ylmf_percent: 0,
+        loud_percent: 0,
         ..Habits::default()
     }
 }
@@ -333,4 +334,20 @@ fn bots_and_people_have_addresses_of_their_own_in_networks_far_apart() {
             .iter()
             .all(|person| person.is_loopback() && !is_bot(IpAddr::from(*person)))
     );
+}
+
+#[test]
+fn loud_addresses_make_their_share_of_the_sessions() {
+    let plan = Attack {
+        addresses: 1000,
+        habits: Habits {
+            loud_percent: 20,
+            ..Habits::default()
+        },
+        ..plan()
+    };
+    let of_two = (0..10_000)
+        .filter(|session| [0, 1].map(bot_address).contains(&plan.source(*session)))
+        .count();
+    assert!((1_900..2_200).contains(&of_two), "{of_two}");
 }

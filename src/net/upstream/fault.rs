@@ -77,6 +77,12 @@ pub enum UpstreamFault {
          are announced by XCLIENT, else to nothing"
     )]
     OffersXclient,
+    /// It took the PROXY header for commands.
+    #[error(
+        "it does not understand the PROXY header: set smtpd_upstream_proxy_protocol=haproxy in its \
+         master.cf entry"
+    )]
+    NoProxyProtocol,
     /// Clients are to be announced by XCLIENT, and it does not take that from us.
     #[error(
         "it offers no XCLIENT with ADDR: name this proxy's address in smtpd_authorized_xclient_hosts \

@@ -36,12 +36,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         party: Party<'_>,
         hostname: &str,
     ) -> Result<Capabilities, UpstreamFault> {
-        if let Some(header) = proxy_header(announcement, party) {
-            self.say(Step::Greeting, &header).await?;
+        let header = proxy_header(announcement, party);
+        if let Some(header) = &header {
+            self.say(Step::Greeting, header).await?;
         }
         expect(220, Step::Greeting, self.hear().await?)?;
         let hello = hello(party, hostname);
-        let offered = self.ehlo(&hello).await?;
+        let offered = match self.ehlo(&hello).await {
+            Err(fault) if header.is_some() => return Err(blame_header(fault)),
+            other => other?,
+        };
         if let (Announce::Xclient, Party::Client(origin)) = (announcement, party) {
             let command = xclient::command(origin, offered.xclient_attributes())
                 .ok_or(UpstreamFault::NoXclient)?;
@@ -99,6 +103,18 @@ fn expect(code: u16, step: Step, reply: Reply) -> Result<Reply, UpstreamFault> {
         Ok(reply)
     } else {
         Err(UpstreamFault::Refused(step, reply))
+    }
+}
+
+/// A Postfix that expects no PROXY header answers its lines as commands: with errors, ahead of the
+/// reply to EHLO.
+fn blame_header(fault: UpstreamFault) -> UpstreamFault {
+    match fault {
+        UpstreamFault::Unasked(Step::Ehlo) => UpstreamFault::NoProxyProtocol,
+        UpstreamFault::Refused(Step::Ehlo, reply) if reply.code() == 500 => {
+            UpstreamFault::NoProxyProtocol
+        }
+        other => other,
     }
 }
 

@@ -116,8 +116,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     ///
     /// Do not drop the future once it was polled: the password is on its way, and the permit has to
     /// be settled with what comes of it, whether or not the client still wants to know.
-    pub async fn log_in(self, _permit: &Permit, credentials: &Credentials) -> Attempted<S> {
-        self.try_credentials(credentials).await
+    pub async fn log_in(mut self, _permit: &Permit, credentials: &Credentials) -> Attempted<S> {
+        match within(self.deadline, self.speak(credentials)).await {
+            Ok(reply) => self.conclude(reply),
+            Err(fault) => self.defer(fault),
+        }
     }
 
     /// Begins SCRAM with the client's first message.
@@ -136,14 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         self.begin(Mechanism::CramMd5, None).await
     }
 
-    pub(super) async fn try_credentials(mut self, credentials: &Credentials) -> Attempted<S> {
-        match within(self.deadline, self.speak(credentials)).await {
-            Ok(reply) => self.conclude(reply),
-            Err(fault) => self.defer(fault),
-        }
-    }
-
-    pub(super) async fn begin(mut self, mechanism: Mechanism, first: Option<&Secret>) -> Round<S> {
+    async fn begin(mut self, mechanism: Mechanism, first: Option<&Secret>) -> Round<S> {
         let came = within(self.deadline, self.send_first(mechanism, first)).await;
         self.next_round(came, usize::from(first.is_some()))
     }
@@ -263,11 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     /// Passes on the client's answer to the last challenge.
     ///
     /// Do not drop the future once it was polled, as for [`Connected::log_in`].
-    pub async fn answer(self, _permit: &Permit, message: &Secret) -> Round<S> {
-        self.pass_on(message).await
-    }
-
-    pub(super) async fn pass_on(mut self, message: &Secret) -> Round<S> {
+    pub async fn answer(mut self, _permit: &Permit, message: &Secret) -> Round<S> {
         let deadline = self.connected.deadline;
         let came = within(deadline, self.connected.send(message)).await;
         self.connected.next_round(came, self.messages + 1)

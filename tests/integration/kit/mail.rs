@@ -188,16 +188,36 @@ impl Mail {
         wait::until("Dovecot listens", || UnixStream::connect(&socket).is_ok());
     }
 
-    /// Makes every check of a password fail for Dovecot's own reasons, as a lost database does.
+    /// Makes every check of a password fail for Dovecot's own reasons, as a lost database does;
+    /// returns when it does. Dovecot's log has some checks of Anna's password more then.
     pub(crate) fn break_passwords(&self) {
         let users = self.folder.path().join("users");
         fs::rename(&users, users.with_extension("away")).expect("take the passwords away");
+        fs::write(&users, "").expect("put something in their place");
+        fs::set_permissions(&users, Permissions::from_mode(0o000)).expect("forbid reading it");
+        wait::until("Dovecot fails", || {
+            self.dovecot_says().contains("code=temp_fail")
+        });
     }
 
-    /// Undoes [`Mail::break_passwords`].
+    /// Undoes [`Mail::break_passwords`]; returns when Dovecot accepts again.
     pub(crate) fn mend_passwords(&self) {
         let users = self.folder.path().join("users");
         fs::rename(users.with_extension("away"), &users).expect("bring the passwords back");
+        wait::until("Dovecot recovers", || {
+            self.dovecot_says().contains("auth succeeded")
+        });
+    }
+
+    /// What Dovecot says to Anna's password.
+    fn dovecot_says(&self) -> String {
+        let mut command = Command::new("doveadm");
+        let User(name, password) = ANNA;
+        command
+            .arg("-c")
+            .arg(self.folder.path().join("dovecot.conf"));
+        command.args(["auth", "test", name, password]);
+        program::with_input(&mut command, b"").text
     }
 }
 

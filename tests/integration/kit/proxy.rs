@@ -5,9 +5,10 @@
 
 mod log;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,6 +56,7 @@ impl Setup {
             ]
             tls = { certificate = [{ chain = (path("chain.pem")), key = (path("key.pem")) }] }
             upstream = { addresses = [upstream] }
+            admission = { sessions = 1000 }
             timeouts = { failure-delay = "0s", drain = "5s" }
             state = { directory = (path("state")) }
             admin = { socket = (path("admin.sock")) }
@@ -113,10 +115,11 @@ impl Setup {
         signed
     }
 
-    /// Writes a file into the folder; says where.
+    /// Writes a file into the folder, for nobody else to read; says where.
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).expect("write into Gatepost's folder");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("close the file");
         path
     }
 

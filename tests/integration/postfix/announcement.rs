@@ -77,8 +77,13 @@ fn postfix_refusing_xclient_gets_no_password() {
     let setup = Setup::new(&mail.address(Entry::Plain).to_string());
     let proxy = setup.with("upstream.announce", "xclient").start();
     let mut client = proxy.client(loopback(12, 1));
-    client.greet();
-    assert_eq!(client.say(&auth_plain(ANNA)).code, 454);
+    client.reply();
+    let greeted = client.say("EHLO laptop");
+    assert_eq!(
+        greeted.code, 421,
+        "there is nobody to log in to: {greeted:?}"
+    );
+    assert!(client.try_say(&auth_plain(ANNA)).is_err());
     assert_eq!(mail.password_checks(), []);
 }
 

@@ -124,8 +124,6 @@ pub(super) fn msmtp(job: &Job<'_>) -> Ran {
         job.user.1,
     );
     let config = job.proxy.setup.write("msmtprc", &config);
-    let mut private = Command::new("chmod");
-    program::run(private.arg("600").arg(&config));
     let mut command = Command::new("msmtp");
     command.arg("--file").arg(config).arg(RECIPIENT);
     program::with_input(&mut command, job.text.as_bytes())

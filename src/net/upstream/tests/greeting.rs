@@ -187,6 +187,17 @@ async fn refusals_tell_the_step_and_postfixs_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_postfix_that_takes_the_proxy_header_for_commands_is_told_so() {
+    for script in [
+        "S: 220 mx\nS: 500 5.5.2 Error: bad syntax\nEND",
+        "S: 220 mx\nC: EHLO laptop\nS: 500 5.5.2 Error: bad syntax\nEND",
+    ] {
+        let greeted = greet(Announce::ProxyV1, &announced(script)).await;
+        assert!(told(greeted).contains("smtpd_upstream_proxy_protocol=haproxy"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_octets_do_not_outlast_the_deadline() {
     let (near, mut far) = duplex(1024);
     let dripped = tokio::spawn(async move {

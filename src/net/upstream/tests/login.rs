@@ -3,7 +3,10 @@
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
-use crate::gate::attempt::{AuthOutcome, UserName};
+use crate::clock::Moment;
+use crate::gate::attempt::{AuthAttempt, AuthOutcome, UserName};
+use crate::gate::verdict::{Permit, Verdict};
+use crate::gate::{Gate, Keys};
 use crate::smtp::sasl::{Credentials, Mechanism, Secret};
 
 fn secret(octets: &[u8]) -> Secret {
@@ -40,9 +43,31 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     (connected, played)
 }
 
+/// A permit, from the one who gives them.
+fn permit(credentials: &Credentials) -> Permit {
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    };
+    let now = Moment::from_seconds(1_795_478_400);
+    let gate = Gate::new(crate::gate::settings::Settings::default(), keys, now);
+    let attempt = AuthAttempt {
+        client: "203.0.113.7".parse().unwrap(),
+        session: 1,
+        user: &credentials.user,
+        password: credentials.password(),
+    };
+    match gate.judge_in_turn(&attempt, now, &mut Vec::new()) {
+        Verdict::Allow(permit) => permit,
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn try_with(credentials: Credentials, script: &str) -> Attempted<DuplexStream> {
     let (connected, played) = connected(script);
-    let attempted = connected.try_credentials(&credentials).await;
+    let permit = permit(&credentials);
+    let attempted = connected.log_in(&permit, &credentials).await;
     if attempted.outcome() != AuthOutcome::Accept {
         // Postfix is let go of before the outcome is told.
         played.await.unwrap();
@@ -196,7 +221,7 @@ async fn a_postfix_that_fails_in_the_middle_costs_nobody_a_failure() {
 #[tokio::test(start_paused = true)]
 async fn a_mechanism_that_is_not_offered_is_not_tried() {
     let (connected, played) = connected("END");
-    let round = connected.begin(Mechanism::CramMd5, None).await;
+    let round = connected.begin_cram_md5().await;
     assert!(matches!(
         round,
         Round::Done(Attempted::Defer(UpstreamFault::NoMechanism(_)))
@@ -227,11 +252,14 @@ async fn scram_is_relayed_message_by_message() {
     ";
     let (connected, played) = connected(script);
     let first = secret(b"n,,n=anna,r=x");
-    let round = connected.begin(Mechanism::ScramSha256, Some(&first)).await;
+    let permit = permit(&credentials(Mechanism::Plain, b"hidden"));
+    let round = connected
+        .begin_scram(&permit, Mechanism::ScramSha256, &first)
+        .await;
     let exchange = challenge(round, b"r=xy,s=z,i=4096");
-    let round = exchange.pass_on(&secret(b"c=biws,r=xy,p=p")).await;
+    let round = exchange.answer(&permit, &secret(b"c=biws,r=xy,p=p")).await;
     let exchange = challenge(round, b"v=s");
-    let round = exchange.pass_on(&secret(b"")).await;
+    let round = exchange.answer(&permit, &secret(b"")).await;
     let Round::Done(attempted) = round else {
         panic!("{round:?}");
     };
@@ -245,12 +273,13 @@ async fn a_relayed_exchange_does_not_go_on_for_ever() {
         "C: AUTH SCRAM-SHA-256 eA==\n{}",
         "S: 334 eA==\nC: eA==\n".repeat(100)
     ));
+    let permit = permit(&credentials(Mechanism::Plain, b"hidden"));
     let mut round = connected
-        .begin(Mechanism::ScramSha256, Some(&secret(b"x")))
+        .begin_scram(&permit, Mechanism::ScramSha256, &secret(b"x"))
         .await;
     let mut rounds = 0;
     while let Round::Challenge(exchange, _) = round {
-        round = exchange.pass_on(&secret(b"x")).await;
+        round = exchange.answer(&permit, &secret(b"x")).await;
         rounds += 1;
     }
     assert!(matches!(
@@ -263,8 +292,9 @@ async fn a_relayed_exchange_does_not_go_on_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn a_challenge_that_is_no_base64_ends_the_exchange() {
     let (connected, played) = connected("C: AUTH SCRAM-SHA-256 eA==\nS: 334 ***\nEND");
+    let permit = permit(&credentials(Mechanism::Plain, b"hidden"));
     let round = connected
-        .begin(Mechanism::ScramSha256, Some(&secret(b"x")))
+        .begin_scram(&permit, Mechanism::ScramSha256, &secret(b"x"))
         .await;
     assert!(matches!(
         round,

@@ -1,0 +1,189 @@
+//! tests - of learn: into a state, to a running gatepost, and on and on
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+
+use super::*;
+use crate::admin::message::{PastLogin, Request, Response};
+
+fn args(folder: &Path, words: &[&str]) -> Args {
+    #[derive(clap::Parser)]
+    struct Words {
+        #[command(flatten)]
+        args: Args,
+    }
+    let config = folder.join("gatepost.toml");
+    let text = "[[tls.certificate]]\nchain = \"a\"\nkey = \"b\"\n[upstream]\naddresses = [\"127.0.0.1:10465\"]\n[capacity]\nclients = 10000\npairs = 1000\n[state]\ndirectory = \"state\"\n[admin]\nsocket = \"admin.sock\"\n";
+    let text = text.replace("\"state\"", &format!("{:?}", folder.join("state")));
+    let text = text.replace(
+        "\"admin.sock\"",
+        &format!("{:?}", folder.join("admin.sock")),
+    );
+    std::fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    let all = ["learn", "--config", &config]
+        .into_iter()
+        .chain(words.iter().copied());
+    <Words as clap::Parser>::parse_from(all).args
+}
+
+fn log(folder: &Path, name: &str, lines: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, lines).unwrap();
+    path.display().to_string()
+}
+
+const LINES: &str = "\
+2026-11-24T04:00:00Z mx dovecot: imap-login: Login: user=<Alice>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
+2026-11-24T04:00:01Z mx dovecot: imap-login: Login: user=<alice>, method=PLAIN, rip=203.0.113.99, lip=192.0.2.1
+2026-11-24T04:00:02Z mx postfix/smtpd[7]: 4F: client=unknown[198.51.100.7], sasl_method=PLAIN, sasl_username=alice
+2026-11-24T04:00:03Z mx postfix/smtpd[8]: warning: unknown[198.51.100.7]: SASL LOGIN authentication failed: x, sasl_username=eve
+2026-11-24T04:00:04Z mx dovecot: pop3-login: Logged in: user=<bob>, method=PLAIN, rip=2001:db8:1:2::9, lip=2001:db8::1
+2026-11-24T04:00:05Z mx dovecot: imap-login: Login: user=<x>, method=PLAIN, rip=192.0.2.66, lip=192.0.2.1>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
+nonsense
+";
+
+/// Answers as a running gatepost; what it was taught, when nobody asks any more.
+fn gatepost(folder: &Path, questions: usize) -> JoinHandle<Vec<PastLogin>> {
+    let listener = UnixListener::bind(folder.join("admin.sock")).unwrap();
+    thread::spawn(move || {
+        let mut taught = Vec::new();
+        for _ in 0..questions {
+            let (stream, _) = listener.accept().unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            let Request::Learn { logins } = serde_json::from_str(&line).unwrap() else {
+                panic!("{line}");
+            };
+            let (pairs, users) = (logins.len() as u64, 1);
+            taught.extend(logins);
+            let answer = serde_json::to_string(&Response::Learnt { pairs, users }).unwrap();
+            writeln!(&stream, "{answer}").unwrap();
+        }
+        taught
+    })
+}
+
+fn shown(logins: &[PastLogin]) -> Vec<String> {
+    let line = |login: &PastLogin| format!("{} {} {}", login.user, login.address, login.at);
+    logins.iter().map(line).collect()
+}
+
+#[test]
+fn the_state_of_a_stopped_gatepost_learns_and_only_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log(folder.path(), "mail.log", LINES);
+    for (pairs, users) in [(4, 3), (0, 0)] {
+        let mut out = Vec::new();
+        learn(&args(folder.path(), &["--json", &log]), &mut out).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            (&json["lines"], &json["unreadable"]),
+            (&7.into(), &1.into())
+        );
+        assert_eq!((&json["logins"], &json["seen"]), (&5.into(), &4.into()));
+        assert_eq!(
+            (&json["pairs"], &json["users"]),
+            (&pairs.into(), &users.into())
+        );
+    }
+}
+
+#[test]
+fn a_running_gatepost_is_told_the_latest_login_of_each_pair() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log(folder.path(), "mail.log", LINES);
+    let gatepost = gatepost(folder.path(), 1);
+    let mut out = Vec::new();
+    learn(&args(folder.path(), &[&log]), &mut out).unwrap();
+    let expected = [
+        "alice 203.0.113.99 1795492801",
+        "alice 198.51.100.7 1795492802",
+        "bob 2001:db8:1:2:: 1795492804",
+        "x>, method=plain, rip=192.0.2.66, lip=192.0.2.1 203.0.113.7 1795492805",
+    ];
+    assert_eq!(shown(&gatepost.join().unwrap()), expected);
+    assert!(!folder.path().join("state").exists());
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("7 lines read, 1 of them not readable, as:\n    nonsense\n"),
+        "{text}"
+    );
+    assert!(text.contains("5 logins by 4 pairs"), "{text}");
+    assert!(text.ends_with("4 pairs are familiar that were not, 1 users known that were not\n"));
+}
+
+#[test]
+fn a_state_in_use_whose_gatepost_does_not_answer_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = log(folder.path(), "mail.log", LINES);
+    let args = args(folder.path(), &[&log]);
+    let (config, _) = Config::rules(&args.config).unwrap();
+    let held = crate::store::Store::open(&config.store).unwrap();
+    let fault = learn(&args, &mut Vec::new()).unwrap_err().to_string();
+    assert!(
+        fault.contains("admin.sock") && fault.contains("in use"),
+        "{fault}"
+    );
+    drop(held);
+    learn(&args, &mut Vec::new()).unwrap();
+}
+
+#[test]
+fn following_teaches_what_comes_and_keeps_what_nobody_hears() {
+    let folder = tempfile::tempdir().unwrap();
+    let mail = log(folder.path(), "mail.log", LINES);
+    let args = args(folder.path(), &["--follow", &mail]);
+    let (config, _) = Config::rules(&args.config).unwrap();
+    let mut out = Vec::new();
+    let mut student = follow::Student::new(&args, &config, &mut out);
+    let mut logs = student.open(&args.logs).unwrap();
+    student.look(&mut logs).unwrap();
+    student.teach();
+    // Nobody answered. The log is rotated, and grows.
+    std::fs::rename(&mail, folder.path().join("mail.log.1")).unwrap();
+    let more = LINES.lines().nth(4).unwrap().replace("bob", "carol");
+    log(folder.path(), "mail.log", &format!("{more}\n"));
+    student.look(&mut logs).unwrap();
+    let gatepost = gatepost(folder.path(), 1);
+    student.teach();
+    student.teach();
+    let taught = shown(&gatepost.join().unwrap());
+    assert_eq!(taught.len(), 5, "{taught:?}");
+    assert!(
+        taught.contains(&"carol 2001:db8:1:2:: 1795492804".to_owned()),
+        "{taught:?}"
+    );
+    drop(student);
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("8 lines read, 1 of them not readable\n6 logins by 5 pairs"),
+        "{text}"
+    );
+}
+
+#[test]
+fn standard_input_is_learnt_as_it_comes_and_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = args(folder.path(), &["--follow", "-"]);
+    let (config, _) = Config::rules(&args.config).unwrap();
+    let mut out = Vec::new();
+    let mut input = BufReader::with_capacity(50, LINES.as_bytes());
+    follow::Student::new(&args, &config, &mut out)
+        .follow_stdin(&mut input)
+        .unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.contains("7 lines read") && text.contains("4 pairs are familiar"),
+        "{text}"
+    );
+}
+
+#[test]
+fn standard_input_beside_a_log_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = args(folder.path(), &["--follow", "-", "mail.log"]);
+    assert!(learn(&args, &mut Vec::new()).is_err());
+}
