@@ -203,7 +203,7 @@ impl Gate {
         self.familiar.list(rules::listed(&settings, &self.keys));
         let new = Arc::new(Rules::new(&settings));
         let old = self.rules.swap(new.clone());
-        let known = self.familiar.counts().0;
+        let known = self.familiar.users();
         self.buckets.cut_keyed(|place| new.limit(place, known), now);
         self.buckets
             .cut_shared(|place| new.limit(place, known), now);

@@ -51,7 +51,7 @@ pub(in crate::gate) struct Acquaintance {
     pub(in crate::gate) known: bool,
     /// Whether anybody is familiar in this network.
     pub(in crate::gate) home: Home,
-    /// How many users we know.
+    /// How many users we know, for the buckets that grow with them.
     pub(in crate::gate) users: usize,
 }
 
@@ -85,6 +85,8 @@ struct Book {
     listed: HashSet<UserId>,
     /// How many of the listed are not in `users`.
     only_listed: usize,
+    /// The local parts of all names, known or listed.
+    local_parts: HashSet<u32>,
     evicted: u64,
 }
 
@@ -110,7 +112,7 @@ impl Familiar {
             bond: known.map_or(Bond::Far, |known| known.bond(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             home: book.home(network),
-            users: book.known(),
+            users: book.local_parts.len(),
         }
     }
 
@@ -123,6 +125,14 @@ impl Familiar {
     pub(in crate::gate) fn counts(&self) -> (usize, usize) {
         let book = self.read();
         (book.known(), book.pairs)
+    }
+
+    /// How many users we know, for the buckets that grow with them.
+    ///
+    /// Names with one local part count once: where Dovecot ignores the domain, one account has as many
+    /// names as its holder likes, and each that logs in would make room for more guesses.
+    pub(in crate::gate) fn users(&self) -> usize {
+        self.read().local_parts.len()
     }
 
     /// Room for so many pairs.
@@ -253,7 +263,11 @@ impl Book {
     fn count_listed(&mut self) {
         let users = &self.users;
         let only = self.listed.iter().filter(|user| !users.contains_key(user));
-        self.only_listed = only.count();
+        self.only_listed = only.clone().count();
+        self.local_parts.clear();
+        for user in only.chain(users.keys()) {
+            self.local_parts.insert(user.local_part());
+        }
     }
 
     fn add(&mut self, user: UserId, pair: Option<Pair>, when: u32, capacity: usize) {
@@ -261,6 +275,8 @@ impl Book {
             self.make_room_for_user(capacity);
             if self.listed.contains(&user) {
                 self.only_listed -= 1;
+            } else {
+                self.local_parts.insert(user.local_part());
             }
         }
         let known = self.users.entry(user).or_default();

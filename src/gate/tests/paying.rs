@@ -340,3 +340,15 @@ fn a_refusal_tells_how_long_to_wait() {
         (Reason::Client, MINUTE * 20)
     );
 }
+
+#[test]
+fn one_account_under_many_domains_makes_no_room_for_more_guesses() {
+    let mut world = World::new(settings());
+    for n in 0..200 {
+        let fate = world.login("203.0.113.7", &format!("anna@{n}.example"));
+        assert!(matches!(fate, Fate::Asked(_)), "{n}: {fate:?}");
+    }
+    // A Dovecot that ignores the domain takes them all: 200 names, and still one user's worth.
+    assert_eq!(world.gate.status(world.now).known_users, 200);
+    assert_eq!(world.gate.familiar.users(), 1);
+}
