@@ -363,3 +363,24 @@ async fn failure_delay(visit: &mut Visit) {
         () = visit.drain.begun() => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::upstream::{Step, UpstreamFault};
+    use crate::smtp::reply::Reply;
+
+    #[test]
+    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
+        let put_off = |code| {
+            let reply = Reply::new(code, None, "Temporary authentication failure");
+            Attempted::Defer(UpstreamFault::Refused(Step::Auth, reply))
+        };
+        let just_below = STALL.saturating_sub(Duration::from_millis(1));
+        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
+        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
+        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
+        let silent = Attempted::Defer(UpstreamFault::TimedOut(Step::Auth));
+        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
+    }
+}
