@@ -16,6 +16,7 @@ pub mod lock;
 pub mod snapshot;
 
 use journal::Journal;
+use key::UserKey;
 use lock::Lock;
 
 /// Where the state is kept.
@@ -84,6 +85,7 @@ pub struct Kept {
 pub struct Store {
     directory: PathBuf,
     journal: Journal,
+    user_key: UserKey,
     _lock: Lock,
 }
 
@@ -103,7 +105,7 @@ impl Store {
         let image = snapshot::read(&directory, &mut set_aside)?;
         let (journal, records) = Journal::open(&directory, &mut set_aside)?;
         let kept = Kept {
-            user_key,
+            user_key: user_key.octets,
             image,
             journal: records,
             set_aside,
@@ -112,6 +114,7 @@ impl Store {
             Self {
                 directory,
                 journal,
+                user_key,
                 _lock: lock,
             },
             kept,
@@ -156,8 +159,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the file system refuses to sync the journal.
+    /// When the file system refuses to sync the journal, or the key that could not be written at the start.
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
+        self.user_key.keep(&self.directory)?;
         self.journal.switch()?;
         Ok(Saving {
             directory: self.directory.clone(),
