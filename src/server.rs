@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -54,6 +54,10 @@ const NOTICES: usize = 4096;
 /// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
 const PROBE_ROUND: Duration = Duration::from_secs(2);
 const PROBE_ROUNDS: u32 = 30;
+
+/// How much longer than the grace a drain may take: whoever stops us kills us some time later, and then
+/// nothing is saved.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +198,12 @@ impl Server {
         tasks.wait().await;
         // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
         self.house.sessions.close();
-        self.house.sessions.wait().await;
+        let longest = self.house.services.rules.load().grace + LAST_WORDS;
+        if timeout(longest, self.house.sessions.wait()).await.is_err() {
+            // A client that takes no octet, a Postfix that says none. What they owe stays owed.
+            let sessions = self.house.sessions.len();
+            warn!(sessions, "sessions are cut off: they did not end in time");
+        }
         stopper.begin();
         // The keeper's panics are told by the runtime; there is nothing left to do about one.
         let _ = keeper.await;

@@ -16,6 +16,7 @@ mod demo;
 mod dialogues;
 mod fuzz_corpora;
 mod history;
+mod hostile;
 mod kit;
 mod layers;
 mod postfix;

@@ -76,7 +76,11 @@ pub(in crate::session) async fn scram(
                 }),
             )
         }
-        Round::Done(attempted) => record.settled(visit, &user, permit, attempted).await,
+        Round::Done(attempted) => {
+            // Nothing that proves a password was sent as yet.
+            let now = visit.services.clock.now();
+            record.settled(visit, &user, permit, attempted, now).await
+        }
     }
 }
 
@@ -151,6 +155,7 @@ impl Relay {
             }
             Named::Judged(user, permit) | Named::Proven(user, permit) => (user, permit, None),
         };
+        let sent = visit.services.clock.now();
         let round = exchange.answer(&permit, answer).await;
         drop(turn);
         match round {
@@ -168,7 +173,7 @@ impl Relay {
             }
             Round::Done(attempted) => {
                 drop(hold);
-                record.settled(visit, &user, permit, attempted).await
+                record.settled(visit, &user, permit, attempted, sent).await
             }
         }
     }
@@ -189,11 +194,12 @@ impl Relay {
             Named::Proven(user, permit) => {
                 // After SCRAM's last challenge an empty answer is all that is missing.
                 let nothing = Secret::new(Vec::new());
+                let sent = visit.services.clock.now();
                 let attempted = match exchange.answer(&permit, &nothing).await {
                     Round::Done(attempted) => attempted,
                     Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
                 };
-                let _ = record.settled(visit, &user, permit, attempted).await;
+                let _ = record.settled(visit, &user, permit, attempted, sent).await;
             }
         }
     }
