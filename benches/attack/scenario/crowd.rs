@@ -31,10 +31,11 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         ..Wishes::default()
     };
     let looks = Mutex::new(Vec::new());
-    let steps: &[usize] = match stage.arguments.quick {
-        true => &[1, 1_000, 5_000],
-        false => &[1, 1_000, 10_000, 30_000, 100_000],
-    };
+    let most = steps_end(stage);
+    let mut steps = vec![1, 1_000, 5_000, 10_000, 30_000, 100_000];
+    steps.retain(|step| *step < most);
+    steps.push(most);
+    let steps = steps.as_slice();
     let kinds = [Kind::Gatepost, Kind::Other];
     let rounds = stage.arguments.rounds();
     stage.in_turns(results, &kinds, (Behind::Sha256, &wishes), |set| {
@@ -75,6 +76,13 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         results.point("crowd-newcomer", kind.name(), (at, look.newcomer_ms));
     }
     Ok(())
+}
+
+/// The largest crowd: a session is a descriptor here, and one in the server.
+fn steps_end(stage: &Stage<'_>) -> usize {
+    let room = usize::try_from(stage.ground.open_files).unwrap_or(usize::MAX);
+    let most = stage.arguments.count(100_000, 5_000);
+    most.min(room.saturating_sub(1_000))
 }
 
 fn grow(set: &Set<'_>, steps: &[usize]) -> Outcome<Vec<Look>> {

@@ -42,7 +42,8 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let setting = (Behind::Sha256, &filter);
     stage.in_turns(results, &kinds[..2], setting, |set| {
         ban(&set.peer)?;
-        // The filter follows the bans once a second.
+        // The filter takes those that came, and follows once a second.
+        knock(set.peer.address, 4000)?;
         thread::sleep(Duration::from_millis(2500));
         let count = 4000;
         let (cost, answered) = set.cost(|| knock_in_vain(set.peer.address, count))?;

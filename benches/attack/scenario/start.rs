@@ -66,9 +66,9 @@ fn save_bans(stage: &Stage<'_>, directory: &Path) -> Outcome<()> {
     };
     let (mut store, kept) = Store::open(&settings)?;
     let keys = Keys {
-        users: kept.user_key,
+        users: kept.keys.users,
         passwords: [2; 16],
-        table: [3; 16],
+        table: kept.keys.rows,
     };
     let now = stage.clock.now();
     let gate = Gate::new(Settings::default(), keys, now);
