@@ -60,6 +60,15 @@ impl Mail {
             .collect()
     }
 
+    /// So many, and not one more. Dovecot's log comes a little after its answers, so they are waited for.
+    #[track_caller]
+    pub(crate) fn expect_password_checks(&self, count: usize) {
+        wait::until("Dovecot's log of its password checks", || {
+            self.password_checks().len() >= count
+        });
+        assert_eq!(self.password_checks().len(), count);
+    }
+
     /// How many smtpd processes this Postfix has at the moment.
     pub(crate) fn smtpd_processes(&self) -> usize {
         let Some(master) = &self.postfix else {
