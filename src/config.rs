@@ -78,6 +78,7 @@ impl Config {
         Self::settle(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
+            inspect::state(file, config, findings);
             listeners::note_distant(&file.upstream, &Machine::ask(), findings);
         })
     }

@@ -190,11 +190,7 @@ async fn before_login(
 
 /// The banner, or good-bye for one who talked first. Those talk of themselves too: the name of a botnet's
 /// program springs its trap here as well.
-async fn open<S: LastWords>(
-    visit: &Visit,
-    peer: &mut Peer<S>,
-    dialogue: &mut Dialogue,
-) -> Action {
+async fn open<S: LastWords>(visit: &Visit, peer: &mut Peer<S>, dialogue: &mut Dialogue) -> Action {
     let following = peer.talks().await;
     if let Some(line) = peer.early_line()
         && let Ok(Command::Hello { name, .. }) = Command::parse(&line)

@@ -16,7 +16,7 @@ pub mod lock;
 pub mod snapshot;
 
 use journal::Journal;
-use key::StateKeys;
+use key::{KeyFile, StateKeys};
 use lock::Lock;
 
 /// Where the state is kept.
@@ -85,6 +85,7 @@ pub struct Kept {
 pub struct Store {
     directory: PathBuf,
     journal: Journal,
+    key_file: KeyFile,
     _lock: Lock,
 }
 
@@ -100,11 +101,11 @@ impl Store {
         lock::make_directory(&directory)?;
         let lock = Lock::take(&directory)?;
         let mut set_aside = Vec::new();
-        let keys = key::load_or_make(&directory, &mut set_aside)?;
+        let key_file = KeyFile::load_or_make(&directory, &mut set_aside)?;
         let image = snapshot::read(&directory, &mut set_aside)?;
         let (journal, records) = Journal::open(&directory, &mut set_aside)?;
         let kept = Kept {
-            keys,
+            keys: key_file.keys,
             image,
             journal: records,
             set_aside,
@@ -113,6 +114,7 @@ impl Store {
             Self {
                 directory,
                 journal,
+                key_file,
                 _lock: lock,
             },
             kept,
@@ -157,8 +159,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the file system refuses to sync the journal.
+    /// When the file system refuses to sync the journal, or the key that could not be written at the start.
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
+        self.key_file.keep(&self.directory)?;
         self.journal.switch()?;
         Ok(Saving {
             directory: self.directory.clone(),

@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::group::Group;
+use crate::peer::Kind;
+use crate::plot::{self, Axis};
 use crate::results::Results;
 use crate::stage::Stage;
 
@@ -31,8 +33,96 @@ pub(crate) fn write(arguments: &Arguments, stage: &Stage<'_>, results: &Results)
             let _ = write!(text, "\n- {note}");
         }
         fs::write(folder.join("table.md"), text)?;
+        for (name, svg) in plots(results) {
+            fs::write(folder.join(name).with_extension("svg"), svg)?;
+        }
     }
     Ok(())
+}
+
+/// The plots for which there are figures, by file name.
+fn plots(results: &Results) -> Vec<(&'static str, String)> {
+    let sessions = Axis::tens("idle sessions");
+    let addresses = Axis::tens("addresses known");
+    let drawn = [
+        (
+            "latency",
+            "Honest logins under attack: 9 of 10 are quicker than this",
+            (Axis::even("attackers"), Axis::tens("ms")),
+        ),
+        (
+            "crowd-memory",
+            "Memory of the proxy",
+            (sessions, Axis::tens("MiB, PSS")),
+        ),
+        (
+            "crowd-handshake",
+            "CPU of one more session",
+            (sessions, Axis::even("µs")),
+        ),
+        (
+            "crowd-newcomer",
+            "A newcomer in the crowd",
+            (sessions, Axis::even("ms, p50")),
+        ),
+        (
+            "known",
+            "A check of the gate",
+            (addresses, Axis::even("ns")),
+        ),
+        (
+            "known-memory",
+            "Memory of the gate",
+            (addresses, Axis::even("MiB")),
+        ),
+    ];
+    let lines = drawn.into_iter().filter_map(|(name, title, axes)| {
+        let lines = results.lines(name)?;
+        let lines: Vec<plot::Line<'_>> = lines
+            .iter()
+            .map(|(name, points)| (name.as_str(), points.as_slice()))
+            .collect();
+        Some((name, plot::lines(title, axes, &lines)))
+    });
+    let stood = [
+        (
+            "session",
+            "mail",
+            "CPU of an honest session, in the proxy",
+            "µs",
+        ),
+        (
+            "strangers",
+            "full",
+            "CPU of a client that never logs in",
+            "µs",
+        ),
+        (
+            "memory",
+            "idle",
+            "Memory of an idle session before login",
+            "KiB",
+        ),
+        (
+            "reached",
+            "reached",
+            "Guesses that reached Dovecot in 35 seconds",
+            "",
+        ),
+        (
+            "attack",
+            "attack",
+            "CPU of the whole stack, 1,000 guesses",
+            "ms",
+        ),
+    ];
+    let bars = stood.into_iter().filter_map(|(name, key, title, unit)| {
+        let figure = |kind: Kind| Some((kind.name(), results.median(key, kind)?));
+        let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Other);
+        let bars: Vec<(&str, f64)> = kinds.filter_map(figure).collect();
+        (!bars.is_empty()).then(|| (name, plot::bars(title, unit, &bars)))
+    });
+    lines.chain(bars).collect()
 }
 
 /// What the figures were taken on: a list for people.

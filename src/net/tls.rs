@@ -3,13 +3,14 @@
 //! [`Tls`] holds the rustls config that new handshakes use; a reload swaps it whole or not at all.
 //! The key of the session tickets outlives a reload, so that a renewed certificate costs nobody a
 //! full handshake.
-//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), when a
+//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), the first octets (`hello`), when a
 //! handshake begins (`session`), closing without close_notify (an ordinary end for `splice`).
 //! Left at rustls's defaults on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, named here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
+mod hello;
 mod resolver;
 
 #[cfg(test)]
@@ -24,13 +25,11 @@ use arc_swap::ArcSwap;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
-use rustls::server::{
-    Acceptor, ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig,
-};
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
 pub use self::certificate::{Certificate, FileProblem, FileRole, TlsFault};
@@ -141,18 +140,19 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        if let Some(protocol) = foreign_protocol(&start.client_hello()) {
+        let mut stream = stream;
+        let hello = hello::read(&mut stream).await?;
+        if let Some(protocol) = foreign_protocol(&hello.client_hello()) {
             // The client is turned away either way, so a failing write changes nothing.
-            let _ = start.io.write_all(&NO_APPLICATION_PROTOCOL).await;
-            let _ = start.io.shutdown().await;
+            let _ = stream.write_all(&NO_APPLICATION_PROTOCOL).await;
+            let _ = stream.shutdown().await;
             return Err(HandshakeFault::ForeignProtocol(protocol));
         }
         let slots = self.slots.load_full();
         // Only a closed semaphore gives none, and this one is never closed.
         let slot = slots.acquire().await.ok();
         let config = self.loaded.load().config.clone();
-        let mut rest = start.into_stream(config);
+        let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
         if let Ok(outcome) = timeout(PATIENCE, &mut rest).await {
             return Ok(Box::new(outcome?));
         }
@@ -281,6 +281,9 @@ pub enum HandshakeFault {
     /// The client closed or reset the connection in the midst of it, or before its first octet.
     #[error("the client closed in the handshake")]
     Closed,
+    /// Its ClientHello would not end.
+    #[error("the ClientHello is longer than {} octets", hello::LIMIT)]
+    HelloTooLong,
     /// The client offers a protocol that mail programs do not speak.
     #[error("the client offers the protocol {0}")]
     ForeignProtocol(&'static str),

@@ -10,7 +10,7 @@ use crate::admin::message::{self, Request, Response};
 use crate::clock::Moment;
 use crate::gate::attempt::UserName;
 use crate::gate::client::{ClientKey, NetworkKey};
-use crate::gate::verdict::Subject;
+use crate::gate::verdict::{Standing, Subject};
 use crate::gate::{Events, Gate};
 
 mod present;
@@ -61,10 +61,14 @@ impl Operator {
                 let subject = read_subject(&subject)?;
                 let until = now + Duration::from_secs(seconds);
                 gate.ban(subject, until, now, events);
-                done(format!(
-                    "{subject} is banned until {}",
-                    present::time(until)
-                ))
+                let until = present::time(until);
+                done(match self.is_home(subject, now) {
+                    false => format!("{subject} is banned until {until}"),
+                    true => format!(
+                        "{subject} is banned until {until}, but for whoever has logged in from its \
+                         network lately: to shut out those too, write it into [networks] deny"
+                    ),
+                })
             }
             Request::BansRemove { subject } => {
                 let subject = read_subject(&subject)?;
@@ -154,6 +158,15 @@ impl Operator {
             pairs: more(after.familiar_pairs, before.familiar_pairs),
             users: more(after.known_users, before.known_users),
         }
+    }
+
+    /// Whether somebody is familiar there, whom no ban refuses.
+    fn is_home(&self, subject: Subject, now: Moment) -> bool {
+        let client = match subject {
+            Subject::Client(client) => client,
+            Subject::Network(network) => ClientKey::new(network.address()),
+        };
+        self.gate().standing(client, now) == Standing::Familiar
     }
 
     fn gate(&self) -> &Gate {

@@ -122,10 +122,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
                 self.say_and_hear(&reply).await?
             }
             Action::Close(reply) => {
-                let said = timeout(
-                    self.visit.rules.timeouts.line,
-                    self.peer.say_last(&reply),
-                );
+                let said = timeout(self.visit.rules.timeouts.line, self.peer.say_last(&reply));
                 took(said.await)?;
                 return Err(self.closing.take().unwrap_or(match reply.code() {
                     221 => Ending::Quit,

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::frame::{self, Frame};
 use super::{SetAside, StoreFault, set_aside, snapshot};
@@ -18,6 +18,13 @@ pub struct StateKeys {
     pub users: [u8; 16],
     /// For the rows of the tables.
     pub rows: [u8; 16],
+}
+
+/// The secrets, and whether they lie on the disk.
+#[derive(Debug)]
+pub(in crate::store) struct KeyFile {
+    pub(in crate::store) keys: StateKeys,
+    kept: bool,
 }
 
 /// Tells nothing.
@@ -37,37 +44,54 @@ impl StateKeys {
     }
 }
 
-/// Reads the keys, or makes some where none are.
-///
-/// Keys that cannot be written (a read-only disk) serve for this run: the service matters more.
-pub(in crate::store) fn load_or_make(
-    directory: &Path,
-    aside: &mut Vec<SetAside>,
-) -> Result<StateKeys, StoreFault> {
-    let path = directory.join("keys");
-    match std::fs::read(&path) {
-        Ok(octets) => {
-            if let Frame::Whole(payload, []) = frame::first(&octets)
-                && let Some(keys) = StateKeys::read(payload)
-            {
-                return Ok(keys);
+impl KeyFile {
+    /// Reads the keys, or makes some where none are.
+    ///
+    /// Keys that cannot be written (a full disk) serve, and are written before the next snapshot: the
+    /// service matters more.
+    pub(in crate::store) fn load_or_make(
+        directory: &Path,
+        aside: &mut Vec<SetAside>,
+    ) -> Result<Self, StoreFault> {
+        let path = path(directory);
+        match std::fs::read(&path) {
+            Ok(octets) => {
+                if let Frame::Whole(payload, []) = frame::first(&octets)
+                    && let Some(keys) = StateKeys::read(payload)
+                {
+                    return Ok(Self { keys, kept: true });
+                }
+                let why = "it holds no keys: every user is unknown again";
+                aside.push(set_aside(&path, why)?);
             }
-            aside.push(set_aside(
-                &path,
-                "it holds no keys: every user is unknown again",
-            )?);
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(StoreFault::io("reading", &path)(error)),
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(StoreFault::io("reading", &path)(error)),
+        let keys = StateKeys {
+            users: random(),
+            rows: random(),
+        };
+        let mut file = Self { keys, kept: false };
+        // The first snapshot tells that the disk refuses.
+        let _ = file.keep(directory);
+        Ok(file)
     }
-    let keys = StateKeys {
-        users: random(),
-        rows: random(),
-    };
-    let mut octets = Vec::new();
-    frame::push(&mut octets, &[keys.users, keys.rows].concat());
-    let _ = snapshot::replace(&path, &octets);
-    Ok(keys)
+
+    /// Writes the keys, unless they are written. A snapshot without the key of its names is worth nothing,
+    /// so this comes first.
+    pub(in crate::store) fn keep(&mut self, directory: &Path) -> Result<(), StoreFault> {
+        if !self.kept {
+            let mut octets = Vec::new();
+            frame::push(&mut octets, &[self.keys.users, self.keys.rows].concat());
+            snapshot::replace(&path(directory), &octets)?;
+            self.kept = true;
+        }
+        Ok(())
+    }
+}
+
+fn path(directory: &Path) -> PathBuf {
+    directory.join("keys")
 }
 
 /// Sixteen octets from the system's generator.

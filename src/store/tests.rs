@@ -132,3 +132,22 @@ fn half_a_snapshot_never_replaces_a_whole_one() {
         "no record is lost with the failed snapshot"
     );
 }
+
+#[test]
+fn no_snapshot_is_written_before_the_key_of_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        directory: folder.path().to_owned(),
+    };
+    // A key cannot be written where a folder stands in the way.
+    let obstacle = folder.path().join("keys.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let (mut store, kept) = Store::open(&settings).unwrap();
+    assert!(store.save(|| b"image".to_vec()).is_err());
+    assert!(!folder.path().join("snapshot").exists());
+    std::fs::remove_dir(&obstacle).unwrap();
+    store.save(|| b"image".to_vec()).unwrap();
+    drop(store);
+    let (_store, again) = Store::open(&settings).unwrap();
+    assert_eq!(again.keys.users, kept.keys.users);
+}

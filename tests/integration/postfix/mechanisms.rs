@@ -109,7 +109,7 @@ fn plain_and_login_come_in_all_their_forms() {
         }
         client.expect(last, 235);
     }
-    assert_eq!(mail.password_checks().len(), forms.len());
+    mail.expect_password_checks(forms.len());
 }
 
 #[test]
@@ -149,5 +149,5 @@ fn scram_is_judged_before_dovecot_sees_an_octet_of_it() {
         "{}",
         mail.dovecot_log()
     );
-    assert_eq!(mail.password_checks().len(), 1);
+    mail.expect_password_checks(1);
 }

@@ -1,0 +1,52 @@
+//! hostile - what somebody who means ill may try from the network, against the running program
+//!
+//! Not here: guessing (`postfix::guesses`), a broken Postfix (`robust`).
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use crate::kit::client::{auth_plain, loopback};
+use crate::kit::impostor::{Conduct, Fault, Impostor};
+use crate::kit::mail::ANNA;
+use crate::kit::proxy::Setup;
+use crate::kit::wait;
+
+#[test]
+fn an_attempt_that_nobody_answers_does_not_keep_a_stop_from_saving() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let mut proxy = Setup::new(&impostor.address().to_string())
+        .with("upstream.announce", "none")
+        .with("timeouts.drain", "1s")
+        .start();
+    let mut client = proxy.client(loopback(1, 1));
+    client.greet();
+    impostor.conduct(Conduct::AtAuth(Fault::Silence));
+    client.send(format!("{}\r\n", auth_plain(ANNA)).as_bytes());
+    wait::until("the attempt is under way", || {
+        let status = proxy.setup.command(&["status", "--json"]);
+        status.text.contains("\"attempts\": 1")
+    });
+    proxy.terminate();
+    proxy.ends_well();
+    proxy.log().find("who was cut off", |event| {
+        event.message().contains("cut off")
+    });
+    assert!(proxy.setup.folder().join("state/snapshot").exists());
+}
+
+#[test]
+fn a_client_hello_without_end_is_cut_off() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = Setup::new(&impostor.address().to_string())
+        .with("upstream.announce", "none")
+        .start();
+    let mut stream = TcpStream::connect(proxy.implicit()).unwrap();
+    // The beginning of 64 KiB, in one record of 16 KiB after the other.
+    let mut record = vec![22, 3, 1, 0x40, 0];
+    record.resize(5 + 0x4000, 0);
+    record[5..11].copy_from_slice(&[1, 0, 0xff, 0xff, 3, 3]);
+    stream.write_all(&record).unwrap();
+    proxy.log().find("the end of the session", |event| {
+        event.field("ending") == "handshake" && event.field("fault").contains("longer than")
+    });
+}
