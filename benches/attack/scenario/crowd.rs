@@ -27,7 +27,7 @@ struct Look {
 
 pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let wishes = Wishes {
-        tables: "[timeouts]\nline = \"1h\"\nlogin = \"2h\"\n".to_owned(),
+        tables: "[timeouts]\nline = \"30m\"\nlogin = \"1h\"\n".to_owned(),
         ..Wishes::default()
     };
     let looks = Mutex::new(Vec::new());

@@ -86,7 +86,15 @@ pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
                 while siege.join_next().await.is_some() {}
                 tally
             });
-            let p90 = tally.percentiles().p90_us as f64 / 1000.0;
+            let latencies = tally.percentiles();
+            if latencies.count == 0 {
+                results.note(format!(
+                    "{}: nobody gets in beside {attackers}",
+                    kind.name()
+                ));
+                break;
+            }
+            let p90 = latencies.p90_us as f64 / 1000.0;
             results.point("latency", kind.name(), (attackers as f64, p90));
         }
     }
