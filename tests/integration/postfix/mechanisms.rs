@@ -8,6 +8,7 @@ use crate::kit::client::{auth_plain, base64, loopback};
 use crate::kit::mail::{ANNA, Mail, PasswordCheck, User};
 use crate::kit::program::Ran;
 use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::wait;
 
 const TEXT: &str = "From: <anna@example.org>\nTo: <someone@example.net>\n\
     Date: Tue, 24 Nov 2026 04:30:00 +0000\nMessage-ID: <1@example.org>\nSubject: x\n\nhello\n";
@@ -109,6 +110,9 @@ fn plain_and_login_come_in_all_their_forms() {
         }
         client.expect(last, 235);
     }
+    wait::until("Dovecot has told of all", || {
+        mail.password_checks().len() >= forms.len()
+    });
     assert_eq!(mail.password_checks().len(), forms.len());
 }
 
