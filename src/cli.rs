@@ -28,6 +28,7 @@ mod logs;
 pub mod replay;
 pub mod run;
 mod screen;
+pub mod simulate;
 pub mod status;
 
 /// Where the config is, unless told otherwise.
@@ -54,6 +55,7 @@ enum Command {
     Learn(learn::Args),
     Replay(replay::Args),
     Attack(attack::Args),
+    Simulate(simulate::Args),
 }
 
 /// The whole program.
@@ -70,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Learn(args) => learn::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Attack(args) => attack::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }
 

@@ -8,4 +8,7 @@ pub mod backend;
 pub mod botnet;
 pub mod certificate;
 pub mod load;
+pub mod models;
+pub mod plot;
+pub mod traffic;
 mod wire;

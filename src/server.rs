@@ -51,9 +51,9 @@ use socket::OperatorSocket;
 /// Notices of the gate under way to the keeper.
 const NOTICES: usize = 4096;
 
-/// How often a Postfix that answers is probed, and one that does not.
-const PROBE: Duration = Duration::from_secs(60);
-const PROBE_AGAIN: Duration = Duration::from_secs(2);
+/// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
+const PROBE_ROUND: Duration = Duration::from_secs(2);
+const PROBE_ROUNDS: u32 = 30;
 
 /// How much longer than the grace a drain may take: whoever stops us kills us some time later, and then
 /// nothing is saved.
@@ -242,16 +242,23 @@ fn raise_open_files() {
     }
 }
 
-/// Asks Postfix regularly what it offers and whether it is there. Health tells the log itself.
+/// Asks Postfix regularly what it offers and whether it is there: often, as long as it is not. Health tells
+/// the log itself.
 async fn probe(services: Arc<Services>, mut drain: Drain) {
+    let mut rounds_to_rest = 0;
     loop {
         let upstream = Arc::clone(&services.rules.load().upstream);
-        let pause = match upstream.probe().await {
-            Ok(()) => PROBE,
-            Err(_) => PROBE_AGAIN,
-        };
+        if rounds_to_rest == 0 || !upstream.is_well() {
+            tokio::select! {
+                // What came of it is kept there.
+                _ = upstream.probe() => {}
+                () = drain.begun() => return,
+            }
+            rounds_to_rest = PROBE_ROUNDS;
+        }
+        rounds_to_rest -= 1;
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(PROBE_ROUND) => {}
             () = drain.begun() => return,
         }
     }

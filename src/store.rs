@@ -16,7 +16,7 @@ pub mod lock;
 pub mod snapshot;
 
 use journal::Journal;
-use key::UserKey;
+use key::{KeyFile, StateKeys};
 use lock::Lock;
 
 /// Where the state is kept.
@@ -70,8 +70,8 @@ pub type Record = Box<[u8]>;
 /// What an earlier process left.
 #[derive(Debug)]
 pub struct Kept {
-    /// The key under which user names are hashed.
-    pub user_key: [u8; 16],
+    /// The secrets that the state was made with.
+    pub keys: StateKeys,
     /// The gate's last image.
     pub image: Option<Vec<u8>>,
     /// The records of the journal since then, oldest first.
@@ -85,7 +85,7 @@ pub struct Kept {
 pub struct Store {
     directory: PathBuf,
     journal: Journal,
-    user_key: UserKey,
+    key_file: KeyFile,
     _lock: Lock,
 }
 
@@ -101,11 +101,11 @@ impl Store {
         lock::make_directory(&directory)?;
         let lock = Lock::take(&directory)?;
         let mut set_aside = Vec::new();
-        let user_key = key::load_or_make(&directory, &mut set_aside)?;
+        let key_file = KeyFile::load_or_make(&directory, &mut set_aside)?;
         let image = snapshot::read(&directory, &mut set_aside)?;
         let (journal, records) = Journal::open(&directory, &mut set_aside)?;
         let kept = Kept {
-            user_key: user_key.octets,
+            keys: key_file.keys,
             image,
             journal: records,
             set_aside,
@@ -114,7 +114,7 @@ impl Store {
             Self {
                 directory,
                 journal,
-                user_key,
+                key_file,
                 _lock: lock,
             },
             kept,
@@ -161,7 +161,7 @@ impl Store {
     ///
     /// When the file system refuses to sync the journal, or the key that could not be written at the start.
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
-        self.user_key.keep(&self.directory)?;
+        self.key_file.keep(&self.directory)?;
         self.journal.switch()?;
         Ok(Saving {
             directory: self.directory.clone(),

@@ -6,6 +6,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// Found wanting.
+pub const WANTING: u8 = 1;
 /// Usage, config or failure.
 pub const FAILURE: u8 = 2;
 

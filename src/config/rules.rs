@@ -56,6 +56,7 @@ pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
         allow,
         deny,
         capacity,
+        without: None,
     }
 }
 

@@ -67,7 +67,8 @@ impl Gate {
             Password::Hidden => (None, Word::Common),
             Password::Shown(secret) => {
                 let secret = secret.expose();
-                let word = Word::of(secret, attempt.user, &self.keys);
+                let without = self.rules.load().without;
+                let word = Word::of(secret, attempt.user, &self.keys, without);
                 (Some(self.keys.guess(user, secret)), word)
             }
         };

@@ -8,6 +8,7 @@ use crate::gate::Gate;
 use crate::gate::bucket::{Place, Share};
 use crate::gate::case::Case;
 use crate::gate::familiar::Bond;
+use crate::gate::settings::Part;
 use crate::gate::table::{Key, Kind};
 use crate::gate::verdict::Reason;
 
@@ -41,7 +42,7 @@ impl Gate {
         };
         let share = if self.seen.is_word(word) {
             Share::Words
-        } else if !who.known {
+        } else if !who.known && self.rules.load().without != Some(Part::Unknown) {
             Share::Unknown
         } else {
             Share::Strangers

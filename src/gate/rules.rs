@@ -14,7 +14,7 @@ use crate::gate::bucket::{Place, Share};
 use crate::gate::client::ClientKey;
 use crate::gate::keys::{Keys, UserId};
 use crate::gate::limit::Limit;
-use crate::gate::settings::{Growing, Mode, Settings};
+use crate::gate::settings::{Growing, Mode, Part, Settings};
 use crate::gate::table::Kind;
 
 pub(in crate::gate) struct Rules {
@@ -32,6 +32,7 @@ pub(in crate::gate) struct Rules {
     words: Limit,
     unknown: Limit,
     strangers: Growing,
+    pub(in crate::gate) without: Option<Part>,
     trap_users: HashSet<Vec<u8>>,
     trap_helos: HashSet<Vec<u8>>,
     allow: Networks,
@@ -61,6 +62,7 @@ impl Rules {
             words: Limit::new(limits.words),
             unknown: Limit::new(limits.unknown),
             strangers: limits.strangers,
+            without: settings.without,
             trap_users: folded(&settings.traps.users),
             trap_helos: folded(&settings.traps.helo),
             allow: Networks::new(&settings.allow),

@@ -56,6 +56,19 @@ pub struct Settings {
     pub deny: Vec<IpNet>,
     /// Rows of the tables.
     pub capacity: Capacity,
+    /// A part of the judgement that a simulation leaves out; no config says so.
+    pub without: Option<Part>,
+}
+
+/// A part of the judgement, to see what it is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Names, digits and signs are cut from a password before it is compared.
+    Folding,
+    /// Common passwords are words from the first try on.
+    List,
+    /// Unknown users have a bucket of their own.
+    Unknown,
 }
 
 /// One quota a bucket, named as in the config.
@@ -163,6 +176,7 @@ impl Default for Settings {
                 clients: 1_000_000,
                 pairs: 200_000,
             },
+            without: None,
         }
     }
 }

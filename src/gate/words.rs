@@ -15,6 +15,7 @@ use crate::gate::attempt::UserName;
 use crate::gate::bucket::seconds;
 use crate::gate::client::NetworkKey;
 use crate::gate::keys::{Keys, UserId};
+use crate::gate::settings::Part;
 use crate::gate::table::{Key, Kind, Table};
 
 /// Sorted, one a line; the head's lines begin with `#`, which sorts before every letter.
@@ -38,13 +39,22 @@ pub(in crate::gate) enum Word {
 }
 
 impl Word {
-    /// Folds `password` as tried for `user`.
-    pub(in crate::gate) fn of(password: &[u8], user: &UserName, keys: &Keys) -> Self {
+    /// Folds `password` as tried for `user`, and looks it up, unless one of these is left out.
+    pub(in crate::gate) fn of(
+        password: &[u8],
+        user: &UserName,
+        keys: &Keys,
+        without: Option<Part>,
+    ) -> Self {
         if password.len() > LONGEST {
             return Self::Rare(keys.word(password));
         }
-        let folded = fold(password, user);
-        if folded.is_empty() || is_common(&folded) {
+        let folded = match without {
+            Some(Part::Folding) => Zeroizing::new(password.to_vec()),
+            _ => fold(password, user),
+        };
+        let listed = without != Some(Part::List) && is_common(&folded);
+        if folded.is_empty() || listed {
             return Self::Common;
         }
         Self::Rare(keys.word(&folded))

@@ -22,9 +22,9 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
         tell(aside);
     }
     let keys = || Keys {
-        users: kept.user_key,
+        users: kept.keys.users,
         passwords: random(),
-        table: random(),
+        table: kept.keys.rows,
     };
     let settings = &config.gate;
     let image = kept.image.as_deref();

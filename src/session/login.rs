@@ -44,8 +44,13 @@ pub(in crate::session) async fn capabilities(
     visit: &Visit,
     patience: Duration,
 ) -> Option<Arc<Capabilities>> {
-    let mut known = visit.rules.upstream.capabilities();
-    let first = timeout(patience, known.wait_for(Option::is_some)).await;
+    let mut told = visit.rules.upstream.capabilities();
+    let known = told.borrow().clone();
+    if known.is_some() {
+        return known;
+    }
+    // Rare, and large: kept out of every session's own future.
+    let first = Box::pin(timeout(patience, told.wait_for(Option::is_some))).await;
     first.ok()?.ok()?.clone()
 }
 

@@ -24,7 +24,8 @@ fn what_was_saved_is_read_back_and_the_key_stays() {
     let (_store, second) = open(directory.path());
     assert_eq!(second.image.as_deref(), Some(b"image".as_slice()));
     assert_eq!(records(&second), [b"ban".as_slice(), b"another"]);
-    assert_eq!(second.user_key, first.user_key);
+    assert_eq!(second.keys.users, first.keys.users);
+    assert_eq!(second.keys.rows, first.keys.rows);
 }
 
 #[test]
@@ -94,7 +95,7 @@ fn damaged_and_foreign_files_are_set_aside_and_named() {
     *octets.last_mut().unwrap() ^= 1;
     fs::write(&snapshot, octets).unwrap();
     fs::write(directory.path().join("journal.9"), [0x55; 100]).unwrap();
-    fs::write(directory.path().join("user.key"), b"what").unwrap();
+    fs::write(directory.path().join("keys"), b"what").unwrap();
     let (_store, kept) = open(directory.path());
     assert!(kept.image.is_none() && kept.journal.is_empty());
     let names: Vec<_> = kept
@@ -105,7 +106,7 @@ fn damaged_and_foreign_files_are_set_aside_and_named() {
     assert_eq!(
         names,
         [
-            "user.key.damaged-1",
+            "keys.damaged-1",
             "snapshot.damaged-1",
             "journal.9.damaged-1"
         ]
@@ -139,7 +140,7 @@ fn no_snapshot_is_written_before_the_key_of_its_names() {
         directory: folder.path().to_owned(),
     };
     // A key cannot be written where a folder stands in the way.
-    let obstacle = folder.path().join("user.new");
+    let obstacle = folder.path().join("keys.new");
     std::fs::create_dir(&obstacle).unwrap();
     let (mut store, kept) = Store::open(&settings).unwrap();
     assert!(store.save(|| b"image".to_vec()).is_err());
@@ -148,5 +149,5 @@ fn no_snapshot_is_written_before_the_key_of_its_names() {
     store.save(|| b"image".to_vec()).unwrap();
     drop(store);
     let (_store, again) = Store::open(&settings).unwrap();
-    assert_eq!(again.user_key, kept.user_key);
+    assert_eq!(again.keys.users, kept.keys.users);
 }

@@ -24,4 +24,6 @@ mod robust;
 mod session;
 mod session_balancer;
 mod session_config;
+mod session_crowd;
+mod session_log;
 mod session_tls;

@@ -3,7 +3,7 @@
 //! Logs, queue and processes of the instance of one test. Read anew each time.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Mail;
@@ -24,7 +24,12 @@ const ANSWER: &str = "auth: Debug: client passdb out: ";
 impl Mail {
     /// Postfix's log so far.
     pub(crate) fn postfix_log(&self) -> String {
-        text_of(&self.folder.path().join("postfix.log"))
+        text_of(&self.postfix_log_file())
+    }
+
+    /// Where Postfix logs.
+    pub(crate) fn postfix_log_file(&self) -> PathBuf {
+        self.folder.path().join("postfix.log")
     }
 
     /// Dovecot's log so far.

@@ -1,0 +1,99 @@
+//! models - what people put before a mail server today, by their documented rules
+//!
+//! A [`Model`] is asked before Postfix is, and told what Postfix said; [`Modelled`] makes a door of it.
+//! Each stands in its own file and names its source. They are models: what a manual leaves open is said
+//! in the file, and decided in the model's favour.
+//! Not here: the gate (`traffic::gatehouse`).
+
+use crate::clock::Moment;
+use crate::gate::attempt::UserName;
+use crate::gate::client::ClientKey;
+use crate::lab::traffic::door::{Answer, Asked, Door, Ended, Knock, Outcome, Truth};
+
+mod anvil;
+mod bucket;
+mod fail2ban;
+mod mailu;
+mod smart_lockout;
+
+/// A limiter, as its manual describes it.
+pub trait Model {
+    /// Its name in tables.
+    fn name(&self) -> &'static str;
+
+    /// Whether an attempt may go on to Postfix. It must not look at the truth.
+    fn admits(&mut self, knock: &Knock, now: Moment) -> bool;
+
+    /// What Postfix said to an attempt that went on.
+    fn told(&mut self, knock: &Knock, said: Truth, now: Moment);
+
+    /// A login of the past.
+    fn learn(&mut self, _user: &UserName, _client: ClientKey, _when: Moment) {}
+
+    /// Bans or lock-outs so far.
+    fn bans(&self) -> u64 {
+        0
+    }
+}
+
+/// All models, with nothing seen yet.
+pub fn all() -> Vec<Box<dyn Model>> {
+    vec![
+        Box::new(fail2ban::Fail2ban::constant()),
+        Box::new(fail2ban::Fail2ban::with_increments()),
+        Box::new(anvil::Anvil::default()),
+        Box::new(mailu::Mailu::default()),
+        Box::new(smart_lockout::SmartLockout::default()),
+        Box::new(bucket::PerAddress::default()),
+    ]
+}
+
+/// A model as a door.
+pub struct Modelled(Box<dyn Model>);
+
+impl Modelled {
+    /// The door of a model.
+    pub fn new(model: Box<dyn Model>) -> Self {
+        Self(model)
+    }
+}
+
+impl Door for Modelled {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
+        let outcome = if self.0.admits(&knock, now) {
+            self.0.told(&knock, knock.truth, now);
+            let answer = match knock.truth {
+                Truth::Right => Answer::LoggedIn,
+                Truth::Wrong | Truth::NoSuchUser | Truth::Sick => Answer::Wrong,
+            };
+            let asked = Asked::Once;
+            Outcome { answer, asked }
+        } else {
+            let answer = Answer::Later(None);
+            let asked = Asked::Not;
+            Outcome { answer, asked }
+        };
+        ended.push((ticket, outcome));
+    }
+
+    fn learn(&mut self, user: &UserName, client: ClientKey, when: Moment, _now: Moment) {
+        self.0.learn(user, client, when);
+    }
+
+    fn bans(&self) -> u64 {
+        self.0.bans()
+    }
+}
+
+impl std::fmt::Debug for Modelled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Modelled({})", self.0.name())
+    }
+}
+
+#[cfg(test)]
+mod tests;

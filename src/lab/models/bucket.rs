@@ -1,0 +1,41 @@
+//! bucket - a plain token bucket per address, and nothing else
+//!
+//! Ten failures at once, then ten an hour: what an honest address is said to need. It is what a rate
+//! limit in a proxy or firewall amounts to, but for counting failures only, which they cannot do.
+//! Source: none needed; it is what remains of the gate when only `client` is left of its buckets.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::client::ClientKey;
+use crate::lab::models::Model;
+use crate::lab::traffic::MINUTE;
+use crate::lab::traffic::door::{Knock, Truth};
+
+const BURST: u32 = 10;
+const EVERY: Duration = MINUTE.saturating_mul(6);
+
+/// When each address's bucket is full again.
+#[derive(Default)]
+pub(super) struct PerAddress {
+    full: HashMap<ClientKey, Moment>,
+}
+
+impl Model for PerAddress {
+    fn name(&self) -> &'static str {
+        "bucket per address"
+    }
+
+    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
+        let full = self.full.get(&knock.client);
+        full.is_none_or(|full| full.since(now) <= EVERY * (BURST - 1))
+    }
+
+    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+        if said != Truth::Right {
+            let full = self.full.entry(knock.client).or_insert(now);
+            *full = (*full).max(now) + EVERY;
+        }
+    }
+}

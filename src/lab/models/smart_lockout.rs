@@ -1,0 +1,96 @@
+//! smart_lockout - Microsoft Entra's smart lockout
+//!
+//! Ten failures at an account lock it for a minute; each further failure locks it again, for longer. How
+//! much longer is not disclosed: the model doubles, up to a day. A repetition of one of the last three
+//! wrong passwords does not count. Familiar and unfamiliar places have counters of their own; a good login
+//! clears its own. In its favour: one data centre, and what SCRAM hides is compared all the same.
+//! Source: learn.microsoft.com, "Protect user accounts from attacks with Microsoft Entra smart lockout".
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::attempt::UserName;
+use crate::gate::client::{ClientKey, NetworkKey};
+use crate::lab::models::Model;
+use crate::lab::traffic::door::{Knock, Truth};
+use crate::lab::traffic::{DAY, MINUTE};
+
+const THRESHOLD: u32 = 10;
+const REMEMBERED: usize = 3;
+
+/// The counters of all accounts.
+#[derive(Default)]
+pub(super) struct SmartLockout {
+    familiar: HashSet<(Vec<u8>, NetworkKey)>,
+    accounts: HashMap<(Vec<u8>, Place), Account>,
+    lockouts: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    Familiar,
+    Unfamiliar,
+}
+
+#[derive(Default)]
+struct Account {
+    failures: u32,
+    last: Vec<Vec<u8>>,
+    locked: Option<Moment>,
+}
+
+impl SmartLockout {
+    fn key(&self, knock: &Knock) -> (Vec<u8>, Place) {
+        let pair = (knock.user.folded(), knock.client.network());
+        let place = match self.familiar.contains(&pair) {
+            true => Place::Familiar,
+            false => Place::Unfamiliar,
+        };
+        (pair.0, place)
+    }
+}
+
+impl Model for SmartLockout {
+    fn name(&self) -> &'static str {
+        "smart lockout"
+    }
+
+    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
+        let account = self.accounts.get(&self.key(knock));
+        let locked = account.and_then(|account| account.locked);
+        locked.is_none_or(|until| until <= now)
+    }
+
+    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+        let key = self.key(knock);
+        if said == Truth::Right {
+            self.familiar
+                .insert((key.0.clone(), knock.client.network()));
+            self.accounts.remove(&key);
+            return;
+        }
+        let account = self.accounts.entry(key).or_default();
+        let password = knock.password.expose().to_vec();
+        if account.last.contains(&password) {
+            return;
+        }
+        account.last.insert(0, password);
+        account.last.truncate(REMEMBERED);
+        account.failures += 1;
+        if account.failures >= THRESHOLD {
+            let doublings = (account.failures - THRESHOLD).min(16);
+            let length: Duration = MINUTE * (1 << doublings);
+            account.locked = Some(now + length.min(DAY));
+            self.lockouts += 1;
+        }
+    }
+
+    fn learn(&mut self, user: &UserName, client: ClientKey, _when: Moment) {
+        self.familiar.insert((user.folded(), client.network()));
+    }
+
+    fn bans(&self) -> u64 {
+        self.lockouts
+    }
+}

@@ -1,0 +1,154 @@
+//! Each model's rule, as its manual says it.
+
+use std::time::Duration;
+
+use super::*;
+use crate::gate::attempt::Secret;
+use crate::lab::traffic::door::Mechanism;
+use crate::lab::traffic::{DAY, HOUR, MINUTE, SECOND, START};
+
+struct Bench {
+    model: Box<dyn Model>,
+    now: Moment,
+}
+
+impl Bench {
+    fn new(model: impl Model + 'static) -> Self {
+        Self {
+            model: Box::new(model),
+            now: START,
+        }
+    }
+
+    fn pass(&mut self, span: Duration) {
+        self.now = self.now + span;
+    }
+
+    /// Whether an attempt got through.
+    fn attempt(&mut self, from: &str, user: &str, password: &str, truth: Truth) -> bool {
+        let knock = Knock {
+            client: from.parse().unwrap(),
+            user: UserName::new(user.as_bytes()),
+            password: Secret::new(password.as_bytes().to_vec()),
+            mechanism: Mechanism::Plain,
+            truth,
+        };
+        let admitted = self.model.admits(&knock, self.now);
+        if admitted {
+            self.model.told(&knock, truth, self.now);
+        }
+        admitted
+    }
+
+    /// A failure with a password of its own.
+    fn fail(&mut self, from: &str, user: &str, n: usize) -> bool {
+        self.attempt(from, user, &format!("wrong {n}"), Truth::Wrong)
+    }
+
+    fn login(&mut self, from: &str, user: &str) -> bool {
+        self.attempt(from, user, "right", Truth::Right)
+    }
+}
+
+#[test]
+fn fail2ban_bans_for_ten_minutes_after_five_failures_in_ten() {
+    let mut bench = Bench::new(fail2ban::Fail2ban::constant());
+    for n in 0..5 {
+        assert!(bench.fail("192.0.2.1", "anna", n));
+    }
+    assert!(!bench.login("192.0.2.1", "bernd"));
+    assert!(bench.login("192.0.2.2", "bernd"));
+    bench.pass(MINUTE * 10);
+    assert!(bench.login("192.0.2.1", "bernd"));
+    for n in 0..20 {
+        bench.pass(MINUTE * 3);
+        assert!(bench.fail("192.0.2.1", "anna", n), "four in ten minutes");
+    }
+}
+
+#[test]
+fn fail2bans_increments_double_each_ban() {
+    let mut bench = Bench::new(fail2ban::Fail2ban::with_increments());
+    for ban in 0..4 {
+        for n in 0..5 {
+            assert!(bench.fail("192.0.2.1", "anna", n));
+        }
+        bench.pass(MINUTE * 10 * (1 << ban) - SECOND);
+        assert!(!bench.login("192.0.2.1", "anna"));
+        bench.pass(SECOND);
+        assert!(bench.login("192.0.2.1", "anna"));
+    }
+    assert_eq!(bench.model.bans(), 4);
+}
+
+#[test]
+fn anvil_counts_good_logins_too() {
+    let mut bench = Bench::new(anvil::Anvil::default());
+    for _ in 0..5 {
+        assert!(bench.login("192.0.2.1", "anna"));
+    }
+    assert!(!bench.login("192.0.2.1", "anna"));
+    bench.pass(MINUTE);
+    assert!(bench.login("192.0.2.1", "anna"));
+}
+
+#[test]
+fn mailu_shuts_a_network_out_after_five_unknown_names_and_a_user_after_fifty_passwords() {
+    let mut bench = Bench::new(mailu::Mailu::default());
+    for name in ["a", "b", "c", "c", "d", "e"] {
+        assert!(bench.attempt("192.0.2.1", name, "x", Truth::NoSuchUser));
+    }
+    assert!(!bench.login("192.0.2.99", "anna"));
+    bench.pass(HOUR);
+    for n in 0..50 {
+        assert!(bench.fail("198.51.100.1", "bernd", n));
+    }
+    assert!(!bench.login("203.0.113.1", "bernd"));
+    bench.pass(DAY);
+    assert!(bench.login("203.0.113.1", "bernd"));
+    for n in 0..100 {
+        assert!(bench.fail("203.0.113.1", "bernd", n), "free for a day");
+    }
+}
+
+#[test]
+fn smart_lockout_locks_after_ten_new_passwords_and_keeps_familiar_places_apart() {
+    let mut bench = Bench::new(smart_lockout::SmartLockout::default());
+    assert!(bench.login("203.0.113.1", "anna"));
+    for _ in 0..100 {
+        assert!(bench.fail("192.0.2.1", "anna", 0), "the same again");
+    }
+    for n in 1..10 {
+        assert!(bench.fail("192.0.2.1", "anna", n));
+    }
+    assert!(!bench.login("198.51.100.1", "anna"));
+    assert!(bench.login("203.0.113.1", "anna"), "familiar");
+    bench.pass(MINUTE);
+    assert!(bench.fail("192.0.2.1", "anna", 10));
+    bench.pass(MINUTE * 2 - SECOND);
+    assert!(!bench.login("198.51.100.1", "anna"), "longer now");
+}
+
+#[test]
+fn a_bucket_per_address_allows_ten_failures_and_then_ten_an_hour() {
+    let mut bench = Bench::new(bucket::PerAddress::default());
+    let all = (0..100)
+        .filter(|n| bench.fail("192.0.2.1", "anna", *n))
+        .count();
+    assert_eq!(all, 10);
+    let mut later = 0;
+    for n in 0..60 {
+        bench.pass(MINUTE);
+        later += usize::from(bench.fail("192.0.2.1", "anna", n));
+    }
+    assert_eq!(later, 10);
+    assert!(!bench.login("192.0.2.1", "anna"), "good logins wait too");
+}
+
+#[test]
+fn every_model_has_a_name_of_its_own() {
+    let mut names: Vec<_> = all().iter().map(|model| model.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all().len());
+}

@@ -1,0 +1,101 @@
+//! traffic - synthetic months: honest people and attackers before one door, and what became of them
+//!
+//! [`scenario`] names the traces, [`run`](fn@run::run) plays one of them through a [`door::Door`]: the
+//! gate itself ([`gatehouse`]), or a model of something else (`lab::models`). Every trace is drawn from
+//! a seed alone and never from what a door answers, so all doors see the same; only whoever was sent away
+//! comes again.
+//! Not here: sockets and protocol (`lab::botnet`), tables and plots (`cli::simulate`, `lab::plot`).
+
+pub mod attack;
+pub mod door;
+pub mod gatehouse;
+pub mod honest;
+pub mod people;
+pub mod promise;
+pub mod random;
+pub mod report;
+pub mod run;
+pub mod scenario;
+
+mod dictionary;
+mod incident;
+mod ledger;
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::settings::{Part, Settings};
+
+/// When every simulated month begins: 2026-11-24T00:00:00Z.
+pub const START: Moment = Moment::from_seconds(1_795_478_400);
+
+pub(in crate::lab) const SECOND: Duration = Duration::from_secs(1);
+pub(in crate::lab) const MINUTE: Duration = Duration::from_secs(60);
+pub(in crate::lab) const HOUR: Duration = Duration::from_secs(3600);
+pub(in crate::lab) const DAY: Duration = Duration::from_secs(86_400);
+
+/// How large, how long, and drawn from what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Users of the server, at least 1.
+    pub mailboxes: usize,
+    /// Simulated days, at least 1.
+    pub days: u32,
+    /// The same seed tells the same story.
+    pub seed: u64,
+    /// Guesses a day of the attacks that have no cadence of their own.
+    pub daily: u32,
+    /// A part of the gate that is left out, to see what it is worth.
+    pub without: Option<Without>,
+}
+
+impl Plan {
+    /// When it is over.
+    pub fn end(&self) -> Moment {
+        START + DAY * self.days
+    }
+}
+
+/// What is left out of the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Without {
+    /// Names, digits and signs stay on a password: only the very same one is the same word.
+    Folding,
+    /// No password is common before it was tried for two users.
+    List,
+    /// Unknown users pay from `strangers`.
+    Unknown,
+    /// `near` and `strangers` do not grow with the users.
+    Scaling,
+}
+
+impl Without {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Folding, Self::List, Self::Unknown, Self::Scaling];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Folding => "folding",
+            Self::List => "list",
+            Self::Unknown => "unknown",
+            Self::Scaling => "scaling",
+        }
+    }
+
+    /// Leaves it out of `settings`.
+    pub(in crate::lab) fn apply(self, settings: &mut Settings) {
+        match self {
+            Self::Folding => settings.without = Some(Part::Folding),
+            Self::List => settings.without = Some(Part::List),
+            Self::Unknown => settings.without = Some(Part::Unknown),
+            Self::Scaling => {
+                settings.limits.near.daily_per_user = 0;
+                settings.limits.strangers.daily_per_user = 0;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! gatehouse - the gate as a door: admission, judgement, turns, Postfix, settlement
+//!
+//! The same [`Gate`] that runs live. Around it stand what a live server has: banned clients are reset
+//! before they speak, strangers wait for one of four turns, one a network, for at most 15 s, and a password
+//! check takes 45 ms. Familiar attempts are settled in the moment in which they come.
+//! Not here: the turns of the running server (`net::turns`), files (`store`).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use crate::gate::client::{ClientKey, NetworkKey};
+use crate::gate::settings::Settings;
+use crate::gate::verdict::{Event, Permit, Reason, Standing, Subject, Verdict};
+use crate::gate::{Events, Gate, Keys};
+use crate::lab::traffic::door::{
+    Answer, Asked, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth,
+};
+use crate::lab::traffic::{MINUTE, START};
+
+/// Attempts of strangers at Postfix at once.
+const STRANGERS: usize = 4;
+/// How long they wait for it.
+const DEADLINE: Duration = Duration::from_secs(15);
+/// One bcrypt.
+const CHECK: Duration = Duration::from_millis(45);
+
+/// The gate, and what stands around it.
+#[derive(Debug)]
+pub struct Gatehouse {
+    gate: Gate,
+    settings: Settings,
+    starts: u8,
+    waiting: VecDeque<Waiting>,
+    serving: Vec<Serving>,
+    events: Events,
+    ticked: Moment,
+    /// The last snapshot, and the journal since.
+    snapshot: Option<Vec<u8>>,
+    journal: Vec<Box<[u8]>>,
+    bans: u64,
+    bans_lost: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    knock: Knock,
+    deadline: Moment,
+}
+
+#[derive(Debug)]
+struct Serving {
+    ticket: u64,
+    network: NetworkKey,
+    permit: Permit,
+    truth: Truth,
+    done: Moment,
+}
+
+impl Gatehouse {
+    /// A gate that knows nobody.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            gate: Gate::new(settings.clone(), keys(0), START),
+            settings,
+            starts: 0,
+            waiting: VecDeque::new(),
+            serving: Vec::new(),
+            events: Vec::new(),
+            ticked: START,
+            snapshot: None,
+            journal: Vec::new(),
+            bans: 0,
+            bans_lost: 0,
+        }
+    }
+
+    fn tick(&mut self, now: Moment) {
+        if now.since(self.ticked) >= MINUTE {
+            self.ticked = now;
+            self.gate.tick(now, &mut self.events);
+        }
+        for event in self.events.drain(..) {
+            match event {
+                Event::BanBegan { .. } => self.bans += 1,
+                Event::Journal(record) if self.snapshot.is_some() => self.journal.push(record),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives free turns to those who wait longest, one a network.
+    fn grant(&mut self, now: Moment, ended: &mut Ended) {
+        while self.serving.len() < STRANGERS {
+            let serving = &self.serving;
+            let free = |waiting: &Waiting| {
+                let network = waiting.knock.client.network();
+                serving.iter().all(|other| other.network != network)
+            };
+            let Some(at) = self.waiting.iter().position(free) else {
+                return;
+            };
+            let Some(Waiting { ticket, knock, .. }) = self.waiting.remove(at) else {
+                return;
+            };
+            let (gate, events) = (&self.gate, &mut self.events);
+            let verdict = attempt(&knock, ticket, |try_| gate.judge_in_turn(try_, now, events));
+            match verdict {
+                Verdict::Allow(permit) => self.serving.push(Serving {
+                    ticket,
+                    network: knock.client.network(),
+                    permit,
+                    truth: knock.truth,
+                    done: now + CHECK,
+                }),
+                refused => ended.push((ticket, refusal(&refused))),
+            }
+        }
+    }
+
+    fn settle(&mut self, permit: Permit, truth: Truth, now: Moment) -> Outcome {
+        let asked = match permit.grounds() {
+            Reason::Repeat => Asked::Again,
+            _ => Asked::Once,
+        };
+        let outcome = match truth {
+            Truth::Right => AuthOutcome::Accept,
+            Truth::Wrong | Truth::NoSuchUser | Truth::Sick => AuthOutcome::Reject,
+        };
+        let settled = self.gate.settle(permit, outcome, now, &mut self.events);
+        let answer = match settled.outcome {
+            AuthOutcome::Accept => Answer::LoggedIn,
+            AuthOutcome::Reject => Answer::Wrong,
+            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Later(settled.reason),
+        };
+        Outcome { answer, asked }
+    }
+
+    /// Starts anew. Who was waiting or at Postfix is cut off.
+    fn start(&mut self, image: &[u8], journal: &[Box<[u8]>], now: Moment, ended: &mut Ended) {
+        let banned = self.banned(now);
+        self.starts = self.starts.wrapping_add(1);
+        let keys = keys(self.starts);
+        let restored = Gate::restore(self.settings.clone(), keys, Some(image), journal, now);
+        if let Ok(gate) = restored {
+            self.gate = gate;
+        }
+        let still = self.banned(now);
+        let lost = banned.iter().filter(|subject| !still.contains(subject));
+        self.bans_lost += lost.count() as u64;
+        let cut = Outcome {
+            answer: Answer::Later(None),
+            asked: Asked::Not,
+        };
+        ended.extend(self.waiting.drain(..).map(|waiting| (waiting.ticket, cut)));
+        let cut = Outcome {
+            asked: Asked::Once,
+            ..cut
+        };
+        ended.extend(self.serving.drain(..).map(|serving| (serving.ticket, cut)));
+    }
+
+    fn banned(&self, now: Moment) -> Vec<Subject> {
+        let bans = self.gate.bans(now).into_iter();
+        bans.map(|ban| ban.subject).collect()
+    }
+}
+
+impl Door for Gatehouse {
+    fn name(&self) -> &'static str {
+        "gatepost"
+    }
+
+    fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
+        self.tick(now);
+        let standing = self.gate.standing(knock.client, now);
+        if matches!(standing, Standing::Deny | Standing::Banned) {
+            let answer = Answer::Later(Some(Reason::Ban));
+            let asked = Asked::Not;
+            ended.push((ticket, Outcome { answer, asked }));
+            return;
+        }
+        let (gate, events) = (&self.gate, &mut self.events);
+        let verdict = attempt(&knock, ticket, |try_| gate.judge(try_, now, events));
+        match verdict {
+            Verdict::Allow(permit) => {
+                let outcome = self.settle(permit, knock.truth, now);
+                ended.push((ticket, outcome));
+            }
+            Verdict::Wait => {
+                let deadline = now + DEADLINE;
+                self.waiting.push_back(Waiting {
+                    ticket,
+                    knock,
+                    deadline,
+                });
+                self.grant(now, ended);
+            }
+            refused => ended.push((ticket, refusal(&refused))),
+        }
+    }
+
+    fn next(&self) -> Option<Moment> {
+        let served = self.serving.iter().map(|serving| serving.done);
+        let missed = self.waiting.front().map(|waiting| waiting.deadline);
+        served.chain(missed).min()
+    }
+
+    fn wake(&mut self, now: Moment, ended: &mut Ended) {
+        while let Some(at) = self.serving.iter().position(|serving| serving.done <= now) {
+            let served = self.serving.remove(at);
+            let outcome = self.settle(served.permit, served.truth, now);
+            ended.push((served.ticket, outcome));
+        }
+        while self
+            .waiting
+            .front()
+            .is_some_and(|first| first.deadline <= now)
+        {
+            let Some(Waiting { ticket, knock, .. }) = self.waiting.pop_front() else {
+                break;
+            };
+            let gate = &self.gate;
+            let missed = attempt(&knock, ticket, |try_| gate.miss_turn(try_, now));
+            ended.push((ticket, refusal(&Verdict::Refuse(missed))));
+        }
+        self.grant(now, ended);
+    }
+
+    fn learn(&mut self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
+        self.gate.learn(user, client, when, now);
+    }
+
+    fn learnt(&mut self) {
+        self.gate.finish_settling();
+    }
+
+    fn befall(&mut self, mishap: Mishap, now: Moment, ended: &mut Ended) {
+        self.tick(now);
+        match mishap {
+            Mishap::Snapshot => {
+                self.snapshot = Some(self.gate.image(now));
+                self.journal.clear();
+            }
+            Mishap::Restart => {
+                let image = self.gate.image(now);
+                self.start(&image, &[], now, ended);
+            }
+            Mishap::Kill => {
+                if let Some(image) = self.snapshot.take() {
+                    let journal = std::mem::take(&mut self.journal);
+                    self.start(&image, &journal, now, ended);
+                }
+            }
+        }
+    }
+
+    fn bans(&self) -> u64 {
+        self.bans
+    }
+
+    fn bans_lost(&self) -> u64 {
+        self.bans_lost
+    }
+}
+
+/// Shows a knock to the gate.
+fn attempt<T>(knock: &Knock, ticket: u64, ask: impl FnOnce(&AuthAttempt<'_>) -> T) -> T {
+    ask(&AuthAttempt {
+        session: ticket,
+        client: knock.client,
+        user: &knock.user,
+        password: match knock.mechanism {
+            Mechanism::Plain => Password::Shown(&knock.password),
+            Mechanism::Scram => Password::Hidden,
+        },
+    })
+}
+
+/// What a client sees of a verdict that lets nothing through.
+fn refusal(verdict: &Verdict) -> Outcome {
+    let answer = match verdict {
+        Verdict::Repeat => Answer::Wrong,
+        Verdict::Refuse(refusal) => Answer::Later(Some(refusal.reason)),
+        Verdict::Allow(_) | Verdict::Wait => Answer::Later(None),
+    };
+    Outcome {
+        answer,
+        asked: Asked::Not,
+    }
+}
+
+/// The key for users stays, the others are new after every start.
+fn keys(starts: u8) -> Keys {
+    Keys {
+        users: [1; 16],
+        passwords: [starts; 16],
+        table: [starts.wrapping_add(128); 16],
+    }
+}

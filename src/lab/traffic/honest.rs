@@ -1,0 +1,188 @@
+//! honest - what people do: write mail at home and on the phone, travel, work in an office
+//!
+//! A [`Visit`] is one wish to send a mail: one login, or two when the first is mistyped (one of ten is).
+//! Whoever is told "not now" has a mail program that tries again every few minutes; `run` plays that.
+//! Not here: what attackers do (`attack`), phones with an old password (`attack` too: they guess nothing,
+//! but nobody can know that).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::gate::client::ClientKey;
+use crate::lab::traffic::people::{self, People};
+use crate::lab::traffic::random::Random;
+use crate::lab::traffic::{DAY, HOUR, MINUTE, Plan, START};
+
+/// Logins of a hundred that are mistyped first.
+const MISTYPED_PERCENT: u32 = 10;
+/// Mails a person writes at a desk in a day, and on the phone.
+const AT_DESK: u32 = 2;
+const ON_PHONE: u32 = 1;
+/// People who set out in a day, whatever the size of the server.
+const TRIPS: u32 = 20;
+
+/// One wish to send a mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit {
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub person: u32,
+    /// From where.
+    pub client: ClientKey,
+    /// Whether the first password is mistyped.
+    pub mistyped: bool,
+}
+
+/// A source of visits, a day's at a time.
+pub struct Routine {
+    random: Random,
+    habit: Habit,
+    day: u32,
+    days: u32,
+    today: VecDeque<Visit>,
+}
+
+/// Who does what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// Everybody writes at home, and on a phone that gets another address every day.
+    Daily,
+    /// Some set out: first mail from a hotel or a foreign carrier, two more from there that day.
+    Travel,
+    /// The staff of the office write from its one address.
+    Office,
+    /// Everybody writes from the webmail host once a day.
+    Webmail,
+    /// One account sends a hundred mails a day from the networks of a cloud.
+    Cloud,
+}
+
+impl Routine {
+    /// A habit, for as long as the plan goes.
+    pub fn new(habit: Habit, plan: &Plan) -> Self {
+        Self {
+            random: Random::new(plan.seed, habit.stream()),
+            habit,
+            day: 0,
+            days: plan.days,
+            today: VecDeque::new(),
+        }
+    }
+
+    /// The next visit, in the order of time.
+    pub fn next(&mut self, people: &People) -> Option<Visit> {
+        while self.today.is_empty() && self.day < self.days {
+            let mut visits = Vec::new();
+            let morning = START + DAY * self.day;
+            self.fill(people, morning, &mut visits);
+            visits.sort_by_key(|visit| visit.at);
+            self.today = visits.into();
+            self.day += 1;
+        }
+        self.today.pop_front()
+    }
+
+    fn fill(&mut self, people: &People, morning: Moment, visits: &mut Vec<Visit>) {
+        match self.habit {
+            Habit::Daily => {
+                for (number, person) in people.all() {
+                    let phone = person.phone(&mut self.random);
+                    self.several(AT_DESK, number, person.home, morning, visits);
+                    self.several(ON_PHONE, number, phone, morning, visits);
+                }
+            }
+            Habit::Travel => self.trips(people, morning, visits),
+            Habit::Office => {
+                for number in 0..people.staff() {
+                    self.several(3, number, people::OFFICE, morning, visits);
+                }
+            }
+            Habit::Webmail => {
+                for number in 0..people.count() {
+                    self.several(1, number, people::WEBMAIL, morning, visits);
+                }
+            }
+            Habit::Cloud => {
+                for _ in 0..100 {
+                    let client = people::cloud(&mut self.random);
+                    let at = morning + self.time_of_day();
+                    let visit = self.visit(0, client, at);
+                    let mistyped = false;
+                    visits.push(Visit { mistyped, ..visit });
+                }
+            }
+        }
+    }
+
+    fn trips(&mut self, people: &People, morning: Moment, visits: &mut Vec<Visit>) {
+        for _ in 0..TRIPS {
+            let number = self.random.index(people.count() as usize) as u32;
+            let arrived = morning + self.time_of_day();
+            let hotel = people::hotel(&mut self.random);
+            let abroad = people::abroad(&mut self.random);
+            for (after, client) in [
+                (Duration::ZERO, hotel),
+                (HOUR, abroad),
+                (HOUR * 3, hotel),
+                (HOUR * 4, abroad),
+            ] {
+                let visit = self.visit(number, client, arrived + after);
+                visits.push(visit);
+            }
+        }
+    }
+
+    fn several(
+        &mut self,
+        times: u32,
+        person: u32,
+        client: ClientKey,
+        morning: Moment,
+        visits: &mut Vec<Visit>,
+    ) {
+        for _ in 0..times {
+            let at = morning + self.time_of_day();
+            visits.push(self.visit(person, client, at));
+        }
+    }
+
+    fn visit(&mut self, person: u32, client: ClientKey, at: Moment) -> Visit {
+        Visit {
+            at,
+            person,
+            client,
+            mistyped: self.random.happens(MISTYPED_PERCENT),
+        }
+    }
+
+    /// Between seven in the morning and seven in the evening, most of them at the full hour's begin.
+    fn time_of_day(&mut self) -> Duration {
+        let hour = HOUR * (7 + self.random.below(12) as u32);
+        let rush = if self.random.happens(50) {
+            MINUTE * 10
+        } else {
+            HOUR
+        };
+        hour + self.random.between(Duration::ZERO, rush)
+    }
+}
+
+impl std::fmt::Debug for Routine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Routine({:?}, day {})", self.habit, self.day)
+    }
+}
+
+impl Habit {
+    const fn stream(self) -> &'static str {
+        match self {
+            Self::Daily => "daily",
+            Self::Travel => "travel",
+            Self::Office => "office",
+            Self::Webmail => "webmail",
+            Self::Cloud => "cloud",
+        }
+    }
+}

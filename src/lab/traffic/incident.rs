@@ -1,0 +1,45 @@
+//! incident - what happens to the server itself: Dovecot fails, the machine restarts
+//!
+//! Not here: what the gate makes of it (`gate::sick`, `gate::image`).
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::lab::traffic::door::Mishap;
+use crate::lab::traffic::{DAY, HOUR, Plan, SECOND, START};
+
+/// What happens, every day anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::lab) enum Incidents {
+    /// Nothing.
+    None,
+    /// From noon to one Dovecot fails, and Postfix answers 535 to everybody.
+    SickDovecot,
+    /// At three in the morning a restart; at three in the afternoon kill -9, 50 s after the snapshot.
+    Restarts,
+}
+
+impl Incidents {
+    /// Whether Dovecot fails.
+    pub(in crate::lab) fn is_sick(self, now: Moment) -> bool {
+        let time = now.since(START).as_secs() % DAY.as_secs();
+        let noon = (HOUR * 12).as_secs();
+        self == Self::SickDovecot && (noon..noon + HOUR.as_secs()).contains(&time)
+    }
+
+    /// All mishaps of a plan, in the order of time.
+    pub(in crate::lab) fn mishaps(self, plan: &Plan) -> Vec<(Moment, Mishap)> {
+        if self != Self::Restarts {
+            return Vec::new();
+        }
+        let afternoon = HOUR * 15;
+        let times: [(Duration, Mishap); 3] = [
+            (HOUR * 3, Mishap::Restart),
+            (afternoon, Mishap::Snapshot),
+            (afternoon + SECOND * 50, Mishap::Kill),
+        ];
+        let days = (0..plan.days).map(|day| START + DAY * day);
+        days.flat_map(|day| times.map(|(time, mishap)| (day + time, mishap)))
+            .collect()
+    }
+}

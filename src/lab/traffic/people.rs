@@ -1,0 +1,202 @@
+//! people - the users of the simulated server: names, right passwords, and where they live
+//!
+//! Addresses are plain numbers here, and each kind of place has its own corner of them: homes in
+//! 20.0.0.0/8, phones in 30.0.0.0/8 and 2a01::/16, one office, hotels, webmail, clouds, and the attackers'
+//! in the upper half. Nobody shares a /24 with a stranger, unless a scenario says so.
+//! Not here: what people do all day (`honest`).
+
+use crate::gate::attempt::UserName;
+use crate::gate::client::ClientKey;
+use crate::lab::traffic::dictionary::Dictionary;
+use crate::lab::traffic::random::Random;
+
+/// Users of one office, if there are so many.
+pub const OFFICE_STAFF: u32 = 50;
+/// Mobile carriers.
+const MOBILE: u32 = 4;
+/// People of one access provider, and so of one /16.
+const PER_PROVIDER: usize = 500;
+
+/// One user.
+#[derive(Debug)]
+pub struct Person {
+    /// What he logs in as.
+    pub name: UserName,
+    /// His first name: attackers try it with a year.
+    pub first: &'static str,
+    /// The right password.
+    pub password: String,
+    /// The line at home.
+    pub home: ClientKey,
+    /// The carrier of his phone.
+    carrier: u32,
+}
+
+/// All users.
+#[derive(Debug)]
+pub struct People {
+    persons: Vec<Person>,
+}
+
+/// What kind of passwords people have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passwords {
+    /// Each his own, in no dictionary.
+    Strong,
+    /// Words with a year behind.
+    Weak,
+}
+
+impl People {
+    /// So many people, each with a name, a password and a home of their own.
+    pub fn new(mailboxes: usize, passwords: Passwords, seed: u64) -> Self {
+        let mut random = Random::new(seed, "people");
+        let words = Dictionary::new(400, 100, seed ^ 1);
+        let providers = 4 + mailboxes / PER_PROVIDER;
+        let persons = (0..mailboxes).map(|n| {
+            let password = match passwords {
+                Passwords::Strong => format!("{}-{}", random.word(6), random.below(100)),
+                Passwords::Weak => words.password(2 * random.index(200) + 1).to_owned(),
+            };
+            let (provider, line) = (n % providers, n / providers);
+            let home = 20 << 24
+                | (provider as u32 & 0xff) << 16
+                | (1 + line as u32 % 250) << 8
+                | (10 + line as u32 / 250 % 200);
+            Person {
+                name: name(n),
+                first: FIRST.get(n % FIRST.len()).copied().unwrap_or("anna"),
+                password,
+                home: ClientKey::V4(home),
+                carrier: n as u32 % MOBILE,
+            }
+        });
+        Self {
+            persons: persons.collect(),
+        }
+    }
+
+    /// How many.
+    pub fn count(&self) -> u32 {
+        self.persons.len() as u32
+    }
+
+    /// One of them.
+    pub fn person(&self, number: u32) -> Option<&Person> {
+        self.persons.get(number as usize)
+    }
+
+    /// All of them, numbered.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Person)> {
+        (0..).zip(&self.persons)
+    }
+
+    /// Those who work in the office.
+    pub fn staff(&self) -> u32 {
+        self.count().min(OFFICE_STAFF)
+    }
+}
+
+impl Person {
+    /// His phone somewhere in its carrier's network.
+    pub fn phone(&self, random: &mut Random) -> ClientKey {
+        mobile(self.carrier, random)
+    }
+}
+
+/// A phone somewhere in the network of the carrier with this number: every second speaks IPv6.
+pub(in crate::lab) fn mobile(carrier: u32, random: &mut Random) -> ClientKey {
+    let carrier = carrier % MOBILE;
+    if carrier % 2 == 0 {
+        let host = random.below(1 << 16) as u32;
+        ClientKey::V4(30 << 24 | carrier << 16 | host)
+    } else {
+        let region = 0x2a01_0000_u64 | u64::from(carrier);
+        ClientKey::V6(region << 32 | random.below(1 << 32))
+    }
+}
+
+/// The office's one address.
+pub(in crate::lab) const OFFICE: ClientKey = ClientKey::V4(40 << 24 | 1 << 16 | 1 << 8 | 1);
+/// The webmail host.
+pub(in crate::lab) const WEBMAIL: ClientKey = ClientKey::V4(45 << 24 | 1 << 16 | 1 << 8 | 1);
+
+/// A hotel's line, anywhere.
+pub(in crate::lab) fn hotel(random: &mut Random) -> ClientKey {
+    ClientKey::V4(50 << 24 | random.below(10 << 24) as u32)
+}
+
+/// A foreign carrier.
+pub(in crate::lab) fn abroad(random: &mut Random) -> ClientKey {
+    ClientKey::V4(60 << 24 | random.below(10 << 24) as u32)
+}
+
+/// One machine of a cloud that a mailer sends from: 6 /16s with 60 /24s each.
+pub(in crate::lab) fn cloud(random: &mut Random) -> ClientKey {
+    let (region, network) = (random.below(6) as u32, random.below(60) as u32);
+    ClientKey::V4(80 << 24 | region << 16 | network << 8 | random.below(250) as u32)
+}
+
+/// The `n`th of the attackers' addresses: no two alike in the first 2^30, scattered over all networks.
+pub(in crate::lab) fn bot(n: u64) -> ClientKey {
+    let scattered = (n as u32).wrapping_mul(0x9e37_79b1) & 0x3fff_ffff;
+    ClientKey::V4(0x8000_0000 | scattered)
+}
+
+/// The `n`th address of one hostile /24.
+pub(in crate::lab) fn neighbour(n: u64) -> ClientKey {
+    ClientKey::V4(0xc000_0200 | 1 + (n % 250) as u32)
+}
+
+/// The account of this number.
+fn name(n: usize) -> UserName {
+    let first = FIRST.get(n % FIRST.len()).copied().unwrap_or_default();
+    let last = LAST
+        .get(n / FIRST.len() % LAST.len())
+        .copied()
+        .unwrap_or_default();
+    let more = match n / (FIRST.len() * LAST.len()) {
+        0 => String::new(),
+        more => more.to_string(),
+    };
+    UserName::new(format!("{first}.{last}{more}@example.org").into_bytes())
+}
+
+#[rustfmt::skip]
+const FIRST: [&str; 40] = [
+    "anna", "bernd", "clara", "david", "elena", "frank", "greta", "hanno", "irene", "jonas",
+    "karin", "lukas", "maria", "niels", "olivia", "peter", "quirin", "rosa", "stefan", "tanja",
+    "ulrich", "vera", "walter", "xaver", "yasmin", "zeno", "astrid", "bruno", "carmen", "dieter",
+    "emilia", "felix", "gudrun", "holger", "ingrid", "julian", "katrin", "lorenz", "monika", "norbert",
+];
+#[rustfmt::skip]
+const LAST: [&str; 25] = [
+    "meier", "schulz", "weber", "fischer", "becker", "hoffmann", "koch", "richter", "klein", "wolf",
+    "neumann", "braun", "zimmer", "hartmann", "lange", "krause", "lehmann", "huber", "kaiser", "fuchs",
+    "peters", "scholz", "vogel", "keller", "frank",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ten_thousand_people_have_names_passwords_and_homes_of_their_own() {
+        let people = People::new(10_000, Passwords::Strong, 1);
+        let distinct = |of: &dyn Fn(&Person) -> String| {
+            let all: HashSet<String> = people.all().map(|(_, person)| of(person)).collect();
+            all.len()
+        };
+        assert_eq!(distinct(&|person| person.name.to_string()), 10_000);
+        assert_eq!(distinct(&|person| person.password.clone()), 10_000);
+        assert_eq!(distinct(&|person| person.home.to_string()), 10_000);
+    }
+
+    #[test]
+    fn a_million_bots_have_an_address_each() {
+        let all: HashSet<ClientKey> = (0..1_000_000).map(bot).collect();
+        assert_eq!(all.len(), 1_000_000);
+    }
+}

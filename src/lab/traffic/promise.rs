@@ -1,0 +1,99 @@
+//! promise - what the manual promises, and whether a report keeps it
+//!
+//! Not here: which promises a scenario makes (`scenario`).
+
+use crate::lab::traffic::report::{Report, Visits};
+use crate::lab::traffic::scenario::Scenario;
+
+/// The door that the promises are about.
+const GATE: &str = "gatepost";
+/// Of a hundred travellers so many get in at the first try.
+const TRAVELLERS: f64 = 95.0;
+/// Guesses a day at one account by strangers: from near and from far.
+const ONE_ACCOUNT: u64 = 2 * 24;
+
+/// A sentence of the manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// However large the botnet is, so many guesses a day by strangers, and so many at one account.
+    Bound,
+    /// Nobody is refused where he logs in from.
+    Home,
+    /// Nor near it.
+    Near,
+    /// 95 of 100 travellers get in at the first try.
+    Travellers,
+    /// Nobody is refused at all.
+    Nobody,
+    /// Postfix is asked about a forgotten phone's password once a minute at most.
+    OldPhones,
+    /// A restart forgets no ban.
+    Restarts,
+}
+
+/// The most guesses a day by strangers on a server with so many known users, a day after the first.
+pub fn bound(users: usize) -> u64 {
+    2 * (720 + 3 * users as u64) + 48 + 144
+}
+
+/// Writes down what is broken.
+pub(in crate::lab) fn check(scenario: &Scenario, report: &mut Report) {
+    if report.door != GATE {
+        return;
+    }
+    if scenario.promises.contains(&Promise::Bound) {
+        report.bound = Some(bound(report.mailboxes));
+    }
+    let found = scenario
+        .promises
+        .iter()
+        .map(|promise| promise.broken(report));
+    report.broken = found.flatten().collect();
+}
+
+impl Promise {
+    /// What is wrong, if it is.
+    fn broken(self, report: &Report) -> Option<String> {
+        match self {
+            Self::Bound => over_bound(report),
+            Self::Home => refused("at home", &report.home),
+            Self::Near => refused("near home", &report.near),
+            Self::Nobody => {
+                let all = [&report.home, &report.near, &report.far];
+                all.into_iter().find_map(|visits| refused("honest", visits))
+            }
+            Self::Travellers => {
+                let percent = report.far.first_try_percent()?;
+                (percent < TRAVELLERS).then(|| {
+                    format!("{percent:.1} of 100 travellers got in at the first try, fewer than 95")
+                })
+            }
+            Self::OldPhones => {
+                let shortest = report.old_phones.shortest.filter(|gap| *gap < 60)?;
+                Some(format!(
+                    "Postfix was asked about an old phone's password twice in {shortest} s"
+                ))
+            }
+            Self::Restarts => {
+                (report.bans_lost > 0).then(|| format!("restarts forgot {} bans", report.bans_lost))
+            }
+        }
+    }
+}
+
+fn over_bound(report: &Report) -> Option<String> {
+    let (day, most) = (report.guesses.worst_day, bound(report.mailboxes));
+    if day > most {
+        return Some(format!(
+            "{day} guesses reached Postfix in a day, over the bound of {most}"
+        ));
+    }
+    let account = report.guesses.worst_account;
+    (account > ONE_ACCOUNT)
+        .then(|| format!("{account} guesses a day at one account, over {ONE_ACCOUNT}"))
+}
+
+fn refused(where_: &str, visits: &Visits) -> Option<String> {
+    let Visits { all, refused, .. } = visits;
+    (*refused > 0).then(|| format!("{refused} of {all} logins {where_} were refused"))
+}

@@ -1,0 +1,302 @@
+//! report - what a simulated month came to, in numbers
+//!
+//! Filled while a trace is played, then only read: by tables, plots, JSON and the promises.
+//! Not here: which of the numbers are promised (`promise`).
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::clock::Moment;
+use crate::lab::traffic::door::{Answer, Asked, Outcome};
+use crate::lab::traffic::ledger::Place;
+use crate::lab::traffic::{DAY, HOUR, Plan, START};
+
+/// Hours of one point of the plot.
+const STEP_HOURS: u64 = 6;
+
+/// One scenario, played before one door.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: &'static str,
+    /// The door's name.
+    pub door: &'static str,
+    /// Users of the server.
+    pub mailboxes: usize,
+    /// Simulated days.
+    pub days: u32,
+    /// What attackers tried, and got.
+    pub guesses: Guesses,
+    /// What a stranger's guesses may come to in a day, where it is promised.
+    pub bound: Option<u64>,
+    /// Logins from a network where the user has logged in before.
+    pub home: Visits,
+    /// Logins from its neighbourhood.
+    pub near: Visits,
+    /// Logins from elsewhere.
+    pub far: Visits,
+    /// Phones with an old password.
+    pub old_phones: OldPhones,
+    /// Bans begun.
+    pub bans: u64,
+    /// Bans that a restart forgot.
+    pub bans_lost: u64,
+    /// The promises that were broken, a sentence each.
+    pub broken: Vec<String>,
+    /// The course of it, a point for every six hours.
+    pub course: Vec<Point>,
+}
+
+/// What attackers tried, and what of it reached Postfix.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Guesses {
+    /// Guesses in all.
+    pub tried: u64,
+    /// Those that Postfix was asked about.
+    pub reached: u64,
+    /// Of strangers, in a day: the mean of all days but the first, or of the first if it is the only one.
+    pub per_day: f64,
+    /// Of strangers, on the worst day but the first.
+    pub worst_day: u64,
+    /// Of strangers at one account, on the worst day but the first.
+    pub worst_account: u64,
+    /// From inside: out of a network where the victim logs in.
+    pub inside: u64,
+    /// Repetitions of a known wrong password that Postfix was asked about once more.
+    pub again: u64,
+}
+
+/// What became of honest logins.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Visits {
+    /// Logins that were wanted.
+    pub all: u64,
+    /// Those that met a refusal, were it only of the mistyped password before.
+    pub refused: u64,
+    /// Those that were given up after a day.
+    pub never: u64,
+    /// Those that were told that the right password is wrong.
+    pub told_wrong: u64,
+    /// Refused ones: from the first refusal to the login, in seconds, on average.
+    pub mean_wait: f64,
+    /// The same, the longest.
+    pub longest_wait: u64,
+    #[serde(skip)]
+    waited: Duration,
+    #[serde(skip)]
+    came_in_late: u64,
+}
+
+/// Phones that go on with an old password.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OldPhones {
+    /// Tries.
+    pub tries: u64,
+    /// Those that Postfix was asked about.
+    pub asked: u64,
+    /// The shortest time between two of these, in seconds.
+    pub shortest: Option<u64>,
+    #[serde(skip)]
+    last: Option<Moment>,
+}
+
+/// Six hours of the course.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Point {
+    /// Guesses.
+    pub tried: u32,
+    /// Guesses that reached Postfix.
+    pub reached: u32,
+    /// Honest logins that met a refusal.
+    pub refused: u32,
+}
+
+/// Fills a report.
+#[derive(Debug)]
+pub(in crate::lab) struct Clerk {
+    report: Report,
+    /// Strangers' guesses that reached Postfix, by day.
+    days: Vec<u64>,
+    /// Of the day under way, by account.
+    accounts: Vec<u64>,
+    day: usize,
+}
+
+impl Clerk {
+    pub(in crate::lab) fn new(scenario: &'static str, door: &'static str, plan: &Plan) -> Self {
+        let points = u64::from(plan.days) * 24 / STEP_HOURS;
+        Self {
+            report: Report {
+                scenario,
+                door,
+                mailboxes: plan.mailboxes,
+                days: plan.days,
+                guesses: Guesses::default(),
+                bound: None,
+                home: Visits::default(),
+                near: Visits::default(),
+                far: Visits::default(),
+                old_phones: OldPhones::default(),
+                bans: 0,
+                bans_lost: 0,
+                broken: Vec::new(),
+                course: vec![Point::default(); points as usize],
+            },
+            days: vec![0; plan.days as usize],
+            accounts: vec![0; plan.mailboxes],
+            day: 0,
+        }
+    }
+
+    /// An attacker tried.
+    pub(in crate::lab) fn guess(
+        &mut self,
+        person: Option<u32>,
+        place: Place,
+        outcome: Outcome,
+        now: Moment,
+    ) {
+        self.point(now, |point| point.tried += 1);
+        let guesses = &mut self.report.guesses;
+        guesses.tried += 1;
+        match outcome.asked {
+            Asked::Not => return,
+            Asked::Again => {
+                guesses.again += 1;
+                return;
+            }
+            Asked::Once => guesses.reached += 1,
+        }
+        if place == Place::Home {
+            guesses.inside += 1;
+        } else {
+            self.of_stranger(person, now);
+        }
+        self.point(now, |point| point.reached += 1);
+    }
+
+    fn of_stranger(&mut self, person: Option<u32>, now: Moment) {
+        let day = (now.since(START).as_secs() / DAY.as_secs()) as usize;
+        if day != self.day {
+            self.end_day();
+            self.day = day;
+        }
+        if let Some(count) = self.days.get_mut(day) {
+            *count += 1;
+        }
+        if let Some(count) = person.and_then(|person| self.accounts.get_mut(person as usize)) {
+            *count += 1;
+        }
+    }
+
+    fn end_day(&mut self) {
+        let most = self.accounts.iter().copied().max().unwrap_or(0);
+        if self.day > 0 {
+            let worst = &mut self.report.guesses.worst_account;
+            *worst = most.max(*worst);
+        }
+        self.accounts.fill(0);
+    }
+
+    /// An old phone tried.
+    pub(in crate::lab) fn old_phone(&mut self, outcome: Outcome, now: Moment) {
+        let phones = &mut self.report.old_phones;
+        phones.tries += 1;
+        if outcome.asked == Asked::Not {
+            return;
+        }
+        phones.asked += 1;
+        if let Some(last) = phones.last.replace(now) {
+            let gap = now.since(last).as_secs();
+            phones.shortest = Some(phones.shortest.map_or(gap, |shortest| shortest.min(gap)));
+        }
+    }
+
+    /// An honest login ended: in, or given up.
+    pub(in crate::lab) fn visit(&mut self, past: &Past, answer: Answer, now: Moment) {
+        let visits = match past.place {
+            Place::Home => &mut self.report.home,
+            Place::Near => &mut self.report.near,
+            Place::Far => &mut self.report.far,
+        };
+        visits.all += 1;
+        visits.told_wrong += u64::from(past.told_wrong);
+        if answer != Answer::LoggedIn {
+            visits.never += 1;
+        }
+        let Some(refused) = past.refused else { return };
+        visits.refused += 1;
+        if answer == Answer::LoggedIn {
+            let wait = now.since(refused);
+            visits.waited += wait;
+            visits.came_in_late += 1;
+            visits.longest_wait = visits.longest_wait.max(wait.as_secs());
+        }
+        self.point(refused, |point| point.refused += 1);
+    }
+
+    /// The report, and what was counted elsewhere.
+    pub(in crate::lab) fn finish(mut self, bans: u64, bans_lost: u64) -> Report {
+        self.end_day();
+        let settled = match self.days.get(1..) {
+            Some(later) if !later.is_empty() => later,
+            _ => &self.days,
+        };
+        let guesses = &mut self.report.guesses;
+        guesses.worst_day = settled.iter().copied().max().unwrap_or(0);
+        guesses.per_day = settled.iter().sum::<u64>() as f64 / settled.len().max(1) as f64;
+        let Report {
+            home, near, far, ..
+        } = &mut self.report;
+        for visits in [home, near, far] {
+            let late = visits.came_in_late.max(1) as f64;
+            visits.mean_wait = (visits.waited.as_secs_f64() / late).round();
+        }
+        self.report.bans = bans;
+        self.report.bans_lost = bans_lost;
+        self.report
+    }
+
+    fn point(&mut self, at: Moment, change: impl FnOnce(&mut Point)) {
+        let step = HOUR.as_secs() * STEP_HOURS;
+        let at = at.since(START).as_secs() / step;
+        if let Some(point) = self.report.course.get_mut(at as usize) {
+            change(point);
+        }
+    }
+}
+
+/// What an honest login has gone through.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::lab) struct Past {
+    pub(in crate::lab) place: Place,
+    /// When it first met a refusal.
+    pub(in crate::lab) refused: Option<Moment>,
+    /// Whether the right password was called wrong.
+    pub(in crate::lab) told_wrong: bool,
+}
+
+impl Report {
+    /// Honest logins of all places.
+    pub fn visits(&self) -> u64 {
+        self.home.all + self.near.all + self.far.all
+    }
+
+    /// Honest logins that met a refusal, of all places.
+    pub fn refused(&self) -> u64 {
+        self.home.refused + self.near.refused + self.far.refused
+    }
+
+    /// How many days one point of the course stands for.
+    pub fn point_days() -> f64 {
+        STEP_HOURS as f64 / 24.0
+    }
+}
+
+impl Visits {
+    /// Of a hundred, how many met no refusal. None if there were none at all.
+    pub fn first_try_percent(&self) -> Option<f64> {
+        (self.all > 0).then(|| 100.0 * (self.all - self.refused) as f64 / self.all as f64)
+    }
+}

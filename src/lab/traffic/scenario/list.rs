@@ -1,0 +1,89 @@
+//! list - all scenarios, in the order in which they are shown
+//!
+//! Not here: what they consist of (`scenario`).
+
+use super::*;
+use Promise::{Bound, Home, Near, Nobody, OldPhones, Restarts, Travellers};
+
+const fn scenario(
+    name: &'static str,
+    about: &'static str,
+    attack: fn(&Plan) -> Vec<Campaign>,
+    life: Life,
+    promises: &'static [Promise],
+) -> Scenario {
+    Scenario {
+        name,
+        about,
+        promises,
+        attack,
+        life,
+    }
+}
+
+/// All scenarios.
+#[rustfmt::skip]
+pub const SCENARIOS: &[Scenario] = &[
+    scenario("calm", "nobody attacks; people roam, mistype and travel",
+        nobody, Life::Ordinary, &[Bound, Nobody]),
+    scenario("loud", "three addresses, a try every 22, 39 and 118 s",
+        loud, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("hammer", "one address, a try every 3 s, while a pool keeps all shared buckets empty",
+        hammer, Life::Ordinary, &[Bound, Home]),
+    scenario("swarm", "250 neighbours in one /24, one or two tries an hour each",
+        swarm, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("pool-10k", "10,000 addresses; usual names and real accounts, words, names with years, unique passwords",
+        pool, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("pool-1m", "a million addresses, a try each in 30 days, a dictionary of 20,000",
+        pool_of_a_million, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("spray-rows-1k", "a dictionary of 1,000, word by word over all accounts",
+        spray_rows_1k, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("spray-rows-20k", "a dictionary of 20,000, half of it in no list, word by word",
+        spray_rows_20k, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("spray-any-1k", "the dictionary of 1,000 in random order",
+        spray_any_1k, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("spray-any-20k", "the dictionary of 20,000 in random order",
+        spray_any_20k, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("name-year", "the account's name and a year",
+        name_year, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("unique", "never the same password twice, over all accounts",
+        unique, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("unique-fresh", "the same, and never the same address twice",
+        unique_fresh, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("hidden", "unique passwords by SCRAM, which shows none of them",
+        hidden, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("one-account", "10,000 addresses at one account",
+        one_account, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("patient", "24 addresses, a try each whenever their own bucket allows one",
+        patient, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("patient-owner", "two such addresses at one account",
+        patient_owner, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("sim-card", "one SIM card in the users' carrier, another address for every try",
+        sim_card, Life::Ordinary, &[Bound, Home]),
+    scenario("valid-account", "the holder of one account logs in from 1,000 /16s and guesses from there",
+        valid_account, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("oracle", "200 addresses that repeat the same wrong password all day",
+        oracle, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("office", "50 people, a forgotten phone and an infected PC behind one address",
+        office, Life::Office, &[Bound, Nobody, OldPhones]),
+    scenario("inside", "the infected PC guesses at its 50 colleagues",
+        inside, Life::Office, &[Bound]),
+    scenario("old-phone", "a phone with an old password in a carrier's network, beside the pool",
+        old_phone, Life::Ordinary, &[Bound, Home, Near, Travellers, OldPhones]),
+    scenario("weak", "the spray in random order, and all users have words for passwords",
+        spray_any_20k, Life::WeakPasswords, &[Bound, Home]),
+    scenario("webmail", "everybody also writes from a webmail host, beside the pool",
+        pool, Life::Webmail, &[Bound, Home]),
+    scenario("webmail-listed", "the same, with the host in networks.allow",
+        pool, Life::ListedWebmail, &[Bound, Home, Near, Travellers]),
+    scenario("cloud", "a program in a cloud sends as one user from 360 networks, beside the pool",
+        pool, Life::Cloud, &[Bound, Home]),
+    scenario("install", "nothing is known: the first days, with the pool and three loud addresses",
+        install, Life::Install, &[Nobody]),
+    scenario("install-learnt", "the same after `gatepost learn`",
+        install, Life::InstallLearnt, &[Bound, Nobody]),
+    scenario("sick", "Dovecot fails for an hour a day, beside the pool",
+        pool, Life::SickDovecot, &[Bound, Home]),
+    scenario("restart", "a restart and a kill -9 a day, beside the pool and three loud addresses",
+        install, Life::Restarts, &[Bound, Home, Near, Travellers, Restarts]),
+];
