@@ -291,6 +291,11 @@ impl Visit {
         }
     }
 
+    /// The present moment.
+    pub(in crate::session) fn now(&self) -> Moment {
+        self.services.clock.now()
+    }
+
     /// What is left of the time before login.
     pub(in crate::session) fn time_left(&self) -> Duration {
         let spent = self.services.clock.now().since(self.began);

@@ -78,7 +78,7 @@ pub(in crate::session) async fn scram(
         }
         Round::Done(attempted) => {
             // Nothing that proves a password was sent as yet.
-            let now = visit.services.clock.now();
+            let now = visit.now();
             record.settled(visit, &user, permit, attempted, now).await
         }
     }
@@ -137,8 +137,7 @@ impl Relay {
             Ok(judged) => judged,
             Err(refused) => return refused,
         };
-        let sent = visit.services.clock.now();
-        let round = exchange.answer(&permit, answer).await;
+        let (sent, round) = (visit.now(), exchange.answer(&permit, answer).await);
         drop(turn);
         match round {
             Round::Challenge(exchange, challenge) => {
@@ -176,7 +175,7 @@ impl Relay {
             Named::Proven(user, permit) => {
                 // After SCRAM's last challenge an empty answer is all that is missing.
                 let nothing = Secret::new(Vec::new());
-                let sent = visit.services.clock.now();
+                let sent = visit.now();
                 let attempted = match exchange.answer(&permit, &nothing).await {
                     Round::Done(attempted) => attempted,
                     Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
