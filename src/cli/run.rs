@@ -59,7 +59,12 @@ async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode 
         };
         loop {
             tokio::select! {
-                _ = hang_up.recv() => reloader.reload().await,
+                _ = hang_up.recv() => tokio::select! {
+                    () = reloader.reload() => {}
+                    // A reload asks Postfix, which may be silent for long; a stop does not wait for that.
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                },
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
             }

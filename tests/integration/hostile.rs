@@ -35,6 +35,27 @@ fn an_attempt_that_nobody_answers_does_not_keep_a_stop_from_saving() {
 }
 
 #[test]
+fn a_reload_that_waits_for_a_silent_postfix_does_not_hold_up_a_stop() {
+    let honest = Impostor::start(Conduct::Honest);
+    let silent = Impostor::start(Conduct::AtConnect(Fault::Silence));
+    let mut proxy = Setup::new(&honest.address().to_string())
+        .with("upstream.announce", "none")
+        .start();
+    let addresses: Vec<toml::Value> = vec![silent.address().to_string().into()];
+    proxy.setup.set("upstream.addresses", addresses);
+    proxy.setup.set("limits.words.burst", 7);
+    proxy.reload();
+    wait::until("the reload has come to Postfix", || {
+        let status = proxy.setup.command(&["status", "--json"]);
+        status.text.contains("\"burst\": 7,")
+    });
+    proxy.terminate();
+    proxy.ends_well();
+    let reloaded = proxy.log().events(|event| event.message() == "reloaded");
+    assert!(reloaded.is_empty(), "{reloaded:?}");
+}
+
+#[test]
 fn a_client_hello_without_end_is_cut_off() {
     let impostor = Impostor::start(Conduct::Honest);
     let proxy = Setup::new(&impostor.address().to_string())
