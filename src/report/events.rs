@@ -167,7 +167,7 @@ impl Reporter {
             reason = attempt.reason.map(Reason::as_str),
             would_refuse = attempt.would_refuse.map(Reason::as_str),
             wait_s = attempt.wait.as_secs(),
-            reply = %attempt.reply,
+            reply = attempt.reply.to_string(),
             ms = millis(attempt.duration),
             unsaid = (unsaid > 0).then_some(unsaid),
             "attempt");
@@ -188,7 +188,7 @@ impl Reporter {
             tls = end.session.tls,
             user = end.user.map(tracing::field::display),
             ending = end.ending,
-            fault = end.fault.map(tracing::field::display),
+            fault = end.fault.map(ToString::to_string),
             octets_in = end.octets_in,
             octets_out = end.octets_out,
             ms = millis(end.duration),
