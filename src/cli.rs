@@ -79,10 +79,10 @@ pub fn main() -> ExitCode {
 #[derive(Debug, clap::Args)]
 pub struct Operator {
     /// The config file of the running gatepost: names its socket
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
     config: std::path::PathBuf,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 

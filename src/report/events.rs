@@ -223,6 +223,21 @@ pub fn backend_well() {
     info!("backend well: logins are accepted again");
 }
 
+/// `operator`: what was done by hand, in the words that the operator got.
+pub fn operator(did: &str) {
+    info!(did, "operator");
+}
+
+/// `learnt`: familiar pairs and known users that old logs added.
+pub fn learnt(pairs: u64, users: u64) {
+    info!(pairs, users, "learnt");
+}
+
+/// `settled`: settling in is over.
+pub fn settled() {
+    info!("settled: all of the gate is enforced from now on");
+}
+
 /// `config`: what the config file makes worth telling at every start and reload.
 pub fn config_warning(remark: &str) {
     warn!(remark, "config");
