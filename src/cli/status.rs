@@ -50,9 +50,13 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         "users       {} known, {} familiar pairs",
         status.known_users, status.familiar_pairs
     )?;
+    let held = match status.mode.as_str() {
+        "enforce" => "",
+        _ => ", once all is enforced",
+    };
     writeln!(
         out,
-        "the bound   at most {} guesses a day by strangers reach Postfix",
+        "the bound   at most {} guesses a day by strangers reach Postfix{held}",
         status.bound_per_day
     )?;
     for bucket in &status.buckets {
