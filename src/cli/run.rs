@@ -43,6 +43,14 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode {
+    // Before anybody can know that we run: a reload that comes too early would end us.
+    let (mut hang_up, mut terminate, mut interrupt) = match signals() {
+        Ok(signals) => signals,
+        Err(fault) => {
+            error!("no signals: {fault}");
+            return ExitCode::from(exit::FAILURE);
+        }
+    };
     let server = match Server::start(config, clock).await {
         Ok(server) => server,
         Err(fault) => {
@@ -53,10 +61,6 @@ async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode 
     let (drainer, drain) = drain::channel();
     let reloader = server.reloader(args.config.clone(), log);
     let signals = tokio::spawn(async move {
-        let (mut hang_up, mut terminate, mut interrupt) = match signals() {
-            Ok(signals) => signals,
-            Err(fault) => return error!("no signals: {fault}"),
-        };
         loop {
             tokio::select! {
                 _ = hang_up.recv() => tokio::select! {
