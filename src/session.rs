@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -45,7 +44,7 @@ pub use id::{IdFault, SessionId, SessionIds};
 pub use notice::{Notice, Notices};
 
 use conversation::{Conversation, Next};
-use peer::Peer;
+use peer::{LastWords, Peer};
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,11 +190,7 @@ async fn before_login(
 
 /// The banner, or good-bye for one who talked first. Those talk of themselves too: the name of a botnet's
 /// program springs its trap here as well.
-async fn open<S: AsyncRead + AsyncWrite + Unpin>(
-    visit: &Visit,
-    peer: &mut Peer<S>,
-    dialogue: &mut Dialogue,
-) -> Action {
+async fn open<S: LastWords>(visit: &Visit, peer: &mut Peer<S>, dialogue: &mut Dialogue) -> Action {
     let following = peer.talks().await;
     if let Some(line) = peer.early_line()
         && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
@@ -294,6 +289,11 @@ impl Visit {
             listener: self.listener,
             tls: self.tls,
         }
+    }
+
+    /// The present moment.
+    pub(in crate::session) fn now(&self) -> Moment {
+        self.services.clock.now()
     }
 
     /// What is left of the time before login.

@@ -94,7 +94,8 @@ impl Backend {
             let mut text = template
                 .replace("{folder}", &folder.display().to_string())
                 .replace("{pem}", &pem.display().to_string())
-                .replace("{processes}", &processes.to_string());
+                .replace("{processes}", &processes.to_string())
+                .replace("{max-idle}", if processes > 100 { "1s" } else { "100s" });
             for (entry, port) in Entry::ALL.iter().zip(ports) {
                 text = text.replace(&format!("{{{}}}", entry.name()), &port.to_string());
             }

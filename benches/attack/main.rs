@@ -23,6 +23,7 @@ mod client;
 mod group;
 mod load;
 mod peer;
+mod plot;
 mod program;
 mod report;
 mod results;

@@ -42,11 +42,14 @@ pub(crate) struct Row {
     pub(crate) goal: Goal,
 }
 
+/// The lines of a plot, by their names.
+pub(crate) type Lines = BTreeMap<String, Vec<(f64, f64)>>;
+
 /// All that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     figures: BTreeMap<&'static str, BTreeMap<Kind, Vec<f64>>>,
-    series: BTreeMap<&'static str, BTreeMap<String, Vec<(f64, f64)>>>,
+    series: BTreeMap<&'static str, Lines>,
     notes: Vec<String>,
 }
 
@@ -72,7 +75,7 @@ impl Results {
     }
 
     /// The lines of a plot.
-    pub(crate) fn lines(&self, plot: &str) -> Option<&BTreeMap<String, Vec<(f64, f64)>>> {
+    pub(crate) fn lines(&self, plot: &str) -> Option<&Lines> {
         self.series.get(plot)
     }
 

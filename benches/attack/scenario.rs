@@ -40,6 +40,8 @@ pub(crate) enum Scenario {
     Strangers,
     /// Honest logins under 150 attackers.
     Logins,
+    /// The same, with more and more attackers: a plot.
+    Growing,
     /// A million addresses known to the gate.
     Known,
     /// From the start to the first accept.
@@ -50,7 +52,7 @@ pub(crate) enum Scenario {
 
 impl Scenario {
     /// In the order they are played.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Refused,
         Self::Handshake,
         Self::Honest,
@@ -61,6 +63,7 @@ impl Scenario {
         Self::Idle,
         Self::Strangers,
         Self::Logins,
+        Self::Growing,
         Self::Known,
         Self::Start,
         Self::Crowd,
@@ -321,6 +324,7 @@ impl Scenario {
             Self::Idle => idle::memory(stage, results),
             Self::Strangers => idle::strangers(stage, results),
             Self::Logins => logins::play(stage, results),
+            Self::Growing => logins::growing(stage, results),
             Self::Known => known::play(stage, results),
             Self::Start => start::play(stage, results),
             Self::Crowd => crowd::play(stage, results),

@@ -43,10 +43,13 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode {
-    // Before anybody can know that we run: until then a signal simply ends the process.
+    // Before anybody can know that we run: a reload that comes too early would end us.
     let signals = match signals() {
         Ok(signals) => signals,
-        Err(fault) => return exit::refused(&format!("no signals: {fault}")),
+        Err(fault) => {
+            error!("no signals: {fault}");
+            return ExitCode::from(exit::FAILURE);
+        }
     };
     let server = match Server::start(config, clock).await {
         Ok(server) => server,
@@ -57,10 +60,10 @@ async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode 
     };
     let (drainer, drain) = drain::channel();
     let reloader = server.reloader(args.config.clone(), log);
-    let listening = tokio::spawn(obey(signals, reloader, drainer));
+    let obedience = tokio::spawn(obey(signals, reloader, drainer));
     super::notify(&[sd_notify::NotifyState::Ready]);
     server.run(drain).await;
-    listening.abort();
+    obedience.abort();
     info!("stopped");
     ExitCode::SUCCESS
 }
@@ -73,7 +76,12 @@ async fn obey(
 ) {
     loop {
         tokio::select! {
-            _ = hang_up.recv() => reloader.reload().await,
+            _ = hang_up.recv() => tokio::select! {
+                () = reloader.reload() => {}
+                // A reload asks Postfix, which may be silent for long; a stop does not wait for that.
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }

@@ -237,7 +237,7 @@ impl Gate {
             every: Duration::from_nanos(limit.every()),
             wait: self
                 .buckets
-                .peek(place, limit, now)
+                .peek(place, limit, 0, now)
                 .err()
                 .unwrap_or_default(),
         }

@@ -43,9 +43,19 @@ impl UserId {
     }
 }
 
-/// One password tried for one user.
+/// One password tried for one user. Its low bits are the user's, so that two guesses tell whether
+/// they were made at the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
+
+impl Guess {
+    const USER: u64 = 0xffff;
+
+    /// Whether this guess was made at the user of `other`.
+    pub(in crate::gate) fn is_at_user_of(self, other: Self) -> bool {
+        (self.0 ^ other.0) & Self::USER == 0
+    }
+}
 
 impl Keys {
     /// The user of this name, whatever its letters' case.
@@ -73,7 +83,7 @@ impl Keys {
         let mut hasher = SipHasher24::new_with_key(&self.passwords);
         hasher.write(&user.0.to_le_bytes());
         hasher.write(password);
-        Guess(hasher.finish())
+        Guess(hasher.finish() & !Guess::USER | user.0 & Guess::USER)
     }
 
     /// A folded password, whoever tried it.

@@ -8,6 +8,7 @@ use crate::gate::Gate;
 use crate::gate::bucket::{Place, Share};
 use crate::gate::case::Case;
 use crate::gate::familiar::Bond;
+use crate::gate::limit::Limit;
 use crate::gate::settings::Part;
 use crate::gate::table::{Key, Kind};
 use crate::gate::verdict::Reason;
@@ -59,6 +60,16 @@ impl Gate {
 pub(in crate::gate) fn grounds(route: &Route) -> Reason {
     let last = route.iter().flatten().next_back();
     last.map_or(Reason::Strangers, |place| reason(*place))
+}
+
+/// Tokens of a bucket that only newcomers may take, who have tried nothing else yet: the last third
+/// of a user's and of a shared one. So a botnet that comes back with its addresses leaves something
+/// to a traveller.
+pub(in crate::gate) fn kept_for_newcomers(place: Place, limit: Limit) -> u32 {
+    match place {
+        Place::Keyed(key) if !matches!(key.kind, Kind::UserNear | Kind::UserFar) => 0,
+        Place::Keyed(_) | Place::Shared(_) => limit.burst() / 3,
+    }
 }
 
 /// What a bucket refuses with.

@@ -6,6 +6,8 @@
 //! the process, nor do the keys of its hashes.
 //! Not here: what a repetition is worth (`judge`).
 
+use std::time::Duration;
+
 use crate::clock::Moment;
 use crate::gate::bucket::seconds;
 use crate::gate::client::ClientKey;
@@ -61,6 +63,8 @@ pub(in crate::gate) struct Past {
     pub(in crate::gate) wrong_for_user: Option<Moment>,
     /// The last new failure of this client.
     pub(in crate::gate) failed: Option<Moment>,
+    /// Whether it has tried other things before: for another user, or more than one for this one.
+    pub(in crate::gate) tried_others: bool,
 }
 
 impl Tries {
@@ -90,6 +94,7 @@ impl Tries {
                 .map(|entry| moment(entry.at)),
             wrong_for_user: None,
             failed: (client.failed != 0).then(|| moment(client.failed)),
+            tried_others: guess.is_some_and(|guess| client.tried_others(guess)),
         };
         self.past_of_user(user, guess, past)
     }
@@ -129,7 +134,7 @@ impl Tries {
                 recent.push(guess, Fate::Wrong, now);
             }
             if new == Novelty::New {
-                recent.failed = seconds(now);
+                recent.failed = seconds_up(now);
             }
             ((), Some(recent.pack()))
         });
@@ -198,6 +203,16 @@ impl<const K: usize> Recent<K> {
             .copied()
     }
 
+    /// Whoever mistypes once and then tries the right password has not.
+    fn tried_others(&self, guess: Guess) -> bool {
+        let entries = self.entries.iter().filter(|entry| entry.fate != Fate::None);
+        let mut others = entries
+            .map(|entry| Guess(entry.guess))
+            .filter(|other| *other != guess);
+        let first = others.next();
+        first.is_some_and(|first| !first.is_at_user_of(guess)) || others.next().is_some()
+    }
+
     /// Puts a try in front; it was there already, or the oldest goes.
     fn push(&mut self, guess: Guess, fate: Fate, now: Moment) {
         let held = self.entries.iter().position(|entry| entry.guess == guess.0);
@@ -208,7 +223,7 @@ impl<const K: usize> Recent<K> {
         if let Some(first) = self.entries.first_mut() {
             *first = Entry {
                 guess: guess.0,
-                at: seconds(now),
+                at: seconds_up(now),
                 fate,
             };
         }
@@ -277,6 +292,11 @@ impl<const K: usize> Recent<K> {
         let latest = latest.unwrap_or_default().max(recent.failed);
         u64::from(latest) * 1_000_000_000
     }
+}
+
+/// Rounded up, so that nothing is older than it is.
+fn seconds_up(now: Moment) -> u32 {
+    seconds(now + Duration::from_nanos(999_999_999))
 }
 
 fn moment(seconds: u32) -> Moment {

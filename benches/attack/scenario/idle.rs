@@ -23,16 +23,19 @@ pub(super) fn memory(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let everybody = &Kind::ALL[..7];
     let setting = (Behind::Wide, &Wishes::default());
     stage.in_turns(results, everybody, setting, |set| {
-        let before = stage.arguments.count(1000, 300);
+        let count = stage.arguments.count(1000, 300);
         introduce(set)?;
-        let (proxy, postfix) = grown(set, before, Stand::BeforeLogin)?;
-        let after = stage.arguments.count(300, 100);
-        let (logged_in, _) = grown(set, after, Stand::AfterLogin)?;
+        let (proxy, postfix) = grown(set, count, Stand::BeforeLogin)?;
         let mut figures = vec![("idle-behind", postfix)];
-        if set.peer.program.is_some() {
-            figures.extend([("idle", proxy), ("idle-after", logged_in)]);
-        }
+        figures.extend(set.peer.program.is_some().then_some(("idle", proxy)));
         Ok(figures)
+    })?;
+    let proxies = &Kind::ALL[..6];
+    stage.in_turns(results, proxies, setting, |set| {
+        let count = stage.arguments.count(500, 100);
+        introduce(set)?;
+        let (logged_in, _) = grown(set, count, Stand::AfterLogin)?;
+        Ok(vec![("idle-after", logged_in)])
     })
 }
 
@@ -76,7 +79,8 @@ fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
     std::thread::sleep(Duration::from_millis(500));
     let after = set.memory();
     drop(standing);
-    std::thread::sleep(Duration::from_millis(1500));
+    // Postfix's processes end when nobody has needed them for a while.
+    std::thread::sleep(Duration::from_secs(4));
     let each =
         |after: u64, before: u64| after.saturating_sub(before) as f64 / 1024.0 / count as f64;
     Ok((each(after.0, before.0), each(after.1, before.1)))

@@ -16,7 +16,7 @@ use crate::Outcome;
 use crate::backend::{password, user};
 use crate::client::{Caller, Tickets, attacker, home};
 use crate::load::{Tally, at_even_times};
-use crate::peer::{Kind, Wishes};
+use crate::peer::{Kind, Peer, Wishes};
 use crate::results::Results;
 use crate::stage::{Behind, Set, Stage};
 
@@ -61,6 +61,39 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
             ("reached", reached as f64),
         ])
     })
+}
+
+/// Honest logins while the attackers become more and more.
+pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+    let backend = stage.backend(Behind::Bcrypt)?;
+    for kind in stage.arguments.kinds() {
+        if !matches!(
+            kind,
+            Kind::Gatepost | Kind::HaProxy | Kind::Dovecot | Kind::Native
+        ) {
+            continue;
+        }
+        let peer = Peer::start(kind, &stage.ground, backend, &Wishes::default())?;
+        let set = Set {
+            stage,
+            peer,
+            backend,
+        };
+        introduce(&set)?;
+        for attackers in [0, 10, 25, 50, 100, 150] {
+            let over = Arc::new(AtomicBool::new(false));
+            let tally = stage.runtime.block_on(async {
+                let mut siege = besiege(&set, attackers, &over);
+                let tally = logins(&set, stage.arguments.count(8, 4)).await;
+                siege.abort_all();
+                while siege.join_next().await.is_some() {}
+                tally
+            });
+            let p90 = tally.percentiles().p90_us as f64 / 1000.0;
+            results.point("latency", kind.name(), (attackers as f64, p90));
+        }
+    }
+    Ok(())
 }
 
 async fn under_attack(set: &Set<'_>) -> (Tally, Tally) {

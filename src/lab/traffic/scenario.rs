@@ -169,7 +169,7 @@ fn swarm(plan: &Plan) -> Vec<Campaign> {
 
 fn pool(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::Pool(10_000),
+        From::Pool(plan.pool),
         Whom::Names(40),
         With::Mixed(Words::thousand(plan)),
     );
@@ -191,7 +191,7 @@ fn spray(name: &str, plan: &Plan, whom: Whom, with: With) -> Vec<Campaign> {
     vec![Campaign::daily(
         name,
         plan,
-        (From::Pool(10_000), whom, with),
+        (From::Pool(plan.pool), whom, with),
     )]
 }
 

@@ -78,7 +78,7 @@ pub(in crate::session) async fn scram(
         }
         Round::Done(attempted) => {
             // Nothing that proves a password was sent as yet.
-            let now = visit.services.clock.now();
+            let now = visit.now();
             record.settled(visit, &user, permit, attempted, now).await
         }
     }
@@ -133,30 +133,11 @@ impl Relay {
             record,
             hold,
         } = *self;
-        let (user, permit, turn) = match named {
-            Named::Not => {
-                let Ok(user) = sasl::cram_user(answer.expose()) else {
-                    record.abandoned(visit, None, None).await;
-                    return Tried::Resolved(Resolution::Reject);
-                };
-                match judge(visit, &attempt(visit, &user)).await {
-                    Ok((permit, turn)) => (user, permit, turn),
-                    Err(refused) => return record.refused(visit, Some(&user), refused).await,
-                }
-            }
-            Named::Judged(user, permit) if hold.is_some() => {
-                match visit.rules.turns.take(visit.key.network()).await {
-                    Some(turn) => (user, permit, Some(turn)),
-                    None => {
-                        record.abandoned(visit, Some(&user), Some(permit)).await;
-                        return Tried::Resolved(Resolution::Defer);
-                    }
-                }
-            }
-            Named::Judged(user, permit) | Named::Proven(user, permit) => (user, permit, None),
+        let (user, permit, turn) = match judged(visit, &record, named, answer, &hold).await {
+            Ok(judged) => judged,
+            Err(refused) => return refused,
         };
-        let sent = visit.services.clock.now();
-        let round = exchange.answer(&permit, answer).await;
+        let (sent, round) = (visit.now(), exchange.answer(&permit, answer).await);
         drop(turn);
         match round {
             Round::Challenge(exchange, challenge) => {
@@ -194,7 +175,7 @@ impl Relay {
             Named::Proven(user, permit) => {
                 // After SCRAM's last challenge an empty answer is all that is missing.
                 let nothing = Secret::new(Vec::new());
-                let sent = visit.services.clock.now();
+                let sent = visit.now();
                 let attempted = match exchange.answer(&permit, &nothing).await {
                     Round::Done(attempted) => attempted,
                     Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
@@ -202,6 +183,38 @@ impl Relay {
                 let _ = record.settled(visit, &user, permit, attempted, sent).await;
             }
         }
+    }
+}
+
+/// The permit for an answer, and a turn where strangers need one: whoever is bounded by a `hold` is one.
+async fn judged(
+    visit: &mut Visit,
+    record: &Record,
+    named: Named,
+    answer: &Secret,
+    hold: &Option<Turn>,
+) -> Result<(UserName, Permit, Option<Turn>), Tried> {
+    match named {
+        Named::Not => {
+            let Ok(user) = sasl::cram_user(answer.expose()) else {
+                record.abandoned(visit, None, None).await;
+                return Err(Tried::Resolved(Resolution::Reject));
+            };
+            match judge(visit, &attempt(visit, &user)).await {
+                Ok((permit, turn)) => Ok((user, permit, turn)),
+                Err(refused) => Err(record.refused(visit, Some(&user), refused).await),
+            }
+        }
+        Named::Judged(user, permit) if hold.is_some() => {
+            match visit.rules.turns.take(visit.key.network()).await {
+                Some(turn) => Ok((user, permit, Some(turn))),
+                None => {
+                    record.abandoned(visit, Some(&user), Some(permit)).await;
+                    Err(Tried::Resolved(Resolution::Defer))
+                }
+            }
+        }
+        Named::Judged(user, permit) | Named::Proven(user, permit) => Ok((user, permit, None)),
     }
 }
 
