@@ -11,6 +11,7 @@
     reason = "a test that does not find what it expects must panic"
 )]
 
+mod answers;
 mod config;
 mod demo;
 mod dialogues;
