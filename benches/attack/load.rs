@@ -35,6 +35,13 @@ impl Tally {
         }
     }
 
+    /// Takes another tally's jobs in.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.latencies.merge(&other.latencies);
+        self.failed += other.failed;
+        self.first_fault = self.first_fault.take().or(other.first_fault);
+    }
+
     /// Latencies of the jobs that were done.
     pub(crate) fn percentiles(&self) -> Percentiles {
         self.latencies.percentiles()

@@ -100,7 +100,7 @@ const BARS: [[&str; 4]; 5] = [
     [
         "reached",
         "reached",
-        "Guesses that reached Dovecot in 35 seconds",
+        "Guesses that reached Dovecot in a minute",
         "",
     ],
     [

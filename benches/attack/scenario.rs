@@ -214,7 +214,7 @@ impl Scenario {
         row(
             "burst-p50",
             Self::Logins,
-            "first 15 s under 150 attackers: p50",
+            "under 150 attackers, their burst: p50",
             "ms",
             Goal::None,
         ),

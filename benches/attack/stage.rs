@@ -104,11 +104,32 @@ impl<'a> Stage<'a> {
         &self,
         results: &mut Results,
         kinds: &[Kind],
-        (behind, wishes): (Behind, &Wishes),
+        setting: (Behind, &Wishes),
+        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
+    ) -> Outcome<()> {
+        self.rounds(self.arguments.rounds(), results, (kinds, setting), measure)
+    }
+
+    /// As [`Stage::in_turns`], but once, for what takes minutes.
+    pub(crate) fn once(
+        &self,
+        results: &mut Results,
+        kinds: &[Kind],
+        setting: (Behind, &Wishes),
+        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
+    ) -> Outcome<()> {
+        self.rounds(1, results, (kinds, setting), measure)
+    }
+
+    fn rounds(
+        &self,
+        rounds: usize,
+        results: &mut Results,
+        (kinds, (behind, wishes)): (&[Kind], (Behind, &Wishes)),
         measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
     ) -> Outcome<()> {
         let backend = self.backend(behind)?;
-        for round in 0..self.arguments.rounds() {
+        for round in 0..rounds {
             for kind in self.arguments.kinds() {
                 if !kinds.contains(&kind) {
                     continue;

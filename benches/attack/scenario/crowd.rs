@@ -37,18 +37,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     steps.push(most);
     let steps = steps.as_slice();
     let kinds = [Kind::Gatepost, Kind::Other];
-    let rounds = stage.arguments.rounds();
-    stage.in_turns(results, &kinds, (Behind::Sha256, &wishes), |set| {
-        // One round of it is long enough.
-        if rounds > 1
-            && looks
-                .lock()
-                .is_ok_and(|looks: std::sync::MutexGuard<'_, Vec<_>>| {
-                    looks.iter().any(|(kind, _)| *kind == set.peer.kind)
-                })
-        {
-            return Ok(Vec::new());
-        }
+    stage.once(results, &kinds, (Behind::Sha256, &wishes), |set| {
         introduce(set)?;
         let seen = grow(set, steps)?;
         let (first, last) = match (seen.get(1), seen.last()) {

@@ -48,6 +48,8 @@ enum Stand {
 /// By how many KiB a session the proxy and Postfix grow while `count` sessions stand still.
 fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
     let stage = set.stage;
+    // Postfix's processes of the logins before are to be gone.
+    std::thread::sleep(Duration::from_secs(3));
     let before = set.memory();
     let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
     let standing = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -79,8 +81,6 @@ fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
     std::thread::sleep(Duration::from_millis(500));
     let after = set.memory();
     drop(standing);
-    // Postfix's processes end when nobody has needed them for a while.
-    std::thread::sleep(Duration::from_secs(4));
     let each =
         |after: u64, before: u64| after.saturating_sub(before) as f64 / 1024.0 / count as f64;
     Ok((each(after.0, before.0), each(after.1, before.1)))
@@ -90,7 +90,7 @@ fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
 pub(super) fn strangers(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     const IDLERS: usize = 150;
     let setting = (Behind::Sha256, &Wishes::default());
-    stage.in_turns(results, &Kind::ALL, setting, |set| {
+    stage.once(results, &Kind::ALL, setting, |set| {
         introduce(set)?;
         let idlers = stage.runtime.block_on(async {
             let mut idlers: Vec<TcpStream> = Vec::new();

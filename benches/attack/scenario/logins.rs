@@ -24,8 +24,8 @@ use crate::stage::{Behind, Set, Stage};
 const RATE: f64 = 10.0;
 const ATTACKERS: usize = 150;
 const ADDRESSES: usize = 200;
-/// While the strangers' burst lasts.
-const BURST_SECONDS: usize = 15;
+/// The longest that the attackers' burst is waited for.
+const BURST_SECONDS: usize = 45;
 
 pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let kinds: Vec<Kind> = Kind::ALL
@@ -33,7 +33,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         .filter(|kind| kind.asks_dovecot())
         .collect();
     let setting = (Behind::Bcrypt, &Wishes::default());
-    stage.in_turns(results, &kinds, setting, |set| {
+    stage.once(results, &kinds, setting, |set| {
         introduce(set)?;
         let calm = stage
             .runtime
@@ -67,10 +67,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let backend = stage.backend(Behind::Bcrypt)?;
     for kind in stage.arguments.kinds() {
-        if !matches!(
-            kind,
-            Kind::Gatepost | Kind::HaProxy | Kind::Dovecot | Kind::Native
-        ) {
+        if !matches!(kind, Kind::Gatepost | Kind::HaProxy | Kind::Native) {
             continue;
         }
         let peer = Peer::start(kind, &stage.ground, backend, &Wishes::default())?;
@@ -80,11 +77,11 @@ pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
             backend,
         };
         introduce(&set)?;
-        for attackers in [0, 10, 25, 50, 100, 150] {
+        for attackers in [0, 25, 50, 100, 150] {
             let over = Arc::new(AtomicBool::new(false));
             let tally = stage.runtime.block_on(async {
                 let mut siege = besiege(&set, attackers, &over);
-                let tally = logins(&set, stage.arguments.count(8, 4)).await;
+                let tally = logins(&set, stage.arguments.count(6, 4)).await;
                 siege.abort_all();
                 while siege.join_next().await.is_some() {}
                 tally
@@ -96,10 +93,20 @@ pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     Ok(())
 }
 
+/// Logins while the attackers' burst lasts, and after it: when no guess has reached Dovecot for three
+/// seconds, or after the longest burst there is.
 async fn under_attack(set: &Set<'_>) -> (Tally, Tally) {
     let over = Arc::new(AtomicBool::new(false));
     let mut attackers = besiege(set, ATTACKERS, &over);
-    let burst = logins(set, BURST_SECONDS).await;
+    let mut burst = Tally::default();
+    let mut reached = 0;
+    for _ in 0..BURST_SECONDS / 3 {
+        burst.merge(logins(set, 3).await);
+        let before = std::mem::replace(&mut reached, set.backend.wrong_passwords());
+        if before == reached {
+            break;
+        }
+    }
     let steady = logins(set, set.stage.arguments.count(20, 10)).await;
     over.store(true, Ordering::Relaxed);
     attackers.abort_all();
