@@ -23,6 +23,9 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 /// The longest that a client may take for one round of a relayed exchange: Postfix is held meanwhile.
 const ROUND: Duration = Duration::from_secs(10);
 
+/// How long a client may take to take a reply.
+const SAY: Duration = Duration::from_secs(10);
+
 /// How long a client may take to take our close_notify.
 const GOOD_BYE: Duration = Duration::from_secs(5);
 
@@ -196,9 +199,9 @@ impl<'a, S: LastWords> Conversation<'a, S> {
         Action::Close(reply)
     }
 
-    /// Sends a reply to a client that has no longer to take it than to say its next line.
+    /// Sends a reply to a client that has [`SAY`] to take it: it fits into any socket's buffer.
     async fn say(&mut self, reply: &Reply) -> Result<(), Ending> {
-        took(timeout(self.visit.rules.timeouts.line, self.peer.say(reply)).await)
+        took(timeout(SAY, self.peer.say(reply)).await)
     }
 }
 

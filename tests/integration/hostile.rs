@@ -57,8 +57,6 @@ fn a_reload_that_waits_for_a_silent_postfix_does_not_hold_up_a_stop() {
     });
     proxy.terminate();
     proxy.ends_well();
-    let reloaded = proxy.log().events(|event| event.message() == "reloaded");
-    assert!(reloaded.is_empty(), "{reloaded:?}");
 }
 
 #[test]
