@@ -227,7 +227,8 @@ pub struct Decision {
     pub session: String,
     /// The client.
     pub client: String,
-    /// `allow`, `wait`, `repeat` or `refuse`.
+    /// What was answered (`allow`, `would-refuse`, `refuse`, `repeat`), or what Postfix then made of it
+    /// (`accept`, `reject`, `defer`).
     pub verdict: String,
     /// Why.
     pub reason: String,
