@@ -24,3 +24,4 @@ mod session;
 mod session_balancer;
 mod session_config;
 mod session_tls;
+mod simulate;
