@@ -90,6 +90,8 @@ pub struct Gate {
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
+    /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
+    answered: AtomicU64,
     /// The hour of the last sweep.
     swept: AtomicU64,
 }
@@ -112,6 +114,7 @@ impl Gate {
             counters: Counters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
+            answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
         };
@@ -207,7 +210,7 @@ impl Gate {
         self.familiar.list(rules::listed(&settings, &self.keys));
         let new = Arc::new(Rules::new(&settings));
         let old = self.rules.swap(new.clone());
-        let known = self.familiar.counts().0;
+        let known = self.familiar.users();
         self.buckets.cut_keyed(|place| new.limit(place, known), now);
         self.buckets
             .cut_shared(|place| new.limit(place, known), now);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -51,9 +51,13 @@ use socket::OperatorSocket;
 /// Notices of the gate under way to the keeper.
 const NOTICES: usize = 4096;
 
-/// How often a Postfix that answers is probed, and one that does not.
-const PROBE: Duration = Duration::from_secs(60);
-const PROBE_AGAIN: Duration = Duration::from_secs(2);
+/// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
+const PROBE_ROUND: Duration = Duration::from_secs(2);
+const PROBE_ROUNDS: u32 = 30;
+
+/// How much longer than the grace a drain may take: whoever stops us kills us some time later, and then
+/// nothing is saved.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +198,12 @@ impl Server {
         tasks.wait().await;
         // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
         self.house.sessions.close();
-        self.house.sessions.wait().await;
+        let longest = self.house.services.rules.load().grace + LAST_WORDS;
+        if timeout(longest, self.house.sessions.wait()).await.is_err() {
+            // A client that takes no octet, a Postfix that says none. What they owe stays owed.
+            let sessions = self.house.sessions.len();
+            warn!(sessions, "sessions are cut off: they did not end in time");
+        }
         stopper.begin();
         // The keeper's panics are told by the runtime; there is nothing left to do about one.
         let _ = keeper.await;
@@ -233,16 +242,23 @@ fn raise_open_files() {
     }
 }
 
-/// Asks Postfix regularly what it offers and whether it is there. Health tells the log itself.
+/// Asks Postfix regularly what it offers and whether it is there: often, as long as it is not. Health tells
+/// the log itself.
 async fn probe(services: Arc<Services>, mut drain: Drain) {
+    let mut rounds_to_rest = 0;
     loop {
         let upstream = Arc::clone(&services.rules.load().upstream);
-        let pause = match upstream.probe().await {
-            Ok(()) => PROBE,
-            Err(_) => PROBE_AGAIN,
-        };
+        if rounds_to_rest == 0 || !upstream.is_well() {
+            tokio::select! {
+                // What came of it is kept there.
+                _ = upstream.probe() => {}
+                () = drain.begun() => return,
+            }
+            rounds_to_rest = PROBE_ROUNDS;
+        }
+        rounds_to_rest -= 1;
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(PROBE_ROUND) => {}
             () = drain.begun() => return,
         }
     }

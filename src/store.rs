@@ -13,9 +13,11 @@ pub mod frame;
 pub mod journal;
 pub mod key;
 pub mod lock;
+mod private;
 pub mod snapshot;
 
 use journal::Journal;
+use key::{KeyFile, StateKeys};
 use lock::Lock;
 
 /// Where the state is kept.
@@ -69,8 +71,8 @@ pub type Record = Box<[u8]>;
 /// What an earlier process left.
 #[derive(Debug)]
 pub struct Kept {
-    /// The key under which user names are hashed.
-    pub user_key: [u8; 16],
+    /// The secrets that the state was made with.
+    pub keys: StateKeys,
     /// The gate's last image.
     pub image: Option<Vec<u8>>,
     /// The records of the journal since then, oldest first.
@@ -84,6 +86,7 @@ pub struct Kept {
 pub struct Store {
     directory: PathBuf,
     journal: Journal,
+    key_file: KeyFile,
     _lock: Lock,
 }
 
@@ -99,11 +102,11 @@ impl Store {
         lock::make_directory(&directory)?;
         let lock = Lock::take(&directory)?;
         let mut set_aside = Vec::new();
-        let user_key = key::load_or_make(&directory, &mut set_aside)?;
+        let key_file = KeyFile::load_or_make(&directory, &mut set_aside)?;
         let image = snapshot::read(&directory, &mut set_aside)?;
         let (journal, records) = Journal::open(&directory, &mut set_aside)?;
         let kept = Kept {
-            user_key,
+            keys: key_file.keys,
             image,
             journal: records,
             set_aside,
@@ -112,6 +115,7 @@ impl Store {
             Self {
                 directory,
                 journal,
+                key_file,
                 _lock: lock,
             },
             kept,
@@ -156,8 +160,9 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// When the file system refuses to sync the journal.
+    /// When the file system refuses to sync the journal, or the key that could not be written at the start.
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
+        self.key_file.keep(&self.directory)?;
         self.journal.switch()?;
         Ok(Saving {
             directory: self.directory.clone(),

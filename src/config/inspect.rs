@@ -149,6 +149,24 @@ fn note_open_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
     }
 }
 
+/// Whoever writes into the state directory decides who is known and who is banned.
+pub(super) fn state(file: &raw::File, config: &Config, findings: &mut Findings) {
+    const WRITTEN_BY_OTHERS: u32 = 0o002;
+    let directory = &config.store.directory;
+    let mode = directory.metadata().map(|metadata| metadata.mode());
+    if mode.is_ok_and(|mode| mode & WRITTEN_BY_OTHERS != 0) {
+        let what = format!(
+            "every user of this machine can write into {}",
+            directory.display()
+        );
+        let remark = match &file.state.directory {
+            Some(given) => Remark::at(given.span(), what),
+            None => Remark::of_file(what),
+        };
+        findings.warn(remark.help("it must be Gatepost's alone: chmod 0700"));
+    }
+}
+
 /// The user that a line of the `users` file names, if it names one.
 fn user(line: &str) -> Result<Option<&str>, &'static str> {
     let line = line.trim();

@@ -110,6 +110,9 @@ pub enum AuthOutcome {
     Reject,
     /// 4xx, a dead or silent Postfix, a cancelled exchange: no failure of the credentials.
     Defer,
+    /// 4xx after a wait: Dovecot let Postfix wait longer than Postfix does. The password may have been
+    /// checked all the same.
+    Stalled,
 }
 
 #[cfg(test)]

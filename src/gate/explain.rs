@@ -126,7 +126,7 @@ impl Gate {
     /// Why a client, and a user from there, is treated as it is. Takes nothing.
     pub fn explain(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Explanation {
         let rules = self.rules.load();
-        let known_users = self.familiar.counts().0;
+        let known_users = self.familiar.users();
         let subject = |subject| {
             let ban = self.bans.exactly(subject, now);
             ban.map(|ban| BanEntry::new(subject, ban))

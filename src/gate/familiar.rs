@@ -22,8 +22,10 @@ const NETWORKS: usize = 32;
 const KEPT: u32 = 90 * 86_400;
 /// A login this soon after the last one, in seconds, changes nothing worth a lock.
 const FRESH: u32 = 600;
-/// When full, this part of everything makes room at once.
+/// When full, this part of everything makes room at once. Names of one local part have no more.
 const ROOM: usize = 64;
+/// But so many of them always.
+const LEAST_NAMES: usize = 64;
 
 /// How a user and a network know each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub(in crate::gate) struct Acquaintance {
     pub(in crate::gate) known: bool,
     /// Whether anybody is familiar in this network.
     pub(in crate::gate) home: Home,
-    /// How many users we know.
+    /// How many users we know, for the buckets that grow with them.
     pub(in crate::gate) users: usize,
 }
 
@@ -85,6 +87,8 @@ struct Book {
     listed: HashSet<UserId>,
     /// How many of the listed are not in `users`.
     only_listed: usize,
+    /// How many names, known or listed, there are of each local part.
+    local_parts: HashMap<u32, usize>,
     evicted: u64,
 }
 
@@ -110,7 +114,7 @@ impl Familiar {
             bond: known.map_or(Bond::Far, |known| known.bond(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             home: book.home(network),
-            users: book.known(),
+            users: book.local_parts.len(),
         }
     }
 
@@ -123,6 +127,14 @@ impl Familiar {
     pub(in crate::gate) fn counts(&self) -> (usize, usize) {
         let book = self.read();
         (book.known(), book.pairs)
+    }
+
+    /// How many users we know, for the buckets that grow with them.
+    ///
+    /// Names with one local part count once: where Dovecot ignores the domain, one account has as many
+    /// names as its holder likes, and each that logs in would make room for more guesses.
+    pub(in crate::gate) fn users(&self) -> usize {
+        self.read().local_parts.len()
     }
 
     /// Room for so many pairs.
@@ -253,14 +265,23 @@ impl Book {
     fn count_listed(&mut self) {
         let users = &self.users;
         let only = self.listed.iter().filter(|user| !users.contains_key(user));
-        self.only_listed = only.count();
+        self.only_listed = only.clone().count();
+        self.local_parts.clear();
+        for user in only.chain(users.keys()) {
+            *self.local_parts.entry(user.local_part()).or_default() += 1;
+        }
     }
 
     fn add(&mut self, user: UserId, pair: Option<Pair>, when: u32, capacity: usize) {
         if !self.users.contains_key(&user) {
+            if self.is_crowded(user, capacity) {
+                return;
+            }
             self.make_room_for_user(capacity);
             if self.listed.contains(&user) {
                 self.only_listed -= 1;
+            } else {
+                *self.local_parts.entry(user.local_part()).or_default() += 1;
             }
         }
         let known = self.users.entry(user).or_default();
@@ -277,6 +298,14 @@ impl Book {
         if self.pairs > capacity {
             self.make_room_for_pairs(capacity);
         }
+    }
+
+    /// Whether names with this local part fill their share already, and this is one more. Else the one
+    /// account of [`Familiar::users`] could push everybody else out.
+    fn is_crowded(&self, user: UserId, capacity: usize) -> bool {
+        let names = self.local_parts.get(&user.local_part());
+        let share = (capacity / ROOM).max(LEAST_NAMES);
+        names.is_some_and(|names| *names >= share) && !self.listed.contains(&user)
     }
 
     fn drop_oldest_of(&mut self, user: UserId) {

@@ -32,9 +32,16 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// A user, as the tables know him.
+/// A user, as the tables know him: half of it stands for the name's local part, half for all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::gate) struct UserId(pub(in crate::gate) u64);
+
+impl UserId {
+    /// What all names with this local part have in common.
+    pub(in crate::gate) const fn local_part(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
 
 /// One password tried for one user. Its low bits are the user's, so that a guess tells at whom it
 /// was made.
@@ -53,15 +60,22 @@ impl Guess {
 impl Keys {
     /// The user of this name, whatever its letters' case.
     pub(in crate::gate) fn user(&self, name: &UserName) -> UserId {
+        let name = name.as_bytes();
+        let local = name.split(|&octet| octet == b'@').next();
+        let person = self.lower(local.unwrap_or_default()) << 32;
+        UserId(person | self.lower(name) & u64::from(u32::MAX))
+    }
+
+    fn lower(&self, name: &[u8]) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.users);
         let mut lower = [0; 64];
-        for part in name.as_bytes().chunks(lower.len()) {
+        for part in name.chunks(lower.len()) {
             for (to, from) in lower.iter_mut().zip(part) {
                 *to = from.to_ascii_lowercase();
             }
             hasher.write(lower.get(..part.len()).unwrap_or_default());
         }
-        UserId(hasher.finish())
+        hasher.finish()
     }
 
     /// This password for this user.
@@ -119,5 +133,20 @@ mod tests {
             assert_eq!(keys.user(&upper), keys.user(&lower));
             assert_ne!(keys.user(&lower), keys.user(&other));
         }
+    }
+
+    #[test]
+    fn names_that_differ_in_their_domain_are_two_users_with_one_local_part() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let (bare, one, other) = (user("anna"), user("Anna@a.example"), user("anna@b.example"));
+        assert!(bare != one && one != other);
+        assert_eq!(bare.local_part(), one.local_part());
+        assert_eq!(one.local_part(), other.local_part());
+        assert_ne!(bare.local_part(), user("bert").local_part());
     }
 }

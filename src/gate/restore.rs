@@ -56,7 +56,7 @@ impl Gate {
             gate.take_over(image, away, kept);
         }
         gate.replay(records, away, kept);
-        let (rules, known) = (gate.rules.load_full(), gate.familiar.counts().0);
+        let (rules, known) = (gate.rules.load_full(), gate.familiar.users());
         gate.buckets
             .cut_shared(|place| rules.limit(place, known), now);
         Ok(gate)

@@ -1,10 +1,13 @@
 //! settle - what the outcome of an attempt does
 //!
 //! Accept: the tokens go back, exactly those, and the pair is familiar. Reject: they stay spent, and
-//! the wrong password is remembered. Defer: they go back. A sick backend's rejections of familiar
+//! the wrong password is remembered. Defer: they go back. Stalled: as defer, unless the backend answers
+//! others, for Dovecot holds back whom it has seen fail; a wrong password that is checked and then costs
+//! nothing would be a guess beyond every bound. A sick backend's rejections of familiar
 //! pairs count as defer.
 //! Not here: judging (`judge`).
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -15,6 +18,14 @@ use crate::gate::recent::Answer;
 use crate::gate::tries::Novelty;
 use crate::gate::verdict::{Permit, Reason, Settled};
 use crate::gate::{Events, Gate};
+
+/// The backend is taken to work for so long after an answer of any kind.
+const ANSWERS: Duration = Duration::from_secs(60);
+
+const DEFERRED: Settled = Settled {
+    outcome: AuthOutcome::Defer,
+    reason: None,
+};
 
 impl Gate {
     /// Settles a permit with what Postfix made of the attempt. The answer is what the client is told.
@@ -31,16 +42,14 @@ impl Gate {
             AuthOutcome::Reject => self.rejected(&claim, now, events),
             AuthOutcome::Defer => {
                 self.give_back(&claim.tokens, now, events);
-                Settled {
-                    outcome,
-                    reason: None,
-                }
+                DEFERRED
             }
+            AuthOutcome::Stalled => self.stalled(&claim, now, events),
         };
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::Accept,
             AuthOutcome::Reject => Answer::Reject,
-            AuthOutcome::Defer => Answer::Defer,
+            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Defer,
         };
         let reason = settled.reason.unwrap_or(claim.grounds);
         let told = claim.case.decision(answer, reason, Duration::ZERO, now);
@@ -55,7 +64,28 @@ impl Gate {
         }
     }
 
+    /// The backend kept this one waiting. If it has answered others, that is about this client.
+    fn stalled(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
+        let Case {
+            client,
+            user,
+            guess,
+            ..
+        } = claim.case;
+        if now.since(answered) >= ANSWERS {
+            self.give_back(&claim.tokens, now, events);
+        } else if claim.basis == Basis::Repeat {
+            self.tries.wrong(client, user, guess, Novelty::Repeat, now);
+        } else {
+            // The same again is a mail program that retries, and earns no strike.
+            self.tries.refused(client, guess, now);
+        }
+        DEFERRED
+    }
+
     fn accepted(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        self.answered.store(now.as_nanos(), Ordering::Relaxed);
         let Case {
             client,
             network,
@@ -76,6 +106,7 @@ impl Gate {
     }
 
     fn rejected(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        self.answered.store(now.as_nanos(), Ordering::Relaxed);
         let Case {
             client,
             network,

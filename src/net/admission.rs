@@ -6,7 +6,7 @@
 //!
 //! A quarter of the whole is kept for familiar networks, at most [`RESERVE_PER_NETWORK`] of it for
 //! one of them, for an infected PC stands in a familiar network too. Familiar clients fill it first;
-//! strangers never do.
+//! strangers never do. Beyond it the familiar make room as strangers do, when no stranger is left.
 //! Not here: bans and lists (`gate`, by way of [`Standing`]), handshakes at once (`tls`), the
 //! sockets (`listener`).
 //! The allow list is exempt from all but the whole: a webmail host is many users at one address.

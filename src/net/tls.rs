@@ -3,13 +3,14 @@
 //! [`Tls`] holds the rustls config that new handshakes use; a reload swaps it whole or not at all.
 //! The key of the session tickets outlives a reload, so that a renewed certificate costs nobody a
 //! full handshake.
-//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), when a
+//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), the first octets (`hello`), when a
 //! handshake begins (`session`), closing without close_notify (an ordinary end for `splice`).
 //! Left at rustls's defaults on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, named here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
+mod hello;
 mod resolver;
 
 #[cfg(test)]
@@ -21,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::server::{
-    Acceptor, ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig,
-};
+use rustls::SupportedCipherSuite;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::hash::HashAlgorithm;
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
 pub use self::certificate::{Certificate, FileProblem, FileRole, TlsFault};
@@ -112,7 +114,8 @@ impl Tls {
         self.loaded.load().certificates.clone()
     }
 
-    /// Makes the handshake, all of it within `deadline`.
+    /// Makes the handshake, all of it within `deadline`. The stream comes on the heap: its 1.2 KB would
+    /// otherwise lie in each future that hands it on.
     ///
     /// A handshake slot is taken when the ClientHello is complete, and not before.
     ///
@@ -122,7 +125,7 @@ impl Tls {
         &self,
         stream: S,
         deadline: Duration,
-    ) -> Result<TlsStream<S>, HandshakeFault>
+    ) -> Result<Box<TlsStream<S>>, HandshakeFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -133,27 +136,28 @@ impl Tls {
         }
     }
 
-    async fn handshake<S>(&self, stream: S) -> Result<TlsStream<S>, HandshakeFault>
+    async fn handshake<S>(&self, stream: S) -> Result<Box<TlsStream<S>>, HandshakeFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
-        if let Some(protocol) = foreign_protocol(&start.client_hello()) {
+        let mut stream = stream;
+        let hello = hello::read(&mut stream).await?;
+        if let Some(protocol) = foreign_protocol(&hello.client_hello()) {
             // The client is turned away either way, so a failing write changes nothing.
-            let _ = start.io.write_all(&NO_APPLICATION_PROTOCOL).await;
-            let _ = start.io.shutdown().await;
+            let _ = stream.write_all(&NO_APPLICATION_PROTOCOL).await;
+            let _ = stream.shutdown().await;
             return Err(HandshakeFault::ForeignProtocol(protocol));
         }
         let slots = self.slots.load_full();
         // Only a closed semaphore gives none, and this one is never closed.
         let slot = slots.acquire().await.ok();
         let config = self.loaded.load().config.clone();
-        let mut rest = start.into_stream(config);
+        let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
         if let Ok(outcome) = timeout(PATIENCE, &mut rest).await {
-            return Ok(outcome?);
+            return Ok(Box::new(outcome?));
         }
         drop(slot);
-        Ok(rest.await?)
+        Ok(Box::new(rest.await?))
     }
 }
 
@@ -171,7 +175,7 @@ impl Loaded {
         ticketer: &Arc<dyn ProducesTickets>,
         now: Moment,
     ) -> Result<Self, TlsFault> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(provider());
         let (keys, certificates): (Vec<_>, Vec<_>) =
             certificate::load(&settings.certificates, &provider, now)?
                 .into_iter()
@@ -182,6 +186,7 @@ impl Loaded {
             .map_err(TlsFault::Library)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(resolver));
+        config.ignore_client_order = true;
         config.ticketer = Arc::clone(ticketer);
         // A mail program opens few connections, and each ticket costs us a write.
         config.send_tls13_tickets = 1;
@@ -192,6 +197,24 @@ impl Loaded {
             certificates,
         })
     }
+}
+
+/// The crypto provider's own choice of suites, those with SHA-256 first.
+///
+/// Processors have instructions for SHA-256 and none for SHA-384, which would be a sixth of what a handshake
+/// costs; most clients name it first and take either.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let has_sha384 = |suite: &SupportedCipherSuite| {
+        let hash = match suite {
+            SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,
+            SupportedCipherSuite::Tls12(suite) => suite.common.hash_provider,
+        };
+        hash.algorithm() == HashAlgorithm::SHA384
+    };
+    // Stable: what is named first among equals stays first.
+    provider.cipher_suites.sort_by_key(has_sha384);
+    provider
 }
 
 fn foreign_protocol(hello: &ClientHello<'_>) -> Option<&'static str> {
@@ -258,6 +281,9 @@ pub enum HandshakeFault {
     /// The client closed or reset the connection in the midst of it, or before its first octet.
     #[error("the client closed in the handshake")]
     Closed,
+    /// Its ClientHello would not end.
+    #[error("the ClientHello is longer than {} octets", hello::LIMIT)]
+    HelloTooLong,
     /// The client offers a protocol that mail programs do not speak.
     #[error("the client offers the protocol {0}")]
     ForeignProtocol(&'static str),

@@ -5,9 +5,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::doors::House;
@@ -16,6 +18,9 @@ use crate::config::Config;
 use crate::net::listener;
 use crate::report::events;
 use crate::report::setup::Log;
+
+/// How long a reload waits for a new Postfix.
+const FIRST_PROBE: Duration = Duration::from_secs(2);
 
 /// Reads the config anew.
 #[derive(Debug)]
@@ -60,9 +65,11 @@ impl Reloader {
             sender.send_replace(settings.clone());
         }
         let rules = rules(&config, Some((&before, &services.rules.load())));
-        // A Postfix that is new to us is asked before the first client is sent to it. Should it not answer, the
-        // probe's task goes on asking.
-        let _ = rules.upstream.probe().await;
+        if before.upstream != config.upstream {
+            // A Postfix that is new to us is asked before the first client is sent to it. Should it take too
+            // long, the probe's task goes on asking.
+            let _ = timeout(FIRST_PROBE, rules.upstream.probe()).await;
+        }
         services.rules.store(Arc::new(rules));
         self.config.store(Arc::new(config));
         info!("reloaded");

@@ -1,12 +1,15 @@
-//! remember - the gate as an earlier process left it, or a new one
+//! remember - the gate as an earlier process left it, or a new one; and what old logs add to it
 //!
 //! What is damaged is set aside and named in the log; the start goes on. Not here: files (`store`), their
 //! meaning (`gate::image`).
 
 use tracing::{info, warn};
 
+use crate::admin::message::{PastLogin, Taught};
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::gate::attempt::UserName;
+use crate::gate::client::ClientKey;
 use crate::gate::{Gate, Keys};
 use crate::store::key::random;
 use crate::store::{SetAside, Store, StoreFault};
@@ -22,9 +25,9 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
         tell(aside);
     }
     let keys = || Keys {
-        users: kept.user_key,
+        users: kept.keys.users,
         passwords: random(),
-        table: random(),
+        table: kept.keys.rows,
     };
     let settings = &config.gate;
     let image = kept.image.as_deref();
@@ -45,6 +48,26 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
         );
     }
     Ok((store, gate))
+}
+
+/// Makes familiar whoever logged in, and ends settling in if anybody did; what that added.
+pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
+    let before = gate.status(now);
+    for login in logins {
+        let user = UserName::new(login.user.as_bytes());
+        let client = ClientKey::new(login.address);
+        gate.learn(&user, client, Moment::from_seconds(login.at), now);
+    }
+    if !logins.is_empty() {
+        gate.finish_settling();
+    }
+    let after = gate.status(now);
+    let more = |after: usize, before: usize| after.saturating_sub(before) as u64;
+    Taught {
+        pairs: more(after.familiar_pairs, before.familiar_pairs),
+        users: more(after.known_users, before.known_users),
+        settling_ended: before.settling_until.is_some() && after.settling_until.is_none(),
+    }
 }
 
 fn tell(aside: &SetAside) {

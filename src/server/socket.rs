@@ -4,7 +4,7 @@
 //! answered is not. Not here: the answers (`operator`), the messages (`admin::message`).
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +25,9 @@ pub enum SocketFault {
     /// Another process answers there.
     #[error("{0} is answered by another gatepost: give each its own [admin] socket")]
     Taken(PathBuf),
+    /// Something that is no socket is there.
+    #[error("[admin] socket: {0} is a file of another kind, and stays: name a path of its own")]
+    NoSocket(PathBuf),
     /// The system has no such group.
     #[error("[admin] group: there is no group {0:?} in /etc/group")]
     NoGroup(String),
@@ -57,7 +60,11 @@ impl OperatorSocket {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(io)?;
         }
-        if path.exists() {
+        if let Ok(there) = path.symlink_metadata() {
+            // A path that was mistyped may be the config's, or a mailbox.
+            if !there.file_type().is_socket() {
+                return Err(SocketFault::NoSocket(path));
+            }
             if std::os::unix::net::UnixStream::connect(&path).is_ok() {
                 return Err(SocketFault::Taken(path));
             }
@@ -141,4 +148,36 @@ fn group_id(name: &str) -> Result<u32, SocketFault> {
         })
         .next()
         .ok_or_else(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(socket: PathBuf) -> admin::Settings {
+        admin::Settings {
+            socket,
+            group: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_at_the_sockets_path_is_not_taken_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gatepost.toml");
+        std::fs::write(&path, "hostname = \"mx.example.org\"").unwrap();
+        let refused = OperatorSocket::bind(&settings(path.clone()));
+        assert!(matches!(refused, Err(SocketFault::NoSocket(_))));
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_answers_is_taken_over_and_one_that_is_answered_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let _held = OperatorSocket::bind(&settings(path.clone())).unwrap();
+        let second = OperatorSocket::bind(&settings(path));
+        assert!(matches!(second, Err(SocketFault::Taken(_))));
+    }
 }

@@ -3,13 +3,14 @@
 //! A fold with nothing left to decide: each [`Action`] is done, and what came of it is fed back.
 //! Not here: judging and trying (`login`), the words (`smtp::dialogue`).
 
+use std::io;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::login::{self, Relay, Tried};
-use super::peer::{Heard, Peer};
+use super::peer::{Heard, LastWords, Peer};
 use super::{ClientFault, Ending, Visit};
 use crate::gate::attempt::UserName;
 use crate::net::upstream::LoggedIn;
@@ -21,6 +22,9 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 
 /// The longest that a client may take for one round of a relayed exchange: Postfix is held meanwhile.
 const ROUND: Duration = Duration::from_secs(10);
+
+/// How long a client may take to take a reply.
+const SAY: Duration = Duration::from_secs(10);
 
 /// How long a client may take to take our close_notify.
 const GOOD_BYE: Duration = Duration::from_secs(5);
@@ -49,7 +53,7 @@ enum Stepped {
     Out(Next),
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
+impl<'a, S: LastWords> Conversation<'a, S> {
     /// A conversation that has not begun.
     pub(in crate::session) fn new(
         visit: &'a mut Visit,
@@ -68,11 +72,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
     /// Carries on from `first`, or from the client's next line, until login, STARTTLS or the end.
     pub(in crate::session) async fn run(mut self, first: Option<Action>) -> Result<Next, Ending> {
         let ended = self.until_it_ends(first).await;
-        self.abandon().await;
         if ended.is_err() {
             // A client that does not take even our close_notify is left to the kernel.
             let _ = timeout(GOOD_BYE, self.peer.close()).await;
         }
+        self.abandon().await;
         ended
     }
 
@@ -121,7 +125,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
                 self.say_and_hear(&reply).await?
             }
             Action::Close(reply) => {
-                self.say(&reply).await?;
+                let said = timeout(self.visit.rules.timeouts.line, self.peer.say_last(&reply));
+                took(said.await)?;
                 return Err(self.closing.take().unwrap_or(match reply.code() {
                     221 => Ending::Quit,
                     _ => Ending::HungUp,
@@ -194,12 +199,17 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Conversation<'a, S> {
         Action::Close(reply)
     }
 
-    /// Sends a reply to a client that has no longer to take it than to say its next line.
+    /// Sends a reply to a client that has [`SAY`] to take it: it fits into any socket's buffer.
     async fn say(&mut self, reply: &Reply) -> Result<(), Ending> {
-        match timeout(self.visit.rules.timeouts.line, self.peer.say(reply)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Ending::Client(error.into())),
-            Err(_) => Err(Ending::TimedOut),
-        }
+        took(timeout(SAY, self.peer.say(reply)).await)
+    }
+}
+
+/// Whether the client took what it was sent.
+fn took(said: Result<io::Result<()>, Elapsed>) -> Result<(), Ending> {
+    match said {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Ending::Client(error.into())),
+        Err(_) => Err(Ending::TimedOut),
     }
 }

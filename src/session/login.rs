@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::Visit;
+use crate::clock::Moment;
 use crate::gate::attempt::{AuthAttempt, AuthOutcome, UserName};
 use crate::gate::verdict::{Permit, Reason, Refusal, Verdict};
 use crate::net::turns::Turn;
@@ -21,6 +22,9 @@ use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::HeloName;
 use crate::smtp::dialogue::{LogIn, Resolution, Trap};
 use crate::smtp::sasl::Credentials;
+
+/// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
+const STALL: Duration = Duration::from_secs(5);
 
 mod relay;
 pub(in crate::session) use relay::Relay;
@@ -40,8 +44,13 @@ pub(in crate::session) async fn capabilities(
     visit: &Visit,
     patience: Duration,
 ) -> Option<Arc<Capabilities>> {
-    let mut known = visit.rules.upstream.capabilities();
-    let first = timeout(patience, known.wait_for(Option::is_some)).await;
+    let mut told = visit.rules.upstream.capabilities();
+    let known = told.borrow().clone();
+    if known.is_some() {
+        return known;
+    }
+    // Rare, and large: kept out of every session's own future.
+    let first = Box::pin(timeout(patience, told.wait_for(Option::is_some))).await;
     first.ok()?.ok()?.clone()
 }
 
@@ -95,13 +104,15 @@ async fn with_credentials(visit: &mut Visit, origin: &Origin, credentials: &Cred
                 .await;
         }
     };
-    let attempted = match visit.rules.upstream.connect(origin).await {
+    let connected = visit.rules.upstream.connect(origin).await;
+    let sent = visit.now();
+    let attempted = match connected {
         Ok(connected) => connected.log_in(&permit, credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
     drop(turn);
     record
-        .settled(visit, &credentials.user, permit, attempted)
+        .settled(visit, &credentials.user, permit, attempted, sent)
         .await
 }
 
@@ -162,7 +173,7 @@ async fn in_turn(
 /// What the log will tell of an attempt, kept from its first moment.
 pub(in crate::session) struct Record {
     mechanism: &'static str,
-    began: crate::clock::Moment,
+    began: Moment,
 }
 
 impl Record {
@@ -230,13 +241,14 @@ impl Record {
         Tried::Resolved(resolution)
     }
 
-    /// Postfix has answered, or will not: settles the permit.
+    /// Postfix has answered, or will not, to what was `sent` then: settles the permit.
     pub(in crate::session) async fn settled(
         &self,
         visit: &mut Visit,
         user: &UserName,
         permit: Permit,
         attempted: Attempted,
+        sent: Moment,
     ) -> Tried {
         let would_refuse = permit.would_refuse();
         let grounds = permit.grounds();
@@ -245,16 +257,20 @@ impl Record {
         }
         let mut noted = Vec::new();
         let now = visit.services.clock.now();
-        let settled = visit
-            .services
-            .gate
-            .settle(permit, attempted.outcome(), now, &mut noted);
+        let settled = visit.services.gate.settle(
+            permit,
+            outcome(&attempted, now.since(sent)),
+            now,
+            &mut noted,
+        );
         visit.services.notices.pass(noted).await;
         let counters = &visit.services.counters;
         let (verdict, counter) = match settled.outcome {
             AuthOutcome::Accept => (events::Verdict::Accept, &counters.accepted),
             AuthOutcome::Reject => (events::Verdict::Reject, &counters.rejected),
-            AuthOutcome::Defer => (events::Verdict::Defer, &counters.deferred),
+            AuthOutcome::Defer | AuthOutcome::Stalled => {
+                (events::Verdict::Defer, &counters.deferred)
+            }
         };
         counter.count();
         let reason = Some(settled.reason.unwrap_or(grounds));
@@ -338,9 +354,38 @@ struct Told<'a> {
     reply: &'a dyn std::fmt::Display,
 }
 
+/// What the permit is settled with, when the answer took so long.
+fn outcome(attempted: &Attempted, took: Duration) -> AuthOutcome {
+    match attempted.is_put_off() && took >= STALL {
+        true => AuthOutcome::Stalled,
+        false => attempted.outcome(),
+    }
+}
+
 async fn failure_delay(visit: &mut Visit) {
     tokio::select! {
         () = sleep(visit.rules.timeouts.failure_delay) => {}
         () = visit.drain.begun() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::upstream::{Step, UpstreamFault};
+    use crate::smtp::reply::Reply;
+
+    #[test]
+    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
+        let put_off = |code| {
+            let reply = Reply::new(code, None, "Temporary authentication failure");
+            Attempted::Defer(UpstreamFault::Refused(Step::Auth, reply))
+        };
+        let just_below = STALL.saturating_sub(Duration::from_millis(1));
+        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
+        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
+        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
+        let silent = Attempted::Defer(UpstreamFault::TimedOut(Step::Auth));
+        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
     }
 }

@@ -37,9 +37,13 @@ impl Notices {
 
     /// Passes events on. Returns when those for the journal are written, or patience ends.
     pub async fn pass(&self, events: Events) {
-        if events.is_empty() {
-            return;
+        if !events.is_empty() {
+            // Rare, and large: kept out of every session's own future.
+            Box::pin(self.hand_over(events)).await;
         }
+    }
+
+    async fn hand_over(&self, events: Events) {
         let durable = events
             .iter()
             .any(|event| matches!(event, Event::Journal(_)));

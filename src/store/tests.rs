@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use super::*;
 
@@ -24,7 +25,29 @@ fn what_was_saved_is_read_back_and_the_key_stays() {
     let (_store, second) = open(directory.path());
     assert_eq!(second.image.as_deref(), Some(b"image".as_slice()));
     assert_eq!(records(&second), [b"ban".as_slice(), b"another"]);
-    assert_eq!(second.user_key, first.user_key);
+    assert_eq!(second.keys.users, first.keys.users);
+    assert_eq!(second.keys.rows, first.keys.rows);
+}
+
+#[test]
+fn every_file_is_the_directory_owners_also_when_root_writes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(directory.path(), Some(12_345), Some(12_346)).unwrap();
+    }
+    let (mut store, _) = open(directory.path());
+    store.save(|| b"image".to_vec()).unwrap();
+    store.append([b"ban".as_slice()]).unwrap();
+    let owner = directory.path().metadata().unwrap();
+    for name in ["keys", "snapshot", "journal.1"] {
+        let file = directory.path().join(name).metadata().unwrap();
+        assert_eq!(
+            (file.uid(), file.gid()),
+            (owner.uid(), owner.gid()),
+            "{name}"
+        );
+        assert_eq!(file.mode() & 0o777, 0o600, "{name}");
+    }
 }
 
 #[test]
@@ -94,7 +117,7 @@ fn damaged_and_foreign_files_are_set_aside_and_named() {
     *octets.last_mut().unwrap() ^= 1;
     fs::write(&snapshot, octets).unwrap();
     fs::write(directory.path().join("journal.9"), [0x55; 100]).unwrap();
-    fs::write(directory.path().join("user.key"), b"what").unwrap();
+    fs::write(directory.path().join("keys"), b"what").unwrap();
     let (_store, kept) = open(directory.path());
     assert!(kept.image.is_none() && kept.journal.is_empty());
     let names: Vec<_> = kept
@@ -105,7 +128,7 @@ fn damaged_and_foreign_files_are_set_aside_and_named() {
     assert_eq!(
         names,
         [
-            "user.key.damaged-1",
+            "keys.damaged-1",
             "snapshot.damaged-1",
             "journal.9.damaged-1"
         ]
@@ -130,4 +153,23 @@ fn half_a_snapshot_never_replaces_a_whole_one() {
         [b"ban".as_slice()],
         "no record is lost with the failed snapshot"
     );
+}
+
+#[test]
+fn no_snapshot_is_written_before_the_key_of_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        directory: folder.path().to_owned(),
+    };
+    // A key cannot be written where a folder stands in the way.
+    let obstacle = folder.path().join("keys.new");
+    std::fs::create_dir(&obstacle).unwrap();
+    let (mut store, kept) = Store::open(&settings).unwrap();
+    assert!(store.save(|| b"image".to_vec()).is_err());
+    assert!(!folder.path().join("snapshot").exists());
+    std::fs::remove_dir(&obstacle).unwrap();
+    store.save(|| b"image".to_vec()).unwrap();
+    drop(store);
+    let (_store, again) = Store::open(&settings).unwrap();
+    assert_eq!(again.keys.users, kept.keys.users);
 }

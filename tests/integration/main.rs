@@ -11,11 +11,13 @@
     reason = "a test that does not find what it expects must panic"
 )]
 
+mod answers;
 mod config;
 mod demo;
 mod dialogues;
 mod fuzz_corpora;
 mod history;
+mod hostile;
 mod kit;
 mod layers;
 mod postfix;
@@ -23,5 +25,7 @@ mod robust;
 mod session;
 mod session_balancer;
 mod session_config;
+mod session_crowd;
+mod session_log;
 mod session_tls;
 mod simulate;

@@ -8,6 +8,7 @@ mod delivery;
 mod guesses;
 mod handover;
 mod honest;
+mod logs;
 mod mechanisms;
 mod operator;
 mod programs;

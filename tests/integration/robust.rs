@@ -139,17 +139,25 @@ fn an_upstream_that_hangs_up_is_no_answer() {
     }
 }
 
-#[test]
-fn an_upstream_that_never_answers_is_given_up() {
+/// One login: each takes as long as a deadline.
+#[track_caller]
+fn given_up(stage: fn(Fault) -> Conduct) {
     let (impostor, proxy) = before_an_impostor();
-    impostor.conduct(Conduct::AtConnect(Fault::Silence));
-    let reply = client(&proxy).say(&auth_plain(ANNA));
-    assert_eq!(reply.code, 454, "{reply:?}");
-    impostor.conduct(Conduct::AtAuth(Fault::Silence));
+    impostor.conduct(stage(Fault::Silence));
     let reply = client(&proxy).say(&auth_plain(ANNA));
     assert_eq!(reply.code, 454, "{reply:?}");
     impostor.conduct(Conduct::Honest);
     client(&proxy).expect(&auth_plain(ANNA), 235);
+}
+
+#[test]
+fn an_upstream_that_never_greets_is_given_up() {
+    given_up(Conduct::AtConnect);
+}
+
+#[test]
+fn an_upstream_that_never_answers_a_login_is_given_up() {
+    given_up(Conduct::AtAuth);
 }
 
 #[test]

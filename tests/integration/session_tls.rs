@@ -150,24 +150,6 @@ fn mail_before_login_is_refused_and_costs_postfix_nothing() {
 }
 
 #[test]
-fn one_client_holds_no_more_sessions_than_it_may() {
-    let mail = Mail::start();
-    let proxy = Setup::before(&mail).with("admission.per-client", 3).start();
-    let mut held: Vec<Client> = (0..3).map(|_| proxy.client(loopback(22, 7))).collect();
-    for client in &mut held {
-        client.greet();
-    }
-    assert!(proxy.try_client(loopback(22, 7)).is_err(), "a fourth");
-    proxy.client(loopback(22, 8)).greet();
-    held.pop().unwrap().expect("QUIT", 221);
-    crate::kit::wait::until("the place is free again", || {
-        proxy
-            .try_client(loopback(22, 7))
-            .is_ok_and(|mut client| client.try_reply().is_ok())
-    });
-}
-
-#[test]
 fn a_silent_client_is_cut_off_before_and_after_the_handshake() {
     let mail = Mail::start();
     let setup = Setup::before(&mail)

@@ -21,6 +21,11 @@ fn nth(n: u32) -> NetworkKey {
     ClientKey::V4(n << 8).network()
 }
 
+/// A user like no other.
+fn person(n: u64) -> UserId {
+    UserId(n << 32)
+}
+
 fn is_home(familiar: &Familiar, network: NetworkKey) -> bool {
     familiar.home(network) == Home::Familiar
 }
@@ -113,7 +118,7 @@ fn the_capacity_is_never_exceeded_and_the_oldest_make_room() {
     let familiar = Familiar::new(1000);
     for n in 0..5000 {
         let when = NOW + Duration::from_secs(u64::from(n));
-        login(&familiar, UserId(u64::from(n)), nth(n), when);
+        login(&familiar, person(u64::from(n)), nth(n), when);
         let (users, pairs) = familiar.counts();
         assert!(users <= 1000 && pairs <= 1000, "{users} {pairs}");
     }
@@ -148,4 +153,20 @@ fn listed_users_are_known_and_counted_once() {
     familiar.list([UserId(4)].into());
     assert_eq!(familiar.counts().0, 3);
     assert!(!familiar.acquaintance(BERT, nth(1), NOW).known);
+}
+
+#[test]
+fn many_names_of_one_account_push_nobody_out() {
+    let familiar = Familiar::new(1000);
+    for n in 0..900 {
+        login(&familiar, person(n + 1), nth(n as u32), NOW);
+    }
+    for n in 0..5000 {
+        let name = UserId(n);
+        login(&familiar, name, nth(9999), NOW + Duration::from_secs(n));
+    }
+    assert_eq!(familiar.evictions(), 0);
+    assert_eq!(familiar.counts().0, 900 + LEAST_NAMES);
+    assert_eq!(familiar.users(), 901);
+    assert!(familiar.acquaintance(person(1), nth(0), NOW).bond == Bond::Familiar);
 }

@@ -340,3 +340,44 @@ fn a_refusal_tells_how_long_to_wait() {
         (Reason::Client, MINUTE * 20)
     );
 }
+
+#[test]
+fn one_account_under_many_domains_makes_no_room_for_more_guesses() {
+    let mut world = World::new(settings());
+    for n in 0..200 {
+        let fate = world.login("203.0.113.7", &format!("anna@{n}.example"));
+        assert!(matches!(fate, Fate::Asked(_)), "{n}: {fate:?}");
+    }
+    // A Dovecot that ignores the domain takes them all: 200 names, and still one user's worth.
+    assert_eq!(world.gate.status(world.now).known_users, 200);
+    assert_eq!(world.gate.familiar.users(), 1);
+}
+
+#[test]
+fn a_try_that_dovecot_holds_back_costs_what_a_failure_does_while_others_are_answered() {
+    let mut world = World::new(settings());
+    world.befriend("anna", "198.51.100.7");
+    world.login("198.51.100.7", "anna");
+    for n in 0..10 {
+        let permit = world.permit("203.0.113.7", &format!("u{n}"), &good(n));
+        assert_eq!(
+            world.settle(permit, AuthOutcome::Stalled),
+            AuthOutcome::Defer
+        );
+    }
+    assert_eq!(
+        world.guess("203.0.113.7", "u11", &good(11)),
+        Fate::Refused(Reason::Client)
+    );
+    // Nobody is answered any more: the backend is at fault, and costs nobody anything.
+    world.pass(HOUR);
+    for n in 0..10 {
+        let permit = world.permit("192.0.2.7", &format!("v{n}"), &good(n));
+        assert_eq!(
+            world.settle(permit, AuthOutcome::Stalled),
+            AuthOutcome::Defer
+        );
+    }
+    let permit = world.permit("192.0.2.7", "v11", &good(11));
+    world.settle(permit, AuthOutcome::Defer);
+}

@@ -133,7 +133,7 @@ impl Gatehouse {
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::LoggedIn,
             AuthOutcome::Reject => Answer::Wrong,
-            AuthOutcome::Defer => Answer::Later(settled.reason),
+            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Later(settled.reason),
         };
         Outcome { answer, asked }
     }

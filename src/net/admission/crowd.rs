@@ -29,19 +29,22 @@ pub(super) enum Place {
     Reserved,
     /// In the rest, and need not make room.
     Open,
-    /// In the rest, until it logs in, ends or is told to make room.
+    /// In the rest, until it logs in, ends or is told to make room; not strangers alone.
     Stranger(Arc<Waiting>),
 }
 
-/// A stranger who may be told to make room.
+/// Somebody who may be told to make room.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    /// Its place in the queue: who came first has the smallest.
+    /// Its place in the queue: who came first has the smallest, strangers before the familiar.
     arrival: u64,
     /// Written under the crowd's lock alone; read outside as a hint, behind `told`.
     state: AtomicU8,
     told: Notify,
 }
+
+/// Added to an arrival that is to go only after all that lack it.
+const BEHIND: u64 = 1 << 63;
 
 const QUEUED: u8 = 0;
 const KEPT: u8 = 1;
@@ -69,7 +72,7 @@ pub(super) struct Crowd {
     per_network: u32,
     clients: HashMap<ClientKey, u32>,
     networks: HashMap<NetworkKey, InNetwork>,
-    /// Strangers that have not logged in, by arrival.
+    /// Those in the rest that have not logged in, by arrival.
     queue: BTreeMap<u64, Arc<Waiting>>,
     arrivals: u64,
     /// In the quarter for familiar networks.
@@ -198,11 +201,14 @@ impl Crowd {
             self.evict_oldest()?;
         }
         self.open += 1;
-        if familiar {
+        if standing == Standing::Allow {
             return Ok(Place::Open);
         }
+        // Beyond the quarter the familiar go too, when no stranger is left: whoever has one valid account
+        // makes networks familiar, and could fill the whole with connections that never log in.
+        let behind_strangers = if familiar { BEHIND } else { 0 };
         let waiting = Arc::new(Waiting {
-            arrival: self.arrivals,
+            arrival: self.arrivals | behind_strangers,
             state: AtomicU8::new(QUEUED),
             told: Notify::new(),
         });

@@ -264,6 +264,26 @@ fn one_familiar_network_takes_no_more_than_fifty_of_the_quarter() {
 }
 
 #[test]
+fn beyond_the_quarter_the_familiar_make_room_after_all_strangers() {
+    let house = house(400);
+    let _quarter: Vec<Slot> = (0..100)
+        .map(|number| house.familiar(1_000 + 256 * (number / 50)).unwrap())
+        .collect();
+    let thief: Vec<Slot> = (0..299)
+        .map(|number| house.familiar(10_000 + 256 * (number / 50)).unwrap())
+        .collect();
+    let stranger = house.stranger(1).unwrap();
+    let _traveller = house.stranger(2).unwrap();
+    assert!(is_evicted(&stranger) && !thief.iter().any(is_evicted));
+    let _at_home = house.familiar(50_000).unwrap();
+    let _other = house.stranger(3).unwrap();
+    assert!(is_evicted(&thief[0]) && !is_evicted(&thief[1]));
+    thief[1].logged_in();
+    let _next = house.stranger(4).unwrap();
+    assert!(!is_evicted(&thief[1]));
+}
+
+#[test]
 fn no_more_are_told_to_go_than_the_slack_holds() {
     let house = house(8);
     let _slow: Vec<Slot> = (0..6)
@@ -283,6 +303,7 @@ fn a_lower_cap_holds_for_newcomers_and_throws_nobody_out_at_once() {
     let house = house(8);
     let held: Vec<Slot> = (0..8)
         .map(|number| house.familiar(number).unwrap())
+        .inspect(Slot::logged_in)
         .collect();
     house.reconfigure(&settings(4));
     assert_eq!(house.familiar(9).unwrap_err(), TurnedAway::Full);
@@ -290,6 +311,7 @@ fn a_lower_cap_holds_for_newcomers_and_throws_nobody_out_at_once() {
     drop(held);
     let again: Vec<Slot> = (0..4)
         .map(|number| house.familiar(number).unwrap())
+        .inspect(Slot::logged_in)
         .collect();
     assert_eq!(house.familiar(9).unwrap_err(), TurnedAway::Full);
     drop(again);

@@ -105,7 +105,7 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Met {
         ours.flush().await.unwrap();
         assert_eq!(theirs.read_u8().await.unwrap(), b'!');
     }
-    (ours, theirs)
+    (ours.map(|stream| *stream), theirs)
 }
 
 async fn agreed(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Agreed {

@@ -95,6 +95,11 @@ impl<S> Attempted<S> {
             Self::Defer(_) => AuthOutcome::Defer,
         }
     }
+
+    /// Whether Postfix itself put the login off.
+    pub const fn is_put_off(&self) -> bool {
+        matches!(self, Self::Defer(UpstreamFault::Refused(Step::Auth, reply)) if reply.is_transient())
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {

@@ -6,6 +6,10 @@
 //! A client that stops before its proof was sent is not charged; after that, Postfix's answer decides.
 //! RFC 5802 section 5, RFC 2195 section 2, RFC 4954 section 4.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Record, Refused, Tried, judge};
 use crate::gate::attempt::{AuthAttempt, Password, Secret, UserName};
 use crate::gate::verdict::{Permit, Reason, Refusal};
@@ -51,7 +55,9 @@ pub(in crate::session) async fn scram(
         None => None,
         Some(turn) => {
             drop(turn);
-            let hold = visit.rules.exchanges.take(visit.key.network()).await;
+            // The permit has its tokens already: who would have to wait with them is sent away, uncharged.
+            let hold = visit.rules.exchanges.take(visit.key.network());
+            let hold = timeout(Duration::ZERO, hold).await.ok().flatten();
             if hold.is_none() {
                 record.abandoned(visit, Some(&user), Some(permit)).await;
                 return Tried::Resolved(Resolution::Defer);
@@ -76,7 +82,11 @@ pub(in crate::session) async fn scram(
                 }),
             )
         }
-        Round::Done(attempted) => record.settled(visit, &user, permit, attempted).await,
+        Round::Done(attempted) => {
+            // Nothing that proves a password was sent as yet.
+            let now = visit.now();
+            record.settled(visit, &user, permit, attempted, now).await
+        }
     }
 }
 
@@ -88,7 +98,7 @@ pub(in crate::session) async fn cram_md5(visit: &mut Visit, origin: &Origin) -> 
         return record.refused(visit, None, Refused::Refuse(refusal)).await;
     }
     let Some(hold) = visit.rules.exchanges.take(visit.key.network()).await else {
-        let wait = std::time::Duration::from_secs(10);
+        let wait = Duration::from_secs(10);
         let refusal = Refusal {
             reason: Reason::Turn,
             wait,
@@ -129,29 +139,11 @@ impl Relay {
             record,
             hold,
         } = *self;
-        let (user, permit, turn) = match named {
-            Named::Not => {
-                let Ok(user) = sasl::cram_user(answer.expose()) else {
-                    record.abandoned(visit, None, None).await;
-                    return Tried::Resolved(Resolution::Reject);
-                };
-                match judge(visit, &attempt(visit, &user)).await {
-                    Ok((permit, turn)) => (user, permit, turn),
-                    Err(refused) => return record.refused(visit, Some(&user), refused).await,
-                }
-            }
-            Named::Judged(user, permit) if hold.is_some() => {
-                match visit.rules.turns.take(visit.key.network()).await {
-                    Some(turn) => (user, permit, Some(turn)),
-                    None => {
-                        record.abandoned(visit, Some(&user), Some(permit)).await;
-                        return Tried::Resolved(Resolution::Defer);
-                    }
-                }
-            }
-            Named::Judged(user, permit) | Named::Proven(user, permit) => (user, permit, None),
+        let (user, permit, turn) = match judged(visit, &record, named, answer, &hold).await {
+            Ok(judged) => judged,
+            Err(refused) => return refused,
         };
-        let round = exchange.answer(&permit, answer).await;
+        let (sent, round) = (visit.now(), exchange.answer(&permit, answer).await);
         drop(turn);
         match round {
             Round::Challenge(exchange, challenge) => {
@@ -168,7 +160,7 @@ impl Relay {
             }
             Round::Done(attempted) => {
                 drop(hold);
-                record.settled(visit, &user, permit, attempted).await
+                record.settled(visit, &user, permit, attempted, sent).await
             }
         }
     }
@@ -189,13 +181,46 @@ impl Relay {
             Named::Proven(user, permit) => {
                 // After SCRAM's last challenge an empty answer is all that is missing.
                 let nothing = Secret::new(Vec::new());
+                let sent = visit.now();
                 let attempted = match exchange.answer(&permit, &nothing).await {
                     Round::Done(attempted) => attempted,
                     Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
                 };
-                let _ = record.settled(visit, &user, permit, attempted).await;
+                let _ = record.settled(visit, &user, permit, attempted, sent).await;
             }
         }
+    }
+}
+
+/// The permit for an answer, and a turn where strangers need one: whoever is bounded by a `hold` is one.
+async fn judged(
+    visit: &mut Visit,
+    record: &Record,
+    named: Named,
+    answer: &Secret,
+    hold: &Option<Turn>,
+) -> Result<(UserName, Permit, Option<Turn>), Tried> {
+    match named {
+        Named::Not => {
+            let Ok(user) = sasl::cram_user(answer.expose()) else {
+                record.abandoned(visit, None, None).await;
+                return Err(Tried::Resolved(Resolution::Reject));
+            };
+            match judge(visit, &attempt(visit, &user)).await {
+                Ok((permit, turn)) => Ok((user, permit, turn)),
+                Err(refused) => Err(record.refused(visit, Some(&user), refused).await),
+            }
+        }
+        Named::Judged(user, permit) if hold.is_some() => {
+            match visit.rules.turns.take(visit.key.network()).await {
+                Some(turn) => Ok((user, permit, Some(turn))),
+                None => {
+                    record.abandoned(visit, Some(&user), Some(permit)).await;
+                    Err(Tried::Resolved(Resolution::Defer))
+                }
+            }
+        }
+        Named::Judged(user, permit) | Named::Proven(user, permit) => Ok((user, permit, None)),
     }
 }
 

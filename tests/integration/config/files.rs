@@ -170,6 +170,21 @@ fn a_key_that_everybody_can_read_is_warned_of() {
 }
 
 #[test]
+fn a_state_directory_that_everybody_can_write_into_is_warned_of() {
+    let folder = Folder::new();
+    let state = folder.path("state");
+    fs::create_dir(&state).unwrap();
+    folder.config("state.directory = \"state\"");
+    fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();
+    let (_, warnings) = folder.load(NOW).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    fs::set_permissions(&state, Permissions::from_mode(0o777)).unwrap();
+    let (message, value) = folder.only_warning(NOW);
+    assert!(message.contains("can write into"), "{message}");
+    assert_eq!(value, "\"state\"");
+}
+
+#[test]
 fn an_upstream_elsewhere_is_warned_of() {
     let folder = Folder::new();
     let config = fs::read_to_string(folder.path("gatepost.toml")).unwrap();

@@ -132,3 +132,16 @@ fn status_counts_what_happened() {
         "{status}"
     );
 }
+
+#[test]
+fn a_ban_says_whom_it_does_not_shut_out() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    assert_eq!(log_in(&proxy, 98, ANNA).unwrap().code, 235);
+    let at_home = ask(&proxy, &["bans", "add", "127.98.0.1"]);
+    assert!(at_home.contains("[networks] deny"), "{at_home}");
+    assert_eq!(log_in(&proxy, 98, ANNA).unwrap().code, 235);
+    let elsewhere = ask(&proxy, &["bans", "add", "127.99.0.1"]);
+    assert!(!elsewhere.contains("deny"), "{elsewhere}");
+    assert_eq!(log_in(&proxy, 99, ANNA), None);
+}

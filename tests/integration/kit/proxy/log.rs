@@ -75,6 +75,12 @@ impl Log {
         self.0.lines.lock().expect("no reader panics").join("\n")
     }
 
+    /// Waits until some line holds `part`, whatever the format.
+    #[track_caller]
+    pub(crate) fn wait_for_text(&self, part: &str) {
+        self.wait(part, |line| line.contains(part).then_some(()));
+    }
+
     /// The events so far that fit.
     pub(crate) fn events(&self, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
         let lines = self.0.lines.lock().expect("no reader panics");
@@ -91,22 +97,23 @@ impl Log {
     /// Naming `what` when it does not come.
     #[track_caller]
     pub(crate) fn find(&self, what: &str, fits: impl Fn(&Event) -> bool) -> Event {
+        self.wait(what, |line| parse(line).filter(&fits))
+    }
+
+    #[track_caller]
+    fn wait<T>(&self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
         let mut lines = self.0.lines.lock().expect("no reader panics");
         let mut read = 0;
         loop {
-            let events = lines[read..].iter().filter_map(|line| parse(line));
-            if let Some(event) = events.into_iter().find(|event| fits(event)) {
-                return event;
+            if let Some(found) = lines[read..].iter().find_map(|line| look(line)) {
+                return found;
             }
             read = lines.len();
-            let (grown, wait) = self
-                .0
-                .grown
-                .wait_timeout(lines, HANG)
-                .expect("no reader panics");
+            let wait = self.0.grown.wait_timeout(lines, HANG);
+            let (grown, waited) = wait.expect("no reader panics");
             lines = grown;
             assert!(
-                !wait.timed_out(),
+                !waited.timed_out(),
                 "not in the log: {what}\n{}",
                 lines.join("\n")
             );

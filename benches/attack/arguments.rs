@@ -1,0 +1,91 @@
+//! arguments - what the command line asks for, and what the machine lacks for it
+//!
+//! Not here: installing anything. What is missing is named with the line that installs it.
+
+use std::path::{Path, PathBuf};
+
+use crate::peer::Kind;
+use crate::scenario::Scenario;
+
+/// Gatepost beside its peers, under load and under attack
+#[derive(Debug, clap::Parser)]
+#[command(name = "attack")]
+pub(crate) struct Arguments {
+    /// Only these scenarios; without any, all
+    #[arg(value_name = "SCENARIO")]
+    named: Vec<Scenario>,
+    /// One round, smaller counts: for looking, not for quoting
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Rounds in turns; a figure is their median
+    #[arg(long, value_name = "COUNT", default_value_t = 3)]
+    rounds: usize,
+    /// Only these peers, by name, with commas between
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Another build of Gatepost, measured as `other`
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) other: Option<PathBuf>,
+    /// The Gatepost to measure; without this, the one that cargo built with the bench
+    #[arg(long, value_name = "PROGRAM", default_value = env!("CARGO_BIN_EXE_gatepost"))]
+    pub(crate) gatepost: PathBuf,
+    /// Write all figures there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write table and plots there
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) report: Option<PathBuf>,
+    /// Keep the servers' configurations and logs
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Cargo says this to every bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Arguments {
+    /// What is to be played, in the order of the list.
+    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
+        let wanted = |scenario: &Scenario| self.named.is_empty() || self.named.contains(scenario);
+        Scenario::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// Whom to measure.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        let there = |kind: &Kind| *kind != Kind::Other || self.other.is_some();
+        let named = |kind: &Kind| {
+            self.peers.is_empty() || self.peers.iter().any(|name| name == kind.name())
+        };
+        Kind::ALL
+            .into_iter()
+            .filter(|kind| there(kind) && named(kind))
+            .collect()
+    }
+
+    /// How often.
+    pub(crate) fn rounds(&self) -> usize {
+        if self.quick { 1 } else { self.rounds.max(1) }
+    }
+
+    /// The larger count, or the smaller one when it has to be quick.
+    pub(crate) fn count(&self, full: usize, quick: usize) -> usize {
+        if self.quick { quick } else { full }
+    }
+
+    /// Debian's packages that are missing.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let backend = [
+            ("/usr/lib/postfix/sbin/master", "postfix"),
+            ("/usr/sbin/dovecot", "dovecot-core"),
+        ];
+        let needs = self.kinds().into_iter().map(Kind::needs);
+        let mut packages: Vec<&str> = backend
+            .into_iter()
+            .chain(needs)
+            .filter(|(path, _)| !Path::new(path).exists())
+            .map(|(_, package)| package)
+            .collect();
+        packages.dedup();
+        packages
+    }
+}

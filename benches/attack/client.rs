@@ -1,0 +1,226 @@
+//! client - a mail program's side of SMTP over TLS, from any loopback address
+//!
+//! Our own, small, with nothing of the proxy's in it. It checks no certificate (the figures are the
+//! servers' cost), but that the server holds its key.
+//! RFC 8446, RFC 5321, RFC 4954.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::Outcome;
+
+/// How long a client waits for one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether TLS sessions are resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tickets {
+    /// Every handshake is a full one.
+    Ignored,
+    /// A handshake is shortened wherever the server has given a ticket.
+    Used,
+}
+
+/// Who calls a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    address: SocketAddr,
+    tls: Arc<ClientConfig>,
+}
+
+/// A conversation.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    stream: BufReader<TlsStream<TcpStream>>,
+}
+
+/// The nth of 4 million loopback addresses, none of them the server's own network.
+pub(crate) fn source(number: usize) -> Ipv4Addr {
+    let number = u32::try_from(number % (1 << 22)).unwrap_or(0);
+    Ipv4Addr::from(0x7f20_0000 | number)
+}
+
+/// The nth of the attackers' addresses: every one in a network of its own.
+pub(crate) fn attacker(number: usize) -> Ipv4Addr {
+    let number = u32::try_from(number % (1 << 14)).unwrap_or(0);
+    Ipv4Addr::from(0x7f80_0007 | number << 8)
+}
+
+/// The nth of the addresses in the honest users' own network.
+pub(crate) fn home(number: usize) -> Ipv4Addr {
+    let number = u8::try_from(number % 200).unwrap_or(0);
+    Ipv4Addr::new(127, 1, 0, 10 + number)
+}
+
+impl Caller {
+    /// Calls the server at `address`, TLS 1.3.
+    pub(crate) fn new(address: SocketAddr, tickets: Tickets) -> Outcome<Self> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut tls = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+            .with_no_client_auth();
+        tls.resumption = match tickets {
+            Tickets::Ignored => Resumption::disabled(),
+            Tickets::Used => Resumption::in_memory_sessions(64),
+        };
+        let tls = Arc::new(tls);
+        Ok(Self { address, tls })
+    }
+
+    /// Connects and makes the handshake.
+    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<Talk> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        let stream = socket.connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::IpAddress(self.address.ip().into());
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
+        let stream = BufReader::new(timeout(PATIENCE, stream).await??);
+        Ok(Talk { stream })
+    }
+
+    /// Connects, makes the handshake, and hears the banner.
+    pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<Talk> {
+        let mut talk = self.secure(source).await?;
+        expect(220, talk.hear().await?)?;
+        Ok(talk)
+    }
+
+    /// As [`Caller::call`], and says EHLO.
+    pub(crate) async fn hello(&self, source: Ipv4Addr) -> io::Result<Talk> {
+        let mut talk = self.call(source).await?;
+        expect(250, talk.ask("EHLO laptop.example.org").await?)?;
+        Ok(talk)
+    }
+}
+
+impl Talk {
+    /// Tries a password with AUTH PLAIN; gives the code of the answer.
+    pub(crate) async fn log_in(&mut self, user: &str, password: &str) -> io::Result<u16> {
+        let response = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
+        self.ask(&format!("AUTH PLAIN {response}")).await
+    }
+
+    /// Sends a mail to oneself.
+    pub(crate) async fn mail(&mut self, user: &str, text: &str) -> io::Result<()> {
+        expect(250, self.ask(&format!("MAIL FROM:<{user}>")).await?)?;
+        expect(250, self.ask("RCPT TO:<friend@example.net>").await?)?;
+        expect(354, self.ask("DATA").await?)?;
+        self.stream.write_all(text.as_bytes()).await?;
+        expect(250, self.ask(".").await?)
+    }
+
+    /// Says QUIT, hears the answer, closes.
+    pub(crate) async fn quit(mut self) -> io::Result<()> {
+        expect(221, self.ask("QUIT").await?)?;
+        // Whoever closed first has heard enough.
+        let _ = self.stream.shutdown().await;
+        Ok(())
+    }
+
+    /// Says a line and hears the answer.
+    pub(crate) async fn ask(&mut self, line: &str) -> io::Result<u16> {
+        self.stream
+            .write_all(format!("{line}\r\n").as_bytes())
+            .await?;
+        self.stream.flush().await?;
+        self.hear().await
+    }
+
+    /// A reply, by its code.
+    pub(crate) async fn hear(&mut self) -> io::Result<u16> {
+        let mut line = String::new();
+        for _ in 0..100 {
+            line.clear();
+            let read = timeout(PATIENCE, self.stream.read_line(&mut line)).await??;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if line.as_bytes().get(3) != Some(&b'-') {
+                let code = line.get(..3).and_then(|code| code.parse().ok());
+                return code.ok_or_else(|| io::ErrorKind::InvalidData.into());
+            }
+        }
+        Err(io::ErrorKind::InvalidData.into())
+    }
+
+    /// The socket alone: the server sees a client that says nothing more.
+    pub(crate) fn silence(self) -> TcpStream {
+        self.stream.into_inner().into_inner().0
+    }
+}
+
+fn expect(wanted: u16, code: u16) -> io::Result<()> {
+    if code == wanted {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{code} in place of {wanted}")))
+}
+
+/// A mail's text of at least so many octets, without the line of its end.
+pub(crate) fn letter(octets: usize) -> String {
+    const LINE: &str = "The post is at the gate, and the gate is at its post, day and night.\r\n";
+    let mut text = "From: <user@example.org>\r\nSubject: bench\r\n\r\n".to_owned();
+    while text.len() < octets {
+        text.push_str(LINE);
+    }
+    text
+}
+
+/// Takes any certificate whose key the server holds.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _leaf: &CertificateDer<'_>,
+        _chain: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, leaf, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, leaf, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

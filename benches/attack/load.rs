@@ -1,0 +1,115 @@
+//! load - jobs in a crowd or at even times, and how long they took
+//!
+//! A crowd keeps so many jobs going at once until all are done: for costs. At even times (open
+//! loop), a job's latency counts from the time it was due: for what users feel.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use gatepost::clock::Clock;
+use gatepost::lab::load::{Latencies, Percentiles, Schedule};
+use tokio::task::JoinSet;
+
+use crate::Outcome;
+
+/// What came of many jobs.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    latencies: Latencies,
+    /// Jobs that came to nothing.
+    pub(crate) failed: usize,
+    first_fault: Option<String>,
+}
+
+impl Tally {
+    fn add(&mut self, latency: Duration, done: Result<(), io::Error>) {
+        match done {
+            Ok(()) => self.latencies.record(latency),
+            Err(fault) => {
+                self.failed += 1;
+                self.first_fault.get_or_insert(fault.to_string());
+            }
+        }
+    }
+
+    /// Takes another tally's jobs in.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.latencies.merge(&other.latencies);
+        self.failed += other.failed;
+        self.first_fault = self.first_fault.take().or(other.first_fault);
+    }
+
+    /// Latencies of the jobs that were done.
+    pub(crate) fn percentiles(&self) -> Percentiles {
+        self.latencies.percentiles()
+    }
+
+    /// An error when a job has failed: a figure with failures in it is none.
+    pub(crate) fn all_done(self) -> Outcome<Self> {
+        match &self.first_fault {
+            None => Ok(self),
+            Some(fault) => Err(format!("{} failed; the first: {fault}", self.failed).into()),
+        }
+    }
+}
+
+/// Does jobs 0 to `count`, `at_once` of them at a time.
+pub(crate) async fn crowd<F, W>(clock: Clock, at_once: usize, count: usize, job: F) -> Tally
+where
+    F: Fn(usize) -> W + Clone + Send + 'static,
+    W: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut workers = JoinSet::new();
+    for _ in 0..at_once.min(count) {
+        let (next, job) = (Arc::clone(&next), job.clone());
+        workers.spawn(async move {
+            let mut done = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return done;
+                }
+                let began = clock.now();
+                let outcome = job(number).await;
+                done.push((clock.now().since(began), outcome));
+            }
+        });
+    }
+    let mut tally = Tally::default();
+    while let Some(worker) = workers.join_next().await {
+        for (latency, outcome) in worker.unwrap_or_default() {
+            tally.add(latency, outcome);
+        }
+    }
+    tally
+}
+
+/// Begins jobs 0 to `count`, `rate` a second, whatever became of those before.
+pub(crate) async fn at_even_times<F, W>(clock: Clock, rate: f64, count: usize, job: F) -> Tally
+where
+    F: Fn(usize) -> W,
+    W: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let schedule = Schedule::start(clock, rate);
+    let mut jobs = JoinSet::new();
+    for number in 0..count {
+        let due = schedule.wait_for(number as u64).await;
+        let job = job(number);
+        jobs.spawn(async move {
+            let outcome = job.await;
+            (clock.now().since(due), outcome)
+        });
+    }
+    let mut tally = Tally::default();
+    while let Some(job) = jobs.join_next().await {
+        match job {
+            Ok((latency, outcome)) => tally.add(latency, outcome),
+            Err(fault) => tally.add(Duration::ZERO, Err(io::Error::other(fault))),
+        }
+    }
+    tally
+}

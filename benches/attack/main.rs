@@ -1,0 +1,68 @@
+//! attack - Gatepost beside its peers, under load and under attack: what does a session cost whom?
+//!
+//! `cargo bench --bench attack -- [SCENARIO…] [--quick] [--peers a,b] [--json FILE] [--report FOLDER]`
+//!
+//! The number that would worry us: a ratio above its goal, which stands beside it in the table.
+//! Everything runs on loopback, in a scratch folder, in control groups of its own; every server is
+//! ended by its process id. Peers are measured in turns, and a figure is the median of the rounds.
+//! Not here: the hot paths one by one (the other files in this folder).
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a bench tells what it measured"
+)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod arguments;
+mod backend;
+mod client;
+mod group;
+mod load;
+mod peer;
+mod plot;
+mod program;
+mod report;
+mod results;
+mod scenario;
+mod stage;
+
+/// Ours, the system's, a server's: told, and the bench goes on or ends.
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(fault) => {
+            eprintln!("attack: {fault}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &arguments::Arguments) -> Outcome<ExitCode> {
+    let missing = arguments.missing();
+    if !missing.is_empty() {
+        eprintln!("attack: these are missing, or name the peers you have with --peers:");
+        eprintln!(
+            "  apt-get install --no-install-recommends {}",
+            missing.join(" ")
+        );
+        return Ok(ExitCode::from(2));
+    }
+    let stage = stage::Stage::build(arguments)?;
+    let mut results = results::Results::default();
+    for scenario in arguments.scenarios() {
+        eprintln!("== {}", scenario.name());
+        if let Err(fault) = scenario.play(&stage, &mut results) {
+            results.note(format!("{}: {fault}", scenario.name()));
+        }
+        print!("{}", results.table_of(scenario));
+    }
+    report::write(arguments, &stage, &results)?;
+    Ok(ExitCode::SUCCESS)
+}

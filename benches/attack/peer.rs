@@ -1,0 +1,263 @@
+//! peer - Gatepost and those it is measured against: how each is configured, started and ended
+//!
+//! Not here: the Postfix behind them (`backend`). All get two processes or threads, the same
+//! certificate, and settings that do not limit what the scenario is not about.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::backend::{Backend, Entry};
+use crate::program::{Program, free_port};
+
+pub(crate) mod responder;
+
+/// Who is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The Gatepost that cargo built with this bench.
+    Gatepost,
+    /// Another build of it (`--other`), to compare with.
+    Other,
+    /// HAProxy: TLS, PROXY v2, a stick table.
+    HaProxy,
+    /// nginx's mail proxy: `auth_http`, XCLIENT.
+    Nginx,
+    /// stunnel: TLS, PROXY v1.
+    Stunnel,
+    /// Dovecot's submission proxy.
+    Dovecot,
+    /// Postfix alone, TLS in smtpd.
+    Native,
+    /// The same with `smtpd_client_auth_rate_limit`.
+    RateLimited,
+}
+
+impl Kind {
+    /// In the order of the report.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Gatepost,
+        Self::Other,
+        Self::HaProxy,
+        Self::Nginx,
+        Self::Stunnel,
+        Self::Dovecot,
+        Self::Native,
+        Self::RateLimited,
+    ];
+
+    /// In the report and on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Gatepost => "gatepost",
+            Self::Other => "other",
+            Self::HaProxy => "haproxy",
+            Self::Nginx => "nginx",
+            Self::Stunnel => "stunnel",
+            Self::Dovecot => "dovecot",
+            Self::Native => "native",
+            Self::RateLimited => "rate-limit",
+        }
+    }
+
+    /// Whether it is a Gatepost.
+    pub(crate) const fn is_gatepost(self) -> bool {
+        matches!(self, Self::Gatepost | Self::Other)
+    }
+
+    /// Whether its passwords are checked by Dovecot behind Postfix. nginx asks an `auth_http` instead.
+    pub(crate) const fn asks_dovecot(self) -> bool {
+        !matches!(self, Self::Nginx)
+    }
+
+    /// What it must have, and the package that has it.
+    pub(crate) const fn needs(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Gatepost | Self::Other => ("/usr/bin/setpriv", "util-linux"),
+            Self::HaProxy => ("/usr/sbin/haproxy", "haproxy"),
+            Self::Nginx => (
+                "/usr/lib/nginx/modules/ngx_mail_module.so",
+                "nginx libnginx-mod-mail",
+            ),
+            Self::Stunnel => ("/usr/bin/stunnel4", "stunnel4"),
+            Self::Dovecot => ("/usr/lib/dovecot/submission-login", "dovecot-submissiond"),
+            Self::Native | Self::RateLimited => ("/usr/lib/postfix/sbin/master", "postfix"),
+        }
+    }
+}
+
+/// What all peers of a run have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    /// Everything that is written is in here.
+    pub(crate) scratch: PathBuf,
+    /// Chain and key in one file.
+    pub(crate) pem: PathBuf,
+    /// The chain.
+    pub(crate) chain: PathBuf,
+    /// The key.
+    pub(crate) key: PathBuf,
+    /// How many files a process may have open.
+    pub(crate) open_files: u64,
+    /// The program of [`Kind::Gatepost`].
+    pub(crate) gatepost: PathBuf,
+    /// The program of [`Kind::Other`].
+    pub(crate) other: Option<PathBuf>,
+}
+
+/// What a scenario wants changed in Gatepost's config; TOML, appended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wishes {
+    /// Lines before the first table.
+    pub(crate) top: String,
+    /// More in `[admission]`, in place of generous limits.
+    pub(crate) admission: Option<String>,
+    /// Whole tables.
+    pub(crate) tables: String,
+    /// The state directory, where it is not to be a new one.
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// A running peer.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Who.
+    pub(crate) kind: Kind,
+    /// Where clients connect, with TLS from the first octet.
+    pub(crate) address: SocketAddr,
+    /// Its process; none where Postfix itself answers.
+    pub(crate) program: Option<Program>,
+    /// Its configuration, and Gatepost's state and socket.
+    pub(crate) folder: PathBuf,
+}
+
+impl Peer {
+    /// Starts a peer in a new folder in front of `backend`, and waits until it listens.
+    pub(crate) fn start(
+        kind: Kind,
+        ground: &Ground,
+        backend: &Backend,
+        wishes: &Wishes,
+    ) -> Outcome<Self> {
+        let mut peer = Self::prepare(kind, ground, backend, wishes)?;
+        peer.launch(ground)?;
+        Ok(peer)
+    }
+
+    /// Everything but the process: its folder and its configuration.
+    pub(crate) fn prepare(
+        kind: Kind,
+        ground: &Ground,
+        backend: &Backend,
+        wishes: &Wishes,
+    ) -> Outcome<Self> {
+        let port = free_port()?;
+        let folder = ground.scratch.join(format!("{}-{port}", kind.name()));
+        fs::create_dir_all(&folder)?;
+        let address = match kind {
+            Kind::Native => backend.address(Entry::Smtps),
+            Kind::RateLimited => backend.address(Entry::RateLimited),
+            _ => (Ipv4Addr::LOCALHOST, port).into(),
+        };
+        let entry = match kind {
+            Kind::Nginx | Kind::Dovecot => Entry::Xclient,
+            _ => Entry::Proxy,
+        };
+        let fill = |template: &str| {
+            template
+                .replace("{folder}", &folder.display().to_string())
+                .replace("{pem}", &ground.pem.display().to_string())
+                .replace("{chain}", &ground.chain.display().to_string())
+                .replace("{key}", &ground.key.display().to_string())
+                .replace("{port}", &port.to_string())
+                .replace("{connections}", &(ground.open_files / 2 - 500).to_string())
+                .replace("{postfix}", &backend.address(entry).port().to_string())
+        };
+        let write = |name: &str, text: String| fs::write(folder.join(name), text);
+        match kind {
+            Kind::Gatepost | Kind::Other => {
+                let config = gatepost_config(&fill, &folder, wishes);
+                write("gatepost.toml", config)?;
+            }
+            Kind::HaProxy => write("haproxy.cfg", fill(include_str!("peer/haproxy.cfg")))?,
+            Kind::Nginx => {
+                let responder = responder::start(backend.address(entry))?;
+                let text = fill(include_str!("peer/nginx.conf"));
+                write(
+                    "nginx.conf",
+                    text.replace("{auth_http}", &responder.to_string()),
+                )?;
+            }
+            Kind::Stunnel => write("stunnel.conf", fill(include_str!("peer/stunnel.conf")))?,
+            Kind::Dovecot => write("dovecot.conf", fill(include_str!("peer/dovecot.conf")))?,
+            Kind::Native | Kind::RateLimited => {}
+        }
+        Ok(Self {
+            kind,
+            address,
+            program: None,
+            folder,
+        })
+    }
+
+    /// Starts the process and waits until it listens.
+    pub(crate) fn launch(&mut self, ground: &Ground) -> Outcome<()> {
+        if let Some(mut program) = self.spawn(ground)? {
+            program.listens(self.address)?;
+            // The look was a connection: let it pass.
+            std::thread::sleep(Duration::from_millis(100));
+            self.program = Some(program);
+        }
+        Ok(())
+    }
+
+    /// Starts the process, and does not wait.
+    pub(crate) fn spawn(&self, ground: &Ground) -> Outcome<Option<Program>> {
+        let file = |name: &str| self.folder.join(name).display().to_string();
+        let start = |program: &Path, arguments: &[&str]| {
+            Program::start(self.kind.name(), program, arguments, &self.folder).map(Some)
+        };
+        match self.kind {
+            Kind::Gatepost => start(
+                &ground.gatepost,
+                &["run", "--config", &file("gatepost.toml")],
+            ),
+            Kind::Other => {
+                let program = ground.other.as_deref().ok_or("--other names no program")?;
+                start(program, &["run", "--config", &file("gatepost.toml")])
+            }
+            Kind::HaProxy => start(
+                Path::new("/usr/sbin/haproxy"),
+                &["-db", "-f", &file("haproxy.cfg")],
+            ),
+            Kind::Nginx => start(
+                Path::new("/usr/sbin/nginx"),
+                &["-e", &file("error.log"), "-c", &file("nginx.conf")],
+            ),
+            Kind::Stunnel => start(Path::new("/usr/bin/stunnel4"), &[&file("stunnel.conf")]),
+            Kind::Dovecot => start(
+                Path::new("/usr/sbin/dovecot"),
+                &["-F", "-c", &file("dovecot.conf")],
+            ),
+            Kind::Native | Kind::RateLimited => Ok(None),
+        }
+    }
+}
+
+/// Limits that are not what most scenarios are about.
+const GENEROUS: &str = "sessions = 200000\nper-client = 100000\nper-network = 100000\n\
+                        connects = { burst = 100000, every = \"1s\" }\n";
+
+fn gatepost_config(fill: &dyn Fn(&str) -> String, folder: &Path, wishes: &Wishes) -> String {
+    let state = wishes.state.clone().unwrap_or_else(|| folder.join("state"));
+    fill(include_str!("peer/gatepost.toml"))
+        .replace("{state}", &state.display().to_string())
+        .replace("{top}", &wishes.top)
+        .replace(
+            "{admission}",
+            wishes.admission.as_deref().unwrap_or(GENEROUS),
+        )
+        .replace("{tables}", &wishes.tables)
+}

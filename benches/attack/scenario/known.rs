@@ -1,0 +1,126 @@
+//! known - does the gate stay small and quick when a million addresses have failed?
+//!
+//! In this process, without a network: the gate that the server uses, with its default capacity.
+//! Worrying: a check over 300 ns, or memory that goes on growing.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use gatepost::clock::{Clock, Moment};
+use gatepost::gate::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use gatepost::gate::client::ClientKey;
+use gatepost::gate::settings::{Quota, Settings};
+use gatepost::gate::verdict::Verdict;
+use gatepost::gate::{Gate, Keys};
+
+use crate::Outcome;
+use crate::peer::Kind;
+use crate::results::Results;
+use crate::stage::Stage;
+
+/// As many addresses as the config's default has rows for.
+const ADDRESSES: u32 = 1_000_000;
+
+pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+    let now = stage.clock.now();
+    let before = resident()?;
+    let gate = Gate::new(settings(), keys(), now);
+    let mut known = 0;
+    for so_many in [1, 10, 100, 1_000, 10_000, 100_000, ADDRESSES] {
+        fail(&gate, known..so_many, now);
+        known = so_many;
+        let nanos = check(&gate, stage.clock, known, now);
+        results.point(
+            "known",
+            "a check of a random address",
+            (f64::from(known), nanos),
+        );
+        let octets = resident()?.saturating_sub(before);
+        results.point(
+            "known-memory",
+            "the gate",
+            (f64::from(known), octets as f64 / 1048576.0),
+        );
+        if so_many == ADDRESSES {
+            let each = octets as f64 / f64::from(ADDRESSES);
+            results.file(Kind::Gatepost, vec![("known", each), ("check", nanos)]);
+        }
+    }
+    Ok(())
+}
+
+/// Buckets so deep that every address gets as far as its failure.
+fn settings() -> Settings {
+    let mut settings = Settings {
+        settling: Duration::ZERO,
+        ..Settings::default()
+    };
+    let deep = Quota {
+        burst: 10_000_000,
+        every: Duration::from_secs(1),
+    };
+    let limits = &mut settings.limits;
+    limits.network = deep;
+    limits.user = deep;
+    limits.words = deep;
+    limits.unknown = deep;
+    limits.strangers.base = deep;
+    settings
+}
+
+fn keys() -> Keys {
+    Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    }
+}
+
+/// Addresses from one network after the other.
+fn client(number: u32) -> ClientKey {
+    ClientKey::new(IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number)))
+}
+
+/// One wrong password from each.
+fn fail(gate: &Gate, addresses: std::ops::Range<u32>, now: Moment) {
+    let mut events = Vec::new();
+    for number in addresses {
+        let user = UserName::new(format!("user{}", number % 1000).as_bytes());
+        let secret = Secret::new(format!("Raten{number}wieder").into_bytes());
+        let attempt = AuthAttempt {
+            client: client(number),
+            user: &user,
+            password: Password::Shown(&secret),
+            session: u64::from(number),
+        };
+        if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut events) {
+            let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut events);
+        }
+        events.clear();
+    }
+}
+
+/// Nanoseconds to ask how a random one of the known addresses stands, and what its buckets hold.
+fn check(gate: &Gate, clock: Clock, known: u32, now: Moment) -> f64 {
+    const CHECKS: u32 = 400_000;
+    let mut random = 0x9e37_79b9_u32;
+    let began = clock.now();
+    for _ in 0..CHECKS {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let number = (u64::from(random) * u64::from(known)) >> 32;
+        let client = client(u32::try_from(number).unwrap_or(0));
+        black_box(gate.peek(client, now));
+    }
+    clock.now().since(began).as_secs_f64() * 1e9 / f64::from(CHECKS)
+}
+
+/// Of this process, in octets.
+fn resident() -> Outcome<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm")?;
+    let pages = text
+        .split_whitespace()
+        .nth(1)
+        .ok_or("statm has no second field")?;
+    Ok(pages.parse::<u64>()? * 4096)
+}

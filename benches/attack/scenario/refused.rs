@@ -1,0 +1,134 @@
+//! refused - what does a banned client cost?
+//!
+//! Gatepost accepts and resets; HAProxy rejects by its stick table, with the same addresses in it. With
+//! the listener filter the kernel drops the client's first packet.
+//! Worrying: more than HAProxy's; the kernel's accept and close are the floor.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use gatepost::admin::client::Client;
+use gatepost::admin::message::{Request, Response};
+use socket2::{Domain, Socket, Type};
+
+use crate::Outcome;
+use crate::client::attacker;
+use crate::peer::{Kind, Peer, Wishes};
+use crate::results::Results;
+use crate::stage::{Behind, Stage, micros_each};
+
+/// Addresses that are banned.
+const BANNED: usize = 100;
+/// Threads that knock, one connection each after the other.
+const KNOCKERS: usize = 8;
+
+pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+    let kinds = [Kind::Gatepost, Kind::Other, Kind::HaProxy];
+    let setting = (Behind::Sha256, &Wishes::default());
+    stage.in_turns(results, &kinds, setting, |set| {
+        ban(&set.peer)?;
+        let count = stage.arguments.count(24_000, 8_000);
+        knock(set.peer.address, 400)?;
+        let (cost, ()) = set.cost(|| knock(set.peer.address, count))?;
+        Ok(vec![("refused", micros_each(cost.proxy, count))])
+    })?;
+    let filter = Wishes {
+        admission: Some("filter = true\n".to_owned()),
+        ..Wishes::default()
+    };
+    let setting = (Behind::Sha256, &filter);
+    stage.in_turns(results, &kinds[..2], setting, |set| {
+        ban(&set.peer)?;
+        // The filter takes those that came, and follows once a second.
+        knock(set.peer.address, 4000)?;
+        thread::sleep(Duration::from_millis(2500));
+        let count = 4000;
+        let (cost, answered) = set.cost(|| knock_in_vain(set.peer.address, count))?;
+        if answered > 0 {
+            return Err(format!("{answered} of {count} banned connections came through").into());
+        }
+        Ok(vec![("dropped", micros_each(cost.proxy, count))])
+    })
+}
+
+/// Bans the first attackers.
+fn ban(peer: &Peer) -> Outcome<()> {
+    if peer.kind == Kind::HaProxy {
+        for number in 0..BANNED {
+            let mut socket = UnixStream::connect(peer.folder.join("haproxy.sock"))?;
+            let address = attacker(number);
+            writeln!(socket, "set table submissions key {address} data.gpc0 1")?;
+            let mut said = String::new();
+            socket.read_to_string(&mut said)?;
+            if !said.trim().is_empty() {
+                return Err(format!("HAProxy does not ban: {said}").into());
+            }
+        }
+        return Ok(());
+    }
+    let mut operator = Client::connect(&peer.folder.join("admin.sock"))?;
+    for number in 0..BANNED {
+        let ban = Request::BansAdd {
+            subject: attacker(number).to_string(),
+            seconds: 3600,
+        };
+        if let Response::Refused { message } = operator.ask(&ban)? {
+            return Err(message.into());
+        }
+    }
+    Ok(())
+}
+
+/// Connects so often, and waits each time until the connection is closed.
+fn knock(server: SocketAddr, count: usize) -> Outcome<()> {
+    let each = count / KNOCKERS;
+    let knocker = |first: usize| {
+        move || -> Outcome<()> {
+            for number in first * each..(first + 1) * each {
+                let socket = from(attacker(number % BANNED))?;
+                socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+                // Reset already, or while we wait: both are what should happen.
+                if socket.connect(&server.into()).is_ok() {
+                    let read = (&socket).read(&mut [0; 8]);
+                    if matches!(read, Ok(octets) if octets > 0) {
+                        return Err("a banned client was served".into());
+                    }
+                }
+            }
+            Ok(())
+        }
+    };
+    let knockers: Vec<_> = (0..KNOCKERS)
+        .map(|first| thread::spawn(knocker(first)))
+        .collect();
+    for knocker in knockers {
+        knocker.join().map_err(|_| "a knocker died")??;
+    }
+    Ok(())
+}
+
+/// Begins so many connections and gives how many were answered, with whatever, in half a second:
+/// before the kernel sends a first packet again.
+fn knock_in_vain(server: SocketAddr, count: usize) -> Outcome<usize> {
+    let mut sockets = Vec::with_capacity(count);
+    for number in 0..count {
+        let socket = from(attacker(number % BANNED))?;
+        socket.set_nonblocking(true)?;
+        let _ = socket.connect(&server.into());
+        sockets.push(socket);
+    }
+    thread::sleep(Duration::from_millis(500));
+    // Reset, or connected: either is an answer.
+    let answered =
+        |socket: &&Socket| socket.peer_addr().is_ok() || !matches!(socket.take_error(), Ok(None));
+    Ok(sockets.iter().filter(answered).count())
+}
+
+fn from(source: Ipv4Addr) -> Outcome<Socket> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((source, 0)).into())?;
+    Ok(socket)
+}

@@ -1,0 +1,84 @@
+//! start - how long are clients turned away when Gatepost is started anew?
+//!
+//! From the start of the program to the first connection that is taken, with an empty state and with
+//! 100,000 bans in it. Worrying: more than a client waits before it tries again.
+
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use gatepost::gate::client::ClientKey;
+use gatepost::gate::settings::Settings;
+use gatepost::gate::verdict::Subject;
+use gatepost::gate::{Gate, Keys};
+use gatepost::store::{self, Store};
+
+use crate::Outcome;
+use crate::peer::{Kind, Peer, Wishes};
+use crate::results::Results;
+use crate::stage::{Behind, Stage};
+
+const BANS: u32 = 100_000;
+
+pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+    let state = stage.folder("state-with-bans");
+    save_bans(stage, &state)?;
+    let backend = stage.backend(Behind::Sha256)?;
+    let with_bans = Wishes {
+        state: Some(state),
+        ..Wishes::default()
+    };
+    for _ in 0..stage.arguments.rounds() * 3 {
+        for kind in stage.arguments.kinds() {
+            if !kind.is_gatepost() && kind != Kind::HaProxy {
+                continue;
+            }
+            let empty = Peer::prepare(kind, &stage.ground, backend, &Wishes::default())?;
+            results.file(kind, vec![("start", first_accept(stage, &empty)?)]);
+            if kind.is_gatepost() {
+                let full = Peer::prepare(kind, &stage.ground, backend, &with_bans)?;
+                results.file(kind, vec![("start-bans", first_accept(stage, &full)?)]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Milliseconds from the start to the first connection.
+fn first_accept(stage: &Stage<'_>, peer: &Peer) -> Outcome<f64> {
+    let began = stage.clock.now();
+    let program = peer.spawn(&stage.ground)?;
+    for _ in 0..50_000 {
+        if TcpStream::connect(peer.address).is_ok() {
+            let took = stage.clock.now().since(began);
+            drop(program);
+            return Ok(took.as_secs_f64() * 1000.0);
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Err(format!("{} does not listen", peer.kind.name()).into())
+}
+
+/// A state directory as a Gatepost with so many bans leaves it.
+fn save_bans(stage: &Stage<'_>, directory: &Path) -> Outcome<()> {
+    let settings = store::Settings {
+        directory: directory.to_owned(),
+    };
+    let (mut store, kept) = Store::open(&settings)?;
+    let keys = Keys {
+        users: kept.keys.users,
+        passwords: [2; 16],
+        table: kept.keys.rows,
+    };
+    let now = stage.clock.now();
+    let gate = Gate::new(Settings::default(), keys, now);
+    let mut events = Vec::new();
+    for number in 0..BANS {
+        let address = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number * 7));
+        let subject = Subject::Client(ClientKey::new(address));
+        gate.ban(subject, now + Duration::from_secs(86_400), now, &mut events);
+        events.clear();
+    }
+    store.save(|| gate.image(now))?;
+    Ok(())
+}

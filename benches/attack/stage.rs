@@ -1,0 +1,234 @@
+//! stage - what all scenarios share: the scratch folder, certificates, the backends, the load's runtime
+//!
+//! Also what a run costs whom ([`Meter`]), and the turns in which peers are measured.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use gatepost::clock::Clock;
+use gatepost::lab::certificate::Authority;
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::Outcome;
+use crate::arguments::Arguments;
+use crate::backend::{Backend, Hash};
+use crate::peer::{Ground, Kind, Peer, Wishes};
+use crate::results::Results;
+
+/// Where everything is played.
+#[derive(Debug)]
+pub(crate) struct Stage<'a> {
+    pub(crate) arguments: &'a Arguments,
+    pub(crate) ground: Ground,
+    pub(crate) runtime: Runtime,
+    pub(crate) clock: Clock,
+    scratch: TempDir,
+    backends: [OnceLock<Backend>; 3],
+}
+
+/// Which Postfix and Dovecot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// SHA256, Postfix at its default 100 processes.
+    Sha256,
+    /// bcrypt, the same Postfix.
+    Bcrypt,
+    /// SHA256, and as many processes as sessions.
+    Wide,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes the folder and the certificate; starts nothing yet.
+    pub(crate) fn build(arguments: &'a Arguments) -> Outcome<Self> {
+        let mut scratch = TempDir::with_prefix("gatepost-bench-")?;
+        scratch.disable_cleanup(arguments.keep);
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(scratch.path(), permissions)?;
+        let clock = Clock::start();
+        let authority = Authority::new(clock.now())?;
+        let leaf = authority.issue(&["mail.example.org", "127.0.0.1"])?;
+        let files = leaf.write(&authority, scratch.path())?;
+        let pem = scratch.path().join("both.pem");
+        let both = fs::read_to_string(&files.key)? + &fs::read_to_string(&files.chain)?;
+        fs::write(&pem, both)?;
+        fs::set_permissions(&pem, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        let open_files = raise_open_files()?;
+        Ok(Self {
+            ground: Ground {
+                scratch: scratch.path().to_owned(),
+                pem,
+                chain: files.chain,
+                key: files.key,
+                open_files,
+                gatepost: arguments.gatepost.clone(),
+                other: arguments.other.clone(),
+            },
+            arguments,
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(2)
+                .enable_all()
+                .build()?,
+            clock,
+            scratch,
+            backends: Default::default(),
+        })
+    }
+
+    /// Where things may be written.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// A Postfix and Dovecot, started when they are first asked for.
+    pub(crate) fn backend(&self, behind: Behind) -> Outcome<&Backend> {
+        let (place, name, hash, processes) = match behind {
+            Behind::Sha256 => (&self.backends[0], "sha256", Hash::Sha256, 100),
+            Behind::Bcrypt => (&self.backends[1], "bcrypt", Hash::Bcrypt, 100),
+            Behind::Wide => (&self.backends[2], "wide", Hash::Sha256, 3000),
+        };
+        if let Some(backend) = place.get() {
+            return Ok(backend);
+        }
+        let folder = self.folder(name);
+        let backend = Backend::start(&folder, &self.ground.pem, hash, processes)?;
+        Ok(place.get_or_init(|| backend))
+    }
+
+    /// Measures every peer of `kinds` that was asked for, in turns, each newly started. Figures are
+    /// filed by their keys; a run that fails is noted, and the others go on.
+    pub(crate) fn in_turns(
+        &self,
+        results: &mut Results,
+        kinds: &[Kind],
+        setting: (Behind, &Wishes),
+        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
+    ) -> Outcome<()> {
+        self.rounds(self.arguments.rounds(), results, (kinds, setting), measure)
+    }
+
+    /// As [`Stage::in_turns`], but once, for what takes minutes.
+    pub(crate) fn once(
+        &self,
+        results: &mut Results,
+        kinds: &[Kind],
+        setting: (Behind, &Wishes),
+        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
+    ) -> Outcome<()> {
+        self.rounds(1, results, (kinds, setting), measure)
+    }
+
+    fn rounds(
+        &self,
+        rounds: usize,
+        results: &mut Results,
+        (kinds, (behind, wishes)): (&[Kind], (Behind, &Wishes)),
+        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
+    ) -> Outcome<()> {
+        let backend = self.backend(behind)?;
+        for round in 0..rounds {
+            for kind in self.arguments.kinds() {
+                if !kinds.contains(&kind) {
+                    continue;
+                }
+                let figures = Peer::start(kind, &self.ground, backend, wishes).and_then(|peer| {
+                    measure(&Set {
+                        stage: self,
+                        peer,
+                        backend,
+                    })
+                });
+                match figures {
+                    Ok(figures) => results.file(kind, figures),
+                    Err(fault) => {
+                        results.note(format!("{}, round {}: {fault}", kind.name(), round + 1));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One peer, ready, with what stands behind it.
+#[derive(Debug)]
+pub(crate) struct Set<'a> {
+    pub(crate) stage: &'a Stage<'a>,
+    pub(crate) peer: Peer,
+    pub(crate) backend: &'a Backend,
+}
+
+/// CPU time, by who used it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    /// The proxy; where there is none, Postfix.
+    pub(crate) proxy: Duration,
+    /// Proxy, Postfix and Dovecot.
+    pub(crate) stack: Duration,
+}
+
+impl Set<'_> {
+    /// What was used so far.
+    fn used(&self) -> Outcome<Cost> {
+        let postfix = self.backend.postfix.group().cpu()?;
+        let dovecot = self.backend.dovecot.group().cpu()?;
+        let proxy = match &self.peer.program {
+            Some(program) => program.group().cpu()?,
+            None => Duration::ZERO,
+        };
+        Ok(Cost {
+            proxy: if self.peer.program.is_some() {
+                proxy
+            } else {
+                postfix
+            },
+            stack: proxy + postfix + dovecot,
+        })
+    }
+
+    /// What `work` costs, with what it leaves to be done right after it.
+    pub(crate) fn cost<T>(&self, work: impl FnOnce() -> Outcome<T>) -> Outcome<(Cost, T)> {
+        let before = self.used()?;
+        let done = work()?;
+        std::thread::sleep(Duration::from_millis(300));
+        let after = self.used()?;
+        let cost = Cost {
+            proxy: after.proxy.saturating_sub(before.proxy),
+            stack: after.stack.saturating_sub(before.stack),
+        };
+        Ok((cost, done))
+    }
+
+    /// Proportional set size of the proxy and of Postfix, in octets.
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let proxy = self
+            .peer
+            .program
+            .as_ref()
+            .map_or(0, |program| program.group().memory());
+        (proxy, self.backend.postfix.group().memory())
+    }
+}
+
+/// A crowd of clients holds a descriptor each, and the servers inherit the limit. Gives what it is;
+/// not every root may raise the hard one.
+fn raise_open_files() -> Outcome<u64> {
+    let text = fs::read_to_string("/proc/sys/fs/nr_open")?;
+    let most = text.trim().parse::<u64>()?.min(500_000);
+    let limit = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => Ok(most),
+        Err(_) => Ok(gatepost::lab::load::raise_descriptor_limit().max(1024)),
+    }
+}
+
+/// Microseconds of `time` for each of `count`.
+pub(crate) fn micros_each(time: Duration, count: usize) -> f64 {
+    time.as_secs_f64() * 1e6 / count.max(1) as f64
+}

@@ -1,0 +1,96 @@
+//! dialogue - what does the conversation up to AUTH cost, without sockets?
+//!
+//! `cargo bench --bench dialogue`. Worrying: more than 20 µs for a whole login, which is a tenth of a TLS
+//! handshake, or a bad command that costs more than a good one.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
+use gatepost::smtp::capabilities::Capabilities;
+use gatepost::smtp::dialogue::{Action, Channel, Dialogue, Resolution, Settings, Trap};
+use gatepost::smtp::line::Following;
+use gatepost::smtp::reply::ReplyBuffer;
+use gatepost::smtp::sasl::Mechanism;
+
+/// What Postfix says to EHLO.
+const EHLO: &[u8] = b"250-mail.example.org\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-AUTH PLAIN LOGIN\r\n\
+                      250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n";
+
+/// PLAIN for user@example.org.
+const AUTH: &[u8] = b"AUTH PLAIN AHVzZXJAZXhhbXBsZS5vcmcAQXBmZWw3cXVpdHRl";
+
+fn settings() -> Arc<Settings> {
+    Arc::new(Settings {
+        hostname: "mail.example.org".to_owned(),
+        mechanisms: vec![Mechanism::Plain, Mechanism::Login],
+    })
+}
+
+fn capabilities() -> Option<Arc<Capabilities>> {
+    let mut replies = ReplyBuffer::new();
+    replies.push(EHLO);
+    let reply = replies.next().ok().flatten()?;
+    Some(Arc::new(Capabilities::parse(&reply)))
+}
+
+/// Says a line and answers what the session would answer, until there is a reply.
+fn say(dialogue: &mut Dialogue, line: &[u8], known: &Option<Arc<Capabilities>>) -> Vec<u8> {
+    let mut action = dialogue.feed(line, Following::Nothing);
+    let mut sent = Vec::with_capacity(256);
+    loop {
+        action = match action {
+            Action::JudgeHelo(_) => dialogue.helo_judged(Trap::Clear),
+            Action::AskCapabilities => dialogue.learn(known.clone()),
+            Action::LogIn(_) => dialogue.resolve(Resolution::Refuse),
+            Action::Reply(reply) | Action::Close(reply) => {
+                reply.render(&mut sent);
+                return sent;
+            }
+            _ => return sent,
+        };
+    }
+}
+
+fn dialogues(bench: &mut Criterion) {
+    let (settings, known) = (settings(), capabilities());
+    let mut group = bench.benchmark_group("dialogue");
+    group.bench_function("banner, EHLO, AUTH refused, QUIT", |bench| {
+        bench.iter(|| {
+            let mut dialogue = Dialogue::new(&settings, "0123456789ab", Channel::Secured);
+            let _ = black_box(dialogue.open(Following::Nothing));
+            for line in [b"EHLO laptop.example.org".as_slice(), AUTH, b"QUIT"] {
+                black_box(say(&mut dialogue, black_box(line), &known));
+            }
+        });
+    });
+    group.bench_function("EHLO", |bench| {
+        bench.iter(|| {
+            let mut dialogue = Dialogue::new(&settings, "0123456789ab", Channel::Secured);
+            black_box(say(
+                &mut dialogue,
+                black_box(b"EHLO laptop.example.org"),
+                &known,
+            ))
+        });
+    });
+    group.bench_function("a bad command", |bench| {
+        bench.iter(|| {
+            let mut dialogue = Dialogue::new(&settings, "0123456789ab", Channel::Secured);
+            black_box(say(&mut dialogue, black_box(b"GET / HTTP/1.1"), &known))
+        });
+    });
+    group.finish();
+}
+
+fn quick() -> Criterion {
+    Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(800))
+}
+
+criterion_group! { name = all; config = quick(); targets = dialogues }
+criterion_main!(all);
