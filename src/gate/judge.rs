@@ -19,7 +19,7 @@ use crate::gate::client::ClientKey;
 use crate::gate::familiar::Bond;
 use crate::gate::punish::Culprit;
 use crate::gate::recent::Answer;
-use crate::gate::route::{Route, grounds, kept_for_newcomers, reason};
+use crate::gate::route::{Route, grounds, kept_from, reason};
 use crate::gate::rules::Rules;
 use crate::gate::settings::{Mode, Part};
 use crate::gate::table::Key;
@@ -263,10 +263,9 @@ impl Hearing<'_> {
     fn afford(&self, route: &Route) -> Result<(), Refusal> {
         for place in route.iter().flatten() {
             let limit = self.rules.limit(*place, self.case.who.users);
-            let newcomer = !self.past.tried_others || self.rules.without == Some(Part::Newcomers);
-            let kept = match newcomer {
-                true => 0,
-                false => kept_for_newcomers(*place, limit),
+            let kept = match self.rules.without {
+                Some(Part::Newcomers) => 0,
+                _ => kept_from(self.past.newness, *place, limit),
             };
             if let Err(wait) = self.gate.buckets.peek(*place, limit, kept, self.now) {
                 return Err(refusal(reason(*place), wait));

@@ -43,17 +43,17 @@ impl UserId {
     }
 }
 
-/// One password tried for one user. Its low bits are the user's, so that two guesses tell whether
-/// they were made at the same one.
+/// One password tried for one user. Its low bits are the user's, so that a guess tells at whom it
+/// was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
 
 impl Guess {
     const USER: u64 = 0xffff;
 
-    /// Whether this guess was made at the user of `other`.
-    pub(in crate::gate) fn is_at_user_of(self, other: Self) -> bool {
-        (self.0 ^ other.0) & Self::USER == 0
+    /// Whether this guess was made at `user`; one of 65,536 other users passes for him.
+    pub(in crate::gate) fn is_at(self, user: UserId) -> bool {
+        (self.0 ^ user.0) & Self::USER == 0
     }
 }
 
@@ -105,6 +105,19 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guess_tells_at_whom_it_was_made() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let guess = keys.guess(user("anna"), b"secret");
+        assert!(guess.is_at(user("anna")) && !guess.is_at(user("bert")));
+        assert_ne!(guess, keys.guess(user("anna"), b"other"));
+    }
 
     #[test]
     fn a_name_in_other_letters_is_the_same_user_at_any_length() {

@@ -11,6 +11,7 @@ use crate::gate::familiar::Bond;
 use crate::gate::limit::Limit;
 use crate::gate::settings::Part;
 use crate::gate::table::{Key, Kind};
+use crate::gate::tries::Newness;
 use crate::gate::verdict::Reason;
 
 /// The buckets that an attempt pays, in the order in which they may refuse it.
@@ -62,13 +63,17 @@ pub(in crate::gate) fn grounds(route: &Route) -> Reason {
     last.map_or(Reason::Strangers, |place| reason(*place))
 }
 
-/// Tokens of a bucket that only newcomers may take, who have tried nothing else yet: the last third
-/// of a user's and of a shared one. So a botnet that comes back with its addresses leaves something
-/// to a traveller.
-pub(in crate::gate) fn kept_for_newcomers(place: Place, limit: Limit) -> u32 {
-    match place {
-        Place::Keyed(key) if !matches!(key.kind, Kind::UserNear | Kind::UserFar) => 0,
-        Place::Keyed(_) | Place::Shared(_) => limit.burst() / 3,
+/// Tokens of a bucket that a client must leave to newcomers: none if it is one itself, else the last
+/// third of a user's or of a shared bucket. So a botnet that comes back with its addresses leaves
+/// something to a traveller.
+pub(in crate::gate) fn kept_from(newness: Newness, place: Place, limit: Limit) -> u32 {
+    let is_common = match place {
+        Place::Keyed(key) => matches!(key.kind, Kind::UserNear | Kind::UserFar),
+        Place::Shared(_) => true,
+    };
+    match newness {
+        Newness::Returns if is_common => limit.burst() / 3,
+        Newness::Returns | Newness::Newcomer => 0,
     }
 }
 

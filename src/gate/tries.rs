@@ -63,8 +63,18 @@ pub(in crate::gate) struct Past {
     pub(in crate::gate) wrong_for_user: Option<Moment>,
     /// The last new failure of this client.
     pub(in crate::gate) failed: Option<Moment>,
-    /// Whether it has tried other things before: for another user, or more than one for this one.
-    pub(in crate::gate) tried_others: bool,
+    /// Whether it has tried anything else.
+    pub(in crate::gate) newness: Newness,
+}
+
+/// Whether a client has tried anything else lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) enum Newness {
+    /// Nothing, or one other password of the same user: so does who mistypes.
+    #[default]
+    Newcomer,
+    /// Another user, or several passwords.
+    Returns,
 }
 
 impl Tries {
@@ -94,7 +104,7 @@ impl Tries {
                 .map(|entry| moment(entry.at)),
             wrong_for_user: None,
             failed: (client.failed != 0).then(|| moment(client.failed)),
-            tried_others: guess.is_some_and(|guess| client.tried_others(guess)),
+            newness: client.newness(user, guess),
         };
         self.past_of_user(user, guess, past)
     }
@@ -203,14 +213,17 @@ impl<const K: usize> Recent<K> {
             .copied()
     }
 
-    /// Whoever mistypes once and then tries the right password has not.
-    fn tried_others(&self, guess: Guess) -> bool {
+    /// What the tries beside this one say.
+    fn newness(&self, user: UserId, guess: Option<Guess>) -> Newness {
         let entries = self.entries.iter().filter(|entry| entry.fate != Fate::None);
         let mut others = entries
             .map(|entry| Guess(entry.guess))
-            .filter(|other| *other != guess);
-        let first = others.next();
-        first.is_some_and(|first| !first.is_at_user_of(guess)) || others.next().is_some()
+            .filter(|other| Some(*other) != guess);
+        match (others.next(), others.next()) {
+            (None, _) => Newness::Newcomer,
+            (Some(only), None) if only.is_at(user) => Newness::Newcomer,
+            _ => Newness::Returns,
+        }
     }
 
     /// Puts a try in front; it was there already, or the oldest goes.

@@ -28,3 +28,4 @@ mod session_config;
 mod session_crowd;
 mod session_log;
 mod session_tls;
+mod simulate;

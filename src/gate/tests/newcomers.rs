@@ -145,3 +145,20 @@ fn familiar_pairs_and_the_clients_own_bucket_know_no_newcomers() {
         assert_eq!(fate, Fate::Asked(Reason::Unknown), "{n}");
     }
 }
+
+#[test]
+fn explain_shows_a_returning_client_the_wait_that_a_newcomer_has_not() {
+    let mut world = world();
+    know(&world, 40);
+    besiege(&mut world, 50);
+    let waits = |from: &str| {
+        let told = world
+            .gate
+            .explain(client(from), Some(&user("user1")), world.now);
+        let mut buckets = told.buckets.iter();
+        let strangers = buckets.find(|b| b.bucket == Reason::Strangers).unwrap();
+        (strangers.wait > MINUTE, told.user.unwrap().outlook.is_ok())
+    };
+    assert_eq!(waits(&bot(1)), (true, false));
+    assert_eq!(waits("198.51.100.7"), (false, true));
+}

@@ -167,10 +167,10 @@ impl Campaign {
         }
         let n = self.count;
         self.count += 1;
-        if let From::Insider(person, regions) = self.from {
-            if n % 8 == 0 {
-                return self.right_login(person, n / 8 % regions, people);
-            }
+        if let From::Insider(person, regions) = self.from
+            && n.is_multiple_of(8)
+        {
+            return self.right_login(person, n / 8 % regions, people);
         }
         let client = self.client(n);
         let person = self.person(n, people);

@@ -334,11 +334,10 @@ impl Stage<'_> {
                 caller.doubts += 1;
                 DOUBTED
             }
-            Answer::Later(reason) => {
-                // What Dovecot cannot check is no refusal of ours.
-                if reason != Some(Reason::Sick) {
-                    caller.past.refused.get_or_insert(now);
-                }
+            // What Dovecot cannot check is no refusal of ours, nor is a restart.
+            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRIED,
+            Answer::Later(_) => {
+                caller.past.refused.get_or_insert(now);
                 RETRIED
             }
         };
