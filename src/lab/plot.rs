@@ -31,7 +31,7 @@ pub fn svg(title: &str, reports: &[&Report]) -> Option<String> {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
     out.push_str(&background);
-    text(&mut out, (LEFT, 24.0), "start", &escaped(title), 14);
+    text(&mut out, (LEFT, 24.0), "start", &escaped(title), 13);
     let days = f64::from(first.days);
     guesses(&mut out, first, reports, days);
     refusals(&mut out, reports, days);

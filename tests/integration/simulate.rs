@@ -289,7 +289,7 @@ fn printed(words: &[&str]) -> String {
 fn the_command_prints_tables_json_markdown_and_pictures() {
     let calm = ["--scenario", "calm", "--quick", "--days", "1"];
     let with = |more: &[&str]| printed(&[&calm, more].concat());
-    assert!(with(&[]).contains("40 mailboxes, 1 days"));
+    assert!(with(&[]).contains("40 mailboxes, 1 day\n"));
     assert!(with(&["--markdown", "--against"]).contains("| fail2ban, increments |"));
     assert!(with(&["--without-each"]).contains("without folding"));
     let json: serde_json::Value = serde_json::from_str(&with(&["--json"])).unwrap();
