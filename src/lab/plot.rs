@@ -31,7 +31,8 @@ pub fn svg(title: &str, reports: &[&Report]) -> Option<String> {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
     out.push_str(&background);
-    text(&mut out, (LEFT, 24.0), "start", &escaped(title), 13);
+    // A title may be long, and the whole width is its own.
+    text(&mut out, (8.0, 22.0), "start", &escaped(title), 11);
     let days = f64::from(first.days);
     guesses(&mut out, first, reports, days);
     refusals(&mut out, reports, days);
