@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -17,6 +18,21 @@ use crate::Outcome;
 
 const V1: &str = "/sys/fs/cgroup/cpuacct";
 const V2: &str = "/sys/fs/cgroup";
+
+/// The folders of all groups there are: for the end that comes early.
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Kills whatever this bench has started, when it is interrupted.
+pub(crate) fn clear_all() {
+    let folders = FOLDERS.lock().map(|folders| folders.clone());
+    for folder in folders.unwrap_or_default() {
+        // Dropped, it is cleared and removed.
+        drop(Group {
+            kind: Kind::V1(folder),
+            root: AtomicU32::new(0),
+        });
+    }
+}
 
 /// One program with all that it starts.
 #[derive(Debug)]
@@ -50,6 +66,9 @@ impl Group {
         } else {
             Kind::Tree
         };
+        if let (Kind::V1(folder) | Kind::V2(folder), Ok(mut folders)) = (&kind, FOLDERS.lock()) {
+            folders.push(folder.clone());
+        }
         Self {
             kind,
             root: AtomicU32::new(0),
@@ -150,6 +169,9 @@ impl Drop for Group {
                     _ => break,
                 }
                 std::thread::sleep(Duration::from_millis(20));
+            }
+            if let Ok(mut folders) = FOLDERS.lock() {
+                folders.retain(|other| other != folder);
             }
         }
     }

@@ -104,7 +104,10 @@ impl Results {
 
     /// The table of the rows that are `wanted`, in Markdown.
     pub(crate) fn table(&self, wanted: impl Fn(&Row) -> bool) -> String {
-        let rows: Vec<&Row> = Scenario::ROWS.iter().filter(|row| wanted(row)).collect();
+        let rows: Vec<&Row> = Scenario::ROWS
+            .iter()
+            .filter(|row| wanted(row) && self.figures.contains_key(row.key))
+            .collect();
         let measured = |kind: &Kind| rows.iter().any(|row| self.median(row.key, *kind).is_some());
         let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(measured).collect();
         if kinds.is_empty() {

@@ -12,10 +12,12 @@ use gatepost::lab::certificate::Authority;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::backend::{Backend, Hash};
+use crate::group;
 use crate::peer::{Ground, Kind, Peer, Wishes};
 use crate::results::Results;
 
@@ -57,6 +59,11 @@ impl<'a> Stage<'a> {
         fs::write(&pem, both)?;
         fs::set_permissions(&pem, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         let open_files = raise_open_files()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.spawn(clean_up_early(scratch.path().to_owned()));
         Ok(Self {
             ground: Ground {
                 scratch: scratch.path().to_owned(),
@@ -68,10 +75,7 @@ impl<'a> Stage<'a> {
                 other: arguments.other.clone(),
             },
             arguments,
-            runtime: tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(2)
-                .enable_all()
-                .build()?,
+            runtime,
             clock,
             scratch,
             backends: Default::default(),
@@ -211,6 +215,21 @@ impl Set<'_> {
             .map_or(0, |program| program.group().memory());
         (proxy, self.backend.postfix.group().memory())
     }
+}
+
+/// Interrupted, the bench leaves nothing behind either: Postfix does not end with who started it.
+async fn clean_up_early(scratch: PathBuf) {
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    group::clear_all();
+    // What cannot be removed is in the system's folder for temporary files.
+    let _ = fs::remove_dir_all(scratch);
+    std::process::exit(130);
 }
 
 /// A crowd of clients holds a descriptor each, and the servers inherit the limit. Gives what it is;

@@ -27,7 +27,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 /// Microseconds a session, of the proxy and behind it.
 fn sessions(set: &Set<'_>, tickets: Tickets) -> Outcome<(f64, f64)> {
     let stage = set.stage;
-    let count = stage.arguments.count(2000, 500);
+    let count = stage.arguments.count(1500, 500);
     let caller = Caller::new(set.peer.address, tickets)?;
     let run = |count| {
         let caller = caller.clone();
@@ -37,7 +37,7 @@ fn sessions(set: &Set<'_>, tickets: Tickets) -> Outcome<(f64, f64)> {
         };
         stage
             .runtime
-            .block_on(crowd(stage.clock, 4, count, job))
+            .block_on(crowd(stage.clock, 16, count, job))
             .all_done()
     };
     run(50)?;
