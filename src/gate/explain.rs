@@ -195,6 +195,15 @@ impl Gate {
     }
 
     /// Until when this state settles in; none if it does not.
+    pub fn settles_until(&self, now: Moment) -> Option<Moment> {
+        self.settling_until(&self.rules.load(), now)
+    }
+
+    /// Users that we know, and familiar pairs.
+    pub fn acquaintances(&self) -> (usize, usize) {
+        self.familiar.counts()
+    }
+
     fn settling_until(&self, rules: &Rules, now: Moment) -> Option<Moment> {
         let since = self.settling.load(std::sync::atomic::Ordering::Relaxed);
         self.is_settling(rules, now)

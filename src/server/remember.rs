@@ -40,7 +40,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
                 .unwrap_or_else(|_| Gate::new(settings.clone(), keys(), now))
         }
     };
-    if let Some(until) = gate.status(now).settling_until {
+    if let Some(until) = gate.settles_until(now) {
         info!(
             "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
              `gatepost learn` makes familiar whoever logged in according to your mail log, and ends it",
@@ -52,7 +52,8 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
 
 /// Makes familiar whoever logged in, and ends settling in if anybody did; what that added.
 pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
-    let before = gate.status(now);
+    let (users_before, pairs_before) = gate.acquaintances();
+    let settling = gate.settles_until(now).is_some();
     for login in logins {
         let user = UserName::new(login.user.as_bytes());
         let client = ClientKey::new(login.address);
@@ -61,12 +62,11 @@ pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
     if !logins.is_empty() {
         gate.finish_settling();
     }
-    let after = gate.status(now);
-    let more = |after: usize, before: usize| after.saturating_sub(before) as u64;
+    let (users, pairs) = gate.acquaintances();
     Taught {
-        pairs: more(after.familiar_pairs, before.familiar_pairs),
-        users: more(after.known_users, before.known_users),
-        settling_ended: before.settling_until.is_some() && after.settling_until.is_none(),
+        pairs: pairs.saturating_sub(pairs_before) as u64,
+        users: users.saturating_sub(users_before) as u64,
+        settling_ended: settling && gate.settles_until(now).is_none(),
     }
 }
 
