@@ -70,7 +70,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
     }
 
     /// Carries on from `first`, or from the client's next line, until login, STARTTLS or the end.
-    pub(in crate::session) async fn run(mut self, first: Option<Action>) -> Result<Next, Ending> {
+    pub(in crate::session) async fn run(&mut self, first: Option<Action>) -> Result<Next, Ending> {
         let ended = self.until_it_ends(first).await;
         if ended.is_err() {
             // A client that does not take even our close_notify is left to the kernel.
@@ -95,7 +95,10 @@ impl<'a, S: LastWords> Conversation<'a, S> {
 
     async fn step(&mut self, action: Action) -> Result<Stepped, Ending> {
         let next = match action {
-            Action::Reply(reply) => self.say_and_hear(&reply).await?,
+            Action::Reply(reply) => {
+                self.say(reply).await?;
+                self.hear().await?
+            }
             Action::AskCapabilities => {
                 let known = login::capabilities(self.visit, FIRST_PROBE).await;
                 self.dialogue.learn(known)
@@ -105,7 +108,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
                 self.dialogue.helo_judged(trap)
             }
             Action::StartTls(reply) => {
-                self.say(&reply).await?;
+                self.say(reply).await?;
                 return Ok(Stepped::Out(Next::StartTls));
             }
             Action::LogIn(wish) => {
@@ -122,7 +125,8 @@ impl<'a, S: LastWords> Conversation<'a, S> {
             }
             Action::Cancel(reply) => {
                 self.abandon().await;
-                self.say_and_hear(&reply).await?
+                self.say(reply).await?;
+                self.hear().await?
             }
             Action::Close(reply) => {
                 let said = timeout(self.visit.rules.timeouts.line, self.peer.say_last(&reply));
@@ -153,11 +157,6 @@ impl<'a, S: LastWords> Conversation<'a, S> {
         if let Some(relay) = self.relay.take() {
             Box::pin(relay.abandon(self.visit)).await;
         }
-    }
-
-    async fn say_and_hear(&mut self, reply: &Reply) -> Result<Action, Ending> {
-        self.say(reply).await?;
-        self.hear().await
     }
 
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
@@ -200,8 +199,8 @@ impl<'a, S: LastWords> Conversation<'a, S> {
     }
 
     /// Sends a reply to a client that has [`SAY`] to take it: it fits into any socket's buffer.
-    async fn say(&mut self, reply: &Reply) -> Result<(), Ending> {
-        took(timeout(SAY, self.peer.say(reply)).await)
+    async fn say(&mut self, reply: Reply) -> Result<(), Ending> {
+        took(timeout(SAY, self.peer.say(&reply)).await)
     }
 }
 
