@@ -25,7 +25,7 @@ use tokio_rustls::client::TlsStream;
 use crate::Outcome;
 
 /// How long a client waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether TLS sessions are resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,13 +35,6 @@ impl Tally {
         }
     }
 
-    /// Takes another tally's jobs in.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.latencies.merge(&other.latencies);
-        self.failed += other.failed;
-        self.first_fault = self.first_fault.take().or(other.first_fault);
-    }
-
     /// Latencies of the jobs that were done.
     pub(crate) fn percentiles(&self) -> Percentiles {
         self.latencies.percentiles()
@@ -88,15 +81,21 @@ where
     tally
 }
 
-/// Begins jobs 0 to `count`, `rate` a second, whatever became of those before.
-pub(crate) async fn at_even_times<F, W>(clock: Clock, rate: f64, count: usize, job: F) -> Tally
+/// Begins jobs from 0 on, `rate` a second, whatever became of those before, while `more` says so of
+/// their numbers.
+pub(crate) async fn at_even_times<F, W>(
+    clock: Clock,
+    rate: f64,
+    mut more: impl FnMut(usize) -> bool,
+    job: F,
+) -> Tally
 where
     F: Fn(usize) -> W,
     W: Future<Output = io::Result<()>> + Send + 'static,
 {
     let schedule = Schedule::start(clock, rate);
     let mut jobs = JoinSet::new();
-    for number in 0..count {
+    for number in (0..).take_while(|number| more(*number)) {
         let due = schedule.wait_for(number as u64).await;
         let job = job(number);
         jobs.spawn(async move {

@@ -72,12 +72,6 @@ impl Latencies {
         self.0.saturating_record(micros.clamp(1, Self::HIGHEST_US));
     }
 
-    /// Takes another's measurements in.
-    pub fn merge(&mut self, other: &Self) {
-        // Both have the same bounds, so nothing is out of range.
-        let _ = self.0.add(&other.0);
-    }
-
     /// The figures so far.
     pub fn percentiles(&self) -> Percentiles {
         let at = |quantile| self.0.value_at_quantile(quantile);

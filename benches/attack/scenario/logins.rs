@@ -25,7 +25,7 @@ const RATE: f64 = 10.0;
 const ATTACKERS: usize = 150;
 const ADDRESSES: usize = 200;
 /// The longest that the attackers' burst is waited for.
-const BURST_SECONDS: usize = 45;
+const BURST_SECONDS: usize = 30;
 
 pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let kinds: Vec<Kind> = Kind::ALL
@@ -37,7 +37,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         introduce(set)?;
         let calm = stage
             .runtime
-            .block_on(logins(set, stage.arguments.count(15, 8)));
+            .block_on(logins(set, seconds(stage.arguments.count(15, 8))));
         let before = set.backend.wrong_passwords();
         let (burst, steady) = stage.runtime.block_on(under_attack(set));
         // What was sent in the last seconds is still to be answered.
@@ -81,7 +81,7 @@ pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
             let over = Arc::new(AtomicBool::new(false));
             let tally = stage.runtime.block_on(async {
                 let mut siege = besiege(&set, attackers, &over);
-                let tally = logins(&set, stage.arguments.count(6, 4)).await;
+                let tally = logins(&set, seconds(stage.arguments.count(6, 4))).await;
                 siege.abort_all();
                 while siege.join_next().await.is_some() {}
                 tally
@@ -98,28 +98,33 @@ pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 async fn under_attack(set: &Set<'_>) -> (Tally, Tally) {
     let over = Arc::new(AtomicBool::new(false));
     let mut attackers = besiege(set, ATTACKERS, &over);
-    let mut burst = Tally::default();
     let mut reached = 0;
-    for _ in 0..BURST_SECONDS / 3 {
-        burst.merge(logins(set, 3).await);
-        let before = std::mem::replace(&mut reached, set.backend.wrong_passwords());
-        if before == reached {
-            break;
+    let lasts = |number: usize| {
+        if number == 0 || !number.is_multiple_of(3 * RATE as usize) {
+            return true;
         }
-    }
-    let steady = logins(set, set.stage.arguments.count(20, 10)).await;
+        let before = std::mem::replace(&mut reached, set.backend.wrong_passwords());
+        before != reached && number < BURST_SECONDS * RATE as usize
+    };
+    let burst = logins(set, lasts).await;
+    let steady = logins(set, seconds(set.stage.arguments.count(20, 10))).await;
     over.store(true, Ordering::Relaxed);
     attackers.abort_all();
     while attackers.join_next().await.is_some() {}
     (burst, steady)
 }
 
-/// Honest logins, ten a second, for so many seconds.
-async fn logins(set: &Set<'_>, seconds: usize) -> Tally {
+/// So long.
+fn seconds(count: usize) -> impl FnMut(usize) -> bool {
+    move |number| number < count * RATE as usize
+}
+
+/// Honest logins, ten a second.
+async fn logins(set: &Set<'_>, more: impl FnMut(usize) -> bool) -> Tally {
     let Ok(caller) = Caller::new(set.peer.address, Tickets::Ignored) else {
         return Tally::default();
     };
-    at_even_times(set.stage.clock, RATE, seconds * RATE as usize, |number| {
+    at_even_times(set.stage.clock, RATE, more, |number| {
         let caller = caller.clone();
         async move {
             let mut talk = caller.hello(home(number)).await?;
