@@ -4,7 +4,6 @@
 //! Exit codes: `exit`. Not here: what the commands' answers mean (`admin::message`, `gate`).
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -80,10 +79,10 @@ pub fn main() -> ExitCode {
 #[derive(Debug, clap::Args)]
 pub struct Operator {
     /// The config file of the running gatepost: names its socket
-    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
     config: std::path::PathBuf,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
@@ -115,17 +114,9 @@ impl Operator {
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
-        let socket = socket(&self.config)?;
+        let socket = Config::operator(&self.config)?.socket;
         Ok(Client::connect(&socket)?.ask(request)?)
     }
-}
-
-/// The operator's socket that a config names.
-fn socket(config: &Path) -> Result<std::path::PathBuf, Box<dyn std::error::Error>> {
-    let unreadable = |error| format!("{}: {error}", config.display());
-    let text = std::fs::read_to_string(config).map_err(unreadable)?;
-    let (config, _) = Config::parse(config, &text).map_err(|faults| faults.to_string())?;
-    Ok(config.admin.socket)
 }
 
 /// Shows an answer that is one sentence.

@@ -106,6 +106,26 @@ impl Config {
         Self::settle(path, text.to_owned(), |_, _, _| {})
     }
 
+    /// Where the file at `path` says that the operator's socket is, and who may use it. Whatever else is wrong
+    /// with the file: a running gatepost goes on with its old config then, and must answer.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is torn, or names no possible socket.
+    pub fn operator(path: &Path) -> Result<admin::Settings, ConfigFaults> {
+        let text = inspect::text(path)
+            .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
+        let source = Source::new(path, text);
+        let mut faults = Findings::new(source.clone());
+        let file = read::read(source.text(), &mut faults);
+        if read::is_torn(source.text()) {
+            faults.conclude()?;
+        }
+        let mut own = Findings::new(source);
+        let admin = rooms::admin(&file.admin, folder(path), &mut own);
+        own.conclude().map(|_| admin)
+    }
+
     fn settle(
         path: &Path,
         text: String,
@@ -199,4 +219,32 @@ impl Config {
 /// Where the paths in the file `path` start.
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operator(text: &str) -> Result<admin::Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gatepost.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::operator(&path).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn a_bad_config_hides_no_running_gatepost_from_its_operator() {
+        let socket = |text| operator(text).unwrap().socket.display().to_string();
+        let bad = "setling = '7d'\n[limits.client]\nburst = 'ten'\n[admin]\nsocket = '/s'";
+        assert_eq!(socket(bad), "/s");
+        assert_eq!(socket("[admin]\ngroup = 7"), "/run/gatepost/admin.sock");
+        assert_eq!(socket(""), "/run/gatepost/admin.sock");
+    }
+
+    #[test]
+    fn a_torn_config_names_no_socket() {
+        let told = operator("[admin]\nsocket = '/s").unwrap_err();
+        assert!(told.contains("gatepost.toml:2"), "{told}");
+        assert!(operator("[admin]\nsocket = '/'").is_err());
+    }
 }

@@ -23,6 +23,7 @@ pub mod recent;
 pub mod settings;
 pub mod verdict;
 
+mod again;
 mod ban;
 mod bucket;
 mod case;
@@ -48,6 +49,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::clock::Moment;
+use crate::gate::again::Again;
 use crate::gate::ban::Bans;
 use crate::gate::bucket::{Buckets, Place};
 use crate::gate::client::{ClientKey, NetworkKey};
@@ -82,6 +84,7 @@ pub struct Gate {
     tries: Tries,
     seen: Seen,
     bans: Bans,
+    again: Again,
     sick: Sick,
     counters: Counters,
     recent: Recent,
@@ -106,6 +109,7 @@ impl Gate {
             tries: Tries::new(few(clients / 16), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             bans: Bans::new((clients / 8).max(1024)),
+            again: Again::default(),
             sick: Sick::default(),
             counters: Counters::default(),
             recent: Recent::default(),
@@ -184,7 +188,7 @@ impl Gate {
         ];
         for (key, reason) in places.into_iter().take(if settling { 1 } else { 2 }) {
             let limit = rules.keyed(key.kind);
-            if let Err(wait) = self.buckets.peek(Place::Keyed(key), limit, now) {
+            if let Err(wait) = self.buckets.peek(Place::Keyed(key), limit, 0, now) {
                 return refusal(reason, wait);
             }
         }

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod journal;
 pub mod key;
 pub mod lock;
+mod private;
 pub mod snapshot;
 
 use journal::Journal;

@@ -95,12 +95,18 @@ pub enum Response {
     /// To [`Request::Explain`].
     Explanation(Box<Explanation>),
     /// To [`Request::Learn`].
-    Learnt {
-        /// Pairs that were not familiar before.
-        pairs: u64,
-        /// Users that were not known before.
-        users: u64,
-    },
+    Learnt(Taught),
+}
+
+/// What past logins taught.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taught {
+    /// Pairs that were not familiar before.
+    pub pairs: u64,
+    /// Users that were not known before.
+    pub users: u64,
+    /// Whether settling in ended with them.
+    pub settling_ended: bool,
 }
 
 /// One ban.
@@ -221,7 +227,8 @@ pub struct Decision {
     pub session: String,
     /// The client.
     pub client: String,
-    /// `allow`, `wait`, `repeat` or `refuse`.
+    /// What was answered (`allow`, `would-refuse`, `refuse`, `repeat`), or what Postfix then made of it
+    /// (`accept`, `reject`, `defer`).
     pub verdict: String,
     /// Why.
     pub reason: String,

@@ -37,8 +37,15 @@ pub fn run(args: &Args) -> ExitCode {
     let checked = Config::load(&args.config, Clock::start().now());
     // A reader who hangs up takes nothing from the answer: the exit code gives it.
     let _ = tell(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
+    if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {
+        let _ = writeln!(io::stderr(), "{AS_ROOT}");
+    }
     exit_code(&checked)
 }
+
+/// Root may read every key.
+const AS_ROOT: &str = "hint: this was checked as root; what the service's user may read shows \
+    `runuser -u gatepost -- gatepost check`";
 
 type Checked = Result<(Config, Vec<Finding>), ConfigFaults>;
 

@@ -11,8 +11,11 @@ pub const WANTING: u8 = 1;
 /// Usage, config or failure.
 pub const FAILURE: u8 = 2;
 
-/// Tells on standard error why nothing was done.
+/// Tells on standard error why nothing was done; what has several lines, as a config's faults have, below
+/// the name.
 pub fn refused(fault: &dyn Display) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "gatepost: {fault}");
+    let fault = fault.to_string();
+    let gap = if fault.contains('\n') { '\n' } else { ' ' };
+    let _ = writeln!(std::io::stderr(), "gatepost:{gap}{fault}");
     ExitCode::from(FAILURE)
 }

@@ -46,7 +46,7 @@ fn show(e: &Explanation, out: &mut dyn Write) -> io::Result<()> {
     if let Some(ban) = &e.ban {
         writeln!(
             out,
-            "banned      {} until {}, for {}",
+            "banned      {} until {} ({})",
             ban.address, ban.until, ban.reason
         )?;
     }

@@ -27,10 +27,10 @@ mod teach;
 /// off a domain, whoever logs in by the other name is a stranger still.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The config: names the state directory and the socket of a running gatepost
+    /// The config file of gatepost: names its socket and its state directory
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     pub config: PathBuf,
-    /// Go on reading as the logs grow, over rotation; needs a running gatepost. With - as the log:
+    /// Go on reading as the logs grow, over rotation, and tell the running gatepost. With - as the log:
     /// `journalctl --follow -o json -u postfix@- -u dovecot | gatepost learn --follow -`
     #[arg(long)]
     pub follow: bool,
@@ -88,7 +88,14 @@ fn tell(learnt: &Learnt, args: &Args, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "{pairs} pairs are familiar that were not, {users} users known that were not"
-    )
+    )?;
+    if learnt.settling_ended {
+        writeln!(
+            out,
+            "settling in is over: all of the gate is enforced from now on"
+        )?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

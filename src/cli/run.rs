@@ -12,10 +12,10 @@ use tracing::{error, info, warn};
 use super::exit;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::drain;
+use crate::drain::{self, Drainer};
 use crate::report::events;
 use crate::report::setup::Log;
-use crate::server::Server;
+use crate::server::{Reloader, Server};
 
 /// Run the proxy
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,14 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode {
+    // Before anybody can know that we run: a reload that comes too early would end us.
+    let signals = match signals() {
+        Ok(signals) => signals,
+        Err(fault) => {
+            error!("no signals: {fault}");
+            return ExitCode::from(exit::FAILURE);
+        }
+    };
     let server = match Server::start(config, clock).await {
         Ok(server) => server,
         Err(fault) => {
@@ -52,35 +60,41 @@ async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode 
     };
     let (drainer, drain) = drain::channel();
     let reloader = server.reloader(args.config.clone(), log);
-    let signals = tokio::spawn(async move {
-        let (mut hang_up, mut terminate, mut interrupt) = match signals() {
-            Ok(signals) => signals,
-            Err(fault) => return error!("no signals: {fault}"),
-        };
-        loop {
-            tokio::select! {
-                _ = hang_up.recv() => reloader.reload().await,
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-            }
-        }
-        super::notify(&[sd_notify::NotifyState::Stopping]);
-        info!(
-            "stopping: no new connections, dialogues end, sessions that have logged in may finish"
-        );
-        drainer.begin();
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        warn!("a second signal: ending at once");
-        std::process::exit(2);
-    });
+    let obedience = tokio::spawn(obey(signals, reloader, drainer));
     super::notify(&[sd_notify::NotifyState::Ready]);
     server.run(drain).await;
-    signals.abort();
+    obedience.abort();
     info!("stopped");
     ExitCode::SUCCESS
+}
+
+/// Turns signals into reloads, the drain, and an end at once.
+async fn obey(
+    (mut hang_up, mut terminate, mut interrupt): Signals,
+    reloader: Reloader,
+    drainer: Drainer,
+) {
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => tokio::select! {
+                () = reloader.reload() => {}
+                // A reload asks Postfix, which may be silent for long; a stop does not wait for that.
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            },
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    super::notify(&[sd_notify::NotifyState::Stopping]);
+    info!("stopping: no new connections, dialogues end, sessions that have logged in may finish");
+    drainer.begin();
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    warn!("a second signal: ending at once");
+    std::process::exit(i32::from(exit::FAILURE));
 }
 
 type Signals = (

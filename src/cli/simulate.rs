@@ -46,6 +46,9 @@ pub struct Args {
     /// Simulated days. Default: 30, with --quick 4
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=366))]
     days: Option<u32>,
+    /// Addresses of the botnets that come back with theirs. Default: 10000, with --quick 1000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pool: Option<u64>,
     /// Another seed tells another story of the same kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -55,7 +58,7 @@ pub struct Args {
     /// Play the same before models of what is in use today
     #[arg(long, conflicts_with = "without_each")]
     against: bool,
-    /// Show travellers once more with each of folding, list, unknown and scaling left out
+    /// Show travellers once more, each with one of folding, list, unknown, scaling and newcomers left out
     #[arg(long)]
     without_each: bool,
     /// Write a picture of each scenario into this folder
@@ -151,6 +154,7 @@ fn jobs(args: &Args) -> Vec<Job> {
         true => models::all().len(),
         false => 0,
     };
+    let pool = args.pool.unwrap_or(if args.quick { 1_000 } else { 10_000 });
     let days = args.days.unwrap_or(if args.quick { 4 } else { 30 });
     let mut jobs = Vec::new();
     for mailboxes in mailboxes {
@@ -160,6 +164,7 @@ fn jobs(args: &Args) -> Vec<Job> {
                 days,
                 seed: args.seed,
                 daily: DAILY,
+                pool,
                 without: None,
             };
             let job = Job {
@@ -226,7 +231,7 @@ impl Job {
             model,
         } = self;
         let model = model.and_then(|number| models::all().into_iter().nth(number));
-        let mut report = match model {
+        let report = match model {
             Some(model) => play(scenario, &plan, &mut Modelled::new(model)),
             None => play(
                 scenario,
@@ -234,10 +239,6 @@ impl Job {
                 &mut Gatehouse::new(scenario.settings(&plan)),
             ),
         };
-        if plan.without.is_some() {
-            // Half a gate promises nothing.
-            report.broken.clear();
-        }
         Run {
             without: plan.without.map(Without::as_str),
             report,

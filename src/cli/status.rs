@@ -50,11 +50,25 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
         "users       {} known, {} familiar pairs",
         status.known_users, status.familiar_pairs
     )?;
+    let held = match status.mode.as_str() {
+        "enforce" => "",
+        _ => ", once all is enforced",
+    };
     writeln!(
         out,
-        "the bound   at most {} guesses a day by strangers reach Postfix",
+        "the bound   at most {} guesses a day by strangers reach Postfix{held}",
         status.bound_per_day
     )?;
+    stock(status, out)?;
+    counts(out, "count", &status.counters)?;
+    counts(out, "allowed", &status.allowed)?;
+    counts(out, "refused", &status.refused)?;
+    counts(out, "would refuse", &status.would_refuse)?;
+    counts(out, "turned away", &status.turned_away)
+}
+
+/// What buckets and tables hold.
+fn stock(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     for bucket in &status.buckets {
         writeln!(
             out,
@@ -69,11 +83,7 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
             "table       {name:<10} {used}/{capacity}, {evicted} evicted"
         )?;
     }
-    counts(out, "count", &status.counters)?;
-    counts(out, "allowed", &status.allowed)?;
-    counts(out, "refused", &status.refused)?;
-    counts(out, "would refuse", &status.would_refuse)?;
-    counts(out, "turned away", &status.turned_away)
+    Ok(())
 }
 
 fn counts(out: &mut dyn Write, title: &str, counts: &BTreeMap<String, u64>) -> io::Result<()> {

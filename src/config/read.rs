@@ -44,6 +44,11 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> raw::File {
     }
 }
 
+/// Whether this is no TOML, so that nothing in it can be relied on.
+pub(super) fn is_torn(text: &str) -> bool {
+    !DeTable::parse_recoverable(text).1.is_empty()
+}
+
 /// Takes out the innermost entry whose key or value stands at `span`; false if there is none.
 fn take_out_of_table(table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
     if table

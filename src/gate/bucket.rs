@@ -150,14 +150,15 @@ impl Buckets {
         })
     }
 
-    /// How long until there is a token; takes nothing.
+    /// How long until there is a token beside those `kept`; takes nothing.
     pub(in crate::gate) fn peek(
         &self,
         place: Place,
         limit: Limit,
+        kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
-        limit.peek(self.arrival(place, limit, now), now)
+        limit.peek(self.arrival(place, limit, now), kept, now)
     }
 
     /// Whole tokens in a bucket.
@@ -198,7 +199,7 @@ impl Buckets {
             let row = row.map(Row::unpack).unwrap_or_default();
             let arrival = limit.drain(row.arrival, tokens, now);
             (
-                limit.peek(row.arrival, now).is_ok(),
+                limit.peek(row.arrival, 0, now).is_ok(),
                 Some(Row { arrival, ..row }.pack()),
             )
         })

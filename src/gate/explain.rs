@@ -13,12 +13,14 @@ use crate::gate::bucket::{Place, Share};
 use crate::gate::client::ClientKey;
 use crate::gate::counters::Tally;
 use crate::gate::familiar::{Acquaintance, Bond};
+use crate::gate::keys::UserId;
 use crate::gate::operator::BanEntry;
 use crate::gate::recent::Decision;
-use crate::gate::route::reason;
+use crate::gate::route::{kept_from, reason};
 use crate::gate::rules::Rules;
 use crate::gate::settings::Mode;
 use crate::gate::table::{Key, Kind};
+use crate::gate::tries::Newness;
 use crate::gate::verdict::{Reason, Refusal, Standing, Subject};
 
 /// Decisions that an explanation shows.
@@ -35,7 +37,8 @@ pub struct Holding {
     pub burst: u32,
     /// The time in which one token comes back.
     pub every: Duration,
-    /// How long until it has a token; zero if it has one.
+    /// How long until it has a token for this client; zero if it has one. The last third of some
+    /// buckets is for newcomers alone.
     pub wait: Duration,
 }
 
@@ -130,6 +133,8 @@ impl Gate {
         };
         let places = self.places(client, user, now);
         let user_id = user.map(|user| self.keys.user(user));
+        // Without a user any try counts as one at somebody else.
+        let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
         Explanation {
             client,
             standing: self.standing(client, now),
@@ -139,7 +144,7 @@ impl Gate {
             user: user.map(|user| self.user_standing(client, user, now)),
             buckets: places
                 .into_iter()
-                .map(|place| self.holding(&rules, place, known_users, now))
+                .map(|place| self.holding(&rules, past.newness, place, known_users, now))
                 .collect(),
             decisions: self.recent.find(SHOWN, |decision| {
                 decision.client == client && user_id.is_none_or(|user| decision.user == user)
@@ -180,13 +185,25 @@ impl Gate {
             bans_evicted,
             backend_sick: self.sick.is_sick(),
             shared: shared
-                .map(|share| self.holding(&rules, Place::Shared(share), known_users, now))
+                .map(|share| {
+                    let place = Place::Shared(share);
+                    self.holding(&rules, Newness::Newcomer, place, known_users, now)
+                })
                 .collect(),
             tallies: self.counters.tallies(),
         }
     }
 
     /// Until when this state settles in; none if it does not.
+    pub fn settles_until(&self, now: Moment) -> Option<Moment> {
+        self.settling_until(&self.rules.load(), now)
+    }
+
+    /// Users that we know, and familiar pairs.
+    pub fn acquaintances(&self) -> (usize, usize) {
+        self.familiar.counts()
+    }
+
     fn settling_until(&self, rules: &Rules, now: Moment) -> Option<Moment> {
         let since = self.settling.load(std::sync::atomic::Ordering::Relaxed);
         self.is_settling(rules, now)
@@ -228,8 +245,16 @@ impl Gate {
             .collect()
     }
 
-    fn holding(&self, rules: &Rules, place: Place, known: usize, now: Moment) -> Holding {
+    fn holding(
+        &self,
+        rules: &Rules,
+        newness: Newness,
+        place: Place,
+        known: usize,
+        now: Moment,
+    ) -> Holding {
         let limit = rules.limit(place, known);
+        let kept = kept_from(newness, place, limit);
         Holding {
             bucket: reason(place),
             tokens: self.buckets.left(place, limit, now),
@@ -237,7 +262,7 @@ impl Gate {
             every: Duration::from_nanos(limit.every()),
             wait: self
                 .buckets
-                .peek(place, limit, now)
+                .peek(place, limit, kept, now)
                 .err()
                 .unwrap_or_default(),
         }

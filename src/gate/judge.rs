@@ -19,9 +19,9 @@ use crate::gate::client::ClientKey;
 use crate::gate::familiar::Bond;
 use crate::gate::punish::Culprit;
 use crate::gate::recent::Answer;
-use crate::gate::route::{Route, grounds, reason};
+use crate::gate::route::{Route, grounds, kept_from, reason};
 use crate::gate::rules::Rules;
-use crate::gate::settings::Mode;
+use crate::gate::settings::{Mode, Part};
 use crate::gate::table::Key;
 use crate::gate::tries::Past;
 use crate::gate::verdict::{BanCause, Permit, Reason, Refusal, Verdict};
@@ -218,16 +218,19 @@ impl Hearing<'_> {
             Bond::Familiar => KNOWN_WRONG_FAMILIAR,
             Bond::Near | Bond::Far => KNOWN_WRONG,
         };
-        let fresh = self.now.since(wrong) < known;
+        let stranger = self.case.who.bond != Bond::Familiar;
+        let in_turn = self.stage == Stage::InTurn;
+        let fresh = self.now.since(wrong) < known
+            || (in_turn && stranger && !self.gate.again.take(self.now));
         if fresh && self.rules.mode == Mode::Enforce {
             self.gate.counters.refuse(Reason::Repeat);
             self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
             return Verdict::Repeat;
         }
-        match (self.stage, fresh) {
-            (Stage::First, _) => Verdict::Wait,
-            (Stage::InTurn, false) => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
-            (Stage::InTurn, true) => self.allow(NOTHING, Reason::Repeat, Basis::DryRun),
+        match (in_turn, fresh) {
+            (false, _) => Verdict::Wait,
+            (true, false) => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
+            (true, true) => self.allow(NOTHING, Reason::Repeat, Basis::DryRun),
         }
     }
 
@@ -260,7 +263,11 @@ impl Hearing<'_> {
     fn afford(&self, route: &Route) -> Result<(), Refusal> {
         for place in route.iter().flatten() {
             let limit = self.rules.limit(*place, self.case.who.users);
-            if let Err(wait) = self.gate.buckets.peek(*place, limit, self.now) {
+            let kept = match self.rules.without {
+                Some(Part::Newcomers) => 0,
+                _ => kept_from(self.past.newness, *place, limit),
+            };
+            if let Err(wait) = self.gate.buckets.peek(*place, limit, kept, self.now) {
                 return Err(refusal(reason(*place), wait));
             }
         }

@@ -43,9 +43,19 @@ impl UserId {
     }
 }
 
-/// One password tried for one user.
+/// One password tried for one user. Its low bits are the user's, so that a guess tells at whom it
+/// was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
+
+impl Guess {
+    const USER: u64 = 0xffff;
+
+    /// Whether this guess was made at `user`; one of 65,536 other users passes for him.
+    pub(in crate::gate) fn is_at(self, user: UserId) -> bool {
+        (self.0 ^ user.0) & Self::USER == 0
+    }
+}
 
 impl Keys {
     /// The user of this name, whatever its letters' case.
@@ -73,7 +83,7 @@ impl Keys {
         let mut hasher = SipHasher24::new_with_key(&self.passwords);
         hasher.write(&user.0.to_le_bytes());
         hasher.write(password);
-        Guess(hasher.finish())
+        Guess(hasher.finish() & !Guess::USER | user.0 & Guess::USER)
     }
 
     /// A folded password, whoever tried it.
@@ -95,6 +105,19 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_guess_tells_at_whom_it_was_made() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let guess = keys.guess(user("anna"), b"secret");
+        assert!(guess.is_at(user("anna")) && !guess.is_at(user("bert")));
+        assert_ne!(guess, keys.guess(user("anna"), b"other"));
+    }
 
     #[test]
     fn a_name_in_other_letters_is_the_same_user_at_any_length() {

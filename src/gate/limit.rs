@@ -98,10 +98,16 @@ impl Limit {
         }
     }
 
-    /// What [`Self::take`] would say; takes nothing.
-    pub(in crate::gate) fn peek(&self, arrival: u64, now: Moment) -> Result<(), Duration> {
+    /// What [`Self::take`] would say if `kept` tokens, fewer than all, were not there; takes nothing.
+    pub(in crate::gate) fn peek(
+        &self,
+        arrival: u64,
+        kept: u32,
+        now: Moment,
+    ) -> Result<(), Duration> {
         let arrival = self.bounded(arrival, now);
-        let earliest = arrival.saturating_sub(self.full - self.every);
+        let kept = self.every.saturating_mul(u64::from(kept));
+        let earliest = arrival.saturating_sub((self.full - self.every).saturating_sub(kept));
         match earliest.saturating_sub(nanos(now)) {
             0 => Ok(()),
             wait => Err(Duration::from_nanos(wait)),

@@ -8,8 +8,10 @@ use crate::gate::Gate;
 use crate::gate::bucket::{Place, Share};
 use crate::gate::case::Case;
 use crate::gate::familiar::Bond;
+use crate::gate::limit::Limit;
 use crate::gate::settings::Part;
 use crate::gate::table::{Key, Kind};
+use crate::gate::tries::Newness;
 use crate::gate::verdict::Reason;
 
 /// The buckets that an attempt pays, in the order in which they may refuse it.
@@ -59,6 +61,20 @@ impl Gate {
 pub(in crate::gate) fn grounds(route: &Route) -> Reason {
     let last = route.iter().flatten().next_back();
     last.map_or(Reason::Strangers, |place| reason(*place))
+}
+
+/// Tokens of a bucket that a client must leave to newcomers: none if it is one itself, else the last
+/// third of a user's or of a shared bucket. So a botnet that comes back with its addresses leaves
+/// something to a traveller.
+pub(in crate::gate) fn kept_from(newness: Newness, place: Place, limit: Limit) -> u32 {
+    let is_common = match place {
+        Place::Keyed(key) => matches!(key.kind, Kind::UserNear | Kind::UserFar),
+        Place::Shared(_) => true,
+    };
+    match newness {
+        Newness::Returns if is_common => limit.burst() / 3,
+        Newness::Returns | Newness::Newcomer => 0,
+    }
 }
 
 /// What a bucket refuses with.

@@ -69,6 +69,8 @@ pub enum Part {
     List,
     /// Unknown users have a bucket of their own.
     Unknown,
+    /// The last third of a user's and of a shared bucket is kept for newcomers.
+    Newcomers,
 }
 
 /// One quota a bucket, named as in the config.

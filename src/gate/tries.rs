@@ -6,6 +6,8 @@
 //! the process, nor do the keys of its hashes.
 //! Not here: what a repetition is worth (`judge`).
 
+use std::time::Duration;
+
 use crate::clock::Moment;
 use crate::gate::bucket::seconds;
 use crate::gate::client::ClientKey;
@@ -61,6 +63,18 @@ pub(in crate::gate) struct Past {
     pub(in crate::gate) wrong_for_user: Option<Moment>,
     /// The last new failure of this client.
     pub(in crate::gate) failed: Option<Moment>,
+    /// Whether it has tried anything else.
+    pub(in crate::gate) newness: Newness,
+}
+
+/// Whether a client has tried anything else lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) enum Newness {
+    /// Nothing, or one other password of the same user: so does who mistypes.
+    #[default]
+    Newcomer,
+    /// Another user, or several passwords.
+    Returns,
 }
 
 impl Tries {
@@ -90,6 +104,7 @@ impl Tries {
                 .map(|entry| moment(entry.at)),
             wrong_for_user: None,
             failed: (client.failed != 0).then(|| moment(client.failed)),
+            newness: client.newness(user, guess),
         };
         self.past_of_user(user, guess, past)
     }
@@ -129,7 +144,7 @@ impl Tries {
                 recent.push(guess, Fate::Wrong, now);
             }
             if new == Novelty::New {
-                recent.failed = seconds(now);
+                recent.failed = seconds_up(now);
             }
             ((), Some(recent.pack()))
         });
@@ -198,6 +213,19 @@ impl<const K: usize> Recent<K> {
             .copied()
     }
 
+    /// What the tries beside this one say.
+    fn newness(&self, user: UserId, guess: Option<Guess>) -> Newness {
+        let entries = self.entries.iter().filter(|entry| entry.fate != Fate::None);
+        let mut others = entries
+            .map(|entry| Guess(entry.guess))
+            .filter(|other| Some(*other) != guess);
+        match (others.next(), others.next()) {
+            (None, _) => Newness::Newcomer,
+            (Some(only), None) if only.is_at(user) => Newness::Newcomer,
+            _ => Newness::Returns,
+        }
+    }
+
     /// Puts a try in front; it was there already, or the oldest goes.
     fn push(&mut self, guess: Guess, fate: Fate, now: Moment) {
         let held = self.entries.iter().position(|entry| entry.guess == guess.0);
@@ -208,7 +236,7 @@ impl<const K: usize> Recent<K> {
         if let Some(first) = self.entries.first_mut() {
             *first = Entry {
                 guess: guess.0,
-                at: seconds(now),
+                at: seconds_up(now),
                 fate,
             };
         }
@@ -277,6 +305,11 @@ impl<const K: usize> Recent<K> {
         let latest = latest.unwrap_or_default().max(recent.failed);
         u64::from(latest) * 1_000_000_000
     }
+}
+
+/// Rounded up, so that nothing is older than it is.
+fn seconds_up(now: Moment) -> u32 {
+    seconds(now + Duration::from_nanos(999_999_999))
 }
 
 fn moment(seconds: u32) -> Moment {

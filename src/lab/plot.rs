@@ -31,7 +31,8 @@ pub fn svg(title: &str, reports: &[&Report]) -> Option<String> {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
     out.push_str(&background);
-    text(&mut out, (LEFT, 24.0), "start", &escaped(title), 14);
+    // A title may be long, and the whole width is its own.
+    text(&mut out, (8.0, 22.0), "start", &escaped(title), 11);
     let days = f64::from(first.days);
     guesses(&mut out, first, reports, days);
     refusals(&mut out, reports, days);
@@ -161,7 +162,7 @@ pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -45,11 +45,18 @@ pub struct Plan {
     pub seed: u64,
     /// Guesses a day of the attacks that have no cadence of their own.
     pub daily: u32,
+    /// Addresses of the botnets that come back with theirs, at least 1.
+    pub pool: u64,
     /// A part of the gate that is left out, to see what it is worth.
     pub without: Option<Without>,
 }
 
 impl Plan {
+    /// Whether a botnet's addresses have come back so often that the first time hardly counts.
+    pub fn returns(&self) -> bool {
+        u64::from(self.days) * u64::from(self.daily) >= 20 * self.pool
+    }
+
     /// When it is over.
     pub fn end(&self) -> Moment {
         START + DAY * self.days
@@ -67,11 +74,19 @@ pub enum Without {
     Unknown,
     /// `near` and `strangers` do not grow with the users.
     Scaling,
+    /// No bucket keeps anything for clients that come for the first time.
+    Newcomers,
 }
 
 impl Without {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Folding, Self::List, Self::Unknown, Self::Scaling];
+    pub const ALL: [Self; 5] = [
+        Self::Folding,
+        Self::List,
+        Self::Unknown,
+        Self::Scaling,
+        Self::Newcomers,
+    ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -80,6 +95,7 @@ impl Without {
             Self::List => "list",
             Self::Unknown => "unknown",
             Self::Scaling => "scaling",
+            Self::Newcomers => "newcomers",
         }
     }
 
@@ -89,6 +105,7 @@ impl Without {
             Self::Folding => settings.without = Some(Part::Folding),
             Self::List => settings.without = Some(Part::List),
             Self::Unknown => settings.without = Some(Part::Unknown),
+            Self::Newcomers => settings.without = Some(Part::Newcomers),
             Self::Scaling => {
                 settings.limits.near.daily_per_user = 0;
                 settings.limits.strangers.daily_per_user = 0;

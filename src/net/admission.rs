@@ -47,9 +47,9 @@ pub struct Settings {
     pub filter: filter::Mode,
 }
 
-/// Clients whose rate of new connections is remembered at once: 1.5 MB. At the default quota a client
+/// Clients whose rate of new connections is remembered at once: 400 KB. At the default quota a client
 /// owes nothing after a minute, and whoever owes least is forgotten first.
-const RATE_ROWS: usize = 65_536;
+const RATE_ROWS: usize = 16_384;
 
 /// Why a connection is turned away. The log values (`Display`) are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

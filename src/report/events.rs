@@ -167,7 +167,7 @@ impl Reporter {
             reason = attempt.reason.map(Reason::as_str),
             would_refuse = attempt.would_refuse.map(Reason::as_str),
             wait_s = attempt.wait.as_secs(),
-            reply = %attempt.reply,
+            reply = attempt.reply.to_string(),
             ms = millis(attempt.duration),
             unsaid = (unsaid > 0).then_some(unsaid),
             "attempt");
@@ -188,7 +188,7 @@ impl Reporter {
             tls = end.session.tls,
             user = end.user.map(tracing::field::display),
             ending = end.ending,
-            fault = end.fault.map(tracing::field::display),
+            fault = end.fault.map(ToString::to_string),
             octets_in = end.octets_in,
             octets_out = end.octets_out,
             ms = millis(end.duration),
@@ -221,6 +221,21 @@ pub fn backend_sick() {
 /// `backend well`: logins are accepted again.
 pub fn backend_well() {
     info!("backend well: logins are accepted again");
+}
+
+/// `operator`: what was done by hand, in the words that the operator got.
+pub fn operator(did: &str) {
+    info!(did, "operator");
+}
+
+/// `learnt`: familiar pairs and known users that old logs added.
+pub fn learnt(pairs: u64, users: u64) {
+    info!(pairs, users, "learnt");
+}
+
+/// `settled`: settling in is over.
+pub fn settled() {
+    info!("settled: all of the gate is enforced from now on");
 }
 
 /// `config`: what the config file makes worth telling at every start and reload.

@@ -1,7 +1,8 @@
 //! setup - the log, as the config wants it
 //!
-//! Lines go to standard error: journald or a container's runtime keeps them. Format and level can be
-//! changed while we run. Not here: what is logged (`events`).
+//! Lines go to standard error: journald or a container's runtime keeps them. The journal has a time of its
+//! own and takes the level as a prefix, sd-daemon(3). Format and level can be changed while we run.
+//! Not here: what is logged (`events`).
 
 use std::fmt;
 use std::io;
@@ -38,19 +39,9 @@ impl Log {
     pub fn start(settings: &Settings) -> Self {
         let (ours, filter) = reload::Layer::new(Ours(level(settings)));
         let json = Arc::new(AtomicBool::new(settings.format == super::Format::Json));
-        let form = Form {
-            json: Arc::clone(&json),
-            as_text: Format::default().with_target(false).with_ansi(false),
-            as_json: Format::default()
-                .json()
-                .flatten_event(true)
-                .with_target(false)
-                .with_current_span(false)
-                .with_span_list(false),
-        };
         let written = lines::layer()
             .with_ansi(false)
-            .event_format(form)
+            .event_format(Form::new(Arc::clone(&json), Reader::of_standard_error()))
             .with_writer(io::stderr);
         let _ = tracing_subscriber::registry()
             .with(ours)
@@ -78,11 +69,61 @@ fn level(settings: &Settings) -> LevelFilter {
     }
 }
 
-/// A line in either form.
+/// Who takes the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// systemd's journal.
+    Journal,
+    /// A terminal, a file, a container's runtime.
+    Other,
+}
+
+impl Reader {
+    /// Who reads our standard error. systemd names the journal's stream, systemd.exec(5).
+    fn of_standard_error() -> Self {
+        let Ok(named) = std::env::var("JOURNAL_STREAM") else {
+            return Self::Other;
+        };
+        match rustix::fs::fstat(io::stderr()) {
+            Ok(stat) => Self::of(&named, stat.st_dev, stat.st_ino),
+            Err(_) => Self::Other,
+        }
+    }
+
+    /// `named` is `device:inode`. A program that the service starts may have its standard error elsewhere.
+    fn of(named: &str, device: u64, inode: u64) -> Self {
+        match named == format!("{device}:{inode}") {
+            true => Self::Journal,
+            false => Self::Other,
+        }
+    }
+}
+
+/// A line in the form that its reader and the config ask for.
 struct Form {
     json: Arc<AtomicBool>,
+    reader: Reader,
     as_text: Format<Full>,
+    as_entry: Format<Full, ()>,
     as_json: Format<Json>,
+}
+
+impl Form {
+    fn new(json: Arc<AtomicBool>, reader: Reader) -> Self {
+        let as_text = Format::default().with_target(false).with_ansi(false);
+        Self {
+            json,
+            reader,
+            as_entry: as_text.clone().without_time().with_level(false),
+            as_text,
+            as_json: Format::default()
+                .json()
+                .flatten_event(true)
+                .with_target(false)
+                .with_current_span(false)
+                .with_span_list(false),
+        }
+    }
 }
 
 impl<S, N> FormatEvent<S, N> for Form
@@ -93,14 +134,27 @@ where
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
-        writer: Writer<'_>,
+        mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if self.json.load(Ordering::Relaxed) {
-            self.as_json.format_event(context, writer, event)
-        } else {
-            self.as_text.format_event(context, writer, event)
+        if self.reader == Reader::Journal {
+            write!(writer, "<{}>", priority(*event.metadata().level()))?;
         }
+        match (self.json.load(Ordering::Relaxed), self.reader) {
+            (true, _) => self.as_json.format_event(context, writer, event),
+            (false, Reader::Journal) => self.as_entry.format_event(context, writer, event),
+            (false, Reader::Other) => self.as_text.format_event(context, writer, event),
+        }
+    }
+}
+
+/// syslog(3)'s number of a level.
+fn priority(level: tracing::Level) -> u8 {
+    match level {
+        tracing::Level::ERROR => 3,
+        tracing::Level::WARN => 4,
+        tracing::Level::INFO => 6,
+        tracing::Level::DEBUG | tracing::Level::TRACE => 7,
     }
 }
 
@@ -129,5 +183,70 @@ impl<S: Subscriber> Layer<S> for Ours {
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::report;
+
+    /// Where the lines of a test go.
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Page {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            let mut page = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            page.write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn written(format: report::Format, reader: Reader) -> String {
+        let page = Page::default();
+        let json = Arc::new(AtomicBool::new(format == report::Format::Json));
+        let copy = page.clone();
+        let written = lines::layer()
+            .with_ansi(false)
+            .event_format(Form::new(json, reader))
+            .with_writer(move || copy.clone());
+        let subscriber = tracing_subscriber::registry().with(written);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(reply = "454 4.7.0 later", "told");
+        });
+        let octets = page.0.lock().unwrap().clone();
+        String::from_utf8(octets).unwrap()
+    }
+
+    #[test]
+    fn the_journal_gets_no_second_time_and_the_level_as_its_prefix() {
+        let line = written(report::Format::Text, Reader::Journal);
+        assert_eq!(line, "<4>told reply=\"454 4.7.0 later\"\n");
+        let line = written(report::Format::Json, Reader::Journal);
+        assert!(line.starts_with("<4>{\"timestamp\""), "{line}");
+    }
+
+    #[test]
+    fn everybody_else_gets_time_and_level() {
+        let line = written(report::Format::Text, Reader::Other);
+        assert!(
+            line.ends_with("  WARN told reply=\"454 4.7.0 later\"\n"),
+            "{line}"
+        );
+        assert!(line.starts_with("20"), "{line}");
+    }
+
+    #[test]
+    fn the_journal_is_known_by_the_device_and_inode_of_its_stream() {
+        assert_eq!(Reader::of("9:4711", 9, 4711), Reader::Journal);
+        assert_eq!(Reader::of("9:4711", 9, 4712), Reader::Other);
+        assert_eq!(Reader::of("", 9, 4711), Reader::Other);
     }
 }

@@ -128,7 +128,7 @@ impl House {
                     } = house;
                     session::serve(visitor, tls, services, drain).await;
                 }
-                Err(fault) => debug!(balancer = %peer, %fault, "balancer"),
+                Err(fault) => debug!(balancer = %peer, fault = fault.to_string(), "balancer"),
             }
         });
     }

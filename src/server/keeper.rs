@@ -32,7 +32,7 @@ pub(in crate::server) struct Keeper {
     store: Arc<Mutex<Store>>,
     /// Whether the journal has octets that are not on the disk yet.
     unsynced: bool,
-    /// Whether the disk refused last time.
+    /// Whether the disk has refused something since the last snapshot that it took.
     failing: bool,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
 }
@@ -132,13 +132,14 @@ impl Keeper {
         };
         match saving.await {
             Ok(Ok(saved)) => {
+                self.snapshot_taken();
                 self.on_disk(|store| {
                     store.finish_save(saved);
                     Ok(())
                 })
                 .await;
             }
-            Ok(Err(fault)) => self.note(Some(fault)),
+            Ok(Err(fault)) => self.refused(&fault),
             Err(panicked) => error!("the snapshot failed: {panicked}"),
         }
     }
@@ -163,12 +164,9 @@ impl Keeper {
         let done =
             spawn_blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner)));
         match done.await {
-            Ok(Ok(value)) => {
-                self.note(None);
-                Some(value)
-            }
+            Ok(Ok(value)) => Some(value),
             Ok(Err(fault)) => {
-                self.note(Some(fault));
+                self.refused(&fault);
                 None
             }
             Err(panicked) => {
@@ -178,17 +176,22 @@ impl Keeper {
         }
     }
 
-    /// Tells a change between a disk that takes what it is given and one that does not.
-    fn note(&mut self, fault: Option<StoreFault>) {
-        match fault {
-            None if self.failing => info!("the state is being kept again"),
-            Some(ref fault) if !self.failing => error!(
+    /// Tells that the disk does not take what it is given, once until it has taken a snapshot: a full disk
+    /// still syncs, and takes a record now and then.
+    fn refused(&mut self, fault: &StoreFault) {
+        if !std::mem::replace(&mut self.failing, true) {
+            error!(
                 "the state cannot be kept: {fault}. The service goes on; what has changed since the last \
                  snapshot would not survive a restart"
-            ),
-            _ => {}
+            );
         }
-        self.failing = fault.is_some();
+    }
+
+    /// A snapshot holds all that was refused before.
+    fn snapshot_taken(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            info!("the state is being kept again");
+        }
     }
 }
 

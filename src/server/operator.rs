@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::doors::House;
-use crate::admin::message::{self, Request, Response};
+use super::remember;
+use crate::admin::message::{self, Request, Response, Taught};
 use crate::clock::Moment;
 use crate::gate::attempt::UserName;
 use crate::gate::client::{ClientKey, NetworkKey};
 use crate::gate::verdict::{Standing, Subject};
 use crate::gate::{Events, Gate};
+use crate::report::events;
 
 mod present;
 
@@ -36,7 +38,9 @@ impl Operator {
         let mut events = Vec::new();
         let answered = self.decide(request, now, &mut events);
         self.house.services.notices.pass(events).await;
-        answered.unwrap_or_else(|message| Response::Refused { message })
+        let response = answered.unwrap_or_else(|message| Response::Refused { message });
+        tell(&response);
+        response
     }
 
     /// How things stand.
@@ -72,18 +76,26 @@ impl Operator {
             }
             Request::BansRemove { subject } => {
                 let subject = read_subject(&subject)?;
-                if gate.unban(subject, now, events) {
-                    done(format!("{subject} is no longer banned"))
-                } else {
-                    Err(format!(
+                match (
+                    gate.unban(subject, now, events),
+                    self.ban_around(subject, now),
+                ) {
+                    (true, None) => done(format!("{subject} is no longer banned")),
+                    (true, Some(network)) => done(format!(
+                        "{subject} is no longer banned itself, but its network {network} is"
+                    )),
+                    (false, None) => Err(format!(
                         "{subject} is not banned; `gatepost bans` lists who is"
-                    ))
+                    )),
+                    (false, Some(network)) => Err(format!(
+                        "{subject} is not banned itself, but its network is: `gatepost bans remove {network}`"
+                    )),
                 }
             }
             Request::Forgive { target } => self.forgive(&target, now, events),
             Request::Introduce { user, network } => self.introduce(&user, network, now),
             Request::Explain { address, user } => self.explain(&address, user, now),
-            Request::Learn { logins } => Ok(self.learn(&logins, now)),
+            Request::Learn { logins } => Ok(Response::Learnt(remember::learn(gate, &logins, now))),
         }
     }
 
@@ -102,7 +114,7 @@ impl Operator {
             Err(_) => {
                 let user = user_name(target)?;
                 self.gate().forgive_user(&user);
-                done(format!("nothing is held against {user} any more"))
+                done(format!("nothing is held against the user {user} any more"))
             }
         }
     }
@@ -116,9 +128,11 @@ impl Operator {
         let name = user_name(user)?;
         let Some(network) = network else {
             self.gate().introduce(&name, None, now);
-            return done(format!("{name} is known now, and familiar nowhere new"));
+            return done(format!(
+                "{name} is known now; name a network to make him familiar there"
+            ));
         };
-        let network: NetworkKey = network.parse().map_err(|fault| format!("{fault}"))?;
+        let network = read_network(&network)?;
         self.gate().introduce(&name, Some(network), now);
         done(format!("{name} is familiar in {network} for 90 days"))
     }
@@ -136,28 +150,20 @@ impl Operator {
                 .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
         };
         let explanation = self.gate().explain(client, user.as_ref(), now);
-        let explanation = present::explanation(explanation, user.as_ref());
+        let explanation = present::explanation(explanation, user.as_ref(), now);
         Ok(Response::Explanation(Box::new(explanation)))
     }
 
-    /// Makes familiar whoever logged in, and ends settling in.
-    fn learn(&self, logins: &[message::PastLogin], now: Moment) -> Response {
-        let gate = self.gate();
-        let before = gate.status(now);
-        for login in logins {
-            let user = UserName::new(login.user.as_bytes());
-            let client = ClientKey::new(login.address);
-            gate.learn(&user, client, Moment::from_seconds(login.at), now);
-        }
-        if !logins.is_empty() {
-            gate.finish_settling();
-        }
-        let after = gate.status(now);
-        let more = |after: usize, before: usize| after.saturating_sub(before) as u64;
-        Response::Learnt {
-            pairs: more(after.familiar_pairs, before.familiar_pairs),
-            users: more(after.known_users, before.known_users),
-        }
+    /// The banned network around a client.
+    fn ban_around(&self, subject: Subject, now: Moment) -> Option<Subject> {
+        let Subject::Client(client) = subject else {
+            return None;
+        };
+        let network = Subject::Network(client.network());
+        let bans = self.gate().bans(now);
+        bans.iter()
+            .any(|ban| ban.subject == network)
+            .then_some(network)
     }
 
     /// Whether somebody is familiar there, whom no ban refuses.
@@ -174,17 +180,37 @@ impl Operator {
     }
 }
 
+/// What the operator changed, to the log.
+fn tell(response: &Response) {
+    match response {
+        Response::Done { message } => events::operator(message),
+        Response::Learnt(taught) if *taught != Taught::default() => {
+            events::learnt(taught.pairs, taught.users);
+            if taught.settling_ended {
+                events::settled();
+            }
+        }
+        _ => {}
+    }
+}
+
 fn done(message: String) -> Result<Response, String> {
     Ok(Response::Done { message })
 }
 
 /// An address, or a network with its prefix.
 fn read_subject(text: &str) -> Result<Subject, String> {
-    let network = || text.parse().map(Subject::Network);
-    match text.parse() {
-        Ok(client) => Ok(Subject::Client(client)),
-        Err(fault) => network().map_err(|other| format!("{fault}; {other}")),
-    }
+    let client = text.parse().map(Subject::Client);
+    client.or_else(|_| read_network(text).map(Subject::Network))
+}
+
+fn read_network(text: &str) -> Result<NetworkKey, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{text:?} is neither an address (203.0.113.7, 2001:db8::1) nor a /24 or /48 \
+             (203.0.113.0/24, 2001:db8:1::/48). Other networks: [networks] allow and deny"
+        )
+    })
 }
 
 fn user_name(text: &str) -> Result<UserName, String> {

@@ -1,12 +1,15 @@
-//! remember - the gate as an earlier process left it, or a new one
+//! remember - the gate as an earlier process left it, or a new one; and what old logs add to it
 //!
 //! What is damaged is set aside and named in the log; the start goes on. Not here: files (`store`), their
 //! meaning (`gate::image`).
 
 use tracing::{info, warn};
 
+use crate::admin::message::{PastLogin, Taught};
 use crate::clock::Moment;
 use crate::config::Config;
+use crate::gate::attempt::UserName;
+use crate::gate::client::ClientKey;
 use crate::gate::{Gate, Keys};
 use crate::store::key::random;
 use crate::store::{SetAside, Store, StoreFault};
@@ -37,7 +40,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
                 .unwrap_or_else(|_| Gate::new(settings.clone(), keys(), now))
         }
     };
-    if let Some(until) = gate.status(now).settling_until {
+    if let Some(until) = gate.settles_until(now) {
         info!(
             "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
              `gatepost learn` makes familiar whoever logged in according to your mail log, and ends it",
@@ -45,6 +48,26 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
         );
     }
     Ok((store, gate))
+}
+
+/// Makes familiar whoever logged in, and ends settling in if anybody did; what that added.
+pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
+    let (users_before, pairs_before) = gate.acquaintances();
+    let settling = gate.settles_until(now).is_some();
+    for login in logins {
+        let user = UserName::new(login.user.as_bytes());
+        let client = ClientKey::new(login.address);
+        gate.learn(&user, client, Moment::from_seconds(login.at), now);
+    }
+    if !logins.is_empty() {
+        gate.finish_settling();
+    }
+    let (users, pairs) = gate.acquaintances();
+    Taught {
+        pairs: pairs.saturating_sub(pairs_before) as u64,
+        users: users.saturating_sub(users_before) as u64,
+        settling_ended: settling && gate.settles_until(now).is_none(),
+    }
 }
 
 fn tell(aside: &SetAside) {

@@ -23,6 +23,9 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 /// The longest that a client may take for one round of a relayed exchange: Postfix is held meanwhile.
 const ROUND: Duration = Duration::from_secs(10);
 
+/// How long a client may take to take a reply.
+const SAY: Duration = Duration::from_secs(10);
+
 /// How long a client may take to take our close_notify.
 const GOOD_BYE: Duration = Duration::from_secs(5);
 
@@ -67,7 +70,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
     }
 
     /// Carries on from `first`, or from the client's next line, until login, STARTTLS or the end.
-    pub(in crate::session) async fn run(mut self, first: Option<Action>) -> Result<Next, Ending> {
+    pub(in crate::session) async fn run(&mut self, first: Option<Action>) -> Result<Next, Ending> {
         let ended = self.until_it_ends(first).await;
         if ended.is_err() {
             // A client that does not take even our close_notify is left to the kernel.
@@ -92,7 +95,10 @@ impl<'a, S: LastWords> Conversation<'a, S> {
 
     async fn step(&mut self, action: Action) -> Result<Stepped, Ending> {
         let next = match action {
-            Action::Reply(reply) => self.say_and_hear(&reply).await?,
+            Action::Reply(reply) => {
+                self.say(reply).await?;
+                self.hear().await?
+            }
             Action::AskCapabilities => {
                 let known = login::capabilities(self.visit, FIRST_PROBE).await;
                 self.dialogue.learn(known)
@@ -102,7 +108,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
                 self.dialogue.helo_judged(trap)
             }
             Action::StartTls(reply) => {
-                self.say(&reply).await?;
+                self.say(reply).await?;
                 return Ok(Stepped::Out(Next::StartTls));
             }
             Action::LogIn(wish) => {
@@ -119,7 +125,8 @@ impl<'a, S: LastWords> Conversation<'a, S> {
             }
             Action::Cancel(reply) => {
                 self.abandon().await;
-                self.say_and_hear(&reply).await?
+                self.say(reply).await?;
+                self.hear().await?
             }
             Action::Close(reply) => {
                 let said = timeout(self.visit.rules.timeouts.line, self.peer.say_last(&reply));
@@ -150,11 +157,6 @@ impl<'a, S: LastWords> Conversation<'a, S> {
         if let Some(relay) = self.relay.take() {
             Box::pin(relay.abandon(self.visit)).await;
         }
-    }
-
-    async fn say_and_hear(&mut self, reply: &Reply) -> Result<Action, Ending> {
-        self.say(reply).await?;
-        self.hear().await
     }
 
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
@@ -196,9 +198,9 @@ impl<'a, S: LastWords> Conversation<'a, S> {
         Action::Close(reply)
     }
 
-    /// Sends a reply to a client that has no longer to take it than to say its next line.
-    async fn say(&mut self, reply: &Reply) -> Result<(), Ending> {
-        took(timeout(self.visit.rules.timeouts.line, self.peer.say(reply)).await)
+    /// Sends a reply to a client that has [`SAY`] to take it: it fits into any socket's buffer.
+    async fn say(&mut self, reply: Reply) -> Result<(), Ending> {
+        took(timeout(SAY, self.peer.say(&reply)).await)
     }
 }
 

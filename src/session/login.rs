@@ -105,7 +105,7 @@ async fn with_credentials(visit: &mut Visit, origin: &Origin, credentials: &Cred
         }
     };
     let connected = visit.rules.upstream.connect(origin).await;
-    let sent = visit.services.clock.now();
+    let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(&permit, credentials).await,
         Err(fault) => Attempted::Defer(fault),

@@ -73,7 +73,13 @@ impl<S: LastWords> Peer<S> {
                 Err(fault) => return Ok(Heard::Fault(fault)),
                 Ok(None) => {}
             }
-            if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
+            // An end without close_notify is an end: rustls calls it an error.
+            let ended = match poll_fn(|cx| self.poll_fill(cx)).await {
+                Ok(taken) => taken == 0,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => true,
+                Err(error) => return Err(error),
+            };
+            if ended {
                 return match self.lines.len() {
                     0 => Ok(Heard::End),
                     _ => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -137,16 +137,6 @@ impl Reply {
         self.enhanced
     }
 
-    /// 2xx: done.
-    pub const fn is_positive(&self) -> bool {
-        self.code / 100 == 2
-    }
-
-    /// 3xx: go on.
-    pub const fn is_intermediate(&self) -> bool {
-        self.code / 100 == 3
-    }
-
     /// 4xx: not now.
     pub const fn is_transient(&self) -> bool {
         self.code / 100 == 4

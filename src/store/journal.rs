@@ -7,11 +7,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, Frame};
-use super::{Record, SetAside, StoreFault, set_aside};
+use super::{Record, SetAside, StoreFault, private, set_aside};
 
 /// The journal being written, and its elders that no snapshot covers yet.
 #[derive(Debug)]
@@ -129,12 +128,7 @@ impl Journal {
 }
 
 fn create(path: &Path) -> Result<File, StoreFault> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(StoreFault::io("opening", path))
+    private::open(OpenOptions::new().append(true), path)
 }
 
 fn list(directory: &Path) -> Result<Vec<(u64, PathBuf)>, StoreFault> {

@@ -5,11 +5,10 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, Frame};
-use super::{SetAside, StoreFault, set_aside};
+use super::{SetAside, StoreFault, private, set_aside};
 
 /// Changes when the frame changes; the image inside has a version of its own.
 const MAGIC: &[u8] = b"gatepost snapshot 1\n";
@@ -49,13 +48,7 @@ pub(in crate::store) fn write(directory: &Path, image: &[u8]) -> Result<(), Stor
 /// Writes a whole file under a temporary name, syncs it, and puts it in the place of `path`.
 pub(in crate::store) fn replace(path: &Path, octets: &[u8]) -> Result<(), StoreFault> {
     let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(StoreFault::io("opening", &temporary))?;
+    let mut file = private::open(OpenOptions::new().write(true).truncate(true), &temporary)?;
     let written = file.write_all(octets).and_then(|()| file.sync_all());
     if let Err(error) = written {
         // Half a file takes room on a disk that may be full. That it may not go matters less.

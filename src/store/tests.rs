@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use super::*;
 
@@ -26,6 +27,27 @@ fn what_was_saved_is_read_back_and_the_key_stays() {
     assert_eq!(records(&second), [b"ban".as_slice(), b"another"]);
     assert_eq!(second.keys.users, first.keys.users);
     assert_eq!(second.keys.rows, first.keys.rows);
+}
+
+#[test]
+fn every_file_is_the_directory_owners_also_when_root_writes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(directory.path(), Some(12_345), Some(12_346)).unwrap();
+    }
+    let (mut store, _) = open(directory.path());
+    store.save(|| b"image".to_vec()).unwrap();
+    store.append([b"ban".as_slice()]).unwrap();
+    let owner = directory.path().metadata().unwrap();
+    for name in ["keys", "snapshot", "journal.1"] {
+        let file = directory.path().join(name).metadata().unwrap();
+        assert_eq!(
+            (file.uid(), file.gid()),
+            (owner.uid(), owner.gid()),
+            "{name}"
+        );
+        assert_eq!(file.mode() & 0o777, 0o600, "{name}");
+    }
 }
 
 #[test]

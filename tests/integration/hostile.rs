@@ -4,11 +4,13 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::process::Command;
 
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Fault, Impostor};
 use crate::kit::mail::ANNA;
-use crate::kit::proxy::Setup;
+use crate::kit::program;
+use crate::kit::proxy::{GATEPOST, Setup};
 use crate::kit::wait;
 
 #[test]
@@ -35,6 +37,29 @@ fn an_attempt_that_nobody_answers_does_not_keep_a_stop_from_saving() {
 }
 
 #[test]
+fn a_reload_that_waits_for_a_silent_postfix_does_not_hold_up_a_stop() {
+    let honest = Impostor::start(Conduct::Honest);
+    let silent = Impostor::start(Conduct::AtConnect(Fault::Silence));
+    let mut proxy = Setup::new(&honest.address().to_string())
+        .with("upstream.announce", "none")
+        .start();
+    let addresses: Vec<toml::Value> = vec![silent.address().to_string().into()];
+    proxy.setup.set("upstream.addresses", addresses);
+    proxy.setup.set("limits.words.burst", 7);
+    proxy.reload();
+    // Not by `Setup::command`, which would write the config anew while it is being read.
+    let mut status = Command::new(GATEPOST);
+    status.args(["status", "--json", "--config"]);
+    status.arg(proxy.setup.folder().join("gatepost.toml"));
+    wait::until("the reload has come to Postfix", || {
+        let said = program::with_input(&mut status, b"").text;
+        said.contains("\"burst\": 7,")
+    });
+    proxy.terminate();
+    proxy.ends_well();
+}
+
+#[test]
 fn a_client_hello_without_end_is_cut_off() {
     let impostor = Impostor::start(Conduct::Honest);
     let proxy = Setup::new(&impostor.address().to_string())
@@ -49,4 +74,31 @@ fn a_client_hello_without_end_is_cut_off() {
     proxy.log().find("the end of the session", |event| {
         event.field("ending") == "handshake" && event.field("fault").contains("longer than")
     });
+}
+
+#[test]
+fn a_disk_that_refuses_is_told_once_though_it_still_syncs() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = Setup::new(&impostor.address().to_string())
+        .with("upstream.announce", "none")
+        .start();
+    // No record can be written where a folder stands in the way.
+    std::fs::create_dir(proxy.setup.folder().join("state/journal.1")).unwrap();
+    for address in ["192.0.2.1", "192.0.2.2"] {
+        let ran = proxy
+            .setup
+            .command(&["bans", "add", address, "--for", "1s"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+        proxy.log().find("the end of the ban", |event| {
+            event.message() == "ban ended" && event.field("subject") == address
+        });
+    }
+    let told = |what: &str| {
+        proxy
+            .log()
+            .events(|event| event.message().contains(what))
+            .len()
+    };
+    assert_eq!(told("cannot be kept"), 1);
+    assert_eq!(told("being kept again"), 0);
 }

@@ -11,6 +11,7 @@
     reason = "a test that does not find what it expects must panic"
 )]
 
+mod answers;
 mod config;
 mod demo;
 mod dialogues;
@@ -27,3 +28,4 @@ mod session_config;
 mod session_crowd;
 mod session_log;
 mod session_tls;
+mod simulate;

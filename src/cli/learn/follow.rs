@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::tail::{Cutter, Heard, Tail};
-use super::teach::{self, Taught, TeachFault};
+use super::teach::{self, TeachFault};
 use super::{Args, Lesson, logs, tell};
+use crate::admin::message::Taught;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::history::listen::Listener;

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::teach::Taught;
-use crate::admin::message::PastLogin;
+use crate::admin::message::{PastLogin, Taught};
 use crate::clock::Moment;
 use crate::gate::attempt::AuthOutcome;
 use crate::gate::client::{ClientKey, NetworkKey};
@@ -38,6 +37,8 @@ pub(super) struct Learnt {
     pub(super) pairs: u64,
     /// Users that were not known before.
     pub(super) users: u64,
+    /// Whether settling in ended with them.
+    pub(super) settling_ended: bool,
 }
 
 /// The logins to be taught.
@@ -127,6 +128,7 @@ impl Lesson {
         Learnt {
             pairs: taught.pairs,
             users: taught.users,
+            settling_ended: taught.settling_ended,
             ..std::mem::take(&mut self.read)
         }
     }

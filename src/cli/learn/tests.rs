@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use super::*;
-use crate::admin::message::{PastLogin, Request, Response};
+use crate::admin::message::{PastLogin, Request, Response, Taught};
 
 fn args(folder: &Path, words: &[&str]) -> Args {
     #[derive(clap::Parser)]
@@ -59,7 +59,12 @@ fn gatepost(folder: &Path, questions: usize) -> JoinHandle<Vec<PastLogin>> {
             };
             let (pairs, users) = (logins.len() as u64, 1);
             taught.extend(logins);
-            let answer = serde_json::to_string(&Response::Learnt { pairs, users }).unwrap();
+            let taught = Taught {
+                pairs,
+                users,
+                settling_ended: false,
+            };
+            let answer = serde_json::to_string(&Response::Learnt(taught)).unwrap();
             writeln!(&stream, "{answer}").unwrap();
         }
         taught

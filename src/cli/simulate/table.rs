@@ -35,8 +35,11 @@ pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Resu
     for runs in runs.chunk_by(same) {
         let Some(first) = runs.first() else { continue };
         let size = thousands(first.report.mailboxes as u64);
-        let days = first.report.days;
-        heading(out, style, &format!("{size} mailboxes, {days} days"))?;
+        let days = match first.report.days {
+            1 => "1 day".to_owned(),
+            days => format!("{days} days"),
+        };
+        heading(out, style, &format!("{size} mailboxes, {days}"))?;
         let whole: Vec<&Report> = runs
             .iter()
             .filter(|run| run.without.is_none())

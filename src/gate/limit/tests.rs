@@ -18,6 +18,28 @@ fn at(nanos: u64) -> Moment {
 }
 
 #[test]
+fn kept_tokens_are_not_there_for_a_look_and_the_wait_is_theirs_too() {
+    let limit = Limit::new(Quota {
+        burst: 10,
+        every: Duration::from_secs(60),
+    });
+    let now = at(START);
+    let mut arrival = 0;
+    for taken in 0..10 {
+        assert_eq!(limit.peek(arrival, 3, now).is_ok(), taken < 7, "{taken}");
+        arrival = limit.take(arrival, now).unwrap();
+    }
+    assert_eq!(
+        limit.peek(arrival, 3, now),
+        Err(Duration::from_secs(4 * 60))
+    );
+    assert_eq!(
+        limit.peek(arrival, 3, now + Duration::from_secs(240)),
+        Ok(())
+    );
+}
+
+#[test]
 fn a_full_bucket_gives_its_burst_then_one_each_time() {
     let limit = limit(3, 100);
     let now = at(START);
@@ -28,10 +50,10 @@ fn a_full_bucket_gives_its_burst_then_one_each_time() {
     }
     assert_eq!(limit.take(arrival, now), Err(Duration::from_nanos(100)));
     assert_eq!(
-        limit.peek(arrival, at(START + 99)),
+        limit.peek(arrival, 0, at(START + 99)),
         Err(Duration::from_nanos(1))
     );
-    assert_eq!(limit.peek(arrival, at(START + 100)), Ok(()));
+    assert_eq!(limit.peek(arrival, 0, at(START + 100)), Ok(()));
     let arrival = limit.take(arrival, at(START + 100)).unwrap();
     assert!(limit.take(arrival, at(START + 199)).is_err());
 }
@@ -52,8 +74,8 @@ fn nonsense_quotas_and_times_overflow_nothing() {
         let limit = limit(burst, every);
         for now in [0, 1, START, u64::MAX] {
             let arrival = limit.take(0, at(now)).unwrap();
-            let _ = limit.peek(arrival, at(now));
-            let _ = limit.peek(u64::MAX, at(now));
+            let _ = limit.peek(arrival, 0, at(now));
+            let _ = limit.peek(u64::MAX, 0, at(now));
             let _ = limit.drain(u64::MAX, u32::MAX, at(now));
             let _ = limit.left(u64::MAX, at(now));
         }
@@ -135,7 +157,7 @@ proptest! {
         let mut taken = Vec::new();
         for gap in gaps {
             now += gap;
-            let looked = limit.peek(arrival, at(now));
+            let looked = limit.peek(arrival, 0, at(now));
             match limit.take(arrival, at(now)) {
                 Ok(next) => {
                     prop_assert_eq!(looked, Ok(()));

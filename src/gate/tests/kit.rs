@@ -181,3 +181,12 @@ fn with_attempt<T>(
         password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
     })
 }
+
+/// Tokens in a bucket, as `explain` shows them.
+pub(super) fn tokens(world: &World, from: &str, name: &str, reason: Reason) -> u32 {
+    let explanation = world
+        .gate
+        .explain(client(from), Some(&user(name)), world.now);
+    let mut buckets = explanation.buckets.iter();
+    buckets.find(|b| b.bucket == reason).unwrap().tokens
+}

@@ -359,25 +359,25 @@ fn a_try_that_dovecot_holds_back_costs_what_a_failure_does_while_others_are_answ
     world.befriend("anna", "198.51.100.7");
     world.login("198.51.100.7", "anna");
     for n in 0..10 {
-        let permit = world.permit("203.0.113.7", "anna", &format!("Guess-{n}-guess"));
+        let permit = world.permit("203.0.113.7", &format!("u{n}"), &good(n));
         assert_eq!(
             world.settle(permit, AuthOutcome::Stalled),
             AuthOutcome::Defer
         );
     }
     assert_eq!(
-        world.guess("203.0.113.7", "anna", "Guess-11-guess"),
+        world.guess("203.0.113.7", "u11", &good(11)),
         Fate::Refused(Reason::Client)
     );
     // Nobody is answered any more: the backend is at fault, and costs nobody anything.
     world.pass(HOUR);
     for n in 0..10 {
-        let permit = world.permit("192.0.2.7", "bert", &format!("Other-{n}-other"));
+        let permit = world.permit("192.0.2.7", &format!("v{n}"), &good(n));
         assert_eq!(
             world.settle(permit, AuthOutcome::Stalled),
             AuthOutcome::Defer
         );
     }
-    let permit = world.permit("192.0.2.7", "bert", "Other-11-other");
+    let permit = world.permit("192.0.2.7", "v11", &good(11));
     world.settle(permit, AuthOutcome::Defer);
 }

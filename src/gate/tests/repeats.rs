@@ -1,5 +1,7 @@
 //! repeats - rule 3: the same wrong password again is no new guess
 
+use std::time::Duration;
+
 use super::kit::*;
 use crate::gate::attempt::AuthOutcome;
 use crate::gate::verdict::{Reason, Verdict};
@@ -9,14 +11,6 @@ const DESK: &str = "203.0.113.8";
 const NEAR: &str = "203.0.9.9";
 const FAR: &str = "198.51.100.7";
 const OLD: &str = "Altes-Geheimnis-Satz";
-
-fn tokens(world: &World, from: &str, name: &str, reason: Reason) -> u32 {
-    let explanation = world
-        .gate
-        .explain(client(from), Some(&user(name)), world.now);
-    let mut buckets = explanation.buckets.iter();
-    buckets.find(|b| b.bucket == reason).unwrap().tokens
-}
 
 #[test]
 fn a_familiar_pair_is_answered_for_a_minute_then_asked_about_free_of_charge() {
@@ -150,6 +144,52 @@ fn an_offices_forgotten_phone_bans_nobody_and_is_asked_about_once_a_minute_at_mo
     assert!(asked <= 7 * 24 * 60 && honest > 600, "{asked} {honest}");
     assert_eq!(world.gate.bans(world.now), []);
     assert_eq!(tokens(&world, HOME, "user0", Reason::Familiar), 20);
+}
+
+#[test]
+fn a_wrong_password_found_late_in_a_second_is_known_for_a_whole_minute() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.pass(Duration::from_millis(900));
+    world.guess(HOME, "anna", OLD);
+    world.pass(Duration::from_millis(59_999));
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
+}
+
+#[test]
+fn strangers_repetitions_reach_postfix_at_most_8_640_times_a_day() {
+    let mut world = World::new(settings());
+    let bots: Vec<String> = (0..200).map(|n| format!("100.0.{n}.1")).collect();
+    for (n, bot) in bots.iter().enumerate() {
+        // So many first guesses that the buckets allow them.
+        world.pass(HOUR);
+        world.guess(bot, &format!("ghost{n}"), OLD);
+    }
+    let mut asked = 0;
+    for _ in 0..144 {
+        world.pass(MINUTE * 10);
+        for (n, bot) in bots.iter().enumerate() {
+            match world.guess(bot, &format!("ghost{n}"), OLD) {
+                Fate::Asked(Reason::Repeat) => asked += 1,
+                Fate::Repeat => {}
+                // Its first guess was refused.
+                Fate::Asked(Reason::Words) | Fate::Refused(_) => {}
+                fate => panic!("{fate:?}"),
+            }
+        }
+    }
+    assert!((2_000..=8_660).contains(&asked), "{asked}");
+}
+
+#[test]
+fn the_strangers_repetitions_do_not_keep_a_familiar_one_from_being_asked() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", OLD);
+    while world.gate.again.take(world.now) {}
+    world.pass(MINUTE);
+    while world.gate.again.take(world.now) {}
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Asked(Reason::Repeat));
 }
 
 /// The verdict of the first question, before any turn.

@@ -3,7 +3,8 @@
 //! Ten failures at an account lock it for a minute; each further failure locks it again, for longer. How
 //! much longer is not disclosed: the model doubles, up to a day. A repetition of one of the last three
 //! wrong passwords does not count. Familiar and unfamiliar places have counters of their own; a good login
-//! clears its own. In its favour: one data centre, and what SCRAM hides is compared all the same.
+//! clears its own. In its favour: one data centre, a whole /16 or /32 is familiar after a login, and what
+//! SCRAM hides is compared all the same.
 //! Source: learn.microsoft.com, "Protect user accounts from attacks with Microsoft Entra smart lockout".
 
 use std::collections::{HashMap, HashSet};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::gate::attempt::UserName;
-use crate::gate::client::{ClientKey, NetworkKey};
+use crate::gate::client::{ClientKey, RegionKey};
 use crate::lab::models::Model;
 use crate::lab::traffic::door::{Knock, Truth};
 use crate::lab::traffic::{DAY, MINUTE};
@@ -22,7 +23,7 @@ const REMEMBERED: usize = 3;
 /// The counters of all accounts.
 #[derive(Default)]
 pub(super) struct SmartLockout {
-    familiar: HashSet<(Vec<u8>, NetworkKey)>,
+    familiar: HashSet<(Vec<u8>, RegionKey)>,
     accounts: HashMap<(Vec<u8>, Place), Account>,
     lockouts: u64,
 }
@@ -42,7 +43,7 @@ struct Account {
 
 impl SmartLockout {
     fn key(&self, knock: &Knock) -> (Vec<u8>, Place) {
-        let pair = (knock.user.folded(), knock.client.network());
+        let pair = (knock.user.folded(), knock.client.region());
         let place = match self.familiar.contains(&pair) {
             true => Place::Familiar,
             false => Place::Unfamiliar,
@@ -65,8 +66,7 @@ impl Model for SmartLockout {
     fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
         let key = self.key(knock);
         if said == Truth::Right {
-            self.familiar
-                .insert((key.0.clone(), knock.client.network()));
+            self.familiar.insert((key.0.clone(), knock.client.region()));
             self.accounts.remove(&key);
             return;
         }
@@ -87,7 +87,7 @@ impl Model for SmartLockout {
     }
 
     fn learn(&mut self, user: &UserName, client: ClientKey, _when: Moment) {
-        self.familiar.insert((user.folded(), client.network()));
+        self.familiar.insert((user.folded(), client.region()));
     }
 
     fn bans(&self) -> u64 {

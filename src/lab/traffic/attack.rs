@@ -46,7 +46,7 @@ pub enum Sender {
 
 /// Addresses.
 #[derive(Clone, Debug)]
-pub enum From {
+pub enum Origin {
     /// One.
     One(ClientKey),
     /// A pool of this size, one try each before the first comes again.
@@ -117,7 +117,7 @@ pub struct Campaign {
     until: Moment,
     every: Duration,
     count: u64,
-    from: From,
+    from: Origin,
     whom: Whom,
     with: With,
     sender: Sender,
@@ -129,7 +129,7 @@ impl Campaign {
         name: &str,
         plan: &Plan,
         every: Duration,
-        (from, whom, with): (From, Whom, With),
+        (from, whom, with): (Origin, Whom, With),
     ) -> Self {
         Self {
             random: Random::new(plan.seed, name),
@@ -145,7 +145,7 @@ impl Campaign {
     }
 
     /// The plan's number of guesses a day, from wherever.
-    pub fn daily(name: &str, plan: &Plan, choice: (From, Whom, With)) -> Self {
+    pub fn daily(name: &str, plan: &Plan, choice: (Origin, Whom, With)) -> Self {
         let every = super::DAY / plan.daily.max(1);
         Self::new(name, plan, every, choice)
     }
@@ -167,10 +167,10 @@ impl Campaign {
         }
         let n = self.count;
         self.count += 1;
-        if let From::Insider(person, regions) = self.from {
-            if n % 8 == 0 {
-                return self.right_login(person, n / 8 % regions, people);
-            }
+        if let Origin::Insider(person, regions) = self.from
+            && n.is_multiple_of(8)
+        {
+            return self.right_login(person, n / 8 % regions, people);
         }
         let client = self.client(n);
         let person = self.person(n, people);
@@ -217,11 +217,11 @@ impl Campaign {
 
     fn client(&mut self, n: u64) -> ClientKey {
         match self.from {
-            From::One(client) => client,
-            From::Pool(size) => people::bot(n % size.max(1)),
-            From::Neighbours => people::neighbour(n),
-            From::SimCard => people::mobile(0, &mut self.random),
-            From::Insider(_, regions) => inside(n / 8 % regions),
+            Origin::One(client) => client,
+            Origin::Pool(size) => people::bot(n % size.max(1)),
+            Origin::Neighbours => people::neighbour(n),
+            Origin::SimCard => people::mobile(0, &mut self.random),
+            Origin::Insider(_, regions) => inside(n / 8 % regions),
         }
     }
 

@@ -55,6 +55,8 @@ pub enum Answer {
     Wrong,
     /// 454, or a reset connection. Why, where the door says so.
     Later(Option<Reason>),
+    /// The connection broke: the machine restarted.
+    Cut,
 }
 
 /// What Postfix had to do with it.

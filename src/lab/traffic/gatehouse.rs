@@ -150,16 +150,13 @@ impl Gatehouse {
         let still = self.banned(now);
         let lost = banned.iter().filter(|subject| !still.contains(subject));
         self.bans_lost += lost.count() as u64;
-        let cut = Outcome {
-            answer: Answer::Later(None),
-            asked: Asked::Not,
+        let cut = |ticket, asked| {
+            let answer = Answer::Cut;
+            (ticket, Outcome { answer, asked })
         };
-        ended.extend(self.waiting.drain(..).map(|waiting| (waiting.ticket, cut)));
-        let cut = Outcome {
-            asked: Asked::Once,
-            ..cut
-        };
-        ended.extend(self.serving.drain(..).map(|serving| (serving.ticket, cut)));
+        let (waiting, serving) = (self.waiting.drain(..), self.serving.drain(..));
+        ended.extend(waiting.map(|waiting| cut(waiting.ticket, Asked::Not)));
+        ended.extend(serving.map(|serving| cut(serving.ticket, Asked::Once)));
     }
 
     fn banned(&self, now: Moment) -> Vec<Subject> {

@@ -107,7 +107,7 @@ impl Person {
 /// A phone somewhere in the network of the carrier with this number: every second speaks IPv6.
 pub(in crate::lab) fn mobile(carrier: u32, random: &mut Random) -> ClientKey {
     let carrier = carrier % MOBILE;
-    if carrier % 2 == 0 {
+    if carrier.is_multiple_of(2) {
         let host = random.below(1 << 16) as u32;
         ClientKey::V4(30 << 24 | carrier << 16 | host)
     } else {
@@ -145,7 +145,7 @@ pub(in crate::lab) fn bot(n: u64) -> ClientKey {
 
 /// The `n`th address of one hostile /24.
 pub(in crate::lab) fn neighbour(n: u64) -> ClientKey {
-    ClientKey::V4(0xc000_0200 | 1 + (n % 250) as u32)
+    ClientKey::V4(0xc000_0201 + (n % 250) as u32)
 }
 
 /// The account of this number.

@@ -2,6 +2,7 @@
 //!
 //! Not here: which promises a scenario makes (`scenario`).
 
+use crate::lab::traffic::Plan;
 use crate::lab::traffic::report::{Report, Visits};
 use crate::lab::traffic::scenario::Scenario;
 
@@ -23,6 +24,8 @@ pub enum Promise {
     Near,
     /// 95 of 100 travellers get in at the first try.
     Travellers,
+    /// The same, before a botnet that comes back with its addresses.
+    TravellersThen,
     /// Nobody is refused at all.
     Nobody,
     /// Postfix is asked about a forgotten phone's password once a minute at most.
@@ -37,8 +40,9 @@ pub fn bound(users: usize) -> u64 {
 }
 
 /// Writes down what is broken.
-pub(in crate::lab) fn check(scenario: &Scenario, report: &mut Report) {
-    if report.door != GATE {
+pub(in crate::lab) fn check(scenario: &Scenario, plan: &Plan, report: &mut Report) {
+    // Half a gate promises nothing.
+    if report.door != GATE || plan.without.is_some() {
         return;
     }
     if scenario.promises.contains(&Promise::Bound) {
@@ -47,13 +51,13 @@ pub(in crate::lab) fn check(scenario: &Scenario, report: &mut Report) {
     let found = scenario
         .promises
         .iter()
-        .map(|promise| promise.broken(report));
+        .map(|promise| promise.broken(plan, report));
     report.broken = found.flatten().collect();
 }
 
 impl Promise {
     /// What is wrong, if it is.
-    fn broken(self, report: &Report) -> Option<String> {
+    fn broken(self, plan: &Plan, report: &Report) -> Option<String> {
         match self {
             Self::Bound => over_bound(report),
             Self::Home => refused("at home", &report.home),
@@ -62,7 +66,8 @@ impl Promise {
                 let all = [&report.home, &report.near, &report.far];
                 all.into_iter().find_map(|visits| refused("honest", visits))
             }
-            Self::Travellers => {
+            Self::TravellersThen if !plan.returns() => None,
+            Self::Travellers | Self::TravellersThen => {
                 let percent = report.far.first_try_percent()?;
                 (percent < TRAVELLERS).then(|| {
                     format!("{percent:.1} of 100 travellers got in at the first try, fewer than 95")

@@ -26,7 +26,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         let [a, b, c, d] = self.state;
         let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
         let (c, d) = (c ^ a, d ^ b);
@@ -36,7 +36,7 @@ impl Random {
 
     /// A number below `end`; 0 if that is 0. The bias is below `end` / 2^64.
     pub fn below(&mut self, end: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(end)) >> 64) as u64
     }
 
     /// An index below `length`.
@@ -109,13 +109,13 @@ mod tests {
         let mut random = Random {
             state: [1, 2, 3, 4],
         };
-        let numbers: [u64; 3] = std::array::from_fn(|_| random.next());
+        let numbers: [u64; 3] = std::array::from_fn(|_| random.draw());
         assert_eq!(numbers, [41_943_041, 58_720_359, 3_588_806_011_781_223]);
     }
 
     #[test]
     fn the_same_seed_and_name_give_the_same_stream_and_others_another() {
-        let first = |seed, name| Random::new(seed, name).next();
+        let first = |seed, name| Random::new(seed, name).draw();
         assert_eq!(first(1, "a"), first(1, "a"));
         assert_ne!(first(1, "a"), first(2, "a"));
         assert_ne!(first(1, "a"), first(1, "b"));

@@ -63,7 +63,7 @@ pub fn run(scenario: &Scenario, plan: &Plan, door: &mut dyn Door) -> Report {
     stage.play();
     let (bans, lost) = (stage.door.bans(), stage.door.bans_lost());
     let mut report = stage.clerk.finish(bans, lost);
-    promise::check(scenario, &mut report);
+    promise::check(scenario, plan, &mut report);
     report
 }
 
@@ -334,11 +334,10 @@ impl Stage<'_> {
                 caller.doubts += 1;
                 DOUBTED
             }
-            Answer::Later(reason) => {
-                // What Dovecot cannot check is no refusal of ours.
-                if reason != Some(Reason::Sick) {
-                    caller.past.refused.get_or_insert(now);
-                }
+            // What Dovecot cannot check is no refusal of ours, nor is a restart.
+            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRIED,
+            Answer::Later(_) => {
+                caller.past.refused.get_or_insert(now);
                 RETRIED
             }
         };

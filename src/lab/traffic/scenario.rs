@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::gate::settings::Settings;
-use crate::lab::traffic::attack::{Campaign, From, Whom, With, Words};
+use crate::lab::traffic::attack::{Campaign, Origin, Whom, With, Words};
 use crate::lab::traffic::honest::{Habit, Routine};
 use crate::lab::traffic::incident::Incidents;
 use crate::lab::traffic::people::{self, Passwords, People, mobile};
@@ -140,7 +140,7 @@ fn nobody(_: &Plan) -> Vec<Campaign> {
 fn loud(plan: &Plan) -> Vec<Campaign> {
     let one = |(n, pace): (u64, u64)| {
         let choice = (
-            From::One(people::bot(n)),
+            Origin::One(people::bot(n)),
             Whom::Names(50),
             With::Mixed(Words::thousand(plan)),
         );
@@ -151,7 +151,7 @@ fn loud(plan: &Plan) -> Vec<Campaign> {
 
 /// A pool that empties the shared buckets, and one address that goes on a try every three seconds.
 fn hammer(plan: &Plan) -> Vec<Campaign> {
-    let choice = (From::One(people::bot(1 << 29)), Whom::Any, With::Unique);
+    let choice = (Origin::One(people::bot(1 << 29)), Whom::Any, With::Unique);
     let mut campaigns = unique(plan);
     campaigns.push(Campaign::new("hammer", plan, SECOND * 3, choice));
     campaigns
@@ -160,7 +160,7 @@ fn hammer(plan: &Plan) -> Vec<Campaign> {
 /// 250 neighbours, each a try in 40 minutes.
 fn swarm(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::Neighbours,
+        Origin::Neighbours,
         Whom::Names(50),
         With::Mixed(Words::thousand(plan)),
     );
@@ -169,7 +169,7 @@ fn swarm(plan: &Plan) -> Vec<Campaign> {
 
 fn pool(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::Pool(10_000),
+        Origin::Pool(plan.pool),
         Whom::Names(40),
         With::Mixed(Words::thousand(plan)),
     );
@@ -179,7 +179,7 @@ fn pool(plan: &Plan) -> Vec<Campaign> {
 /// A million addresses, a try each in 30 days.
 fn pool_of_a_million(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::Pool(1_000_000),
+        Origin::Pool(1_000_000),
         Whom::Names(40),
         With::Mixed(Words::twenty_thousand(plan)),
     );
@@ -191,7 +191,7 @@ fn spray(name: &str, plan: &Plan, whom: Whom, with: With) -> Vec<Campaign> {
     vec![Campaign::daily(
         name,
         plan,
-        (From::Pool(10_000), whom, with),
+        (Origin::Pool(plan.pool), whom, with),
     )]
 }
 
@@ -225,7 +225,7 @@ fn unique(plan: &Plan) -> Vec<Campaign> {
 
 /// Every address comes only once: a million of them in a fortnight and more.
 fn unique_fresh(plan: &Plan) -> Vec<Campaign> {
-    let choice = (From::Pool(1 << 30), Whom::Any, With::Unique);
+    let choice = (Origin::Pool(1 << 30), Whom::Any, With::Unique);
     vec![Campaign::daily("unique, fresh", plan, choice)]
 }
 
@@ -239,13 +239,13 @@ fn one_account(plan: &Plan) -> Vec<Campaign> {
 
 /// 24 addresses that each wait until their own bucket has a token again.
 fn patient(plan: &Plan) -> Vec<Campaign> {
-    let choice = (From::Pool(24), Whom::Any, With::Unique);
+    let choice = (Origin::Pool(24), Whom::Any, With::Unique);
     vec![Campaign::new("patient", plan, MINUTE * 31 / 24, choice)]
 }
 
 /// Two addresses, one victim.
 fn patient_owner(plan: &Plan) -> Vec<Campaign> {
-    let choice = (From::Pool(2), Whom::One(0), With::Unique);
+    let choice = (Origin::Pool(2), Whom::One(0), With::Unique);
     vec![Campaign::new(
         "patient, one owner",
         plan,
@@ -255,20 +255,20 @@ fn patient_owner(plan: &Plan) -> Vec<Campaign> {
 }
 
 fn sim_card(plan: &Plan) -> Vec<Campaign> {
-    let choice = (From::SimCard, Whom::Any, With::Unique);
+    let choice = (Origin::SimCard, Whom::Any, With::Unique);
     vec![Campaign::new("SIM card", plan, SECOND * 22, choice)]
 }
 
 fn valid_account(plan: &Plan) -> Vec<Campaign> {
     let insider = 1.min(plan.mailboxes.saturating_sub(1)) as u32;
-    let choice = (From::Insider(insider, 1_000), Whom::Any, With::Unique);
+    let choice = (Origin::Insider(insider, 1_000), Whom::Any, With::Unique);
     vec![Campaign::daily("valid account", plan, choice)]
 }
 
 /// 200 addresses that each try the same wrong password all day long.
 fn oracle(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::Pool(200),
+        Origin::Pool(200),
         Whom::InTurn,
         With::Always("Immer-Dasselbe-9"),
     );
@@ -279,13 +279,13 @@ fn oracle(plan: &Plan) -> Vec<Campaign> {
 /// elsewhere every ten seconds.
 fn office(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::One(people::OFFICE),
+        Origin::One(people::OFFICE),
         Whom::One(0),
         With::Always("Das-Alte-Kennwort"),
     );
     let phone = Campaign::new("old phone", plan, MINUTE, choice).by_old_phone(DAY * 7);
     let choice = (
-        From::One(people::OFFICE),
+        Origin::One(people::OFFICE),
         Whom::Names(0),
         With::Mixed(Words::thousand(plan)),
     );
@@ -296,7 +296,7 @@ fn office(plan: &Plan) -> Vec<Campaign> {
 /// The PC guesses at the colleagues.
 fn inside(plan: &Plan) -> Vec<Campaign> {
     let choice = (
-        From::One(people::OFFICE),
+        Origin::One(people::OFFICE),
         Whom::Below(people::OFFICE_STAFF),
         With::Unique,
     );
@@ -307,7 +307,7 @@ fn inside(plan: &Plan) -> Vec<Campaign> {
 fn old_phone(plan: &Plan) -> Vec<Campaign> {
     let mut random = Random::new(plan.seed, "old phone's place");
     let choice = (
-        From::One(mobile(0, &mut random)),
+        Origin::One(mobile(0, &mut random)),
         Whom::One(0),
         With::Always("Das-Alte-Kennwort"),
     );

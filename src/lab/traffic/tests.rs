@@ -8,6 +8,7 @@ const PLAN: Plan = Plan {
     days: 2,
     seed: 1,
     daily: 8_000,
+    pool: 10_000,
     without: None,
 };
 

@@ -61,7 +61,9 @@ impl Health {
     /// Notes how connecting and EHLO went.
     pub(super) fn note_greeting(&self, address: &Address, fault: Option<&UpstreamFault>) {
         match (with(&self.greeting, |matter| matter.note(fault)), fault) {
-            (News::Fault, Some(fault)) => warn!(upstream = %address, %fault, "upstream fails"),
+            (News::Fault, Some(fault)) => {
+                warn!(upstream = %address, fault = fault.to_string(), "upstream fails");
+            }
             (News::Well, _) => info!(upstream = %address, "upstream is back"),
             _ => {}
         }
@@ -71,7 +73,7 @@ impl Health {
     pub(super) fn note_login(&self, address: &Address, fault: Option<&UpstreamFault>) {
         match (with(&self.login, |matter| matter.note(fault)), fault) {
             (News::Fault, Some(fault)) => {
-                warn!(upstream = %address, %fault, "upstream fails at AUTH")
+                warn!(upstream = %address, fault = fault.to_string(), "upstream fails at AUTH");
             }
             (News::Well, _) => info!(upstream = %address, "upstream checks passwords again"),
             _ => {}

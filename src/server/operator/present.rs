@@ -144,8 +144,12 @@ pub(super) fn client_of_session(gate: &Gate, id: &str) -> Option<ClientKey> {
 }
 
 /// Why a client is treated as it is.
-pub(super) fn explanation(e: explain::Explanation, user: Option<&UserName>) -> Explanation {
-    let (verdict, reason, wait) = outlook(&e);
+pub(super) fn explanation(
+    e: explain::Explanation,
+    user: Option<&UserName>,
+    now: Moment,
+) -> Explanation {
+    let (verdict, reason, wait) = outlook(&e, now);
     Explanation {
         client: e.client.to_string(),
         network: e.client.network().to_string(),
@@ -170,10 +174,14 @@ pub(super) fn explanation(e: explain::Explanation, user: Option<&UserName>) -> E
 }
 
 /// What would be answered now: to the user's new password, or to the connection alone.
-fn outlook(e: &explain::Explanation) -> (&'static str, String, u64) {
+fn outlook(e: &explain::Explanation, now: Moment) -> (&'static str, String, u64) {
     match (&e.user, e.standing) {
         (_, Standing::Deny) => ("refuse", Reason::DenyList.to_string(), 0),
-        (_, Standing::Banned) => ("refuse", Reason::Ban.to_string(), 0),
+        (_, Standing::Banned) => {
+            let until = e.ban.into_iter().chain(e.network_ban).map(|ban| ban.until);
+            let wait = until.max().unwrap_or(now).since(now);
+            ("refuse", Reason::Ban.to_string(), wait.as_secs())
+        }
         (None, _) => ("allow", "admitted".to_owned(), 0),
         (Some(user), _) => match user.outlook {
             Ok(reason) => ("allow", reason.to_string(), 0),
@@ -195,7 +203,7 @@ fn standing(standing: Standing) -> &'static str {
         Standing::Deny => "on the deny list",
         Standing::Banned => "banned",
         Standing::Allow => "on the allow list",
-        Standing::Familiar => "familiar",
+        Standing::Familiar => "a familiar network",
         Standing::Stranger => "a stranger",
     }
 }

@@ -6,6 +6,10 @@
 //! A client that stops before its proof was sent is not charged; after that, Postfix's answer decides.
 //! RFC 5802 section 5, RFC 2195 section 2, RFC 4954 section 4.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::{Record, Refused, Tried, judge};
 use crate::gate::attempt::{AuthAttempt, Password, Secret, UserName};
 use crate::gate::verdict::{Permit, Reason, Refusal};
@@ -51,7 +55,9 @@ pub(in crate::session) async fn scram(
         None => None,
         Some(turn) => {
             drop(turn);
-            let hold = visit.rules.exchanges.take(visit.key.network()).await;
+            // The permit has its tokens already: who would have to wait with them is sent away, uncharged.
+            let hold = visit.rules.exchanges.take(visit.key.network());
+            let hold = timeout(Duration::ZERO, hold).await.ok().flatten();
             if hold.is_none() {
                 record.abandoned(visit, Some(&user), Some(permit)).await;
                 return Tried::Resolved(Resolution::Defer);
@@ -78,7 +84,7 @@ pub(in crate::session) async fn scram(
         }
         Round::Done(attempted) => {
             // Nothing that proves a password was sent as yet.
-            let now = visit.services.clock.now();
+            let now = visit.now();
             record.settled(visit, &user, permit, attempted, now).await
         }
     }
@@ -92,7 +98,7 @@ pub(in crate::session) async fn cram_md5(visit: &mut Visit, origin: &Origin) -> 
         return record.refused(visit, None, Refused::Refuse(refusal)).await;
     }
     let Some(hold) = visit.rules.exchanges.take(visit.key.network()).await else {
-        let wait = std::time::Duration::from_secs(10);
+        let wait = Duration::from_secs(10);
         let refusal = Refusal {
             reason: Reason::Turn,
             wait,
@@ -137,8 +143,7 @@ impl Relay {
             Ok(judged) => judged,
             Err(refused) => return refused,
         };
-        let sent = visit.services.clock.now();
-        let round = exchange.answer(&permit, answer).await;
+        let (sent, round) = (visit.now(), exchange.answer(&permit, answer).await);
         drop(turn);
         match round {
             Round::Challenge(exchange, challenge) => {
@@ -176,7 +181,7 @@ impl Relay {
             Named::Proven(user, permit) => {
                 // After SCRAM's last challenge an empty answer is all that is missing.
                 let nothing = Secret::new(Vec::new());
-                let sent = visit.services.clock.now();
+                let sent = visit.now();
                 let attempted = match exchange.answer(&permit, &nothing).await {
                     Round::Done(attempted) => attempted,
                     Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),

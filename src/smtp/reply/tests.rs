@@ -48,10 +48,10 @@ fn postfix_replies_are_parsed() {
     assert_eq!(replies[0].code(), 535);
     assert_eq!(replies[0].enhanced(), Some(EnhancedCode::new(5, 7, 8)));
     assert_eq!(replies[0].first_line(), "Error: authentication failed: x");
-    assert!(replies[0].is_permanent() && !replies[0].is_positive());
+    assert!(replies[0].is_permanent() && !replies[0].is_transient());
     assert_eq!(replies[1].lines().collect::<Vec<_>>(), ["mx", "DSN"]);
     assert_eq!(replies[1].to_string(), "250 mx / DSN");
-    assert!(replies[2].is_positive());
+    assert_eq!((replies[2].code(), replies[2].first_line()), (220, ""));
 }
 
 #[test]

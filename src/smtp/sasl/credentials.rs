@@ -48,7 +48,7 @@ impl Credentials {
         })
     }
 
-    /// From the second message of LOGIN; the first gave `user` ([`login_user`]).
+    /// From the second message of LOGIN; the first gave `user` ([`super::login_user`]).
     ///
     /// # Errors
     /// [`SaslFault::Malformed`] if the password holds a NUL.

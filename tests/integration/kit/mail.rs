@@ -31,6 +31,9 @@ pub(crate) const BERT: User = User("bert@example.org", "Sanddorn4Holunder");
 /// And another one.
 pub(crate) const CARLA: User = User("carla@example.org", "Quitte9Mispel");
 
+/// Of whom only the kit knows (`evidence`).
+const MARKER: User = User("marker@example.org", "Weissdorn3Schlehe");
+
 /// How many [`numbered`] users there are.
 pub(crate) const NUMBERED: usize = 40;
 
@@ -196,7 +199,7 @@ impl Mail {
         fs::write(&users, "").expect("put something in their place");
         fs::set_permissions(&users, Permissions::from_mode(0o000)).expect("forbid reading it");
         wait::until("Dovecot fails", || {
-            self.dovecot_says().contains("code=temp_fail")
+            self.dovecot_says(ANNA).contains("code=temp_fail")
         });
     }
 
@@ -205,14 +208,13 @@ impl Mail {
         let users = self.folder.path().join("users");
         fs::rename(users.with_extension("away"), &users).expect("bring the passwords back");
         wait::until("Dovecot recovers", || {
-            self.dovecot_says().contains("auth succeeded")
+            self.dovecot_says(ANNA).contains("auth succeeded")
         });
     }
 
-    /// What Dovecot says to Anna's password.
-    fn dovecot_says(&self) -> String {
+    /// What Dovecot says to a password.
+    fn dovecot_says(&self, User(name, password): User<'_>) -> String {
         let mut command = Command::new("doveadm");
-        let User(name, password) = ANNA;
         command
             .arg("-c")
             .arg(self.folder.path().join("dovecot.conf"));
@@ -291,7 +293,8 @@ fn passwd_file(passwords: Passwords) -> String {
         Passwords::Clear => format!("{name}:{{PLAIN}}{password}\n"),
         Passwords::Bcrypt => format!("{name}:{}\n", bcrypt(&password)),
     };
-    everybody.into_iter().map(line).collect()
+    let marker = format!("{}:{{PLAIN}}{}\n", MARKER.0, MARKER.1);
+    everybody.into_iter().map(line).chain([marker]).collect()
 }
 
 fn bcrypt(password: &str) -> String {

@@ -138,7 +138,7 @@ fn with_bcrypt_a_familiar_login_waits_behind_a_handful_of_strangers_and_no_more(
 }
 
 fn wrong(mail: &Mail) -> usize {
-    mail.password_checks()
+    mail.password_checks_so_far()
         .iter()
         .filter(|check| !check.right)
         .count()

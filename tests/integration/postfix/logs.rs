@@ -73,7 +73,11 @@ fn a_replay_of_this_log_tells_what_happened_and_what_would_have() {
     let told: Value = serde_json::from_str(&ran.text).expect("one object");
     assert_eq!(told["attempts"], GUESSES + 2, "{told}");
     let allowed = told["allowed"].as_u64().unwrap();
-    assert_eq!(allowed, 2 + 10, "the client bucket's burst: {told}");
+    assert_eq!(
+        allowed,
+        2 + 7,
+        "the user's bucket but what newcomers have: {told}"
+    );
     assert!(
         told["honest_refused"].as_array().is_none_or(Vec::is_empty),
         "{told}"

@@ -58,7 +58,7 @@ fn what_shared_buckets_have_given_out_outlives_a_kill() {
     assert_eq!(unknown(&proxy, 63), Some(454));
     proxy.kill_and_start();
     assert_eq!(unknown(&proxy, 64), Some(454));
-    mail.expect_password_checks(3);
+    assert_eq!(mail.password_checks().len(), 3);
 }
 
 #[test]
@@ -87,5 +87,5 @@ fn a_debt_outlives_a_restart() {
     assert_eq!(guess(&proxy, 80, 2), Some(535));
     proxy.restart();
     assert_eq!(log_in(&proxy, 80, ANNA), Some(454));
-    mail.expect_password_checks(2);
+    assert_eq!(mail.password_checks().len(), 2);
 }

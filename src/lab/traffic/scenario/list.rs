@@ -3,7 +3,7 @@
 //! Not here: what they consist of (`scenario`).
 
 use super::*;
-use Promise::{Bound, Home, Near, Nobody, OldPhones, Restarts, Travellers};
+use Promise::{Bound, Home, Near, Nobody, OldPhones, Restarts, Travellers, TravellersThen};
 
 const fn scenario(
     name: &'static str,
@@ -29,10 +29,10 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("loud", "three addresses, a try every 22, 39 and 118 s",
         loud, Life::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("hammer", "one address, a try every 3 s, while a pool keeps all shared buckets empty",
-        hammer, Life::Ordinary, &[Bound, Home]),
+        hammer, Life::Ordinary, &[Bound, Home, Near, TravellersThen]),
     scenario("swarm", "250 neighbours in one /24, one or two tries an hour each",
         swarm, Life::Ordinary, &[Bound, Home, Near, Travellers]),
-    scenario("pool-10k", "10,000 addresses; usual names and real accounts, words, names with years, unique passwords",
+    scenario("pool-10k", "a pool of addresses; usual names and real accounts, words, names with years, unique passwords",
         pool, Life::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("pool-1m", "a million addresses, a try each in 30 days, a dictionary of 20,000",
         pool_of_a_million, Life::Ordinary, &[Bound, Home, Near]),
@@ -43,21 +43,21 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("spray-any-1k", "the dictionary of 1,000 in random order",
         spray_any_1k, Life::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("spray-any-20k", "the dictionary of 20,000 in random order",
-        spray_any_20k, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+        spray_any_20k, Life::Ordinary, &[Bound, Home, Near, TravellersThen]),
     scenario("name-year", "the account's name and a year",
         name_year, Life::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("unique", "never the same password twice, over all accounts",
-        unique, Life::Ordinary, &[Bound, Home, Near, Travellers]),
+        unique, Life::Ordinary, &[Bound, Home, Near, TravellersThen]),
     scenario("unique-fresh", "the same, and never the same address twice",
         unique_fresh, Life::Ordinary, &[Bound, Home, Near]),
     scenario("hidden", "unique passwords by SCRAM, which shows none of them",
         hidden, Life::Ordinary, &[Bound, Home, Near, Travellers]),
-    scenario("one-account", "10,000 addresses at one account",
-        one_account, Life::Ordinary, &[Bound, Home, Near]),
+    scenario("one-account", "all addresses of the pool at one account",
+        one_account, Life::Ordinary, &[Bound, Home, Near, TravellersThen]),
     scenario("patient", "24 addresses, a try each whenever their own bucket allows one",
-        patient, Life::Ordinary, &[Bound, Home, Near]),
+        patient, Life::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("patient-owner", "two such addresses at one account",
-        patient_owner, Life::Ordinary, &[Bound, Home, Near]),
+        patient_owner, Life::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("sim-card", "one SIM card in the users' carrier, another address for every try",
         sim_card, Life::Ordinary, &[Bound, Home]),
     scenario("valid-account", "the holder of one account logs in from 1,000 /16s and guesses from there",

@@ -1,0 +1,103 @@
+//! answers - what an operator reads when he has typed a command, right or wrong
+//!
+//! Without a Postfix: nothing here logs in. Not here: what comes of the commands (`postfix::operator`).
+
+use crate::kit::proxy::{Proxy, Setup};
+
+fn proxy() -> Proxy {
+    Setup::new("127.0.0.1:1").start()
+}
+
+/// Runs a command: its exit code, and what it printed must hold all of `parts`.
+#[track_caller]
+fn answered(proxy: &Proxy, words: &[&str], code: i32, parts: &[&str]) {
+    let ran = proxy.setup.command(words);
+    assert_eq!(ran.code, Some(code), "{words:?}: {}", ran.text);
+    for part in parts {
+        assert!(ran.text.contains(part), "{words:?}: {}", ran.text);
+    }
+}
+
+#[test]
+fn an_address_is_not_called_free_while_its_network_is_banned() {
+    let proxy = proxy();
+    let (client, network) = ("203.0.113.7", "203.0.113.0/24");
+    answered(&proxy, &["bans", "add", network], 0, &[]);
+    answered(&proxy, &["bans", "add", client, "--for", "1h"], 0, &[]);
+    let remove = ["bans", "remove", client];
+    answered(&proxy, &remove, 0, &["no longer banned itself", network]);
+    answered(
+        &proxy,
+        &remove,
+        2,
+        &["`gatepost bans remove 203.0.113.0/24`"],
+    );
+    answered(&proxy, &["forgive", client], 0, &["any more"]);
+    answered(&proxy, &["bans"], 0, &["no bans"]);
+    answered(&proxy, &remove, 2, &["`gatepost bans` lists who is"]);
+}
+
+#[test]
+fn a_banned_client_is_explained_with_the_time_that_is_left() {
+    let proxy = proxy();
+    answered(
+        &proxy,
+        &["bans", "add", "203.0.113.7", "--for", "2h"],
+        0,
+        &[],
+    );
+    let parts = ["refuse (ban), for 1h 59m", "(operator)"];
+    answered(&proxy, &["explain", "203.0.113.7"], 0, &parts);
+}
+
+#[test]
+fn what_is_no_address_is_told_with_what_would_be_one() {
+    let proxy = proxy();
+    for wrong in ["10.0.0.0/8", "2001:db8::/32", "mail.example.org"] {
+        answered(
+            &proxy,
+            &["bans", "add", wrong],
+            2,
+            &[wrong, "203.0.113.0/24", "[networks]"],
+        );
+    }
+    answered(
+        &proxy,
+        &["explain", "G0000000"],
+        2,
+        &["203.0.113.7", "session"],
+    );
+    answered(
+        &proxy,
+        &["forgive", "203.0.113"],
+        0,
+        &["the user 203.0.113"],
+    );
+}
+
+#[test]
+fn what_the_operator_did_stands_in_the_log() {
+    let proxy = proxy();
+    answered(
+        &proxy,
+        &["introduce", "ann", "203.0.113.7"],
+        0,
+        &["203.0.113.0/24"],
+    );
+    let told = proxy
+        .log()
+        .find("the introduction", |event| event.message() == "operator");
+    assert_eq!(
+        told.field("did"),
+        "ann is familiar in 203.0.113.0/24 for 90 days"
+    );
+}
+
+#[test]
+fn a_config_that_a_reload_refused_hides_no_running_gatepost() {
+    let mut proxy = proxy();
+    proxy.setup.set("limits.client.brust", 7);
+    proxy.reload();
+    proxy.log().wait_for_text("not reloaded");
+    answered(&proxy, &["status"], 0, &["enforce"]);
+}

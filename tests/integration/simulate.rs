@@ -1,0 +1,326 @@
+//! simulate - what the manual promises, seen under synthetic attacks, and the command that shows them
+//!
+//! Shorter and smaller than `gatepost simulate` plays them by default: a few days, and botnets of a
+//! thousand addresses where a returning one is meant. The pool of a million has its million.
+//! Not here: that a trace is what it says (`src/lab/traffic/tests.rs`), single rules (`src/gate/tests`).
+
+use std::process::{Command, Output};
+
+use gatepost::lab::models::{self, Modelled};
+use gatepost::lab::plot;
+use gatepost::lab::traffic::gatehouse::Gatehouse;
+use gatepost::lab::traffic::promise::bound;
+use gatepost::lab::traffic::report::Report;
+use gatepost::lab::traffic::run::run;
+use gatepost::lab::traffic::scenario::{SCENARIOS, Scenario};
+use gatepost::lab::traffic::{Plan, Without};
+
+/// Every kind of guess that the manual names for travellers.
+const KINDS: [&str; 10] = [
+    "loud",
+    "swarm",
+    "pool-10k",
+    "spray-rows-1k",
+    "spray-rows-20k",
+    "spray-any-1k",
+    "spray-any-20k",
+    "name-year",
+    "unique",
+    "hidden",
+];
+
+const SMALL: Plan = Plan {
+    mailboxes: 40,
+    days: 4,
+    seed: 1,
+    daily: 8_000,
+    pool: 1_000,
+    without: None,
+};
+
+const LARGE: Plan = Plan {
+    mailboxes: 10_000,
+    days: 2,
+    ..SMALL
+};
+
+/// Never the same address twice.
+const FRESH: Plan = Plan {
+    pool: 1 << 30,
+    ..SMALL
+};
+
+#[track_caller]
+fn play(name: &str, plan: &Plan) -> Report {
+    let scenario = Scenario::named(name).unwrap();
+    run(scenario, plan, &mut Gatehouse::new(scenario.settings(plan)))
+}
+
+#[track_caller]
+fn travellers(name: &str, plan: &Plan) -> f64 {
+    play(name, plan).far.first_try_percent().unwrap()
+}
+
+#[test]
+fn every_promise_is_kept_and_familiar_users_are_refused_by_a_guesser_in_their_own_network_alone() {
+    for scenario in SCENARIOS {
+        let name = scenario.name;
+        let report = play(name, &SMALL);
+        assert!(report.broken.is_empty(), "{name}: {:?}", report.broken);
+        assert!(report.visits() > 500, "{name}");
+        match name {
+            "inside" => assert!(report.home.refused > 0),
+            _ => assert_eq!(report.home.refused, 0, "{name}"),
+        }
+    }
+}
+
+#[test]
+fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
+    for mailboxes in [40, 10_000] {
+        let plan = Plan { mailboxes, ..LARGE };
+        let report = play("pool-1m", &plan);
+        assert!(report.guesses.tried > 60_000, "{}", report.guesses.tried);
+        let worst = report.guesses.worst_day;
+        assert!(worst <= bound(mailboxes), "{mailboxes}: {worst}");
+        assert!(report.guesses.worst_account <= 48);
+        assert!(report.home.refused == 0 && report.near.refused == 0);
+    }
+}
+
+#[test]
+fn the_bound_is_the_manuals_formula() {
+    assert_eq!((bound(40), bound(10_000)), (1_872, 61_632));
+}
+
+#[test]
+fn of_100_travellers_95_get_in_at_once_under_every_kind_of_guess_on_a_small_server() {
+    for kind in KINDS {
+        let percent = travellers(kind, &SMALL);
+        assert!(percent >= 95.0, "{kind}: {percent:.1}");
+    }
+}
+
+#[test]
+fn of_100_travellers_95_get_in_at_once_under_every_kind_of_guess_on_a_large_server() {
+    let plan = Plan {
+        pool: 1 << 30,
+        ..LARGE
+    };
+    for kind in ["pool-10k", "spray-any-20k", "name-year", "unique", "hidden"] {
+        let percent = travellers(kind, &plan);
+        assert!(percent >= 95.0, "{kind}: {percent:.1}");
+    }
+}
+
+/// How many travellers get in with the whole gate, and without a part of it.
+#[track_caller]
+fn with_and_without(part: Without, name: &str, plan: &Plan) -> (f64, f64) {
+    let less = Plan {
+        without: Some(part),
+        ..*plan
+    };
+    (travellers(name, plan), travellers(name, &less))
+}
+
+#[test]
+fn without_folding_names_with_years_shut_travellers_out() {
+    let (whole, less) = with_and_without(Without::Folding, "name-year", &FRESH);
+    assert!(whole >= 95.0 && less < 50.0, "{whole:.1} {less:.1}");
+}
+
+#[test]
+fn without_the_list_a_long_dictionary_shuts_more_travellers_out() {
+    let plan = Plan { days: 8, ..FRESH };
+    let (whole, less) = with_and_without(Without::List, "spray-rows-20k", &plan);
+    assert!(whole >= 95.0 && less < whole, "{whole:.1} {less:.1}");
+}
+
+#[test]
+fn without_a_bucket_for_unknown_users_their_names_shut_travellers_out() {
+    let (whole, less) = with_and_without(Without::Unknown, "pool-10k", &FRESH);
+    assert!(whole >= 95.0 && less < 80.0, "{whole:.1} {less:.1}");
+}
+
+#[test]
+fn without_scaling_unique_passwords_shut_a_large_servers_travellers_out() {
+    let plan = Plan {
+        pool: 1 << 30,
+        ..LARGE
+    };
+    let (whole, less) = with_and_without(Without::Scaling, "unique", &plan);
+    assert!(whole >= 95.0 && less < 80.0, "{whole:.1} {less:.1}");
+}
+
+#[test]
+fn without_newcomers_a_botnet_that_comes_back_shuts_travellers_out() {
+    let (whole, less) = with_and_without(Without::Newcomers, "unique", &SMALL);
+    assert!(whole >= 95.0 && less < 20.0, "{whole:.1} {less:.1}");
+}
+
+#[test]
+fn on_the_day_of_the_install_nobody_honest_is_refused_learnt_or_not() {
+    for name in ["install", "install-learnt"] {
+        for plan in [SMALL, Plan { days: 1, ..LARGE }] {
+            let report = play(name, &plan);
+            assert!(report.guesses.tried > 0 && report.visits() > 500);
+            assert_eq!(report.refused(), 0, "{name}, {}", plan.mailboxes);
+        }
+    }
+}
+
+#[test]
+fn nothing_is_refused_when_settling_in_ends() {
+    let plan = Plan { days: 9, ..SMALL };
+    let report = play("install", &plan);
+    assert_eq!(report.refused(), 0);
+    // From the eighth day on the shared buckets are meant.
+    let late = report.course.last().unwrap();
+    assert!(late.reached * 4 < late.tried, "{late:?}");
+}
+
+#[test]
+fn an_offices_phone_and_infected_pc_refuse_nobody_and_dovecot_is_asked_once_a_minute_at_most() {
+    let plan = Plan { days: 7, ..SMALL };
+    let report = play("office", &plan);
+    assert_eq!(report.refused(), 0);
+    assert!(report.bans > 0, "the PC is not let alone");
+    assert!(report.old_phones.tries > 9_000, "{:?}", report.old_phones);
+    assert!(
+        report.old_phones.shortest >= Some(60),
+        "{:?}",
+        report.old_phones
+    );
+}
+
+#[test]
+fn the_owner_of_an_account_under_attack_logs_in_at_home_and_near_at_once() {
+    // The only mailbox, so that every login is the victim's.
+    let plan = Plan {
+        mailboxes: 1,
+        days: 30,
+        pool: 10_000,
+        ..SMALL
+    };
+    let report = play("one-account", &plan);
+    assert!(report.home.all > 50 && report.near.all > 20);
+    assert_eq!((report.home.refused, report.near.refused), (0, 0));
+    assert!(
+        report.guesses.worst_account <= 24,
+        "{}",
+        report.guesses.worst_account
+    );
+}
+
+#[test]
+fn strangers_repetitions_reach_postfix_at_most_8_640_times_a_day() {
+    let report = play("oracle", &SMALL);
+    let most = 8_640 * u64::from(SMALL.days) + 20;
+    assert!(report.guesses.again > 1_000 && report.guesses.again <= most);
+}
+
+#[test]
+fn a_restart_or_a_kill_forgets_no_ban_and_grants_no_guess() {
+    let report = play("restart", &SMALL);
+    assert!(report.bans > 50);
+    assert_eq!(report.bans_lost, 0);
+    assert!(report.guesses.worst_day <= bound(40));
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story_and_another_seed_another() {
+    let told = |seed| {
+        let plan = Plan {
+            seed,
+            days: 2,
+            ..SMALL
+        };
+        serde_json::to_string(&play("pool-10k", &plan)).unwrap()
+    };
+    assert_eq!(told(1), told(1));
+    assert_ne!(told(1), told(2));
+}
+
+#[test]
+fn the_models_stop_the_loud_one_or_lock_out_the_owner_and_none_stops_a_pool() {
+    let plan = Plan { days: 2, ..FRESH };
+    let scenario = Scenario::named("unique").unwrap();
+    for model in models::all() {
+        let mut door = Modelled::new(model);
+        let report = run(scenario, &plan, &mut door);
+        assert!(report.bound.is_none() && report.broken.is_empty());
+        let reached = report.guesses.reached;
+        // Who limits by address sees ever new ones; who limits by user locks the travellers out, too.
+        assert!(
+            reached > 15_000 || report.far.refused * 2 > report.far.all,
+            "{}: {reached}, {:?}",
+            report.door,
+            report.far
+        );
+    }
+}
+
+#[test]
+fn a_picture_is_well_formed_and_names_all_it_shows() {
+    let plan = Plan { days: 2, ..SMALL };
+    let gate = play("pool-10k", &plan);
+    let picture = plot::svg("a < b & c", &[&gate]).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("a &lt; b &amp; c") && picture.contains("bound 1,872"));
+    assert!(!picture.contains("NaN") && !picture.contains("inf"));
+    assert_eq!(picture.matches('<').count(), picture.matches('>').count());
+    assert_eq!(plot::svg("nothing", &[]), None);
+}
+
+fn gatepost(words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
+    command.arg("simulate").args(words).output().unwrap()
+}
+
+#[track_caller]
+fn printed(words: &[&str]) -> String {
+    let output = gatepost(words);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_command_prints_tables_json_markdown_and_pictures() {
+    let calm = ["--scenario", "calm", "--quick", "--days", "1"];
+    let with = |more: &[&str]| printed(&[&calm, more].concat());
+    assert!(with(&[]).contains("40 mailboxes, 1 day\n"));
+    assert!(with(&["--markdown", "--against"]).contains("| fail2ban, increments |"));
+    assert!(with(&["--without-each"]).contains("without folding"));
+    let json: serde_json::Value = serde_json::from_str(&with(&["--json"])).unwrap();
+    assert_eq!(json["runs"][0]["scenario"], "calm");
+    assert_eq!(json["broken"], 0);
+    let folder = tempfile::tempdir().unwrap();
+    with(&["--svg", folder.path().to_str().unwrap()]);
+    assert!(folder.path().join("calm-40.svg").is_file());
+}
+
+#[test]
+fn the_command_lists_its_scenarios_and_refuses_others() {
+    let list = printed(&["--list"]);
+    assert_eq!(list.lines().count(), SCENARIOS.len());
+    let refused = gatepost(&["--scenario", "nonsense"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--list"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let quick = [
+        "--scenario",
+        "calm",
+        "--quick",
+        "--days",
+        "1",
+        "--svg",
+        "/dev/null/x",
+    ];
+    let output = gatepost(&quick);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/dev/null/x"));
+}
