@@ -1,0 +1,82 @@
+#!/bin/sh
+# in-a-machine.sh - plays the attack bench where more files may be open than this machine allows
+#
+#   benches/attack/in-a-machine.sh crowd --json out.json --report out/
+#
+# A crowd of 100,000 sessions is 100,000 descriptors in the server and as many in the bench. Where the
+# hard limit is lower and root may not raise it (containers, guests), a machine of our own has a limit of
+# its own: this boots User-Mode Linux, a kernel that runs as an ordinary program, needs no root, no KVM and
+# no image, and sees this machine's own files. Inside, everything is read-only but the current folder,
+# where --json and --report may point, and what is in memory; it has no network but its own loopback.
+#
+# It has one processor, and a page fault or a new process costs tens of times what it costs outside:
+# only ratios within its runs, and sizes, say anything.
+#
+# Needs: user-mode-linux, postfix and dovecot-core from Debian, cargo, and MEMORY in /dev/shm.
+# MEMORY (default 10G) is the most the machine may use, MINUTES (default 60) how long it may take.
+# Not here: the bench itself, and what a run means; see main.rs.
+set -eu
+
+memory=${MEMORY:-10G}
+minutes=${MINUTES:-60}
+
+missing=
+[ -x /usr/bin/linux.uml ] || missing="$missing user-mode-linux"
+[ -x /usr/lib/postfix/sbin/master ] || missing="$missing postfix"
+[ -x /usr/sbin/dovecot ] || missing="$missing dovecot-core"
+if [ -n "$missing" ]; then
+    echo "in-a-machine: apt-get install --no-install-recommends$missing" >&2
+    exit 2
+fi
+
+bench=$(cd "$(dirname "$0")" && cargo bench --locked --bench attack --no-run --message-format=json |
+    sed -n 's/.*"executable":"\([^"]*\/attack-[^"]*\)".*/\1/p')
+
+scratch=$(mktemp -d)
+machine=
+clean_up() {
+    # All processes of the machine are in the group of `timeout`.
+    [ -z "$machine" ] || kill -KILL -- "-$machine" 2>/dev/null || true
+    rm -rf "$scratch"
+}
+trap clean_up EXIT
+trap 'exit 130' HUP INT TERM
+
+# A word as the shell reads it back, whatever is in it.
+quoted() {
+    printf "'%s' " "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
+# The machine's first process. The tmpfs over /run holds what the servers write: TMPDIR.
+{
+    echo '#!/bin/sh'
+    echo "folder=$(quoted "$PWD") scratch=$(quoted "$scratch") minutes=$minutes"
+    echo "set -- $(quoted "$bench") $(for word; do quoted "$word"; done)"
+    cat <<'END'
+exec </dev/null
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p -m 1777 /run/tmp
+for writable in "$folder" "$scratch"; do
+    mount -t hostfs -o "$writable" none "$writable"
+done
+ip link set lo up
+cd "$folder"
+export TMPDIR=/run/tmp HOME=/run PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+timeout "${minutes}m" "$@"
+echo $? >"$scratch/code"
+sync
+echo o >/proc/sysrq-trigger
+sleep 60
+END
+} >"$scratch/init"
+chmod +x "$scratch/init"
+
+# A little longer than the bench inside: for a machine that hangs.
+setsid timeout "$((minutes + 2))m" linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro \
+    "init=$scratch/init" con=null con0=null,fd:1 quiet </dev/null &
+machine=$!
+wait "$machine" || true
+exit "$(cat "$scratch/code" 2>/dev/null || echo 2)"
