@@ -12,13 +12,15 @@
 # It has one processor, and a page fault or a new process costs tens of times what it costs outside:
 # only ratios within its runs, and sizes, say anything.
 #
-# Needs: user-mode-linux, postfix and dovecot-core from Debian, cargo, and MEMORY in /dev/shm.
+# Needs: user-mode-linux, postfix and dovecot-core from Debian, cargo, MEMORY in /dev/shm, and as many
+# mappings a process as its programs have pages (vm.max_map_count).
 # MEMORY (default 10G) is the most the machine may use, MINUTES (default 60) how long it may take.
 # Not here: the bench itself, and what a run means; see main.rs.
 set -eu
 
 memory=${MEMORY:-10G}
 minutes=${MINUTES:-60}
+mappings=2000000
 
 missing=
 [ -x /usr/bin/linux.uml ] || missing="$missing user-mode-linux"
@@ -26,6 +28,11 @@ missing=
 [ -x /usr/sbin/dovecot ] || missing="$missing dovecot-core"
 if [ -n "$missing" ]; then
     echo "in-a-machine: apt-get install --no-install-recommends$missing" >&2
+    exit 2
+fi
+
+if [ "$(cat /proc/sys/vm/max_map_count)" -lt "$mappings" ]; then
+    echo "in-a-machine: sysctl vm.max_map_count=$mappings" >&2
     exit 2
 fi
 
