@@ -213,6 +213,11 @@ impl Peer {
         Ok(())
     }
 
+    /// One of its files.
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.join(name)
+    }
+
     /// Starts the process, and does not wait.
     pub(crate) fn spawn(&self, ground: &Ground) -> Outcome<Option<Program>> {
         let file = |name: &str| self.folder.join(name).display().to_string();
