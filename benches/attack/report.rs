@@ -108,12 +108,7 @@ const BARS: [[&str; 4]; 5] = [
         "Memory of an idle session before login",
         "KiB",
     ],
-    [
-        "reached",
-        "reached",
-        "Guesses that reached Dovecot in a minute",
-        "",
-    ],
+    ["reached", "reached", "Guesses that reached Dovecot", ""],
     [
         "attack",
         "attack",
