@@ -42,9 +42,10 @@ pub(crate) fn write(arguments: &Arguments, stage: &Stage<'_>, results: &Results)
 
 const SESSIONS: Axis = Axis::tens("idle sessions");
 const ADDRESSES: Axis = Axis::tens("addresses known");
+const BANS: Axis = Axis::tens("bans");
 
 /// Plots of lines: file and series, title, axes.
-const LINES: [(&str, &str, (Axis, Axis)); 6] = [
+const LINES: [(&str, &str, (Axis, Axis)); 8] = [
     (
         "latency",
         "Honest logins under attack: 9 of 10 are quicker than this",
@@ -74,6 +75,16 @@ const LINES: [(&str, &str, (Axis, Axis)); 6] = [
         "known-memory",
         "Memory of the gate",
         (ADDRESSES, Axis::even("MiB")),
+    ),
+    (
+        "bans",
+        "A look at a banned client",
+        (BANS, Axis::even("ns")),
+    ),
+    (
+        "bans-memory",
+        "Memory of the gate",
+        (BANS, Axis::even("MiB")),
     ),
 ];
 

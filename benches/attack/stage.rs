@@ -102,6 +102,11 @@ impl<'a> Stage<'a> {
         Ok(place.get_or_init(|| backend))
     }
 
+    /// A Postfix and Dovecot of one's own, with cheap passwords.
+    pub(crate) fn new_backend(&self, name: &str) -> Outcome<Backend> {
+        Backend::start(&self.folder(name), &self.ground.pem, Hash::Sha256, 100)
+    }
+
     /// Measures every peer of `kinds` that was asked for, in turns, each newly started. Figures are
     /// filed by their keys; a run that fails is noted, and the others go on.
     pub(crate) fn in_turns(

@@ -175,10 +175,11 @@ impl Bans {
     }
 
     /// Takes over the bans of a snapshot.
-    pub(in crate::gate) fn restore(&self, bans: Vec<(Subject, Ban)>, sequence: u64) {
-        let mut book = self.write();
-        let skip = bans.len().saturating_sub(self.capacity);
-        book.restore(bans.get(skip..).unwrap_or_default(), sequence);
+    ///
+    /// They come in the order of their ends; where there are too many, those that end first are left out.
+    pub(in crate::gate) fn restore(&self, mut bans: Vec<(Subject, Ban)>, sequence: u64) {
+        bans.drain(..bans.len().saturating_sub(self.capacity));
+        self.write().restore(bans, sequence);
     }
 
     /// Applies a journal record; false if the book knows it already.
@@ -230,23 +231,24 @@ impl Book {
     }
 
     /// Fills an empty book in one go: a hundred thousand bans must not delay the first accept.
-    fn restore(&mut self, bans: &[(Subject, Ban)], sequence: u64) {
-        // By their end they are sorted, and both build themselves from sorted runs.
-        let mut by_subject = bans.to_vec();
-        by_subject.sort_unstable_by_key(|(subject, _)| *subject);
-        by_subject.dedup_by_key(|(subject, _)| *subject);
-        let all_differ = by_subject.len() == bans.len();
-        self.bans = by_subject.into_iter().collect();
-        let end = |(subject, ban): (&Subject, &Ban)| (ban.until, *subject);
-        self.ends = match all_differ {
-            true => bans
-                .iter()
-                .map(|(subject, ban)| end((subject, ban)))
-                .collect(),
-            false => self.bans.iter().map(end).collect(),
-        };
+    /// So nothing is copied that need not be: most of the time goes into pages touched for the first time.
+    fn restore(&mut self, mut bans: Vec<(Subject, Ban)>, sequence: u64) {
+        let count = bans.len();
+        self.ends = ends(&bans);
+        bans.sort_unstable_by_key(|(subject, _)| *subject);
+        bans.dedup_by_key(|(subject, _)| *subject);
+        if bans.len() < count {
+            self.ends = ends(&bans);
+        }
+        self.bans = bans.into_iter().collect();
         self.sequence = sequence;
     }
+}
+
+/// The bans by their end.
+fn ends(bans: &[(Subject, Ban)]) -> BTreeSet<(Moment, Subject)> {
+    let end = |(subject, ban): &(Subject, Ban)| (ban.until, *subject);
+    bans.iter().map(end).collect()
 }
 
 #[cfg(test)]

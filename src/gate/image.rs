@@ -12,6 +12,7 @@
 //! Not here: files, frames and checksums (`store`), single records (`journal`).
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::gate::Gate;
@@ -129,8 +130,8 @@ pub(in crate::gate) struct Image {
     pub(in crate::gate) sequence: u64,
     pub(in crate::gate) buckets: Vec<Debt>,
     pub(in crate::gate) shared: Vec<ShareRecord>,
-    /// The nanoseconds that are left stand in the middle, `until` means nothing.
-    pub(in crate::gate) bans: Vec<(Subject, u64, Ban)>,
+    /// In the order of their ends; what is left of them is the distance of `until` from the epoch.
+    pub(in crate::gate) bans: Vec<(Subject, Ban)>,
     /// Users, then pairs: user, network if any, seconds since the last login.
     pub(in crate::gate) known: Vec<(UserId, Option<u64>, u32)>,
 }
@@ -191,15 +192,14 @@ fn read_bucket(from: &mut Reader<'_>) -> Option<Debt> {
     })
 }
 
-fn read_ban(from: &mut Reader<'_>) -> Option<(Subject, u64, Ban)> {
+fn read_ban(from: &mut Reader<'_>) -> Option<(Subject, Ban)> {
     let subject = journal::read_subject(from)?;
-    let left = from.u64()?;
     let ban = Ban {
-        until: Moment::EPOCH,
+        until: Moment::EPOCH + Duration::from_nanos(from.u64()?),
         cause: journal::cause_of(from.u8()?)?,
         mode: journal::mode_of(from.u8()?)?,
     };
-    Some((subject, left, ban))
+    Some((subject, ban))
 }
 
 fn read_user(from: &mut Reader<'_>) -> Option<(UserId, Option<u64>, u32)> {

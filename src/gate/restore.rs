@@ -99,9 +99,9 @@ impl Gate {
         for record in image.shared {
             self.replay_share(record, away, kept);
         }
-        let bans = image.bans.into_iter().filter_map(|(subject, left, ban)| {
-            let left = left.checked_sub(nanos(gone)).filter(|left| *left > 0)?;
-            let until = now + Duration::from_nanos(left);
+        let bans = image.bans.into_iter().filter_map(|(subject, ban)| {
+            let left = ban.until.since(Moment::EPOCH).checked_sub(gone)?;
+            let until = (!left.is_zero()).then(|| now + left)?;
             (kept == Kept::All || ban.cause == BanCause::Operator)
                 .then_some((subject, Ban { until, ..ban }))
         });

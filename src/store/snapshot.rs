@@ -24,13 +24,18 @@ pub(in crate::store) fn read(
     aside: &mut Vec<SetAside>,
 ) -> Result<Option<Vec<u8>>, StoreFault> {
     let path = path(directory);
-    let octets = match std::fs::read(&path) {
+    let mut octets = match std::fs::read(&path) {
         Ok(octets) => octets,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(StoreFault::io("reading", &path)(error)),
     };
     let why = match octets.strip_prefix(MAGIC).map(frame::first) {
-        Some(Frame::Whole(image, [])) => return Ok(Some(image.to_vec())),
+        Some(Frame::Whole(image, [])) => {
+            // The image is the file's end: moved to the front, not copied.
+            let head = octets.len() - image.len();
+            octets.drain(..head);
+            return Ok(Some(octets));
+        }
         Some(_) => "its checksum is wrong, or octets are missing",
         None => "it is no snapshot of this version of gatepost",
     };

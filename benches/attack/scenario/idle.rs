@@ -1,7 +1,8 @@
 //! idle - what does a client hold that does nothing?
 //!
-//! Proportional set sizes, after as many sessions as the row says less before them. And: are honest
-//! clients served while strangers idle in all of Postfix's processes?
+//! Proportional set sizes with all sessions, less without, by their number. The same clients have called once
+//! before, so that what a server keeps of an address, session or not, is no part of it. And: are honest clients
+//! served while strangers idle in all of Postfix's processes?
 //! Worrying: a session that holds a Postfix process before it has logged in.
 
 use std::time::Duration;
@@ -25,6 +26,15 @@ pub(super) fn memory(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     stage.in_turns(results, everybody, setting, |set| {
         let count = stage.arguments.count(1000, 300);
         introduce(set)?;
+        let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+        let call = move |number| {
+            let caller = caller.clone();
+            async move { caller.call(source(number)).await?.quit().await }
+        };
+        stage
+            .runtime
+            .block_on(crowd(stage.clock, 4, count, call))
+            .all_done()?;
         let (proxy, postfix) = grown(set, count, Stand::BeforeLogin)?;
         let mut figures = vec![("idle-behind", postfix)];
         figures.extend(set.peer.program.is_some().then_some(("idle", proxy)));

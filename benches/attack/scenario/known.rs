@@ -1,6 +1,8 @@
-//! known - does the gate stay small and quick when a million addresses have failed?
+//! known - does the gate stay small and quick when a million addresses have failed, and 100,000 are banned?
 //!
-//! In this process, without a network: the gate that the server uses, with its default capacity.
+//! In this process, without a network: the gate that the server uses, with its default capacity. What an
+//! address takes is what the gate grows by beyond one that a single address has kept busy: the ring of the last
+//! decisions is full then, and grows with nobody.
 //! Worrying: a check over 300 ns, or memory that goes on growing.
 
 use std::hint::black_box;
@@ -11,7 +13,7 @@ use gatepost::clock::{Clock, Moment};
 use gatepost::gate::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost::gate::client::ClientKey;
 use gatepost::gate::settings::{Quota, Settings};
-use gatepost::gate::verdict::Verdict;
+use gatepost::gate::verdict::{Subject, Verdict};
 use gatepost::gate::{Gate, Keys};
 
 use crate::Outcome;
@@ -26,29 +28,68 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let now = stage.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
+    for number in 0..DECISIONS {
+        fail(&gate, client(ADDRESSES), number, now);
+    }
+    let busy = resident()?;
     let mut known = 0;
     for so_many in [1, 10, 100, 1_000, 10_000, 100_000, ADDRESSES] {
-        fail(&gate, known..so_many, now);
+        for number in known..so_many {
+            fail(&gate, client(number), number, now);
+        }
         known = so_many;
-        let nanos = check(&gate, stage.clock, known, now);
+        // How a random one of the known addresses stands, and what its buckets hold.
+        let nanos = each(stage.clock, known, |number| {
+            black_box(gate.peek(client(number), now));
+        });
         results.point(
             "known",
             "a check of a random address",
             (f64::from(known), nanos),
         );
-        let octets = resident()?.saturating_sub(before);
+        let resident = resident()?;
+        let octets = resident.saturating_sub(before);
         results.point(
             "known-memory",
             "the gate",
             (f64::from(known), octets as f64 / 1048576.0),
         );
         if so_many == ADDRESSES {
-            let each = octets as f64 / f64::from(ADDRESSES);
+            let each = resident.saturating_sub(busy) as f64 / f64::from(ADDRESSES);
             results.file(Kind::Gatepost, vec![("known", each), ("check", nanos)]);
         }
     }
+    drop(gate);
+    banned(stage, results)
+}
+
+/// How the cost of knowing a banned client grows with the bans.
+fn banned(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+    let now = stage.clock.now();
+    let before = resident()?;
+    let gate = Gate::new(settings(), keys(), now);
+    let mut events = Vec::new();
+    let mut bans = 0;
+    for so_many in [1, 10, 100, 1_000, 10_000, 100_000] {
+        for number in bans..so_many {
+            let subject = Subject::Client(client(number * 7));
+            gate.ban(subject, now + Duration::from_secs(86_400), now, &mut events);
+            events.clear();
+        }
+        bans = so_many;
+        let nanos = each(stage.clock, bans, |number| {
+            black_box(gate.standing(client(number * 7), now));
+        });
+        let octets = resident()?.saturating_sub(before);
+        let at = f64::from(bans);
+        results.point("bans", "a look at a random ban", (at, nanos));
+        results.point("bans-memory", "the gate", (at, octets as f64 / 1048576.0));
+    }
     Ok(())
 }
+
+/// More than the gate remembers.
+const DECISIONS: u32 = 40_000;
 
 /// Buckets so deep that every address gets as far as its failure.
 fn settings() -> Settings {
@@ -82,35 +123,31 @@ fn client(number: u32) -> ClientKey {
     ClientKey::new(IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number)))
 }
 
-/// One wrong password from each.
-fn fail(gate: &Gate, addresses: std::ops::Range<u32>, now: Moment) {
+/// A wrong password from this client.
+fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
     let mut events = Vec::new();
-    for number in addresses {
-        let user = UserName::new(format!("user{}", number % 1000).as_bytes());
-        let secret = Secret::new(format!("Raten{number}wieder").into_bytes());
-        let attempt = AuthAttempt {
-            client: client(number),
-            user: &user,
-            password: Password::Shown(&secret),
-            session: u64::from(number),
-        };
-        if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut events) {
-            let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut events);
-        }
-        events.clear();
+    let user = UserName::new(format!("user{}", number % 1000).as_bytes());
+    let secret = Secret::new(format!("Raten{number}wieder").into_bytes());
+    let attempt = AuthAttempt {
+        client,
+        user: &user,
+        password: Password::Shown(&secret),
+        session: u64::from(number),
+    };
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut events) {
+        let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut events);
     }
 }
 
-/// Nanoseconds to ask how a random one of the known addresses stands, and what its buckets hold.
-fn check(gate: &Gate, clock: Clock, known: u32, now: Moment) -> f64 {
+/// Nanoseconds that `check` takes for a random number below `known`.
+fn each(clock: Clock, known: u32, check: impl Fn(u32)) -> f64 {
     const CHECKS: u32 = 400_000;
     let mut random = 0x9e37_79b9_u32;
     let began = clock.now();
     for _ in 0..CHECKS {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let number = (u64::from(random) * u64::from(known)) >> 32;
-        let client = client(u32::try_from(number).unwrap_or(0));
-        black_box(gate.peek(client, now));
+        check(u32::try_from(number).unwrap_or(0));
     }
     clock.now().since(began).as_secs_f64() * 1e9 / f64::from(CHECKS)
 }

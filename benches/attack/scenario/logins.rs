@@ -37,7 +37,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         introduce(set)?;
         let calm = stage
             .runtime
-            .block_on(logins(set, seconds(stage.arguments.count(15, 8))));
+            .block_on(logins(set, seconds(stage.arguments.count(40, 8))));
         let before = set.backend.wrong_passwords();
         let (burst, steady) = stage.runtime.block_on(under_attack(set));
         // What was sent in the last seconds is still to be answered.
@@ -115,7 +115,7 @@ async fn under_attack(set: &Set<'_>) -> (Tally, Tally) {
         before != reached && number < BURST_SECONDS * RATE as usize
     };
     let burst = logins(set, lasts).await;
-    let steady = logins(set, seconds(set.stage.arguments.count(20, 10))).await;
+    let steady = logins(set, seconds(set.stage.arguments.count(40, 10))).await;
     over.store(true, Ordering::Relaxed);
     attackers.abort_all();
     while attackers.join_next().await.is_some() {}
