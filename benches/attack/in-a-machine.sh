@@ -9,8 +9,8 @@
 # no image, and sees this machine's own files. Inside, everything is read-only but the current folder,
 # where --json and --report may point, and what is in memory; it has no network but its own loopback.
 #
-# It has one processor, and a page fault or a new process costs tens of times what it costs outside:
-# only ratios within its runs, and sizes, say anything.
+# It has one processor, counts CPU time in ticks of 10 ms, and a system call or a page fault costs tens of
+# times what it costs outside: only sizes, and ratios of many of the same, say anything.
 #
 # Needs: user-mode-linux, postfix and dovecot-core from Debian, cargo, room in /dev/shm for MEMORY (default
 # 10G; it takes what it uses), and vm.max_map_count: every page of a program inside may be a mapping outside,
@@ -80,8 +80,11 @@ END
 } >"$scratch/init"
 chmod +x "$scratch/init"
 
+# Kernel and program of the machine wake each other at every system call: on one processor that is faster,
+# and costs the same each time.
+processor=$(taskset -pc $$ | sed 's/.*[ ,-]//')
 # A little longer than the bench inside: for a machine that hangs.
-setsid timeout "$((minutes + 2))m" linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro \
+setsid taskset -c "$processor" timeout "$((minutes + 2))m" linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro \
     "init=$scratch/init" con=null con0=null,fd:1 quiet </dev/null &
 machine=$!
 wait "$machine" || true
