@@ -37,12 +37,12 @@ fi
 
 bench=$(cd "$(dirname "$0")" && cargo bench --locked --bench attack --no-run --message-format=json |
     sed -n 's/.*"executable":"\([^"]*\/attack-[^"]*\)".*/\1/p')
+[ -x "$bench" ] || exit 2
 
 scratch=$(mktemp -d)
-machine=
 clean_up() {
-    # All processes of the machine are in the group of `timeout`.
-    [ -z "$machine" ] || kill -KILL -- "-$machine" 2>/dev/null || true
+    # The machine leads a group of its own, with all its processes in it.
+    pid=$(cat "$scratch/machine/pid" 2>/dev/null) && kill -s KILL -- "-$pid" 2>/dev/null || true
     rm -rf "$scratch"
 }
 trap clean_up EXIT
@@ -84,8 +84,7 @@ chmod +x "$scratch/init"
 # and costs the same each time.
 processor=$(taskset -pc $$ | sed 's/.*[ ,-]//')
 # A little longer than the bench inside: for a machine that hangs.
-setsid taskset -c "$processor" timeout "$((minutes + 2))m" linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro \
-    "init=$scratch/init" con=null con0=null,fd:1 quiet </dev/null &
-machine=$!
-wait "$machine" || true
+taskset -c "$processor" timeout -k 9 "$((minutes + 2))m" linux.uml "mem=$memory" "uml_dir=$scratch" umid=machine \
+    rootfstype=hostfs rootflags=/ ro "init=$scratch/init" con=null con0=null,fd:1 quiet </dev/null &
+wait $! || true
 exit "$(cat "$scratch/code" 2>/dev/null || echo 2)"
