@@ -127,6 +127,10 @@ impl Gate {
             Basis::Paid | Basis::Settling => {
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 self.seen.note(word, user, network, now);
+                if who.bond == Bond::Familiar && self.sick.is_sick() {
+                    // Seen in another session meanwhile: this case was absolved before it was noted.
+                    self.tries.right(client, user, guess, now);
+                }
             }
             Basis::Repeat => self.tries.wrong(client, user, guess, Novelty::Repeat, now),
             // Enforced, Postfix would not have been asked; listed, nobody counts.
