@@ -74,10 +74,7 @@ pub struct Clock {
 
 impl Clock {
     /// Reads the machine's clock once; from then on time is monotonic.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads a clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a clock is read here only")]
     pub fn start() -> Self {
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -89,10 +86,7 @@ impl Clock {
     }
 
     /// The present moment.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads a clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a clock is read here only")]
     pub fn now(&self) -> Moment {
         self.wall + self.started.elapsed()
     }

@@ -227,10 +227,7 @@ impl ReplyBuffer {
     ///
     /// # Errors
     /// As soon as what came cannot be, or is over a bound; the buffer is of no use after that.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator would end, and this waits for more"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "an iterator ends")]
     pub fn next(&mut self) -> Result<Option<Reply>, ReplyFault> {
         while let Some(line) = self.octets.next_line(LINE_OCTETS)? {
             if let Some(reply) = self.take_line(&line)? {

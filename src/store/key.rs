@@ -99,10 +99,7 @@ fn path(directory: &Path) -> PathBuf {
 /// # Panics
 ///
 /// Never on Linux since 3.17: the generator cannot fail once the machine has started.
-#[expect(
-    clippy::expect_used,
-    reason = "without randomness there is nothing safe to do"
-)]
+#[expect(clippy::expect_used, reason = "without it nothing is safe")]
 pub fn random() -> [u8; 16] {
     let mut key = [0; 16];
     getrandom::fill(&mut key).expect("the system's random generator answers");

@@ -48,11 +48,9 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Registers the listening socket itself with the reactor.
-#[expect(
-    deprecated,
-    reason = "its heir is unsafe, for types whose descriptor may change; a Socket's never does"
-)]
+/// Registers the listening socket itself with the reactor. The heir of what does so is unsafe, for types whose
+/// descriptor may change; a Socket's never does.
+#[expect(deprecated, reason = "its heir is unsafe, without need here")]
 pub(super) fn watch(socket: Arc<Socket>) -> io::Result<AsyncFd<Arc<Socket>>> {
     AsyncFd::with_interest(socket, Interest::READABLE)
 }

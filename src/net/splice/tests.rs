@@ -15,10 +15,7 @@ const LIMITS: Limits = Limits {
     grace: Duration::from_secs(30),
 };
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the paused clock, to measure deadlines by"
-)]
+#[expect(clippy::disallowed_methods, reason = "it is the paused clock")]
 fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
