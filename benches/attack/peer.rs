@@ -3,9 +3,11 @@
 //! Not here: the Postfix behind them (`backend`). All get two processes or threads, the same
 //! certificate, and settings that do not limit what the scenario is not about.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::Outcome;
@@ -213,36 +215,43 @@ impl Peer {
         Ok(())
     }
 
-    /// One of its files.
-    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
-        self.folder.join(name)
+    /// Starts the process in a control group, and does not wait.
+    fn spawn(&self, ground: &Ground) -> Outcome<Option<Program>> {
+        let Some(command) = self.command(ground)? else {
+            return Ok(None);
+        };
+        let program = Path::new(command.get_program());
+        let arguments: Vec<&str> = command.get_args().filter_map(OsStr::to_str).collect();
+        Program::start(self.kind.name(), program, &arguments, &self.folder).map(Some)
     }
 
-    /// Starts the process, and does not wait.
-    pub(crate) fn spawn(&self, ground: &Ground) -> Outcome<Option<Program>> {
+    /// What starts it; none where Postfix is all there is.
+    pub(crate) fn command(&self, ground: &Ground) -> Outcome<Option<Command>> {
         let file = |name: &str| self.folder.join(name).display().to_string();
-        let start = |program: &Path, arguments: &[&str]| {
-            Program::start(self.kind.name(), program, arguments, &self.folder).map(Some)
+        let line = |program: &Path, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            Ok(Some(command))
         };
         match self.kind {
-            Kind::Gatepost => start(
+            Kind::Gatepost => line(
                 &ground.gatepost,
                 &["run", "--config", &file("gatepost.toml")],
             ),
             Kind::Other => {
                 let program = ground.other.as_deref().ok_or("--other names no program")?;
-                start(program, &["run", "--config", &file("gatepost.toml")])
+                line(program, &["run", "--config", &file("gatepost.toml")])
             }
-            Kind::HaProxy => start(
+            Kind::HaProxy => line(
                 Path::new("/usr/sbin/haproxy"),
                 &["-db", "-f", &file("haproxy.cfg")],
             ),
-            Kind::Nginx => start(
+            Kind::Nginx => line(
                 Path::new("/usr/sbin/nginx"),
                 &["-e", &file("error.log"), "-c", &file("nginx.conf")],
             ),
-            Kind::Stunnel => start(Path::new("/usr/bin/stunnel4"), &[&file("stunnel.conf")]),
-            Kind::Dovecot => start(
+            Kind::Stunnel => line(Path::new("/usr/bin/stunnel4"), &[&file("stunnel.conf")]),
+            Kind::Dovecot => line(
                 Path::new("/usr/sbin/dovecot"),
                 &["-F", "-c", &file("dovecot.conf")],
             ),

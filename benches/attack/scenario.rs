@@ -164,6 +164,13 @@ impl Scenario {
             Goal::Of(Kind::HaProxy, 0.5),
         ),
         row(
+            "attack-again-proxy",
+            Self::Attack,
+            "of that the proxy",
+            "ms",
+            Goal::None,
+        ),
+        row(
             "attack-again-checked",
             Self::Attack,
             "of them checked by Dovecot",

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use gatepost::gate::client::ClientKey;
@@ -49,7 +49,9 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 fn first_accept(stage: &Stage<'_>, peer: &Peer) -> Outcome<f64> {
     let began = stage.clock.now();
     // Without a control group: moving a process into one takes longer than all of this.
-    let mut program = command(stage, peer)?
+    let command = peer.command(&stage.ground)?;
+    let mut program = command
+        .ok_or("nothing to start")?
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
@@ -65,31 +67,6 @@ fn first_accept(stage: &Stage<'_>, peer: &Peer) -> Outcome<f64> {
     program.kill()?;
     program.wait()?;
     Err(format!("{} does not listen", peer.kind.name()).into())
-}
-
-fn command(stage: &Stage<'_>, peer: &Peer) -> Outcome<Command> {
-    let gatepost = |program: &Path| {
-        let mut command = Command::new(program);
-        command
-            .args(["run", "--config"])
-            .arg(peer.file("gatepost.toml"));
-        command
-    };
-    match peer.kind {
-        Kind::Gatepost => Ok(gatepost(&stage.ground.gatepost)),
-        Kind::Other => Ok(gatepost(
-            stage
-                .ground
-                .other
-                .as_deref()
-                .ok_or("--other names no program")?,
-        )),
-        _ => {
-            let mut command = Command::new("/usr/sbin/haproxy");
-            command.arg("-db").arg("-f").arg(peer.file("haproxy.cfg"));
-            Ok(command)
-        }
-    }
 }
 
 /// A state directory as a Gatepost with so many bans leaves it.
