@@ -24,7 +24,7 @@ mod commands;
 mod patience;
 mod replies;
 
-pub use patience::{COMMANDS, FAULTS, REJECTS};
+pub use patience::{COMMANDS, FAULTS, REFUSALS, REJECTS};
 
 /// The longest command but AUTH, in octets without CRLF. RFC 5321 section 4.5.3.1.4 asks for 512, and
 /// extensions for more; Postfix takes 2,048.

@@ -9,6 +9,10 @@ pub const COMMANDS: u8 = 100;
 pub const FAULTS: u8 = 10;
 /// Logins that Postfix rejected, in one session; the next AUTH ends it.
 pub const REJECTS: u8 = 3;
+/// AUTH verbs answered with 454 in one session; the next ends it. As many as there are mechanisms for
+/// a password (PLAIN, LOGIN, CRAM-MD5, two of SCRAM): a mail program may fall back through them all,
+/// and whoever goes on guessing costs replies here, not handshakes.
+pub const REFUSALS: u8 = 5;
 
 /// What a session has asked for already.
 #[derive(Debug, Default)]
@@ -79,7 +83,7 @@ impl Patience {
     pub(super) fn asks_to_log_in(&mut self) -> Welcome {
         match self.refusals {
             0 if self.rejects < REJECTS => Welcome::Open,
-            1 => {
+            1..REFUSALS => {
                 self.refused();
                 Welcome::Refused
             }
