@@ -105,8 +105,8 @@ impl Gate {
             rules: ArcSwap::from_pointee(Rules::new(&settings)),
             buckets: Buckets::new(clients, &keys.table),
             familiar: Familiar::new(settings.capacity.pairs),
-            // Beside the 24 octets of a bucket these add 7 for every address.
-            tries: Tries::new(few(clients / 16), few(clients / 64), &keys.table),
+            // Beside the 24 octets of a bucket these add 6 for every address.
+            tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             bans: Bans::new((clients / 8).max(1024)),
             again: Again::default(),

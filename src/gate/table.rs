@@ -1,11 +1,13 @@
 //! table - a set-associative table of fixed-size rows: bounded memory, whatever comes in
 //!
 //! A row is `N` words of 64 bits: word 0 is the key's id, the lowest octet of the last word its
-//! kind (0: the row is empty), the rest is the owner's. A key belongs to one set of eight rows,
-//! chosen by a keyed hash, so that nobody can aim at a set. In a full set the row that is nearest
-//! to innocence gives way; what that means the owner says when he makes the table.
+//! kind (0: the row is empty), the rest is the owner's. A key belongs to two sets of eight rows,
+//! chosen by a keyed hash, so that nobody can aim at a set; a new row takes a place in the emptier
+//! one, so that sets fill evenly (offered as many keys as it has rows, a table with one set a key loses
+//! one in seven, with two one in twenty-five). In full sets the row that is nearest to innocence
+//! gives way; what that means the owner says when he makes the table.
 //!
-//! The sets are spread over shards with a mutex each, held for one look at one set. The rows are
+//! The sets are spread over shards with a mutex each, held for one look at one key. The rows are
 //! one zeroed allocation a shard, so pages that were never written cost no memory.
 //! Not here: what the words mean (`bucket`, `tries`, `words`).
 
@@ -144,28 +146,22 @@ impl<const N: usize> Table<N> {
 
     /// Shows `change` the row of `key`, and writes what it gives back, if anything.
     ///
-    /// A new row takes an empty place of its set, or that of the row nearest to innocence.
+    /// A new row takes an empty place of its sets, or that of the row nearest to innocence.
     pub(in crate::gate) fn with<T>(
         &self,
         key: Key,
         now: Moment,
         change: impl FnOnce(Option<&[u64; N]>) -> (T, Option<[u64; N]>),
     ) -> T {
-        let (shard, first) = self.place(key);
-        let mut rows = self.lock(shard);
-        let Some(set) = rows
-            .as_mut()
-            .and_then(|rows| rows.get_mut(first..first + WAYS))
-        else {
+        let (shard, sets) = self.place(key);
+        let Some(mut rows) = self.lock(shard) else {
             return change(None).0;
         };
-        let held = set
-            .iter()
-            .position(|row| row.first() == Some(&key.id) && kind_of(row) == Some(key.kind));
-        let (answer, new) = change(held.and_then(|at| set.get(at)));
+        let held = find(&rows, sets, key);
+        let (answer, new) = change(held.and_then(|at| rows.get(at)));
         if let Some(new) = new {
-            let at = held.unwrap_or_else(|| self.victim(set, now));
-            if let Some(place) = set.get_mut(at) {
+            let at = held.unwrap_or_else(|| self.victim(&rows, sets, now));
+            if let Some(place) = rows.get_mut(at) {
                 *place = labelled(new, key.id, key.kind);
             }
         }
@@ -179,15 +175,12 @@ impl<const N: usize> Table<N> {
 
     /// Empties the row of `key`.
     pub(in crate::gate) fn remove(&self, key: Key) {
-        let (shard, first) = self.place(key);
-        let mut rows = self.lock(shard);
-        let set = rows
-            .as_mut()
-            .and_then(|rows| rows.get_mut(first..first + WAYS));
-        for row in set.into_iter().flatten() {
-            if row.first() == Some(&key.id) && kind_of(row) == Some(key.kind) {
-                *row = [0; N];
-            }
+        let (shard, sets) = self.place(key);
+        let Some(mut rows) = self.lock(shard) else {
+            return;
+        };
+        if let Some(row) = find(&rows, sets, key).and_then(|at| rows.get_mut(at)) {
+            *row = [0; N];
         }
     }
 
@@ -236,14 +229,18 @@ impl<const N: usize> Table<N> {
         self.evictions.load(Ordering::Relaxed)
     }
 
-    fn place(&self, key: Key) -> (usize, usize) {
+    /// The shard of a key, and its two sets by their first rows: different ones, if there are two.
+    fn place(&self, key: Key) -> (usize, [usize; 2]) {
         let mut hasher = self.hasher;
         hasher.write_u64(key.id);
         hasher.write_u8(key.kind as u8);
         let hash = hasher.finish();
-        let shard = ((hash & 0xffff_ffff) * self.shards.len() as u64) >> 32;
-        let set = ((hash >> 32) * self.sets) >> 32;
-        (shard as usize, set as usize * WAYS)
+        // 16 bits choose the shard, 24 each of the sets.
+        let shard = ((hash & 0xffff) * self.shards.len() as u64) >> 16;
+        let one = (((hash >> 16) & 0xff_ffff) * self.sets) >> 24;
+        let other = ((hash >> 40) * self.sets.saturating_sub(1)) >> 24;
+        let other = other + u64::from(other >= one && self.sets > 1);
+        (shard as usize, [one, other].map(|set| set as usize * WAYS))
     }
 
     fn lock(&self, shard: usize) -> Option<MutexGuard<'_, Vec<[u64; N]>>> {
@@ -251,22 +248,42 @@ impl<const N: usize> Table<N> {
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn victim(&self, set: &[[u64; N]], now: Moment) -> usize {
-        let innocence = |row: &[u64; N]| match kind_of(row) {
-            Some(_) => (self.innocence)(row),
-            None => 0,
+    /// Which row gives way: an empty one of the emptier set, or the nearest to innocence of both.
+    fn victim(&self, rows: &[[u64; N]], [one, other]: [usize; 2], now: Moment) -> usize {
+        let innocence = |at: usize| match rows.get(at) {
+            Some(row) if kind_of(row).is_some() => (self.innocence)(row),
+            _ => 0,
         };
-        let nearest = set
-            .iter()
-            .map(innocence)
-            .enumerate()
-            .min_by_key(|(_, at)| *at);
+        let empty = |set: usize| {
+            let rows = rows.get(set..set + WAYS).unwrap_or_default();
+            rows.iter().filter(|row| kind_of(row).is_none()).count()
+        };
+        let sets = if empty(one) >= empty(other) {
+            [one, other]
+        } else {
+            [other, one]
+        };
+        // Among equals the first: of empty ones, one of the emptier set.
+        let nearest = sets
+            .into_iter()
+            .flat_map(|set| set..set + WAYS)
+            .map(|at| (at, innocence(at)))
+            .min_by_key(|(_, innocent)| *innocent);
         let (at, innocent) = nearest.unwrap_or_default();
         if innocent > now.as_nanos() {
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
         at
     }
+}
+
+/// Where the row of `key` is, if it is in one of its sets.
+fn find<const N: usize>(rows: &[[u64; N]], sets: [usize; 2], key: Key) -> Option<usize> {
+    let of_key = |row: &[u64; N]| row.first() == Some(&key.id) && kind_of(row) == Some(key.kind);
+    sets.into_iter().find_map(|set| {
+        let at = rows.get(set..set + WAYS)?.iter().position(of_key)?;
+        Some(set + at)
+    })
 }
 
 #[cfg(test)]
