@@ -44,7 +44,7 @@ impl Schedule {
     }
 }
 
-/// Latencies, in microseconds up to five minutes, with two significant digits.
+/// Latencies, in microseconds up to five minutes, with three significant digits.
 #[derive(Debug)]
 pub struct Latencies(Histogram<u64>);
 
@@ -89,7 +89,7 @@ impl Default for Latencies {
     fn default() -> Self {
         // The bounds are constants that hdrhistogram takes; its fault would be ours.
         #[expect(clippy::expect_used, reason = "constant arguments")]
-        Self(Histogram::new_with_bounds(1, Self::HIGHEST_US, 2).expect("valid bounds"))
+        Self(Histogram::new_with_bounds(1, Self::HIGHEST_US, 3).expect("valid bounds"))
     }
 }
 
