@@ -9,9 +9,10 @@ pub const COMMANDS: u8 = 100;
 pub const FAULTS: u8 = 10;
 /// Logins that Postfix rejected, in one session; the next AUTH ends it.
 pub const REJECTS: u8 = 3;
-/// AUTH verbs answered with 454 in one session; the next ends it. As many as there are mechanisms for
-/// a password (PLAIN, LOGIN, CRAM-MD5, two of SCRAM): a mail program may fall back through them all,
-/// and whoever goes on guessing costs replies here, not handshakes.
+/// What the gate refuses in one session, with the AUTH verbs that are refused unjudged after it; the
+/// next ends it. As many as there are mechanisms for a password (PLAIN, LOGIN, CRAM-MD5, two of
+/// SCRAM): a mail program may fall back through them all, and whoever goes on guessing costs replies
+/// here, not handshakes.
 pub const REFUSALS: u8 = 5;
 
 /// What a session has asked for already.
@@ -38,7 +39,7 @@ pub(super) enum Welcome {
     /// 454 at once: an attempt was refused, and this is the mail program's fallback to the next
     /// mechanism with the same password, which must not be charged again.
     Refused,
-    /// 421: it had its 454, or it guessed too often.
+    /// 421: it was refused or rejected too often.
     Over,
 }
 
