@@ -20,9 +20,9 @@ pub(crate) struct Arguments {
     /// Rounds in turns; a figure is their median
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     rounds: usize,
-    /// Only these peers, by name, with commas between
+    /// Only these peers, with commas between
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    peers: Vec<String>,
+    peers: Vec<Kind>,
     /// Another build of Gatepost, measured as `other`
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) other: Option<PathBuf>,
@@ -53,9 +53,7 @@ impl Arguments {
     /// Whom to measure.
     pub(crate) fn kinds(&self) -> Vec<Kind> {
         let there = |kind: &Kind| *kind != Kind::Other || self.other.is_some();
-        let named = |kind: &Kind| {
-            self.peers.is_empty() || self.peers.iter().any(|name| name == kind.name())
-        };
+        let named = |kind: &Kind| self.peers.is_empty() || self.peers.contains(kind);
         Kind::ALL
             .into_iter()
             .filter(|kind| there(kind) && named(kind))
@@ -85,6 +83,7 @@ impl Arguments {
             .filter(|(path, _)| !Path::new(path).exists())
             .map(|(_, package)| package)
             .collect();
+        packages.sort_unstable();
         packages.dedup();
         packages
     }

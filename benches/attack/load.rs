@@ -35,6 +35,13 @@ impl Tally {
         }
     }
 
+    /// Jobs that came to nothing count among the latencies as if they had taken so long.
+    pub(crate) fn count_failures_as(&mut self, latency: Duration) {
+        for _ in 0..self.failed {
+            self.latencies.record(latency);
+        }
+    }
+
     /// Latencies of the jobs that were done.
     pub(crate) fn percentiles(&self) -> Percentiles {
         self.latencies.percentiles()

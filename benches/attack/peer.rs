@@ -1,7 +1,7 @@
 //! peer - Gatepost and those it is measured against: how each is configured, started and ended
 //!
-//! Not here: the Postfix behind them (`backend`). All get two processes or threads, the same
-//! certificate, and settings that do not limit what the scenario is not about.
+//! Not here: the Postfix behind them (`backend`). All get the same certificate, settings that do not limit
+//! what the scenario is not about, and two threads or processes, where their number is theirs to choose.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,13 +17,14 @@ use crate::program::{Program, free_port};
 pub(crate) mod responder;
 
 /// Who is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Kind {
     /// The Gatepost that cargo built with this bench.
     Gatepost,
     /// Another build of it (`--other`), to compare with.
     Other,
     /// HAProxy: TLS, PROXY v2, a stick table.
+    #[value(name = "haproxy")]
     HaProxy,
     /// nginx's mail proxy: `auth_http`, XCLIENT.
     Nginx,
@@ -34,6 +35,7 @@ pub(crate) enum Kind {
     /// Postfix alone, TLS in smtpd.
     Native,
     /// The same with `smtpd_client_auth_rate_limit`.
+    #[value(name = "rate-limit")]
     RateLimited,
 }
 
@@ -49,6 +51,11 @@ impl Kind {
         Self::Native,
         Self::RateLimited,
     ];
+
+    /// All that make the handshake in a program of their own, or in Postfix.
+    pub(crate) const SERVERS: &'static [Self] = Self::ALL.split_at(7).0;
+    /// All that stand before Postfix.
+    pub(crate) const PROXIES: &'static [Self] = Self::ALL.split_at(6).0;
 
     /// In the report and on the command line.
     pub(crate) const fn name(self) -> &'static str {

@@ -1,7 +1,8 @@
 //! guesses - what does a dictionary attack cost the whole machine?
 //!
 //! 1,000 guesses from 200 addresses, 5 each, at users that exist: few enough an address that no limit by
-//! address sees them. A guesser that is cut off comes again until its guesses are spent. Postfix and Dovecot
+//! address sees them. A guesser that is cut off comes again until its guesses are spent; a guess that got no
+//! answer is spent too, and told. Postfix and Dovecot
 //! are newly started for each peer and round, or the peers would find what those before them left: smtpd processes
 //! that wait for more. What the same attack costs a second time is measured too.
 //! Worrying: more than half of what the same attack costs behind HAProxy.
@@ -56,6 +57,8 @@ fn two_attacks(stage: &Stage<'_>, kind: Kind, round: usize) -> Outcome<Vec<(&'st
     Ok(vec![
         ("attack", first.stack_ms),
         ("attack-checked", first.checked),
+        ("attack-sessions", first.sessions),
+        ("attack-lost", first.lost + again.lost),
         ("attack-again", again.stack_ms),
         ("attack-again-proxy", again.proxy_ms),
         ("attack-again-checked", again.checked),
@@ -71,6 +74,7 @@ pub(super) fn attack_bcrypt(stage: &Stage<'_>, results: &mut Results) -> Outcome
         Ok(vec![
             ("bcrypt", toll.stack_ms),
             ("bcrypt-checked", toll.checked),
+            ("bcrypt-lost", toll.lost),
         ])
     })
 }
@@ -81,29 +85,51 @@ struct Toll {
     proxy_ms: f64,
     /// How many guesses were checked.
     checked: f64,
+    /// Sessions that the guesses took.
+    sessions: f64,
+    /// Guesses without an answer.
+    lost: f64,
 }
 
 fn one_attack(set: &Set<'_>) -> Outcome<Toll> {
     introduce(set)?;
     let before = set.backend.wrong_passwords();
-    let (cost, ()) = set.cost(|| guess(set))?;
+    let (cost, guessed) = set.cost(|| guess(set))?;
     let checked = set.backend.wrong_passwords() - before;
     Ok(Toll {
         stack_ms: cost.stack.as_secs_f64() * 1000.0,
         proxy_ms: cost.proxy.as_secs_f64() * 1000.0,
         checked: checked as f64,
+        sessions: guessed.sessions.load(Ordering::Relaxed) as f64,
+        lost: guessed.lost.load(Ordering::Relaxed) as f64,
     })
 }
 
-fn guess(set: &Set<'_>) -> Outcome<()> {
+/// What the guesses met, besides answers.
+#[derive(Default)]
+struct Guessed {
+    sessions: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+fn guess(set: &Set<'_>) -> Outcome<Arc<Guessed>> {
     let stage = set.stage;
     let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+    let guessed = Arc::new(Guessed::default());
+    let met = Arc::clone(&guessed);
     let job = move |number| {
-        let caller = caller.clone();
+        let (caller, met) = (caller.clone(), Arc::clone(&met));
         async move {
             let mut spent = 0;
             while spent < EACH {
-                spent += session(&caller, number, spent).await.max(1);
+                met.sessions.fetch_add(1, Ordering::Relaxed);
+                spent += match session(&caller, number, spent).await {
+                    Ok(guesses) => guesses,
+                    Err(guesses) => {
+                        met.lost.fetch_add(1, Ordering::Relaxed);
+                        guesses + 1
+                    }
+                }
             }
             Ok(())
         }
@@ -112,14 +138,14 @@ fn guess(set: &Set<'_>) -> Outcome<()> {
         .runtime
         .block_on(crowd(stage.clock, 50, ADDRESSES, job))
         .all_done()?;
-    Ok(())
+    Ok(guessed)
 }
 
-/// Guesses from `spent` on until all are spent or the server has enough. Gives how many that were: one that is
-/// answered with 421 was made, too.
-async fn session(caller: &Caller, number: usize, spent: usize) -> usize {
+/// Guesses from `spent` on until all are spent or the server has enough. Gives how many were answered, one
+/// with 421 too; as an error, when the next one was not.
+async fn session(caller: &Caller, number: usize, spent: usize) -> Result<usize, usize> {
     let Ok(mut talk) = caller.hello(attacker(number)).await else {
-        return 0;
+        return Err(0);
     };
     let mut guesses = 0;
     while spent + guesses < EACH {
@@ -128,13 +154,13 @@ async fn session(caller: &Caller, number: usize, spent: usize) -> usize {
             .log_in(&user(guess), &format!("Raten{guess}wieder"))
             .await
         {
-            Ok(421) => return guesses + 1,
-            Err(_) => return guesses,
+            Ok(421) => return Ok(guesses + 1),
+            Err(_) => return Err(guesses),
             Ok(_) => guesses += 1,
         }
     }
     let _ = talk.quit().await;
-    guesses
+    Ok(guesses)
 }
 
 /// What a refused guess adds to a session: sessions with one, less sessions without.

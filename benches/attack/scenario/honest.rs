@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::Outcome;
-use crate::backend::{USERS, password, user};
-use crate::client::{Caller, Tickets, home, letter};
+use crate::backend::{USERS, user};
+use crate::client::{Caller, Tickets, letter};
 use crate::load::{Tally, crowd};
 use crate::peer::{Kind, Wishes};
 use crate::results::Results;
@@ -17,7 +17,7 @@ use crate::stage::{Behind, Set, Stage, micros_each};
 const AT_ONCE: usize = 8;
 
 pub(super) fn mails(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
-    let everybody = &Kind::ALL[..7];
+    let everybody = Kind::SERVERS;
     let setting = (Behind::Sha256, &Wishes::default());
     stage.in_turns(results, everybody, setting, |set| {
         let count = stage.arguments.count(600, 160);
@@ -34,7 +34,7 @@ pub(super) fn mails(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 
 pub(super) fn bulk(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     const MEGABYTES: usize = 25;
-    let proxies = &Kind::ALL[..6];
+    let proxies = Kind::PROXIES;
     let setting = (Behind::Sha256, &Wishes::default());
     stage.in_turns(results, proxies, setting, |set| {
         let count = stage.arguments.count(8, 3);
@@ -53,11 +53,7 @@ fn sessions(set: &Set<'_>, count: usize, octets: usize) -> Outcome<Tally> {
     let job = move |number| {
         let (caller, text) = (caller.clone(), Arc::clone(&text));
         async move {
-            let mut talk = caller.hello(home(number)).await?;
-            let code = talk.log_in(&user(number), &password(number)).await?;
-            if code != 235 {
-                return Err(std::io::Error::other(format!("{code} to a right password")));
-            }
+            let mut talk = caller.logged_in(number).await?;
             talk.mail(&user(number), &text).await?;
             talk.quit().await
         }
@@ -74,13 +70,7 @@ pub(super) fn introduce(set: &Set<'_>) -> Outcome<()> {
     let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
     let job = move |number| {
         let caller = caller.clone();
-        async move {
-            let mut talk = caller.hello(home(number)).await?;
-            match talk.log_in(&user(number), &password(number)).await? {
-                235 => talk.quit().await,
-                code => Err(std::io::Error::other(format!("{code} to a right password"))),
-            }
-        }
+        async move { caller.logged_in(number).await?.quit().await }
     };
     stage
         .runtime

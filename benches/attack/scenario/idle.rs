@@ -12,8 +12,7 @@ use tokio::time::timeout;
 
 use super::honest::introduce;
 use crate::Outcome;
-use crate::backend::{USERS, password, user};
-use crate::client::{Caller, Tickets, attacker, home, source};
+use crate::client::{Caller, Tickets, attacker, source};
 use crate::load::crowd;
 use crate::peer::{Kind, Wishes};
 use crate::results::Results;
@@ -21,7 +20,7 @@ use crate::stage::{Behind, Set, Stage};
 
 /// Memory of sessions before and after the login.
 pub(super) fn memory(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
-    let everybody = &Kind::ALL[..7];
+    let everybody = Kind::SERVERS;
     let setting = (Behind::Wide, &Wishes::default());
     stage.in_turns(results, everybody, setting, |set| {
         let count = stage.arguments.count(1000, 300);
@@ -40,7 +39,7 @@ pub(super) fn memory(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         figures.extend(set.peer.program.is_some().then_some(("idle", proxy)));
         Ok(figures)
     })?;
-    let proxies = &Kind::ALL[..6];
+    let proxies = Kind::PROXIES;
     stage.in_turns(results, proxies, setting, |set| {
         let count = stage.arguments.count(500, 100);
         introduce(set)?;
@@ -69,14 +68,7 @@ fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
         async move {
             let talk = match stand {
                 Stand::BeforeLogin => caller.call(source(number)).await?,
-                Stand::AfterLogin => {
-                    let mut talk = caller.hello(home(number)).await?;
-                    let code = talk.log_in(&user(number), &password(number)).await?;
-                    if code != 235 {
-                        return Err(std::io::Error::other(format!("{code}")));
-                    }
-                    talk
-                }
+                Stand::AfterLogin => caller.logged_in(number).await?,
             };
             if let Ok(mut kept) = kept.lock() {
                 kept.push(talk.silence());
@@ -128,14 +120,8 @@ fn served(set: &Set<'_>) -> Outcome<usize> {
     let job = move |number| {
         let caller = caller.clone();
         async move {
-            let login = async {
-                let mut talk = caller.hello(home(number % USERS)).await?;
-                match talk.log_in(&user(number), &password(number)).await? {
-                    235 => Ok(()),
-                    code => Err(std::io::Error::other(format!("{code}"))),
-                }
-            };
-            timeout(Duration::from_secs(10), login).await?
+            let login = caller.logged_in(number);
+            timeout(Duration::from_secs(10), login).await?.map(drop)
         }
     };
     let stage = set.stage;

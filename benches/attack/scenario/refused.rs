@@ -1,7 +1,8 @@
 //! refused - what does a banned client cost?
 //!
 //! Gatepost accepts and resets; HAProxy rejects by its stick table, with the same addresses in it. With
-//! the listener filter the kernel drops the client's first packet.
+//! the listener filter the kernel drops the client's first packet: on loopback in the client's own time, so what
+//! both ends spend is measured too, with clients that begin a connection and look at it half a second later.
 //! Worrying: more than HAProxy's; the kernel's accept and close are the floor.
 
 use std::io::{Read as _, Write as _};
@@ -18,10 +19,12 @@ use crate::Outcome;
 use crate::client::attacker;
 use crate::peer::{Kind, Peer, Wishes};
 use crate::results::Results;
-use crate::stage::{Behind, Stage, micros_each};
+use crate::stage::{Behind, Set, Stage, micros_each};
 
 /// Addresses that are banned.
-const BANNED: usize = 100;
+const BANNED: usize = 1_000;
+/// Connections that are begun and left.
+const IN_VAIN: usize = 4_000;
 /// Threads that knock, one connection each after the other.
 const KNOCKERS: usize = 8;
 
@@ -33,7 +36,11 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         let count = stage.arguments.count(24_000, 8_000);
         knock(set.peer.address, 400)?;
         let (cost, ()) = set.cost(|| knock(set.peer.address, count))?;
-        Ok(vec![("refused", micros_each(cost.proxy, count))])
+        let both = both_ends(set)?;
+        Ok(vec![
+            ("refused", micros_each(cost.proxy, count)),
+            ("refused-both", both),
+        ])
     })?;
     let filter = Wishes {
         admission: Some("filter = true\n".to_owned()),
@@ -43,15 +50,33 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     stage.in_turns(results, &kinds[..2], setting, |set| {
         ban(&set.peer)?;
         // The filter takes those that came, and follows once a second.
-        knock(set.peer.address, 4000)?;
+        knock(set.peer.address, 4 * BANNED)?;
         thread::sleep(Duration::from_millis(2500));
-        let count = 4000;
-        let (cost, answered) = set.cost(|| knock_in_vain(set.peer.address, count))?;
+        let (cost, answered) = set.cost(|| knock_in_vain(set.peer.address, IN_VAIN))?;
         if answered > 0 {
-            return Err(format!("{answered} of {count} banned connections came through").into());
+            return Err(format!("{answered} of {IN_VAIN} banned connections came through").into());
         }
-        Ok(vec![("dropped", micros_each(cost.proxy, count))])
+        let both = both_ends(set)?;
+        Ok(vec![
+            ("dropped", micros_each(cost.proxy, IN_VAIN)),
+            ("dropped-both", both),
+        ])
     })
+}
+
+/// Microseconds that a connection takes of this thread and the server together.
+fn both_ends(set: &Set<'_>) -> Outcome<f64> {
+    let before = own_cpu()?;
+    let (cost, _) = set.cost(|| knock_in_vain(set.peer.address, IN_VAIN))?;
+    let spent = cost.proxy + own_cpu()?.saturating_sub(before);
+    Ok(micros_each(spent, IN_VAIN))
+}
+
+/// CPU time of this thread, with what the kernel did in it for others.
+fn own_cpu() -> Outcome<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = text.split_whitespace().next().unwrap_or_default();
+    Ok(Duration::from_nanos(nanos.parse()?))
 }
 
 /// Bans the first attackers.
