@@ -44,11 +44,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         let nanos = each(stage.clock, known, |number| {
             black_box(gate.peek(client(number), now));
         });
-        results.point(
-            "known",
-            "a check of a random address",
-            (f64::from(known), nanos),
-        );
+        results.point("known", "a random address", (f64::from(known), nanos));
         let resident = resident()?;
         let octets = resident.saturating_sub(before);
         results.point(
@@ -97,7 +93,7 @@ fn banned(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         });
         let octets = resident()?.saturating_sub(before);
         let at = f64::from(bans);
-        results.point("bans", "a look at a random ban", (at, nanos));
+        results.point("bans", "a random ban", (at, nanos));
         results.point("bans-memory", "the gate", (at, octets as f64 / 1048576.0));
     }
     Ok(())
