@@ -95,13 +95,12 @@ impl Row {
     }
 
     /// When neither debt nor strike is left, in nanoseconds since the epoch.
-    fn innocent(row: &[u64; 3]) -> u64 {
-        let row = Self::unpack(row);
-        let faded = match row.strikes {
+    pub(in crate::gate) fn innocent(self) -> u64 {
+        let faded = match self.strikes {
             0 => 0,
-            strikes => (u64::from(row.counted) + u64::from(strikes) * DAY) * NANOS,
+            strikes => (u64::from(self.counted) + u64::from(strikes) * DAY) * NANOS,
         };
-        row.arrival.max(faded)
+        self.arrival.max(faded)
     }
 }
 
@@ -113,7 +112,7 @@ pub(in crate::gate) struct Buckets {
 impl Buckets {
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
         Self {
-            table: Table::new(rows, secret, Row::innocent),
+            table: Table::new(rows, secret, |row| Row::unpack(row).innocent()),
             shared: Default::default(),
         }
     }

@@ -21,7 +21,7 @@ pub struct ClientRate {
 }
 
 impl ClientRate {
-    /// Full buckets for everybody, with room for at least `rows` clients that owe something (24
+    /// Full buckets for everybody, in a table of `rows` rows for clients that owe something (24
     /// octets each). `secret` spreads them, so that nobody can aim at another's row.
     pub fn new(quota: Quota, rows: usize, secret: &[u8; 16]) -> Self {
         Self {

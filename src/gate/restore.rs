@@ -3,6 +3,7 @@
 //! What an image or a record says is distances in time; here they are laid from the present, less
 //! the time away. Not here: reading octets (`image`, `journal`).
 
+use std::cmp::Reverse;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -75,16 +76,13 @@ impl Gate {
             let when = now - gone - Duration::from_secs(u64::from(age));
             self.familiar.restore(user, network, seconds(when));
         }
-        for Debt {
-            key,
-            debt,
-            strikes,
-            counted,
-        } in image.buckets
-        {
-            if kept == Kept::Known {
-                break;
-            }
+        let row_of = |bucket: Debt| {
+            let Debt {
+                key,
+                debt,
+                strikes,
+                counted,
+            } = bucket;
             let debt = debt.saturating_sub(nanos(gone));
             let debt = debt.min(rules.keyed(key.kind).full());
             let row = Row {
@@ -92,7 +90,14 @@ impl Gate {
                 strikes,
                 counted: seconds(now - gone).saturating_sub(counted),
             };
-            if debt > 0 || row.strikes_at(now) > 0 {
+            (debt > 0 || row.strikes_at(now) > 0).then_some((key, row))
+        };
+        if kept == Kept::All {
+            let mut rows: Vec<(Key, Row)> = image.buckets.into_iter().filter_map(row_of).collect();
+            // The worst first: should a set overflow, for rows come in another order than they once did, it
+            // is the mildest that find no place.
+            rows.sort_unstable_by_key(|(_, row)| Reverse(row.innocent()));
+            for (key, row) in rows {
                 self.buckets.put(key, row, now);
             }
         }

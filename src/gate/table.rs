@@ -2,17 +2,19 @@
 //!
 //! A row is `N` words of 64 bits: word 0 is the key's id, the lowest octet of the last word its
 //! kind (0: the row is empty), the rest is the owner's. A key belongs to two sets of eight rows,
-//! chosen by a keyed hash, so that nobody can aim at a set; a new row takes a place in the emptier
-//! one, so that sets fill evenly (offered as many keys as it has rows, a table with one set a key loses
-//! one in seven, with two one in twenty-five). In full sets the row that is nearest to innocence
-//! gives way; what that means the owner says when he makes the table.
+//! chosen by a keyed hash, so that nobody can aim at a set; a new row takes a place in the one with more
+//! free or innocent rows, so that sets fill evenly (offered as many keys as it has rows, a new table with
+//! one set a key loses one in seven, with two one in twenty-five). In full sets the row that is nearest to
+//! innocence gives way; what that means the owner says when he makes the table. Far beyond its capacity a
+//! table is one pool ordered by innocence: the mildest go, wherever they are.
 //!
 //! The sets are spread over shards with a mutex each, held for one look at one key. The rows are
 //! one zeroed allocation a shard, so pages that were never written cost no memory.
 //! Not here: what the words mean (`bucket`, `tries`, `words`).
 
+use std::cmp::Ordering;
 use std::hash::Hasher;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use siphasher::sip::SipHasher13;
@@ -226,7 +228,7 @@ impl<const N: usize> Table<N> {
 
     /// How many rows gave way before they were innocent.
     pub(in crate::gate) fn evictions(&self) -> u64 {
-        self.evictions.load(Ordering::Relaxed)
+        self.evictions.load(Relaxed)
     }
 
     /// The shard of a key, and its two sets by their first rows: different ones, if there are two.
@@ -248,22 +250,24 @@ impl<const N: usize> Table<N> {
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Which row gives way: an empty one of the emptier set, or the nearest to innocence of both.
+    /// Which row gives way: of the set with more innocent rows, or else more empty ones, the first nearest to
+    /// innocence; where they do not differ, of both sets.
     fn victim(&self, rows: &[[u64; N]], [one, other]: [usize; 2], now: Moment) -> usize {
         let innocence = |at: usize| match rows.get(at) {
             Some(row) if kind_of(row).is_some() => (self.innocence)(row),
             _ => 0,
         };
-        let empty = |set: usize| {
+        let room = |set: usize| {
             let rows = rows.get(set..set + WAYS).unwrap_or_default();
-            rows.iter().filter(|row| kind_of(row).is_none()).count()
+            let innocent = (set..set + WAYS).filter(|at| innocence(*at) <= now.as_nanos());
+            let empty = rows.iter().filter(|row| kind_of(row).is_none());
+            (innocent.count(), empty.count())
         };
-        let sets = if empty(one) >= empty(other) {
-            [one, other]
-        } else {
-            [other, one]
+        let sets = match room(one).cmp(&room(other)) {
+            Ordering::Greater => [one, one],
+            Ordering::Equal => [one, other],
+            Ordering::Less => [other, other],
         };
-        // Among equals the first: of empty ones, one of the emptier set.
         let nearest = sets
             .into_iter()
             .flat_map(|set| set..set + WAYS)
@@ -271,7 +275,7 @@ impl<const N: usize> Table<N> {
             .min_by_key(|(_, innocent)| *innocent);
         let (at, innocent) = nearest.unwrap_or_default();
         if innocent > now.as_nanos() {
-            self.evictions.fetch_add(1, Ordering::Relaxed);
+            self.evictions.fetch_add(1, Relaxed);
         }
         at
     }

@@ -1,8 +1,8 @@
 //! key - the secrets of the state: under which user names are hashed, and rows find their places
 //!
 //! Made once, kept beside the snapshot, for its owner alone: whoever reads a stray copy of the snapshot learns
-//! no names by trying, and nobody can aim at a row. Kept over a restart, the rows' key makes restoring a snapshot
-//! sequential. Not here: the key of passwords, made anew at every start.
+//! no names by trying, and nobody can aim at a row. Kept over a restart, for then users and rows are
+//! found again. Not here: the key of passwords, made anew at every start.
 
 use std::fmt;
 use std::io::ErrorKind;

@@ -135,7 +135,7 @@ fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_innocent() {
     assert_eq!(row.strikes_at(days(1)), 6);
     assert_eq!(row.strikes_at(days(7)), 0);
     assert_eq!(row.strikes_at(days(5000)), 0);
-    assert_eq!(Row::innocent(&row.pack()), days(7).as_nanos());
+    assert_eq!(row.innocent(), days(7).as_nanos());
     assert_eq!(buckets.strike(CLIENT, 0, 100, days(3)), 5);
 }
 

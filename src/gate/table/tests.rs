@@ -109,6 +109,20 @@ fn a_table_offered_as_many_keys_as_rows_loses_one_in_twenty_at_most() {
     assert!(lost < 0.05, "{lost}");
 }
 
+#[test]
+fn what_is_innocent_makes_room_as_if_it_were_not_there() {
+    let table = table(100_000);
+    for id in 0..200_000 {
+        put(&table, id, id % 1000);
+    }
+    assert_eq!(table.evictions(), 0);
+    for id in 0..table.rows() as u64 {
+        put(&table, id << 32, 2000);
+    }
+    let lost = table.evictions() as f64 / table.rows() as f64;
+    assert!(lost < 0.05, "{lost}");
+}
+
 proptest! {
     #[test]
     fn it_holds_what_a_map_holds_as_long_as_nothing_is_evicted(

@@ -12,7 +12,7 @@ pub const REJECTS: u8 = 3;
 /// What the gate refuses in one session, with the AUTH verbs that are refused unjudged after it; the
 /// next ends it. As many as there are mechanisms for a password (PLAIN, LOGIN, CRAM-MD5, two of
 /// SCRAM): a mail program may fall back through them all, and whoever goes on guessing costs replies
-/// here, not handshakes.
+/// here, not handshakes. What is refused unjudged is no try for the gate, nor in its counters.
 pub const REFUSALS: u8 = 5;
 
 /// What a session has asked for already.
