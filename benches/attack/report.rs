@@ -157,7 +157,7 @@ fn machine(stage: &Stage<'_>) -> Vec<String> {
             kernel.trim()
         ),
         format!("CPU by {}", Group::new("look").method()),
-        format!("begun at {} s since 1970", stage.clock.now().as_seconds()),
+        format!("ended at {} s since 1970", stage.clock.now().as_seconds()),
         format!("`cargo bench --bench attack -- {}`", command.join(" ")),
     ]
 }
