@@ -76,13 +76,12 @@ impl Gate {
             let when = now - gone - Duration::from_secs(u64::from(age));
             self.familiar.restore(user, network, seconds(when));
         }
-        let row_of = |bucket: Debt| {
-            let Debt {
-                key,
-                debt,
-                strikes,
-                counted,
-            } = bucket;
+        let row_of = |Debt {
+                          key,
+                          debt,
+                          strikes,
+                          counted,
+                      }: Debt| {
             let debt = debt.saturating_sub(nanos(gone));
             let debt = debt.min(rules.keyed(key.kind).full());
             let row = Row {

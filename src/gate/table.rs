@@ -252,7 +252,7 @@ impl<const N: usize> Table<N> {
 
     /// Which row gives way: of the set with more innocent rows, or else more empty ones, the first nearest to
     /// innocence; where they do not differ, of both sets.
-    fn victim(&self, rows: &[[u64; N]], [one, other]: [usize; 2], now: Moment) -> usize {
+    fn victim(&self, rows: &[[u64; N]], sets: [usize; 2], now: Moment) -> usize {
         let innocence = |at: usize| match rows.get(at) {
             Some(row) if kind_of(row).is_some() => (self.innocence)(row),
             _ => 0,
@@ -263,14 +263,15 @@ impl<const N: usize> Table<N> {
             let empty = rows.iter().filter(|row| kind_of(row).is_none());
             (innocent.count(), empty.count())
         };
-        let sets = match room(one).cmp(&room(other)) {
-            Ordering::Greater => [one, one],
-            Ordering::Equal => [one, other],
-            Ordering::Less => [other, other],
+        let [one, other] = sets.map(room);
+        let eligible = match one.cmp(&other) {
+            Ordering::Greater => &sets[..1],
+            Ordering::Equal => &sets[..],
+            Ordering::Less => &sets[1..],
         };
-        let nearest = sets
-            .into_iter()
-            .flat_map(|set| set..set + WAYS)
+        let nearest = eligible
+            .iter()
+            .flat_map(|set| *set..*set + WAYS)
             .map(|at| (at, innocence(at)))
             .min_by_key(|(_, innocent)| *innocent);
         let (at, innocent) = nearest.unwrap_or_default();
