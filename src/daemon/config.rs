@@ -39,7 +39,7 @@ use gatepost_core::smtp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Banner, EHLO, mechanisms.
-    pub dialogue: smtp::dialogue::Settings,
+    pub dialogue: smtp::dialogue::DialogueSettings,
     /// At least one.
     pub listeners: Vec<net::listener::Settings>,
     /// Certificates.

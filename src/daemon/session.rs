@@ -87,7 +87,7 @@ pub struct Services {
 #[derive(Debug)]
 pub struct Rules {
     /// Banner, EHLO, mechanisms.
-    pub dialogue: Arc<dialogue::Settings>,
+    pub dialogue: Arc<dialogue::DialogueSettings>,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// The Postfix behind us.

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::{Command, HeloName};
-use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost_core::smtp::dialogue::{
+    Action, Channel, Dialogue, DialogueSettings, LogIn, Resolution, Trap,
+};
 use gatepost_core::smtp::line::{Following, LineBuffer, LineFault};
 use gatepost_core::smtp::reply::{LINES, Reply, ReplyBuffer};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, Secret};
@@ -147,7 +149,7 @@ struct Talk {
 
 impl Talk {
     fn new(plot: u8) -> Self {
-        let settings = Settings {
+        let settings = DialogueSettings {
             hostname: "gate".to_owned(),
             mechanisms: Mechanism::ALL.to_vec(),
         };
@@ -197,11 +199,11 @@ impl Talk {
                 }
                 Action::JudgeHelo(name) => {
                     assert!(!name.is_empty());
-                    Some(self.dialogue.helo_judged(Trap::Clear))
+                    Some(self.dialogue.helo_judged(Trap::Untouched))
                 }
                 Action::AskCapabilities => {
                     let capabilities = Arc::clone(&self.capabilities);
-                    Some(self.dialogue.learn(Some(capabilities)))
+                    Some(self.dialogue.set_capabilities(Some(capabilities)))
                 }
                 Action::StartTls(reply) => {
                     assert!(!self.secured && self.buffer.is_empty());

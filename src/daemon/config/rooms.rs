@@ -31,8 +31,8 @@ pub(super) fn dialogue(
     file: &raw::File,
     machine: &Machine,
     findings: &mut Findings,
-) -> smtp::dialogue::Settings {
-    smtp::dialogue::Settings {
+) -> smtp::dialogue::DialogueSettings {
+    smtp::dialogue::DialogueSettings {
         hostname: hostname(&file.hostname, machine, findings),
         mechanisms: mechanisms(&file.mechanisms, findings),
     }

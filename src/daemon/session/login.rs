@@ -61,8 +61,8 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
     let refusal = visit.services.gate.helo(visit.key, name, now, &mut events);
     visit.services.notices.pass(events).await;
     match refusal {
-        Some(_) => Trap::Sprung,
-        None => Trap::Clear,
+        Some(_) => Trap::Touched,
+        None => Trap::Untouched,
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gatepost_core::smtp::capabilities::Capabilities;
-use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost_core::smtp::dialogue::{
+    Action, Channel, Dialogue, DialogueSettings, LogIn, Resolution, Trap,
+};
 use gatepost_core::smtp::line::{Following, LineBuffer};
 use gatepost_core::smtp::reply::Reply;
 use gatepost_core::smtp::sasl::{Mechanism, Secret};
@@ -32,7 +34,7 @@ impl Setup {
     }
 
     pub(crate) fn dialogue(&self) -> Dialogue {
-        let settings = Settings {
+        let settings = DialogueSettings {
             hostname: HOSTNAME.to_owned(),
             mechanisms: self.mechanisms.clone(),
         };
@@ -179,19 +181,21 @@ impl Stageplay<'_> {
 
     fn judge_helo(&mut self, name: &[u8]) -> Action {
         let Some(line) = self.partner_line(&["P: sprung"]) else {
-            return self.dialogue.helo_judged(Trap::Clear);
+            return self.dialogue.helo_judged(Trap::Untouched);
         };
         self.show(format!("Q: helo {}", quote(name)));
         self.show(line);
-        self.dialogue.helo_judged(Trap::Sprung)
+        self.dialogue.helo_judged(Trap::Touched)
     }
 
     fn tell_capabilities(&mut self) -> Action {
         let Some(line) = self.partner_line(&["P: silent"]) else {
-            return self.dialogue.learn(Some(self.setup.capabilities()));
+            return self
+                .dialogue
+                .set_capabilities(Some(self.setup.capabilities()));
         };
         self.show(line);
-        self.dialogue.learn(None)
+        self.dialogue.set_capabilities(None)
     }
 
     fn start_tls(&mut self) -> Option<Action> {

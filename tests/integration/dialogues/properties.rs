@@ -89,10 +89,10 @@ impl Talk {
                     self.dialogue.secured();
                     None
                 }
-                Action::JudgeHelo(_) => Some(self.dialogue.helo_judged(Trap::Clear)),
+                Action::JudgeHelo(_) => Some(self.dialogue.helo_judged(Trap::Untouched)),
                 Action::AskCapabilities => {
                     let capabilities = self.setup.capabilities();
-                    Some(self.dialogue.learn(Some(capabilities)))
+                    Some(self.dialogue.set_capabilities(Some(capabilities)))
                 }
                 Action::LogIn(LogIn::Credentials(credentials)) => {
                     self.story.logins.push(format!("{credentials:?}"));
