@@ -39,7 +39,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, networks, settings}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | session | `session` |
