@@ -1,7 +1,7 @@
-//! rules - the keys that the gate lives by: buckets, bans, traps, lists, capacities
+//! rules - the keys of the policy: buckets, bans, traps, lists, capacities
 //!
-//! The defaults are the gate's own (`gate::settings`).
-//! Not here: the other rooms' keys (`rooms`), the `users` file (`inspect`).
+//! The defaults are the gate's own (`gate::request::settings`).
+//! Not here: the other sections (`sections`), the `users` file (`inspect`).
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use gatepost_core::gate::request::settings::{Bans, Capacity, Limits, Mode, Setti
 /// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// A mail program may try an old password so often before anybody looks at it.
+/// How often a mail program may try an old password before its user notices.
 const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
 
 /// The gate's settings; `users` stays empty.
-pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
+pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> Settings {
     let defaults = Settings::default();
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
     let (allow, deny) = networks::lists(&file.networks, findings);
@@ -61,7 +61,7 @@ pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
 }
 
 fn limits(
-    given: &raw::Limits,
+    given: &raw::RawLimits,
     defaults: &Limits,
     capacity: Capacity,
     findings: &mut Findings,
@@ -88,17 +88,17 @@ fn limits(
         findings.warn(
             Remark::at(
                 burst.span(),
-                "a mail program with an old password would shut its own user out",
+                "a mail program with an old password would lock its own user out",
             )
             .help(format!(
-                "such programs try several times before anybody looks: {TRIES_OF_A_MAIL_PROGRAM} or more is kinder"
+                "such programs try several times before anybody notices: use at least {TRIES_OF_A_MAIL_PROGRAM}"
             )),
         );
     }
     limits
 }
 
-fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
+fn bans(given: &raw::RawBans, defaults: Bans, findings: &mut Findings) -> Bans {
     let bans = Bans {
         strikes: findings.number("bans.strikes", &given.strikes, defaults.strikes, 0..=1_000),
         first: findings.time(
@@ -122,8 +122,8 @@ fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
             .map(Spanned::span)
     {
         findings.refuse(
-            Remark::at(span, "the longest ban is shorter than the first").help(format!(
-                "bans.first is \"{}\" and bans.longest \"{}\": the other way round",
+            Remark::at(span, "the longest ban is shorter than the first one").help(format!(
+                "bans.first is \"{}\" and bans.longest \"{}\": exchange them",
                 shown(bans.first),
                 shown(bans.longest)
             )),
@@ -132,7 +132,7 @@ fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
     bans
 }
 
-fn capacity(given: &raw::Capacity, defaults: Capacity, findings: &mut Findings) -> Capacity {
+fn capacity(given: &raw::RawCapacity, defaults: Capacity, findings: &mut Findings) -> Capacity {
     let bounds = 1_000..=100_000_000;
     Capacity {
         clients: findings.number(
@@ -145,7 +145,7 @@ fn capacity(given: &raw::Capacity, defaults: Capacity, findings: &mut Findings) 
     }
 }
 
-/// Names that an attacker uses, lower-cased as the gate counts them.
+/// Names that an attacker uses, in lower case, as the gate counts them.
 fn names(
     key: &str,
     given: &GivenList<String>,
@@ -155,10 +155,10 @@ fn names(
     let Some(given) = given else { return default };
     let mut names = Vec::new();
     for name in given.get_ref() {
-        match fits_a_name(name.get_ref()) {
+        match check_name(name.get_ref()) {
             Ok(()) => names.push(name.get_ref().to_ascii_lowercase()),
             Err(why) => findings.refuse(
-                Remark::at(name.span(), format!("no name for {key}: {why}"))
+                Remark::at(name.span(), format!("not a name for {key}: {why}"))
                     .help("write the name as a client sends it"),
             ),
         }
@@ -167,7 +167,7 @@ fn names(
 }
 
 /// Whether `name` can be the name of a user; if not, why.
-pub(super) fn fits_a_name(name: &str) -> Result<(), &'static str> {
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         Err("it is empty")
     } else if name.len() > LONGEST_NAME {

@@ -1,6 +1,6 @@
-//! similar - which of the valid names was meant
+//! similar - finds the valid name that was probably meant
 //!
-//! Not here: where a name is unknown (`read`).
+//! Not here: where an unknown name is found (`read`).
 
 /// The name that `given` was probably meant to be: the nearest, if at most a third of its letters
 /// are wrong. Case and `_` for `-` count for nothing.
@@ -61,7 +61,7 @@ mod tests {
     const NAMES: &[&str] = &["address", "tls", "proxy-protocol-from"];
 
     #[test]
-    fn a_slip_of_the_fingers_is_recognised() {
+    fn a_typing_error_is_recognised() {
         for (given, name) in [
             ("adress", "address"),
             ("Address", "address"),
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn another_word_is_not_taken_for_a_slip() {
+    fn another_word_is_not_taken_for_a_typing_error() {
         for given in ["port", "", "t", "certificate", "ädréß"] {
             assert_eq!(meant(given, NAMES), None, "{given}");
         }
     }
 
     #[test]
-    fn the_distance_counts_slips() {
+    fn the_distance_counts_typing_errors() {
         let between = |a: &str, b: &str| distance(&plain(a), &plain(b));
         assert_eq!(between("", "abc"), 3);
         assert_eq!(between("abc", ""), 3);

@@ -22,7 +22,7 @@ pub enum Ending {
     /// Its slot went to somebody else.
     Evicted,
     /// The splice ended.
-    Spliced(crate::net::splice::End),
+    Spliced(crate::net::splice::SpliceEnd),
     /// The client's fault.
     Client(ClientFault),
     /// Postfix's fault.

@@ -1,7 +1,7 @@
-//! crowd - who is inside, counted by client, by network and as a whole
+//! connections - the connections held, counted by client, by network and in all
 //!
-//! Maps hold only whoever is inside, so their size is bounded by the whole. Each step costs a few
-//! look-ups, whatever the size.
+//! The maps have entries only for clients with a connection, so the total bounds their size. Each step
+//! costs a few look-ups, independent of the number of connections.
 //! Not here: standing lists and the rate of new connections (`admission`, `rate`); locking.
 
 use std::collections::hash_map::Entry;
@@ -12,52 +12,52 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::sync::Notify;
 
-use super::{Settings, TurnedAway};
+use super::{AdmissionSettings, TurnedAway};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Standing;
 
-/// Of the places kept for familiar networks, at most so many for one network.
+/// The most places in the reserve for familiar networks that one network may hold.
 pub const RESERVE_PER_NETWORK: u32 = 50;
 
-/// Strangers told to go that have not gone yet, beyond the whole: an eighth of it and these.
-pub(super) const LEAVING: usize = 16;
+/// Connections that may be on their way out, beyond an eighth of the total.
+pub(super) const EVICTION_SLACK: usize = 16;
 
-/// Where a connection stands.
+/// Which part of the total a connection counts in.
 #[derive(Debug)]
-pub(super) enum Place {
-    /// In the quarter kept for familiar networks.
+pub(super) enum SlotKind {
+    /// The quarter for familiar networks.
     Reserved,
-    /// In the rest, and need not make room.
-    Open,
-    /// In the rest, until it logs in, ends or is told to make room; not strangers alone.
-    Stranger(Arc<Waiting>),
+    /// The rest; cannot be evicted.
+    Fixed,
+    /// The rest; can be evicted until it logs in. Strangers, and familiar clients beyond the reserve.
+    Evictable(Arc<EvictionEntry>),
 }
 
-/// Somebody who may be told to make room.
+/// The entry of a connection that may be evicted.
 #[derive(Debug)]
-pub(super) struct Waiting {
-    /// Its place in the queue: who came first has the smallest, strangers before the familiar.
+pub(super) struct EvictionEntry {
+    /// Its key in the queue: the oldest has the smallest, and strangers come before familiar clients.
     arrival: u64,
-    /// Written under the crowd's lock alone; read outside as a hint, behind `told`.
+    /// Written only under the lock of the connections; read outside of it as a hint, after `notify`.
     state: AtomicU8,
-    told: Notify,
+    notify: Notify,
 }
 
-/// Added to an arrival that is to go only after all that lack it.
-const BEHIND: u64 = 1 << 63;
+/// Added to the arrival of a connection that is evicted only after all without it.
+const AFTER_STRANGERS: u64 = 1 << 63;
 
 const QUEUED: u8 = 0;
 const KEPT: u8 = 1;
 const EVICTED: u8 = 2;
 
-impl Waiting {
-    /// Returns when it was told to make room.
+impl EvictionEntry {
+    /// Returns when the connection is evicted.
     pub(super) async fn evicted(&self) {
         loop {
-            self.told.notified().await;
+            self.notify.notified().await;
             if self.state.load(Ordering::Relaxed) == EVICTED {
-                // Left for whoever asks again.
-                self.told.notify_one();
+                // Kept for the next caller.
+                self.notify.notify_one();
                 return;
             }
         }
@@ -66,32 +66,32 @@ impl Waiting {
 
 /// All connections that are held.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(super) struct Connections {
     sessions: usize,
     per_client: u32,
     per_network: u32,
     clients: HashMap<ClientKey, u32>,
-    networks: HashMap<NetworkKey, InNetwork>,
-    /// Those in the rest that have not logged in, by arrival.
-    queue: BTreeMap<u64, Arc<Waiting>>,
+    networks: HashMap<NetworkKey, NetworkCount>,
+    /// Connections in the rest that have not logged in, by arrival.
+    queue: BTreeMap<u64, Arc<EvictionEntry>>,
     arrivals: u64,
-    /// In the quarter for familiar networks.
+    /// Connections in the quarter for familiar networks.
     reserved: usize,
-    /// In the rest, without those told to go.
-    open: usize,
-    /// Told to go and not gone yet.
-    leaving: usize,
+    /// Connections in the rest, without those being evicted.
+    unreserved: usize,
+    /// Connections that were evicted and are still open.
+    evicting: usize,
     evicted: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct InNetwork {
+struct NetworkCount {
     all: u32,
     reserved: u32,
 }
 
-impl Crowd {
-    pub(super) fn new(settings: &Settings) -> Self {
+impl Connections {
+    pub(super) fn new(settings: &AdmissionSettings) -> Self {
         Self {
             sessions: settings.sessions,
             per_client: settings.per_client,
@@ -101,87 +101,87 @@ impl Crowd {
             queue: BTreeMap::new(),
             arrivals: 0,
             reserved: 0,
-            open: 0,
-            leaving: 0,
+            unreserved: 0,
+            evicting: 0,
             evicted: 0,
         }
     }
 
-    pub(super) fn reconfigure(&mut self, settings: &Settings) {
+    pub(super) fn reconfigure(&mut self, settings: &AdmissionSettings) {
         self.sessions = settings.sessions;
         self.per_client = settings.per_client;
         self.per_network = settings.per_network;
     }
 
-    /// Connections held, those told to go included.
+    /// Connections held, including those being evicted.
     pub(super) fn held(&self) -> usize {
-        self.reserved + self.open + self.leaving
+        self.reserved + self.unreserved + self.evicting
     }
 
-    /// Strangers told to make room, since the start.
+    /// Connections evicted since the start.
     pub(super) fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// Takes a place for `client`, making room if need be.
-    pub(super) fn enter(
+    /// Takes a place for `client`, and evicts another connection if necessary.
+    pub(super) fn acquire(
         &mut self,
         client: ClientKey,
         standing: Standing,
-    ) -> Result<Place, TurnedAway> {
+    ) -> Result<SlotKind, TurnedAway> {
         let network = client.network();
-        let inside = self.networks.get(&network).copied().unwrap_or_default();
+        let in_network = self.networks.get(&network).copied().unwrap_or_default();
         if standing != Standing::Allow {
             if self.clients.get(&client).copied().unwrap_or(0) >= self.per_client {
                 return Err(TurnedAway::Client);
             }
-            if inside.all >= self.per_network {
+            if in_network.all >= self.per_network {
                 return Err(TurnedAway::Network);
             }
         }
-        let place = self.place(standing, inside)?;
+        let kind = self.choose_slot(standing, in_network)?;
         *self.clients.entry(client).or_default() += 1;
-        let inside = self.networks.entry(network).or_default();
-        inside.all += 1;
-        inside.reserved += u32::from(matches!(place, Place::Reserved));
-        Ok(place)
+        let in_network = self.networks.entry(network).or_default();
+        in_network.all += 1;
+        in_network.reserved += u32::from(matches!(kind, SlotKind::Reserved));
+        Ok(kind)
     }
 
     /// Frees a place.
-    pub(super) fn leave(&mut self, client: ClientKey, place: &Place) {
-        match place {
-            Place::Reserved => self.reserved -= 1,
-            Place::Open => self.open -= 1,
-            Place::Stranger(waiting) if waiting.is(EVICTED) => self.leaving -= 1,
-            Place::Stranger(waiting) => {
-                self.queue.remove(&waiting.arrival);
-                self.open -= 1;
+    pub(super) fn release(&mut self, client: ClientKey, kind: &SlotKind) {
+        match kind {
+            SlotKind::Reserved => self.reserved -= 1,
+            SlotKind::Fixed => self.unreserved -= 1,
+            SlotKind::Evictable(entry) if entry.is(EVICTED) => self.evicting -= 1,
+            SlotKind::Evictable(entry) => {
+                self.queue.remove(&entry.arrival);
+                self.unreserved -= 1;
             }
         }
-        let reserved = u32::from(matches!(place, Place::Reserved));
-        release(&mut self.clients, client, |count| {
+        let reserved = u32::from(matches!(kind, SlotKind::Reserved));
+        decrement(&mut self.clients, client, |count| {
             *count -= 1;
             *count == 0
         });
-        release(&mut self.networks, client.network(), |inside| {
-            inside.all -= 1;
-            inside.reserved -= reserved;
-            inside.all == 0
+        decrement(&mut self.networks, client.network(), |in_network| {
+            in_network.all -= 1;
+            in_network.reserved -= reserved;
+            in_network.all == 0
         });
     }
 
-    /// Lets a stranger that has logged in stay.
-    pub(super) fn keep(&mut self, waiting: &Waiting) {
-        self.queue.remove(&waiting.arrival);
-        if waiting.is(EVICTED) {
-            // Above the whole by one then, until somebody leaves.
-            self.leaving -= 1;
-            self.open += 1;
+    /// Keeps a connection that has logged in.
+    pub(super) fn exempt(&mut self, entry: &EvictionEntry) {
+        self.queue.remove(&entry.arrival);
+        if entry.is(EVICTED) {
+            // Above the total by one, until another connection ends.
+            self.evicting -= 1;
+            self.unreserved += 1;
         }
-        waiting.becomes(KEPT);
+        entry.set(KEPT);
     }
 
-    /// Whether nothing is left of anybody.
+    /// Whether nothing is left of any connection.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.held() == 0
@@ -190,60 +190,64 @@ impl Crowd {
             && self.queue.is_empty()
     }
 
-    fn place(&mut self, standing: Standing, inside: InNetwork) -> Result<Place, TurnedAway> {
+    fn choose_slot(
+        &mut self,
+        standing: Standing,
+        in_network: NetworkCount,
+    ) -> Result<SlotKind, TurnedAway> {
         let reserve = self.sessions / 4;
         let familiar = standing != Standing::Stranger;
-        if familiar && self.reserved < reserve && inside.reserved < RESERVE_PER_NETWORK {
+        if familiar && self.reserved < reserve && in_network.reserved < RESERVE_PER_NETWORK {
             self.reserved += 1;
-            return Ok(Place::Reserved);
+            return Ok(SlotKind::Reserved);
         }
-        if self.open >= self.sessions - reserve {
+        if self.unreserved >= self.sessions - reserve {
             self.evict_oldest()?;
         }
-        self.open += 1;
+        self.unreserved += 1;
         if standing == Standing::Allow {
-            return Ok(Place::Open);
+            return Ok(SlotKind::Fixed);
         }
-        // Beyond the quarter the familiar go too, when no stranger is left: whoever has one valid account
-        // makes networks familiar, and could fill the whole with connections that never log in.
-        let behind_strangers = if familiar { BEHIND } else { 0 };
-        let waiting = Arc::new(Waiting {
-            arrival: self.arrivals | behind_strangers,
+        // Beyond the reserve familiar clients can be evicted too, after all strangers: an attacker with one
+        // valid account can make networks familiar, and could fill the total with connections that never log in.
+        let order = if familiar { AFTER_STRANGERS } else { 0 };
+        let entry = Arc::new(EvictionEntry {
+            arrival: self.arrivals | order,
             state: AtomicU8::new(QUEUED),
-            told: Notify::new(),
+            notify: Notify::new(),
         });
         self.arrivals += 1;
-        self.queue.insert(waiting.arrival, Arc::clone(&waiting));
-        Ok(Place::Stranger(waiting))
+        self.queue.insert(entry.arrival, Arc::clone(&entry));
+        Ok(SlotKind::Evictable(entry))
     }
 
     fn evict_oldest(&mut self) -> Result<(), TurnedAway> {
-        // Whoever was told to go is still here for a moment. Told faster than they go, they would
-        // outgrow the limit on open files.
-        if self.leaving >= self.sessions / 8 + LEAVING {
+        // An evicted connection is still open for a moment. If more were evicted than close, they would
+        // exceed the limit on open files.
+        if self.evicting >= self.sessions / 8 + EVICTION_SLACK {
             return Err(TurnedAway::Full);
         }
         let (_, oldest) = self.queue.pop_first().ok_or(TurnedAway::Full)?;
-        oldest.becomes(EVICTED);
-        oldest.told.notify_one();
-        self.open -= 1;
-        self.leaving += 1;
+        oldest.set(EVICTED);
+        oldest.notify.notify_one();
+        self.unreserved -= 1;
+        self.evicting += 1;
         self.evicted += 1;
         Ok(())
     }
 }
 
-impl Waiting {
+impl EvictionEntry {
     fn is(&self, state: u8) -> bool {
         self.state.load(Ordering::Relaxed) == state
     }
 
-    fn becomes(&self, state: u8) {
+    fn set(&self, state: u8) {
         self.state.store(state, Ordering::Relaxed);
     }
 }
 
-fn release<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, lower: impl FnOnce(&mut V) -> bool) {
+fn decrement<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, lower: impl FnOnce(&mut V) -> bool) {
     if let Entry::Occupied(mut entry) = map.entry(key)
         && lower(entry.get_mut())
     {

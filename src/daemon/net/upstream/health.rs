@@ -1,8 +1,8 @@
-//! health - whether an address of Postfix works, told in the log when that changes
+//! health - whether an address of Postfix works; changes are logged once
 //!
-//! A thousand sessions that meet a dead Postfix make one line, and one more when it is back; a fault of
-//! another kind in between makes one more. Greeting and login are two matters: with Dovecot gone,
-//! Postfix greets as ever and fails at AUTH.
+//! A thousand sessions that meet a dead Postfix write one line, and one more when it has recovered; a fault of
+//! another kind in between writes one more. Greeting and login are separate checks: when Dovecot is down,
+//! Postfix still greets, and fails at AUTH.
 //! Not here: what is tried while Postfix is dead (`upstream`).
 
 use std::mem::Discriminant;
@@ -10,79 +10,85 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{info, warn};
 
-use crate::net::upstream::{Address, UpstreamFault};
+use crate::net::upstream::{UpstreamAddress, UpstreamFault};
 
-/// What is known of one address.
+/// The state of one address.
 #[derive(Debug, Default)]
-pub(super) struct Health {
-    greeting: Mutex<Matter>,
-    login: Mutex<Matter>,
+pub(super) struct AddressHealth {
+    greeting: Mutex<CheckState>,
+    login: Mutex<CheckState>,
 }
 
-/// What is known of one thing that an address does for us.
+/// The state of one check of an address.
 #[derive(Debug, Default)]
-struct Matter {
-    /// The last try met nobody.
-    silent: bool,
-    /// The kinds of faults that were told since it was last well.
-    told: Vec<Discriminant<UpstreamFault>>,
+struct CheckState {
+    /// The last try got no answer.
+    unanswered: bool,
+    /// The kinds of faults that were logged since it last worked.
+    logged: Vec<Discriminant<UpstreamFault>>,
 }
 
-/// What a try told that was not known.
+/// The change that a try brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
+enum HealthChange {
     None,
     Fault,
-    Well,
+    Recovered,
 }
 
-impl Matter {
-    fn note(&mut self, fault: Option<&UpstreamFault>) -> News {
-        self.silent = fault.is_some_and(UpstreamFault::is_silence);
+impl CheckState {
+    fn note(&mut self, fault: Option<&UpstreamFault>) -> HealthChange {
+        self.unanswered = fault.is_some_and(UpstreamFault::is_no_answer);
         let Some(fault) = fault else {
-            let was_well = std::mem::take(&mut self.told).is_empty();
-            return if was_well { News::None } else { News::Well };
+            let had_worked = std::mem::take(&mut self.logged).is_empty();
+            return if had_worked {
+                HealthChange::None
+            } else {
+                HealthChange::Recovered
+            };
         };
         let kind = std::mem::discriminant(fault);
-        if self.told.contains(&kind) {
-            return News::None;
+        if self.logged.contains(&kind) {
+            return HealthChange::None;
         }
-        self.told.push(kind);
-        News::Fault
+        self.logged.push(kind);
+        HealthChange::Fault
     }
 }
 
-impl Health {
-    /// Whether the last try to greet met nobody.
+impl AddressHealth {
+    /// Whether the last try to connect and greet got no answer.
     pub(super) fn is_dead(&self) -> bool {
-        with(&self.greeting, |matter| matter.silent)
+        with_lock(&self.greeting, |check| check.unanswered)
     }
 
-    /// Notes how connecting and EHLO went.
-    pub(super) fn note_greeting(&self, address: &Address, fault: Option<&UpstreamFault>) {
-        match (with(&self.greeting, |matter| matter.note(fault)), fault) {
-            (News::Fault, Some(fault)) => {
+    /// Records the result of connecting and EHLO.
+    pub(super) fn note_greeting(&self, address: &UpstreamAddress, fault: Option<&UpstreamFault>) {
+        match (with_lock(&self.greeting, |check| check.note(fault)), fault) {
+            (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.to_string(), "upstream fails");
             }
-            (News::Well, _) => info!(upstream = %address, "upstream is back"),
+            (HealthChange::Recovered, _) => info!(upstream = %address, "upstream recovered"),
             _ => {}
         }
     }
 
-    /// Notes how an AUTH went: 235 and 535 are both well.
-    pub(super) fn note_login(&self, address: &Address, fault: Option<&UpstreamFault>) {
-        match (with(&self.login, |matter| matter.note(fault)), fault) {
-            (News::Fault, Some(fault)) => {
+    /// Records the result of an AUTH: 235 and 535 both mean that it works.
+    pub(super) fn note_login(&self, address: &UpstreamAddress, fault: Option<&UpstreamFault>) {
+        match (with_lock(&self.login, |check| check.note(fault)), fault) {
+            (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.to_string(), "upstream fails at AUTH");
             }
-            (News::Well, _) => info!(upstream = %address, "upstream checks passwords again"),
+            (HealthChange::Recovered, _) => {
+                info!(upstream = %address, "upstream recovered at AUTH")
+            }
             _ => {}
         }
     }
 }
 
-fn with<T>(matter: &Mutex<Matter>, work: impl FnOnce(&mut Matter) -> T) -> T {
-    work(&mut matter.lock().unwrap_or_else(PoisonError::into_inner))
+fn with_lock<T>(check: &Mutex<CheckState>, work: impl FnOnce(&mut CheckState) -> T) -> T {
+    work(&mut check.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[cfg(test)]
@@ -91,20 +97,24 @@ mod tests {
     use crate::net::upstream::Step;
 
     #[test]
-    fn each_kind_of_fault_is_news_once_until_it_is_well_again() {
-        let mut matter = Matter::default();
-        let silent = UpstreamFault::TimedOut(Step::Connect);
+    fn each_kind_of_fault_is_logged_once_until_recovery() {
+        let mut check = CheckState::default();
+        let unanswered = UpstreamFault::TimedOut(Step::Connect);
         let escape = UpstreamFault::OffersStartTls;
-        assert_eq!(matter.note(None), News::None);
-        assert_eq!(matter.note(Some(&silent)), News::Fault);
-        assert!(matter.silent);
-        assert_eq!(matter.note(Some(&escape)), News::Fault);
-        assert!(!matter.silent);
-        for fault in [&silent, &escape, &UpstreamFault::TimedOut(Step::Greeting)] {
-            assert_eq!(matter.note(Some(fault)), News::None);
+        assert_eq!(check.note(None), HealthChange::None);
+        assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
+        assert!(check.unanswered);
+        assert_eq!(check.note(Some(&escape)), HealthChange::Fault);
+        assert!(!check.unanswered);
+        for fault in [
+            &unanswered,
+            &escape,
+            &UpstreamFault::TimedOut(Step::Greeting),
+        ] {
+            assert_eq!(check.note(Some(fault)), HealthChange::None);
         }
-        assert_eq!(matter.note(None), News::Well);
-        assert_eq!(matter.note(None), News::None);
-        assert_eq!(matter.note(Some(&silent)), News::Fault);
+        assert_eq!(check.note(None), HealthChange::Recovered);
+        assert_eq!(check.note(None), HealthChange::None);
+        assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn status(house: &House, began: Moment) -> Status {
         }
         .to_owned(),
         settling_until: gate.settling_until.map(time),
-        upstream_up: upstream.is_well(),
+        upstream_up: upstream.is_up(),
         backend_sick: gate.backend_sick,
         sessions: admission.held as u64,
         bans: gate.bans as u64,
