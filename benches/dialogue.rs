@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-use gatepost::smtp::capabilities::Capabilities;
-use gatepost::smtp::dialogue::{Action, Channel, Dialogue, Resolution, Settings, Trap};
-use gatepost::smtp::line::Following;
-use gatepost::smtp::reply::ReplyBuffer;
-use gatepost::smtp::sasl::Mechanism;
+use gatepost_core::smtp::capabilities::Capabilities;
+use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, Resolution, Settings, Trap};
+use gatepost_core::smtp::line::Following;
+use gatepost_core::smtp::reply::ReplyBuffer;
+use gatepost_core::smtp::sasl::Mechanism;
 
 /// What Postfix says to EHLO.
 const EHLO: &[u8] = b"250-mail.example.org\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-AUTH PLAIN LOGIN\r\n\

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
-use gatepost::clock::Moment;
-use gatepost::gate::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
-use gatepost::gate::client::ClientKey;
-use gatepost::gate::settings::{Quota, Settings};
-use gatepost::gate::verdict::{Subject, Verdict};
-use gatepost::gate::{Gate, Keys};
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::{Quota, Settings};
+use gatepost_core::gate::request::verdict::{Subject, Verdict};
+use gatepost_core::gate::{Gate, Keys};
+use gatepost_core::moment::Moment;
 
 const NOW: Moment = Moment::from_seconds(1_795_478_400);
 const SIZES: [u32; 4] = [1, 1_000, 100_000, 1_000_000];

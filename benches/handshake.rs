@@ -15,9 +15,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
 
-use gatepost::clock::Clock;
-use gatepost::lab::certificate::Authority;
-use gatepost::net::tls::{CertificateFiles, Settings, Tls};
+use gatepost_daemon::clock::Clock;
+use gatepost_daemon::net::tls::{CertificateFiles, Settings, Tls};
+use gatepost_lab::certificate::Authority;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 

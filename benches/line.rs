@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use gatepost::smtp::line::LineBuffer;
+use gatepost_core::smtp::line::LineBuffer;
 
 const LIMIT: usize = 2048;
 

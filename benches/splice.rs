@@ -10,8 +10,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::runtime::{Builder, Runtime};
 
-use gatepost::drain;
-use gatepost::net::splice::{Handover, Limits, splice};
+use gatepost_daemon::drain;
+use gatepost_daemon::net::splice::{Handover, Limits, splice};
 
 const MEGABYTE: usize = 1 << 20;
 const LIMITS: Limits = Limits {

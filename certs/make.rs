@@ -1,13 +1,13 @@
 //! make - writes a development certificate: `cargo run --example certs -- DIRECTORY [NAME]...`
 //!
-//! Not here: how it is made (`gatepost::lab::certificate`).
+//! Not here: how it is made (`gatepost_lab::certificate`).
 
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 
-use gatepost::clock::Clock;
-use gatepost::lab::certificate::Authority;
+use gatepost_daemon::clock::Clock;
+use gatepost_lab::certificate::Authority;
 
 const USAGE: &str = "usage: cargo run --example certs -- DIRECTORY [NAME]...";
 

@@ -1,6 +1,7 @@
 //! Gatepost: an SMTP submission proxy that judges every login attempt before Postfix sees it.
 //!
-//! The map. The way of one session:
+//! The map. Three crates: [`core`] decides and touches nothing, [`daemon`] acts, [`lab`] imitates attackers
+//! and backends for demo, attack, simulate and the benches. The way of one session:
 //!
 //! ```text
 //! net::listener -> net::admission -> net::tls -> session -> net::upstream -> net::splice
@@ -10,55 +11,49 @@
 //!                                  before a login      and what an outcome costs
 //! ```
 //!
-//! Beside it go the gate's events (a ban began): `session` hands them to `server::keeper`, which writes the
+//! Beside it go the gate's events (a ban began): `session` hands them to `server::persist`, which writes the
 //! journal and the snapshots of `store` and tells the log. An operator's question comes over `admin`, and
 //! `server::operator` answers it from the gate.
 //!
-//! | room | duty | begin with |
-//! |---|---|---|
-//! | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | `gate` | the judge: buckets, familiar pairs, words, bans, and its state as octets | `judge`, `settle` |
-//! | `history` | old logs to login attempts, for `learn` and `replay` | `listen` |
-//! | `net` | the doors: everything that touches a client's or Postfix's socket | `listener`, `upstream` |
-//! | `session` | one client, from handshake to ending | `serve` |
-//! | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
-//! | `report` | what is told: log events and counters | `events` |
-//! | `config` | the file, checked, as each room's settings | `Config` |
-//! | `admin` | the operator's socket: messages, and the client that asks | `message` |
-//! | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
-//! | `lab` | botnet, backend and synthetic months, for demo, attack, simulate and the benches | `traffic`, `botnet` |
-//! | `cli` | the commands, a file each | `run` |
+//! | crate | room | duty | begin with |
+//! |---|---|---|---|
+//! | core | `moment` | a point in time, always an argument | |
+//! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
+//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `judge`, `settle` |
+//! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `listen` |
+//! | daemon | `net` | everything that touches a client's or Postfix's socket | `listener`, `upstream` |
+//! | daemon | `session` | one client, from handshake to ending | `serve` |
+//! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
+//! | daemon | `report` | what is told: log events and counters | `events` |
+//! | daemon | `config` | the file, checked, as each room's settings | `Config` |
+//! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
+//! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
+//! | daemon | `cli` | the commands, a file each | `run` |
+//! | lab | `traffic`, `models`, `plot` | synthetic months of honest users and attacks, for `simulate` | `traffic` |
+//! | lab | `botnet`, `backend`, `certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
 //!
-//! The layers, each importing only what stands above it. Words and decisions know no runtime, no log and no
-//! clock, and decisions never import each other. Inside `net`: `proxy_header`, `tls`, `turns`, `upstream`,
-//! `splice`, `filter`, `admission`, `listener`, each importing only what stands to its left.
+//! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
+//! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
+//! `proxy_header`, `tls`, `queue`, `upstream`, `splice`, `filter`, `admission`, `listener`, each importing
+//! only what stands to its left.
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `clock::Moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::{client, attempt, verdict, settings}`, `admin::message` |
-//! | decisions | `smtp::dialogue`; the rest of `gate`; `history` |
-//! | doors | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings}` |
+//! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
+//! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | session | `session` |
 //! | config | `config` |
 //! | server | `server` |
-//! | lab | `lab`: its `traffic`, `models` and `plot` may import words, `gate`, `history`; the rest words, `clock`, `drain` |
-//! | faces | `cli`, `main` |
+//! | faces | `cli`, `main`; `lab` beside them: its `traffic`, `models` and `plot` may import the core, the rest words, `clock`, `drain` |
 //!
-//! The invariants: no password reaches Postfix without a [`gate::verdict::Permit`], and a permit is settled
-//! whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost at the
-//! hand-over; time comes in as a [`clock::Moment`]. `tests/integration/layers.rs` holds the house to the table.
+//! The invariants: no password reaches Postfix without a `gate::request::verdict::Permit`, and a permit is
+//! settled whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost
+//! at the hand-over; time comes in as a `moment::Moment`. `tests/integration/layers.rs` checks the table.
+//!
+//! The libraries are no API: what is public here may change with any release.
 
-pub mod admin;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod drain;
-pub mod gate;
-pub mod history;
-pub mod lab;
-pub mod net;
-pub mod report;
-pub mod server;
-pub mod session;
-pub mod smtp;
-pub mod store;
+pub use gatepost_core as core;
+pub use gatepost_daemon as daemon;
+#[cfg(feature = "lab")]
+pub use gatepost_lab as lab;

@@ -1,9 +1,32 @@
 //! main - the program: words in, exit code out
 //!
-//! Not here: what the commands do (`cli`, a file a command).
+//! Not here: what the commands do (the daemon's `cli`, the lab's `demo`, `attack` and `simulate`).
 
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// SMTPS submission proxy that rate-limits AUTH in front of Postfix and Dovecot
+#[derive(Debug, Parser)]
+#[command(name = "gatepost", version, about, max_term_width = 100)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Daemon(gatepost_daemon::cli::Command),
+    #[cfg(feature = "lab")]
+    #[command(flatten)]
+    Lab(gatepost_lab::Command),
+}
+
 fn main() -> ExitCode {
-    gatepost::cli::main()
+    match CommandLine::parse().command {
+        Command::Daemon(command) => command.run(),
+        #[cfg(feature = "lab")]
+        Command::Lab(command) => command.run(),
+    }
 }

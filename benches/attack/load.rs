@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gatepost::clock::Clock;
-use gatepost::lab::load::{Latencies, Percentiles, Schedule};
+use gatepost_daemon::clock::Clock;
+use gatepost_lab::load::{Latencies, Percentiles, Schedule};
 use tokio::task::JoinSet;
 
 use crate::Outcome;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use gatepost::clock::Clock;
-use gatepost::lab::certificate::Authority;
+use gatepost_daemon::clock::Clock;
+use gatepost_lab::certificate::Authority;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -248,7 +248,7 @@ fn raise_open_files() -> Outcome<u64> {
     };
     match setrlimit(Resource::Nofile, limit) {
         Ok(()) => Ok(most),
-        Err(_) => Ok(gatepost::lab::load::raise_descriptor_limit().max(1024)),
+        Err(_) => Ok(gatepost_lab::load::raise_descriptor_limit().max(1024)),
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::drain::Drain;
+use gatepost_daemon::drain::Drain;
 
 pub use self::checker::Checker;
 pub use self::counters::{ClientFigures, Counters, Mail, Totals};

@@ -17,7 +17,7 @@ use rcgen::{
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
-use crate::clock::Moment;
+use gatepost_core::moment::Moment;
 
 /// How long a certificate is valid.
 const VALID: Duration = Duration::from_secs(90 * 86_400);

@@ -10,7 +10,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use crate::clock::{Clock, Moment};
+use gatepost_core::moment::Moment;
+use gatepost_daemon::clock::Clock;
 
 /// Even times, `rate` of them a second, from a start on.
 #[derive(Clone, Copy, Debug)]

@@ -5,10 +5,10 @@
 //! in the file, and decided in the model's favour.
 //! Not here: the gate (`traffic::gatehouse`).
 
-use crate::clock::Moment;
-use crate::gate::attempt::UserName;
-use crate::gate::client::ClientKey;
-use crate::lab::traffic::door::{Answer, Asked, Door, Ended, Knock, Outcome, Truth};
+use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Outcome, Truth};
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
 
 mod anvil;
 mod bucket;

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use crate::lab::traffic::report::{Point, Report};
+use crate::traffic::report::{Point, Report};
 
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 420.0;

@@ -23,16 +23,16 @@ mod ledger;
 
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::settings::{Part, Settings};
+use gatepost_core::gate::request::settings::{Part, Settings};
+use gatepost_core::moment::Moment;
 
 /// When every simulated month begins: 2026-11-24T00:00:00Z.
 pub const START: Moment = Moment::from_seconds(1_795_478_400);
 
-pub(in crate::lab) const SECOND: Duration = Duration::from_secs(1);
-pub(in crate::lab) const MINUTE: Duration = Duration::from_secs(60);
-pub(in crate::lab) const HOUR: Duration = Duration::from_secs(3600);
-pub(in crate::lab) const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// How large, how long, and drawn from what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Without {
     }
 
     /// Leaves it out of `settings`.
-    pub(in crate::lab) fn apply(self, settings: &mut Settings) {
+    pub(crate) fn apply(self, settings: &mut Settings) {
         match self {
             Self::Folding => settings.without = Some(Part::Folding),
             Self::List => settings.without = Some(Part::List),

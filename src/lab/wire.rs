@@ -9,17 +9,17 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 
 /// The longest line that is read, with its end: RFC 4954's 12,288 octets and CRLF.
-pub(in crate::lab) const LINE_LIMIT: usize = 12_290;
+pub(crate) const LINE_LIMIT: usize = 12_290;
 
 /// A stream, read by lines or by octets and written in one piece a flush.
 #[derive(Debug)]
-pub(in crate::lab) struct Wire<S> {
+pub(crate) struct Wire<S> {
     stream: BufReader<S>,
     out: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(in crate::lab) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream: BufReader::new(stream),
             out: Vec::new(),
@@ -30,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ///
     /// # Errors
     /// `InvalidData` for a line over [`LINE_LIMIT`], `UnexpectedEof` for half a line.
-    pub(in crate::lab) async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) async fn line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
         let limit = LINE_LIMIT as u64;
         let mut limited = (&mut self.stream).take(limit);
@@ -47,27 +47,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Octets as they come; empty at the end of the stream. Say what was used with [`Self::consume`].
-    pub(in crate::lab) async fn octets(&mut self) -> io::Result<&[u8]> {
+    pub(crate) async fn octets(&mut self) -> io::Result<&[u8]> {
         self.stream.fill_buf().await
     }
 
     /// The first `count` of [`Self::octets`] are used up.
-    pub(in crate::lab) fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.stream.consume(count);
     }
 
     /// Whether octets wait that were sent behind the last line taken: pipelining.
-    pub(in crate::lab) fn has_more(&self) -> bool {
+    pub(crate) fn has_more(&self) -> bool {
         !self.stream.buffer().is_empty()
     }
 
     /// Queues `octets` until the next [`Self::flush`].
-    pub(in crate::lab) fn queue(&mut self, octets: &[u8]) {
+    pub(crate) fn queue(&mut self, octets: &[u8]) {
         self.out.extend_from_slice(octets);
     }
 
     /// Sends what is queued.
-    pub(in crate::lab) async fn flush(&mut self) -> io::Result<()> {
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
         if !self.out.is_empty() {
             self.stream.write_all(&self.out).await?;
             self.out.clear();
@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// The stream. What was read ahead is lost: ask [`Self::has_more`] first.
-    pub(in crate::lab) fn into_inner(self) -> S {
+    pub(crate) fn into_inner(self) -> S {
         self.stream.into_inner()
     }
 }

@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use gatepost::smtp::capabilities::Capabilities;
-use gatepost::smtp::command::{Command, HeloName};
-use gatepost::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
-use gatepost::smtp::line::{Following, LineBuffer, LineFault};
-use gatepost::smtp::reply::{LINES, Reply, ReplyBuffer};
-use gatepost::smtp::sasl::{self, Credentials, Mechanism, Secret};
+use gatepost_core::smtp::capabilities::Capabilities;
+use gatepost_core::smtp::command::{Command, HeloName};
+use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost_core::smtp::line::{Following, LineBuffer, LineFault};
+use gatepost_core::smtp::reply::{LINES, Reply, ReplyBuffer};
+use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, Secret};
 
 /// Lines: the first octet says how the others are split; the split must not matter.
 pub fn line(octets: &[u8]) {

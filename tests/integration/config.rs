@@ -10,10 +10,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gatepost::config::{Config, ConfigFaults, Finding};
-use gatepost::gate;
-use gatepost::net::upstream::{Address, Announce};
-use gatepost::smtp::sasl::Mechanism;
+use gatepost_core::gate;
+use gatepost_core::smtp::sasl::Mechanism;
+use gatepost_daemon::config::{Config, ConfigFaults, Finding};
+use gatepost_daemon::net::upstream::{Address, Announce};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -102,7 +102,7 @@ fn the_manual_gives_the_defaults() {
     let manual = project().join("config/gatepost.toml");
     let (manual, _) = parse(&manual).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(manual, valid("minimal.toml"));
-    assert_eq!(manual.gate, gate::settings::Settings::default());
+    assert_eq!(manual.gate, gate::request::settings::Settings::default());
 }
 
 /// The keys that may stand in a table are learnt from what is said of an unknown one.
@@ -171,7 +171,7 @@ fn the_demo_config_is_taken_as_it_is() {
 #[test]
 fn values_arrive_where_they_are_meant() {
     let bounds = valid("at-the-bounds.toml");
-    assert_eq!(bounds.gate.mode, gate::settings::Mode::DryRun);
+    assert_eq!(bounds.gate.mode, gate::request::settings::Mode::DryRun);
     assert_eq!(bounds.gate.settling, Duration::ZERO);
     assert_eq!(bounds.gate.bans.strikes, 0);
     assert_eq!(bounds.gate.limits.strangers.daily_per_user, 0);
@@ -190,7 +190,10 @@ fn values_arrive_where_they_are_meant() {
     assert_eq!(bounds.upstream.hostname, "mx.example.org");
     assert_eq!(bounds.turns.at_once, 1);
     assert_eq!(bounds.admission.sessions, 1);
-    assert_eq!(bounds.admission.filter, gatepost::net::filter::Mode::On);
+    assert_eq!(
+        bounds.admission.filter,
+        gatepost_daemon::net::filter::Mode::On
+    );
     assert_eq!(bounds.timeouts.login, Duration::from_millis(100));
     assert_eq!(bounds.admin.group.as_deref(), Some("mail"));
     let families = valid("every-family.toml");

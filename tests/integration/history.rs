@@ -6,10 +6,10 @@
 use std::fs;
 use std::path::Path;
 
-use gatepost::clock::Moment;
-use gatepost::gate::attempt::AuthOutcome;
-use gatepost::history::record::Recorder;
-use gatepost::history::{History, Service};
+use gatepost_core::gate::request::attempt::AuthOutcome;
+use gatepost_core::logs::record::Recorder;
+use gatepost_core::logs::{History, Service};
+use gatepost_core::moment::Moment;
 use jiff::tz::TimeZone;
 
 mod generated;
@@ -34,7 +34,7 @@ fn read(logs: &[&str]) -> History {
 
 /// One line a login: `04:21:17 smtp Accept alice@example.org 203.0.113.1`, in UTC.
 fn told(history: &History) -> Vec<String> {
-    let line = |login: &gatepost::history::Login| {
+    let line = |login: &gatepost_core::logs::Login| {
         let at =
             jiff::Timestamp::from_second(i64::try_from(login.at.as_seconds()).unwrap()).unwrap();
         let user = login.user.and_then(|id| history.names.get(id));
@@ -254,7 +254,7 @@ fn a_million_lines_are_counted() {
 #[track_caller]
 fn assert_told(history: &History, truth: &[generated::Fact]) {
     assert_eq!(history.tally.unreadable, 0, "{:?}", history.tally.sample);
-    let name = |login: &gatepost::history::Login| login.user.and_then(|id| history.names.get(id));
+    let name = |login: &gatepost_core::logs::Login| login.user.and_then(|id| history.names.get(id));
     let mut told: Vec<String> = history
         .logins
         .iter()

@@ -6,14 +6,14 @@
 
 use std::process::{Command, Output};
 
-use gatepost::lab::models::{self, Modelled};
-use gatepost::lab::plot;
-use gatepost::lab::traffic::gatehouse::Gatehouse;
-use gatepost::lab::traffic::promise::bound;
-use gatepost::lab::traffic::report::Report;
-use gatepost::lab::traffic::run::run;
-use gatepost::lab::traffic::scenario::{SCENARIOS, Scenario};
-use gatepost::lab::traffic::{Plan, Without};
+use gatepost_lab::models::{self, Modelled};
+use gatepost_lab::plot;
+use gatepost_lab::traffic::gatehouse::Gatehouse;
+use gatepost_lab::traffic::promise::bound;
+use gatepost_lab::traffic::report::Report;
+use gatepost_lab::traffic::run::run;
+use gatepost_lab::traffic::scenario::{SCENARIOS, Scenario};
+use gatepost_lab::traffic::{Plan, Without};
 
 /// Every kind of guess that the manual names for travellers.
 const KINDS: [&str; 10] = [

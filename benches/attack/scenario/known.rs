@@ -10,12 +10,13 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use gatepost::clock::{Clock, Moment};
-use gatepost::gate::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
-use gatepost::gate::client::ClientKey;
-use gatepost::gate::settings::{Quota, Settings};
-use gatepost::gate::verdict::{Subject, Verdict};
-use gatepost::gate::{Gate, Keys};
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::{Quota, Settings};
+use gatepost_core::gate::request::verdict::{Subject, Verdict};
+use gatepost_core::gate::{Gate, Keys};
+use gatepost_core::moment::Moment;
+use gatepost_daemon::clock::Clock;
 
 use crate::Outcome;
 use crate::peer::Kind;

@@ -11,8 +11,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use gatepost::admin::client::Client;
-use gatepost::admin::message::{Request, Response};
+use gatepost_daemon::admin::client::Client;
+use gatepost_daemon::admin::message::{Request, Response};
 use socket2::{Domain, Socket, Type};
 
 use crate::Outcome;

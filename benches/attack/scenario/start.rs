@@ -8,11 +8,11 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use gatepost::gate::client::ClientKey;
-use gatepost::gate::settings::Settings;
-use gatepost::gate::verdict::Subject;
-use gatepost::gate::{Gate, Keys};
-use gatepost::store::{self, Store};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::verdict::Subject;
+use gatepost_core::gate::{Gate, Keys};
+use gatepost_daemon::store::{self, Store};
 
 use crate::Outcome;
 use crate::peer::{Kind, Peer, Wishes};

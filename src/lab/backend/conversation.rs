@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::content::{Content, Fed, Unstuffer};
 use super::{IDLE, Mail, Session};
-use crate::lab::wire::Wire;
+use crate::wire::Wire;
 
 /// The largest mail, in octets.
 const SIZE_LIMIT: u64 = 52_428_800;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
-use crate::drain;
+use gatepost_daemon::drain;
 
 fn settings() -> Settings {
     Settings {

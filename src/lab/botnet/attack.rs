@@ -16,9 +16,10 @@ use tokio_util::task::TaskTracker;
 use super::connection::{Answer, Connection, Greeting, Mechanism};
 use super::tally::{Outcome, Tally, lock};
 use super::target::Target;
-use crate::clock::{Clock, Moment};
-use crate::drain::Drain;
-use crate::lab::load::Schedule;
+use crate::load::Schedule;
+use gatepost_core::moment::Moment;
+use gatepost_daemon::clock::Clock;
+use gatepost_daemon::drain::Drain;
 
 /// How many addresses are loud.
 const LOUD: u64 = 2;

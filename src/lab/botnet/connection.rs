@@ -15,7 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::tally::Outcome;
 use super::target::{Target, TlsBegins};
-use crate::lab::wire::Wire;
+use crate::wire::Wire;
 
 /// How long a client waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -16,9 +16,10 @@ use super::attack::percent;
 use super::connection::{Answer, Connection, Greeting, Letter, Mechanism};
 use super::tally::{Figures, Outcome, Tally};
 use super::target::Target;
-use crate::clock::{Clock, Moment};
-use crate::drain::Drain;
-use crate::lab::load::Schedule;
+use crate::load::Schedule;
+use gatepost_core::moment::Moment;
+use gatepost_daemon::clock::Clock;
+use gatepost_daemon::drain::Drain;
 
 /// One honest user.
 #[derive(Clone, Debug)]

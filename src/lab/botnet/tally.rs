@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::connection::Answer;
-use crate::lab::load::{Latencies, Percentiles};
+use crate::load::{Latencies, Percentiles};
 
 /// How one try to log in ended, as its client saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,10 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::clock::{Clock, Moment};
-use crate::drain::{self, Drainer};
-use crate::lab::backend::{Backend, Counters, Settings};
-use crate::lab::certificate::Authority;
+use crate::backend::{Backend, Counters, Settings};
+use crate::certificate::Authority;
+use gatepost_core::moment::Moment;
+use gatepost_daemon::clock::Clock;
+use gatepost_daemon::drain::{self, Drainer};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 

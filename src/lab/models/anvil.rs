@@ -7,11 +7,11 @@
 
 use std::collections::HashMap;
 
-use crate::clock::Moment;
-use crate::gate::client::ClientKey;
-use crate::lab::models::Model;
-use crate::lab::traffic::MINUTE;
-use crate::lab::traffic::door::{Knock, Truth};
+use crate::models::Model;
+use crate::traffic::MINUTE;
+use crate::traffic::door::{Knock, Truth};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
 
 const LIMIT: u32 = 5;
 

@@ -10,11 +10,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::client::ClientKey;
-use crate::lab::models::Model;
-use crate::lab::traffic::MINUTE;
-use crate::lab::traffic::door::{Knock, Mechanism, Truth};
+use crate::models::Model;
+use crate::traffic::MINUTE;
+use crate::traffic::door::{Knock, Mechanism, Truth};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
 
 const MAX_RETRY: usize = 5;
 const FIND_TIME: Duration = MINUTE.saturating_mul(10);

@@ -9,11 +9,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::client::{ClientKey, NetworkKey};
-use crate::lab::models::Model;
-use crate::lab::traffic::door::{Knock, Truth};
-use crate::lab::traffic::{DAY, HOUR};
+use crate::models::Model;
+use crate::traffic::door::{Knock, Truth};
+use crate::traffic::{DAY, HOUR};
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::moment::Moment;
 
 const PER_NETWORK: usize = 5;
 const PER_USER: usize = 50;

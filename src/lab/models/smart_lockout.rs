@@ -10,12 +10,12 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::attempt::UserName;
-use crate::gate::client::{ClientKey, RegionKey};
-use crate::lab::models::Model;
-use crate::lab::traffic::door::{Knock, Truth};
-use crate::lab::traffic::{DAY, MINUTE};
+use crate::models::Model;
+use crate::traffic::door::{Knock, Truth};
+use crate::traffic::{DAY, MINUTE};
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::{ClientKey, RegionKey};
+use gatepost_core::moment::Moment;
 
 const THRESHOLD: u32 = 10;
 const REMEMBERED: usize = 3;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::gate::attempt::Secret;
-use crate::lab::traffic::door::Mechanism;
-use crate::lab::traffic::{DAY, HOUR, MINUTE, SECOND, START};
+use crate::traffic::door::Mechanism;
+use crate::traffic::{DAY, HOUR, MINUTE, SECOND, START};
+use gatepost_core::gate::request::attempt::Secret;
 
 struct Bench {
     model: Box<dyn Model>,

@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::attempt::UserName;
-use crate::gate::client::ClientKey;
-use crate::lab::traffic::dictionary::Dictionary;
-use crate::lab::traffic::door::Mechanism;
-use crate::lab::traffic::people::{self, People};
-use crate::lab::traffic::random::Random;
-use crate::lab::traffic::{Plan, START};
+use crate::traffic::dictionary::Dictionary;
+use crate::traffic::door::Mechanism;
+use crate::traffic::people::{self, People};
+use crate::traffic::random::Random;
+use crate::traffic::{Plan, START};
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
 
 /// One guess.
 #[derive(Debug)]

@@ -4,20 +4,20 @@
 //! words stand in the list that ships with the gate, the rest in no list.
 //! Not here: who tries them (`attack`).
 
-use crate::lab::traffic::random::Random;
+use crate::traffic::random::Random;
 
 /// The gate's own list, to take words from: its head's lines begin with `#`.
-static COMMON: &str = include_str!("../../gate/words/common.txt");
+static COMMON: &str = include_str!("../../core/gate/buckets/words/common.txt");
 
 /// Passwords, in the order in which they are tried.
 #[derive(Clone, Debug)]
-pub(in crate::lab) struct Dictionary {
+pub(crate) struct Dictionary {
     passwords: Vec<String>,
 }
 
 impl Dictionary {
     /// So many passwords; so many of a hundred words behind them are common ones.
-    pub(in crate::lab) fn new(size: usize, common_percent: u32, seed: u64) -> Self {
+    pub(crate) fn new(size: usize, common_percent: u32, seed: u64) -> Self {
         let mut random = Random::new(seed, "dictionary");
         let listed: Vec<&str> = COMMON
             .lines()
@@ -45,12 +45,12 @@ impl Dictionary {
     }
 
     /// How many.
-    pub(in crate::lab) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.passwords.len()
     }
 
     /// The `at`th, from the front again after the last.
-    pub(in crate::lab) fn password(&self, at: usize) -> &str {
+    pub(crate) fn password(&self, at: usize) -> &str {
         let at = at.checked_rem(self.passwords.len()).unwrap_or(0);
         self.passwords.get(at).map_or("", String::as_str)
     }

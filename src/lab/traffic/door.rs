@@ -4,10 +4,10 @@
 //! has let the attempt through. A door answers at once, or later (`wake`), when attempts wait for turns.
 //! Not here: the doors themselves (`gatehouse`, `lab::models`).
 
-use crate::clock::Moment;
-use crate::gate::attempt::{Secret, UserName};
-use crate::gate::client::ClientKey;
-use crate::gate::verdict::Reason;
+use gatepost_core::gate::request::attempt::{Secret, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Reason;
+use gatepost_core::moment::Moment;
 
 /// One login attempt.
 #[derive(Debug)]

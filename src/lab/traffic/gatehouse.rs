@@ -8,16 +8,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
-use crate::gate::client::{ClientKey, NetworkKey};
-use crate::gate::settings::Settings;
-use crate::gate::verdict::{Event, Permit, Reason, Standing, Subject, Verdict};
-use crate::gate::{Events, Gate, Keys};
-use crate::lab::traffic::door::{
-    Answer, Asked, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth,
-};
-use crate::lab::traffic::{MINUTE, START};
+use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
+use crate::traffic::{MINUTE, START};
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::verdict::{Event, Permit, Reason, Standing, Subject, Verdict};
+use gatepost_core::gate::{Events, Gate, Keys};
+use gatepost_core::moment::Moment;
 
 /// Attempts of strangers at Postfix at once.
 const STRANGERS: usize = 4;

@@ -8,11 +8,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::client::ClientKey;
-use crate::lab::traffic::people::{self, People};
-use crate::lab::traffic::random::Random;
-use crate::lab::traffic::{DAY, HOUR, MINUTE, Plan, START};
+use crate::traffic::people::{self, People};
+use crate::traffic::random::Random;
+use crate::traffic::{DAY, HOUR, MINUTE, Plan, START};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
 
 /// Logins of a hundred that are mistyped first.
 const MISTYPED_PERCENT: u32 = 10;

@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::lab::traffic::door::Mishap;
-use crate::lab::traffic::{DAY, HOUR, Plan, SECOND, START};
+use crate::traffic::door::Mishap;
+use crate::traffic::{DAY, HOUR, Plan, SECOND, START};
+use gatepost_core::moment::Moment;
 
 /// What happens, every day anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::lab) enum Incidents {
+pub(crate) enum Incidents {
     /// Nothing.
     None,
     /// From noon to one Dovecot fails, and Postfix answers 535 to everybody.
@@ -21,14 +21,14 @@ pub(in crate::lab) enum Incidents {
 
 impl Incidents {
     /// Whether Dovecot fails.
-    pub(in crate::lab) fn is_sick(self, now: Moment) -> bool {
+    pub(crate) fn is_sick(self, now: Moment) -> bool {
         let time = now.since(START).as_secs() % DAY.as_secs();
         let noon = (HOUR * 12).as_secs();
         self == Self::SickDovecot && (noon..noon + HOUR.as_secs()).contains(&time)
     }
 
     /// All mishaps of a plan, in the order of time.
-    pub(in crate::lab) fn mishaps(self, plan: &Plan) -> Vec<(Moment, Mishap)> {
+    pub(crate) fn mishaps(self, plan: &Plan) -> Vec<(Moment, Mishap)> {
         if self != Self::Restarts {
             return Vec::new();
         }

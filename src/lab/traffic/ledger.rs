@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::clock::Moment;
-use crate::gate::client::NetworkKey;
-use crate::lab::traffic::DAY;
+use crate::traffic::DAY;
+use gatepost_core::gate::request::client::NetworkKey;
+use gatepost_core::moment::Moment;
 
 /// Where a login comes from, seen from its user's past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::lab) enum Place {
+pub(crate) enum Place {
     /// He logged in from this network in the last 90 days.
     Home,
     /// He logged in from its neighbourhood.
@@ -30,12 +30,12 @@ const KEPT: Duration = DAY.saturating_mul(90);
 
 /// Every person's networks, and the last login in each.
 #[derive(Debug, Default)]
-pub(in crate::lab) struct Ledger {
+pub(crate) struct Ledger {
     logins: HashMap<u32, Vec<(NetworkKey, Moment)>>,
 }
 
 impl Ledger {
-    pub(in crate::lab) fn login(&mut self, person: u32, network: NetworkKey, now: Moment) {
+    pub(crate) fn login(&mut self, person: u32, network: NetworkKey, now: Moment) {
         let networks = self.logins.entry(person).or_default();
         if let Some((_, last)) = networks.iter_mut().find(|(known, _)| *known == network) {
             *last = (*last).max(now);
@@ -53,7 +53,7 @@ impl Ledger {
         }
     }
 
-    pub(in crate::lab) fn place(&self, person: u32, network: NetworkKey, now: Moment) -> Place {
+    pub(crate) fn place(&self, person: u32, network: NetworkKey, now: Moment) -> Place {
         let known = self.logins.get(&person).map_or(&[][..], Vec::as_slice);
         let mut place = Place::Far;
         for (other, last) in known {
@@ -74,8 +74,8 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::client::ClientKey;
-    use crate::lab::traffic::START;
+    use crate::traffic::START;
+    use gatepost_core::gate::request::client::ClientKey;
 
     fn network(text: &str) -> NetworkKey {
         text.parse::<ClientKey>().unwrap().network()

@@ -5,10 +5,10 @@
 //! in the upper half. Nobody shares a /24 with a stranger, unless a scenario says so.
 //! Not here: what people do all day (`honest`).
 
-use crate::gate::attempt::UserName;
-use crate::gate::client::ClientKey;
-use crate::lab::traffic::dictionary::Dictionary;
-use crate::lab::traffic::random::Random;
+use crate::traffic::dictionary::Dictionary;
+use crate::traffic::random::Random;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
 
 /// Users of one office, if there are so many.
 pub const OFFICE_STAFF: u32 = 50;
@@ -105,7 +105,7 @@ impl Person {
 }
 
 /// A phone somewhere in the network of the carrier with this number: every second speaks IPv6.
-pub(in crate::lab) fn mobile(carrier: u32, random: &mut Random) -> ClientKey {
+pub(crate) fn mobile(carrier: u32, random: &mut Random) -> ClientKey {
     let carrier = carrier % MOBILE;
     if carrier.is_multiple_of(2) {
         let host = random.below(1 << 16) as u32;
@@ -117,34 +117,34 @@ pub(in crate::lab) fn mobile(carrier: u32, random: &mut Random) -> ClientKey {
 }
 
 /// The office's one address.
-pub(in crate::lab) const OFFICE: ClientKey = ClientKey::V4(40 << 24 | 1 << 16 | 1 << 8 | 1);
+pub(crate) const OFFICE: ClientKey = ClientKey::V4(40 << 24 | 1 << 16 | 1 << 8 | 1);
 /// The webmail host.
-pub(in crate::lab) const WEBMAIL: ClientKey = ClientKey::V4(45 << 24 | 1 << 16 | 1 << 8 | 1);
+pub(crate) const WEBMAIL: ClientKey = ClientKey::V4(45 << 24 | 1 << 16 | 1 << 8 | 1);
 
 /// A hotel's line, anywhere.
-pub(in crate::lab) fn hotel(random: &mut Random) -> ClientKey {
+pub(crate) fn hotel(random: &mut Random) -> ClientKey {
     ClientKey::V4(50 << 24 | random.below(10 << 24) as u32)
 }
 
 /// A foreign carrier.
-pub(in crate::lab) fn abroad(random: &mut Random) -> ClientKey {
+pub(crate) fn abroad(random: &mut Random) -> ClientKey {
     ClientKey::V4(60 << 24 | random.below(10 << 24) as u32)
 }
 
 /// One machine of a cloud that a mailer sends from: 6 /16s with 60 /24s each.
-pub(in crate::lab) fn cloud(random: &mut Random) -> ClientKey {
+pub(crate) fn cloud(random: &mut Random) -> ClientKey {
     let (region, network) = (random.below(6) as u32, random.below(60) as u32);
     ClientKey::V4(80 << 24 | region << 16 | network << 8 | random.below(250) as u32)
 }
 
 /// The `n`th of the attackers' addresses: no two alike in the first 2^30, scattered over all networks.
-pub(in crate::lab) fn bot(n: u64) -> ClientKey {
+pub(crate) fn bot(n: u64) -> ClientKey {
     let scattered = (n as u32).wrapping_mul(0x9e37_79b1) & 0x3fff_ffff;
     ClientKey::V4(0x8000_0000 | scattered)
 }
 
 /// The `n`th address of one hostile /24.
-pub(in crate::lab) fn neighbour(n: u64) -> ClientKey {
+pub(crate) fn neighbour(n: u64) -> ClientKey {
     ClientKey::V4(0xc000_0201 + (n % 250) as u32)
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Not here: which promises a scenario makes (`scenario`).
 
-use crate::lab::traffic::Plan;
-use crate::lab::traffic::report::{Report, Visits};
-use crate::lab::traffic::scenario::Scenario;
+use crate::traffic::Plan;
+use crate::traffic::report::{Report, Visits};
+use crate::traffic::scenario::Scenario;
 
 /// The door that the promises are about.
 const GATE: &str = "gatepost";
@@ -40,7 +40,7 @@ pub fn bound(users: usize) -> u64 {
 }
 
 /// Writes down what is broken.
-pub(in crate::lab) fn check(scenario: &Scenario, plan: &Plan, report: &mut Report) {
+pub(crate) fn check(scenario: &Scenario, plan: &Plan, report: &mut Report) {
     // Half a gate promises nothing.
     if report.door != GATE || plan.without.is_some() {
         return;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::clock::Moment;
-use crate::lab::traffic::door::{Answer, Asked, Outcome};
-use crate::lab::traffic::ledger::Place;
-use crate::lab::traffic::{DAY, HOUR, Plan, START};
+use crate::traffic::door::{Answer, Asked, Outcome};
+use crate::traffic::ledger::Place;
+use crate::traffic::{DAY, HOUR, Plan, START};
+use gatepost_core::moment::Moment;
 
 /// Hours of one point of the plot.
 const STEP_HOURS: u64 = 6;
@@ -114,7 +114,7 @@ pub struct Point {
 
 /// Fills a report.
 #[derive(Debug)]
-pub(in crate::lab) struct Clerk {
+pub(crate) struct Clerk {
     report: Report,
     /// Strangers' guesses that reached Postfix, by day.
     days: Vec<u64>,
@@ -124,7 +124,7 @@ pub(in crate::lab) struct Clerk {
 }
 
 impl Clerk {
-    pub(in crate::lab) fn new(scenario: &'static str, door: &'static str, plan: &Plan) -> Self {
+    pub(crate) fn new(scenario: &'static str, door: &'static str, plan: &Plan) -> Self {
         let points = u64::from(plan.days) * 24 / STEP_HOURS;
         Self {
             report: Report {
@@ -150,7 +150,7 @@ impl Clerk {
     }
 
     /// An attacker tried.
-    pub(in crate::lab) fn guess(
+    pub(crate) fn guess(
         &mut self,
         person: Option<u32>,
         place: Place,
@@ -200,7 +200,7 @@ impl Clerk {
     }
 
     /// An old phone tried.
-    pub(in crate::lab) fn old_phone(&mut self, outcome: Outcome, now: Moment) {
+    pub(crate) fn old_phone(&mut self, outcome: Outcome, now: Moment) {
         let phones = &mut self.report.old_phones;
         phones.tries += 1;
         if outcome.asked == Asked::Not {
@@ -214,7 +214,7 @@ impl Clerk {
     }
 
     /// An honest login ended: in, or given up.
-    pub(in crate::lab) fn visit(&mut self, past: &Past, answer: Answer, now: Moment) {
+    pub(crate) fn visit(&mut self, past: &Past, answer: Answer, now: Moment) {
         let visits = match past.place {
             Place::Home => &mut self.report.home,
             Place::Near => &mut self.report.near,
@@ -237,7 +237,7 @@ impl Clerk {
     }
 
     /// The report, and what was counted elsewhere.
-    pub(in crate::lab) fn finish(mut self, bans: u64, bans_lost: u64) -> Report {
+    pub(crate) fn finish(mut self, bans: u64, bans_lost: u64) -> Report {
         self.end_day();
         let settled = match self.days.get(1..) {
             Some(later) if !later.is_empty() => later,
@@ -269,12 +269,12 @@ impl Clerk {
 
 /// What an honest login has gone through.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::lab) struct Past {
-    pub(in crate::lab) place: Place,
+pub(crate) struct Past {
+    pub(crate) place: Place,
     /// When it first met a refusal.
-    pub(in crate::lab) refused: Option<Moment>,
+    pub(crate) refused: Option<Moment>,
     /// Whether the right password was called wrong.
-    pub(in crate::lab) told_wrong: bool,
+    pub(crate) told_wrong: bool,
 }
 
 impl Report {

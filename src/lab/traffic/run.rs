@@ -9,20 +9,20 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use crate::clock::Moment;
-use crate::gate::attempt::{Secret, UserName};
-use crate::gate::client::ClientKey;
-use crate::gate::verdict::Reason;
-use crate::lab::traffic::attack::{Campaign, Guess, Sender};
-use crate::lab::traffic::door::{Answer, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
-use crate::lab::traffic::honest::{Routine, Visit};
-use crate::lab::traffic::incident::Incidents;
-use crate::lab::traffic::ledger::{Ledger, Place};
-use crate::lab::traffic::people::People;
-use crate::lab::traffic::random::Random;
-use crate::lab::traffic::report::{Clerk, Past, Report};
-use crate::lab::traffic::scenario::{Scenario, Start};
-use crate::lab::traffic::{DAY, MINUTE, Plan, SECOND, START, promise};
+use crate::traffic::attack::{Campaign, Guess, Sender};
+use crate::traffic::door::{Answer, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
+use crate::traffic::honest::{Routine, Visit};
+use crate::traffic::incident::Incidents;
+use crate::traffic::ledger::{Ledger, Place};
+use crate::traffic::people::People;
+use crate::traffic::random::Random;
+use crate::traffic::report::{Clerk, Past, Report};
+use crate::traffic::scenario::{Scenario, Start};
+use crate::traffic::{DAY, MINUTE, Plan, SECOND, START, promise};
+use gatepost_core::gate::request::attempt::{Secret, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Reason;
+use gatepost_core::moment::Moment;
 
 /// Who mistyped tries again after this.
 const RETYPED: Duration = SECOND.saturating_mul(20);

@@ -6,14 +6,14 @@
 
 use std::time::Duration;
 
-use crate::gate::settings::Settings;
-use crate::lab::traffic::attack::{Campaign, Origin, Whom, With, Words};
-use crate::lab::traffic::honest::{Habit, Routine};
-use crate::lab::traffic::incident::Incidents;
-use crate::lab::traffic::people::{self, Passwords, People, mobile};
-use crate::lab::traffic::promise::Promise;
-use crate::lab::traffic::random::Random;
-use crate::lab::traffic::{DAY, MINUTE, Plan, SECOND};
+use crate::traffic::attack::{Campaign, Origin, Whom, With, Words};
+use crate::traffic::honest::{Habit, Routine};
+use crate::traffic::incident::Incidents;
+use crate::traffic::people::{self, Passwords, People, mobile};
+use crate::traffic::promise::Promise;
+use crate::traffic::random::Random;
+use crate::traffic::{DAY, MINUTE, Plan, SECOND};
+use gatepost_core::gate::request::settings::Settings;
 
 mod list;
 
@@ -68,12 +68,12 @@ pub enum Start {
 
 /// All that a stage needs.
 #[derive(Debug)]
-pub(in crate::lab) struct Cast {
-    pub(in crate::lab) people: People,
-    pub(in crate::lab) routines: Vec<Routine>,
-    pub(in crate::lab) campaigns: Vec<Campaign>,
-    pub(in crate::lab) incidents: Incidents,
-    pub(in crate::lab) start: Start,
+pub(crate) struct Cast {
+    pub(crate) people: People,
+    pub(crate) routines: Vec<Routine>,
+    pub(crate) campaigns: Vec<Campaign>,
+    pub(crate) incidents: Incidents,
+    pub(crate) start: Start,
 }
 
 impl Scenario {
@@ -94,7 +94,7 @@ impl Scenario {
         settings
     }
 
-    pub(in crate::lab) fn cast(&self, plan: &Plan) -> Cast {
+    pub(crate) fn cast(&self, plan: &Plan) -> Cast {
         let mut habits = vec![Habit::Daily];
         habits.extend(match self.life {
             Life::Install | Life::InstallLearnt => None,

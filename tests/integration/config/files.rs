@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gatepost::clock::Moment;
-use gatepost::config::{Config, ConfigFaults, Finding};
+use gatepost_core::moment::Moment;
+use gatepost_daemon::config::{Config, ConfigFaults, Finding};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 

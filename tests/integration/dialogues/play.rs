@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use gatepost::smtp::capabilities::Capabilities;
-use gatepost::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
-use gatepost::smtp::line::{Following, LineBuffer};
-use gatepost::smtp::reply::Reply;
-use gatepost::smtp::sasl::{Mechanism, Secret};
+use gatepost_core::smtp::capabilities::Capabilities;
+use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost_core::smtp::line::{Following, LineBuffer};
+use gatepost_core::smtp::reply::Reply;
+use gatepost_core::smtp::sasl::{Mechanism, Secret};
 
 const HOSTNAME: &str = "gate.example.org";
 const SESSION: &str = "4Kq7";

@@ -2,9 +2,9 @@
 //!
 //! Not here: what is answered to what (the transcripts).
 
-use gatepost::smtp::dialogue::{Action, Dialogue, LogIn, Resolution, Trap};
-use gatepost::smtp::line::{Following, LineBuffer};
-use gatepost::smtp::sasl::Secret;
+use gatepost_core::smtp::dialogue::{Action, Dialogue, LogIn, Resolution, Trap};
+use gatepost_core::smtp::line::{Following, LineBuffer};
+use gatepost_core::smtp::sasl::Secret;
 use proptest::prelude::*;
 
 use super::play::Setup;

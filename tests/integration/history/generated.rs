@@ -3,7 +3,7 @@
 //! Thousands of logins of many clients, interleaved; each told by all that would tell it: a password database,
 //! sometimes a second one or PAM, then Postfix or a login process. Repeatable: no randomness but a counter's.
 
-use gatepost::clock::Moment;
+use gatepost_core::moment::Moment;
 
 /// 2026-01-20T00:00:00Z. The log begins in December: a New Year lies in it.
 pub(super) const NEWEST: Moment = Moment::from_seconds(1_768_867_200);

@@ -1,0 +1,224 @@
+//! gate - the judge: who may try a password now, and why
+//!
+//! One attempt's way: deny, allow, trap, ban, repeat, buckets (`judge`); its outcome gives tokens
+//! back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
+//! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
+//!
+//! Memory is fixed: every table has its capacity from the settings, and what a stranger sends makes
+//! nothing grow. Concurrency is simple: every method takes `&self`, **no lock is ever held while
+//! another is taken**, and none across more than one look at one structure. Tokens are taken before
+//! Postfix is asked, so parallel tries cannot overshoot; who is refused halfway gives back.
+//!
+//! Not here: waiting for a turn (`net::turns`), state files (`store`), replies (`smtp::dialogue`).
+
+pub mod buckets;
+pub mod explain;
+pub mod operator;
+pub mod request;
+pub mod state;
+
+mod case;
+mod judge;
+mod rules;
+mod settle;
+mod trust;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::gate::buckets::bucket::{Buckets, Place};
+use crate::gate::buckets::counters::Counters;
+use crate::gate::buckets::recent::Recent;
+use crate::gate::buckets::repeats::Again;
+use crate::gate::buckets::table::Key;
+use crate::gate::buckets::tries::Tries;
+use crate::gate::buckets::words::Seen;
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::UserId;
+use crate::gate::request::settings::{Mode, Settings};
+use crate::gate::request::verdict::{Event, Reason, Refusal, Standing};
+use crate::gate::rules::Rules;
+use crate::gate::trust::ban::Bans;
+use crate::gate::trust::familiar::{Familiar, Home};
+use crate::gate::trust::outage::Sick;
+use crate::gate::trust::strikes::Culprit;
+use crate::moment::Moment;
+
+pub use request::keys::Keys;
+pub use state::image::ImageFault;
+
+/// What the gate wants others to know: pass it on in its order.
+pub type Events = Vec<Event>;
+
+const HOUR: u64 = 3600;
+
+/// The judge. Shared by all sessions; every method takes the present moment.
+pub struct Gate {
+    keys: Keys,
+    rules: ArcSwap<Rules>,
+    buckets: Buckets,
+    familiar: Familiar,
+    tries: Tries,
+    seen: Seen,
+    bans: Bans,
+    again: Again,
+    sick: Sick,
+    counters: Counters,
+    recent: Recent,
+    /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
+    settling: AtomicU64,
+    /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
+    answered: AtomicU64,
+    /// The hour of the last sweep.
+    swept: AtomicU64,
+}
+
+impl Gate {
+    /// A gate that knows nobody: it settles in from `now` on.
+    pub fn new(settings: Settings, keys: Keys, now: Moment) -> Self {
+        let clients = settings.capacity.clients;
+        let few = |rows: usize| rows.max(512);
+        let gate = Self {
+            rules: ArcSwap::from_pointee(Rules::new(&settings)),
+            buckets: Buckets::new(clients, &keys.table),
+            familiar: Familiar::new(settings.capacity.pairs),
+            // Beside the 24 octets of a bucket these add 6 for every address.
+            tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
+            seen: Seen::new(few(clients / 16), &keys.table),
+            bans: Bans::new((clients / 8).max(1024)),
+            again: Again::default(),
+            sick: Sick::default(),
+            counters: Counters::default(),
+            recent: Recent::default(),
+            settling: AtomicU64::new(now.as_nanos().max(1)),
+            answered: AtomicU64::new(0),
+            swept: AtomicU64::new(now.as_seconds() / HOUR),
+            keys,
+        };
+        gate.familiar.list(rules::listed(&settings, &gate.keys));
+        gate
+    }
+
+    /// How a client stands before it has said a word.
+    pub fn standing(&self, client: ClientKey, now: Moment) -> Standing {
+        let rules = self.rules.load();
+        if rules.denies(client) {
+            return Standing::Deny;
+        }
+        if rules.allows(client) {
+            return Standing::Allow;
+        }
+        if self.familiar.home(client.network()) == Home::Familiar {
+            return Standing::Familiar;
+        }
+        match self.bans.of(client, now) {
+            Some(ban) if ban.holds(rules.mode) => Standing::Banned,
+            _ => Standing::Stranger,
+        }
+    }
+
+    /// Hears the HELO or EHLO name: a trap bans, or costs three tokens where somebody is familiar.
+    /// The refusal, if the client is to be sent away.
+    pub fn helo(
+        &self,
+        client: ClientKey,
+        name: &[u8],
+        now: Moment,
+        events: &mut Events,
+    ) -> Option<Refusal> {
+        let rules = self.rules.load();
+        if !rules.is_trap_helo(name) || rules.allows(client) {
+            return None;
+        }
+        let home = self.familiar.home(client.network());
+        let wait = self.spring(&rules, Culprit { client, home }, now, events);
+        let reason = Reason::Trap;
+        if rules.mode == Mode::DryRun {
+            self.counters.would_refuse(reason);
+            return None;
+        }
+        self.counters.refuse(reason);
+        Some(Refusal { reason, wait })
+    }
+
+    /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
+    /// comes. Takes nothing.
+    pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
+        let rules = self.rules.load();
+        let refusal = |reason, wait| Some(Refusal { reason, wait });
+        if rules.denies(client) {
+            return refusal(Reason::DenyList, Duration::ZERO);
+        }
+        if rules.allows(client) || self.familiar.home(client.network()) == Home::Familiar {
+            return None;
+        }
+        if let Some(ban) = self.bans.of(client, now).filter(|b| b.holds(rules.mode)) {
+            return refusal(Reason::Ban, ban.until.since(now));
+        }
+        if rules.mode == Mode::DryRun {
+            return None;
+        }
+        let settling = self.is_settling(&rules, now);
+        let places = [
+            (Key::client(client), Reason::Client),
+            (Key::network(client.network()), Reason::Network),
+        ];
+        for (key, reason) in places.into_iter().take(if settling { 1 } else { 2 }) {
+            let limit = rules.keyed(key.kind);
+            if let Err(wait) = self.buckets.peek(Place::Keyed(key), limit, 0, now) {
+                return refusal(reason, wait);
+            }
+        }
+        None
+    }
+
+    /// Once a second: ends the bans whose time is over, and forgets what is too old.
+    pub fn tick(&self, now: Moment, events: &mut Events) {
+        self.bans.expire(now, events);
+        self.sick.tick(now, events);
+        let hour = now.as_seconds() / HOUR;
+        if self.swept.swap(hour, Ordering::Relaxed) != hour {
+            self.familiar.sweep(now);
+        }
+    }
+
+    /// Takes over new settings; capacities stay. What a dry run did is cleared when it ends.
+    pub fn reconfigure(&self, settings: Settings, now: Moment, events: &mut Events) {
+        self.familiar.list(rules::listed(&settings, &self.keys));
+        let new = Arc::new(Rules::new(&settings));
+        let old = self.rules.swap(new.clone());
+        let known = self.familiar.users();
+        self.buckets.cut_keyed(|place| new.limit(place, known), now);
+        self.buckets
+            .cut_shared(|place| new.limit(place, known), now);
+        if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
+            self.buckets.clear(now, events);
+            self.bans.clear(now, events);
+            self.tries.clear();
+            self.seen.clear();
+        }
+    }
+
+    /// Whether only traps and `client` are enforced, because nobody was familiar at first.
+    fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
+        let since = self.settling.load(Ordering::Relaxed);
+        since != 0 && now < Moment::from_nanos(since) + rules.settling
+    }
+
+    /// Makes `user` known, and familiar in `network`, after a login.
+    fn login(&self, user: UserId, network: Option<NetworkKey>, when: Moment, now: Moment) {
+        self.familiar.login(user, network, when, now);
+    }
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! counters - how often each reason allowed or refused, since the start
+//!
+//! Not here: names and formats of metrics (`report`).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::gate::request::verdict::Reason;
+
+const REASONS: usize = Reason::ALL.len();
+
+#[derive(Default)]
+pub(in crate::gate) struct Counters {
+    allowed: [AtomicU64; REASONS],
+    refused: [AtomicU64; REASONS],
+    would_refuse: [AtomicU64; REASONS],
+}
+
+/// What became of one reason's attempts, in numbers since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The reason.
+    pub reason: Reason,
+    /// Attempts that were forwarded on these grounds.
+    pub allowed: u64,
+    /// Attempts that were refused or, for `repeat`, answered without asking Postfix.
+    pub refused: u64,
+    /// Attempts that were forwarded only because of a dry run or while settling in.
+    pub would_refuse: u64,
+}
+
+impl Counters {
+    pub(in crate::gate) fn allow(&self, reason: Reason) {
+        add(&self.allowed, reason);
+    }
+
+    pub(in crate::gate) fn refuse(&self, reason: Reason) {
+        add(&self.refused, reason);
+    }
+
+    pub(in crate::gate) fn would_refuse(&self, reason: Reason) {
+        add(&self.would_refuse, reason);
+    }
+
+    /// All of them, in the order of [`Reason::ALL`].
+    pub(in crate::gate) fn tallies(&self) -> Vec<Tally> {
+        let all = self
+            .allowed
+            .iter()
+            .zip(&self.refused)
+            .zip(&self.would_refuse);
+        Reason::ALL
+            .into_iter()
+            .zip(all)
+            .map(|(reason, ((allowed, refused), would_refuse))| Tally {
+                reason,
+                allowed: allowed.load(Ordering::Relaxed),
+                refused: refused.load(Ordering::Relaxed),
+                would_refuse: would_refuse.load(Ordering::Relaxed),
+            })
+            .collect()
+    }
+}
+
+fn add(counts: &[AtomicU64; REASONS], reason: Reason) {
+    if let Some(count) = counts.get(reason as usize) {
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_counter_of_its_own() {
+        let counters = Counters::default();
+        for (times, reason) in Reason::ALL.into_iter().enumerate() {
+            for _ in 0..=times {
+                counters.refuse(reason);
+            }
+        }
+        for (times, tally) in counters.tallies().into_iter().enumerate() {
+            assert_eq!(tally.refused, times as u64 + 1, "{}", tally.reason);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! rate - one token bucket a client, for the rooms beside the gate
+//!
+//! Admission counts new connections with it. It stands here because the table and the arithmetic
+//! do: fixed memory, and whoever gives way in a full set is the one whose bucket fills first.
+//! Not here: the buckets of login attempts (`bucket`).
+
+use std::fmt;
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::table::{Key, Table};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::settings::Quota;
+use crate::moment::Moment;
+
+/// The buckets of all clients that have lately taken a token.
+pub struct ClientRate {
+    table: Table<3>,
+    limit: RwLock<Limit>,
+}
+
+impl ClientRate {
+    /// Full buckets for everybody, in a table of `rows` rows for clients that owe something (24
+    /// octets each). `secret` spreads them, so that nobody can aim at another's row.
+    pub fn new(quota: Quota, rows: usize, secret: &[u8; 16]) -> Self {
+        Self {
+            table: Table::new(rows, secret, |&[_, arrival, _]| arrival),
+            limit: RwLock::new(Limit::new(quota)),
+        }
+    }
+
+    /// Takes one token of `client`.
+    ///
+    /// # Errors
+    /// There is none; the time until there is one.
+    pub fn take(&self, client: ClientKey, now: Moment) -> Result<(), Duration> {
+        let limit = *self.limit.read().unwrap_or_else(PoisonError::into_inner);
+        self.table.with(Key::client(client), now, |row| {
+            let arrival = row.map_or(0, |&[_, arrival, _]| arrival);
+            match limit.take(arrival, now) {
+                Ok(arrival) => (Ok(()), Some([0, arrival, 0])),
+                // Written too, so that a debt of an older, slower quota is cut once and then runs off.
+                Err(wait) => (Err(wait), Some([0, limit.drain(arrival, 0, now), 0])),
+            }
+        })
+    }
+
+    /// Another quota from now on; a debt stays, but never longer than one burst of it.
+    pub fn reconfigure(&self, quota: Quota) {
+        *self.limit.write().unwrap_or_else(PoisonError::into_inner) = Limit::new(quota);
+    }
+}
+
+impl fmt::Debug for ClientRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientRate").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment::from_seconds(1_000_000);
+
+    fn quota(burst: u32, seconds: u64) -> Quota {
+        Quota {
+            burst,
+            every: Duration::from_secs(seconds),
+        }
+    }
+
+    #[test]
+    fn each_client_has_its_burst_and_then_one_token_at_a_time() {
+        let rate = ClientRate::new(quota(3, 10), 64, &[7; 16]);
+        let (one, other) = (ClientKey::V4(1), ClientKey::V6(1));
+        for _ in 0..3 {
+            assert!(rate.take(one, NOW).is_ok());
+        }
+        assert_eq!(rate.take(one, NOW), Err(Duration::from_secs(10)));
+        assert!(rate.take(other, NOW).is_ok());
+        assert!(rate.take(one, NOW + Duration::from_secs(10)).is_ok());
+        assert!(rate.take(one, NOW + Duration::from_secs(10)).is_err());
+    }
+
+    #[test]
+    fn a_wider_quota_holds_at_once() {
+        let rate = ClientRate::new(quota(1, 60), 64, &[7; 16]);
+        let client = ClientKey::V4(1);
+        assert!(rate.take(client, NOW).is_ok());
+        assert!(rate.take(client, NOW).is_err());
+        rate.reconfigure(quota(5, 1));
+        assert!(
+            rate.take(client, NOW).is_err(),
+            "the debt is one burst of the new quota"
+        );
+        assert!(rate.take(client, NOW + Duration::from_secs(1)).is_ok());
+    }
+
+    #[test]
+    fn a_million_clients_leave_the_loudest_in_the_table() {
+        let rate = ClientRate::new(quota(60, 1), 4_096, &[7; 16]);
+        let loud = ClientKey::V4(0);
+        while rate.take(loud, NOW).is_ok() {}
+        for number in 1..1_000_000 {
+            assert!(rate.take(ClientKey::V4(number), NOW).is_ok());
+        }
+        assert!(rate.take(loud, NOW).is_err());
+        assert!(rate.table.rows() < 2 * 4_096);
+    }
+}

@@ -1,0 +1,320 @@
+//! tries - what a client tried last, and which wrong passwords a user saw last
+//!
+//! A client's last 4 tries that were refused or wrong, and a user's last 8 wrong ones, as keyed
+//! hashes: so that the same wrong password again is no new guess, and a mail program that retries is
+//! told from a guesser. Two bounded tables; who tried longest ago gives way. It does not outlive
+//! the process, nor do the keys of its hashes.
+//! Not here: what a repetition is worth (`judge`).
+
+use std::time::Duration;
+
+use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::table::{Key, Table};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::keys::{Guess, UserId};
+use crate::moment::Moment;
+
+/// How a try came out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) enum Fate {
+    /// No try.
+    #[default]
+    None,
+    /// The gate refused it.
+    Refused,
+    /// Postfix rejected it.
+    Wrong,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Entry {
+    guess: u64,
+    /// Seconds since the epoch.
+    at: u32,
+    fate: Fate,
+}
+
+/// The last `K` tries, the latest first, in a row of `N` words: id, guesses, times, the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Recent<const K: usize> {
+    entries: [Entry; K],
+    /// The last new failure, in seconds since the epoch.
+    failed: u32,
+}
+
+type OfClient = Recent<4>;
+type OfUser = Recent<8>;
+const CLIENT_WORDS: usize = 8;
+const USER_WORDS: usize = 14;
+
+pub(in crate::gate) struct Tries {
+    clients: Table<CLIENT_WORDS>,
+    users: Table<USER_WORDS>,
+}
+
+/// What the tables say of a try.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) struct Past {
+    /// Whether it is one of the client's last tries.
+    pub(in crate::gate) repeated: bool,
+    /// When this client found it wrong.
+    pub(in crate::gate) wrong_here: Option<Moment>,
+    /// When anybody found it wrong for this user.
+    pub(in crate::gate) wrong_for_user: Option<Moment>,
+    /// The last new failure of this client.
+    pub(in crate::gate) failed: Option<Moment>,
+    /// Whether it has tried anything else.
+    pub(in crate::gate) newness: Newness,
+}
+
+/// Whether a client has tried anything else lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) enum Newness {
+    /// Nothing, or one other password of the same user: so does who mistypes.
+    #[default]
+    Newcomer,
+    /// Another user, or several passwords.
+    Returns,
+}
+
+impl Tries {
+    pub(in crate::gate) fn new(clients: usize, users: usize, secret: &[u8; 16]) -> Self {
+        Self {
+            clients: Table::new(clients, secret, OfClient::latest),
+            users: Table::new(users, secret, OfUser::latest),
+        }
+    }
+
+    /// What is known of this try.
+    pub(in crate::gate) fn past(
+        &self,
+        client: ClientKey,
+        user: UserId,
+        guess: Option<Guess>,
+    ) -> Past {
+        let Some(client) = self.clients.read(Key::client(client)) else {
+            return self.past_of_user(user, guess, Past::default());
+        };
+        let client = OfClient::unpack(&client);
+        let entry = guess.and_then(|guess| client.find(guess));
+        let past = Past {
+            repeated: entry.is_some(),
+            wrong_here: entry
+                .filter(|entry| entry.fate == Fate::Wrong)
+                .map(|entry| moment(entry.at)),
+            wrong_for_user: None,
+            failed: (client.failed != 0).then(|| moment(client.failed)),
+            newness: client.newness(user, guess),
+        };
+        self.past_of_user(user, guess, past)
+    }
+
+    fn past_of_user(&self, user: UserId, guess: Option<Guess>, past: Past) -> Past {
+        let Some(guess) = guess else { return past };
+        let row = self.users.read(Key::far(user));
+        let entry = row.and_then(|row| OfUser::unpack(&row).find(guess));
+        Past {
+            wrong_for_user: entry.map(|entry| moment(entry.at)),
+            ..past
+        }
+    }
+
+    /// Notes a try that the gate refused.
+    pub(in crate::gate) fn refused(&self, client: ClientKey, guess: Option<Guess>, now: Moment) {
+        let Some(guess) = guess else { return };
+        self.clients.with(Key::client(client), now, |row| {
+            let mut recent = row.map(OfClient::unpack).unwrap_or_default();
+            recent.push(guess, Fate::Refused, now);
+            ((), Some(recent.pack()))
+        });
+    }
+
+    /// Notes a try that Postfix rejected.
+    pub(in crate::gate) fn wrong(
+        &self,
+        client: ClientKey,
+        user: UserId,
+        guess: Option<Guess>,
+        new: Novelty,
+        now: Moment,
+    ) {
+        self.clients.with(Key::client(client), now, |row| {
+            let mut recent = row.map(OfClient::unpack).unwrap_or_default();
+            if let Some(guess) = guess {
+                recent.push(guess, Fate::Wrong, now);
+            }
+            if new == Novelty::New {
+                recent.failed = seconds_up(now);
+            }
+            ((), Some(recent.pack()))
+        });
+        let Some(guess) = guess else { return };
+        self.users.with(Key::far(user), now, |row| {
+            let mut recent = row.map(OfUser::unpack).unwrap_or_default();
+            recent.push(guess, Fate::Wrong, now);
+            ((), Some(recent.pack()))
+        });
+    }
+
+    /// Forgets a try that turned out right.
+    pub(in crate::gate) fn right(
+        &self,
+        client: ClientKey,
+        user: UserId,
+        guess: Option<Guess>,
+        now: Moment,
+    ) {
+        let Some(guess) = guess else { return };
+        self.clients.with(Key::client(client), now, |row| {
+            ((), row.and_then(|row| OfClient::unpack(row).without(guess)))
+        });
+        self.users.with(Key::far(user), now, |row| {
+            ((), row.and_then(|row| OfUser::unpack(row).without(guess)))
+        });
+    }
+
+    /// Forgets what a client tried.
+    pub(in crate::gate) fn forget_client(&self, client: ClientKey) {
+        self.clients.remove(Key::client(client));
+    }
+
+    /// Forgets a user's wrong passwords.
+    pub(in crate::gate) fn forget_user(&self, user: UserId) {
+        self.users.remove(Key::far(user));
+    }
+
+    pub(in crate::gate) fn clear(&self) {
+        self.clients.clear();
+        self.users.clear();
+    }
+}
+
+/// Whether a failure tells something that was not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Novelty {
+    New,
+    Repeat,
+}
+
+impl<const K: usize> Default for Recent<K> {
+    fn default() -> Self {
+        Self {
+            entries: [Entry::default(); K],
+            failed: 0,
+        }
+    }
+}
+
+impl<const K: usize> Recent<K> {
+    fn find(&self, guess: Guess) -> Option<Entry> {
+        let mut entries = self.entries.iter();
+        entries
+            .find(|entry| entry.fate != Fate::None && entry.guess == guess.0)
+            .copied()
+    }
+
+    /// What the tries beside this one say.
+    fn newness(&self, user: UserId, guess: Option<Guess>) -> Newness {
+        let entries = self.entries.iter().filter(|entry| entry.fate != Fate::None);
+        let mut others = entries
+            .map(|entry| Guess(entry.guess))
+            .filter(|other| Some(*other) != guess);
+        match (others.next(), others.next()) {
+            (None, _) => Newness::Newcomer,
+            (Some(only), None) if only.is_at(user) => Newness::Newcomer,
+            _ => Newness::Returns,
+        }
+    }
+
+    /// Puts a try in front; it was there already, or the oldest goes.
+    fn push(&mut self, guess: Guess, fate: Fate, now: Moment) {
+        let held = self.entries.iter().position(|entry| entry.guess == guess.0);
+        let last = held.unwrap_or(K - 1);
+        if let Some(head) = self.entries.get_mut(..=last) {
+            head.rotate_right(1);
+        }
+        if let Some(first) = self.entries.first_mut() {
+            *first = Entry {
+                guess: guess.0,
+                at: seconds_up(now),
+                fate,
+            };
+        }
+    }
+
+    /// The row without this try; none if it is not there.
+    fn without<const N: usize>(mut self, guess: Guess) -> Option<[u64; N]> {
+        let held = self
+            .entries
+            .iter()
+            .position(|entry| entry.guess == guess.0)?;
+        self.entries.get_mut(held..)?.rotate_left(1);
+        *self.entries.last_mut()? = Entry::default();
+        Some(self.pack())
+    }
+
+    fn unpack<const N: usize>(row: &[u64; N]) -> Self {
+        let mut recent = Self::default();
+        let guesses = row.iter().skip(1);
+        for (entry, guess) in recent.entries.iter_mut().zip(guesses) {
+            entry.guess = *guess;
+        }
+        let times = row.iter().skip(1 + K);
+        for (pair, two) in recent.entries.chunks_mut(2).zip(times) {
+            for (entry, at) in pair.iter_mut().zip([*two as u32, (two >> 32) as u32]) {
+                entry.at = at;
+            }
+        }
+        let meta = row.last().copied().unwrap_or_default();
+        for (at, entry) in recent.entries.iter_mut().enumerate() {
+            entry.fate = match (meta >> (8 + 2 * at)) & 3 {
+                1 => Fate::Refused,
+                2 => Fate::Wrong,
+                _ => Fate::None,
+            };
+        }
+        recent.failed = (meta >> 32) as u32;
+        recent
+    }
+
+    fn pack<const N: usize>(self) -> [u64; N] {
+        let mut row = [0; N];
+        let guesses = self.entries.iter().map(|entry| entry.guess);
+        let times = self.entries.chunks(2).map(|pair| {
+            let at = |at: usize| pair.get(at).map_or(0, |entry| u64::from(entry.at));
+            at(0) | at(1) << 32
+        });
+        let fates = self.entries.iter().enumerate();
+        let fates = fates.fold(0, |fates, (at, entry)| {
+            fates | (entry.fate as u64) << (8 + 2 * at)
+        });
+        let meta = u64::from(self.failed) << 32 | fates;
+        for (word, value) in row.iter_mut().skip(1).zip(guesses.chain(times)) {
+            *word = value;
+        }
+        if let Some(last) = row.last_mut() {
+            *last = meta;
+        }
+        row
+    }
+
+    /// When it was last written to, in nanoseconds since the epoch.
+    fn latest<const N: usize>(row: &[u64; N]) -> u64 {
+        let recent = Self::unpack(row);
+        let latest = recent.entries.iter().map(|entry| entry.at).max();
+        let latest = latest.unwrap_or_default().max(recent.failed);
+        u64::from(latest) * 1_000_000_000
+    }
+}
+
+/// Rounded up, so that nothing is older than it is.
+fn seconds_up(now: Moment) -> u32 {
+    seconds(now + Duration::from_nanos(999_999_999))
+}
+
+fn moment(seconds: u32) -> Moment {
+    Moment::from_seconds(u64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests;

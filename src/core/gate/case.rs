@@ -1,0 +1,120 @@
+//! case - one attempt as the tables know it, and the claim that a permit for it carries
+//!
+//! Names and passwords are hashed here and go no further.
+//! Not here: judging (`judge`), what the outcome does with a claim (`settle`).
+
+use std::time::Duration;
+
+use crate::gate::Gate;
+use crate::gate::buckets::bucket::Token;
+use crate::gate::buckets::recent::{Answer, Decision};
+use crate::gate::buckets::words::Word;
+use crate::gate::request::attempt::{AuthAttempt, Password};
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::{Guess, UserId};
+use crate::gate::request::verdict::{Permit, Reason};
+use crate::gate::trust::familiar::Acquaintance;
+use crate::moment::Moment;
+
+/// What a permit stands for.
+#[derive(Debug)]
+pub(in crate::gate) struct Claim {
+    pub(in crate::gate) case: Case,
+    pub(in crate::gate) tokens: Tokens,
+    pub(in crate::gate) grounds: Reason,
+    pub(in crate::gate) basis: Basis,
+}
+
+/// Why an attempt is forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Basis {
+    /// Its client is on the allow list.
+    Listed,
+    /// It holds a token of every bucket that it must pay.
+    Paid,
+    /// Its password is known to be wrong, so it is no new guess.
+    Repeat,
+    /// It would be refused, but the state settles in; it holds a token of `client`.
+    Settling,
+    /// It would be refused, but this is a dry run.
+    DryRun,
+}
+
+/// The tokens that a permit holds: at most one of each bucket on its route.
+pub(in crate::gate) type Tokens = [Option<Token>; 4];
+
+pub(in crate::gate) const NOTHING: Tokens = [None; 4];
+
+/// An attempt, as the tables know it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) struct Case {
+    pub(in crate::gate) session: u64,
+    pub(in crate::gate) client: ClientKey,
+    pub(in crate::gate) network: NetworkKey,
+    pub(in crate::gate) user: UserId,
+    /// None: the mechanism hides the password.
+    pub(in crate::gate) guess: Option<Guess>,
+    pub(in crate::gate) word: Word,
+    pub(in crate::gate) who: Acquaintance,
+}
+
+impl Gate {
+    /// Hashes an attempt and looks its people up.
+    pub(in crate::gate) fn case(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Case {
+        let user = self.keys.user(attempt.user);
+        let network = attempt.client.network();
+        let (guess, word) = match attempt.password {
+            Password::Hidden => (None, Word::Common),
+            Password::Shown(secret) => {
+                let secret = secret.expose();
+                let without = self.rules.load().without;
+                let word = Word::of(secret, attempt.user, &self.keys, without);
+                (Some(self.keys.guess(user, secret)), word)
+            }
+        };
+        Case {
+            session: attempt.session,
+            client: attempt.client,
+            network,
+            user,
+            guess,
+            word,
+            who: self.familiar.acquaintance(user, network, now),
+        }
+    }
+}
+
+impl Case {
+    pub(in crate::gate) fn decision(
+        &self,
+        answer: Answer,
+        reason: Reason,
+        wait: Duration,
+        at: Moment,
+    ) -> Decision {
+        Decision {
+            at,
+            session: self.session,
+            client: self.client,
+            answer,
+            reason,
+            wait,
+            user: self.user,
+        }
+    }
+}
+
+impl Permit {
+    /// What the attempt is forwarded on: the last bucket it paid, or why it pays none.
+    pub fn grounds(&self) -> Reason {
+        self.claim.grounds
+    }
+
+    /// What would have refused it, but for a dry run or settling in.
+    pub fn would_refuse(&self) -> Option<Reason> {
+        match self.claim.basis {
+            Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
+            Basis::Listed | Basis::Paid | Basis::Repeat => None,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! explain - why: what each bucket holds, who is banned, and what was decided last
+//!
+//! Plain values with `Display` where a text is called for; looking takes nothing.
+//! Not here: how it is printed (`cli`) or sent (`admin`).
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::gate::Gate;
+use crate::gate::buckets::bucket::{Place, Share};
+use crate::gate::buckets::counters::Tally;
+use crate::gate::buckets::recent::Decision;
+use crate::gate::buckets::route::{kept_from, reason};
+use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::buckets::tries::Newness;
+use crate::gate::operator::BanEntry;
+use crate::gate::request::attempt::UserName;
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::keys::UserId;
+use crate::gate::request::settings::Mode;
+use crate::gate::request::verdict::{Reason, Refusal, Standing, Subject};
+use crate::gate::rules::Rules;
+use crate::gate::trust::familiar::{Acquaintance, Bond};
+use crate::moment::Moment;
+
+/// Decisions that an explanation shows.
+const SHOWN: usize = 20;
+
+/// What one bucket holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Which bucket, by the reason it refuses with.
+    pub bucket: Reason,
+    /// Whole tokens in it.
+    pub tokens: u32,
+    /// Tokens when it is full.
+    pub burst: u32,
+    /// The time in which one token comes back.
+    pub every: Duration,
+    /// How long until it has a token for this client; zero if it has one. The last third of some
+    /// buckets is for newcomers alone.
+    pub wait: Duration,
+}
+
+/// How a user and a network know each other. The texts (`Display`) are public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// Logged in from this network within 90 days.
+    Familiar,
+    /// Logged in from its /16 or /32.
+    Near,
+    /// Everything else.
+    Far,
+}
+
+/// What is known of a user, as asked about together with a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserStanding {
+    /// Whether he has ever logged in, was learnt, introduced or listed.
+    pub known: bool,
+    /// How he and the client's network know each other.
+    pub relation: Relation,
+    /// What a new password that is no word would be answered now: the grounds, or the refusal.
+    pub outlook: Result<Reason, Refusal>,
+}
+
+/// All that there is to say about a client, and a user from there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The client.
+    pub client: ClientKey,
+    /// What admission says.
+    pub standing: Standing,
+    /// The ban of the client.
+    pub ban: Option<BanEntry>,
+    /// The ban of its network.
+    pub network_ban: Option<BanEntry>,
+    /// Strikes that have not faded.
+    pub strikes: u8,
+    /// The user, if one was asked about.
+    pub user: Option<UserStanding>,
+    /// The buckets, in the order in which they may refuse.
+    pub buckets: Vec<Holding>,
+    /// The last decisions about the client, and the user if one was asked about; latest first.
+    pub decisions: Vec<Decision>,
+    /// Until when only traps and `client` are enforced.
+    pub settling_until: Option<Moment>,
+    /// Whether refusals are meant.
+    pub mode: Mode,
+}
+
+/// How the whole gate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Whether refusals are meant.
+    pub mode: Mode,
+    /// Until when only traps and `client` are enforced.
+    pub settling_until: Option<Moment>,
+    /// Users that we know.
+    pub known_users: usize,
+    /// Familiar pairs.
+    pub familiar_pairs: usize,
+    /// Familiar pairs that there is room for.
+    pub pairs: usize,
+    /// Bans.
+    pub bans: usize,
+    /// Rows of the bucket table.
+    pub rows: usize,
+    /// Rows that hold a debt or strikes.
+    pub rows_used: usize,
+    /// Rows that gave way before they were innocent.
+    pub rows_evicted: u64,
+    /// Pairs and users that gave way.
+    pub pairs_evicted: u64,
+    /// Bans that ended early for want of room.
+    pub bans_evicted: u64,
+    /// Whether the backend is taken for sick.
+    pub backend_sick: bool,
+    /// The shared buckets.
+    pub shared: Vec<Holding>,
+    /// What became of the attempts, by reason.
+    pub tallies: Vec<Tally>,
+}
+
+impl Gate {
+    /// Why a client, and a user from there, is treated as it is. Takes nothing.
+    pub fn explain(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Explanation {
+        let rules = self.rules.load();
+        let known_users = self.familiar.users();
+        let subject = |subject| {
+            let ban = self.bans.exactly(subject, now);
+            ban.map(|ban| BanEntry::new(subject, ban))
+        };
+        let places = self.places(client, user, now);
+        let user_id = user.map(|user| self.keys.user(user));
+        // Without a user any try counts as one at somebody else.
+        let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
+        Explanation {
+            client,
+            standing: self.standing(client, now),
+            ban: subject(Subject::Client(client)),
+            network_ban: subject(Subject::Network(client.network())),
+            strikes: self.buckets.row(Key::client(client)).strikes_at(now),
+            user: user.map(|user| self.user_standing(client, user, now)),
+            buckets: places
+                .into_iter()
+                .map(|place| self.holding(&rules, past.newness, place, known_users, now))
+                .collect(),
+            decisions: self.recent.find(SHOWN, |decision| {
+                decision.client == client && user_id.is_none_or(|user| decision.user == user)
+            }),
+            settling_until: self.settling_until(&rules, now),
+            mode: rules.mode,
+        }
+    }
+
+    /// The decisions of one session, latest first.
+    pub fn explain_session(&self, session: u64) -> Vec<Decision> {
+        self.recent
+            .find(SHOWN, |decision| decision.session == session)
+    }
+
+    /// How the whole gate stands. Looks at every row: for an operator, not for every attempt.
+    pub fn status(&self, now: Moment) -> Status {
+        let rules = self.rules.load();
+        let (known_users, familiar_pairs) = self.familiar.counts();
+        let (bans, bans_evicted) = self.bans.counts();
+        let (rows, rows_evicted) = self.buckets.table();
+        let mut rows_used = 0;
+        self.buckets.for_each(|_, _, row| {
+            rows_used += usize::from(row.arrival > now.as_nanos() || row.strikes_at(now) > 0);
+        });
+        let shared = Share::ALL.into_iter();
+        Status {
+            mode: rules.mode,
+            settling_until: self.settling_until(&rules, now),
+            known_users,
+            familiar_pairs,
+            pairs: self.familiar.capacity(),
+            bans,
+            rows,
+            rows_used,
+            rows_evicted,
+            pairs_evicted: self.familiar.evictions(),
+            bans_evicted,
+            backend_sick: self.sick.is_sick(),
+            shared: shared
+                .map(|share| {
+                    let place = Place::Shared(share);
+                    self.holding(&rules, Newness::Newcomer, place, known_users, now)
+                })
+                .collect(),
+            tallies: self.counters.tallies(),
+        }
+    }
+
+    /// Until when this state settles in; none if it does not.
+    pub fn settles_until(&self, now: Moment) -> Option<Moment> {
+        self.settling_until(&self.rules.load(), now)
+    }
+
+    /// Users that we know, and familiar pairs.
+    pub fn acquaintances(&self) -> (usize, usize) {
+        self.familiar.counts()
+    }
+
+    fn settling_until(&self, rules: &Rules, now: Moment) -> Option<Moment> {
+        let since = self.settling.load(std::sync::atomic::Ordering::Relaxed);
+        self.is_settling(rules, now)
+            .then(|| Moment::from_nanos(since) + rules.settling)
+    }
+
+    fn user_standing(&self, client: ClientKey, user: &UserName, now: Moment) -> UserStanding {
+        let id = self.keys.user(user);
+        let Acquaintance { bond, known, .. } =
+            self.familiar.acquaintance(id, client.network(), now);
+        UserStanding {
+            known,
+            relation: match bond {
+                Bond::Familiar => Relation::Familiar,
+                Bond::Near => Relation::Near,
+                Bond::Far => Relation::Far,
+            },
+            outlook: self.outlook(client, user, now),
+        }
+    }
+
+    fn places(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<Place> {
+        let network = client.network();
+        let mut keys = Vec::new();
+        let user = user.map(|user| self.keys.user(user));
+        let bond = user.map(|user| self.familiar.acquaintance(user, network, now).bond);
+        if let (Some(user), Some(Bond::Familiar)) = (user, bond) {
+            let id = self.keys.pair(user, network);
+            let kind = Kind::Pair;
+            keys.push(Key { kind, id });
+        }
+        keys.extend([Key::client(client), Key::network(network)]);
+        if let Some(user) = user {
+            keys.extend([Key::near(user), Key::far(user)]);
+        }
+        keys.into_iter()
+            .map(Place::Keyed)
+            .chain(Share::ALL.map(Place::Shared))
+            .collect()
+    }
+
+    fn holding(
+        &self,
+        rules: &Rules,
+        newness: Newness,
+        place: Place,
+        known: usize,
+        now: Moment,
+    ) -> Holding {
+        let limit = rules.limit(place, known);
+        let kept = kept_from(newness, place, limit);
+        Holding {
+            bucket: reason(place),
+            tokens: self.buckets.left(place, limit, now),
+            burst: limit.burst(),
+            every: Duration::from_nanos(limit.every()),
+            wait: self
+                .buckets
+                .peek(place, limit, kept, now)
+                .err()
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Display for Relation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Familiar => "familiar",
+            Self::Near => "near",
+            Self::Far => "far",
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! operator - what the operator may do by hand, and what old logs teach
+//!
+//! Not here: what he may ask (`explain`), the socket he asks through (`admin`).
+
+use std::sync::atomic::Ordering;
+
+use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::request::attempt::UserName;
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::settings::Mode;
+use crate::gate::request::verdict::{BanCause, Subject};
+use crate::gate::trust::ban::Ban;
+use crate::gate::{Events, Gate};
+use crate::moment::Moment;
+
+/// One ban, as it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BanEntry {
+    /// Whom it is for.
+    pub subject: Subject,
+    /// When it ends.
+    pub until: Moment,
+    /// What it is for.
+    pub cause: BanCause,
+    /// Whether it is meant; one that began in a dry run is only told.
+    pub mode: Mode,
+}
+
+impl BanEntry {
+    pub(in crate::gate) fn new(subject: Subject, ban: Ban) -> Self {
+        Self {
+            subject,
+            until: ban.until,
+            cause: ban.cause,
+            mode: ban.mode,
+        }
+    }
+}
+
+impl Gate {
+    /// Bans by hand until `until`, in a dry run too. Familiar pairs are not refused by it either.
+    pub fn ban(&self, subject: Subject, until: Moment, now: Moment, events: &mut Events) {
+        let ban = Ban {
+            until,
+            cause: BanCause::Operator,
+            mode: Mode::Enforce,
+        };
+        let strikes = match subject {
+            Subject::Client(client) => self.buckets.row(Key::client(client)).strikes_at(now),
+            Subject::Network(_) => 0,
+        };
+        self.bans.begin(subject, ban, strikes, now, events);
+    }
+
+    /// Lifts a ban, and a client's strikes with it; whether there was one.
+    pub fn unban(&self, subject: Subject, now: Moment, events: &mut Events) -> bool {
+        if let Subject::Client(client) = subject {
+            self.buckets.forget_strikes(Key::client(client), now);
+        }
+        self.bans.lift(subject, now, events)
+    }
+
+    /// All bans, the one that ends first at the front.
+    pub fn bans(&self, now: Moment) -> Vec<BanEntry> {
+        let bans = self.bans.all(now).into_iter();
+        bans.map(|(subject, ban)| BanEntry::new(subject, ban))
+            .collect()
+    }
+
+    /// Fills the buckets of a client and its network, and lifts their bans and strikes.
+    pub fn forgive_client(&self, client: ClientKey, now: Moment, events: &mut Events) {
+        let network = client.network();
+        self.buckets.forget(Key::client(client));
+        self.buckets.forget(Key::network(network));
+        self.tries.forget_client(client);
+        self.bans.lift(Subject::Client(client), now, events);
+        self.bans.lift(Subject::Network(network), now, events);
+    }
+
+    /// Fills the buckets of a user: near, far, and in each network where he is familiar.
+    pub fn forgive_user(&self, user: &UserName) {
+        let user = self.keys.user(user);
+        self.buckets.forget(Key::near(user));
+        self.buckets.forget(Key::far(user));
+        for network in self.familiar.networks(user) {
+            let id = self.keys.pair(user, network);
+            let kind = Kind::Pair;
+            self.buckets.forget(Key { kind, id });
+        }
+        self.tries.forget_user(user);
+    }
+
+    /// Makes a user known, and familiar in `network` if one is given, as if he logged in now.
+    pub fn introduce(&self, user: &UserName, network: Option<NetworkKey>, now: Moment) {
+        self.login(self.keys.user(user), network, now, now);
+    }
+
+    /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
+    /// the client's network. Only ever adds.
+    pub fn learn(&self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
+        self.login(self.keys.user(user), Some(client.network()), when, now);
+    }
+
+    /// Ends settling in: whoever should be familiar was learnt.
+    pub fn finish_settling(&self) {
+        self.settling.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,137 @@
+//! attempt - one login attempt, as the gate is asked about it, and how it came out
+//!
+//! Not here: how credentials travel in AUTH (`smtp::sasl`), and what the gate keeps of them
+//! (keyed hashes only: `familiar`, `words`).
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::gate::request::client::ClientKey;
+
+/// The name that a client wants to log in as: the authcid, as decoded, any octets at all.
+///
+/// Shown (`Display`, `Debug`) only escaped: printable ASCII as it is, all else as `\xNN`, cut after
+/// 64 octets. It is safe in a log line, a terminal and JSON.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct UserName(Box<[u8]>);
+
+impl UserName {
+    /// Takes the decoded octets of an authcid.
+    pub fn new(octets: impl Into<Box<[u8]>>) -> Self {
+        Self(octets.into())
+    }
+
+    /// The octets as the client sent them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The octets with ASCII letters lower-cased: what the gate counts by.
+    pub fn folded(&self) -> Vec<u8> {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl fmt::Display for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        for &octet in self.0.iter().take(SHOWN) {
+            match octet {
+                b'\\' => f.write_str("\\\\")?,
+                b'"' => f.write_str("\\x22")?,
+                0x21..=0x7e => write!(f, "{}", char::from(octet))?,
+                _ => write!(f, "\\x{octet:02x}")?,
+            }
+        }
+        if self.0.len() > SHOWN {
+            write!(f, "...({} octets)", self.0.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for UserName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UserName({self})")
+    }
+}
+
+/// A password or token. It has no `Display`, its `Debug` tells nothing, and it wipes itself.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes the decoded octets.
+    pub fn new(octets: Vec<u8>) -> Self {
+        Self(Zeroizing::new(octets))
+    }
+
+    /// The octets, for the one who must send or hash them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// What the mechanism shows of the password.
+#[derive(Clone, Copy, Debug)]
+pub enum Password<'a> {
+    /// PLAIN and LOGIN show the password, the OAuth mechanisms the token.
+    Shown(&'a Secret),
+    /// SCRAM and CRAM-MD5 show nothing that two tries could be compared by.
+    Hidden,
+}
+
+/// One AUTH exchange for which a password would be checked.
+#[derive(Clone, Copy, Debug)]
+pub struct AuthAttempt<'a> {
+    /// The session that asks, as its log lines and replies name it.
+    pub session: u64,
+    /// Who asks.
+    pub client: ClientKey,
+    /// As whom.
+    pub user: &'a UserName,
+    /// With what.
+    pub password: Password<'a>,
+}
+
+/// What Postfix made of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthOutcome {
+    /// 235: logged in.
+    Accept,
+    /// 5xx to the credentials: a failure that counts.
+    Reject,
+    /// 4xx, a dead or silent Postfix, a cancelled exchange: no failure of the credentials.
+    Defer,
+    /// 4xx after a wait: Dovecot let Postfix wait longer than Postfix does. The password may have been
+    /// checked all the same.
+    Stalled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_is_shown_harmless_and_short() {
+        let name = UserName::new(b"a b\r\n\x1b\"\\\xe2\x80\xae".to_vec());
+        assert_eq!(name.to_string(), r"a\x20b\x0d\x0a\x1b\x22\\\xe2\x80\xae");
+        let long = UserName::new(vec![b'x'; 1_000_000]).to_string();
+        assert!(long.len() < 100, "{}", long.len());
+    }
+
+    #[test]
+    fn a_secret_shows_nothing() {
+        assert_eq!(
+            format!("{:?}", Secret::new(b"hunter2".to_vec())),
+            "Secret(..)"
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! keys - the keyed hashes that stand for users, passwords and words
+//!
+//! No name and no password is kept where its hash serves: the tables hold 64-bit SipHash-2-4
+//! values. The keys for users and places live in the state directory, so that what we learnt
+//! survives; the key for passwords is made at start and dies with the process.
+//! Not here: making or storing the keys (`store`, `server`).
+
+use std::fmt;
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher24;
+
+use crate::gate::request::attempt::UserName;
+use crate::gate::request::client::NetworkKey;
+
+/// The secrets that the gate hashes with.
+#[derive(Clone)]
+pub struct Keys {
+    /// For user names and familiar pairs: kept with the state.
+    pub users: [u8; 16],
+    /// For passwords and words: made at every start.
+    pub passwords: [u8; 16],
+    /// For the places in the tables, so that nobody can aim at one. Kept with the state, too: under
+    /// the same key a snapshot goes back in the order in which it was written, which is quick.
+    pub table: [u8; 16],
+}
+
+/// Tells nothing.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys(..)")
+    }
+}
+
+/// A user, as the tables know him: half of it stands for the name's local part, half for all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::gate) struct UserId(pub(in crate::gate) u64);
+
+impl UserId {
+    /// What all names with this local part have in common.
+    pub(in crate::gate) const fn local_part(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// One password tried for one user. Its low bits are the user's, so that a guess tells at whom it
+/// was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
+
+impl Guess {
+    const USER: u64 = 0xffff;
+
+    /// Whether this guess was made at `user`; one of 65,536 other users passes for him.
+    pub(in crate::gate) fn is_at(self, user: UserId) -> bool {
+        (self.0 ^ user.0) & Self::USER == 0
+    }
+}
+
+impl Keys {
+    /// The user of this name, whatever its letters' case.
+    pub(in crate::gate) fn user(&self, name: &UserName) -> UserId {
+        let name = name.as_bytes();
+        let local = name.split(|&octet| octet == b'@').next();
+        let person = self.lower(local.unwrap_or_default()) << 32;
+        UserId(person | self.lower(name) & u64::from(u32::MAX))
+    }
+
+    fn lower(&self, name: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.users);
+        let mut lower = [0; 64];
+        for part in name.chunks(lower.len()) {
+            for (to, from) in lower.iter_mut().zip(part) {
+                *to = from.to_ascii_lowercase();
+            }
+            hasher.write(lower.get(..part.len()).unwrap_or_default());
+        }
+        hasher.finish()
+    }
+
+    /// This password for this user.
+    pub(in crate::gate) fn guess(&self, user: UserId, password: &[u8]) -> Guess {
+        let mut hasher = SipHasher24::new_with_key(&self.passwords);
+        hasher.write(&user.0.to_le_bytes());
+        hasher.write(password);
+        Guess(hasher.finish() & !Guess::USER | user.0 & Guess::USER)
+    }
+
+    /// A folded password, whoever tried it.
+    pub(in crate::gate) fn word(&self, folded: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.passwords);
+        hasher.write(folded);
+        hasher.finish()
+    }
+
+    /// A user in one network.
+    pub(in crate::gate) fn pair(&self, user: UserId, network: NetworkKey) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.users);
+        hasher.write(&user.0.to_le_bytes());
+        hasher.write(&network.code().to_le_bytes());
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guess_tells_at_whom_it_was_made() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let guess = keys.guess(user("anna"), b"secret");
+        assert!(guess.is_at(user("anna")) && !guess.is_at(user("bert")));
+        assert_ne!(guess, keys.guess(user("anna"), b"other"));
+    }
+
+    #[test]
+    fn a_name_in_other_letters_is_the_same_user_at_any_length() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        for length in [0, 1, 63, 64, 65, 1000] {
+            let upper = UserName::new(vec![b'A'; length]);
+            let lower = UserName::new(vec![b'a'; length]);
+            let other = UserName::new(vec![b'a'; length + 1]);
+            assert_eq!(keys.user(&upper), keys.user(&lower));
+            assert_ne!(keys.user(&lower), keys.user(&other));
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_their_domain_are_two_users_with_one_local_part() {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let (bare, one, other) = (user("anna"), user("Anna@a.example"), user("anna@b.example"));
+        assert!(bare != one && one != other);
+        assert_eq!(bare.local_part(), one.local_part());
+        assert_eq!(one.local_part(), other.local_part());
+        assert_ne!(bare.local_part(), user("bert").local_part());
+    }
+}

@@ -1,0 +1,239 @@
+//! verdict - what the gate answers, and why
+//!
+//! Verdict and reason come together; every reason has one log value. Events are what the gate wants
+//! others to know (a ban began): the session passes them on, the gate calls nobody.
+//! Not here: how a verdict is reached (`gate`), the replies to the client (`smtp::dialogue`).
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::settings::Mode;
+use crate::moment::Moment;
+
+/// The gate's answer to one attempt.
+#[derive(Debug)]
+#[must_use]
+pub enum Verdict {
+    /// Forward it now, and settle the permit with the outcome.
+    Allow(Permit),
+    /// Not familiar: take a turn, then ask again with `Gate::judge_in_turn`.
+    Wait,
+    /// The same wrong password as a moment ago: answer 535 without asking Postfix.
+    Repeat,
+    /// Answer 454.
+    Refuse(Refusal),
+}
+
+/// Why an attempt is refused, and for how long at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What refused it.
+    pub reason: Reason,
+    /// Until the same attempt could be allowed, as far as is known now.
+    pub wait: Duration,
+}
+
+/// What a verdict rests on. The log values (`Display`) are public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// On the allow list: never judged.
+    AllowList,
+    /// On the deny list: never admitted.
+    DenyList,
+    /// The pair's own bucket.
+    Familiar,
+    /// The bucket of one address or /64.
+    Client,
+    /// The bucket of one /24 or /48.
+    Network,
+    /// The bucket of one user, from near.
+    UserNear,
+    /// The bucket of one user, from far.
+    UserFar,
+    /// The bucket of all near attempts.
+    Near,
+    /// The bucket of all attempts with a word.
+    Words,
+    /// The bucket of all attempts for unknown users.
+    Unknown,
+    /// The bucket of all others.
+    Strangers,
+    /// A repetition of a wrong password.
+    Repeat,
+    /// A name that no honest user has.
+    Trap,
+    /// The client or its network is banned.
+    Ban,
+    /// No turn came before the deadline.
+    Turn,
+    /// The backend rejects many familiar pairs at once: it is failing.
+    Sick,
+}
+
+impl Reason {
+    /// Every reason, in the order of the log's documentation.
+    pub const ALL: [Self; 16] = [
+        Self::AllowList,
+        Self::DenyList,
+        Self::Familiar,
+        Self::Client,
+        Self::Network,
+        Self::UserNear,
+        Self::UserFar,
+        Self::Near,
+        Self::Words,
+        Self::Unknown,
+        Self::Strangers,
+        Self::Repeat,
+        Self::Trap,
+        Self::Ban,
+        Self::Turn,
+        Self::Sick,
+    ];
+
+    /// The log value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AllowList => "allow-list",
+            Self::DenyList => "deny-list",
+            Self::Familiar => "familiar",
+            Self::Client => "client",
+            Self::Network => "network",
+            Self::UserNear => "user-near",
+            Self::UserFar => "user-far",
+            Self::Near => "near",
+            Self::Words => "words",
+            Self::Unknown => "unknown",
+            Self::Strangers => "strangers",
+            Self::Repeat => "repeat",
+            Self::Trap => "trap",
+            Self::Ban => "ban",
+            Self::Turn => "turn",
+            Self::Sick => "sick-backend",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Proof that the gate was asked, and the tokens it took. Only `gate` can make one.
+///
+/// A permit that is dropped unsettled keeps its tokens spent, as if the attempt had failed.
+#[derive(Debug)]
+#[must_use = "settle it with the outcome, or its tokens are lost"]
+pub struct Permit {
+    pub(in crate::gate) claim: Box<crate::gate::case::Claim>,
+}
+
+/// How a permit was settled.
+#[derive(Debug)]
+#[must_use]
+pub struct Settled {
+    /// What the client is told: a rejection by a sick backend becomes `Defer`.
+    pub outcome: AuthOutcome,
+    /// The reason, where the gate changed the outcome.
+    pub reason: Option<Reason>,
+}
+
+/// How a client stands before it has said a word: what admission asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// On the deny list, never admitted.
+    Deny,
+    /// Banned, and nobody is familiar from its network: not admitted.
+    Banned,
+    /// On the allow list.
+    Allow,
+    /// Somebody logged in from its network.
+    Familiar,
+    /// Nobody we know.
+    Stranger,
+}
+
+/// The log value.
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deny => "deny",
+            Self::Banned => "banned",
+            Self::Allow => "allow",
+            Self::Familiar => "familiar",
+            Self::Stranger => "stranger",
+        })
+    }
+}
+
+/// Whom a ban is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// One client.
+    Client(ClientKey),
+    /// One network.
+    Network(NetworkKey),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => client.fmt(f),
+            Self::Network(network) => network.fmt(f),
+        }
+    }
+}
+
+/// Something that others may want to know: the log, the store, the listener filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A ban began, or was extended.
+    BanBegan {
+        /// Whom it is for.
+        subject: Subject,
+        /// When it ends.
+        until: Moment,
+        /// What it is for: `client` (strikes), `trap`, `network` (banned neighbours), `operator`.
+        cause: BanCause,
+        /// Whether it is meant; a dry run's bans are only told.
+        mode: Mode,
+    },
+    /// A ban ended, by time or by the operator.
+    BanEnded {
+        /// Whom it was for.
+        subject: Subject,
+    },
+    /// A durable record for the journal: written at once.
+    Journal(Box<[u8]>),
+    /// Many familiar pairs are rejected at once: the backend is failing.
+    BackendSick,
+    /// The sick backend accepted again.
+    BackendWell,
+}
+
+/// What a ban is for. The log values (`Display`) are public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BanCause {
+    /// Refused by its own bucket too often.
+    Strikes,
+    /// Asked for a trap.
+    Trap,
+    /// Too many banned clients in one network.
+    Neighbours,
+    /// The operator said so.
+    Operator,
+}
+
+impl fmt::Display for BanCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Strikes => "strikes",
+            Self::Trap => "trap",
+            Self::Neighbours => "neighbours",
+            Self::Operator => "operator",
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! rules - the settings, made ready to be asked on every attempt
+//!
+//! Not here: the settings themselves (`settings`), what follows from an answer (`judge`).
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use prefix_trie::PrefixSet;
+
+use crate::gate::buckets::bucket::{Place, Share};
+use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::table::Kind;
+use crate::gate::request::attempt::UserName;
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::keys::{Keys, UserId};
+use crate::gate::request::settings::{Growing, Mode, Part, Settings};
+
+pub(in crate::gate) struct Rules {
+    pub(in crate::gate) mode: Mode,
+    pub(in crate::gate) settling: Duration,
+    /// Strikes until a ban; 0: no bans.
+    pub(in crate::gate) strikes: u8,
+    first_ban: Duration,
+    longest_ban: Duration,
+    familiar: Limit,
+    client: Limit,
+    network: Limit,
+    user: Limit,
+    near: Growing,
+    words: Limit,
+    unknown: Limit,
+    strangers: Growing,
+    pub(in crate::gate) without: Option<Part>,
+    trap_users: HashSet<Vec<u8>>,
+    trap_helos: HashSet<Vec<u8>>,
+    allow: Networks,
+    deny: Networks,
+}
+
+impl Rules {
+    pub(in crate::gate) fn new(settings: &Settings) -> Self {
+        let limits = &settings.limits;
+        let folded = |names: &[String]| {
+            let names = names
+                .iter()
+                .map(|name| name.as_bytes().to_ascii_lowercase());
+            names.collect()
+        };
+        Self {
+            mode: settings.mode,
+            settling: settings.settling,
+            strikes: u8::try_from(settings.bans.strikes).unwrap_or(u8::MAX),
+            first_ban: settings.bans.first,
+            longest_ban: settings.bans.longest,
+            familiar: Limit::new(limits.familiar),
+            client: Limit::new(limits.client),
+            network: Limit::new(limits.network),
+            user: Limit::new(limits.user),
+            near: limits.near,
+            words: Limit::new(limits.words),
+            unknown: Limit::new(limits.unknown),
+            strangers: limits.strangers,
+            without: settings.without,
+            trap_users: folded(&settings.traps.users),
+            trap_helos: folded(&settings.traps.helo),
+            allow: Networks::new(&settings.allow),
+            deny: Networks::new(&settings.deny),
+        }
+    }
+
+    pub(in crate::gate) fn allows(&self, client: ClientKey) -> bool {
+        self.allow.contains(client)
+    }
+
+    pub(in crate::gate) fn denies(&self, client: ClientKey) -> bool {
+        self.deny.contains(client)
+    }
+
+    pub(in crate::gate) fn is_trap(&self, user: &UserName) -> bool {
+        !self.trap_users.is_empty() && self.trap_users.contains(&user.folded())
+    }
+
+    pub(in crate::gate) fn is_trap_helo(&self, name: &[u8]) -> bool {
+        !self.trap_helos.is_empty() && self.trap_helos.contains(&name.to_ascii_lowercase())
+    }
+
+    /// The limit of a bucket on a server with this many known users.
+    pub(in crate::gate) fn limit(&self, place: Place, known: usize) -> Limit {
+        match place {
+            Place::Keyed(key) => self.keyed(key.kind),
+            Place::Shared(Share::Near) => Limit::growing(self.near, known),
+            Place::Shared(Share::Words) => self.words,
+            Place::Shared(Share::Unknown) => self.unknown,
+            Place::Shared(Share::Strangers) => Limit::growing(self.strangers, known),
+        }
+    }
+
+    /// The limit of the keyed buckets of a kind.
+    pub(in crate::gate) fn keyed(&self, kind: Kind) -> Limit {
+        match kind {
+            Kind::ClientV4 | Kind::ClientV6 => self.client,
+            Kind::Network => self.network,
+            Kind::UserNear | Kind::UserFar | Kind::Word => self.user,
+            Kind::Pair => self.familiar,
+        }
+    }
+
+    /// How long the ban is that this many strikes earn: doubled by each beyond those of the first.
+    pub(in crate::gate) fn ban_length(&self, strikes: u8) -> Duration {
+        let doublings = u32::from(strikes.saturating_sub(self.strikes)).min(31);
+        let length = self.first_ban.saturating_mul(1 << doublings);
+        length.min(self.longest_ban)
+    }
+
+    /// Beyond so many strikes a ban gets no longer, so no more are counted.
+    pub(in crate::gate) fn most_strikes(&self) -> u8 {
+        let longest = (self.strikes..u8::MAX)
+            .take(32)
+            .find(|strikes| self.ban_length(*strikes) >= self.longest_ban);
+        longest.unwrap_or(u8::MAX)
+    }
+}
+
+/// The users of the `users` file.
+pub(in crate::gate) fn listed(settings: &Settings, keys: &Keys) -> HashSet<UserId> {
+    let names = settings.users.iter();
+    names
+        .map(|name| keys.user(&UserName::new(name.as_bytes())))
+        .collect()
+}
+
+/// Networks to look a client up in. An IPv6 prefix longer than /64 counts as its /64.
+#[derive(Default)]
+struct Networks {
+    v4: PrefixSet<Ipv4Net>,
+    v6: PrefixSet<Ipv6Net>,
+}
+
+impl Networks {
+    fn new(networks: &[IpNet]) -> Self {
+        let mut sets = Self::default();
+        for network in networks {
+            match network.trunc() {
+                IpNet::V4(v4) => {
+                    sets.v4.insert(v4);
+                }
+                IpNet::V6(v6) => sets.insert_v6(v6),
+            }
+        }
+        sets
+    }
+
+    /// A mapped IPv4 prefix is the IPv4 prefix: that is how its clients count.
+    fn insert_v6(&mut self, v6: Ipv6Net) {
+        let mapped = v6.addr().to_ipv4_mapped();
+        let short = v6.prefix_len().checked_sub(96);
+        if let (Some(address), Some(length)) = (mapped, short) {
+            if let Ok(v4) = Ipv4Net::new(address, length) {
+                self.v4.insert(v4.trunc());
+            }
+        } else if let Ok(cut) = Ipv6Net::new(v6.addr(), v6.prefix_len().min(64)) {
+            self.v6.insert(cut.trunc());
+        }
+    }
+
+    fn contains(&self, client: ClientKey) -> bool {
+        match client.address() {
+            IpAddr::V4(v4) => !self.v4.is_empty() && self.v4.get_lpm(&v4.into()).is_some(),
+            IpAddr::V6(v6) => !self.v6.is_empty() && self.v6.get_lpm(&v6.into()).is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! settle - what the outcome of an attempt does
+//!
+//! Accept: the tokens go back, exactly those, and the pair is familiar. Reject: they stay spent, and
+//! the wrong password is remembered. Defer: they go back. Stalled: as defer, unless the backend answers
+//! others, for Dovecot holds back whom it has seen fail; a wrong password that is checked and then costs
+//! nothing would be a guess beyond every bound. A sick backend's rejections of familiar
+//! pairs count as defer.
+//! Not here: judging (`judge`).
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::gate::buckets::recent::Answer;
+use crate::gate::buckets::tries::Novelty;
+use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::verdict::{Permit, Reason, Settled};
+use crate::gate::trust::familiar::Bond;
+use crate::gate::{Events, Gate};
+use crate::moment::Moment;
+
+/// The backend is taken to work for so long after an answer of any kind.
+const ANSWERS: Duration = Duration::from_secs(60);
+
+const DEFERRED: Settled = Settled {
+    outcome: AuthOutcome::Defer,
+    reason: None,
+};
+
+impl Gate {
+    /// Settles a permit with what Postfix made of the attempt. The answer is what the client is told.
+    pub fn settle(
+        &self,
+        permit: Permit,
+        outcome: AuthOutcome,
+        now: Moment,
+        events: &mut Events,
+    ) -> Settled {
+        let claim = permit.claim;
+        let settled = match outcome {
+            AuthOutcome::Accept => self.accepted(&claim, now, events),
+            AuthOutcome::Reject => self.rejected(&claim, now, events),
+            AuthOutcome::Defer => {
+                self.give_back(&claim.tokens, now, events);
+                DEFERRED
+            }
+            AuthOutcome::Stalled => self.stalled(&claim, now, events),
+        };
+        let answer = match settled.outcome {
+            AuthOutcome::Accept => Answer::Accept,
+            AuthOutcome::Reject => Answer::Reject,
+            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Defer,
+        };
+        let reason = settled.reason.unwrap_or(claim.grounds);
+        let told = claim.case.decision(answer, reason, Duration::ZERO, now);
+        self.recent.push(told);
+        settled
+    }
+
+    /// Gives tokens back, each to its bucket.
+    pub(in crate::gate) fn give_back(&self, tokens: &Tokens, now: Moment, events: &mut Events) {
+        for token in tokens.iter().flatten() {
+            self.buckets.refund(*token, now, events);
+        }
+    }
+
+    /// The backend kept this one waiting. If it has answered others, that is about this client.
+    fn stalled(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
+        let Case {
+            client,
+            user,
+            guess,
+            ..
+        } = claim.case;
+        if now.since(answered) >= ANSWERS {
+            self.give_back(&claim.tokens, now, events);
+        } else if claim.basis == Basis::Repeat {
+            self.tries.wrong(client, user, guess, Novelty::Repeat, now);
+        } else {
+            // The same again is a mail program that retries, and earns no strike.
+            self.tries.refused(client, guess, now);
+        }
+        DEFERRED
+    }
+
+    fn accepted(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        self.answered.store(now.as_nanos(), Ordering::Relaxed);
+        let Case {
+            client,
+            network,
+            user,
+            guess,
+            ..
+        } = claim.case;
+        self.give_back(&claim.tokens, now, events);
+        self.tries.right(client, user, guess, now);
+        self.sick.accepted(events);
+        // Everybody comes from the webmail host: its network says nothing of a user.
+        let network = Some(network).filter(|_| claim.basis != Basis::Listed);
+        self.login(user, network, now, now);
+        Settled {
+            outcome: AuthOutcome::Accept,
+            reason: None,
+        }
+    }
+
+    fn rejected(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+        self.answered.store(now.as_nanos(), Ordering::Relaxed);
+        let Case {
+            client,
+            network,
+            user,
+            guess,
+            word,
+            who,
+            ..
+        } = claim.case;
+        let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
+        if new && who.bond == Bond::Familiar {
+            let sick = self.sick.rejected(&claim.case, now, events);
+            if let Some(absolved) = sick {
+                return self.deferred_as_sick(claim, &absolved, now, events);
+            }
+        }
+        match claim.basis {
+            Basis::Paid | Basis::Settling => {
+                self.tries.wrong(client, user, guess, Novelty::New, now);
+                self.seen.note(word, user, network, now);
+                if who.bond == Bond::Familiar && self.sick.is_sick() {
+                    // Seen in another session meanwhile: this case was absolved before it was noted.
+                    self.tries.right(client, user, guess, now);
+                }
+            }
+            Basis::Repeat => self.tries.wrong(client, user, guess, Novelty::Repeat, now),
+            // Enforced, Postfix would not have been asked; listed, nobody counts.
+            Basis::DryRun | Basis::Listed => {}
+        }
+        Settled {
+            outcome: AuthOutcome::Reject,
+            reason: None,
+        }
+    }
+
+    /// The backend's fault, not the client's; nor were the rejections that showed it the clients'.
+    fn deferred_as_sick(
+        &self,
+        claim: &Claim,
+        absolved: &[Case],
+        now: Moment,
+        events: &mut Events,
+    ) -> Settled {
+        self.give_back(&claim.tokens, now, events);
+        for case in absolved {
+            self.tries.right(case.client, case.user, case.guess, now);
+        }
+        self.counters.refuse(Reason::Sick);
+        Settled {
+            outcome: AuthOutcome::Defer,
+            reason: Some(Reason::Sick),
+        }
+    }
+}

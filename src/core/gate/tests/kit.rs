@@ -1,0 +1,192 @@
+//! kit - a gate with a clock, and tries in one line
+
+use std::time::Duration;
+
+use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::settings::Settings;
+use crate::gate::request::verdict::{Event, Permit, Reason, Refusal, Verdict};
+use crate::gate::{Gate, Keys};
+use crate::moment::Moment;
+
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+/// 2026-11-24T00:00:00Z.
+pub(super) const START: Moment = Moment::from_seconds(1_795_478_400);
+
+pub(super) fn keys() -> Keys {
+    Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    }
+}
+
+/// Small tables, and no settling in.
+pub(super) fn settings() -> Settings {
+    let mut settings = Settings {
+        settling: Duration::ZERO,
+        ..Settings::default()
+    };
+    settings.capacity.clients = 50_000;
+    settings.capacity.pairs = 20_000;
+    settings
+}
+
+pub(super) fn client(text: &str) -> ClientKey {
+    text.parse().unwrap()
+}
+
+pub(super) fn user(name: &str) -> UserName {
+    UserName::new(name.as_bytes())
+}
+
+/// What became of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Postfix was asked, on these grounds.
+    Asked(Reason),
+    /// Postfix was asked only because refusals are not meant.
+    Would(Reason),
+    /// 535 without asking.
+    Repeat,
+    /// 454.
+    Refused(Reason),
+}
+
+pub(super) struct World {
+    pub(super) gate: Gate,
+    pub(super) now: Moment,
+    pub(super) events: Vec<Event>,
+    /// Passwords that Postfix takes: (user, password).
+    right: &'static str,
+}
+
+impl World {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            gate: Gate::new(settings, keys(), START),
+            now: START,
+            events: Vec::new(),
+            right: "Korrekt-Pferd-Batterie",
+        }
+    }
+
+    pub(super) fn pass(&mut self, span: Duration) {
+        self.now = self.now + span;
+        self.gate.tick(self.now, &mut self.events);
+    }
+
+    /// The first answer, before any turn.
+    pub(super) fn ask_first(
+        &mut self,
+        from: ClientKey,
+        name: &str,
+        password: Option<&str>,
+    ) -> Verdict {
+        let (gate, now) = (&self.gate, self.now);
+        let events = &mut self.events;
+        with_attempt(from, name, password, |try_| gate.judge(try_, now, events))
+    }
+
+    /// The verdict, waiting for a turn where one is needed.
+    pub(super) fn judge(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Verdict {
+        match self.ask_first(from, name, password) {
+            Verdict::Wait => {
+                let (gate, now) = (&self.gate, self.now);
+                let events = &mut self.events;
+                with_attempt(from, name, password, |try_| {
+                    gate.judge_in_turn(try_, now, events)
+                })
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// The turn that a try waited for never came.
+    pub(super) fn miss_turn(&mut self, from: ClientKey, name: &str, password: &str) -> Refusal {
+        let (gate, now) = (&self.gate, self.now);
+        with_attempt(from, name, Some(password), |try_| gate.miss_turn(try_, now))
+    }
+
+    /// A permit for a try that must be allowed.
+    #[track_caller]
+    pub(super) fn permit(&mut self, from: &str, name: &str, password: &str) -> Permit {
+        match self.judge(client(from), name, Some(password)) {
+            Verdict::Allow(permit) => permit,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn settle(&mut self, permit: Permit, outcome: AuthOutcome) -> AuthOutcome {
+        let settled = self
+            .gate
+            .settle(permit, outcome, self.now, &mut self.events);
+        settled.outcome
+    }
+
+    /// A try from anywhere; Postfix takes only the right password.
+    pub(super) fn attempt(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Fate {
+        match self.judge(from, name, password) {
+            Verdict::Allow(permit) => {
+                let fate = match permit.would_refuse() {
+                    Some(reason) => Fate::Would(reason),
+                    None => Fate::Asked(permit.grounds()),
+                };
+                let outcome = match password == Some(self.right) {
+                    true => AuthOutcome::Accept,
+                    false => AuthOutcome::Reject,
+                };
+                self.settle(permit, outcome);
+                fate
+            }
+            Verdict::Repeat => Fate::Repeat,
+            Verdict::Refuse(refusal) => Fate::Refused(refusal.reason),
+            Verdict::Wait => panic!("told to wait in turn"),
+        }
+    }
+
+    pub(super) fn guess(&mut self, from: &str, name: &str, password: &str) -> Fate {
+        self.attempt(client(from), name, Some(password))
+    }
+
+    pub(super) fn hidden(&mut self, from: &str, name: &str) -> Fate {
+        self.attempt(client(from), name, None)
+    }
+
+    pub(super) fn login(&mut self, from: &str, name: &str) -> Fate {
+        self.attempt(client(from), name, Some(self.right))
+    }
+
+    /// The user has logged in from there yesterday.
+    pub(super) fn befriend(&self, name: &str, from: &str) {
+        self.gate
+            .learn(&user(name), client(from), self.now - DAY, self.now);
+    }
+}
+
+fn with_attempt<T>(
+    client: ClientKey,
+    name: &str,
+    password: Option<&str>,
+    ask: impl FnOnce(&AuthAttempt<'_>) -> T,
+) -> T {
+    let user = user(name);
+    let secret = password.map(|password| Secret::new(password.as_bytes().to_vec()));
+    ask(&AuthAttempt {
+        session: 7,
+        client,
+        user: &user,
+        password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
+    })
+}
+
+/// Tokens in a bucket, as `explain` shows them.
+pub(super) fn tokens(world: &World, from: &str, name: &str, reason: Reason) -> u32 {
+    let explanation = world
+        .gate
+        .explain(client(from), Some(&user(name)), world.now);
+    let mut buckets = explanation.buckets.iter();
+    buckets.find(|b| b.bucket == reason).unwrap().tokens
+}

@@ -1,0 +1,271 @@
+//! operator - what he does by hand, what he asks, and CRAM-MD5's question before the name
+
+use super::kit::*;
+use crate::gate::buckets::recent::Answer;
+use crate::gate::explain::Relation;
+use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject};
+
+const HOME: &str = "203.0.113.7";
+const FAR: &str = "198.51.100.7";
+
+fn good(n: usize) -> String {
+    format!("Zwiebel{n}kuchen{n}fest")
+}
+
+fn standing(world: &World, from: &str) -> Standing {
+    world.gate.standing(client(from), world.now)
+}
+
+#[test]
+fn a_ban_by_hand_is_listed_told_and_lifted_with_the_strikes() {
+    let mut world = World::new(settings());
+    let subject = Subject::Client(client(FAR));
+    let until = world.now + HOUR * 5;
+    world.gate.ban(subject, until, world.now, &mut world.events);
+    assert_eq!(standing(&world, FAR), Standing::Banned);
+    let bans = world.gate.bans(world.now);
+    assert_eq!(
+        (bans[0].subject, bans[0].until, bans[0].cause),
+        (subject, until, BanCause::Operator)
+    );
+    assert!(matches!(
+        world.events[..],
+        [Event::BanBegan { .. }, Event::Journal(_)]
+    ));
+    world.events.clear();
+    assert!(world.gate.unban(subject, world.now, &mut world.events));
+    assert!(matches!(
+        world.events[..],
+        [Event::BanEnded { .. }, Event::Journal(_)]
+    ));
+    assert_eq!(standing(&world, FAR), Standing::Stranger);
+    assert!(!world.gate.unban(subject, world.now, &mut world.events));
+
+    world.guess(FAR, "root", "x");
+    assert_eq!(world.gate.explain(client(FAR), None, world.now).strikes, 3);
+    world.gate.unban(subject, world.now, &mut world.events);
+    assert_eq!(world.gate.explain(client(FAR), None, world.now).strikes, 0);
+}
+
+#[test]
+fn a_network_banned_by_hand_lets_familiar_pairs_through() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for from in [HOME, FAR] {
+        let subject = Subject::Network(client(from).network());
+        let until = world.now + HOUR;
+        world.gate.ban(subject, until, world.now, &mut world.events);
+    }
+    assert_eq!(standing(&world, FAR), Standing::Banned);
+    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(world.login(HOME, "bert"), Fate::Refused(Reason::Ban));
+}
+
+#[test]
+fn forgiving_a_client_fills_its_buckets_and_lifts_its_bans() {
+    let mut world = World::new(settings());
+    for n in 0..20 {
+        world.guess(FAR, "ghost", &good(n));
+    }
+    world.guess(FAR, "root", "x");
+    world
+        .gate
+        .forgive_client(client(FAR), world.now, &mut world.events);
+    assert_eq!(standing(&world, FAR), Standing::Stranger);
+    let explanation = world.gate.explain(client(FAR), None, world.now);
+    assert_eq!(explanation.strikes, 0);
+    assert_eq!(
+        (explanation.buckets[0].tokens, explanation.buckets[1].tokens),
+        (10, 20)
+    );
+}
+
+#[test]
+fn forgiving_a_user_fills_his_buckets_everywhere() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for n in 0..20 {
+        world.guess(HOME, "anna", &good(n));
+        world.guess(&format!("10.{n}.0.1"), "anna", &good(n));
+    }
+    assert_eq!(world.login(HOME, "anna"), Fate::Refused(Reason::Familiar));
+    world.gate.forgive_user(&user("Anna"));
+    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(
+        world.login("10.99.0.1", "anna"),
+        Fate::Asked(Reason::Strangers)
+    );
+}
+
+#[test]
+fn what_was_wrong_before_forgiving_is_asked_about_again() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", &good(1));
+    assert_eq!(world.guess("203.0.113.8", "anna", &good(1)), Fate::Repeat);
+    world.gate.forgive_user(&user("anna"));
+    assert_eq!(
+        world.guess("203.0.113.8", "anna", &good(1)),
+        Fate::Asked(Reason::Familiar)
+    );
+    world.guess(FAR, "bert", &good(2));
+    assert_eq!(world.guess(FAR, "bert", &good(2)), Fate::Repeat);
+    world
+        .gate
+        .forgive_client(client(FAR), world.now, &mut world.events);
+    assert_eq!(
+        world.guess(FAR, "bert", &good(2)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn after_90_days_a_network_is_nobodys_home_any_more() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    assert_eq!(standing(&world, HOME), Standing::Familiar);
+    world.pass(DAY * 91);
+    assert_eq!(standing(&world, HOME), Standing::Stranger);
+    let status = world.gate.status(world.now);
+    assert_eq!((status.familiar_pairs, status.known_users), (0, 1));
+}
+
+#[test]
+fn introducing_makes_known_and_with_a_network_familiar() {
+    let mut world = World::new(settings());
+    world.gate.introduce(&user("anna"), None, world.now);
+    assert_eq!(world.login(FAR, "anna"), Fate::Asked(Reason::Strangers));
+    let network = client(HOME).network();
+    world
+        .gate
+        .introduce(&user("bert"), Some(network), world.now);
+    assert_eq!(world.login(HOME, "bert"), Fate::Asked(Reason::Familiar));
+}
+
+#[test]
+fn a_learnt_login_makes_familiar_until_90_days_after_it() {
+    let mut world = World::new(settings());
+    let when = world.now - DAY * 89;
+    world
+        .gate
+        .learn(&user("anna"), client(HOME), when, world.now);
+    let old = world.now - DAY * 91;
+    world
+        .gate
+        .learn(&user("bert"), client(HOME), old, world.now);
+    assert_eq!(
+        world.guess(HOME, "anna", &good(1)),
+        Fate::Asked(Reason::Familiar)
+    );
+    assert_eq!(
+        world.guess(HOME, "bert", &good(1)),
+        Fate::Asked(Reason::Strangers)
+    );
+    world.pass(DAY);
+    assert_eq!(
+        world.guess(HOME, "anna", &good(2)),
+        Fate::Asked(Reason::Strangers)
+    );
+}
+
+#[test]
+fn explain_tells_what_each_bucket_holds_and_what_was_decided_last() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(FAR, "anna", &good(1));
+    world.guess(FAR, "bert", &good(2));
+    let anna = user("anna");
+    let far = world.gate.explain(client(FAR), Some(&anna), world.now);
+    let buckets = far.buckets.iter();
+    let buckets: Vec<_> = buckets.map(|b| (b.bucket, b.tokens, b.burst)).collect();
+    assert_eq!(
+        buckets,
+        [
+            (Reason::Client, 8, 10),
+            (Reason::Network, 18, 20),
+            (Reason::UserNear, 10, 10),
+            (Reason::UserFar, 9, 10),
+            (Reason::Near, 100, 100),
+            (Reason::Words, 20, 20),
+            (Reason::Unknown, 19, 20),
+            (Reason::Strangers, 99, 100),
+        ]
+    );
+    let decisions = far.decisions.iter();
+    let answers: Vec<_> = decisions.map(|d| (d.answer, d.session)).collect();
+    assert_eq!(answers, [(Answer::Reject, 7), (Answer::Allow, 7)]);
+    let all = world.gate.explain(client(FAR), None, world.now);
+    assert_eq!(all.decisions.len(), 4);
+    assert_eq!(world.gate.explain_session(7).len(), 4);
+    assert_eq!(world.gate.explain_session(8), []);
+}
+
+#[test]
+fn explain_tells_relation_and_what_would_be_answered_now() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    let outlook = |world: &World, from| {
+        let seen = world
+            .gate
+            .explain(client(from), Some(&user("anna")), world.now);
+        let user = seen.user.unwrap();
+        assert!(user.known);
+        (
+            user.relation,
+            user.outlook.map_err(|refusal| refusal.reason),
+        )
+    };
+    for (from, relation, reason) in [
+        (HOME, Relation::Familiar, Reason::Familiar),
+        ("203.0.9.9", Relation::Near, Reason::Near),
+        (FAR, Relation::Far, Reason::Strangers),
+    ] {
+        assert_eq!(outlook(&world, from), (relation, Ok(reason)));
+    }
+    for n in 0..10 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Client));
+    for n in 10..20 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Ban));
+}
+
+#[test]
+fn explaining_changes_nothing() {
+    let mut world = World::new(settings());
+    for n in 0..20 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    let before = world.gate.image(world.now);
+    for _ in 0..50 {
+        world
+            .gate
+            .explain(client(FAR), Some(&user("root")), world.now);
+        world.gate.status(world.now);
+    }
+    assert_eq!(world.gate.image(world.now), before);
+}
+
+#[test]
+fn before_the_name_is_known_only_what_every_name_would_meet_refuses() {
+    let mut settings = settings();
+    settings.limits.unknown.burst = 1000;
+    let mut world = World::new(settings);
+    world.befriend("anna", HOME);
+    let peek = |world: &World, from| world.gate.peek(client(from), world.now).map(|r| r.reason);
+    assert_eq!(peek(&world, FAR), None);
+    for n in 0..10 {
+        world.guess(FAR, &format!("a{n}"), &good(n));
+        world.guess(HOME, &format!("b{n}"), &good(n));
+    }
+    assert_eq!(peek(&world, FAR), Some(Reason::Client));
+    assert_eq!(peek(&world, HOME), None);
+    for n in 0..10 {
+        world.guess("198.51.100.8", &format!("c{n}"), &good(n));
+    }
+    assert_eq!(peek(&world, "198.51.100.9"), Some(Reason::Network));
+    world.guess(FAR, "root", "x");
+    assert_eq!(peek(&world, FAR), Some(Reason::Ban));
+}

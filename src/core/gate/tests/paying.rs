@@ -1,0 +1,383 @@
+//! paying - rules 1 and 2, and which buckets a try pays
+
+use super::kit::*;
+use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::settings::Settings;
+use crate::gate::request::verdict::{Reason, Verdict};
+
+const FAR: &str = "198.51.100.7";
+const HOME: &str = "203.0.113.7";
+const NEAR: &str = "203.0.9.9";
+
+/// Good passwords, each another.
+fn good(n: usize) -> String {
+    format!("Zwiebel{n}kuchen{n}fest")
+}
+
+/// Tries from ever other networks for ever other users.
+fn pool(
+    world: &mut World,
+    tries: usize,
+    known: bool,
+    password: impl Fn(usize) -> String,
+) -> Vec<Fate> {
+    (0..tries)
+        .map(|n| {
+            let from = format!("10.{}.{}.1", n / 256, n % 256);
+            let name = format!("user{n}");
+            if known {
+                world.befriend(&name, HOME);
+            }
+            world.guess(&from, &name, &password(n))
+        })
+        .collect()
+}
+
+fn asked(fates: &[Fate], reason: Reason) -> usize {
+    fates
+        .iter()
+        .filter(|fate| **fate == Fate::Asked(reason))
+        .count()
+}
+
+#[test]
+fn a_success_gets_back_exactly_what_it_took_and_nothing_else() {
+    let mut world = World::new(settings());
+    for n in 0..9 {
+        world.guess(FAR, &format!("u{n}"), &good(n));
+    }
+    // One token is left to the client; logging in takes it and gives it back, not the nine.
+    assert_eq!(world.login(FAR, "anna"), Fate::Asked(Reason::Unknown));
+    assert_eq!(
+        world.guess(FAR, "u9", &good(9)),
+        Fate::Asked(Reason::Unknown)
+    );
+    assert_eq!(
+        world.guess(FAR, "v", &good(10)),
+        Fate::Refused(Reason::Client)
+    );
+}
+
+#[test]
+fn a_deferred_try_costs_nothing_and_a_dropped_permit_costs_as_a_failure() {
+    let mut world = World::new(settings());
+    for n in 0..30 {
+        let permit = world.permit(FAR, "anna", &good(n));
+        assert_eq!(world.settle(permit, AuthOutcome::Defer), AuthOutcome::Defer);
+    }
+    for n in 0..10 {
+        drop(world.permit(FAR, &format!("u{n}"), &good(n)));
+    }
+    assert_eq!(
+        world.guess(FAR, "v", &good(99)),
+        Fate::Refused(Reason::Client)
+    );
+}
+
+#[test]
+fn tokens_are_taken_when_the_try_is_allowed_so_that_parallel_tries_cannot_overshoot() {
+    let mut world = World::new(settings());
+    let permits: Vec<_> = (0..10)
+        .map(|n| world.permit(FAR, &format!("u{n}"), &good(n)))
+        .collect();
+    assert_eq!(
+        world.guess(FAR, "v", &good(99)),
+        Fate::Refused(Reason::Client)
+    );
+    for permit in permits {
+        world.settle(permit, AuthOutcome::Accept);
+    }
+    assert_eq!(
+        world.guess(FAR, "w", &good(99)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn a_familiar_pair_pays_from_its_own_bucket_and_no_other() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for n in 0..20 {
+        assert_eq!(
+            world.guess(HOME, "anna", &good(n)),
+            Fate::Asked(Reason::Familiar)
+        );
+    }
+    assert_eq!(
+        world.guess(HOME, "anna", &good(20)),
+        Fate::Refused(Reason::Familiar)
+    );
+    // Client, network, user and the shared ones are untouched.
+    for holding in world
+        .gate
+        .explain(client(HOME), Some(&user("anna")), world.now)
+        .buckets
+    {
+        let full = holding.bucket != Reason::Familiar;
+        assert_eq!(holding.tokens == holding.burst, full, "{}", holding.bucket);
+    }
+    // And another pair of the same user, or of the same network, is its own.
+    world.befriend("bert", HOME);
+    world.befriend("anna", FAR);
+    assert_eq!(
+        world.guess(HOME, "bert", &good(0)),
+        Fate::Asked(Reason::Familiar)
+    );
+    assert_eq!(
+        world.guess(FAR, "anna", &good(50)),
+        Fate::Asked(Reason::Familiar)
+    );
+}
+
+#[test]
+fn the_client_bucket_stops_the_loud_guesser_and_gives_one_try_each_half_hour() {
+    let mut world = World::new(settings());
+    let fates: Vec<_> = (0..11)
+        .map(|n| world.guess(FAR, &format!("u{n}"), &good(n)))
+        .collect();
+    assert_eq!(asked(&fates, Reason::Unknown), 10);
+    assert_eq!(fates[10], Fate::Refused(Reason::Client));
+    world.pass(MINUTE * 29);
+    assert_eq!(
+        world.guess(FAR, "v", &good(20)),
+        Fate::Refused(Reason::Client)
+    );
+    world.pass(MINUTE);
+    assert_eq!(
+        world.guess(FAR, "w", &good(21)),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn the_network_bucket_stops_neighbours_that_each_try_a_little() {
+    let mut world = World::new(settings());
+    let mut settings = settings();
+    settings.limits.unknown.burst = 1000;
+    world
+        .gate
+        .reconfigure(settings, world.now, &mut world.events);
+    let fates: Vec<_> = (0..30)
+        .map(|n| world.guess(&format!("198.51.100.{n}"), &format!("u{n}"), &good(n)))
+        .collect();
+    assert_eq!(asked(&fates, Reason::Unknown), 20);
+    assert_eq!(fates[20], Fate::Refused(Reason::Network));
+}
+
+#[test]
+fn the_user_buckets_count_near_and_far_apart_and_leave_the_owner_alone() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    let far: Vec<_> = (0..12)
+        .map(|n| world.guess(&format!("10.{n}.0.1"), "anna", &good(n)))
+        .collect();
+    assert_eq!(asked(&far, Reason::Strangers), 10);
+    assert_eq!(far[10], Fate::Refused(Reason::UserFar));
+    let near: Vec<_> = (0..12)
+        .map(|n| world.guess(&format!("203.0.{n}.1"), "anna", &good(100 + n)))
+        .collect();
+    assert_eq!(asked(&near, Reason::Near), 10);
+    assert_eq!(near[10], Fate::Refused(Reason::UserNear));
+    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+}
+
+#[test]
+fn strangers_pay_words_before_unknown_before_strangers() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    assert_eq!(
+        world.guess(FAR, "anna", &good(1)),
+        Fate::Asked(Reason::Strangers)
+    );
+    assert_eq!(
+        world.guess(FAR, "ghost", &good(2)),
+        Fate::Asked(Reason::Unknown)
+    );
+    assert_eq!(
+        world.guess(FAR, "anna", "Summer2024"),
+        Fate::Asked(Reason::Words)
+    );
+    assert_eq!(
+        world.guess(FAR, "ghost", "Summer2025"),
+        Fate::Asked(Reason::Words)
+    );
+    assert_eq!(world.hidden(FAR, "anna"), Fate::Asked(Reason::Words));
+    // Near pays near, whatever the password.
+    assert_eq!(
+        world.guess(NEAR, "anna", "Summer2023"),
+        Fate::Asked(Reason::Near)
+    );
+}
+
+#[test]
+fn each_shared_bucket_stops_a_pool_of_one_try_each() {
+    for (known, word, reason, burst) in [
+        (true, true, Reason::Words, 20),
+        (false, false, Reason::Unknown, 20),
+        (true, false, Reason::Strangers, 100),
+    ] {
+        let mut world = World::new(settings());
+        let fates = pool(&mut world, 200, known, |n| match word {
+            true => format!("summer{n}"),
+            false => good(n),
+        });
+        let passed = asked(&fates, reason);
+        // strangers grows by one for ten known users on the way.
+        assert!((burst..=burst + 20).contains(&passed), "{reason}: {passed}");
+        assert_eq!(fates[198], Fate::Refused(reason));
+    }
+}
+
+#[test]
+fn a_password_sprayed_over_users_and_networks_becomes_a_word() {
+    let mut world = World::new(settings());
+    let fates = pool(&mut world, 60, true, |n| format!("Zwiebelkuchen{n}!"));
+    assert_eq!(asked(&fates, Reason::Strangers), 2);
+    assert_eq!(asked(&fates, Reason::Words), 20);
+    assert_eq!(fates[59], Fate::Refused(Reason::Words));
+}
+
+#[test]
+fn refused_tries_make_words_too() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for n in 0..20 {
+        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
+    }
+    for n in 0..2 {
+        let fate = world.guess(&format!("10.9{n}.0.1"), &format!("v{n}"), "Zwiebelkuchen");
+        assert_eq!(fate, Fate::Refused(Reason::Unknown));
+    }
+    assert_eq!(
+        world.guess(FAR, "anna", "zwiebelkuchen1"),
+        Fate::Asked(Reason::Words)
+    );
+}
+
+#[test]
+fn when_near_is_empty_a_near_try_pays_as_a_far_one() {
+    let mut world = World::new(Settings {
+        limits: crate::gate::request::settings::Limits {
+            near: crate::gate::request::settings::Growing {
+                base: crate::gate::request::settings::Quota {
+                    burst: 1,
+                    every: DAY,
+                },
+                daily_per_user: 0,
+            },
+            ..settings().limits
+        },
+        ..settings()
+    });
+    world.befriend("anna", HOME);
+    assert_eq!(
+        world.guess(NEAR, "anna", &good(1)),
+        Fate::Asked(Reason::Near)
+    );
+    assert_eq!(
+        world.guess(NEAR, "anna", &good(2)),
+        Fate::Asked(Reason::Strangers)
+    );
+    let buckets = world
+        .gate
+        .explain(client(NEAR), Some(&user("anna")), world.now)
+        .buckets;
+    let tokens = |reason| buckets.iter().find(|b| b.bucket == reason).unwrap().tokens;
+    assert_eq!((tokens(Reason::UserNear), tokens(Reason::UserFar)), (9, 9));
+}
+
+#[test]
+fn a_refused_try_gives_its_tokens_back_but_the_clients_own_if_it_is_new() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for n in 0..10 {
+        world.guess(&format!("10.{n}.0.1"), "anna", &good(n));
+    }
+    let tokens = |world: &World, reason| {
+        let buckets = world.gate.explain(client(FAR), None, world.now).buckets;
+        buckets.iter().find(|b| b.bucket == reason).unwrap().tokens
+    };
+    let strangers = tokens(&world, Reason::Strangers);
+    // A mail program that retries pays once.
+    for _ in 0..20 {
+        let fate = world.guess(FAR, "anna", "My0wn-Secret-Sentence");
+        assert_eq!(fate, Fate::Refused(Reason::UserFar));
+    }
+    assert_eq!(tokens(&world, Reason::Client), 9);
+    assert_eq!(tokens(&world, Reason::Network), 20);
+    assert_eq!(tokens(&world, Reason::Strangers), strangers);
+    // Other passwords are other tries.
+    for n in 0..3 {
+        world.guess(FAR, "anna", &good(100 + n));
+    }
+    assert_eq!(tokens(&world, Reason::Client), 6);
+}
+
+#[test]
+fn a_repetition_of_a_refused_try_is_judged_anew() {
+    let mut world = World::new(settings());
+    for n in 0..10 {
+        world.guess(FAR, &format!("u{n}"), &good(n));
+    }
+    assert_eq!(world.login(FAR, "anna"), Fate::Refused(Reason::Client));
+    assert_eq!(world.login(FAR, "anna"), Fate::Refused(Reason::Client));
+    world.pass(MINUTE * 30);
+    assert_eq!(world.login(FAR, "anna"), Fate::Asked(Reason::Unknown));
+}
+
+#[test]
+fn a_refusal_tells_how_long_to_wait() {
+    let mut world = World::new(settings());
+    for n in 0..10 {
+        world.guess(FAR, &format!("u{n}"), &good(n));
+    }
+    world.pass(MINUTE * 10);
+    let Verdict::Refuse(refusal) = world.judge(client(FAR), "v", Some(&good(11))) else {
+        panic!("allowed");
+    };
+    assert_eq!(
+        (refusal.reason, refusal.wait),
+        (Reason::Client, MINUTE * 20)
+    );
+}
+
+#[test]
+fn one_account_under_many_domains_makes_no_room_for_more_guesses() {
+    let mut world = World::new(settings());
+    for n in 0..200 {
+        let fate = world.login("203.0.113.7", &format!("anna@{n}.example"));
+        assert!(matches!(fate, Fate::Asked(_)), "{n}: {fate:?}");
+    }
+    // A Dovecot that ignores the domain takes them all: 200 names, and still one user's worth.
+    assert_eq!(world.gate.status(world.now).known_users, 200);
+    assert_eq!(world.gate.familiar.users(), 1);
+}
+
+#[test]
+fn a_try_that_dovecot_holds_back_costs_what_a_failure_does_while_others_are_answered() {
+    let mut world = World::new(settings());
+    world.befriend("anna", "198.51.100.7");
+    world.login("198.51.100.7", "anna");
+    for n in 0..10 {
+        let permit = world.permit("203.0.113.7", &format!("u{n}"), &good(n));
+        assert_eq!(
+            world.settle(permit, AuthOutcome::Stalled),
+            AuthOutcome::Defer
+        );
+    }
+    assert_eq!(
+        world.guess("203.0.113.7", "u11", &good(11)),
+        Fate::Refused(Reason::Client)
+    );
+    // Nobody is answered any more: the backend is at fault, and costs nobody anything.
+    world.pass(HOUR);
+    for n in 0..10 {
+        let permit = world.permit("192.0.2.7", &format!("v{n}"), &good(n));
+        assert_eq!(
+            world.settle(permit, AuthOutcome::Stalled),
+            AuthOutcome::Defer
+        );
+    }
+    let permit = world.permit("192.0.2.7", "v11", &good(11));
+    world.settle(permit, AuthOutcome::Defer);
+}

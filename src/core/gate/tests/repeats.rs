@@ -1,0 +1,198 @@
+//! repeats - rule 3: the same wrong password again is no new guess
+
+use std::time::Duration;
+
+use super::kit::*;
+use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::verdict::{Reason, Verdict};
+
+const HOME: &str = "203.0.113.7";
+const DESK: &str = "203.0.113.8";
+const NEAR: &str = "203.0.9.9";
+const FAR: &str = "198.51.100.7";
+const OLD: &str = "Altes-Geheimnis-Satz";
+
+#[test]
+fn a_familiar_pair_is_answered_for_a_minute_then_asked_about_free_of_charge() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    assert_eq!(
+        world.guess(HOME, "anna", OLD),
+        Fate::Asked(Reason::Familiar)
+    );
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
+    world.pass(MINUTE - MINUTE / 60);
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
+    world.pass(MINUTE / 60);
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Asked(Reason::Repeat));
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
+    assert_eq!(tokens(&world, HOME, "anna", Reason::Familiar), 19);
+}
+
+#[test]
+fn others_are_answered_for_ten_minutes() {
+    let mut world = World::new(settings());
+    assert_eq!(world.guess(FAR, "anna", OLD), Fate::Asked(Reason::Unknown));
+    world.pass(MINUTE * 10 - MINUTE / 60);
+    assert_eq!(world.guess(FAR, "anna", OLD), Fate::Repeat);
+    world.pass(MINUTE / 60);
+    assert_eq!(world.guess(FAR, "anna", OLD), Fate::Asked(Reason::Repeat));
+    assert_eq!(tokens(&world, FAR, "anna", Reason::Unknown), 20);
+    assert_eq!(tokens(&world, FAR, "anna", Reason::UserFar), 9);
+}
+
+#[test]
+fn a_repetition_that_postfix_must_hear_again_waits_for_its_turn() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", OLD);
+    world.pass(HOUR);
+    assert!(matches!(
+        first(&mut world, HOME, "anna", OLD),
+        Verdict::Wait
+    ));
+}
+
+#[test]
+fn a_client_repeats_its_own_last_four_tries_only() {
+    let mut world = World::new(settings());
+    for n in 0..5 {
+        world.guess(FAR, "anna", &format!("{OLD}{n}x"));
+    }
+    for n in 1..5 {
+        assert_eq!(
+            world.guess(FAR, "anna", &format!("{OLD}{n}x")),
+            Fate::Repeat
+        );
+    }
+    assert_eq!(
+        world.guess(FAR, "anna", &format!("{OLD}0x")),
+        Fate::Asked(Reason::Unknown)
+    );
+}
+
+#[test]
+fn from_familiar_and_near_networks_the_users_last_eight_wrong_ones_count() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for n in 0..8 {
+        world.guess(HOME, "anna", &format!("{OLD}{n}x"));
+    }
+    for n in 0..8 {
+        let password = format!("{OLD}{n}x");
+        assert_eq!(world.guess(DESK, "anna", &password), Fate::Repeat);
+        assert_eq!(world.guess(NEAR, "anna", &password), Fate::Repeat);
+    }
+    // A stranger learns nothing of what was tried elsewhere.
+    assert_eq!(
+        world.guess(FAR, "anna", &format!("{OLD}0x")),
+        Fate::Asked(Reason::Strangers)
+    );
+}
+
+#[test]
+fn one_users_wrong_password_is_a_new_guess_at_another() {
+    let mut world = World::new(settings());
+    world.guess(FAR, "anna", OLD);
+    assert_eq!(world.guess(FAR, "bert", OLD), Fate::Asked(Reason::Unknown));
+}
+
+#[test]
+fn a_hidden_password_counts_as_a_word_and_repeats_nothing() {
+    let mut world = World::new(settings());
+    for _ in 0..3 {
+        assert_eq!(world.hidden(FAR, "anna"), Fate::Asked(Reason::Words));
+    }
+    assert_eq!(tokens(&world, FAR, "anna", Reason::Client), 7);
+    assert_eq!(tokens(&world, FAR, "anna", Reason::Words), 17);
+}
+
+#[test]
+fn a_password_that_became_right_is_no_repetition() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", OLD);
+    world.pass(MINUTE);
+    let permit = world.permit(HOME, "anna", OLD);
+    world.settle(permit, AuthOutcome::Accept);
+    let permit = world.permit(HOME, "anna", OLD);
+    assert_eq!(permit.grounds(), Reason::Familiar);
+}
+
+#[test]
+fn an_offices_forgotten_phone_bans_nobody_and_is_asked_about_once_a_minute_at_most() {
+    let mut world = World::new(settings());
+    for n in 0..50 {
+        world.befriend(&format!("user{n}"), HOME);
+    }
+    let (mut asked, mut honest) = (0, 0);
+    for minute in 0..7 * 24 * 60 {
+        world.pass(MINUTE);
+        match world.guess(HOME, "user0", OLD) {
+            Fate::Asked(_) => asked += 1,
+            Fate::Repeat => {}
+            fate => panic!("minute {minute}: {fate:?}"),
+        }
+        if minute % 30 == 0 {
+            // The phone's owner and his colleagues go on working behind the same address.
+            for name in ["user0".into(), format!("user{}", minute / 30 % 50)] {
+                assert_eq!(world.login(HOME, &name), Fate::Asked(Reason::Familiar));
+                honest += 1;
+            }
+        }
+    }
+    assert!(asked <= 7 * 24 * 60 && honest > 600, "{asked} {honest}");
+    assert_eq!(world.gate.bans(world.now), []);
+    assert_eq!(tokens(&world, HOME, "user0", Reason::Familiar), 20);
+}
+
+#[test]
+fn a_wrong_password_found_late_in_a_second_is_known_for_a_whole_minute() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.pass(Duration::from_millis(900));
+    world.guess(HOME, "anna", OLD);
+    world.pass(Duration::from_millis(59_999));
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
+}
+
+#[test]
+fn strangers_repetitions_reach_postfix_at_most_8_640_times_a_day() {
+    let mut world = World::new(settings());
+    let bots: Vec<String> = (0..200).map(|n| format!("100.0.{n}.1")).collect();
+    for (n, bot) in bots.iter().enumerate() {
+        // So many first guesses that the buckets allow them.
+        world.pass(HOUR);
+        world.guess(bot, &format!("ghost{n}"), OLD);
+    }
+    let mut asked = 0;
+    for _ in 0..144 {
+        world.pass(MINUTE * 10);
+        for (n, bot) in bots.iter().enumerate() {
+            match world.guess(bot, &format!("ghost{n}"), OLD) {
+                Fate::Asked(Reason::Repeat) => asked += 1,
+                Fate::Repeat => {}
+                // Its first guess was refused.
+                Fate::Asked(Reason::Words) | Fate::Refused(_) => {}
+                fate => panic!("{fate:?}"),
+            }
+        }
+    }
+    assert!((2_000..=8_660).contains(&asked), "{asked}");
+}
+
+#[test]
+fn the_strangers_repetitions_do_not_keep_a_familiar_one_from_being_asked() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(HOME, "anna", OLD);
+    while world.gate.again.take(world.now) {}
+    world.pass(MINUTE);
+    while world.gate.again.take(world.now) {}
+    assert_eq!(world.guess(HOME, "anna", OLD), Fate::Asked(Reason::Repeat));
+}
+
+/// The verdict of the first question, before any turn.
+fn first(world: &mut World, from: &str, name: &str, password: &str) -> Verdict {
+    world.ask_first(client(from), name, Some(password))
+}

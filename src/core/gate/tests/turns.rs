@@ -1,0 +1,177 @@
+//! turns - who waits before Postfix is asked, and the backend that fails
+
+use super::kit::*;
+use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::verdict::{Event, Reason, Verdict};
+
+const HOME: &str = "203.0.113.7";
+const FAR: &str = "198.51.100.7";
+const GOOD: &str = "Zwiebel-kuchen-fest";
+
+fn first(world: &mut World, from: &str, name: &str) -> Verdict {
+    world.ask_first(client(from), name, Some(GOOD))
+}
+
+#[test]
+fn who_is_not_familiar_waits_for_a_turn_and_pays_nothing_before_it() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    for _ in 0..200 {
+        assert!(matches!(first(&mut world, FAR, "anna"), Verdict::Wait));
+    }
+    for holding in world
+        .gate
+        .explain(client(FAR), Some(&user("anna")), world.now)
+        .buckets
+    {
+        assert_eq!(holding.tokens, holding.burst, "{}", holding.bucket);
+    }
+    assert!(world.events.is_empty());
+}
+
+#[test]
+fn a_familiar_pair_never_waits() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Allow(_)));
+}
+
+#[test]
+fn what_a_bucket_would_refuse_anyway_is_refused_at_once() {
+    let mut world = World::new(settings());
+    for n in 0..10 {
+        world.guess(FAR, &format!("u{n}"), &format!("{GOOD}{n}x"));
+    }
+    let Verdict::Refuse(refusal) = first(&mut world, FAR, "anna") else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.reason, Reason::Client);
+}
+
+#[test]
+fn after_a_clients_new_failure_its_familiar_pairs_wait_in_turn_for_a_minute() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.befriend("bert", HOME);
+    world.guess(HOME, "bert", "Falscher-Satz-hier");
+    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Wait));
+    // Another client of the same office does not.
+    assert!(matches!(
+        first(&mut world, "203.0.113.9", "anna"),
+        Verdict::Allow(_)
+    ));
+    world.pass(MINUTE);
+    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Allow(_)));
+    // A forgotten phone's repetitions are no new failures.
+    world.guess(HOME, "bert", "Falscher-Satz-hier");
+    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Allow(_)));
+}
+
+#[test]
+fn a_turn_that_never_came_is_told_and_counted_and_costs_nothing() {
+    let mut world = World::new(settings());
+    let refusal = world.miss_turn(client(FAR), "anna", GOOD);
+    assert_eq!(refusal.reason, Reason::Turn);
+    let status = world.gate.status(world.now);
+    let tally = status.tallies.iter().find(|t| t.reason == Reason::Turn);
+    assert_eq!(tally.unwrap().refused, 1);
+    assert_eq!(status.rows_used, 0);
+    assert_eq!(world.gate.explain_session(7)[0].reason, Reason::Turn);
+}
+
+/// Five users in five networks, all rejected within seconds.
+fn outage(world: &mut World) -> Vec<AuthOutcome> {
+    (0..8)
+        .map(|n| {
+            world.pass(MINUTE / 60);
+            let permit = world.permit(&format!("10.{n}.0.1"), &format!("user{n}"), GOOD);
+            world.settle(permit, AuthOutcome::Reject)
+        })
+        .collect()
+}
+
+fn office(world: &World) {
+    for n in 0..8 {
+        world.befriend(&format!("user{n}"), &format!("10.{n}.0.1"));
+    }
+}
+
+#[test]
+fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
+    let mut world = World::new(settings());
+    office(&world);
+    let outcomes = outage(&mut world);
+    assert_eq!(outcomes[..4], [AuthOutcome::Reject; 4]);
+    assert_eq!(outcomes[4..], [AuthOutcome::Defer; 4]);
+    let sick = world.events.iter().filter(|e| **e == Event::BackendSick);
+    assert_eq!(sick.count(), 1);
+    let tallies = world.gate.status(world.now).tallies;
+    let tally = tallies.iter().find(|tally| tally.reason == Reason::Sick);
+    assert_eq!(tally.unwrap().refused, 4);
+    // Uncharged, and the password is not taken for wrong.
+    let explanation = world
+        .gate
+        .explain(client("10.6.0.1"), Some(&user("user6")), world.now);
+    assert_eq!(explanation.buckets[0].tokens, 20);
+    let permit = world.permit("10.6.0.1", "user6", GOOD);
+    assert_eq!(permit.grounds(), Reason::Familiar);
+    // Nor is it for those whose rejection came before we knew.
+    let before = world.permit("10.2.0.1", "user2", GOOD);
+    assert_eq!(before.grounds(), Reason::Familiar);
+    // The first login says that it is well.
+    world.settle(permit, AuthOutcome::Accept);
+    assert_eq!(world.events.last(), Some(&Event::BackendWell));
+    let permit = world.permit("10.7.0.1", "user7", "Falscher-Satz-hier");
+    assert_eq!(
+        world.settle(permit, AuthOutcome::Reject),
+        AuthOutcome::Reject
+    );
+}
+
+#[test]
+fn a_login_in_between_or_a_longer_time_says_that_the_backend_is_well() {
+    let mut world = World::new(settings());
+    office(&world);
+    for n in 0..8 {
+        if n == 4 {
+            world.login("10.0.0.1", "user0");
+        }
+        world.guess(
+            &format!("10.{n}.0.1"),
+            &format!("user{n}"),
+            "Falscher-Satz-hier",
+        );
+    }
+    world.pass(HOUR);
+    for n in 0..8 {
+        world.pass(MINUTE / 20);
+        world.guess(
+            &format!("10.{n}.0.1"),
+            &format!("user{n}"),
+            "Noch-ein-Satz-hier",
+        );
+    }
+    assert!(!world.events.contains(&Event::BackendSick));
+}
+
+#[test]
+fn an_infected_pc_behind_the_offices_address_is_an_attack_and_no_sick_backend() {
+    let mut world = World::new(settings());
+    for n in 0..50 {
+        world.befriend(&format!("user{n}"), HOME);
+    }
+    for n in 0..50 {
+        world.guess(HOME, &format!("user{n}"), GOOD);
+    }
+    assert!(!world.events.contains(&Event::BackendSick));
+}
+
+#[test]
+fn a_sick_backend_that_nobody_confirms_is_forgotten() {
+    let mut world = World::new(settings());
+    office(&world);
+    outage(&mut world);
+    world.pass(MINUTE * 10);
+    assert!(world.events.contains(&Event::BackendWell));
+    assert!(!world.gate.status(world.now).backend_sick);
+}

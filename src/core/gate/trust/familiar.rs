@@ -1,0 +1,392 @@
+//! familiar - who has logged in from where: pairs of user and network, and the users we know
+//!
+//! A pair is familiar for 90 days after its last login; a user keeps at most 32 networks, the
+//! oldest go. Near is not familiar, but in the /16 (or /32) of one of the same user's networks.
+//! Bounded by `capacity.pairs`: beyond it the pairs and users whose last login is longest ago go.
+//! Only a login, the operator or the `users` file adds: no stranger makes this grow.
+//!
+//! One lock over all of it: each look takes well under a microsecond, and logins are rare.
+//! Not here: what being familiar is worth (`judge`), the pair's bucket (`bucket`).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::gate::buckets::bucket::seconds;
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::keys::UserId;
+use crate::moment::Moment;
+
+/// Networks that one user keeps.
+const NETWORKS: usize = 32;
+/// How long a pair stays familiar, in seconds.
+const KEPT: u32 = 90 * 86_400;
+/// A login this soon after the last one, in seconds, changes nothing worth a lock.
+const FRESH: u32 = 600;
+/// When full, this part of everything makes room at once. Names of one local part have no more.
+const ROOM: usize = 64;
+/// But so many of them always.
+const LEAST_NAMES: usize = 64;
+
+/// How a user and a network know each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Bond {
+    /// Logged in from this network.
+    Familiar,
+    /// Logged in from the carrier-sized neighbourhood of this network.
+    Near,
+    /// Everything else.
+    Far,
+}
+
+/// Whether anybody is familiar in a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Home {
+    Familiar,
+    Strange,
+}
+
+/// All that a judgement needs to know of a user in a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Acquaintance {
+    pub(in crate::gate) bond: Bond,
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub(in crate::gate) known: bool,
+    /// Whether anybody is familiar in this network.
+    pub(in crate::gate) home: Home,
+    /// How many users we know, for the buckets that grow with them.
+    pub(in crate::gate) users: usize,
+}
+
+/// A network and the last login there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Pair {
+    pub(in crate::gate) network: u64,
+    pub(in crate::gate) last: u32,
+}
+
+/// What is kept of one user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) struct Known {
+    /// The last login anywhere, in seconds since the epoch.
+    pub(in crate::gate) last: u32,
+    pub(in crate::gate) pairs: Vec<Pair>,
+}
+
+pub(in crate::gate) struct Familiar {
+    capacity: usize,
+    book: RwLock<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    users: HashMap<UserId, Known>,
+    /// How many users are familiar in a network.
+    networks: HashMap<u64, u32>,
+    pairs: usize,
+    /// The `users` file.
+    listed: HashSet<UserId>,
+    /// How many of the listed are not in `users`.
+    only_listed: usize,
+    /// How many names, known or listed, there are of each local part.
+    local_parts: HashMap<u32, usize>,
+    evicted: u64,
+}
+
+impl Familiar {
+    /// Room for `capacity` pairs, and as many users.
+    pub(in crate::gate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity: capacity.max(1),
+            book: RwLock::default(),
+        }
+    }
+
+    /// How `user` and `network` know each other.
+    pub(in crate::gate) fn acquaintance(
+        &self,
+        user: UserId,
+        network: NetworkKey,
+        now: Moment,
+    ) -> Acquaintance {
+        let book = self.read();
+        let known = book.users.get(&user);
+        Acquaintance {
+            bond: known.map_or(Bond::Far, |known| known.bond(network, now)),
+            known: known.is_some() || book.listed.contains(&user),
+            home: book.home(network),
+            users: book.local_parts.len(),
+        }
+    }
+
+    /// Whether anybody is familiar in this network.
+    pub(in crate::gate) fn home(&self, network: NetworkKey) -> Home {
+        self.read().home(network)
+    }
+
+    /// How many users we know, and how many pairs are familiar.
+    pub(in crate::gate) fn counts(&self) -> (usize, usize) {
+        let book = self.read();
+        (book.known(), book.pairs)
+    }
+
+    /// How many users we know, for the buckets that grow with them.
+    ///
+    /// Names with one local part count once: where Dovecot ignores the domain, one account has as many
+    /// names as its holder likes, and each that logs in would make room for more guesses.
+    pub(in crate::gate) fn users(&self) -> usize {
+        self.read().local_parts.len()
+    }
+
+    /// Room for so many pairs.
+    pub(in crate::gate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many pairs and users gave way because the capacity was reached.
+    pub(in crate::gate) fn evictions(&self) -> u64 {
+        self.read().evicted
+    }
+
+    /// Makes `user` known, and familiar in `network` as of a login at `when`. Only ever adds.
+    pub(in crate::gate) fn login(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        now: Moment,
+    ) {
+        let (when, now) = (seconds(when.min(now)), seconds(now));
+        if self.is_fresh(user, network, when) {
+            return;
+        }
+        let pair = network.filter(|_| now - when < KEPT).map(|network| Pair {
+            network: network.code(),
+            last: when,
+        });
+        self.write().add(user, pair, when, self.capacity);
+    }
+
+    /// Puts back a user, or a pair of his, as it was kept.
+    pub(in crate::gate) fn restore(&self, user: UserId, network: Option<u64>, last: u32) {
+        let pair = network.map(|network| Pair { network, last });
+        self.write().add(user, pair, last, self.capacity);
+    }
+
+    /// The users of the `users` file, in place of those listed before.
+    pub(in crate::gate) fn list(&self, listed: HashSet<UserId>) {
+        let mut book = self.write();
+        book.listed = listed;
+        book.count_listed();
+    }
+
+    /// Lets go of the pairs whose last login is 90 days ago. Users stay known.
+    pub(in crate::gate) fn sweep(&self, now: Moment) {
+        let now = seconds(now);
+        self.write()
+            .retain(|pair| now.saturating_sub(pair.last) < KEPT);
+    }
+
+    /// The networks where this user is familiar.
+    pub(in crate::gate) fn networks(&self, user: UserId) -> Vec<NetworkKey> {
+        let book = self.read();
+        let pairs = book.users.get(&user).map(|known| known.pairs.as_slice());
+        pairs
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|pair| NetworkKey::of_code(pair.network))
+            .collect()
+    }
+
+    /// Shows every user that is not merely listed.
+    pub(in crate::gate) fn for_each(&self, mut see: impl FnMut(UserId, &Known)) {
+        for (user, known) in &self.read().users {
+            see(*user, known);
+        }
+    }
+
+    fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
+        let book = self.read();
+        let Some(known) = book.users.get(&user) else {
+            return false;
+        };
+        match network {
+            None => true,
+            Some(network) => known
+                .pair(network.code())
+                .is_some_and(|pair| when < pair.last.saturating_add(FRESH)),
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+        self.book.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn pair(&self, code: u64) -> Option<&Pair> {
+        self.pairs.iter().find(|pair| pair.network == code)
+    }
+
+    fn bond(&self, network: NetworkKey, now: Moment) -> Bond {
+        let now = seconds(now);
+        let (code, region) = (network.code(), network.region());
+        let mut bond = Bond::Far;
+        for pair in &self.pairs {
+            if now.saturating_sub(pair.last) >= KEPT {
+                continue;
+            }
+            if pair.network == code {
+                return Bond::Familiar;
+            }
+            if NetworkKey::of_code(pair.network).is_some_and(|near| near.region() == region) {
+                bond = Bond::Near;
+            }
+        }
+        bond
+    }
+}
+
+impl Book {
+    fn home(&self, network: NetworkKey) -> Home {
+        match self.networks.contains_key(&network.code()) {
+            true => Home::Familiar,
+            false => Home::Strange,
+        }
+    }
+
+    fn known(&self) -> usize {
+        self.users.len() + self.only_listed
+    }
+
+    fn count_listed(&mut self) {
+        let users = &self.users;
+        let only = self.listed.iter().filter(|user| !users.contains_key(user));
+        self.only_listed = only.clone().count();
+        self.local_parts.clear();
+        for user in only.chain(users.keys()) {
+            *self.local_parts.entry(user.local_part()).or_default() += 1;
+        }
+    }
+
+    fn add(&mut self, user: UserId, pair: Option<Pair>, when: u32, capacity: usize) {
+        if !self.users.contains_key(&user) {
+            if self.is_crowded(user, capacity) {
+                return;
+            }
+            self.make_room_for_user(capacity);
+            if self.listed.contains(&user) {
+                self.only_listed -= 1;
+            } else {
+                *self.local_parts.entry(user.local_part()).or_default() += 1;
+            }
+        }
+        let known = self.users.entry(user).or_default();
+        known.last = known.last.max(when);
+        let Some(pair) = pair else { return };
+        if let Some(held) = known.pairs.iter_mut().find(|p| p.network == pair.network) {
+            held.last = held.last.max(pair.last);
+            return;
+        }
+        known.pairs.push(pair);
+        *self.networks.entry(pair.network).or_default() += 1;
+        self.pairs += 1;
+        self.drop_oldest_of(user);
+        if self.pairs > capacity {
+            self.make_room_for_pairs(capacity);
+        }
+    }
+
+    /// Whether names with this local part fill their share already, and this is one more. Else the one
+    /// account of [`Familiar::users`] could push everybody else out.
+    fn is_crowded(&self, user: UserId, capacity: usize) -> bool {
+        let names = self.local_parts.get(&user.local_part());
+        let share = (capacity / ROOM).max(LEAST_NAMES);
+        names.is_some_and(|names| *names >= share) && !self.listed.contains(&user)
+    }
+
+    fn drop_oldest_of(&mut self, user: UserId) {
+        let Some(known) = self.users.get_mut(&user) else {
+            return;
+        };
+        if known.pairs.len() <= NETWORKS {
+            return;
+        }
+        let oldest = known.pairs.iter().enumerate().min_by_key(|(_, p)| p.last);
+        let Some((at, _)) = oldest else { return };
+        let gone = known.pairs.swap_remove(at);
+        self.let_go(gone.network);
+    }
+
+    fn let_go(&mut self, network: u64) {
+        self.pairs -= 1;
+        if let Some(count) = self.networks.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.networks.remove(&network);
+            }
+        }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
+        let mut gone = Vec::new();
+        for known in self.users.values_mut() {
+            known.pairs.retain(|pair| {
+                let kept = keep(pair);
+                if !kept {
+                    gone.push(pair.network);
+                }
+                kept
+            });
+        }
+        for network in gone {
+            self.let_go(network);
+        }
+    }
+
+    /// Lets the oldest part of all pairs go.
+    fn make_room_for_pairs(&mut self, capacity: usize) {
+        let mut ages: Vec<(u32, UserId, u64)> = Vec::with_capacity(self.pairs);
+        for (user, known) in &self.users {
+            ages.extend(known.pairs.iter().map(|p| (p.last, *user, p.network)));
+        }
+        let surplus = (self.pairs - capacity + capacity / ROOM).min(ages.len());
+        for (_, user, network) in oldest(ages, surplus) {
+            if let Some(known) = self.users.get_mut(&user) {
+                known.pairs.retain(|pair| pair.network != network);
+            }
+            self.let_go(network);
+            self.evicted += 1;
+        }
+    }
+
+    fn make_room_for_user(&mut self, capacity: usize) {
+        if self.users.len() < capacity {
+            return;
+        }
+        let ages = self.users.iter().map(|(user, known)| (known.last, *user));
+        for (_, user) in oldest(ages.collect(), 1 + capacity / ROOM) {
+            let pairs = self.users.remove(&user).unwrap_or_default().pairs;
+            for pair in pairs {
+                self.let_go(pair.network);
+            }
+            self.evicted += 1;
+        }
+        self.count_listed();
+    }
+}
+
+/// The `count` smallest.
+fn oldest<T: Ord>(mut ages: Vec<T>, count: usize) -> Vec<T> {
+    if count < ages.len() {
+        ages.select_nth_unstable(count);
+        ages.truncate(count);
+    }
+    ages
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! outage - telling a failing backend from an attack
+//!
+//! Postfix turns Dovecot's temporary failures into 535. Users who have logged in before, several of
+//! them, from several networks, all rejected within seconds and none accepted in between: that is a
+//! backend that fails. An infected PC guesses for many users too, but from one network.
+//! Not here: what follows (`settle`).
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::gate::case::Case;
+use crate::gate::request::verdict::Event;
+use crate::moment::Moment;
+
+/// Rejections this close together are looked at together.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Different users that must be among them.
+const USERS: usize = 5;
+/// Different networks that must be among them.
+const NETWORKS: usize = 3;
+/// Rejections that are remembered.
+const REMEMBERED: usize = 32;
+/// Without a rejection for so long, nothing is known of the backend any more.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+
+#[derive(Default)]
+pub(in crate::gate) struct Sick(Mutex<Signs>);
+
+#[derive(Default)]
+struct Signs {
+    rejected: Vec<(Moment, Case)>,
+    /// The last rejection while the backend is taken for sick.
+    since: Option<Moment>,
+}
+
+impl Sick {
+    /// A familiar pair was rejected with a password that is not known to be wrong. None: for all we
+    /// know it is wrong. Else the backend fails, and what it rejected shortly before is no more
+    /// wrong than this is.
+    pub(in crate::gate) fn rejected(
+        &self,
+        case: &Case,
+        now: Moment,
+        events: &mut Vec<Event>,
+    ) -> Option<Vec<Case>> {
+        let mut signs = self.lock();
+        signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
+        let mut absolved = Vec::new();
+        if signs.since.is_none() {
+            if signs.rejected.len() == REMEMBERED {
+                signs.rejected.remove(0);
+            }
+            signs.rejected.push((now, *case));
+            let users = distinct(signs.rejected.iter().map(|(_, case)| case.user));
+            let networks = distinct(signs.rejected.iter().map(|(_, case)| case.network));
+            if users < USERS || networks < NETWORKS {
+                return None;
+            }
+            absolved.extend(signs.rejected.drain(..).map(|(_, case)| case));
+            events.push(Event::BackendSick);
+        }
+        signs.since = Some(now);
+        Some(absolved)
+    }
+
+    /// Somebody was accepted.
+    pub(in crate::gate) fn accepted(&self, events: &mut Vec<Event>) {
+        let mut signs = self.lock();
+        signs.rejected.clear();
+        if signs.since.take().is_some() {
+            events.push(Event::BackendWell);
+        }
+    }
+
+    /// Ends what nobody has confirmed for long.
+    pub(in crate::gate) fn tick(&self, now: Moment, events: &mut Vec<Event>) {
+        let mut signs = self.lock();
+        if signs.since.is_some_and(|at| now.since(at) >= FORGOTTEN) {
+            signs.since = None;
+            signs.rejected.clear();
+            events.push(Event::BackendWell);
+        }
+    }
+
+    /// Whether the backend is taken for sick.
+    pub(in crate::gate) fn is_sick(&self) -> bool {
+        self.lock().since.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Signs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::buckets::words::Word;
+    use crate::gate::request::client::ClientKey;
+    use crate::gate::request::keys::UserId;
+    use crate::gate::trust::familiar::{Acquaintance, Bond, Home};
+
+    #[test]
+    fn a_flood_of_rejections_makes_nothing_grow_and_one_network_is_no_backend() {
+        let sick = Sick::default();
+        let mut events = Vec::new();
+        let client = ClientKey::V4(1);
+        for n in 0..1000 {
+            let case = Case {
+                session: n,
+                client,
+                network: client.network(),
+                user: UserId(n),
+                guess: None,
+                word: Word::Common,
+                who: Acquaintance {
+                    bond: Bond::Familiar,
+                    known: true,
+                    home: Home::Familiar,
+                    users: 1000,
+                },
+            };
+            let now = Moment::from_nanos(n);
+            assert!(sick.rejected(&case, now, &mut events).is_none());
+        }
+        assert_eq!(sick.lock().rejected.len(), REMEMBERED);
+        assert!(events.is_empty());
+    }
+}

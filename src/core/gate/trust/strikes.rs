@@ -1,0 +1,102 @@
+//! strikes - strikes and the bans that follow, and what a trap costs
+//!
+//! A strike that reaches `strikes` bans, each further one twice as long. Four banned clients ban
+//! their network for an hour, but no network where anybody is familiar. What the operator banned is
+//! his: nothing here shortens or takes it over.
+//! Not here: what earns a strike (`judge`), the book of bans (`ban`).
+
+use std::time::Duration;
+
+use crate::gate::buckets::table::Key;
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::verdict::{BanCause, Subject};
+use crate::gate::rules::Rules;
+use crate::gate::trust::ban::Ban;
+use crate::gate::trust::familiar::Home;
+use crate::gate::{Events, Gate};
+use crate::moment::Moment;
+
+/// Banned clients that ban their network.
+const CROWD: usize = 4;
+/// For so long.
+const CROWD_BAN: Duration = Duration::from_secs(3600);
+/// Tokens of `client` that a trap costs where it does not ban.
+const TRAP_TOKENS: u32 = 3;
+
+/// A client that did wrong.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) struct Culprit {
+    pub(in crate::gate) client: ClientKey,
+    pub(in crate::gate) home: Home,
+}
+
+impl Gate {
+    /// A trap was touched: a ban where nobody is familiar, else tokens. How long that shuts out.
+    pub(in crate::gate) fn spring(
+        &self,
+        rules: &Rules,
+        culprit: Culprit,
+        now: Moment,
+        events: &mut Events,
+    ) -> Duration {
+        if culprit.home == Home::Strange && rules.strikes > 0 {
+            return self.strike(rules, culprit, BanCause::Trap, now, events);
+        }
+        let key = Key::client(culprit.client);
+        let limit = rules.keyed(key.kind);
+        if self.buckets.drain(key, TRAP_TOKENS, limit, now) {
+            return Duration::ZERO;
+        }
+        self.strike(rules, culprit, BanCause::Strikes, now, events)
+    }
+
+    /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
+    pub(in crate::gate) fn strike(
+        &self,
+        rules: &Rules,
+        culprit: Culprit,
+        cause: BanCause,
+        now: Moment,
+        events: &mut Events,
+    ) -> Duration {
+        let (needed, most) = (rules.strikes, rules.most_strikes());
+        if needed == 0 {
+            return Duration::ZERO;
+        }
+        let least = if cause == BanCause::Trap { needed } else { 0 };
+        let key = Key::client(culprit.client);
+        let strikes = self.buckets.strike(key, least, most, now);
+        if strikes < needed {
+            return Duration::ZERO;
+        }
+        self.bans.expire(now, events);
+        let length = rules.ban_length(strikes);
+        let ban = Ban {
+            until: now + length,
+            cause,
+            mode: rules.mode,
+        };
+        self.shut_out(Subject::Client(culprit.client), ban, strikes, now, events);
+        let network = culprit.client.network();
+        if culprit.home == Home::Strange && self.bans.crowd(network, CROWD) == CROWD {
+            let ban = Ban {
+                until: now + CROWD_BAN,
+                cause: BanCause::Neighbours,
+                ..ban
+            };
+            self.shut_out(Subject::Network(network), ban, 0, now, events);
+        }
+        length
+    }
+
+    /// Begins a ban, unless one is there that this one may not replace: the operator's, and for a
+    /// network any, since it is banned for an hour and never longer.
+    fn shut_out(&self, subject: Subject, ban: Ban, strikes: u8, now: Moment, events: &mut Events) {
+        let stays = self.bans.exactly(subject, now).is_some_and(|held| {
+            held.cause == BanCause::Operator || ban.cause == BanCause::Neighbours
+        });
+        if !stays {
+            self.bans.begin(subject, ban, strikes, now, events);
+        }
+    }
+}

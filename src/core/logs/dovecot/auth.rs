@@ -1,0 +1,206 @@
+//! auth - failures as Dovecot's auth processes tell them
+//!
+//! `auth: passwd-file(name,address,<session>): Password mismatch` up to Dovecot 2.3, where a worker
+//! writes `auth-worker(12): conn unix:… (…): auth-worker<3>: sql(…): …`; from 2.4 on
+//! `auth(name,address,sasl:plain)<session>: sql: Password mismatch`.
+//! Not here: successes, which only login processes and Postfix tell.
+//!
+//! A session id says that one of Dovecot's own login processes asks; Postfix sends none.
+//! `auth_username_chars` keeps names harmless by default, but may be empty; and with
+//! `auth_verbose_passwords = plain` the line ends with what the client likes. So every comma is tried,
+//! and a line that could be read in two ways is garbled.
+
+use std::time::Duration;
+
+use super::super::scan::Scan;
+use super::super::{Heard, Service, Teller, Told};
+use super::without_level;
+use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::client::ClientKey;
+
+/// Where the line names the password database.
+#[derive(Clone, Copy)]
+enum Form {
+    /// In front of the parenthesis: Dovecot 2.2 and 2.3.
+    Old(Teller),
+    /// Behind it: 2.4.
+    New,
+}
+
+/// Reads a message that begins with `auth`.
+pub(super) fn read(message: &[u8]) -> Heard<'_> {
+    let Some((text, form)) = subject(message) else {
+        return Heard::Nothing;
+    };
+    let mut found: Option<Told<'_>> = None;
+    for (at, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b',') {
+        let Some(reading) = reading(text, at, form) else {
+            continue;
+        };
+        if reading.certain && found.is_none() {
+            return Heard::Told(reading.told);
+        }
+        if found.is_some_and(|earlier| earlier.client != reading.told.client) {
+            return Heard::Garbled;
+        }
+        found = found.or(Some(reading.told));
+    }
+    found.map_or(Heard::Nothing, Heard::Told)
+}
+
+/// What stands behind the parenthesis that opens in front of the name.
+fn subject(message: &[u8]) -> Option<(&[u8], Form)> {
+    let Some(text) = old_prefix(message) else {
+        let names: [&[u8]; 2] = [b"auth(", b"auth-worker("];
+        let text = names.iter().find_map(|name| message.strip_prefix(*name))?;
+        return Some((text, Form::New));
+    };
+    let mut scan = Scan::new(without_level(text));
+    if scan.skip(b"conn ") {
+        scan.until(b')')?;
+        scan.literal(b": auth-worker<")?;
+        scan.number()?;
+        scan.literal(b">: ")?;
+    }
+    let teller = teller(database(&mut scan)?);
+    scan.literal(b"(")?;
+    Some((scan.rest(), Form::Old(teller)))
+}
+
+/// What stands behind `auth: `, `auth(default): `, `auth-worker(12): `.
+fn old_prefix(message: &[u8]) -> Option<&[u8]> {
+    let mut scan = Scan::new(message);
+    if !scan.skip(b"auth-worker") {
+        scan.literal(b"auth")?;
+    }
+    if scan.skip(b"(") {
+        scan.run(|byte| byte.is_ascii_alphanumeric())?;
+        scan.literal(b")")?;
+    }
+    scan.literal(b": ")?;
+    Some(scan.rest())
+}
+
+fn database<'a>(scan: &mut Scan<'a>) -> Option<&'a [u8]> {
+    scan.run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn teller(database: &[u8]) -> Teller {
+    match database {
+        b"passwd-file" => Teller::PasswdFile,
+        b"pam" => Teller::PamDatabase,
+        b"sql" => Teller::Sql,
+        b"ldap" => Teller::Ldap,
+        b"plain" | b"login" | b"cram-md5" | b"digest-md5" | b"xoauth2" | b"oauthbearer" => {
+            Teller::Mechanism
+        }
+        name if name.starts_with(b"scram-") => Teller::Mechanism,
+        _ => Teller::OtherDatabase,
+    }
+}
+
+struct Reading<'a> {
+    told: Told<'a>,
+    /// If it is the line's first reading, no name imitated it.
+    certain: bool,
+}
+
+/// The line, if the name ends at the comma `at`.
+fn reading(text: &[u8], at: usize, form: Form) -> Option<Reading<'_>> {
+    let (name, rest) = text.split_at_checked(at)?;
+    let mut scan = Scan::new(rest);
+    scan.literal(b",")?;
+    let client = ClientKey::new(scan.address()?);
+    let (service, teller) = match form {
+        Form::Old(teller) => (old_tail(&mut scan)?, teller),
+        Form::New => new_tail(&mut scan)?,
+    };
+    let message = without_level(scan.rest());
+    let disallowed = disallowed(message);
+    if disallowed.is_none() && !is_failure(message) {
+        return None;
+    }
+    let name = disallowed.unwrap_or(name);
+    let user = Some(name).filter(|name| !name.is_empty() && *name != b"?");
+    Some(Reading {
+        told: Told {
+            client,
+            user,
+            service,
+            outcome: AuthOutcome::Reject,
+            teller,
+            attempts: 1,
+            within: Duration::ZERO,
+        },
+        certain: disallowed.is_some(),
+    })
+}
+
+/// `,master,<session>): `.
+fn old_tail(scan: &mut Scan<'_>) -> Option<Service> {
+    scan.skip(b",master");
+    let mut service = Service::Unknown;
+    if scan.skip(b",") && scan.skip(b"<") {
+        scan.until(b'>')?;
+        service = Service::Dovecot;
+    }
+    scan.literal(b"): ")?;
+    Some(service)
+}
+
+/// `,sasl:plain,master)<pid><session>: request [12]: sql: `.
+fn new_tail(scan: &mut Scan<'_>) -> Option<(Service, Teller)> {
+    if scan.skip(b",sasl:") {
+        database(scan)?;
+    }
+    scan.skip(b",master");
+    scan.literal(b")")?;
+    let mut service = Service::Unknown;
+    while scan.skip(b"<") {
+        let id = scan.until(b'>')?;
+        if !id.iter().all(u8::is_ascii_digit) {
+            service = Service::Dovecot;
+        }
+    }
+    scan.literal(b": ")?;
+    if scan.skip(b"request [") {
+        scan.number()?;
+        scan.literal(b"]: ")?;
+    }
+    let mut ahead = Scan::new(without_level(scan.rest()));
+    if let Some(database) = database(&mut ahead)
+        && ahead.skip(b": ")
+    {
+        *scan = ahead;
+        return Some((service, teller(database)));
+    }
+    Some((service, Teller::Mechanism))
+}
+
+/// Whether the message is about wrong credentials, not about a database that fails.
+fn is_failure(message: &[u8]) -> bool {
+    let failures: [&[u8]; 8] = [
+        b"Password mismatch",
+        b"password mismatch",
+        b"unknown user",
+        b"Unknown user",
+        b"invalid credentials",
+        b"Invalid credentials",
+        b"pam_authenticate() failed: User not known",
+        b"pam_authenticate() failed: Permission denied",
+    ];
+    let mut pam = Scan::new(message);
+    failures.iter().any(|failure| message.starts_with(failure))
+        || pam.skip(b"pam_authenticate() failed: ")
+            && (pam.skip(b"Authentication failure") || pam.skip(b"authentication error"))
+}
+
+/// The name that was refused for a character in it. Dovecot shows 64 octets of a name in front of the
+/// address, too few to imitate this message.
+fn disallowed(message: &[u8]) -> Option<&[u8]> {
+    let mut scan = Scan::new(message);
+    scan.literal(b"Username character disallowed by auth_username_chars: 0x")?;
+    scan.run(|byte| byte.is_ascii_hexdigit())?;
+    scan.literal(b" (username: ")?;
+    scan.rest().strip_suffix(b")")
+}

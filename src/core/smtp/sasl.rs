@@ -1,0 +1,159 @@
+//! sasl - mechanisms, strict base64, and whom an AUTH exchange names
+//!
+//! Decoding is stricter than Dovecot's: what could be read in two ways is refused, or the name that the
+//! gate counts would not be the name that Dovecot checks, and the limit would be void. What is sent to
+//! Postfix is rendered anew from what was parsed.
+//! Here: mechanisms and base64; in `credentials`, the mechanisms that show the password; in `names`, the
+//! user name of the others. Not here: the order of prompts and answers (`dialogue`), checking a
+//! password (Postfix and Dovecot).
+//! -PLUS and EXTERNAL are unknown here on purpose: whoever ends TLS cannot bind to the channel.
+//! RFC 4422, RFC 4648, RFC 4954 section 4.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+pub use crate::gate::request::attempt::{Password, Secret, UserName};
+pub use credentials::{Credentials, OAUTH_DISMISSAL};
+pub use names::{cram_user, login_user, scram_user};
+
+mod credentials;
+mod names;
+
+/// A SASL mechanism that Gatepost can pass on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// draft-murchison-sasl-login.
+    Login,
+    /// Google's and Microsoft's XOAUTH2.
+    XOAuth2,
+    /// RFC 7628.
+    OAuthBearer,
+    /// RFC 5802.
+    ScramSha1,
+    /// RFC 7677.
+    ScramSha256,
+    /// RFC 2195.
+    CramMd5,
+}
+
+/// The initial response of an AUTH command as it stands there: base64, or `=` for an empty one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InitialResponse<'a>(pub &'a [u8]);
+
+/// Why a message of a client cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SaslFault {
+    /// Not canonical base64.
+    #[error("cannot decode base64")]
+    Base64,
+    /// Not what the mechanism prescribes, or open to two readings.
+    #[error("malformed authentication message")]
+    Malformed,
+    /// It names nobody.
+    #[error("no user name given")]
+    NoUser,
+    /// It wants to bind to a TLS channel that ends here.
+    #[error("channel binding is not possible here")]
+    ChannelBinding,
+}
+
+/// Not a mechanism that Gatepost can pass on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown mechanism: one of PLAIN, LOGIN, XOAUTH2, OAUTHBEARER, SCRAM-SHA-1, SCRAM-SHA-256, CRAM-MD5"
+)]
+pub struct UnknownMechanism;
+
+impl Mechanism {
+    /// Every mechanism.
+    pub const ALL: [Self; 7] = [
+        Self::Plain,
+        Self::Login,
+        Self::XOAuth2,
+        Self::OAuthBearer,
+        Self::ScramSha1,
+        Self::ScramSha256,
+        Self::CramMd5,
+    ];
+
+    /// The registered name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::XOAuth2 => "XOAUTH2",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::CramMd5 => "CRAM-MD5",
+        }
+    }
+}
+
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Reads a registered name, in either case.
+impl FromStr for Mechanism {
+    type Err = UnknownMechanism;
+
+    fn from_str(name: &str) -> Result<Self, UnknownMechanism> {
+        Self::ALL
+            .into_iter()
+            .find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name))
+            .ok_or(UnknownMechanism)
+    }
+}
+
+impl InitialResponse<'_> {
+    /// The octets it stands for. RFC 4954 section 4.
+    ///
+    /// # Errors
+    /// [`SaslFault::Base64`].
+    pub fn decode(self) -> Result<Secret, SaslFault> {
+        match self.0 {
+            b"=" => Ok(Secret::new(Vec::new())),
+            text => decode(text),
+        }
+    }
+}
+
+impl fmt::Debug for InitialResponse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InitialResponse(..)")
+    }
+}
+
+/// The base64 text of `octets`.
+pub fn encode(octets: &[u8]) -> Secret {
+    let mut text = Zeroizing::new(vec![0; octets.len().div_ceil(3) * 4]);
+    let length = STANDARD.encode_slice(octets, &mut text).unwrap_or(0);
+    text.truncate(length);
+    Secret::new(std::mem::take(&mut *text))
+}
+
+/// The octets of a base64 text, which must be canonical: padded, no spare bits, nothing else in it.
+/// The empty text stands for no octets.
+///
+/// # Errors
+/// [`SaslFault::Base64`].
+pub fn decode(text: &[u8]) -> Result<Secret, SaslFault> {
+    let mut octets = Zeroizing::new(vec![0; text.len().div_ceil(4) * 3]);
+    let length = STANDARD
+        .decode_slice(text, &mut octets)
+        .map_err(|_| SaslFault::Base64)?;
+    octets.truncate(length);
+    Ok(Secret::new(std::mem::take(&mut *octets)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! report - what a replay found, as text and as JSON
+//!
+//! Not here: how it was found (`trial`). The names of the JSON's fields are public API.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::super::logs;
+use super::trial::{Mistake, Trial};
+use gatepost_core::logs::History;
+use gatepost_core::moment::Moment;
+
+/// Offenders that are listed.
+const OFFENDERS: usize = 20;
+
+/// What the replay takes for granted; told with every result.
+const ASSUMPTIONS: [&str; 5] = [
+    "logs show no passwords: every failure is taken as a new password and as no common word, so nothing \
+     is free as a repetition and nothing pays from `words`",
+    "a user's right password is taken as one that nobody else has tried",
+    "a failure that names no user is taken as one for a name that nobody has",
+    "nobody had to wait for a turn; a refused client did what it did in the log",
+    "at the beginning nobody is familiar but who logged in before --since",
+];
+
+/// One config's trial.
+#[derive(Serialize)]
+struct Told<'a> {
+    config: &'a str,
+    attempts: u64,
+    successes: u64,
+    failures: u64,
+    allowed: u64,
+    allowed_by: &'a BTreeMap<&'static str, u64>,
+    would_refuse: &'a BTreeMap<&'static str, u64>,
+    refused: &'a BTreeMap<&'static str, u64>,
+    repeated: u64,
+    honest_refused: usize,
+    honest_refusals: Vec<Refusal>,
+    guesses: u64,
+    guesses_per_day: f64,
+    guesses_by_day: BTreeMap<String, u64>,
+    bans: u64,
+    learnt: u64,
+    offenders: Vec<Offender>,
+}
+
+/// A successful login that would have been refused.
+#[derive(Serialize)]
+struct Refusal {
+    at: String,
+    user: String,
+    client: String,
+    service: &'static str,
+    reason: &'static str,
+    wait_s: u64,
+}
+
+#[derive(Serialize)]
+struct Offender {
+    client: String,
+    failures: u64,
+    reached: u64,
+}
+
+/// Everything, as one object.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    told: Told<'a>,
+    logs: Logs<'a>,
+    from: Option<String>,
+    until: Option<String>,
+    days: f64,
+    elsewhere: &'a BTreeMap<&'static str, u64>,
+    unnamed_successes: u64,
+    unnamed_failures: u64,
+    assumptions: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compare: Option<Told<'a>>,
+}
+
+#[derive(Serialize)]
+struct Logs<'a> {
+    lines: u64,
+    tellings: u64,
+    merged: u64,
+    same_session: u64,
+    copies: u64,
+    unreadable: u64,
+    sample: &'a [String],
+}
+
+/// A config's name and its trial.
+pub(super) struct Tried<'a> {
+    pub(super) config: String,
+    pub(super) trial: &'a Trial,
+}
+
+/// Writes one JSON object.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub(super) fn json(
+    history: &History,
+    tried: &Tried<'_>,
+    compared: Option<&Tried<'_>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let trial = tried.trial;
+    let tally = &history.tally;
+    let whole = Whole {
+        told: told(tried),
+        logs: Logs {
+            lines: tally.lines,
+            tellings: tally.tellings,
+            merged: history.merged,
+            same_session: tally.same_session,
+            copies: history.copies,
+            unreadable: tally.unreadable,
+            sample: &tally.sample,
+        },
+        from: trial.first.map(logs::timestamp),
+        until: trial.last.map(logs::timestamp),
+        days: trial.days(),
+        elsewhere: &trial.elsewhere,
+        unnamed_successes: trial.unnamed_successes,
+        unnamed_failures: trial.unnamed_failures,
+        assumptions: &ASSUMPTIONS,
+        compare: compared.map(told),
+    };
+    super::super::print_json(out, &whole)
+}
+
+fn told<'a>(tried: &'a Tried<'_>) -> Told<'a> {
+    let trial = tried.trial;
+    let guesses = trial.guesses_in_all();
+    Told {
+        config: &tried.config,
+        attempts: trial.attempts,
+        successes: trial.successes,
+        failures: trial.failures(),
+        allowed: trial.allowed_in_all(),
+        allowed_by: &trial.allowed,
+        would_refuse: &trial.would_refuse,
+        refused: &trial.refused,
+        repeated: trial.repeated,
+        honest_refused: trial.mistakes.len(),
+        honest_refusals: trial.mistakes.iter().map(refusal).collect(),
+        guesses,
+        guesses_per_day: guesses as f64 / trial.days(),
+        guesses_by_day: trial
+            .guesses
+            .iter()
+            .map(|(&day, &count)| (date(day), count))
+            .collect(),
+        bans: trial.bans,
+        learnt: trial.learnt,
+        offenders: trial
+            .worst_offenders(OFFENDERS)
+            .into_iter()
+            .map(|(client, offender)| Offender {
+                client: client.to_string(),
+                failures: offender.failures,
+                reached: offender.reached,
+            })
+            .collect(),
+    }
+}
+
+fn refusal(mistake: &Mistake) -> Refusal {
+    Refusal {
+        at: logs::timestamp(mistake.at),
+        user: mistake.user.to_string(),
+        client: mistake.client.to_string(),
+        service: mistake.service.as_str(),
+        reason: mistake.refusal.reason.as_str(),
+        wait_s: mistake.refusal.wait.as_secs(),
+    }
+}
+
+fn date(day: u64) -> String {
+    let text = logs::timestamp(Moment::from_seconds(day * 86_400));
+    text.split('T').next().unwrap_or_default().to_owned()
+}
+
+/// Writes what an administrator reads; the columns are the configs.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub(super) fn text(history: &History, tried: &[Tried<'_>], out: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = tried.first() else {
+        return Ok(());
+    };
+    read(history, first.trial, out)?;
+    table(tried, out)?;
+    for tried in tried {
+        mistakes(tried, out)?;
+    }
+    offenders(first.trial, out)?;
+    writeln!(out, "\nTaken for granted:")?;
+    ASSUMPTIONS
+        .iter()
+        .try_for_each(|line| writeln!(out, "  - {line}"))
+}
+
+fn read(history: &History, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
+    let tally = &history.tally;
+    logs::show_lines(tally.lines, tally.unreadable, &tally.sample, out)?;
+    writeln!(
+        out,
+        "{} tell of logins: {} attempts, {} times told by a second line, {} further messages of a \
+         session, {} copies in another file",
+        history.tally.tellings,
+        history.logins.len(),
+        history.merged,
+        history.tally.same_session,
+        history.copies,
+    )?;
+    if !trial.elsewhere.is_empty() {
+        let parts: Vec<String> = trial
+            .elsewhere
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        writeln!(
+            out,
+            "not judged, for they do not come by SMTP: {} (--elsewhere says what becomes of them)",
+            parts.join(", ")
+        )?;
+    }
+    if trial.unnamed_successes > 0 {
+        writeln!(
+            out,
+            "not judged, for the line does not tell the user for certain: {} logins",
+            trial.unnamed_successes
+        )?;
+    }
+    match (trial.first, trial.last) {
+        (Some(first), Some(last)) => writeln!(
+            out,
+            "from {} to {}, {:.1} days",
+            logs::timestamp(first),
+            logs::timestamp(last),
+            trial.days()
+        ),
+        _ => writeln!(out, "no login attempt by SMTP in these logs"),
+    }
+}
+
+fn table(tried: &[Tried<'_>], out: &mut dyn Write) -> io::Result<()> {
+    let columns: Vec<Column> = tried.iter().map(column).collect();
+    let mut rows: Vec<&str> = Vec::new();
+    // The order of the first config's rows, and what the second has more beside its like.
+    for column in &columns {
+        let mut place = 0;
+        for (name, _) in column {
+            match rows.iter().position(|row| *row == name.as_str()) {
+                Some(known) => place = known + 1,
+                None => {
+                    rows.insert(place.min(rows.len()), name);
+                    place += 1;
+                }
+            }
+        }
+    }
+    writeln!(out)?;
+    for row in rows {
+        write!(out, "{row:<56}")?;
+        for column in &columns {
+            let value = column.iter().find(|(name, _)| name == row);
+            write!(
+                out,
+                " {:>20}",
+                value.map_or("0", |(_, value)| value.as_str())
+            )?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+type Column = Vec<(String, String)>;
+
+fn column(tried: &Tried<'_>) -> Column {
+    let trial = tried.trial;
+    let mut column: Column = Vec::new();
+    let mut row = |name: &str, value: String| column.push((name.to_owned(), value));
+    row("config", tried.config.clone());
+    row("attempts", trial.attempts.to_string());
+    row("allowed", trial.allowed_in_all().to_string());
+    for (reason, count) in &trial.allowed {
+        row(&format!("  allowed by {reason}"), count.to_string());
+    }
+    for (reason, count) in &trial.would_refuse {
+        row(
+            &format!("  only while settling in: {reason}"),
+            count.to_string(),
+        );
+    }
+    row("refused", trial.refused_in_all().to_string());
+    for (reason, count) in &trial.refused {
+        row(&format!("  refused by {reason}"), count.to_string());
+    }
+    if trial.repeated > 0 {
+        row("answered as repetitions", trial.repeated.to_string());
+    }
+    row("bans", trial.bans.to_string());
+    row(
+        "failures a day in the logs",
+        format!("{:.1}", trial.failures() as f64 / trial.days()),
+    );
+    row(
+        "failures a day that would have reached Dovecot",
+        format!("{:.1}", trial.guesses_in_all() as f64 / trial.days()),
+    );
+    if let Some((day, guesses)) = trial.worst_day() {
+        row("  on the worst day", format!("{guesses} ({})", date(day)));
+    }
+    row("successful logins", trial.successes.to_string());
+    row(
+        "successful logins that would have been refused",
+        trial.mistakes.len().to_string(),
+    );
+    column
+}
+
+/// Each pair of user and client once, with how often and when.
+fn mistakes(tried: &Tried<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut pairs: BTreeMap<(String, String, &str), Vec<Moment>> = BTreeMap::new();
+    for mistake in &tried.trial.mistakes {
+        let reason = mistake.refusal.reason.as_str();
+        let key = (mistake.user.to_string(), mistake.client.to_string(), reason);
+        pairs.entry(key).or_default().push(mistake.at);
+    }
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\nSuccessful logins that {} would have refused:",
+        tried.config
+    )?;
+    for ((user, client, reason), times) in pairs {
+        let times: Vec<String> = times.into_iter().map(logs::timestamp).collect();
+        writeln!(
+            out,
+            "  {user} from {client}, by {reason}: {}",
+            times.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+fn offenders(trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
+    let worst = trial.worst_offenders(OFFENDERS);
+    if worst.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:<40} {:>10} {:>20}",
+        "Most failures", "in the log", "would have reached"
+    )?;
+    for (client, offender) in worst {
+        let client = client.to_string();
+        writeln!(
+            out,
+            "{client:<40} {:>10} {:>20}",
+            offender.failures, offender.reached
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,330 @@
+//! trial - the attempts of old logs before the gate of a config, on the logs' own clock
+//!
+//! Not here: reading logs (`history`), telling the result (`report`).
+//!
+//! Logs show no passwords. Every failure is taken as a new guess and no word, so no repetition is free and
+//! none pays from `words`: both figures of a trial, guesses let through and honest logins refused, are
+//! then upper bounds for the shared buckets that remain. A user's right password is always the same and
+//! no word. A failure that names nobody is taken as one for a name of its own that nobody has. Turns
+//! are taken as free, and the time a client would have waited or come back is not made up.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::{Mode, Settings};
+use gatepost_core::gate::request::verdict::{Event, Reason, Refusal, Verdict};
+use gatepost_core::gate::{Events, Gate, Keys};
+use gatepost_core::logs::{History, Login, Service};
+use gatepost_core::moment::Moment;
+
+/// What a trial makes of logins that a submission proxy does not see: IMAP, POP3, ManageSieve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Elsewhere {
+    /// Nothing, as without `gatepost learn --follow`
+    Ignore,
+    /// Successful ones make familiar, as with `gatepost learn --follow`
+    Learn,
+    /// All are judged, as if they came by SMTP
+    Judge,
+}
+
+/// How the logs are to be tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// What is older only makes familiar, as `gatepost learn` on the day of the install.
+    pub(super) since: Moment,
+    pub(super) elsewhere: Elsewhere,
+}
+
+/// A successful login that would have been refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mistake {
+    pub(super) at: Moment,
+    pub(super) user: UserName,
+    pub(super) client: ClientKey,
+    pub(super) service: Service,
+    pub(super) refusal: Refusal,
+}
+
+/// What one client did, and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offender {
+    /// Failures in the log.
+    pub(super) failures: u64,
+    /// Of them, how many would have reached Postfix.
+    pub(super) reached: u64,
+}
+
+/// What would have become of the attempts, by log values of [`Reason`] where by anything.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    pub(super) attempts: u64,
+    pub(super) successes: u64,
+    pub(super) allowed: BTreeMap<&'static str, u64>,
+    /// Allowed, but only because the state was settling in.
+    pub(super) would_refuse: BTreeMap<&'static str, u64>,
+    pub(super) refused: BTreeMap<&'static str, u64>,
+    /// Answered by Gatepost itself: the same wrong password again.
+    pub(super) repeated: u64,
+    /// Failures that would have reached Postfix, by day since the epoch.
+    pub(super) guesses: BTreeMap<u64, u64>,
+    pub(super) mistakes: Vec<Mistake>,
+    pub(super) bans: u64,
+    pub(super) offenders: HashMap<ClientKey, Offender>,
+    /// Successful logins that only made familiar.
+    pub(super) learnt: u64,
+    /// Attempts at other services, that were not judged.
+    pub(super) elsewhere: BTreeMap<&'static str, u64>,
+    /// Successful logins without a name: not judged.
+    pub(super) unnamed_successes: u64,
+    /// Failures without a name.
+    pub(super) unnamed_failures: u64,
+    pub(super) first: Option<Moment>,
+    pub(super) last: Option<Moment>,
+}
+
+/// A trial is repeatable: its keys are no secret.
+const KEYS: Keys = Keys {
+    users: *b"replay's users..",
+    passwords: *b"replay's secrets",
+    table: *b"replay's tables.",
+};
+const DAY_SECONDS: u64 = 86_400;
+
+/// Judges the attempts of `history` by `settings`, as if they were enforced.
+pub(super) fn run(settings: &Settings, history: &History, plan: Plan) -> Trial {
+    let settings = Settings {
+        mode: Mode::Enforce,
+        ..settings.clone()
+    };
+    let first = history.logins.first().map_or(plan.since, |login| login.at);
+    let begin = first.max(plan.since);
+    let mut court = Court {
+        gate: Gate::new(settings, KEYS, begin),
+        history,
+        begin,
+        events: Vec::new(),
+        failures: 0,
+        second: 0,
+        trial: Trial::default(),
+    };
+    for login in &history.logins {
+        court.hear(login, plan);
+    }
+    court.trial
+}
+
+struct Court<'a> {
+    gate: Gate,
+    history: &'a History,
+    begin: Moment,
+    events: Events,
+    failures: u64,
+    /// The last one that the gate was told of.
+    second: u64,
+    trial: Trial,
+}
+
+impl Court<'_> {
+    fn hear(&mut self, login: &Login, plan: Plan) {
+        if login.at < plan.since {
+            self.learn(login);
+            return;
+        }
+        if !login.service.is_submission() && plan.elsewhere != Elsewhere::Judge {
+            *self
+                .trial
+                .elsewhere
+                .entry(login.service.as_str())
+                .or_default() += 1;
+            if plan.elsewhere == Elsewhere::Learn {
+                self.learn(login);
+            }
+            return;
+        }
+        let Some(user) = self.user(login) else {
+            self.trial.unnamed_successes += 1;
+            return;
+        };
+        self.trial.first = self.trial.first.or(Some(login.at));
+        self.trial.last = Some(login.at);
+        self.judge(login, &user);
+    }
+
+    fn learn(&mut self, login: &Login) {
+        let user = login.user.and_then(|id| self.history.names.get(id));
+        if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
+            let now = login.at.max(self.begin);
+            self.gate.learn(user, login.client, login.at, now);
+            self.gate.finish_settling();
+            self.trial.learnt += 1;
+        }
+    }
+
+    /// As whom the gate sees the attempt. `None`: a success that names nobody.
+    fn user(&mut self, login: &Login) -> Option<UserName> {
+        let named = login.user.and_then(|id| self.history.names.get(id));
+        match (named, login.outcome) {
+            (Some(user), _) => Some(user.clone()),
+            (None, AuthOutcome::Accept) => None,
+            (None, _) => {
+                self.trial.unnamed_failures += 1;
+                let name = format!("(unnamed {})", self.trial.unnamed_failures);
+                Some(UserName::new(name.into_bytes()))
+            }
+        }
+    }
+
+    fn judge(&mut self, login: &Login, user: &UserName) {
+        let success = login.outcome == AuthOutcome::Accept;
+        let password = self.password(login);
+        let attempt = AuthAttempt {
+            session: 0,
+            client: login.client,
+            user,
+            password: Password::Shown(&password),
+        };
+        self.tick(login.at);
+        let gate = &self.gate;
+        let verdict = match gate.judge(&attempt, login.at, &mut self.events) {
+            Verdict::Wait => gate.judge_in_turn(&attempt, login.at, &mut self.events),
+            verdict => verdict,
+        };
+        self.trial.attempts += 1;
+        self.trial.successes += u64::from(success);
+        let reached = matches!(verdict, Verdict::Allow(_));
+        match verdict {
+            Verdict::Allow(permit) => {
+                count(&mut self.trial.allowed, permit.grounds());
+                if let Some(reason) = permit.would_refuse() {
+                    count(&mut self.trial.would_refuse, reason);
+                }
+                let _ = gate.settle(permit, login.outcome, login.at, &mut self.events);
+            }
+            Verdict::Repeat => self.trial.repeated += 1,
+            Verdict::Refuse(refusal) => self.refuse(login, user, refusal),
+            Verdict::Wait => self.refuse(login, user, NO_TURN),
+        }
+        if login.outcome == AuthOutcome::Reject {
+            self.offend(login, u64::from(reached));
+        }
+        self.note_events();
+    }
+
+    fn refuse(&mut self, login: &Login, user: &UserName, refusal: Refusal) {
+        count(&mut self.trial.refused, refusal.reason);
+        if login.outcome == AuthOutcome::Accept {
+            self.trial.mistakes.push(Mistake {
+                at: login.at,
+                user: user.clone(),
+                client: login.client,
+                service: login.service,
+                refusal,
+            });
+        }
+    }
+
+    fn offend(&mut self, login: &Login, reached: u64) {
+        let offender = self.trial.offenders.entry(login.client).or_default();
+        offender.failures += 1;
+        offender.reached += reached;
+        let day = login.at.as_seconds() / DAY_SECONDS;
+        *self.trial.guesses.entry(day).or_default() += reached;
+    }
+
+    /// A password that no other attempt has: letters, so that folding leaves them, and drawn, so that
+    /// cutting out the user's name leaves them different. A success has its user's own.
+    fn password(&mut self, login: &Login) -> Secret {
+        let seed = match (login.outcome, login.user) {
+            (AuthOutcome::Accept, Some(user)) => u64::from(user.number()),
+            _ => {
+                self.failures += 1;
+                (1 << 40) + self.failures
+            }
+        };
+        let mut state = seed;
+        let letters = (0..24).map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            b'a' + u8::try_from((state >> 33) % 26).unwrap_or_default()
+        });
+        Secret::new(letters.collect())
+    }
+
+    fn tick(&mut self, now: Moment) {
+        let second = now.as_seconds();
+        if second != self.second {
+            self.second = second;
+            self.gate.tick(now, &mut self.events);
+        }
+    }
+
+    fn note_events(&mut self) {
+        let began = |event: &Event| matches!(event, Event::BanBegan { .. });
+        self.trial.bans += self.events.drain(..).filter(began).count() as u64;
+    }
+}
+
+const NO_TURN: Refusal = Refusal {
+    reason: Reason::Turn,
+    wait: Duration::ZERO,
+};
+
+fn count(by: &mut BTreeMap<&'static str, u64>, reason: Reason) {
+    *by.entry(reason.as_str()).or_default() += 1;
+}
+
+impl Trial {
+    /// All that were allowed.
+    pub(super) fn allowed_in_all(&self) -> u64 {
+        self.allowed.values().sum()
+    }
+
+    /// All that were refused.
+    pub(super) fn refused_in_all(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    /// Failures that would have reached Postfix.
+    pub(super) fn guesses_in_all(&self) -> u64 {
+        self.guesses.values().sum()
+    }
+
+    /// Failures in the log.
+    pub(super) fn failures(&self) -> u64 {
+        self.offenders
+            .values()
+            .map(|offender| offender.failures)
+            .sum()
+    }
+
+    /// From the first attempt to the last, at least one day.
+    pub(super) fn days(&self) -> f64 {
+        let span = self
+            .last
+            .unwrap_or_default()
+            .since(self.first.unwrap_or_default());
+        (span.as_secs_f64() / DAY_SECONDS as f64).max(1.0)
+    }
+
+    /// The day on which the most guesses would have reached Postfix, as days since the epoch, and how many.
+    pub(super) fn worst_day(&self) -> Option<(u64, u64)> {
+        let days = self.guesses.iter().map(|(&day, &guesses)| (day, guesses));
+        days.max_by_key(|&(day, guesses)| (guesses, std::cmp::Reverse(day)))
+    }
+
+    /// Those with the most failures first, `most` of them.
+    pub(super) fn worst_offenders(&self, most: usize) -> Vec<(ClientKey, Offender)> {
+        let mut all: Vec<_> = self
+            .offenders
+            .iter()
+            .map(|(&key, &offender)| (key, offender))
+            .collect();
+        all.sort_by_key(|&(client, offender)| (std::cmp::Reverse(offender.failures), client));
+        all.truncate(most);
+        all
+    }
+}

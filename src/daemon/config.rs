@@ -1,0 +1,252 @@
+//! config - the file, checked, as each room's settings
+//!
+//! One TOML file; `config/gatepost.toml` is its manual. Whatever is wrong with it is told at once,
+//! by name, with a caret under the value and what would be right; nothing falls back to a default.
+//! The way: text -> raw keys (`read`) -> settings within bounds (`rooms`, `rules`, `listeners`) ->
+//! the files that it names (`inspect`).
+//! Not here: what the settings do (each room), and re-reading the file on SIGHUP (`server`).
+
+mod bounds;
+mod finding;
+mod inspect;
+mod listeners;
+mod machine;
+mod networks;
+mod raw;
+mod read;
+mod rooms;
+mod rules;
+mod similar;
+#[cfg(test)]
+mod testing;
+mod value;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+pub use self::finding::{ConfigFaults, Finding};
+
+use self::finding::{Findings, Remark, Source};
+use self::machine::Machine;
+use crate::{admin, net, report, session, store};
+use gatepost_core::gate::request::settings as gate;
+use gatepost_core::moment::Moment;
+use gatepost_core::smtp;
+
+/// Everything that the config file says, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Banner, EHLO, mechanisms.
+    pub dialogue: smtp::dialogue::Settings,
+    /// At least one.
+    pub listeners: Vec<net::listener::Settings>,
+    /// Certificates.
+    pub tls: net::tls::Settings,
+    /// The Postfix behind us.
+    pub upstream: net::upstream::Settings,
+    /// Strangers at once, and how long to wait.
+    pub turns: net::queue::Settings,
+    /// The rules of the gate.
+    pub gate: gate::Settings,
+    /// Caps on connections.
+    pub admission: net::admission::Settings,
+    /// Deadlines of a session.
+    pub timeouts: session::Timeouts,
+    /// How long open sessions may go on after SIGTERM.
+    pub drain: Duration,
+    /// The state directory.
+    pub store: store::Settings,
+    /// The operator's socket.
+    pub admin: admin::Settings,
+    /// The log.
+    pub report: report::Settings,
+}
+
+impl Config {
+    /// Reads the file at `path` and every file that it names: certificates, keys, users.
+    /// Certificates must be valid at `now`.
+    ///
+    /// Returns the config with what is worth telling; both only if nothing refuses the file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigFaults`] holds everything that is wrong, as far as it can be seen at once: a torn
+    /// file hides what else is wrong with it, and a refused value what depends on it.
+    pub fn load(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        let text = inspect::text(path)
+            .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
+        Self::settle(path, text, |file, config, findings| {
+            inspect::users(file, config, folder(path), findings);
+            inspect::certificates(file, folder(path), now, findings);
+            inspect::state(file, config, findings);
+            listeners::note_distant(&file.upstream, &Machine::ask(), findings);
+        })
+    }
+
+    /// Reads the file at `path` and the users that it names, but no certificate: for commands that
+    /// judge or learn, and serve nobody.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn rules(path: &Path) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        let text = inspect::text(path)
+            .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
+        Self::settle(path, text, |file, config, findings| {
+            inspect::users(file, config, folder(path), findings);
+        })
+    }
+
+    /// Reads `text` as the config file `path` would be read, but looks at no file that it names.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        Self::settle(path, text.to_owned(), |_, _, _| {})
+    }
+
+    /// Where the file at `path` says that the operator's socket is, and who may use it. Whatever else is wrong
+    /// with the file: a running gatepost goes on with its old config then, and must answer.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is torn, or names no possible socket.
+    pub fn operator(path: &Path) -> Result<admin::Settings, ConfigFaults> {
+        let text = inspect::text(path)
+            .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
+        let source = Source::new(path, text);
+        let mut faults = Findings::new(source.clone());
+        let file = read::read(source.text(), &mut faults);
+        if read::is_torn(source.text()) {
+            faults.conclude()?;
+        }
+        let mut own = Findings::new(source);
+        let admin = rooms::admin(&file.admin, folder(path), &mut own);
+        own.conclude().map(|_| admin)
+    }
+
+    fn settle(
+        path: &Path,
+        text: String,
+        inspect: impl FnOnce(&raw::File, &mut Self, &mut Findings),
+    ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        let source = Source::new(path, text);
+        let mut findings = Findings::new(source.clone());
+        let file = read::read(source.text(), &mut findings);
+        let mut config = Self::from_raw(&file, folder(path), &mut findings);
+        inspect(&file, &mut config, &mut findings);
+        findings.conclude().map(|warnings| (config, warnings))
+    }
+
+    /// The settings of every room; a refused value is its default.
+    fn from_raw(file: &raw::File, folder: &Path, findings: &mut Findings) -> Self {
+        let machine = Machine::ask();
+        let dialogue = rooms::dialogue(file, &machine, findings);
+        let listeners = listeners::listeners(file, findings);
+        let timeouts = rooms::timeouts(&file.timeouts, findings);
+        if file.networks.allow.is_empty() {
+            findings.hint(Remark::of_file("networks.allow is empty").help(
+                "webmail logs everybody in from one address: if there is one, write it there",
+            ));
+        }
+        let tls = rooms::tls(&file.tls, folder, findings);
+        Self {
+            upstream: listeners::upstream(
+                &file.upstream,
+                &dialogue.hostname,
+                &listeners,
+                folder,
+                findings,
+            ),
+            dialogue,
+            listeners,
+            tls,
+            turns: rooms::turns(file, timeouts.login, findings),
+            gate: rules::gate(file, findings),
+            admission: rooms::admission(&file.admission, &machine, findings),
+            timeouts,
+            drain: rooms::drain(&file.timeouts, findings),
+            store: rooms::store(&file.state, folder, findings),
+            admin: rooms::admin(&file.admin, folder, findings),
+            report: rooms::report(&file.log),
+        }
+    }
+
+    /// The keys that differ in `new` and that a running process cannot change: it keeps its own
+    /// until it is started anew.
+    pub fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
+        let addresses = |config: &Self| -> BTreeSet<SocketAddr> {
+            config.listeners.iter().map(|l| l.address).collect()
+        };
+        let (capacity, new_capacity) = (self.gate.capacity, new.gate.capacity);
+        [
+            ("listen.address", addresses(self) != addresses(new)),
+            ("capacity.clients", capacity.clients != new_capacity.clients),
+            ("capacity.pairs", capacity.pairs != new_capacity.pairs),
+            ("state.directory", self.store != new.store),
+            ("admin.socket", self.admin.socket != new.admin.socket),
+            ("admin.group", self.admin.group != new.admin.group),
+        ]
+        .into_iter()
+        .filter_map(|(key, changed)| changed.then_some(key))
+        .collect()
+    }
+
+    /// This config as a process that was started with `running` can follow it: the keys of
+    /// [`fixed_changes`](Self::fixed_changes) stay as they are, and the listeners stay in their
+    /// order, each with the settings that this config has for its address, if any.
+    #[must_use]
+    pub fn with_fixed_of(self, running: &Self) -> Self {
+        let mut listeners = running.listeners.clone();
+        for listener in &mut listeners {
+            let mut new = self.listeners.iter();
+            if let Some(new) = new.find(|new| new.address == listener.address) {
+                listener.clone_from(new);
+            }
+        }
+        let mut config = Self {
+            listeners,
+            store: running.store.clone(),
+            admin: running.admin.clone(),
+            ..self
+        };
+        config.gate.capacity = running.gate.capacity;
+        config
+    }
+}
+
+/// Where the paths in the file `path` start.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operator(text: &str) -> Result<admin::Settings, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gatepost.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::operator(&path).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn a_bad_config_hides_no_running_gatepost_from_its_operator() {
+        let socket = |text| operator(text).unwrap().socket.display().to_string();
+        let bad = "setling = '7d'\n[limits.client]\nburst = 'ten'\n[admin]\nsocket = '/s'";
+        assert_eq!(socket(bad), "/s");
+        assert_eq!(socket("[admin]\ngroup = 7"), "/run/gatepost/admin.sock");
+        assert_eq!(socket(""), "/run/gatepost/admin.sock");
+    }
+
+    #[test]
+    fn a_torn_config_names_no_socket() {
+        let told = operator("[admin]\nsocket = '/s").unwrap_err();
+        assert!(told.contains("gatepost.toml:2"), "{told}");
+        assert!(operator("[admin]\nsocket = '/'").is_err());
+    }
+}

@@ -1,0 +1,272 @@
+//! bounds - numbers, times and buckets within what makes sense
+//!
+//! A value out of bounds is refused by name and replaced by its default, so that the rest of the
+//! file is still checked.
+//! Not here: the defaults and the bounds themselves (`rooms`, `rules`).
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::finding::{Findings, Remark};
+use super::raw::{Bucket, Given, GrowingBucket};
+use super::value::{Number, Quoted};
+use gatepost_core::gate::request::settings::{Growing, Quota};
+
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const HOUR: Duration = Duration::from_secs(3_600);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// A bucket that takes longer to fill is a slip of the pen.
+const LONGEST_FILL: Duration = YEAR;
+
+/// The same for a bucket that grows with the users. It keeps `burst x every` six times below
+/// 2^64 ns, where a rate limiter's arithmetic in nanoseconds ends.
+const LONGEST_GROWN_FILL: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// A growing bucket gains one token of burst for so many known users.
+const USERS_A_TOKEN: usize = 10;
+
+impl Findings {
+    /// The number behind `key`; `default` where it is not given or out of `bounds`.
+    pub(super) fn number<N: TryFrom<i64>>(
+        &mut self,
+        key: &str,
+        given: &Given<Number>,
+        default: N,
+        bounds: RangeInclusive<i64>,
+    ) -> N {
+        let Some(given) = given else { return default };
+        let value = given.get_ref().0;
+        if let Ok(value) = i64::try_from(value)
+            && bounds.contains(&value)
+            && let Ok(number) = N::try_from(value)
+        {
+            return number;
+        }
+        let (least, most) = bounds.into_inner();
+        self.refuse(
+            Remark::at(given.span(), format!("{key} is {value}"))
+                .help(format!("write a number from {least} to {most}")),
+        );
+        default
+    }
+
+    /// The time behind `key`; `default` where it is not given or out of `bounds`.
+    pub(super) fn time(
+        &mut self,
+        key: &str,
+        given: &Given<Quoted<Duration>>,
+        default: Duration,
+        bounds: RangeInclusive<Duration>,
+    ) -> Duration {
+        let Some(given) = given else { return default };
+        let value = given.get_ref().0;
+        if bounds.contains(&value) {
+            return value;
+        }
+        let (least, most) = bounds.into_inner();
+        self.refuse(
+            Remark::at(given.span(), format!("{key} is {}", shown(value))).help(format!(
+                "write a time from \"{}\" to \"{}\"",
+                shown(least),
+                shown(most)
+            )),
+        );
+        default
+    }
+
+    /// The bucket under `key`, which fills within [`LONGEST_FILL`].
+    pub(super) fn quota(&mut self, key: &str, given: &Bucket, default: Quota) -> Quota {
+        let quota = self.burst_and_every(key, &given.burst, &given.every, default);
+        let fill = quota.every.saturating_mul(quota.burst);
+        if fill > LONGEST_FILL
+            && let Some(span) = place(&given.burst, &given.every)
+        {
+            self.refuse(
+                Remark::at(span, format!("{key} would take {} to fill", years(fill)))
+                    .help("burst times every may be one year at most"),
+            );
+        }
+        quota
+    }
+
+    /// The growing bucket under `key`, which fills within [`LONGEST_GROWN_FILL`] when `users` are
+    /// known.
+    pub(super) fn growing(
+        &mut self,
+        key: &str,
+        given: &GrowingBucket,
+        default: Growing,
+        users: usize,
+    ) -> Growing {
+        let base = self.burst_and_every(key, &given.burst, &given.every, default.base);
+        let daily_per_user = self.number(
+            &format!("{key}.daily-per-user"),
+            &given.daily_per_user,
+            default.daily_per_user,
+            0..=10_000,
+        );
+        let grown = u32::try_from(users / USERS_A_TOKEN).unwrap_or(u32::MAX);
+        let fill = base.every.saturating_mul(base.burst.saturating_add(grown));
+        if fill > LONGEST_GROWN_FILL
+            && let Some(span) = place(&given.burst, &given.every)
+        {
+            self.refuse(
+                Remark::at(span, format!("{key} would take {} to fill", years(fill))).help(
+                    "burst, and a tenth of capacity.pairs more, times every may be 100 years at most",
+                ),
+            );
+        }
+        Growing {
+            base,
+            daily_per_user,
+        }
+    }
+
+    fn burst_and_every(
+        &mut self,
+        key: &str,
+        burst: &Given<Number>,
+        every: &Given<Quoted<Duration>>,
+        default: Quota,
+    ) -> Quota {
+        const SHORTEST: Duration = Duration::from_millis(1);
+        Quota {
+            burst: self.number(&format!("{key}.burst"), burst, default.burst, 1..=1_000_000),
+            every: self.time(
+                &format!("{key}.every"),
+                every,
+                default.every,
+                SHORTEST..=DAY * 30,
+            ),
+        }
+    }
+}
+
+fn place(burst: &Given<Number>, every: &Given<Quoted<Duration>>) -> Option<std::ops::Range<usize>> {
+    every
+        .as_ref()
+        .map(toml::Spanned::span)
+        .or_else(|| burst.as_ref().map(toml::Spanned::span))
+}
+
+/// A time as one would write it: `1h 30m`. (The library's own form knows months of 30.44 days.)
+pub(super) fn shown(time: Duration) -> String {
+    let mut rest = time.as_millis();
+    let mut shown = Vec::new();
+    for (unit, millis) in [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ] {
+        if rest >= millis {
+            shown.push(format!("{}{unit}", rest / millis));
+            rest %= millis;
+        }
+    }
+    match shown.is_empty() {
+        true => "0s".to_owned(),
+        false => shown.join(" "),
+    }
+}
+
+fn years(time: Duration) -> String {
+    format!("{} years", time.as_secs() / YEAR.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::raw::Given;
+    use crate::config::testing::{findings, given};
+
+    fn number(value: i64) -> Given<Number> {
+        given(Number(value.into()))
+    }
+
+    fn time(value: Duration) -> Given<Quoted<Duration>> {
+        given(Quoted(value))
+    }
+
+    #[test]
+    fn a_number_is_taken_at_its_bounds_and_refused_one_beyond() {
+        for (value, taken) in [(0, false), (1, true), (10, true), (11, false)] {
+            let mut findings = findings();
+            let number: u32 = findings.number("key", &number(value), 5, 1..=10);
+            assert_eq!(findings.conclude().is_ok(), taken, "{value}");
+            assert_eq!(i64::from(number) == value, taken, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_taken_at_its_bounds_and_refused_one_beyond() {
+        let tick = Duration::from_nanos(1);
+        for (value, taken) in [
+            (SECOND - tick, false),
+            (SECOND, true),
+            (MINUTE, true),
+            (MINUTE + tick, false),
+        ] {
+            let mut findings = findings();
+            findings.time("key", &time(value), SECOND, SECOND..=MINUTE);
+            assert_eq!(findings.conclude().is_ok(), taken, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_as_it_is_written() {
+        for text in ["0s", "100ms", "1s 500ms", "1h 30m", "365d", "1d 1s"] {
+            let time = humantime::parse_duration(text).unwrap();
+            assert_eq!(shown(time), text);
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_fills_in_a_year_is_taken_and_a_slower_one_refused() {
+        let default = Quota {
+            burst: 1,
+            every: SECOND,
+        };
+        for (burst, taken) in [(365, true), (366, false)] {
+            let mut findings = findings();
+            let bucket = Bucket {
+                burst: number(burst),
+                every: time(DAY),
+            };
+            findings.quota("limits.client", &bucket, default);
+            assert_eq!(findings.conclude().is_ok(), taken, "{burst}");
+        }
+    }
+
+    #[test]
+    fn no_bucket_that_is_taken_overflows_a_limiter() {
+        let default = Growing {
+            base: Quota {
+                burst: 100,
+                every: MINUTE * 2,
+            },
+            daily_per_user: 3,
+        };
+        for (burst, every) in [(1_000_000, DAY * 30), (1_000_000, HOUR), (1, DAY * 30)] {
+            for users in [0, 200_000, 100_000_000] {
+                let mut findings = findings();
+                let bucket = GrowingBucket {
+                    burst: number(burst),
+                    every: time(every),
+                    daily_per_user: None,
+                };
+                let growing = findings.growing("limits.near", &bucket, default, users);
+                let grown = u128::from(growing.base.burst) + (users / 10) as u128;
+                let fits = grown * growing.base.every.as_nanos() < u128::from(u64::MAX);
+                assert!(
+                    fits || findings.conclude().is_err(),
+                    "{burst} {every:?} {users}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! inspect - the files that the config names: can they be used?
+//!
+//! Not here: what certificates are used for (`net::tls`).
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::finding::{Findings, Remark, Source};
+use super::{Config, raw, rooms, rules};
+use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
+use gatepost_core::moment::Moment;
+
+/// No config file of ours comes near.
+const LONGEST_CONFIG: u64 = 1 << 20;
+
+/// A certificate that ends within so many days should have been renewed.
+const LAST_DAYS: u64 = 14;
+
+/// Two million names of 32 octets.
+const LONGEST_USERS: u64 = 64 << 20;
+
+/// The text of the config file.
+pub(super) fn text(path: &Path) -> Result<String, Remark> {
+    read(path, LONGEST_CONFIG)
+        .map_err(|why| Remark::of_file(format!("cannot read the config file: {why}")))
+}
+
+/// The names in the `users` file, lower-cased, for the gate. One a line; empty lines and what
+/// stands behind `#` at a line's start or after a blank are skipped.
+pub(super) fn users(file: &raw::File, config: &mut Config, folder: &Path, findings: &mut Findings) {
+    let Some(given) = file
+        .users
+        .as_ref()
+        .filter(|given| !given.get_ref().is_empty())
+    else {
+        return;
+    };
+    let path = rooms::path(folder, given.get_ref());
+    let text = match read(&path, LONGEST_USERS) {
+        Ok(text) => text,
+        Err(why) => {
+            findings.refuse(
+                Remark::at(
+                    given.span(),
+                    format!("cannot read {}: {why}", path.display()),
+                )
+                .help("write the path of a file with one user a line, or users = \"\""),
+            );
+            return;
+        }
+    };
+    let source = Source::new(&path, text);
+    let mut start = 0;
+    for line in source.text().split_inclusive('\n') {
+        match user(line) {
+            Ok(None) => {}
+            Ok(Some(name)) => config.gate.users.push(name.to_ascii_lowercase()),
+            Err(why) => {
+                let end = start + line.trim_end().len();
+                findings.refuse_in(
+                    &source,
+                    Remark::at(start..end, format!("this line names no user: {why}"))
+                        .help("one user a line, as it logs in, and nothing else"),
+                );
+            }
+        }
+        start += line.len();
+    }
+    note_trapped(file, config, findings);
+}
+
+/// Every certificate alone, so that each fault is told.
+pub(super) fn certificates(file: &raw::File, folder: &Path, now: Moment, findings: &mut Findings) {
+    for entry in &file.tls.certificate {
+        let table = entry.get_ref();
+        let (Some(chain), Some(key)) = (&table.chain, &table.key) else {
+            continue;
+        };
+        let files = CertificateFiles {
+            chain: rooms::path(folder, chain.get_ref()),
+            key: rooms::path(folder, key.get_ref()),
+        };
+        note_open_key(&files.key, key.span(), findings);
+        let settings = tls::Settings {
+            certificates: vec![files],
+        };
+        match Tls::load(&settings, now) {
+            Ok(tls) => note_last_days(&tls.certificates(), chain.span(), now, findings),
+            Err(TlsFault::File {
+                role,
+                path,
+                problem,
+                ..
+            }) => {
+                let (blamed, other, label) = match role {
+                    FileRole::Chain => (chain, key, "its key"),
+                    FileRole::Key => (key, chain, "its certificate"),
+                };
+                let problem = problem.to_string();
+                let (what, right) = problem.split_once("; ").unwrap_or((&problem, ""));
+                let remark = Remark::at(blamed.span(), format!("{} {what}", path.display()));
+                findings.refuse(remark.beside(other.span(), label).help(right));
+            }
+            Err(fault) => findings.refuse(Remark::at(chain.span(), fault.to_string())),
+        }
+    }
+}
+
+fn note_last_days(
+    certificates: &[Certificate],
+    span: Range<usize>,
+    now: Moment,
+    findings: &mut Findings,
+) {
+    for certificate in certificates {
+        let days = certificate.days_left(now);
+        if days < LAST_DAYS {
+            let names = certificate.names.join(", ");
+            findings.warn(
+                Remark::at(
+                    span.clone(),
+                    format!("the certificate for {names} expires in {days} days"),
+                )
+                .help("renew it, then reload gatepost (SIGHUP)"),
+            );
+        }
+    }
+}
+
+/// A key that everybody can read is everybody's.
+fn note_open_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
+    const READ_BY_OTHERS: u32 = 0o004;
+    let mode = path.metadata().map(|metadata| metadata.mode());
+    if mode.is_ok_and(|mode| mode & READ_BY_OTHERS != 0) {
+        findings.warn(
+            Remark::at(
+                span,
+                format!(
+                    "{} can be read by every user of this machine",
+                    path.display()
+                ),
+            )
+            .help("take that right away: chmod o-rwx"),
+        );
+    }
+}
+
+/// Whoever writes into the state directory decides who is known and who is banned.
+pub(super) fn state(file: &raw::File, config: &Config, findings: &mut Findings) {
+    const WRITTEN_BY_OTHERS: u32 = 0o002;
+    let directory = &config.store.directory;
+    let mode = directory.metadata().map(|metadata| metadata.mode());
+    if mode.is_ok_and(|mode| mode & WRITTEN_BY_OTHERS != 0) {
+        let what = format!(
+            "every user of this machine can write into {}",
+            directory.display()
+        );
+        let remark = match &file.state.directory {
+            Some(given) => Remark::at(given.span(), what),
+            None => Remark::of_file(what),
+        };
+        findings.warn(remark.help("it must be Gatepost's alone: chmod 0700"));
+    }
+}
+
+/// The user that a line of the `users` file names, if it names one.
+fn user(line: &str) -> Result<Option<&str>, &'static str> {
+    let line = line.trim();
+    let name = match line.find(" #").or_else(|| line.find("\t#")) {
+        Some(comment) => line.get(..comment).unwrap_or_default().trim_end(),
+        None => line,
+    };
+    if name.is_empty() || name.starts_with('#') {
+        return Ok(None);
+    }
+    if name.contains(':') {
+        return Err("with a colon it looks like a password file");
+    }
+    rules::fits_a_name(name).map(|()| Some(name))
+}
+
+/// A name cannot be both a user's and nobody's.
+fn note_trapped(file: &raw::File, config: &Config, findings: &mut Findings) {
+    let users: HashSet<&str> = config.gate.users.iter().map(String::as_str).collect();
+    for trap in file.traps.users.iter().flat_map(|given| given.get_ref()) {
+        if users.contains(trap.get_ref().to_ascii_lowercase().as_str()) {
+            findings.warn(
+                Remark::at(
+                    trap.span(),
+                    "this name is a trap, and a user in the `users` file",
+                )
+                .help(
+                    "whoever tries a trap is banned at once: take the name out of one of the two",
+                ),
+            );
+        }
+    }
+}
+
+/// Reads a text file of at most `longest` octets, or says why it cannot.
+fn read(path: &Path, longest: u64) -> Result<String, String> {
+    let mut octets = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut octets));
+    match read {
+        Err(error) => Err(match error.kind() {
+            ErrorKind::NotFound => "there is no such file".to_owned(),
+            ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            ErrorKind::IsADirectory => "it is a directory".to_owned(),
+            _ => error.to_string(),
+        }),
+        Ok(length) if length as u64 > longest => {
+            Err(format!("it is longer than {} MiB", longest >> 20))
+        }
+        Ok(_) => String::from_utf8(octets).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let line = error
+                .as_bytes()
+                .iter()
+                .take(good)
+                .filter(|b| **b == b'\n')
+                .count()
+                + 1;
+            format!("line {line} is not UTF-8")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_names_a_user_or_nobody() {
+        assert_eq!(user("Ann@example.org\r\n"), Ok(Some("Ann@example.org")));
+        assert_eq!(user("  bob \t# the boss\n"), Ok(Some("bob")));
+        assert_eq!(user("c#sharp\n"), Ok(Some("c#sharp")));
+        for nobody in ["", "\n", "  \n", "# ann\n", " \t# ann\n"] {
+            assert_eq!(user(nobody), Ok(None), "{nobody:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_name_is_refused() {
+        for line in ["ann bob\n", "ann:{CRYPT}x:1000\n", "an\x1bn\n", "ann,\tbob"] {
+            assert!(user(line).is_err(), "{line:?}");
+        }
+        let longest = "x".repeat(rules::LONGEST_NAME);
+        assert_eq!(user(&longest), Ok(Some(longest.as_str())));
+        assert!(user(&format!("{longest}x")).is_err());
+    }
+}

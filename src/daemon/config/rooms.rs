@@ -1,0 +1,339 @@
+//! rooms - the keys of every room but the gate's, with their defaults and bounds
+//!
+//! Paths are taken from the config file's own folder, so that `check` in a shell and `run` as a
+//! service read the same files.
+//! Not here: the gate's keys (`rules`), listeners (`listeners`), what the files hold (`inspect`).
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::bounds::{DAY, HOUR, MINUTE, SECOND};
+use super::finding::{Findings, Remark};
+use super::machine::Machine;
+use super::raw::{self, Given, GivenList};
+use super::value::Quoted;
+use crate::{admin, net, report, session, store};
+use gatepost_core::gate::request::settings::Quota;
+use gatepost_core::smtp;
+use gatepost_core::smtp::sasl::Mechanism;
+
+/// `sun_path` of Linux holds 108 octets with the NUL behind it (unix(7)).
+const LONGEST_SOCKET_PATH: usize = 107;
+
+/// `given`, seen from `folder`.
+pub(super) fn path(folder: &Path, given: &str) -> PathBuf {
+    folder.join(given)
+}
+
+pub(super) fn dialogue(
+    file: &raw::File,
+    machine: &Machine,
+    findings: &mut Findings,
+) -> smtp::dialogue::Settings {
+    smtp::dialogue::Settings {
+        hostname: hostname(&file.hostname, machine, findings),
+        mechanisms: mechanisms(&file.mechanisms, findings),
+    }
+}
+
+/// The name in the banner: given, or the machine's. RFC 5321 section 4.2 wants a domain there.
+fn hostname(given: &Given<String>, machine: &Machine, findings: &mut Findings) -> String {
+    let given = given.as_ref().filter(|name| !name.get_ref().is_empty());
+    let (name, remark) = match given {
+        Some(given) => (
+            given.get_ref(),
+            Remark::at(
+                given.span(),
+                format!("{:?} is no full host name", given.get_ref()),
+            ),
+        ),
+        None => (
+            &machine.hostname,
+            Remark::of_file(format!(
+                "hostname is not set, and the machine's own, {:?}, is no full host name",
+                machine.hostname
+            )),
+        ),
+    };
+    let remark = remark.help("write a name like hostname = \"mx.example.org\"");
+    if !is_domain(name) {
+        findings.refuse(remark);
+    } else if !name.contains('.') {
+        findings.warn(remark);
+    }
+    name.clone()
+}
+
+/// Labels of letters, digits and inner hyphens (RFC 5321 section 4.1.2, RFC 1123 section 2.1).
+fn is_domain(name: &str) -> bool {
+    const LONGEST: usize = 253;
+    const LONGEST_LABEL: usize = 63;
+    let is_label = |label: &str| {
+        (1..=LONGEST_LABEL).contains(&label.len())
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= LONGEST && name.split('.').all(is_label)
+}
+
+fn mechanisms(given: &GivenList<Quoted<Mechanism>>, findings: &mut Findings) -> Vec<Mechanism> {
+    let Some(given) = given else {
+        return vec![
+            Mechanism::Plain,
+            Mechanism::Login,
+            Mechanism::XOAuth2,
+            Mechanism::OAuthBearer,
+        ];
+    };
+    if given.get_ref().is_empty() {
+        findings.missing_at(
+            given.span(),
+            "without a mechanism nobody can log in",
+            "name at least \"PLAIN\"",
+        );
+    }
+    let mut mechanisms = Vec::new();
+    for entry in given.get_ref() {
+        let mechanism = entry.get_ref().0;
+        if mechanisms.contains(&mechanism) {
+            findings.refuse(
+                Remark::at(entry.span(), "this mechanism is named twice").help("once is enough"),
+            );
+        } else {
+            mechanisms.push(mechanism);
+        }
+    }
+    mechanisms
+}
+
+pub(super) fn tls(given: &raw::Tls, folder: &Path, findings: &mut Findings) -> net::tls::Settings {
+    if given.certificate.is_empty() {
+        findings.refuse(Remark::of_file("no certificate is named").help(
+            "add a table:\n[[tls.certificate]]\nchain = \"/etc/gatepost/tls/fullchain.pem\"\n\
+             key = \"/etc/gatepost/tls/privkey.pem\"",
+        ));
+    }
+    let mut certificates: Vec<net::tls::CertificateFiles> = Vec::new();
+    for entry in &given.certificate {
+        let table = entry.get_ref();
+        let mut file = |name: &str, given: &Given<String>| match given {
+            Some(given) if !given.get_ref().is_empty() => Some(path(folder, given.get_ref())),
+            Some(given) => {
+                findings.refuse(
+                    Remark::at(given.span(), format!("{name} is empty"))
+                        .help("write the path of a PEM file"),
+                );
+                None
+            }
+            None => {
+                findings.missing_at(
+                    entry.span(),
+                    &format!("this certificate has no {name}"),
+                    &format!("add {name} = \"/path/to/file.pem\""),
+                );
+                None
+            }
+        };
+        let files = (file("chain", &table.chain), file("key", &table.key));
+        let (Some(chain), Some(key)) = files else {
+            continue;
+        };
+        let twin = certificates.iter().any(|other| other.chain == chain);
+        if twin && let Some(span) = table.chain.as_ref().map(Spanned::span) {
+            findings
+                .refuse(Remark::at(span, "this certificate is named twice").help("once is enough"));
+        }
+        certificates.push(net::tls::CertificateFiles { chain, key });
+    }
+    net::tls::Settings { certificates }
+}
+
+pub(super) fn turns(
+    file: &raw::File,
+    login: Duration,
+    findings: &mut Findings,
+) -> net::queue::Settings {
+    let given = &file.timeouts.turn;
+    let deadline = findings.time(
+        "timeouts.turn",
+        given,
+        15 * SECOND,
+        SECOND / 10..=5 * MINUTE,
+    );
+    if deadline >= login
+        && let Some(span) = given
+            .as_ref()
+            .or(file.timeouts.login.as_ref())
+            .map(Spanned::span)
+    {
+        findings.warn(
+            Remark::at(
+                span,
+                "a login may wait for its turn longer than timeouts.login lets it live",
+            )
+            .help("make timeouts.turn the shorter one"),
+        );
+    }
+    net::queue::Settings {
+        at_once: findings.number(
+            "upstream.strangers-at-once",
+            &file.upstream.strangers_at_once,
+            4,
+            1..=10_000,
+        ),
+        deadline,
+    }
+}
+
+pub(super) fn admission(
+    given: &raw::Admission,
+    machine: &Machine,
+    findings: &mut Findings,
+) -> net::admission::Settings {
+    let sessions = findings.number("admission.sessions", &given.sessions, 20_000, 1..=1_000_000);
+    note_open_files(sessions, given, machine, findings);
+    net::admission::Settings {
+        sessions,
+        per_client: findings.number("admission.per-client", &given.per_client, 50, 1..=1_000_000),
+        per_network: findings.number(
+            "admission.per-network",
+            &given.per_network,
+            500,
+            1..=1_000_000,
+        ),
+        connects: findings.quota(
+            "admission.connects",
+            &given.connects,
+            Quota {
+                burst: 60,
+                every: SECOND,
+            },
+        ),
+        handshakes: findings.number("admission.handshakes", &given.handshakes, 256, 1..=100_000),
+        filter: match given.filter {
+            true => net::filter::Mode::On,
+            false => net::filter::Mode::Off,
+        },
+    }
+}
+
+/// A session that has logged in holds two sockets.
+fn note_open_files(
+    sessions: usize,
+    given: &raw::Admission,
+    machine: &Machine,
+    findings: &mut Findings,
+) {
+    const OWN_FILES: u64 = 64;
+    let needed = (sessions as u64)
+        .saturating_mul(2)
+        .saturating_add(OWN_FILES);
+    let Some(limit) = machine.open_files.filter(|limit| *limit < needed) else {
+        return;
+    };
+    let message = format!(
+        "{sessions} sessions need up to {needed} open files, and the limit here is {limit}"
+    );
+    let remark = match &given.sessions {
+        Some(given) => Remark::at(given.span(), message),
+        None => Remark::of_file(message),
+    };
+    findings.warn(remark.help(format!(
+        "raise the limit of the service (LimitNOFILE={needed} in its unit), or lower admission.sessions"
+    )));
+}
+
+pub(super) fn timeouts(given: &raw::Timeouts, findings: &mut Findings) -> session::Timeouts {
+    const LEAST: Duration = Duration::from_millis(100);
+    session::Timeouts {
+        handshake: findings.time(
+            "timeouts.handshake",
+            &given.handshake,
+            10 * SECOND,
+            LEAST..=5 * MINUTE,
+        ),
+        line: findings.time("timeouts.line", &given.line, MINUTE, LEAST..=HOUR),
+        login: findings.time("timeouts.login", &given.login, 2 * MINUTE, LEAST..=HOUR),
+        failure_delay: findings.time(
+            "timeouts.failure-delay",
+            &given.failure_delay,
+            2 * SECOND,
+            Duration::ZERO..=MINUTE,
+        ),
+        idle: findings.time("timeouts.idle", &given.idle, 10 * MINUTE, LEAST..=7 * DAY),
+    }
+}
+
+pub(super) fn drain(given: &raw::Timeouts, findings: &mut Findings) -> Duration {
+    findings.time(
+        "timeouts.drain",
+        &given.drain,
+        30 * SECOND,
+        Duration::ZERO..=HOUR,
+    )
+}
+
+pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) -> store::Settings {
+    let directory = given.directory.as_ref();
+    if let Some(given) = directory.filter(|given| given.get_ref().is_empty()) {
+        findings.missing_at(
+            given.span(),
+            "the state needs a directory",
+            "write its path",
+        );
+    }
+    let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
+    store::Settings {
+        directory: path(folder, directory),
+    }
+}
+
+pub(super) fn admin(given: &raw::Admin, folder: &Path, findings: &mut Findings) -> admin::Settings {
+    let socket = given.socket.as_ref();
+    let socket_path = path(
+        folder,
+        socket.map_or("/run/gatepost/admin.sock", |given| given.get_ref()),
+    );
+    if let Some(given) = socket {
+        fits_a_socket(&socket_path, given, findings);
+    }
+    let group = given.group.as_ref().map(Spanned::get_ref);
+    admin::Settings {
+        socket: socket_path,
+        group: group.filter(|name| !name.is_empty()).cloned(),
+    }
+}
+
+/// Refuses a path that the kernel could not bind or connect to.
+pub(super) fn fits_a_socket<T>(path: &Path, given: &Spanned<T>, findings: &mut Findings) {
+    let length = path.as_os_str().len();
+    if path.file_name().is_none() || length > LONGEST_SOCKET_PATH {
+        findings.refuse(
+            Remark::at(
+                given.span(),
+                format!("{} is no path for a socket", path.display()),
+            )
+            .help(format!(
+                "a socket's path ends in a name and has at most {LONGEST_SOCKET_PATH} octets"
+            )),
+        );
+    }
+}
+
+pub(super) fn report(given: &raw::Log) -> report::Settings {
+    report::Settings {
+        format: given
+            .format
+            .as_ref()
+            .map_or(report::Format::Text, |given| given.get_ref().0),
+        level: given
+            .level
+            .as_ref()
+            .map_or(report::Level::Info, |given| given.get_ref().0),
+    }
+}

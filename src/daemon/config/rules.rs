@@ -1,0 +1,182 @@
+//! rules - the keys that the gate lives by: buckets, bans, traps, lists, capacities
+//!
+//! The defaults are the gate's own (`gate::settings`).
+//! Not here: the other rooms' keys (`rooms`), the `users` file (`inspect`).
+
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::bounds::{DAY, SECOND, shown};
+use super::finding::{Findings, Remark};
+use super::networks;
+use super::raw::{self, GivenList};
+use gatepost_core::gate::request::settings::{Bans, Capacity, Limits, Mode, Settings, Traps};
+
+/// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.
+pub(super) const LONGEST_NAME: usize = 255;
+
+/// A mail program may try an old password so often before anybody looks at it.
+const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
+
+/// The gate's settings; `users` stays empty.
+pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
+    let defaults = Settings::default();
+    let capacity = capacity(&file.capacity, defaults.capacity, findings);
+    let (allow, deny) = networks::lists(&file.networks, findings);
+    Settings {
+        mode: if file.dry_run {
+            Mode::DryRun
+        } else {
+            Mode::Enforce
+        },
+        settling: findings.time(
+            "settling",
+            &file.settling,
+            defaults.settling,
+            Duration::ZERO..=DAY * 365,
+        ),
+        users: Vec::new(),
+        limits: limits(&file.limits, &defaults.limits, capacity, findings),
+        bans: bans(&file.bans, defaults.bans, findings),
+        traps: Traps {
+            users: names(
+                "traps.users",
+                &file.traps.users,
+                defaults.traps.users,
+                findings,
+            ),
+            helo: names(
+                "traps.helo",
+                &file.traps.helo,
+                defaults.traps.helo,
+                findings,
+            ),
+        },
+        allow,
+        deny,
+        capacity,
+        without: None,
+    }
+}
+
+fn limits(
+    given: &raw::Limits,
+    defaults: &Limits,
+    capacity: Capacity,
+    findings: &mut Findings,
+) -> Limits {
+    let users = capacity.pairs;
+    let limits = Limits {
+        familiar: findings.quota("limits.familiar", &given.familiar, defaults.familiar),
+        client: findings.quota("limits.client", &given.client, defaults.client),
+        network: findings.quota("limits.network", &given.network, defaults.network),
+        user: findings.quota("limits.user", &given.user, defaults.user),
+        near: findings.growing("limits.near", &given.near, defaults.near, users),
+        words: findings.quota("limits.words", &given.words, defaults.words),
+        unknown: findings.quota("limits.unknown", &given.unknown, defaults.unknown),
+        strangers: findings.growing(
+            "limits.strangers",
+            &given.strangers,
+            defaults.strangers,
+            users,
+        ),
+    };
+    if let Some(burst) = &given.familiar.burst
+        && limits.familiar.burst < TRIES_OF_A_MAIL_PROGRAM
+    {
+        findings.warn(
+            Remark::at(
+                burst.span(),
+                "a mail program with an old password would shut its own user out",
+            )
+            .help(format!(
+                "such programs try several times before anybody looks: {TRIES_OF_A_MAIL_PROGRAM} or more is kinder"
+            )),
+        );
+    }
+    limits
+}
+
+fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
+    let bans = Bans {
+        strikes: findings.number("bans.strikes", &given.strikes, defaults.strikes, 0..=1_000),
+        first: findings.time(
+            "bans.first",
+            &given.first,
+            defaults.first,
+            SECOND..=DAY * 365,
+        ),
+        longest: findings.time(
+            "bans.longest",
+            &given.longest,
+            defaults.longest,
+            SECOND..=DAY * 365,
+        ),
+    };
+    if bans.longest < bans.first
+        && let Some(span) = given
+            .longest
+            .as_ref()
+            .or(given.first.as_ref())
+            .map(Spanned::span)
+    {
+        findings.refuse(
+            Remark::at(span, "the longest ban is shorter than the first").help(format!(
+                "bans.first is \"{}\" and bans.longest \"{}\": the other way round",
+                shown(bans.first),
+                shown(bans.longest)
+            )),
+        );
+    }
+    bans
+}
+
+fn capacity(given: &raw::Capacity, defaults: Capacity, findings: &mut Findings) -> Capacity {
+    let bounds = 1_000..=100_000_000;
+    Capacity {
+        clients: findings.number(
+            "capacity.clients",
+            &given.clients,
+            defaults.clients,
+            bounds.clone(),
+        ),
+        pairs: findings.number("capacity.pairs", &given.pairs, defaults.pairs, bounds),
+    }
+}
+
+/// Names that an attacker uses, lower-cased as the gate counts them.
+fn names(
+    key: &str,
+    given: &GivenList<String>,
+    default: Vec<String>,
+    findings: &mut Findings,
+) -> Vec<String> {
+    let Some(given) = given else { return default };
+    let mut names = Vec::new();
+    for name in given.get_ref() {
+        match fits_a_name(name.get_ref()) {
+            Ok(()) => names.push(name.get_ref().to_ascii_lowercase()),
+            Err(why) => findings.refuse(
+                Remark::at(name.span(), format!("no name for {key}: {why}"))
+                    .help("write the name as a client sends it"),
+            ),
+        }
+    }
+    names
+}
+
+/// Whether `name` can be the name of a user; if not, why.
+pub(super) fn fits_a_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        Err("it is empty")
+    } else if name.len() > LONGEST_NAME {
+        Err("it is longer than 255 octets")
+    } else if name.chars().any(char::is_control) {
+        Err("it has control characters in it")
+    } else if name.chars().any(char::is_whitespace) {
+        Err("it has a blank in it")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! daemon - what acts: sockets, sessions, files, the log, the config, and the operator's commands
+//!
+//! What is decided, `gatepost-core` decides. Not here: imitated attacks and backends (`gatepost-lab`).
+
+pub mod admin;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod drain;
+pub mod net;
+pub mod report;
+pub mod server;
+pub mod session;
+pub mod store;

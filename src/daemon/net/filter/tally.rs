@@ -1,0 +1,109 @@
+//! tally - how often each banned client still comes, in bounded memory
+//!
+//! Not here: what is done about the busiest (`filter`).
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use gatepost_core::gate::request::client::ClientKey;
+
+/// Connections of banned clients, counted.
+#[derive(Debug)]
+pub(super) struct Tally {
+    counts: HashMap<ClientKey, u32>,
+    capacity: usize,
+}
+
+impl Tally {
+    /// Counts at most `capacity` clients.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            counts: HashMap::new(),
+            capacity,
+        }
+    }
+
+    /// One connection more. While the tally is full, clients that are not in it do not count: it is
+    /// thinned with the next [`Tally::retain`].
+    pub(super) fn count(&mut self, client: ClientKey) {
+        if let Some(count) = self.counts.get_mut(&client) {
+            *count = count.saturating_add(1);
+        } else if self.counts.len() < self.capacity {
+            self.counts.insert(client, 1);
+        }
+    }
+
+    /// Forgets whom `keep` does not want, and, of a full tally, the half that came least.
+    pub(super) fn retain(&mut self, keep: impl Fn(ClientKey) -> bool) {
+        self.counts.retain(|client, _| keep(*client));
+        if self.counts.len() >= self.capacity {
+            let stay = self.busiest(self.capacity / 2);
+            let stay: Vec<_> = stay
+                .into_iter()
+                .filter_map(|client| self.counts.get_key_value(&client))
+                .map(|(client, count)| (*client, *count))
+                .collect();
+            self.counts = stay.into_iter().collect();
+        }
+    }
+
+    /// The busiest, at most `most` of them, the busiest first; equals in a fixed order.
+    pub(super) fn busiest(&self, most: usize) -> Vec<ClientKey> {
+        let mut all: Vec<_> = self
+            .counts
+            .iter()
+            .map(|(client, count)| (Reverse(*count), *client))
+            .collect();
+        all.sort_unstable();
+        all.into_iter()
+            .take(most)
+            .map(|(_, client)| client)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(capacity: usize, came: &[(u32, u32)]) -> Tally {
+        let mut tally = Tally::new(capacity);
+        for &(client, times) in came {
+            for _ in 0..times {
+                tally.count(ClientKey::V4(client));
+            }
+        }
+        tally
+    }
+
+    fn numbers(clients: Vec<ClientKey>) -> Vec<u32> {
+        let number = |client| match client {
+            ClientKey::V4(bits) => bits,
+            ClientKey::V6(_) => panic!("{client}"),
+        };
+        clients.into_iter().map(number).collect()
+    }
+
+    #[test]
+    fn the_busiest_come_first() {
+        let tally = tally(10, &[(1, 2), (2, 5), (3, 2), (4, 1)]);
+        assert_eq!(numbers(tally.busiest(3)), [2, 1, 3]);
+    }
+
+    #[test]
+    fn whoever_is_banned_no_more_is_forgotten() {
+        let mut tally = tally(10, &[(1, 2), (2, 5)]);
+        tally.retain(|client| client != ClientKey::V4(2));
+        assert_eq!(numbers(tally.busiest(9)), [1]);
+    }
+
+    #[test]
+    fn a_full_tally_grows_no_further_and_keeps_the_busiest() {
+        let mut tally = tally(4, &[(1, 1), (2, 3), (3, 1), (4, 2), (5, 9)]);
+        assert_eq!(numbers(tally.busiest(9)), [2, 4, 1, 3], "5 found it full");
+        tally.retain(|_| true);
+        assert_eq!(numbers(tally.busiest(9)), [2, 4]);
+        tally.count(ClientKey::V4(5));
+        assert_eq!(numbers(tally.busiest(9)), [2, 4, 5]);
+    }
+}

@@ -1,0 +1,205 @@
+//! The filter on real sockets. Where the kernel does not let us, the fault is what is tested.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::*;
+use crate::net::admission::{self, Admission};
+use crate::net::listener::{self, Arrival, Listener, TlsStart, Visitor};
+use gatepost_core::gate::request::settings::Quota;
+use gatepost_core::gate::request::verdict::Standing;
+use gatepost_core::moment::Moment;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A listener, and a filter over it that has been told of these clients.
+fn house(address: &str, banned: &[&str]) -> (Listener, Filter) {
+    let listener = Listener::bind(&listener::Settings {
+        address: address.parse().unwrap(),
+        tls: TlsStart::Implicit,
+        proxy_from: Vec::new(),
+    })
+    .unwrap();
+    let filter = Filter::new(vec![listener.shutter()]);
+    for client in banned {
+        filter.reset(client.parse().unwrap());
+    }
+    (listener, filter)
+}
+
+fn admission() -> Admission {
+    let settings = admission::Settings {
+        sessions: 100,
+        per_client: 100,
+        per_network: 100,
+        connects: Quota {
+            burst: 100,
+            every: Duration::from_secs(1),
+        },
+        handshakes: 1,
+        filter: Mode::On,
+    };
+    Admission::new(&settings, &[7; 16])
+}
+
+async fn connect_from(source: &str, to: SocketAddr) -> io::Result<TcpStream> {
+    let source: SocketAddr = source.parse().unwrap();
+    let socket = match source.is_ipv4() {
+        true => TcpSocket::new_v4()?,
+        false => TcpSocket::new_v6()?,
+    };
+    socket.bind(source)?;
+    let port = to.port();
+    let to = match (to.ip().is_unspecified(), source.is_ipv4()) {
+        (true, true) => SocketAddr::from(([127, 0, 0, 1], port)),
+        (true, false) => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+        (false, _) => to,
+    };
+    socket.connect(to).await
+}
+
+async fn next(listener: &mut Listener, admission: &Admission) -> Visitor {
+    let admit = |client| admission.admit(client, Standing::Stranger, Moment::EPOCH);
+    match timeout(SOON, listener.accept(admit)).await.unwrap() {
+        Arrival::Client(visitor) => visitor,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Whether the kernel takes filters from us. If not, that must be the documented fault, said once.
+fn taken(filter: &Filter) -> bool {
+    match filter.refresh(|_| true) {
+        Ok(dropped) => {
+            assert!(dropped > 0);
+            true
+        }
+        Err(fault) => {
+            assert!(matches!(fault, FilterFault::NotPermitted), "{fault}");
+            assert!(matches!(filter.refresh(|_| true), Ok(0)));
+            false
+        }
+    }
+}
+
+/// The banned one gets no answer while the good one connects, until the ban ends.
+async fn check(address: &str, banned: &str, banned_key: &str, good: &str) {
+    let (mut listener, filter) = house(address, &[banned_key]);
+    let admission = admission();
+    let to = listener.local_addr();
+    let taken = taken(&filter);
+
+    let mut knocks = pin!(connect_from(banned, to));
+    // The first poll sends the SYN; on loopback its fate is decided there and then.
+    assert!(timeout(Duration::ZERO, &mut knocks).await.is_err() || !taken);
+    let _good = connect_from(good, to).await.unwrap();
+    if taken {
+        let visitor = next(&mut listener, &admission).await;
+        assert_eq!(
+            visitor.client.ip(),
+            good.parse::<SocketAddr>().unwrap().ip()
+        );
+        // The next SYN of the banned one, a second later, meets no filter.
+        assert!(matches!(filter.refresh(|_| false), Ok(0)));
+        timeout(SOON, knocks).await.unwrap().unwrap();
+        let visitor = next(&mut listener, &admission).await;
+        assert_eq!(
+            visitor.client.ip(),
+            banned.parse::<SocketAddr>().unwrap().ip()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_banned_client_is_dropped_others_connect_and_unbanned_it_does_too() {
+    check("127.0.0.1:0", "127.77.0.1:0", "127.77.0.1", "127.77.0.2:0").await;
+}
+
+#[tokio::test]
+async fn a_dual_stack_listener_drops_ipv4_clients() {
+    check("[::]:0", "127.77.0.1:0", "127.77.0.1", "[::1]:0").await;
+}
+
+#[tokio::test]
+async fn a_dual_stack_listener_drops_ipv6_clients() {
+    check("[::]:0", "[::1]:0", "::1", "127.77.0.2:0").await;
+}
+
+#[tokio::test]
+async fn a_session_outlives_a_later_ban_of_its_client() {
+    let (mut listener, filter) = house("127.0.0.1:0", &["127.77.0.1"]);
+    let admission = admission();
+    let taken = taken(&filter);
+    let mut client = connect_from("127.77.0.2:0", listener.local_addr())
+        .await
+        .unwrap();
+    let mut visitor = next(&mut listener, &admission).await;
+    if taken {
+        let inherited = SockRef::from(&visitor.stream).detach_filter().unwrap_err();
+        assert_eq!(Errno::from_io_error(&inherited), Some(Errno::NOENT));
+    }
+    filter.reset("127.77.0.2".parse().unwrap());
+    assert_eq!(filter.refresh(|_| true).unwrap(), if taken { 2 } else { 0 });
+    client.write_all(b"still here").await.unwrap();
+    let mut heard = [0; 10];
+    let read = timeout(SOON, visitor.stream.read_exact(&mut heard)).await;
+    assert_eq!((read.unwrap().unwrap(), &heard), (10, b"still here"));
+}
+
+#[tokio::test]
+async fn a_full_filter_holds_the_busiest() {
+    let (mut listener, filter) = house("[::]:0", &["127.77.0.1"; 3]);
+    let admission = admission();
+    for number in 0..5_000 {
+        filter.reset(ClientKey::V4(0x0b00_0000 + number * 3));
+        if number < 1_000 {
+            // Each in a /32 of its own: the dearest kind.
+            let client = ClientKey::V6(0x2001_0db8_0000_0000 + (u64::from(number) << 32));
+            filter.reset(client);
+            filter.reset(client);
+        }
+    }
+    if !taken(&filter) {
+        return;
+    }
+    let dropped = filter.refresh(|_| true).unwrap();
+    // The program of all 3,000 would be too long, and the kernel's budget may hold fewer still.
+    assert!((100..=MOST / 2).contains(&dropped), "{dropped}");
+    assert!(matches!(filter.refresh(|_| true), Ok(again) if again == dropped));
+    let to = listener.local_addr();
+    let mut knocks = pin!(connect_from("127.77.0.1:0", to));
+    assert!(timeout(Duration::ZERO, &mut knocks).await.is_err());
+    let _good = connect_from("127.77.0.2:0", to).await.unwrap();
+    let visitor = next(&mut listener, &admission).await;
+    assert_eq!(visitor.client.ip().to_string(), "127.77.0.2");
+    filter.clear().unwrap();
+    timeout(SOON, knocks).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_that_is_gone_is_not_kept_open_by_its_filter() {
+    let (listener, filter) = house("127.0.0.1:0", &["127.77.0.1"]);
+    let to = listener.local_addr();
+    taken(&filter);
+    drop(listener);
+    let refused = connect_from("127.77.0.2:0", to).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    assert!(filter.refresh(|_| false).is_ok());
+}
+
+#[test]
+fn a_missing_capability_and_another_refusal_are_told_apart() {
+    let filter = Filter::new(Vec::new());
+    let mut state = lock(&filter.state);
+    let fault = filter.give_up(&mut state, Errno::PERM.into());
+    assert!(fault.to_string().contains("CAP_NET_ADMIN"), "{fault}");
+    let fault = filter.give_up(&mut state, Errno::OPNOTSUPP.into());
+    assert!(matches!(fault, FilterFault::Refused(_)), "{fault}");
+    drop(state);
+    filter.reset(ClientKey::V4(1));
+    assert_eq!(filter.refresh(|_| true).unwrap(), 0);
+}

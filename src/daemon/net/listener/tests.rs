@@ -1,0 +1,379 @@
+//! Real sockets on loopback: what the client sees of being admitted and of being turned away.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::socket::KEEPALIVE_IDLE;
+use super::*;
+use crate::net::admission::{self, Admission};
+use crate::net::proxy_header::Version;
+use gatepost_core::gate::request::verdict::Standing;
+use gatepost_core::moment::Moment;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn settings(address: &str) -> Settings {
+    Settings {
+        address: address.parse().unwrap(),
+        tls: TlsStart::Implicit,
+        proxy_from: Vec::new(),
+    }
+}
+
+fn listener(address: &str) -> Listener {
+    Listener::bind(&settings(address)).unwrap()
+}
+
+fn behind_balancer() -> Listener {
+    Listener::bind(&Settings {
+        proxy_from: vec!["127.0.0.0/8".parse().unwrap()],
+        ..settings("127.0.0.1:0")
+    })
+    .unwrap()
+}
+
+fn admission() -> Admission {
+    let settings = admission::Settings {
+        sessions: 100,
+        per_client: 50,
+        per_network: 50,
+        connects: gatepost_core::gate::request::settings::Quota {
+            burst: 60,
+            every: Duration::from_secs(1),
+        },
+        handshakes: 1,
+        filter: crate::net::filter::Mode::Off,
+    };
+    Admission::new(&settings, &[7; 16])
+}
+
+/// Admits everybody but the banned.
+fn all_but<'a>(
+    admission: &'a Admission,
+    banned: &'a str,
+) -> impl Fn(ClientKey) -> Result<Slot, TurnedAway> + 'a {
+    let banned: ClientKey = banned.parse().unwrap();
+    move |client| {
+        let standing = match client == banned {
+            true => Standing::Banned,
+            false => Standing::Stranger,
+        };
+        admission.admit(client, standing, Moment::from_seconds(1))
+    }
+}
+
+async fn connect_from(source: &str, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = tokio::net::TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::new(source.parse().unwrap(), 0))?;
+    socket.connect(to).await
+}
+
+async fn next_client(
+    listener: &mut Listener,
+    admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
+) -> Visitor {
+    match timeout(SOON, listener.accept(admit)).await.unwrap() {
+        Arrival::Client(visitor) => visitor,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn next_balancer(listener: &mut Listener) -> Balancer {
+    let nobody = |_| panic!("a balancer is not judged");
+    match timeout(SOON, listener.accept(nobody)).await.unwrap() {
+        Arrival::Balancer(balancer) => balancer,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn assert_reset(stream: &mut TcpStream) {
+    let read = timeout(SOON, stream.read_u8()).await.unwrap();
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn a_refused_client_is_reset_and_the_next_one_served() {
+    let mut listener = listener("127.0.0.1:0");
+    let to = listener.local_addr();
+    let admission = admission();
+    let mut banned = connect_from("127.0.9.1", to).await.unwrap();
+    let good = connect_from("127.0.9.2", to).await.unwrap();
+
+    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+
+    assert_eq!(visitor.client, good.local_addr().unwrap());
+    assert_eq!(visitor.listener, to);
+    assert_reset(&mut banned).await;
+    assert_eq!(admission.counts().held, 1);
+    drop(visitor);
+    assert_eq!(admission.counts().held, 0);
+}
+
+#[tokio::test]
+async fn an_admitted_connection_closes_in_peace_and_does_not_wait_for_acknowledgements() {
+    let mut listener = listener("127.0.0.1:0");
+    let admission = admission();
+    let mut client = connect_from("127.0.0.1", listener.local_addr())
+        .await
+        .unwrap();
+
+    let mut visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+
+    let options = SockRef::from(&visitor.stream);
+    assert!(visitor.stream.nodelay().unwrap());
+    assert!(options.keepalive().unwrap());
+    assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+    assert_eq!(options.linger().unwrap(), None);
+    visitor.stream.write_all(b"bye").await.unwrap();
+    drop(visitor);
+    let mut heard = Vec::new();
+    client.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"bye");
+}
+
+#[tokio::test]
+async fn one_dual_stack_listener_sees_ipv4_clients_as_ipv4() {
+    let mut listener = listener("[::]:0");
+    let port = listener.local_addr().port();
+    let admission = admission();
+    let over_v4 = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .await
+        .unwrap();
+    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(visitor.client, over_v4.local_addr().unwrap());
+    assert_eq!(visitor.listener, over_v4.peer_addr().unwrap());
+
+    let over_v6 = TcpStream::connect((Ipv6Addr::LOCALHOST, port))
+        .await
+        .unwrap();
+    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(visitor.client, over_v6.local_addr().unwrap());
+    assert_eq!(visitor.listener.ip(), Ipv6Addr::LOCALHOST);
+}
+
+#[tokio::test]
+async fn more_connections_than_a_batch_are_all_accepted() {
+    let mut listener = listener("127.0.0.1:0");
+    let to = listener.local_addr();
+    let admission = admission();
+    let mut clients = Vec::new();
+    for _ in 0..3 * BATCH {
+        clients.push(connect_from("127.0.9.1", to).await.unwrap());
+        clients.push(connect_from("127.0.9.2", to).await.unwrap());
+    }
+    for turn in 0..3 * BATCH {
+        // Only the first fifty fit at once.
+        let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+        assert_eq!(visitor.client.ip().to_string(), "127.0.9.2", "{turn}");
+        if turn == 50 {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_balancer_is_not_judged_but_its_client_is() {
+    let mut listener = behind_balancer();
+    let to = listener.local_addr();
+    let admission = admission();
+    let announce = |client: &str| {
+        let mut header = Vec::new();
+        let client = client.parse().unwrap();
+        let destination = "198.51.100.1:465".parse().unwrap();
+        proxy_header::announce(Version::V2, client, destination, &mut header);
+        header
+    };
+
+    let mut outside = connect_from("127.0.9.1", to).await.unwrap();
+    outside
+        .write_all(&announce("203.0.113.7:1234"))
+        .await
+        .unwrap();
+    let balancer = next_balancer(&mut listener).await;
+    let visitor = balancer
+        .introduce(SOON, all_but(&admission, "127.0.9.1"))
+        .await
+        .unwrap();
+    assert_eq!(visitor.client.to_string(), "203.0.113.7:1234");
+    assert_eq!(visitor.listener.to_string(), "198.51.100.1:465");
+    assert_eq!(visitor.slot.client().to_string(), "203.0.113.7");
+
+    let mut outside = connect_from("127.0.9.1", to).await.unwrap();
+    outside
+        .write_all(&announce("203.0.113.8:1234"))
+        .await
+        .unwrap();
+    let balancer = next_balancer(&mut listener).await;
+    let refused = balancer
+        .introduce(SOON, all_but(&admission, "203.0.113.8"))
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        refused,
+        BalancerFault::TurnedAway(TurnedAway::Ban)
+    ));
+    assert_reset(&mut outside).await;
+}
+
+#[tokio::test]
+async fn a_health_check_is_taken_with_its_own_address() {
+    let mut listener = behind_balancer();
+    let admission = admission();
+    let mut outside = connect_from("127.0.9.3", listener.local_addr())
+        .await
+        .unwrap();
+    let mut header = Vec::new();
+    proxy_header::announce_nobody(Version::V2, &mut header);
+    outside.write_all(&header).await.unwrap();
+
+    let visitor = next_balancer(&mut listener)
+        .await
+        .introduce(SOON, all_but(&admission, "127.0.9.1"))
+        .await
+        .unwrap();
+
+    assert_eq!(visitor.client, outside.local_addr().unwrap());
+    assert_eq!(visitor.listener, listener.local_addr());
+}
+
+#[tokio::test]
+async fn a_balancer_without_a_header_is_let_go_at_the_deadline() {
+    let mut listener = behind_balancer();
+    let admission = admission();
+    let mut outside = connect_from("127.0.9.3", listener.local_addr())
+        .await
+        .unwrap();
+    let balancer = next_balancer(&mut listener).await;
+    let fault = balancer
+        .introduce(Duration::ZERO, all_but(&admission, "127.0.9.1"))
+        .await
+        .unwrap_err();
+    assert!(matches!(fault, BalancerFault::Deadline));
+    assert_eq!(outside.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!(listener.headers.available_permits(), HEADERS_PENDING);
+}
+
+#[tokio::test]
+async fn a_client_that_is_no_balancer_is_not_asked_for_a_header() {
+    let mut listener = Listener::bind(&Settings {
+        proxy_from: vec!["127.0.9.9/32".parse().unwrap()],
+        ..settings("127.0.0.1:0")
+    })
+    .unwrap();
+    let admission = admission();
+    let mut outside = connect_from("127.0.9.3", listener.local_addr())
+        .await
+        .unwrap();
+    outside
+        .write_all(b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 465\r\n")
+        .await
+        .unwrap();
+    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(visitor.client, outside.local_addr().unwrap());
+}
+
+#[tokio::test]
+async fn beyond_the_pending_headers_a_balancer_is_reset() {
+    let mut listener = behind_balancer();
+    let to = listener.local_addr();
+    let all = u32::try_from(HEADERS_PENDING).unwrap();
+    let held = Arc::clone(&listener.headers)
+        .try_acquire_many_owned(all)
+        .unwrap();
+    let mut outside = connect_from("127.0.9.3", to).await.unwrap();
+    let nobody = |_| panic!("a balancer is not judged");
+    tokio::select! {
+        arrival = listener.accept(nobody) => panic!("{arrival:?}"),
+        () = assert_reset(&mut outside) => {}
+    }
+    drop(held);
+    let _outside = connect_from("127.0.9.3", to).await.unwrap();
+    let _balancer = next_balancer(&mut listener).await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named_with_a_hint() {
+    let first = listener("127.0.0.1:0");
+    let fault = Listener::bind(&settings(&first.local_addr().to_string())).unwrap_err();
+    assert_eq!(fault.address, first.local_addr());
+    let told = fault.to_string();
+    assert!(told.contains("another program listens there"), "{told}");
+    let fault = Listener::bind(&settings("192.0.2.1:0")).unwrap_err();
+    assert!(fault.to_string().contains("no interface"), "{fault}");
+}
+
+#[test]
+fn only_faults_of_the_connection_itself_are_passed_over() {
+    for error in [Errno::CONNABORTED, Errno::PROTO, Errno::NETDOWN] {
+        assert!(is_of_one_connection(error), "{error}");
+    }
+    for error in [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::BADF,
+    ] {
+        assert!(!is_of_one_connection(error), "{error}");
+    }
+}
+
+#[test]
+fn without_descriptors_it_says_so_once_waits_and_goes_on() {
+    const ALONE: &str = "GATEPOST_TEST_ALONE";
+    if std::env::var_os(ALONE).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        return runtime.block_on(out_of_descriptors());
+    }
+    // In a process of its own, for the limit on open files binds all tests of this one.
+    let this = "net::listener::tests::without_descriptors_it_says_so_once_waits_and_goes_on";
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", this])
+        .env(ALONE, "")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && told.contains("1 passed"), "{told}");
+}
+
+/// Lowers this process's limit on open files, and fills it.
+async fn out_of_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let mut listener = listener("127.0.0.1:0");
+    let to = listener.local_addr();
+    let admission = admission();
+    let admit = all_but(&admission, "127.0.9.1");
+    let _first = connect_from("127.0.9.2", to).await.unwrap();
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(256);
+    setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+    let mut fill = Vec::new();
+    while let Ok(descriptor) = listener.socket.get_ref().try_clone() {
+        fill.push(descriptor);
+    }
+
+    match listener.accept(&admit).await {
+        Arrival::Wanting(error) => assert_eq!(Errno::from_io_error(&error), Some(Errno::MFILE)),
+        other => panic!("{other:?}"),
+    }
+    // Waits quietly, however long it takes.
+    let patience = BACK_OFF * 20;
+    assert!(timeout(patience, listener.accept(&admit)).await.is_err());
+    fill.clear();
+    let visitor = next_client(&mut listener, &admit).await;
+    assert_eq!(visitor.client.ip().to_string(), "127.0.9.2");
+
+    // Within the same episode it does not say it again.
+    let _second = connect_from("127.0.9.2", to).await.unwrap();
+    while let Ok(descriptor) = listener.socket.get_ref().try_clone() {
+        fill.push(descriptor);
+    }
+    assert!(timeout(patience, listener.accept(&admit)).await.is_err());
+}

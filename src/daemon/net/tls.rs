@@ -1,0 +1,312 @@
+//! tls - the handshake, and the certificates it is made with
+//!
+//! [`Tls`] holds the rustls config that new handshakes use; a reload swaps it whole or not at all.
+//! The key of the session tickets outlives a reload, so that a renewed certificate costs nobody a
+//! full handshake.
+//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), the first octets (`hello`), when a
+//! handshake begins (`session`), closing without close_notify (an ordinary end for `splice`).
+//! Left at rustls's defaults on purpose: no early data (AUTH must not be replayed), no client
+//! certificates. The cipher suites are the crypto provider's, named here and never a process default.
+//! RFC 8446, RFC 5246, RFC 7301 section 3.2.
+
+mod certificate;
+mod hello;
+mod resolver;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::SupportedCipherSuite;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::hash::HashAlgorithm;
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::StartHandshake;
+use tokio_rustls::server::TlsStream;
+
+pub use self::certificate::{Certificate, FileProblem, FileRole, TlsFault};
+use gatepost_core::moment::Moment;
+
+/// Where the certificates are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The first is the default, the others are chosen by SNI.
+    pub certificates: Vec<CertificateFiles>,
+}
+
+/// One certificate chain and its key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, leaf first.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Handshakes under way at once until [`Tls::cap_handshakes`] says otherwise.
+const HANDSHAKES: usize = 256;
+
+/// How long a handshake holds its slot while it waits for its client. A slot paces our computing;
+/// a client that stalls behind a complete ClientHello must not keep others out for a whole deadline.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The protocols that no mail program offers. A browser that is lured here by a cross-protocol
+/// attack (ALPACA, CVE-2021-3618) always does.
+const FOREIGN_PROTOCOLS: [&[u8]; 5] = [b"h2", b"http/1.1", b"http/1.0", b"http/0.9", b"h3"];
+
+/// A record with the fatal alert no_application_protocol (RFC 7301 section 3.2).
+const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
+
+/// The TLS side of all listeners. Shared by reference; all methods take `&self`.
+pub struct Tls {
+    loaded: ArcSwap<Loaded>,
+    ticketer: Arc<dyn ProducesTickets>,
+    slots: ArcSwap<Semaphore>,
+}
+
+struct Loaded {
+    config: Arc<ServerConfig>,
+    certificates: Vec<Certificate>,
+}
+
+impl Tls {
+    /// Reads and checks all certificates. `now` decides what has expired.
+    ///
+    /// # Errors
+    /// The first fault found, with the file that is to blame.
+    pub fn load(settings: &Settings, now: Moment) -> Result<Self, TlsFault> {
+        let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsFault::Library)?;
+        Ok(Self {
+            loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
+            ticketer,
+            slots: ArcSwap::from_pointee(Semaphore::new(HANDSHAKES)),
+        })
+    }
+
+    /// Reads the certificates anew; handshakes that begin from now on use them, and tickets given
+    /// out before stay good.
+    ///
+    /// # Errors
+    /// As [`Tls::load`]. Then the certificates in use stay in use.
+    pub fn reload(&self, settings: &Settings, now: Moment) -> Result<(), TlsFault> {
+        let loaded = Loaded::new(settings, &self.ticketer, now)?;
+        self.loaded.store(Arc::new(loaded));
+        Ok(())
+    }
+
+    /// From now on at most `at_once` handshakes (at least one) compute at the same time. Those under
+    /// way go on under the old cap.
+    pub fn cap_handshakes(&self, at_once: usize) {
+        let permits = at_once.clamp(1, Semaphore::MAX_PERMITS);
+        self.slots.store(Arc::new(Semaphore::new(permits)));
+    }
+
+    /// What is in use, in the order of the settings: for the log and for warnings before expiry.
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.loaded.load().certificates.clone()
+    }
+
+    /// Makes the handshake, all of it within `deadline`. The stream comes on the heap: its 1.2 KB would
+    /// otherwise lie in each future that hands it on.
+    ///
+    /// A handshake slot is taken when the ClientHello is complete, and not before.
+    ///
+    /// # Errors
+    /// The client's fault, mostly. An alert was sent where TLS has one; the stream is gone.
+    pub async fn accept<S>(
+        &self,
+        stream: S,
+        deadline: Duration,
+    ) -> Result<Box<TlsStream<S>>, HandshakeFault>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        // On the heap, for the handshake's state is larger than all that a session keeps later.
+        match timeout(deadline, Box::pin(self.handshake(stream))).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(HandshakeFault::Deadline),
+        }
+    }
+
+    async fn handshake<S>(&self, stream: S) -> Result<Box<TlsStream<S>>, HandshakeFault>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut stream = stream;
+        let hello = hello::read(&mut stream).await?;
+        if let Some(protocol) = foreign_protocol(&hello.client_hello()) {
+            // The client is turned away either way, so a failing write changes nothing.
+            let _ = stream.write_all(&NO_APPLICATION_PROTOCOL).await;
+            let _ = stream.shutdown().await;
+            return Err(HandshakeFault::ForeignProtocol(protocol));
+        }
+        let slots = self.slots.load_full();
+        // Only a closed semaphore gives none, and this one is never closed.
+        let slot = slots.acquire().await.ok();
+        let config = self.loaded.load().config.clone();
+        let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
+        if let Ok(outcome) = timeout(PATIENCE, &mut rest).await {
+            return Ok(Box::new(outcome?));
+        }
+        drop(slot);
+        Ok(Box::new(rest.await?))
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls")
+            .field("certificates", &self.loaded.load().certificates)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    fn new(
+        settings: &Settings,
+        ticketer: &Arc<dyn ProducesTickets>,
+        now: Moment,
+    ) -> Result<Self, TlsFault> {
+        let provider = Arc::new(provider());
+        let (keys, certificates): (Vec<_>, Vec<_>) =
+            certificate::load(&settings.certificates, &provider, now)?
+                .into_iter()
+                .unzip();
+        let resolver = resolver::ByName::new(keys, &certificates);
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(TlsFault::Library)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(resolver));
+        config.ignore_client_order = true;
+        config.ticketer = Arc::clone(ticketer);
+        // A mail program opens few connections, and each ticket costs us a write.
+        config.send_tls13_tickets = 1;
+        // Tickets alone: a cache on our side is memory that strangers fill.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(Self {
+            config: Arc::new(config),
+            certificates,
+        })
+    }
+}
+
+/// The crypto provider's own choice of suites, those with SHA-256 first.
+///
+/// Processors have instructions for SHA-256 and none for SHA-384, which would be a sixth of what a handshake
+/// costs; most clients name it first and take either.
+fn provider() -> CryptoProvider {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    let has_sha384 = |suite: &SupportedCipherSuite| {
+        let hash = match suite {
+            SupportedCipherSuite::Tls13(suite) => suite.common.hash_provider,
+            SupportedCipherSuite::Tls12(suite) => suite.common.hash_provider,
+        };
+        hash.algorithm() == HashAlgorithm::SHA384
+    };
+    // Stable: what is named first among equals stays first.
+    provider.cipher_suites.sort_by_key(has_sha384);
+    provider
+}
+
+fn foreign_protocol(hello: &ClientHello<'_>) -> Option<&'static str> {
+    let mut offered = hello.alpn()?;
+    let foreign = offered.find_map(|protocol| {
+        FOREIGN_PROTOCOLS
+            .into_iter()
+            .find(|foreign| *foreign == protocol)
+    })?;
+    std::str::from_utf8(foreign).ok()
+}
+
+/// What a handshake agreed on, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: &'static str,
+    /// The cipher suite's name in the IANA registry, such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: &'static str,
+    /// The host that the client asked for: a DNS name, of letters, digits, `-`, `_` and `.`.
+    pub server_name: Option<Box<str>>,
+    /// Whether it was shortened by a ticket.
+    pub handshake: Kind,
+}
+
+/// How much of a handshake there was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// With a signature.
+    Full,
+    /// Shortened by a ticket of an earlier session.
+    Resumed,
+}
+
+impl Agreed {
+    /// What the handshake of `stream` agreed on.
+    pub fn of<S>(stream: &TlsStream<S>) -> Self {
+        let (_, connection) = stream.get_ref();
+        Self {
+            version: match connection.protocol_version() {
+                Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
+                Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
+                _ => "unknown",
+            },
+            cipher: connection
+                .negotiated_cipher_suite()
+                .and_then(|suite| suite.suite().as_str())
+                .unwrap_or("unknown"),
+            server_name: connection.server_name().map(Box::from),
+            handshake: match connection.handshake_kind() {
+                Some(rustls::HandshakeKind::Resumed) => Kind::Resumed,
+                _ => Kind::Full,
+            },
+        }
+    }
+}
+
+/// Why there is no TLS session. Nearly always the client's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeFault {
+    /// Not done in time.
+    #[error("the handshake was not done in time")]
+    Deadline,
+    /// The client closed or reset the connection in the midst of it, or before its first octet.
+    #[error("the client closed in the handshake")]
+    Closed,
+    /// Its ClientHello would not end.
+    #[error("the ClientHello is longer than {} octets", hello::LIMIT)]
+    HelloTooLong,
+    /// The client offers a protocol that mail programs do not speak.
+    #[error("the client offers the protocol {0}")]
+    ForeignProtocol(&'static str),
+    /// What came is not TLS, or not a TLS that we take.
+    #[error("{0}")]
+    Tls(rustls::Error),
+    /// The socket failed.
+    #[error("{0}")]
+    Socket(io::Error),
+}
+
+impl From<io::Error> for HandshakeFault {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        if matches!(
+            error.kind(),
+            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
+        ) {
+            return Self::Closed;
+        }
+        match error.downcast::<rustls::Error>() {
+            Ok(fault) => Self::Tls(fault),
+            Err(error) => Self::Socket(error),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! certificate - certificate files read and checked, before anyone relies on them
+//!
+//! What is wrong is said with the file, and with what would be right. Only the leaf's dates are
+//! checked: a public chain may rightly end in an expired cross-signature.
+//! Not here: whether clients will trust the chain (they decide), the carets (`config`).
+//! The PEM reader stands in one function, `read_pem`. RFC 7468, RFC 5280 section 4.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use rustls_pemfile::Item;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use super::CertificateFiles;
+use gatepost_core::moment::Moment;
+
+/// A PEM file longer than this, in octets, is none of ours.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// What the log tells of a certificate in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The file of the chain.
+    pub chain: PathBuf,
+    /// The DNS names that it is for, in lower case, a wildcard as `*.example.org`.
+    pub names: Vec<Box<str>>,
+    /// When it expires.
+    pub expires: Moment,
+}
+
+impl Certificate {
+    /// Whole days until it expires; 0 on the last one and after.
+    pub fn days_left(&self, now: Moment) -> u64 {
+        self.expires.since(now).as_secs() / 86_400
+    }
+}
+
+/// What keeps the certificates from being used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsFault {
+    /// No certificate is configured.
+    #[error("no certificate is configured: name at least one chain and its key")]
+    NoCertificate,
+    /// A file is not what it should be.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The index of the certificate in the settings.
+        certificate: usize,
+        /// Which of its two files.
+        role: FileRole,
+        /// That file's path.
+        path: PathBuf,
+        /// What is wrong with it, and what would be right.
+        problem: FileProblem,
+    },
+    /// The TLS library refused to start: no randomness, mostly.
+    #[error("the TLS library: {0}")]
+    Library(rustls::Error),
+}
+
+/// Which of a certificate's two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRole {
+    /// The certificate chain.
+    Chain,
+    /// The private key.
+    Key,
+}
+
+/// What is wrong with a file, and what would be right.
+#[derive(Debug, thiserror::Error)]
+pub enum FileProblem {
+    /// It cannot be opened or read.
+    #[error("cannot be read ({0}); it must be readable for the user that gatepost starts as")]
+    Unreadable(io::Error),
+    /// Longer than a PEM file is.
+    #[error("is longer than {LONGEST_FILE} octets; a PEM file with a chain or a key is wanted")]
+    TooLong,
+    /// PEM, but broken.
+    #[error("is no whole PEM file ({0}); it may have been read while it was written, or cut off")]
+    BadPem(String),
+    /// No certificate in the chain file.
+    #[error("holds no certificate; a PEM file with the leaf first is wanted, often fullchain.pem")]
+    NoCertificate,
+    /// The chain file holds a key instead.
+    #[error("holds a private key and no certificate; are chain and key exchanged?")]
+    KeyAsChain,
+    /// No private key in the key file.
+    #[error("holds no private key; a PEM file with PRIVATE KEY in it is wanted, often privkey.pem")]
+    NoKey,
+    /// The key file holds certificates instead.
+    #[error("holds a certificate and no private key; are chain and key exchanged?")]
+    ChainAsKey,
+    /// The key asks for a passphrase.
+    #[error("is encrypted with a passphrase; store it without one, readable by root alone")]
+    EncryptedKey,
+    /// A key of a kind that we cannot sign with.
+    #[error(
+        "holds a key that cannot be used ({0}); ECDSA P-256 or P-384, Ed25519 or RSA is wanted"
+    )]
+    UnusableKey(rustls::Error),
+    /// A certificate that does not parse.
+    #[error("holds a certificate that does not parse ({0})")]
+    Malformed(String),
+    /// The key belongs to no certificate of the chain.
+    #[error("does not belong to the first certificate of {}; renew both together", .0.display())]
+    KeyMismatch(PathBuf),
+    /// The key belongs to a certificate that does not stand first.
+    #[error("has the certificate of the key at place {place}; the leaf must stand first")]
+    LeafNotFirst {
+        /// Counted from 1.
+        place: usize,
+    },
+    /// Past its last day.
+    #[error("expired {} ago; renew it", days(*.0))]
+    Expired(Duration),
+    /// Before its first day.
+    #[error("is not valid yet, for another {}; is the clock right?", days(*.0))]
+    NotYetValid(Duration),
+}
+
+/// Reads and checks every certificate of the settings, in their order.
+///
+/// # Errors
+/// The first fault found.
+pub(super) fn load(
+    files: &[CertificateFiles],
+    provider: &CryptoProvider,
+    now: Moment,
+) -> Result<Vec<(Arc<CertifiedKey>, Certificate)>, TlsFault> {
+    if files.is_empty() {
+        return Err(TlsFault::NoCertificate);
+    }
+    let load = |(certificate, files): (usize, &CertificateFiles)| {
+        load_one(files, provider, now).map_err(|(role, problem)| TlsFault::File {
+            certificate,
+            role,
+            path: match role {
+                FileRole::Chain => files.chain.clone(),
+                FileRole::Key => files.key.clone(),
+            },
+            problem,
+        })
+    };
+    files.iter().enumerate().map(load).collect()
+}
+
+fn load_one(
+    files: &CertificateFiles,
+    provider: &CryptoProvider,
+    now: Moment,
+) -> Result<(Arc<CertifiedKey>, Certificate), (FileRole, FileProblem)> {
+    let of_chain = |problem| (FileRole::Chain, problem);
+    let of_key = |problem| (FileRole::Key, problem);
+    let chain = chain_of(read_pem(&files.chain).map_err(of_chain)?).map_err(of_chain)?;
+    let key = key_of(read_pem(&files.key).map_err(of_key)?).map_err(of_key)?;
+    let certificate = describe(&files.chain, &chain, now).map_err(of_chain)?;
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(|error| of_key(FileProblem::UnusableKey(error)))?;
+    let pair = CertifiedKey::new(chain, key);
+    match pair.keys_match() {
+        // A key whose public half cannot be told is taken at its word.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok((Arc::new(pair), certificate))
+        }
+        Err(rustls::Error::InconsistentKeys(_)) => Err(match place_of_key(&pair) {
+            Some(place) => of_chain(FileProblem::LeafNotFirst { place }),
+            None => of_key(FileProblem::KeyMismatch(files.chain.clone())),
+        }),
+        Err(error) => Err(of_chain(FileProblem::Malformed(error.to_string()))),
+    }
+}
+
+/// What a PEM file holds that is of use here.
+struct Pem {
+    certificates: Vec<CertificateDer<'static>>,
+    key: Option<PrivateKeyDer<'static>>,
+    encrypted: Encrypted,
+}
+
+/// Whether a PEM file has a key that asks for a passphrase.
+#[derive(PartialEq, Eq)]
+enum Encrypted {
+    Yes,
+    No,
+}
+
+fn read_pem(path: &Path) -> Result<Pem, FileProblem> {
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(FileProblem::Unreadable)?;
+    file.take(LONGEST_FILE + 1)
+        .read_to_end(&mut text)
+        .map_err(FileProblem::Unreadable)?;
+    let text = zeroize::Zeroizing::new(text);
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(FileProblem::TooLong);
+    }
+    let has_passphrase = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
+    let mut pem = Pem {
+        certificates: Vec::new(),
+        key: None,
+        encrypted: match has_passphrase(b"ENCRYPTED") {
+            true => Encrypted::Yes,
+            false => Encrypted::No,
+        },
+    };
+    for item in rustls_pemfile::read_all(&mut text.as_slice()) {
+        let bad = |error: io::Error| FileProblem::BadPem(error.to_string());
+        let key = match item.map_err(bad)? {
+            Item::X509Certificate(certificate) => {
+                pem.certificates.push(certificate);
+                continue;
+            }
+            Item::Pkcs8Key(key) => key.into(),
+            Item::Pkcs1Key(key) => key.into(),
+            Item::Sec1Key(key) => key.into(),
+            _ => continue,
+        };
+        pem.key.get_or_insert(key);
+    }
+    Ok(pem)
+}
+
+fn chain_of(pem: Pem) -> Result<Vec<CertificateDer<'static>>, FileProblem> {
+    match (pem.certificates.is_empty(), pem.key) {
+        (false, _) => Ok(pem.certificates),
+        (true, Some(_)) => Err(FileProblem::KeyAsChain),
+        (true, None) => Err(FileProblem::NoCertificate),
+    }
+}
+
+fn key_of(pem: Pem) -> Result<PrivateKeyDer<'static>, FileProblem> {
+    match pem.key {
+        // An encrypted PKCS#1 or SEC 1 key has the label of an open one, and says it inside.
+        Some(_) if pem.encrypted == Encrypted::Yes => Err(FileProblem::EncryptedKey),
+        Some(key) => Ok(key),
+        None if pem.encrypted == Encrypted::Yes => Err(FileProblem::EncryptedKey),
+        None if !pem.certificates.is_empty() => Err(FileProblem::ChainAsKey),
+        None => Err(FileProblem::NoKey),
+    }
+}
+
+fn describe(
+    path: &Path,
+    chain: &[CertificateDer<'_>],
+    now: Moment,
+) -> Result<Certificate, FileProblem> {
+    let leaf = chain.first().ok_or(FileProblem::NoCertificate)?;
+    let malformed = |error: &dyn fmt::Display| FileProblem::Malformed(error.to_string());
+    let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| malformed(&error))?;
+    let moment = |time: x509_parser::time::ASN1Time| {
+        // Before 1970 counts as 1970: expired either way.
+        Moment::from_seconds(u64::try_from(time.timestamp()).unwrap_or(0))
+    };
+    let begins = moment(leaf.validity().not_before);
+    let expires = moment(leaf.validity().not_after);
+    if now < begins {
+        return Err(FileProblem::NotYetValid(begins.since(now)));
+    }
+    if now > expires {
+        return Err(FileProblem::Expired(now.since(expires)));
+    }
+    let names = leaf
+        .subject_alternative_name()
+        .map_err(|error| malformed(&error))?
+        .into_iter()
+        .flat_map(|extension| &extension.value.general_names)
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some(name.to_ascii_lowercase().into()),
+            _ => None,
+        })
+        .collect();
+    Ok(Certificate {
+        chain: path.to_owned(),
+        names,
+        expires,
+    })
+}
+
+/// The place in the chain, from 1, of the certificate that the key belongs to.
+fn place_of_key(pair: &CertifiedKey) -> Option<usize> {
+    let fits = |certificate: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![certificate.clone()], Arc::clone(&pair.key))
+            .keys_match()
+            .is_ok()
+    };
+    Some(pair.cert.iter().position(fits)? + 1)
+}
+
+fn days(span: Duration) -> String {
+    match span.as_secs() / 86_400 {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}

@@ -1,0 +1,145 @@
+//! Every fault that a certificate file can have.
+
+use std::fs;
+use std::time::Duration;
+
+use rcgen::{KeyPair, date_time_ymd};
+
+use super::{FileRole, TlsFault};
+use crate::net::tls::Tls;
+use crate::net::tls::tests::{NOW, Shelf, params};
+use gatepost_core::moment::Moment;
+
+#[test]
+fn names_and_expiry_are_told() {
+    let mut shelf = Shelf::new();
+    let mut params = params(&["MX.example.org", "*.example.org", "192.0.2.1"]);
+    params.not_after = date_time_ymd(2027, 1, 25);
+    shelf.add(params, &KeyPair::generate().unwrap());
+    let certificates = shelf.load().certificates();
+    let names: Vec<&str> = certificates[0].names.iter().map(|name| &**name).collect();
+    assert_eq!(names, ["mx.example.org", "*.example.org"]);
+    // 2027-01-15 08:00 to 2027-01-25 00:00.
+    assert_eq!(certificates[0].days_left(NOW), 9);
+    assert_eq!(
+        certificates[0].days_left(NOW + Duration::from_secs(86_400 * 40)),
+        0
+    );
+}
+
+/// What `load` says of one certificate with these two files.
+#[track_caller]
+fn fault(chain: &str, key: &str) -> (FileRole, String) {
+    let mut shelf = Shelf::with(&[&["first.example.org"]]);
+    shelf.add_files(chain, key);
+    match Tls::load(&shelf.settings, NOW).unwrap_err() {
+        TlsFault::File {
+            certificate: 1,
+            role,
+            path,
+            problem,
+        } => {
+            let files = &shelf.settings.certificates[1];
+            let blamed = match role {
+                FileRole::Chain => &files.chain,
+                FileRole::Key => &files.key,
+            };
+            assert_eq!(&path, blamed);
+            (role, problem.to_string())
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[track_caller]
+fn check(chain: &str, key: &str, role: FileRole, said: &str) {
+    let (blamed, told) = fault(chain, key);
+    assert_eq!(blamed, role, "{told}");
+    assert!(told.contains(said), "{told}");
+}
+
+#[test]
+fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
+    let key = KeyPair::generate().unwrap();
+    let other = KeyPair::generate().unwrap();
+    let chain = params(&["mx.example.org"]).self_signed(&key).unwrap().pem();
+    let of_other = params(&["ca.example.org"])
+        .self_signed(&other)
+        .unwrap()
+        .pem();
+    let key = key.serialize_pem();
+    let other = other.serialize_pem();
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let (cut, _) = chain.split_at(chain.len() / 2);
+    let no_der = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
+    use FileRole::{Chain, Key};
+    check(&chain, &other, Key, "renew both together");
+    check(
+        &format!("{of_other}{chain}"),
+        &key,
+        Chain,
+        "place 2; the leaf must stand first",
+    );
+    check(&chain, "", Key, "holds no private key");
+    check(&chain, &encrypted, Key, "without one");
+    check(&chain, &chain, Key, "exchanged");
+    check(&key, &key, Chain, "exchanged");
+    check("", &key, Chain, "holds no certificate");
+    check("my cat's name\n", &key, Chain, "holds no certificate");
+    check(cut, &key, Chain, "cut off");
+    check(no_der, &key, Chain, "does not parse");
+    check(&"#".repeat(1_048_577), &key, Chain, "longer than");
+    let long_but_good = format!("{}\n{chain}", "#".repeat(1_048_575 - chain.len()));
+    let mut shelf = Shelf::new();
+    shelf.add_files(&long_but_good, &key);
+    shelf.load();
+}
+
+#[test]
+fn a_certificate_is_refused_before_its_first_and_after_its_last_second() {
+    let second = |at: u64| Moment::from_seconds(at);
+    let mut shelf = Shelf::new();
+    let mut params = params(&["mx.example.org"]);
+    params.not_before = date_time_ymd(2027, 1, 15);
+    params.not_after = date_time_ymd(2027, 1, 25);
+    shelf.add(params, &KeyPair::generate().unwrap());
+    let (first, last) = (1_799_971_200, 1_800_835_200);
+    let load = |now| Tls::load(&shelf.settings, now);
+
+    assert!(load(second(first)).is_ok());
+    assert!(load(second(last)).is_ok());
+    let early = load(second(first - 86_400)).unwrap_err().to_string();
+    assert!(
+        early.contains("another 1 day; is the clock right?"),
+        "{early}"
+    );
+    let late = load(second(last + 86_400 * 3)).unwrap_err().to_string();
+    assert!(late.contains("expired 3 days ago; renew it"), "{late}");
+    assert!(load(second(last + 1)).is_err());
+    assert!(load(second(first - 1)).is_err());
+}
+
+#[test]
+fn a_missing_file_and_no_certificate_at_all_are_told() {
+    let mut shelf = Shelf::with(&[&["mx.example.org"]]);
+    fs::remove_file(&shelf.settings.certificates[0].key).unwrap();
+    let told = Tls::load(&shelf.settings, NOW).unwrap_err().to_string();
+    assert!(
+        told.contains("key0.pem: cannot be read (No such file"),
+        "{told}"
+    );
+    shelf.settings.certificates.clear();
+    let none = Tls::load(&shelf.settings, NOW).unwrap_err();
+    assert!(matches!(none, TlsFault::NoCertificate));
+}
+
+#[test]
+fn chain_and_key_may_stand_in_one_file() {
+    let mut shelf = Shelf::new();
+    let key = KeyPair::generate().unwrap();
+    let chain = params(&["mx.example.org"]).self_signed(&key).unwrap().pem();
+    let one = format!("{}{chain}", key.serialize_pem());
+    shelf.add_files(&one, &one);
+    shelf.load();
+}

@@ -1,0 +1,141 @@
+//! greeting - what is said to Postfix before a login: who the client is, and EHLO
+//!
+//! PROXY header, 220, EHLO; with XCLIENT: 220, EHLO, XCLIENT, 220, EHLO anew. Each waits for the reply to
+//! the one before. An upstream that would let a client out of the splice is refused here.
+//! Not here: the form of an XCLIENT command (`xclient`) and of a PROXY header (`net::proxy_header`).
+//! Postfix puts the name from EHLO into its `Received:`, so it hears the client's.
+
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::net::proxy_header::{Version, announce, announce_nobody};
+use crate::net::upstream::conversation::Conversation;
+use crate::net::upstream::{Announce, Origin, Step, UpstreamFault, xclient};
+use gatepost_core::smtp::capabilities::Capabilities;
+use gatepost_core::smtp::reply::Reply;
+
+/// In whose name we connect.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Party<'a> {
+    /// A client's.
+    Client(&'a Origin),
+    /// Nobody's: a probe.
+    Nobody,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    /// Goes from the open connection to where AUTH may be sent. Gives what Postfix offers; under XCLIENT,
+    /// what it offered before, so that probe and session see the same.
+    ///
+    /// # Errors
+    /// Also when Postfix offers what must not be reachable through a splice.
+    pub(super) async fn greet(
+        &mut self,
+        announcement: Announce,
+        party: Party<'_>,
+        hostname: &str,
+    ) -> Result<Capabilities, UpstreamFault> {
+        let header = proxy_header(announcement, party);
+        if let Some(header) = &header {
+            self.say(Step::Greeting, header).await?;
+        }
+        expect(220, Step::Greeting, self.hear().await?)?;
+        let hello = hello(party, hostname);
+        let offered = match self.ehlo(&hello).await {
+            Err(fault) if header.is_some() => return Err(blame_header(fault)),
+            other => other?,
+        };
+        if let (Announce::Xclient, Party::Client(origin)) = (announcement, party) {
+            let command = xclient::command(origin, offered.xclient_attributes())
+                .ok_or(UpstreamFault::NoXclient)?;
+            expect(220, Step::Xclient, self.ask(Step::Xclient, &command).await?)?;
+            let as_client = self.ehlo(&hello).await?;
+            refuse_escapes(announcement, party, &as_client)?;
+        } else {
+            refuse_escapes(announcement, party, &offered)?;
+        }
+        Ok(offered)
+    }
+
+    async fn ehlo(&mut self, hello: &[u8]) -> Result<Capabilities, UpstreamFault> {
+        let reply = expect(250, Step::Ehlo, self.ask(Step::Ehlo, hello).await?)?;
+        Ok(Capabilities::parse(&reply))
+    }
+}
+
+/// The header that opens the connection, if one does.
+fn proxy_header(announcement: Announce, party: Party<'_>) -> Option<Vec<u8>> {
+    let version = match announcement {
+        Announce::ProxyV2 => Version::V2,
+        Announce::ProxyV1 => Version::V1,
+        Announce::Xclient | Announce::Nothing => return None,
+    };
+    let mut header = Vec::new();
+    match party {
+        Party::Client(origin) => announce(version, origin.client, origin.listener, &mut header),
+        Party::Nobody => announce_nobody(version, &mut header),
+    }
+    Some(header)
+}
+
+/// EHLO with the client's name, or else its address. RFC 5321 section 4.1.3.
+fn hello(party: Party<'_>, hostname: &str) -> Vec<u8> {
+    let name = match party {
+        Party::Nobody => hostname.to_owned(),
+        Party::Client(origin) => match &origin.helo {
+            Some(name) => name.as_str().to_owned(),
+            None => literal(origin.client),
+        },
+    };
+    format!("EHLO {name}\r\n").into_bytes()
+}
+
+fn literal(client: SocketAddr) -> String {
+    match client.ip().to_canonical() {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
+    }
+}
+
+fn expect(code: u16, step: Step, reply: Reply) -> Result<Reply, UpstreamFault> {
+    if reply.code() == code {
+        Ok(reply)
+    } else {
+        Err(UpstreamFault::Refused(step, reply))
+    }
+}
+
+/// A Postfix that expects no PROXY header answers its lines as commands: with errors, ahead of the
+/// reply to EHLO.
+fn blame_header(fault: UpstreamFault) -> UpstreamFault {
+    match fault {
+        UpstreamFault::Unasked(Step::Ehlo) => UpstreamFault::NoProxyProtocol,
+        UpstreamFault::Refused(Step::Ehlo, reply) if reply.code() == 500 => {
+            UpstreamFault::NoProxyProtocol
+        }
+        other => other,
+    }
+}
+
+/// Refuses an upstream through whose splice a client could start over as somebody else.
+///
+/// XCLIENT is offered to addresses, so a probe under PROXY cannot tell: there, and under XCLIENT, it
+/// speaks for ourselves.
+fn refuse_escapes(
+    announcement: Announce,
+    party: Party<'_>,
+    offered: &Capabilities,
+) -> Result<(), UpstreamFault> {
+    if offered.offers_starttls() {
+        return Err(UpstreamFault::OffersStartTls);
+    }
+    let xclient = offered.offers_xclient();
+    match (announcement, party) {
+        (Announce::Xclient, Party::Nobody) if !xclient => Err(UpstreamFault::NoXclient),
+        (Announce::Nothing, Party::Nobody) | (_, Party::Client(_)) if xclient => {
+            Err(UpstreamFault::OffersXclient)
+        }
+        _ => Ok(()),
+    }
+}

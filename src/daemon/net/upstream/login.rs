@@ -1,0 +1,292 @@
+//! login - AUTH at Postfix, and what came of it
+//!
+//! Two ways: [`Connected::log_in`] with credentials that we know, and the relay of a mechanism that hides
+//! them, message by message ([`Exchange`]). Whatever carries a password or a proof of one asks for a
+//! [`Permit`]. Not here: settling it (`gate`), decoding what clients send (`smtp::sasl`).
+//! Whoever is not accepted is let go of at once: the connection closes before the outcome is told.
+//! RFC 4954 sections 4 and 6, RFC 7628 section 3.2.3.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::net::upstream::conversation::Conversation;
+use crate::net::upstream::{Site, Step, Stream, UpstreamFault};
+use gatepost_core::gate::request::attempt::AuthOutcome;
+use gatepost_core::gate::request::verdict::Permit;
+use gatepost_core::smtp::capabilities::Capabilities;
+use gatepost_core::smtp::reply::{EnhancedCode, Reply};
+use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, OAUTH_DISMISSAL, Secret};
+
+/// The longest command, with CRLF, in octets. RFC 5321 section 4.5.3.1.4.
+const COMMAND: usize = 512;
+/// The most messages of a client that one exchange relays; SCRAM needs three.
+const MESSAGES: usize = 5;
+
+/// A connection over which Postfix knows the client, and waits for AUTH.
+#[derive(Debug)]
+pub struct Connected<S = Stream> {
+    conversation: Conversation<S>,
+    capabilities: Arc<Capabilities>,
+    site: Arc<Site>,
+    deadline: Duration,
+}
+
+/// How a login came out.
+#[derive(Debug)]
+#[must_use = "the permit is settled with its outcome"]
+pub enum Attempted<S = Stream> {
+    /// Logged in.
+    Accept(LoggedIn<S>),
+    /// The credentials are wrong; Postfix's words.
+    Reject(Reply),
+    /// Nothing was found out.
+    Defer(UpstreamFault),
+}
+
+/// A session at Postfix that has logged in.
+#[derive(Debug)]
+pub struct LoggedIn<S = Stream> {
+    /// The connection.
+    pub stream: S,
+    /// Postfix's 235.
+    pub reply: Reply,
+    /// What Postfix sent behind it.
+    pub rest: Vec<u8>,
+}
+
+/// Where a relayed exchange stands.
+#[derive(Debug)]
+#[must_use]
+pub enum Round<S = Stream> {
+    /// Postfix asks something, here decoded; the client's answer goes to [`Exchange::answer`].
+    Challenge(Exchange<S>, Secret),
+    /// It is over.
+    Done(Attempted<S>),
+}
+
+/// A relayed exchange that waits for the client. Dropped, it is off, and Postfix is let go of.
+#[derive(Debug)]
+pub struct Exchange<S = Stream> {
+    connected: Connected<S>,
+    messages: usize,
+}
+
+/// Postfix's reply, or the fault in its place.
+impl<S> fmt::Display for Attempted<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept(LoggedIn { reply, .. }) | Self::Reject(reply) => reply.fmt(f),
+            Self::Defer(fault) => fault.fmt(f),
+        }
+    }
+}
+
+impl<S> Attempted<S> {
+    /// What the permit is settled with.
+    pub const fn outcome(&self) -> AuthOutcome {
+        match self {
+            Self::Accept(_) => AuthOutcome::Accept,
+            Self::Reject(_) => AuthOutcome::Reject,
+            Self::Defer(_) => AuthOutcome::Defer,
+        }
+    }
+
+    /// Whether Postfix itself put the login off.
+    pub const fn is_put_off(&self) -> bool {
+        matches!(self, Self::Defer(UpstreamFault::Refused(Step::Auth, reply)) if reply.is_transient())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
+    pub(super) const fn new(
+        conversation: Conversation<S>,
+        capabilities: Arc<Capabilities>,
+        site: Arc<Site>,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            conversation,
+            capabilities,
+            site,
+            deadline,
+        }
+    }
+
+    /// Tries credentials, to the final reply.
+    ///
+    /// Do not drop the future once it was polled: the password is on its way, and the permit has to
+    /// be settled with what comes of it, whether or not the client still wants to know.
+    pub async fn log_in(mut self, _permit: &Permit, credentials: &Credentials) -> Attempted<S> {
+        match within(self.deadline, self.speak(credentials)).await {
+            Ok(reply) => self.conclude(reply),
+            Err(fault) => self.defer(fault),
+        }
+    }
+
+    /// Begins SCRAM with the client's first message.
+    pub async fn begin_scram(
+        self,
+        _permit: &Permit,
+        mechanism: Mechanism,
+        first: &Secret,
+    ) -> Round<S> {
+        self.begin(mechanism, Some(first)).await
+    }
+
+    /// Begins CRAM-MD5, where Postfix speaks first. Nothing of the client is in it, so it takes no
+    /// permit; but it holds a process of Postfix, so bound how many do.
+    pub async fn begin_cram_md5(self) -> Round<S> {
+        self.begin(Mechanism::CramMd5, None).await
+    }
+
+    async fn begin(mut self, mechanism: Mechanism, first: Option<&Secret>) -> Round<S> {
+        let came = within(self.deadline, self.send_first(mechanism, first)).await;
+        self.next_round(came, usize::from(first.is_some()))
+    }
+
+    /// Says all messages of `credentials`, each when it is asked for, and gives the final reply.
+    async fn speak(&mut self, credentials: &Credentials) -> Result<Reply, UpstreamFault> {
+        let mechanism = credentials.mechanism;
+        let messages = credentials.client_messages();
+        let mut messages = messages.iter();
+        // LOGIN has no initial response: the server prompts for both.
+        let first = match mechanism {
+            Mechanism::Login => None,
+            _ => messages.next(),
+        };
+        let dismissal = match mechanism {
+            Mechanism::XOAuth2 | Mechanism::OAuthBearer => {
+                Some(Secret::new(OAUTH_DISMISSAL.to_vec()))
+            }
+            _ => None,
+        };
+        let mut answers = messages.chain(&dismissal);
+        let mut reply = self.send_first(mechanism, first).await?;
+        while reply.code() == 334 {
+            let answer = answers.next().ok_or(UpstreamFault::Challenge)?;
+            reply = self.send(answer).await?;
+        }
+        Ok(reply)
+    }
+
+    /// AUTH, with the first message along with it or, where it would be too long, behind a prompt.
+    async fn send_first(
+        &mut self,
+        mechanism: Mechanism,
+        first: Option<&Secret>,
+    ) -> Result<Reply, UpstreamFault> {
+        if !self.capabilities.mechanisms().contains(&mechanism) {
+            return Err(UpstreamFault::NoMechanism(mechanism));
+        }
+        let verb = format!("AUTH {mechanism}");
+        let Some(first) = first else {
+            return self.ask(&[verb.as_bytes()]).await;
+        };
+        let encoded = sasl::encode(first.expose());
+        let text: &[u8] = match encoded.expose() {
+            b"" => b"=",
+            text => text,
+        };
+        if verb.len() + " \r\n".len() + text.len() <= COMMAND {
+            return self.ask(&[verb.as_bytes(), b" ", text]).await;
+        }
+        let prompt = self.ask(&[verb.as_bytes()]).await?;
+        if prompt.code() == 334 {
+            self.send(first).await
+        } else {
+            Ok(prompt)
+        }
+    }
+
+    async fn send(&mut self, message: &Secret) -> Result<Reply, UpstreamFault> {
+        self.ask(&[sasl::encode(message.expose()).expose()]).await
+    }
+
+    /// Sends one line, made of `parts`, and wipes it.
+    async fn ask(&mut self, parts: &[&[u8]]) -> Result<Reply, UpstreamFault> {
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let mut line = Zeroizing::new(Vec::with_capacity(length + 2));
+        for part in parts {
+            line.extend_from_slice(part);
+        }
+        line.extend_from_slice(b"\r\n");
+        self.conversation.ask(Step::Auth, &line).await
+    }
+
+    fn next_round(self, came: Result<Reply, UpstreamFault>, messages: usize) -> Round<S> {
+        match came {
+            Ok(reply) if reply.code() == 334 => match sasl::decode(reply.first_line().as_bytes()) {
+                Ok(challenge) if messages < MESSAGES => {
+                    let exchange = Exchange {
+                        connected: self,
+                        messages,
+                    };
+                    Round::Challenge(exchange, challenge)
+                }
+                _ => Round::Done(self.defer(UpstreamFault::Challenge)),
+            },
+            Ok(reply) => Round::Done(self.conclude(reply)),
+            Err(fault) => Round::Done(self.defer(fault)),
+        }
+    }
+
+    fn conclude(self, reply: Reply) -> Attempted<S> {
+        if reply.code() == 235 {
+            self.site.health.note_login(&self.site.address, None);
+            let (stream, rest) = self.conversation.into_parts();
+            return Attempted::Accept(LoggedIn {
+                stream,
+                reply,
+                rest,
+            });
+        }
+        if speaks_of_credentials(&reply) {
+            self.site.health.note_login(&self.site.address, None);
+            return Attempted::Reject(reply);
+        }
+        self.defer(UpstreamFault::Refused(Step::Auth, reply))
+    }
+
+    fn defer(self, fault: UpstreamFault) -> Attempted<S> {
+        self.site
+            .health
+            .note_login(&self.site.address, Some(&fault));
+        Attempted::Defer(fault)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
+    /// Passes on the client's answer to the last challenge.
+    ///
+    /// Do not drop the future once it was polled, as for [`Connected::log_in`].
+    pub async fn answer(mut self, _permit: &Permit, message: &Secret) -> Round<S> {
+        let deadline = self.connected.deadline;
+        let came = within(deadline, self.connected.send(message)).await;
+        self.connected.next_round(came, self.messages + 1)
+    }
+}
+
+async fn within(
+    deadline: Duration,
+    reply: impl Future<Output = Result<Reply, UpstreamFault>>,
+) -> Result<Reply, UpstreamFault> {
+    let came = timeout(deadline, reply).await;
+    came.unwrap_or(Err(UpstreamFault::TimedOut(Step::Auth)))
+}
+
+/// Whether a final reply says that the credentials are wrong, which is a failure that counts. All other
+/// 5xx (500 to 504, 530, 538) are about a command, a mechanism or a missing TLS: a configuration at
+/// fault, not a client.
+fn speaks_of_credentials(reply: &Reply) -> bool {
+    const INVALID: EnhancedCode = EnhancedCode::new(5, 7, 8);
+    const TOO_WEAK: EnhancedCode = EnhancedCode::new(5, 7, 9);
+    const DISABLED: EnhancedCode = EnhancedCode::new(5, 7, 13);
+    let code = reply.enhanced();
+    matches!(reply.code(), 534 | 535)
+        || reply.is_permanent() && [INVALID, TOO_WEAK, DISABLED].map(Some).contains(&code)
+}

@@ -1,0 +1,256 @@
+//! events - every line that we log about clients, with its fields
+//!
+//! Public API: the message, the field names and their values. No password, no AUTH line and no reply to a
+//! LOGIN prompt is a field of anything here, at any level; user names come encoded (`UserName`).
+//! Not here: counting (`counters`), whose fault it was (`session::ending`).
+//! What Postfix accepted or rejected is told at info, each. All else is strangers' noise, or one outage seen
+//! by everybody: the first of a client in ten minutes is told, with the count of those kept
+//! silent since the one before; the rest at debug.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tracing::{debug, error, info, warn};
+
+use super::quiet::{Quiet, Say};
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::Mode;
+use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
+use gatepost_core::moment::Moment;
+
+/// How an attempt ended. The log values are public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Postfix accepted.
+    Accept,
+    /// Postfix rejected.
+    Reject,
+    /// The gate refused.
+    Refuse,
+    /// The gate answered a known wrong password itself.
+    Repeat,
+    /// Postfix or we could not say: the client was told to come again.
+    Defer,
+    /// The client called it off.
+    Cancel,
+}
+
+impl Verdict {
+    /// The log value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Refuse => "refuse",
+            Self::Repeat => "repeat",
+            Self::Defer => "defer",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// What every line about a session tells.
+#[derive(Clone, Copy)]
+pub struct Session<'a> {
+    /// The id that the client sees in a 454.
+    pub id: &'a dyn Display,
+    /// The client's address and port, as Postfix sees them too.
+    pub client: SocketAddr,
+    /// The address that it came to.
+    pub listener: SocketAddr,
+    /// `TLSv1.3`, `TLSv1.2`, or `none` before the handshake.
+    pub tls: &'static str,
+}
+
+/// One judged attempt.
+pub struct Attempt<'a> {
+    /// Its session.
+    pub session: Session<'a>,
+    /// The mechanism's registered name.
+    pub mechanism: &'a str,
+    /// As whom; none where CRAM-MD5 never came to the name.
+    pub user: Option<&'a UserName>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What the verdict rests on.
+    pub reason: Option<Reason>,
+    /// What would have refused it, were it not for dry run or settling in.
+    pub would_refuse: Option<Reason>,
+    /// How long the client should wait.
+    pub wait: Duration,
+    /// Postfix's reply, or the fault in its place.
+    pub reply: &'a dyn Display,
+    /// From the last octet of the credentials to the answer.
+    pub duration: Duration,
+}
+
+/// The end of one session.
+pub struct End<'a> {
+    /// The session.
+    pub session: Session<'a>,
+    /// How it ended: a log value of `session::Ending`.
+    pub ending: &'static str,
+    /// The fault, if one ended it.
+    pub fault: Option<&'a dyn Display>,
+    /// Whose fault that was.
+    pub blame: Blame,
+    /// The user that was logged in.
+    pub user: Option<&'a UserName>,
+    /// From accept to close.
+    pub duration: Duration,
+    /// Octets from the client to Postfix after login.
+    pub octets_in: u64,
+    /// Octets from Postfix to the client after login.
+    pub octets_out: u64,
+}
+
+/// Whose fault an ending was: what level it is told at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Nobody's: info for a session that had logged in, else debug.
+    Nobody,
+    /// The client's: debug.
+    Client,
+    /// Postfix's: warn.
+    Upstream,
+    /// Ours: error.
+    Ours,
+}
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct Reporter {
+    quiet: Quiet,
+}
+
+impl Default for Reporter {
+    fn default() -> Self {
+        Self {
+            quiet: Quiet::new(Duration::from_secs(600)),
+        }
+    }
+}
+
+/// One event at a level that is known only at run time.
+macro_rules! at {
+    ($level:expr, $($rest:tt)*) => {
+        match $level {
+            tracing::Level::ERROR => error!($($rest)*),
+            tracing::Level::WARN => warn!($($rest)*),
+            tracing::Level::INFO => info!($($rest)*),
+            _ => debug!($($rest)*),
+        }
+    };
+}
+
+impl Reporter {
+    /// One event a judged attempt: `attempt`.
+    pub fn attempt(&self, attempt: &Attempt<'_>, now: Moment) {
+        let client = ClientKey::new(attempt.session.client.ip());
+        let (level, unsaid) = match attempt.verdict {
+            Verdict::Accept | Verdict::Reject => (tracing::Level::INFO, 0),
+            other => match self.quiet.ask(&(client, other), now) {
+                Say::Now { unsaid } => (tracing::Level::INFO, unsaid),
+                Say::Later => (tracing::Level::DEBUG, 0),
+            },
+        };
+        at!(level,
+            session = %attempt.session.id,
+            client = %attempt.session.client,
+            listener = %attempt.session.listener,
+            tls = attempt.session.tls,
+            mechanism = attempt.mechanism,
+            user = attempt.user.map(tracing::field::display),
+            verdict = attempt.verdict.as_str(),
+            reason = attempt.reason.map(Reason::as_str),
+            would_refuse = attempt.would_refuse.map(Reason::as_str),
+            wait_s = attempt.wait.as_secs(),
+            reply = attempt.reply.to_string(),
+            ms = millis(attempt.duration),
+            unsaid = (unsaid > 0).then_some(unsaid),
+            "attempt");
+    }
+
+    /// One event a session: `session`.
+    pub fn end(&self, end: &End<'_>) {
+        let level = match end.blame {
+            Blame::Ours => tracing::Level::ERROR,
+            Blame::Upstream => tracing::Level::WARN,
+            Blame::Nobody if end.user.is_some() => tracing::Level::INFO,
+            Blame::Nobody | Blame::Client => tracing::Level::DEBUG,
+        };
+        at!(level,
+            session = %end.session.id,
+            client = %end.session.client,
+            listener = %end.session.listener,
+            tls = end.session.tls,
+            user = end.user.map(tracing::field::display),
+            ending = end.ending,
+            fault = end.fault.map(ToString::to_string),
+            octets_in = end.octets_in,
+            octets_out = end.octets_out,
+            ms = millis(end.duration),
+            "session");
+    }
+}
+
+/// `ban began`: from now on the subject's connections are refused. `would ban`: in a dry run they are not.
+pub fn ban_began(subject: Subject, until: Moment, cause: BanCause, mode: Mode) {
+    let until = timestamp(until);
+    match mode {
+        Mode::Enforce => info!(%subject, %until, %cause, "ban began"),
+        Mode::DryRun => info!(%subject, %until, %cause, "would ban"),
+    }
+}
+
+/// `ban ended`, by time or by the operator.
+pub fn ban_ended(subject: Subject) {
+    info!(subject = %subject, "ban ended");
+}
+
+/// `backend sick`: users that logged in before are rejected one after the other.
+pub fn backend_sick() {
+    error!(
+        "backend sick: users who have logged in before are being rejected one after the other; they are \
+         told to come again (454). Look at Dovecot and its password database"
+    );
+}
+
+/// `backend well`: logins are accepted again.
+pub fn backend_well() {
+    info!("backend well: logins are accepted again");
+}
+
+/// `operator`: what was done by hand, in the words that the operator got.
+pub fn operator(did: &str) {
+    info!(did, "operator");
+}
+
+/// `learnt`: familiar pairs and known users that old logs added.
+pub fn learnt(pairs: u64, users: u64) {
+    info!(pairs, users, "learnt");
+}
+
+/// `settled`: settling in is over.
+pub fn settled() {
+    info!("settled: all of the gate is enforced from now on");
+}
+
+/// `config`: what the config file makes worth telling at every start and reload.
+pub fn config_warning(remark: &str) {
+    warn!(remark, "config");
+}
+
+/// A moment as RFC 3339, UTC, in whole seconds.
+pub fn timestamp(moment: Moment) -> String {
+    let seconds = i64::try_from(moment.as_seconds()).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds)
+        .unwrap_or(jiff::Timestamp::MAX)
+        .to_string()
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

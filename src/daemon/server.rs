@@ -1,0 +1,278 @@
+//! server - assembly: builds all from the config, owns every task, reloads, drains, answers the operator
+//!
+//! [`Server::start`] makes everything that can fail before the first client comes, and binds last;
+//! [`Server::run`] goes on until the drain. Each task has its owner here and its end.
+//! Not here: signals (`cli::run`), what the tasks do (each in its own file).
+//!
+//! The drain: listeners close, dialogues are told 421, sessions that have logged in may finish until the
+//! grace ends; then the state is saved.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::drain::{self, Drain};
+use crate::net::admission::Admission;
+use crate::net::filter::Filter;
+use crate::net::listener::{self, BindFault, Listener, open_files};
+use crate::net::queue::Turns;
+use crate::net::tls::{Tls, TlsFault};
+use crate::net::upstream::{Deadlines, Upstream};
+use crate::report::counters::Counters;
+use crate::report::events::Reporter;
+use crate::report::setup::Log;
+use crate::session::{Notices, Rules, Services, SessionIds};
+use crate::store::{StoreFault, key};
+use gatepost_core::moment::Moment;
+
+mod listeners;
+mod operator;
+mod persist;
+mod reload;
+pub mod restore;
+mod socket;
+
+pub use operator::Operator;
+pub use reload::Reloader;
+pub use socket::SocketFault;
+
+use listeners::House;
+use persist::Keeper;
+use socket::OperatorSocket;
+
+/// Notices of the gate under way to the keeper.
+const NOTICES: usize = 4096;
+
+/// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
+const PROBE_ROUND: Duration = Duration::from_secs(2);
+const PROBE_ROUNDS: u32 = 30;
+
+/// How much longer than the grace a drain may take: whoever stops us kills us some time later, and then
+/// nothing is saved.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+    /// The state directory.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// A listening address.
+    #[error(transparent)]
+    Bind(#[from] BindFault),
+    /// The operator's socket.
+    #[error(transparent)]
+    Socket(#[from] SocketFault),
+}
+
+/// A Gatepost, built and bound, not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    house: House,
+    listeners: Vec<(
+        Listener,
+        watch::Sender<listener::Settings>,
+        watch::Receiver<listener::Settings>,
+    )>,
+    keeper: Keeper,
+    socket: OperatorSocket,
+    config: Arc<ArcSwap<Config>>,
+    drainer: drain::Drainer,
+    began: Moment,
+}
+
+impl Server {
+    /// Builds everything, restores the state, and binds.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `gatepost check` would have found, and an address, state directory or socket that is not to
+    /// be had. Nothing is left behind.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
+        let began = clock.now();
+        let tls = Tls::load(&config.tls, began)?;
+        tls.cap_handshakes(config.admission.handshakes);
+        let (store, gate) = restore::restore(&config, began)?;
+        raise_open_files();
+        let socket = OperatorSocket::bind(&config.admin)?;
+        let (notices, received) = Notices::channel(NOTICES);
+        let services = Arc::new(Services {
+            gate,
+            clock,
+            tls,
+            rules: ArcSwap::from_pointee(rules(&config, None)),
+            notices,
+            reporter: Reporter::default(),
+            counters: Counters::default(),
+            ids: SessionIds::new(began),
+        });
+        let mut listeners = Vec::new();
+        for settings in &config.listeners {
+            let listener = Listener::bind(settings)?;
+            let (sender, receiver) = watch::channel(settings.clone());
+            listeners.push((listener, sender, receiver));
+        }
+        let shutters = listeners.iter().map(|(listener, ..)| listener.shutter());
+        let filter = Arc::new(Filter::new(shutters.collect()));
+        let (drainer, drain) = drain::channel();
+        let house = House {
+            services: Arc::clone(&services),
+            filter: Arc::clone(&filter),
+            admission: Admission::new(&config.admission, &key::random()),
+            sessions: TaskTracker::new(),
+            drain,
+        };
+        let keeper = Keeper::new(services, received, store);
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        Ok(Self {
+            house,
+            listeners,
+            keeper,
+            socket,
+            config,
+            drainer,
+            began,
+        })
+    }
+
+    /// Where it listens, in the order of the config, with the ports that the kernel chose.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .map(|(listener, ..)| listener.local_addr())
+            .collect()
+    }
+
+    /// What answers questions about this Gatepost in this process: for the demo and the benches.
+    pub fn operator(&self) -> Operator {
+        Operator::new(&self.house, self.began)
+    }
+
+    /// What reads the config anew.
+    pub fn reloader(&self, path: PathBuf, log: Log) -> Reloader {
+        Reloader {
+            path,
+            log,
+            house: self.house.clone(),
+            config: Arc::clone(&self.config),
+            listeners: self
+                .listeners
+                .iter()
+                .map(|(_, sender, _)| sender.clone())
+                .collect(),
+        }
+    }
+
+    /// Serves until `drain` begins and the last session is over, or the grace; then saves the state.
+    pub async fn run(self, mut drain: Drain) {
+        let tasks = TaskTracker::new();
+        let (stopper, stop) = drain::channel();
+        let keeper = tokio::spawn(self.keeper.run(stop));
+        let operator = Operator::new(&self.house, self.began);
+        tasks.spawn(answer(self.socket, operator, self.house.drain.clone()));
+        tasks.spawn(self.house.clone().keep_filter());
+        tasks.spawn(probe(
+            Arc::clone(&self.house.services),
+            self.house.drain.clone(),
+        ));
+        for (listener, _, settings) in self.listeners {
+            info!(address = %listener.local_addr(), "listening");
+            tasks.spawn(self.house.clone().keep_door(listener, settings));
+        }
+        drain.begun().await;
+        self.drainer.begin();
+        tasks.close();
+        tasks.wait().await;
+        // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
+        self.house.sessions.close();
+        let longest = self.house.services.rules.load().grace + LAST_WORDS;
+        if timeout(longest, self.house.sessions.wait()).await.is_err() {
+            // A client that takes no octet, a Postfix that says none. What they owe stays owed.
+            let sessions = self.house.sessions.len();
+            warn!(sessions, "sessions are cut off: they did not end in time");
+        }
+        stopper.begin();
+        // The keeper's panics are told by the runtime; there is nothing left to do about one.
+        let _ = keeper.await;
+    }
+}
+
+/// What a session begins with. What `before` has of the same settings is kept: an upstream with what it
+/// knows of Postfix, turns with who holds them.
+fn rules(config: &Config, before: Option<(&Config, &Rules)>) -> Rules {
+    let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
+    let turns = before.filter(|(old, _)| old.turns == config.turns);
+    Rules {
+        dialogue: Arc::new(config.dialogue.clone()),
+        timeouts: config.timeouts,
+        grace: config.drain,
+        filter: config.admission.filter,
+        upstream: match upstream {
+            Some((_, rules)) => Arc::clone(&rules.upstream),
+            None => Arc::new(Upstream::new(config.upstream.clone(), Deadlines::default())),
+        },
+        turns: match turns {
+            Some((_, rules)) => rules.turns.clone(),
+            None => Turns::new(config.turns),
+        },
+        exchanges: match turns {
+            Some((_, rules)) => rules.exchanges.clone(),
+            None => Turns::new(config.turns),
+        },
+    }
+}
+
+/// The config has told already where the limit is too low for its sessions.
+fn raise_open_files() {
+    if let Err(error) = open_files::raise() {
+        warn!("the limit on open files cannot be raised: {error}");
+    }
+}
+
+/// Asks Postfix regularly what it offers and whether it is there: often, as long as it is not. Health tells
+/// the log itself.
+async fn probe(services: Arc<Services>, mut drain: Drain) {
+    let mut rounds_to_rest = 0;
+    loop {
+        let upstream = Arc::clone(&services.rules.load().upstream);
+        if rounds_to_rest == 0 || !upstream.is_well() {
+            tokio::select! {
+                // What came of it is kept there.
+                _ = upstream.probe() => {}
+                () = drain.begun() => return,
+            }
+            rounds_to_rest = PROBE_ROUNDS;
+        }
+        rounds_to_rest -= 1;
+        tokio::select! {
+            () = sleep(PROBE_ROUND) => {}
+            () = drain.begun() => return,
+        }
+    }
+}
+
+/// Answers operators, one task each, until the drain.
+async fn answer(socket: OperatorSocket, operator: Operator, mut drain: Drain) {
+    let tasks = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            stream = socket.accept() => stream,
+            () = drain.begun() => return,
+        };
+        tasks.spawn(socket::serve(stream, operator.clone()));
+    }
+}

@@ -1,0 +1,135 @@
+//! listeners - one task a listener: every connection that is admitted gets a session
+//!
+//! Not here: accepting (`net::listener`), judging (`gate`, `net::admission`), the session itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::drain::Drain;
+use crate::net::admission::{Admission, Slot, TurnedAway};
+use crate::net::filter::{self, Filter, FilterFault};
+use crate::net::listener::{Arrival, Balancer, Listener, Settings, TlsStart, Visitor};
+use crate::session::{self, Services};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Standing;
+
+/// What every door needs.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct House {
+    pub(in crate::server) services: Arc<Services>,
+    pub(in crate::server) admission: Admission,
+    pub(in crate::server) filter: Arc<Filter>,
+    pub(in crate::server) sessions: TaskTracker,
+    /// No new connections; dialogues end.
+    pub(in crate::server) drain: Drain,
+}
+
+impl House {
+    /// Lets clients in until the drain begins; the listening socket is closed then.
+    pub(in crate::server) async fn keep_door(
+        self,
+        mut listener: Listener,
+        mut settings: watch::Receiver<Settings>,
+    ) {
+        let mut drain = self.drain.clone();
+        let mut tls = settings.borrow_and_update().tls;
+        loop {
+            let arrival = tokio::select! {
+                biased;
+                () = drain.begun() => return,
+                Ok(()) = settings.changed() => {
+                    let settings = settings.borrow_and_update();
+                    tls = settings.tls;
+                    listener.reconfigure(&settings);
+                    continue;
+                }
+                arrival = listener.accept(|client| self.admit_or_note(client)) => arrival,
+            };
+            match arrival {
+                Arrival::Client(visitor) => self.welcome(visitor, tls),
+                Arrival::Balancer(balancer) => self.ask(balancer, tls),
+                Arrival::Wanting(error) => warn!(
+                    "no more connections can be accepted at {}: {error}. They wait in the kernel's queue; \
+                     is LimitNOFILE high enough for [admission] sessions?",
+                    listener.local_addr()
+                ),
+            }
+        }
+    }
+
+    /// Once a second: the kernel's list of banned clients, where it is wanted.
+    pub(in crate::server) async fn keep_filter(self) {
+        let mut drain = self.drain.clone();
+        let mut mode = filter::Mode::Off;
+        loop {
+            tokio::select! {
+                () = sleep(Duration::from_secs(1)) => {}
+                () = drain.begun() => return,
+            }
+            let before = std::mem::replace(&mut mode, self.services.rules.load().filter);
+            let kept = match (before, mode) {
+                (filter::Mode::Off, filter::Mode::Off) => Ok(()),
+                (filter::Mode::On, filter::Mode::Off) => self.filter.clear(),
+                (_, filter::Mode::On) => self.refresh_filter(),
+            };
+            if let Err(fault) = kept {
+                warn!("{fault}");
+            }
+        }
+    }
+
+    fn refresh_filter(&self) -> Result<(), FilterFault> {
+        let now = self.services.clock.now();
+        let banned = |client| self.services.gate.standing(client, now) == Standing::Banned;
+        self.filter.refresh(banned).map(|_| ())
+    }
+
+    /// Admits, and counts the resets of banned clients for the filter. Not for clients that a balancer
+    /// announces: the kernel sees the balancer's address.
+    fn admit_or_note(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
+        let admitted = self.admit(client);
+        if matches!(admitted, Err(TurnedAway::Ban))
+            && self.services.rules.load().filter == filter::Mode::On
+        {
+            self.filter.reset(client);
+        }
+        admitted
+    }
+
+    fn admit(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
+        let now = self.services.clock.now();
+        self.admission
+            .admit(client, self.services.gate.standing(client, now), now)
+    }
+
+    fn welcome(&self, visitor: Visitor, tls: TlsStart) {
+        let services = Arc::clone(&self.services);
+        let session = session::serve(visitor, tls, services, self.drain.clone());
+        self.sessions.spawn(session);
+    }
+
+    fn ask(&self, balancer: Balancer, tls: TlsStart) {
+        let house = self.clone();
+        self.sessions.spawn(async move {
+            let deadline = house.services.rules.load().timeouts.handshake;
+            let peer = balancer.peer();
+            match balancer
+                .introduce(deadline, |client| house.admit(client))
+                .await
+            {
+                Ok(visitor) => {
+                    let Self {
+                        services, drain, ..
+                    } = house;
+                    session::serve(visitor, tls, services, drain).await;
+                }
+                Err(fault) => debug!(balancer = %peer, fault = fault.to_string(), "balancer"),
+            }
+        });
+    }
+}

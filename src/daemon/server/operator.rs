@@ -1,0 +1,224 @@
+//! operator - what the operator asks, answered from the gate and the house
+//!
+//! Not here: the socket (`socket`), the messages (`admin::message`), how they are shown (`cli`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::listeners::House;
+use super::restore;
+use crate::admin::message::{self, Request, Response, Taught};
+use crate::report::events;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::verdict::{Standing, Subject};
+use gatepost_core::gate::{Events, Gate};
+use gatepost_core::moment::Moment;
+
+mod present;
+
+/// Answers an operator's questions.
+#[derive(Clone, Debug)]
+pub struct Operator {
+    house: House,
+    began: Moment,
+}
+
+impl Operator {
+    pub(in crate::server) fn new(house: &House, began: Moment) -> Self {
+        Self {
+            house: house.clone(),
+            began,
+        }
+    }
+
+    /// Answers one question.
+    pub async fn answer(&self, request: Request) -> Response {
+        let now = self.house.services.clock.now();
+        let mut events = Vec::new();
+        let answered = self.decide(request, now, &mut events);
+        self.house.services.notices.pass(events).await;
+        let response = answered.unwrap_or_else(|message| Response::Refused { message });
+        tell(&response);
+        response
+    }
+
+    /// How things stand.
+    pub fn status(&self) -> message::Status {
+        present::status(&self.house, self.began)
+    }
+
+    fn decide(
+        &self,
+        request: Request,
+        now: Moment,
+        events: &mut Events,
+    ) -> Result<Response, String> {
+        let gate = self.gate();
+        match request {
+            Request::Status => Ok(Response::Status(Box::new(self.status()))),
+            Request::BansList => {
+                let bans = gate.bans(now).into_iter().map(present::ban).collect();
+                Ok(Response::Bans { bans })
+            }
+            Request::BansAdd { subject, seconds } => {
+                let subject = read_subject(&subject)?;
+                let until = now + Duration::from_secs(seconds);
+                gate.ban(subject, until, now, events);
+                let until = present::time(until);
+                done(match self.is_home(subject, now) {
+                    false => format!("{subject} is banned until {until}"),
+                    true => format!(
+                        "{subject} is banned until {until}, but for whoever has logged in from its \
+                         network lately: to shut out those too, write it into [networks] deny"
+                    ),
+                })
+            }
+            Request::BansRemove { subject } => {
+                let subject = read_subject(&subject)?;
+                match (
+                    gate.unban(subject, now, events),
+                    self.ban_around(subject, now),
+                ) {
+                    (true, None) => done(format!("{subject} is no longer banned")),
+                    (true, Some(network)) => done(format!(
+                        "{subject} is no longer banned itself, but its network {network} is"
+                    )),
+                    (false, None) => Err(format!(
+                        "{subject} is not banned; `gatepost bans` lists who is"
+                    )),
+                    (false, Some(network)) => Err(format!(
+                        "{subject} is not banned itself, but its network is: `gatepost bans remove {network}`"
+                    )),
+                }
+            }
+            Request::Forgive { target } => self.forgive(&target, now, events),
+            Request::Introduce { user, network } => self.introduce(&user, network, now),
+            Request::Explain { address, user } => self.explain(&address, user, now),
+            Request::Learn { logins } => Ok(Response::Learnt(restore::learn(gate, &logins, now))),
+        }
+    }
+
+    fn forgive(&self, target: &str, now: Moment, events: &mut Events) -> Result<Response, String> {
+        match read_subject(target) {
+            Ok(Subject::Client(client)) => {
+                self.gate().forgive_client(client, now, events);
+                done(format!("nothing is held against {client} any more"))
+            }
+            Ok(subject @ Subject::Network(_)) => {
+                self.gate().unban(subject, now, events);
+                done(format!(
+                    "{subject} is not banned any more; its clients keep what they owe"
+                ))
+            }
+            Err(_) => {
+                let user = user_name(target)?;
+                self.gate().forgive_user(&user);
+                done(format!("nothing is held against the user {user} any more"))
+            }
+        }
+    }
+
+    fn introduce(
+        &self,
+        user: &str,
+        network: Option<String>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let name = user_name(user)?;
+        let Some(network) = network else {
+            self.gate().introduce(&name, None, now);
+            return done(format!(
+                "{name} is known now; name a network to make him familiar there"
+            ));
+        };
+        let network = read_network(&network)?;
+        self.gate().introduce(&name, Some(network), now);
+        done(format!("{name} is familiar in {network} for 90 days"))
+    }
+
+    fn explain(
+        &self,
+        address: &str,
+        user: Option<String>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let user = user.as_deref().map(user_name).transpose()?;
+        let client = match address.parse::<ClientKey>() {
+            Ok(client) => client,
+            Err(fault) => present::client_of_session(self.gate(), address)
+                .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
+        };
+        let explanation = self.gate().explain(client, user.as_ref(), now);
+        let explanation = present::explanation(explanation, user.as_ref(), now);
+        Ok(Response::Explanation(Box::new(explanation)))
+    }
+
+    /// The banned network around a client.
+    fn ban_around(&self, subject: Subject, now: Moment) -> Option<Subject> {
+        let Subject::Client(client) = subject else {
+            return None;
+        };
+        let network = Subject::Network(client.network());
+        let bans = self.gate().bans(now);
+        bans.iter()
+            .any(|ban| ban.subject == network)
+            .then_some(network)
+    }
+
+    /// Whether somebody is familiar there, whom no ban refuses.
+    fn is_home(&self, subject: Subject, now: Moment) -> bool {
+        let client = match subject {
+            Subject::Client(client) => client,
+            Subject::Network(network) => ClientKey::new(network.address()),
+        };
+        self.gate().standing(client, now) == Standing::Familiar
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.house.services.gate
+    }
+}
+
+/// What the operator changed, to the log.
+fn tell(response: &Response) {
+    match response {
+        Response::Done { message } => events::operator(message),
+        Response::Learnt(taught) if *taught != Taught::default() => {
+            events::learnt(taught.pairs, taught.users);
+            if taught.settling_ended {
+                events::settled();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn done(message: String) -> Result<Response, String> {
+    Ok(Response::Done { message })
+}
+
+/// An address, or a network with its prefix.
+fn read_subject(text: &str) -> Result<Subject, String> {
+    let client = text.parse().map(Subject::Client);
+    client.or_else(|_| read_network(text).map(Subject::Network))
+}
+
+fn read_network(text: &str) -> Result<NetworkKey, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{text:?} is neither an address (203.0.113.7, 2001:db8::1) nor a /24 or /48 \
+             (203.0.113.0/24, 2001:db8:1::/48). Other networks: [networks] allow and deny"
+        )
+    })
+}
+
+fn user_name(text: &str) -> Result<UserName, String> {
+    match text {
+        "" => Err("a user's name is missing".to_owned()),
+        _ => Ok(UserName::new(text.as_bytes())),
+    }
+}
+
+/// Counts by name.
+type Counts = BTreeMap<String, u64>;

@@ -1,0 +1,220 @@
+//! present - the gate's and the house's values as the operator's messages
+//!
+//! Nothing is decided here.
+
+use std::collections::BTreeMap;
+
+use crate::admin::message::{Ban, Bucket, Decision, Explanation, Fill, Status};
+use crate::net::admission::TurnedAway;
+use crate::report::events::timestamp;
+use crate::server::listeners::House;
+use crate::session::SessionId;
+use gatepost_core::gate::Gate;
+use gatepost_core::gate::buckets::counters::Tally;
+use gatepost_core::gate::buckets::recent;
+use gatepost_core::gate::explain::{self, Holding, Relation};
+use gatepost_core::gate::operator::BanEntry;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::Mode;
+use gatepost_core::gate::request::verdict::{Reason, Refusal, Standing};
+use gatepost_core::moment::Moment;
+
+use super::Counts;
+
+/// A moment, as it is shown.
+pub(super) fn time(moment: Moment) -> String {
+    timestamp(moment)
+}
+
+/// How things stand.
+pub(super) fn status(house: &House, began: Moment) -> Status {
+    let services = &house.services;
+    let now = services.clock.now();
+    let gate = services.gate.status(now);
+    let admission = house.admission.counts();
+    let upstream = &services.rules.load().upstream;
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_s: now.since(began).as_secs(),
+        mode: match (gate.mode, gate.settling_until) {
+            (Mode::DryRun, _) => "dry-run",
+            (Mode::Enforce, Some(_)) => "settling-in",
+            (Mode::Enforce, None) => "enforce",
+        }
+        .to_owned(),
+        settling_until: gate.settling_until.map(time),
+        upstream_up: upstream.is_well(),
+        backend_sick: gate.backend_sick,
+        sessions: admission.held as u64,
+        bans: gate.bans as u64,
+        known_users: gate.known_users as u64,
+        familiar_pairs: gate.familiar_pairs as u64,
+        bound_per_day: bound_per_day(&gate.shared),
+        buckets: gate.shared.iter().map(bucket).collect(),
+        tables: tables(&gate),
+        counters: counters(house),
+        allowed: tallies(&gate, |tally| tally.allowed),
+        refused: tallies(&gate, |tally| tally.refused),
+        would_refuse: tallies(&gate, |tally| tally.would_refuse),
+        turned_away: TurnedAway::ALL
+            .iter()
+            .zip(admission.turned_away)
+            .map(|(reason, count)| (reason.to_string(), count))
+            .collect(),
+    }
+}
+
+/// What the shared buckets give back in a day: all that strangers can spend after the first.
+fn bound_per_day(shared: &[Holding]) -> u64 {
+    const DAY: u128 = 86_400_000_000_000;
+    let a_day = |holding: &Holding| DAY / holding.every.as_nanos().max(1);
+    u64::try_from(shared.iter().map(a_day).sum::<u128>()).unwrap_or(u64::MAX)
+}
+
+fn tables(gate: &explain::Status) -> BTreeMap<String, Fill> {
+    let fill = |used: usize, capacity: usize, evicted| Fill {
+        used: used as u64,
+        capacity: capacity as u64,
+        evicted,
+    };
+    BTreeMap::from([
+        (
+            "clients".to_owned(),
+            fill(gate.rows_used, gate.rows, gate.rows_evicted),
+        ),
+        (
+            "pairs".to_owned(),
+            fill(gate.familiar_pairs, gate.pairs, gate.pairs_evicted),
+        ),
+    ])
+}
+
+fn counters(house: &House) -> Counts {
+    let counters = &house.services.counters;
+    [
+        ("sessions", &counters.sessions),
+        ("handshakes-failed", &counters.handshakes_failed),
+        ("attempts", &counters.attempts),
+        ("accepted", &counters.accepted),
+        ("rejected", &counters.rejected),
+        ("refused", &counters.refused),
+        ("would-refuse", &counters.would_refuse),
+        ("deferred", &counters.deferred),
+        ("repeated", &counters.repeated),
+        ("octets-in", &counters.octets_in),
+        ("octets-out", &counters.octets_out),
+    ]
+    .into_iter()
+    .map(|(name, counter)| (name.to_owned(), counter.get()))
+    .chain([("evicted".to_owned(), house.admission.counts().evicted)])
+    .collect()
+}
+
+fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {
+    let named = |tally: &Tally| (tally.reason.to_string(), pick(tally));
+    gate.tallies.iter().map(named).collect()
+}
+
+/// One ban.
+pub(super) fn ban(entry: BanEntry) -> Ban {
+    Ban {
+        address: entry.subject.to_string(),
+        until: time(entry.until),
+        reason: match entry.mode {
+            Mode::Enforce => entry.cause.to_string(),
+            Mode::DryRun => format!("{} (dry run)", entry.cause),
+        },
+    }
+}
+
+fn bucket(holding: &Holding) -> Bucket {
+    Bucket {
+        name: holding.bucket.to_string(),
+        tokens: holding.tokens,
+        burst: holding.burst,
+        next_s: holding.wait.as_secs(),
+    }
+}
+
+/// The client that the session with this id came from, if the gate remembers a decision about it.
+pub(super) fn client_of_session(gate: &Gate, id: &str) -> Option<ClientKey> {
+    let id: SessionId = id.parse().ok()?;
+    let decisions = gate.explain_session(id.number());
+    decisions.first().map(|decision| decision.client)
+}
+
+/// Why a client is treated as it is.
+pub(super) fn explanation(
+    e: explain::Explanation,
+    user: Option<&UserName>,
+    now: Moment,
+) -> Explanation {
+    let (verdict, reason, wait) = outlook(&e, now);
+    Explanation {
+        client: e.client.to_string(),
+        network: e.client.network().to_string(),
+        user: user.map(ToString::to_string),
+        place: e.user.as_ref().map(|user| place(user.relation).to_owned()),
+        known: e.user.as_ref().map(|user| user.known),
+        standing: standing(e.standing).to_owned(),
+        strikes: u32::from(e.strikes),
+        ban: e.ban.or(e.network_ban).map(ban),
+        buckets: e.buckets.iter().map(bucket).collect(),
+        verdict: verdict.to_owned(),
+        reason,
+        wait_s: wait,
+        mode: match (e.mode, e.settling_until) {
+            (Mode::DryRun, _) => "dry-run",
+            (_, Some(_)) => "settling-in",
+            _ => "enforce",
+        }
+        .to_owned(),
+        decisions: e.decisions.iter().map(decision).collect(),
+    }
+}
+
+/// What would be answered now: to the user's new password, or to the connection alone.
+fn outlook(e: &explain::Explanation, now: Moment) -> (&'static str, String, u64) {
+    match (&e.user, e.standing) {
+        (_, Standing::Deny) => ("refuse", Reason::DenyList.to_string(), 0),
+        (_, Standing::Banned) => {
+            let until = e.ban.into_iter().chain(e.network_ban).map(|ban| ban.until);
+            let wait = until.max().unwrap_or(now).since(now);
+            ("refuse", Reason::Ban.to_string(), wait.as_secs())
+        }
+        (None, _) => ("allow", "admitted".to_owned(), 0),
+        (Some(user), _) => match user.outlook {
+            Ok(reason) => ("allow", reason.to_string(), 0),
+            Err(Refusal { reason, wait }) => ("refuse", reason.to_string(), wait.as_secs()),
+        },
+    }
+}
+
+fn place(relation: Relation) -> &'static str {
+    match relation {
+        Relation::Familiar => "familiar",
+        Relation::Near => "near",
+        Relation::Far => "far",
+    }
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Deny => "on the deny list",
+        Standing::Banned => "banned",
+        Standing::Allow => "on the allow list",
+        Standing::Familiar => "a familiar network",
+        Standing::Stranger => "a stranger",
+    }
+}
+
+fn decision(decision: &recent::Decision) -> Decision {
+    Decision {
+        at: time(decision.at),
+        session: SessionId::new(decision.session).to_string(),
+        client: decision.client.to_string(),
+        verdict: decision.answer.to_string(),
+        reason: decision.reason.to_string(),
+    }
+}

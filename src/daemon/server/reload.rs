@@ -1,0 +1,77 @@
+//! reload - SIGHUP: the config read anew, taken whole or not at all
+//!
+//! Sessions that are open keep the rules that they began with. What cannot change while we run is named.
+//! Not here: which keys those are (`config`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{error, info, warn};
+
+use super::listeners::House;
+use super::rules;
+use crate::config::Config;
+use crate::net::listener;
+use crate::report::events;
+use crate::report::setup::Log;
+
+/// How long a reload waits for a new Postfix.
+const FIRST_PROBE: Duration = Duration::from_secs(2);
+
+/// Reads the config anew.
+#[derive(Debug)]
+pub struct Reloader {
+    pub(in crate::server) path: PathBuf,
+    pub(in crate::server) log: Log,
+    pub(in crate::server) house: House,
+    pub(in crate::server) config: Arc<ArcSwap<Config>>,
+    pub(in crate::server) listeners: Vec<watch::Sender<listener::Settings>>,
+}
+
+impl Reloader {
+    /// Reads the config and its certificates, and goes on with them; or says what is wrong with them and goes
+    /// on as before.
+    pub async fn reload(&self) {
+        let services = &self.house.services;
+        let now = services.clock.now();
+        let (config, warnings) = match Config::load(&self.path, now) {
+            Ok(loaded) => loaded,
+            Err(faults) => return error!("not reloaded, the old config stays:\n{faults}"),
+        };
+        if let Err(fault) = services.tls.reload(&config.tls, now) {
+            return error!("not reloaded, the old config stays: {fault}");
+        }
+        for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
+            events::config_warning(&warning.summary());
+        }
+        let before = self.config.load_full();
+        for key in before.fixed_changes(&config) {
+            warn!(key, "this change takes a restart: the old value stays");
+        }
+        let config = config.with_fixed_of(&before);
+        services.tls.cap_handshakes(config.admission.handshakes);
+        let mut events = Vec::new();
+        services
+            .gate
+            .reconfigure(config.gate.clone(), now, &mut events);
+        services.notices.pass(events).await;
+        self.house.admission.reconfigure(&config.admission);
+        self.log.change(&config.report);
+        for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
+            sender.send_replace(settings.clone());
+        }
+        let rules = rules(&config, Some((&before, &services.rules.load())));
+        if before.upstream != config.upstream {
+            // A Postfix that is new to us is asked before the first client is sent to it. Should it take too
+            // long, the probe's task goes on asking.
+            let _ = timeout(FIRST_PROBE, rules.upstream.probe()).await;
+        }
+        services.rules.store(Arc::new(rules));
+        self.config.store(Arc::new(config));
+        info!("reloaded");
+    }
+}

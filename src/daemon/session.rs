@@ -1,0 +1,328 @@
+//! session - one client, from handshake to ending
+//!
+//! [`serve`] is the table of contents: TLS, dialogue, login, splice. It reads, writes and waits; what
+//! to answer is the dialogue's business, who may try the gate's.
+//! Not here: accepting and spawning (`net::listener`, `server`), what the events do (`server`).
+//! An attempt that was forwarded is settled whatever the client does: while Postfix is asked, nobody
+//! looks at the client, and nobody drops this future (`server` lets it end).
+//! RFC 8314 section 3.3, RFC 3207, RFC 4954.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::clock::Clock;
+use crate::drain::Drain;
+use crate::net::admission::Slot;
+use crate::net::filter;
+use crate::net::listener::{TlsStart, Visitor};
+use crate::net::queue::Turns;
+use crate::net::splice::{self, Handover, Limits, Tally};
+use crate::net::tls::{Agreed, Tls};
+use crate::net::upstream::{LoggedIn, Upstream};
+use crate::report::counters::Counters;
+use crate::report::events::{self, Reporter};
+use gatepost_core::gate::Gate;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
+use gatepost_core::smtp::command::Command;
+use gatepost_core::smtp::dialogue::{self, Action, Channel, Dialogue};
+
+mod conversation;
+mod ending;
+mod id;
+mod login;
+mod notice;
+mod peer;
+
+pub use ending::{ClientFault, Ending};
+pub use id::{IdFault, SessionId, SessionIds};
+pub use notice::{Notice, Notices};
+
+use conversation::{Conversation, Next};
+use peer::{LastWords, Peer};
+
+/// The deadlines of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the TLS handshake, and a PROXY header before it.
+    pub handshake: Duration,
+    /// For one line of the client.
+    pub line: Duration,
+    /// From accept to login.
+    pub login: Duration,
+    /// How long a 535 is held back, after Postfix was let go.
+    pub failure_delay: Duration,
+    /// Without an octet either way, after login.
+    pub idle: Duration,
+}
+
+/// What all sessions share, for the life of the process.
+#[derive(Debug)]
+pub struct Services {
+    /// The judge.
+    pub gate: Gate,
+    /// The source of moments.
+    pub clock: Clock,
+    /// Certificates and handshakes.
+    pub tls: Tls,
+    /// What a reload replaces; a session keeps those that it began with.
+    pub rules: ArcSwap<Rules>,
+    /// Where the gate's events go.
+    pub notices: Notices,
+    /// The log.
+    pub reporter: Reporter,
+    /// The numbers.
+    pub counters: Counters,
+    /// The next session's id.
+    pub ids: SessionIds,
+}
+
+/// What a reload replaces.
+#[derive(Debug)]
+pub struct Rules {
+    /// Banner, EHLO, mechanisms.
+    pub dialogue: Arc<dialogue::Settings>,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// The Postfix behind us.
+    pub upstream: Arc<Upstream>,
+    /// Strangers with a password at Postfix at once.
+    pub turns: Turns,
+    /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
+    pub exchanges: Turns,
+    /// Whether the kernel may drop banned clients' connections.
+    pub filter: filter::Mode,
+    /// How long a splice may go on when the drain has begun.
+    pub grace: Duration,
+}
+
+/// What a session knows from its first moment on.
+pub(in crate::session) struct Visit {
+    pub(in crate::session) id: SessionId,
+    pub(in crate::session) client: SocketAddr,
+    pub(in crate::session) key: ClientKey,
+    pub(in crate::session) listener: SocketAddr,
+    pub(in crate::session) slot: Slot,
+    pub(in crate::session) began: Moment,
+    pub(in crate::session) services: Arc<Services>,
+    pub(in crate::session) rules: Arc<Rules>,
+    pub(in crate::session) drain: Drain,
+    /// `TLSv1.3`, `TLSv1.2`, or `none` as yet.
+    pub(in crate::session) tls: &'static str,
+}
+
+/// A client's connection in TLS, on the heap: a session's future holds it many times over otherwise, once
+/// for each function that hands it on.
+type Secured = Box<TlsStream<TcpStream>>;
+
+/// A client on its way to Postfix.
+struct Crossing {
+    stream: Secured,
+    pipelined: Vec<u8>,
+    logged_in: LoggedIn,
+    user: UserName,
+}
+
+/// Serves one client to its end, and logs that.
+pub fn serve(
+    visitor: Visitor,
+    start: TlsStart,
+    services: Arc<Services>,
+    drain: Drain,
+) -> impl Future<Output = ()> + Send {
+    services.counters.sessions.count();
+    let visit = Visit {
+        id: services.ids.next(),
+        client: visitor.client,
+        key: ClientKey::new(visitor.client.ip()),
+        listener: visitor.listener,
+        slot: visitor.slot,
+        began: services.clock.now(),
+        rules: services.rules.load_full(),
+        services,
+        drain,
+        tls: "none",
+    };
+    attend(visit, visitor.stream, start)
+}
+
+async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
+    let arrived = match start {
+        TlsStart::Implicit => with_implicit_tls(&mut visit, stream).await,
+        // The larger of the two, and the rarer: not at every session's expense.
+        TlsStart::StartTls => Box::pin(with_starttls(&mut visit, stream)).await,
+    };
+    let (ending, tally, user) = match arrived {
+        Ok(crossing) => {
+            let user = crossing.user.clone();
+            let (tally, end) = cross(&visit, crossing).await;
+            (Ending::Spliced(end), tally, Some(user))
+        }
+        Err(ending) => (ending, Tally::default(), None),
+    };
+    report(&visit, &ending, tally, user.as_ref());
+}
+
+/// Everything up to a login, where TLS comes first. RFC 8314 section 3.3.
+async fn with_implicit_tls(visit: &mut Visit, stream: TcpStream) -> Result<Crossing, Ending> {
+    let mut peer = Peer::new(shake_hands(visit, stream).await?);
+    let mut dialogue = visit.dialogue(Channel::Secured);
+    let first = open(visit, &mut peer, &mut dialogue).await;
+    let mut conversation = Conversation::new(visit, &mut peer, &mut dialogue);
+    let next = conversation.run(Some(first)).await?;
+    crossing(peer, next)
+}
+
+/// Everything up to a login, where the client asks for TLS. RFC 3207.
+async fn with_starttls(visit: &mut Visit, stream: TcpStream) -> Result<Crossing, Ending> {
+    let mut peer = Peer::new(stream);
+    let mut dialogue = visit.dialogue(Channel::ClearUntilStartTls);
+    let first = open(visit, &mut peer, &mut dialogue).await;
+    let mut conversation = Conversation::new(visit, &mut peer, &mut dialogue);
+    match conversation.run(Some(first)).await? {
+        Next::StartTls => {}
+        Next::LoggedIn(..) => return Err(Ending::HungUp),
+    }
+    // The octets that came in clear behind STARTTLS are dropped with the peer's buffer.
+    let (stream, _) = peer.into_parts();
+    let mut peer = Peer::new(shake_hands(visit, stream).await?);
+    dialogue.secured();
+    let mut conversation = Conversation::new(visit, &mut peer, &mut dialogue);
+    let next = conversation.run(None).await?;
+    crossing(peer, next)
+}
+
+/// The banner, or good-bye for one who talked first. Those talk of themselves too: the name of a botnet's
+/// program springs its trap here as well.
+async fn open<S: LastWords>(visit: &Visit, peer: &mut Peer<S>, dialogue: &mut Dialogue) -> Action {
+    let following = peer.talks().await;
+    if let Some(line) = peer.early_line()
+        && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
+    {
+        login::helo(visit, name).await;
+    }
+    dialogue.open(following)
+}
+
+async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
+    let accepted = tokio::select! {
+        accepted = visit.services.tls.accept(stream, visit.rules.timeouts.handshake) => accepted,
+        () = visit.drain.begun() => return Err(Ending::Drained),
+        () = visit.slot.evicted() => return Err(Ending::Evicted),
+    };
+    match accepted {
+        Ok(stream) => {
+            visit.tls = Agreed::of(&stream).version;
+            Ok(stream)
+        }
+        Err(fault) => {
+            visit.services.counters.handshakes_failed.count();
+            Err(Ending::Client(fault.into()))
+        }
+    }
+}
+
+/// What comes after a conversation in TLS.
+fn crossing(peer: Peer<Secured>, next: Next) -> Result<Crossing, Ending> {
+    match next {
+        Next::LoggedIn(logged_in, user) => {
+            let (stream, pipelined) = peer.into_parts();
+            Ok(Crossing {
+                stream,
+                pipelined,
+                logged_in: *logged_in,
+                user,
+            })
+        }
+        Next::StartTls => Err(Ending::HungUp),
+    }
+}
+
+async fn cross(visit: &Visit, crossing: Crossing) -> (Tally, splice::End) {
+    visit.slot.logged_in();
+    let Crossing {
+        stream,
+        pipelined,
+        logged_in,
+        ..
+    } = crossing;
+    let mut to_client = Vec::new();
+    logged_in.reply.render(&mut to_client);
+    to_client.extend_from_slice(&logged_in.rest);
+    let handover = Handover {
+        to_upstream: pipelined,
+        to_client,
+    };
+    let limits = Limits {
+        idle: visit.rules.timeouts.idle,
+        grace: visit.rules.grace,
+    };
+    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
+    splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
+}
+
+fn report(visit: &Visit, ending: &Ending, tally: Tally, user: Option<&UserName>) {
+    let services = &visit.services;
+    services.counters.octets_in.add(tally.from_client);
+    services.counters.octets_out.add(tally.to_client);
+    services.reporter.end(&events::End {
+        session: visit.seen(),
+        ending: ending.as_str(),
+        fault: ending.fault(),
+        blame: ending.blame(),
+        user,
+        duration: services.clock.now().since(visit.began),
+        octets_in: tally.from_client,
+        octets_out: tally.to_client,
+    });
+}
+
+impl Visit {
+    /// What the log tells of this session.
+    pub(in crate::session) fn seen(&self) -> events::Session<'_> {
+        events::Session {
+            id: &self.id,
+            client: self.client,
+            listener: self.listener,
+            tls: self.tls,
+        }
+    }
+
+    /// The present moment.
+    pub(in crate::session) fn now(&self) -> Moment {
+        self.services.clock.now()
+    }
+
+    fn dialogue(&self, channel: Channel) -> Dialogue {
+        Dialogue::new(&self.rules.dialogue, self.id.to_string(), channel)
+    }
+
+    /// What is left of the time before login.
+    pub(in crate::session) fn time_left(&self) -> Duration {
+        let spent = self.services.clock.now().since(self.began);
+        self.rules.timeouts.login.saturating_sub(spent)
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_hundred_thousand_idle_sessions_hold_little_beside_their_tls() {
+        let octets = size(serve);
+        assert!(
+            octets <= 2_048,
+            "one session's future takes {octets} octets"
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! board - the table of what the honest and the botnet got
+//!
+//! Shared by `demo` and `attack`. At most 78 columns wide, so that it fits any terminal and can be drawn in
+//! place. Not here: how it gets to the terminal (`screen`), and who counted (`lab::botnet`).
+
+use std::time::Duration;
+
+use crate::botnet::{Figures, HonestFigures};
+use crate::screen::{Paint, Tone};
+
+const LABEL: usize = 34;
+const CELL: usize = 18;
+
+/// A cell of the table: its text and what that is to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell(String, Option<Tone>);
+
+impl Cell {
+    /// A count.
+    pub(crate) fn count(count: u64) -> Self {
+        Self(grouped(count), None)
+    }
+
+    /// A text.
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self(text.into(), None)
+    }
+
+    /// The same in a tone.
+    pub(crate) fn toned(self, tone: Tone) -> Self {
+        Self(self.0, Some(tone))
+    }
+
+    /// A count that should be zero.
+    pub(crate) fn fault(count: u64) -> Self {
+        let tone = if count == 0 { Tone::Quiet } else { Tone::Bad };
+        Self::count(count).toned(tone)
+    }
+
+    /// Nothing to say here.
+    pub(crate) fn empty() -> Self {
+        Self::text("").toned(Tone::Quiet)
+    }
+}
+
+/// A line of the table.
+pub(crate) fn row(paint: Paint, label: &str, honest: &Cell, botnet: &Cell) -> String {
+    let cell = |cell: &Cell| {
+        let padded = format!("{:>CELL$}", cell.0);
+        cell.1
+            .map_or_else(|| padded.clone(), |tone| paint.tone(tone, &padded))
+    };
+    format!("  {label:<LABEL$}{}{}", cell(honest), cell(botnet))
+}
+
+/// The head of the table and the line under it.
+pub(crate) fn head(paint: Paint, elapsed: Duration, honest: &str, botnet: &str) -> [String; 2] {
+    let head = row(
+        Paint::Plain,
+        &clock_face(elapsed),
+        &Cell::text(honest),
+        &Cell::text(botnet),
+    );
+    let rule = format!("  {}", "-".repeat(LABEL + 2 * CELL));
+    [
+        paint.tone(Tone::Strong, &head),
+        paint.tone(Tone::Quiet, &rule),
+    ]
+}
+
+/// The lines that tell how tries ended.
+pub(crate) fn outcomes(
+    paint: Paint,
+    honest: Option<&HonestFigures>,
+    botnet: &Figures,
+    elapsed: Duration,
+) -> Vec<String> {
+    let line = |label, of: &dyn Fn(&Figures) -> Cell, good: Tone| {
+        let honest = honest.map_or_else(Cell::empty, |honest| of(&honest.tries).toned(good));
+        row(paint, label, &honest, &of(botnet))
+    };
+    let fault = |label, of: &dyn Fn(&Figures) -> u64| {
+        let honest = honest.map_or_else(Cell::empty, |honest| Cell::fault(of(&honest.tries)));
+        row(paint, label, &honest, &Cell::count(of(botnet)))
+    };
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    vec![
+        line("tries to log in", &|f| Cell::count(f.tries), Tone::Good),
+        line("  235  logged in", &|f| Cell::count(f.accepted), Tone::Good),
+        line(
+            "  535  wrong password",
+            &|f| Cell::count(f.rejected),
+            Tone::Notable,
+        ),
+        fault("  454  not now", &|f| f.try_later),
+        fault("  421, 554  sent away", &|f| f.sent_away),
+        fault("  reset: banned", &|f| f.reset),
+        fault("  no server, no answer, other", &others),
+        line("  under way", &|f| Cell::count(f.under_way), Tone::Quiet),
+        line(
+            "tries a second",
+            &|f| Cell::text(rate(f.tries, seconds)),
+            Tone::Quiet,
+        ),
+        line(
+            "answered after, half of them",
+            &|f| time(f.latency.p50_us),
+            Tone::Quiet,
+        ),
+        line(
+            "answered after, 99 of 100",
+            &|f| time(f.latency.p99_us),
+            Tone::Quiet,
+        ),
+    ]
+}
+
+/// The lines that tell what came of the people's visits.
+pub(crate) fn visits(paint: Paint, honest: &HonestFigures) -> [String; 2] {
+    let mails = Cell::count(honest.mails).toned(Tone::Good);
+    let away = Cell::fault(honest.turned_away);
+    [
+        row(paint, "mails delivered", &mails, &Cell::empty()),
+        row(
+            paint,
+            "right password, and not let in",
+            &away,
+            &Cell::empty(),
+        ),
+    ]
+}
+
+/// One line for a log: what both got so far.
+pub(crate) fn summary_line(
+    honest: Option<&HonestFigures>,
+    botnet: &Figures,
+    elapsed: Duration,
+) -> String {
+    let honest = honest.map_or_else(String::new, |honest| {
+        format!(
+            " honest: visits={} logins={} turned-away={} mails={};",
+            honest.visits, honest.tries.accepted, honest.turned_away, honest.mails
+        )
+    });
+    format!(
+        "{}{honest} botnet: guesses={} 235={} 535={} 454={} 421={} reset={} other={}",
+        clock_face(elapsed),
+        botnet.tries,
+        botnet.accepted,
+        botnet.rejected,
+        botnet.try_later,
+        botnet.sent_away,
+        botnet.reset,
+        others(botnet)
+    )
+}
+
+/// `1,234,567`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn others(figures: &Figures) -> u64 {
+    figures.nobody_there + figures.silence + figures.hung_up + figures.odd
+}
+
+fn rate(count: u64, seconds: f64) -> String {
+    format!("{:.1}", count as f64 / seconds)
+}
+
+/// A latency with the digits that matter.
+fn time(micros: u64) -> Cell {
+    Cell::text(match micros {
+        0 => "-".to_owned(),
+        1..10_000 => format!("{:.1} ms", micros as f64 / 1_000.0),
+        10_000..1_000_000 => format!("{} ms", micros / 1_000),
+        _ => format!("{:.1} s", micros as f64 / 1_000_000.0),
+    })
+}
+
+fn clock_face(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_times_have_the_unit_that_fits() {
+        let grouped: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
+        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+        let times: Vec<_> = [0, 1_250, 61_499, 2_050_000].map(|us| time(us).0).into();
+        assert_eq!(times, ["-", "1.2 ms", "61 ms", "2.0 s"]);
+        assert_eq!(clock_face(Duration::from_secs(3_725)), "62:05");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_terminal_and_columns_stand_below_each_other() {
+        let figures = Figures {
+            tries: 123_456_789,
+            ..Figures::default()
+        };
+        let honest = HonestFigures::default();
+        let elapsed = Duration::from_secs(1);
+        let mut lines = outcomes(Paint::Plain, Some(&honest), &figures, elapsed);
+        lines.extend(head(Paint::Plain, elapsed, "honest users", "botnet"));
+        for line in &lines {
+            assert_eq!(line.chars().count(), 2 + LABEL + 2 * CELL, "{line}");
+        }
+        assert!(lines[0].ends_with("      123,456,789"), "{}", lines[0]);
+    }
+
+    #[test]
+    fn honest_people_refused_are_shown_in_red_and_bots_are_not() {
+        let refused = Figures {
+            try_later: 1,
+            ..Figures::default()
+        };
+        let honest = HonestFigures {
+            tries: refused.clone(),
+            ..HonestFigures::default()
+        };
+        let lines = outcomes(Paint::Colours, Some(&honest), &refused, Duration::ZERO);
+        let not_now = lines.iter().find(|line| line.contains("454")).unwrap();
+        assert_eq!(not_now.matches("\x1b[1;31m").count(), 1, "{not_now:?}");
+    }
+}

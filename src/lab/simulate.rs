@@ -1,0 +1,274 @@
+//! simulate - the gate against synthetic months of attack: `gatepost simulate`
+//!
+//! Plays the scenarios, as many at a time as there are processors, and prints what came of them. The
+//! promises of the manual are checked on the way: 1 is returned when one is broken.
+//! Not here: the traces (`lab::traffic`), what others do (`lab::models`), the picture (`lab::plot`).
+
+use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use serde::Serialize;
+
+use crate::models::{self, Modelled};
+use crate::plot;
+use crate::traffic::gatehouse::Gatehouse;
+use crate::traffic::report::Report;
+use crate::traffic::run::run as play;
+use crate::traffic::scenario::{SCENARIOS, Scenario};
+use crate::traffic::{Plan, Without};
+use gatepost_daemon::cli::exit;
+
+mod table;
+
+/// Guesses a day of the attacks that have no cadence of their own: nine in 97 s.
+const DAILY: u32 = 8_000;
+
+/// Show the gate, with its defaults, under synthetic months of attack
+///
+/// Honest users write, roam, mistype and travel meanwhile. Every scenario is drawn from a seed and shows
+/// the same on every machine. Exit code 1: a promise of the manual was broken.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only this scenario; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = find)]
+    scenario: Vec<&'static Scenario>,
+    /// List the scenarios, and nothing else
+    #[arg(long)]
+    list: bool,
+    /// Users of the server; may be repeated. Default: 40 and 10000, with --quick 40
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    mailboxes: Vec<u32>,
+    /// Simulated days. Default: 30, with --quick 4
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=366))]
+    days: Option<u32>,
+    /// Addresses of the botnets that come back with theirs. Default: 10000, with --quick 1000
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    pool: Option<u64>,
+    /// Another seed tells another story of the same kind
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// A few days of a small server
+    #[arg(long)]
+    quick: bool,
+    /// Play the same before models of what is in use today
+    #[arg(long, conflicts_with = "without_each")]
+    against: bool,
+    /// Show travellers once more, each with one of folding, list, unknown, scaling and newcomers left out
+    #[arg(long)]
+    without_each: bool,
+    /// Write a picture of each scenario into this folder
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the tables as Markdown
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
+/// One scenario before one door.
+#[derive(Clone, Copy)]
+struct Job {
+    scenario: &'static Scenario,
+    plan: Plan,
+    /// The number of the model; none: the gate.
+    model: Option<usize>,
+}
+
+/// A report, and what was left out of the gate.
+#[derive(Serialize)]
+struct Run {
+    without: Option<&'static str>,
+    #[serde(flatten)]
+    report: Report,
+}
+
+/// All of it, as JSON.
+#[derive(Serialize)]
+struct Summary<'a> {
+    seed: u64,
+    guesses_a_day: u32,
+    runs: &'a [Run],
+    broken: usize,
+}
+
+/// Simulates, and tells. 0: all promises were kept, 1: one was broken, 2: a file could not be written.
+pub fn run(args: &Args) -> ExitCode {
+    match simulated(args) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(exit::WANTING),
+        Err(fault) => exit::refused(&fault),
+    }
+}
+
+/// How many promises were broken.
+fn simulated(args: &Args) -> Result<usize, String> {
+    let mut out = io::stdout().lock();
+    if args.list {
+        // A reader that has closed the pipe has seen enough.
+        let _ = table::list(&mut out, SCENARIOS);
+        return Ok(0);
+    }
+    let runs = play_all(&jobs(args));
+    let whole = || runs.iter().filter(|run| run.without.is_none());
+    let broken = whole().map(|run| run.report.broken.len()).sum();
+    if let Some(folder) = &args.svg {
+        draw(folder, &runs)?;
+    }
+    let style = match args.markdown {
+        true => table::Style::Markdown,
+        false => table::Style::Terminal,
+    };
+    let printed = if args.json {
+        let summary = Summary {
+            seed: args.seed,
+            guesses_a_day: DAILY,
+            runs: &runs,
+            broken,
+        };
+        gatepost_daemon::cli::print_json(&mut out, &summary)
+    } else {
+        table::print(&mut out, style, &runs)
+    };
+    let _ = printed.and_then(|()| out.flush());
+    Ok(broken)
+}
+
+fn jobs(args: &Args) -> Vec<Job> {
+    let scenarios = match args.scenario.as_slice() {
+        [] => SCENARIOS.iter().collect(),
+        chosen => chosen.to_vec(),
+    };
+    let mailboxes = match args.mailboxes.as_slice() {
+        [] if args.quick => vec![40],
+        [] => vec![40, 10_000],
+        given => given.to_vec(),
+    };
+    let doors = match args.against {
+        true => models::all().len(),
+        false => 0,
+    };
+    let pool = args.pool.unwrap_or(if args.quick { 1_000 } else { 10_000 });
+    let days = args.days.unwrap_or(if args.quick { 4 } else { 30 });
+    let mut jobs = Vec::new();
+    for mailboxes in mailboxes {
+        for scenario in &scenarios {
+            let plan = Plan {
+                mailboxes: mailboxes as usize,
+                days,
+                seed: args.seed,
+                daily: DAILY,
+                pool,
+                without: None,
+            };
+            let job = Job {
+                scenario,
+                plan,
+                model: None,
+            };
+            jobs.push(job);
+            jobs.extend((0..doors).map(|model| Job {
+                model: Some(model),
+                ..job
+            }));
+            let left_out = Without::ALL.into_iter().filter(|_| args.without_each);
+            jobs.extend(left_out.map(|without| Job {
+                plan: Plan {
+                    without: Some(without),
+                    ..plan
+                },
+                ..job
+            }));
+        }
+    }
+    jobs
+}
+
+/// Plays all jobs; the runs stand in the order of the jobs, whoever played them.
+fn play_all(jobs: &[Job]) -> Vec<Run> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(jobs.len()));
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let progress = io::stderr().is_terminal();
+    thread::scope(|scope| {
+        for _ in 0..workers.min(jobs.len()) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(job) = jobs.get(at) else { return };
+                    let run = job.play();
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.push((at, run));
+                    if progress {
+                        tell(done.len(), jobs.len());
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, run)| run).collect()
+}
+
+fn tell(done: usize, all: usize) {
+    let end = if done == all { "\r\x1b[K" } else { "" };
+    // Nobody minds if it cannot be told.
+    let _ = write!(io::stderr(), "\rsimulated {done} of {all} {end}");
+}
+
+impl Job {
+    fn play(self) -> Run {
+        let Self {
+            scenario,
+            plan,
+            model,
+        } = self;
+        let model = model.and_then(|number| models::all().into_iter().nth(number));
+        let report = match model {
+            Some(model) => play(scenario, &plan, &mut Modelled::new(model)),
+            None => play(
+                scenario,
+                &plan,
+                &mut Gatehouse::new(scenario.settings(&plan)),
+            ),
+        };
+        Run {
+            without: plan.without.map(Without::as_str),
+            report,
+        }
+    }
+}
+
+fn find(name: &str) -> Result<&'static Scenario, String> {
+    Scenario::named(name).ok_or_else(|| "no such scenario; --list shows them".to_owned())
+}
+
+/// Writes a picture of each scenario at each size, all its doors in one.
+fn draw(folder: &Path, runs: &[Run]) -> Result<(), String> {
+    let unwritable = |path: &Path, fault: io::Error| format!("{}: {fault}", path.display());
+    std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, fault))?;
+    let same = |one: &&Report, other: &&Report| {
+        (one.scenario, one.mailboxes) == (other.scenario, other.mailboxes)
+    };
+    let whole = runs.iter().filter(|run| run.without.is_none());
+    let reports: Vec<&Report> = whole.map(|run| &run.report).collect();
+    for group in reports.chunk_by(same) {
+        let Some(first) = group.first() else { continue };
+        let about = Scenario::named(first.scenario).map_or("", |scenario| scenario.about);
+        let size = plot::thousands(first.mailboxes as u64);
+        let title = format!("{}: {about} ({size} mailboxes)", first.scenario);
+        let Some(picture) = plot::svg(&title, group) else {
+            continue;
+        };
+        let path = folder.join(format!("{}-{}.svg", first.scenario, first.mailboxes));
+        std::fs::write(&path, picture).map_err(|fault| unwritable(&path, fault))?;
+    }
+    Ok(())
+}

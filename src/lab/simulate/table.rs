@@ -1,0 +1,246 @@
+//! table - the reports as tables, for a terminal or as Markdown
+//!
+//! Not here: what the numbers mean (`lab::traffic::report`).
+
+use std::io::{self, Write};
+
+use super::Run;
+use crate::plot::thousands;
+use crate::traffic::report::{Report, Visits};
+use crate::traffic::scenario::Scenario;
+
+/// How a table is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Columns, padded.
+    Terminal,
+    /// GitHub's Markdown.
+    Markdown,
+}
+
+/// Cells; the first column holds names, the others numbers.
+type Rows = Vec<Vec<String>>;
+
+/// The scenarios, one a line.
+pub(super) fn list(out: &mut dyn Write, scenarios: &[Scenario]) -> io::Result<()> {
+    for scenario in scenarios {
+        writeln!(out, "{:<16} {}", scenario.name, scenario.about)?;
+    }
+    Ok(())
+}
+
+/// All tables, one after another.
+pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Result<()> {
+    let same = |one: &Run, other: &Run| one.report.mailboxes == other.report.mailboxes;
+    for runs in runs.chunk_by(same) {
+        let Some(first) = runs.first() else { continue };
+        let size = thousands(first.report.mailboxes as u64);
+        let days = match first.report.days {
+            1 => "1 day".to_owned(),
+            days => format!("{days} days"),
+        };
+        heading(out, style, &format!("{size} mailboxes, {days}"))?;
+        let whole: Vec<&Report> = runs
+            .iter()
+            .filter(|run| run.without.is_none())
+            .map(|run| &run.report)
+            .collect();
+        if whole.iter().any(|report| report.door != "gatepost") {
+            comparison(out, style, &whole)?;
+        } else {
+            overview(out, style, &whole)?;
+        }
+        if runs.iter().any(|run| run.without.is_some()) {
+            left_out(out, style, runs)?;
+        }
+        for report in whole {
+            for broken in &report.broken {
+                writeln!(out, "BROKEN {}: {broken}", report.scenario)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn overview(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
+    let mut rows = vec![cells(&[
+        "scenario",
+        "tried a day",
+        "reached a day",
+        "worst day",
+        "bound",
+        "inside",
+        "again",
+        "home refused",
+        "near refused",
+        "far refused",
+        "far, first try",
+        "mean wait",
+        "longest wait",
+        "told wrong",
+        "bans",
+    ])];
+    rows.extend(reports.iter().map(|report| row(report)));
+    table(out, style, &rows)?;
+    let notes = "guesses: reached = Postfix was asked about a stranger's guess; inside = about one out of a\n\
+         network where the victim logs in; again = about a known wrong password once more. Waits are of far logins.";
+    writeln!(out, "{notes}\n")
+}
+
+fn row(report: &Report) -> Vec<String> {
+    let days = f64::from(report.days.max(1));
+    let guesses = &report.guesses;
+    let (home, near, far) = (&report.home, &report.near, &report.far);
+    let told_wrong = home.told_wrong + near.told_wrong + far.told_wrong;
+    vec![
+        report.scenario.to_owned(),
+        thousands((guesses.tried as f64 / days).round() as u64),
+        thousands(guesses.per_day.round() as u64),
+        thousands(guesses.worst_day),
+        report.bound.map_or_else(|| "-".to_owned(), thousands),
+        thousands(guesses.inside),
+        thousands(guesses.again),
+        of(home),
+        of(near),
+        of(far),
+        percent(far),
+        time(far.mean_wait as u64),
+        time(far.longest_wait),
+        thousands(told_wrong),
+        thousands(report.bans),
+    ]
+}
+
+/// A column for each door: guesses a day that reached Postfix, and refused ones of a thousand honest
+/// logins.
+fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
+    let same = |one: &&Report, other: &&Report| one.scenario == other.scenario;
+    let mut rows: Rows = Vec::new();
+    for group in reports.chunk_by(same) {
+        if rows.is_empty() {
+            let mut head = cells(&["scenario", "tried a day"]);
+            head.extend(group.iter().map(|report| report.door.to_owned()));
+            rows.push(head);
+        }
+        let Some(first) = group.first() else { continue };
+        let tried = first.guesses.tried as f64 / f64::from(first.days.max(1));
+        let mut row = vec![first.scenario.to_owned(), thousands(tried.round() as u64)];
+        row.extend(group.iter().map(|report| {
+            let days = f64::from(report.days.max(1));
+            let reached = (report.guesses.reached + report.guesses.again) as f64 / days;
+            let refused = 1000.0 * report.refused() as f64 / report.visits().max(1) as f64;
+            format!("{} / {refused:.1}", thousands(reached.round() as u64))
+        }));
+        rows.push(row);
+    }
+    table(out, style, &rows)?;
+    writeln!(
+        out,
+        "password checks a day that attackers got / honest logins of a thousand that met a refusal\n"
+    )
+}
+
+/// Travellers that got in at the first try, with each part left out.
+fn left_out(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Result<()> {
+    let same = |one: &Run, other: &Run| one.report.scenario == other.report.scenario;
+    let mut rows: Rows = Vec::new();
+    for group in runs.chunk_by(same) {
+        if rows.is_empty() {
+            let mut head = cells(&["travellers in at the first try, of 100"]);
+            head.extend(group.iter().map(|run| match run.without {
+                Some(part) => format!("without {part}"),
+                None => "whole".to_owned(),
+            }));
+            rows.push(head);
+        }
+        let Some(first) = group.first() else { continue };
+        let mut row = vec![first.report.scenario.to_owned()];
+        row.extend(group.iter().map(|run| percent(&run.report.far)));
+        rows.push(row);
+    }
+    table(out, style, &rows)?;
+    writeln!(out)
+}
+
+fn heading(out: &mut dyn Write, style: Style, words: &str) -> io::Result<()> {
+    match style {
+        Style::Terminal => writeln!(out, "{words}\n"),
+        Style::Markdown => writeln!(out, "### {words}\n"),
+    }
+}
+
+fn table(out: &mut dyn Write, style: Style, rows: &Rows) -> io::Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    for (at, row) in rows.iter().enumerate() {
+        let padded = row.iter().zip(&widths).enumerate();
+        let padded: Vec<String> = padded
+            .map(|(column, (cell, width))| match column {
+                0 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            })
+            .collect();
+        match style {
+            Style::Terminal => writeln!(out, "{}", padded.join("  ").trim_end())?,
+            Style::Markdown => writeln!(out, "| {} |", padded.join(" | "))?,
+        }
+        if at == 0 && style == Style::Markdown {
+            let rule = (0..columns).map(|column| if column == 0 { "---" } else { "---:" });
+            writeln!(out, "| {} |", rule.collect::<Vec<_>>().join(" | "))?;
+        }
+    }
+    writeln!(out)
+}
+
+fn cells(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+fn of(visits: &Visits) -> String {
+    format!("{} of {}", thousands(visits.refused), thousands(visits.all))
+}
+
+fn percent(visits: &Visits) -> String {
+    let percent = visits.first_try_percent();
+    percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1} %"))
+}
+
+fn time(seconds: u64) -> String {
+    match seconds {
+        0 => "-".to_owned(),
+        1..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_padded_for_a_terminal_and_piped_in_markdown() {
+        let rows = vec![cells(&["name", "n"]), cells(&["long name", "1,234"])];
+        let printed = |style| {
+            let mut out = Vec::new();
+            table(&mut out, style, &rows).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let terminal = "name           n\nlong name  1,234\n\n";
+        assert_eq!(printed(Style::Terminal), terminal);
+        let markdown = "| name      |     n |\n| --- | ---: |\n| long name | 1,234 |\n\n";
+        assert_eq!(printed(Style::Markdown), markdown);
+    }
+
+    #[test]
+    fn times_are_told_in_the_unit_that_fits() {
+        for (seconds, want) in [(0, "-"), (119, "119 s"), (300, "5 min"), (9_000, "2.5 h")] {
+            assert_eq!(time(seconds), want);
+        }
+    }
+}
