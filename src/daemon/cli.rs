@@ -1,6 +1,6 @@
 //! cli - the command line: a file a command
 //!
-//! [`main`] reads the words and calls the command. Every command that prints has `--json`.
+//! The program's `main` parses the command line and calls the command. Every command that prints has `--json`.
 //! Exit codes: `exit`. Not here: what the commands' answers mean (`admin::message`, `gate`).
 
 use std::io::{self, Write};
