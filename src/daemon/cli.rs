@@ -30,24 +30,19 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 
 /// The commands of the daemon and its operator.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "clap takes a command's help from its Args; text here would replace it"
+)]
 pub enum Command {
-    /// See [`run`].
     Run(run::Args),
-    /// See [`check`].
     Check(check::Args),
-    /// See [`status`].
     Status(status::Args),
-    /// See [`bans`].
     Bans(bans::Args),
-    /// See [`explain`].
     Explain(explain::Args),
-    /// See [`forgive`].
     Forgive(forgive::Args),
-    /// See [`introduce`].
     Introduce(introduce::Args),
-    /// See [`learn`].
     Learn(learn::Args),
-    /// See [`replay`].
     Replay(replay::Args),
 }
 
