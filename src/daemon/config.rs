@@ -59,7 +59,7 @@ pub struct Config {
     /// The state directory.
     pub store: store::Settings,
     /// The operator's socket.
-    pub admin: admin::Settings,
+    pub admin: admin::AdminSettings,
     /// The log.
     pub report: report::Settings,
 }
@@ -114,7 +114,7 @@ impl Config {
     /// # Errors
     ///
     /// When the file cannot be read, has a syntax error, or names no valid socket.
-    pub fn operator(path: &Path) -> Result<admin::Settings, ConfigFaults> {
+    pub fn operator(path: &Path) -> Result<admin::AdminSettings, ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         let source = Source::new(path, text);
@@ -149,7 +149,7 @@ impl Config {
         let timeouts = sections::timeouts(&file.timeouts, findings);
         if file.networks.allow.is_empty() {
             findings.hint(Remark::of_file("networks.allow is empty").help(
-                "webmail logs everybody in from one address: if there is one, write it there",
+                "webmail logs in all its users from one address: if you run one, write its address there",
             ));
         }
         let tls = sections::tls(&file.tls, folder, findings);
@@ -227,7 +227,7 @@ fn folder(path: &Path) -> &Path {
 mod tests {
     use super::*;
 
-    fn operator(text: &str) -> Result<admin::Settings, String> {
+    fn operator(text: &str) -> Result<admin::AdminSettings, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gatepost.toml");
         std::fs::write(&path, text).unwrap();

@@ -248,8 +248,8 @@ mod tests {
         assert_eq!(user("Ann@example.org\r\n"), Ok(Some("Ann@example.org")));
         assert_eq!(user("  bob \t# the boss\n"), Ok(Some("bob")));
         assert_eq!(user("c#sharp\n"), Ok(Some("c#sharp")));
-        for nobody in ["", "\n", "  \n", "# ann\n", " \t# ann\n"] {
-            assert_eq!(user(nobody), Ok(None), "{nobody:?}");
+        for no_name in ["", "\n", "  \n", "# ann\n", " \t# ann\n"] {
+            assert_eq!(user(no_name), Ok(None), "{no_name:?}");
         }
     }
 

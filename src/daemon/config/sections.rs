@@ -305,7 +305,7 @@ pub(super) fn admin(
     given: &raw::RawAdmin,
     folder: &Path,
     findings: &mut Findings,
-) -> admin::Settings {
+) -> admin::AdminSettings {
     let socket = given.socket.as_ref();
     let socket_path = path(
         folder,
@@ -315,7 +315,7 @@ pub(super) fn admin(
         check_socket_path(&socket_path, given, findings);
     }
     let group = given.group.as_ref().map(Spanned::get_ref);
-    admin::Settings {
+    admin::AdminSettings {
         socket: socket_path,
         group: group.filter(|name| !name.is_empty()).cloned(),
     }

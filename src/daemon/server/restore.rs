@@ -5,7 +5,7 @@
 
 use tracing::{info, warn};
 
-use crate::admin::message::{PastLogin, Taught};
+use crate::admin::message::{ImportStats, PastLogin};
 use crate::config::Config;
 use crate::store::key::random;
 use crate::store::{SetAside, Store, StoreFault};
@@ -51,7 +51,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
 }
 
 /// Makes familiar whoever logged in, and ends settling in if anybody did; what that added.
-pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
+pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> ImportStats {
     let (users_before, pairs_before) = gate.acquaintances();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
@@ -63,7 +63,7 @@ pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
         gate.finish_settling();
     }
     let (users, pairs) = gate.acquaintances();
-    Taught {
+    ImportStats {
         pairs: pairs.saturating_sub(pairs_before) as u64,
         users: users.saturating_sub(users_before) as u64,
         settling_ended: settling && gate.settles_until(now).is_none(),

@@ -1,4 +1,4 @@
-//! dialogue/tests - what transcripts do not show: goodbyes, names, and callers out of order
+//! dialogue/tests - what transcripts do not show: 421 replies, names, and calls out of order
 //!
 //! Not here: the conversation itself; its transcripts are in `tests/dialogues`.
 
@@ -31,7 +31,7 @@ fn greeted(channel: Channel) -> Dialogue {
 fn check_close(action: &Action, code: u16) {
     match action {
         Action::Close(reply) => assert_eq!(reply.code(), code),
-        other => panic!("not a goodbye: {other:?}"),
+        other => panic!("not a close: {other:?}"),
     }
 }
 

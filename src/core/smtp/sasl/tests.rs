@@ -214,15 +214,15 @@ proptest! {
             };
             let told = said.client_messages();
             prop_assert_eq!(told.len(), 1);
-            let heard = match mechanism {
+            let parsed = match mechanism {
                 Mechanism::Plain => Credentials::from_plain(told[0].expose()),
                 Mechanism::XOAuth2 => Credentials::from_xoauth2(told[0].expose()),
                 _ => Credentials::from_oauthbearer(told[0].expose()),
             }
             .unwrap();
-            prop_assert_eq!(heard.mechanism, mechanism);
-            prop_assert_eq!(&heard.user, &user);
-            prop_assert_eq!(heard.secret.expose(), secret);
+            prop_assert_eq!(parsed.mechanism, mechanism);
+            prop_assert_eq!(&parsed.user, &user);
+            prop_assert_eq!(parsed.secret.expose(), secret);
         }
     }
 

@@ -24,7 +24,7 @@ fn settings(sessions: usize) -> AdmissionSettings {
     }
 }
 
-fn house(sessions: usize) -> Admission {
+fn admission_for(sessions: usize) -> Admission {
     of(&settings(sessions))
 }
 
@@ -62,12 +62,12 @@ impl Admit for Admission {
 
 #[test]
 fn denied_and_banned_clients_are_turned_away_and_counted() {
-    let house = house(10);
-    let admit = |standing| house.admit(client(1), standing, NOW).unwrap_err();
+    let admission = admission_for(10);
+    let admit = |standing| admission.admit(client(1), standing, NOW).unwrap_err();
     assert_eq!(admit(Standing::Deny), TurnedAway::Deny);
     assert_eq!(admit(Standing::Banned), TurnedAway::Ban);
     assert_eq!(admit(Standing::Banned), TurnedAway::Ban);
-    let counts = house.counts();
+    let counts = admission.counts();
     assert_eq!(counts.turned_away, [1, 2, 0, 0, 0, 0]);
     assert_eq!((counts.held, counts.admitted), (0, 0));
 }
@@ -81,26 +81,26 @@ fn counts_are_in_the_order_of_the_reasons() {
 
 #[test]
 fn a_client_and_a_network_hold_up_to_their_limits_and_a_closed_connection_frees_a_place() {
-    let house = of(&AdmissionSettings {
+    let admission = of(&AdmissionSettings {
         per_client: 3,
         per_network: 5,
         ..settings(100)
     });
-    let mut held: Vec<Slot> = (0..3).map(|_| house.stranger(1).unwrap()).collect();
-    assert_eq!(house.stranger(1).unwrap_err(), TurnedAway::Client);
-    held.extend((0..2).map(|_| house.stranger(2).unwrap()));
-    assert_eq!(house.stranger(3).unwrap_err(), TurnedAway::Network);
-    assert_eq!(house.familiar(3).unwrap_err(), TurnedAway::Network);
-    assert!(house.stranger(300).is_ok(), "another network");
+    let mut held: Vec<Slot> = (0..3).map(|_| admission.stranger(1).unwrap()).collect();
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Client);
+    held.extend((0..2).map(|_| admission.stranger(2).unwrap()));
+    assert_eq!(admission.stranger(3).unwrap_err(), TurnedAway::Network);
+    assert_eq!(admission.familiar(3).unwrap_err(), TurnedAway::Network);
+    assert!(admission.stranger(300).is_ok(), "another network");
     held.pop();
-    held.push(house.stranger(3).unwrap());
+    held.push(admission.stranger(3).unwrap());
     drop(held.remove(0));
-    assert!(house.stranger(1).is_ok());
+    assert!(admission.stranger(1).is_ok());
 }
 
 #[test]
 fn the_rate_of_new_connections_is_limited_for_each_client_alone() {
-    let house = of(&AdmissionSettings {
+    let admission = of(&AdmissionSettings {
         connects: Quota {
             burst: 3,
             every: Duration::from_secs(10),
@@ -108,7 +108,7 @@ fn the_rate_of_new_connections_is_limited_for_each_client_alone() {
         ..settings(100)
     });
     let at = |number, seconds| {
-        house.admit(
+        admission.admit(
             client(number),
             Standing::Stranger,
             NOW + Duration::from_secs(seconds),
@@ -121,14 +121,16 @@ fn the_rate_of_new_connections_is_limited_for_each_client_alone() {
     assert!(at(1, 10).is_ok());
     assert_eq!(at(1, 10).unwrap_err(), TurnedAway::Connects);
     assert_eq!(
-        house.admit(client(1), Standing::Familiar, NOW).unwrap_err(),
+        admission
+            .admit(client(1), Standing::Familiar, NOW)
+            .unwrap_err(),
         TurnedAway::Connects
     );
 }
 
 #[test]
 fn the_allow_list_is_limited_by_the_total_only() {
-    let house = of(&AdmissionSettings {
+    let admission = of(&AdmissionSettings {
         per_client: 1,
         per_network: 1,
         connects: Quota {
@@ -137,7 +139,7 @@ fn the_allow_list_is_limited_by_the_total_only() {
         },
         ..settings(4)
     });
-    let webmail = || house.admit(client(1), Standing::Allow, NOW);
+    let webmail = || admission.admit(client(1), Standing::Allow, NOW);
     let held: Vec<Slot> = (0..4).map(|_| webmail().unwrap()).collect();
     assert_eq!(webmail().unwrap_err(), TurnedAway::Full);
     drop(held);
@@ -146,86 +148,90 @@ fn the_allow_list_is_limited_by_the_total_only() {
 
 #[test]
 fn when_all_sessions_are_in_use_the_oldest_stranger_is_evicted() {
-    let house = house(3);
-    let first = house.stranger(1).unwrap();
-    let second = house.stranger(2).unwrap();
-    let third = house.stranger(3).unwrap();
-    let fourth = house.stranger(4).unwrap();
+    let admission = admission_for(3);
+    let first = admission.stranger(1).unwrap();
+    let second = admission.stranger(2).unwrap();
+    let third = admission.stranger(3).unwrap();
+    let fourth = admission.stranger(4).unwrap();
     assert!(is_evicted(&first));
     assert!(is_evicted(&first), "also when asked again");
     assert!(!is_evicted(&second));
     drop(first);
-    let fifth = house.stranger(5).unwrap();
+    let fifth = admission.stranger(5).unwrap();
     assert!(is_evicted(&second));
     assert!(!is_evicted(&third) && !is_evicted(&fourth) && !is_evicted(&fifth));
     drop(third);
     drop(second);
-    let sixth = house.stranger(6).unwrap();
+    let sixth = admission.stranger(6).unwrap();
     assert!(!is_evicted(&fourth), "there was room");
-    assert_eq!(house.counts().held, 3);
-    assert_eq!(house.counts().evicted, 2);
+    assert_eq!(admission.counts().held, 3);
+    assert_eq!(admission.counts().evicted, 2);
     drop((fourth, fifth, sixth));
-    assert_eq!(house.counts().held, 0);
+    assert_eq!(admission.counts().held, 0);
 }
 
 #[test]
 fn a_logged_in_client_is_not_evicted_and_new_ones_are_turned_away() {
-    let house = house(3);
+    let admission = admission_for(3);
     let held: Vec<Slot> = (0..3)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
     held[0].logged_in();
-    let fourth = house.stranger(4).unwrap();
+    let fourth = admission.stranger(4).unwrap();
     assert!(!is_evicted(&held[0]));
     assert!(is_evicted(&held[1]));
     fourth.logged_in();
     held[2].logged_in();
     held[2].logged_in();
-    assert_eq!(house.stranger(5).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.stranger(5).unwrap_err(), TurnedAway::Full);
 }
 
 #[test]
 fn a_login_during_an_eviction_wins() {
-    let house = house(1);
-    let first = house.stranger(1).unwrap();
-    let second = house.stranger(2).unwrap();
+    let admission = admission_for(1);
+    let first = admission.stranger(1).unwrap();
+    let second = admission.stranger(2).unwrap();
     first.logged_in();
     assert!(!is_evicted(&first));
-    let third = house.stranger(3).unwrap();
+    let third = admission.stranger(3).unwrap();
     assert!(is_evicted(&second), "the whole is above its cap");
     drop((second, third));
-    assert_eq!(house.counts().held, 1);
+    assert_eq!(admission.counts().held, 1);
     drop(first);
-    assert_eq!(house.counts().held, 0);
+    assert_eq!(admission.counts().held, 0);
 }
 
 #[tokio::test]
 async fn the_evicted_session_is_woken() {
-    let house = house(1);
-    let first = house.stranger(1).unwrap();
+    let admission = admission_for(1);
+    let first = admission.stranger(1).unwrap();
     tokio::select! {
         biased;
         () = first.evicted() => {}
-        () = async { house.stranger(2).unwrap().evicted().await } => {}
+        () = async { admission.stranger(2).unwrap().evicted().await } => {}
     }
 }
 
 #[test]
 fn strangers_never_use_the_reserve_for_familiar_networks() {
-    let house = house(400);
+    let admission = admission_for(400);
     let strangers: Vec<Slot> = (0..300)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
-    assert_eq!(house.counts().evicted, 0);
-    let _one_more = house.stranger(300).unwrap();
-    assert_eq!(house.counts().evicted, 1);
+    assert_eq!(admission.counts().evicted, 0);
+    let _one_more = admission.stranger(300).unwrap();
+    assert_eq!(admission.counts().evicted, 1);
     // Two familiar networks fill the reserve without an eviction.
-    let first: Vec<Slot> = (0..50).map(|_| house.familiar(1_000).unwrap()).collect();
-    let second: Vec<Slot> = (0..50).map(|_| house.familiar(2_000).unwrap()).collect();
-    assert_eq!(house.counts().evicted, 1);
+    let first: Vec<Slot> = (0..50)
+        .map(|_| admission.familiar(1_000).unwrap())
+        .collect();
+    let second: Vec<Slot> = (0..50)
+        .map(|_| admission.familiar(2_000).unwrap())
+        .collect();
+    assert_eq!(admission.counts().evicted, 1);
     // Beyond it strangers are evicted for them.
-    let _beyond = house.familiar(3_000).unwrap();
-    assert_eq!(house.counts().evicted, 2);
+    let _beyond = admission.familiar(3_000).unwrap();
+    assert_eq!(admission.counts().evicted, 2);
     assert_eq!(
         first
             .iter()
@@ -239,98 +245,98 @@ fn strangers_never_use_the_reserve_for_familiar_networks() {
 
 #[test]
 fn one_familiar_network_uses_at_most_fifty_of_the_reserve() {
-    let house = house(400);
+    let admission = admission_for(400);
     let _strangers: Vec<Slot> = (0..300)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
     // 51 from one /24, though from many clients.
     let mut in_network: Vec<Slot> = (0..50)
-        .map(|n| house.familiar(25_600 + n))
+        .map(|n| admission.familiar(25_600 + n))
         .map(Result::unwrap)
         .collect();
-    assert_eq!(house.counts().evicted, 0);
-    in_network.push(house.familiar(25_650).unwrap());
+    assert_eq!(admission.counts().evicted, 0);
+    in_network.push(admission.familiar(25_650).unwrap());
     assert_eq!(
-        house.counts().evicted,
+        admission.counts().evicted,
         1,
         "the 51st is in the unreserved part"
     );
-    let _other = house.familiar(51_200).unwrap();
+    let _other = admission.familiar(51_200).unwrap();
     assert_eq!(
-        house.counts().evicted,
+        admission.counts().evicted,
         1,
         "the rest of the quarter is still there"
     );
     // A place that is freed in the reserve goes to the next connection of the network.
     drop(in_network.remove(0));
-    let _next = house.familiar(25_651).unwrap();
-    assert_eq!(house.counts().evicted, 1);
+    let _next = admission.familiar(25_651).unwrap();
+    assert_eq!(admission.counts().evicted, 1);
 }
 
 #[test]
 fn beyond_the_reserve_familiar_clients_are_evicted_after_all_strangers() {
-    let house = house(400);
+    let admission = admission_for(400);
     let _quarter: Vec<Slot> = (0..100)
-        .map(|number| house.familiar(1_000 + 256 * (number / 50)).unwrap())
+        .map(|number| admission.familiar(1_000 + 256 * (number / 50)).unwrap())
         .collect();
     let thief: Vec<Slot> = (0..299)
-        .map(|number| house.familiar(10_000 + 256 * (number / 50)).unwrap())
+        .map(|number| admission.familiar(10_000 + 256 * (number / 50)).unwrap())
         .collect();
-    let stranger = house.stranger(1).unwrap();
-    let _traveller = house.stranger(2).unwrap();
+    let stranger = admission.stranger(1).unwrap();
+    let _traveller = admission.stranger(2).unwrap();
     assert!(is_evicted(&stranger) && !thief.iter().any(is_evicted));
-    let _at_home = house.familiar(50_000).unwrap();
-    let _other = house.stranger(3).unwrap();
+    let _at_home = admission.familiar(50_000).unwrap();
+    let _other = admission.stranger(3).unwrap();
     assert!(is_evicted(&thief[0]) && !is_evicted(&thief[1]));
     thief[1].logged_in();
-    let _next = house.stranger(4).unwrap();
+    let _next = admission.stranger(4).unwrap();
     assert!(!is_evicted(&thief[1]));
 }
 
 #[test]
 fn no_more_are_evicted_at_once_than_the_slack_holds() {
-    let house = house(8);
+    let admission = admission_for(8);
     let _slow: Vec<Slot> = (0..6)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
     let most = 8 / 8 + EVICTION_SLACK;
     let mut held = Vec::new();
     for number in 0..most {
-        held.push(house.stranger(100 + number as u32).unwrap());
+        held.push(admission.stranger(100 + number as u32).unwrap());
     }
-    assert_eq!(house.stranger(999).unwrap_err(), TurnedAway::Full);
-    assert_eq!(house.counts().held, 6 + most);
+    assert_eq!(admission.stranger(999).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.counts().held, 6 + most);
 }
 
 #[test]
 fn a_lower_limit_applies_to_new_connections_only() {
-    let house = house(8);
+    let admission = admission_for(8);
     let held: Vec<Slot> = (0..8)
-        .map(|number| house.familiar(number).unwrap())
+        .map(|number| admission.familiar(number).unwrap())
         .inspect(Slot::logged_in)
         .collect();
-    house.reconfigure(&settings(4));
-    assert_eq!(house.familiar(9).unwrap_err(), TurnedAway::Full);
-    assert_eq!(house.counts().held, 8);
+    admission.reconfigure(&settings(4));
+    assert_eq!(admission.familiar(9).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.counts().held, 8);
     drop(held);
     let again: Vec<Slot> = (0..4)
-        .map(|number| house.familiar(number).unwrap())
+        .map(|number| admission.familiar(number).unwrap())
         .inspect(Slot::logged_in)
         .collect();
-    assert_eq!(house.familiar(9).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.familiar(9).unwrap_err(), TurnedAway::Full);
     drop(again);
 }
 
 #[test]
 fn nothing_is_kept_of_a_closed_connection() {
-    let house = house(1_000);
+    let admission = admission_for(1_000);
     for number in 0..5_000 {
-        let slot = house.stranger(number * 256).unwrap();
+        let slot = admission.stranger(number * 256).unwrap();
         if number % 2 == 0 {
             slot.logged_in();
         }
     }
-    assert!(house.0.connections().is_empty());
+    assert!(admission.0.connections().is_empty());
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -359,12 +365,12 @@ proptest! {
         sessions in 1usize..40,
         steps in proptest::collection::vec(step(), 1..300),
     ) {
-        let house = of(&AdmissionSettings { per_client: 6, per_network: 20, ..settings(sessions) });
+        let admission = of(&AdmissionSettings { per_client: 6, per_network: 20, ..settings(sessions) });
         let mut held: Vec<(Slot, bool)> = Vec::new();
         for step in steps {
             match step {
                 AdmissionStep::Enter(number, standing) => {
-                    if let Ok(slot) = house.admit(client(number), standing, NOW) {
+                    if let Ok(slot) = admission.admit(client(number), standing, NOW) {
                         held.push((slot, standing == Standing::Allow));
                     }
                 }
@@ -372,7 +378,7 @@ proptest! {
                 AdmissionStep::Leave(at) if at < held.len() => drop(held.swap_remove(at)),
                 AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) => {}
             }
-            prop_assert_eq!(house.counts().held, held.len());
+            prop_assert_eq!(admission.counts().held, held.len());
             let evicting = held.iter().filter(|(slot, _)| is_evicted(slot)).count();
             prop_assert!(evicting <= sessions / 8 + EVICTION_SLACK);
             let mut clients: HashMap<ClientKey, u32> = HashMap::new();
@@ -382,6 +388,6 @@ proptest! {
             prop_assert!(clients.values().all(|count| *count <= 6));
         }
         drop(held);
-        prop_assert!(house.0.connections().is_empty());
+        prop_assert!(admission.0.connections().is_empty());
     }
 }

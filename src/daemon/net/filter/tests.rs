@@ -18,7 +18,7 @@ use gatepost_core::moment::Moment;
 const SOON: Duration = Duration::from_secs(10);
 
 /// A listener, and a filter over it that has counted these clients.
-fn house(address: &str, banned: &[&str]) -> (Listener, Filter) {
+fn filtered_listener(address: &str, banned: &[&str]) -> (Listener, Filter) {
     let listener = Listener::bind(&listener::ListenerSettings {
         address: address.parse().unwrap(),
         tls: TlsStart::Implicit,
@@ -66,7 +66,7 @@ async fn connect_from(source: &str, to: SocketAddr) -> io::Result<TcpStream> {
 async fn next(listener: &mut Listener, admission: &Admission) -> AdmittedConnection {
     let admit = |client| admission.admit(client, Standing::Stranger, Moment::EPOCH);
     match timeout(SOON, listener.accept(admit)).await.unwrap() {
-        Arrival::Client(visitor) => visitor,
+        Arrival::Client(accepted) => accepted,
         other => panic!("{other:?}"),
     }
 }
@@ -88,27 +88,27 @@ fn taken(filter: &Filter) -> bool {
 
 /// The banned client gets no answer until the ban ends, while another connects.
 async fn check(address: &str, banned: &str, banned_key: &str, good: &str) {
-    let (mut listener, filter) = house(address, &[banned_key]);
+    let (mut listener, filter) = filtered_listener(address, &[banned_key]);
     let admission = admission();
     let to = listener.local_addr();
     let taken = taken(&filter);
 
-    let mut knocks = pin!(connect_from(banned, to));
+    let mut connecting = pin!(connect_from(banned, to));
     // The first poll sends the SYN; on loopback it is dropped or accepted at once.
-    assert!(timeout(Duration::ZERO, &mut knocks).await.is_err() || !taken);
+    assert!(timeout(Duration::ZERO, &mut connecting).await.is_err() || !taken);
     let _good = connect_from(good, to).await.unwrap();
     if taken {
-        let visitor = next(&mut listener, &admission).await;
+        let accepted = next(&mut listener, &admission).await;
         assert_eq!(
-            visitor.client.ip(),
+            accepted.client.ip(),
             good.parse::<SocketAddr>().unwrap().ip()
         );
         // The next SYN of the banned client, a second later, is not filtered.
         assert!(matches!(filter.refresh(|_| false), Ok(0)));
-        timeout(SOON, knocks).await.unwrap().unwrap();
-        let visitor = next(&mut listener, &admission).await;
+        timeout(SOON, connecting).await.unwrap().unwrap();
+        let accepted = next(&mut listener, &admission).await;
         assert_eq!(
-            visitor.client.ip(),
+            accepted.client.ip(),
             banned.parse::<SocketAddr>().unwrap().ip()
         );
     }
@@ -131,28 +131,28 @@ async fn a_dual_stack_listener_drops_ipv6_clients() {
 
 #[tokio::test]
 async fn a_session_outlives_a_later_ban_of_its_client() {
-    let (mut listener, filter) = house("127.0.0.1:0", &["127.77.0.1"]);
+    let (mut listener, filter) = filtered_listener("127.0.0.1:0", &["127.77.0.1"]);
     let admission = admission();
     let taken = taken(&filter);
     let mut client = connect_from("127.77.0.2:0", listener.local_addr())
         .await
         .unwrap();
-    let mut visitor = next(&mut listener, &admission).await;
+    let mut accepted = next(&mut listener, &admission).await;
     if taken {
-        let inherited = SockRef::from(&visitor.stream).detach_filter().unwrap_err();
+        let inherited = SockRef::from(&accepted.stream).detach_filter().unwrap_err();
         assert_eq!(Errno::from_io_error(&inherited), Some(Errno::NOENT));
     }
     filter.reset("127.77.0.2".parse().unwrap());
     assert_eq!(filter.refresh(|_| true).unwrap(), if taken { 2 } else { 0 });
     client.write_all(b"still here").await.unwrap();
-    let mut heard = [0; 10];
-    let read = timeout(SOON, visitor.stream.read_exact(&mut heard)).await;
-    assert_eq!((read.unwrap().unwrap(), &heard), (10, b"still here"));
+    let mut received = [0; 10];
+    let read = timeout(SOON, accepted.stream.read_exact(&mut received)).await;
+    assert_eq!((read.unwrap().unwrap(), &received), (10, b"still here"));
 }
 
 #[tokio::test]
 async fn a_full_filter_drops_the_busiest() {
-    let (mut listener, filter) = house("[::]:0", &["127.77.0.1"; 3]);
+    let (mut listener, filter) = filtered_listener("[::]:0", &["127.77.0.1"; 3]);
     let admission = admission();
     for number in 0..5_000 {
         filter.reset(ClientKey::V4(0x0b00_0000 + number * 3));
@@ -171,18 +171,18 @@ async fn a_full_filter_drops_the_busiest() {
     assert!((100..=MAX_CLIENTS / 2).contains(&dropped), "{dropped}");
     assert!(matches!(filter.refresh(|_| true), Ok(again) if again == dropped));
     let to = listener.local_addr();
-    let mut knocks = pin!(connect_from("127.77.0.1:0", to));
-    assert!(timeout(Duration::ZERO, &mut knocks).await.is_err());
+    let mut connecting = pin!(connect_from("127.77.0.1:0", to));
+    assert!(timeout(Duration::ZERO, &mut connecting).await.is_err());
     let _good = connect_from("127.77.0.2:0", to).await.unwrap();
-    let visitor = next(&mut listener, &admission).await;
-    assert_eq!(visitor.client.ip().to_string(), "127.77.0.2");
+    let accepted = next(&mut listener, &admission).await;
+    assert_eq!(accepted.client.ip().to_string(), "127.77.0.2");
     filter.clear().unwrap();
-    timeout(SOON, knocks).await.unwrap().unwrap();
+    timeout(SOON, connecting).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_listener_that_is_gone_is_not_kept_open_by_its_filter() {
-    let (listener, filter) = house("127.0.0.1:0", &["127.77.0.1"]);
+    let (listener, filter) = filtered_listener("127.0.0.1:0", &["127.77.0.1"]);
     let to = listener.local_addr();
     taken(&filter);
     drop(listener);

@@ -75,14 +75,14 @@ async fn next_client(
     admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
 ) -> AdmittedConnection {
     match timeout(SOON, listener.accept(admit)).await.unwrap() {
-        Arrival::Client(visitor) => visitor,
+        Arrival::Client(accepted) => accepted,
         other => panic!("{other:?}"),
     }
 }
 
 async fn next_balancer(listener: &mut Listener) -> Balancer {
-    let nobody = |_| panic!("a balancer is not judged");
-    match timeout(SOON, listener.accept(nobody)).await.unwrap() {
+    let unreachable = |_| panic!("a balancer is not judged");
+    match timeout(SOON, listener.accept(unreachable)).await.unwrap() {
         Arrival::Balancer(balancer) => balancer,
         other => panic!("{other:?}"),
     }
@@ -101,13 +101,13 @@ async fn a_refused_client_is_reset_and_the_next_one_served() {
     let mut banned = connect_from("127.0.9.1", to).await.unwrap();
     let good = connect_from("127.0.9.2", to).await.unwrap();
 
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
 
-    assert_eq!(visitor.client, good.local_addr().unwrap());
-    assert_eq!(visitor.listener, to);
+    assert_eq!(accepted.client, good.local_addr().unwrap());
+    assert_eq!(accepted.listener, to);
     assert_reset(&mut banned).await;
     assert_eq!(admission.counts().held, 1);
-    drop(visitor);
+    drop(accepted);
     assert_eq!(admission.counts().held, 0);
 }
 
@@ -119,18 +119,18 @@ async fn an_admitted_connection_closes_without_rst_and_sends_without_delay() {
         .await
         .unwrap();
 
-    let mut visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    let mut accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
 
-    let options = SockRef::from(&visitor.stream);
-    assert!(visitor.stream.nodelay().unwrap());
+    let options = SockRef::from(&accepted.stream);
+    assert!(accepted.stream.nodelay().unwrap());
     assert!(options.keepalive().unwrap());
     assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
     assert_eq!(options.linger().unwrap(), None);
-    visitor.stream.write_all(b"bye").await.unwrap();
-    drop(visitor);
-    let mut heard = Vec::new();
-    client.read_to_end(&mut heard).await.unwrap();
-    assert_eq!(heard, b"bye");
+    accepted.stream.write_all(b"bye").await.unwrap();
+    drop(accepted);
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"bye");
 }
 
 #[tokio::test]
@@ -141,16 +141,16 @@ async fn one_dual_stack_listener_sees_ipv4_clients_as_ipv4() {
     let over_v4 = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
         .unwrap();
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-    assert_eq!(visitor.client, over_v4.local_addr().unwrap());
-    assert_eq!(visitor.listener, over_v4.peer_addr().unwrap());
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(accepted.client, over_v4.local_addr().unwrap());
+    assert_eq!(accepted.listener, over_v4.peer_addr().unwrap());
 
     let over_v6 = TcpStream::connect((Ipv6Addr::LOCALHOST, port))
         .await
         .unwrap();
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-    assert_eq!(visitor.client, over_v6.local_addr().unwrap());
-    assert_eq!(visitor.listener.ip(), Ipv6Addr::LOCALHOST);
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(accepted.client, over_v6.local_addr().unwrap());
+    assert_eq!(accepted.listener.ip(), Ipv6Addr::LOCALHOST);
 }
 
 #[tokio::test]
@@ -165,8 +165,8 @@ async fn more_connections_than_a_batch_are_all_accepted() {
     }
     for turn in 0..3 * BATCH {
         // Only the first fifty fit at once.
-        let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-        assert_eq!(visitor.client.ip().to_string(), "127.0.9.2", "{turn}");
+        let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+        assert_eq!(accepted.client.ip().to_string(), "127.0.9.2", "{turn}");
         if turn == 50 {
             break;
         }
@@ -192,13 +192,13 @@ async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
         .await
         .unwrap();
     let balancer = next_balancer(&mut listener).await;
-    let visitor = balancer
+    let accepted = balancer
         .read_header(SOON, all_but(&admission, "127.0.9.1"))
         .await
         .unwrap();
-    assert_eq!(visitor.client.to_string(), "203.0.113.7:1234");
-    assert_eq!(visitor.listener.to_string(), "198.51.100.1:465");
-    assert_eq!(visitor.slot.client().to_string(), "203.0.113.7");
+    assert_eq!(accepted.client.to_string(), "203.0.113.7:1234");
+    assert_eq!(accepted.listener.to_string(), "198.51.100.1:465");
+    assert_eq!(accepted.slot.client().to_string(), "203.0.113.7");
 
     let mut outside = connect_from("127.0.9.1", to).await.unwrap();
     outside
@@ -228,14 +228,14 @@ async fn a_health_check_is_admitted_by_its_own_address() {
     proxy_header::announce_probe(Version::V2, &mut header);
     outside.write_all(&header).await.unwrap();
 
-    let visitor = next_balancer(&mut listener)
+    let accepted = next_balancer(&mut listener)
         .await
         .read_header(SOON, all_but(&admission, "127.0.9.1"))
         .await
         .unwrap();
 
-    assert_eq!(visitor.client, outside.local_addr().unwrap());
-    assert_eq!(visitor.listener, listener.local_addr());
+    assert_eq!(accepted.client, outside.local_addr().unwrap());
+    assert_eq!(accepted.listener, listener.local_addr());
 }
 
 #[tokio::test]
@@ -270,8 +270,8 @@ async fn a_client_that_is_no_balancer_is_not_asked_for_a_header() {
         .write_all(b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 465\r\n")
         .await
         .unwrap();
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-    assert_eq!(visitor.client, outside.local_addr().unwrap());
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(accepted.client, outside.local_addr().unwrap());
 }
 
 #[tokio::test]
@@ -283,9 +283,9 @@ async fn beyond_the_pending_headers_a_balancer_is_reset() {
         .try_acquire_many_owned(all)
         .unwrap();
     let mut outside = connect_from("127.0.9.3", to).await.unwrap();
-    let nobody = |_| panic!("a balancer is not judged");
+    let unreachable = |_| panic!("a balancer is not judged");
     tokio::select! {
-        arrival = listener.accept(nobody) => panic!("{arrival:?}"),
+        arrival = listener.accept(unreachable) => panic!("{arrival:?}"),
         () = assert_reset(&mut outside) => {}
     }
     drop(held);
@@ -375,8 +375,8 @@ async fn out_of_descriptors() {
     let patience = BACK_OFF * 20;
     assert!(timeout(patience, listener.accept(&admit)).await.is_err());
     fill.clear();
-    let visitor = next_client(&mut listener, &admit).await;
-    assert_eq!(visitor.client.ip().to_string(), "127.0.9.2");
+    let accepted = next_client(&mut listener, &admit).await;
+    assert_eq!(accepted.client.ip().to_string(), "127.0.9.2");
 
     // Within the same episode it does not report again.
     let _second = connect_from("127.0.9.2", to).await.unwrap();

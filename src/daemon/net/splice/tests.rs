@@ -120,7 +120,7 @@ async fn one_blocked_direction_does_not_hold_up_the_other() {
     let mut stuck = Box::pin(at.client.write_all(&[b'x'; 1_000_000]));
     tokio::select! {
         biased;
-        _ = &mut stuck => panic!("somebody took a megabyte"),
+        _ = &mut stuck => panic!("a megabyte was taken"),
         () = tokio::task::yield_now() => {}
     }
     drop(stuck);
@@ -312,7 +312,7 @@ fn a_client_that_ends_without_close_notify_has_closed() {
 #[test]
 fn replies_of_a_postfix_that_stopped_reading_still_arrive() {
     let refuses = vec![ScriptStep::Fail(io::ErrorKind::BrokenPipe)];
-    let (client, heard) = Scripted::new(&[b'x'; 200_000], vec![], vec![]);
+    let (client, written) = Scripted::new(&[b'x'; 200_000], vec![], vec![]);
     let (postfix, _) = Scripted::new(
         b"421 bye\r\n",
         vec![ScriptStep::Wait, ScriptStep::Wait],
@@ -321,23 +321,23 @@ fn replies_of_a_postfix_that_stopped_reading_still_arrive() {
     let (tally, end) = run(client, postfix, Handover::default());
     assert!(matches!(end, SpliceEnd::UpstreamLost(_)), "{end}");
     assert_eq!(tally.from_client, 0);
-    let heard = heard.lock().unwrap();
-    assert_eq!(heard.octets, b"421 bye\r\n");
-    assert!(heard.ended, "the client has to see the end");
+    let written = written.lock().unwrap();
+    assert_eq!(written.octets, b"421 bye\r\n");
+    assert!(written.ended, "the client has to see the end");
 }
 
 #[test]
 fn what_was_written_is_flushed_before_waiting() {
-    let (client, heard) = Scripted::new(b"", vec![ScriptStep::Wait; 3], vec![]);
+    let (client, written) = Scripted::new(b"", vec![ScriptStep::Wait; 3], vec![]);
     let (mut postfix, _) = Scripted::new(b"250 ok\r\n", vec![], vec![]);
     postfix.reads = vec![ScriptStep::Take(8), ScriptStep::Wait].into();
     let (mut client, mut postfix) = (client, postfix);
     let mut lane = Direction::new(Vec::new());
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let _ = lane.poll(&mut cx, &mut postfix, &mut client, &mut [0; 64]);
-    let heard = heard.lock().unwrap();
-    assert_eq!(heard.octets, b"250 ok\r\n");
-    assert!(!heard.unflushed);
+    let written = written.lock().unwrap();
+    assert_eq!(written.octets, b"250 ok\r\n");
+    assert!(!written.unflushed);
 }
 
 fn steps() -> impl Strategy<Value = Vec<ScriptStep>> {
@@ -358,18 +358,18 @@ proptest! {
         crossing_down in proptest::collection::vec(any::<u8>(), 0..2_000),
         scripts in (steps(), steps(), steps(), steps()),
     ) {
-        let (client, heard) = Scripted::new(&up, scripts.0, scripts.1);
+        let (client, written) = Scripted::new(&up, scripts.0, scripts.1);
         let (postfix, seen) = Scripted::new(&down, scripts.2, scripts.3);
         let handover = Handover {
             to_upstream: crossing_up.clone(),
             to_client: crossing_down.clone(),
         };
         let (tally, _) = run(client, postfix, handover);
-        let (seen, heard) = (seen.lock().unwrap(), heard.lock().unwrap());
+        let (seen, written) = (seen.lock().unwrap(), written.lock().unwrap());
         prop_assert!(seen.octets == [crossing_up, up].concat());
-        prop_assert!(heard.octets == [crossing_down, down].concat());
-        prop_assert!(seen.ended && heard.ended);
+        prop_assert!(written.octets == [crossing_down, down].concat());
+        prop_assert!(seen.ended && written.ended);
         prop_assert_eq!(tally.from_client, seen.octets.len() as u64);
-        prop_assert_eq!(tally.to_client, heard.octets.len() as u64);
+        prop_assert_eq!(tally.to_client, written.octets.len() as u64);
     }
 }

@@ -200,8 +200,8 @@ async fn a_probe_detects_an_address_that_answers_again() {
     let played = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let script = GREETS.replace("laptop", "gate.example.org");
-        let nobody = "C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1";
-        play(&mut stream, &format!("{nobody}\n{script}\nC: QUIT")).await;
+        let probe_header = "C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1";
+        play(&mut stream, &format!("{probe_header}\n{script}\nC: QUIT")).await;
     });
     upstream.probe().await.unwrap();
     assert!(!upstream.endpoints[0].health.is_dead());

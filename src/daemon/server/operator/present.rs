@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::admin::message::{Ban, Bucket, Decision, Explanation, Fill, Status};
+use crate::admin::message::{
+    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, StatusMessage,
+};
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
 use crate::server::listeners::House;
@@ -28,13 +30,13 @@ pub(super) fn time(moment: Moment) -> String {
 }
 
 /// How things stand.
-pub(super) fn status(house: &House, began: Moment) -> Status {
+pub(super) fn status(house: &House, began: Moment) -> StatusMessage {
     let services = &house.services;
     let now = services.clock.now();
     let gate = services.gate.status(now);
     let admission = house.admission.counts();
     let upstream = &services.rules.load().upstream;
-    Status {
+    StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
         mode: match (gate.mode, gate.settling_until) {
@@ -45,7 +47,7 @@ pub(super) fn status(house: &House, began: Moment) -> Status {
         .to_owned(),
         settling_until: gate.settling_until.map(time),
         upstream_up: upstream.is_up(),
-        backend_sick: gate.backend_sick,
+        backend_outage: gate.backend_sick,
         sessions: admission.held as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
@@ -117,8 +119,8 @@ fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {
 }
 
 /// One ban.
-pub(super) fn ban(entry: BanEntry) -> Ban {
-    Ban {
+pub(super) fn ban(entry: BanEntry) -> BanMessage {
+    BanMessage {
         address: entry.subject.to_string(),
         until: time(entry.until),
         reason: match entry.mode {
@@ -128,8 +130,8 @@ pub(super) fn ban(entry: BanEntry) -> Ban {
     }
 }
 
-fn bucket(holding: &Holding) -> Bucket {
-    Bucket {
+fn bucket(holding: &Holding) -> BucketMessage {
+    BucketMessage {
         name: holding.bucket.to_string(),
         tokens: holding.tokens,
         burst: holding.burst,
@@ -149,13 +151,13 @@ pub(super) fn explanation(
     e: explain::Explanation,
     user: Option<&UserName>,
     now: Moment,
-) -> Explanation {
+) -> ExplanationMessage {
     let (verdict, reason, wait) = outlook(&e, now);
-    Explanation {
+    ExplanationMessage {
         client: e.client.to_string(),
         network: e.client.network().to_string(),
         user: user.map(ToString::to_string),
-        place: e.user.as_ref().map(|user| place(user.relation).to_owned()),
+        trust: e.user.as_ref().map(|user| place(user.relation).to_owned()),
         known: e.user.as_ref().map(|user| user.known),
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),
@@ -209,8 +211,8 @@ fn standing(standing: Standing) -> &'static str {
     }
 }
 
-fn decision(decision: &recent::Decision) -> Decision {
-    Decision {
+fn decision(decision: &recent::Decision) -> DecisionMessage {
+    DecisionMessage {
         at: time(decision.at),
         session: SessionId::new(decision.session).to_string(),
         client: decision.client.to_string(),

@@ -175,7 +175,7 @@ async fn a_refusal_names_the_step_and_postfixs_reply() {
             "S: HTTP/1.1 400 Bad Request\nEND",
             "malformed reply at its greeting: not an SMTP reply",
         ),
-        ("S: 220 mx\nS: 220 mx\nEND", "a reply too many before EHLO"),
+        ("S: 220 mx\nS: 220 mx\nEND", "unexpected reply before EHLO"),
         ("END", "no answer in time at its greeting"),
         (
             "S: 220 mx\nC: EHLO laptop\nS: 250-mx\nEND",
