@@ -359,7 +359,7 @@ fn tree<'a>(text: &'a str, above: &str, paths: &mut Vec<String>) -> &'a str {
 #[test]
 fn nested_imports_are_opened() {
     let code = "
-        use crate::{drain, net::{self, tls::{Tls, Settings as Ours}, *}};
+        use crate::{drain, net::{self, tls::{Tls, TlsSettings as Ours}, *}};
         use gatepost_core::smtp::sasl::Mechanism;
         pub(in crate::gate) struct X(gatepost_core::moment::Moment, Vec<crate::report::Level>);
         fn f() { crate::store::open::<u8>(1); not_crate::x; }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{OperatorArgs, print_json};
 use crate::admin::message::{ExplanationMessage, Request, Response};
 
-/// Explain why a client is, or would be, refused: buckets, strikes, ban, the last decisions
+/// Explain why a client is or would be refused: buckets, strikes, bans, last decisions
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
     /// An address, or the session's id in the client's 454 reply

@@ -46,7 +46,7 @@ const MAX_CLIENTS: usize = 3_000;
 pub enum FilterFault {
     /// It requires a capability that we do not have.
     #[error(
-        "the kernel wants CAP_NET_ADMIN for the listener filter (EPERM): grant it, or set \
+        "the kernel requires CAP_NET_ADMIN for the listener filter (EPERM): grant it, or set \
          admission.filter to false; banned clients are accepted and reset meanwhile"
     )]
     NotPermitted,

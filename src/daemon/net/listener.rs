@@ -129,7 +129,7 @@ pub struct Balancer {
     _pending: OwnedSemaphorePermit,
 }
 
-/// Why no client comes of a load balancer's connection.
+/// Why a load balancer's connection has no client.
 #[derive(Debug, thiserror::Error)]
 pub enum BalancerFault {
     /// No complete header in time.
@@ -322,7 +322,7 @@ impl Balancer {
     /// connection without a client (a health check), `admit` gets the balancer's own address.
     ///
     /// # Errors
-    /// No header, a bad one, or a client that is not admitted; the connection is closed.
+    /// No header, an invalid one, or a client that is not admitted; the connection is closed.
     pub async fn read_header(
         mut self,
         deadline: Duration,

@@ -60,7 +60,7 @@ pub enum Announced {
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderFault {
     /// The connection ended or failed within the header.
-    #[error("the PROXY header breaks off: {0}")]
+    #[error("the PROXY header is incomplete: {0}")]
     Truncated(#[from] io::Error),
     /// Neither signature.
     #[error("no PROXY header")]
@@ -75,7 +75,9 @@ pub enum HeaderFault {
     #[error("address family {0:#04x} in a PROXY header is not TCP")]
     NotTcp(u8),
     /// Version 2 with a length too short for its addresses, or above 4096 octets.
-    #[error("a PROXY header with {0} octets of addresses and extensions")]
+    #[error(
+        "a PROXY header of version 2 with {0} octets of addresses and extensions: too few, or over 4096"
+    )]
     Length(usize),
 }
 

@@ -276,10 +276,10 @@ impl Negotiated {
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeFault {
     /// Not complete within the deadline.
-    #[error("the handshake was not done in time")]
+    #[error("the handshake did not complete in time")]
     Deadline,
     /// The client closed or reset the connection during it, or before its first octet.
-    #[error("the client closed in the handshake")]
+    #[error("the client closed during the handshake")]
     Closed,
     /// The ClientHello exceeds the limit.
     #[error("the ClientHello is longer than {} octets", hello::LIMIT)]

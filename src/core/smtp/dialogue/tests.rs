@@ -17,7 +17,7 @@ fn capabilities() -> Option<Arc<Capabilities>> {
     Some(Arc::new(Capabilities::parse(&reply)))
 }
 
-/// A conversation in which the client has said hello.
+/// A conversation in which the client has sent EHLO.
 fn greeted(channel: Channel) -> Dialogue {
     let mut dialogue = dialogue(channel);
     let _ = dialogue.open(Following::Nothing);

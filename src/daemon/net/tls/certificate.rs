@@ -49,7 +49,7 @@ impl Certificate {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFault {
     /// No certificate is configured.
-    #[error("no certificate is configured: name at least one chain and its key")]
+    #[error("no certificate is configured: add at least one chain and its key")]
     NoCertificate,
     /// A file is wrong.
     #[error("{}: {problem}", path.display())]
@@ -84,39 +84,37 @@ pub enum FileProblem {
     #[error("cannot be read ({0}); it must be readable for the user that gatepost starts as")]
     Unreadable(io::Error),
     /// Too long for a PEM file.
-    #[error("is longer than {LONGEST_FILE} octets; a PEM file with a chain or a key is wanted")]
+    #[error("is longer than {LONGEST_FILE} octets; use a PEM file with a chain or a key")]
     TooLong,
     /// PEM, but damaged.
-    #[error("is no whole PEM file ({0}); it may have been read while it was written, or cut off")]
+    #[error("is not a complete PEM file ({0}); it may be truncated, or still being written")]
     BadPem(String),
     /// No certificate in the chain file.
-    #[error("holds no certificate; a PEM file with the leaf first is wanted, often fullchain.pem")]
+    #[error("holds no certificate; use a PEM file with the leaf first, often fullchain.pem")]
     NoCertificate,
     /// The chain file holds a key instead.
     #[error("holds a private key and no certificate; are chain and key exchanged?")]
     KeyAsChain,
     /// No private key in the key file.
-    #[error("holds no private key; a PEM file with PRIVATE KEY in it is wanted, often privkey.pem")]
+    #[error("holds no private key; use a PEM file with PRIVATE KEY in it, often privkey.pem")]
     NoKey,
     /// The key file holds certificates instead.
     #[error("holds a certificate and no private key; are chain and key exchanged?")]
     ChainAsKey,
     /// The key is encrypted with a passphrase.
-    #[error("is encrypted with a passphrase; store it without one, readable by root alone")]
+    #[error("is encrypted with a passphrase; store it without one, readable only by root")]
     EncryptedKey,
     /// A type of key that we cannot sign with.
-    #[error(
-        "holds a key that cannot be used ({0}); ECDSA P-256 or P-384, Ed25519 or RSA is wanted"
-    )]
+    #[error("holds a key that cannot be used ({0}); use ECDSA P-256 or P-384, Ed25519 or RSA")]
     UnusableKey(rustls::Error),
-    /// A certificate that does not parse.
-    #[error("holds a certificate that does not parse ({0})")]
+    /// An invalid certificate.
+    #[error("holds an invalid certificate ({0}); copy or issue it again")]
     Malformed(String),
     /// The key fits no certificate of the chain.
     #[error("does not belong to the first certificate of {}; renew both together", .0.display())]
     KeyMismatch(PathBuf),
     /// The key fits a certificate that is not the first.
-    #[error("has the certificate of the key at place {place}; the leaf must stand first")]
+    #[error("has the certificate of the key at position {place}; the leaf must be first")]
     LeafNotFirst {
         /// Counted from 1.
         place: usize,
@@ -125,7 +123,7 @@ pub enum FileProblem {
     #[error("expired {} ago; renew it", days(*.0))]
     Expired(Duration),
     /// Before its first day.
-    #[error("is not valid yet, for another {}; is the clock right?", days(*.0))]
+    #[error("is not valid yet, for another {}; check the machine's clock", days(*.0))]
     NotYetValid(Duration),
 }
 

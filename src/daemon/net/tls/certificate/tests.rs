@@ -79,7 +79,7 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
         &format!("{of_other}{chain}"),
         &key,
         Chain,
-        "place 2; the leaf must stand first",
+        "position 2; the leaf must be first",
     );
     check(&chain, "", Key, "holds no private key");
     check(&chain, &encrypted, Key, "without one");
@@ -88,7 +88,7 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
     check("", &key, Chain, "holds no certificate");
     check("my cat's name\n", &key, Chain, "holds no certificate");
     check(cut, &key, Chain, "cut off");
-    check(no_der, &key, Chain, "does not parse");
+    check(no_der, &key, Chain, "holds an invalid certificate");
     check(&"#".repeat(1_048_577), &key, Chain, "longer than");
     let long_but_good = format!("{}\n{chain}", "#".repeat(1_048_575 - chain.len()));
     let mut shelf = Shelf::new();
@@ -111,7 +111,7 @@ fn a_certificate_is_refused_before_its_first_and_after_its_last_second() {
     assert!(load(second(last)).is_ok());
     let early = load(second(first - 86_400)).unwrap_err().to_string();
     assert!(
-        early.contains("another 1 day; is the clock right?"),
+        early.contains("another 1 day; check the machine's clock"),
         "{early}"
     );
     let late = load(second(last + 86_400 * 3)).unwrap_err().to_string();
