@@ -12,7 +12,7 @@ use crate::session::SessionId;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::buckets::recent;
-use gatepost_core::gate::explain::{self, Holding, Relation};
+use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::operator::BanEntry;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -155,7 +155,7 @@ pub(super) fn explanation(
         client: e.client.to_string(),
         network: e.client.network().to_string(),
         user: user.map(ToString::to_string),
-        place: e.user.as_ref().map(|user| place(user.relation).to_owned()),
+        place: e.user.as_ref().map(|user| user.trust.to_string()),
         known: e.user.as_ref().map(|user| user.known),
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),
@@ -188,14 +188,6 @@ fn outlook(e: &explain::Explanation, now: Moment) -> (&'static str, String, u64)
             Ok(reason) => ("allow", reason.to_string(), 0),
             Err(Refusal { reason, wait }) => ("refuse", reason.to_string(), wait.as_secs()),
         },
-    }
-}
-
-fn place(relation: Relation) -> &'static str {
-    match relation {
-        Relation::Familiar => "familiar",
-        Relation::Near => "near",
-        Relation::Far => "far",
     }
 }
 
