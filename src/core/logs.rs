@@ -28,6 +28,7 @@ pub mod names;
 pub mod pam;
 pub mod postfix;
 pub mod record;
+mod row;
 mod scan;
 pub mod syslog;
 

@@ -12,7 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::names::Names;
-use super::record::Record;
+use super::row::Record;
 use super::{Login, Teller};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;

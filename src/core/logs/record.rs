@@ -10,76 +10,20 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read};
-use std::time::Duration;
 
 use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
 
-use super::listen::{Listener, Overheard, Tally};
+use super::History;
+use super::listen::{Listener, Tally};
 use super::merge::merge;
-use super::names::{NameId, Names};
-use super::{History, Service, Teller};
+use super::names::Names;
+use super::row::Record;
 use crate::gate::request::attempt::AuthOutcome;
-use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
 
 /// A longer line is no log line.
 pub const LONGEST_LINE_OCTETS: usize = 64 * 1024;
-
-/// One telling, kept.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record {
-    pub(super) at: Moment,
-    pub(super) client: ClientKey,
-    user: Option<NameId>,
-    attempts: u16,
-    within_seconds: u16,
-    service: Service,
-    outcome: AuthOutcome,
-    teller: Teller,
-    lacks_year: bool,
-}
-
-impl Record {
-    fn new(overheard: &Overheard<'_>, user: Option<NameId>) -> Self {
-        let told = overheard.telling.told;
-        Self {
-            at: overheard.telling.at,
-            client: told.client,
-            user,
-            attempts: u16::try_from(told.attempts).unwrap_or(u16::MAX),
-            within_seconds: u16::try_from(told.within.as_secs()).unwrap_or(u16::MAX),
-            service: told.service,
-            outcome: told.outcome,
-            teller: told.teller,
-            lacks_year: overheard.lacks_year,
-        }
-    }
-
-    pub(super) fn user(&self) -> Option<NameId> {
-        self.user
-    }
-
-    pub(super) fn attempts(&self) -> u16 {
-        self.attempts
-    }
-
-    pub(super) fn within(&self) -> Duration {
-        Duration::from_secs(self.within_seconds.into())
-    }
-
-    pub(super) fn service(&self) -> Service {
-        self.service
-    }
-
-    pub(super) fn outcome(&self) -> AuthOutcome {
-        self.outcome
-    }
-
-    pub(super) fn teller(&self) -> Teller {
-        self.teller
-    }
-}
 
 /// Gathers what logs tell.
 #[derive(Debug)]
@@ -153,7 +97,7 @@ impl Recorder {
             return;
         }
         let records = self.records.get_mut(first..).unwrap_or_default();
-        for record in records.iter_mut().filter(|record| record.lacks_year) {
+        for record in records.iter_mut().filter(|record| record.lacks_year()) {
             record.at = dates.years_earlier(record.at, years).unwrap_or(record.at);
         }
     }
@@ -186,12 +130,12 @@ impl Copies {
         (
             record.at,
             record.client,
-            record.user,
-            record.attempts,
-            record.teller as u8,
+            record.user(),
+            record.attempts(),
+            record.teller() as u8,
         )
             .hash(&mut hasher);
-        (record.outcome == AuthOutcome::Accept, record.service).hash(&mut hasher);
+        (record.outcome() == AuthOutcome::Accept, record.service()).hash(&mut hasher);
         let hash = hasher.finish();
         let times = self.this.entry(hash).or_default();
         *times += 1;

@@ -13,8 +13,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Answer, Connection, Greeting, Mechanism};
-use super::tally::{Outcome, Tally, lock};
+use super::connection::{Connection, Greeting, Mechanism};
+use super::outcome::{Answer, Outcome};
+use super::tally::{Tally, lock};
 use super::target::Target;
 use crate::load::Schedule;
 use gatepost_core::moment::Moment;

@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::attack::percent;
-use super::connection::{Answer, Connection, Greeting, Letter, Mechanism};
-use super::tally::{Figures, Outcome, Tally};
+use super::connection::{Connection, Greeting, Letter, Mechanism};
+use super::outcome::{Answer, Outcome};
+use super::tally::{Figures, Tally};
 use super::target::Target;
 use crate::load::Schedule;
 use gatepost_core::moment::Moment;
