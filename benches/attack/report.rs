@@ -16,7 +16,7 @@ use crate::results::Results;
 use crate::stage::Stage;
 
 /// Writes what the command line asked for.
-pub(crate) fn write(arguments: &Arguments, stage: &Stage<'_>, results: &Results) -> Outcome<()> {
+pub(crate) fn write(arguments: &Arguments, stage: &Stage, results: &Results) -> Outcome<()> {
     let machine = machine(stage);
     if let Some(path) = &arguments.json {
         let all = json!({ "machine": machine, "results": results.json() });
@@ -137,7 +137,7 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
 }
 
 /// What the figures were taken on: a list for people.
-fn machine(stage: &Stage<'_>) -> Vec<String> {
+fn machine(stage: &Stage) -> Vec<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu

@@ -8,39 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::peer::Kind;
-use crate::scenario::Scenario;
-
-/// What a figure of ours is to reach.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
-    /// At most this part of a peer's figure.
-    Of(Kind, f64),
-    /// At most this, in the row's unit.
-    AtMost(f64),
-    /// At least this.
-    AtLeast(f64),
-    /// Below every peer's.
-    BelowAll,
-    /// At most this part of somebody's figure in another row.
-    OfKey(&'static str, Kind, f64),
-    /// Shown beside the others.
-    None,
-}
-
-/// A row of the table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    /// What figures are filed under.
-    pub(crate) key: &'static str,
-    /// Whose it is.
-    pub(crate) scenario: Scenario,
-    /// In the table.
-    pub(crate) title: &'static str,
-    /// Of the figures.
-    pub(crate) unit: &'static str,
-    /// Ours to reach.
-    pub(crate) goal: Goal,
-}
+use crate::rows::{Goal, ROWS, Row, Scenario};
 
 /// The lines of a plot, by their names.
 pub(crate) type Lines = BTreeMap<String, Vec<(f64, f64)>>;
@@ -104,7 +72,7 @@ impl Results {
 
     /// The table of the rows that are `wanted`, in Markdown.
     pub(crate) fn table(&self, wanted: impl Fn(&Row) -> bool) -> String {
-        let rows: Vec<&Row> = Scenario::ROWS
+        let rows: Vec<&Row> = ROWS
             .iter()
             .filter(|row| wanted(row) && self.figures.contains_key(row.key))
             .collect();
@@ -181,7 +149,7 @@ impl Results {
 
     /// Everything, for other programs.
     pub(crate) fn json(&self) -> Value {
-        let rows: Vec<Value> = Scenario::ROWS
+        let rows: Vec<Value> = ROWS
             .iter()
             .filter(|row| self.figures.contains_key(row.key))
             .map(|row| {
