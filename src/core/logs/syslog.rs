@@ -35,6 +35,33 @@ impl Stamp {
         self.year.is_none()
     }
 
+    /// A stamp of that day with the time that stands next, `04:03:44`, with or without a fraction of the
+    /// second, and without a zone.
+    fn at_time(scan: &mut Scan<'_>, year: Option<i16>, month: i8, day: i8) -> Option<Self> {
+        let hour = small(scan.digits(2)?)?;
+        scan.literal(b":")?;
+        let minute = small(scan.digits(2)?)?;
+        scan.literal(b":")?;
+        let second = small(scan.digits(2)?)?;
+        let mut nanos = 0;
+        if scan.skip(b".") {
+            let digits = scan.run(|byte| byte.is_ascii_digit())?;
+            for place in 0..9 {
+                nanos = nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
+            }
+        }
+        Some(Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            nanos,
+            offset: None,
+        })
+    }
+
     /// The day's rough place in the year, for telling which of two days comes first.
     fn day_of_year(self) -> i32 {
         i32::from(self.month) * 31 + i32::from(self.day)
@@ -115,17 +142,7 @@ fn classic(scan: &mut Scan<'_>) -> Option<Stamp> {
     scan.skip(b" ");
     let day = small(scan.number()?)?;
     scan.literal(b" ")?;
-    let (hour, minute, second, nanos) = time(scan)?;
-    Some(Stamp {
-        year: None,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        nanos,
-        offset: None,
-    })
+    Stamp::at_time(scan, None, month, day)
 }
 
 /// `2026-11-24T04:03:44.123456+01:00`; a space for the `T`, and no zone, are read too.
@@ -138,33 +155,9 @@ fn iso(scan: &mut Scan<'_>) -> Option<Stamp> {
     if !scan.skip(b"T") {
         scan.literal(b" ")?;
     }
-    let (hour, minute, second, nanos) = time(scan)?;
-    Some(Stamp {
-        year: Some(year),
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        nanos,
-        offset: zone(scan)?,
-    })
-}
-
-fn time(scan: &mut Scan<'_>) -> Option<(i8, i8, i8, u32)> {
-    let hour = small(scan.digits(2)?)?;
-    scan.literal(b":")?;
-    let minute = small(scan.digits(2)?)?;
-    scan.literal(b":")?;
-    let second = small(scan.digits(2)?)?;
-    let mut nanos = 0;
-    if scan.skip(b".") {
-        let digits = scan.run(|byte| byte.is_ascii_digit())?;
-        for place in 0..9 {
-            nanos = nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
-        }
-    }
-    Some((hour, minute, second, nanos))
+    let stamp = Stamp::at_time(scan, Some(year), month, day)?;
+    let offset = zone(scan)?;
+    Some(Stamp { offset, ..stamp })
 }
 
 /// The zone, `Some(None)` where there is none.
