@@ -23,7 +23,6 @@ mod client;
 mod group;
 mod load;
 mod peer;
-mod plot;
 mod program;
 mod report;
 mod results;

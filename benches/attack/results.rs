@@ -3,8 +3,8 @@
 //! Not here: files and plots (`report`).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
+use gatepost_lab::table::{Align, Style, render};
 use serde_json::{Value, json};
 
 use crate::peer::Kind;
@@ -81,23 +81,22 @@ impl Results {
         if kinds.is_empty() {
             return String::new();
         }
-        let mut text = "| what | unit |".to_owned();
-        for kind in &kinds {
-            let _ = write!(text, " {} |", kind.name());
+        let mut table = vec![cells(&["what", "unit"])];
+        if let Some(head) = table.first_mut() {
+            head.extend(kinds.iter().map(|kind| kind.name().to_owned()));
+            head.extend(cells(&["reached", "goal", ""]));
         }
-        text.push_str(" reached | goal | |\n|---|---|");
-        text.push_str(&"---:|".repeat(kinds.len()));
-        text.push_str("---:|---:|---|\n");
-        for row in rows {
-            let _ = write!(text, "| {} | {} |", row.title, row.unit);
-            for kind in &kinds {
-                let figure = self.median(row.key, *kind).map_or("–".to_owned(), shown);
-                let _ = write!(text, " {figure} |");
-            }
+        table.extend(rows.into_iter().map(|row| {
+            let mut cells = cells(&[row.title, row.unit]);
+            let figures = kinds.iter().map(|kind| self.median(row.key, *kind));
+            cells.extend(figures.map(|figure| figure.map_or("–".to_owned(), shown)));
             let (reached, goal, verdict) = self.judge(row);
-            let _ = writeln!(text, " {reached} | {goal} | {verdict} |");
-        }
-        text
+            cells.extend([reached, goal, verdict.to_owned()]);
+            cells
+        }));
+        let numbers = vec![Align::Right; kinds.len() + 2];
+        let aligns = [vec![Align::Left; 2], numbers, vec![Align::Left]].concat();
+        render(Style::Markdown, &aligns, &table)
     }
 
     /// What was reached, the goal, and whether that is enough.
@@ -181,4 +180,8 @@ fn shown(figure: f64) -> String {
         size if size < 100.0 => format!("{figure:.1}"),
         _ => format!("{figure:.0}"),
     }
+}
+
+fn cells(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
 }

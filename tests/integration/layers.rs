@@ -49,8 +49,11 @@ const TABLE: &[Row] = &[
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session"]),
     row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "session", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),
-    row_of("models",   &["lab::traffic", "lab::models", "lab::plot"], &["words", "gate"]),
-    row_of("lab",      &["lab::backend", "lab::botnet", "lab::certificate", "lab::load", "lab::wire"], &["clock", "words"]),
+    row_of("models",   &["lab::traffic", "lab::models"], &["words", "gate"]),
+    row_of("lab",      &[
+        "lab::backend", "lab::botnet", "lab::certificate", "lab::any_certificate", "lab::load", "lab::wire",
+        "lab::numbers", "lab::table", "lab::plot",
+    ], &["clock", "words"]),
     row_of("faces",    &["lab", "main"], &["words", "clock", "config", "server", "commands", "models", "lab"]),
 ];
 
