@@ -82,11 +82,16 @@ pub fn bars(title: &str, unit: &str, bars: &[(&str, f64)]) -> String {
 }
 
 fn begin(title: &str, height: f64) -> String {
+    // A long title takes the whole width, in the letters of a footnote.
+    let (x, size) = match title.chars().count() {
+        0..=70 => (LEFT, 16),
+        _ => (8.0, 11),
+    };
     let title = escaped(title);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"sans-serif\" font-size=\"13\" fill=\"{GREY}\" role=\"img\">\n\
-         <title>{title}</title>\n<text x=\"{LEFT}\" y=\"22\" font-size=\"16\">{title}</text>\n"
+         <title>{title}</title>\n<text x=\"{x}\" y=\"22\" font-size=\"{size}\">{title}</text>\n"
     )
 }
 
