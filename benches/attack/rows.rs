@@ -149,7 +149,7 @@ pub(crate) const ROWS: &'static [Row] = &[
     row("crowd-size", Scenario::Crowd, "sessions in it", "", Goal::AtLeast(100_000.0)),
     row("crowd-accept", Scenario::Crowd,
         "CPU of the last ones' handshakes, to the first ones'", "", Goal::AtMost(1.15)),
-    row("crowd-p50", Scenario::Crowd, "p50 of a newcomer in the crowd, to an empty house", "", Goal::AtMost(1.25)),
+    row("crowd-p50", Scenario::Crowd, "p50 of a newcomer in the crowd, to an empty server", "", Goal::AtMost(1.25)),
 ];
 
 const fn row(
