@@ -1,19 +1,19 @@
-//! row - one telling, kept in 40 octets
+//! row - one parsed event, kept in 40 octets
 //!
-//! Not here: gathering rows (`record`), which of them are one attempt (`merge`).
+//! Not here: gathering rows (`collector`), which of them are one attempt (`merge`).
 
 use std::time::Duration;
 
-use super::listen::Overheard;
 use super::names::NameId;
-use super::{Service, Teller};
+use super::parser::ParsedEvent;
+use super::{LogSource, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
 
-/// One telling, kept.
+/// One event, kept until all logs are read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Record {
+pub(super) struct LogRow {
     pub(super) at: Moment,
     pub(super) client: ClientKey,
     user: Option<NameId>,
@@ -21,23 +21,23 @@ pub(super) struct Record {
     within_seconds: u16,
     service: Service,
     outcome: AuthOutcome,
-    teller: Teller,
+    source: LogSource,
     lacks_year: bool,
 }
 
-impl Record {
-    pub(super) fn new(overheard: &Overheard<'_>, user: Option<NameId>) -> Self {
-        let told = overheard.telling.told;
+impl LogRow {
+    pub(super) fn new(event: &ParsedEvent<'_>, user: Option<NameId>) -> Self {
+        let report = event.report;
         Self {
-            at: overheard.telling.at,
-            client: told.client,
+            at: event.at,
+            client: report.client,
             user,
-            attempts: u16::try_from(told.attempts).unwrap_or(u16::MAX),
-            within_seconds: u16::try_from(told.within.as_secs()).unwrap_or(u16::MAX),
-            service: told.service,
-            outcome: told.outcome,
-            teller: told.teller,
-            lacks_year: overheard.lacks_year,
+            attempts: u16::try_from(report.attempts).unwrap_or(u16::MAX),
+            within_seconds: u16::try_from(report.within.as_secs()).unwrap_or(u16::MAX),
+            service: report.service,
+            outcome: report.outcome,
+            source: report.source,
+            lacks_year: event.lacks_year,
         }
     }
 
@@ -61,8 +61,8 @@ impl Record {
         self.outcome
     }
 
-    pub(super) fn teller(&self) -> Teller {
-        self.teller
+    pub(super) fn source(&self) -> LogSource {
+        self.source
     }
 
     /// Whether the line left its year out.

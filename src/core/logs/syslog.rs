@@ -1,9 +1,9 @@
-//! syslog - the head of a log line: when, which program, which process
+//! syslog - the head of a log line: time, program, process
 //!
 //! Reads classic syslog (`Nov 24 04:03:44 host program[pid]: message`, RFC 3164 section 4.1.2), the
 //! same with an RFC 3339 timestamp (rsyslog's default, journalctl's short-iso), and what Dovecot
 //! writes into a file of its own (`Nov 24 04:03:44 imap-login: Info: message`).
-//! Not here: journalctl's JSON (`journal`), what the message says.
+//! Not here: journalctl's JSON (`journald`), what the message says.
 //!
 //! Classic timestamps have no year. [`Dates`] takes it from the time of the file's last line and goes
 //! on to the next year where December is followed by January. Local times are those of the zone that
@@ -62,7 +62,7 @@ impl Stamp {
         })
     }
 
-    /// The day's rough place in the year, for telling which of two days comes first.
+    /// The day's rough place in the year, to compare two days.
     fn day_of_year(self) -> i32 {
         i32::from(self.month) * 31 + i32::from(self.day)
     }
@@ -75,7 +75,7 @@ pub struct Header<'a> {
     pub stamp: Stamp,
     /// `postfix/smtpd`, `dovecot`, `auth`.
     pub program: &'a [u8],
-    /// The process, where it is told.
+    /// The process, where the line has it.
     pub pid: Option<u32>,
     /// The rest of the line.
     pub message: &'a [u8],
@@ -234,7 +234,7 @@ impl Dates {
     }
 
     /// By how many years the dates have run ahead of the file's own time: the log spans more years than
-    /// it could tell by its first line.
+    /// its first line shows.
     pub fn years_ahead(&self) -> i16 {
         let newest = i32::from(self.newest.month()) * 31 + i32::from(self.newest.day());
         let Some(year) = self.year else { return 0 };

@@ -1,11 +1,11 @@
-//! record - the tellings of many logs, kept small, in the order of time
+//! collector - the events of many logs, kept small, in the order of time
 //!
-//! Reads plain or gzipped logs (told apart by their first octets) line by line, in bounded memory a
-//! line; keeps 40 octets a telling; sorts and merges at the end, so that logs may be given in any order.
-//! Not here: opening files (`cli::logs`), reading a line (`listen`).
+//! Reads plain or gzipped logs (distinguished by their first octets) line by line, in bounded memory a
+//! line; keeps 40 octets an event; sorts and merges at the end, so that logs may be given in any order.
+//! Not here: opening files (`cli::logs`), reading a line (`parser`).
 //!
 //! syslog writes one line into several files (`mail.log`, `mail.warn`, `syslog`), and an administrator
-//! gives them all: a telling that stands in another file already, as often as here, is a copy.
+//! gives them all: an event that stands in another file already, as often as here, is a copy.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,39 +14,39 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
 
-use super::History;
-use super::listen::{Listener, Tally};
+use super::LoginHistory;
 use super::merge::merge;
 use super::names::Names;
-use super::row::Record;
+use super::parser::{LogParser, ParseStats};
+use super::row::LogRow;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::moment::Moment;
 
 /// A longer line is no log line.
 pub const LONGEST_LINE_OCTETS: usize = 64 * 1024;
 
-/// Gathers what logs tell.
+/// Collects the events of logs.
 #[derive(Debug)]
-pub struct Recorder {
-    listener: Listener,
+pub struct LogCollector {
+    parser: LogParser,
     names: Names,
-    records: Vec<Record>,
+    rows: Vec<LogRow>,
     copies: Copies,
 }
 
-impl Recorder {
+impl LogCollector {
     /// Local times in the logs are those of `zone`.
     pub fn new(zone: TimeZone) -> Self {
         Self {
-            listener: Listener::new(zone),
+            parser: LogParser::new(zone),
             names: Names::default(),
-            records: Vec::new(),
+            rows: Vec::new(),
             copies: Copies::default(),
         }
     }
 
-    /// Reads one log to its end. `newest` is when its last line was written. `progress` is told the number
-    /// of lines read so far, every few thousand.
+    /// Reads one log to its end. `newest` is when its last line was written. `progress` is called with
+    /// the number of lines read so far, every few thousand.
     ///
     /// # Errors
     /// When `log` cannot be read on: what was read until then stays.
@@ -56,27 +56,27 @@ impl Recorder {
         newest: Moment,
         progress: &mut dyn FnMut(u64),
     ) -> io::Result<()> {
-        self.listener.begin(newest);
-        let first = self.records.len();
+        self.parser.begin(newest);
+        let first = self.rows.len();
         let Self {
-            listener,
+            parser,
             names,
-            records,
+            rows,
             copies,
         } = self;
         let read = each_line(log, |line| {
             match line {
-                Line::Whole(line) => listener.hear(line, |overheard| {
-                    let user = overheard.telling.told.user.map(|name| names.intern(name));
-                    let record = Record::new(&overheard, user);
-                    if copies.is_new(&record) {
-                        records.push(record);
+                RawLine::Whole(line) => parser.parse_line(line, |event| {
+                    let user = event.report.user.map(|name| names.intern(name));
+                    let row = LogRow::new(&event, user);
+                    if copies.is_new(&row) {
+                        rows.push(row);
                     }
                 }),
-                Line::TooLong(beginning) => listener.too_long(beginning),
+                RawLine::TooLong(beginning) => parser.too_long(beginning),
             }
-            if listener.tally().lines.is_multiple_of(8192) {
-                progress(listener.tally().lines);
+            if parser.stats().lines.is_multiple_of(8192) {
+                progress(parser.stats().lines);
             }
         });
         self.copies.next_file();
@@ -85,38 +85,38 @@ impl Recorder {
     }
 
     /// What was read so far.
-    pub fn tally(&self) -> &Tally {
-        self.listener.tally()
+    pub fn stats(&self) -> &ParseStats {
+        self.parser.stats()
     }
 
     /// A log of several years is dated from its first line on, and must end at the file's time.
     fn correct_years(&mut self, first: usize) {
-        let dates = self.listener.dates();
+        let dates = self.parser.dates();
         let years = dates.years_ahead();
         if years == 0 {
             return;
         }
-        let records = self.records.get_mut(first..).unwrap_or_default();
-        for record in records.iter_mut().filter(|record| record.lacks_year()) {
-            record.at = dates.years_earlier(record.at, years).unwrap_or(record.at);
+        let rows = self.rows.get_mut(first..).unwrap_or_default();
+        for row in rows.iter_mut().filter(|row| row.lacks_year()) {
+            row.at = dates.years_earlier(row.at, years).unwrap_or(row.at);
         }
     }
 
     /// The attempts, merged, in the order of time.
-    pub fn into_history(mut self) -> History {
-        self.records.sort_by_key(|record| record.at);
-        let (logins, merged) = merge(&self.records, &self.names);
-        History {
-            logins,
+    pub fn into_history(mut self) -> LoginHistory {
+        self.rows.sort_by_key(|row| row.at);
+        let (attempts, merged) = merge(&self.rows, &self.names);
+        LoginHistory {
+            attempts,
             merged,
             copies: self.copies.found,
             names: self.names,
-            tally: self.listener.into_tally(),
+            stats: self.parser.into_stats(),
         }
     }
 }
 
-/// Tells lines that stood in an earlier file. What stands twice in one file happened twice.
+/// Finds lines that stood in an earlier file. What stands twice in one file happened twice.
 #[derive(Debug, Default)]
 struct Copies {
     earlier: HashMap<u64, u32>,
@@ -125,17 +125,17 @@ struct Copies {
 }
 
 impl Copies {
-    fn is_new(&mut self, record: &Record) -> bool {
+    fn is_new(&mut self, row: &LogRow) -> bool {
         let mut hasher = DefaultHasher::new();
         (
-            record.at,
-            record.client,
-            record.user(),
-            record.attempts(),
-            record.teller() as u8,
+            row.at,
+            row.client,
+            row.user(),
+            row.attempts(),
+            row.source() as u8,
         )
             .hash(&mut hasher);
-        (record.outcome() == AuthOutcome::Accept, record.service()).hash(&mut hasher);
+        (row.outcome() == AuthOutcome::Accept, row.service()).hash(&mut hasher);
         let hash = hasher.finish();
         let times = self.this.entry(hash).or_default();
         *times += 1;
@@ -157,27 +157,27 @@ impl Copies {
 
 /// A line without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum RawLine<'a> {
     /// All of it.
     Whole(&'a [u8]),
     /// The beginning of one that is longer than [`LONGEST_LINE_OCTETS`].
     TooLong(&'a [u8]),
 }
 
-/// Gives every line of `log` to `hear`; unpacks it if it is gzipped, all members of it.
+/// Calls `each` with every line of `log`; unpacks it if it is gzipped, all members of it.
 ///
 /// # Errors
 /// When `log` cannot be read on, or is damaged.
-pub fn each_line(log: impl Read, hear: impl FnMut(Line<'_>)) -> io::Result<()> {
+pub fn each_line(log: impl Read, each: impl FnMut(RawLine<'_>)) -> io::Result<()> {
     let mut log = BufReader::with_capacity(128 * 1024, log);
     if log.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
         let log = BufReader::with_capacity(128 * 1024, MultiGzDecoder::new(log));
-        return lines(log, hear);
+        return lines(log, each);
     }
-    lines(log, hear)
+    lines(log, each)
 }
 
-fn lines(mut log: impl BufRead, mut hear: impl FnMut(Line<'_>)) -> io::Result<()> {
+fn lines(mut log: impl BufRead, mut each: impl FnMut(RawLine<'_>)) -> io::Result<()> {
     let most = LONGEST_LINE_OCTETS as u64 + 1;
     let mut line = Vec::new();
     loop {
@@ -186,11 +186,11 @@ fn lines(mut log: impl BufRead, mut hear: impl FnMut(Line<'_>)) -> io::Result<()
             return Ok(());
         }
         if let Some(whole) = line.strip_suffix(b"\n") {
-            hear(Line::Whole(whole));
+            each(RawLine::Whole(whole));
         } else if line.len() <= LONGEST_LINE_OCTETS {
-            hear(Line::Whole(&line));
+            each(RawLine::Whole(&line));
         } else {
-            hear(Line::TooLong(&line));
+            each(RawLine::TooLong(&line));
             skip_line(&mut log)?;
         }
     }
