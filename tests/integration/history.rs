@@ -313,10 +313,7 @@ fn the_program_learns_and_replays_a_real_log() {
     for (pairs, users) in [(4, 2), (0, 0)] {
         let (code, learnt) = gatepost(&["learn", "--json", "--config", &config, &log]);
         assert_eq!(code, Some(0));
-        assert_eq!(
-            (&learnt["attempts"], &learnt["seen"]),
-            (&4.into(), &4.into())
-        );
+        assert_eq!((&learnt["logins"], &learnt["seen"]), (&4.into(), &4.into()));
         assert_eq!(
             (&learnt["pairs"], &learnt["users"]),
             (&pairs.into(), &users.into())

@@ -120,7 +120,7 @@ fn the_end_of_a_connection_reports_failures_logged_before_and_those_that_were_no
         "
         00:00 dovecot: auth: sql(bob,203.0.113.7,<a>): Password mismatch
         00:08 dovecot: auth: sql(info,203.0.113.7,<a>): unknown user
-        00:24 dovecot: imap-attempt: Disconnected (auth failed, 3 attempts in 24 secs): user=<eve>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
+        00:24 dovecot: imap-login: Disconnected (auth failed, 3 attempts in 24 secs): user=<eve>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
         ",
         &[
             "bob@203.0.113.7 imap Reject",
@@ -136,7 +136,7 @@ fn an_imap_connection_does_not_swallow_failures_at_postfix() {
         "
         00:00 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL PLAIN authentication failed: , sasl_username=bob
         00:01 dovecot: auth: sql(bob,203.0.113.7,<a>): Password mismatch
-        00:02 dovecot: imap-attempt: Disconnected (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
+        00:02 dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1
         ",
         &["bob@203.0.113.7 smtp Reject", "bob@203.0.113.7 imap Reject"],
     );
