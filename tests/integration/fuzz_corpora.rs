@@ -6,7 +6,7 @@
 
 #[path = "../fuzz/bodies.rs"]
 #[expect(unreachable_pub, reason = "it is a crate to the targets")]
-mod bodies;
+pub(crate) mod bodies;
 
 use std::collections::BTreeSet;
 use std::fs;
