@@ -2,6 +2,7 @@
 //!
 //! One function a target. They are run by libFuzzer (`targets`), and over the kept corpus by the
 //! integration tests, on stable.
+//! In `edges` and `kept`: what a connection opens with, and what is read from disk. Here: SMTP.
 //! Not here: octets (`corpus`). A body that cannot fail would be no target: each asserts more than
 //! that nothing panics.
 
@@ -17,6 +18,11 @@ use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, Secret};
 use drive::{Next, Partner, Talk};
 
 pub mod drive;
+mod edges;
+mod kept;
+
+pub use edges::{hello, proxy_header};
+pub use kept::{image, journal, logs};
 
 /// Lines: the first octet says how the others are split; the split must not matter.
 pub fn line(octets: &[u8]) {

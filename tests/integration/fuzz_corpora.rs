@@ -15,12 +15,17 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// The targets by their names.
-const TARGETS: [(&str, Body); 5] = [
+const TARGETS: [(&str, Body); 10] = [
     ("line", bodies::line),
     ("command", bodies::command),
     ("reply", bodies::reply),
     ("sasl", bodies::sasl),
     ("dialogue", bodies::dialogue),
+    ("proxy_header", bodies::proxy_header),
+    ("hello", bodies::hello),
+    ("image", bodies::image),
+    ("journal", bodies::journal),
+    ("logs", bodies::logs),
 ];
 
 fn fuzz() -> PathBuf {
