@@ -371,7 +371,7 @@ impl Scenario {
         row(
             "crowd-p50",
             Self::Crowd,
-            "p50 of a newcomer in the crowd, to an empty house",
+            "p50 of a newcomer in the crowd, to an empty server",
             "",
             Goal::AtMost(1.25),
         ),

@@ -10,6 +10,10 @@
 //! Postfix is asked, so parallel tries cannot overshoot; who is refused halfway gives back.
 //!
 //! Not here: waiting for a turn (`net::turns`), state files (`store`), replies (`smtp::dialogue`).
+//!
+//! The rules, each with its reason, are in `gate/POLICY.md`:
+//!
+#![doc = include_str!("gate/POLICY.md")]
 
 pub mod buckets;
 pub mod explain;

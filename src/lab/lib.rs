@@ -25,12 +25,13 @@ mod wire;
 
 /// The commands of the lab.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "clap takes a command's help from its Args; text here would replace it"
+)]
 pub enum Command {
-    /// See [`demo`].
     Demo(demo::Args),
-    /// See [`attack`].
     Attack(attack::Args),
-    /// See [`simulate`].
     Simulate(simulate::Args),
 }
 
