@@ -15,7 +15,7 @@ use std::time::Duration;
 use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
 
-use super::listen::{Listener, Overheard, Tally};
+use super::listen::{Listener, Overheard};
 use super::merge::merge;
 use super::names::{NameId, Names};
 use super::{History, Service, Teller};
@@ -138,11 +138,6 @@ impl Recorder {
         self.copies.next_file();
         self.correct_years(first);
         read
-    }
-
-    /// What was read so far.
-    pub fn tally(&self) -> &Tally {
-        self.listener.tally()
     }
 
     /// A log of several years is dated from its first line on, and must end at the file's time.
