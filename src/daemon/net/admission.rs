@@ -130,6 +130,7 @@ impl Admission {
     pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
             crowd: Mutex::new(Crowd::new(settings)),
+            // limit: connect-rates
             connects: ClientRate::new(settings.connects, RATE_ROWS, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),

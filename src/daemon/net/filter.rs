@@ -96,6 +96,7 @@ impl Filter {
     pub fn new(shutters: Vec<Arc<Shutter>>) -> Self {
         Self {
             shutters,
+            // limit: filter-counts
             tally: Mutex::new(Tally::new(4 * MOST)),
             state: Mutex::new(State {
                 dropped: Some(Vec::new()),

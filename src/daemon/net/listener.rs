@@ -178,6 +178,7 @@ impl Listener {
             socket: watch(socket).map_err(fault)?,
             local,
             proxy_from: settings.proxy_from.clone(),
+            // limit: proxy-headers
             headers: Arc::new(Semaphore::new(HEADERS_PENDING)),
             limits: Arc::clone(limits),
             streak: 0,

@@ -88,6 +88,7 @@ impl Tls {
         Ok(Self {
             loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
             ticketer,
+            // limit: handshakes
             slots: ArcSwap::from_pointee(Semaphore::new(HANDSHAKES)),
         })
     }
@@ -107,6 +108,7 @@ impl Tls {
     /// way go on under the old cap.
     pub fn cap_handshakes(&self, at_once: usize) {
         let permits = at_once.clamp(1, Semaphore::MAX_PERMITS);
+        // limit: handshakes
         self.slots.store(Arc::new(Semaphore::new(permits)));
     }
 

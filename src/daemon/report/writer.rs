@@ -48,6 +48,7 @@ impl Queue {
     }
 
     fn before(reader: impl Write + Send + 'static, losses: Arc<Losses>) -> Self {
+        // limit: log-queue
         let (sender, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES)
             .thread_name("gatepost-log")

@@ -98,6 +98,7 @@ impl OperatorSocket {
     /// Answers operators, a task each, until the drain and the last answer.
     pub(in crate::server) async fn serve(self, operator: Operator, mut drain: Drain) {
         let tasks = TaskTracker::new();
+        // limit: operators
         let places = Arc::new(Semaphore::new(OPERATORS));
         loop {
             let stream = tokio::select! {

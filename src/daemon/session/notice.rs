@@ -36,6 +36,7 @@ pub struct Notices {
 impl Notices {
     /// A channel for at most `length` notices. What is lost or late is counted in `limits`.
     pub fn channel(length: usize, limits: &Arc<Limits>) -> (Self, mpsc::Receiver<Notice>) {
+        // limit: notices
         let (sender, receiver) = mpsc::channel(length);
         let limits = Arc::clone(limits);
         (Self { sender, limits }, receiver)
