@@ -9,6 +9,7 @@
 mod bounds;
 mod finding;
 mod inspect;
+mod limits;
 mod listeners;
 mod machine;
 mod networks;
@@ -49,7 +50,7 @@ pub struct Config {
     /// How many strangers' attempts Postfix gets at the same time, and how long others may queue.
     pub turns: net::queue::Settings,
     /// The policy.
-    pub gate: gate::Settings,
+    pub gate: gate::GateSettings,
     /// Limits on connections.
     pub admission: net::admission::AdmissionSettings,
     /// Deadlines of a session.
@@ -61,7 +62,7 @@ pub struct Config {
     /// The operator's socket.
     pub admin: admin::AdminSettings,
     /// The log.
-    pub report: report::Settings,
+    pub report: report::ReportSettings,
 }
 
 impl Config {

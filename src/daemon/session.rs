@@ -22,10 +22,11 @@ use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::queue::Turns;
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
-use crate::net::tls::{Negotiated, Tls};
+use crate::net::tls::{HandshakeFault, Negotiated, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
+use crate::report::limits::Limit;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -223,6 +224,9 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
         }
         Err(fault) => {
             visit.services.counters.handshakes_failed.count();
+            if matches!(fault, HandshakeFault::Busy) {
+                visit.services.counters.limits.count(Limit::Handshakes);
+            }
             Err(Ending::Client(fault.into()))
         }
     }

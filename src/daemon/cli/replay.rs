@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::{CONFIG, exit, logs};
 use crate::config::Config;
-use gatepost_core::logs::History;
+use gatepost_core::logs::LoginHistory;
 use gatepost_core::moment::Moment;
 
 mod report;
@@ -91,9 +91,9 @@ fn replay(args: &ReplayArgs, out: &mut dyn Write) -> Result<usize, Box<dyn std::
     Ok(mistakes)
 }
 
-fn since(args: &ReplayArgs, history: &History) -> Moment {
+fn since(args: &ReplayArgs, history: &LoginHistory) -> Moment {
     let last = history
-        .logins
+        .attempts
         .last()
         .map(|login| login.at)
         .unwrap_or_default();

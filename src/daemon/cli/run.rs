@@ -37,10 +37,12 @@ pub fn run(args: &RunArgs) -> ExitCode {
     for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
         events::config_warning(&warning.summary());
     }
-    match super::runtime() {
-        Ok(runtime) => runtime.block_on(serve(args, clock, config, log)),
+    let code = match super::runtime() {
+        Ok(runtime) => runtime.block_on(serve(args, clock, config, log.clone())),
         Err(fault) => exit::fail(&fault),
-    }
+    };
+    log.finish();
+    code
 }
 
 async fn serve(args: &RunArgs, clock: Clock, config: Config, log: Log) -> ExitCode {
@@ -60,8 +62,8 @@ async fn serve(args: &RunArgs, clock: Clock, config: Config, log: Log) -> ExitCo
         }
     };
     let (drainer, drain) = drain::channel();
-    let reloader = server.reloader(args.config.clone(), log);
-    let signal_task = tokio::spawn(handle_signals(signals, reloader, drainer));
+    let reloader = server.reloader(args.config.clone(), log.clone());
+    let signal_task = tokio::spawn(handle_signals(signals, reloader, drainer, log));
     super::notify(&[sd_notify::NotifyState::Ready]);
     server.run(drain).await;
     signal_task.abort();
@@ -74,6 +76,7 @@ async fn handle_signals(
     (mut hang_up, mut terminate, mut interrupt): Signals,
     reloader: Reloader,
     drainer: Drainer,
+    log: Log,
 ) {
     loop {
         tokio::select! {
@@ -95,6 +98,7 @@ async fn handle_signals(
         _ = interrupt.recv() => {}
     }
     warn!("second signal: exiting at once");
+    log.finish();
     std::process::exit(i32::from(exit::FAILURE));
 }
 

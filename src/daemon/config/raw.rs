@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::limits::RawLimits;
 use super::value::{Number, Quoted, Table};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
@@ -76,25 +77,12 @@ pub(super) struct RawUpstream {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawLimits {
-    pub(super) familiar: Table<RawBucket>,
-    pub(super) client: Table<RawBucket>,
-    pub(super) network: Table<RawBucket>,
-    pub(super) user: Table<RawBucket>,
-    pub(super) near: Table<RawGrowingBucket>,
-    pub(super) words: Table<RawBucket>,
-    pub(super) unknown: Table<RawBucket>,
-    pub(super) strangers: Table<RawGrowingBucket>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawBucket {
     pub(super) burst: Given<Number>,
     pub(super) every: Given<Quoted<Duration>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawGrowingBucket {
     pub(super) burst: Given<Number>,

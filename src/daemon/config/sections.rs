@@ -14,6 +14,7 @@ use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
+use crate::net::listener::open_files;
 use crate::{admin, net, report, session, store};
 use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::smtp;
@@ -233,22 +234,19 @@ fn warn_open_files(
     machine: &Machine,
     findings: &mut Findings,
 ) {
-    const OWN_FILES: u64 = 64;
-    let needed = (sessions as u64)
-        .saturating_mul(2)
-        .saturating_add(OWN_FILES);
-    let Some(limit) = machine.open_files.filter(|limit| *limit < needed) else {
+    let limit = machine.open_files.unwrap_or(u64::MAX);
+    let Some(shortage) = open_files::shortage(sessions, limit) else {
         return;
     };
-    let message = format!(
-        "{sessions} sessions need up to {needed} open files, and the limit here is {limit}"
-    );
+    let message = shortage.to_string();
     let remark = match &given.sessions {
         Some(given) => Remark::at(given.span(), message),
         None => Remark::of_file(message),
     };
     findings.warn(remark.help(format!(
-        "raise the limit of the service (LimitNOFILE={needed} in its unit), or lower admission.sessions"
+        "raise the limit of the service (LimitNOFILE={} in its unit), or set admission.sessions to {}",
+        shortage.needed,
+        shortage.sessions_that_fit()
     )));
 }
 
@@ -337,8 +335,8 @@ pub(super) fn check_socket_path<T>(path: &Path, given: &Spanned<T>, findings: &m
     }
 }
 
-pub(super) fn report(given: &raw::RawLog) -> report::Settings {
-    report::Settings {
+pub(super) fn report(given: &raw::RawLog) -> report::ReportSettings {
+    report::ReportSettings {
         format: given
             .format
             .as_ref()

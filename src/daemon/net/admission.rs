@@ -107,6 +107,8 @@ pub struct AdmissionCounts {
     pub admitted: u64,
     /// Connections evicted.
     pub evicted: u64,
+    /// Clients whose connection rate was evicted before its debt was gone, because the rows were full.
+    pub rates_forgotten: u64,
     /// Connections refused, in the order of [`TurnedAway::ALL`].
     pub turned_away: [u64; TurnedAway::ALL.len()],
 }
@@ -128,6 +130,7 @@ impl Admission {
     pub fn new(settings: &AdmissionSettings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
             connections: Mutex::new(Connections::new(settings)),
+            // limit: connect-rates
             connects: ClientRate::new(settings.connects, RATE_ROWS, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -172,6 +175,7 @@ impl Admission {
             held,
             admitted: count(&self.0.admitted),
             evicted,
+            rates_forgotten: self.0.connects.evictions(),
             turned_away: self.0.turned_away.each_ref().map(count),
         }
     }
@@ -220,11 +224,6 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The client.
-    pub fn client(&self) -> ClientKey {
-        self.client
-    }
-
     /// Records that the client has logged in: it is not evicted any more. This also holds when its
     /// eviction has just begun: a client that Postfix has accepted stays.
     pub fn logged_in(&self) {

@@ -63,12 +63,23 @@ pub struct Filter {
     state: Mutex<FilterState>,
 }
 
+/// How often the limits of the filter acted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilterCounts {
+    /// Connections of banned clients that were not counted because the map was full.
+    pub not_counted: u64,
+    /// How often the banned clients did not all fit into the kernel's program.
+    pub not_fitting: u64,
+}
+
 #[derive(Debug)]
 struct FilterState {
     /// The clients dropped now, sorted; none while the listeners differ.
     dropped: Option<Vec<ClientKey>>,
     /// Half of the last length that the kernel refused: it charges programs to a small budget.
     fits: usize,
+    /// How often not all clients fitted.
+    not_fitting: u64,
     support: Support,
 }
 
@@ -85,10 +96,12 @@ impl Filter {
     pub fn new(sockets: Vec<Arc<SocketFilter>>) -> Self {
         Self {
             sockets,
+            // limit: filter-counts
             counts: Mutex::new(BannedCounts::new(4 * MAX_CLIENTS)),
             state: Mutex::new(FilterState {
                 dropped: Some(Vec::new()),
                 fits: MAX_CLIENTS,
+                not_fitting: 0,
                 support: Support::Yes,
             }),
         }
@@ -117,6 +130,14 @@ impl Filter {
         self.apply(&mut state, busiest)
     }
 
+    /// How often the limits of the filter acted.
+    pub fn counts(&self) -> FilterCounts {
+        FilterCounts {
+            not_counted: lock(&self.counts).left_out(),
+            not_fitting: lock(&self.state).not_fitting,
+        }
+    }
+
     /// Stops dropping clients, and clears the counts.
     ///
     /// # Errors
@@ -142,6 +163,7 @@ impl Filter {
                 return Ok(count);
             }
             state.dropped = None;
+            state.not_fitting += u64::from(count < busiest.len());
             match self.attach_all(&clients) {
                 Ok(()) => {
                     state.dropped = Some(clients);

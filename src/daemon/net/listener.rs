@@ -36,6 +36,7 @@ use self::socket::{
 use crate::net::admission::{Slot, TurnedAway};
 use crate::net::filter::SocketFilter;
 use crate::net::proxy_header::{self, Announced, HeaderFault};
+use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::networks;
 
@@ -79,6 +80,7 @@ pub struct Listener {
     filter: Arc<SocketFilter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
+    limits: Arc<Limits>,
     /// Connections accepted in a row without yielding.
     in_a_row: u32,
     health: AcceptHealth,
@@ -158,13 +160,13 @@ pub struct BindFault {
 }
 
 impl Listener {
-    /// Binds and listens. From here on the kernel accepts connections.
+    /// Binds and listens. From here on the kernel accepts connections. Limits that act are counted in `limits`.
     ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// The address is in use, is not an address of this machine, or needs a privilege.
-    pub fn bind(settings: &ListenerSettings) -> Result<Self, BindFault> {
+    pub fn bind(settings: &ListenerSettings, limits: &Arc<Limits>) -> Result<Self, BindFault> {
         let fault = |error| BindFault {
             address: settings.address,
             error,
@@ -177,7 +179,9 @@ impl Listener {
             socket: watch(socket).map_err(fault)?,
             local,
             proxy_from: settings.proxy_from.clone(),
+            // limit: proxy-headers
             headers: Arc::new(Semaphore::new(HEADERS_PENDING)),
+            limits: Arc::clone(limits),
             in_a_row: 0,
             health: AcceptHealth::Ok,
         })
@@ -217,12 +221,15 @@ impl Listener {
             match self.accept_raw().await {
                 Ok((socket, peer)) => {
                     self.accepted_one();
-                    if let Ok(Some(arrival)) = self.dispatch(socket, peer, &admit) {
-                        return arrival;
+                    match self.dispatch(socket, peer, &admit) {
+                        Ok(Some(arrival)) => return arrival,
+                        Ok(None) => {}
+                        Err(_) => self.limits.count(Limit::Connections),
                     }
                 }
                 Err(error) if is_of_one_connection(error) => {}
                 Err(error) => {
+                    self.limits.count(Limit::Accepts);
                     let reported = self.health != AcceptHealth::Ok;
                     self.health = AcceptHealth::Failing { accepted: 0 };
                     if !reported {
@@ -260,6 +267,7 @@ impl Listener {
     ) -> io::Result<Option<Arrival>> {
         if self.is_balancer(peer.ip()) {
             let Ok(pending) = Arc::clone(&self.headers).try_acquire_owned() else {
+                self.limits.count(Limit::ProxyHeaders);
                 return Ok(None);
             };
             return Ok(Some(Arrival::Balancer(Balancer {

@@ -10,7 +10,7 @@
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
-mod hello;
+pub mod hello;
 mod resolver;
 
 #[cfg(test)]
@@ -19,6 +19,7 @@ mod tests;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -87,6 +88,7 @@ impl Tls {
         Ok(Self {
             loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
             ticketer,
+            // limit: handshakes
             slots: ArcSwap::from_pointee(Semaphore::new(HANDSHAKES)),
         })
     }
@@ -106,6 +108,7 @@ impl Tls {
     /// progress continue under the old limit.
     pub fn cap_handshakes(&self, at_once: usize) {
         let permits = at_once.clamp(1, Semaphore::MAX_PERMITS);
+        // limit: handshakes
         self.slots.store(Arc::new(Semaphore::new(permits)));
     }
 
@@ -129,14 +132,21 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let waits = AtomicBool::new(false);
         // Boxed, because the handshake's state is larger than everything that a session keeps later.
-        match timeout(deadline, Box::pin(self.handshake(stream))).await {
+        match timeout(deadline, Box::pin(self.handshake(stream, &waits))).await {
             Ok(outcome) => outcome,
+            Err(_) if waits.load(Ordering::Relaxed) => Err(HandshakeFault::Busy),
             Err(_) => Err(HandshakeFault::Deadline),
         }
     }
 
-    async fn handshake<S>(&self, stream: S) -> Result<Box<TlsStream<S>>, HandshakeFault>
+    /// `waits` is true while the handshake waits for its slot.
+    async fn handshake<S>(
+        &self,
+        stream: S,
+        waits: &AtomicBool,
+    ) -> Result<Box<TlsStream<S>>, HandshakeFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -150,7 +160,9 @@ impl Tls {
         }
         let slots = self.slots.load_full();
         // Only a closed semaphore returns none, and this one is never closed.
+        waits.store(true, Ordering::Relaxed);
         let slot = slots.acquire().await.ok();
+        waits.store(false, Ordering::Relaxed);
         let config = self.loaded.load().config.clone();
         let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
         if let Ok(outcome) = timeout(SLOT_HOLD, &mut rest).await {
@@ -278,6 +290,9 @@ pub enum HandshakeFault {
     /// Not complete within the deadline.
     #[error("the handshake did not complete in time")]
     Deadline,
+    /// All handshake slots were in use until the deadline.
+    #[error("no free handshake slot before the deadline; see [admission] handshakes")]
+    Busy,
     /// The client closed or reset the connection during it, or before its first octet.
     #[error("the client closed during the handshake")]
     Closed,

@@ -2,8 +2,9 @@
 //!
 //! Connects, announces the client, sends EHLO with the client's name, and returns a [`Connected`] that can
 //! try one login. Beside that, a probe without a client keeps health and capabilities up to date.
-//! In `greeting`: everything before a login; in `login`: AUTH and its outcome; in `health`: changes
-//! that are logged once. Not here: whether an attempt is allowed (`gate`), and when (`queue`),
+//! In `retry`: the single-flight retry of an address that did not answer; in `greeting`: everything before a
+//! login; in `login`: AUTH and its outcome; in `health`: changes that are logged once.
+//! Not here: whether an attempt is allowed (`gate`), and when (`queue`),
 //! what follows a login (`splice`).
 //! A Postfix that offers STARTTLS, or accepts XCLIENT from the client, is refused: with either, a client
 //! that has logged in once could act as any other user through the splice.
@@ -12,6 +13,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +32,14 @@ mod fault;
 mod greeting;
 mod health;
 mod login;
+mod retry;
 mod stream;
 mod xclient;
 
 use command_stream::CommandStream;
 use greeting::Party;
 use health::AddressHealth;
+use retry::{Next, Retries, Retry};
 
 /// Where Postfix listens, and how it is logged the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +94,8 @@ pub struct Deadlines {
     /// To answer an AUTH; in a relayed exchange, each message. 30 s: Postfix itself gives Dovecot 10 s,
     /// and Dovecot delays failures by up to 15 s.
     pub login: Duration,
+    /// To answer a try after one that failed; then another may begin beside it. 1 s.
+    pub retry: Duration,
 }
 
 impl Default for Deadlines {
@@ -98,6 +104,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(5),
             greeting: Duration::from_secs(10),
             login: Duration::from_secs(30),
+            retry: Duration::from_secs(1),
         }
     }
 }
@@ -128,9 +135,7 @@ pub struct Upstream {
 struct Endpoint {
     address: UpstreamAddress,
     health: AddressHealth,
-    /// The single-flight lock of an address that did not answer last time: one session tries it again, the
-    /// others wait for the result.
-    retry: tokio::sync::Mutex<()>,
+    retries: Retries,
 }
 
 impl Upstream {
@@ -140,7 +145,7 @@ impl Upstream {
             Arc::new(Endpoint {
                 address,
                 health: AddressHealth::default(),
-                retry: tokio::sync::Mutex::default(),
+                retries: Retries::default(),
             })
         };
         Self {
@@ -220,21 +225,48 @@ impl Upstream {
         endpoint: &Endpoint,
         party: Party<'_>,
     ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
-        let retry = if endpoint.health.is_dead() {
-            endpoint.retry.try_lock().ok()
-        } else {
-            None
-        };
-        if retry.is_none() && endpoint.health.is_dead() {
-            drop(endpoint.retry.lock().await);
-            if endpoint.health.is_dead() {
-                return Err(UpstreamFault::Down);
-            }
+        if !endpoint.health.is_dead() {
+            return self.attempt(endpoint, party).await;
         }
+        match endpoint.retries.next(|| endpoint.health.is_dead()).await {
+            Next::Go => self.attempt(endpoint, party).await,
+            Next::Try(retry) => self.retry(endpoint, party, retry).await,
+            Next::GiveUp => Err(UpstreamFault::Down),
+        }
+    }
+
+    /// Tries an address that did not answer last time, while others wait for the result.
+    async fn retry(
+        &self,
+        endpoint: &Endpoint,
+        party: Party<'_>,
+        retry: Retry,
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let mut attempt = pin!(self.attempt(endpoint, party));
+        let reached = match timeout(self.deadlines.retry, attempt.as_mut()).await {
+            Ok(reached) => reached,
+            Err(_) => {
+                retry.expire();
+                attempt.await
+            }
+        };
+        if reached.as_ref().is_err_and(UpstreamFault::is_no_answer) {
+            retry.failed();
+        }
+        reached
+    }
+
+    /// Connects, sends EHLO, and records the result.
+    async fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        party: Party<'_>,
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let began = endpoint.health.begin();
         let reached = self.greet(endpoint, party).await;
         endpoint
             .health
-            .note_greeting(&endpoint.address, reached.as_ref().err());
+            .note_greeting(&endpoint.address, began, reached.as_ref().err());
         reached
     }
 

@@ -16,14 +16,14 @@ use super::{ImportBatch, LearnArgs, logs, report};
 use crate::admin::message::ImportStats;
 use crate::clock::Clock;
 use crate::config::Config;
-use gatepost_core::logs::listen::Listener;
-use gatepost_core::logs::record::each_line;
+use gatepost_core::logs::collector::each_line;
+use gatepost_core::logs::parser::LogParser;
 
 /// How often the logs are polled, and the gate updated.
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A growing log, and its parser.
-type Followed = (Tail, Listener);
+type Followed = (Tail, LogParser);
 
 /// Imports until the process is ended, or standard input ends.
 pub(super) fn follow(
@@ -77,7 +77,7 @@ impl<'a> Follower<'a> {
         let mut followed = Vec::new();
         for path in paths {
             if !self.is_packed(path)? {
-                followed.push((Tail::new(path), Listener::new(logs::zone())));
+                followed.push((Tail::new(path), LogParser::new(logs::zone())));
             }
         }
         Ok(followed)
@@ -95,20 +95,20 @@ impl<'a> Follower<'a> {
         if magic != [0x1f, 0x8b] {
             return Ok(false);
         }
-        let mut listener = Listener::new(logs::zone());
-        listener.begin(logs::changed(&file).map_err(fault())?);
+        let mut parser = LogParser::new(logs::zone());
+        parser.begin(logs::changed(&file).map_err(fault())?);
         let packed = magic.as_slice().chain(file);
-        each_line(packed, |line| self.batch.add_line(&mut listener, &line)).map_err(fault())?;
+        each_line(packed, |line| self.batch.add_line(&mut parser, &line)).map_err(fault())?;
         Ok(true)
     }
 
     /// Reads what was added to the logs.
     pub(super) fn poll(&mut self, tails: &mut [Followed]) -> Result<(), logs::LogFault> {
-        for (tail, listener) in tails {
+        for (tail, parser) in tails {
             let batch = &mut self.batch;
             let polled = tail.poll(&mut |event| match event {
-                TailEvent::NewFile(newest) => listener.begin(newest),
-                TailEvent::Line(line) => batch.add_line(listener, &line),
+                TailEvent::NewFile(newest) => parser.begin(newest),
+                TailEvent::Line(line) => batch.add_line(parser, &line),
             });
             polled.map_err(logs::LogFault::of(tail.path()))?;
         }
@@ -120,8 +120,8 @@ impl<'a> Follower<'a> {
         &mut self,
         input: &mut dyn BufRead,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        let mut listener = Listener::new(logs::zone());
-        listener.begin(Clock::start().now());
+        let mut parser = LogParser::new(logs::zone());
+        parser.begin(Clock::start().now());
         let mut splitter = LineSplitter::default();
         loop {
             let octets = input.fill_buf()?;
@@ -130,9 +130,7 @@ impl<'a> Follower<'a> {
                 self.import_first()?;
                 return Ok(());
             }
-            splitter.split(octets, &mut |line| {
-                self.batch.add_line(&mut listener, &line)
-            });
+            splitter.split(octets, &mut |line| self.batch.add_line(&mut parser, &line));
             input.consume(read);
             self.import_new();
         }

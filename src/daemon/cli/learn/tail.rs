@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::logs;
-use gatepost_core::logs::record::{LONGEST_LINE_OCTETS, Line};
+use gatepost_core::logs::collector::{LONGEST_LINE_OCTETS, RawLine};
 use gatepost_core::moment::Moment;
 
 /// What a poll finds.
@@ -20,7 +20,7 @@ pub(super) enum TailEvent<'a> {
     /// Another file begins; holds the time of its last change.
     NewFile(Moment),
     /// A line.
-    Line(Line<'a>),
+    Line(RawLine<'a>),
 }
 
 /// A log that is read as it grows.
@@ -120,17 +120,17 @@ pub(super) struct LineSplitter {
 
 impl LineSplitter {
     /// Takes the next octets, and passes on every line that ends in them, without its end.
-    pub(super) fn split(&mut self, octets: &[u8], on_event: &mut dyn FnMut(Line<'_>)) {
+    pub(super) fn split(&mut self, octets: &[u8], on_event: &mut dyn FnMut(RawLine<'_>)) {
         let mut pieces = octets.split(|&octet| octet == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             let ends = pieces.peek().is_some();
             if !self.skipping {
                 self.partial.extend_from_slice(piece);
                 if self.partial.len() > LONGEST_LINE_OCTETS {
-                    on_event(Line::TooLong(&self.partial));
+                    on_event(RawLine::TooLong(&self.partial));
                     self.skipping = true;
                 } else if ends {
-                    on_event(Line::Whole(&self.partial));
+                    on_event(RawLine::Whole(&self.partial));
                 }
             }
             if ends || self.skipping {
@@ -153,8 +153,10 @@ mod tests {
         let mut event = String::new();
         tail.poll(&mut |said| match said {
             TailEvent::NewFile(_) => event.push('+'),
-            TailEvent::Line(Line::Whole(line)) => event += &(String::from_utf8_lossy(line) + ";"),
-            TailEvent::Line(Line::TooLong(_)) => event.push('!'),
+            TailEvent::Line(RawLine::Whole(line)) => {
+                event += &(String::from_utf8_lossy(line) + ";")
+            }
+            TailEvent::Line(RawLine::TooLong(_)) => event.push('!'),
         })
         .unwrap();
         event

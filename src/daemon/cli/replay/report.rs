@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::logs;
 use super::trial::{Mistake, Trial};
-use gatepost_core::logs::History;
+use gatepost_core::logs::LoginHistory;
 use gatepost_core::moment::Moment;
 
 /// How many offenders are listed.
@@ -105,23 +105,23 @@ pub(super) struct TriedConfig<'a> {
 ///
 /// When `out` cannot be written.
 pub(super) fn json(
-    history: &History,
+    history: &LoginHistory,
     tried: &TriedConfig<'_>,
     compared: Option<&TriedConfig<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let trial = tried.trial;
-    let tally = &history.tally;
+    let stats = &history.stats;
     let whole = ReplayReport {
         told: config_report(tried),
         logs: LogCounts {
-            lines: tally.lines,
-            tellings: tally.tellings,
+            lines: stats.lines,
+            tellings: stats.events,
             merged: history.merged,
-            same_session: tally.same_session,
+            same_session: stats.same_session,
             copies: history.copies,
-            unreadable: tally.unreadable,
-            sample: &tally.sample,
+            unreadable: stats.unreadable,
+            sample: &stats.sample,
         },
         from: trial.first.map(logs::timestamp),
         until: trial.last.map(logs::timestamp),
@@ -193,7 +193,7 @@ fn date(day: u64) -> String {
 ///
 /// When `out` cannot be written.
 pub(super) fn text(
-    history: &History,
+    history: &LoginHistory,
     tried: &[TriedConfig<'_>],
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -212,17 +212,17 @@ pub(super) fn text(
         .try_for_each(|line| writeln!(out, "  - {line}"))
 }
 
-fn read(history: &History, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
-    let tally = &history.tally;
-    logs::show_lines(tally.lines, tally.unreadable, &tally.sample, out)?;
+fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
+    let stats = &history.stats;
+    logs::show_lines(stats.lines, stats.unreadable, &stats.sample, out)?;
     writeln!(
         out,
         "{} of them are about logins: {} attempts, {} second lines of an attempt, {} further messages of a \
          session, {} copies in another file",
-        history.tally.tellings,
-        history.logins.len(),
+        history.stats.events,
+        history.attempts.len(),
         history.merged,
-        history.tally.same_session,
+        history.stats.same_session,
         history.copies,
     )?;
     if !trial.elsewhere.is_empty() {

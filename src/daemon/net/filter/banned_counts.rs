@@ -12,6 +12,8 @@ use gatepost_core::gate::request::client::ClientKey;
 pub(super) struct BannedCounts {
     counts: HashMap<ClientKey, u32>,
     capacity: usize,
+    /// Connections that were not counted, for want of room.
+    left_out: u64,
 }
 
 impl BannedCounts {
@@ -20,7 +22,13 @@ impl BannedCounts {
         Self {
             counts: HashMap::new(),
             capacity,
+            left_out: 0,
         }
+    }
+
+    /// How many connections were not counted because the map was full.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Counts a connection. When the map is full, new clients are not counted until the next
@@ -30,6 +38,8 @@ impl BannedCounts {
             *count = count.saturating_add(1);
         } else if self.counts.len() < self.capacity {
             self.counts.insert(client, 1);
+        } else {
+            self.left_out += 1;
         }
     }
 

@@ -15,15 +15,27 @@ use crate::net::upstream::{UpstreamAddress, UpstreamFault};
 /// The state of one address.
 #[derive(Debug, Default)]
 pub(super) struct AddressHealth {
-    greeting: Mutex<CheckState>,
+    greeting: Mutex<GreetingState>,
     login: Mutex<CheckState>,
 }
+
+/// The state of an address's greeting.
+#[derive(Debug, Default)]
+struct GreetingState {
+    /// The last try got no answer.
+    unanswered: bool,
+    /// How many tries were answered.
+    answered: u64,
+    check: CheckState,
+}
+
+/// When a try began: how many had been answered by then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Began(u64);
 
 /// The state of one check of an address.
 #[derive(Debug, Default)]
 struct CheckState {
-    /// The last try got no answer.
-    unanswered: bool,
     /// The kinds of faults that were logged since it last worked.
     logged: Vec<Discriminant<UpstreamFault>>,
 }
@@ -36,9 +48,23 @@ enum HealthChange {
     Recovered,
 }
 
+impl GreetingState {
+    /// Records the result of a try. No answer means nothing if a later try was answered.
+    fn note(&mut self, began: Began, fault: Option<&UpstreamFault>) -> HealthChange {
+        match fault {
+            None => {
+                self.unanswered = false;
+                self.answered += 1;
+            }
+            Some(fault) if fault.is_no_answer() => self.unanswered |= began.0 == self.answered,
+            Some(_) => self.unanswered = false,
+        }
+        self.check.note(fault)
+    }
+}
+
 impl CheckState {
     fn note(&mut self, fault: Option<&UpstreamFault>) -> HealthChange {
-        self.unanswered = fault.is_some_and(UpstreamFault::is_no_answer);
         let Some(fault) = fault else {
             let had_worked = std::mem::take(&mut self.logged).is_empty();
             return if had_worked {
@@ -59,12 +85,23 @@ impl CheckState {
 impl AddressHealth {
     /// Whether the last try to connect and greet got no answer.
     pub(super) fn is_dead(&self) -> bool {
-        with_lock(&self.greeting, |check| check.unanswered)
+        with_lock(&self.greeting, |greeting| greeting.unanswered)
     }
 
-    /// Records the result of connecting and EHLO.
-    pub(super) fn note_greeting(&self, address: &UpstreamAddress, fault: Option<&UpstreamFault>) {
-        match (with_lock(&self.greeting, |check| check.note(fault)), fault) {
+    /// A try to connect and greet begins.
+    pub(super) fn begin(&self) -> Began {
+        with_lock(&self.greeting, |greeting| Began(greeting.answered))
+    }
+
+    /// Records the result of connecting and EHLO, in a try that `began` then.
+    pub(super) fn note_greeting(
+        &self,
+        address: &UpstreamAddress,
+        began: Began,
+        fault: Option<&UpstreamFault>,
+    ) {
+        let change = with_lock(&self.greeting, |greeting| greeting.note(began, fault));
+        match (change, fault) {
             (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.to_string(), "upstream fails");
             }
@@ -87,8 +124,8 @@ impl AddressHealth {
     }
 }
 
-fn with_lock<T>(check: &Mutex<CheckState>, work: impl FnOnce(&mut CheckState) -> T) -> T {
-    work(&mut check.lock().unwrap_or_else(PoisonError::into_inner))
+fn with_lock<S, T>(state: &Mutex<S>, work: impl FnOnce(&mut S) -> T) -> T {
+    work(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[cfg(test)]
@@ -103,9 +140,7 @@ mod tests {
         let escape = UpstreamFault::OffersStartTls;
         assert_eq!(check.note(None), HealthChange::None);
         assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
-        assert!(check.unanswered);
         assert_eq!(check.note(Some(&escape)), HealthChange::Fault);
-        assert!(!check.unanswered);
         for fault in [
             &unanswered,
             &escape,
@@ -116,5 +151,21 @@ mod tests {
         assert_eq!(check.note(None), HealthChange::Recovered);
         assert_eq!(check.note(None), HealthChange::None);
         assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
+    }
+    #[test]
+    fn a_silence_counts_unless_a_later_try_was_answered() {
+        let unanswered = UpstreamFault::TimedOut(Step::Greeting);
+        let mut greeting = GreetingState::default();
+        let (early, late) = (Began(greeting.answered), Began(greeting.answered));
+        greeting.note(late, None);
+        greeting.note(early, Some(&unanswered));
+        assert!(!greeting.unanswered, "Postfix was there a moment ago");
+        let next = Began(greeting.answered);
+        greeting.note(next, Some(&unanswered));
+        assert!(greeting.unanswered);
+        greeting.note(early, Some(&unanswered));
+        assert!(greeting.unanswered);
+        greeting.note(next, Some(&UpstreamFault::OffersStartTls));
+        assert!(!greeting.unanswered, "it answered");
     }
 }

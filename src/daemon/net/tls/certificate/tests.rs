@@ -87,7 +87,7 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
     check(&key, &key, Chain, "exchanged");
     check("", &key, Chain, "holds no certificate");
     check("my cat's name\n", &key, Chain, "holds no certificate");
-    check(cut, &key, Chain, "cut off");
+    check(cut, &key, Chain, "not a complete PEM file");
     check(no_der, &key, Chain, "holds an invalid certificate");
     check(&"#".repeat(1_048_577), &key, Chain, "longer than");
     let long_but_good = format!("{}\n{chain}", "#".repeat(1_048_575 - chain.len()));
