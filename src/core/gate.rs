@@ -9,7 +9,7 @@
 //! another is taken**, and none across more than one look at one structure. Tokens are taken before
 //! Postfix is asked, so parallel tries cannot overshoot; who is refused halfway gives back.
 //!
-//! Not here: waiting for a turn (`net::turns`), state files (`store`), replies (`smtp::dialogue`).
+//! Not here: waiting for a turn (`net::turns`), files (`store`), replies (`smtp::dialogue`).
 
 pub mod buckets;
 pub mod explain;
@@ -48,7 +48,7 @@ use crate::gate::trust::strikes::Culprit;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
-pub use state::image::ImageFault;
+pub use state::restore::Restored;
 
 /// What the gate wants others to know: pass it on in its order.
 pub type Events = Vec<Event>;
@@ -70,6 +70,8 @@ pub struct Gate {
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
+    /// What of the state of an earlier process could not be taken over.
+    restored: Restored,
     /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
     answered: AtomicU64,
     /// The hour of the last sweep.
@@ -94,6 +96,7 @@ impl Gate {
             counters: Counters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
+            restored: Restored::default(),
             answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
@@ -193,7 +196,7 @@ impl Gate {
         let known = self.familiar.users();
         self.buckets.cut_keyed(|place| new.limit(place, known), now);
         self.buckets
-            .cut_shared(|place| new.limit(place, known), now);
+            .cut_shared(|place| new.limit(place, known), now, events);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);
@@ -209,8 +212,15 @@ impl Gate {
     }
 
     /// Makes `user` known, and familiar in `network`, after a login.
-    fn login(&self, user: UserId, network: Option<NetworkKey>, when: Moment, now: Moment) {
-        self.familiar.login(user, network, when, now);
+    fn login(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        now: Moment,
+        events: &mut Events,
+    ) {
+        events.extend(self.familiar.login(user, network, when, now));
     }
 }
 

@@ -46,10 +46,10 @@ pub use reload::Reloader;
 pub use socket::SocketFault;
 
 use listeners::House;
-use persist::Keeper;
+use persist::Persister;
 use socket::OperatorSocket;
 
-/// Notices of the gate under way to the keeper.
+/// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
 
 /// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
@@ -86,7 +86,7 @@ pub struct Server {
         watch::Sender<listener::Settings>,
         watch::Receiver<listener::Settings>,
     )>,
-    keeper: Keeper,
+    persister: Persister,
     socket: OperatorSocket,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
@@ -136,12 +136,12 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
         };
-        let keeper = Keeper::new(services, received, store);
+        let persister = Persister::new(services, received, store);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             house,
             listeners,
-            keeper,
+            persister,
             socket,
             config,
             drainer,
@@ -181,7 +181,7 @@ impl Server {
     pub async fn run(self, mut drain: Drain) {
         let tasks = TaskTracker::new();
         let (stopper, stop) = drain::channel();
-        let keeper = tokio::spawn(self.keeper.run(stop));
+        let persister = tokio::spawn(self.persister.run(stop));
         let operator = Operator::new(&self.house, self.began);
         tasks.spawn(answer(self.socket, operator, self.house.drain.clone()));
         tasks.spawn(self.house.clone().keep_filter());
@@ -206,8 +206,8 @@ impl Server {
             warn!(sessions, "sessions are cut off: they did not end in time");
         }
         stopper.begin();
-        // The keeper's panics are told by the runtime; there is nothing left to do about one.
-        let _ = keeper.await;
+        // Its panics are told by the runtime; there is nothing left to do about one.
+        let _ = persister.await;
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A keyed row holds the arrival time and, for clients, the strikes. The four shared buckets are
 //! never evicted; their speed grows with the known users, and a debt is carried over in tokens, not
-//! in seconds, when it does. Every change of a shared bucket is a journal record.
+//! in seconds, when it does. Every change of a shared bucket is told, with a moment later than the
+//! one before, so that of two changes it is known which holds.
 //!
 //! Each method holds one mutex at a time. Tokens are taken one bucket after another: who is refused
 //! by the third gives the first two back.
@@ -13,8 +14,7 @@ use std::time::Duration;
 
 use crate::gate::buckets::limit::{Limit, give_back};
 use crate::gate::buckets::table::{Key, Kind, Table};
-use crate::gate::request::verdict::Event;
-use crate::gate::state::journal::{self, ShareRecord};
+use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;
 
 const DAY: u64 = 86_400;
@@ -22,16 +22,27 @@ const NANOS: u64 = 1_000_000_000;
 
 /// One of the buckets that many pay together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub(in crate::gate) enum Share {
-    Near,
-    Words,
-    Unknown,
-    Strangers,
+    Near = 0,
+    Words = 1,
+    Unknown = 2,
+    Strangers = 3,
 }
 
 impl Share {
     pub(in crate::gate) const ALL: [Self; 4] =
         [Self::Near, Self::Words, Self::Unknown, Self::Strangers];
+
+    /// Its number in snapshot and journal.
+    pub(in crate::gate) const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The bucket with this number; none if this version knows none.
+    pub(in crate::gate) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|share| share.number() == number)
+    }
 }
 
 /// Which bucket.
@@ -56,8 +67,8 @@ pub(in crate::gate) struct Level {
     pub(in crate::gate) arrival: u64,
     /// Nanoseconds a token when the arrival time was written; 0: never.
     pub(in crate::gate) every: u64,
-    /// Counts the changes, for the journal.
-    pub(in crate::gate) sequence: u64,
+    /// The moment of the last change, in nanoseconds since the epoch.
+    pub(in crate::gate) changed: u64,
 }
 
 /// What is kept of a keyed bucket.
@@ -123,7 +134,7 @@ impl Buckets {
         place: Place,
         limit: Limit,
         now: Moment,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Change>,
     ) -> Result<Token, Duration> {
         let after = match place {
             Place::Keyed(key) => self.table.with(key, now, |row| {
@@ -137,8 +148,7 @@ impl Buckets {
                 let mut level = self.level(share);
                 level.carry_over(limit.every(), now);
                 level.arrival = limit.take(level.arrival, now)?;
-                level.sequence += 1;
-                events.push(journal::share(share, *level, now));
+                events.push(level.change(share, now));
                 level.arrival
             }
         };
@@ -166,7 +176,7 @@ impl Buckets {
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
-    pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Change>) {
         match token.place {
             Place::Keyed(key) => self.table.with(key, now, |row| {
                 let row = row.map(Row::unpack);
@@ -182,12 +192,11 @@ impl Buckets {
                 let mut then = Level {
                     arrival: token.after,
                     every: token.every,
-                    sequence: 0,
+                    changed: 0,
                 };
                 then.carry_over(level.every, now);
                 level.arrival = give_back(level.arrival, level.every, then.arrival, now);
-                level.sequence += 1;
-                events.push(journal::share(share, *level, now));
+                events.push(level.change(share, now));
             }
         }
     }
@@ -246,13 +255,12 @@ impl Buckets {
     }
 
     /// Forgets every debt and strike.
-    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Change>) {
         self.table.clear();
         for share in Share::ALL {
             let mut level = self.level(share);
             level.arrival = 0;
-            level.sequence += 1;
-            events.push(journal::share(share, *level, now));
+            events.push(level.change(share, now));
         }
     }
 
@@ -268,15 +276,40 @@ impl Buckets {
     }
 
     /// Cuts every shared debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut_shared(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
+    pub(in crate::gate) fn cut_shared(
+        &self,
+        limit: impl Fn(Place) -> Limit,
+        now: Moment,
+        events: &mut Vec<Change>,
+    ) {
         for share in Share::ALL {
             let limit = limit(Place::Shared(share));
             let mut level = self.level(share);
-            if level.every != 0 {
-                level.carry_over(limit.every(), now);
-                level.arrival = limit.bounded(level.arrival, now);
+            if level.every == 0 {
+                continue;
+            }
+            let before = *level;
+            level.carry_over(limit.every(), now);
+            level.arrival = limit.bounded(level.arrival, now);
+            if *level != before {
+                events.push(level.change(share, now));
             }
         }
+    }
+
+    /// The parts of the table: what is shown of one by [`Self::part`] is shown at one moment.
+    pub(in crate::gate) fn parts(&self) -> usize {
+        self.table.shards()
+    }
+
+    /// The keyed buckets in one part of the table.
+    pub(in crate::gate) fn part(&self, part: usize) -> Vec<(Kind, u64, Row)> {
+        let mut rows = Vec::new();
+        self.table.for_each_in(part, |kind, row| {
+            let [id, ..] = *row;
+            rows.push((kind, id, Row::unpack(row)));
+        });
+        rows
     }
 
     /// Shows every keyed bucket.
@@ -299,20 +332,23 @@ impl Buckets {
         level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what is written of a shared bucket, as it stands `gone` later, unless the bucket
-    /// knows of a later change.
-    pub(in crate::gate) fn replay(&self, record: &ShareRecord, gone: Duration, now: Moment) {
-        let mut level = self.level(record.share);
-        if record.sequence > level.sequence {
-            let gone = u64::try_from(gone.as_nanos()).unwrap_or(u64::MAX);
-            *level = Level {
-                arrival: now
-                    .as_nanos()
-                    .saturating_add(record.debt.saturating_sub(gone)),
-                every: record.every,
-                sequence: record.sequence,
+    /// Takes over what an earlier process left of a keyed bucket; where there is something already, the
+    /// larger debt and the more strikes hold.
+    pub(in crate::gate) fn merge(&self, key: Key, row: Row, now: Moment) {
+        self.table.with(key, now, |held| {
+            let held = held.map(Row::unpack).unwrap_or_default();
+            let strikes = match held.strikes_at(now) > row.strikes_at(now) {
+                true => held,
+                false => row,
             };
-        }
+            let arrival = held.arrival.max(row.arrival);
+            ((), Some(Row { arrival, ..strikes }.pack()))
+        });
+    }
+
+    /// Takes over a shared bucket as an earlier process left it.
+    pub(in crate::gate) fn restore_shared(&self, share: Share, level: Level) {
+        *self.level(share) = level;
     }
 
     /// All rows of the table, and how many of them gave way before they were innocent.
@@ -333,6 +369,17 @@ impl Buckets {
 }
 
 impl Level {
+    /// Tells that this level has changed now: later than it did last, whatever the clock says.
+    fn change(&mut self, share: Share, now: Moment) -> Change {
+        self.changed = now.as_nanos().max(self.changed.saturating_add(1));
+        let level = SharedLevel {
+            bucket: share.number(),
+            arrival: self.arrival,
+            every: self.every,
+        };
+        Change::here(Moment::from_nanos(self.changed), Fact::SharedBucket(level))
+    }
+
     /// Carries the debt over to a speed of one token in `new` nanoseconds: as many tokens as before,
     /// rounded up.
     fn carry_over(&mut self, new: u64, now: Moment) {

@@ -107,7 +107,15 @@ fn counters(house: &House) -> Counts {
     ]
     .into_iter()
     .map(|(name, counter)| (name.to_owned(), counter.get()))
-    .chain([("evicted".to_owned(), house.admission.counts().evicted)])
+    .chain(
+        [
+            ("evicted", house.admission.counts().evicted),
+            ("journal-late", house.services.notices.late()),
+            ("state-skipped", house.services.gate.restored().skipped),
+            ("state-damaged", house.services.gate.restored().damaged),
+        ]
+        .map(|(name, count)| (name.to_owned(), count)),
+    )
     .collect()
 }
 
