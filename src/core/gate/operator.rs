@@ -1,10 +1,11 @@
 //! operator - what the operator may do by hand, and what old logs teach
 //!
-//! Not here: what he may ask (`explain`), the socket he asks through (`admin`).
+//! Not here: what the operator may ask (`explain`), and through which socket (`admin`).
 
 use std::sync::atomic::Ordering;
 
-use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::buckets::key::{BucketKey, Key};
+use crate::gate::buckets::spec::BUCKETS;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
@@ -68,18 +69,23 @@ impl Gate {
             .collect()
     }
 
-    /// Fills the buckets of a client and its network, and lifts their bans and strikes.
+    /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
+    /// their bans and strikes.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, events: &mut Events) {
         let network = client.network();
-        self.buckets.forget(Key::client(client));
-        self.buckets.forget(Key::network(network));
+        for spec in &BUCKETS {
+            let key = BucketKey::of(spec.bucket, client, None, &self.keys);
+            if let Some(BucketKey::Keyed(_, key)) = key {
+                self.buckets.forget(key);
+            }
+        }
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, events);
         self.bans.lift(Subject::Network(network), now, events);
         events.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
     }
 
-    /// Fills the buckets of a user: near, far, and in each network where he is familiar.
+    /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
     pub fn forgive_user(&self, user: &UserName, now: Moment, events: &mut Events) {
         let user = self.keys.user(user);
         self.fill_buckets_of(user);
@@ -93,13 +99,12 @@ impl Gate {
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
         for network in self.familiar.networks(user) {
-            let id = self.keys.pair(user, network);
-            let kind = Kind::Pair;
-            self.buckets.forget(Key { kind, id });
+            self.buckets
+                .forget(Key::pair(self.keys.pair(user, network)));
         }
     }
 
-    /// Makes a user known, and familiar in `network` if one is given, as if he logged in now.
+    /// Makes a user known, and familiar in `network` if one is given, as by a login now.
     pub fn introduce(
         &self,
         user: &UserName,
@@ -124,7 +129,7 @@ impl Gate {
         self.login(self.keys.user(user), network, when, now, events);
     }
 
-    /// Ends settling in: whoever should be familiar was learnt.
+    /// Ends settling in: all users who should be familiar were learnt.
     pub fn finish_settling(&self) {
         self.settling.store(0, Ordering::Relaxed);
     }

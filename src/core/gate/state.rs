@@ -6,12 +6,12 @@
 //! behind damage.
 //! Not here: files (the daemon's `store`).
 
+pub mod frame;
+pub mod image;
 pub mod journal;
 pub mod read;
 pub mod restore;
 
-mod frame;
-mod image;
 mod record;
 mod version1;
 

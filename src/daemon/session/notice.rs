@@ -6,12 +6,12 @@
 //! Not here: what becomes of a change (`server`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::Events;
 use gatepost_core::gate::request::change::Change;
 
@@ -31,20 +31,16 @@ pub struct Notice {
 #[derive(Clone, Debug)]
 pub struct Notices {
     sender: mpsc::Sender<Notice>,
-    late: Arc<AtomicU64>,
+    limits: Arc<Limits>,
 }
 
 impl Notices {
-    /// A channel for at most `length` notices.
-    pub fn channel(length: usize) -> (Self, mpsc::Receiver<Notice>) {
+    /// A channel for at most `length` notices. What is lost or late is counted in `limits`.
+    pub fn channel(length: usize, limits: &Arc<Limits>) -> (Self, mpsc::Receiver<Notice>) {
+        // limit: notices
         let (sender, receiver) = mpsc::channel(length);
-        let late = Arc::default();
-        (Self { sender, late }, receiver)
-    }
-
-    /// How many notices were given up: changes that were not journaled, or not seen to be, in time.
-    pub fn late(&self) -> u64 {
-        self.late.load(Ordering::Relaxed)
+        let limits = Arc::clone(limits);
+        (Self { sender, limits }, receiver)
     }
 
     /// Passes changes on. Returns when those that are awaited are written, or time is up.
@@ -64,13 +60,56 @@ impl Notices {
         };
         // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
         // log; the gate has it all the same, and the next snapshot with it.
+        let mut acted = Limit::Notices;
         let passed = timeout(PATIENCE, async {
-            if self.sender.send(notice).await.is_ok() && awaited {
-                let _ = acknowledged.await;
+            self.sender.send(notice).await.ok()?;
+            acted = Limit::Acknowledgements;
+            match awaited {
+                true => acknowledged.await.ok(),
+                false => Some(()),
             }
-        });
-        if passed.await.is_err() {
-            self.late.fetch_add(1, Ordering::Relaxed);
+        })
+        .await;
+        if !matches!(passed, Ok(Some(()))) {
+            self.limits.count(acted);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_core::gate::request::change::{Fact, SharedLevel};
+    use gatepost_core::moment::Moment;
+
+    fn journalled() -> Events {
+        let level = SharedLevel {
+            bucket: 0,
+            arrival: 1,
+            every: 1,
+        };
+        vec![Change::here(Moment::EPOCH, Fact::SharedBucket(level))]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_and_what_is_late_is_counted() {
+        let limits = Arc::new(Limits::default());
+        let (notices, mut received) = Notices::channel(1, &limits);
+        let counts = || {
+            (
+                limits.get(Limit::Notices),
+                limits.get(Limit::Acknowledgements),
+            )
+        };
+        notices.pass(journalled()).await;
+        assert_eq!(counts(), (0, 1), "sent, and not written in time");
+        notices.pass(journalled()).await;
+        assert_eq!(counts(), (1, 1), "no room in time");
+        received.recv().await.unwrap();
+        let (_, kept) = tokio::join!(notices.pass(journalled()), async {
+            received.recv().await.unwrap().written.unwrap().send(())
+        });
+        kept.unwrap();
+        assert_eq!(counts(), (1, 1), "written in time");
     }
 }

@@ -9,7 +9,7 @@ use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::change::{BanEnd, BanEnding, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::state::read::StateFile;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -21,8 +21,8 @@ fn open(directory: &Path) -> (Store, Left) {
     .unwrap()
 }
 
-fn settings() -> Settings {
-    let mut settings = Settings::default();
+fn settings() -> GateSettings {
+    let mut settings = GateSettings::default();
     settings.capacity.clients = 10_000;
     settings
 }

@@ -13,7 +13,7 @@ use crate::traffic::{MINUTE, START};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::{Permit, Reason, Standing, Verdict};
 use gatepost_core::gate::state::journal;
 use gatepost_core::gate::state::read::StateFile;
@@ -31,7 +31,7 @@ const CHECK: Duration = Duration::from_millis(45);
 #[derive(Debug)]
 pub struct Gatehouse {
     gate: Gate,
-    settings: Settings,
+    settings: GateSettings,
     starts: u8,
     waiting: VecDeque<Waiting>,
     serving: Vec<Serving>,
@@ -62,7 +62,7 @@ struct Serving {
 
 impl Gatehouse {
     /// A gate that knows nobody.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: GateSettings) -> Self {
         Self {
             gate: Gate::new(settings.clone(), keys(0), START),
             settings,

@@ -1,68 +1,37 @@
 //! bucket - all token buckets of the gate: keyed ones in one bounded table, shared ones as fields
 //!
-//! A keyed row holds the arrival time and, for clients, the strikes. The four shared buckets are
-//! never evicted; their speed grows with the known users, and a debt is carried over in tokens, not
+//! A keyed row holds the arrival time and, for clients, the strikes. Shared buckets are never
+//! evicted; the speed of some grows with the known users, and a debt is carried over in tokens, not
 //! in seconds, when it does. Every change of a shared bucket is told, with a moment later than the
 //! one before, so that of two changes it is known which holds.
 //!
-//! Each method holds one mutex at a time. Tokens are taken one bucket after another: who is refused
-//! by the third gives the first two back.
-//! Not here: the arithmetic (`limit`), which buckets a try pays (`judge`), bans (`ban`).
+//! Each method holds one mutex at a time. Tokens are taken one bucket after another: an attempt that
+//! the third refuses gives the first two back.
+//! Not here: the arithmetic (`limit`), which buckets an attempt pays (`ladder`), bans (`ban`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::gate::buckets::limit::{Limit, give_back};
-use crate::gate::buckets::table::{Key, Kind, Table};
+use crate::gate::buckets::key::{BucketKey, Key, Kind};
+use crate::gate::buckets::limit::{Limit, Taken, carry_over};
+use crate::gate::buckets::spec::{Bucket, PerBucket};
+use crate::gate::buckets::table::Table;
 use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;
 
 const DAY: u64 = 86_400;
 const NANOS: u64 = 1_000_000_000;
 
-/// One of the buckets that many pay together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub(in crate::gate) enum Share {
-    Near = 0,
-    Words = 1,
-    Unknown = 2,
-    Strangers = 3,
-}
-
-impl Share {
-    pub(in crate::gate) const ALL: [Self; 4] =
-        [Self::Near, Self::Words, Self::Unknown, Self::Strangers];
-
-    /// Its number in snapshot and journal.
-    pub(in crate::gate) const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The bucket with this number; none if this version knows none.
-    pub(in crate::gate) fn of_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|share| share.number() == number)
-    }
-}
-
-/// Which bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Place {
-    Keyed(Key),
-    Shared(Share),
-}
-
-/// One token that was taken, with all that giving it back needs.
+/// One token that was taken from a bucket.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Token {
-    place: Place,
-    every: u64,
-    after: u64,
+    key: BucketKey,
+    taken: Taken,
 }
 
 /// What is kept of a shared bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct Level {
+pub(in crate::gate) struct BucketLevel {
     /// The arrival time, in nanoseconds since the epoch.
     pub(in crate::gate) arrival: u64,
     /// Nanoseconds a token when the arrival time was written; 0: never.
@@ -106,7 +75,7 @@ impl Row {
     }
 
     /// When neither debt nor strike is left, in nanoseconds since the epoch.
-    pub(in crate::gate) fn innocent(self) -> u64 {
+    pub(in crate::gate) fn clean_at(self) -> u64 {
         let faded = match self.strikes {
             0 => 0,
             strikes => (u64::from(self.counted) + u64::from(strikes) * DAY) * NANOS,
@@ -117,86 +86,78 @@ impl Row {
 
 pub(in crate::gate) struct Buckets {
     table: Table<3>,
-    shared: [Mutex<Level>; 4],
+    shared: PerBucket<Mutex<BucketLevel>>,
 }
 
 impl Buckets {
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
         Self {
-            table: Table::new(rows, secret, |row| Row::unpack(row).innocent()),
-            shared: Default::default(),
+            table: Table::new(rows, secret, |row| Row::unpack(row).clean_at()),
+            shared: PerBucket::default(),
         }
     }
 
     /// Takes one token, or says how long until there is one.
     pub(in crate::gate) fn take(
         &self,
-        place: Place,
+        key: BucketKey,
         limit: Limit,
         now: Moment,
         events: &mut Vec<Change>,
     ) -> Result<Token, Duration> {
-        let after = match place {
-            Place::Keyed(key) => self.table.with(key, now, |row| {
+        let after = match key {
+            BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
                 let row = row.map(Row::unpack).unwrap_or_default();
                 match limit.take(row.arrival, now) {
                     Ok(arrival) => (Ok(arrival), Some(Row { arrival, ..row }.pack())),
                     Err(wait) => (Err(wait), None),
                 }
             })?,
-            Place::Shared(share) => {
-                let mut level = self.level(share);
+            BucketKey::Shared(bucket) => {
+                let mut level = self.level(bucket);
                 level.carry_over(limit.every(), now);
                 level.arrival = limit.take(level.arrival, now)?;
-                events.push(level.change(share, now));
+                events.push(level.change(bucket, now));
                 level.arrival
             }
         };
         Ok(Token {
-            place,
-            every: limit.every(),
-            after,
+            key,
+            taken: limit.taken(after),
         })
     }
 
     /// How long until there is a token beside those `kept`; takes nothing.
     pub(in crate::gate) fn peek(
         &self,
-        place: Place,
+        key: BucketKey,
         limit: Limit,
         kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
-        limit.peek(self.arrival(place, limit, now), kept, now)
+        limit.peek(self.arrival(key, limit, now), kept, now)
     }
 
     /// Whole tokens in a bucket.
-    pub(in crate::gate) fn left(&self, place: Place, limit: Limit, now: Moment) -> u32 {
-        limit.left(self.arrival(place, limit, now), now)
+    pub(in crate::gate) fn left(&self, key: BucketKey, limit: Limit, now: Moment) -> u32 {
+        limit.left(self.arrival(key, limit, now), now)
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
     pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Change>) {
-        match token.place {
-            Place::Keyed(key) => self.table.with(key, now, |row| {
-                let row = row.map(Row::unpack);
-                let less = row.map(|row| Row {
-                    arrival: give_back(row.arrival, token.every, token.after, now),
+        match token.key {
+            BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
+                let less = row.map(Row::unpack).map(|row| Row {
+                    arrival: token.taken.refund(row.arrival, now),
                     ..row
                 });
                 ((), less.map(Row::pack))
             }),
-            Place::Shared(share) => {
-                let mut level = self.level(share);
-                // The token as it would be had it been taken at today's speed.
-                let mut then = Level {
-                    arrival: token.after,
-                    every: token.every,
-                    changed: 0,
-                };
-                then.carry_over(level.every, now);
-                level.arrival = give_back(level.arrival, level.every, then.arrival, now);
-                events.push(level.change(share, now));
+            BucketKey::Shared(bucket) => {
+                let mut level = self.level(bucket);
+                let taken = token.taken.at_speed(level.every, now);
+                level.arrival = taken.refund(level.arrival, now);
+                events.push(level.change(bucket, now));
             }
         }
     }
@@ -257,20 +218,18 @@ impl Buckets {
     /// Forgets every debt and strike.
     pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Change>) {
         self.table.clear();
-        for share in Share::ALL {
-            let mut level = self.level(share);
+        for bucket in Bucket::all_shared() {
+            let mut level = self.level(bucket);
             level.arrival = 0;
-            events.push(level.change(share, now));
+            events.push(level.change(bucket, now));
         }
     }
 
     /// Cuts every keyed debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
+    pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Bucket) -> Limit, now: Moment) {
         self.table.change(|kind, row| {
-            let [id, ..] = *row;
             let kept = Row::unpack(row);
-            let limit = limit(Place::Keyed(Key { kind, id }));
-            let arrival = limit.bounded(kept.arrival, now);
+            let arrival = limit(Bucket::of_kind(kind)?).bounded(kept.arrival, now);
             (arrival != kept.arrival).then(|| Row { arrival, ..kept }.pack())
         });
     }
@@ -278,13 +237,13 @@ impl Buckets {
     /// Cuts every shared debt to one burst of what is the limit now.
     pub(in crate::gate) fn cut_shared(
         &self,
-        limit: impl Fn(Place) -> Limit,
+        limit: impl Fn(Bucket) -> Limit,
         now: Moment,
         events: &mut Vec<Change>,
     ) {
-        for share in Share::ALL {
-            let limit = limit(Place::Shared(share));
-            let mut level = self.level(share);
+        for bucket in Bucket::all_shared() {
+            let limit = limit(bucket);
+            let mut level = self.level(bucket);
             if level.every == 0 {
                 continue;
             }
@@ -292,7 +251,7 @@ impl Buckets {
             level.carry_over(limit.every(), now);
             level.arrival = limit.bounded(level.arrival, now);
             if *level != before {
-                events.push(level.change(share, now));
+                events.push(level.change(bucket, now));
             }
         }
     }
@@ -321,14 +280,8 @@ impl Buckets {
     }
 
     /// A shared bucket, locked.
-    pub(in crate::gate) fn level(&self, share: Share) -> MutexGuard<'_, Level> {
-        let [near, words, unknown, strangers] = &self.shared;
-        let level = match share {
-            Share::Near => near,
-            Share::Words => words,
-            Share::Unknown => unknown,
-            Share::Strangers => strangers,
-        };
+    pub(in crate::gate) fn level(&self, bucket: Bucket) -> MutexGuard<'_, BucketLevel> {
+        let level = self.shared.get(bucket);
         level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -347,20 +300,20 @@ impl Buckets {
     }
 
     /// Takes over a shared bucket as an earlier process left it.
-    pub(in crate::gate) fn restore_shared(&self, share: Share, level: Level) {
-        *self.level(share) = level;
+    pub(in crate::gate) fn restore_shared(&self, bucket: Bucket, level: BucketLevel) {
+        *self.level(bucket) = level;
     }
 
-    /// All rows of the table, and how many of them gave way before they were innocent.
+    /// All rows of the table, and how many of them were evicted before they were clean.
     pub(in crate::gate) fn table(&self) -> (usize, u64) {
         (self.table.rows(), self.table.evictions())
     }
 
-    fn arrival(&self, place: Place, limit: Limit, now: Moment) -> u64 {
-        match place {
-            Place::Keyed(key) => self.row(key).arrival,
-            Place::Shared(share) => {
-                let mut level = *self.level(share);
+    fn arrival(&self, key: BucketKey, limit: Limit, now: Moment) -> u64 {
+        match key {
+            BucketKey::Keyed(_, key) => self.row(key).arrival,
+            BucketKey::Shared(bucket) => {
+                let mut level = *self.level(bucket);
                 level.carry_over(limit.every(), now);
                 level.arrival
             }
@@ -368,29 +321,22 @@ impl Buckets {
     }
 }
 
-impl Level {
+impl BucketLevel {
     /// Tells that this level has changed now: later than it did last, whatever the clock says.
-    fn change(&mut self, share: Share, now: Moment) -> Change {
+    fn change(&mut self, bucket: Bucket, now: Moment) -> Change {
         self.changed = now.as_nanos().max(self.changed.saturating_add(1));
         let level = SharedLevel {
-            bucket: share.number(),
+            bucket: bucket.shared_number().unwrap_or(u8::MAX),
             arrival: self.arrival,
             every: self.every,
         };
         Change::here(Moment::from_nanos(self.changed), Fact::SharedBucket(level))
     }
 
-    /// Carries the debt over to a speed of one token in `new` nanoseconds: as many tokens as before,
-    /// rounded up.
-    fn carry_over(&mut self, new: u64, now: Moment) {
-        let old = self.every;
-        if old != new && old != 0 {
-            let debt = u128::from(self.arrival.saturating_sub(now.as_nanos()));
-            let debt = (debt * u128::from(new)).div_ceil(u128::from(old));
-            let debt = u64::try_from(debt).unwrap_or(u64::MAX);
-            self.arrival = now.as_nanos().saturating_add(debt);
-        }
-        self.every = new;
+    /// Carries the debt over to a speed of one token in `every` nanoseconds.
+    fn carry_over(&mut self, every: u64, now: Moment) {
+        self.arrival = carry_over(self.arrival, self.every, every, now);
+        self.every = every;
     }
 }
 

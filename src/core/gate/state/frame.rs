@@ -166,7 +166,7 @@ impl<W: Write> Sections<W> {
 }
 
 /// Appends a frame of one record to `out`: for a journal.
-pub(in crate::gate) fn push(out: &mut Vec<u8>, number: u8, record: &[u8]) {
+pub fn push(out: &mut Vec<u8>, number: u8, record: &[u8]) {
     let size = u16::try_from(record.len()).unwrap_or_default();
     // No record of ours is empty or comes near 64 KiB; a reader would pass such a frame over.
     out.extend_from_slice(&head(Section { number, size }, record));

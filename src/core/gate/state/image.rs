@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::sync::atomic::Ordering;
 
 use crate::gate::Gate;
-use crate::gate::buckets::bucket::Share;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{Origin, SharedLevel};
 use crate::gate::state::frame::Sections;
 use crate::gate::state::read::{Form, StateFile};
@@ -23,7 +23,7 @@ use crate::gate::state::record::{self, Head};
 use crate::moment::Moment;
 
 /// The first line of a snapshot. The number changes only when an older reader would go wrong.
-pub(in crate::gate) const LINE: &str = "gatepost state 2\n";
+pub const LINE: &str = "gatepost state 2\n";
 
 /// Users or bans that are copied at a time.
 const BATCH: usize = 512;
@@ -92,11 +92,11 @@ impl Gate {
         let mut out = Sections::begin(out, LINE)?;
         let head = self.head(now);
         out.add(record::HEAD, |out| head.write(out))?;
-        for share in Share::ALL {
-            let level = *self.buckets.level(share);
+        for bucket in Bucket::all_shared() {
+            let level = *self.buckets.level(bucket);
             let changed = Moment::from_nanos(level.changed);
             let level = SharedLevel {
-                bucket: share.number(),
+                bucket: bucket.shared_number().unwrap_or(u8::MAX),
                 arrival: level.arrival,
                 every: level.every,
             };

@@ -6,7 +6,7 @@
 //! Not here: what the values become (`restore`), finding and keeping files (the daemon's `store`).
 
 use crate::gate::buckets::bucket::Row;
-use crate::gate::buckets::table::Key;
+use crate::gate::buckets::key::Key;
 use crate::gate::request::change::{Change, Fact, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;

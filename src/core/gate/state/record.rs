@@ -9,8 +9,9 @@
 
 use bytes::{Buf, BufMut};
 
-use crate::gate::buckets::bucket::{Row, Share};
-use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::buckets::bucket::Row;
+use crate::gate::buckets::key::{Key, Kind};
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
     SharedLevel, Subject, UserLogin,
@@ -135,7 +136,7 @@ pub(in crate::gate) fn read_ban(mut from: &[u8]) -> Option<(Subject, HeldBan)> {
 }
 
 pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row: Row) {
-    out.put_u8(kind as u8);
+    out.put_u8(kind.number());
     out.put_u64_le(id);
     out.put_u64_le(row.arrival);
     out.put_u8(row.strikes);
@@ -143,7 +144,8 @@ pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row:
 }
 
 pub(in crate::gate) fn read_bucket(mut from: &[u8]) -> Option<(Key, Row)> {
-    let kind = Kind::of(from.try_get_u8().ok()?)?;
+    let kind = Kind::new(from.try_get_u8().ok()?)?;
+    Bucket::of_kind(kind)?;
     let id = from.try_get_u64_le().ok()?;
     let row = Row {
         arrival: from.try_get_u64_le().ok()?,
@@ -172,7 +174,7 @@ pub(in crate::gate) fn read_shared(mut from: &[u8]) -> Option<Change> {
         arrival: from.try_get_u64_le().ok()?,
         every: from.try_get_u64_le().ok()?,
     };
-    let known = origin == Origin::HERE && Share::of_number(level.bucket).is_some();
+    let known = origin == Origin::HERE && Bucket::of_shared_number(level.bucket).is_some();
     let fact = Fact::SharedBucket(level);
     known.then_some(Change { at, origin, fact })
 }

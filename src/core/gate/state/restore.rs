@@ -12,14 +12,15 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::gate::buckets::bucket::{Level, Row, Share, seconds};
-use crate::gate::buckets::table::Key;
+use crate::gate::buckets::bucket::{BucketLevel, Row, seconds};
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
     BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
-use crate::gate::request::settings::{Mode, Settings};
+use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::state::read::{FileReport, Left, Snapshot, Soundness, StateFile, read};
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
@@ -43,7 +44,7 @@ impl Gate {
     /// Without any file the gate is new, and settles in. With files it settles in only if one of them
     /// says so: state that is lost or cannot be read never turns enforcement off.
     pub fn restore(
-        settings: Settings,
+        settings: GateSettings,
         keys: Keys,
         files: &[StateFile],
         now: Moment,
@@ -89,7 +90,7 @@ impl Gate {
         self.restore_bans(snapshots, &decisive, away, kept);
         let (rules, known) = (self.rules.load_full(), self.familiar.users());
         self.buckets
-            .cut_shared(|place| rules.limit(place, known), now, &mut Vec::new());
+            .cut_shared(|bucket| rules.limit(bucket, known), now, &mut Vec::new());
     }
 
     fn restore_logins(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
@@ -114,7 +115,7 @@ impl Gate {
             let at = snapshot.at(away);
             rows.extend(snapshot.buckets.iter().filter_map(|(key, row)| {
                 let debt = away.remaining(row.arrival, at);
-                let debt = debt.min(rules.keyed(key.kind).full());
+                let debt = debt.min(rules.limit(Bucket::of_kind(key.kind)?, 0).full());
                 let row = Row {
                     arrival: away.arrival(debt),
                     counted: away.login(row.counted, at),
@@ -125,7 +126,7 @@ impl Gate {
         }
         // The worst first: should a set overflow, for rows come in another order than they once did, it
         // is the mildest that find no place.
-        rows.sort_unstable_by_key(|(_, row)| Reverse(row.innocent()));
+        rows.sort_unstable_by_key(|(_, row)| Reverse(row.clean_at()));
         for (key, row) in rows {
             self.buckets.merge(key, row, away.now);
         }
@@ -149,19 +150,19 @@ impl Gate {
             }
         }
         for (_, at, level) in latest.into_values() {
-            let Some(share) = Share::of_number(level.bucket) else {
+            let Some(bucket) = Bucket::of_shared_number(level.bucket) else {
                 continue;
             };
             let debt = match kept {
                 Kept::All => away.remaining(level.arrival, at),
                 Kept::Known => 0,
             };
-            let level = Level {
+            let level = BucketLevel {
                 arrival: away.arrival(debt),
                 every: level.every,
                 changed: away.now.as_nanos(),
             };
-            self.buckets.restore_shared(share, level);
+            self.buckets.restore_shared(bucket, level);
         }
     }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::read::{FileReport, Form, Soundness, StateFile};
 use super::{image, journal as journals, read};
 use crate::gate::Gate;
-use crate::gate::explain::Relation;
-use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Subject};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::Keys;
-use crate::gate::request::settings::{Mode, Settings};
+use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing, Verdict};
 use crate::moment::Moment;
 
@@ -22,10 +22,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 const FAR: &str = "198.51.100.7";
 const HOME: &str = "203.0.113.7";
 
-fn settings() -> Settings {
-    let mut settings = Settings {
+fn settings() -> GateSettings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     settings.capacity.clients = 10_000;
     settings.capacity.pairs = 1000;
@@ -95,7 +95,7 @@ fn journal(changes: &[Change]) -> StateFile {
     journals::file(changes)
 }
 
-fn restore_with(settings: Settings, files: &[StateFile], now: Moment) -> Gate {
+fn restore_with(settings: GateSettings, files: &[StateFile], now: Moment) -> Gate {
     let (gate, reports) = Gate::restore(settings, keys(9), files, now);
     for report in reports {
         assert_eq!(report, WHOLE);
@@ -120,7 +120,7 @@ fn sorted(files: &[StateFile]) -> Vec<String> {
     for mut snapshot in left.snapshots {
         snapshot
             .buckets
-            .sort_by_key(|(key, _)| (key.kind as u8, key.id));
+            .sort_by_key(|(key, _)| (key.kind.number(), key.id));
         snapshot.logins.sort();
         let bans: Vec<_> = snapshot
             .bans
@@ -224,14 +224,14 @@ fn a_clock_that_starts_in_1970_forgives_nothing_and_one_in_2040_seven_days() {
     assert_eq!(holdings(&restored, FAR, late), holdings(&gate, FAR, week));
     // Not by number alone: each pair is as young as it was a week after its last login, and stays so
     // when what is older than 90 days is swept out.
-    let relation = |gate: &Gate| {
+    let trust = |gate: &Gate| {
         let seen = gate.explain(client(HOME), Some(&user("anna")), late);
-        seen.user.unwrap().relation
+        seen.user.unwrap().trust
     };
-    assert_eq!(relation(&restored), Relation::Familiar);
+    assert_eq!(trust(&restored), Trust::Familiar);
     restored.tick(late + DAY, &mut Vec::new());
     assert_eq!(restored.status(late).familiar_pairs, 3);
-    assert_eq!(relation(&restored), Relation::Familiar);
+    assert_eq!(trust(&restored), Trust::Familiar);
 }
 
 #[test]
@@ -239,7 +239,9 @@ fn debts_are_cut_to_one_burst_of_what_is_the_limit_now() {
     let gate = busy(&mut Vec::new());
     let image = image(&gate, NOW);
     let mut quick = settings();
-    quick.limits.client.every = MINUTE;
+    quick
+        .limits
+        .change(Bucket::Client, |limit| limit.base.every = MINUTE);
     let restored = restore_with(quick, &image, NOW);
     let later = NOW + MINUTE * 10;
     assert_eq!(holdings(&restored, FAR, later).0[0], 10);
@@ -474,10 +476,10 @@ fn a_restored_image_judges_as_the_gate_that_wrote_it() {
     let restored = restore(&image(&gate, NOW), NOW);
     let spent = |gate: &Gate| {
         let seen = gate.explain(client("10.0.0.1"), Some(&user("anna")), NOW);
-        (seen.user.unwrap().relation, seen.user.unwrap().outlook)
+        (seen.user.unwrap().trust, seen.user.unwrap().outlook)
     };
     assert_eq!(spent(&restored), spent(&gate));
-    assert_eq!(spent(&restored).1, Ok(Reason::Familiar));
+    assert_eq!(spent(&restored).1, Ok(Reason::Bucket(Bucket::Familiar)));
 }
 
 fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
@@ -555,7 +557,7 @@ proptest! {
 #[test]
 fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
     use crate::gate::buckets::bucket::Row;
-    use crate::gate::buckets::table::Key;
+    use crate::gate::buckets::key::Key;
 
     const ROWS: u32 = 40_000;
     let mut large = settings();

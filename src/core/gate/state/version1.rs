@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use bytes::Buf;
 
-use crate::gate::buckets::bucket::{Row, Share, seconds};
-use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::buckets::bucket::{Row, seconds};
+use crate::gate::buckets::key::{Key, Kind};
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Origin, SharedLevel, Subject,
 };
@@ -208,7 +209,8 @@ fn section<T>(
 }
 
 fn read_bucket(from: &mut &[u8], at: Moment) -> Option<(Key, Row)> {
-    let kind = Kind::of(from.try_get_u8().ok()?)?;
+    let kind = Kind::new(from.try_get_u8().ok()?)?;
+    Bucket::of_kind(kind)?;
     let id = from.try_get_u64_le().ok()?;
     let debt = from.try_get_u64_le().ok()?;
     let row = Row {
@@ -221,10 +223,10 @@ fn read_bucket(from: &mut &[u8], at: Moment) -> Option<(Key, Row)> {
 
 /// A shared bucket, and the number of its last change.
 fn read_shared(from: &mut &[u8], at: Moment) -> Option<(u64, Change)> {
-    let share = Share::of_number(from.try_get_u8().ok()?)?;
+    let bucket = Bucket::of_shared_number(from.try_get_u8().ok()?)?;
     let debt = from.try_get_u64_le().ok()?;
     let level = SharedLevel {
-        bucket: share.number(),
+        bucket: bucket.shared_number()?,
         arrival: at.as_nanos().saturating_add(debt),
         every: from.try_get_u64_le().ok()?,
     };

@@ -1,8 +1,9 @@
-//! ban - who is shut out, until when and why
+//! ban - who is banned, until when and why
 //!
 //! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for
 //! a new one, the ban that ends first is evicted, and that is a change like any other. A client of a
-//! familiar network can be banned too; what that means the judgement says.
+//! familiar network can be banned too; what that means is decided on the
+//! ladder.
 //! Every change has a later moment than the one before, also where a clock stands still or was set
 //! back, so that of two changes of one ban it is known which holds.
 //! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
@@ -79,7 +80,7 @@ impl Bans {
     }
 
     /// How many clients of this network are banned; no more than `most` are counted.
-    pub(in crate::gate) fn crowd(&self, network: NetworkKey, most: usize) -> usize {
+    pub(in crate::gate) fn neighbours(&self, network: NetworkKey, most: usize) -> usize {
         let (first, last) = network.clients();
         let clients = Subject::Client(first)..=Subject::Client(last);
         self.read().bans.range(clients).take(most).count()

@@ -103,20 +103,24 @@ fn every_journal_record_has_the_octets_that_it_always_had() {
 
 #[test]
 fn every_bucket_has_the_number_that_it_always_had() {
-    let shared = [Share::Near, Share::Words, Share::Unknown, Share::Strangers];
-    assert_eq!(shared.map(Share::number), [0, 1, 2, 3]);
-    assert_eq!([0, 1, 2, 3].map(Share::of_number), shared.map(Some));
-    assert_eq!(Share::of_number(4), None);
-    let kinds = [
-        Kind::ClientV4,
-        Kind::ClientV6,
-        Kind::Network,
-        Kind::UserNear,
-        Kind::UserFar,
-        Kind::Pair,
-        Kind::Word,
+    let shared = [
+        Bucket::Near,
+        Bucket::Words,
+        Bucket::Unknown,
+        Bucket::Strangers,
     ];
-    assert_eq!(kinds.map(|kind| kind as u8), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(shared.map(Bucket::shared_number), [0, 1, 2, 3].map(Some));
+    assert_eq!([0, 1, 2, 3].map(Bucket::of_shared_number), shared.map(Some));
+    assert_eq!(Bucket::of_shared_number(200), None);
+    let kinds = [
+        Kind::CLIENT_V4,
+        Kind::CLIENT_V6,
+        Kind::NETWORK,
+        Kind::USER_NEAR,
+        Kind::USER_FAR,
+        Kind::PAIR,
+    ];
+    assert_eq!(kinds.map(Kind::number), [1, 2, 3, 4, 5, 6]);
 }
 
 #[test]
@@ -159,7 +163,7 @@ fn every_section_has_the_octets_that_it_always_had() {
         counted: 0xaa,
     };
     let octets = "035500000000000000990000000000000003aa000000";
-    let kind = Kind::Network;
+    let kind = Kind::NETWORK;
     golden(BUCKETS, &|out| write_bucket(out, kind, 0x55, row), octets);
     let level = SharedLevel {
         bucket: 2,
