@@ -15,7 +15,8 @@ use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
 use crate::net::listener::open_files;
-use crate::{admin, net, report, session, store};
+use crate::store::StoreSettings;
+use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
@@ -284,7 +285,7 @@ pub(super) fn store(
     given: &raw::RawState,
     folder: &Path,
     findings: &mut Findings,
-) -> store::Settings {
+) -> StoreSettings {
     let directory = given.directory.as_ref();
     if let Some(given) = directory.filter(|given| given.get_ref().is_empty()) {
         findings.missing_at(
@@ -294,7 +295,7 @@ pub(super) fn store(
         );
     }
     let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
-    store::Settings {
+    StoreSettings {
         directory: path(folder, directory),
     }
 }

@@ -69,7 +69,8 @@ fn by_socket(client: &mut AdminClient, logins: &[PastLogin]) -> Result<ImportSta
 fn in_state(config: &Config, logins: &[PastLogin]) -> Result<ImportStats, StoreFault> {
     let now = Clock::start().now();
     let (mut store, gate) = restore::restore(config, now)?;
-    let imported = restore::learn(&gate, logins, now);
-    store.save(|| gate.image(now))?;
+    // No changes are journaled: the snapshot has them all.
+    let imported = restore::learn(&gate, logins, now, &mut Vec::new());
+    store.save(&gate, now)?;
     Ok(imported)
 }
