@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use std::time::Duration;
 
-use super::read::{FileReport, Form, Soundness, StateFile};
-use super::{image, journal as journals, read};
+use super::file::{FileReport, Form, Soundness, StateFile};
+use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
+use super::{journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
@@ -484,8 +485,8 @@ fn a_restored_image_judges_as_the_gate_that_wrote_it() {
 
 fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
     prop::sample::select(vec![
-        (Form::Snapshot, image::LINE.as_bytes()),
-        (Form::Journal, journals::LINE.as_bytes()),
+        (Form::Snapshot, SNAPSHOT_LINE.as_bytes()),
+        (Form::Journal, JOURNAL_LINE.as_bytes()),
         (Form::FirstSnapshot, b"gatepost snapshot 1\n".as_slice()),
         (Form::FirstJournal, b"".as_slice()),
     ])
@@ -521,7 +522,7 @@ proptest! {
             }
             StateFile { form, octets }
         };
-        let files = [with(Form::Snapshot, image::LINE), with(Form::Journal, journals::LINE)];
+        let files = [with(Form::Snapshot, SNAPSHOT_LINE), with(Form::Journal, JOURNAL_LINE)];
         let now = Moment::from_nanos(now);
         let (gate, _) = Gate::restore(settings(), keys(1), &files, now);
         let mut events = Vec::new();
