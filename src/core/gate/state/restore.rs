@@ -179,15 +179,16 @@ impl Gate {
         let holds = |subject, change| decisive.get(&subject) == Some(change);
         for change in changes {
             match change.fact {
-                Fact::BanBegan(ban) if holds(ban.subject, change) => {
-                    if ban.mode == Mode::Enforce || mode == Mode::DryRun {
-                        self.set_strikes(ban.subject, ban.strikes, change.at, away);
-                    }
+                Fact::BanBegan(ban)
+                    if holds(ban.subject, change)
+                        && (ban.mode == Mode::Enforce || mode == Mode::DryRun) =>
+                {
+                    self.set_strikes(ban.subject, ban.strikes, change.at, away);
                 }
-                Fact::BanEnded(end) if holds(end.subject, change) => {
-                    if end.why == BanEnding::Lifted {
-                        self.set_strikes(end.subject, 0, change.at, away);
-                    }
+                Fact::BanEnded(end)
+                    if holds(end.subject, change) && end.why == BanEnding::Lifted =>
+                {
+                    self.set_strikes(end.subject, 0, change.at, away);
                 }
                 Fact::Forgiven(who) if snapshot.is_none_or(|at| change.at > at) => match who {
                     Forgiven::Client(client) => {
