@@ -357,9 +357,23 @@ fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
     let files = [nothing.as_slice(), &[journal(&changes)]].concat();
     let restored = restore_with(settings.clone(), &files, NOW);
     assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+    // Those that gave way to a ban which is lifted now stay away, too.
+    let lifted = gate.bans(NOW).last().unwrap().subject;
+    gate.unban(lifted, NOW, &mut changes);
+    let files = [nothing.as_slice(), &[journal(&changes)]].concat();
+    let restored = restore_with(settings.clone(), &files, NOW);
+    assert_eq!(restored.status(NOW).bans, 1023);
+    assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
     // A smaller table keeps those that end last, and stays within its bounds from then on.
+    settings.capacity.clients = 16_384;
+    let large = Gate::new(settings.clone(), keys(1), NOW);
+    for number in 0..2000 {
+        let subject = Subject::Client(ClientKey::V4(number));
+        large.ban(subject, NOW + DAY + MINUTE * number, NOW, &mut changes);
+    }
     settings.capacity.clients = 1000;
-    let small = restore_with(settings, &image(&gate, NOW), NOW);
+    let small = restore_with(settings, &image(&large, NOW), NOW);
+    assert_eq!(small.bans(NOW), large.bans(NOW)[976..]);
     let subject = Subject::Client(ClientKey::V6(1));
     small.ban(subject, NOW + DAY, NOW, &mut changes);
     assert_eq!(small.status(NOW).bans, 1024);
