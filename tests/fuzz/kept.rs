@@ -87,5 +87,8 @@ pub fn logs(octets: &[u8]) {
         let shown = name.to_string();
         assert!(shown.bytes().all(|octet| octet.is_ascii_graphic()));
     }
-    assert_eq!(self::history(octets, 2).attempts.len(), history.attempts.len());
+    assert_eq!(
+        self::history(octets, 2).attempts.len(),
+        history.attempts.len()
+    );
 }

@@ -4,13 +4,14 @@
 //! to standard output, as one object.
 //! Not here: what is wrong with a config (`config`).
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::exit;
+use super::paint::Paint;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFaults, Finding};
 
@@ -30,10 +31,7 @@ pub struct Args {
 /// Exits with 0 if `run` would start with this file (there may be warnings), with 2 if it would
 /// refuse it.
 pub fn run(args: &Args) -> ExitCode {
-    let paint = match io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Paint::Colours,
-        false => Paint::Plain,
-    };
+    let paint = Paint::for_stream(&io::stderr());
     let checked = Config::load(&args.config, Clock::start().now());
     // A reader who hangs up takes nothing from the answer: the exit code gives it.
     let _ = tell(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
@@ -54,13 +52,6 @@ fn exit_code(checked: &Checked) -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(exit::FAILURE),
     }
-}
-
-/// Whether the carets are coloured.
-#[derive(Clone, Copy)]
-enum Paint {
-    Plain,
-    Colours,
 }
 
 fn tell(
