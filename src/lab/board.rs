@@ -216,6 +216,6 @@ mod tests {
         };
         let lines = outcomes(Paint::Colours, Some(&honest), &refused, Duration::ZERO);
         let not_now = lines.iter().find(|line| line.contains("454")).unwrap();
-        assert_eq!(not_now.matches("\x1b[1;31m").count(), 1, "{not_now:?}");
+        assert_eq!(not_now.matches("\x1b[31m").count(), 1, "{not_now:?}");
     }
 }

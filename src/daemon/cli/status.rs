@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Operator, print_json};
 use crate::admin::message::{Request, Response, Status};
+use crate::report::limits::TABLE;
 
 /// Show how things stand: mode, sessions, bans, buckets, tables, counters
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "refused", &status.refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
     counts(out, "turned away", &status.turned_away)?;
-    counts(out, "limit acted", &status.limits)
+    limits(status, out)
 }
 
 /// What buckets and tables hold.
@@ -83,6 +84,17 @@ fn stock(status: &Status, out: &mut dyn Write) -> io::Result<()> {
             out,
             "table       {name:<10} {used}/{capacity}, {evicted} evicted"
         )?;
+    }
+    Ok(())
+}
+
+/// The limits that acted, with what that means.
+fn limits(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    for row in &TABLE {
+        let count = status.limits.get(row.name).copied().unwrap_or_default();
+        if count > 0 {
+            writeln!(out, "limit       {:<18} {count} {}", row.name, row.counts)?;
+        }
     }
     Ok(())
 }

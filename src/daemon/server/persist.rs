@@ -78,9 +78,14 @@ impl Keeper {
     async fn keep(&mut self, first: Notice) {
         let mut records = Vec::new();
         let mut waiting = Vec::new();
-        let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
+        let mut more = Vec::new();
+        while more.len() < BATCH
+            && let Ok(notice) = self.notices.try_recv()
+        {
+            more.push(notice);
+        }
         for notice in std::iter::once(first).chain(more) {
-            take(notice.events, &mut records);
+            self.take(notice.events, &mut records);
             waiting.extend(notice.kept);
         }
         self.append(records).await;
@@ -96,7 +101,7 @@ impl Keeper {
             .gate
             .tick(self.services.clock.now(), &mut events);
         let mut records = Vec::new();
-        take(events, &mut records);
+        self.take(events, &mut records);
         self.append(records).await;
         if std::mem::take(&mut self.unsynced) {
             self.on_disk(Store::sync).await;
@@ -193,24 +198,23 @@ impl Keeper {
             info!("the state is being kept again");
         }
     }
-}
 
-/// Logs the events, and takes the records out of them.
-fn take(events: Events, records: &mut Vec<Record>) {
-    for event in events {
-        match event {
-            Event::Journal(record) => records.push(record),
-            Event::BanBegan {
-                subject,
-                until,
-                cause,
-                mode,
-            } => {
-                events::ban_began(subject, until, cause, mode);
+    /// Logs the events, and takes the records out of them.
+    fn take(&self, events: Events, records: &mut Vec<Record>) {
+        let (reporter, now) = (&self.services.reporter, self.services.clock.now());
+        for event in events {
+            match event {
+                Event::Journal(record) => records.push(record),
+                Event::BanBegan {
+                    subject,
+                    until,
+                    cause,
+                    mode,
+                } => reporter.ban_began(subject, until, cause, mode, now),
+                Event::BanEnded { subject } => reporter.ban_ended(subject, now),
+                Event::BackendSick => events::backend_sick(),
+                Event::BackendWell => events::backend_well(),
             }
-            Event::BanEnded { subject } => events::ban_ended(subject),
-            Event::BackendSick => events::backend_sick(),
-            Event::BackendWell => events::backend_well(),
         }
     }
 }
