@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use gatepost_core::gate::request::keys::Keys;
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::{Gate, ImageFault};
-use gatepost_core::logs::History;
-use gatepost_core::logs::listen::MOST_ATTEMPTS_A_LINE;
-use gatepost_core::logs::record::Recorder;
+use gatepost_core::logs::LoginHistory;
+use gatepost_core::logs::collector::LogCollector;
+use gatepost_core::logs::parser::MOST_ATTEMPTS_A_LINE;
 use gatepost_core::moment::Moment;
 use jiff::tz::TimeZone;
 
@@ -18,9 +18,9 @@ use jiff::tz::TimeZone;
 const NOW: Moment = Moment::from_seconds(1_795_478_400);
 
 fn restored(image: Option<&[u8]>, journal: &[&[u8]]) -> Result<Gate, ImageFault> {
-    let mut settings = Settings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     settings.capacity.clients = 1_000;
     settings.capacity.pairs = 1_000;
@@ -61,31 +61,34 @@ pub fn journal(octets: &[u8]) {
     assert_eq!(kept(&twice.expect("as before")), kept(&once));
 }
 
-fn history(octets: &[u8], times: usize) -> History {
-    let mut recorder = Recorder::new(TimeZone::UTC);
+fn history(octets: &[u8], times: usize) -> LoginHistory {
+    let mut collector = LogCollector::new(TimeZone::UTC);
     for _ in 0..times {
-        recorder
+        collector
             .read(octets, NOW, &mut |_| ())
             .expect("memory can be read");
     }
-    recorder.into_history()
+    collector.into_history()
 }
 
 /// Logs: bounded, safe to print, and a copy of a file tells nothing new.
 pub fn logs(octets: &[u8]) {
     let history = history(octets, 1);
-    let tally = &history.tally;
-    assert!(tally.unreadable <= tally.lines);
-    assert!(history.logins.len() as u64 <= tally.tellings * u64::from(MOST_ATTEMPTS_A_LINE));
-    for sample in &tally.sample {
+    let stats = &history.stats;
+    assert!(stats.unreadable <= stats.lines);
+    assert!(history.attempts.len() as u64 <= stats.events * u64::from(MOST_ATTEMPTS_A_LINE));
+    for sample in &stats.sample {
         assert!(sample.bytes().all(|octet| matches!(octet, b' '..=b'~')));
     }
-    for login in &history.logins {
-        let Some(name) = login.user.and_then(|id| history.names.get(id)) else {
+    for attempt in &history.attempts {
+        let Some(name) = attempt.user.and_then(|id| history.names.get(id)) else {
             continue;
         };
         let shown = name.to_string();
         assert!(shown.bytes().all(|octet| octet.is_ascii_graphic()));
     }
-    assert_eq!(self::history(octets, 2).logins.len(), history.logins.len());
+    assert_eq!(
+        self::history(octets, 2).attempts.len(),
+        history.attempts.len()
+    );
 }
