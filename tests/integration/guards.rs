@@ -35,7 +35,9 @@ fn tests(row: &Table) -> impl Iterator<Item = &str> {
 /// The file of a module, or that of the module around it: tests may stand in the same file.
 fn file_of(folder: &Path, modules: &[&str]) -> Option<PathBuf> {
     (1..=modules.len()).rev().find_map(|length| {
-        let file = folder.join(modules[..length].join("/")).with_extension("rs");
+        let file = folder
+            .join(modules[..length].join("/"))
+            .with_extension("rs");
         file.exists().then_some(file)
     })
 }
