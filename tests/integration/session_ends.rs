@@ -1,4 +1,4 @@
-//! session_ends - what ends a session before its login, whatever its client does, and who is left alone
+//! session_ends - what ends a session before its login, who is left alone, and what has to be waited for
 //!
 //! Where a test waits for a deadline, every other deadline is longer than a client of the kit waits: a
 //! session that does not end fails the test.
@@ -131,4 +131,21 @@ fn a_proof_that_was_sent_is_settled_though_its_client_hangs_up() {
         "{}",
         status.text
     );
+}
+
+#[test]
+fn a_wrong_password_is_answered_after_the_delay() {
+    let impostor = Impostor::start(Conduct::Rejecting);
+    let proxy = patient(&impostor)
+        .with("timeouts.failure-delay", "1s")
+        .start();
+    let mut client = stranger(&proxy, 1);
+    client.expect(&auth_plain(ANNA), 535);
+    client.expect("QUIT", 221);
+    let address = client.address().to_string();
+    let end = proxy.log().find("the end of the session", |event| {
+        event.message() == "session" && event.field("client") == address
+    });
+    let took: u64 = end.field("ms").parse().expect("a number");
+    assert!(took >= 1_000, "{took} ms");
 }

@@ -13,6 +13,8 @@ use std::thread::{self, JoinHandle};
 pub(crate) enum Conduct {
     /// As Postfix does; every login is accepted, in an exchange of SCRAM after two rounds.
     Honest,
+    /// As `Honest`, but every login is rejected.
+    Rejecting,
     /// As `Honest`, with this instead of the banner.
     AtConnect(Fault),
     /// As `Honest`, with this instead of the reply to EHLO.
@@ -140,6 +142,7 @@ fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
                 }
                 answer(None, "235 2.7.0 welcome\r\n")?;
             }
+            "AUTH" if conduct == Conduct::Rejecting => answer(None, "535 5.7.8 no\r\n")?,
             "AUTH" => answer(at(Conduct::AtAuth), "235 2.7.0 welcome\r\n")?,
             "QUIT" => return answer(None, "221 2.0.0 bye\r\n"),
             _ => answer(None, "250 2.0.0 yes\r\n")?,
