@@ -62,7 +62,7 @@ pub struct Config {
     /// The operator's socket.
     pub admin: admin::Settings,
     /// The log.
-    pub report: report::Settings,
+    pub report: report::ReportSettings,
 }
 
 impl Config {
