@@ -59,6 +59,7 @@ pub(crate) struct Impostor {
 struct Shared {
     conduct: Conduct,
     open: bool,
+    logins: u32,
 }
 
 impl Impostor {
@@ -69,16 +70,22 @@ impl Impostor {
         let shared = Arc::new(Mutex::new(Shared {
             conduct,
             open: true,
+            logins: 0,
         }));
         let accepting = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let Shared { conduct, open } = *accepting.lock().expect("nobody panics");
+                let Shared { conduct, open, .. } = *accepting.lock().expect("nobody panics");
                 if !open {
                     return;
                 }
+                let counting = Arc::clone(&accepting);
                 // It ends when the other side closes, as Gatepost must.
-                thread::spawn(move || serve(&stream, conduct));
+                thread::spawn(move || {
+                    serve(&stream, conduct, || {
+                        counting.lock().expect("nobody panics").logins += 1;
+                    })
+                });
             }
         });
         Self {
@@ -91,6 +98,11 @@ impl Impostor {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many logins were begun here.
+    pub(crate) fn logins(&self) -> u32 {
+        self.shared.lock().expect("nobody panics").logins
     }
 
     /// Behaves so from the next connection on.
@@ -109,7 +121,7 @@ impl Drop for Impostor {
 }
 
 /// Until one side has had enough.
-fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
+fn serve(stream: &TcpStream, conduct: Conduct, login_begins: impl Fn()) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let answer = |fault: Option<Fault>, reply: &str| match fault {
         None => (&*stream).write_all(reply.as_bytes()).ok(),
@@ -126,6 +138,9 @@ fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
             .read_line(&mut line)
             .ok()
             .filter(|count| *count > 0)?;
+        if line.starts_with("AUTH") {
+            login_begins();
+        }
         match line.get(..4).unwrap_or_default() {
             "EHLO" => answer(
                 at(Conduct::AtEhlo),
