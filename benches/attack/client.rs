@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::backend::{password, user};
 
 /// How long a client waits for one answer.
@@ -41,7 +41,7 @@ pub(crate) enum Tickets {
 
 /// Who calls a server.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct BenchClient {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
     resumed: Arc<AtomicUsize>,
@@ -49,7 +49,7 @@ pub(crate) struct Caller {
 
 /// A conversation.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct BenchConnection {
     stream: BufReader<TlsStream<TcpStream>>,
 }
 
@@ -71,9 +71,9 @@ pub(crate) fn home(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 1, 0, 10 + number)
 }
 
-impl Caller {
+impl BenchClient {
     /// Calls the server at `address`, TLS 1.3.
-    pub(crate) fn new(address: SocketAddr, tickets: Tickets) -> Outcome<Self> {
+    pub(crate) fn new(address: SocketAddr, tickets: Tickets) -> BenchResult<Self> {
         let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         let first = |suite: &_| *suite != TLS13_AES_128_GCM_SHA256;
         provider.cipher_suites.sort_by_key(first);
@@ -100,7 +100,7 @@ impl Caller {
     }
 
     /// Connects and makes the handshake.
-    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<Talk> {
+    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((source, 0).into())?;
         let stream = socket.connect(self.address).await?;
@@ -117,25 +117,25 @@ impl Caller {
             self.resumed.fetch_add(1, Ordering::Relaxed);
         }
         let stream = BufReader::new(stream);
-        Ok(Talk { stream })
+        Ok(BenchConnection { stream })
     }
 
     /// Connects, makes the handshake, and hears the banner.
-    pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<Talk> {
+    pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let mut talk = self.secure(source).await?;
-        expect(220, talk.hear().await?)?;
+        expect(220, talk.read_reply().await?)?;
         Ok(talk)
     }
 
-    /// As [`Caller::call`], and says EHLO.
-    pub(crate) async fn hello(&self, source: Ipv4Addr) -> io::Result<Talk> {
+    /// As [`BenchClient::call`], and says EHLO.
+    pub(crate) async fn hello(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let mut talk = self.call(source).await?;
         expect(250, talk.ask("EHLO laptop.example.org").await?)?;
         Ok(talk)
     }
 
-    /// As [`Caller::hello`], and logs a user in from home.
-    pub(crate) async fn logged_in(&self, number: usize) -> io::Result<Talk> {
+    /// As [`BenchClient::hello`], and logs a user in from home.
+    pub(crate) async fn logged_in(&self, number: usize) -> io::Result<BenchConnection> {
         let mut talk = self.hello(home(number)).await?;
         let code = talk.log_in(&user(number), &password(number)).await?;
         expect(235, code)?;
@@ -143,7 +143,7 @@ impl Caller {
     }
 }
 
-impl Talk {
+impl BenchConnection {
     /// Tries a password with AUTH PLAIN; gives the code of the answer.
     pub(crate) async fn log_in(&mut self, user: &str, password: &str) -> io::Result<u16> {
         let response = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
@@ -173,11 +173,11 @@ impl Talk {
             .write_all(format!("{line}\r\n").as_bytes())
             .await?;
         self.stream.flush().await?;
-        self.hear().await
+        self.read_reply().await
     }
 
     /// A reply, by its code.
-    pub(crate) async fn hear(&mut self) -> io::Result<u16> {
+    pub(crate) async fn read_reply(&mut self) -> io::Result<u16> {
         let mut line = String::new();
         for _ in 0..100 {
             line.clear();
@@ -194,7 +194,7 @@ impl Talk {
     }
 
     /// The socket alone: the server sees a client that says nothing more.
-    pub(crate) fn silence(self) -> TcpStream {
+    pub(crate) fn into_socket(self) -> TcpStream {
         self.stream.into_inner().into_inner().0
     }
 }

@@ -52,7 +52,7 @@ impl Schedule {
 
 /// What bounds an open loop.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub struct LoadExtent {
     /// Jobs in all.
     pub jobs: u64,
     /// Jobs a second.
@@ -68,7 +68,7 @@ pub struct Extent {
 ///
 /// `begin` is called with a job's number and when it was due, as soon as there is room for it.
 pub async fn run_open_loop<F, W>(
-    extent: Extent,
+    extent: LoadExtent,
     clock: Clock,
     mut drain: Drain,
     mut begin: F,

@@ -25,7 +25,7 @@ pub trait Model {
     fn admits(&mut self, knock: &Knock, now: Moment) -> bool;
 
     /// What Postfix said to an attempt that went on.
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment);
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment);
 
     /// A login of the past.
     fn learn(&mut self, _user: &UserName, _client: ClientKey, _when: Moment) {}
@@ -65,7 +65,7 @@ impl Door for Modelled {
 
     fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
         let outcome = if self.0.admits(&knock, now) {
-            self.0.told(&knock, knock.truth, now);
+            self.0.observe(&knock, knock.truth, now);
             let answer = match knock.truth {
                 Truth::Right => Answer::LoggedIn,
                 Truth::Wrong | Truth::NoSuchUser | Truth::Sick => Answer::Wrong,

@@ -1,7 +1,7 @@
-//! screen - a block of lines that is drawn anew in place
+//! screen - a block of lines that is redrawn in place
 //!
 //! On a terminal the block is overwritten a few times a second; elsewhere (a pipe, a log) one plain
-//! line is written now and then instead. Colours only on a terminal, and not where `NO_COLOR` is set
+//! line is written every few seconds instead. Colours only on a terminal, and not where `NO_COLOR` is set
 //! (no-color.org). Not here: what stands in the block (`board`).
 
 use std::io::{self, IsTerminal, Write};
@@ -16,18 +16,18 @@ pub(crate) enum Paint {
     Plain,
 }
 
-/// What a text is to say by its colour.
+/// What a colour means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     /// A heading.
     Strong,
-    /// By the way.
+    /// Of little importance.
     Quiet,
     /// As it should be.
     Good,
     /// As it should not be.
     Bad,
-    /// Neither: look here.
+    /// Neither, but worth attention.
     Notable,
 }
 
@@ -46,7 +46,7 @@ impl Paint {
     }
 }
 
-/// Standard output, as a place where a block is drawn again and again.
+/// Standard output, where a block is drawn again and again.
 #[derive(Debug)]
 pub(crate) struct Screen {
     terminal: bool,
@@ -87,7 +87,7 @@ impl Screen {
         if self.terminal {
             self.block(block);
         } else {
-            say(line);
+            print_line(line);
         }
     }
 
@@ -112,13 +112,13 @@ impl Screen {
 }
 
 /// Writes one line, or several.
-pub(crate) fn say(text: &str) {
+pub(crate) fn print_line(text: &str) {
     write(&format!("{text}\n"));
 }
 
 fn write(text: &str) {
     let mut out = io::stdout().lock();
-    // A reader that has closed the pipe has seen enough.
+    // A reader that has closed the pipe wants no more.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 

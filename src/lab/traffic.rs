@@ -6,14 +6,14 @@
 //! comes again.
 //! Not here: sockets and protocol (`lab::botnet`), tables and plots (`cli::simulate`, `lab::plot`).
 
-pub mod attack;
+pub mod campaign;
 pub mod door;
 pub mod gatehouse;
-pub mod honest;
 pub mod people;
 pub mod promise;
 pub mod random;
 pub mod report;
+pub mod routine;
 pub mod run;
 pub mod scenario;
 
@@ -36,7 +36,7 @@ pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// How large, how long, and drawn from what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct SimulationPlan {
     /// Users of the server, at least 1.
     pub mailboxes: usize,
     /// Simulated days, at least 1.
@@ -48,10 +48,10 @@ pub struct Plan {
     /// Addresses of the botnets that come back with theirs, at least 1.
     pub pool: u64,
     /// A part of the gate that is left out, to see what it is worth.
-    pub without: Option<Without>,
+    pub without: Option<Ablation>,
 }
 
-impl Plan {
+impl SimulationPlan {
     /// Whether a botnet's addresses have come back so often that the first time hardly counts.
     pub fn returns(&self) -> bool {
         u64::from(self.days) * u64::from(self.daily) >= 20 * self.pool
@@ -65,7 +65,7 @@ impl Plan {
 
 /// What is left out of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Without {
+pub enum Ablation {
     /// Names, digits and signs stay on a password: only the very same one is the same word.
     Folding,
     /// No password is common before it was tried for two users.
@@ -78,7 +78,7 @@ pub enum Without {
     Newcomers,
 }
 
-impl Without {
+impl Ablation {
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::Folding,

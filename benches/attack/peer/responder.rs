@@ -7,11 +7,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::backend::{USERS, password, user};
 
 /// Listens, and answers until the bench ends. Gives where.
-pub(crate) fn start(postfix: SocketAddr) -> Outcome<SocketAddr> {
+pub(crate) fn start(postfix: SocketAddr) -> BenchResult<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     thread::spawn(move || {

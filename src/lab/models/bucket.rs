@@ -32,7 +32,7 @@ impl Model for PerAddress {
         full.is_none_or(|full| full.since(now) <= EVERY * (BURST - 1))
     }
 
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
         if said != Truth::Right {
             let full = self.full.entry(knock.client).or_insert(now);
             *full = (*full).max(now) + EVERY;

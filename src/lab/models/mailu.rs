@@ -74,7 +74,7 @@ impl Model for Mailu {
         user.is_none_or(|window| window.count(DAY, now) < PER_USER)
     }
 
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
         if said == Truth::Right {
             self.exempt.insert(knock.client, now + EXEMPTION);
             return;

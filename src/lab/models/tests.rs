@@ -35,7 +35,7 @@ impl Bench {
         };
         let admitted = self.model.admits(&knock, self.now);
         if admitted {
-            self.model.told(&knock, truth, self.now);
+            self.model.observe(&knock, truth, self.now);
         }
         admitted
     }

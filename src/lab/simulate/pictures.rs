@@ -13,7 +13,7 @@ pub fn picture(title: &str, reports: &[&Report]) -> Option<String> {
     let first = *reports.first()?;
     let tried = a_day(first, |point| point.tried);
     let lines_of = |of: fn(&Point) -> u32| {
-        let line = move |report: &&Report| (report.door, a_day(report, of));
+        let line = move |report: &&Report| (report.policy, a_day(report, of));
         reports.iter().map(line).collect::<Vec<_>>()
     };
     let (reached, refused) = (lines_of(|point| point.reached), lines_of(|p| p.refused));

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::Run;
 use crate::numbers::thousands;
 use crate::table::{Align, Style, render};
-use crate::traffic::report::{Report, Visits};
+use crate::traffic::report::{LoginStats, Report};
 use crate::traffic::scenario::Scenario;
 
 /// Cells; the first column holds names, the others numbers.
@@ -37,7 +37,7 @@ pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Resu
             .filter(|run| run.without.is_none())
             .map(|run| &run.report)
             .collect();
-        if whole.iter().any(|report| report.door != "gatepost") {
+        if whole.iter().any(|report| report.policy != "gatepost") {
             comparison(out, style, &whole)?;
         } else {
             overview(out, style, &whole)?;
@@ -111,7 +111,7 @@ fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Res
     for group in reports.chunk_by(same) {
         if rows.is_empty() {
             let mut head = cells(&["scenario", "tried a day"]);
-            head.extend(group.iter().map(|report| report.door.to_owned()));
+            head.extend(group.iter().map(|report| report.policy.to_owned()));
             rows.push(head);
         }
         let Some(first) = group.first() else { continue };
@@ -169,11 +169,11 @@ fn cells(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }
 
-fn of(visits: &Visits) -> String {
+fn of(visits: &LoginStats) -> String {
     format!("{} of {}", thousands(visits.refused), thousands(visits.all))
 }
 
-fn percent(visits: &Visits) -> String {
+fn percent(visits: &LoginStats) -> String {
     let percent = visits.first_try_percent();
     percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1} %"))
 }

@@ -16,7 +16,7 @@ use gatepost_core::moment::Moment;
 /// Where a login comes from, seen from its user's past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Place {
+pub(crate) enum Locality {
     /// He logged in from this network in the last 90 days.
     Home,
     /// He logged in from its neighbourhood.
@@ -53,18 +53,18 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn place(&self, person: u32, network: NetworkKey, now: Moment) -> Place {
+    pub(crate) fn place(&self, person: u32, network: NetworkKey, now: Moment) -> Locality {
         let known = self.logins.get(&person).map_or(&[][..], Vec::as_slice);
-        let mut place = Place::Far;
+        let mut place = Locality::Far;
         for (other, last) in known {
             if now.since(*last) >= KEPT {
                 continue;
             }
             if *other == network {
-                return Place::Home;
+                return Locality::Home;
             }
             if other.region() == network.region() {
-                place = Place::Near;
+                place = Locality::Near;
             }
         }
         place
@@ -85,12 +85,12 @@ mod tests {
     fn a_place_is_home_for_90_days_near_in_its_16_and_else_far() {
         let mut ledger = Ledger::default();
         ledger.login(1, network("20.1.2.3"), START);
-        assert_eq!(ledger.place(1, network("20.1.2.9"), START), Place::Home);
-        assert_eq!(ledger.place(1, network("20.1.9.9"), START), Place::Near);
-        assert_eq!(ledger.place(1, network("20.2.2.3"), START), Place::Far);
-        assert_eq!(ledger.place(2, network("20.1.2.3"), START), Place::Far);
+        assert_eq!(ledger.place(1, network("20.1.2.9"), START), Locality::Home);
+        assert_eq!(ledger.place(1, network("20.1.9.9"), START), Locality::Near);
+        assert_eq!(ledger.place(1, network("20.2.2.3"), START), Locality::Far);
+        assert_eq!(ledger.place(2, network("20.1.2.3"), START), Locality::Far);
         let later = START + KEPT;
-        assert_eq!(ledger.place(1, network("20.1.2.3"), later), Place::Far);
+        assert_eq!(ledger.place(1, network("20.1.2.3"), later), Locality::Far);
     }
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
             let at = START + Duration::from_secs(n);
             ledger.login(1, network(&format!("20.{n}.0.1")), at);
         }
-        assert_eq!(ledger.place(1, network("20.0.0.1"), START), Place::Far);
-        assert_eq!(ledger.place(1, network("20.32.0.1"), START), Place::Home);
+        assert_eq!(ledger.place(1, network("20.0.0.1"), START), Locality::Far);
+        assert_eq!(ledger.place(1, network("20.32.0.1"), START), Locality::Home);
     }
 }

@@ -40,23 +40,23 @@ pub struct People {
 
 /// What kind of passwords people have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passwords {
+pub enum PasswordStrength {
     /// Each his own, in no dictionary.
     Strong,
-    /// Words with a year behind.
+    /// WordList with a year behind.
     Weak,
 }
 
 impl People {
     /// So many people, each with a name, a password and a home of their own.
-    pub fn new(mailboxes: usize, passwords: Passwords, seed: u64) -> Self {
+    pub fn new(mailboxes: usize, passwords: PasswordStrength, seed: u64) -> Self {
         let mut random = Random::new(seed, "people");
         let words = Dictionary::new(400, 100, seed ^ 1);
         let providers = 4 + mailboxes / PER_PROVIDER;
         let persons = (0..mailboxes).map(|n| {
             let password = match passwords {
-                Passwords::Strong => format!("{}-{}", random.word(6), random.below(100)),
-                Passwords::Weak => words.password(2 * random.index(200) + 1).to_owned(),
+                PasswordStrength::Strong => format!("{}-{}", random.word(6), random.below(100)),
+                PasswordStrength::Weak => words.password(2 * random.index(200) + 1).to_owned(),
             };
             let (provider, line) = (n % providers, n / providers);
             let home = 20 << 24
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_people_have_names_passwords_and_homes_of_their_own() {
-        let people = People::new(10_000, Passwords::Strong, 1);
+        let people = People::new(10_000, PasswordStrength::Strong, 1);
         let distinct = |of: &dyn Fn(&Person) -> String| {
             let all: HashSet<String> = people.all().map(|(_, person)| of(person)).collect();
             all.len()

@@ -9,16 +9,16 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use crate::traffic::attack::{Campaign, Guess, Sender};
+use crate::traffic::campaign::{Campaign, GuessSender, PlannedGuess};
 use crate::traffic::door::{Answer, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
-use crate::traffic::honest::{Routine, Visit};
-use crate::traffic::incident::Incidents;
-use crate::traffic::ledger::{Ledger, Place};
+use crate::traffic::incident::IncidentSchedule;
+use crate::traffic::ledger::{Ledger, Locality};
 use crate::traffic::people::People;
 use crate::traffic::random::Random;
-use crate::traffic::report::{Clerk, Past, Report};
-use crate::traffic::scenario::{Scenario, Start};
-use crate::traffic::{DAY, MINUTE, Plan, SECOND, START, promise};
+use crate::traffic::report::{LoginProgress, Report, ReportBuilder};
+use crate::traffic::routine::{PlannedLogin, Routine};
+use crate::traffic::scenario::{Scenario, StartKnowledge};
+use crate::traffic::{DAY, MINUTE, SECOND, START, SimulationPlan, promise};
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Reason;
@@ -35,13 +35,13 @@ const RETRIED: Duration = MINUTE.saturating_mul(5);
 const GIVEN_UP: Duration = DAY;
 
 /// Plays `scenario`, and checks its promises if the door is the gate.
-pub fn run(scenario: &Scenario, plan: &Plan, door: &mut dyn Door) -> Report {
+pub fn run(scenario: &Scenario, plan: &SimulationPlan, door: &mut dyn Door) -> Report {
     let cast = scenario.cast(plan);
-    let mut stage = Stage {
+    let mut simulation = Simulation {
         people: cast.people,
         incidents: cast.incidents,
         ledger: Ledger::default(),
-        clerk: Clerk::new(scenario.name, door.name(), plan),
+        report: ReportBuilder::new(scenario.name, door.name(), plan),
         queue: BinaryHeap::new(),
         queued: 0,
         tickets: HashMap::new(),
@@ -50,32 +50,32 @@ pub fn run(scenario: &Scenario, plan: &Plan, door: &mut dyn Door) -> Report {
         door,
         ended: Vec::new(),
     };
-    stage.past(cast.start, plan);
+    simulation.past(cast.start, plan);
     for (at, mishap) in cast.incidents.mishaps(plan) {
-        stage.queue(at, Event::Mishap(mishap));
+        simulation.queue(at, SimulatedEvent::Mishap(mishap));
     }
-    for source in 0..stage.routines.len() {
-        stage.next_visit(source);
+    for source in 0..simulation.routines.len() {
+        simulation.next_visit(source);
     }
-    for source in 0..stage.campaigns.len() {
-        stage.next_guess(source);
+    for source in 0..simulation.campaigns.len() {
+        simulation.next_guess(source);
     }
-    stage.play();
-    let (bans, lost) = (stage.door.bans(), stage.door.bans_lost());
-    let mut report = stage.clerk.finish(bans, lost);
+    simulation.play();
+    let (bans, lost) = (simulation.door.bans(), simulation.door.bans_lost());
+    let mut report = simulation.report.finish(bans, lost);
     promise::check(scenario.promises, plan, &mut report);
     report
 }
 
-struct Stage<'a> {
+struct Simulation<'a> {
     people: People,
-    incidents: Incidents,
+    incidents: IncidentSchedule,
     ledger: Ledger,
-    clerk: Clerk,
-    queue: BinaryHeap<Reverse<Queued>>,
+    report: ReportBuilder,
+    queue: BinaryHeap<Reverse<QueuedEvent>>,
     queued: u64,
     /// Who holds a ticket that the door has not ended yet.
-    tickets: HashMap<u64, Holder>,
+    tickets: HashMap<u64, TicketHolder>,
     routines: Vec<Routine>,
     campaigns: Vec<Campaign>,
     door: &'a mut dyn Door,
@@ -83,45 +83,45 @@ struct Stage<'a> {
 }
 
 /// What happens next.
-enum Event {
+enum SimulatedEvent {
     /// The next of the routine with this number.
-    Visit(usize, Visit),
+    PlannedLogin(usize, PlannedLogin),
     /// The next of the campaign with this number.
-    Guess(usize, Guess),
+    PlannedGuess(usize, PlannedGuess),
     /// Somebody who was sent away comes again, or has mistyped.
-    Again(Caller),
+    Again(HonestLogin),
     Mishap(Mishap),
 }
 
-struct Queued {
+struct QueuedEvent {
     at: Moment,
     order: u64,
-    event: Event,
+    event: SimulatedEvent,
 }
 
 /// An honest person at the door.
 #[derive(Clone, Copy)]
-struct Caller {
-    visit: Visit,
-    past: Past,
+struct HonestLogin {
+    visit: PlannedLogin,
+    past: LoginProgress,
     doubts: u32,
 }
 
-enum Holder {
-    Caller(Caller),
+enum TicketHolder {
+    HonestLogin(HonestLogin),
     Guesser {
         person: Option<u32>,
-        place: Place,
-        sender: Sender,
+        place: Locality,
+        sender: GuessSender,
         truth: Truth,
         client: ClientKey,
     },
 }
 
-impl Stage<'_> {
+impl Simulation<'_> {
     /// What the old logs tell, unless there are none.
-    fn past(&mut self, start: Start, plan: &Plan) {
-        if start == Start::Strangers {
+    fn past(&mut self, start: StartKnowledge, plan: &SimulationPlan) {
+        if start == StartKnowledge::Strangers {
             return;
         }
         let mut random = Random::new(plan.seed, "past");
@@ -159,20 +159,20 @@ impl Stage<'_> {
         }
     }
 
-    fn happen(&mut self, next: Queued) {
+    fn happen(&mut self, next: QueuedEvent) {
         let now = next.at;
         match next.event {
-            Event::Visit(source, visit) => {
+            SimulatedEvent::PlannedLogin(source, visit) => {
                 self.next_visit(source);
                 let network = visit.client.network();
                 let place = self.ledger.place(visit.person, network, now);
-                let past = Past {
+                let past = LoginProgress {
                     place,
                     refused: None,
                     told_wrong: false,
                 };
                 self.call(
-                    Caller {
+                    HonestLogin {
                         visit,
                         past,
                         doubts: 0,
@@ -181,12 +181,12 @@ impl Stage<'_> {
                     now,
                 );
             }
-            Event::Guess(source, guess) => {
+            SimulatedEvent::PlannedGuess(source, guess) => {
                 self.next_guess(source);
                 self.guess(guess, next.order, now);
             }
-            Event::Again(caller) => self.call(caller, next.order, now),
-            Event::Mishap(mishap) => {
+            SimulatedEvent::Again(login) => self.call(login, next.order, now),
+            SimulatedEvent::Mishap(mishap) => {
                 self.door.befall(mishap, now, &mut self.ended);
                 self.answer(now);
             }
@@ -196,29 +196,29 @@ impl Stage<'_> {
     fn next_visit(&mut self, source: usize) {
         let routine = self.routines.get_mut(source);
         if let Some(visit) = routine.and_then(|routine| routine.next(&self.people)) {
-            self.queue(visit.at, Event::Visit(source, visit));
+            self.queue(visit.at, SimulatedEvent::PlannedLogin(source, visit));
         }
     }
 
     fn next_guess(&mut self, source: usize) {
         let campaign = self.campaigns.get_mut(source);
         if let Some(guess) = campaign.and_then(|campaign| campaign.next(&self.people)) {
-            self.queue(guess.at, Event::Guess(source, guess));
+            self.queue(guess.at, SimulatedEvent::PlannedGuess(source, guess));
         }
     }
 
-    fn queue(&mut self, at: Moment, event: Event) {
+    fn queue(&mut self, at: Moment, event: SimulatedEvent) {
         let order = self.queued;
         self.queued += 1;
-        self.queue.push(Reverse(Queued { at, order, event }));
+        self.queue.push(Reverse(QueuedEvent { at, order, event }));
     }
 
-    fn call(&mut self, caller: Caller, ticket: u64, now: Moment) {
-        let Some(person) = self.people.person(caller.visit.person) else {
+    fn call(&mut self, login: HonestLogin, ticket: u64, now: Moment) {
+        let Some(person) = self.people.person(login.visit.person) else {
             return;
         };
         let mut password = person.password.clone();
-        let truth = match caller.visit.mistyped {
+        let truth = match login.visit.mistyped {
             true => {
                 // A finger beside the key, and a different one each day.
                 let beside = b'a' + (now.as_seconds() / 86_400 % 25) as u8;
@@ -228,16 +228,16 @@ impl Stage<'_> {
             false => Truth::Right,
         };
         let knock = Knock {
-            client: caller.visit.client,
+            client: login.visit.client,
             user: person.name.clone(),
             password: Secret::new(password.into_bytes()),
             mechanism: Mechanism::Plain,
             truth: self.truth(truth, now),
         };
-        self.knock(ticket, Holder::Caller(caller), knock, now);
+        self.knock(ticket, TicketHolder::HonestLogin(login), knock, now);
     }
 
-    fn guess(&mut self, guess: Guess, ticket: u64, now: Moment) {
+    fn guess(&mut self, guess: PlannedGuess, ticket: u64, now: Moment) {
         let person = guess.person.and_then(|number| self.people.person(number));
         let truth = match person {
             None => Truth::NoSuchUser,
@@ -245,10 +245,10 @@ impl Stage<'_> {
             Some(_) => Truth::Wrong,
         };
         let network = guess.client.network();
-        let place = guess
-            .person
-            .map_or(Place::Far, |number| self.ledger.place(number, network, now));
-        let holder = Holder::Guesser {
+        let place = guess.person.map_or(Locality::Far, |number| {
+            self.ledger.place(number, network, now)
+        });
+        let holder = TicketHolder::Guesser {
             person: guess.person,
             place,
             sender: guess.sender,
@@ -266,13 +266,13 @@ impl Stage<'_> {
     }
 
     fn truth(&self, truth: Truth, now: Moment) -> Truth {
-        match self.incidents.is_sick(now) {
+        match self.incidents.dovecot_fails(now) {
             true => Truth::Sick,
             false => truth,
         }
     }
 
-    fn knock(&mut self, ticket: u64, holder: Holder, knock: Knock, now: Moment) {
+    fn knock(&mut self, ticket: u64, holder: TicketHolder, knock: Knock, now: Moment) {
         self.tickets.insert(ticket, holder);
         self.door.knock(ticket, knock, now, &mut self.ended);
         self.answer(now);
@@ -282,8 +282,10 @@ impl Stage<'_> {
     fn answer(&mut self, now: Moment) {
         for (ticket, outcome) in std::mem::take(&mut self.ended) {
             match self.tickets.remove(&ticket) {
-                Some(Holder::Caller(caller)) => self.answer_caller(caller, outcome.answer, now),
-                Some(Holder::Guesser {
+                Some(TicketHolder::HonestLogin(login)) => {
+                    self.answer_caller(login, outcome.answer, now)
+                }
+                Some(TicketHolder::Guesser {
                     person,
                     place,
                     sender,
@@ -303,49 +305,49 @@ impl Stage<'_> {
     fn write_down(
         &mut self,
         person: Option<u32>,
-        place: Place,
-        sender: Sender,
+        place: Locality,
+        sender: GuessSender,
         truth: Truth,
         outcome: Outcome,
         now: Moment,
     ) {
         match sender {
-            Sender::OldPhone => self.clerk.old_phone(outcome, now),
+            GuessSender::OldPhone => self.report.old_phone(outcome, now),
             // Whoever knows the password does not guess.
-            Sender::Attacker if truth == Truth::Right => {}
-            Sender::Attacker => self.clerk.guess(person, place, outcome, now),
+            GuessSender::Attacker if truth == Truth::Right => {}
+            GuessSender::Attacker => self.report.guess(person, place, outcome, now),
         }
     }
 
-    fn answer_caller(&mut self, mut caller: Caller, answer: Answer, now: Moment) {
+    fn answer_caller(&mut self, mut login: HonestLogin, answer: Answer, now: Moment) {
         let wait = match answer {
             Answer::LoggedIn => {
-                let Visit { person, client, .. } = caller.visit;
+                let PlannedLogin { person, client, .. } = login.visit;
                 self.ledger.login(person, client.network(), now);
-                self.clerk.visit(&caller.past, answer, now);
+                self.report.visit(&login.past, answer, now);
                 return;
             }
-            Answer::Wrong if caller.visit.mistyped => {
-                caller.visit.mistyped = false;
+            Answer::Wrong if login.visit.mistyped => {
+                login.visit.mistyped = false;
                 RETYPED
             }
             Answer::Wrong => {
-                caller.past.told_wrong = true;
-                caller.doubts += 1;
+                login.past.told_wrong = true;
+                login.doubts += 1;
                 DOUBTED
             }
             // What Dovecot cannot check is no refusal of ours, nor is a restart.
             Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRIED,
             Answer::Later(_) => {
-                caller.past.refused.get_or_insert(now);
+                login.past.refused.get_or_insert(now);
                 RETRIED
             }
         };
-        if caller.doubts > DOUBTS || now.since(caller.visit.at) > GIVEN_UP {
-            self.clerk.visit(&caller.past, answer, now);
+        if login.doubts > DOUBTS || now.since(login.visit.at) > GIVEN_UP {
+            self.report.visit(&login.past, answer, now);
             return;
         }
-        self.queue(now + wait, Event::Again(caller));
+        self.queue(now + wait, SimulatedEvent::Again(login));
     }
 }
 
@@ -357,21 +359,21 @@ fn user_as_typed(user: UserName, ticket: u64) -> UserName {
     }
 }
 
-impl PartialEq for Queued {
+impl PartialEq for QueuedEvent {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.order) == (other.at, other.order)
     }
 }
 
-impl Eq for Queued {}
+impl Eq for QueuedEvent {}
 
-impl PartialOrd for Queued {
+impl PartialOrd for QueuedEvent {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Queued {
+impl Ord for QueuedEvent {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }

@@ -1,6 +1,6 @@
-//! honest - what people do: write mail at home and on the phone, travel, work in an office
+//! routine - what people do: write mail at home and on the phone, travel, work in an office
 //!
-//! A [`Visit`] is one wish to send a mail: one login, or two when the first is mistyped (one of ten is).
+//! A [`PlannedLogin`] is one wish to send a mail: one login, or two when the first is mistyped (one of ten is).
 //! Whoever is told "not now" has a mail program that tries again every few minutes; `run` plays that.
 //! Not here: what attackers do (`attack`), phones with an old password (`attack` too: they guess nothing,
 //! but nobody can know that).
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::traffic::people::{self, People};
 use crate::traffic::random::Random;
-use crate::traffic::{DAY, HOUR, MINUTE, Plan, START};
+use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -24,7 +24,7 @@ const TRIPS: u32 = 20;
 
 /// One wish to send a mail.
 #[derive(Clone, Copy, Debug)]
-pub struct Visit {
+pub struct PlannedLogin {
     /// When.
     pub at: Moment,
     /// Who.
@@ -41,7 +41,7 @@ pub struct Routine {
     habit: Habit,
     day: u32,
     days: u32,
-    today: VecDeque<Visit>,
+    today: VecDeque<PlannedLogin>,
 }
 
 /// Who does what.
@@ -61,7 +61,7 @@ pub enum Habit {
 
 impl Routine {
     /// A habit, for as long as the plan goes.
-    pub fn new(habit: Habit, plan: &Plan) -> Self {
+    pub fn new(habit: Habit, plan: &SimulationPlan) -> Self {
         Self {
             random: Random::new(plan.seed, habit.stream()),
             habit,
@@ -72,7 +72,7 @@ impl Routine {
     }
 
     /// The next visit, in the order of time.
-    pub fn next(&mut self, people: &People) -> Option<Visit> {
+    pub fn next(&mut self, people: &People) -> Option<PlannedLogin> {
         while self.today.is_empty() && self.day < self.days {
             let mut visits = Vec::new();
             let morning = START + DAY * self.day;
@@ -84,7 +84,7 @@ impl Routine {
         self.today.pop_front()
     }
 
-    fn fill(&mut self, people: &People, morning: Moment, visits: &mut Vec<Visit>) {
+    fn fill(&mut self, people: &People, morning: Moment, visits: &mut Vec<PlannedLogin>) {
         match self.habit {
             Habit::Daily => {
                 for (number, person) in people.all() {
@@ -110,13 +110,13 @@ impl Routine {
                     let at = morning + self.time_of_day();
                     let visit = self.visit(0, client, at);
                     let mistyped = false;
-                    visits.push(Visit { mistyped, ..visit });
+                    visits.push(PlannedLogin { mistyped, ..visit });
                 }
             }
         }
     }
 
-    fn trips(&mut self, people: &People, morning: Moment, visits: &mut Vec<Visit>) {
+    fn trips(&mut self, people: &People, morning: Moment, visits: &mut Vec<PlannedLogin>) {
         for _ in 0..TRIPS {
             let number = self.random.index(people.count() as usize) as u32;
             let arrived = morning + self.time_of_day();
@@ -140,7 +140,7 @@ impl Routine {
         person: u32,
         client: ClientKey,
         morning: Moment,
-        visits: &mut Vec<Visit>,
+        visits: &mut Vec<PlannedLogin>,
     ) {
         for _ in 0..times {
             let at = morning + self.time_of_day();
@@ -148,8 +148,8 @@ impl Routine {
         }
     }
 
-    fn visit(&mut self, person: u32, client: ClientKey, at: Moment) -> Visit {
-        Visit {
+    fn visit(&mut self, person: u32, client: ClientKey, at: Moment) -> PlannedLogin {
+        PlannedLogin {
             at,
             person,
             client,
