@@ -19,7 +19,7 @@
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `judge`, `settle` |
+//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `ladder`, `judge`, `settle` |
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `listen` |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket | `listener`, `upstream` |
 //! | daemon | `session` | one client, from handshake to ending | `serve` |
@@ -40,7 +40,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings}`, `gate::buckets::{key, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | session | `session` |

@@ -10,9 +10,10 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{Quota, Settings};
+use gatepost_core::gate::request::settings::{GateSettings, Quota};
 use gatepost_core::gate::request::verdict::{Subject, Verdict};
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -104,21 +105,25 @@ fn banned(bench: &Bench, results: &mut Results) -> BenchResult<()> {
 const DECISIONS: u32 = 40_000;
 
 /// Buckets so deep that every address gets as far as its failure.
-fn settings() -> Settings {
-    let mut settings = Settings {
+fn settings() -> GateSettings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     let deep = Quota {
         burst: 10_000_000,
         every: Duration::from_secs(1),
     };
     let limits = &mut settings.limits;
-    limits.network = deep;
-    limits.user = deep;
-    limits.words = deep;
-    limits.unknown = deep;
-    limits.strangers.base = deep;
+    for bucket in [
+        Bucket::Network,
+        Bucket::UserNear,
+        Bucket::Words,
+        Bucket::Unknown,
+        Bucket::Strangers,
+    ] {
+        limits.set(bucket, deep);
+    }
     settings
 }
 

@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_daemon::store::{self, Store};
@@ -81,7 +81,7 @@ fn save_bans(bench: &Bench, directory: &Path) -> BenchResult<()> {
         table: kept.keys.rows,
     };
     let now = bench.clock.now();
-    let gate = Gate::new(Settings::default(), keys, now);
+    let gate = Gate::new(GateSettings::default(), keys, now);
     let mut events = Vec::new();
     for number in 0..BANS {
         let address = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number * 7));

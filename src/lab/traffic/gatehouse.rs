@@ -12,7 +12,7 @@ use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Mechanism, Mishap,
 use crate::traffic::{MINUTE, START};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::{Event, Permit, Reason, Standing, Subject, Verdict};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -28,7 +28,7 @@ const CHECK: Duration = Duration::from_millis(45);
 #[derive(Debug)]
 pub struct Gatehouse {
     gate: Gate,
-    settings: Settings,
+    settings: GateSettings,
     starts: u8,
     waiting: VecDeque<Waiting>,
     serving: Vec<Serving>,
@@ -59,7 +59,7 @@ struct Serving {
 
 impl Gatehouse {
     /// A gate that knows nobody.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: GateSettings) -> Self {
         Self {
             gate: Gate::new(settings.clone(), keys(0), START),
             settings,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{Mode, Settings};
+use gatepost_core::gate::request::settings::{GateSettings, Mode};
 use gatepost_core::gate::request::verdict::{Event, Reason, Refusal, Verdict};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
@@ -94,8 +94,8 @@ const KEYS: Keys = Keys {
 const DAY_SECONDS: u64 = 86_400;
 
 /// Judges the attempts of `history` by `settings`, as if they were enforced.
-pub(super) fn run(settings: &Settings, history: &LoginHistory, plan: Plan) -> Trial {
-    let settings = Settings {
+pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: Plan) -> Trial {
+    let settings = GateSettings {
         mode: Mode::Enforce,
         ..settings.clone()
     };
