@@ -12,10 +12,10 @@ use crate::rows::BenchScenario;
 #[derive(Debug, clap::Parser)]
 #[command(name = "attack")]
 pub(crate) struct Arguments {
-    /// Only these scenarios; without any, all
+    /// Only these scenarios; default: all
     #[arg(value_name = "SCENARIO")]
     named: Vec<BenchScenario>,
-    /// One round, smaller counts: for looking, not for quoting
+    /// One round, smaller counts: for a first look, not for publication
     #[arg(long)]
     quick: bool,
     /// Rounds in turns; a figure is their median
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     /// Keep the servers' configurations and logs
     #[arg(long)]
     keep: bool,
-    /// Cargo says this to every bench
+    /// Cargo passes this to every bench
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -52,7 +52,7 @@ impl Arguments {
         BenchScenario::ALL.into_iter().filter(wanted).collect()
     }
 
-    /// Whom to measure, how often and how much of it.
+    /// What to measure, how often and how much of it.
     pub(crate) fn extent(&self) -> BenchExtent {
         BenchExtent {
             kinds: self.kinds(),

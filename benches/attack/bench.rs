@@ -1,6 +1,6 @@
 //! bench - what all scenarios share: the scratch folder, certificates, the backends, the load's runtime
 //!
-//! Also what a run costs whom ([`Meter`]), and the turns in which peers are measured.
+//! Also what a run costs ([`Cost`]), and the rounds in which peers are measured.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::group;
 use crate::peer::{ConfigChanges, Peer, PeerFiles, PeerKind};
 use crate::results::Results;
 
-/// Whom to measure, how often and how much of it.
+/// What to measure, how often and how much of it.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchExtent {
     /// In the order of the report.
@@ -34,7 +34,7 @@ pub(crate) struct BenchExtent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BenchSize {
     Full,
-    /// For looking, not for quoting.
+    /// For a first look, not for publication.
     Quick,
 }
 
@@ -63,7 +63,7 @@ pub(crate) enum ScratchFolder {
     Kept,
 }
 
-/// Where everything is played.
+/// Everything that scenarios share.
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) extent: BenchExtent,

@@ -28,7 +28,7 @@ use crate::BenchResult;
 use crate::backend::{password, user};
 
 /// How long a client waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether TLS sessions are resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(crate) enum Tickets {
     Used,
 }
 
-/// Who calls a server.
+/// Connects to a server.
 #[derive(Clone, Debug)]
 pub(crate) struct BenchClient {
     address: SocketAddr,
@@ -72,7 +72,7 @@ pub(crate) fn home(number: usize) -> Ipv4Addr {
 }
 
 impl BenchClient {
-    /// Calls the server at `address`, TLS 1.3.
+    /// For the server at `address`, TLS 1.3.
     pub(crate) fn new(address: SocketAddr, tickets: Tickets) -> BenchResult<Self> {
         let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         let first = |suite: &_| *suite != TLS13_AES_128_GCM_SHA256;
@@ -107,7 +107,7 @@ impl BenchClient {
         stream.set_nodelay(true)?;
         let name = ServerName::IpAddress(self.address.ip().into());
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
-        let stream = timeout(PATIENCE, stream).await??;
+        let stream = timeout(ANSWER_TIMEOUT, stream).await??;
         let tls = stream.get_ref().1;
         let suite = tls.negotiated_cipher_suite();
         if suite != Some(TLS13_AES_128_GCM_SHA256) {
@@ -120,14 +120,14 @@ impl BenchClient {
         Ok(BenchConnection { stream })
     }
 
-    /// Connects, makes the handshake, and hears the banner.
+    /// Connects, makes the handshake, and reads the banner.
     pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let mut talk = self.secure(source).await?;
         expect(220, talk.read_reply().await?)?;
         Ok(talk)
     }
 
-    /// As [`BenchClient::call`], and says EHLO.
+    /// As [`BenchClient::call`], and sends EHLO.
     pub(crate) async fn hello(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let mut talk = self.call(source).await?;
         expect(250, talk.ask("EHLO laptop.example.org").await?)?;
@@ -159,15 +159,15 @@ impl BenchConnection {
         expect(250, self.ask(".").await?)
     }
 
-    /// Says QUIT, hears the answer, closes.
+    /// Sends QUIT, reads the answer, closes.
     pub(crate) async fn quit(mut self) -> io::Result<()> {
         expect(221, self.ask("QUIT").await?)?;
-        // Whoever closed first has heard enough.
+        // The server may have closed first.
         let _ = self.stream.shutdown().await;
         Ok(())
     }
 
-    /// Says a line and hears the answer.
+    /// Sends a line and reads the answer.
     pub(crate) async fn ask(&mut self, line: &str) -> io::Result<u16> {
         self.stream
             .write_all(format!("{line}\r\n").as_bytes())
@@ -181,7 +181,7 @@ impl BenchConnection {
         let mut line = String::new();
         for _ in 0..100 {
             line.clear();
-            let read = timeout(PATIENCE, self.stream.read_line(&mut line)).await??;
+            let read = timeout(ANSWER_TIMEOUT, self.stream.read_line(&mut line)).await??;
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -193,7 +193,7 @@ impl BenchConnection {
         Err(io::ErrorKind::InvalidData.into())
     }
 
-    /// The socket alone: the server sees a client that says nothing more.
+    /// The socket alone: the server sees a client that sends nothing more.
     pub(crate) fn into_socket(self) -> TcpStream {
         self.stream.into_inner().into_inner().0
     }

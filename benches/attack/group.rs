@@ -103,7 +103,7 @@ impl Group {
         command
     }
 
-    /// Says which process is the first of the group.
+    /// Sets which process is the first of the group.
     pub(crate) fn began(&self, process: u32) {
         self.root.store(process, Ordering::Relaxed);
     }

@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 
 use crate::BenchResult;
 
-/// What came of many jobs.
+/// The results of many jobs.
 #[derive(Debug, Default)]
 pub(crate) struct JobTally {
     latencies: Latencies,
-    /// Jobs that came to nothing.
+    /// Jobs that failed.
     pub(crate) failed: usize,
     first_fault: Option<String>,
 }
@@ -35,7 +35,7 @@ impl JobTally {
         }
     }
 
-    /// Jobs that came to nothing count among the latencies as if they had taken so long.
+    /// Jobs that failed count among the latencies as if they had taken so long.
     pub(crate) fn count_failures_as(&mut self, latency: Duration) {
         for _ in 0..self.failed {
             self.latencies.record(latency);
@@ -93,7 +93,7 @@ where
     tally
 }
 
-/// Begins jobs from 0 on, `rate` a second, whatever became of those before, while `more` says so of
+/// Begins jobs from 0 on, `rate` a second, whatever the result of those before, while `more` says so of
 /// their numbers.
 pub(crate) async fn at_even_times<F, W>(
     clock: Clock,

@@ -1,8 +1,8 @@
-//! attack - Gatepost beside its peers, under load and under attack: what does a session cost whom?
+//! attack - Gatepost beside its peers, under load and under attack: what does a session cost?
 //!
 //! `cargo bench --bench attack -- [SCENARIO…] [--quick] [--peers a,b] [--json FILE] [--report FOLDER]`
 //!
-//! The number that would worry us: a ratio above its goal, which stands beside it in the table.
+//! Worrying: a ratio above its goal, which stands beside it in the table.
 //! Everything runs on loopback, in a scratch folder, in control groups of its own; every server is
 //! ended by its process id. Peers are measured in turns, and a figure is the median of the rounds.
 //! Not here: the hot paths one by one (the other files in this folder).
@@ -10,7 +10,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a bench tells what it measured"
+    reason = "a bench prints what it measured"
 )]
 
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ mod results;
 mod rows;
 mod scenario;
 
-/// Ours, the system's, a server's: told, and the bench goes on or ends.
+/// Any error, ours, the system's or a server's: it is printed, and the bench goes on or ends.
 type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {

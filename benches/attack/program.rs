@@ -125,7 +125,7 @@ pub(crate) fn run(command: &mut Command) -> BenchResult<String> {
     Err(format!("{command:?} ended with {}: {said}", output.status).into())
 }
 
-/// A port that nobody listens on, below those that the kernel gives to outgoing connections.
+/// A free port, below those that the kernel gives to outgoing connections.
 pub(crate) fn free_port() -> BenchResult<u16> {
     static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 9_000)?;

@@ -47,7 +47,7 @@ impl Results {
         self.series.get(plot)
     }
 
-    /// Something that went wrong, told with the figures.
+    /// Something that went wrong, reported with the figures.
     pub(crate) fn note(&mut self, text: String) {
         eprintln!("   {text}");
         self.notes.push(text);
@@ -103,7 +103,7 @@ impl Results {
     /// What was reached, the goal, and whether that is enough.
     fn judge(&self, row: &FigureRow) -> (String, String, &'static str) {
         let ours = self.median(row.key, PeerKind::Gatepost);
-        let told = |reached: Option<f64>, goal: String, good: Option<bool>| {
+        let entry = |reached: Option<f64>, goal: String, good: Option<bool>| {
             let verdict = match good {
                 Some(true) => "reached",
                 Some(false) => "**missed**",
@@ -116,20 +116,20 @@ impl Results {
             Goal::Of(kind, most) => {
                 let ratio = part(self.median(row.key, kind));
                 let goal = format!("{most} of {}", kind.name());
-                told(ratio, goal, ratio.map(|ratio| ratio <= most))
+                entry(ratio, goal, ratio.map(|ratio| ratio <= most))
             }
             Goal::OfKey(key, kind, most) => {
                 let ratio = part(self.median(key, kind));
                 let goal = format!("{most} of {}'s `{key}`", kind.name());
-                told(ratio, goal, ratio.map(|ratio| ratio <= most))
+                entry(ratio, goal, ratio.map(|ratio| ratio <= most))
             }
             Goal::AtMost(most) => {
                 let goal = format!("at most {}", shown(most));
-                told(ours, goal, ours.map(|ours| ours <= most))
+                entry(ours, goal, ours.map(|ours| ours <= most))
             }
             Goal::AtLeast(least) => {
                 let goal = format!("at least {}", shown(least));
-                told(ours, goal, ours.map(|ours| ours >= least))
+                entry(ours, goal, ours.map(|ours| ours >= least))
             }
             Goal::BelowAll => {
                 let peers = PeerKind::ALL.into_iter().filter(|kind| !kind.is_gatepost());
@@ -137,7 +137,7 @@ impl Results {
                     .filter_map(|kind| self.median(row.key, kind))
                     .reduce(f64::min);
                 let ratio = part(best);
-                told(
+                entry(
                     ratio,
                     "below every peer".to_owned(),
                     ratio.map(|ratio| ratio < 1.0),
@@ -158,8 +158,8 @@ impl Results {
                 let figures: serde_json::Map<String, Value> = peers
                     .map(|(kind, figures)| {
                         let median = self.median(row.key, *kind);
-                        let told = json!({ "median": median, "rounds": figures });
-                        (kind.name().to_owned(), told)
+                        let entry = json!({ "median": median, "rounds": figures });
+                        (kind.name().to_owned(), entry)
                     })
                     .collect();
                 json!({

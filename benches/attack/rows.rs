@@ -8,7 +8,7 @@ use crate::peer::PeerKind;
 /// One scenario, by its name on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BenchScenario {
-    /// Banned clients connect_banned.
+    /// Banned clients connect.
     Refused,
     /// Handshake, banner, QUIT; in full and resumed.
     Handshake,
@@ -76,7 +76,7 @@ pub(crate) enum Goal {
     AtLeast(f64),
     /// Below every peer's.
     BelowAll,
-    /// At most this part of somebody's figure in another row.
+    /// At most this part of a peer's figure in another row.
     OfKey(&'static str, PeerKind, f64),
     /// Shown beside the others.
     None,
@@ -93,7 +93,7 @@ pub(crate) struct FigureRow {
     pub(crate) title: &'static str,
     /// Of the figures.
     pub(crate) unit: &'static str,
-    /// Ours to reach.
+    /// What Gatepost's figure should reach.
     pub(crate) goal: Goal,
 }
 
@@ -108,7 +108,7 @@ pub(crate) const ROWS: &'static [FigureRow] = &[
     row("full", BenchScenario::Handshake, "handshake, banner, QUIT: proxy", "µs", Goal::Of(PeerKind::HaProxy, 0.4)),
     row("full-behind", BenchScenario::Handshake, "the same, behind the proxy", "µs", Goal::AtMost(5.0)),
     row("resumed", BenchScenario::Handshake, "the same, resumed: proxy", "µs", Goal::Of(PeerKind::HaProxy, 0.38)),
-    row("resumed-share", BenchScenario::Handshake, "of these, resumed in truth", "%", Goal::None),
+    row("resumed-share", BenchScenario::Handshake, "of these, really resumed", "%", Goal::None),
     row("mail", BenchScenario::Honest, "honest session, 4 KB mail: proxy", "µs", Goal::Of(PeerKind::HaProxy, 0.7)),
     row("mail-stack", BenchScenario::Honest, "the same, whole stack", "µs", Goal::Of(PeerKind::Native, 0.85)),
     row("mail-p50", BenchScenario::Honest, "the same, p50 with 8 at once", "ms", Goal::BelowAll),

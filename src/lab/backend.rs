@@ -83,7 +83,7 @@ impl Backend {
     /// Binds `address`, which must be a loopback address; port 0 finds a free one.
     ///
     /// # Errors
-    /// `InvalidInput` for another address, or what the system says.
+    /// `InvalidInput` for another address, or an error of the system.
     pub async fn bind(address: SocketAddr, settings: BackendSettings) -> io::Result<Self> {
         if !address.ip().to_canonical().is_loopback() {
             let why = format!("{address}: the lab's backend listens on loopback only");
@@ -99,7 +99,7 @@ impl Backend {
     /// Where it listens.
     ///
     /// # Errors
-    /// What the system says.
+    /// An error of the system.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }

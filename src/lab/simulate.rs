@@ -52,7 +52,7 @@ pub struct Args {
     /// Addresses of the botnets that come back with theirs. Default: 10000, with --quick 1000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pool: Option<u64>,
-    /// Another seed tells another story of the same kind
+    /// Another seed gives another month of the same kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// A few days of a small server
@@ -75,7 +75,7 @@ pub struct Args {
     markdown: bool,
 }
 
-/// One scenario before one door.
+/// One scenario before one policy.
 #[derive(Clone, Copy)]
 struct Job {
     scenario: &'static Scenario,
@@ -101,7 +101,7 @@ struct SimulationSummary<'a> {
     broken: usize,
 }
 
-/// Simulates, and tells. 0: all promises were kept, 1: one was broken, 2: a file could not be written.
+/// Simulates, and prints. 0: all promises were kept, 1: one was broken, 2: a file could not be written.
 pub fn run(args: &Args) -> ExitCode {
     match simulated(args) {
         Ok(0) => ExitCode::SUCCESS,
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn simulated(args: &Args) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     if args.list {
-        // A reader that has closed the pipe has seen enough.
+        // A reader that has closed the pipe wants no more.
         let _ = tables::list(&mut out, SCENARIOS);
         return Ok(0);
     }
@@ -193,7 +193,7 @@ fn jobs(args: &Args) -> Vec<Job> {
     jobs
 }
 
-/// Plays all jobs; the runs stand in the order of the jobs, whoever played them.
+/// Plays all jobs; the runs stand in the order of the jobs.
 fn play_all(jobs: &[Job]) -> Vec<Run> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(jobs.len()));
@@ -222,7 +222,7 @@ fn play_all(jobs: &[Job]) -> Vec<Run> {
 
 fn tell(done: usize, all: usize) {
     let end = if done == all { "\r\x1b[K" } else { "" };
-    // Nobody minds if it cannot be told.
+    // The progress is a courtesy: an error that hides it is no error.
     let _ = write!(io::stderr(), "\rsimulated {done} of {all} {end}");
 }
 

@@ -1,9 +1,9 @@
-//! traffic - synthetic months: honest people and attackers before one door, and what became of them
+//! traffic - synthetic months: honest users and attackers before one policy, and how each of them fares
 //!
 //! [`scenario`] names the traces, [`run`](fn@run::run) plays one of them through a [`door::Door`]: the
 //! gate itself ([`gatehouse`]), or a model of something else (`lab::models`). Every trace is drawn from
-//! a seed alone and never from what a door answers, so all doors see the same; only whoever was sent away
-//! comes again.
+//! a seed alone and never from what a policy answers, so all policies see the same; only clients that were
+//! refused try again.
 //! Not here: sockets and protocol (`lab::botnet`), tables and plots (`cli::simulate`, `lab::plot`).
 
 pub mod campaign;
@@ -42,7 +42,7 @@ pub struct SimulationPlan {
     pub mailboxes: usize,
     /// Simulated days, at least 1.
     pub days: u32,
-    /// The same seed tells the same story.
+    /// The same seed gives the same month.
     pub seed: u64,
     /// Guesses a day of the attacks that have no cadence of their own.
     pub daily: u32,

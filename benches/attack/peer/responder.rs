@@ -1,6 +1,6 @@
 //! responder - what nginx's `auth_http` asks: a map in clear, so that its cost is not nginx's
 //!
-//! Every right password is let through to Postfix; a wrong one is told as `Invalid login`. A thread in
+//! Every right password is let through to Postfix; a wrong one is answered `Invalid login`. A thread in
 //! the bench itself, so that no peer is charged for it. Not a server for anything else.
 
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -2,7 +2,7 @@
 //!
 //! 1,000 guesses from 200 addresses, 5 each, at users that exist: few enough an address that no limit by
 //! address sees them. A guesser that is cut off comes again until its guesses are spent; a guess that got no
-//! answer is spent too, and told. Postfix and Dovecot
+//! answer is spent too, and reported. Postfix and Dovecot
 //! are newly started for each peer and round, or the peers would find what those before them left: smtpd processes
 //! that wait for more. What the same attack costs a second time is measured too.
 //! Worrying: more than half of what the same attack costs behind HAProxy.
@@ -69,7 +69,7 @@ fn two_attacks(
     ])
 }
 
-/// Dear ones: a minute a peer, so once, and those that the goal is about.
+/// Expensive ones: a minute a peer, so once, and those that the goal is about.
 pub(super) fn attack_bcrypt(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     let few = [PeerKind::Gatepost, PeerKind::Other, PeerKind::HaProxy];
     let setting = (BackendKind::Bcrypt, &ConfigChanges::default());
@@ -169,7 +169,7 @@ async fn session(client: &BenchClient, number: usize, spent: usize) -> Result<us
 
 /// What a refused guess adds to a session: sessions with one, less sessions without.
 pub(super) fn in_a_session(bench: &Bench, results: &mut Results) -> BenchResult<()> {
-    // Nobody is banned, so that every session gets as far as its guess.
+    // No client is banned, so that every session gets as far as its guess.
     let changes = ConfigChanges {
         tables: "[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"10h\"\n".to_owned(),
         ..ConfigChanges::default()

@@ -1,4 +1,4 @@
-//! idle - what does a client hold that does nothing?
+//! idle - what does an idle client cost?
 //!
 //! Proportional set sizes with all sessions, less without, by their number. The same clients have called once
 //! before, so that what a server keeps of an address, session or not, is no part of it. And: are honest clients
@@ -88,7 +88,7 @@ fn grown(set: &Measurement<'_>, count: usize, stand: SessionState) -> BenchResul
     Ok((each(after.0, before.0), each(after.1, before.1)))
 }
 
-/// 150 clients that say nothing, then 20 honest ones with ten seconds of patience.
+/// 150 clients that send nothing, then 20 honest ones that wait ten seconds at most.
 pub(super) fn strangers(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     const IDLERS: usize = 150;
     let setting = (BackendKind::Sha256, &ConfigChanges::default());

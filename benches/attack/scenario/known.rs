@@ -2,7 +2,7 @@
 //!
 //! In this process, without a network: the gate that the server uses, with its default capacity. What an
 //! address takes is what the gate grows by beyond one that a single address has kept busy: the ring of the last
-//! decisions is full then, and grows with nobody. A million is more than a table of a million rows holds, so
+//! decisions is full then, and does not grow with the addresses. A million is more than a table of a million rows holds, so
 //! that is divided by how many are held in the end.
 //! Worrying: a check over 300 ns, or memory that goes on growing.
 

@@ -2,8 +2,8 @@
 //!
 //! Ten logins a second of familiar users at even times, bcrypt, latency from the time each was due; first
 //! calm, in turns, for a percentile of few logins needs rounds; then under 150 attackers from 200 addresses,
-//! each with a new password a second at the most, for the same 70 seconds whoever is attacked. A user has
-//! 30 seconds of patience, and a login that fails counts as one that took them.
+//! each with a new password a second at the most, for the same 70 seconds for each peer. A user waits
+//! 30 seconds at most, and a login that fails counts as one that took them.
 //! Worrying: a familiar user who feels the attack.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -97,7 +97,7 @@ pub(super) fn growing(bench: &Bench, results: &mut Results) -> BenchResult<()> {
 }
 
 /// Logins in the first seconds of the attack, those after them, and how many guesses reached Dovecot until
-/// the last of them was due: there the attack ends, and whoever still waits is waited for.
+/// the last of them was due: there the attack ends; logins under way are waited for.
 async fn under_attack(set: &Measurement<'_>) -> (JobTally, JobTally, usize) {
     let before = set.backend.wrong_passwords();
     let mut reached = 0;

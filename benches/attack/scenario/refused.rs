@@ -25,7 +25,7 @@ use crate::results::Results;
 const BANNED: usize = 1_000;
 /// Connections that are begun and left.
 const IN_VAIN: usize = 4_000;
-/// Threads that connect_banned, one connection each after the other.
+/// Threads that connect, one connection each after the other.
 const THREADS: usize = 8;
 
 pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
@@ -89,7 +89,7 @@ fn ban(peer: &Peer) -> BenchResult<()> {
             socket.shutdown(Shutdown::Write)?;
             socket.set_read_timeout(Some(Duration::from_secs(1)))?;
             let mut said = String::new();
-            // Now and then it leaves the socket open; it has nothing more to say then.
+            // Sometimes it leaves the socket open; no more comes then.
             let _ = socket.read_to_string(&mut said);
             if !said.trim().is_empty() {
                 return Err(format!("HAProxy does not ban: {said}").into());

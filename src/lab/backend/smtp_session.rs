@@ -23,7 +23,7 @@ const ERROR_LIMIT: u32 = 20;
 /// Serves until the client disconnects or the drain begins.
 ///
 /// # Errors
-/// What the stream says, and `UnexpectedEof` for a client that leaves in the middle of something.
+/// Those of the stream, and `UnexpectedEof` for a client that leaves in the middle of something.
 pub(super) async fn serve<S>(stream: S, client: IpAddr, session: &BackendSession) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -48,7 +48,7 @@ pub struct AttackPlan {
 /// How bots behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BotHabits {
-    /// How many bots in 100 say `EHLO ylmf-pc`, every other one before the banner; the rest say
+    /// How many bots in 100 send `EHLO ylmf-pc`, every second one before the banner; the rest send
     /// `EHLO User`.
     pub ylmf_percent: u64,
     /// How many sessions in 100 come from the first two addresses, which guess most.

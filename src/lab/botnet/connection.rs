@@ -112,7 +112,7 @@ impl ClientConnection {
     /// Sends one mail to the sender's own address: whether it was accepted.
     ///
     /// # Errors
-    /// What the stream says.
+    /// Those of the stream.
     pub(super) async fn send(&mut self, letter: &TestMail<'_>) -> io::Result<bool> {
         let sender = letter.sender;
         for command in [

@@ -1,6 +1,6 @@
 //! bucket - a plain token bucket per address, and nothing else
 //!
-//! Ten failures at once, then ten an hour: what an honest address is said to need. It is what a rate
+//! Ten failures at once, then ten an hour: what an honest address should need. It is what a rate
 //! limit in a proxy or firewall amounts to, but for counting failures only, which they cannot do.
 //! Source: none needed; it is what remains of the gate when only `client` is left of its buckets.
 

@@ -1,4 +1,4 @@
-//! Each model's rule, as its manual says it.
+//! Each model's rule, as its manual states it.
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ fn overview(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Resul
         "far, first try",
         "mean wait",
         "longest wait",
-        "told wrong",
+        "right but 535",
         "bans",
     ])];
     rows.extend(reports.iter().map(|report| row(report)));
@@ -83,7 +83,7 @@ fn row(report: &Report) -> Vec<String> {
     let days = f64::from(report.days.max(1));
     let guesses = &report.guesses;
     let (home, near, far) = (&report.home, &report.near, &report.far);
-    let told_wrong = home.told_wrong + near.told_wrong + far.told_wrong;
+    let wrongly_rejected = home.wrongly_rejected + near.wrongly_rejected + far.wrongly_rejected;
     vec![
         report.scenario.to_owned(),
         thousands((guesses.tried as f64 / days).round() as u64),
@@ -98,12 +98,12 @@ fn row(report: &Report) -> Vec<String> {
         percent(far),
         time(far.mean_wait as u64),
         time(far.longest_wait),
-        thousands(told_wrong),
+        thousands(wrongly_rejected),
         thousands(report.bans),
     ]
 }
 
-/// A column for each door: guesses a day that reached Postfix, and refused ones of a thousand honest
+/// A column for each policy: guesses a day that reached Postfix, and refused ones of a thousand honest
 /// logins.
 fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
     let same = |one: &&Report, other: &&Report| one.scenario == other.scenario;

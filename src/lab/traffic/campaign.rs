@@ -1,7 +1,7 @@
-//! campaign - who guesses, from where, at what pace, at whom, with what
+//! campaign - streams of guesses: from which addresses, how often, at which accounts, with which passwords
 //!
 //! A [`Campaign`] is an endless stream of guesses out of four choices. It never looks at an answer: what
-//! the doors see is the same. The paces are published ones: one try every 22 s, 39 s or 118 s of one
+//! the policies see is the same. The paces are published ones: one try every 22 s, 39 s or 118 s of one
 //! address; one or two an hour of each address in a /24; nine failures in 97 s of a pool (8,000 a day).
 //! Not here: which campaigns meet in a scenario (`scenario`).
 
@@ -23,7 +23,7 @@ pub struct PlannedGuess {
     pub at: Moment,
     /// From where.
     pub client: ClientKey,
-    /// At whom; none: an account that does not exist.
+    /// The victim; none: an account that does not exist.
     pub person: Option<u32>,
     /// The name that is sent.
     pub user: UserName,
@@ -40,11 +40,11 @@ pub struct PlannedGuess {
 pub enum GuessSender {
     /// An attacker.
     Attacker,
-    /// A phone whose owner has changed his password elsewhere.
+    /// A phone whose owner has changed the password elsewhere.
     OldPhone,
 }
 
-/// Addresses.
+/// The addresses that guesses come from.
 #[derive(Clone, Debug)]
 pub enum AddressChoice {
     /// One.
@@ -59,7 +59,7 @@ pub enum AddressChoice {
     Insider(u32, u64),
 }
 
-/// Victims.
+/// The accounts that are tried.
 #[derive(Clone, Debug)]
 pub enum VictimChoice {
     /// Every account once, then every account again.
@@ -74,7 +74,7 @@ pub enum VictimChoice {
     Names(u32),
 }
 
-/// PasswordStrength.
+/// The passwords that are tried.
 #[derive(Clone, Debug)]
 pub enum PasswordChoice {
     /// A word for all accounts, then the next.
@@ -277,7 +277,7 @@ impl Campaign {
     }
 }
 
-/// The insider's address in his `region`th /16.
+/// The insider's address in the `region`th /16.
 fn inside(region: u64) -> ClientKey {
     ClientKey::V4(0xc100_0000_u32.wrapping_add((region as u32) << 16) | 7 << 8 | 7)
 }

@@ -9,7 +9,7 @@ use crate::traffic::random::Random;
 /// The gate's own list, to take words from: its head's lines begin with `#`.
 static COMMON: &str = include_str!("../../core/gate/buckets/words/common.txt");
 
-/// PasswordStrength, in the order in which they are tried.
+/// Passwords, in the order in which they are tried.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
     passwords: Vec<String>,

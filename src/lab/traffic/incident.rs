@@ -1,6 +1,6 @@
 //! incident - what happens to the server itself: Dovecot fails, the machine restarts
 //!
-//! Not here: what the gate makes of it (`gate::sick`, `gate::image`).
+//! Not here: what the gate does about it (`gate::trust`, `gate::state`).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use gatepost_core::moment::Moment;
 pub(crate) enum IncidentSchedule {
     /// Nothing.
     None,
-    /// From noon to one Dovecot fails, and Postfix answers 535 to everybody.
+    /// From noon to one Dovecot fails, and Postfix answers 535 to all.
     FailingDovecot,
     /// At three in the morning a restart; at three in the afternoon kill -9, 50 s after the snapshot.
     Restarts,
@@ -27,8 +27,8 @@ impl IncidentSchedule {
         self == Self::FailingDovecot && (noon..noon + HOUR.as_secs()).contains(&time)
     }
 
-    /// All mishaps of a plan, in the order of time.
-    pub(crate) fn mishaps(self, plan: &SimulationPlan) -> Vec<(Moment, Mishap)> {
+    /// What happens in a plan, in the order of time.
+    pub(crate) fn schedule(self, plan: &SimulationPlan) -> Vec<(Moment, Mishap)> {
         if self != Self::Restarts {
             return Vec::new();
         }

@@ -1,8 +1,8 @@
-//! people - the users of the simulated server: names, right passwords, and where they live
+//! people - the users of the simulated server: names, right passwords, and their networks
 //!
 //! Addresses are plain numbers here, and each kind of place has its own corner of them: homes in
 //! 20.0.0.0/8, phones in 30.0.0.0/8 and 2a01::/16, one office, hotels, webmail, clouds, and the attackers'
-//! in the upper half. Nobody shares a /24 with a stranger, unless a scenario says so.
+//! in the upper half. No user shares a /24 with an attacker, unless a scenario says so.
 //! Not here: what people do all day (`honest`).
 
 use crate::traffic::dictionary::Dictionary;
@@ -20,15 +20,15 @@ const PER_PROVIDER: usize = 500;
 /// One user.
 #[derive(Debug)]
 pub struct Person {
-    /// What he logs in as.
+    /// The login name.
     pub name: UserName,
-    /// His first name: attackers try it with a year.
+    /// The first name: attackers try it with a year.
     pub first: &'static str,
     /// The right password.
     pub password: String,
     /// The line at home.
     pub home: ClientKey,
-    /// The carrier of his phone.
+    /// The carrier of the phone.
     carrier: u32,
 }
 
@@ -41,9 +41,9 @@ pub struct People {
 /// What kind of passwords people have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordStrength {
-    /// Each his own, in no dictionary.
+    /// Each their own, in no dictionary.
     Strong,
-    /// WordList with a year behind.
+    /// Words followed by a year.
     Weak,
 }
 
@@ -98,7 +98,7 @@ impl People {
 }
 
 impl Person {
-    /// His phone somewhere in its carrier's network.
+    /// The phone's address, somewhere in its carrier's network.
     pub fn phone(&self, random: &mut Random) -> ClientKey {
         mobile(self.carrier, random)
     }

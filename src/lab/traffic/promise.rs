@@ -12,20 +12,20 @@ const TRAVELLERS: f64 = 95.0;
 /// Guesses a day at one account by strangers: from near and from far.
 const ONE_ACCOUNT: u64 = 2 * 24;
 
-/// A sentence of the manual.
+/// A promise that the manual makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// However large the botnet is, so many guesses a day by strangers, and so many at one account.
     Bound,
-    /// Nobody is refused where he logs in from.
+    /// No user is refused in the networks they log in from.
     Home,
-    /// Nor near it.
+    /// Nor near them.
     Near,
     /// 95 of 100 travellers get in at the first try.
     Travellers,
     /// The same, before a botnet that comes back with its addresses.
     TravellersThen,
-    /// Nobody is refused at all.
+    /// No honest user is refused at all.
     Nobody,
     /// Postfix is asked about a forgotten phone's password once a minute at most.
     OldPhones,
@@ -40,7 +40,7 @@ pub fn bound(users: usize) -> u64 {
 
 /// Writes down which of `promises` are broken.
 pub(crate) fn check(promises: &[Promise], plan: &SimulationPlan, report: &mut Report) {
-    // Half a gate promises nothing.
+    // A gate with a part left out promises nothing.
     if report.policy != GATE || plan.without.is_some() {
         return;
     }

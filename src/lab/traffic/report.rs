@@ -1,4 +1,4 @@
-//! report - what a simulated month came to, in numbers
+//! report - the results of a simulated month, in numbers
 //!
 //! Filled while a trace is played, then only read: by tables, plots, JSON and the promises.
 //! Not here: which of the numbers are promised (`promise`).
@@ -67,17 +67,17 @@ pub struct Guesses {
     pub again: u64,
 }
 
-/// What became of honest logins.
+/// The results of honest logins.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LoginStats {
     /// Logins that were wanted.
     pub all: u64,
-    /// Those that met a refusal, were it only of the mistyped password before.
+    /// Those that were refused at least once, counting the mistyped password before.
     pub refused: u64,
     /// Those that were given up after a day.
     pub never: u64,
-    /// Those that were told that the right password is wrong.
-    pub told_wrong: u64,
+    /// Those whose right password was answered 535.
+    pub wrongly_rejected: u64,
     /// Refused ones: from the first refusal to the login, in seconds, on average.
     pub mean_wait: f64,
     /// The same, the longest.
@@ -153,7 +153,7 @@ impl ReportBuilder {
     pub(crate) fn guess(
         &mut self,
         person: Option<u32>,
-        place: Locality,
+        locality: Locality,
         outcome: Outcome,
         now: Moment,
     ) {
@@ -168,7 +168,7 @@ impl ReportBuilder {
             }
             Asked::Once => guesses.reached += 1,
         }
-        if place == Locality::Home {
+        if locality == Locality::Home {
             guesses.inside += 1;
         } else {
             self.of_stranger(person, now);
@@ -213,15 +213,15 @@ impl ReportBuilder {
         }
     }
 
-    /// An honest login ended: in, or given up.
+    /// An honest login ended: logged in, or given up.
     pub(crate) fn visit(&mut self, past: &LoginProgress, answer: Answer, now: Moment) {
-        let visits = match past.place {
+        let visits = match past.locality {
             Locality::Home => &mut self.report.home,
             Locality::Near => &mut self.report.near,
             Locality::Far => &mut self.report.far,
         };
         visits.all += 1;
-        visits.told_wrong += u64::from(past.told_wrong);
+        visits.wrongly_rejected += u64::from(past.wrongly_rejected);
         if answer != Answer::LoggedIn {
             visits.never += 1;
         }
@@ -270,11 +270,11 @@ impl ReportBuilder {
 /// What an honest login has gone through.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoginProgress {
-    pub(crate) place: Locality,
+    pub(crate) locality: Locality,
     /// When it first met a refusal.
     pub(crate) refused: Option<Moment>,
-    /// Whether the right password was called wrong.
-    pub(crate) told_wrong: bool,
+    /// Whether the right password was answered 535.
+    pub(crate) wrongly_rejected: bool,
 }
 
 impl Report {

@@ -1,9 +1,9 @@
-//! routine - what people do: write mail at home and on the phone, travel, work in an office
+//! routine - what honest users do: write mail at home and on the phone, travel, work in an office
 //!
-//! A [`PlannedLogin`] is one wish to send a mail: one login, or two when the first is mistyped (one of ten is).
-//! Whoever is told "not now" has a mail program that tries again every few minutes; `run` plays that.
-//! Not here: what attackers do (`attack`), phones with an old password (`attack` too: they guess nothing,
-//! but nobody can know that).
+//! A [`PlannedLogin`] is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
+//! A mail program that is answered "not now" tries again every few minutes; `run` plays that.
+//! Not here: what attackers do (`campaign`), phones with an old password (`campaign` too: they guess nothing,
+//! but no server can know that).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,10 +19,10 @@ const MISTYPED_PERCENT: u32 = 10;
 /// Mails a person writes at a desk in a day, and on the phone.
 const AT_DESK: u32 = 2;
 const ON_PHONE: u32 = 1;
-/// People who set out in a day, whatever the size of the server.
+/// Users who begin a journey in a day, whatever the size of the server.
 const TRIPS: u32 = 20;
 
-/// One wish to send a mail.
+/// One mail to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct PlannedLogin {
     /// When.
@@ -47,13 +47,13 @@ pub struct Routine {
 /// Who does what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit {
-    /// Everybody writes at home, and on a phone that gets another address every day.
+    /// All users write at home, and on a phone that gets another address every day.
     Daily,
-    /// Some set out: first mail from a hotel or a foreign carrier, two more from there that day.
+    /// Some travel: first mail from a hotel or a foreign carrier, two more from there that day.
     Travel,
     /// The staff of the office write from its one address.
     Office,
-    /// Everybody writes from the webmail host once a day.
+    /// All users write from the webmail host once a day.
     Webmail,
     /// One account sends a hundred mails a day from the networks of a cloud.
     Cloud,

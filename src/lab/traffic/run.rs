@@ -1,9 +1,9 @@
-//! run - plays one scenario before one door
+//! run - plays one scenario before one policy
 //!
-//! An event queue on moments: the next visit, guess or mishap, the retries of those who were sent away,
-//! and the door's own business, whichever comes first. Ties are broken by the order in which events were
+//! An event queue on moments: the next login, guess or incident, the retries of clients that were
+//! refused, and the policy's own timers, whichever comes first. Ties are broken by the order in which events were
 //! queued, so a run is the same on every machine.
-//! Not here: who comes (`honest`, `attack`), what is written down (`report`).
+//! Not here: who comes (`routine`, `campaign`), what is written down (`report`).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -24,17 +24,17 @@ use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
-/// Who mistyped tries again after this.
+/// Users who mistyped try again after this.
 const RETYPED: Duration = SECOND.saturating_mul(20);
-/// Who is told that his right password is wrong types it once more after this.
-const DOUBTED: Duration = MINUTE;
-/// After so many doubts he gives up.
-const DOUBTS: u32 = 10;
-/// A mail program that hears "not now" tries again after this, and gives up after a day.
-const RETRIED: Duration = MINUTE.saturating_mul(5);
-const GIVEN_UP: Duration = DAY;
+/// Users whose right password was answered 535 type it once more after this.
+const RETYPED_UNCHANGED: Duration = MINUTE;
+/// How often they do so before they give up.
+const MOST_RETYPED: u32 = 10;
+/// A mail program that was answered 454 tries again after this, and gives up after a day.
+const RETRY: Duration = MINUTE.saturating_mul(5);
+const GIVE_UP: Duration = DAY;
 
-/// Plays `scenario`, and checks its promises if the door is the gate.
+/// Plays `scenario`, and checks its promises if the policy is the gate.
 pub fn run(scenario: &Scenario, plan: &SimulationPlan, door: &mut dyn Door) -> Report {
     let cast = scenario.cast(plan);
     let mut simulation = Simulation {
@@ -50,8 +50,8 @@ pub fn run(scenario: &Scenario, plan: &SimulationPlan, door: &mut dyn Door) -> R
         door,
         ended: Vec::new(),
     };
-    simulation.past(cast.start, plan);
-    for (at, mishap) in cast.incidents.mishaps(plan) {
+    simulation.learn_past(cast.start, plan);
+    for (at, mishap) in cast.incidents.schedule(plan) {
         simulation.queue(at, SimulatedEvent::Mishap(mishap));
     }
     for source in 0..simulation.routines.len() {
@@ -74,7 +74,7 @@ struct Simulation<'a> {
     report: ReportBuilder,
     queue: BinaryHeap<Reverse<QueuedEvent>>,
     queued: u64,
-    /// Who holds a ticket that the door has not ended yet.
+    /// The attempts that the policy has not ended yet, by ticket.
     tickets: HashMap<u64, TicketHolder>,
     routines: Vec<Routine>,
     campaigns: Vec<Campaign>,
@@ -88,7 +88,7 @@ enum SimulatedEvent {
     PlannedLogin(usize, PlannedLogin),
     /// The next of the campaign with this number.
     PlannedGuess(usize, PlannedGuess),
-    /// Somebody who was sent away comes again, or has mistyped.
+    /// A user who was refused or has mistyped tries again.
     Again(HonestLogin),
     Mishap(Mishap),
 }
@@ -99,19 +99,19 @@ struct QueuedEvent {
     event: SimulatedEvent,
 }
 
-/// An honest person at the door.
+/// An honest user's login under way.
 #[derive(Clone, Copy)]
 struct HonestLogin {
     visit: PlannedLogin,
-    past: LoginProgress,
-    doubts: u32,
+    progress: LoginProgress,
+    retyped: u32,
 }
 
 enum TicketHolder {
     HonestLogin(HonestLogin),
     Guesser {
         person: Option<u32>,
-        place: Locality,
+        locality: Locality,
         sender: GuessSender,
         truth: Truth,
         client: ClientKey,
@@ -119,8 +119,8 @@ enum TicketHolder {
 }
 
 impl Simulation<'_> {
-    /// What the old logs tell, unless there are none.
-    fn past(&mut self, start: StartKnowledge, plan: &SimulationPlan) {
+    /// The policy learns from the old logs, unless there are none.
+    fn learn_past(&mut self, start: StartKnowledge, plan: &SimulationPlan) {
         if start == StartKnowledge::Strangers {
             return;
         }
@@ -152,30 +152,30 @@ impl Simulation<'_> {
                 }
                 _ => {
                     if let Some(Reverse(next)) = self.queue.pop() {
-                        self.happen(next);
+                        self.handle(next);
                     }
                 }
             }
         }
     }
 
-    fn happen(&mut self, next: QueuedEvent) {
+    fn handle(&mut self, next: QueuedEvent) {
         let now = next.at;
         match next.event {
             SimulatedEvent::PlannedLogin(source, visit) => {
                 self.next_visit(source);
                 let network = visit.client.network();
-                let place = self.ledger.place(visit.person, network, now);
-                let past = LoginProgress {
-                    place,
+                let locality = self.ledger.locality(visit.person, network, now);
+                let progress = LoginProgress {
+                    locality,
                     refused: None,
-                    told_wrong: false,
+                    wrongly_rejected: false,
                 };
-                self.call(
+                self.log_in(
                     HonestLogin {
                         visit,
-                        past,
-                        doubts: 0,
+                        progress,
+                        retyped: 0,
                     },
                     next.order,
                     now,
@@ -185,7 +185,7 @@ impl Simulation<'_> {
                 self.next_guess(source);
                 self.guess(guess, next.order, now);
             }
-            SimulatedEvent::Again(login) => self.call(login, next.order, now),
+            SimulatedEvent::Again(login) => self.log_in(login, next.order, now),
             SimulatedEvent::Mishap(mishap) => {
                 self.door.befall(mishap, now, &mut self.ended);
                 self.answer(now);
@@ -213,7 +213,7 @@ impl Simulation<'_> {
         self.queue.push(Reverse(QueuedEvent { at, order, event }));
     }
 
-    fn call(&mut self, login: HonestLogin, ticket: u64, now: Moment) {
+    fn log_in(&mut self, login: HonestLogin, ticket: u64, now: Moment) {
         let Some(person) = self.people.person(login.visit.person) else {
             return;
         };
@@ -245,12 +245,12 @@ impl Simulation<'_> {
             Some(_) => Truth::Wrong,
         };
         let network = guess.client.network();
-        let place = guess.person.map_or(Locality::Far, |number| {
-            self.ledger.place(number, network, now)
+        let locality = guess.person.map_or(Locality::Far, |number| {
+            self.ledger.locality(number, network, now)
         });
         let holder = TicketHolder::Guesser {
             person: guess.person,
-            place,
+            locality,
             sender: guess.sender,
             truth,
             client: guess.client,
@@ -278,16 +278,16 @@ impl Simulation<'_> {
         self.answer(now);
     }
 
-    /// Hands out what the door has ended.
+    /// Passes on what the policy has ended.
     fn answer(&mut self, now: Moment) {
         for (ticket, outcome) in std::mem::take(&mut self.ended) {
             match self.tickets.remove(&ticket) {
                 Some(TicketHolder::HonestLogin(login)) => {
-                    self.answer_caller(login, outcome.answer, now)
+                    self.answer_honest(login, outcome.answer, now)
                 }
                 Some(TicketHolder::Guesser {
                     person,
-                    place,
+                    locality,
                     sender,
                     truth,
                     client,
@@ -295,7 +295,7 @@ impl Simulation<'_> {
                     if let (Answer::LoggedIn, Some(person)) = (outcome.answer, person) {
                         self.ledger.login(person, client.network(), now);
                     }
-                    self.write_down(person, place, sender, truth, outcome, now);
+                    self.write_down(person, locality, sender, truth, outcome, now);
                 }
                 None => {}
             }
@@ -305,7 +305,7 @@ impl Simulation<'_> {
     fn write_down(
         &mut self,
         person: Option<u32>,
-        place: Locality,
+        locality: Locality,
         sender: GuessSender,
         truth: Truth,
         outcome: Outcome,
@@ -313,18 +313,18 @@ impl Simulation<'_> {
     ) {
         match sender {
             GuessSender::OldPhone => self.report.old_phone(outcome, now),
-            // Whoever knows the password does not guess.
+            // An insider who logs in with the right password does not guess.
             GuessSender::Attacker if truth == Truth::Right => {}
-            GuessSender::Attacker => self.report.guess(person, place, outcome, now),
+            GuessSender::Attacker => self.report.guess(person, locality, outcome, now),
         }
     }
 
-    fn answer_caller(&mut self, mut login: HonestLogin, answer: Answer, now: Moment) {
+    fn answer_honest(&mut self, mut login: HonestLogin, answer: Answer, now: Moment) {
         let wait = match answer {
             Answer::LoggedIn => {
                 let PlannedLogin { person, client, .. } = login.visit;
                 self.ledger.login(person, client.network(), now);
-                self.report.visit(&login.past, answer, now);
+                self.report.visit(&login.progress, answer, now);
                 return;
             }
             Answer::Wrong if login.visit.mistyped => {
@@ -332,19 +332,19 @@ impl Simulation<'_> {
                 RETYPED
             }
             Answer::Wrong => {
-                login.past.told_wrong = true;
-                login.doubts += 1;
-                DOUBTED
+                login.progress.wrongly_rejected = true;
+                login.retyped += 1;
+                RETYPED_UNCHANGED
             }
             // What Dovecot cannot check is no refusal of ours, nor is a restart.
-            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRIED,
+            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRY,
             Answer::Later(_) => {
-                login.past.refused.get_or_insert(now);
-                RETRIED
+                login.progress.refused.get_or_insert(now);
+                RETRY
             }
         };
-        if login.doubts > DOUBTS || now.since(login.visit.at) > GIVEN_UP {
-            self.report.visit(&login.past, answer, now);
+        if login.retyped > MOST_RETYPED || now.since(login.visit.at) > GIVE_UP {
+            self.report.visit(&login.progress, answer, now);
             return;
         }
         self.queue(now + wait, SimulatedEvent::Again(login));

@@ -1,8 +1,8 @@
-//! scenario - the traces by name: who attacks, who lives there, and what is promised
+//! scenario - the traces by name: who attacks, what is special about the server, and what is promised
 //!
-//! Honest people write mail and travel in all of them. Only promises that the manual makes are checked;
+//! Honest users write mail and travel in all of them. Only promises that the manual makes are checked;
 //! where it names a price instead, the figures stand in the report, and nothing is broken.
-//! Not here: how the parts work (`attack`, `honest`, `incident`), what a promise means (`promise`).
+//! Not here: how the parts work (`campaign`, `routine`, `incident`), what a promise means (`promise`).
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub struct Scenario {
     life: Surroundings,
 }
 
-/// What is out of the ordinary in the life of the server.
+/// What is out of the ordinary on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Surroundings {
     /// Nothing: people write at home, on the phone, and travel.
@@ -51,7 +51,7 @@ enum Surroundings {
     FailingDovecot,
     /// Restarts every day.
     Restarts,
-    /// The day of the install: nobody travels, fifty share an office, nothing is known.
+    /// The day of the install: no user travels, fifty share an office, nothing is known.
     Install,
     /// The same, but the old logs were read.
     InstallLearnt,
@@ -135,7 +135,7 @@ impl Scenario {
 /// The paces of single addresses, as published: a try every so many seconds.
 const PACES: [u64; 3] = [22, 39, 118];
 
-fn nobody(_: &SimulationPlan) -> Vec<Campaign> {
+fn no_campaign(_: &SimulationPlan) -> Vec<Campaign> {
     Vec::new()
 }
 

@@ -24,8 +24,8 @@ const fn scenario(
 /// All scenarios.
 #[rustfmt::skip]
 pub const SCENARIOS: &[Scenario] = &[
-    scenario("calm", "nobody attacks; people roam, mistype and travel",
-        nobody, Surroundings::Ordinary, &[Bound, Nobody]),
+    scenario("calm", "no attack; people roam, mistype and travel",
+        no_campaign, Surroundings::Ordinary, &[Bound, Nobody]),
     scenario("loud", "three addresses, a try every 22, 39 and 118 s",
         loud, Surroundings::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("hammer", "one address, a try every 3 s, while a pool keeps all shared buckets empty",
@@ -72,7 +72,7 @@ pub const SCENARIOS: &[Scenario] = &[
         old_phone, Surroundings::Ordinary, &[Bound, Home, Near, Travellers, OldPhones]),
     scenario("weak", "the spray in random order, and all users have words for passwords",
         spray_any_20k, Surroundings::WeakPasswords, &[Bound, Home]),
-    scenario("webmail", "everybody also writes from a webmail host, beside the pool",
+    scenario("webmail", "all users also write from a webmail host, beside the pool",
         pool, Surroundings::Webmail, &[Bound, Home]),
     scenario("webmail-listed", "the same, with the host in networks.allow",
         pool, Surroundings::ListedWebmail, &[Bound, Home, Near, Travellers]),
