@@ -47,10 +47,10 @@ pub use reload::Reloader;
 pub use socket::SocketFault;
 
 use listeners::ListenerContext;
-use persist::Keeper;
+use persist::Persister;
 use socket::OperatorSocket;
 
-/// Notices of the gate under way to the keeper.
+/// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
 
 /// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
@@ -90,7 +90,7 @@ pub struct Server {
         watch::Sender<listener::Settings>,
         watch::Receiver<listener::Settings>,
     )>,
-    keeper: Keeper,
+    persister: Persister,
     socket: OperatorSocket,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
@@ -144,12 +144,12 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
         };
-        let keeper = Keeper::new(services, received, store);
+        let persister = Persister::new(services, received, store);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             context,
             listeners,
-            keeper,
+            persister,
             socket,
             config,
             drainer,
@@ -189,7 +189,7 @@ impl Server {
     pub async fn run(self, mut drain: Drain) {
         let tasks = TaskTracker::new();
         let (stopper, stop) = drain::channel();
-        let keeper = tokio::spawn(self.keeper.run(stop));
+        let persister = tokio::spawn(self.persister.run(stop));
         let operator = Operator::new(&self.context, self.began);
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
         tasks.spawn(summarise(
@@ -222,8 +222,8 @@ impl Server {
         }
         self.context.services.reporter.summary();
         stopper.begin();
-        // The keeper's panics are told by the runtime; there is nothing left to do about one.
-        let _ = keeper.await;
+        // Its panics are told by the runtime; there is nothing left to do about one.
+        let _ = persister.await;
     }
 }
 

@@ -15,7 +15,8 @@ use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
 use crate::net::listener::open_files;
-use crate::{admin, net, report, session, store};
+use crate::store::StoreSettings;
+use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
@@ -276,7 +277,7 @@ pub(super) fn drain(given: &raw::Timeouts, findings: &mut Findings) -> Duration 
     )
 }
 
-pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) -> store::Settings {
+pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) -> StoreSettings {
     let directory = given.directory.as_ref();
     if let Some(given) = directory.filter(|given| given.get_ref().is_empty()) {
         findings.missing_at(
@@ -286,7 +287,7 @@ pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) 
         );
     }
     let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
-    store::Settings {
+    StoreSettings {
         directory: path(folder, directory),
     }
 }

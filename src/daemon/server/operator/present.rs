@@ -113,7 +113,14 @@ fn counters(context: &ListenerContext) -> Counts {
     ]
     .into_iter()
     .map(|(name, counter)| (name.to_owned(), counter.get()))
-    .chain([("evicted".to_owned(), context.admission.counts().evicted)])
+    .chain(
+        [
+            ("evicted", context.admission.counts().evicted),
+            ("state-skipped", context.services.gate.restored().skipped),
+            ("state-damaged", context.services.gate.restored().damaged),
+        ]
+        .map(|(name, count)| (name.to_owned(), count)),
+    )
     .collect()
 }
 
