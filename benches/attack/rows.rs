@@ -99,7 +99,7 @@ pub(crate) struct FigureRow {
 
 /// All rows, in the order of the report.
 #[rustfmt::skip]
-pub(crate) const ROWS: &'static [FigureRow] = &[
+pub(crate) const ROWS: &[FigureRow] = &[
     row("refused", BenchScenario::Refused, "a banned connection, CPU", "µs", Goal::Of(PeerKind::HaProxy, 0.9)),
     row("dropped", BenchScenario::Refused,
         "the same, by the listener filter", "µs", Goal::OfKey("refused", PeerKind::HaProxy, 0.1)),
