@@ -120,7 +120,7 @@ const BARS: [[&str; 4]; 5] = [
 /// The plots for which there are figures, by file name.
 fn plots(results: &Results) -> Vec<(&'static str, String)> {
     let lines = LINES.into_iter().filter_map(|(name, title, (across, up))| {
-        let lines: Vec<plot::Line<'_>> = results
+        let lines: Vec<plot::PlotLine<'_>> = results
             .lines(name)?
             .iter()
             .map(|(name, points)| (name.as_str(), points.as_slice()))

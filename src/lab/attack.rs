@@ -16,7 +16,7 @@ use self::values::{AttackTarget, HonestAccount, read_account, read_rate, read_ta
 use crate::board;
 use crate::botnet::{
     self, AttackPlan, AttemptFigures, AttemptTally, BotHabits, HonestFigures, HonestPlan,
-    HonestTally, HonestUser, Target, TargetFault, TlsStart, TrustedCertificates,
+    HonestTally, HonestUser, Target, TargetFault, TargetTls, TrustedCertificates,
 };
 use crate::load::raise_descriptor_limit;
 use crate::screen::{Screen, print_line};
@@ -111,12 +111,12 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn attacked(args: &Args) -> Result<(), AttackFault> {
     let begins = match args.starttls {
-        true => TlsStart::StartTls,
-        false => TlsStart::Implicit,
+        true => TargetTls::StartTls,
+        false => TargetTls::Implicit,
     };
     let port = args.target.port.unwrap_or(match begins {
-        TlsStart::Implicit => 465,
-        TlsStart::StartTls => 587,
+        TargetTls::Implicit => 465,
+        TargetTls::StartTls => 587,
     });
     let address = SocketAddr::new(args.target.address, port);
     let target = Target::new(address, begins, &TrustedCertificates::Any)?;

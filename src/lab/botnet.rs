@@ -11,7 +11,7 @@ pub use self::attack::{AttackPlan, BotHabits, attack, bot_address, is_bot};
 pub use self::honest::{HonestFigures, HonestPlan, HonestTally, HonestUser, user_address, visit};
 pub use self::outcome::LoginOutcome;
 pub use self::tally::{AttemptFigures, AttemptTally};
-pub use self::target::{Target, TargetFault, TlsStart, TrustedCertificates};
+pub use self::target::{Target, TargetFault, TargetTls, TrustedCertificates};
 pub use self::wordlists::{NAMES, PASSWORDS};
 
 mod attack;

@@ -8,13 +8,13 @@ const HEAD: usize = 4096;
 
 /// The text so far.
 #[derive(Debug, Default)]
-pub(super) struct Content {
+pub(super) struct MailContent {
     octets: u64,
     checksum: crc32fast::Hasher,
     head: Vec<u8>,
 }
 
-impl Content {
+impl MailContent {
     /// Adds octets as they are.
     pub(super) fn push(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
@@ -76,7 +76,7 @@ pub(super) enum Fed {
 
 impl Unstuffer {
     /// Takes the next octets, however they are cut.
-    pub(super) fn feed(&mut self, octets: &[u8], content: &mut Content) -> Fed {
+    pub(super) fn feed(&mut self, octets: &[u8], content: &mut MailContent) -> Fed {
         let mut rest = octets;
         while let Some((&octet, behind)) = rest.split_first() {
             if let TextPosition::Text = self.0 {
@@ -122,7 +122,7 @@ mod tests {
 
     /// Feeds `octets` in pieces of `size` and gives the text's start, its octets and what was left.
     fn feed(octets: &[u8], size: usize) -> (Vec<u8>, Option<usize>) {
-        let (mut unstuffer, mut content) = (Unstuffer::default(), Content::default());
+        let (mut unstuffer, mut content) = (Unstuffer::default(), MailContent::default());
         let mut taken = 0;
         for piece in octets.chunks(size) {
             match unstuffer.feed(piece, &mut content) {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn the_subject_is_found_in_the_header_only() {
         let subject = |text: &str| {
-            let mut content = Content::default();
+            let mut content = MailContent::default();
             content.push(text.as_bytes());
             content.subject()
         };

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::content::{Content, Fed, Unstuffer};
+use super::content::{Fed, MailContent, Unstuffer};
 use super::{BackendSession, IDLE, Mail};
 use crate::wire::Wire;
 
@@ -60,7 +60,7 @@ struct SmtpSession<'a, S> {
 struct Envelope {
     sender: String,
     recipients: usize,
-    content: Content,
+    content: MailContent,
     /// A BDAT was seen, so DATA may not follow.
     chunked: bool,
 }
@@ -251,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> SmtpSession<'_, S> {
                 self.envelope = Some(Envelope {
                     sender: sender.to_owned(),
                     recipients: 0,
-                    content: Content::default(),
+                    content: MailContent::default(),
                     chunked: false,
                 });
                 self.reply("250 2.1.0 Ok");

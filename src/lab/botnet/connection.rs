@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::outcome::{LoginAnswer, ServerReply};
-use super::target::{Target, TlsStart};
+use super::target::{Target, TargetTls};
 use crate::wire::Wire;
 
 /// How long a client waits for one answer.
@@ -74,7 +74,7 @@ impl ClientConnection {
     ) -> io::Result<Result<Self, LoginAnswer>> {
         let mut stream = target.connect(source).await?;
         let mut greeting = greeting;
-        if target.begins() == TlsStart::StartTls {
+        if target.begins() == TargetTls::StartTls {
             let mut clear = SmtpStream::new(stream);
             if let Some(refused) = clear.greet(greeting).await? {
                 return Ok(Err(refused));
@@ -89,8 +89,8 @@ impl ClientConnection {
         }
         let mut talk = SmtpStream::new(target.secure(stream).await?);
         let refused = match target.begins() {
-            TlsStart::Implicit => talk.greet(greeting).await?,
-            TlsStart::StartTls => talk.hello(greeting.name()).await?,
+            TargetTls::Implicit => talk.greet(greeting).await?,
+            TargetTls::StartTls => talk.hello(greeting.name()).await?,
         };
         Ok(refused.map_or(Ok(Self { talk }), Err))
     }

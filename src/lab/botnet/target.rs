@@ -17,7 +17,7 @@ use crate::any_certificate::AnyCertificate;
 
 /// How TLS begins at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsStart {
+pub enum TargetTls {
     /// With the first octet (RFC 8314), port 465.
     Implicit,
     /// After STARTTLS (RFC 3207), port 587.
@@ -48,7 +48,7 @@ pub enum TargetFault {
 #[derive(Clone, Debug)]
 pub struct Target {
     address: SocketAddr,
-    begins: TlsStart,
+    begins: TargetTls,
     tls: Arc<ClientConfig>,
 }
 
@@ -59,7 +59,7 @@ impl Target {
     /// [`TargetFault::NotLoopback`] for any address that is not this machine's own.
     pub fn new(
         address: SocketAddr,
-        begins: TlsStart,
+        begins: TargetTls,
         trust: &TrustedCertificates,
     ) -> Result<Self, TargetFault> {
         if !address.ip().to_canonical().is_loopback() {
@@ -104,7 +104,7 @@ impl Target {
     }
 
     /// How TLS begins.
-    pub fn begins(&self) -> TlsStart {
+    pub fn begins(&self) -> TargetTls {
         self.begins
     }
 

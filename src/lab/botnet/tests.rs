@@ -28,7 +28,7 @@ struct TestServer {
 }
 
 impl TestServer {
-    async fn new(begins: TlsStart) -> Self {
+    async fn new(begins: TargetTls) -> Self {
         let clock = Clock::start();
         let authority = Authority::new(clock.now()).unwrap();
         let settings = BackendSettings {
@@ -60,7 +60,7 @@ impl TestServer {
         }
     }
 
-    fn target(&self, begins: TlsStart) -> Target {
+    fn target(&self, begins: TargetTls) -> Target {
         Target::new(
             self.front,
             begins,
@@ -87,7 +87,7 @@ async fn relay(
     mut client: TcpStream,
     behind: SocketAddr,
     acceptor: TlsAcceptor,
-    begins: TlsStart,
+    begins: TargetTls,
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(behind).await?;
     let (source, own) = (client.peer_addr()?, client.local_addr()?);
@@ -99,7 +99,7 @@ async fn relay(
         own.port()
     );
     server.write_all(header.as_bytes()).await?;
-    if begins == TlsStart::StartTls {
+    if begins == TargetTls::StartTls {
         client.write_all(b"220 front\r\n").await?;
         expect(&mut client, b"EHLO User\r\n").await?;
         client.write_all(b"250-front\r\n250 STARTTLS\r\n").await?;
@@ -151,7 +151,7 @@ fn plan() -> AttackPlan {
 
 /// Runs `plan` against whatever listens at `front`.
 async fn attacked(front: SocketAddr, plan: AttackPlan) -> AttemptFigures {
-    let target = Target::new(front, TlsStart::Implicit, &TrustedCertificates::Any).unwrap();
+    let target = Target::new(front, TargetTls::Implicit, &TrustedCertificates::Any).unwrap();
     let (_drainer, drain) = drain::channel();
     let tally = Arc::default();
     let made = attack(&target, plan, &tally, Clock::start(), drain).await;
@@ -162,7 +162,7 @@ async fn attacked(front: SocketAddr, plan: AttackPlan) -> AttemptFigures {
 
 #[tokio::test]
 async fn what_the_botnet_saw_and_what_the_backend_counted_add_up() {
-    for begins in [TlsStart::Implicit, TlsStart::StartTls] {
+    for begins in [TargetTls::Implicit, TargetTls::StartTls] {
         let stage = TestServer::new(begins).await;
         let (tally, (_drainer, drain)) = (Arc::default(), drain::channel());
         let made = attack(&stage.target(begins), plan(), &tally, stage.clock, drain).await;
@@ -191,7 +191,7 @@ async fn what_the_botnet_saw_and_what_the_backend_counted_add_up() {
 
 #[tokio::test]
 async fn honest_people_log_in_mistype_and_send_and_all_adds_up() {
-    let stage = TestServer::new(TlsStart::Implicit).await;
+    let stage = TestServer::new(TargetTls::Implicit).await;
     let people = (0..4).map(|number| HonestUser {
         user: user(number),
         password: format!("green otter {number}"),
@@ -207,7 +207,7 @@ async fn honest_people_log_in_mistype_and_send_and_all_adds_up() {
         at_once: 8,
     };
     let (tally, (_drainer, drain)) = (Arc::default(), drain::channel());
-    let target = stage.target(TlsStart::Implicit);
+    let target = stage.target(TargetTls::Implicit);
     let made = visit(&target, plan, &tally, stage.clock, drain).await;
     let seen = tally.figures();
     assert_eq!(
@@ -269,7 +269,7 @@ async fn a_drain_ends_the_attack_and_what_was_under_way_is_told() {
         drainer.begin();
         clients
     });
-    let target = Target::new(front, TlsStart::Implicit, &TrustedCertificates::Any).unwrap();
+    let target = Target::new(front, TargetTls::Implicit, &TrustedCertificates::Any).unwrap();
     let tally = Arc::default();
     let made = attack(&target, plan(), &tally, Clock::start(), drain).await;
     let seen = tally.figures();
@@ -292,10 +292,10 @@ async fn the_attack_ends_with_its_time() {
 
 #[tokio::test]
 async fn a_certificate_of_someone_else_is_odd_and_named() {
-    let stage = TestServer::new(TlsStart::Implicit).await;
+    let stage = TestServer::new(TargetTls::Implicit).await;
     let stranger = Authority::new(Moment::from_seconds(1_800_000_000)).unwrap();
     let trust = TrustedCertificates::Authority(stranger.der());
-    let target = Target::new(stage.front, TlsStart::Implicit, &trust).unwrap();
+    let target = Target::new(stage.front, TargetTls::Implicit, &trust).unwrap();
     let (tally, (_drainer, drain)) = (Arc::default(), drain::channel());
     attack(&target, plan(), &tally, stage.clock, drain).await;
     let seen = tally.figures();
@@ -317,14 +317,14 @@ fn targets_elsewhere_are_refused() {
     ] {
         let address = elsewhere.parse().unwrap();
         let fault =
-            Target::new(address, TlsStart::Implicit, &TrustedCertificates::Any).unwrap_err();
+            Target::new(address, TargetTls::Implicit, &TrustedCertificates::Any).unwrap_err();
         assert!(matches!(fault, TargetFault::NotLoopback(_)), "{elsewhere}");
     }
     for here in ["127.9.9.9:465", "[::1]:465"] {
         assert!(
             Target::new(
                 here.parse().unwrap(),
-                TlsStart::Implicit,
+                TargetTls::Implicit,
                 &TrustedCertificates::Any
             )
             .is_ok()

@@ -20,7 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::actors;
 use crate::backend::{self, Backend, BackendCounters};
-use crate::botnet::{Target, TargetFault, TlsStart, TrustedCertificates};
+use crate::botnet::{Target, TargetFault, TargetTls, TrustedCertificates};
 use crate::certificate::{Authority, CertificateFault, Files};
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::config::{Config, ConfigFaults};
@@ -109,7 +109,7 @@ impl DemoSetup {
         let info = DemoInfo {
             gatepost,
             behind,
-            target: Target::new(gatepost, TlsStart::Implicit, &trust)?,
+            target: Target::new(gatepost, TargetTls::Implicit, &trust)?,
             certificate,
             config,
             log,

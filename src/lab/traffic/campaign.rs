@@ -78,9 +78,9 @@ pub enum VictimChoice {
 #[derive(Clone, Debug)]
 pub enum PasswordChoice {
     /// A word for all accounts, then the next.
-    Rows(WordList),
+    Rows(GuessList),
     /// Any word.
-    AnyOf(WordList),
+    AnyOf(GuessList),
     /// The victim's name and a year.
     NameYear,
     /// Never the same twice, in no list.
@@ -88,16 +88,16 @@ pub enum PasswordChoice {
     /// The same, but by a mechanism that hides it.
     Hidden,
     /// Of a hundred: sixty words, twenty with name and year, twenty unique.
-    Mixed(WordList),
+    Mixed(GuessList),
     /// One password per victim, again and again.
     Always(&'static str),
 }
 
 /// A dictionary.
 #[derive(Clone, Debug)]
-pub struct WordList(Dictionary);
+pub struct GuessList(Dictionary);
 
-impl WordList {
+impl GuessList {
     /// A thousand, nearly all in the shipped list.
     pub fn thousand(plan: &SimulationPlan) -> Self {
         Self(Dictionary::new(1_000, 90, plan.seed))
@@ -246,18 +246,18 @@ impl Campaign {
     fn password(&mut self, n: u64, first: &str, accounts: u32) -> String {
         let random = &mut self.random;
         match &self.with {
-            PasswordChoice::Rows(WordList(words)) => {
+            PasswordChoice::Rows(GuessList(words)) => {
                 let row = n / u64::from(accounts.max(1));
                 words.password(row as usize).to_owned()
             }
-            PasswordChoice::AnyOf(WordList(words)) => {
+            PasswordChoice::AnyOf(GuessList(words)) => {
                 words.password(random.index(words.len())).to_owned()
             }
             PasswordChoice::NameYear => name_year(first, random),
             PasswordChoice::Unique | PasswordChoice::Hidden => {
                 format!("{}{}", random.word(6), random.below(100))
             }
-            PasswordChoice::Mixed(WordList(words)) => match random.below(10) {
+            PasswordChoice::Mixed(GuessList(words)) => match random.below(10) {
                 0..6 => words.password(random.index(words.len())).to_owned(),
                 6..8 => name_year(first, random),
                 _ => format!("{}{}", random.word(6), random.below(100)),

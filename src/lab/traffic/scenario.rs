@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::traffic::campaign::{AddressChoice, Campaign, PasswordChoice, VictimChoice, WordList};
+use crate::traffic::campaign::{AddressChoice, Campaign, GuessList, PasswordChoice, VictimChoice};
 use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::people::{self, PasswordStrength, People, mobile};
 use crate::traffic::promise::Promise;
@@ -144,7 +144,7 @@ fn loud(plan: &SimulationPlan) -> Vec<Campaign> {
         let choice = (
             AddressChoice::One(people::bot(n)),
             VictimChoice::Names(50),
-            PasswordChoice::Mixed(WordList::thousand(plan)),
+            PasswordChoice::Mixed(GuessList::thousand(plan)),
         );
         Campaign::new(&format!("loud {pace}"), plan, SECOND * pace as u32, choice)
     };
@@ -168,7 +168,7 @@ fn swarm(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
         AddressChoice::Neighbours,
         VictimChoice::Names(50),
-        PasswordChoice::Mixed(WordList::thousand(plan)),
+        PasswordChoice::Mixed(GuessList::thousand(plan)),
     );
     vec![Campaign::new("swarm", plan, MINUTE * 40 / 250, choice)]
 }
@@ -177,7 +177,7 @@ fn pool(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
         AddressChoice::Pool(plan.pool),
         VictimChoice::Names(40),
-        PasswordChoice::Mixed(WordList::thousand(plan)),
+        PasswordChoice::Mixed(GuessList::thousand(plan)),
     );
     vec![Campaign::daily("pool", plan, choice)]
 }
@@ -187,7 +187,7 @@ fn pool_of_a_million(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
         AddressChoice::Pool(1_000_000),
         VictimChoice::Names(40),
-        PasswordChoice::Mixed(WordList::twenty_thousand(plan)),
+        PasswordChoice::Mixed(GuessList::twenty_thousand(plan)),
     );
     let every = DAY * 30 / 1_000_000;
     vec![Campaign::new("pool of a million", plan, every, choice)]
@@ -207,22 +207,22 @@ fn spray(
 }
 
 fn spray_rows_1k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::Rows(WordList::thousand(plan));
+    let with = PasswordChoice::Rows(GuessList::thousand(plan));
     spray("rows of a thousand", plan, VictimChoice::InTurn, with)
 }
 
 fn spray_rows_20k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::Rows(WordList::twenty_thousand(plan));
+    let with = PasswordChoice::Rows(GuessList::twenty_thousand(plan));
     spray("rows of 20,000", plan, VictimChoice::InTurn, with)
 }
 
 fn spray_any_1k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::AnyOf(WordList::thousand(plan));
+    let with = PasswordChoice::AnyOf(GuessList::thousand(plan));
     spray("any of a thousand", plan, VictimChoice::Any, with)
 }
 
 fn spray_any_20k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::AnyOf(WordList::twenty_thousand(plan));
+    let with = PasswordChoice::AnyOf(GuessList::twenty_thousand(plan));
     spray("any of 20,000", plan, VictimChoice::Any, with)
 }
 
@@ -328,7 +328,7 @@ fn office(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
         AddressChoice::One(people::OFFICE),
         VictimChoice::Names(0),
-        PasswordChoice::Mixed(WordList::thousand(plan)),
+        PasswordChoice::Mixed(GuessList::thousand(plan)),
     );
     let infected = Campaign::new("infected PC", plan, SECOND * 10, choice);
     vec![phone, infected]
