@@ -76,11 +76,6 @@ const CIRCLES: &[(&str, &str)] = &[
         "a permit carries the case that it was given for, and a case names the reason",
     ),
     (
-        "core::gate::state::image, core::gate::state::journal, core::gate::state::read, \
-         core::gate::state::version1",
-        "the reader of state files knows every form, and each form uses the reader's types",
-    ),
-    (
         "core::gate::buckets::key, core::gate::buckets::spec, core::gate::request::settings",
         "the table of buckets names settings, and the settings have a quota for each bucket of the table",
     ),
