@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use crate::gate::Gate;
 use crate::gate::buckets::bucket::seconds;
-use crate::gate::buckets::key::{Key, Kind};
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
