@@ -29,8 +29,9 @@
 //! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
 //! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
 //! | daemon | `cli` | the commands, a file each | `run` |
-//! | lab | `traffic`, `models`, `plot` | synthetic months of honest users and attacks, for `simulate` | `traffic` |
-//! | lab | `botnet`, `backend`, `certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
+//! | lab | `traffic`, `models` | synthetic months of honest users and attacks, for `simulate` | `traffic` |
+//! | lab | `botnet`, `backend`, `certificate`, `any_certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
+//! | lab | `numbers`, `table`, `plot` | what was measured, as text and as pictures | |
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
@@ -45,7 +46,7 @@
 //! | session | `session` |
 //! | config | `config` |
 //! | server | `server` |
-//! | faces | `cli`, `main`; `lab` beside them: its `traffic`, `models` and `plot` may import the core, the rest words, `clock`, `drain` |
+//! | faces | `cli`, `main`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |
 //!
 //! The invariants: no password reaches Postfix without a `gate::request::verdict::Permit`, and a permit is
 //! settled whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost

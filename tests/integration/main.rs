@@ -26,6 +26,7 @@ mod session;
 mod session_balancer;
 mod session_config;
 mod session_crowd;
+mod session_ends;
 mod session_filter;
 mod session_log;
 mod session_tls;

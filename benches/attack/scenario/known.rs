@@ -27,7 +27,7 @@ use crate::stage::Stage;
 /// As many addresses as the config's default has rows for.
 const ADDRESSES: u32 = 1_000_000;
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let now = stage.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
@@ -77,7 +77,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 }
 
 /// How the cost of knowing a banned client grows with the bans.
-fn banned(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+fn banned(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let now = stage.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);

@@ -10,7 +10,7 @@
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
-mod hello;
+pub mod hello;
 mod resolver;
 
 #[cfg(test)]

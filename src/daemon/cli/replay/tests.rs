@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::trial::{Plan, Trial};
 use super::*;
 use gatepost_core::gate::request::settings::{Capacity, GateSettings, Mode};
-use gatepost_core::logs::record::Recorder;
+use gatepost_core::logs::collector::LogCollector;
 
 /// 2026-11-24T00:00:00Z
 const BEGIN: u64 = 1_795_478_400;
@@ -45,13 +45,13 @@ impl Log {
         self.line(minute, &format!("dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={client}, lip=192.0.2.1"));
     }
 
-    fn history(&self) -> History {
+    fn history(&self) -> LoginHistory {
         let text: String = self.0.iter().map(|(_, line)| line.as_str()).collect();
-        let mut recorder = Recorder::new(TimeZone::UTC);
-        recorder
+        let mut collector = LogCollector::new(TimeZone::UTC);
+        collector
             .read(text.as_bytes(), Moment::from_seconds(BEGIN), &mut |_| ())
             .unwrap();
-        recorder.into_history()
+        collector.into_history()
     }
 
     fn trial(&self, settings: &GateSettings) -> Trial {

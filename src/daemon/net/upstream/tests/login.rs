@@ -32,7 +32,7 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     let site = Site {
         address: Address::Unix("/postfix".into()),
         health: Health::default(),
-        scout: tokio::sync::Mutex::default(),
+        retries: Retries::default(),
     };
     let connected = Connected::new(
         Conversation::new(near),
