@@ -25,7 +25,7 @@ const LONGEST_FILL: Duration = YEAR;
 /// 2^64 ns, where a rate limiter's arithmetic in nanoseconds ends.
 const LONGEST_GROWN_FILL: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// A growing bucket gains one token of burst for so many known users.
+/// A growing bucket gains one token of burst for each ten known users.
 const USERS_A_TOKEN: usize = 10;
 
 impl Findings {
