@@ -9,7 +9,7 @@
 //! another is taken**, and none across more than one look at one structure. Tokens are taken before
 //! Postfix is asked, so parallel attempts cannot overshoot; one that is refused halfway gives back.
 //!
-//! Not here: waiting for a turn (`net::turns`), state files (`store`), replies (`smtp::dialogue`).
+//! Not here: waiting for a turn (`net::turns`), files (`store`), replies (`smtp::dialogue`).
 //!
 //! The rules, each with its reason, are in `gate/POLICY.md`:
 //!
@@ -52,7 +52,7 @@ use crate::gate::trust::strikes::Offender;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
-pub use state::image::ImageFault;
+pub use state::restore::Restored;
 
 /// What the gate wants others to know: pass it on in its order.
 pub type Events = Vec<Event>;
@@ -74,6 +74,8 @@ pub struct Gate {
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
+    /// What of the state of an earlier process could not be taken over.
+    restored: Restored,
     /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
     answered: AtomicU64,
     /// The hour of the last sweep.
@@ -98,6 +100,7 @@ impl Gate {
             counters: Counters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
+            restored: Restored::default(),
             answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
@@ -185,7 +188,7 @@ impl Gate {
         self.buckets
             .cut_keyed(|bucket| new.limit(bucket, known), now);
         self.buckets
-            .cut_shared(|bucket| new.limit(bucket, known), now);
+            .cut_shared(|bucket| new.limit(bucket, known), now, events);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);
@@ -201,8 +204,15 @@ impl Gate {
     }
 
     /// Makes `user` known, and familiar in `network`, after a login.
-    fn login(&self, user: UserId, network: Option<NetworkKey>, when: Moment, now: Moment) {
-        self.familiar.login(user, network, when, now);
+    fn login(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        now: Moment,
+        events: &mut Events,
+    ) {
+        events.extend(self.familiar.login(user, network, when, now));
     }
 }
 

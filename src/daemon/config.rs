@@ -31,7 +31,8 @@ pub use self::finding::{ConfigFaults, Finding};
 
 use self::finding::{Findings, Remark, Source};
 use self::machine::Machine;
-use crate::{admin, net, report, session, store};
+use crate::store::StoreSettings;
+use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings as gate;
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp;
@@ -58,11 +59,11 @@ pub struct Config {
     /// How long open sessions may go on after SIGTERM.
     pub drain: Duration,
     /// The state directory.
-    pub store: store::Settings,
+    pub store: StoreSettings,
     /// The operator's socket.
     pub admin: admin::Settings,
     /// The log.
-    pub report: report::Settings,
+    pub report: report::ReportSettings,
 }
 
 impl Config {

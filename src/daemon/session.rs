@@ -22,10 +22,11 @@ use crate::net::filter;
 use crate::net::listener::{TlsStart, Visitor};
 use crate::net::queue::Turns;
 use crate::net::splice::{self, Handover, Limits, Tally};
-use crate::net::tls::{Agreed, Tls};
+use crate::net::tls::{Agreed, HandshakeFault, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
+use crate::report::limits::Limit;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -223,6 +224,9 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
         }
         Err(fault) => {
             visit.services.counters.handshakes_failed.count();
+            if matches!(fault, HandshakeFault::Busy) {
+                visit.services.counters.limits.count(Limit::Handshakes);
+            }
             Err(Ending::Client(fault.into()))
         }
     }

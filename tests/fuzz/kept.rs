@@ -1,26 +1,29 @@
 //! kept - bodies for what is read from disk: the gate's state, its journal, old logs
 //!
 //! A disk is no stranger, but a file may be half of one, another program's, or another version's.
-//! Not here: frames and checksums, which keep most of it out (`store`'s own tests).
+//! Not here: damage to frames, which checksums keep out (`gate::state`'s own tests).
 
 use std::time::Duration;
 
+use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::keys::Keys;
-use gatepost_core::gate::request::settings::Settings;
-use gatepost_core::gate::{Gate, ImageFault};
-use gatepost_core::logs::History;
-use gatepost_core::logs::listen::MOST_ATTEMPTS_A_LINE;
-use gatepost_core::logs::record::Recorder;
+use gatepost_core::gate::request::settings::GateSettings;
+use gatepost_core::gate::state::frame::push;
+use gatepost_core::gate::state::read::{Form, StateFile};
+use gatepost_core::gate::state::{image, journal};
+use gatepost_core::logs::LoginHistory;
+use gatepost_core::logs::collector::LogCollector;
+use gatepost_core::logs::parser::MOST_ATTEMPTS_A_LINE;
 use gatepost_core::moment::Moment;
 use jiff::tz::TimeZone;
 
 /// 2026-11-24T00:00:00Z.
 const NOW: Moment = Moment::from_seconds(1_795_478_400);
 
-fn restored(image: Option<&[u8]>, journal: &[&[u8]]) -> Result<Gate, ImageFault> {
-    let mut settings = Settings {
+fn restored(files: &[StateFile]) -> Gate {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     settings.capacity.clients = 1_000;
     settings.capacity.pairs = 1_000;
@@ -29,63 +32,92 @@ fn restored(image: Option<&[u8]>, journal: &[&[u8]]) -> Result<Gate, ImageFault>
         passwords: [2; 16],
         table: [3; 16],
     };
-    Gate::restore(settings, keys, image, journal, NOW)
+    Gate::restore(settings, keys, files, NOW).0
 }
 
-/// What would be lost or doubled: users, pairs and bans, and the size of the next image.
-fn kept(gate: &Gate) -> (usize, usize, usize, usize) {
-    let (users, pairs) = gate.acquaintances();
-    (users, pairs, gate.bans(NOW).len(), gate.image(NOW).len())
+/// What would be lost or doubled: users, pairs and bans, and what the next snapshots hold.
+fn kept(gate: &Gate) -> (usize, usize, usize, [usize; 2]) {
+    let (users, pairs) = gate.known();
+    let snapshots = gate.snapshots(NOW).expect("memory takes everything");
+    let octets = snapshots.map(|file| file.octets.len());
+    (users, pairs, gate.bans(NOW).len(), octets)
 }
 
-/// An image: refused, or taken over in a form that is taken over again without a change.
-pub fn image(octets: &[u8]) {
-    let Ok(gate) = restored(Some(octets), &[]) else {
-        return;
-    };
-    let again = restored(Some(&gate.image(NOW)), &[]).expect("what we wrote can be read");
-    assert_eq!(kept(&again), kept(&gate));
-}
-
-/// Journal records, each behind an octet that gives its length: passed over, or replayed; twice is as once.
-pub fn journal(octets: &[u8]) {
-    let mut records = Vec::new();
+/// A file of sound frames: records, each behind an octet that gives its length and one that gives its kind.
+fn file(form: Form, line: &str, octets: &[u8]) -> StateFile {
+    let mut out = line.as_bytes().to_vec();
     let mut rest = octets;
-    while let Some((&length, behind)) = rest.split_first() {
+    while let Some((&[length, kind], behind)) = rest.split_first_chunk() {
         let (record, behind) = behind.split_at(behind.len().min(usize::from(length)));
-        records.push(record);
+        push(&mut out, kind, record);
         rest = behind;
     }
-    let once = restored(None, &records).expect("a journal is no reason to start without it");
-    let twice = restored(None, &[records.as_slice(), &records].concat());
-    assert_eq!(kept(&twice.expect("as before")), kept(&once));
+    StateFile { form, octets: out }
 }
 
-fn history(octets: &[u8], times: usize) -> History {
-    let mut recorder = Recorder::new(TimeZone::UTC);
+/// A snapshot, as it is and as records in sound frames: taken over in a form that is taken over again without
+/// a change.
+pub fn image(octets: &[u8]) {
+    let given = |form| StateFile {
+        form,
+        octets: octets.to_vec(),
+    };
+    for file in [
+        file(Form::Snapshot, image::LINE, octets),
+        given(Form::Snapshot),
+        given(Form::FirstSnapshot),
+    ] {
+        let gate = restored(&[file]);
+        let snapshots = gate.snapshots(NOW).expect("memory takes everything");
+        assert_eq!(kept(&restored(&snapshots)), kept(&gate));
+    }
+}
+
+/// A journal, as it is and as records in sound frames: twice is as once.
+pub fn journal(octets: &[u8]) {
+    let given = |form| StateFile {
+        form,
+        octets: octets.to_vec(),
+    };
+    for file in [
+        file(Form::Journal, journal::LINE, octets),
+        given(Form::Journal),
+        given(Form::FirstJournal),
+    ] {
+        let once = restored(std::slice::from_ref(&file));
+        let twice = restored(&[file.clone(), file]);
+        assert_eq!(kept(&twice), kept(&once));
+    }
+}
+
+fn history(octets: &[u8], times: usize) -> LoginHistory {
+    let mut collector = LogCollector::new(TimeZone::UTC);
     for _ in 0..times {
-        recorder
+        collector
             .read(octets, NOW, &mut |_| ())
             .expect("memory can be read");
     }
-    recorder.into_history()
+    collector.into_history()
 }
 
 /// Logs: bounded, safe to print, and a copy of a file tells nothing new.
 pub fn logs(octets: &[u8]) {
     let history = history(octets, 1);
-    let tally = &history.tally;
-    assert!(tally.unreadable <= tally.lines);
-    assert!(history.logins.len() as u64 <= tally.tellings * u64::from(MOST_ATTEMPTS_A_LINE));
-    for sample in &tally.sample {
+    let stats = &history.stats;
+    assert!(stats.unreadable <= stats.lines);
+    assert!(history.attempts.len() as u64 <= stats.events * u64::from(MOST_ATTEMPTS_A_LINE));
+    for sample in &stats.sample {
         assert!(sample.bytes().all(|octet| matches!(octet, b' '..=b'~')));
     }
-    for login in &history.logins {
+    for login in &history.attempts {
         let Some(name) = login.user.and_then(|id| history.names.get(id)) else {
             continue;
         };
         let shown = name.to_string();
         assert!(shown.bytes().all(|octet| octet.is_ascii_graphic()));
     }
-    assert_eq!(self::history(octets, 2).logins.len(), history.logins.len());
+    assert_eq!(
+        self::history(octets, 2).attempts.len(),
+        history.attempts.len()
+    );
 }

@@ -20,6 +20,7 @@ mod history;
 mod hostile;
 mod kit;
 mod layers;
+mod limits;
 mod postfix;
 mod robust;
 mod session;

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use super::LoginHistory;
 use super::merge::merge;
 use super::names::Names;
-use super::parser::{LogParser, ParseStats};
+use super::parser::LogParser;
 use super::row::LogRow;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::moment::Moment;
@@ -82,11 +82,6 @@ impl LogCollector {
         self.copies.next_file();
         self.correct_years(first);
         read
-    }
-
-    /// What was read so far.
-    pub fn stats(&self) -> &ParseStats {
-        self.parser.stats()
     }
 
     /// A log of several years is dated from its first line on, and must end at the file's time.

@@ -14,7 +14,9 @@ use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
-use crate::{admin, net, report, session, store};
+use crate::net::listener::open_files;
+use crate::store::StoreSettings;
+use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
@@ -222,29 +224,26 @@ pub(super) fn admission(
     }
 }
 
-/// A session that has logged in holds two sockets.
+/// Warns where the descriptors that this process may have do not suffice for the sessions.
 fn note_open_files(
     sessions: usize,
     given: &raw::Admission,
     machine: &Machine,
     findings: &mut Findings,
 ) {
-    const OWN_FILES: u64 = 64;
-    let needed = (sessions as u64)
-        .saturating_mul(2)
-        .saturating_add(OWN_FILES);
-    let Some(limit) = machine.open_files.filter(|limit| *limit < needed) else {
+    let limit = machine.open_files.unwrap_or(u64::MAX);
+    let Some(shortage) = open_files::shortage(sessions, limit) else {
         return;
     };
-    let message = format!(
-        "{sessions} sessions need up to {needed} open files, and the limit here is {limit}"
-    );
+    let message = shortage.to_string();
     let remark = match &given.sessions {
         Some(given) => Remark::at(given.span(), message),
         None => Remark::of_file(message),
     };
     findings.warn(remark.help(format!(
-        "raise the limit of the service (LimitNOFILE={needed} in its unit), or lower admission.sessions"
+        "raise the limit of the service (LimitNOFILE={} in its unit), or set admission.sessions to {}",
+        shortage.needed,
+        shortage.sessions_that_fit()
     )));
 }
 
@@ -278,7 +277,7 @@ pub(super) fn drain(given: &raw::Timeouts, findings: &mut Findings) -> Duration 
     )
 }
 
-pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) -> store::Settings {
+pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) -> StoreSettings {
     let directory = given.directory.as_ref();
     if let Some(given) = directory.filter(|given| given.get_ref().is_empty()) {
         findings.missing_at(
@@ -288,7 +287,7 @@ pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) 
         );
     }
     let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
-    store::Settings {
+    StoreSettings {
         directory: path(folder, directory),
     }
 }
@@ -325,8 +324,8 @@ pub(super) fn fits_a_socket<T>(path: &Path, given: &Spanned<T>, findings: &mut F
     }
 }
 
-pub(super) fn report(given: &raw::Log) -> report::Settings {
-    report::Settings {
+pub(super) fn report(given: &raw::Log) -> report::ReportSettings {
+    report::ReportSettings {
         format: given
             .format
             .as_ref()

@@ -1,41 +1,49 @@
-//! notice - what the gate decided, on its way to those who keep and show it
+//! notice - what changed in the gate, on its way to journal and log
 //!
-//! One bounded channel, owned by `server`. Records for the journal are waited for, so that a client that
-//! has seen its ban cannot outlive it by a kill -9; the wait has an end, for the service matters more.
-//! Not here: what becomes of an event (`server`).
+//! One bounded channel, owned by `server`. Some changes are waited for until the journal has them, so that a
+//! client that has seen its ban cannot outlive it by a kill -9; the wait has an end, for the service matters
+//! more, and how often it came to that is counted.
+//! Not here: what becomes of a change (`server`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::Events;
-use gatepost_core::gate::request::verdict::Event;
+use gatepost_core::gate::request::change::Change;
 
 /// How long a session waits for the journal. A disk that is slower than this is told by the store.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Some events, and who waits until they are kept.
+/// Some changes, and who waits until they are in the journal.
 #[derive(Debug)]
 pub struct Notice {
-    /// The events of one call of the gate.
+    /// The changes of one call of the gate.
     pub events: Events,
-    /// Told when the journal has them; dropped unheard if nobody waits.
-    pub kept: Option<oneshot::Sender<()>>,
+    /// Acknowledged when the journal has them; none: nobody waits.
+    pub written: Option<oneshot::Sender<()>>,
 }
 
 /// The sender's end.
 #[derive(Clone, Debug)]
-pub struct Notices(mpsc::Sender<Notice>);
+pub struct Notices {
+    sender: mpsc::Sender<Notice>,
+    limits: Arc<Limits>,
+}
 
 impl Notices {
-    /// A channel for at most `length` notices.
-    pub fn channel(length: usize) -> (Self, mpsc::Receiver<Notice>) {
+    /// A channel for at most `length` notices. What is lost or late is counted in `limits`.
+    pub fn channel(length: usize, limits: &Arc<Limits>) -> (Self, mpsc::Receiver<Notice>) {
+        // limit: notices
         let (sender, receiver) = mpsc::channel(length);
-        (Self(sender), receiver)
+        let limits = Arc::clone(limits);
+        (Self { sender, limits }, receiver)
     }
 
-    /// Passes events on. Returns when those for the journal are written, or patience ends.
+    /// Passes changes on. Returns when those that are awaited are written, or time is up.
     pub async fn pass(&self, events: Events) {
         if !events.is_empty() {
             // Rare, and large: kept out of every session's own future.
@@ -44,21 +52,64 @@ impl Notices {
     }
 
     async fn hand_over(&self, events: Events) {
-        let durable = events
-            .iter()
-            .any(|event| matches!(event, Event::Journal(_)));
-        let (kept, written) = oneshot::channel();
+        let awaited = events.iter().any(Change::is_awaited);
+        let (written, acknowledged) = oneshot::channel();
         let notice = Notice {
             events,
-            kept: durable.then_some(kept),
+            written: awaited.then_some(written),
         };
-        // Past the patience, or with the receiver gone at the very end, the event is lost to the log;
-        // the gate has it all the same, and the next snapshot with it.
-        let _ = timeout(PATIENCE, async {
-            if self.0.send(notice).await.is_ok() && durable {
-                let _ = written.await;
+        // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
+        // log; the gate has it all the same, and the next snapshot with it.
+        let mut acted = Limit::Notices;
+        let passed = timeout(PATIENCE, async {
+            self.sender.send(notice).await.ok()?;
+            acted = Limit::Acknowledgements;
+            match awaited {
+                true => acknowledged.await.ok(),
+                false => Some(()),
             }
         })
         .await;
+        if !matches!(passed, Ok(Some(()))) {
+            self.limits.count(acted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_core::gate::request::change::{Fact, SharedLevel};
+    use gatepost_core::moment::Moment;
+
+    fn journalled() -> Events {
+        let level = SharedLevel {
+            bucket: 0,
+            arrival: 1,
+            every: 1,
+        };
+        vec![Change::here(Moment::EPOCH, Fact::SharedBucket(level))]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_and_what_is_late_is_counted() {
+        let limits = Arc::new(Limits::default());
+        let (notices, mut received) = Notices::channel(1, &limits);
+        let counts = || {
+            (
+                limits.get(Limit::Notices),
+                limits.get(Limit::Acknowledgements),
+            )
+        };
+        notices.pass(journalled()).await;
+        assert_eq!(counts(), (0, 1), "sent, and not written in time");
+        notices.pass(journalled()).await;
+        assert_eq!(counts(), (1, 1), "no room in time");
+        received.recv().await.unwrap();
+        let (_, kept) = tokio::join!(notices.pass(journalled()), async {
+            received.recv().await.unwrap().written.unwrap().send(())
+        });
+        kept.unwrap();
+        assert_eq!(counts(), (1, 1), "written in time");
     }
 }

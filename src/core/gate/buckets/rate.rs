@@ -47,6 +47,11 @@ impl ClientRate {
         })
     }
 
+    /// How many clients were forgotten early, for want of rows.
+    pub fn evictions(&self) -> u64 {
+        self.table.evictions()
+    }
+
     /// Another quota from now on; a debt stays, but never longer than one burst of it.
     pub fn reconfigure(&self, quota: Quota) {
         *self.limit.write().unwrap_or_else(PoisonError::into_inner) = Limit::new(quota);

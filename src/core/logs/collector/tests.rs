@@ -58,7 +58,7 @@ fn a_damaged_gzip_is_an_error_and_keeps_what_was_read() {
     let mut collector = LogCollector::new(TimeZone::UTC);
     let cut = &packed[..packed.len() / 2];
     assert!(collector.read(cut, NEWEST, &mut |_| ()).is_err());
-    assert!(collector.stats().events > 0);
+    assert!(collector.parser.stats().events > 0);
 }
 
 #[test]

@@ -65,7 +65,8 @@ fn by_socket(client: &mut Client, logins: &[PastLogin]) -> Result<Taught, TeachF
 fn in_state(config: &Config, logins: &[PastLogin]) -> Result<Taught, StoreFault> {
     let now = Clock::start().now();
     let (mut store, gate) = restore::restore(config, now)?;
-    let taught = restore::learn(&gate, logins, now);
-    store.save(|| gate.image(now))?;
+    // No changes are journaled: the snapshot has them all.
+    let taught = restore::learn(&gate, logins, now, &mut Vec::new());
+    store.save(&gate, now)?;
     Ok(taught)
 }

@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
-use gatepost_core::gate::request::verdict::{Event, Reason, Refusal, Verdict};
+use gatepost_core::gate::request::verdict::{Reason, Refusal, Verdict};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
 use gatepost_core::moment::Moment;
@@ -160,7 +161,8 @@ impl Court<'_> {
         let user = login.user.and_then(|id| self.history.names.get(id));
         if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
             let now = login.at.max(self.begin);
-            self.gate.learn(user, login.client, login.at, now);
+            self.gate
+                .learn(user, login.client, login.at, now, &mut self.events);
             self.gate.finish_settling();
             self.trial.learnt += 1;
         }
@@ -266,7 +268,7 @@ impl Court<'_> {
     }
 
     fn note_events(&mut self) {
-        let began = |event: &Event| matches!(event, Event::BanBegan { .. });
+        let began = |change: &Change| matches!(change.fact, Fact::BanBegan(_));
         self.trial.bans += self.events.drain(..).filter(began).count() as u64;
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::{Record, Refused, Tried, judge};
 use crate::net::queue::Turn;
 use crate::net::upstream::{Attempted, Exchange, Origin, Round, UpstreamFault};
+use crate::report::limits::Limit;
 use crate::session::Visit;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password, Secret, UserName};
 use gatepost_core::gate::request::verdict::{Permit, Reason, Refusal};
@@ -59,6 +60,7 @@ pub(in crate::session) async fn scram(
             let hold = visit.rules.exchanges.take(visit.key.network());
             let hold = timeout(Duration::ZERO, hold).await.ok().flatten();
             if hold.is_none() {
+                visit.services.counters.limits.count(Limit::Exchanges);
                 record.abandoned(visit, Some(&user), Some(permit)).await;
                 return Tried::Resolved(Resolution::Defer);
             }
@@ -98,6 +100,7 @@ pub(in crate::session) async fn cram_md5(visit: &mut Visit, origin: &Origin) -> 
         return record.refused(visit, None, Refused::Refuse(refusal)).await;
     }
     let Some(hold) = visit.rules.exchanges.take(visit.key.network()).await else {
+        visit.services.counters.limits.count(Limit::Exchanges);
         let wait = Duration::from_secs(10);
         let refusal = Refusal {
             reason: Reason::Turn,
