@@ -87,8 +87,8 @@ pub struct Server {
     context: ListenerContext,
     listeners: Vec<(
         Listener,
-        watch::Sender<listener::Settings>,
-        watch::Receiver<listener::Settings>,
+        watch::Sender<listener::ListenerSettings>,
+        watch::Receiver<listener::ListenerSettings>,
     )>,
     persister: Persister,
     socket: OperatorSocket,
@@ -134,7 +134,9 @@ impl Server {
             let (sender, receiver) = watch::channel(settings.clone());
             listeners.push((listener, sender, receiver));
         }
-        let shutters = listeners.iter().map(|(listener, ..)| listener.shutter());
+        let shutters = listeners
+            .iter()
+            .map(|(listener, ..)| listener.socket_filter());
         let filter = Arc::new(Filter::new(shutters.collect()));
         let (drainer, drain) = drain::channel();
         let context = ListenerContext {
@@ -265,7 +267,7 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
     let mut rounds_to_rest = 0;
     loop {
         let upstream = Arc::clone(&services.rules.load().upstream);
-        if rounds_to_rest == 0 || !upstream.is_well() {
+        if rounds_to_rest == 0 || !upstream.is_up() {
             tokio::select! {
                 // What came of it is kept there.
                 _ = upstream.probe() => {}

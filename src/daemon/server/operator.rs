@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::listeners::ListenerContext;
 use super::restore;
-use crate::admin::message::{self, Request, Response, Taught};
+use crate::admin::message::{self, ImportStats, Request, Response};
 use crate::report::events;
 use crate::report::limits::Limits;
 use gatepost_core::gate::request::attempt::UserName;
@@ -49,7 +49,7 @@ impl Operator {
     }
 
     /// How things stand.
-    pub fn status(&self) -> message::Status {
+    pub fn status(&self) -> message::StatusMessage {
         present::status(&self.context, self.began)
     }
 
@@ -193,7 +193,7 @@ impl Operator {
 fn tell(response: &Response) {
     match response {
         Response::Done { message } => events::operator(message),
-        Response::Learnt(taught) if *taught != Taught::default() => {
+        Response::Learnt(taught) if *taught != ImportStats::default() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {
                 events::settled();

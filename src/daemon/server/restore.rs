@@ -7,13 +7,13 @@
 
 use tracing::{error, info, warn};
 
-use crate::admin::message::{PastLogin, Taught};
+use crate::admin::message::{ImportStats, PastLogin};
 use crate::config::Config;
 use crate::store::key::random;
 use crate::store::{Content, FoundFile, Past, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::state::read::{FileReport, Soundness, StateFile};
+use gatepost_core::gate::state::file::{FileReport, Soundness, StateFile};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
 
@@ -99,7 +99,7 @@ fn tell(
 }
 
 /// Makes familiar who logged in, and ends settling in if anybody did; what that added.
-pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events) -> Taught {
+pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events) -> ImportStats {
     let (users_before, pairs_before) = gate.known();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
@@ -111,7 +111,7 @@ pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events
         gate.finish_settling();
     }
     let (users, pairs) = gate.known();
-    Taught {
+    ImportStats {
         pairs: pairs.saturating_sub(pairs_before) as u64,
         users: users.saturating_sub(users_before) as u64,
         settling_ended: settling && gate.settles_until(now).is_none(),

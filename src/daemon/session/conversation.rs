@@ -101,7 +101,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
             }
             Action::AskCapabilities => {
                 let known = login::capabilities(self.visit, FIRST_PROBE).await;
-                self.dialogue.learn(known)
+                self.dialogue.set_capabilities(known)
             }
             Action::JudgeHelo(name) => {
                 let trap = login::helo(self.visit, &name).await;

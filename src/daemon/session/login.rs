@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Visit;
 use crate::net::queue::Turn;
-use crate::net::upstream::{Attempted, LoggedIn, Origin};
+use crate::net::upstream::{Attempted, ClientOrigin, LoggedIn};
 use crate::report::events;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
 use gatepost_core::gate::request::verdict::{Permit, Reason, Refusal, Verdict};
@@ -61,8 +61,8 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
     let refusal = visit.services.gate.helo(visit.key, name, now, &mut events);
     visit.services.notices.pass(events).await;
     match refusal {
-        Some(_) => Trap::Sprung,
-        None => Trap::Clear,
+        Some(_) => Trap::Touched,
+        None => Trap::Untouched,
     }
 }
 
@@ -72,7 +72,7 @@ pub(in crate::session) async fn try_it(
     helo: Option<HeloName>,
     wish: LogIn,
 ) -> Tried {
-    let origin = Origin {
+    let origin = ClientOrigin {
         client: visit.client,
         listener: visit.listener,
         helo,
@@ -88,7 +88,11 @@ pub(in crate::session) async fn try_it(
     }
 }
 
-async fn with_credentials(visit: &mut Visit, origin: &Origin, credentials: &Credentials) -> Tried {
+async fn with_credentials(
+    visit: &mut Visit,
+    origin: &ClientOrigin,
+    credentials: &Credentials,
+) -> Tried {
     let attempt = AuthAttempt {
         client: visit.key,
         user: &credentials.user,
@@ -356,7 +360,7 @@ struct Told<'a> {
 
 /// What the permit is settled with, when the answer took so long.
 fn outcome(attempted: &Attempted, took: Duration) -> AuthOutcome {
-    match attempted.is_put_off() && took >= STALL {
+    match attempted.is_deferred_by_postfix() && took >= STALL {
         true => AuthOutcome::Stalled,
         false => attempted.outcome(),
     }

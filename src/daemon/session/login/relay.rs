@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::{Record, Refused, Tried, judge};
 use crate::net::queue::Turn;
-use crate::net::upstream::{Attempted, Exchange, Origin, Round, UpstreamFault};
+use crate::net::upstream::{Attempted, ClientOrigin, Exchange, Round, UpstreamFault};
 use crate::report::limits::Limit;
 use crate::session::Visit;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password, Secret, UserName};
@@ -42,7 +42,7 @@ enum Named {
 /// Judges and begins a SCRAM exchange.
 pub(in crate::session) async fn scram(
     visit: &mut Visit,
-    origin: &Origin,
+    origin: &ClientOrigin,
     mechanism: Mechanism,
     user: UserName,
     first: &Secret,
@@ -93,7 +93,7 @@ pub(in crate::session) async fn scram(
 }
 
 /// Begins a CRAM-MD5 exchange, for a client that could be allowed.
-pub(in crate::session) async fn cram_md5(visit: &mut Visit, origin: &Origin) -> Tried {
+pub(in crate::session) async fn cram_md5(visit: &mut Visit, origin: &ClientOrigin) -> Tried {
     let record = Record::begin(visit, Mechanism::CramMd5.as_str());
     let now = visit.services.clock.now();
     if let Some(refusal) = visit.services.gate.peek(visit.key, now) {
