@@ -37,7 +37,7 @@ const TABLE: &[Row] = &[
         "core::smtp", "core::smtp::line", "core::smtp::command", "core::smtp::reply", "core::smtp::capabilities",
         "core::smtp::sasl",
         "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::keys",
-        "core::gate::request::networks", "core::gate::request::settings", "core::gate::buckets::spec", "core::gate::buckets::key",
+        "core::gate::request::networks", "core::gate::request::settings", "core::gate::buckets::spec",
     ], &[]),
     row_of("dialogue", &["core::smtp::dialogue"], &["words"]),
     row_of("gate",     &["core::gate"],           &["words"]),
