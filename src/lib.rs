@@ -39,7 +39,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings, verdict}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | session | `session` |
@@ -47,7 +47,7 @@
 //! | server | `server` |
 //! | faces | `cli`, `main`; `lab` beside them: its `traffic`, `models` and `plot` may import the core, the rest words, `clock`, `drain` |
 //!
-//! The invariants: no password reaches Postfix without a `gate::request::verdict::Permit`, and a permit is
+//! The invariants: no password reaches Postfix without a `gate::permit::Permit`, and a permit is
 //! settled whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost
 //! at the hand-over; time comes in as a `moment::Moment`. `tests/integration/layers.rs` checks the table.
 //!

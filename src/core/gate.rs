@@ -14,6 +14,7 @@
 pub mod buckets;
 pub mod explain;
 pub mod operator;
+pub mod permit;
 pub mod request;
 pub mod state;
 

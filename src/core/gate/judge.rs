@@ -17,10 +17,11 @@ use crate::gate::buckets::table::Key;
 use crate::gate::buckets::tries::Past;
 use crate::gate::buckets::words::Word;
 use crate::gate::case::{Basis, Case, Claim, NOTHING, Tokens};
+use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::{Mode, Part};
-use crate::gate::request::verdict::{BanCause, Permit, Reason, Refusal, Verdict};
+use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::Bond;
@@ -45,8 +46,8 @@ enum Stage {
 
 impl Gate {
     /// Judges an attempt. It may have to wait: then take a turn and ask [`Gate::judge_in_turn`].
-    pub fn judge(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> Verdict {
-        self.hear(attempt, Stage::First, now, events)
+    pub fn judge(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> First {
+        self.evaluate(attempt, Stage::First, now, events)
     }
 
     /// Judges an attempt that has its turn: it is never told to wait.
@@ -56,7 +57,11 @@ impl Gate {
         now: Moment,
         events: &mut Events,
     ) -> Verdict {
-        self.hear(attempt, Stage::InTurn, now, events)
+        match self.evaluate(attempt, Stage::InTurn, now, events) {
+            First::Decided(verdict) => verdict,
+            // Nothing waits in its turn; if it did, 454 harms nobody.
+            First::Wait => Verdict::Refuse(refusal(Reason::Turn, Duration::ZERO)),
+        }
     }
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
@@ -69,16 +74,16 @@ impl Gate {
         missed
     }
 
-    fn hear(
+    fn evaluate(
         &self,
         attempt: &AuthAttempt<'_>,
         stage: Stage,
         now: Moment,
         events: &mut Events,
-    ) -> Verdict {
+    ) -> First {
         let rules = self.rules.load();
         let case = self.case(attempt, now);
-        let hearing = Hearing {
+        let evaluation = Evaluation {
             gate: self,
             past: self.tries.past(case.client, case.user, case.guess),
             ban: self.bans.of(case.client, now),
@@ -89,7 +94,7 @@ impl Gate {
             now,
             events,
         };
-        hearing.decide(attempt.user)
+        evaluation.decide(attempt.user)
     }
 
     /// What would be answered to a new try, but for its password: for `explain`.
@@ -102,7 +107,7 @@ impl Gate {
         let rules = self.rules.load();
         let user_id = self.keys.user(user);
         let network = client.network();
-        let hearing = Hearing {
+        let evaluation = Evaluation {
             gate: self,
             past: self.tries.past(client, user_id, None),
             ban: self.bans.of(client, now),
@@ -121,12 +126,12 @@ impl Gate {
             now,
             events: &mut Vec::new(),
         };
-        hearing.outlook(user)
+        evaluation.outlook(user)
     }
 }
 
-/// One attempt before the judge, with all that the judgement needs.
-struct Hearing<'a> {
+/// One attempt in one stage, with all that its evaluation needs.
+struct Evaluation<'a> {
     gate: &'a Gate,
     rules: Guard<Arc<Rules>>,
     case: Case,
@@ -138,11 +143,11 @@ struct Hearing<'a> {
     events: &'a mut Events,
 }
 
-impl Hearing<'_> {
-    fn decide(mut self, user: &UserName) -> Verdict {
+impl Evaluation<'_> {
+    fn decide(mut self, user: &UserName) -> First {
         if let Some(grounds) = self.listed() {
             return match grounds {
-                Ok(reason) => self.allow(NOTHING, reason, Basis::Listed),
+                Ok(reason) => self.allow(NOTHING, reason, Basis::Listed).into(),
                 Err(refusal) => self.refuse(refusal),
             };
         }
@@ -157,8 +162,8 @@ impl Hearing<'_> {
                 // Near all taken: this one pays as a far one.
                 Err(refusal) if refusal.reason == Reason::Near => continue,
                 Err(refusal) => self.refuse(refusal),
-                Ok(None) => Verdict::Wait,
-                Ok(Some(tokens)) => self.allow(tokens, grounds(&route), Basis::Paid),
+                Ok(None) => First::Wait,
+                Ok(Some(tokens)) => self.allow(tokens, grounds(&route), Basis::Paid).into(),
             };
         }
         // The last route has no near bucket, so this is not reached; it refuses all the same.
@@ -213,7 +218,7 @@ impl Hearing<'_> {
         self.past.wrong_here.max(at_home)
     }
 
-    fn repeat(self, wrong: Moment) -> Verdict {
+    fn repeat(self, wrong: Moment) -> First {
         let known = match self.case.who.bond {
             Bond::Familiar => KNOWN_WRONG_FAMILIAR,
             Bond::Near | Bond::Far => KNOWN_WRONG,
@@ -225,12 +230,12 @@ impl Hearing<'_> {
         if fresh && self.rules.mode == Mode::Enforce {
             self.gate.counters.refuse(Reason::Repeat);
             self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
-            return Verdict::Repeat;
+            return Verdict::Repeat.into();
         }
         match (in_turn, fresh) {
-            (false, _) => Verdict::Wait,
-            (true, false) => self.allow(NOTHING, Reason::Repeat, Basis::Repeat),
-            (true, true) => self.allow(NOTHING, Reason::Repeat, Basis::DryRun),
+            (false, _) => First::Wait,
+            (true, false) => self.allow(NOTHING, Reason::Repeat, Basis::Repeat).into(),
+            (true, true) => self.allow(NOTHING, Reason::Repeat, Basis::DryRun).into(),
         }
     }
 
@@ -280,10 +285,10 @@ impl Hearing<'_> {
         taken.map_err(|wait| refusal(reason(place), wait))
     }
 
-    fn refuse(mut self, mut refusal: Refusal) -> Verdict {
+    fn refuse(mut self, mut refusal: Refusal) -> First {
         let meant = self.is_meant(refusal.reason);
         if !meant && self.stage == Stage::First {
-            return Verdict::Wait;
+            return First::Wait;
         }
         if !meant && self.rules.mode == Mode::Enforce {
             return self.settle_in(refusal.reason);
@@ -292,15 +297,17 @@ impl Hearing<'_> {
         if meant {
             self.gate.counters.refuse(refusal.reason);
             self.tell(Answer::Refuse, refusal.reason, refusal.wait);
-            return Verdict::Refuse(refusal);
+            return Verdict::Refuse(refusal).into();
         }
-        self.allow(NOTHING, refusal.reason, Basis::DryRun)
+        self.allow(NOTHING, refusal.reason, Basis::DryRun).into()
     }
 
     /// While settling in, what another bucket would refuse goes through for a token of `client`.
-    fn settle_in(mut self, reason: Reason) -> Verdict {
+    fn settle_in(mut self, reason: Reason) -> First {
         match self.take(Place::Keyed(Key::client(self.case.client))) {
-            Ok(token) => self.allow([Some(token), None, None, None], reason, Basis::Settling),
+            Ok(token) => self
+                .allow([Some(token), None, None, None], reason, Basis::Settling)
+                .into(),
             Err(refusal) => self.refuse(refusal),
         }
     }

@@ -15,8 +15,9 @@ use super::Visit;
 use crate::net::queue::Turn;
 use crate::net::upstream::{Attempted, LoggedIn, Origin};
 use crate::report::events;
+use gatepost_core::gate::permit::{First, Permit, Verdict};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
-use gatepost_core::gate::request::verdict::{Permit, Reason, Refusal, Verdict};
+use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
@@ -138,10 +139,10 @@ pub(in crate::session) async fn judge(
         .judge(attempt, services.clock.now(), &mut events);
     services.notices.pass(events).await;
     match verdict {
-        Verdict::Allow(permit) => Ok((permit, None)),
-        Verdict::Refuse(refusal) => Err(Refused::Refuse(refusal)),
-        Verdict::Repeat => Err(Refused::Repeat),
-        Verdict::Wait => in_turn(visit, attempt).await,
+        First::Decided(Verdict::Allow(permit)) => Ok((permit, None)),
+        First::Decided(Verdict::Refuse(refusal)) => Err(Refused::Refuse(refusal)),
+        First::Decided(Verdict::Repeat) => Err(Refused::Repeat),
+        First::Wait => in_turn(visit, attempt).await,
     }
 }
 
@@ -166,7 +167,7 @@ async fn in_turn(
     match verdict {
         Verdict::Allow(permit) => Ok((permit, Some(turn))),
         Verdict::Refuse(refusal) => Err(Refused::Refuse(refusal)),
-        Verdict::Repeat | Verdict::Wait => Err(Refused::Repeat),
+        Verdict::Repeat => Err(Refused::Repeat),
     }
 }
 

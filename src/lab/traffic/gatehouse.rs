@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
 use crate::traffic::{MINUTE, START};
+use gatepost_core::gate::permit::{First, Permit, Verdict};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::settings::Settings;
-use gatepost_core::gate::request::verdict::{Event, Permit, Reason, Standing, Subject, Verdict};
+use gatepost_core::gate::request::verdict::{Event, Reason, Standing, Subject};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
 
@@ -180,11 +181,11 @@ impl Door for Gatehouse {
         let (gate, events) = (&self.gate, &mut self.events);
         let verdict = attempt(&knock, ticket, |try_| gate.judge(try_, now, events));
         match verdict {
-            Verdict::Allow(permit) => {
+            First::Decided(Verdict::Allow(permit)) => {
                 let outcome = self.settle(permit, knock.truth, now);
                 ended.push((ticket, outcome));
             }
-            Verdict::Wait => {
+            First::Wait => {
                 let deadline = now + DEADLINE;
                 self.waiting.push_back(Waiting {
                     ticket,
@@ -193,7 +194,7 @@ impl Door for Gatehouse {
                 });
                 self.grant(now, ended);
             }
-            refused => ended.push((ticket, refusal(&refused))),
+            First::Decided(refused) => ended.push((ticket, refusal(&refused))),
         }
     }
 
@@ -279,7 +280,7 @@ fn refusal(verdict: &Verdict) -> Outcome {
     let answer = match verdict {
         Verdict::Repeat => Answer::Wrong,
         Verdict::Refuse(refusal) => Answer::Later(Some(refusal.reason)),
-        Verdict::Allow(_) | Verdict::Wait => Answer::Later(None),
+        Verdict::Allow(_) => Answer::Later(None),
     };
     Outcome {
         answer,

@@ -1,7 +1,8 @@
 //! bans - rules 4, 5 and 6: strikes, bans of clients and networks, traps
 
 use super::kit::*;
-use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject, Verdict};
+use crate::gate::permit::Verdict;
+use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject};
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";

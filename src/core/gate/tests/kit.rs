@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Settings;
-use crate::gate::request::verdict::{Event, Permit, Reason, Refusal, Verdict};
+use crate::gate::request::verdict::{Event, Reason, Refusal};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
 
@@ -84,7 +85,7 @@ impl World {
         from: ClientKey,
         name: &str,
         password: Option<&str>,
-    ) -> Verdict {
+    ) -> First {
         let (gate, now) = (&self.gate, self.now);
         let events = &mut self.events;
         with_attempt(from, name, password, |try_| gate.judge(try_, now, events))
@@ -93,14 +94,14 @@ impl World {
     /// The verdict, waiting for a turn where one is needed.
     pub(super) fn judge(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Verdict {
         match self.ask_first(from, name, password) {
-            Verdict::Wait => {
+            First::Wait => {
                 let (gate, now) = (&self.gate, self.now);
                 let events = &mut self.events;
                 with_attempt(from, name, password, |try_| {
                     gate.judge_in_turn(try_, now, events)
                 })
             }
-            verdict => verdict,
+            First::Decided(verdict) => verdict,
         }
     }
 
@@ -143,7 +144,6 @@ impl World {
             }
             Verdict::Repeat => Fate::Repeat,
             Verdict::Refuse(refusal) => Fate::Refused(refusal.reason),
-            Verdict::Wait => panic!("told to wait in turn"),
         }
     }
 

@@ -1,9 +1,10 @@
 //! paying - rules 1 and 2, and which buckets a try pays
 
 use super::kit::*;
+use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::settings::Settings;
-use crate::gate::request::verdict::{Reason, Verdict};
+use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
 const HOME: &str = "203.0.113.7";

@@ -9,12 +9,12 @@
 //! are taken as free, and the time a client would have waited or come back is not made up.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
+use gatepost_core::gate::permit::{First, Verdict};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{Mode, Settings};
-use gatepost_core::gate::request::verdict::{Event, Reason, Refusal, Verdict};
+use gatepost_core::gate::request::verdict::{Event, Reason, Refusal};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::logs::{History, Login, Service};
 use gatepost_core::moment::Moment;
@@ -189,8 +189,8 @@ impl Court<'_> {
         self.tick(login.at);
         let gate = &self.gate;
         let verdict = match gate.judge(&attempt, login.at, &mut self.events) {
-            Verdict::Wait => gate.judge_in_turn(&attempt, login.at, &mut self.events),
-            verdict => verdict,
+            First::Wait => gate.judge_in_turn(&attempt, login.at, &mut self.events),
+            First::Decided(verdict) => verdict,
         };
         self.trial.attempts += 1;
         self.trial.successes += u64::from(success);
@@ -205,7 +205,6 @@ impl Court<'_> {
             }
             Verdict::Repeat => self.trial.repeated += 1,
             Verdict::Refuse(refusal) => self.refuse(login, user, refusal),
-            Verdict::Wait => self.refuse(login, user, NO_TURN),
         }
         if login.outcome == AuthOutcome::Reject {
             self.offend(login, u64::from(reached));
@@ -267,11 +266,6 @@ impl Court<'_> {
         self.trial.bans += self.events.drain(..).filter(began).count() as u64;
     }
 }
-
-const NO_TURN: Refusal = Refusal {
-    reason: Reason::Turn,
-    wait: Duration::ZERO,
-};
 
 fn count(by: &mut BTreeMap<&'static str, u64>, reason: Reason) {
     *by.entry(reason.as_str()).or_default() += 1;

@@ -14,8 +14,9 @@ use super::{Record, Refused, Tried, judge};
 use crate::net::queue::Turn;
 use crate::net::upstream::{Attempted, Exchange, Origin, Round, UpstreamFault};
 use crate::session::Visit;
+use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password, Secret, UserName};
-use gatepost_core::gate::request::verdict::{Permit, Reason, Refusal};
+use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::smtp::dialogue::Resolution;
 use gatepost_core::smtp::sasl::{self, Mechanism};
 

@@ -5,11 +5,12 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use super::*;
+use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::Keys;
 use crate::gate::request::settings::Settings;
-use crate::gate::request::verdict::{Event, Reason, Standing, Verdict};
+use crate::gate::request::verdict::{Event, Reason, Standing};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
