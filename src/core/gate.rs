@@ -9,12 +9,15 @@
 //! another is taken**, and none across more than one look at one structure. Tokens are taken before
 //! Postfix is asked, so parallel tries cannot overshoot; who is refused halfway gives back.
 //!
-//! Not here: waiting for a turn (`net::turns`), state files (`store`), replies (`smtp::dialogue`).
+//! In `judging` both stages and the queue between them are one sequence, for everybody that asks.
+//! Not here: state files (`store`), replies (`smtp::dialogue`).
 
 pub mod buckets;
 pub mod explain;
+pub mod judging;
 pub mod operator;
 pub mod permit;
+pub mod queue;
 pub mod request;
 pub mod state;
 

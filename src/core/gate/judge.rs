@@ -3,7 +3,7 @@
 //! [`Gate::judge`] looks, and refuses at once what a bucket would refuse anyway; who is not familiar
 //! is then told to wait for his turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
 //! from its own bucket and needs no turn, unless its client has just failed.
-//! Not here: what an outcome does (`settle`), the turns themselves (`net::turns`).
+//! Not here: what an outcome does (`settle`), the turns themselves (`queue`).
 
 use std::sync::Arc;
 use std::time::Duration;
