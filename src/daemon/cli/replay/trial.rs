@@ -10,7 +10,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gatepost_core::gate::permit::{First, Verdict};
+use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
+use gatepost_core::gate::queue::{QueueSettings, Woken};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{Mode, Settings};
@@ -102,7 +103,7 @@ pub(super) fn run(settings: &Settings, history: &History, plan: Plan) -> Trial {
     let first = history.logins.first().map_or(plan.since, |login| login.at);
     let begin = first.max(plan.since);
     let mut court = Court {
-        gate: Gate::new(settings, KEYS, begin),
+        judging: Judging::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
         history,
         begin,
         events: Vec::new(),
@@ -117,7 +118,8 @@ pub(super) fn run(settings: &Settings, history: &History, plan: Plan) -> Trial {
 }
 
 struct Court<'a> {
-    gate: Gate,
+    /// Nobody waits: each attempt is settled before the next comes.
+    judging: Judging<()>,
     history: &'a History,
     begin: Moment,
     events: Events,
@@ -157,8 +159,8 @@ impl Court<'_> {
         let user = login.user.and_then(|id| self.history.names.get(id));
         if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
             let now = login.at.max(self.begin);
-            self.gate.learn(user, login.client, login.at, now);
-            self.gate.finish_settling();
+            self.judging.gate().learn(user, login.client, login.at, now);
+            self.judging.gate().finish_settling();
             self.trial.learnt += 1;
         }
     }
@@ -187,29 +189,44 @@ impl Court<'_> {
             password: Password::Shown(&password),
         };
         self.tick(login.at);
-        let gate = &self.gate;
-        let verdict = match gate.judge(&attempt, login.at, &mut self.events) {
-            First::Wait => gate.judge_in_turn(&attempt, login.at, &mut self.events),
-            First::Decided(verdict) => verdict,
-        };
+        let granted = self.granted(&attempt, login.at);
         self.trial.attempts += 1;
         self.trial.successes += u64::from(success);
-        let reached = matches!(verdict, Verdict::Allow(_));
-        match verdict {
-            Verdict::Allow(permit) => {
+        let reached = granted.is_ok();
+        match granted {
+            Ok(granted) => {
+                let permit = granted.permit();
                 count(&mut self.trial.allowed, permit.grounds());
                 if let Some(reason) = permit.would_refuse() {
                     count(&mut self.trial.would_refuse, reason);
                 }
-                let _ = gate.settle(permit, login.outcome, login.at, &mut self.events);
+                let _ = self
+                    .judging
+                    .settle(granted, login.outcome, login.at, &mut self.events);
             }
-            Verdict::Repeat => self.trial.repeated += 1,
-            Verdict::Refuse(refusal) => self.refuse(login, user, refusal),
+            Err(Refused::Repeat) => self.trial.repeated += 1,
+            Err(Refused::Refuse(refusal)) => self.refuse(login, user, refusal),
         }
         if login.outcome == AuthOutcome::Reject {
             self.offend(login, u64::from(reached));
         }
         self.note_events();
+    }
+
+    /// Both stages; all turns are free.
+    fn granted(&mut self, attempt: &AuthAttempt<'_>, now: Moment) -> Result<Granted, Refused> {
+        let (judging, events) = (&self.judging, &mut self.events);
+        match judging.begin(attempt, now, events) {
+            Begun::Granted(granted) => return Ok(granted),
+            Begun::Refused(refused) => return Err(refused),
+            Begun::Wait => {}
+        }
+        let queue = judging.queue();
+        queue.enter(attempt.client.network(), (), now);
+        match queue.advance(now).pop() {
+            Some(Woken::Turn((), turn)) => judging.in_turn(turn, attempt, now, events),
+            Some(Woken::Missed(())) | None => Err(judging.missed(attempt, now)),
+        }
     }
 
     fn refuse(&mut self, login: &Login, user: &UserName, refusal: Refusal) {
@@ -257,7 +274,7 @@ impl Court<'_> {
         let second = now.as_seconds();
         if second != self.second {
             self.second = second;
-            self.gate.tick(now, &mut self.events);
+            self.judging.gate().tick(now, &mut self.events);
         }
     }
 
