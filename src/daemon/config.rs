@@ -31,7 +31,7 @@ pub use self::finding::{ConfigFaults, Finding};
 use self::finding::{Findings, Remark, Source};
 use self::machine::Machine;
 use crate::{admin, net, report, session, store};
-use gatepost_core::gate::request::settings as gate;
+use gatepost_core::gate::request::settings::{self as gate, QueueSettings};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp;
 
@@ -47,7 +47,7 @@ pub struct Config {
     /// The Postfix behind us.
     pub upstream: net::upstream::Settings,
     /// Strangers at once, and how long to wait.
-    pub turns: net::queue::Settings,
+    pub turns: QueueSettings,
     /// The rules of the gate.
     pub gate: gate::Settings,
     /// Caps on connections.

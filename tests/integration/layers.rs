@@ -44,9 +44,10 @@ const TABLE: &[Row] = &[
     row_of("messages", &["daemon::admin", "daemon::admin::message"], &[]),
     row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::report"], &["words"]),
     row_of("edges",    &["daemon::store", "daemon::net", "daemon::admin::client"], &["words", "gate", "clock"]),
-    row_of("session",  &["daemon::session"], &["words", "dialogue", "gate", "clock", "edges"]),
+    row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
+    row_of("session",  &["daemon::session"], &["words", "dialogue", "gate", "clock", "edges", "judging"]),
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session"]),
-    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "session", "config"]),
+    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),
     row_of("models",   &["lab::traffic", "lab::models", "lab::plot"], &["words", "gate"]),
     row_of("lab",      &["lab::backend", "lab::botnet", "lab::certificate", "lab::load", "lab::wire"], &["clock", "words"]),
@@ -54,10 +55,9 @@ const TABLE: &[Row] = &[
 ];
 
 /// Inside `net`, each may import what stands to its left.
-const NET: [&str; 8] = [
+const NET: [&str; 7] = [
     "proxy_header",
     "tls",
-    "queue",
     "upstream",
     "splice",
     "filter",

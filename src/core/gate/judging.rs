@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use crate::gate::permit::{First, Permit, Verdict};
-use crate::gate::queue::{Queue, QueueSettings, Turn};
+use crate::gate::queue::{Queue, Turn};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome};
+use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::{Refusal, Settled};
 use crate::gate::{Events, Gate};
 use crate::moment::Moment;
@@ -64,12 +65,14 @@ impl Granted {
         self.turn.is_some()
     }
 
-    /// With a turn, after the one that it had was given up.
-    pub fn with_turn(self, turn: Turn) -> Self {
-        Self {
-            turn: Some(turn),
-            ..self
-        }
+    /// Takes its turn out, for a caller that keeps it apart.
+    pub const fn take_turn(&mut self) -> Option<Turn> {
+        self.turn.take()
+    }
+
+    /// With this turn, which is freed when it is settled.
+    pub fn with_turn(self, turn: Option<Turn>) -> Self {
+        Self { turn, ..self }
     }
 }
 

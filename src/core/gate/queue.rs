@@ -8,28 +8,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crate::gate::request::client::NetworkKey;
+use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
-
-/// How many at once, and how long to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct QueueSettings {
-    /// Attempts that are not familiar, at Postfix at once. Default: 4.
-    pub at_once: usize,
-    /// How long an attempt waits for its turn. Default: 15 s.
-    pub deadline: Duration,
-}
-
-impl Default for QueueSettings {
-    fn default() -> Self {
-        Self {
-            at_once: 4,
-            deadline: Duration::from_secs(15),
-        }
-    }
-}
 
 /// A place in the queue: what its waiter leaves with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

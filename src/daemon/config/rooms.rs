@@ -15,7 +15,7 @@ use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
 use crate::{admin, net, report, session, store};
-use gatepost_core::gate::request::settings::Quota;
+use gatepost_core::gate::request::settings::{QueueSettings, Quota};
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
 
@@ -153,16 +153,13 @@ pub(super) fn tls(given: &raw::Tls, folder: &Path, findings: &mut Findings) -> n
     net::tls::Settings { certificates }
 }
 
-pub(super) fn turns(
-    file: &raw::File,
-    login: Duration,
-    findings: &mut Findings,
-) -> net::queue::Settings {
+pub(super) fn turns(file: &raw::File, login: Duration, findings: &mut Findings) -> QueueSettings {
     let given = &file.timeouts.turn;
+    let defaults = QueueSettings::default();
     let deadline = findings.time(
         "timeouts.turn",
         given,
-        15 * SECOND,
+        defaults.deadline,
         SECOND / 10..=5 * MINUTE,
     );
     if deadline >= login
@@ -179,11 +176,11 @@ pub(super) fn turns(
             .help("make timeouts.turn the shorter one"),
         );
     }
-    net::queue::Settings {
+    QueueSettings {
         at_once: findings.number(
             "upstream.strangers-at-once",
             &file.upstream.strangers_at_once,
-            4,
+            defaults.at_once,
             1..=10_000,
         ),
         deadline,

@@ -71,7 +71,7 @@ impl House {
                 () = sleep(Duration::from_secs(1)) => {}
                 () = drain.begun() => return,
             }
-            let before = std::mem::replace(&mut mode, self.services.rules.load().filter);
+            let before = std::mem::replace(&mut mode, self.services.config.load().filter);
             let kept = match (before, mode) {
                 (filter::Mode::Off, filter::Mode::Off) => Ok(()),
                 (filter::Mode::On, filter::Mode::Off) => self.filter.clear(),
@@ -84,8 +84,9 @@ impl House {
     }
 
     fn refresh_filter(&self) -> Result<(), FilterFault> {
-        let now = self.services.clock.now();
-        let banned = |client| self.services.gate.standing(client, now) == Standing::Banned;
+        let now = self.services.judging.clock.now();
+        let banned =
+            |client| self.services.judging.gate().standing(client, now) == Standing::Banned;
         self.filter.refresh(banned).map(|_| ())
     }
 
@@ -94,7 +95,7 @@ impl House {
     fn admit_or_note(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
         let admitted = self.admit(client);
         if matches!(admitted, Err(TurnedAway::Ban))
-            && self.services.rules.load().filter == filter::Mode::On
+            && self.services.config.load().filter == filter::Mode::On
         {
             self.filter.reset(client);
         }
@@ -102,9 +103,12 @@ impl House {
     }
 
     fn admit(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
-        let now = self.services.clock.now();
-        self.admission
-            .admit(client, self.services.gate.standing(client, now), now)
+        let now = self.services.judging.clock.now();
+        self.admission.admit(
+            client,
+            self.services.judging.gate().standing(client, now),
+            now,
+        )
     }
 
     fn welcome(&self, visitor: Visitor, tls: TlsStart) {
@@ -116,7 +120,7 @@ impl House {
     fn ask(&self, balancer: Balancer, tls: TlsStart) {
         let house = self.clone();
         self.sessions.spawn(async move {
-            let deadline = house.services.rules.load().timeouts.handshake;
+            let deadline = house.services.config.load().timeouts.handshake;
             let peer = balancer.peer();
             match balancer
                 .introduce(deadline, |client| house.admit(client))

@@ -34,10 +34,10 @@ impl Operator {
 
     /// Answers one question.
     pub async fn answer(&self, request: Request) -> Response {
-        let now = self.house.services.clock.now();
+        let now = self.house.services.judging.clock.now();
         let mut events = Vec::new();
         let answered = self.decide(request, now, &mut events);
-        self.house.services.notices.pass(events).await;
+        self.house.services.judging.notices.pass(events).await;
         let response = answered.unwrap_or_else(|message| Response::Refused { message });
         tell(&response);
         response
@@ -176,7 +176,7 @@ impl Operator {
     }
 
     fn gate(&self) -> &Gate {
-        &self.house.services.gate
+        self.house.services.judging.gate()
     }
 }
 

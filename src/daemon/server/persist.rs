@@ -14,8 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::drain::Drain;
+use crate::judging::Notice;
 use crate::report::events;
-use crate::session::{Notice, Services};
+use crate::session::Services;
 use crate::store::{Record, Saved, Store, StoreFault};
 use gatepost_core::gate::Events;
 use gatepost_core::gate::request::verdict::Event;
@@ -81,20 +82,21 @@ impl Keeper {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         for notice in std::iter::once(first).chain(more) {
             take(notice.events, &mut records);
-            waiting.extend(notice.kept);
+            waiting.extend(notice.written);
         }
         self.append(records).await;
-        for kept in waiting {
-            // The session's patience may have ended.
-            let _ = kept.send(());
+        for acknowledge in waiting {
+            // The session may have waited long enough.
+            let _ = acknowledge.send(());
         }
     }
 
     async fn each_second(&mut self) {
         let mut events = Vec::new();
         self.services
-            .gate
-            .tick(self.services.clock.now(), &mut events);
+            .judging
+            .gate()
+            .tick(self.services.judging.clock.now(), &mut events);
         let mut records = Vec::new();
         take(events, &mut records);
         self.append(records).await;
@@ -121,7 +123,7 @@ impl Keeper {
         let services = Arc::clone(&self.services);
         if let Some(saving) = self.on_disk(Store::begin_save).await {
             self.saving = Some(spawn_blocking(move || {
-                saving.write(&services.gate.image(services.clock.now()))
+                saving.write(&services.judging.gate().image(services.judging.clock.now()))
             }));
         }
     }
@@ -151,8 +153,10 @@ impl Keeper {
             self.keep(notice).await;
         }
         let services = Arc::clone(&self.services);
-        self.on_disk(move |store| store.save(|| services.gate.image(services.clock.now())))
-            .await;
+        self.on_disk(move |store| {
+            store.save(|| services.judging.gate().image(services.judging.clock.now()))
+        })
+        .await;
     }
 
     /// Does something with the store where it may block, and tells what the disk made of it.

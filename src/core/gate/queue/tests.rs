@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(15);
 const START: Moment = Moment::from_seconds(1_795_478_400);

@@ -8,9 +8,10 @@ use proptest::prelude::*;
 use super::kit::*;
 use crate::gate::Gate;
 use crate::gate::judging::{Begun, Granted, Judging, Refused};
-use crate::gate::queue::{QueueSettings, Woken};
+use crate::gate::queue::Woken;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::{Event, Reason};
 use crate::moment::Moment;
 

@@ -11,10 +11,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
-use gatepost_core::gate::queue::{QueueSettings, Woken};
+use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{Mode, Settings};
+use gatepost_core::gate::request::settings::{Mode, QueueSettings, Settings};
 use gatepost_core::gate::request::verdict::{Event, Reason, Refusal};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::logs::{History, Login, Service};

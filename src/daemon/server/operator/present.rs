@@ -30,10 +30,10 @@ pub(super) fn time(moment: Moment) -> String {
 /// How things stand.
 pub(super) fn status(house: &House, began: Moment) -> Status {
     let services = &house.services;
-    let now = services.clock.now();
-    let gate = services.gate.status(now);
+    let now = services.judging.clock.now();
+    let gate = services.judging.gate().status(now);
     let admission = house.admission.counts();
-    let upstream = &services.rules.load().upstream;
+    let upstream = &services.config.load().upstream;
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
@@ -91,7 +91,7 @@ fn tables(gate: &explain::Status) -> BTreeMap<String, Fill> {
 }
 
 fn counters(house: &House) -> Counts {
-    let counters = &house.services.counters;
+    let counters = &house.services.judging.counters;
     [
         ("sessions", &counters.sessions),
         ("handshakes-failed", &counters.handshakes_failed),

@@ -1,7 +1,7 @@
-//! notice - what the gate decided, on its way to those who keep and show it
+//! notice - the gate's events, on their way to the journal and the log
 //!
-//! One bounded channel, owned by `server`. Records for the journal are waited for, so that a client that
-//! has seen its ban cannot outlive it by a kill -9; the wait has an end, for the service matters more.
+//! One bounded channel, owned by `server`. A session waits until records are in the journal, so that no client
+//! that has seen its ban is free again after a kill -9; the wait has an end, for the service matters more.
 //! Not here: what becomes of an event (`server`).
 
 use std::time::Duration;
@@ -12,19 +12,19 @@ use tokio::time::timeout;
 use gatepost_core::gate::Events;
 use gatepost_core::gate::request::verdict::Event;
 
-/// How long a session waits for the journal. A disk that is slower than this is told by the store.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a session waits for the journal. The store logs a disk that is slower than this.
+const JOURNAL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Some events, and who waits until they are kept.
+/// Some events, and who waits until they are written.
 #[derive(Debug)]
 pub struct Notice {
     /// The events of one call of the gate.
     pub events: Events,
-    /// Told when the journal has them; dropped unheard if nobody waits.
-    pub kept: Option<oneshot::Sender<()>>,
+    /// Acknowledged when the journal has them. None: nobody waits.
+    pub written: Option<oneshot::Sender<()>>,
 }
 
-/// The sender's end.
+/// The sending end.
 #[derive(Clone, Debug)]
 pub struct Notices(mpsc::Sender<Notice>);
 
@@ -35,7 +35,7 @@ impl Notices {
         (Self(sender), receiver)
     }
 
-    /// Passes events on. Returns when those for the journal are written, or patience ends.
+    /// Passes events on. Returns when those for the journal are written, or after [`JOURNAL_TIMEOUT`].
     pub async fn pass(&self, events: Events) {
         if !events.is_empty() {
             // Rare, and large: kept out of every session's own future.
@@ -47,14 +47,14 @@ impl Notices {
         let durable = events
             .iter()
             .any(|event| matches!(event, Event::Journal(_)));
-        let (kept, written) = oneshot::channel();
+        let (acknowledge, written) = oneshot::channel();
         let notice = Notice {
             events,
-            kept: durable.then_some(kept),
+            written: durable.then_some(acknowledge),
         };
-        // Past the patience, or with the receiver gone at the very end, the event is lost to the log;
-        // the gate has it all the same, and the next snapshot with it.
-        let _ = timeout(PATIENCE, async {
+        // After the timeout, or with the receiver gone at the very end, the event is lost to the log;
+        // the gate has it all the same, and so has the next snapshot.
+        let _ = timeout(JOURNAL_TIMEOUT, async {
             if self.0.send(notice).await.is_ok() && durable {
                 let _ = written.await;
             }
