@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{Quota, Settings};
+use gatepost_core::gate::request::settings::{GateSettings, Quota};
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -24,20 +25,24 @@ const SIZES: [u32; 4] = [1, 1_000, 100_000, 1_000_000];
 
 /// A gate that knows so many addresses, each with one failure.
 fn knowing(addresses: u32) -> Gate {
-    let mut settings = Settings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     let deep = Quota {
         burst: 100_000_000,
         every: Duration::from_secs(1),
     };
     let limits = &mut settings.limits;
-    limits.network = deep;
-    limits.user = deep;
-    limits.words = deep;
-    limits.unknown = deep;
-    limits.strangers.base = deep;
+    for bucket in [
+        Bucket::Network,
+        Bucket::UserNear,
+        Bucket::Words,
+        Bucket::Unknown,
+        Bucket::Strangers,
+    ] {
+        limits.set(bucket, deep);
+    }
     let keys = Keys {
         users: [1; 16],
         passwords: [2; 16],

@@ -19,7 +19,7 @@
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | core | `gate` | the policy: `request` (what is asked), `judging` (both stages, and the `queue` between them), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `judge`, `settle` |
+//! | core | `gate` | the policy: `request` (what is asked), `judging` (both stages, and the `queue` between them), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `judging`, `ladder`, `judge`, `settle` |
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `listen` |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
@@ -30,8 +30,9 @@
 //! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
 //! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
 //! | daemon | `cli` | the commands, a file each | `run` |
-//! | lab | `traffic`, `models`, `plot` | synthetic months of honest users and attacks, for `simulate` | `traffic` |
-//! | lab | `botnet`, `backend`, `certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
+//! | lab | `traffic`, `models` | synthetic months of honest users and attacks, for `simulate` | `traffic` |
+//! | lab | `botnet`, `backend`, `certificate`, `any_certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
+//! | lab | `numbers`, `table`, `plot` | what was measured, as text and as pictures | |
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
@@ -40,14 +41,14 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings, verdict}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, settings, verdict}`, `gate::buckets::{key, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
 //! | config | `config` |
 //! | server | `server` |
-//! | faces | `cli`, `main`; `lab` beside them: its `traffic`, `models` and `plot` may import the core, the rest words, `clock`, `drain` |
+//! | faces | `cli`, `main`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |
 //!
 //! The invariants: no password reaches Postfix without a `gate::permit::Permit`, and a permit is
 //! settled whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost

@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::peer::Kind;
-use crate::scenario::Scenario;
+use crate::rows::Scenario;
+use crate::stage::{Extent, Programs, Scratch, Size};
 
 /// Gatepost beside its peers, under load and under attack
 #[derive(Debug, clap::Parser)]
@@ -16,7 +17,7 @@ pub(crate) struct Arguments {
     named: Vec<Scenario>,
     /// One round, smaller counts: for looking, not for quoting
     #[arg(long)]
-    pub(crate) quick: bool,
+    quick: bool,
     /// Rounds in turns; a figure is their median
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     rounds: usize,
@@ -25,10 +26,10 @@ pub(crate) struct Arguments {
     peers: Vec<Kind>,
     /// Another build of Gatepost, measured as `other`
     #[arg(long, value_name = "PROGRAM")]
-    pub(crate) other: Option<PathBuf>,
+    other: Option<PathBuf>,
     /// The Gatepost to measure; without this, the one that cargo built with the bench
     #[arg(long, value_name = "PROGRAM", default_value = env!("CARGO_BIN_EXE_gatepost"))]
-    pub(crate) gatepost: PathBuf,
+    gatepost: PathBuf,
     /// Write all figures there
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -37,7 +38,7 @@ pub(crate) struct Arguments {
     pub(crate) report: Option<PathBuf>,
     /// Keep the servers' configurations and logs
     #[arg(long)]
-    pub(crate) keep: bool,
+    keep: bool,
     /// Cargo says this to every bench
     #[arg(long, hide = true)]
     bench: bool,
@@ -50,24 +51,35 @@ impl Arguments {
         Scenario::ALL.into_iter().filter(wanted).collect()
     }
 
-    /// Whom to measure.
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
+    /// Whom to measure, how often and how much of it.
+    pub(crate) fn extent(&self) -> Extent {
+        Extent {
+            kinds: self.kinds(),
+            rounds: if self.quick { 1 } else { self.rounds.max(1) },
+            size: if self.quick { Size::Quick } else { Size::Full },
+        }
+    }
+
+    /// What is measured, and whether its files are kept.
+    pub(crate) fn programs(&self) -> Programs {
+        Programs {
+            gatepost: self.gatepost.clone(),
+            other: self.other.clone(),
+            scratch: if self.keep {
+                Scratch::Kept
+            } else {
+                Scratch::Removed
+            },
+        }
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
         let there = |kind: &Kind| *kind != Kind::Other || self.other.is_some();
         let named = |kind: &Kind| self.peers.is_empty() || self.peers.contains(kind);
         Kind::ALL
             .into_iter()
             .filter(|kind| there(kind) && named(kind))
             .collect()
-    }
-
-    /// How often.
-    pub(crate) fn rounds(&self) -> usize {
-        if self.quick { 1 } else { self.rounds.max(1) }
-    }
-
-    /// The larger count, or the smaller one when it has to be quick.
-    pub(crate) fn count(&self, full: usize, quick: usize) -> usize {
-        if self.quick { quick } else { full }
     }
 
     /// Debian's packages that are missing.

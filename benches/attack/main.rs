@@ -23,10 +23,10 @@ mod client;
 mod group;
 mod load;
 mod peer;
-mod plot;
 mod program;
 mod report;
 mod results;
+mod rows;
 mod scenario;
 mod stage;
 
@@ -54,11 +54,11 @@ fn run(arguments: &arguments::Arguments) -> Outcome<ExitCode> {
         );
         return Ok(ExitCode::from(2));
     }
-    let stage = stage::Stage::build(arguments)?;
+    let stage = stage::Stage::build(arguments.programs(), arguments.extent())?;
     let mut results = results::Results::default();
     for scenario in arguments.scenarios() {
         eprintln!("== {}", scenario.name());
-        if let Err(fault) = scenario.play(&stage, &mut results) {
+        if let Err(fault) = scenario::play(scenario, &stage, &mut results) {
             results.note(format!("{}: {fault}", scenario.name()));
         }
         print!("{}", results.table_of(scenario));

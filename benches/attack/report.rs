@@ -5,18 +5,18 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use gatepost_lab::plot::{self, Axis, Panel};
 use serde_json::json;
 
 use crate::Outcome;
 use crate::arguments::Arguments;
 use crate::group::Group;
 use crate::peer::Kind;
-use crate::plot::{self, Axis};
 use crate::results::Results;
 use crate::stage::Stage;
 
 /// Writes what the command line asked for.
-pub(crate) fn write(arguments: &Arguments, stage: &Stage<'_>, results: &Results) -> Outcome<()> {
+pub(crate) fn write(arguments: &Arguments, stage: &Stage, results: &Results) -> Outcome<()> {
     let machine = machine(stage);
     if let Some(path) = &arguments.json {
         let all = json!({ "machine": machine, "results": results.json() });
@@ -119,13 +119,19 @@ const BARS: [[&str; 4]; 5] = [
 
 /// The plots for which there are figures, by file name.
 fn plots(results: &Results) -> Vec<(&'static str, String)> {
-    let lines = LINES.into_iter().filter_map(|(name, title, axes)| {
+    let lines = LINES.into_iter().filter_map(|(name, title, (across, up))| {
         let lines: Vec<plot::Line<'_>> = results
             .lines(name)?
             .iter()
             .map(|(name, points)| (name.as_str(), points.as_slice()))
             .collect();
-        Some((name, plot::lines(title, axes, &lines)))
+        let panel = Panel {
+            across,
+            up,
+            lines: &lines,
+            limit: None,
+        };
+        Some((name, plot::panels(title, &[panel])))
     });
     let bars = BARS.into_iter().filter_map(|[name, key, title, unit]| {
         let figure = |kind: Kind| Some((kind.name(), results.median(key, kind)?));
@@ -137,7 +143,7 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
 }
 
 /// What the figures were taken on: a list for people.
-fn machine(stage: &Stage<'_>) -> Vec<String> {
+fn machine(stage: &Stage) -> Vec<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu

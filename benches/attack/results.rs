@@ -3,44 +3,12 @@
 //! Not here: files and plots (`report`).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
+use gatepost_lab::table::{Align, Style, render};
 use serde_json::{Value, json};
 
 use crate::peer::Kind;
-use crate::scenario::Scenario;
-
-/// What a figure of ours is to reach.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
-    /// At most this part of a peer's figure.
-    Of(Kind, f64),
-    /// At most this, in the row's unit.
-    AtMost(f64),
-    /// At least this.
-    AtLeast(f64),
-    /// Below every peer's.
-    BelowAll,
-    /// At most this part of somebody's figure in another row.
-    OfKey(&'static str, Kind, f64),
-    /// Shown beside the others.
-    None,
-}
-
-/// A row of the table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    /// What figures are filed under.
-    pub(crate) key: &'static str,
-    /// Whose it is.
-    pub(crate) scenario: Scenario,
-    /// In the table.
-    pub(crate) title: &'static str,
-    /// Of the figures.
-    pub(crate) unit: &'static str,
-    /// Ours to reach.
-    pub(crate) goal: Goal,
-}
+use crate::rows::{Goal, ROWS, Row, Scenario};
 
 /// The lines of a plot, by their names.
 pub(crate) type Lines = BTreeMap<String, Vec<(f64, f64)>>;
@@ -104,7 +72,7 @@ impl Results {
 
     /// The table of the rows that are `wanted`, in Markdown.
     pub(crate) fn table(&self, wanted: impl Fn(&Row) -> bool) -> String {
-        let rows: Vec<&Row> = Scenario::ROWS
+        let rows: Vec<&Row> = ROWS
             .iter()
             .filter(|row| wanted(row) && self.figures.contains_key(row.key))
             .collect();
@@ -113,23 +81,22 @@ impl Results {
         if kinds.is_empty() {
             return String::new();
         }
-        let mut text = "| what | unit |".to_owned();
-        for kind in &kinds {
-            let _ = write!(text, " {} |", kind.name());
+        let mut table = vec![cells(&["what", "unit"])];
+        if let Some(head) = table.first_mut() {
+            head.extend(kinds.iter().map(|kind| kind.name().to_owned()));
+            head.extend(cells(&["reached", "goal", ""]));
         }
-        text.push_str(" reached | goal | |\n|---|---|");
-        text.push_str(&"---:|".repeat(kinds.len()));
-        text.push_str("---:|---:|---|\n");
-        for row in rows {
-            let _ = write!(text, "| {} | {} |", row.title, row.unit);
-            for kind in &kinds {
-                let figure = self.median(row.key, *kind).map_or("–".to_owned(), shown);
-                let _ = write!(text, " {figure} |");
-            }
+        table.extend(rows.into_iter().map(|row| {
+            let mut cells = cells(&[row.title, row.unit]);
+            let figures = kinds.iter().map(|kind| self.median(row.key, *kind));
+            cells.extend(figures.map(|figure| figure.map_or("–".to_owned(), shown)));
             let (reached, goal, verdict) = self.judge(row);
-            let _ = writeln!(text, " {reached} | {goal} | {verdict} |");
-        }
-        text
+            cells.extend([reached, goal, verdict.to_owned()]);
+            cells
+        }));
+        let numbers = vec![Align::Right; kinds.len() + 2];
+        let aligns = [vec![Align::Left; 2], numbers, vec![Align::Left]].concat();
+        render(Style::Markdown, &aligns, &table)
     }
 
     /// What was reached, the goal, and whether that is enough.
@@ -181,7 +148,7 @@ impl Results {
 
     /// Everything, for other programs.
     pub(crate) fn json(&self) -> Value {
-        let rows: Vec<Value> = Scenario::ROWS
+        let rows: Vec<Value> = ROWS
             .iter()
             .filter(|row| self.figures.contains_key(row.key))
             .map(|row| {
@@ -213,4 +180,8 @@ fn shown(figure: f64) -> String {
         size if size < 100.0 => format!("{figure:.1}"),
         _ => format!("{figure:.0}"),
     }
+}
+
+fn cells(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
 }

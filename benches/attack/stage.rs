@@ -15,16 +15,58 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Outcome;
-use crate::arguments::Arguments;
 use crate::backend::{Backend, Hash};
 use crate::group;
 use crate::peer::{Ground, Kind, Peer, Wishes};
 use crate::results::Results;
 
+/// Whom to measure, how often and how much of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Extent {
+    /// In the order of the report.
+    pub(crate) kinds: Vec<Kind>,
+    /// A figure is the median of so many.
+    pub(crate) rounds: usize,
+    pub(crate) size: Size,
+}
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    Full,
+    /// For looking, not for quoting.
+    Quick,
+}
+
+impl Extent {
+    /// The larger count, or the smaller one when it has to be quick.
+    pub(crate) const fn count(&self, full: usize, quick: usize) -> usize {
+        match self.size {
+            Size::Full => full,
+            Size::Quick => quick,
+        }
+    }
+}
+
+/// The programs of [`Kind::Gatepost`] and [`Kind::Other`], and what becomes of the scratch folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) gatepost: PathBuf,
+    pub(crate) other: Option<PathBuf>,
+    pub(crate) scratch: Scratch,
+}
+
+/// What becomes of the servers' configurations and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scratch {
+    Removed,
+    Kept,
+}
+
 /// Where everything is played.
 #[derive(Debug)]
-pub(crate) struct Stage<'a> {
-    pub(crate) arguments: &'a Arguments,
+pub(crate) struct Stage {
+    pub(crate) extent: Extent,
     pub(crate) ground: Ground,
     pub(crate) runtime: Runtime,
     pub(crate) clock: Clock,
@@ -43,11 +85,11 @@ pub(crate) enum Behind {
     Wide,
 }
 
-impl<'a> Stage<'a> {
+impl Stage {
     /// Makes the folder and the certificate; starts nothing yet.
-    pub(crate) fn build(arguments: &'a Arguments) -> Outcome<Self> {
+    pub(crate) fn build(programs: Programs, extent: Extent) -> Outcome<Self> {
         let mut scratch = TempDir::with_prefix("gatepost-bench-")?;
-        scratch.disable_cleanup(arguments.keep);
+        scratch.disable_cleanup(programs.scratch == Scratch::Kept);
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(scratch.path(), permissions)?;
         let clock = Clock::start();
@@ -71,10 +113,10 @@ impl<'a> Stage<'a> {
                 chain: files.chain,
                 key: files.key,
                 open_files,
-                gatepost: arguments.gatepost.clone(),
-                other: arguments.other.clone(),
+                gatepost: programs.gatepost,
+                other: programs.other,
             },
-            arguments,
+            extent,
             runtime,
             clock,
             scratch,
@@ -116,7 +158,7 @@ impl<'a> Stage<'a> {
         setting: (Behind, &Wishes),
         measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
     ) -> Outcome<()> {
-        self.rounds(self.arguments.rounds(), results, (kinds, setting), measure)
+        self.rounds(self.extent.rounds, results, (kinds, setting), measure)
     }
 
     /// As [`Stage::in_turns`], but once, for what takes minutes.
@@ -139,7 +181,7 @@ impl<'a> Stage<'a> {
     ) -> Outcome<()> {
         let backend = self.backend(behind)?;
         for round in 0..rounds {
-            for kind in self.arguments.kinds() {
+            for &kind in &self.extent.kinds {
                 if !kinds.contains(&kind) {
                     continue;
                 }
@@ -165,7 +207,7 @@ impl<'a> Stage<'a> {
 /// One peer, ready, with what stands behind it.
 #[derive(Debug)]
 pub(crate) struct Set<'a> {
-    pub(crate) stage: &'a Stage<'a>,
+    pub(crate) stage: &'a Stage,
     pub(crate) peer: Peer,
     pub(crate) backend: &'a Backend,
 }

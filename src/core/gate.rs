@@ -1,16 +1,20 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! One attempt's way: deny, allow, trap, ban, repeat, buckets (`judge`); its outcome gives tokens
-//! back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
+//! One attempt climbs the steps deny, allow, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
+//! gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
 //! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
 //!
-//! Memory is fixed: every table has its capacity from the settings, and what a stranger sends makes
+//! Memory is fixed: every table has its capacity from the settings, and what a client sends makes
 //! nothing grow. Concurrency is simple: every method takes `&self`, **no lock is ever held while
 //! another is taken**, and none across more than one look at one structure. Tokens are taken before
-//! Postfix is asked, so parallel tries cannot overshoot; who is refused halfway gives back.
+//! Postfix is asked, so parallel attempts cannot overshoot; one that is refused halfway gives back.
 //!
 //! In `judging` both stages and the queue between them are one sequence, for everybody that asks.
 //! Not here: state files (`store`), replies (`smtp::dialogue`).
+//!
+//! The rules, each with its reason, are in `gate/POLICY.md`:
+//!
+#![doc = include_str!("gate/POLICY.md")]
 
 pub mod buckets;
 pub mod explain;
@@ -23,32 +27,32 @@ pub mod state;
 
 mod case;
 mod judge;
+mod ladder;
 mod rules;
 mod settle;
 mod trust;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::gate::buckets::bucket::{Buckets, Place};
+use crate::gate::buckets::bucket::Buckets;
 use crate::gate::buckets::counters::Counters;
 use crate::gate::buckets::recent::Recent;
-use crate::gate::buckets::repeats::Again;
-use crate::gate::buckets::table::Key;
+use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::Seen;
+use crate::gate::ladder::Question;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
-use crate::gate::request::settings::{Mode, Settings};
+use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Event, Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
-use crate::gate::trust::familiar::{Familiar, Home};
-use crate::gate::trust::outage::Sick;
-use crate::gate::trust::strikes::Culprit;
+use crate::gate::trust::familiar::{Familiar, NetworkTrust};
+use crate::gate::trust::outage::OutageDetector;
+use crate::gate::trust::strikes::Offender;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
@@ -68,8 +72,8 @@ pub struct Gate {
     tries: Tries,
     seen: Seen,
     bans: Bans,
-    again: Again,
-    sick: Sick,
+    repeats: RepeatLimit,
+    outage: OutageDetector,
     counters: Counters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -82,7 +86,7 @@ pub struct Gate {
 
 impl Gate {
     /// A gate that knows nobody: it settles in from `now` on.
-    pub fn new(settings: Settings, keys: Keys, now: Moment) -> Self {
+    pub fn new(settings: GateSettings, keys: Keys, now: Moment) -> Self {
         let clients = settings.capacity.clients;
         let few = |rows: usize| rows.max(512);
         let gate = Self {
@@ -93,8 +97,8 @@ impl Gate {
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             bans: Bans::new((clients / 8).max(1024)),
-            again: Again::default(),
-            sick: Sick::default(),
+            repeats: RepeatLimit::default(),
+            outage: OutageDetector::default(),
             counters: Counters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -106,7 +110,7 @@ impl Gate {
         gate
     }
 
-    /// How a client stands before it has said a word.
+    /// How a client stands when it connects.
     pub fn standing(&self, client: ClientKey, now: Moment) -> Standing {
         let rules = self.rules.load();
         if rules.denies(client) {
@@ -115,7 +119,7 @@ impl Gate {
         if rules.allows(client) {
             return Standing::Allow;
         }
-        if self.familiar.home(client.network()) == Home::Familiar {
+        if self.familiar.network_trust(client.network()) == NetworkTrust::Familiar {
             return Standing::Familiar;
         }
         match self.bans.of(client, now) {
@@ -124,8 +128,8 @@ impl Gate {
         }
     }
 
-    /// Hears the HELO or EHLO name: a trap bans, or costs three tokens where somebody is familiar.
-    /// The refusal, if the client is to be sent away.
+    /// Checks the HELO or EHLO name against the traps: one bans the client, or costs three tokens where
+    /// somebody is familiar. The refusal, if the client is to be refused.
     pub fn helo(
         &self,
         client: ClientKey,
@@ -137,8 +141,9 @@ impl Gate {
         if !rules.is_trap_helo(name) || rules.allows(client) {
             return None;
         }
-        let home = self.familiar.home(client.network());
-        let wait = self.spring(&rules, Culprit { client, home }, now, events);
+        let network = self.familiar.network_trust(client.network());
+        let offender = Offender { client, network };
+        let wait = self.touch_trap(&rules, offender, now, events);
         let reason = Reason::Trap;
         if rules.mode == Mode::DryRun {
             self.counters.would_refuse(reason);
@@ -152,37 +157,23 @@ impl Gate {
     /// comes. Takes nothing.
     pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
         let rules = self.rules.load();
-        let refusal = |reason, wait| Some(Refusal { reason, wait });
-        if rules.denies(client) {
-            return refusal(Reason::DenyList, Duration::ZERO);
-        }
-        if rules.allows(client) || self.familiar.home(client.network()) == Home::Familiar {
-            return None;
-        }
-        if let Some(ban) = self.bans.of(client, now).filter(|b| b.holds(rules.mode)) {
-            return refusal(Reason::Ban, ban.until.since(now));
-        }
-        if rules.mode == Mode::DryRun {
-            return None;
-        }
-        let settling = self.is_settling(&rules, now);
-        let places = [
-            (Key::client(client), Reason::Client),
-            (Key::network(client.network()), Reason::Network),
-        ];
-        for (key, reason) in places.into_iter().take(if settling { 1 } else { 2 }) {
-            let limit = rules.keyed(key.kind);
-            if let Err(wait) = self.buckets.peek(Place::Keyed(key), limit, 0, now) {
-                return refusal(reason, wait);
-            }
-        }
-        None
+        let question = Question {
+            gate: self,
+            rules: &rules,
+            client,
+            attempt: None,
+            network: self.familiar.network_trust(client.network()),
+            ban: self.bans.of(client, now),
+            settling: self.is_settling(&rules, now),
+            now,
+        };
+        question.certain()
     }
 
     /// Once a second: ends the bans whose time is over, and forgets what is too old.
     pub fn tick(&self, now: Moment, events: &mut Events) {
         self.bans.expire(now, events);
-        self.sick.tick(now, events);
+        self.outage.tick(now, events);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
@@ -190,14 +181,15 @@ impl Gate {
     }
 
     /// Takes over new settings; capacities stay. What a dry run did is cleared when it ends.
-    pub fn reconfigure(&self, settings: Settings, now: Moment, events: &mut Events) {
+    pub fn reconfigure(&self, settings: GateSettings, now: Moment, events: &mut Events) {
         self.familiar.list(rules::listed(&settings, &self.keys));
         let new = Arc::new(Rules::new(&settings));
         let old = self.rules.swap(new.clone());
         let known = self.familiar.users();
-        self.buckets.cut_keyed(|place| new.limit(place, known), now);
         self.buckets
-            .cut_shared(|place| new.limit(place, known), now);
+            .cut_keyed(|bucket| new.limit(bucket, known), now);
+        self.buckets
+            .cut_shared(|bucket| new.limit(bucket, known), now);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);

@@ -1,15 +1,15 @@
 //! logs - old logs to login attempts
 //!
-//! The way of a line: [`listen`] cuts it into time, program and message (`syslog`, `journal`), asks
-//! the program's parser (`postfix`, `dovecot`, `pam`) and yields a [`Telling`]; [`record`] gathers
-//! the tellings of many files in the order of time; `merge` makes one [`Login`] of the several
-//! tellings of one attempt.
+//! Each line goes this way: [`parser`] cuts it into time, program and message (`syslog`, `journald`), asks
+//! the program's own reader (`postfix`, `dovecot`, `pam`) and yields a [`ParsedEvent`](parser::ParsedEvent);
+//! [`collector`] gathers the events of many files in the order of time; `merge` makes one
+//! [`LoggedAttempt`] of the several lines that programs write about one attempt.
 //!
 //! Pure: it reads what it is given, opens no file and asks no clock (the year that classic syslog
-//! leaves out comes in as the file's time). Not here: which files (`cli::logs`), what the gate
-//! would have said to the attempts (`cli::replay`).
+//! leaves out comes in as the file's time). Not here: which files (`cli::logs`), how the gate
+//! would have answered the attempts (`cli::replay`).
 //!
-//! Everything in a log that came from a client is hostile. The parsers are anchored at both ends
+//! Everything in a log that came from a client is hostile. The readers are anchored at both ends
 //! of what the daemon itself writes, so a user name that looks like another field, or like a whole
 //! line, stays a user name; where two readings are possible the line is not believed.
 //! Written by hand over bytes, without a regex engine: a million lines take a second or two.
@@ -20,18 +20,19 @@ use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
 
+pub mod collector;
 pub mod dovecot;
-pub mod journal;
-pub mod listen;
+pub mod journald;
 mod merge;
 pub mod names;
 pub mod pam;
+pub mod parser;
 pub mod postfix;
-pub mod record;
+mod row;
 mod scan;
 pub mod syslog;
 
-/// Where somebody logged in, or tried to.
+/// The service that a login attempt was made at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     /// Postfix's smtpd.
@@ -44,15 +45,15 @@ pub enum Service {
     Pop3,
     /// ManageSieve.
     Sieve,
-    /// One of Dovecot's login processes, the line does not say which.
+    /// One of Dovecot's login processes; the line does not say which.
     Dovecot,
     /// The line does not say.
     Unknown,
 }
 
 impl Service {
-    /// Whether the attempt would have come through a submission proxy. An attempt of which only the
-    /// password check is told counts as one: Dovecot names a session where its own login processes ask.
+    /// Whether the attempt would have come through a submission proxy. An attempt of which only the password
+    /// check is logged counts as one: where Dovecot's own login processes ask, it logs a session, too.
     pub const fn is_submission(self) -> bool {
         matches!(self, Self::Smtp | Self::Submission | Self::Unknown)
     }
@@ -70,7 +71,7 @@ impl Service {
         }
     }
 
-    /// What both say together, unless they contradict each other.
+    /// The more precise of the two, unless they contradict each other.
     fn joined(self, other: Self) -> Option<Self> {
         match (self, other) {
             (one, two) if one == two => Some(one),
@@ -81,9 +82,9 @@ impl Service {
     }
 }
 
-/// Which of the witnesses of one attempt a line comes from. Each tells an attempt once.
+/// The program or database that logged an attempt. Each of them logs an attempt once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Teller {
+pub enum LogSource {
     /// Postfix's smtpd.
     Postfix,
     /// One of Dovecot's login processes.
@@ -104,72 +105,63 @@ pub enum Teller {
     OtherDatabase,
 }
 
-/// What one line tells of login attempts.
+/// What one line reports of login attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told<'a> {
-    /// From where.
+pub struct LoginReport<'a> {
+    /// The client.
     pub client: ClientKey,
-    /// As whom, as the log shows it; `None` where the line names nobody.
+    /// The user name as the log shows it; `None` where the line has none.
     pub user: Option<&'a [u8]>,
-    /// Where.
+    /// The service.
     pub service: Service,
-    /// How it came out.
+    /// The result.
     pub outcome: AuthOutcome,
-    /// Who tells it.
-    pub teller: Teller,
+    /// Who logged the line.
+    pub source: LogSource,
     /// How many attempts the line stands for; the user is that of the last one.
     pub attempts: u32,
     /// The time before the line's within which they happened.
     pub within: Duration,
 }
 
-/// [`Told`], and when.
+/// What a program's reader makes of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Telling<'a> {
-    /// The line's time.
-    pub at: Moment,
-    /// What it tells.
-    pub told: Told<'a>,
-}
-
-/// What a parser makes of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard<'a> {
+pub enum Parsed<'a> {
     /// Login attempts.
-    Told(Told<'a>),
-    /// A session of the program's process began or ended: what it tells from now on is another login.
-    Session,
+    Report(LoginReport<'a>),
+    /// A session of this process began or ended: the next login that it logs is a new one.
+    SessionBoundary,
     /// Nothing about logins.
-    Nothing,
+    Unrelated,
     /// It looks like a login attempt, but cannot be read for certain.
-    Garbled,
+    Ambiguous,
 }
 
-/// One login attempt, merged from all that was told of it.
+/// One login attempt, merged from all lines about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// When it was first told.
+pub struct LoggedAttempt {
+    /// The time of the first line about it.
     pub at: Moment,
-    /// From where.
+    /// The client.
     pub client: ClientKey,
-    /// As whom; `None` where no line names anybody.
+    /// The user name; `None` where no line has one.
     pub user: Option<names::NameId>,
-    /// Where.
+    /// The service.
     pub service: Service,
-    /// How it came out.
+    /// The result.
     pub outcome: AuthOutcome,
 }
 
-/// All that a set of logs tells, in the order of time.
+/// All login attempts in a set of logs, in the order of time.
 #[derive(Debug)]
-pub struct History {
+pub struct LoginHistory {
     /// The attempts.
-    pub logins: Vec<Login>,
+    pub attempts: Vec<LoggedAttempt>,
     /// Their users.
     pub names: names::Names,
     /// What was read.
-    pub tally: listen::Tally,
-    /// How often an attempt was told that was told already; a line may stand for several.
+    pub stats: parser::ParseStats,
+    /// How often a line reported an attempt that another line had reported; a line may stand for several.
     pub merged: u64,
     /// Lines that stood in an earlier file already.
     pub copies: u64,

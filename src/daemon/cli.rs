@@ -1,6 +1,6 @@
 //! cli - the command line: a file a command
 //!
-//! [`main`] reads the words and calls the command. Every command that prints has `--json`.
+//! The program's `main` parses the command line and calls the command. Every command that prints has `--json`.
 //! Exit codes: `exit`. Not here: what the commands' answers mean (`admin::message`, `gate`).
 
 use std::io::{self, Write};
@@ -30,24 +30,19 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 
 /// The commands of the daemon and its operator.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "clap takes a command's help from its Args; text here would replace it"
+)]
 pub enum Command {
-    /// See [`run`].
     Run(run::Args),
-    /// See [`check`].
     Check(check::Args),
-    /// See [`status`].
     Status(status::Args),
-    /// See [`bans`].
     Bans(bans::Args),
-    /// See [`explain`].
     Explain(explain::Args),
-    /// See [`forgive`].
     Forgive(forgive::Args),
-    /// See [`introduce`].
     Introduce(introduce::Args),
-    /// See [`learn`].
     Learn(learn::Args),
-    /// See [`replay`].
     Replay(replay::Args),
 }
 

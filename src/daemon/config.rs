@@ -9,6 +9,7 @@
 mod bounds;
 mod finding;
 mod inspect;
+mod limits;
 mod listeners;
 mod machine;
 mod networks;
@@ -49,7 +50,7 @@ pub struct Config {
     /// Strangers at once, and how long to wait.
     pub turns: QueueSettings,
     /// The rules of the gate.
-    pub gate: gate::Settings,
+    pub gate: gate::GateSettings,
     /// Caps on connections.
     pub admission: net::admission::Settings,
     /// Deadlines of a session.
@@ -61,7 +62,7 @@ pub struct Config {
     /// The operator's socket.
     pub admin: admin::Settings,
     /// The log.
-    pub report: report::Settings,
+    pub report: report::ReportSettings,
 }
 
 impl Config {

@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter, Verdict};
+use crate::report::limits::{Limit, Limits};
 
 mod notice;
 mod turns;
@@ -98,14 +99,25 @@ pub struct Granted {
 
 impl Judging {
     /// Judges by `gate`, with both queues as `settings` say.
-    pub fn new(gate: Gate, settings: QueueSettings, clock: Clock, notices: Notices) -> Self {
+    /// Bounds that act are counted in `limits`.
+    pub fn new(
+        gate: Gate,
+        settings: QueueSettings,
+        clock: Clock,
+        notices: Notices,
+        limits: &Arc<Limits>,
+    ) -> Self {
         Self {
             sequence: sequence::Judging::new(gate, settings),
+            // limit: exchanges
             exchanges: Arc::new(Queue::new(settings)),
             clock,
             notices,
-            reporter: Reporter::default(),
-            counters: Counters::default(),
+            reporter: Reporter::new(Arc::clone(limits)),
+            counters: Counters {
+                limits: Arc::clone(limits),
+                ..Counters::default()
+            },
         }
     }
 
@@ -222,6 +234,7 @@ impl Unjudged {
         match turns::take(&judging.exchanges, network, judging.clock.now()).await {
             Some(held) => Ok((self, held)),
             None => {
+                judging.counters.limits.count(Limit::Exchanges);
                 let refusal = Refusal {
                     reason: Reason::Turn,
                     wait: NO_EXCHANGE,
@@ -348,6 +361,7 @@ impl Granted {
         match turns::take_now(&judging.exchanges, network, judging.clock.now()) {
             Some(held) => Some((self, Some(held))),
             None => {
+                judging.counters.limits.count(Limit::Exchanges);
                 self.cancel(asker).await;
                 None
             }

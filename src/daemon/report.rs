@@ -1,16 +1,18 @@
-//! report - what we tell: log events, counters, and how the log is set up
+//! report - what is told: log events, counters, limits, and how the log is set up and written
 //!
 //! Events, their fields and their values are public API: defined here, once, listed in the changelog.
 //! Not here: the operator's questions (`admin`), the gate's own counters (`gate`).
 
 pub mod counters;
 pub mod events;
+pub mod limits;
 pub mod quiet;
 pub mod setup;
+pub mod writer;
 
 /// How the log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct ReportSettings {
     /// Text or JSON.
     pub format: Format,
     /// The least severe level that is written: `error`, `warn`, `info`, `debug` or `trace`.

@@ -27,6 +27,7 @@ use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Upstream};
+use crate::report::limits::Limits;
 use crate::report::setup::Log;
 use crate::session::{Services, SessionConfig, SessionIds};
 use crate::store::{StoreFault, key};
@@ -43,7 +44,7 @@ pub use operator::Operator;
 pub use reload::Reloader;
 pub use socket::SocketFault;
 
-use listeners::House;
+use listeners::ListenerContext;
 use persist::Keeper;
 use socket::OperatorSocket;
 
@@ -54,9 +55,12 @@ const NOTICES: usize = 4096;
 const PROBE_ROUND: Duration = Duration::from_secs(2);
 const PROBE_ROUNDS: u32 = 30;
 
-/// How much longer than the grace a drain may take: whoever stops us kills us some time later, and then
-/// nothing is saved.
-const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How much longer than the grace a drain may take: systemd kills us some time later, and then nothing is
+/// saved.
+const DRAIN_MARGIN: Duration = Duration::from_secs(10);
+
+/// How often the lines that were only counted are summed up.
+const SUMMARY: Duration = Duration::from_secs(60);
 
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +82,7 @@ pub enum StartFault {
 /// A Gatepost, built and bound, not yet serving.
 #[derive(Debug)]
 pub struct Server {
-    house: House,
+    context: ListenerContext,
     listeners: Vec<(
         Listener,
         watch::Sender<listener::Settings>,
@@ -107,23 +111,25 @@ impl Server {
         let (store, gate) = restore::restore(&config, began)?;
         raise_open_files();
         let socket = OperatorSocket::bind(&config.admin)?;
-        let (notices, received) = Notices::channel(NOTICES);
+        let limits = Arc::new(Limits::default());
+        let (notices, received) = Notices::channel(NOTICES, &limits);
+        let judging = Judging::new(gate, config.turns, clock, notices, &limits);
         let services = Arc::new(Services {
-            judging: Arc::new(Judging::new(gate, config.turns, clock, notices)),
+            judging: Arc::new(judging),
             tls,
             config: ArcSwap::from_pointee(session_config(&config, None)),
             ids: SessionIds::new(began),
         });
         let mut listeners = Vec::new();
         for settings in &config.listeners {
-            let listener = Listener::bind(settings)?;
+            let listener = Listener::bind(settings, &limits)?;
             let (sender, receiver) = watch::channel(settings.clone());
             listeners.push((listener, sender, receiver));
         }
         let shutters = listeners.iter().map(|(listener, ..)| listener.shutter());
         let filter = Arc::new(Filter::new(shutters.collect()));
         let (drainer, drain) = drain::channel();
-        let house = House {
+        let context = ListenerContext {
             services: Arc::clone(&services),
             filter: Arc::clone(&filter),
             admission: Admission::new(&config.admission, &key::random()),
@@ -133,7 +139,7 @@ impl Server {
         let keeper = Keeper::new(services, received, store);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
-            house,
+            context,
             listeners,
             keeper,
             socket,
@@ -153,7 +159,7 @@ impl Server {
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
     pub fn operator(&self) -> Operator {
-        Operator::new(&self.house, self.began)
+        Operator::new(&self.context, self.began)
     }
 
     /// What reads the config anew.
@@ -161,7 +167,7 @@ impl Server {
         Reloader {
             path,
             log,
-            house: self.house.clone(),
+            context: self.context.clone(),
             config: Arc::clone(&self.config),
             listeners: self
                 .listeners
@@ -176,29 +182,37 @@ impl Server {
         let tasks = TaskTracker::new();
         let (stopper, stop) = drain::channel();
         let keeper = tokio::spawn(self.keeper.run(stop));
-        let operator = Operator::new(&self.house, self.began);
-        tasks.spawn(answer(self.socket, operator, self.house.drain.clone()));
-        tasks.spawn(self.house.clone().keep_filter());
+        let operator = Operator::new(&self.context, self.began);
+        tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
+        tasks.spawn(summarise(
+            Arc::clone(&self.context.services),
+            self.context.drain.clone(),
+        ));
+        tasks.spawn(self.context.clone().keep_filter());
         tasks.spawn(probe(
-            Arc::clone(&self.house.services),
-            self.house.drain.clone(),
+            Arc::clone(&self.context.services),
+            self.context.drain.clone(),
         ));
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
-            tasks.spawn(self.house.clone().keep_door(listener, settings));
+            tasks.spawn(self.context.clone().serve_listener(listener, settings));
         }
         drain.begun().await;
         self.drainer.begin();
         tasks.close();
         tasks.wait().await;
         // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
-        self.house.sessions.close();
-        let longest = self.house.services.config.load().grace + LAST_WORDS;
-        if timeout(longest, self.house.sessions.wait()).await.is_err() {
+        self.context.sessions.close();
+        let longest = self.context.services.config.load().grace + DRAIN_MARGIN;
+        if timeout(longest, self.context.sessions.wait())
+            .await
+            .is_err()
+        {
             // A client that takes no octet, a Postfix that says none. What they owe stays owed.
-            let sessions = self.house.sessions.len();
+            let sessions = self.context.sessions.len();
             warn!(sessions, "sessions are cut off: they did not end in time");
         }
+        self.context.services.judging.reporter.summary();
         stopper.begin();
         // The keeper's panics are told by the runtime; there is nothing left to do about one.
         let _ = keeper.await;
@@ -249,14 +263,12 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
     }
 }
 
-/// Answers operators, one task each, until the drain.
-async fn answer(socket: OperatorSocket, operator: Operator, mut drain: Drain) {
-    let tasks = TaskTracker::new();
+/// Once a minute: how many lines about refused clients were only counted.
+async fn summarise(services: Arc<Services>, mut drain: Drain) {
     loop {
-        let stream = tokio::select! {
-            stream = socket.accept() => stream,
+        tokio::select! {
+            () = sleep(SUMMARY) => services.judging.reporter.summary(),
             () = drain.begun() => return,
-        };
-        tasks.spawn(socket::serve(stream, operator.clone()));
+        }
     }
 }

@@ -21,9 +21,10 @@ use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{TlsStart, Visitor};
 use crate::net::splice::{self, Handover, Limits, Tally};
-use crate::net::tls::{Agreed, Tls};
+use crate::net::tls::{Agreed, HandshakeFault, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::events;
+use crate::report::limits::Limit;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -224,7 +225,11 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
             Ok(stream)
         }
         Err(fault) => {
-            visit.services.judging.counters.handshakes_failed.count();
+            let counters = &visit.services.judging.counters;
+            counters.handshakes_failed.count();
+            if matches!(fault, HandshakeFault::Busy) {
+                counters.limits.count(Limit::Handshakes);
+            }
             Err(Ending::Client(fault.into()))
         }
     }

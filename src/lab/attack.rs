@@ -38,8 +38,12 @@ const AT_ONCE: usize = 500;
 /// are refused. Certificates are not checked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server: 127.0.0.1, localhost, [::1], with :PORT unless it is 465 (587 with --starttls)
-    #[arg(value_name = "TARGET", value_parser = read_target)]
+    // No doc comment: rustdoc takes [::1] for a link.
+    #[arg(
+        value_name = "TARGET",
+        value_parser = read_target,
+        help = "The server: 127.0.0.1, localhost, [::1], with :PORT unless it is 465 (587 with --starttls)"
+    )]
     target: Host,
     /// Addresses that the bots have together
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::botnet::{Figures, HonestFigures};
+use crate::numbers::thousands;
 use crate::screen::{Paint, Tone};
 
 const LABEL: usize = 34;
@@ -18,7 +19,7 @@ pub(crate) struct Cell(String, Option<Tone>);
 impl Cell {
     /// A count.
     pub(crate) fn count(count: u64) -> Self {
-        Self(grouped(count), None)
+        Self(thousands(count), None)
     }
 
     /// A text.
@@ -155,19 +156,6 @@ pub(crate) fn summary_line(
     )
 }
 
-/// `1,234,567`.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn others(figures: &Figures) -> u64 {
     figures.nobody_there + figures.silence + figures.hung_up + figures.odd
 }
@@ -196,9 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_times_have_the_unit_that_fits() {
-        let grouped: Vec<_> = [0, 999, 1_000, 1_234_567].map(grouped).into();
-        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+    fn times_have_the_unit_that_fits() {
         let times: Vec<_> = [0, 1_250, 61_499, 2_050_000].map(|us| time(us).0).into();
         assert_eq!(times, ["-", "1.2 ms", "61 ms", "2.0 s"]);
         assert_eq!(clock_face(Duration::from_secs(3_725)), "62:05");

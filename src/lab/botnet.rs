@@ -10,13 +10,15 @@
 pub use self::attack::{Attack, Habits, attack, bot_address, is_bot};
 pub use self::dictionary::{NAMES, PASSWORDS};
 pub use self::honest::{Honest, HonestFigures, HonestTally, Person, person_address, visit};
-pub use self::tally::{Figures, Outcome, Tally};
+pub use self::outcome::Outcome;
+pub use self::tally::{Figures, Tally};
 pub use self::target::{Target, TargetFault, TlsBegins, Trust};
 
 mod attack;
 mod connection;
 mod dictionary;
 mod honest;
+mod outcome;
 mod tally;
 mod target;
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+pub mod any_certificate;
 pub mod attack;
 pub mod backend;
 pub mod botnet;
@@ -15,8 +16,10 @@ pub mod certificate;
 pub mod demo;
 pub mod load;
 pub mod models;
+pub mod numbers;
 pub mod plot;
 pub mod simulate;
+pub mod table;
 pub mod traffic;
 
 mod board;
@@ -25,12 +28,13 @@ mod wire;
 
 /// The commands of the lab.
 #[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "clap takes a command's help from its Args; text here would replace it"
+)]
 pub enum Command {
-    /// See [`demo`].
     Demo(demo::Args),
-    /// See [`attack`].
     Attack(attack::Args),
-    /// See [`simulate`].
     Simulate(simulate::Args),
 }
 

@@ -5,13 +5,18 @@
 //! (otherwise a slow server would slow the load down and look fast).
 //! Not here: what is done (`botnet`).
 
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
+use gatepost_daemon::drain::Drain;
 
 /// Even times, `rate` of them a second, from a start on.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +48,64 @@ impl Schedule {
         tokio::time::sleep(due.since(self.clock.now())).await;
         due
     }
+}
+
+/// What bounds an open loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Jobs in all.
+    pub jobs: u64,
+    /// Jobs a second.
+    pub rate: f64,
+    /// The longest that it lasts.
+    pub lasting: Duration,
+    /// Jobs at once, at least 1. One for which there is no room is late.
+    pub at_once: usize,
+}
+
+/// Begins jobs at even times until their number, the time or the drain ends it, and waits for those that
+/// were begun; the drain cuts them off. Gives how many were begun.
+///
+/// `begin` is called with a job's number and when it was due, as soon as there is room for it.
+pub async fn run_open_loop<F, W>(
+    extent: Extent,
+    clock: Clock,
+    mut drain: Drain,
+    mut begin: F,
+) -> u64
+where
+    F: FnMut(u64, Moment) -> W,
+    W: Future<Output = ()> + Send + 'static,
+{
+    let schedule = Schedule::start(clock, extent.rate);
+    let end = schedule.due(0) + extent.lasting;
+    let at_once = Arc::new(Semaphore::new(extent.at_once.max(1)));
+    let jobs = TaskTracker::new();
+    let mut begun = 0;
+    while begun < extent.jobs && schedule.due(begun) < end {
+        let next = async {
+            let due = schedule.wait_for(begun).await;
+            (due, Arc::clone(&at_once).acquire_owned().await)
+        };
+        let (due, room) = tokio::select! {
+            // The drain first: the room that it makes is for no further job.
+            biased;
+            () = drain.begun() => break,
+            next = next => next,
+        };
+        let (job, mut drain) = (begin(begun, due), drain.clone());
+        jobs.spawn(async move {
+            tokio::select! {
+                () = drain.begun() => {}
+                () = job => {}
+            }
+            drop(room);
+        });
+        begun += 1;
+    }
+    jobs.close();
+    jobs.wait().await;
+    begun
 }
 
 /// Latencies, in microseconds up to five minutes, with three significant digits.

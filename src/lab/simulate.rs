@@ -2,7 +2,7 @@
 //!
 //! Plays the scenarios, as many at a time as there are processors, and prints what came of them. The
 //! promises of the manual are checked on the way: 1 is returned when one is broken.
-//! Not here: the traces (`lab::traffic`), what others do (`lab::models`), the picture (`lab::plot`).
+//! Not here: the traces (`lab::traffic`), what others do (`lab::models`).
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
@@ -15,7 +15,8 @@ use std::thread;
 use serde::Serialize;
 
 use crate::models::{self, Modelled};
-use crate::plot;
+use crate::numbers::thousands;
+use crate::table::Style;
 use crate::traffic::gatehouse::Gatehouse;
 use crate::traffic::report::Report;
 use crate::traffic::run::run as play;
@@ -23,7 +24,9 @@ use crate::traffic::scenario::{SCENARIOS, Scenario};
 use crate::traffic::{Plan, Without};
 use gatepost_daemon::cli::exit;
 
-mod table;
+pub mod pictures;
+
+mod tables;
 
 /// Guesses a day of the attacks that have no cadence of their own: nine in 97 s.
 const DAILY: u32 = 8_000;
@@ -112,7 +115,7 @@ fn simulated(args: &Args) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     if args.list {
         // A reader that has closed the pipe has seen enough.
-        let _ = table::list(&mut out, SCENARIOS);
+        let _ = tables::list(&mut out, SCENARIOS);
         return Ok(0);
     }
     let runs = play_all(&jobs(args));
@@ -122,8 +125,8 @@ fn simulated(args: &Args) -> Result<usize, String> {
         draw(folder, &runs)?;
     }
     let style = match args.markdown {
-        true => table::Style::Markdown,
-        false => table::Style::Terminal,
+        true => Style::Markdown,
+        false => Style::Terminal,
     };
     let printed = if args.json {
         let summary = Summary {
@@ -134,7 +137,7 @@ fn simulated(args: &Args) -> Result<usize, String> {
         };
         gatepost_daemon::cli::print_json(&mut out, &summary)
     } else {
-        table::print(&mut out, style, &runs)
+        tables::print(&mut out, style, &runs)
     };
     let _ = printed.and_then(|()| out.flush());
     Ok(broken)
@@ -262,9 +265,9 @@ fn draw(folder: &Path, runs: &[Run]) -> Result<(), String> {
     for group in reports.chunk_by(same) {
         let Some(first) = group.first() else { continue };
         let about = Scenario::named(first.scenario).map_or("", |scenario| scenario.about);
-        let size = plot::thousands(first.mailboxes as u64);
+        let size = thousands(first.mailboxes as u64);
         let title = format!("{}: {about} ({size} mailboxes)", first.scenario);
-        let Some(picture) = plot::svg(&title, group) else {
+        let Some(picture) = pictures::picture(&title, group) else {
             continue;
         };
         let path = folder.join(format!("{}-{}.svg", first.scenario, first.mailboxes));

@@ -23,7 +23,8 @@ mod ledger;
 
 use std::time::Duration;
 
-use gatepost_core::gate::request::settings::{Part, Settings};
+use gatepost_core::gate::buckets::spec::Bucket;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::moment::Moment;
 
 /// When every simulated month begins: 2026-11-24T00:00:00Z.
@@ -100,17 +101,21 @@ impl Without {
     }
 
     /// Leaves it out of `settings`.
-    pub(crate) fn apply(self, settings: &mut Settings) {
-        match self {
-            Self::Folding => settings.without = Some(Part::Folding),
-            Self::List => settings.without = Some(Part::List),
-            Self::Unknown => settings.without = Some(Part::Unknown),
-            Self::Newcomers => settings.without = Some(Part::Newcomers),
+    pub(crate) fn apply(self, settings: &mut GateSettings) {
+        let ladder = settings.ladder.clone();
+        settings.ladder = match self {
+            Self::Folding => ladder.without_folding(),
+            Self::List => ladder.without_word_list(),
+            Self::Unknown => ladder.without_bucket(Bucket::Unknown),
+            Self::Newcomers => ladder.without_reserves(),
             Self::Scaling => {
-                settings.limits.near.daily_per_user = 0;
-                settings.limits.strangers.daily_per_user = 0;
+                for bucket in [Bucket::Near, Bucket::Strangers] {
+                    let limits = &mut settings.limits;
+                    limits.change(bucket, |limit| limit.daily_per_user = Some(0));
+                }
+                ladder
             }
-        }
+        };
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! One function a target. They are run by libFuzzer (`targets`), and over the kept corpus by the
 //! integration tests, on stable.
+//! In `edges` and `kept`: what a connection opens with, and what is read from disk. Here: SMTP.
 //! Not here: octets (`corpus`). A body that cannot fail would be no target: each asserts more than
 //! that nothing panics.
 
@@ -10,9 +11,18 @@ use std::sync::Arc;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::{Command, HeloName};
 use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
-use gatepost_core::smtp::line::{Following, LineBuffer, LineFault};
+use gatepost_core::smtp::line::{LineBuffer, LineFault};
 use gatepost_core::smtp::reply::{LINES, Reply, ReplyBuffer};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, Secret};
+
+use drive::{Next, Partner, Talk};
+
+pub mod drive;
+mod edges;
+mod kept;
+
+pub use edges::{hello, proxy_header};
+pub use kept::{image, journal, logs};
 
 /// Lines: the first octet says how the others are split; the split must not matter.
 pub fn line(octets: &[u8]) {
@@ -129,103 +139,72 @@ pub fn dialogue(octets: &[u8]) {
     let Some((&plot, octets)) = octets.split_first() else {
         return;
     };
-    let mut talk = Talk::new(plot);
+    let settings = Settings {
+        hostname: "gate".to_owned(),
+        mechanisms: Mechanism::ALL.to_vec(),
+    };
+    let secured = plot & 1 == 0;
+    let channel = match secured {
+        true => Channel::Secured,
+        false => Channel::ClearUntilStartTls,
+    };
+    let all = Mechanism::ALL.map(Mechanism::as_str).join(" ");
+    let ehlo = Reply::multiline(250, None, ["mx", "DSN", &format!("AUTH {all}")]);
+    let judge = Judge {
+        capabilities: Arc::new(Capabilities::parse(&ehlo)),
+        secured,
+        plot: plot >> 1,
+    };
+    let mut talk = Talk::new(Dialogue::new(&Arc::new(settings), "id", channel), judge);
     talk.open();
     for segment in octets.split(|&octet| octet == 0) {
         talk.hear(segment);
     }
 }
 
-struct Talk {
-    dialogue: Dialogue,
-    buffer: LineBuffer,
+/// Answers for the gate and Postfix, and looks whether it may be asked.
+struct Judge {
     capabilities: Arc<Capabilities>,
     secured: bool,
-    over: bool,
     plot: u8,
 }
 
-impl Talk {
-    fn new(plot: u8) -> Self {
-        let settings = Settings {
-            hostname: "gate".to_owned(),
-            mechanisms: Mechanism::ALL.to_vec(),
-        };
-        let secured = plot & 1 == 0;
-        let channel = if secured {
-            Channel::Secured
-        } else {
-            Channel::ClearUntilStartTls
-        };
-        let all = Mechanism::ALL.map(Mechanism::as_str).join(" ");
-        let ehlo = Reply::multiline(250, None, ["mx", "DSN", &format!("AUTH {all}")]);
-        Self {
-            dialogue: Dialogue::new(&Arc::new(settings), "id", channel),
-            buffer: LineBuffer::new(),
-            capabilities: Arc::new(Capabilities::parse(&ehlo)),
-            secured,
-            over: false,
-            plot: plot >> 1,
+impl Partner for Judge {
+    fn obey(&mut self, action: Action, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
+        match action {
+            Action::Reply(reply) | Action::Cancel(reply) => say(&reply, Next::Line),
+            Action::Close(reply) => say(&reply, Next::Over),
+            Action::JudgeHelo(name) => {
+                assert!(!name.is_empty());
+                Next::Then(dialogue.helo_judged(Trap::Clear))
+            }
+            Action::AskCapabilities => {
+                Next::Then(dialogue.learn(Some(Arc::clone(&self.capabilities))))
+            }
+            Action::StartTls(reply) => {
+                assert!(!self.secured && buffer.is_empty());
+                self.secured = true;
+                dialogue.secured();
+                say(&reply, Next::Line)
+            }
+            Action::LogIn(LogIn::Credentials(credentials)) => {
+                assert!(!credentials.user.as_bytes().is_empty());
+                // Only what PLAIN may be followed by is held for the hand-over.
+                assert!(credentials.mechanism == Mechanism::Plain || buffer.is_empty());
+                self.resolve(dialogue)
+            }
+            Action::LogIn(LogIn::Scram { .. } | LogIn::CramMd5) | Action::Relay(_) => {
+                assert!(buffer.is_empty());
+                self.resolve(dialogue)
+            }
         }
     }
+}
 
-    fn open(&mut self) {
-        let action = self.dialogue.open(Following::Nothing);
-        self.obey(action);
-    }
-
-    fn hear(&mut self, segment: &[u8]) {
-        self.buffer.push(segment);
-        while !self.over {
-            let action = match self.buffer.next_line(self.dialogue.line_limit()) {
-                Ok(Some(line)) => self.dialogue.feed(&line, self.buffer.following()),
-                Ok(None) => return,
-                Err(fault) => self.dialogue.line_fault(fault),
-            };
-            self.obey(action);
-        }
-    }
-
-    fn obey(&mut self, action: Action) {
-        let mut next = Some(action);
-        while let Some(action) = next {
-            next = match action {
-                Action::Reply(reply) | Action::Cancel(reply) => say(&reply),
-                Action::Close(reply) => {
-                    self.over = true;
-                    say(&reply)
-                }
-                Action::JudgeHelo(name) => {
-                    assert!(!name.is_empty());
-                    Some(self.dialogue.helo_judged(Trap::Clear))
-                }
-                Action::AskCapabilities => {
-                    let capabilities = Arc::clone(&self.capabilities);
-                    Some(self.dialogue.learn(Some(capabilities)))
-                }
-                Action::StartTls(reply) => {
-                    assert!(!self.secured && self.buffer.is_empty());
-                    self.secured = true;
-                    self.dialogue.secured();
-                    say(&reply)
-                }
-                Action::LogIn(LogIn::Credentials(credentials)) => {
-                    assert!(!credentials.user.as_bytes().is_empty());
-                    // Only what PLAIN may be followed by is held for the hand-over.
-                    assert!(credentials.mechanism == Mechanism::Plain || self.buffer.is_empty());
-                    self.resolve()
-                }
-                Action::LogIn(LogIn::Scram { .. } | LogIn::CramMd5) | Action::Relay(_) => {
-                    assert!(self.buffer.is_empty());
-                    self.resolve()
-                }
-            };
-        }
-    }
-
-    fn resolve(&mut self) -> Option<Action> {
+impl Judge {
+    fn resolve(&mut self, dialogue: &mut Dialogue) -> Next {
         assert!(
-            self.secured && self.dialogue.helo().is_some(),
+            self.secured && dialogue.helo().is_some(),
             "judged out of place"
         );
         self.plot = self.plot.rotate_left(2);
@@ -235,14 +214,14 @@ impl Talk {
             2 => Resolution::Defer,
             _ => Resolution::Challenge(Secret::new(b"more".to_vec())),
         };
-        Some(self.dialogue.resolve(resolution))
+        Next::Then(dialogue.resolve(resolution))
     }
 }
 
 /// What is sent must be one whole reply.
-fn say(reply: &Reply) -> Option<Action> {
+fn say(reply: &Reply, next: Next) -> Next {
     let mut wire = Vec::new();
     reply.render(&mut wire);
     assert_eq!(replies(&wire), std::slice::from_ref(reply));
-    None
+    next
 }

@@ -2,7 +2,9 @@
 //!
 //! Without a Postfix: nothing here logs in. Not here: what comes of the commands (`postfix::operator`).
 
-use crate::kit::proxy::{Proxy, Setup};
+use std::process::Command;
+
+use crate::kit::proxy::{GATEPOST, Proxy, Setup};
 
 fn proxy() -> Proxy {
     Setup::new("127.0.0.1:1").start()
@@ -15,6 +17,22 @@ fn answered(proxy: &Proxy, words: &[&str], code: i32, parts: &[&str]) {
     assert_eq!(ran.code, Some(code), "{words:?}: {}", ran.text);
     for part in parts {
         assert!(ran.text.contains(part), "{words:?}: {}", ran.text);
+    }
+}
+
+#[test]
+fn the_help_says_what_each_command_does() {
+    let help = Command::new(GATEPOST).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let commands = help.split("Commands:\n").nth(1).unwrap();
+    let commands: Vec<(&str, &str)> = commands
+        .lines()
+        .map_while(|line| line.strip_prefix("  ")?.split_once(' '))
+        .collect();
+    assert!(commands.len() > 12, "{help}");
+    for (name, about) in commands {
+        let words = about.split_whitespace().count();
+        assert!(words > 2 && !about.contains('['), "{name}: {about}");
     }
 }
 

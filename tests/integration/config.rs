@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost_core::gate;
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::smtp::sasl::Mechanism;
 use gatepost_daemon::config::{Config, ConfigFaults, Finding};
 use gatepost_daemon::net::upstream::{Address, Announce};
@@ -102,7 +103,10 @@ fn the_manual_gives_the_defaults() {
     let manual = project().join("config/gatepost.toml");
     let (manual, _) = parse(&manual).unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!(manual, valid("minimal.toml"));
-    assert_eq!(manual.gate, gate::request::settings::Settings::default());
+    assert_eq!(
+        manual.gate,
+        gate::request::settings::GateSettings::default()
+    );
 }
 
 /// The keys that may stand in a table are learnt from what is said of an unknown one.
@@ -174,8 +178,9 @@ fn values_arrive_where_they_are_meant() {
     assert_eq!(bounds.gate.mode, gate::request::settings::Mode::DryRun);
     assert_eq!(bounds.gate.settling, Duration::ZERO);
     assert_eq!(bounds.gate.bans.strikes, 0);
-    assert_eq!(bounds.gate.limits.strangers.daily_per_user, 0);
-    assert_eq!(bounds.gate.limits.client.burst, 10);
+    let limits = &bounds.gate.limits;
+    assert_eq!(limits.of(Bucket::Strangers).daily_per_user, Some(0));
+    assert_eq!(limits.of(Bucket::Client).base.burst, 10);
     assert!(bounds.gate.traps.users.is_empty());
     assert_eq!(bounds.dialogue.hostname, "mx.example.org");
     assert_eq!(

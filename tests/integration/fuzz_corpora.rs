@@ -6,7 +6,7 @@
 
 #[path = "../fuzz/bodies.rs"]
 #[expect(unreachable_pub, reason = "it is a crate to the targets")]
-mod bodies;
+pub(crate) mod bodies;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,12 +15,17 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// The targets by their names.
-const TARGETS: [(&str, Body); 5] = [
+const TARGETS: [(&str, Body); 10] = [
     ("line", bodies::line),
     ("command", bodies::command),
     ("reply", bodies::reply),
     ("sasl", bodies::sasl),
     ("dialogue", bodies::dialogue),
+    ("proxy_header", bodies::proxy_header),
+    ("hello", bodies::hello),
+    ("image", bodies::image),
+    ("journal", bodies::journal),
+    ("logs", bodies::logs),
 ];
 
 fn fuzz() -> PathBuf {

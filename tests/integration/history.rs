@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use gatepost_core::gate::request::attempt::AuthOutcome;
-use gatepost_core::logs::record::Recorder;
-use gatepost_core::logs::{History, Service};
+use gatepost_core::logs::collector::LogCollector;
+use gatepost_core::logs::{LoginHistory, Service};
 use gatepost_core::moment::Moment;
 use jiff::tz::TimeZone;
 
@@ -22,19 +22,19 @@ fn zone() -> TimeZone {
 /// 2026-11-24T12:00:00Z: when the excerpts were last written.
 const NEWEST: Moment = Moment::from_seconds(1_795_521_600);
 
-fn read(logs: &[&str]) -> History {
+fn read(logs: &[&str]) -> LoginHistory {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs");
-    let mut recorder = Recorder::new(zone());
+    let mut collector = LogCollector::new(zone());
     for log in logs {
         let text = fs::read(folder.join(log)).unwrap();
-        recorder.read(&*text, NEWEST, &mut |_| ()).unwrap();
+        collector.read(&*text, NEWEST, &mut |_| ()).unwrap();
     }
-    recorder.into_history()
+    collector.into_history()
 }
 
 /// One line a login: `04:21:17 smtp Accept alice@example.org 203.0.113.1`, in UTC.
-fn told(history: &History) -> Vec<String> {
-    let line = |login: &gatepost_core::logs::Login| {
+fn told(history: &LoginHistory) -> Vec<String> {
+    let line = |login: &gatepost_core::logs::LoggedAttempt| {
         let at =
             jiff::Timestamp::from_second(i64::try_from(login.at.as_seconds()).unwrap()).unwrap();
         let user = login.user.and_then(|id| history.names.get(id));
@@ -46,13 +46,13 @@ fn told(history: &History) -> Vec<String> {
             login.outcome
         )
     };
-    history.logins.iter().map(line).collect()
+    history.attempts.iter().map(line).collect()
 }
 
 #[track_caller]
 fn check(logs: &[&str], expected: &str) {
     let history = read(logs);
-    assert_eq!(history.tally.unreadable, 0, "{:?}", history.tally.sample);
+    assert_eq!(history.stats.unreadable, 0, "{:?}", history.stats.sample);
     let expected: Vec<&str> = expected
         .lines()
         .map(str::trim)
@@ -104,13 +104,13 @@ fn a_real_run_is_read_alike_from_every_form_of_log() {
 #[test]
 fn what_several_lines_told_of_one_attempt_is_counted() {
     let history = read(&["mail-syslog.log"]);
-    assert_eq!((history.tally.lines, history.tally.tellings), (73, 37));
+    assert_eq!((history.stats.lines, history.stats.events), (73, 37));
     // One line stands for three attempts.
     assert_eq!(
         (
-            history.logins.len(),
+            history.attempts.len(),
             history.merged,
-            history.tally.same_session
+            history.stats.same_session
         ),
         (18, 20, 1)
     );
@@ -138,7 +138,7 @@ fn an_older_postfix_names_nobody_and_its_failures_count() {
         .iter()
         .filter(|line| !line.contains(" - "))
         .count();
-    assert_eq!((history.logins.len(), named), (18, 18));
+    assert_eq!((history.attempts.len(), named), (18, 18));
 }
 
 #[test]
@@ -182,7 +182,10 @@ fn nobody_ever_comes_from_an_address_in_a_user_name() {
         let imitated = "192.0.2.66".parse().unwrap();
         let history = read(&[&name]);
         assert!(
-            history.logins.iter().all(|login| login.client != imitated),
+            history
+                .attempts
+                .iter()
+                .all(|login| login.client != imitated),
             "{name}"
         );
     }
@@ -193,25 +196,25 @@ fn a_generated_log_is_read_back_exactly_in_every_form() {
     let truth = generated::truth(2_000);
     for form in generated::Form::ALL {
         let log = generated::log(&truth, form);
-        let mut recorder = Recorder::new(zone());
-        recorder
+        let mut collector = LogCollector::new(zone());
+        collector
             .read(log.as_bytes(), generated::NEWEST, &mut |_| ())
             .unwrap();
-        assert_told(&recorder.into_history(), &truth);
+        assert_told(&collector.into_history(), &truth);
     }
 }
 
 #[test]
 fn a_generated_log_is_read_back_exactly_from_rotated_files_in_any_order() {
     let truth = generated::truth(2_000);
-    let mut recorder = Recorder::new(zone());
+    let mut collector = LogCollector::new(zone());
     for part in truth.chunks(700).rev() {
         let log = generated::log(part, generated::Form::Classic);
-        recorder
+        collector
             .read(log.as_bytes(), generated::NEWEST, &mut |_| ())
             .unwrap();
     }
-    assert_told(&recorder.into_history(), &truth);
+    assert_told(&collector.into_history(), &truth);
 }
 
 #[test]
@@ -229,34 +232,36 @@ fn a_million_lines_are_counted() {
             std::io::Cursor::new(block.clone()),
         ));
     }
-    let mut recorder = Recorder::new(zone());
+    let mut collector = LogCollector::new(zone());
     let mut last = 0;
-    recorder
+    collector
         .read(log, NEWEST, &mut |lines| last = lines)
         .unwrap();
     assert_eq!(last, LINES / 8192 * 8192, "progress is told");
-    let history = recorder.into_history();
+    let history = collector.into_history();
     assert_eq!(
-        (history.tally.lines, history.tally.tellings),
+        (history.stats.lines, history.stats.events),
         (LINES, LINES / 2)
     );
     assert_eq!(
-        (history.logins.len() as u64, history.merged),
+        (history.attempts.len() as u64, history.merged),
         (LINES / 2, 0)
     );
     let failed = history
-        .logins
+        .attempts
         .iter()
         .filter(|login| login.outcome == AuthOutcome::Reject);
     assert_eq!(failed.count() as u64, LINES / 4);
 }
 
 #[track_caller]
-fn assert_told(history: &History, truth: &[generated::Fact]) {
-    assert_eq!(history.tally.unreadable, 0, "{:?}", history.tally.sample);
-    let name = |login: &gatepost_core::logs::Login| login.user.and_then(|id| history.names.get(id));
+fn assert_told(history: &LoginHistory, truth: &[generated::Fact]) {
+    assert_eq!(history.stats.unreadable, 0, "{:?}", history.stats.sample);
+    let name = |login: &gatepost_core::logs::LoggedAttempt| {
+        login.user.and_then(|id| history.names.get(id))
+    };
     let mut told: Vec<String> = history
-        .logins
+        .attempts
         .iter()
         .map(|login| {
             let user = name(login).unwrap();

@@ -7,7 +7,7 @@
 use std::process::{Command, Output};
 
 use gatepost_lab::models::{self, Modelled};
-use gatepost_lab::plot;
+use gatepost_lab::simulate::pictures::picture;
 use gatepost_lab::traffic::gatehouse::Gatehouse;
 use gatepost_lab::traffic::promise::bound;
 use gatepost_lab::traffic::report::Report;
@@ -264,12 +264,12 @@ fn the_models_stop_the_loud_one_or_lock_out_the_owner_and_none_stops_a_pool() {
 fn a_picture_is_well_formed_and_names_all_it_shows() {
     let plan = Plan { days: 2, ..SMALL };
     let gate = play("pool-10k", &plan);
-    let picture = plot::svg("a < b & c", &[&gate]).unwrap();
-    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
-    assert!(picture.contains("a &lt; b &amp; c") && picture.contains("bound 1,872"));
-    assert!(!picture.contains("NaN") && !picture.contains("inf"));
-    assert_eq!(picture.matches('<').count(), picture.matches('>').count());
-    assert_eq!(plot::svg("nothing", &[]), None);
+    let drawn = picture("a < b & c", &[&gate]).unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));
+    assert!(drawn.contains("a &lt; b &amp; c") && drawn.contains("bound 1,872"));
+    assert!(!drawn.contains("NaN") && !drawn.contains("inf"));
+    assert_eq!(drawn.matches('<').count(), drawn.matches('>').count());
+    assert_eq!(picture("nothing", &[]), None);
 }
 
 fn gatepost(words: &[&str]) -> Output {

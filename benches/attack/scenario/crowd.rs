@@ -26,7 +26,7 @@ struct Look {
     newcomer_ms: f64,
 }
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let wishes = Wishes {
         tables: "[timeouts]\nline = \"30m\"\nlogin = \"1h\"\n".to_owned(),
         ..Wishes::default()
@@ -80,9 +80,9 @@ fn first_ones(seen: &[Look]) -> f64 {
 }
 
 /// The largest crowd: a session is a descriptor here, and one in the server.
-fn steps_end(stage: &Stage<'_>) -> usize {
+fn steps_end(stage: &Stage) -> usize {
     let room = usize::try_from(stage.ground.open_files).unwrap_or(usize::MAX);
-    let most = stage.arguments.count(100_000, 5_000);
+    let most = stage.extent.count(100_000, 5_000);
     most.min(room.saturating_sub(1_000))
 }
 

@@ -24,9 +24,9 @@ const ADDRESSES: usize = 200;
 const EACH: usize = 5;
 
 /// Cheap passwords: one attack, and one more.
-pub(super) fn attack(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
-    for round in 0..stage.arguments.rounds() {
-        for kind in stage.arguments.kinds() {
+pub(super) fn attack(stage: &Stage, results: &mut Results) -> Outcome<()> {
+    for round in 0..stage.extent.rounds {
+        for &kind in &stage.extent.kinds {
             if !kind.asks_dovecot() {
                 continue;
             }
@@ -42,7 +42,7 @@ pub(super) fn attack(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 }
 
 /// On a Postfix and a Dovecot that are newly started, and on the same ones again.
-fn two_attacks(stage: &Stage<'_>, kind: Kind, round: usize) -> Outcome<Vec<(&'static str, f64)>> {
+fn two_attacks(stage: &Stage, kind: Kind, round: usize) -> Outcome<Vec<(&'static str, f64)>> {
     let backend = stage.new_backend(&format!("{}-{round}", kind.name()))?;
     let attack = || {
         let peer = Peer::start(kind, &stage.ground, &backend, &Wishes::default())?;
@@ -66,7 +66,7 @@ fn two_attacks(stage: &Stage<'_>, kind: Kind, round: usize) -> Outcome<Vec<(&'st
 }
 
 /// Dear ones: a minute a peer, so once, and those that the goal is about.
-pub(super) fn attack_bcrypt(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn attack_bcrypt(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let few = [Kind::Gatepost, Kind::Other, Kind::HaProxy];
     let setting = (Behind::Bcrypt, &Wishes::default());
     stage.once(results, &few, setting, |set| {
@@ -164,7 +164,7 @@ async fn session(caller: &Caller, number: usize, spent: usize) -> Result<usize, 
 }
 
 /// What a refused guess adds to a session: sessions with one, less sessions without.
-pub(super) fn in_a_session(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn in_a_session(stage: &Stage, results: &mut Results) -> Outcome<()> {
     // Nobody is banned, so that every session gets as far as its guess.
     let wishes = Wishes {
         tables: "[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"10h\"\n".to_owned(),
@@ -172,7 +172,7 @@ pub(super) fn in_a_session(stage: &Stage<'_>, results: &mut Results) -> Outcome<
     };
     let kinds = [Kind::Gatepost, Kind::Other];
     stage.in_turns(results, &kinds, (Behind::Sha256, &wishes), |set| {
-        let count = stage.arguments.count(3000, 800);
+        let count = stage.extent.count(3000, 800);
         sessions_with(set, 20, Guesses::One)?;
         let (with, ()) = set.cost(|| sessions_with(set, count, Guesses::One))?;
         let (without, ()) = set.cost(|| sessions_with(set, count, Guesses::None))?;

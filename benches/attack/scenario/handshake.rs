@@ -11,7 +11,7 @@ use crate::peer::{Kind, Wishes};
 use crate::results::Results;
 use crate::stage::{Behind, Set, Stage, micros_each};
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let everybody = Kind::SERVERS;
     let setting = (Behind::Sha256, &Wishes::default());
     stage.in_turns(results, everybody, setting, |set| {
@@ -36,7 +36,7 @@ struct Cost {
 
 fn sessions(set: &Set<'_>, tickets: Tickets) -> Outcome<Cost> {
     let stage = set.stage;
-    let count = stage.arguments.count(1500, 500);
+    let count = stage.extent.count(1500, 500);
     let at_once = if tickets == Tickets::Used { 4 } else { 16 };
     let caller = Caller::new(set.peer.address, tickets)?;
     let run = |count| {

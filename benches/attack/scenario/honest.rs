@@ -16,11 +16,11 @@ use crate::stage::{Behind, Set, Stage, micros_each};
 /// Sessions that go on at the same time.
 const AT_ONCE: usize = 8;
 
-pub(super) fn mails(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn mails(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let everybody = Kind::SERVERS;
     let setting = (Behind::Sha256, &Wishes::default());
     stage.in_turns(results, everybody, setting, |set| {
-        let count = stage.arguments.count(600, 160);
+        let count = stage.extent.count(600, 160);
         sessions(set, USERS * 2, 4 * 1024)?;
         let (cost, tally) = set.cost(|| sessions(set, count, 4 * 1024))?;
         let p50 = tally.percentiles().p50_us as f64 / 1000.0;
@@ -32,12 +32,12 @@ pub(super) fn mails(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     })
 }
 
-pub(super) fn bulk(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn bulk(stage: &Stage, results: &mut Results) -> Outcome<()> {
     const MEGABYTES: usize = 25;
     let proxies = Kind::PROXIES;
     let setting = (Behind::Sha256, &Wishes::default());
     stage.in_turns(results, proxies, setting, |set| {
-        let count = stage.arguments.count(8, 3);
+        let count = stage.extent.count(8, 3);
         sessions(set, USERS, 1024)?;
         let (cost, _) = set.cost(|| sessions(set, count, MEGABYTES * 1_000_000))?;
         Ok(vec![("bulk", micros_each(cost.proxy, count * MEGABYTES))])

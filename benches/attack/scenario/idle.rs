@@ -19,11 +19,11 @@ use crate::results::Results;
 use crate::stage::{Behind, Set, Stage};
 
 /// Memory of sessions before and after the login.
-pub(super) fn memory(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn memory(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let everybody = Kind::SERVERS;
     let setting = (Behind::Wide, &Wishes::default());
     stage.in_turns(results, everybody, setting, |set| {
-        let count = stage.arguments.count(1000, 300);
+        let count = stage.extent.count(1000, 300);
         introduce(set)?;
         let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
         let call = move |number| {
@@ -41,7 +41,7 @@ pub(super) fn memory(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     })?;
     let proxies = Kind::PROXIES;
     stage.in_turns(results, proxies, setting, |set| {
-        let count = stage.arguments.count(500, 100);
+        let count = stage.extent.count(500, 100);
         introduce(set)?;
         let (logged_in, _) = grown(set, count, Stand::AfterLogin)?;
         Ok(vec![("idle-after", logged_in)])
@@ -89,7 +89,7 @@ fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
 }
 
 /// 150 clients that say nothing, then 20 honest ones with ten seconds of patience.
-pub(super) fn strangers(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn strangers(stage: &Stage, results: &mut Results) -> Outcome<()> {
     const IDLERS: usize = 150;
     let setting = (Behind::Sha256, &Wishes::default());
     stage.once(results, &Kind::ALL, setting, |set| {

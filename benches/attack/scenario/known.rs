@@ -10,10 +10,11 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{Quota, Settings};
+use gatepost_core::gate::request::settings::{GateSettings, Quota};
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -27,7 +28,7 @@ use crate::stage::Stage;
 /// As many addresses as the config's default has rows for.
 const ADDRESSES: u32 = 1_000_000;
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let now = stage.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
@@ -77,7 +78,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 }
 
 /// How the cost of knowing a banned client grows with the bans.
-fn banned(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+fn banned(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let now = stage.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
@@ -105,21 +106,25 @@ fn banned(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 const DECISIONS: u32 = 40_000;
 
 /// Buckets so deep that every address gets as far as its failure.
-fn settings() -> Settings {
-    let mut settings = Settings {
+fn settings() -> GateSettings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     let deep = Quota {
         burst: 10_000_000,
         every: Duration::from_secs(1),
     };
     let limits = &mut settings.limits;
-    limits.network = deep;
-    limits.user = deep;
-    limits.words = deep;
-    limits.unknown = deep;
-    limits.strangers.base = deep;
+    for bucket in [
+        Bucket::Network,
+        Bucket::UserNear,
+        Bucket::Words,
+        Bucket::Unknown,
+        Bucket::Strangers,
+    ] {
+        limits.set(bucket, deep);
+    }
     settings
 }
 

@@ -35,7 +35,7 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// How long a user waits for a login, from connect to 235.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
     kinds.retain(|kind| kind.asks_dovecot());
     // Calm, the limit does nothing, but it counts honest logins too.
@@ -47,7 +47,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
     let setting = (Behind::Bcrypt, &Wishes::default());
     stage.in_turns(results, &in_calm, setting, |set| {
         introduce(set)?;
-        let calm = logins(set, seconds(stage.arguments.count(20, 8)));
+        let calm = logins(set, seconds(stage.extent.count(20, 8)));
         let calm = stage.runtime.block_on(calm).percentiles();
         Ok(vec![
             ("calm-p50", millis(calm.p50_us)),
@@ -72,7 +72,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 
 /// Honest logins in the first seconds of ever larger attacks, each on a newly started peer, when what the
 /// one before has left behind is over.
-pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn growing(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let kinds = [Kind::Gatepost, Kind::HaProxy, Kind::Native];
     let setting = (Behind::Bcrypt, &Wishes::default());
     for attackers in [0, 25, 50, 100, 150] {
@@ -81,7 +81,7 @@ pub(super) fn growing(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
             introduce(set)?;
             let tally = stage.runtime.block_on(async {
                 let _siege = besiege(set, attackers);
-                logins(set, seconds(stage.arguments.count(6, 4))).await
+                logins(set, seconds(stage.extent.count(6, 4))).await
             });
             std::thread::sleep(RECOVERY);
             if let Ok(mut points) = points.lock() {

@@ -28,12 +28,12 @@ const IN_VAIN: usize = 4_000;
 /// Threads that knock, one connection each after the other.
 const KNOCKERS: usize = 8;
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let kinds = [Kind::Gatepost, Kind::Other, Kind::HaProxy];
     let setting = (Behind::Sha256, &Wishes::default());
     stage.in_turns(results, &kinds, setting, |set| {
         ban(&set.peer)?;
-        let count = stage.arguments.count(24_000, 8_000);
+        let count = stage.extent.count(24_000, 8_000);
         knock(set.peer.address, 400)?;
         let (cost, ()) = set.cost(|| knock(set.peer.address, count))?;
         let both = both_ends(set)?;

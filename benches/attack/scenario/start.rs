@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_daemon::store::{self, Store};
@@ -21,7 +21,7 @@ use crate::stage::{Behind, Stage};
 
 const BANS: u32 = 100_000;
 
-pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
+pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
     let state = stage.folder("state-with-bans");
     save_bans(stage, &state)?;
     let backend = stage.backend(Behind::Sha256)?;
@@ -29,8 +29,8 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
         state: Some(state),
         ..Wishes::default()
     };
-    for _ in 0..stage.arguments.rounds() * 3 {
-        for kind in stage.arguments.kinds() {
+    for _ in 0..stage.extent.rounds * 3 {
+        for &kind in &stage.extent.kinds {
             if !kind.is_gatepost() && kind != Kind::HaProxy {
                 continue;
             }
@@ -46,7 +46,7 @@ pub(super) fn play(stage: &Stage<'_>, results: &mut Results) -> Outcome<()> {
 }
 
 /// Milliseconds from the start to the first connection.
-fn first_accept(stage: &Stage<'_>, peer: &Peer) -> Outcome<f64> {
+fn first_accept(stage: &Stage, peer: &Peer) -> Outcome<f64> {
     let began = stage.clock.now();
     // Without a control group: moving a process into one takes longer than all of this.
     let command = peer.command(&stage.ground)?;
@@ -70,7 +70,7 @@ fn first_accept(stage: &Stage<'_>, peer: &Peer) -> Outcome<f64> {
 }
 
 /// A state directory as a Gatepost with so many bans leaves it.
-fn save_bans(stage: &Stage<'_>, directory: &Path) -> Outcome<()> {
+fn save_bans(stage: &Stage, directory: &Path) -> Outcome<()> {
     let settings = store::Settings {
         directory: directory.to_owned(),
     };
@@ -81,7 +81,7 @@ fn save_bans(stage: &Stage<'_>, directory: &Path) -> Outcome<()> {
         table: kept.keys.rows,
     };
     let now = stage.clock.now();
-    let gate = Gate::new(Settings::default(), keys, now);
+    let gate = Gate::new(GateSettings::default(), keys, now);
     let mut events = Vec::new();
     for number in 0..BANS {
         let address = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number * 7));

@@ -1,18 +1,19 @@
 //! buckets - what is counted: tokens, tries, words, and what was decided
 //!
-//! `table` holds the keyed buckets in fixed memory, `limit` is one GCRA check, `bucket` puts the two
-//! together, and `route` says which buckets an attempt pays. `tries`, `words` and `repeats` remember
-//! passwords as keyed hashes. `counters` and `recent` are for the operator.
-//! Not here: who is trusted (`gate::trust`), when a bucket is asked (`gate::judge`).
+//! `spec` is the table of buckets, `key` says which row of a bucket an attempt pays from, `limit` decides
+//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `tries`,
+//! `words` and `repeats` remember passwords as keyed hashes. `counters` and `recent` are for the operator.
+//! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;
 pub mod rate;
 pub mod recent;
+pub mod spec;
 
 pub(in crate::gate) mod bucket;
+pub(in crate::gate) mod key;
 pub(in crate::gate) mod limit;
 pub(in crate::gate) mod repeats;
-pub(in crate::gate) mod route;
 pub(in crate::gate) mod table;
 pub(in crate::gate) mod tries;
 pub(in crate::gate) mod words;

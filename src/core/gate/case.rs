@@ -9,11 +9,13 @@ use crate::gate::Gate;
 use crate::gate::buckets::bucket::Token;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::buckets::words::Word;
+use crate::gate::ladder::Few;
 use crate::gate::request::attempt::{AuthAttempt, Password};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::{Guess, UserId};
 use crate::gate::request::verdict::Reason;
-use crate::gate::trust::familiar::Acquaintance;
+use crate::gate::rules::Rules;
+use crate::gate::trust::familiar::Context;
 use crate::moment::Moment;
 
 /// What a permit stands for.
@@ -41,9 +43,7 @@ pub(in crate::gate) enum Basis {
 }
 
 /// The tokens that a permit holds: at most one of each bucket on its route.
-pub(in crate::gate) type Tokens = [Option<Token>; 4];
-
-pub(in crate::gate) const NOTHING: Tokens = [None; 4];
+pub(in crate::gate) type Tokens = Few<Token>;
 
 /// An attempt, as the tables know it.
 #[derive(Clone, Copy, Debug)]
@@ -55,20 +55,24 @@ pub(in crate::gate) struct Case {
     /// None: the mechanism hides the password.
     pub(in crate::gate) guess: Option<Guess>,
     pub(in crate::gate) word: Word,
-    pub(in crate::gate) who: Acquaintance,
+    pub(in crate::gate) who: Context,
 }
 
 impl Gate {
-    /// Hashes an attempt and looks its people up.
-    pub(in crate::gate) fn case(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Case {
+    /// Hashes an attempt and looks up its user.
+    pub(in crate::gate) fn case(
+        &self,
+        attempt: &AuthAttempt<'_>,
+        rules: &Rules,
+        now: Moment,
+    ) -> Case {
         let user = self.keys.user(attempt.user);
         let network = attempt.client.network();
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
             Password::Shown(secret) => {
                 let secret = secret.expose();
-                let without = self.rules.load().without;
-                let word = Word::of(secret, attempt.user, &self.keys, without);
+                let word = Word::of(secret, attempt.user, &self.keys, &rules.ladder);
                 (Some(self.keys.guess(user, secret)), word)
             }
         };
@@ -79,7 +83,7 @@ impl Gate {
             user,
             guess,
             word,
-            who: self.familiar.acquaintance(user, network, now),
+            who: self.familiar.context(user, network, now),
         }
     }
 }

@@ -3,24 +3,24 @@
 //! Plain values with `Display` where a text is called for; looking takes nothing.
 //! Not here: how it is printed (`cli`) or sent (`admin`).
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::gate::Gate;
-use crate::gate::buckets::bucket::{Place, Share};
 use crate::gate::buckets::counters::Tally;
+use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::recent::Decision;
-use crate::gate::buckets::route::{kept_from, reason};
-use crate::gate::buckets::table::{Key, Kind};
-use crate::gate::buckets::tries::Newness;
+use crate::gate::buckets::spec::{BUCKETS, Bucket, Payers};
+use crate::gate::buckets::tries::History;
+use crate::gate::buckets::words::Word;
+use crate::gate::case::Case;
+use crate::gate::ladder::{Named, Question, kept};
 use crate::gate::operator::BanEntry;
-use crate::gate::request::attempt::UserName;
+use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal, Standing, Subject};
 use crate::gate::rules::Rules;
-use crate::gate::trust::familiar::{Acquaintance, Bond};
 use crate::moment::Moment;
 
 /// Decisions that an explanation shows.
@@ -42,24 +42,13 @@ pub struct Holding {
     pub wait: Duration,
 }
 
-/// How a user and a network know each other. The texts (`Display`) are public API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
-    /// Logged in from this network within 90 days.
-    Familiar,
-    /// Logged in from its /16 or /32.
-    Near,
-    /// Everything else.
-    Far,
-}
-
 /// What is known of a user, as asked about together with a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserStanding {
-    /// Whether he has ever logged in, was learnt, introduced or listed.
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub known: bool,
-    /// How he and the client's network know each other.
-    pub relation: Relation,
+    /// How far the user is trusted in the client's network.
+    pub trust: Trust,
     /// What a new password that is no word would be answered now: the grounds, or the refusal.
     pub outlook: Result<Reason, Refusal>,
 }
@@ -108,9 +97,9 @@ pub struct Status {
     pub rows: usize,
     /// Rows that hold a debt or strikes.
     pub rows_used: usize,
-    /// Rows that gave way before they were innocent.
+    /// Rows that were evicted before they were clean.
     pub rows_evicted: u64,
-    /// Pairs and users that gave way.
+    /// Pairs and users that were evicted.
     pub pairs_evicted: u64,
     /// Bans that ended early for want of room.
     pub bans_evicted: u64,
@@ -131,7 +120,7 @@ impl Gate {
             let ban = self.bans.exactly(subject, now);
             ban.map(|ban| BanEntry::new(subject, ban))
         };
-        let places = self.places(client, user, now);
+        let keys = self.keys_of(client, user, now);
         let user_id = user.map(|user| self.keys.user(user));
         // Without a user any try counts as one at somebody else.
         let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
@@ -141,10 +130,10 @@ impl Gate {
             ban: subject(Subject::Client(client)),
             network_ban: subject(Subject::Network(client.network())),
             strikes: self.buckets.row(Key::client(client)).strikes_at(now),
-            user: user.map(|user| self.user_standing(client, user, now)),
-            buckets: places
+            user: user.map(|user| self.user_standing(&rules, client, user, now)),
+            buckets: keys
                 .into_iter()
-                .map(|place| self.holding(&rules, past.newness, place, known_users, now))
+                .map(|key| self.holding(&rules, past.history, key, known_users, now))
                 .collect(),
             decisions: self.recent.find(SHOWN, |decision| {
                 decision.client == client && user_id.is_none_or(|user| decision.user == user)
@@ -170,7 +159,6 @@ impl Gate {
         self.buckets.for_each(|_, _, row| {
             rows_used += usize::from(row.arrival > now.as_nanos() || row.strikes_at(now) > 0);
         });
-        let shared = Share::ALL.into_iter();
         Status {
             mode: rules.mode,
             settling_until: self.settling_until(&rules, now),
@@ -183,11 +171,11 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
-            backend_sick: self.sick.is_sick(),
-            shared: shared
-                .map(|share| {
-                    let place = Place::Shared(share);
-                    self.holding(&rules, Newness::Newcomer, place, known_users, now)
+            backend_sick: self.outage.is_sick(),
+            shared: Bucket::all_shared()
+                .map(|bucket| {
+                    let key = BucketKey::Shared(bucket);
+                    self.holding(&rules, History::First, key, known_users, now)
                 })
                 .collect(),
             tallies: self.counters.tallies(),
@@ -210,71 +198,81 @@ impl Gate {
             .then(|| Moment::from_nanos(since) + rules.settling)
     }
 
-    fn user_standing(&self, client: ClientKey, user: &UserName, now: Moment) -> UserStanding {
+    fn user_standing(
+        &self,
+        rules: &Rules,
+        client: ClientKey,
+        user: &UserName,
+        now: Moment,
+    ) -> UserStanding {
         let id = self.keys.user(user);
-        let Acquaintance { bond, known, .. } =
-            self.familiar.acquaintance(id, client.network(), now);
+        let network = client.network();
+        let who = self.familiar.context(id, network, now);
+        let case = Case {
+            session: 0,
+            client,
+            network,
+            user: id,
+            guess: None,
+            word: Word::Rare(0),
+            who,
+        };
+        let question = Question {
+            gate: self,
+            rules,
+            client,
+            attempt: Some(Named {
+                user,
+                case: &case,
+                past: &self.tries.past(client, id, None),
+            }),
+            network: who.network,
+            ban: self.bans.of(client, now),
+            settling: self.is_settling(rules, now),
+            now,
+        };
         UserStanding {
-            known,
-            relation: match bond {
-                Bond::Familiar => Relation::Familiar,
-                Bond::Near => Relation::Near,
-                Bond::Far => Relation::Far,
-            },
-            outlook: self.outlook(client, user, now),
+            known: who.known,
+            trust: who.trust,
+            outlook: question.outlook(),
         }
     }
 
-    fn places(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<Place> {
-        let network = client.network();
-        let mut keys = Vec::new();
+    /// The buckets that a client, or this user there, pays from in any case that may come.
+    fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
         let user = user.map(|user| self.keys.user(user));
-        let bond = user.map(|user| self.familiar.acquaintance(user, network, now).bond);
-        if let (Some(user), Some(Bond::Familiar)) = (user, bond) {
-            let id = self.keys.pair(user, network);
-            let kind = Kind::Pair;
-            keys.push(Key { kind, id });
-        }
-        keys.extend([Key::client(client), Key::network(network)]);
-        if let Some(user) = user {
-            keys.extend([Key::near(user), Key::far(user)]);
-        }
-        keys.into_iter()
-            .map(Place::Keyed)
-            .chain(Share::ALL.map(Place::Shared))
+        let is_familiar = user.is_some_and(|user| {
+            let who = self.familiar.context(user, client.network(), now);
+            who.trust == Trust::Familiar
+        });
+        BUCKETS
+            .iter()
+            .filter(|spec| is_familiar || spec.payers != Payers::Familiar)
+            .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))
             .collect()
     }
 
     fn holding(
         &self,
         rules: &Rules,
-        newness: Newness,
-        place: Place,
+        history: History,
+        key: BucketKey,
         known: usize,
         now: Moment,
     ) -> Holding {
-        let limit = rules.limit(place, known);
-        let kept = kept_from(newness, place, limit);
+        let bucket = key.bucket();
+        let limit = rules.limit(bucket, known);
+        let kept = kept(bucket.spec().reserve, history, limit);
         Holding {
-            bucket: reason(place),
-            tokens: self.buckets.left(place, limit, now),
+            bucket: Reason::Bucket(bucket),
+            tokens: self.buckets.left(key, limit, now),
             burst: limit.burst(),
             every: Duration::from_nanos(limit.every()),
             wait: self
                 .buckets
-                .peek(place, limit, kept, now)
+                .peek(key, limit, kept, now)
                 .err()
                 .unwrap_or_default(),
         }
-    }
-}
-
-impl fmt::Display for Relation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Familiar => "familiar",
-            Self::Near => "near",
-            Self::Far => "far",
-        })
     }
 }

@@ -1,10 +1,11 @@
 //! operator - what the operator may do by hand, and what old logs teach
 //!
-//! Not here: what he may ask (`explain`), the socket he asks through (`admin`).
+//! Not here: what the operator may ask (`explain`), and through which socket (`admin`).
 
 use std::sync::atomic::Ordering;
 
-use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::buckets::key::{BucketKey, Key};
+use crate::gate::buckets::spec::BUCKETS;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
@@ -67,30 +68,34 @@ impl Gate {
             .collect()
     }
 
-    /// Fills the buckets of a client and its network, and lifts their bans and strikes.
+    /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
+    /// their bans and strikes.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, events: &mut Events) {
         let network = client.network();
-        self.buckets.forget(Key::client(client));
-        self.buckets.forget(Key::network(network));
+        for spec in &BUCKETS {
+            let key = BucketKey::of(spec.bucket, client, None, &self.keys);
+            if let Some(BucketKey::Keyed(_, key)) = key {
+                self.buckets.forget(key);
+            }
+        }
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, events);
         self.bans.lift(Subject::Network(network), now, events);
     }
 
-    /// Fills the buckets of a user: near, far, and in each network where he is familiar.
+    /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
     pub fn forgive_user(&self, user: &UserName) {
         let user = self.keys.user(user);
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
         for network in self.familiar.networks(user) {
-            let id = self.keys.pair(user, network);
-            let kind = Kind::Pair;
-            self.buckets.forget(Key { kind, id });
+            self.buckets
+                .forget(Key::pair(self.keys.pair(user, network)));
         }
         self.tries.forget_user(user);
     }
 
-    /// Makes a user known, and familiar in `network` if one is given, as if he logged in now.
+    /// Makes a user known, and familiar in `network` if one is given, as by a login now.
     pub fn introduce(&self, user: &UserName, network: Option<NetworkKey>, now: Moment) {
         self.login(self.keys.user(user), network, now, now);
     }
@@ -101,7 +106,7 @@ impl Gate {
         self.login(self.keys.user(user), Some(client.network()), when, now);
     }
 
-    /// Ends settling in: whoever should be familiar was learnt.
+    /// Ends settling in: all users who should be familiar were learnt.
     pub fn finish_settling(&self) {
         self.settling.store(0, Ordering::Relaxed);
     }

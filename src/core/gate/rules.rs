@@ -9,13 +9,12 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixSet;
 
-use crate::gate::buckets::bucket::{Place, Share};
 use crate::gate::buckets::limit::Limit;
-use crate::gate::buckets::table::Kind;
+use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
-use crate::gate::request::settings::{Growing, Mode, Part, Settings};
+use crate::gate::request::settings::{BucketQuota, GateSettings, Mode};
 
 pub(in crate::gate) struct Rules {
     pub(in crate::gate) mode: Mode,
@@ -24,24 +23,33 @@ pub(in crate::gate) struct Rules {
     pub(in crate::gate) strikes: u8,
     first_ban: Duration,
     longest_ban: Duration,
-    familiar: Limit,
-    client: Limit,
-    network: Limit,
-    user: Limit,
-    near: Growing,
-    words: Limit,
-    unknown: Limit,
-    strangers: Growing,
-    pub(in crate::gate) without: Option<Part>,
+    limits: PerBucket<RuleLimit>,
+    /// The steps of the judgement, as data.
+    pub(in crate::gate) ladder: Ladder,
     trap_users: HashSet<Vec<u8>>,
     trap_helos: HashSet<Vec<u8>>,
     allow: Networks,
     deny: Networks,
 }
 
+/// A limit as far as it can be computed before the number of users is known.
+#[derive(Clone, Copy)]
+enum RuleLimit {
+    Fixed(Limit),
+    Growing(BucketQuota),
+}
+
+impl RuleLimit {
+    fn new(quota: BucketQuota) -> Self {
+        match quota.daily_per_user {
+            None => Self::Fixed(Limit::new(quota.base)),
+            Some(_) => Self::Growing(quota),
+        }
+    }
+}
+
 impl Rules {
-    pub(in crate::gate) fn new(settings: &Settings) -> Self {
-        let limits = &settings.limits;
+    pub(in crate::gate) fn new(settings: &GateSettings) -> Self {
         let folded = |names: &[String]| {
             let names = names
                 .iter()
@@ -54,15 +62,8 @@ impl Rules {
             strikes: u8::try_from(settings.bans.strikes).unwrap_or(u8::MAX),
             first_ban: settings.bans.first,
             longest_ban: settings.bans.longest,
-            familiar: Limit::new(limits.familiar),
-            client: Limit::new(limits.client),
-            network: Limit::new(limits.network),
-            user: Limit::new(limits.user),
-            near: limits.near,
-            words: Limit::new(limits.words),
-            unknown: Limit::new(limits.unknown),
-            strangers: limits.strangers,
-            without: settings.without,
+            limits: PerBucket::new(|spec| RuleLimit::new(settings.limits.of(spec.bucket))),
+            ladder: settings.ladder.clone(),
             trap_users: folded(&settings.traps.users),
             trap_helos: folded(&settings.traps.helo),
             allow: Networks::new(&settings.allow),
@@ -87,27 +88,14 @@ impl Rules {
     }
 
     /// The limit of a bucket on a server with this many known users.
-    pub(in crate::gate) fn limit(&self, place: Place, known: usize) -> Limit {
-        match place {
-            Place::Keyed(key) => self.keyed(key.kind),
-            Place::Shared(Share::Near) => Limit::growing(self.near, known),
-            Place::Shared(Share::Words) => self.words,
-            Place::Shared(Share::Unknown) => self.unknown,
-            Place::Shared(Share::Strangers) => Limit::growing(self.strangers, known),
+    pub(in crate::gate) fn limit(&self, bucket: Bucket, known: usize) -> Limit {
+        match self.limits.get(bucket) {
+            RuleLimit::Fixed(limit) => *limit,
+            RuleLimit::Growing(quota) => Limit::growing(*quota, known),
         }
     }
 
-    /// The limit of the keyed buckets of a kind.
-    pub(in crate::gate) fn keyed(&self, kind: Kind) -> Limit {
-        match kind {
-            Kind::ClientV4 | Kind::ClientV6 => self.client,
-            Kind::Network => self.network,
-            Kind::UserNear | Kind::UserFar | Kind::Word => self.user,
-            Kind::Pair => self.familiar,
-        }
-    }
-
-    /// How long the ban is that this many strikes earn: doubled by each beyond those of the first.
+    /// How long a ban for this many strikes lasts: twice as long for each strike beyond those of the first ban.
     pub(in crate::gate) fn ban_length(&self, strikes: u8) -> Duration {
         let doublings = u32::from(strikes.saturating_sub(self.strikes)).min(31);
         let length = self.first_ban.saturating_mul(1 << doublings);
@@ -124,7 +112,7 @@ impl Rules {
 }
 
 /// The users of the `users` file.
-pub(in crate::gate) fn listed(settings: &Settings, keys: &Keys) -> HashSet<UserId> {
+pub(in crate::gate) fn listed(settings: &GateSettings, keys: &Keys) -> HashSet<UserId> {
     let names = settings.users.iter();
     names
         .map(|name| keys.user(&UserName::new(name.as_bytes())))

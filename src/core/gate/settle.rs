@@ -14,9 +14,8 @@ use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::permit::Permit;
-use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::verdict::{Reason, Settled};
-use crate::gate::trust::familiar::Bond;
 use crate::gate::{Events, Gate};
 use crate::moment::Moment;
 
@@ -60,7 +59,7 @@ impl Gate {
 
     /// Gives tokens back, each to its bucket.
     pub(in crate::gate) fn give_back(&self, tokens: &Tokens, now: Moment, events: &mut Events) {
-        for token in tokens.iter().flatten() {
+        for token in tokens.iter() {
             self.buckets.refund(*token, now, events);
         }
     }
@@ -96,7 +95,7 @@ impl Gate {
         } = claim.case;
         self.give_back(&claim.tokens, now, events);
         self.tries.right(client, user, guess, now);
-        self.sick.accepted(events);
+        self.outage.accepted(events);
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         self.login(user, network, now, now);
@@ -118,18 +117,18 @@ impl Gate {
             ..
         } = claim.case;
         let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
-        if new && who.bond == Bond::Familiar {
-            let sick = self.sick.rejected(&claim.case, now, events);
-            if let Some(absolved) = sick {
-                return self.deferred_as_sick(claim, &absolved, now, events);
+        if new && who.trust == Trust::Familiar {
+            let sick = self.outage.rejected(&claim.case, now, events);
+            if let Some(refunded) = sick {
+                return self.deferred_as_sick(claim, &refunded, now, events);
             }
         }
         match claim.basis {
             Basis::Paid | Basis::Settling => {
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 self.seen.note(word, user, network, now);
-                if who.bond == Bond::Familiar && self.sick.is_sick() {
-                    // Seen in another session meanwhile: this case was absolved before it was noted.
+                if who.trust == Trust::Familiar && self.outage.is_sick() {
+                    // Seen in another session meanwhile: this case was refunded before it was noted.
                     self.tries.right(client, user, guess, now);
                 }
             }
@@ -147,12 +146,12 @@ impl Gate {
     fn deferred_as_sick(
         &self,
         claim: &Claim,
-        absolved: &[Case],
+        refunded: &[Case],
         now: Moment,
         events: &mut Events,
     ) -> Settled {
         self.give_back(&claim.tokens, now, events);
-        for case in absolved {
+        for case in refunded {
             self.tries.right(case.client, case.user, case.guess, now);
         }
         self.counters.refuse(Reason::Sick);

@@ -1,7 +1,7 @@
-//! dovecot - what Dovecot tells of logins
+//! dovecot - what Dovecot logs about logins
 //!
-//! Its login processes tell successes and, when a connection ends, how many attempts failed on it; with
-//! `auth_verbose = yes` its auth processes tell every failure. Read in the forms of Dovecot 2.2, 2.3
+//! Its login processes log successes and, when a connection ends, how many attempts failed on it; with
+//! `auth_verbose = yes` its auth processes log every failure. Read in the forms of Dovecot 2.2, 2.3
 //! and 2.4, out of syslog (`dovecot: imap-login: …`) or a log file of Dovecot's own (`imap-login: Info: …`).
 //! Not here: which of these lines are about one attempt (`merge`).
 //!
@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::scan::{Scan, find, find_last};
-use super::{Heard, Service, Teller, Told};
+use super::{LogSource, LoginReport, Parsed, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
@@ -25,7 +25,7 @@ pub fn is_dovecot(program: &[u8]) -> bool {
 }
 
 /// Reads one message of Dovecot.
-pub fn read(message: &[u8]) -> Heard<'_> {
+pub fn read(message: &[u8]) -> Parsed<'_> {
     if message.starts_with(b"auth") {
         return auth::read(message);
     }
@@ -40,7 +40,7 @@ pub fn read(message: &[u8]) -> Heard<'_> {
             return login_process(without_level(text), service);
         }
     }
-    Heard::Nothing
+    Parsed::Unrelated
 }
 
 /// A log file of Dovecot's own names the level.
@@ -52,10 +52,10 @@ fn without_level(text: &[u8]) -> &[u8] {
         .unwrap_or(text)
 }
 
-fn login_process(text: &[u8], service: Service) -> Heard<'_> {
+fn login_process(text: &[u8], service: Service) -> Parsed<'_> {
     for success in [&b"Login: "[..], b"Logged in: "] {
         if let Some(elements) = text.strip_prefix(success) {
-            return told(elements, service, AuthOutcome::Accept, 1, Duration::ZERO);
+            return report(elements, service, AuthOutcome::Accept, 1, Duration::ZERO);
         }
     }
     let endings: [&[u8]; 5] = [
@@ -66,18 +66,18 @@ fn login_process(text: &[u8], service: Service) -> Heard<'_> {
         b"Client has quit the connection",
     ];
     if !endings.iter().any(|ending| text.starts_with(ending)) {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     }
     let Some(at) = find(text, b" (auth failed, ") else {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     };
     if find(text, b"user=<").is_some_and(|name| name < at) {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     }
     let Some((attempts, within, elements)) = text.get(at..).and_then(failures) else {
-        return Heard::Garbled;
+        return Parsed::Ambiguous;
     };
-    told(elements, service, AuthOutcome::Reject, attempts, within)
+    report(elements, service, AuthOutcome::Reject, attempts, within)
 }
 
 /// ` (auth failed, 3 attempts in 16 secs): elements`, with the event's name in between from 2.4 on.
@@ -97,22 +97,22 @@ fn failures(text: &[u8]) -> Option<(u32, Duration, &[u8])> {
     Some((attempts, Duration::from_secs(within.into()), scan.rest()))
 }
 
-fn told(
+fn report(
     elements: &[u8],
     service: Service,
     outcome: AuthOutcome,
     attempts: u32,
     within: Duration,
-) -> Heard<'_> {
+) -> Parsed<'_> {
     let Some((user, client)) = user_and_address(elements) else {
-        return Heard::Garbled;
+        return Parsed::Ambiguous;
     };
-    Heard::Told(Told {
+    Parsed::Report(LoginReport {
         client,
         user,
         service,
         outcome,
-        teller: Teller::LoginProcess,
+        source: LogSource::LoginProcess,
         attempts,
         within,
     })

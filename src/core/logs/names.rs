@@ -49,16 +49,6 @@ impl Names {
         self.list.get(id.0 as usize)
     }
 
-    /// How many names there are.
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     /// Whether the two may be one user: the same name, or one of them with the domain that the other leaves
     /// out. Of a name that a daemon has cut, or has put `?` into for what it does not print, only
     /// the beginning is compared.
@@ -140,6 +130,6 @@ mod tests {
         let [short, exact, long] = [254, 255, 256].map(|octets| names.intern(&vec![b'x'; octets]));
         assert_ne!(short, exact);
         assert_eq!(exact, long);
-        assert_eq!(names.len(), 2);
+        assert_eq!(names.list.len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! pam - authentication failures that a PAM module tells itself
+//! pam - authentication failures that a PAM module logs itself
 //!
 //! `pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=name
 //! rhost=address  user=name`, as it stands in CentOS's /var/log/secure and Debian's auth.log.
@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::scan::{Scan, find};
-use super::{Heard, Service, Teller, Told};
+use super::{LogSource, LoginReport, Parsed, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
@@ -21,27 +21,27 @@ pub fn is_auth(program: &[u8]) -> bool {
 }
 
 /// Reads one message. Messages of other PAM users are `Nothing`.
-pub fn read(message: &[u8]) -> Heard<'_> {
+pub fn read(message: &[u8]) -> Parsed<'_> {
     let mut scan = Scan::new(message);
     scan.skip(b"auth: ");
     if head(&mut scan).is_none() {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     }
     let Some((name, client)) = split(scan.rest()) else {
-        return Heard::Garbled;
+        return Parsed::Ambiguous;
     };
-    Heard::Told(Told {
+    Parsed::Report(LoginReport {
         client,
         user: Some(name).filter(|name| !name.is_empty()),
         service: Service::Unknown,
         outcome: AuthOutcome::Reject,
-        teller: Teller::Pam,
+        source: LogSource::Pam,
         attempts: 1,
         within: Duration::ZERO,
     })
 }
 
-/// Up to and with `ruser=`: all of it the module's own words.
+/// Up to and with `ruser=`: all of it the module's own text.
 fn head(scan: &mut Scan<'_>) -> Option<()> {
     scan.literal(b"pam_")?;
     scan.run(|byte| byte.is_ascii_alphanumeric() || byte == b'_')?;
@@ -95,12 +95,12 @@ mod tests {
     #[track_caller]
     fn check(tail: &str, user: &str) {
         let message = format!("{HEAD}{tail}");
-        let Heard::Told(told) = read(message.as_bytes()) else {
+        let Parsed::Report(report) = read(message.as_bytes()) else {
             panic!("{message}");
         };
-        assert_eq!(told.client, "203.0.113.7".parse().unwrap(), "{message}");
+        assert_eq!(report.client, "203.0.113.7".parse().unwrap(), "{message}");
         assert_eq!(
-            told.user.map(String::from_utf8_lossy).as_deref(),
+            report.user.map(String::from_utf8_lossy).as_deref(),
             Some(user)
         );
     }
@@ -131,7 +131,7 @@ mod tests {
     fn a_hostile_name_that_stands_once_is_not_believed() {
         for front in ["x", ""] {
             let message = format!("{HEAD}{front} rhost=192.0.2.9  user=root rhost=203.0.113.7 ");
-            assert_eq!(read(message.as_bytes()), Heard::Garbled);
+            assert_eq!(read(message.as_bytes()), Parsed::Ambiguous);
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
             "pam_unix(dovecot:auth): check pass; user unknown",
             "pam_unix(dovecot:session): session opened for user bob",
         ] {
-            assert_eq!(read(message.as_bytes()), Heard::Nothing, "{message}");
+            assert_eq!(read(message.as_bytes()), Parsed::Unrelated, "{message}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! postfix - what smtpd tells of logins
+//! postfix - what smtpd logs about logins
 //!
 //! Failures: `warning: host[address]: SASL LOGIN authentication failed: reason`, and behind it
 //! `, sasl_username=name` from Postfix 3.9 on (and in the packages that took it over). Successes: the
 //! first `queue-id: client=host[address], sasl_method=…, sasl_username=name` of a session, one a message.
-//! Not here: sessions (`listen`), Dovecot's view of the same attempt (`dovecot`).
+//! Not here: sessions (`parser`), Dovecot's view of the same attempt (`dovecot`).
 //!
 //! A name ends the line, so it can imitate nothing in front of it; the host is a checked DNS name. An
 //! exchange that the client broke off, or a mechanism that is not offered, tried no password.
@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use super::scan::{Scan, find};
-use super::{Heard, Service, Teller, Told};
+use super::{LogSource, LoginReport, Parsed, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
@@ -22,9 +22,9 @@ pub fn is_smtpd(program: &[u8]) -> bool {
 }
 
 /// Reads one message of an smtpd.
-pub fn read(message: &[u8]) -> Heard<'_> {
+pub fn read(message: &[u8]) -> Parsed<'_> {
     if message.starts_with(b"connect from ") || message.starts_with(b"disconnect from ") {
-        return Heard::Session;
+        return Parsed::SessionBoundary;
     }
     if let Some(warning) = message.strip_prefix(b"warning: ") {
         return failure(warning);
@@ -32,7 +32,7 @@ pub fn read(message: &[u8]) -> Heard<'_> {
     success(message)
 }
 
-fn failure(warning: &[u8]) -> Heard<'_> {
+fn failure(warning: &[u8]) -> Parsed<'_> {
     let mut scan = Scan::new(warning);
     let head = |scan: &mut Scan<'_>| {
         let client = endpoint(scan)?;
@@ -42,10 +42,10 @@ fn failure(warning: &[u8]) -> Heard<'_> {
         Some(client)
     };
     let Some(client) = head(&mut scan) else {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     };
     let Some(client) = client else {
-        return Heard::Garbled;
+        return Parsed::Ambiguous;
     };
     scan.skip(b" ");
     let text = scan.rest();
@@ -57,14 +57,14 @@ fn failure(warning: &[u8]) -> Heard<'_> {
         None => (text, None),
     };
     let outcome = match reason {
-        b"Invalid authentication mechanism" => return Heard::Nothing,
-        reason if reason.starts_with(b"Invalid base64 data") => return Heard::Nothing,
+        b"Invalid authentication mechanism" => return Parsed::Unrelated,
+        reason if reason.starts_with(b"Invalid base64 data") => return Parsed::Unrelated,
         b"Connection lost to authentication server" => AuthOutcome::Defer,
         reason if reason.starts_with(b"Temporary authentication") => AuthOutcome::Defer,
         _ => AuthOutcome::Reject,
     };
     let user = user.filter(|name| !name.is_empty() && *name != b"(unavailable)");
-    told(client, user, outcome)
+    report(client, user, outcome)
 }
 
 /// `host[address]` or `host[address]:port`. The inner `None`: the address is unknown.
@@ -91,7 +91,7 @@ fn mechanism(scan: &mut Scan<'_>) -> Option<()> {
     Some(())
 }
 
-fn success(message: &[u8]) -> Heard<'_> {
+fn success(message: &[u8]) -> Parsed<'_> {
     let mut scan = Scan::new(message);
     let head = |scan: &mut Scan<'_>| {
         scan.run(|byte| byte.is_ascii_alphanumeric())?;
@@ -101,16 +101,16 @@ fn success(message: &[u8]) -> Heard<'_> {
         Some(client)
     };
     let Some(client) = head(&mut scan) else {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     };
     let name = |scan: &mut Scan<'_>| {
         mechanism(scan)?;
         scan.literal(b", sasl_username=")
     };
     let (Some(client), Some(())) = (client, name(&mut scan)) else {
-        return Heard::Garbled;
+        return Parsed::Ambiguous;
     };
-    told(client, certain(scan.rest()), AuthOutcome::Accept)
+    report(client, certain(scan.rest()), AuthOutcome::Accept)
 }
 
 /// The name, unless other fields seem to stand behind it: a name may hold their text too, so it is
@@ -121,13 +121,13 @@ fn certain(rest: &[u8]) -> Option<&[u8]> {
     whole.then_some(rest)
 }
 
-fn told(client: ClientKey, user: Option<&[u8]>, outcome: AuthOutcome) -> Heard<'_> {
-    Heard::Told(Told {
+fn report(client: ClientKey, user: Option<&[u8]>, outcome: AuthOutcome) -> Parsed<'_> {
+    Parsed::Report(LoginReport {
         client,
         user,
         service: Service::Smtp,
         outcome,
-        teller: Teller::Postfix,
+        source: LogSource::Postfix,
         attempts: 1,
         within: Duration::ZERO,
     })

@@ -1,9 +1,9 @@
-//! syslog - the head of a log line: when, which program, which process
+//! syslog - the head of a log line: time, program, process
 //!
 //! Reads classic syslog (`Nov 24 04:03:44 host program[pid]: message`, RFC 3164 section 4.1.2), the
 //! same with an RFC 3339 timestamp (rsyslog's default, journalctl's short-iso), and what Dovecot
 //! writes into a file of its own (`Nov 24 04:03:44 imap-login: Info: message`).
-//! Not here: journalctl's JSON (`journal`), what the message says.
+//! Not here: journalctl's JSON (`journald`), what the message says.
 //!
 //! Classic timestamps have no year. [`Dates`] takes it from the time of the file's last line and goes
 //! on to the next year where December is followed by January. Local times are those of the zone that
@@ -35,7 +35,34 @@ impl Stamp {
         self.year.is_none()
     }
 
-    /// The day's rough place in the year, for telling which of two days comes first.
+    /// A stamp of that day with the time that stands next, `04:03:44`, with or without a fraction of the
+    /// second, and without a zone.
+    fn at_time(scan: &mut Scan<'_>, year: Option<i16>, month: i8, day: i8) -> Option<Self> {
+        let hour = small(scan.digits(2)?)?;
+        scan.literal(b":")?;
+        let minute = small(scan.digits(2)?)?;
+        scan.literal(b":")?;
+        let second = small(scan.digits(2)?)?;
+        let mut nanos = 0;
+        if scan.skip(b".") {
+            let digits = scan.run(|byte| byte.is_ascii_digit())?;
+            for place in 0..9 {
+                nanos = nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
+            }
+        }
+        Some(Self {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            nanos,
+            offset: None,
+        })
+    }
+
+    /// The day's rough place in the year, to compare two days.
     fn day_of_year(self) -> i32 {
         i32::from(self.month) * 31 + i32::from(self.day)
     }
@@ -48,7 +75,7 @@ pub struct Header<'a> {
     pub stamp: Stamp,
     /// `postfix/smtpd`, `dovecot`, `auth`.
     pub program: &'a [u8],
-    /// The process, where it is told.
+    /// The process, where the line has it.
     pub pid: Option<u32>,
     /// The rest of the line.
     pub message: &'a [u8],
@@ -115,17 +142,7 @@ fn classic(scan: &mut Scan<'_>) -> Option<Stamp> {
     scan.skip(b" ");
     let day = small(scan.number()?)?;
     scan.literal(b" ")?;
-    let (hour, minute, second, nanos) = time(scan)?;
-    Some(Stamp {
-        year: None,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        nanos,
-        offset: None,
-    })
+    Stamp::at_time(scan, None, month, day)
 }
 
 /// `2026-11-24T04:03:44.123456+01:00`; a space for the `T`, and no zone, are read too.
@@ -138,33 +155,9 @@ fn iso(scan: &mut Scan<'_>) -> Option<Stamp> {
     if !scan.skip(b"T") {
         scan.literal(b" ")?;
     }
-    let (hour, minute, second, nanos) = time(scan)?;
-    Some(Stamp {
-        year: Some(year),
-        month,
-        day,
-        hour,
-        minute,
-        second,
-        nanos,
-        offset: zone(scan)?,
-    })
-}
-
-fn time(scan: &mut Scan<'_>) -> Option<(i8, i8, i8, u32)> {
-    let hour = small(scan.digits(2)?)?;
-    scan.literal(b":")?;
-    let minute = small(scan.digits(2)?)?;
-    scan.literal(b":")?;
-    let second = small(scan.digits(2)?)?;
-    let mut nanos = 0;
-    if scan.skip(b".") {
-        let digits = scan.run(|byte| byte.is_ascii_digit())?;
-        for place in 0..9 {
-            nanos = nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
-        }
-    }
-    Some((hour, minute, second, nanos))
+    let stamp = Stamp::at_time(scan, Some(year), month, day)?;
+    let offset = zone(scan)?;
+    Some(Stamp { offset, ..stamp })
 }
 
 /// The zone, `Some(None)` where there is none.
@@ -241,7 +234,7 @@ impl Dates {
     }
 
     /// By how many years the dates have run ahead of the file's own time: the log spans more years than
-    /// it could tell by its first line.
+    /// its first line shows.
     pub fn years_ahead(&self) -> i16 {
         let newest = i32::from(self.newest.month()) * 31 + i32::from(self.newest.day());
         let Some(year) = self.year else { return 0 };

@@ -62,11 +62,13 @@ impl Client {
     pub fn ask(&mut self, request: &Request) -> Result<Response, ClientFault> {
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
-        self.0.get_mut().write_all(&line)?;
+        // One that has no place for us answers before it is asked, and closes.
+        let sent = self.0.get_mut().write_all(&line);
         let mut answer = Vec::new();
         // An answer may be longer than a question: a hundred thousand bans.
         let mut bounded = (&mut self.0).take(64 * LONGEST as u64);
         if bounded.read_until(b'\n', &mut answer)? == 0 {
+            sent?;
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
         Ok(serde_json::from_slice(&answer)?)

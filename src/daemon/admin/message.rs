@@ -159,6 +159,8 @@ pub struct Status {
     pub would_refuse: BTreeMap<String, u64>,
     /// Connections turned away before TLS since the start, by reason.
     pub turned_away: BTreeMap<String, u64>,
+    /// How often each limit acted since the start.
+    pub limits: BTreeMap<String, u64>,
 }
 
 /// What a bucket holds.

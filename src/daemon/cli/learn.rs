@@ -3,7 +3,7 @@
 //! On the day of the install nobody is a stranger then who was none yesterday. Successful logins by SMTP, IMAP,
 //! POP3 and ManageSieve count; only ever adds. `--follow` goes on reading, so that whoever reads his
 //! mail is familiar before he sends.
-//! Not here: reading logs (`history`), growing logs (`follow`), what is kept of them (`lesson`), telling the
+//! Not here: reading logs (`gatepost_core::logs`), growing logs (`follow`), what is kept of them (`lesson`), telling the
 //! gate (`teach`).
 
 use std::io::{self, Write};

@@ -1,6 +1,6 @@
 //! logs - the old logs that a command is given: files, gzipped files, or standard input
 //!
-//! Not here: what the lines mean (`history`). Local times are the machine's, or those of `TZ`.
+//! Not here: what the lines mean (`gatepost_core::logs`). Local times are the machine's, or those of `TZ`.
 //! The year that syslog leaves out comes from the time of the file's last change, of standard input
 //! from the clock.
 
@@ -12,8 +12,8 @@ use std::time::UNIX_EPOCH;
 use jiff::tz::TimeZone;
 
 use crate::clock::Clock;
-use gatepost_core::logs::History;
-use gatepost_core::logs::record::Recorder;
+use gatepost_core::logs::LoginHistory;
+use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::moment::Moment;
 
 /// Means standard input.
@@ -44,24 +44,28 @@ pub(super) fn zone() -> TimeZone {
 /// # Errors
 ///
 /// When one of them cannot be read to its end.
-pub(super) fn read(paths: &[PathBuf]) -> Result<History, LogFault> {
-    let mut recorder = Recorder::new(zone());
+pub(super) fn read(paths: &[PathBuf]) -> Result<LoginHistory, LogFault> {
+    let mut collector = LogCollector::new(zone());
     let mut progress = Progress::new();
     for path in paths {
-        read_one(&mut recorder, path, &mut |lines| progress.show(lines))
+        read_one(&mut collector, path, &mut |lines| progress.show(lines))
             .map_err(LogFault::of(path))?;
     }
     progress.clear();
-    Ok(recorder.into_history())
+    Ok(collector.into_history())
 }
 
-fn read_one(recorder: &mut Recorder, path: &Path, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
+fn read_one(
+    collector: &mut LogCollector,
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> io::Result<()> {
     if path == Path::new(STDIN) {
-        return recorder.read(io::stdin().lock(), Clock::start().now(), progress);
+        return collector.read(io::stdin().lock(), Clock::start().now(), progress);
     }
     let file = File::open(path)?;
     let newest = changed(&file)?;
-    recorder.read(file, newest, progress)
+    collector.read(file, newest, progress)
 }
 
 /// When a file was last written.

@@ -3,7 +3,7 @@
 //! Reads Postfix's and Dovecot's logs, judges every login attempt that they tell of by the very gate that
 //! runs live, on the logs' own clock, and shows the mistakes. Changes nothing.
 //! Exit codes: 0; 1 if a successful login would have been refused; 2 if something cannot be read.
-//! Not here: reading logs (`history`), the trial (`trial`), how it is shown (`report`).
+//! Not here: reading logs (`gatepost_core::logs`), the trial (`trial`), how it is shown (`report`).
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::{CONFIG, exit, logs};
 use crate::config::Config;
-use gatepost_core::logs::History;
+use gatepost_core::logs::LoginHistory;
 use gatepost_core::moment::Moment;
 
 mod report;
@@ -94,9 +94,9 @@ fn replay(args: &Args, out: &mut dyn Write) -> Result<usize, Box<dyn std::error:
     Ok(mistakes)
 }
 
-fn since(args: &Args, history: &History) -> Moment {
+fn since(args: &Args, history: &LoginHistory) -> Moment {
     let last = history
-        .logins
+        .attempts
         .last()
         .map(|login| login.at)
         .unwrap_or_default();

@@ -36,10 +36,12 @@ pub fn run(args: &Args) -> ExitCode {
     for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
         events::config_warning(&warning.summary());
     }
-    match super::runtime() {
-        Ok(runtime) => runtime.block_on(serve(args, clock, config, log)),
+    let code = match super::runtime() {
+        Ok(runtime) => runtime.block_on(serve(args, clock, config, log.clone())),
         Err(fault) => exit::refused(&fault),
-    }
+    };
+    log.finish();
+    code
 }
 
 async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode {
@@ -59,8 +61,8 @@ async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode 
         }
     };
     let (drainer, drain) = drain::channel();
-    let reloader = server.reloader(args.config.clone(), log);
-    let obedience = tokio::spawn(obey(signals, reloader, drainer));
+    let reloader = server.reloader(args.config.clone(), log.clone());
+    let obedience = tokio::spawn(obey(signals, reloader, drainer, log));
     super::notify(&[sd_notify::NotifyState::Ready]);
     server.run(drain).await;
     obedience.abort();
@@ -73,6 +75,7 @@ async fn obey(
     (mut hang_up, mut terminate, mut interrupt): Signals,
     reloader: Reloader,
     drainer: Drainer,
+    log: Log,
 ) {
     loop {
         tokio::select! {
@@ -94,6 +97,7 @@ async fn obey(
         _ = interrupt.recv() => {}
     }
     warn!("a second signal: ending at once");
+    log.finish();
     std::process::exit(i32::from(exit::FAILURE));
 }
 

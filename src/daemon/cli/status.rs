@@ -64,7 +64,8 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "allowed", &status.allowed)?;
     counts(out, "refused", &status.refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
-    counts(out, "turned away", &status.turned_away)
+    counts(out, "turned away", &status.turned_away)?;
+    counts(out, "limit acted", &status.limits)
 }
 
 /// What buckets and tables hold.

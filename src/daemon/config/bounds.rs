@@ -2,7 +2,7 @@
 //!
 //! A value out of bounds is refused by name and replaced by its default, so that the rest of the
 //! file is still checked.
-//! Not here: the defaults and the bounds themselves (`rooms`, `rules`).
+//! Not here: the defaults and the bounds themselves (`rooms`, `rules`, `limits`).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::finding::{Findings, Remark};
 use super::raw::{Bucket, Given, GrowingBucket};
 use super::value::{Number, Quoted};
-use gatepost_core::gate::request::settings::{Growing, Quota};
+use gatepost_core::gate::request::settings::{BucketQuota, Quota};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -79,10 +79,20 @@ impl Findings {
 
     /// The bucket under `key`, which fills within [`LONGEST_FILL`].
     pub(super) fn quota(&mut self, key: &str, given: &Bucket, default: Quota) -> Quota {
-        let quota = self.burst_and_every(key, &given.burst, &given.every, default);
+        self.filled(key, &given.burst, &given.every, default)
+    }
+
+    fn filled(
+        &mut self,
+        key: &str,
+        burst: &Given<Number>,
+        every: &Given<Quoted<Duration>>,
+        default: Quota,
+    ) -> Quota {
+        let quota = self.burst_and_every(key, burst, every, default);
         let fill = quota.every.saturating_mul(quota.burst);
         if fill > LONGEST_FILL
-            && let Some(span) = place(&given.burst, &given.every)
+            && let Some(span) = place(burst, every)
         {
             self.refuse(
                 Remark::at(span, format!("{key} would take {} to fill", years(fill)))
@@ -92,20 +102,26 @@ impl Findings {
         quota
     }
 
-    /// The growing bucket under `key`, which fills within [`LONGEST_GROWN_FILL`] when `users` are
-    /// known.
-    pub(super) fn growing(
+    /// The bucket of the gate under `key`, of a server with `users` known users at most. One that grows
+    /// fills within [`LONGEST_GROWN_FILL`] then, any other within [`LONGEST_FILL`].
+    pub(super) fn bucket(
         &mut self,
         key: &str,
         given: &GrowingBucket,
-        default: Growing,
+        default: BucketQuota,
         users: usize,
-    ) -> Growing {
+    ) -> BucketQuota {
+        let Some(daily) = default.daily_per_user else {
+            return BucketQuota {
+                base: self.filled(key, &given.burst, &given.every, default.base),
+                daily_per_user: None,
+            };
+        };
         let base = self.burst_and_every(key, &given.burst, &given.every, default.base);
         let daily_per_user = self.number(
             &format!("{key}.daily-per-user"),
             &given.daily_per_user,
-            default.daily_per_user,
+            daily,
             0..=10_000,
         );
         let grown = u32::try_from(users / USERS_A_TOKEN).unwrap_or(u32::MAX);
@@ -119,9 +135,9 @@ impl Findings {
                 ),
             );
         }
-        Growing {
+        BucketQuota {
             base,
-            daily_per_user,
+            daily_per_user: Some(daily_per_user),
         }
     }
 
@@ -244,12 +260,12 @@ mod tests {
 
     #[test]
     fn no_bucket_that_is_taken_overflows_a_limiter() {
-        let default = Growing {
+        let default = BucketQuota {
             base: Quota {
                 burst: 100,
                 every: MINUTE * 2,
             },
-            daily_per_user: 3,
+            daily_per_user: Some(3),
         };
         for (burst, every) in [(1_000_000, DAY * 30), (1_000_000, HOUR), (1, DAY * 30)] {
             for users in [0, 200_000, 100_000_000] {
@@ -259,7 +275,7 @@ mod tests {
                     every: time(every),
                     daily_per_user: None,
                 };
-                let growing = findings.growing("limits.near", &bucket, default, users);
+                let growing = findings.bucket("limits.near", &bucket, default, users);
                 let grown = u128::from(growing.base.burst) + (users / 10) as u128;
                 let fits = grown * growing.base.every.as_nanos() < u128::from(u64::MAX);
                 assert!(

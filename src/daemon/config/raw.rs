@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::limits::Limits;
 use super::value::{Number, Quoted, Table};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Address, Announce};
@@ -76,25 +77,12 @@ pub(super) struct Upstream {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Limits {
-    pub(super) familiar: Table<Bucket>,
-    pub(super) client: Table<Bucket>,
-    pub(super) network: Table<Bucket>,
-    pub(super) user: Table<Bucket>,
-    pub(super) near: Table<GrowingBucket>,
-    pub(super) words: Table<Bucket>,
-    pub(super) unknown: Table<Bucket>,
-    pub(super) strangers: Table<GrowingBucket>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Bucket {
     pub(super) burst: Given<Number>,
     pub(super) every: Given<Quoted<Duration>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct GrowingBucket {
     pub(super) burst: Given<Number>,

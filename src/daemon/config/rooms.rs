@@ -14,6 +14,7 @@ use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
+use crate::net::listener::open_files;
 use crate::{admin, net, report, session, store};
 use gatepost_core::gate::request::settings::{QueueSettings, Quota};
 use gatepost_core::smtp;
@@ -219,29 +220,26 @@ pub(super) fn admission(
     }
 }
 
-/// A session that has logged in holds two sockets.
+/// Warns where the descriptors that this process may have do not suffice for the sessions.
 fn note_open_files(
     sessions: usize,
     given: &raw::Admission,
     machine: &Machine,
     findings: &mut Findings,
 ) {
-    const OWN_FILES: u64 = 64;
-    let needed = (sessions as u64)
-        .saturating_mul(2)
-        .saturating_add(OWN_FILES);
-    let Some(limit) = machine.open_files.filter(|limit| *limit < needed) else {
+    let limit = machine.open_files.unwrap_or(u64::MAX);
+    let Some(shortage) = open_files::shortage(sessions, limit) else {
         return;
     };
-    let message = format!(
-        "{sessions} sessions need up to {needed} open files, and the limit here is {limit}"
-    );
+    let message = shortage.to_string();
     let remark = match &given.sessions {
         Some(given) => Remark::at(given.span(), message),
         None => Remark::of_file(message),
     };
     findings.warn(remark.help(format!(
-        "raise the limit of the service (LimitNOFILE={needed} in its unit), or lower admission.sessions"
+        "raise the limit of the service (LimitNOFILE={} in its unit), or set admission.sessions to {}",
+        shortage.needed,
+        shortage.sessions_that_fit()
     )));
 }
 
@@ -322,8 +320,8 @@ pub(super) fn fits_a_socket<T>(path: &Path, given: &Spanned<T>, findings: &mut F
     }
 }
 
-pub(super) fn report(given: &raw::Log) -> report::Settings {
-    report::Settings {
+pub(super) fn report(given: &raw::Log) -> report::ReportSettings {
+    report::ReportSettings {
         format: given
             .format
             .as_ref()

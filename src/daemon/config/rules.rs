@@ -1,7 +1,7 @@
-//! rules - the keys that the gate lives by: buckets, bans, traps, lists, capacities
+//! rules - the keys of the gate: bans, traps, lists, capacities
 //!
 //! The defaults are the gate's own (`gate::settings`).
-//! Not here: the other rooms' keys (`rooms`), the `users` file (`inspect`).
+//! Not here: the buckets (`limits`), the other rooms' keys (`rooms`), the `users` file (`inspect`).
 
 use std::time::Duration;
 
@@ -9,22 +9,20 @@ use toml::Spanned;
 
 use super::bounds::{DAY, SECOND, shown};
 use super::finding::{Findings, Remark};
+use super::limits;
 use super::networks;
 use super::raw::{self, GivenList};
-use gatepost_core::gate::request::settings::{Bans, Capacity, Limits, Mode, Settings, Traps};
+use gatepost_core::gate::request::settings::{Bans, Capacity, GateSettings, Mode, Traps};
 
 /// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// A mail program may try an old password so often before anybody looks at it.
-const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
-
 /// The gate's settings; `users` stays empty.
-pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
-    let defaults = Settings::default();
+pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> GateSettings {
+    let defaults = GateSettings::default();
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
     let (allow, deny) = networks::lists(&file.networks, findings);
-    Settings {
+    GateSettings {
         mode: if file.dry_run {
             Mode::DryRun
         } else {
@@ -37,7 +35,7 @@ pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
             Duration::ZERO..=DAY * 365,
         ),
         users: Vec::new(),
-        limits: limits(&file.limits, &defaults.limits, capacity, findings),
+        limits: limits::read(&file.limits, capacity, findings),
         bans: bans(&file.bans, defaults.bans, findings),
         traps: Traps {
             users: names(
@@ -56,46 +54,8 @@ pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> Settings {
         allow,
         deny,
         capacity,
-        without: None,
+        ladder: defaults.ladder,
     }
-}
-
-fn limits(
-    given: &raw::Limits,
-    defaults: &Limits,
-    capacity: Capacity,
-    findings: &mut Findings,
-) -> Limits {
-    let users = capacity.pairs;
-    let limits = Limits {
-        familiar: findings.quota("limits.familiar", &given.familiar, defaults.familiar),
-        client: findings.quota("limits.client", &given.client, defaults.client),
-        network: findings.quota("limits.network", &given.network, defaults.network),
-        user: findings.quota("limits.user", &given.user, defaults.user),
-        near: findings.growing("limits.near", &given.near, defaults.near, users),
-        words: findings.quota("limits.words", &given.words, defaults.words),
-        unknown: findings.quota("limits.unknown", &given.unknown, defaults.unknown),
-        strangers: findings.growing(
-            "limits.strangers",
-            &given.strangers,
-            defaults.strangers,
-            users,
-        ),
-    };
-    if let Some(burst) = &given.familiar.burst
-        && limits.familiar.burst < TRIES_OF_A_MAIL_PROGRAM
-    {
-        findings.warn(
-            Remark::at(
-                burst.span(),
-                "a mail program with an old password would shut its own user out",
-            )
-            .help(format!(
-                "such programs try several times before anybody looks: {TRIES_OF_A_MAIL_PROGRAM} or more is kinder"
-            )),
-        );
-    }
-    limits
 }
 
 fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {

@@ -4,11 +4,13 @@
 //! that has seen its ban is free again after a kill -9; the wait has an end, for the service matters more.
 //! Not here: what becomes of an event (`server`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::Events;
 use gatepost_core::gate::request::verdict::Event;
 
@@ -26,13 +28,18 @@ pub struct Notice {
 
 /// The sending end.
 #[derive(Clone, Debug)]
-pub struct Notices(mpsc::Sender<Notice>);
+pub struct Notices {
+    sender: mpsc::Sender<Notice>,
+    limits: Arc<Limits>,
+}
 
 impl Notices {
-    /// A channel for at most `length` notices.
-    pub fn channel(length: usize) -> (Self, mpsc::Receiver<Notice>) {
+    /// A channel for at most `length` notices. What is lost or late is counted in `limits`.
+    pub fn channel(length: usize, limits: &Arc<Limits>) -> (Self, mpsc::Receiver<Notice>) {
+        // limit: notices
         let (sender, receiver) = mpsc::channel(length);
-        (Self(sender), receiver)
+        let limits = Arc::clone(limits);
+        (Self { sender, limits }, receiver)
     }
 
     /// Passes events on. Returns when those for the journal are written, or after [`JOURNAL_TIMEOUT`].
@@ -54,11 +61,49 @@ impl Notices {
         };
         // After the timeout, or with the receiver gone at the very end, the event is lost to the log;
         // the gate has it all the same, and so has the next snapshot.
-        let _ = timeout(JOURNAL_TIMEOUT, async {
-            if self.0.send(notice).await.is_ok() && durable {
-                let _ = written.await;
+        let mut acted = Limit::Notices;
+        let passed = timeout(JOURNAL_TIMEOUT, async {
+            self.sender.send(notice).await.ok()?;
+            acted = Limit::Acknowledgements;
+            match durable {
+                true => written.await.ok(),
+                false => Some(()),
             }
         })
         .await;
+        if !matches!(passed, Ok(Some(()))) {
+            self.limits.count(acted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journalled() -> Events {
+        vec![Event::Journal(Box::default())]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_and_what_is_late_is_counted() {
+        let limits = Arc::new(Limits::default());
+        let (notices, mut received) = Notices::channel(1, &limits);
+        let counts = || {
+            (
+                limits.get(Limit::Notices),
+                limits.get(Limit::Acknowledgements),
+            )
+        };
+        notices.pass(journalled()).await;
+        assert_eq!(counts(), (0, 1), "sent, and not written in time");
+        notices.pass(journalled()).await;
+        assert_eq!(counts(), (1, 1), "no room in time");
+        received.recv().await.unwrap();
+        let (_, kept) = tokio::join!(notices.pass(journalled()), async {
+            received.recv().await.unwrap().written.unwrap().send(())
+        });
+        kept.unwrap();
+        assert_eq!(counts(), (1, 1), "written in time");
     }
 }

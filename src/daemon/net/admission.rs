@@ -107,6 +107,8 @@ pub struct Counts {
     pub admitted: u64,
     /// Strangers sent away to make room.
     pub evicted: u64,
+    /// Clients whose rate of new connections was forgotten early, for want of rows.
+    pub rates_forgotten: u64,
     /// Connections turned away, in the order of [`TurnedAway::ALL`].
     pub turned_away: [u64; TurnedAway::ALL.len()],
 }
@@ -128,6 +130,7 @@ impl Admission {
     pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
             crowd: Mutex::new(Crowd::new(settings)),
+            // limit: connect-rates
             connects: ClientRate::new(settings.connects, RATE_ROWS, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -172,6 +175,7 @@ impl Admission {
             held,
             admitted: count(&self.0.admitted),
             evicted,
+            rates_forgotten: self.0.connects.evictions(),
             turned_away: self.0.turned_away.each_ref().map(count),
         }
     }
@@ -217,11 +221,6 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Whose it is.
-    pub fn client(&self) -> ClientKey {
-        self.client
-    }
-
     /// Tells that the client has logged in: it makes room for nobody any more. Also when it was
     /// just told to: whoever Postfix has accepted stays.
     pub fn logged_in(&self) {

@@ -63,12 +63,23 @@ pub struct Filter {
     state: Mutex<State>,
 }
 
+/// How often the filter's bounds acted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections of banned clients that were not counted, for want of room.
+    pub not_counted: u64,
+    /// Times that the banned clients did not all fit into the kernel's program.
+    pub not_fitting: u64,
+}
+
 #[derive(Debug)]
 struct State {
     /// The clients dropped now, sorted; none while the listeners do not agree.
     dropped: Option<Vec<ClientKey>>,
     /// Half of what the kernel refused last: it charges a program to a small budget.
     fits: usize,
+    /// How often that was less than all.
+    not_fitting: u64,
     works: Works,
 }
 
@@ -85,10 +96,12 @@ impl Filter {
     pub fn new(shutters: Vec<Arc<Shutter>>) -> Self {
         Self {
             shutters,
+            // limit: filter-counts
             tally: Mutex::new(Tally::new(4 * MOST)),
             state: Mutex::new(State {
                 dropped: Some(Vec::new()),
                 fits: MOST,
+                not_fitting: 0,
                 works: Works::Yes,
             }),
         }
@@ -117,6 +130,14 @@ impl Filter {
         self.apply(&mut state, busiest)
     }
 
+    /// How often its bounds acted.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            not_counted: lock(&self.tally).left_out(),
+            not_fitting: lock(&self.state).not_fitting,
+        }
+    }
+
     /// Drops nobody any more, and forgets what was counted.
     ///
     /// # Errors
@@ -138,6 +159,7 @@ impl Filter {
                 return Ok(count);
             }
             state.dropped = None;
+            state.not_fitting += u64::from(count < busiest.len());
             match self.drop_all(&clients) {
                 Ok(()) => {
                     state.dropped = Some(clients);

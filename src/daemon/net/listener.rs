@@ -36,6 +36,7 @@ use self::socket::{
 use crate::net::admission::{Slot, TurnedAway};
 use crate::net::filter::Shutter;
 use crate::net::proxy_header::{self, Announced, HeaderFault};
+use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::request::client::ClientKey;
 
 /// One listening address.
@@ -78,6 +79,7 @@ pub struct Listener {
     shutter: Arc<Shutter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
+    limits: Arc<Limits>,
     /// Accepted in a row without giving other tasks their turn.
     streak: u32,
     health: Health,
@@ -157,13 +159,13 @@ pub struct BindFault {
 }
 
 impl Listener {
-    /// Binds and listens. From here on the kernel takes connections in.
+    /// Binds and listens. From here on the kernel takes connections in. Bounds that act are counted in `limits`.
     ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// The address is taken, is not this machine's, or is not ours to bind.
-    pub fn bind(settings: &Settings) -> Result<Self, BindFault> {
+    pub fn bind(settings: &Settings, limits: &Arc<Limits>) -> Result<Self, BindFault> {
         let fault = |error| BindFault {
             address: settings.address,
             error,
@@ -176,7 +178,9 @@ impl Listener {
             socket: watch(socket).map_err(fault)?,
             local,
             proxy_from: settings.proxy_from.clone(),
+            // limit: proxy-headers
             headers: Arc::new(Semaphore::new(HEADERS_PENDING)),
+            limits: Arc::clone(limits),
             streak: 0,
             health: Health::Well,
         })
@@ -216,12 +220,15 @@ impl Listener {
             match self.accept_raw().await {
                 Ok((socket, peer)) => {
                     self.accepted_one();
-                    if let Ok(Some(arrival)) = self.receive(socket, peer, &admit) {
-                        return arrival;
+                    match self.receive(socket, peer, &admit) {
+                        Ok(Some(arrival)) => return arrival,
+                        Ok(None) => {}
+                        Err(_) => self.limits.count(Limit::Connections),
                     }
                 }
                 Err(error) if is_of_one_connection(error) => {}
                 Err(error) => {
+                    self.limits.count(Limit::Accepts);
                     let told = self.health != Health::Well;
                     self.health = Health::Wanting { accepted: 0 };
                     if !told {
@@ -259,6 +266,7 @@ impl Listener {
     ) -> io::Result<Option<Arrival>> {
         if self.may_speak_for_clients(peer.ip()) {
             let Ok(pending) = Arc::clone(&self.headers).try_acquire_owned() else {
+                self.limits.count(Limit::ProxyHeaders);
                 return Ok(None);
             };
             return Ok(Some(Arrival::Balancer(Balancer {

@@ -10,7 +10,7 @@
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
-mod hello;
+pub mod hello;
 mod resolver;
 
 #[cfg(test)]
@@ -19,6 +19,7 @@ mod tests;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -87,6 +88,7 @@ impl Tls {
         Ok(Self {
             loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
             ticketer,
+            // limit: handshakes
             slots: ArcSwap::from_pointee(Semaphore::new(HANDSHAKES)),
         })
     }
@@ -106,6 +108,7 @@ impl Tls {
     /// way go on under the old cap.
     pub fn cap_handshakes(&self, at_once: usize) {
         let permits = at_once.clamp(1, Semaphore::MAX_PERMITS);
+        // limit: handshakes
         self.slots.store(Arc::new(Semaphore::new(permits)));
     }
 
@@ -129,14 +132,21 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        let waits = AtomicBool::new(false);
         // On the heap, for the handshake's state is larger than all that a session keeps later.
-        match timeout(deadline, Box::pin(self.handshake(stream))).await {
+        match timeout(deadline, Box::pin(self.handshake(stream, &waits))).await {
             Ok(outcome) => outcome,
+            Err(_) if waits.load(Ordering::Relaxed) => Err(HandshakeFault::Busy),
             Err(_) => Err(HandshakeFault::Deadline),
         }
     }
 
-    async fn handshake<S>(&self, stream: S) -> Result<Box<TlsStream<S>>, HandshakeFault>
+    /// `waits` is true while the handshake waits for its slot.
+    async fn handshake<S>(
+        &self,
+        stream: S,
+        waits: &AtomicBool,
+    ) -> Result<Box<TlsStream<S>>, HandshakeFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -150,7 +160,9 @@ impl Tls {
         }
         let slots = self.slots.load_full();
         // Only a closed semaphore gives none, and this one is never closed.
+        waits.store(true, Ordering::Relaxed);
         let slot = slots.acquire().await.ok();
+        waits.store(false, Ordering::Relaxed);
         let config = self.loaded.load().config.clone();
         let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
         if let Ok(outcome) = timeout(PATIENCE, &mut rest).await {
@@ -278,6 +290,9 @@ pub enum HandshakeFault {
     /// Not done in time.
     #[error("the handshake was not done in time")]
     Deadline,
+    /// As many handshakes as are allowed were under way, until the deadline.
+    #[error("no place for the handshake until its deadline; see [admission] handshakes")]
+    Busy,
     /// The client closed or reset the connection in the midst of it, or before its first octet.
     #[error("the client closed in the handshake")]
     Closed,

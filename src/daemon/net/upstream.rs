@@ -2,7 +2,7 @@
 //!
 //! Connects, says who the client is, says EHLO in the client's name, and gives a [`Connected`] that can
 //! try one login. Beside that, a probe in nobody's name keeps health and capabilities fresh.
-//! In `greeting`: what is said before a login; in `login`: AUTH and its outcome; in `health`: what is
+//! In `retry`: who may try an address that did not answer. In `greeting`: what is said before a login; in `login`: AUTH and its outcome; in `health`: what is
 //! told in the log, once. Not here: whether an attempt may be made (`gate`), in what order (`turns`),
 //! what follows a login (`splice`).
 //! An upstream that would start TLS, or take XCLIENT from the client, gets no session: through a splice,
@@ -12,6 +12,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,12 +31,14 @@ mod fault;
 mod greeting;
 mod health;
 mod login;
+mod retry;
 mod stream;
 mod xclient;
 
 use conversation::Conversation;
 use greeting::Party;
 use health::Health;
+use retry::{Next, Retries, Retry};
 
 /// Where Postfix is, and how it learns who the client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +93,8 @@ pub struct Deadlines {
     /// To answer an AUTH; in a relayed exchange, each message. 30 s: Postfix itself gives Dovecot 10 s,
     /// and Dovecot holds failures back for up to 15 s.
     pub login: Duration,
+    /// To answer a try after one that failed; then another may begin beside it. 1 s.
+    pub retry: Duration,
 }
 
 impl Default for Deadlines {
@@ -98,6 +103,7 @@ impl Default for Deadlines {
             connect: Duration::from_secs(5),
             greeting: Duration::from_secs(10),
             login: Duration::from_secs(30),
+            retry: Duration::from_secs(1),
         }
     }
 }
@@ -128,9 +134,7 @@ pub struct Upstream {
 struct Site {
     address: Address,
     health: Health,
-    /// Held by the one that tries an address which did not answer last time; the others wait for how it
-    /// fares instead of running into the same silence.
-    scout: tokio::sync::Mutex<()>,
+    retries: Retries,
 }
 
 impl Upstream {
@@ -140,7 +144,7 @@ impl Upstream {
             Arc::new(Site {
                 address,
                 health: Health::default(),
-                scout: tokio::sync::Mutex::default(),
+                retries: Retries::default(),
             })
         };
         Self {
@@ -216,20 +220,47 @@ impl Upstream {
         site: &Site,
         party: Party<'_>,
     ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
-        let scout = if site.health.is_dead() {
-            site.scout.try_lock().ok()
-        } else {
-            None
-        };
-        if scout.is_none() && site.health.is_dead() {
-            drop(site.scout.lock().await);
-            if site.health.is_dead() {
-                return Err(UpstreamFault::Down);
-            }
+        if !site.health.is_dead() {
+            return self.attempt(site, party).await;
         }
+        match site.retries.next(|| site.health.is_dead()).await {
+            Next::Go => self.attempt(site, party).await,
+            Next::Try(retry) => self.retry(site, party, retry).await,
+            Next::GiveUp => Err(UpstreamFault::Down),
+        }
+    }
+
+    /// Tries an address that did not answer last time, while others wait for how that goes.
+    async fn retry(
+        &self,
+        site: &Site,
+        party: Party<'_>,
+        retry: Retry,
+    ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
+        let mut attempt = pin!(self.attempt(site, party));
+        let reached = match timeout(self.deadlines.retry, attempt.as_mut()).await {
+            Ok(reached) => reached,
+            Err(_) => {
+                retry.is_old();
+                attempt.await
+            }
+        };
+        if reached.as_ref().is_err_and(UpstreamFault::is_silence) {
+            retry.failed();
+        }
+        reached
+    }
+
+    /// Connects, says hello, and keeps how that went.
+    async fn attempt(
+        &self,
+        site: &Site,
+        party: Party<'_>,
+    ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
+        let began = site.health.begin();
         let reached = self.greet(site, party).await;
         site.health
-            .note_greeting(&site.address, reached.as_ref().err());
+            .note_greeting(&site.address, began, reached.as_ref().err());
         reached
     }
 

@@ -1,9 +1,12 @@
 //! counters - how many sessions went which way
 //!
 //! Plain atomics, read by `gatepost status`. Not here: verdicts by reason (the gate counts its own),
-//! refused connections by reason (admission counts its own).
+//! refused connections by reason (admission counts its own), bounds that acted (`limits`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::limits::Limits;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -51,4 +54,6 @@ pub struct Counters {
     pub octets_in: Counter,
     /// Octets from Postfix to clients after login.
     pub octets_out: Counter,
+    /// How often each bound acted.
+    pub limits: Arc<Limits>,
 }

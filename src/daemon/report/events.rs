@@ -4,14 +4,18 @@
 //! LOGIN prompt is a field of anything here, at any level; user names come encoded (`UserName`).
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
 //! What Postfix accepted or rejected is told at info, each. All else is strangers' noise, or one outage seen
-//! by everybody: the first of a client in ten minutes is told, with the count of those kept
-//! silent since the one before; the rest at debug.
+//! by everybody: the first of a client in ten minutes is told, with the count of those suppressed
+//! since the one before; the rest at debug. Over all clients there are 200 such lines at once and two a second;
+//! beyond that, one line a minute says how many there were (`Reporter::summary`).
 
 use std::fmt::Display;
+use std::hash::Hash;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
+use super::limits::{Limit, Limits};
 use super::quiet::{Quiet, Say};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -30,9 +34,9 @@ pub enum Verdict {
     Refuse,
     /// The gate answered a known wrong password itself.
     Repeat,
-    /// Postfix or we could not say: the client was told to come again.
+    /// Postfix or Gatepost could not say: the client got 454.
     Defer,
-    /// The client called it off.
+    /// The client cancelled the exchange.
     Cancel,
 }
 
@@ -116,29 +120,19 @@ pub enum Blame {
     Client,
     /// Postfix's: warn.
     Upstream,
-    /// Ours: error.
-    Ours,
 }
 
 /// Writes the lines.
 #[derive(Debug)]
 pub struct Reporter {
     quiet: Quiet,
-}
-
-impl Default for Reporter {
-    fn default() -> Self {
-        Self {
-            quiet: Quiet::new(Duration::from_secs(600)),
-        }
-    }
+    limits: Arc<Limits>,
 }
 
 /// One event at a level that is known only at run time.
 macro_rules! at {
     ($level:expr, $($rest:tt)*) => {
         match $level {
-            tracing::Level::ERROR => error!($($rest)*),
             tracing::Level::WARN => warn!($($rest)*),
             tracing::Level::INFO => info!($($rest)*),
             _ => debug!($($rest)*),
@@ -147,15 +141,23 @@ macro_rules! at {
 }
 
 impl Reporter {
+    /// What it does not write is counted in `limits`.
+    pub fn new(limits: Arc<Limits>) -> Self {
+        Self {
+            quiet: Quiet::new(Duration::from_secs(600)),
+            limits,
+        }
+    }
+
     /// One event a judged attempt: `attempt`.
     pub fn attempt(&self, attempt: &Attempt<'_>, now: Moment) {
         let client = attempt.session.key;
-        let (level, unsaid) = match attempt.verdict {
+        let (level, suppressed) = match attempt.verdict {
             Verdict::Accept | Verdict::Reject => (tracing::Level::INFO, 0),
-            other => match self.quiet.ask(&(client, other), now) {
-                Say::Now { unsaid } => (tracing::Level::INFO, unsaid),
-                Say::Later => (tracing::Level::DEBUG, 0),
-            },
+            other => {
+                let reason = attempt.reason.map_or(other.as_str(), Reason::as_str);
+                self.level(&(client, other), reason, now)
+            }
         };
         at!(level,
             session = %attempt.session.id,
@@ -170,14 +172,43 @@ impl Reporter {
             wait_s = attempt.wait.as_secs(),
             reply = attempt.reply.to_string(),
             ms = millis(attempt.duration),
-            unsaid = (unsaid > 0).then_some(unsaid),
+            suppressed = (suppressed > 0).then_some(suppressed),
             "attempt");
+    }
+
+    /// The level of a line about `key`, and how many of its lines were suppressed before.
+    fn level(&self, key: &impl Hash, reason: &'static str, now: Moment) -> (tracing::Level, u32) {
+        match self.quiet.ask(key, reason, now) {
+            Say::Now { suppressed } => (tracing::Level::INFO, suppressed),
+            Say::Later => (tracing::Level::DEBUG, 0),
+            Say::Counted => {
+                self.limits.count(Limit::LogLines);
+                (tracing::Level::DEBUG, 0)
+            }
+        }
+    }
+
+    /// `lines suppressed`: how many lines about refused clients were only counted since the last call, by
+    /// reason. For once a minute; nothing is written where there were none.
+    pub fn summary(&self) {
+        let summary = self.quiet.take_summary();
+        if summary.is_empty() {
+            return;
+        }
+        let by_reason: Vec<_> = summary
+            .iter()
+            .map(|(reason, lines)| format!("{reason}={lines}"))
+            .collect();
+        info!(
+            lines = summary.values().sum::<u64>(),
+            reasons = by_reason.join(" "),
+            "lines suppressed"
+        );
     }
 
     /// One event a session: `session`.
     pub fn end(&self, end: &End<'_>) {
         let level = match end.blame {
-            Blame::Ours => tracing::Level::ERROR,
             Blame::Upstream => tracing::Level::WARN,
             Blame::Nobody if end.user.is_some() => tracing::Level::INFO,
             Blame::Nobody | Blame::Client => tracing::Level::DEBUG,
@@ -214,8 +245,8 @@ pub fn ban_ended(subject: Subject) {
 /// `backend sick`: users that logged in before are rejected one after the other.
 pub fn backend_sick() {
     error!(
-        "backend sick: users who have logged in before are being rejected one after the other; they are \
-         told to come again (454). Look at Dovecot and its password database"
+        "backend sick: users who have logged in before are being rejected one after the other; they get \
+         454. Look at Dovecot and its password database"
     );
 }
 

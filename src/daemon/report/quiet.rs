@@ -1,81 +1,162 @@
 //! quiet - one line where strangers would write a thousand
 //!
-//! [`Quiet`] remembers when it last spoke of a key and how often it kept silent since. It is a fixed
-//! number of rows; two keys in one row push each other out, which costs a line too many, never memory.
+//! [`Quiet`] gives each key one line in a span, and all keys together a bucket of lines: a burst, then some
+//! a second. What is beyond either is counted: by key, for the key's next line, and beyond the bucket by
+//! reason too, for the summary. Memory is fixed. Two keys that share a row push each other out; that spends
+//! the bucket faster, and never writes more than it allows.
 //! Not here: what is written (`events`).
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gatepost_core::moment::Moment;
 
-/// Rows. A row is 24 octets.
-const ROWS: usize = 4096;
+/// Rows. A row is 24 octets: 393 KB.
+const ROWS: usize = 16_384;
 
-/// Whether to speak now.
+/// Lines at once, over all keys.
+const BURST: u32 = 200;
+
+/// The time that gives back one line.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Reasons counted apart. They come out of the code, not from clients, so there are never more.
+const REASONS: usize = 64;
+
+/// Whether to write the line now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Say {
-    /// Yes, and this many were kept silent since the last time.
+    /// Yes, and this many of the same key were suppressed since its last one.
     Now {
-        /// How many were kept silent.
-        unsaid: u32,
+        /// How many were suppressed.
+        suppressed: u32,
     },
-    /// Not now.
+    /// No: the key had its line.
     Later,
+    /// No: all keys together had theirs. Counted for the summary.
+    Counted,
 }
+
+/// The lines that were only counted, by reason.
+pub type Summary = BTreeMap<&'static str, u64>;
 
 #[derive(Clone, Copy, Default)]
 struct Row {
     key: u64,
     spoke: Moment,
-    unsaid: u32,
+    suppressed: u32,
 }
 
-/// Limits each key to one line in a span.
+/// Limits each key to one line in a span, and all of them to a rate.
 #[derive(Debug)]
 pub struct Quiet {
     span: Duration,
     hasher: RandomState,
-    rows: Mutex<Box<[Row]>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    rows: Box<[Row]>,
+    /// When the bucket is full again.
+    full_at: Moment,
+    summary: Summary,
 }
 
 impl std::fmt::Debug for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.unsaid)
+        write!(f, "{}", self.suppressed)
     }
 }
 
 impl Quiet {
     /// One line a key in `span`.
     pub fn new(span: Duration) -> Self {
-        let rows = Mutex::new(vec![Row::default(); ROWS].into_boxed_slice());
         Self {
             span,
             hasher: RandomState::new(),
-            rows,
+            state: Mutex::new(State {
+                rows: vec![Row::default(); ROWS].into_boxed_slice(),
+                full_at: Moment::EPOCH,
+                summary: Summary::new(),
+            }),
         }
     }
 
-    /// Asks to speak of `key`.
-    pub fn ask(&self, key: &impl Hash, now: Moment) -> Say {
+    /// Asks to write a line about `key`, for `reason`.
+    pub fn ask(&self, key: &impl Hash, reason: &'static str, now: Moment) -> Say {
         let hash = self.hasher.hash_one(key);
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let index = usize::try_from(hash % ROWS as u64).unwrap_or_default();
-        let Some(row) = rows.get_mut(index) else {
-            return Say::Now { unsaid: 0 };
+        let row = state.rows.get(index).copied().unwrap_or_default();
+        let is_ours = row.key == hash && row.spoke != Moment::EPOCH;
+        let is_recent = row.spoke != Moment::EPOCH && now.since(row.spoke) < self.span;
+        let (said, row) = if is_ours && is_recent {
+            (Say::Later, row.with_one_more())
+        } else if state.take_line(now) {
+            let suppressed = if row.key == hash { row.suppressed } else { 0 };
+            let row = Row {
+                key: hash,
+                spoke: now,
+                suppressed: 0,
+            };
+            (Say::Now { suppressed }, row)
+        } else {
+            state.count(reason);
+            let row = match (row.key == hash, is_recent) {
+                (true, _) => row.with_one_more(),
+                // The other key's line was written, and its count is still to be told.
+                (false, true) => row,
+                (false, false) => Row {
+                    key: hash,
+                    spoke: Moment::EPOCH,
+                    suppressed: 1,
+                },
+            };
+            (Say::Counted, row)
         };
-        if row.key == hash && row.spoke != Moment::EPOCH && now.since(row.spoke) < self.span {
-            row.unsaid = row.unsaid.saturating_add(1);
-            return Say::Later;
+        if let Some(place) = state.rows.get_mut(index) {
+            *place = row;
         }
-        let unsaid = if row.key == hash { row.unsaid } else { 0 };
-        *row = Row {
-            key: hash,
-            spoke: now,
-            unsaid: 0,
-        };
-        Say::Now { unsaid }
+        said
+    }
+
+    /// What was only counted since the last call, by reason.
+    pub fn take_summary(&self) -> Summary {
+        std::mem::take(&mut self.lock().summary)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    fn with_one_more(self) -> Self {
+        Self {
+            suppressed: self.suppressed.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+impl State {
+    /// Takes one line out of the bucket, if it holds one.
+    fn take_line(&mut self, now: Moment) -> bool {
+        let full_at = self.full_at.max(now) + EVERY;
+        let fits = full_at.since(now) <= EVERY * BURST;
+        if fits {
+            self.full_at = full_at;
+        }
+        fits
+    }
+
+    fn count(&mut self, reason: &'static str) {
+        if self.summary.len() < REASONS || self.summary.contains_key(reason) {
+            *self.summary.entry(reason).or_default() += 1;
+        }
     }
 }
 
@@ -83,25 +164,63 @@ impl Quiet {
 mod tests {
     use super::*;
 
+    const START: Moment = Moment::from_seconds(1_000_000);
+
+    fn quiet() -> Quiet {
+        Quiet::new(Duration::from_secs(600))
+    }
+
     #[test]
-    fn a_key_speaks_once_a_span_and_tells_what_it_kept_silent() {
-        let quiet = Quiet::new(Duration::from_secs(600));
-        let start = Moment::from_seconds(1_000_000);
-        assert_eq!(quiet.ask(&"a", start), Say::Now { unsaid: 0 });
+    fn a_key_has_one_line_a_span_which_tells_how_many_were_suppressed() {
+        let quiet = quiet();
+        assert_eq!(quiet.ask(&"a", "r", START), Say::Now { suppressed: 0 });
         for second in 1..600 {
-            assert_eq!(
-                quiet.ask(&"a", start + Duration::from_secs(second)),
-                Say::Later
-            );
+            let now = START + Duration::from_secs(second);
+            assert_eq!(quiet.ask(&"a", "r", now), Say::Later);
         }
-        assert_eq!(quiet.ask(&"b", start), Say::Now { unsaid: 0 });
-        assert_eq!(
-            quiet.ask(&"a", start + Duration::from_secs(600)),
-            Say::Now { unsaid: 599 }
-        );
-        assert_eq!(
-            quiet.ask(&"a", start + Duration::from_secs(601)),
-            Say::Later
-        );
+        assert_eq!(quiet.ask(&"b", "r", START), Say::Now { suppressed: 0 });
+        let later = START + Duration::from_secs(600);
+        assert_eq!(quiet.ask(&"a", "r", later), Say::Now { suppressed: 599 });
+        let later = START + Duration::from_secs(601);
+        assert_eq!(quiet.ask(&"a", "r", later), Say::Later);
+        assert!(quiet.take_summary().is_empty());
+    }
+
+    #[test]
+    fn a_hundred_thousand_clients_in_ten_minutes_write_a_burst_and_two_lines_a_second() {
+        let quiet = quiet();
+        let (mut lines, mut counted) = (0, 0);
+        for number in 0..100_000_u64 {
+            let now = START + Duration::from_millis(number * 6);
+            for _ in 0..3 {
+                match quiet.ask(&number, "client", now) {
+                    Say::Now { .. } => lines += 1,
+                    Say::Counted => counted += 1,
+                    Say::Later => {}
+                }
+            }
+        }
+        assert_eq!(lines, 200 + 1_199);
+        let summary = quiet.take_summary();
+        assert_eq!(summary, Summary::from([("client", counted)]));
+        assert!(quiet.take_summary().is_empty(), "it is told once");
+    }
+
+    #[test]
+    fn a_key_that_met_an_empty_bucket_has_its_line_later_with_its_count() {
+        let quiet = quiet();
+        while quiet.take_one_line(START) {}
+        for _ in 0..5 {
+            assert_eq!(quiet.ask(&"a", "r", START), Say::Counted);
+        }
+        let later = START + Duration::from_secs(1);
+        assert_eq!(quiet.ask(&"a", "r", later), Say::Now { suppressed: 5 });
+        assert_eq!(quiet.take_summary(), Summary::from([("r", 5)]));
+    }
+
+    impl Quiet {
+        fn take_one_line(&self, now: Moment) -> bool {
+            self.lock().take_line(now)
+        }
     }
 }

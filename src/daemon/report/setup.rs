@@ -2,7 +2,7 @@
 //!
 //! Lines go to standard error: journald or a container's runtime keeps them. The journal has a time of its
 //! own and takes the level as a prefix, sd-daemon(3). Format and level can be changed while we run.
-//! Not here: what is logged (`events`).
+//! Not here: what is logged (`events`), how lines reach their reader (`writer`).
 
 use std::fmt;
 use std::io;
@@ -19,11 +19,13 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt as lines, reload};
 
-use super::{Level, Settings};
+use super::writer::Queue;
+use super::{Level, ReportSettings};
 
-/// Changes the log of this process.
+/// Changes the log of this process. When the last clone is dropped, what waits is written.
 #[derive(Clone)]
 pub struct Log {
+    queue: Queue,
     filter: reload::Handle<Ours, Registry>,
     json: Arc<AtomicBool>,
 }
@@ -36,22 +38,32 @@ impl fmt::Debug for Log {
 
 impl Log {
     /// Starts the log of this process. Where one was started before (a test, the demo), that one stays.
-    pub fn start(settings: &Settings) -> Self {
+    pub fn start(settings: &ReportSettings) -> Self {
         let (ours, filter) = reload::Layer::new(Ours(level(settings)));
         let json = Arc::new(AtomicBool::new(settings.format == super::Format::Json));
+        let queue = Queue::before_standard_error();
         let written = lines::layer()
             .with_ansi(false)
             .event_format(Form::new(Arc::clone(&json), Reader::of_standard_error()))
-            .with_writer(io::stderr);
+            .with_writer(queue.sender());
         let _ = tracing_subscriber::registry()
             .with(ours)
             .with(written)
             .try_init();
-        Self { filter, json }
+        Self {
+            queue,
+            filter,
+            json,
+        }
+    }
+
+    /// Writes what waits, for a second at most: for the end of the process. Lines that come later are lost.
+    pub fn finish(&self) {
+        self.queue.finish();
     }
 
     /// Goes on with other settings.
-    pub fn change(&self, settings: &Settings) {
+    pub fn change(&self, settings: &ReportSettings) {
         self.json
             .store(settings.format == super::Format::Json, Ordering::Relaxed);
         // It fails only where the log is gone: nobody is left to tell.
@@ -59,7 +71,7 @@ impl Log {
     }
 }
 
-fn level(settings: &Settings) -> LevelFilter {
+fn level(settings: &ReportSettings) -> LevelFilter {
     match settings.level {
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,

@@ -1,6 +1,6 @@
 //! listeners - one task a listener: every connection that is admitted gets a session
 //!
-//! Not here: accepting (`net::listener`), judging (`gate`, `net::admission`), the session itself.
+//! Not here: accepting (`net::listener`), who is admitted (`gate`, `net::admission`), the session itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use crate::session::{self, Services};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 
-/// What every door needs.
+/// What every listener needs.
 #[derive(Clone, Debug)]
-pub(in crate::server) struct House {
+pub(in crate::server) struct ListenerContext {
     pub(in crate::server) services: Arc<Services>,
     pub(in crate::server) admission: Admission,
     pub(in crate::server) filter: Arc<Filter>,
@@ -29,9 +29,9 @@ pub(in crate::server) struct House {
     pub(in crate::server) drain: Drain,
 }
 
-impl House {
-    /// Lets clients in until the drain begins; the listening socket is closed then.
-    pub(in crate::server) async fn keep_door(
+impl ListenerContext {
+    /// Accepts clients until the drain begins; the listening socket is closed then.
+    pub(in crate::server) async fn serve_listener(
         self,
         mut listener: Listener,
         mut settings: watch::Receiver<Settings>,
@@ -51,8 +51,8 @@ impl House {
                 arrival = listener.accept(|client| self.admit_or_note(client)) => arrival,
             };
             match arrival {
-                Arrival::Client(visitor) => self.welcome(visitor, tls),
-                Arrival::Balancer(balancer) => self.ask(balancer, tls),
+                Arrival::Client(visitor) => self.spawn_session(visitor, tls),
+                Arrival::Balancer(balancer) => self.read_proxy_header(balancer, tls),
                 Arrival::Wanting(error) => warn!(
                     "no more connections can be accepted at {}: {error}. They wait in the kernel's queue; \
                      is LimitNOFILE high enough for [admission] sessions?",
@@ -111,25 +111,25 @@ impl House {
         )
     }
 
-    fn welcome(&self, visitor: Visitor, tls: TlsStart) {
+    fn spawn_session(&self, visitor: Visitor, tls: TlsStart) {
         let services = Arc::clone(&self.services);
         let session = session::serve(visitor, tls, services, self.drain.clone());
         self.sessions.spawn(session);
     }
 
-    fn ask(&self, balancer: Balancer, tls: TlsStart) {
-        let house = self.clone();
+    fn read_proxy_header(&self, balancer: Balancer, tls: TlsStart) {
+        let context = self.clone();
         self.sessions.spawn(async move {
-            let deadline = house.services.config.load().timeouts.handshake;
+            let deadline = context.services.config.load().timeouts.handshake;
             let peer = balancer.peer();
             match balancer
-                .introduce(deadline, |client| house.admit(client))
+                .introduce(deadline, |client| context.admit(client))
                 .await
             {
                 Ok(visitor) => {
                     let Self {
                         services, drain, ..
-                    } = house;
+                    } = context;
                     session::serve(visitor, tls, services, drain).await;
                 }
                 Err(fault) => debug!(balancer = %peer, fault = fault.to_string(), "balancer"),

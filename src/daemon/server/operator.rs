@@ -1,14 +1,15 @@
-//! operator - what the operator asks, answered from the gate and the house
+//! operator - the operator's requests, answered from the gate and the listeners' context
 //!
 //! Not here: the socket (`socket`), the messages (`admin::message`), how they are shown (`cli`).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::listeners::House;
+use super::listeners::ListenerContext;
 use super::restore;
 use crate::admin::message::{self, Request, Response, Taught};
 use crate::report::events;
+use crate::report::limits::Limits;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::{Standing, Subject};
@@ -20,32 +21,36 @@ mod present;
 /// Answers an operator's questions.
 #[derive(Clone, Debug)]
 pub struct Operator {
-    house: House,
+    context: ListenerContext,
     began: Moment,
 }
 
 impl Operator {
-    pub(in crate::server) fn new(house: &House, began: Moment) -> Self {
+    pub(in crate::server) fn new(context: &ListenerContext, began: Moment) -> Self {
         Self {
-            house: house.clone(),
+            context: context.clone(),
             began,
         }
     }
 
     /// Answers one question.
     pub async fn answer(&self, request: Request) -> Response {
-        let now = self.house.services.judging.clock.now();
+        let now = self.context.services.judging.clock.now();
         let mut events = Vec::new();
         let answered = self.decide(request, now, &mut events);
-        self.house.services.judging.notices.pass(events).await;
+        self.context.services.judging.notices.pass(events).await;
         let response = answered.unwrap_or_else(|message| Response::Refused { message });
         tell(&response);
         response
     }
 
+    pub(in crate::server) fn limits(&self) -> &Limits {
+        &self.context.services.judging.counters.limits
+    }
+
     /// How things stand.
     pub fn status(&self) -> message::Status {
-        present::status(&self.house, self.began)
+        present::status(&self.context, self.began)
     }
 
     fn decide(
@@ -69,8 +74,8 @@ impl Operator {
                 done(match self.is_home(subject, now) {
                     false => format!("{subject} is banned until {until}"),
                     true => format!(
-                        "{subject} is banned until {until}, but for whoever has logged in from its \
-                         network lately: to shut out those too, write it into [networks] deny"
+                        "{subject} is banned until {until}, except users who have logged in from its \
+                         network lately: to refuse them too, add it to [networks] deny"
                     ),
                 })
             }
@@ -85,7 +90,7 @@ impl Operator {
                         "{subject} is no longer banned itself, but its network {network} is"
                     )),
                     (false, None) => Err(format!(
-                        "{subject} is not banned; `gatepost bans` lists who is"
+                        "{subject} is not banned; `gatepost bans` lists all bans"
                     )),
                     (false, Some(network)) => Err(format!(
                         "{subject} is not banned itself, but its network is: `gatepost bans remove {network}`"
@@ -103,18 +108,18 @@ impl Operator {
         match read_subject(target) {
             Ok(Subject::Client(client)) => {
                 self.gate().forgive_client(client, now, events);
-                done(format!("nothing is held against {client} any more"))
+                done(format!("cleared bans, strikes and buckets of {client}"))
             }
             Ok(subject @ Subject::Network(_)) => {
                 self.gate().unban(subject, now, events);
                 done(format!(
-                    "{subject} is not banned any more; its clients keep what they owe"
+                    "{subject} is no longer banned; the buckets of its clients are unchanged"
                 ))
             }
             Err(_) => {
                 let user = user_name(target)?;
                 self.gate().forgive_user(&user);
-                done(format!("nothing is held against the user {user} any more"))
+                done(format!("cleared the buckets of the user {user}"))
             }
         }
     }
@@ -129,7 +134,8 @@ impl Operator {
         let Some(network) = network else {
             self.gate().introduce(&name, None, now);
             return done(format!(
-                "{name} is known now; name a network to make him familiar there"
+                "{name} added as a known user. To trust a network for this user: gatepost introduce \
+                 {name} NETWORK"
             ));
         };
         let network = read_network(&network)?;
@@ -166,7 +172,7 @@ impl Operator {
             .then_some(network)
     }
 
-    /// Whether somebody is familiar there, whom no ban refuses.
+    /// Whether the network is familiar: its users are not refused for a ban.
     fn is_home(&self, subject: Subject, now: Moment) -> bool {
         let client = match subject {
             Subject::Client(client) => client,
@@ -176,7 +182,7 @@ impl Operator {
     }
 
     fn gate(&self) -> &Gate {
-        self.house.services.judging.gate()
+        self.context.services.judging.gate()
     }
 }
 

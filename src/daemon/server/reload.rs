@@ -1,6 +1,6 @@
 //! reload - SIGHUP: the config read anew, taken whole or not at all
 //!
-//! Sessions that are open keep the rules that they began with. What cannot change while we run is named.
+//! Open sessions keep the rules that they began with. Keys that cannot change while we run are named.
 //! Not here: which keys those are (`config`).
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::listeners::House;
+use super::listeners::ListenerContext;
 use super::session_config;
 use crate::config::Config;
 use crate::net::listener;
@@ -27,7 +27,7 @@ const FIRST_PROBE: Duration = Duration::from_secs(2);
 pub struct Reloader {
     pub(in crate::server) path: PathBuf,
     pub(in crate::server) log: Log,
-    pub(in crate::server) house: House,
+    pub(in crate::server) context: ListenerContext,
     pub(in crate::server) config: Arc<ArcSwap<Config>>,
     pub(in crate::server) listeners: Vec<watch::Sender<listener::Settings>>,
 }
@@ -36,7 +36,7 @@ impl Reloader {
     /// Reads the config and its certificates, and goes on with them; or says what is wrong with them and goes
     /// on as before.
     pub async fn reload(&self) {
-        let services = &self.house.services;
+        let services = &self.context.services;
         let now = services.judging.clock.now();
         let (config, warnings) = match Config::load(&self.path, now) {
             Ok(loaded) => loaded,
@@ -60,7 +60,7 @@ impl Reloader {
             .gate()
             .reconfigure(config.gate.clone(), now, &mut events);
         services.judging.notices.pass(events).await;
-        self.house.admission.reconfigure(&config.admission);
+        self.context.admission.reconfigure(&config.admission);
         self.log.change(&config.report);
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());

@@ -1,23 +1,38 @@
 //! socket - the operator's UNIX socket: made, guarded, served line by line
 //!
 //! For its owner alone, or for one group too. A socket that a killed process left is taken over; one that is
-//! answered is not. Not here: the answers (`operator`), the messages (`admin::message`).
+//! answered is not. A few operators at once, each with a deadline for each line; the drain ends them.
+//! Not here: the answers (`operator`), the messages (`admin::message`).
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use nix::unistd::Group;
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
 
 use super::operator::Operator;
 use crate::admin;
-use crate::admin::message::{LONGEST, Response};
+use crate::admin::message::{LONGEST, Request, Response};
+use crate::drain::Drain;
+use crate::report::limits::{Limit, Limits};
 
 /// How long an operator's command may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Operators' connections at once.
+const OPERATORS: usize = 8;
+
+/// The pause after a failing accept, so as not to spin.
+const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +44,7 @@ pub enum SocketFault {
     #[error("[admin] socket: {0} is a file of another kind, and stays: name a path of its own")]
     NoSocket(PathBuf),
     /// The system has no such group.
-    #[error("[admin] group: there is no group {0:?} in /etc/group")]
+    #[error("[admin] group: this machine has no group {0:?}")]
     NoGroup(String),
     /// The file system refused.
     #[error("the operator's socket {path}: {source}")]
@@ -56,7 +71,8 @@ impl OperatorSocket {
             path: path.clone(),
             source,
         };
-        let group = settings.group.as_deref().map(group_id).transpose()?;
+        let group = settings.group.as_deref();
+        let group = group.map(|name| group_id(name, &path)).transpose()?;
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(io)?;
         }
@@ -72,20 +88,49 @@ impl OperatorSocket {
         }
         let listener = bind_private(&path).map_err(io)?;
         if let Some(group) = group {
-            rustix::fs::chown(&path, None, Some(rustix::fs::Gid::from_raw(group)))
-                .map_err(|errno| io(errno.into()))?;
+            chown(&path, None, Some(group)).map_err(io)?;
             let mode = std::fs::Permissions::from_mode(0o660);
             std::fs::set_permissions(&path, mode).map_err(io)?;
         }
         Ok(Self { listener, path })
     }
 
-    /// The next operator. A failing accept waits a little, so as not to spin.
-    pub(in crate::server) async fn accept(&self) -> UnixStream {
+    /// Answers operators, a task each, until the drain and the last answer.
+    pub(in crate::server) async fn serve(self, operator: Operator, mut drain: Drain) {
+        let tasks = TaskTracker::new();
+        // limit: operators
+        let places = Arc::new(Semaphore::new(OPERATORS));
+        loop {
+            let stream = tokio::select! {
+                stream = self.accept(operator.limits()) => stream,
+                () = drain.begun() => break,
+            };
+            match Arc::clone(&places).try_acquire_owned() {
+                Ok(place) => {
+                    let (operator, drain) = (operator.clone(), drain.clone());
+                    tasks.spawn(async move {
+                        answer(stream, operator, drain).await;
+                        drop(place);
+                    });
+                }
+                Err(_) => {
+                    operator.limits().count(Limit::Operators);
+                    turn_away(stream);
+                }
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn accept(&self, limits: &Limits) -> UnixStream {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => return stream,
-                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(_) => {
+                    limits.count(Limit::OperatorAccepts);
+                    sleep(BACK_OFF).await;
+                }
             }
         }
     }
@@ -98,33 +143,86 @@ impl Drop for OperatorSocket {
     }
 }
 
-/// Answers one operator until it hangs up, is silent for a minute, or says what is no request.
-pub(in crate::server) async fn serve(stream: UnixStream, operator: Operator) {
+/// Tells an operator that there is no place, without waiting.
+fn turn_away(stream: UnixStream) {
+    let response = Response::Refused {
+        message: format!("{OPERATORS} operators are connected already; try again"),
+    };
+    let octets = rendered(&response);
+    // A fresh socket has room for a line. Whoever does not get it sees a closed connection.
+    let _ = stream
+        .into_std()
+        .and_then(|stream| io::Write::write_all(&mut &stream, &octets));
+}
+
+/// Answers one operator until it hangs up, is silent for a minute, or sends a request that is too long.
+async fn answer(stream: UnixStream, operator: Operator, mut drain: Drain) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
-    let mut line = Vec::new();
     loop {
-        line.clear();
-        let mut bounded = (&mut reader).take(LONGEST as u64);
-        match timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
-            Ok(Ok(octets)) if octets > 0 => {}
-            _ => return,
-        }
-        let response = match serde_json::from_slice(&line) {
-            Ok(request) => operator.answer(request).await,
-            Err(fault) => Response::Refused {
-                message: format!("no request: {fault}"),
-            },
+        let asked = tokio::select! {
+            asked = read_request(&mut reader) => asked,
+            () = drain.begun() => return,
         };
-        let Ok(mut octets) = serde_json::to_vec(&response) else {
+        let response = match asked {
+            Asked::Request(request) => operator.answer(request).await,
+            Asked::Malformed(message) => Response::Refused { message },
+            Asked::TooLong => {
+                operator.limits().count(Limit::OperatorRequests);
+                let message = format!("the request is longer than {LONGEST} octets");
+                let _ = write_response(&mut writer, &Response::Refused { message }).await;
+                return;
+            }
+            Asked::Nothing => return,
+        };
+        if write_response(&mut writer, &response).await.is_err() {
             return;
-        };
-        octets.push(b'\n');
-        match timeout(PATIENCE, writer.write_all(&octets)).await {
-            Ok(Ok(())) => {}
-            _ => return,
         }
     }
+}
+
+/// What came from an operator.
+#[derive(Debug, PartialEq)]
+enum Asked {
+    Request(Request),
+    /// A line that is no request, and why.
+    Malformed(String),
+    /// More than the longest line.
+    TooLong,
+    /// The operator hung up, or was silent for too long.
+    Nothing,
+}
+
+async fn read_request(reader: &mut (impl AsyncBufRead + Unpin)) -> Asked {
+    let mut line = Vec::new();
+    let mut bounded = reader.take(LONGEST as u64);
+    match timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
+        Ok(Ok(octets)) if octets > 0 => {}
+        _ => return Asked::Nothing,
+    }
+    if line.len() >= LONGEST && !line.ends_with(b"\n") {
+        return Asked::TooLong;
+    }
+    match serde_json::from_slice(&line) {
+        Ok(request) => Asked::Request(request),
+        Err(fault) => Asked::Malformed(format!("no request: {fault}")),
+    }
+}
+
+async fn write_response(
+    writer: &mut (impl AsyncWrite + Unpin),
+    response: &Response,
+) -> io::Result<()> {
+    let octets = rendered(response);
+    timeout(PATIENCE, writer.write_all(&octets)).await?
+}
+
+/// One line.
+fn rendered(response: &Response) -> Vec<u8> {
+    // Every response is strings and numbers, which JSON takes.
+    let mut octets = serde_json::to_vec(response).unwrap_or_default();
+    octets.push(b'\n');
+    octets
 }
 
 /// Binds with mode 0600 from the first moment on: the mode is set by umask, not after the fact.
@@ -135,19 +233,16 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     bound
 }
 
-/// The id of a group of this machine. Groups of a directory service are not asked for: name one in
-/// /etc/group.
-fn group_id(name: &str) -> Result<u32, SocketFault> {
-    let missing = || SocketFault::NoGroup(name.to_owned());
-    let groups = std::fs::read_to_string("/etc/group").map_err(|_| missing())?;
-    groups
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.split(':');
-            (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
-        })
-        .next()
-        .ok_or_else(missing)
+/// The id of a group, by the machine's name service: /etc/group, or a directory's.
+fn group_id(name: &str, path: &Path) -> Result<u32, SocketFault> {
+    match Group::from_name(name) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(None) => Err(SocketFault::NoGroup(name.to_owned())),
+        Err(errno) => Err(SocketFault::Io {
+            path: path.to_owned(),
+            source: errno.into(),
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -179,5 +274,49 @@ mod tests {
         let _held = OperatorSocket::bind(&settings(path.clone())).unwrap();
         let second = OperatorSocket::bind(&settings(path));
         assert!(matches!(second, Err(SocketFault::Taken(_))));
+    }
+
+    #[tokio::test]
+    async fn a_new_socket_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let _held = OperatorSocket::bind(&settings(path.clone())).unwrap();
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    }
+
+    #[tokio::test]
+    async fn a_group_that_the_machine_lacks_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings(folder.path().join("admin.sock"));
+        settings.group = Some("no such group".to_owned());
+        let refused = OperatorSocket::bind(&settings).unwrap_err();
+        assert!(refused.to_string().contains("no such group"), "{refused}");
+        assert_eq!(group_id("root", Path::new("")).unwrap(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_without_an_end_is_read_to_the_limit_and_no_further() {
+        let (mut operator, ours) = tokio::io::duplex(2 * LONGEST);
+        let mut ours = BufReader::new(ours);
+        operator.write_all(&vec![b'x'; LONGEST - 1]).await.unwrap();
+        operator.write_all(b"\n").await.unwrap();
+        assert!(matches!(read_request(&mut ours).await, Asked::Malformed(_)));
+        operator.write_all(&vec![b'x'; LONGEST]).await.unwrap();
+        // Time would go on, to the end of patience, where more were waited for.
+        assert_eq!(read_request(&mut ours).await, Asked::TooLong);
+        operator.write_all(b"{\"do\":\"status\"}\n").await.unwrap();
+        let request = Asked::Request(Request::Status);
+        assert_eq!(read_request(&mut ours).await, request);
+        assert_eq!(read_request(&mut ours).await, Asked::Nothing, "silence");
+    }
+
+    #[tokio::test]
+    async fn an_operator_without_a_place_reads_why() {
+        let (ours, mut operator) = UnixStream::pair().unwrap();
+        turn_away(ours);
+        let mut told = String::new();
+        operator.read_to_string(&mut told).await.unwrap();
+        assert!(told.contains("8 operators are connected"), "{told}");
     }
 }

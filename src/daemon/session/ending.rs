@@ -4,8 +4,8 @@
 
 use std::io;
 
+use crate::net::splice::End;
 use crate::net::tls::HandshakeFault;
-use crate::net::upstream::UpstreamFault;
 use crate::report::events::Blame;
 
 /// How a session ended.
@@ -22,11 +22,9 @@ pub enum Ending {
     /// Its slot went to somebody else.
     Evicted,
     /// The splice ended.
-    Spliced(crate::net::splice::End),
+    Spliced(End),
     /// The client's fault.
     Client(ClientFault),
-    /// Postfix's fault.
-    Upstream(UpstreamFault),
 }
 
 /// What a client did to end its session.
@@ -56,7 +54,6 @@ impl Ending {
             Self::Client(ClientFault::Handshake(_)) => "handshake",
             Self::Client(ClientFault::Lost(_)) => "lost",
             Self::Client(ClientFault::Gone) => "gone",
-            Self::Upstream(_) => "upstream",
         }
     }
 
@@ -64,7 +61,7 @@ impl Ending {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Client(_) | Self::HungUp | Self::TimedOut => Blame::Client,
-            Self::Upstream(_) => Blame::Upstream,
+            Self::Spliced(End::UpstreamLost(_)) => Blame::Upstream,
             _ => Blame::Nobody,
         }
     }
@@ -73,8 +70,27 @@ impl Ending {
     pub fn fault(&self) -> Option<&dyn std::fmt::Display> {
         match self {
             Self::Client(fault) => Some(fault),
-            Self::Upstream(fault) => Some(fault),
+            Self::Spliced(End::UpstreamLost(fault) | End::ClientLost(fault)) => Some(fault),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_postfix_that_dies_under_a_session_is_blamed_with_its_error() {
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let lost = Ending::Spliced(End::UpstreamLost(reset()));
+        assert_eq!(lost.as_str(), "upstream-lost");
+        assert_eq!(lost.blame(), Blame::Upstream);
+        assert_eq!(lost.fault().unwrap().to_string(), "connection reset");
+        let lost = Ending::Spliced(End::ClientLost(reset()));
+        assert_eq!(lost.blame(), Blame::Nobody);
+        assert!(lost.fault().is_some());
+        let closed = Ending::Spliced(End::UpstreamClosed);
+        assert_eq!(closed.blame(), Blame::Nobody);
     }
 }

@@ -10,13 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
-
-use super::connection::{Answer, Connection, Greeting, Mechanism};
-use super::tally::{Outcome, Tally, lock};
+use super::connection::{Connection, Greeting, Mechanism};
+use super::outcome::{Answer, Outcome};
+use super::tally::{Tally, lock};
 use super::target::Target;
-use crate::load::Schedule;
+use crate::load::{Extent, run_open_loop};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::drain::Drain;
@@ -95,11 +93,14 @@ pub async fn attack(
     plan: Attack,
     tally: &Arc<Tally>,
     clock: Clock,
-    mut drain: Drain,
+    drain: Drain,
 ) -> u64 {
-    let schedule = Schedule::start(clock, plan.rate);
-    let end = schedule.due(0) + plan.lasting;
-    let at_once = Arc::new(Semaphore::new(plan.at_once.max(1)));
+    let extent = Extent {
+        jobs: plan.guesses,
+        rate: plan.rate,
+        lasting: plan.lasting,
+        at_once: plan.at_once,
+    };
     let botnet = Arc::new(Botnet {
         target: target.clone(),
         plan,
@@ -108,33 +109,12 @@ pub async fn attack(
         idle: Mutex::default(),
         bots: AtomicU64::new(0),
     });
-    let (guesses, tasks) = (TaskTracker::new(), botnet.plan.guesses);
-    let mut made = 0;
-    while made < tasks && schedule.due(made) < end {
-        let next = async {
-            let due = schedule.wait_for(made).await;
-            (due, Arc::clone(&at_once).acquire_owned().await)
-        };
-        let (due, room) = tokio::select! {
-            // The drain first: the room that it frees is for nobody.
-            biased;
-            () = drain.begun() => break,
-            next = next => next,
-        };
+    run_open_loop(extent, clock, drain, |number, due| {
         tally.trying();
-        let (botnet, number, mut drain) = (Arc::clone(&botnet), made, drain.clone());
-        guesses.spawn(async move {
-            tokio::select! {
-                () = drain.begun() => {}
-                () = botnet.guess(number, due) => {}
-            }
-            drop(room);
-        });
-        made += 1;
-    }
-    guesses.close();
-    guesses.wait().await;
-    made
+        let botnet = Arc::clone(&botnet);
+        async move { botnet.guess(number, due).await }
+    })
+    .await
 }
 
 struct Botnet {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::tally::Outcome;
+use super::outcome::{Answer, Reply};
 use super::target::{Target, TlsBegins};
 use crate::wire::Wire;
 
@@ -36,14 +36,6 @@ pub(super) enum Greeting {
 pub(super) enum Mechanism {
     Plain,
     Login,
-}
-
-/// What came of a try, or of a connection that ended before it.
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) outcome: Outcome,
-    /// In words: the reply, printable, or the system's error.
-    pub(super) said: String,
 }
 
 /// A mail to be sent.
@@ -164,45 +156,6 @@ impl Letter<'_> {
         }
         text.push('.');
         text
-    }
-}
-
-/// A reply of the target.
-struct Reply {
-    code: u16,
-    last_line: String,
-}
-
-impl From<Reply> for Answer {
-    fn from(reply: Reply) -> Self {
-        Self {
-            outcome: match reply.code {
-                235 => Outcome::Accept,
-                535 => Outcome::Reject,
-                421 | 554 => Outcome::SendAway,
-                400..=499 => Outcome::TryLater,
-                _ => Outcome::Odd,
-            },
-            said: reply.last_line,
-        }
-    }
-}
-
-impl From<io::Error> for Answer {
-    fn from(fault: io::Error) -> Self {
-        use io::ErrorKind as Kind;
-        Self {
-            outcome: match fault.kind() {
-                Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
-                    Outcome::Reset
-                }
-                Kind::UnexpectedEof => Outcome::HangUp,
-                Kind::ConnectionRefused => Outcome::NobodyThere,
-                Kind::TimedOut => Outcome::Silence,
-                _ => Outcome::Odd,
-            },
-            said: fault.to_string(),
-        }
     }
 }
 

@@ -9,14 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 
 use super::attack::percent;
-use super::connection::{Answer, Connection, Greeting, Letter, Mechanism};
-use super::tally::{Figures, Outcome, Tally};
+use super::connection::{Connection, Greeting, Letter, Mechanism};
+use super::outcome::{Answer, Outcome};
+use super::tally::{Figures, Tally};
 use super::target::Target;
-use crate::load::Schedule;
+use crate::load::{Extent, run_open_loop};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::drain::Drain;
@@ -109,54 +108,34 @@ pub async fn visit(
     plan: Honest,
     tally: &Arc<HonestTally>,
     clock: Clock,
-    mut drain: Drain,
+    drain: Drain,
 ) -> u64 {
-    let schedule = Schedule::start(clock, plan.rate);
-    let end = schedule.due(0) + plan.lasting;
-    let at_once = Arc::new(Semaphore::new(plan.at_once.max(1)));
-    let homes: Vec<_> = plan
-        .people
-        .iter()
-        .map(|person| Home::new(person, target))
-        .collect();
-    let visits = TaskTracker::new();
-    let mut made = 0;
-    for home in homes.iter().cycle() {
-        if made == plan.visits || schedule.due(made) >= end {
-            break;
-        }
-        let next = async {
-            let due = schedule.wait_for(made).await;
-            (due, Arc::clone(&at_once).acquire_owned().await)
-        };
-        let (due, room) = tokio::select! {
-            // The drain first: the room that it frees is for nobody.
-            biased;
-            () = drain.begun() => break,
-            next = next => next,
-        };
-        let visit = Visit {
+    let homes = plan.people.iter().map(|person| Home::new(person, target));
+    let homes: Vec<_> = homes.collect();
+    let extent = Extent {
+        jobs: if homes.is_empty() { 0 } else { plan.visits },
+        rate: plan.rate,
+        lasting: plan.lasting,
+        at_once: plan.at_once,
+    };
+    let mut in_turn = homes.iter().cycle();
+    run_open_loop(extent, clock, drain, |number, due| {
+        let visit = in_turn.next().map(|home| Visit {
             home: Arc::clone(home),
-            number: made,
+            number,
             due,
             clock,
-            mistypes: percent(made) < plan.mistypes_percent,
+            mistypes: percent(number) < plan.mistypes_percent,
             mail_octets: plan.mail_octets,
             tally: Arc::clone(tally),
-        };
-        let mut drain = drain.clone();
-        visits.spawn(async move {
-            tokio::select! {
-                () = drain.begun() => {}
-                () = visit.make() => {}
-            }
-            drop(room);
         });
-        made += 1;
-    }
-    visits.close();
-    visits.wait().await;
-    made
+        async move {
+            if let Some(visit) = visit {
+                visit.make().await;
+            }
+        }
+    })
+    .await
 }
 
 /// A person and his mail program, which resumes its own TLS sessions.

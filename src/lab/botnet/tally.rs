@@ -9,31 +9,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::connection::Answer;
+use super::outcome::{Answer, Outcome};
 use crate::load::{Latencies, Percentiles};
-
-/// How one try to log in ended, as its client saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// 235: logged in.
-    Accept,
-    /// 535: wrong password.
-    Reject,
-    /// 454, or another 4xx: not now.
-    TryLater,
-    /// 421, or 554 to whom it will not talk: sent away.
-    SendAway,
-    /// The connection was reset: what a banned client gets.
-    Reset,
-    /// The connection was closed without a word.
-    HangUp,
-    /// Nobody listens there.
-    NobodyThere,
-    /// No answer in time.
-    Silence,
-    /// Anything else, our own failures included.
-    Odd,
-}
 
 /// Counts; shared by all clients of one kind.
 #[derive(Debug, Default)]

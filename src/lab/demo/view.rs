@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::crowd::{self, VISITOR};
 use super::stage::Facts;
 use crate::backend::{ClientFigures, Mail, Totals};
-use crate::board::{self, Cell, grouped};
+use crate::board::{self, Cell};
 use crate::botnet::{Figures, HonestFigures, bot_address, is_bot};
+use crate::numbers::thousands;
 use crate::screen::{Paint, Tone};
 
 /// How things stand at one moment; with `--json`, what is printed at the end.
@@ -98,15 +99,15 @@ impl Standing {
         lines.push(String::new());
         lines.push(format!(
             "  {} of {} guesses reached the server behind ({}); {} bans now",
-            grouped(self.botnet_reached.checks),
-            grouped(self.botnet.tries),
+            thousands(self.botnet_reached.checks),
+            thousands(self.botnet.tries),
             share(self.botnet_reached.checks, self.botnet.tries),
             self.bans
         ));
         lines.push(format!("  refused by bucket: {}", self.reasons()));
         let bound = format!(
             "  the bound: at most {} guesses a day, whatever the size of the botnet",
-            grouped(self.bound_per_day)
+            thousands(self.bound_per_day)
         );
         lines.push(paint.tone(Tone::Strong, &bound));
         lines
@@ -130,9 +131,9 @@ impl Standing {
              Without Gatepost the {} guesses would have kept the one password checker\n  \
              (45 ms each) busy for {seconds:.0} seconds; {} of them got there.",
             self.seconds,
-            grouped(self.honest.mails),
-            grouped(self.botnet.tries),
-            grouped(self.botnet_reached.checks),
+            thousands(self.honest.mails),
+            thousands(self.botnet.tries),
+            thousands(self.botnet_reached.checks),
         )
     }
 
@@ -146,7 +147,7 @@ impl Standing {
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         let shown = reasons.iter().take(4);
         let shown: Vec<_> = shown
-            .map(|(reason, count)| format!("{reason} {}", grouped(**count)))
+            .map(|(reason, count)| format!("{reason} {}", thousands(**count)))
             .collect();
         match shown.is_empty() {
             true => "none yet".to_owned(),

@@ -13,7 +13,7 @@ use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{QueueSettings, Settings};
+use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::{Event, Reason, Standing, Subject};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -27,7 +27,7 @@ const NEVER: Moment = Moment::from_nanos(u64::MAX);
 #[derive(Debug)]
 pub struct Gatehouse {
     judging: Judging<Waiting>,
-    settings: Settings,
+    settings: GateSettings,
     starts: u8,
     serving: Vec<Serving>,
     events: Events,
@@ -55,7 +55,7 @@ struct Serving {
 
 impl Gatehouse {
     /// A gate that knows nobody.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: GateSettings) -> Self {
         Self {
             judging: judging(Gate::new(settings.clone(), keys(0), START)),
             settings,

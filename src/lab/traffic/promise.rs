@@ -4,7 +4,6 @@
 
 use crate::traffic::Plan;
 use crate::traffic::report::{Report, Visits};
-use crate::traffic::scenario::Scenario;
 
 /// The door that the promises are about.
 const GATE: &str = "gatepost";
@@ -39,19 +38,16 @@ pub fn bound(users: usize) -> u64 {
     2 * (720 + 3 * users as u64) + 48 + 144
 }
 
-/// Writes down what is broken.
-pub(crate) fn check(scenario: &Scenario, plan: &Plan, report: &mut Report) {
+/// Writes down which of `promises` are broken.
+pub(crate) fn check(promises: &[Promise], plan: &Plan, report: &mut Report) {
     // Half a gate promises nothing.
     if report.door != GATE || plan.without.is_some() {
         return;
     }
-    if scenario.promises.contains(&Promise::Bound) {
+    if promises.contains(&Promise::Bound) {
         report.bound = Some(bound(report.mailboxes));
     }
-    let found = scenario
-        .promises
-        .iter()
-        .map(|promise| promise.broken(plan, report));
+    let found = promises.iter().map(|promise| promise.broken(plan, report));
     report.broken = found.flatten().collect();
 }
 

@@ -63,7 +63,7 @@ pub fn run(scenario: &Scenario, plan: &Plan, door: &mut dyn Door) -> Report {
     stage.play();
     let (bans, lost) = (stage.door.bans(), stage.door.bans_lost());
     let mut report = stage.clerk.finish(bans, lost);
-    promise::check(scenario, plan, &mut report);
+    promise::check(scenario.promises, plan, &mut report);
     report
 }
 

@@ -13,7 +13,7 @@ use crate::traffic::people::{self, Passwords, People, mobile};
 use crate::traffic::promise::Promise;
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, MINUTE, Plan, SECOND};
-use gatepost_core::gate::request::settings::Settings;
+use gatepost_core::gate::request::settings::GateSettings;
 
 mod list;
 
@@ -83,8 +83,8 @@ impl Scenario {
     }
 
     /// The gate's rules in it: the defaults, but for what the plan leaves out and the scenario lists.
-    pub fn settings(&self, plan: &Plan) -> Settings {
-        let mut settings = Settings::default();
+    pub fn settings(&self, plan: &Plan) -> GateSettings {
+        let mut settings = GateSettings::default();
         if self.life == Life::ListedWebmail {
             settings.allow = vec![people::WEBMAIL.address().into()];
         }

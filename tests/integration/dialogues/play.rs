@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
-use gatepost_core::smtp::line::{Following, LineBuffer};
+use gatepost_core::smtp::line::LineBuffer;
 use gatepost_core::smtp::reply::Reply;
 use gatepost_core::smtp::sasl::{Mechanism, Secret};
+
+use crate::fuzz_corpora::bodies::drive::{Next, Partner, Talk};
 
 const HOSTNAME: &str = "gate.example.org";
 const SESSION: &str = "4Kq7";
@@ -62,13 +64,11 @@ impl Setup {
     }
 }
 
-struct Stageplay<'a> {
+/// Answers as the script says, and writes down all that happens.
+struct Stage<'a> {
     setup: Setup,
-    dialogue: Dialogue,
-    buffer: LineBuffer,
     script: VecDeque<&'a str>,
     played: Vec<String>,
-    over: bool,
 }
 
 /// What comes of the client's and the partners' lines in `script`, as the whole case.
@@ -80,130 +80,106 @@ pub(crate) fn play(script: &[&str]) -> Vec<String> {
         setup.apply(line.trim_start_matches("> "));
         played.push((*line).to_owned());
     }
-    let mut play = Stageplay {
-        dialogue: setup.dialogue(),
+    let (dialogue, greeted) = (setup.dialogue(), setup.greeted);
+    let stage = Stage {
         setup,
-        buffer: LineBuffer::new(),
         script,
         played,
-        over: false,
     };
-    play.begin();
-    while !play.over && play.next_segment() {
-        play.take_lines();
+    let mut talk = Talk::new(dialogue, stage);
+    if greeted {
+        let shown = talk.partner.played.len();
+        talk.open();
+        talk.hear(b"EHLO laptop\r\n");
+        talk.partner.played.truncate(shown);
+    } else {
+        let early = talk.partner.client_lines();
+        talk.open_before(&early);
     }
-    play.played
+    while !talk.is_over() {
+        talk.partner.skip_expected();
+        match talk.partner.client_lines() {
+            said if said.is_empty() => break,
+            said => talk.hear(&said),
+        }
+    }
+    talk.partner.played
 }
 
-impl Stageplay<'_> {
-    fn begin(&mut self) {
-        if self.setup.greeted {
-            let shown = self.played.len();
-            let banner = self.dialogue.open(Following::Nothing);
-            self.obey(banner);
-            self.buffer.push(b"EHLO laptop\r\n");
-            self.take_lines();
-            self.played.truncate(shown);
-        } else {
-            self.take_client_lines();
-            let banner = self.dialogue.open(self.buffer.following());
-            self.obey(banner);
+impl Partner for Stage<'_> {
+    fn obey(&mut self, action: Action, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
+        match action {
+            Action::Reply(reply) => self.say(&reply),
+            Action::Cancel(reply) => {
+                self.show("Q: let go".to_owned());
+                self.say(&reply)
+            }
+            Action::Close(reply) => {
+                self.say(&reply);
+                self.end("E: closed".to_owned())
+            }
+            Action::JudgeHelo(name) => Next::Then(self.judge_helo(&name, dialogue)),
+            Action::AskCapabilities => Next::Then(self.tell_capabilities(dialogue)),
+            Action::StartTls(reply) => {
+                self.say(&reply);
+                self.start_tls(dialogue, buffer)
+            }
+            Action::LogIn(log_in) => {
+                self.show(format!("Q: {}", describe(&log_in)));
+                self.resolve(dialogue, buffer)
+            }
+            Action::Relay(message) => {
+                self.show(format!("Q: relay {}", quote(message.expose())));
+                self.resolve(dialogue, buffer)
+            }
         }
     }
+}
 
+impl Stage<'_> {
     /// Skips what is expected, to the client's next words.
-    fn next_segment(&mut self) -> bool {
-        while self
-            .script
-            .front()
-            .is_some_and(|line| !line.starts_with("C:"))
-        {
-            self.script.pop_front();
-        }
-        self.take_client_lines()
+    fn skip_expected(&mut self) {
+        while pop_unless(&mut self.script, 'C').is_some() {}
     }
 
-    fn take_client_lines(&mut self) -> bool {
-        let before = self.played.len();
+    /// The client's next segment.
+    fn client_lines(&mut self) -> Vec<u8> {
+        let mut said = Vec::new();
         while let Some(line) = pop_if(&mut self.script, 'C') {
             let text = line.trim_start_matches("C:");
-            self.buffer
-                .push(&unescape(text.strip_prefix(' ').unwrap_or(text)));
+            said.extend_from_slice(&unescape(text.strip_prefix(' ').unwrap_or(text)));
             self.played.push(line.to_owned());
         }
-        self.played.len() > before
+        said
     }
 
-    fn take_lines(&mut self) {
-        while !self.over {
-            let action = match self.buffer.next_line(self.dialogue.line_limit()) {
-                Ok(Some(line)) => self.dialogue.feed(&line, self.buffer.following()),
-                Ok(None) => return,
-                Err(fault) => self.dialogue.line_fault(fault),
-            };
-            self.obey(action);
-        }
-    }
-
-    /// Obeys an action and those that follow from it, until a line of the client is needed.
-    fn obey(&mut self, action: Action) {
-        let mut next = Some(action);
-        while let Some(action) = next {
-            next = match action {
-                Action::Reply(reply) => self.say(&reply),
-                Action::Cancel(reply) => {
-                    self.show("Q: let go".to_owned());
-                    self.say(&reply)
-                }
-                Action::Close(reply) => {
-                    self.say(&reply);
-                    self.end("E: closed".to_owned())
-                }
-                Action::JudgeHelo(name) => Some(self.judge_helo(&name)),
-                Action::AskCapabilities => Some(self.tell_capabilities()),
-                Action::StartTls(reply) => {
-                    self.say(&reply);
-                    self.start_tls()
-                }
-                Action::LogIn(log_in) => {
-                    self.show(format!("Q: {}", describe(&log_in)));
-                    self.resolve()
-                }
-                Action::Relay(message) => {
-                    self.show(format!("Q: relay {}", quote(message.expose())));
-                    self.resolve()
-                }
-            };
-        }
-    }
-
-    fn judge_helo(&mut self, name: &[u8]) -> Action {
+    fn judge_helo(&mut self, name: &[u8], dialogue: &mut Dialogue) -> Action {
         let Some(line) = self.partner_line(&["P: sprung"]) else {
-            return self.dialogue.helo_judged(Trap::Clear);
+            return dialogue.helo_judged(Trap::Clear);
         };
         self.show(format!("Q: helo {}", quote(name)));
         self.show(line);
-        self.dialogue.helo_judged(Trap::Sprung)
+        dialogue.helo_judged(Trap::Sprung)
     }
 
-    fn tell_capabilities(&mut self) -> Action {
+    fn tell_capabilities(&mut self, dialogue: &mut Dialogue) -> Action {
         let Some(line) = self.partner_line(&["P: silent"]) else {
-            return self.dialogue.learn(Some(self.setup.capabilities()));
+            return dialogue.learn(Some(self.setup.capabilities()));
         };
         self.show(line);
-        self.dialogue.learn(None)
+        dialogue.learn(None)
     }
 
-    fn start_tls(&mut self) -> Option<Action> {
+    fn start_tls(&mut self, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
         if let Some(line) = self.partner_line(&["P: TLS"]) {
             self.show(line);
-            self.buffer.clear();
-            self.dialogue.secured();
+            buffer.clear();
+            dialogue.secured();
         }
-        None
+        Next::Line
     }
 
-    fn resolve(&mut self) -> Option<Action> {
+    fn resolve(&mut self, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
         let partners = [
             "P: refuse",
             "P: reject",
@@ -220,7 +196,7 @@ impl Stageplay<'_> {
             "reject" => Resolution::Reject,
             "defer" => Resolution::Defer,
             "accept" => {
-                let rest = std::mem::take(&mut self.buffer).into_rest();
+                let rest = std::mem::take(buffer).into_rest();
                 return self.end(format!("E: handed over with {}", quote(&rest)));
             }
             challenge => {
@@ -228,7 +204,7 @@ impl Stageplay<'_> {
                 Resolution::Challenge(Secret::new(text.as_bytes().to_vec()))
             }
         };
-        Some(self.dialogue.resolve(resolution))
+        Next::Then(dialogue.resolve(resolution))
     }
 
     /// The next `P:` line, if the script has one of these before the client speaks again.
@@ -246,7 +222,7 @@ impl Stageplay<'_> {
         })
     }
 
-    fn say(&mut self, reply: &Reply) -> Option<Action> {
+    fn say(&mut self, reply: &Reply) -> Next {
         let mut wire = Vec::new();
         reply.render(&mut wire);
         for line in String::from_utf8(wire)
@@ -255,13 +231,12 @@ impl Stageplay<'_> {
         {
             self.show(format!("S: {line}").trim_end().to_owned());
         }
-        None
+        Next::Line
     }
 
-    fn end(&mut self, line: String) -> Option<Action> {
+    fn end(&mut self, line: String) -> Next {
         self.show(line);
-        self.over = true;
-        None
+        Next::Over
     }
 
     fn show(&mut self, line: String) {
@@ -272,6 +247,12 @@ impl Stageplay<'_> {
 /// The next line of the script, if it is of this kind.
 fn pop_if<'a>(script: &mut VecDeque<&'a str>, kind: char) -> Option<&'a str> {
     let fits = script.front().is_some_and(|line| line.starts_with(kind));
+    fits.then(|| script.pop_front()).flatten()
+}
+
+/// The next line of the script, if it is of any other kind.
+fn pop_unless<'a>(script: &mut VecDeque<&'a str>, kind: char) -> Option<&'a str> {
+    let fits = script.front().is_some_and(|line| !line.starts_with(kind));
     fits.then(|| script.pop_front()).flatten()
 }
 

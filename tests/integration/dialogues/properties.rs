@@ -3,11 +3,12 @@
 //! Not here: what is answered to what (the transcripts).
 
 use gatepost_core::smtp::dialogue::{Action, Dialogue, LogIn, Resolution, Trap};
-use gatepost_core::smtp::line::{Following, LineBuffer};
+use gatepost_core::smtp::line::LineBuffer;
 use gatepost_core::smtp::sasl::Secret;
 use proptest::prelude::*;
 
 use super::play::Setup;
+use crate::fuzz_corpora::bodies::drive::{Next, Partner, Talk};
 
 /// What one conversation came to.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,94 +28,70 @@ enum Outcome {
     Reject,
 }
 
-struct Talk {
+/// Keeps the story.
+struct Teller {
     setup: Setup,
-    dialogue: Dialogue,
-    buffer: LineBuffer,
     outcome: Outcome,
     story: Story,
-    over: bool,
 }
 
 /// Plays `pieces`, each a segment that comes when all before it was answered.
 fn talk<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, outcome: Outcome) -> Story {
     let setup = Setup::new();
-    let mut talk = Talk {
-        dialogue: setup.dialogue(),
+    let teller = Teller {
         setup,
-        buffer: LineBuffer::new(),
         outcome,
         story: Story::default(),
-        over: false,
     };
-    let banner = talk.dialogue.open(Following::Nothing);
-    talk.obey(banner);
+    let mut talk = Talk::new(teller.setup.dialogue(), teller);
+    talk.open();
     for piece in pieces {
-        match &mut talk.story.handed_over {
+        match &mut talk.partner.story.handed_over {
             Some(rest) => rest.extend_from_slice(piece),
             None => talk.hear(piece),
         }
     }
-    talk.story
+    talk.partner.story
 }
 
-impl Talk {
-    fn hear(&mut self, piece: &[u8]) {
-        self.buffer.push(piece);
-        while !self.over {
-            let action = match self.buffer.next_line(self.dialogue.line_limit()) {
-                Ok(Some(line)) => self.dialogue.feed(&line, self.buffer.following()),
-                Ok(None) => return,
-                Err(fault) => self.dialogue.line_fault(fault),
-            };
-            self.obey(action);
+impl Partner for Teller {
+    fn obey(&mut self, action: Action, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
+        match action {
+            Action::Reply(reply) | Action::Cancel(reply) => {
+                self.story.codes.push(reply.code());
+                Next::Line
+            }
+            Action::Close(reply) => {
+                self.story.codes.push(reply.code());
+                Next::Over
+            }
+            Action::StartTls(_) => {
+                buffer.clear();
+                dialogue.secured();
+                Next::Line
+            }
+            Action::JudgeHelo(_) => Next::Then(dialogue.helo_judged(Trap::Clear)),
+            Action::AskCapabilities => Next::Then(dialogue.learn(Some(self.setup.capabilities()))),
+            Action::LogIn(LogIn::Credentials(credentials)) => {
+                self.story.logins.push(format!("{credentials:?}"));
+                self.settle(dialogue, buffer)
+            }
+            Action::LogIn(_) => {
+                let challenge = Resolution::Challenge(Secret::new(b"more".to_vec()));
+                Next::Then(dialogue.resolve(challenge))
+            }
+            Action::Relay(_) => self.settle(dialogue, buffer),
         }
     }
+}
 
-    fn obey(&mut self, action: Action) {
-        let mut next = Some(action);
-        while let Some(action) = next {
-            next = match action {
-                Action::Reply(reply) | Action::Cancel(reply) => {
-                    self.story.codes.push(reply.code());
-                    None
-                }
-                Action::Close(reply) => {
-                    self.story.codes.push(reply.code());
-                    self.over = true;
-                    None
-                }
-                Action::StartTls(_) => {
-                    self.buffer.clear();
-                    self.dialogue.secured();
-                    None
-                }
-                Action::JudgeHelo(_) => Some(self.dialogue.helo_judged(Trap::Clear)),
-                Action::AskCapabilities => {
-                    let capabilities = self.setup.capabilities();
-                    Some(self.dialogue.learn(Some(capabilities)))
-                }
-                Action::LogIn(LogIn::Credentials(credentials)) => {
-                    self.story.logins.push(format!("{credentials:?}"));
-                    self.settle()
-                }
-                Action::LogIn(_) => {
-                    let challenge = Resolution::Challenge(Secret::new(b"more".to_vec()));
-                    Some(self.dialogue.resolve(challenge))
-                }
-                Action::Relay(_) => self.settle(),
-            };
-        }
-    }
-
-    fn settle(&mut self) -> Option<Action> {
+impl Teller {
+    fn settle(&mut self, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
         match self.outcome {
-            Outcome::Reject => Some(self.dialogue.resolve(Resolution::Reject)),
+            Outcome::Reject => Next::Then(dialogue.resolve(Resolution::Reject)),
             Outcome::Accept => {
-                let buffer = std::mem::take(&mut self.buffer);
-                self.story.handed_over = Some(buffer.into_rest());
-                self.over = true;
-                None
+                self.story.handed_over = Some(std::mem::take(buffer).into_rest());
+                Next::Over
             }
         }
     }

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 /// How it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conduct {
-    /// As Postfix does; every login is accepted.
+    /// As Postfix does; every login is accepted, in an exchange of SCRAM after two rounds.
     Honest,
     /// As `Honest`, with this instead of the banner.
     AtConnect(Fault),
@@ -127,8 +127,19 @@ fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
         match line.get(..4).unwrap_or_default() {
             "EHLO" => answer(
                 at(Conduct::AtEhlo),
-                "250-impostor\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN\r\n",
+                "250-impostor\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN SCRAM-SHA-256\r\n",
             )?,
+            "AUTH" if line.contains("SCRAM") => {
+                for round in ["334 cj1ub25jZQ==\r\n", "334 dj1wcm9vZg==\r\n"] {
+                    answer(at(Conduct::AtAuth), round)?;
+                    line.clear();
+                    reader
+                        .read_line(&mut line)
+                        .ok()
+                        .filter(|count| *count > 0)?;
+                }
+                answer(None, "235 2.7.0 welcome\r\n")?;
+            }
             "AUTH" => answer(at(Conduct::AtAuth), "235 2.7.0 welcome\r\n")?,
             "QUIT" => return answer(None, "221 2.0.0 bye\r\n"),
             _ => answer(None, "250 2.0.0 yes\r\n")?,

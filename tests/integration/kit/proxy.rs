@@ -6,7 +6,7 @@
 mod log;
 
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -160,12 +160,36 @@ impl Setup {
         }
     }
 
+    /// As [`Setup::start`], with its two outputs for the test to read, or not.
+    #[track_caller]
+    pub(crate) fn start_unread(self) -> (Proxy, [Box<dyn Read + Send>; 2]) {
+        let (daemon, outputs) = self.spawn();
+        let log = Log::follow([]);
+        let daemon = self.until_it_listens(daemon, &log);
+        let proxy = Proxy {
+            setup: self,
+            daemon,
+            log,
+        };
+        (proxy, outputs)
+    }
+
     #[track_caller]
     fn launch(&self) -> (Daemon, Log) {
+        let (daemon, outputs) = self.spawn();
+        let log = Log::follow(outputs);
+        (self.until_it_listens(daemon, &log), log)
+    }
+
+    #[track_caller]
+    fn spawn(&self) -> (Daemon, [Box<dyn Read + Send>; 2]) {
         let mut command = Command::new(GATEPOST);
         command.arg("run").arg("--config").arg(self.write_config());
-        let (mut daemon, outputs) = Daemon::spawn_with_output(&command);
-        let log = Log::follow(outputs);
+        Daemon::spawn_with_output(&command)
+    }
+
+    #[track_caller]
+    fn until_it_listens(&self, mut daemon: Daemon, log: &Log) -> Daemon {
         for port in [self.implicit, self.starttls] {
             wait::until("Gatepost listens", || {
                 if let Some(status) = daemon.ended() {
@@ -174,7 +198,7 @@ impl Setup {
                 TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
             });
         }
-        (daemon, log)
+        daemon
     }
 }
 

@@ -1,18 +1,20 @@
 //! bucket - all token buckets of the gate: keyed ones in one bounded table, shared ones as fields
 //!
-//! A keyed row holds the arrival time and, for clients, the strikes. The four shared buckets are
-//! never evicted; their speed grows with the known users, and a debt is carried over in tokens, not
-//! in seconds, when it does. Every change of a shared bucket is a journal record.
+//! A keyed row holds the arrival time and, for clients, the strikes. Shared buckets are never
+//! evicted; the speed of some grows with the known users, and a debt is carried over in tokens, not
+//! in seconds, when it does. Every token taken from or given back to a shared bucket is a journal record.
 //!
-//! Each method holds one mutex at a time. Tokens are taken one bucket after another: who is refused
-//! by the third gives the first two back.
-//! Not here: the arithmetic (`limit`), which buckets a try pays (`judge`), bans (`ban`).
+//! Each method holds one mutex at a time. Tokens are taken one bucket after another: an attempt that
+//! the third refuses gives the first two back.
+//! Not here: the arithmetic (`limit`), which buckets an attempt pays (`ladder`), bans (`ban`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::gate::buckets::limit::{Limit, give_back};
-use crate::gate::buckets::table::{Key, Kind, Table};
+use crate::gate::buckets::key::{BucketKey, Key, Kind};
+use crate::gate::buckets::limit::{Limit, Taken, carry_over};
+use crate::gate::buckets::spec::{Bucket, PerBucket};
+use crate::gate::buckets::table::Table;
 use crate::gate::request::verdict::Event;
 use crate::gate::state::journal::{self, ShareRecord};
 use crate::moment::Moment;
@@ -20,38 +22,16 @@ use crate::moment::Moment;
 const DAY: u64 = 86_400;
 const NANOS: u64 = 1_000_000_000;
 
-/// One of the buckets that many pay together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::gate) enum Share {
-    Near,
-    Words,
-    Unknown,
-    Strangers,
-}
-
-impl Share {
-    pub(in crate::gate) const ALL: [Self; 4] =
-        [Self::Near, Self::Words, Self::Unknown, Self::Strangers];
-}
-
-/// Which bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Place {
-    Keyed(Key),
-    Shared(Share),
-}
-
-/// One token that was taken, with all that giving it back needs.
+/// One token that was taken from a bucket.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Token {
-    place: Place,
-    every: u64,
-    after: u64,
+    key: BucketKey,
+    taken: Taken,
 }
 
 /// What is kept of a shared bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct Level {
+pub(in crate::gate) struct BucketLevel {
     /// The arrival time, in nanoseconds since the epoch.
     pub(in crate::gate) arrival: u64,
     /// Nanoseconds a token when the arrival time was written; 0: never.
@@ -95,7 +75,7 @@ impl Row {
     }
 
     /// When neither debt nor strike is left, in nanoseconds since the epoch.
-    pub(in crate::gate) fn innocent(self) -> u64 {
+    pub(in crate::gate) fn clean_at(self) -> u64 {
         let faded = match self.strikes {
             0 => 0,
             strikes => (u64::from(self.counted) + u64::from(strikes) * DAY) * NANOS,
@@ -106,88 +86,80 @@ impl Row {
 
 pub(in crate::gate) struct Buckets {
     table: Table<3>,
-    shared: [Mutex<Level>; 4],
+    shared: PerBucket<Mutex<BucketLevel>>,
 }
 
 impl Buckets {
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
         Self {
-            table: Table::new(rows, secret, |row| Row::unpack(row).innocent()),
-            shared: Default::default(),
+            table: Table::new(rows, secret, |row| Row::unpack(row).clean_at()),
+            shared: PerBucket::default(),
         }
     }
 
     /// Takes one token, or says how long until there is one.
     pub(in crate::gate) fn take(
         &self,
-        place: Place,
+        key: BucketKey,
         limit: Limit,
         now: Moment,
         events: &mut Vec<Event>,
     ) -> Result<Token, Duration> {
-        let after = match place {
-            Place::Keyed(key) => self.table.with(key, now, |row| {
+        let after = match key {
+            BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
                 let row = row.map(Row::unpack).unwrap_or_default();
                 match limit.take(row.arrival, now) {
                     Ok(arrival) => (Ok(arrival), Some(Row { arrival, ..row }.pack())),
                     Err(wait) => (Err(wait), None),
                 }
             })?,
-            Place::Shared(share) => {
-                let mut level = self.level(share);
+            BucketKey::Shared(bucket) => {
+                let mut level = self.level(bucket);
                 level.carry_over(limit.every(), now);
                 level.arrival = limit.take(level.arrival, now)?;
                 level.sequence += 1;
-                events.push(journal::share(share, *level, now));
+                events.push(journal::share(bucket, *level, now));
                 level.arrival
             }
         };
         Ok(Token {
-            place,
-            every: limit.every(),
-            after,
+            key,
+            taken: limit.taken(after),
         })
     }
 
     /// How long until there is a token beside those `kept`; takes nothing.
     pub(in crate::gate) fn peek(
         &self,
-        place: Place,
+        key: BucketKey,
         limit: Limit,
         kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
-        limit.peek(self.arrival(place, limit, now), kept, now)
+        limit.peek(self.arrival(key, limit, now), kept, now)
     }
 
     /// Whole tokens in a bucket.
-    pub(in crate::gate) fn left(&self, place: Place, limit: Limit, now: Moment) -> u32 {
-        limit.left(self.arrival(place, limit, now), now)
+    pub(in crate::gate) fn left(&self, key: BucketKey, limit: Limit, now: Moment) -> u32 {
+        limit.left(self.arrival(key, limit, now), now)
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
     pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Event>) {
-        match token.place {
-            Place::Keyed(key) => self.table.with(key, now, |row| {
-                let row = row.map(Row::unpack);
-                let less = row.map(|row| Row {
-                    arrival: give_back(row.arrival, token.every, token.after, now),
+        match token.key {
+            BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
+                let less = row.map(Row::unpack).map(|row| Row {
+                    arrival: token.taken.refund(row.arrival, now),
                     ..row
                 });
                 ((), less.map(Row::pack))
             }),
-            Place::Shared(share) => {
-                let mut level = self.level(share);
-                // The token as it would be had it been taken at today's speed.
-                let mut then = Level {
-                    arrival: token.after,
-                    every: token.every,
-                    sequence: 0,
-                };
-                then.carry_over(level.every, now);
-                level.arrival = give_back(level.arrival, level.every, then.arrival, now);
+            BucketKey::Shared(bucket) => {
+                let mut level = self.level(bucket);
+                let taken = token.taken.at_speed(level.every, now);
+                level.arrival = taken.refund(level.arrival, now);
                 level.sequence += 1;
-                events.push(journal::share(share, *level, now));
+                events.push(journal::share(bucket, *level, now));
             }
         }
     }
@@ -248,30 +220,28 @@ impl Buckets {
     /// Forgets every debt and strike.
     pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Event>) {
         self.table.clear();
-        for share in Share::ALL {
-            let mut level = self.level(share);
+        for bucket in Bucket::all_shared() {
+            let mut level = self.level(bucket);
             level.arrival = 0;
             level.sequence += 1;
-            events.push(journal::share(share, *level, now));
+            events.push(journal::share(bucket, *level, now));
         }
     }
 
     /// Cuts every keyed debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
+    pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Bucket) -> Limit, now: Moment) {
         self.table.change(|kind, row| {
-            let [id, ..] = *row;
             let kept = Row::unpack(row);
-            let limit = limit(Place::Keyed(Key { kind, id }));
-            let arrival = limit.bounded(kept.arrival, now);
+            let arrival = limit(Bucket::of_kind(kind)?).bounded(kept.arrival, now);
             (arrival != kept.arrival).then(|| Row { arrival, ..kept }.pack())
         });
     }
 
     /// Cuts every shared debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut_shared(&self, limit: impl Fn(Place) -> Limit, now: Moment) {
-        for share in Share::ALL {
-            let limit = limit(Place::Shared(share));
-            let mut level = self.level(share);
+    pub(in crate::gate) fn cut_shared(&self, limit: impl Fn(Bucket) -> Limit, now: Moment) {
+        for bucket in Bucket::all_shared() {
+            let limit = limit(bucket);
+            let mut level = self.level(bucket);
             if level.every != 0 {
                 level.carry_over(limit.every(), now);
                 level.arrival = limit.bounded(level.arrival, now);
@@ -288,24 +258,18 @@ impl Buckets {
     }
 
     /// A shared bucket, locked.
-    pub(in crate::gate) fn level(&self, share: Share) -> MutexGuard<'_, Level> {
-        let [near, words, unknown, strangers] = &self.shared;
-        let level = match share {
-            Share::Near => near,
-            Share::Words => words,
-            Share::Unknown => unknown,
-            Share::Strangers => strangers,
-        };
+    pub(in crate::gate) fn level(&self, bucket: Bucket) -> MutexGuard<'_, BucketLevel> {
+        let level = self.shared.get(bucket);
         level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what is written of a shared bucket, as it stands `gone` later, unless the bucket
     /// knows of a later change.
     pub(in crate::gate) fn replay(&self, record: &ShareRecord, gone: Duration, now: Moment) {
-        let mut level = self.level(record.share);
+        let mut level = self.level(record.bucket);
         if record.sequence > level.sequence {
             let gone = u64::try_from(gone.as_nanos()).unwrap_or(u64::MAX);
-            *level = Level {
+            *level = BucketLevel {
                 arrival: now
                     .as_nanos()
                     .saturating_add(record.debt.saturating_sub(gone)),
@@ -315,16 +279,16 @@ impl Buckets {
         }
     }
 
-    /// All rows of the table, and how many of them gave way before they were innocent.
+    /// All rows of the table, and how many of them were evicted before they were clean.
     pub(in crate::gate) fn table(&self) -> (usize, u64) {
         (self.table.rows(), self.table.evictions())
     }
 
-    fn arrival(&self, place: Place, limit: Limit, now: Moment) -> u64 {
-        match place {
-            Place::Keyed(key) => self.row(key).arrival,
-            Place::Shared(share) => {
-                let mut level = *self.level(share);
+    fn arrival(&self, key: BucketKey, limit: Limit, now: Moment) -> u64 {
+        match key {
+            BucketKey::Keyed(_, key) => self.row(key).arrival,
+            BucketKey::Shared(bucket) => {
+                let mut level = *self.level(bucket);
                 level.carry_over(limit.every(), now);
                 level.arrival
             }
@@ -332,18 +296,11 @@ impl Buckets {
     }
 }
 
-impl Level {
-    /// Carries the debt over to a speed of one token in `new` nanoseconds: as many tokens as before,
-    /// rounded up.
-    fn carry_over(&mut self, new: u64, now: Moment) {
-        let old = self.every;
-        if old != new && old != 0 {
-            let debt = u128::from(self.arrival.saturating_sub(now.as_nanos()));
-            let debt = (debt * u128::from(new)).div_ceil(u128::from(old));
-            let debt = u64::try_from(debt).unwrap_or(u64::MAX);
-            self.arrival = now.as_nanos().saturating_add(debt);
-        }
-        self.every = new;
+impl BucketLevel {
+    /// Carries the debt over to a speed of one token in `every` nanoseconds.
+    fn carry_over(&mut self, every: u64, now: Moment) {
+        self.arrival = carry_over(self.arrival, self.every, every, now);
+        self.every = every;
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::gate::request::verdict::Reason;
 
-const REASONS: usize = Reason::ALL.len();
+const REASONS: usize = Reason::COUNT;
 
 #[derive(Default)]
 pub(in crate::gate) struct Counters {
@@ -41,15 +41,14 @@ impl Counters {
         add(&self.would_refuse, reason);
     }
 
-    /// All of them, in the order of [`Reason::ALL`].
+    /// All of them, in the order of [`Reason::all`].
     pub(in crate::gate) fn tallies(&self) -> Vec<Tally> {
         let all = self
             .allowed
             .iter()
             .zip(&self.refused)
             .zip(&self.would_refuse);
-        Reason::ALL
-            .into_iter()
+        Reason::all()
             .zip(all)
             .map(|(reason, ((allowed, refused), would_refuse))| Tally {
                 reason,
@@ -62,7 +61,7 @@ impl Counters {
 }
 
 fn add(counts: &[AtomicU64; REASONS], reason: Reason) {
-    if let Some(count) = counts.get(reason as usize) {
+    if let Some(count) = counts.get(reason.place()) {
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -74,11 +73,12 @@ mod tests {
     #[test]
     fn every_reason_has_a_counter_of_its_own() {
         let counters = Counters::default();
-        for (times, reason) in Reason::ALL.into_iter().enumerate() {
+        for (times, reason) in Reason::all().enumerate() {
             for _ in 0..=times {
                 counters.refuse(reason);
             }
         }
+        assert_eq!(counters.tallies().len(), Reason::COUNT);
         for (times, tally) in counters.tallies().into_iter().enumerate() {
             assert_eq!(tally.refused, times as u64 + 1, "{}", tally.reason);
         }

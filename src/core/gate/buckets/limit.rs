@@ -1,12 +1,15 @@
-//! limit - one quota on one arrival time: take, look, give back
+//! limit - one quota on one arrival time: take, look, count, give back
 //!
-//! governor's GCRA decides. What is stored of a bucket is one number, its arrival time: the moment
-//! when the bucket is full again, in nanoseconds since the epoch. An arrival time in the past is a
-//! full bucket. governor's origin is pinned to the epoch, so that every limit, a reload and a
-//! restored snapshot agree on what the number means.
+//! Every decision about a bucket is made here, and governor makes it: its GCRA is the arithmetic of
+//! taking and looking, fuzzed and used by many, and one definition of a token bucket serves the table,
+//! the shared buckets and the listener's rate. What is stored of a bucket is one number, its arrival
+//! time: the moment when the bucket is full again, in nanoseconds since the epoch. An arrival time in
+//! the past is a full bucket. governor's own stores keep such times relative to their start and hide
+//! them, so it is given a store of one number and a clock that is told the time: every limit, a reload
+//! and a restored snapshot agree on what the number means.
 //!
-//! What governor lacks stands here: a look that takes nothing, giving back, and a ceiling, so that
-//! no debt is longer than one burst.
+//! Ours is what governor's interface lacks: giving a token back, taking by force, a debt carried over to
+//! another speed, and a ceiling, so that no debt is longer than one burst when a limit changes.
 //! Not here: where arrival times are kept (`bucket`).
 
 use std::cell::Cell;
@@ -14,12 +17,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::clock::Clock;
-use governor::middleware::NoOpMiddleware;
+use governor::middleware::{NoOpMiddleware, RateLimitingMiddleware, StateInformationMiddleware};
 use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
-use governor::{Quota as GovernorQuota, RateLimiter};
+use governor::{NotUntil, Quota as GovernorQuota, RateLimiter};
 
-use crate::gate::request::settings::{Growing, Quota};
+use crate::gate::request::settings::{BucketQuota, Quota};
 use crate::moment::Moment;
 
 /// No bucket takes longer to fill: sums of arrival times never overflow.
@@ -34,6 +37,15 @@ pub(in crate::gate) struct Limit {
     full: u64,
 }
 
+/// A token that was taken, with all that giving it back needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Taken {
+    /// Nanoseconds a token, of the limit that it was taken under.
+    every: u64,
+    /// The arrival time that taking it left.
+    after: u64,
+}
+
 impl Limit {
     /// The limit of a quota; what it may not hold (a time of zero, decades) is cut to the bounds.
     pub(in crate::gate) fn new(quota: Quota) -> Self {
@@ -41,15 +53,19 @@ impl Limit {
         Self::of(every, quota.burst)
     }
 
-    /// The limit of a shared bucket on a server with this many known users.
-    pub(in crate::gate) fn growing(growing: Growing, known: usize) -> Self {
-        let every = growing.base.every.as_nanos().clamp(1, u128::from(LONGEST));
-        let daily = u128::from(growing.daily_per_user) * known as u128;
+    /// The limit of a bucket that grows, on a server with this many known users: by one token of burst
+    /// for every ten of them, and by `daily_per_user` tokens a day for each.
+    pub(in crate::gate) fn growing(quota: BucketQuota, known: usize) -> Self {
+        let Some(daily_per_user) = quota.daily_per_user else {
+            return Self::new(quota.base);
+        };
+        let every = quota.base.every.as_nanos().clamp(1, u128::from(LONGEST));
+        let daily = u128::from(daily_per_user) * known as u128;
         let every = (DAY * every).div_ceil(DAY + daily.saturating_mul(every).min(u128::MAX >> 1));
         let more = u32::try_from(known / 10).unwrap_or(u32::MAX);
         Self::of(
             u64::try_from(every).unwrap_or(LONGEST),
-            growing.base.burst.saturating_add(more),
+            quota.base.burst.saturating_add(more),
         )
     }
 
@@ -83,34 +99,54 @@ impl Limit {
     }
 
     /// Takes one token: the new arrival time, or how long until there is a token.
+    ///
+    /// # Errors
+    /// The time until there is a token.
     pub(in crate::gate) fn take(&self, arrival: u64, now: Moment) -> Result<u64, Duration> {
-        let arrival = self.bounded(arrival, now);
-        let now = nanos(now);
-        let limiter: Limiter = RateLimiter::new(
-            self.quota,
-            Arrival(Cell::new(arrival)),
-            Pinned(Cell::new(0)),
-        );
-        limiter.clock().0.set(now);
+        let limiter = self.limiter::<NoOpMiddleware<Nanos>>(arrival, now);
         match limiter.check() {
             Ok(()) => Ok(limiter.into_state_store().0.get()),
-            Err(not_until) => Err(not_until.wait_time_from(Nanos::new(now))),
+            Err(until) => Err(wait(&until, now)),
         }
     }
 
     /// What [`Self::take`] would say if `kept` tokens, fewer than all, were not there; takes nothing.
+    ///
+    /// # Errors
+    /// The time until there is a token beside those kept.
     pub(in crate::gate) fn peek(
         &self,
         arrival: u64,
         kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
-        let arrival = self.bounded(arrival, now);
-        let kept = self.every.saturating_mul(u64::from(kept));
-        let earliest = arrival.saturating_sub((self.full - self.every).saturating_sub(kept));
-        match earliest.saturating_sub(nanos(now)) {
-            0 => Ok(()),
-            wait => Err(Duration::from_nanos(wait)),
+        let tokens = kept.saturating_add(1).min(self.burst());
+        let tokens = NonZeroU32::new(tokens).unwrap_or(NonZeroU32::MIN);
+        let limiter = self.limiter::<NoOpMiddleware<Nanos>>(arrival, now);
+        match limiter.check_n(tokens) {
+            Ok(answer) => answer.map_err(|until| wait(&until, now)),
+            // More than a full bucket, which the bound above excludes.
+            Err(_) => Err(Duration::from_nanos(self.full)),
+        }
+    }
+
+    /// Whole tokens in the bucket now.
+    pub(in crate::gate) fn left(&self, arrival: u64, now: Moment) -> u32 {
+        // governor tells what is left beside the token that a look asks for.
+        match self
+            .limiter::<StateInformationMiddleware>(arrival, now)
+            .check()
+        {
+            Ok(left) => left.remaining_burst_capacity().saturating_add(1),
+            Err(_) => 0,
+        }
+    }
+
+    /// What was taken, if taking it left this arrival time.
+    pub(in crate::gate) fn taken(&self, after: u64) -> Taken {
+        Taken {
+            every: self.every,
+            after,
         }
     }
 
@@ -120,34 +156,61 @@ impl Limit {
         self.bounded(arrival.max(nanos(now)).saturating_add(more), now)
     }
 
-    /// Whole tokens in the bucket now.
-    pub(in crate::gate) fn left(&self, arrival: u64, now: Moment) -> u32 {
-        let debt = self.bounded(arrival, now).saturating_sub(nanos(now));
-        u32::try_from((self.full - debt.min(self.full)) / self.every).unwrap_or(u32::MAX)
-    }
-
     /// The arrival time with a debt of at most one burst of this limit.
     ///
     /// To be stored when a limit changes: a debt that is only looked at this way never shrinks.
     pub(in crate::gate) fn bounded(&self, arrival: u64, now: Moment) -> u64 {
         arrival.min(nanos(now).saturating_add(self.full))
     }
+
+    /// governor, about one bucket at one moment.
+    fn limiter<M: RateLimitingMiddleware<Nanos>>(&self, arrival: u64, now: Moment) -> Limiter<M> {
+        let arrival = Arrival(Cell::new(self.bounded(arrival, now)));
+        let limiter: Limiter<M> = RateLimiter::new(self.quota, arrival, Pinned(Cell::new(0)));
+        limiter.clock().0.set(nanos(now));
+        limiter
+    }
 }
 
-/// The arrival time once one token that was taken at `every` nanoseconds, and left the arrival time
-/// at `after`, is given back.
-///
-/// What has already flowed back by itself is not given a second time, so a token given back late
-/// never pays for another try.
-pub(in crate::gate) fn give_back(arrival: u64, every: u64, after: u64, now: Moment) -> u64 {
-    arrival.saturating_sub(every.min(after.saturating_sub(nanos(now))))
+impl Taken {
+    /// The arrival time once this token is given back.
+    ///
+    /// What has already flowed back by itself is not given a second time, so a token given back late
+    /// never pays for another try.
+    pub(in crate::gate) fn refund(self, arrival: u64, now: Moment) -> u64 {
+        arrival.saturating_sub(self.every.min(self.after.saturating_sub(nanos(now))))
+    }
+
+    /// The token as it would be, had it been taken at a speed of one token in `every` nanoseconds.
+    pub(in crate::gate) fn at_speed(self, every: u64, now: Moment) -> Self {
+        Self {
+            every,
+            after: carry_over(self.after, self.every, every, now),
+        }
+    }
+}
+
+/// The arrival time of a debt at one token in `new` nanoseconds, that was made at one in `old`: as many
+/// tokens as before, rounded up. `old` is 0 where there was no debt yet.
+pub(in crate::gate) fn carry_over(arrival: u64, old: u64, new: u64, now: Moment) -> u64 {
+    if old == new || old == 0 {
+        return arrival;
+    }
+    let debt = u128::from(arrival.saturating_sub(now.as_nanos()));
+    let debt = (debt * u128::from(new)).div_ceil(u128::from(old));
+    let debt = u64::try_from(debt).unwrap_or(u64::MAX);
+    now.as_nanos().saturating_add(debt)
+}
+
+fn wait(until: &NotUntil<Nanos>, now: Moment) -> Duration {
+    until.wait_time_from(Nanos::new(nanos(now)))
 }
 
 fn nanos(now: Moment) -> u64 {
     now.as_nanos().min(u64::MAX / 2)
 }
 
-type Limiter = RateLimiter<NotKeyed, Arrival, Pinned, NoOpMiddleware<Nanos>>;
+type Limiter<M> = RateLimiter<NotKeyed, Arrival, Pinned, M>;
 
 /// governor's state for one bucket that we hold in our hands.
 struct Arrival(Cell<u64>);

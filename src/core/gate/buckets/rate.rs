@@ -1,15 +1,16 @@
 //! rate - one token bucket a client, for the rooms beside the gate
 //!
 //! Admission counts new connections with it. It stands here because the table and the arithmetic
-//! do: fixed memory, and whoever gives way in a full set is the one whose bucket fills first.
+//! do: fixed memory, and in a full set the client whose bucket is full soonest is evicted.
 //! Not here: the buckets of login attempts (`bucket`).
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::gate::buckets::key::Key;
 use crate::gate::buckets::limit::Limit;
-use crate::gate::buckets::table::{Key, Table};
+use crate::gate::buckets::table::Table;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Quota;
 use crate::moment::Moment;
@@ -21,7 +22,7 @@ pub struct ClientRate {
 }
 
 impl ClientRate {
-    /// Full buckets for everybody, in a table of `rows` rows for clients that owe something (24
+    /// Full buckets for all clients, in a table of `rows` rows for clients that owe something (24
     /// octets each). `secret` spreads them, so that nobody can aim at another's row.
     pub fn new(quota: Quota, rows: usize, secret: &[u8; 16]) -> Self {
         Self {
@@ -41,9 +42,14 @@ impl ClientRate {
             match limit.take(arrival, now) {
                 Ok(arrival) => (Ok(()), Some([0, arrival, 0])),
                 // Written too, so that a debt of an older, slower quota is cut once and then runs off.
-                Err(wait) => (Err(wait), Some([0, limit.drain(arrival, 0, now), 0])),
+                Err(wait) => (Err(wait), Some([0, limit.bounded(arrival, now), 0])),
             }
         })
+    }
+
+    /// How many clients were forgotten early, for want of rows.
+    pub fn evictions(&self) -> u64 {
+        self.table.evictions()
     }
 
     /// Another quota from now on; a debt stays, but never longer than one burst of it.

@@ -104,6 +104,7 @@ impl std::fmt::Display for Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::buckets::spec::Bucket;
 
     #[test]
     fn the_ring_never_grows_and_shows_the_latest_first() {
@@ -114,7 +115,7 @@ mod tests {
                 session,
                 client: ClientKey::V4(session as u32 % 2),
                 answer: Answer::Allow,
-                reason: Reason::Client,
+                reason: Reason::Bucket(Bucket::Client),
                 wait: Duration::ZERO,
                 user: UserId(0),
             });

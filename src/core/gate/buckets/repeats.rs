@@ -19,9 +19,9 @@ const ALL: Quota = Quota {
 
 /// The bucket of all of them; its arrival time.
 #[derive(Default)]
-pub(in crate::gate) struct Again(Mutex<u64>);
+pub(in crate::gate) struct RepeatLimit(Mutex<u64>);
 
-impl Again {
+impl RepeatLimit {
     /// Whether Postfix may be asked once more.
     pub(in crate::gate) fn take(&self, now: Moment) -> bool {
         let mut arrival = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,13 +41,13 @@ mod tests {
 
     #[test]
     fn twenty_at_once_and_then_one_in_ten_seconds() {
-        let again = Again::default();
+        let repeats = RepeatLimit::default();
         let mut now = Moment::from_seconds(1_000_000);
-        assert_eq!((0..100).filter(|_| again.take(now)).count(), 20);
+        assert_eq!((0..100).filter(|_| repeats.take(now)).count(), 20);
         let mut later = 0;
         for _ in 0..86_400 {
             now = now + Duration::from_secs(1);
-            later += usize::from(again.take(now));
+            later += usize::from(repeats.take(now));
         }
         assert_eq!(later, 8_640);
     }

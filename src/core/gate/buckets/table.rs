@@ -1,12 +1,13 @@
 //! table - a set-associative table of fixed-size rows: bounded memory, whatever comes in
 //!
 //! A row is `N` words of 64 bits: word 0 is the key's id, the lowest octet of the last word its
-//! kind (0: the row is empty), the rest is the owner's. A key belongs to two sets of eight rows,
+//! kind (0: the row is empty), the rest is the owner's. A row is clean when nothing in it counts any more;
+//! when that is, the owner says with a function. A key belongs to two sets of eight rows,
 //! chosen by a keyed hash, so that nobody can aim at a set; a new row takes a place in the one with more
-//! free or innocent rows, so that sets fill evenly (offered as many keys as it has rows, a new table with
-//! one set a key loses one in seven, with two one in twenty-five). In full sets the row that is nearest to
-//! innocence gives way; what that means the owner says when he makes the table. Far beyond its capacity a
-//! table is one pool ordered by innocence: the mildest go, wherever they are.
+//! free or clean rows, so that sets fill evenly (offered as many keys as it has rows, a new table with
+//! one set a key loses one in seven, with two one in twenty-five). In full sets the row that is clean
+//! soonest is evicted. Far beyond its capacity a table is one pool in the order of that time: those that
+//! are clean soonest go, wherever they are.
 //!
 //! The sets are spread over shards with a mutex each, held for one look at one key. The rows are
 //! one zeroed allocation a shard, so pages that were never written cost no memory.
@@ -19,8 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
-use crate::gate::request::client::{ClientKey, NetworkKey};
-use crate::gate::request::keys::UserId;
+use crate::gate::buckets::key::{Key, Kind};
 use crate::moment::Moment;
 
 /// Rows in a set.
@@ -30,107 +30,35 @@ const SHARD: usize = 1 << 20;
 /// Shards, and so mutexes, of a table at most.
 const SHARDS: usize = 64;
 
-/// What a key stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub(in crate::gate) enum Kind {
-    ClientV4 = 1,
-    ClientV6 = 2,
-    Network = 3,
-    UserNear = 4,
-    UserFar = 5,
-    Pair = 6,
-    Word = 7,
-}
-
-impl Kind {
-    /// The kind with this number.
-    pub(in crate::gate) const fn of(number: u8) -> Option<Self> {
-        Some(match number {
-            1 => Self::ClientV4,
-            2 => Self::ClientV6,
-            3 => Self::Network,
-            4 => Self::UserNear,
-            5 => Self::UserFar,
-            6 => Self::Pair,
-            7 => Self::Word,
-            _ => return None,
-        })
-    }
-}
-
-/// Whose row it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::gate) struct Key {
-    pub(in crate::gate) kind: Kind,
-    pub(in crate::gate) id: u64,
-}
-
-impl Key {
-    pub(in crate::gate) fn client(client: ClientKey) -> Self {
-        match client {
-            ClientKey::V4(bits) => Self {
-                kind: Kind::ClientV4,
-                id: u64::from(bits),
-            },
-            ClientKey::V6(upper) => Self {
-                kind: Kind::ClientV6,
-                id: upper,
-            },
-        }
-    }
-
-    pub(in crate::gate) fn network(network: NetworkKey) -> Self {
-        Self {
-            kind: Kind::Network,
-            id: network.code(),
-        }
-    }
-
-    pub(in crate::gate) fn near(user: UserId) -> Self {
-        Self {
-            kind: Kind::UserNear,
-            id: user.0,
-        }
-    }
-
-    pub(in crate::gate) fn far(user: UserId) -> Self {
-        Self {
-            kind: Kind::UserFar,
-            id: user.0,
-        }
-    }
-}
-
 /// The kind of a row; none if it is empty.
 pub(in crate::gate) fn kind_of<const N: usize>(row: &[u64; N]) -> Option<Kind> {
     let [number, ..] = row.last()?.to_le_bytes();
-    Kind::of(number)
+    Kind::new(number)
 }
 
 /// A row with its id and kind in their places.
 fn labelled<const N: usize>(mut row: [u64; N], id: u64, kind: Kind) -> [u64; N] {
     if let [first, .., last] = row.as_mut_slice() {
         *first = id;
-        *last = (*last & !0xff) | u64::from(kind as u8);
+        *last = (*last & !0xff) | u64::from(kind.number());
     }
     row
 }
 
-/// When a row is innocent, in nanoseconds since the epoch: the earliest gives way first.
-pub(in crate::gate) type Innocence<const N: usize> = fn(&[u64; N]) -> u64;
+/// When a row is clean, in nanoseconds since the epoch: the earliest is evicted first.
+pub(in crate::gate) type CleanAt<const N: usize> = fn(&[u64; N]) -> u64;
 
 pub(in crate::gate) struct Table<const N: usize> {
     hasher: SipHasher13,
     shards: Box<[Mutex<Vec<[u64; N]>>]>,
     sets: u64,
-    innocence: Innocence<N>,
+    clean_at: CleanAt<N>,
     evictions: AtomicU64,
 }
 
 impl<const N: usize> Table<N> {
     /// A table of at least `rows` rows, and at least one set.
-    pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16], innocence: Innocence<N>) -> Self {
+    pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16], clean_at: CleanAt<N>) -> Self {
         let sets = rows.div_ceil(WAYS).max(1);
         let octets = sets * WAYS * size_of::<[u64; N]>();
         let shards = (octets / SHARD).clamp(1, SHARDS);
@@ -141,14 +69,14 @@ impl<const N: usize> Table<N> {
                 .map(|_| Mutex::new(vec![[0; N]; sets * WAYS]))
                 .collect(),
             sets: sets as u64,
-            innocence,
+            clean_at,
             evictions: AtomicU64::new(0),
         }
     }
 
     /// Shows `change` the row of `key`, and writes what it gives back, if anything.
     ///
-    /// A new row takes an empty place of its sets, or that of the row nearest to innocence.
+    /// A new row takes an empty place of its sets, or that of the row that is clean soonest.
     pub(in crate::gate) fn with<T>(
         &self,
         key: Key,
@@ -226,7 +154,7 @@ impl<const N: usize> Table<N> {
         self.shards.len() * self.sets as usize * WAYS
     }
 
-    /// How many rows gave way before they were innocent.
+    /// How many rows were evicted before they were clean.
     pub(in crate::gate) fn evictions(&self) -> u64 {
         self.evictions.load(Relaxed)
     }
@@ -235,7 +163,7 @@ impl<const N: usize> Table<N> {
     fn place(&self, key: Key) -> (usize, [usize; 2]) {
         let mut hasher = self.hasher;
         hasher.write_u64(key.id);
-        hasher.write_u8(key.kind as u8);
+        hasher.write_u8(key.kind.number());
         let hash = hasher.finish();
         // 16 bits choose the shard, 24 each of the sets.
         let shard = ((hash & 0xffff) * self.shards.len() as u64) >> 16;
@@ -250,18 +178,18 @@ impl<const N: usize> Table<N> {
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Which row gives way: of the set with more innocent rows, or else more empty ones, the first nearest to
-    /// innocence; where they do not differ, of both sets.
+    /// Which row is evicted: of the set with more clean rows, or else more empty ones, the first of those that
+    /// are clean soonest; where they do not differ, of both sets.
     fn victim(&self, rows: &[[u64; N]], sets: [usize; 2], now: Moment) -> usize {
-        let innocence = |at: usize| match rows.get(at) {
-            Some(row) if kind_of(row).is_some() => (self.innocence)(row),
+        let clean_at = |at: usize| match rows.get(at) {
+            Some(row) if kind_of(row).is_some() => (self.clean_at)(row),
             _ => 0,
         };
         let room = |set: usize| {
             let rows = rows.get(set..set + WAYS).unwrap_or_default();
-            let innocent = (set..set + WAYS).filter(|at| innocence(*at) <= now.as_nanos());
+            let clean = (set..set + WAYS).filter(|at| clean_at(*at) <= now.as_nanos());
             let empty = rows.iter().filter(|row| kind_of(row).is_none());
-            (innocent.count(), empty.count())
+            (clean.count(), empty.count())
         };
         let [one, other] = sets.map(room);
         let eligible = match one.cmp(&other) {
@@ -269,13 +197,13 @@ impl<const N: usize> Table<N> {
             Ordering::Equal => &sets[..],
             Ordering::Less => &sets[1..],
         };
-        let nearest = eligible
+        let soonest = eligible
             .iter()
             .flat_map(|set| *set..*set + WAYS)
-            .map(|at| (at, innocence(at)))
-            .min_by_key(|(_, innocent)| *innocent);
-        let (at, innocent) = nearest.unwrap_or_default();
-        if innocent > now.as_nanos() {
+            .map(|at| (at, clean_at(at)))
+            .min_by_key(|(_, clean_at)| *clean_at);
+        let (at, clean_at) = soonest.unwrap_or_default();
+        if clean_at > now.as_nanos() {
             self.evictions.fetch_add(1, Relaxed);
         }
         at

@@ -2,14 +2,15 @@
 //!
 //! A client's last 4 tries that were refused or wrong, and a user's last 8 wrong ones, as keyed
 //! hashes: so that the same wrong password again is no new guess, and a mail program that retries is
-//! told from a guesser. Two bounded tables; who tried longest ago gives way. It does not outlive
+//! told from a guesser. Two bounded tables; those that tried longest ago are evicted. It does not outlive
 //! the process, nor do the keys of its hashes.
 //! Not here: what a repetition is worth (`judge`).
 
 use std::time::Duration;
 
 use crate::gate::buckets::bucket::seconds;
-use crate::gate::buckets::table::{Key, Table};
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::table::Table;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Guess, UserId};
 use crate::moment::Moment;
@@ -64,17 +65,17 @@ pub(in crate::gate) struct Past {
     /// The last new failure of this client.
     pub(in crate::gate) failed: Option<Moment>,
     /// Whether it has tried anything else.
-    pub(in crate::gate) newness: Newness,
+    pub(in crate::gate) history: History,
 }
 
 /// Whether a client has tried anything else lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) enum Newness {
-    /// Nothing, or one other password of the same user: so does who mistypes.
+pub(in crate::gate) enum History {
+    /// Nothing, or one other password of the same user, as after a typing error: a newcomer.
     #[default]
-    Newcomer,
+    First,
     /// Another user, or several passwords.
-    Returns,
+    Repeat,
 }
 
 impl Tries {
@@ -104,7 +105,7 @@ impl Tries {
                 .map(|entry| moment(entry.at)),
             wrong_for_user: None,
             failed: (client.failed != 0).then(|| moment(client.failed)),
-            newness: client.newness(user, guess),
+            history: client.history(user, guess),
         };
         self.past_of_user(user, guess, past)
     }
@@ -214,15 +215,15 @@ impl<const K: usize> Recent<K> {
     }
 
     /// What the tries beside this one say.
-    fn newness(&self, user: UserId, guess: Option<Guess>) -> Newness {
+    fn history(&self, user: UserId, guess: Option<Guess>) -> History {
         let entries = self.entries.iter().filter(|entry| entry.fate != Fate::None);
         let mut others = entries
             .map(|entry| Guess(entry.guess))
             .filter(|other| Some(*other) != guess);
         match (others.next(), others.next()) {
-            (None, _) => Newness::Newcomer,
-            (Some(only), None) if only.is_at(user) => Newness::Newcomer,
-            _ => Newness::Returns,
+            (None, _) => History::First,
+            (Some(only), None) if only.is_at(user) => History::First,
+            _ => History::Repeat,
         }
     }
 

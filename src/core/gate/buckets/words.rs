@@ -11,11 +11,12 @@
 use zeroize::Zeroizing;
 
 use crate::gate::buckets::bucket::seconds;
-use crate::gate::buckets::table::{Key, Kind, Table};
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::{Folding, Ladder, WordList};
+use crate::gate::buckets::table::Table;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::{Keys, UserId};
-use crate::gate::request::settings::Part;
 use crate::moment::Moment;
 
 /// Sorted, one a line; the head's lines begin with `#`, which sorts before every letter.
@@ -39,21 +40,21 @@ pub(in crate::gate) enum Word {
 }
 
 impl Word {
-    /// Folds `password` as tried for `user`, and looks it up, unless one of these is left out.
+    /// Folds `password` as tried for `user`, and looks it up.
     pub(in crate::gate) fn of(
         password: &[u8],
         user: &UserName,
         keys: &Keys,
-        without: Option<Part>,
+        ladder: &Ladder,
     ) -> Self {
         if password.len() > LONGEST {
             return Self::Rare(keys.word(password));
         }
-        let folded = match without {
-            Some(Part::Folding) => Zeroizing::new(password.to_vec()),
-            _ => fold(password, user),
+        let folded = match ladder.folding {
+            Folding::Cut => fold(password, user),
+            Folding::Whole => Zeroizing::new(password.to_vec()),
         };
-        let listed = without != Some(Part::List) && is_common(&folded);
+        let listed = ladder.list == WordList::Common && is_common(&folded);
         if folded.is_empty() || listed {
             return Self::Common;
         }
@@ -79,7 +80,7 @@ impl Seen {
             Word::Common => true,
             Word::Rare(hash) => self
                 .0
-                .read(key(hash))
+                .read(Key::word(hash))
                 .is_some_and(|[_, _, meta]| meta & SHARED != 0),
         }
     }
@@ -89,7 +90,7 @@ impl Seen {
         let Word::Rare(hash) = word else { return };
         let who = (user.0 & 0xffff_ffff) | (tag(network) << 32);
         let stamp = u64::from(seconds(now)) << 32;
-        self.0.with(key(hash), now, |row| {
+        self.0.with(Key::word(hash), now, |row| {
             let new = match row {
                 None => [0, who, stamp],
                 Some([_, first, meta]) => {
@@ -109,13 +110,6 @@ impl Seen {
 
     pub(in crate::gate) fn clear(&self) {
         self.0.clear();
-    }
-}
-
-fn key(id: u64) -> Key {
-    Key {
-        kind: Kind::Word,
-        id,
     }
 }
 

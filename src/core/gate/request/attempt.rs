@@ -101,6 +101,27 @@ pub struct AuthAttempt<'a> {
     pub password: Password<'a>,
 }
 
+/// How far a user is trusted in the network of an attempt. The texts (`Display`) are public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Logged in from this network within 90 days.
+    Familiar,
+    /// Logged in from its /16 or /32.
+    Near,
+    /// Everything else.
+    Far,
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Familiar => "familiar",
+            Self::Near => "near",
+            Self::Far => "far",
+        })
+    }
+}
+
 /// What Postfix made of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthOutcome {

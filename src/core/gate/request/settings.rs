@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
+
 /// A token bucket: `burst` tokens at most, one back every `every`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -37,7 +39,7 @@ impl fmt::Display for Mode {
 
 /// All the rules of the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct GateSettings {
     /// Whether refusals are meant.
     pub mode: Mode,
     /// How long a state in which nobody is familiar enforces only traps and `client`.
@@ -56,51 +58,50 @@ pub struct Settings {
     pub deny: Vec<IpNet>,
     /// Rows of the tables.
     pub capacity: Capacity,
-    /// A part of the judgement that a simulation leaves out; no config says so.
-    pub without: Option<Part>,
+    /// The steps of a judgement. A simulation may leave some out; no config does.
+    pub ladder: Ladder,
 }
 
-/// A part of the judgement, to see what it is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Names, digits and signs are cut from a password before it is compared.
-    Folding,
-    /// Common passwords are words from the first try on.
-    List,
-    /// Unknown users have a bucket of their own.
-    Unknown,
-    /// The last third of a user's and of a shared bucket is kept for newcomers.
-    Newcomers,
-}
-
-/// One quota a bucket, named as in the config.
+/// The quota of every bucket. Buckets with one key in the config have one quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// By (user, network) that has logged in.
-    pub familiar: Quota,
-    /// By address or /64.
-    pub client: Quota,
-    /// By /24 or /48.
-    pub network: Quota,
-    /// By user, near and far apart.
-    pub user: Quota,
-    /// All near attempts together.
-    pub near: Growing,
-    /// All attempts with a word together.
-    pub words: Quota,
-    /// All unknown users together.
-    pub unknown: Quota,
-    /// All others together.
-    pub strangers: Growing,
+pub struct Limits(PerBucket<BucketQuota>);
+
+impl Limits {
+    /// The quota of a bucket.
+    pub fn of(&self, bucket: Bucket) -> BucketQuota {
+        *self.0.get(bucket)
+    }
+
+    /// Sets burst and speed of a bucket, and of those that share its key in the config.
+    pub fn set(&mut self, bucket: Bucket, quota: Quota) {
+        self.change(bucket, |limit| limit.base = quota);
+    }
+
+    /// Changes the quota of a bucket, and of those that share its key in the config.
+    pub fn change(&mut self, bucket: Bucket, change: impl Fn(&mut BucketQuota)) {
+        let key = bucket.spec().key;
+        for (spec, quota) in self.0.iter_mut() {
+            if spec.key == key {
+                change(quota);
+            }
+        }
+    }
 }
 
-/// A shared bucket that grows with the number of known users.
+impl Default for Limits {
+    fn default() -> Self {
+        Self(PerBucket::new(|spec| spec.quota))
+    }
+}
+
+/// A bucket's quota, which may grow with the number of known users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Growing {
-    /// The bucket of a server without users. Its burst grows by one for every ten known users.
+pub struct BucketQuota {
+    /// The bucket of a server without users. The burst of one that grows is larger by one for every ten
+    /// known users.
     pub base: Quota,
-    /// Tokens more a day for every known user.
-    pub daily_per_user: u32,
+    /// Tokens more a day for every known user; none: it does not grow.
+    pub daily_per_user: Option<u32>,
 }
 
 /// When to ban, and for how long.
@@ -132,34 +133,17 @@ pub struct Capacity {
     pub pairs: usize,
 }
 
-impl Default for Settings {
+impl Default for GateSettings {
     /// The defaults of the config file.
     fn default() -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
         const DAY: Duration = Duration::from_secs(86_400);
-        let quota = |burst, minutes: u32| Quota {
-            burst,
-            every: MINUTE * minutes,
-        };
-        let growing = Growing {
-            base: quota(100, 2),
-            daily_per_user: 3,
-        };
         let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect();
         Self {
             mode: Mode::Enforce,
             settling: DAY * 7,
             users: Vec::new(),
-            limits: Limits {
-                familiar: quota(20, 30),
-                client: quota(10, 30),
-                network: quota(20, 10),
-                user: quota(10, 60),
-                near: growing,
-                words: quota(20, 30),
-                unknown: quota(20, 10),
-                strangers: growing,
-            },
+            limits: Limits::default(),
             bans: Bans {
                 strikes: 3,
                 first: MINUTE * 10,
@@ -178,7 +162,7 @@ impl Default for Settings {
                 clients: 1_000_000,
                 pairs: 200_000,
             },
-            without: None,
+            ladder: Ladder::default(),
         }
     }
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::gate::buckets::spec::{BUCKETS, Bucket};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
@@ -29,24 +30,8 @@ pub enum Reason {
     AllowList,
     /// On the deny list: never admitted.
     DenyList,
-    /// The pair's own bucket.
-    Familiar,
-    /// The bucket of one address or /64.
-    Client,
-    /// The bucket of one /24 or /48.
-    Network,
-    /// The bucket of one user, from near.
-    UserNear,
-    /// The bucket of one user, from far.
-    UserFar,
-    /// The bucket of all near attempts.
-    Near,
-    /// The bucket of all attempts with a word.
-    Words,
-    /// The bucket of all attempts for unknown users.
-    Unknown,
-    /// The bucket of all others.
-    Strangers,
+    /// A bucket.
+    Bucket(Bucket),
     /// A repetition of a wrong password.
     Repeat,
     /// A name that no honest user has.
@@ -60,40 +45,39 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// How many there are.
+    pub const COUNT: usize = BUCKETS.len() + 7;
+
     /// Every reason, in the order of the log's documentation.
-    pub const ALL: [Self; 16] = [
-        Self::AllowList,
-        Self::DenyList,
-        Self::Familiar,
-        Self::Client,
-        Self::Network,
-        Self::UserNear,
-        Self::UserFar,
-        Self::Near,
-        Self::Words,
-        Self::Unknown,
-        Self::Strangers,
-        Self::Repeat,
-        Self::Trap,
-        Self::Ban,
-        Self::Turn,
-        Self::Sick,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let buckets = BUCKETS.iter().map(|spec| Self::Bucket(spec.bucket));
+        [Self::AllowList, Self::DenyList]
+            .into_iter()
+            .chain(buckets)
+            .chain([Self::Repeat, Self::Trap, Self::Ban, Self::Turn, Self::Sick])
+    }
+
+    /// Its place in [`Self::all`].
+    pub(in crate::gate) const fn place(self) -> usize {
+        const AFTER: usize = 2 + BUCKETS.len();
+        match self {
+            Self::AllowList => 0,
+            Self::DenyList => 1,
+            Self::Bucket(bucket) => 2 + bucket as usize,
+            Self::Repeat => AFTER,
+            Self::Trap => AFTER + 1,
+            Self::Ban => AFTER + 2,
+            Self::Turn => AFTER + 3,
+            Self::Sick => AFTER + 4,
+        }
+    }
 
     /// The log value.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::AllowList => "allow-list",
             Self::DenyList => "deny-list",
-            Self::Familiar => "familiar",
-            Self::Client => "client",
-            Self::Network => "network",
-            Self::UserNear => "user-near",
-            Self::UserFar => "user-far",
-            Self::Near => "near",
-            Self::Words => "words",
-            Self::Unknown => "unknown",
-            Self::Strangers => "strangers",
+            Self::Bucket(bucket) => bucket.spec().reason,
             Self::Repeat => "repeat",
             Self::Trap => "trap",
             Self::Ban => "ban",

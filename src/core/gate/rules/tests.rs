@@ -35,7 +35,7 @@ fn a_single_ipv6_address_counts_as_its_64_and_a_mapped_network_as_ipv4() {
 
 #[test]
 fn bans_double_from_ten_minutes_to_one_day() {
-    let rules = Rules::new(&Settings::default());
+    let rules = Rules::new(&GateSettings::default());
     let minutes: Vec<u64> = (3..=11)
         .map(|strikes| rules.ban_length(strikes).as_secs() / 60)
         .collect();
@@ -47,13 +47,13 @@ fn bans_double_from_ten_minutes_to_one_day() {
 #[test]
 fn odd_ban_settings_are_harmless() {
     for (strikes, first, longest) in [(0, 0, 0), (1, 100, 10), (9999, 0, 86_400)] {
-        let rules = Rules::new(&Settings {
+        let rules = Rules::new(&GateSettings {
             bans: Bans {
                 strikes,
                 first: Duration::from_secs(first),
                 longest: Duration::from_secs(longest),
             },
-            ..Settings::default()
+            ..GateSettings::default()
         });
         assert!(rules.ban_length(rules.most_strikes()) <= Duration::from_secs(longest));
     }
@@ -61,7 +61,7 @@ fn odd_ban_settings_are_harmless() {
 
 #[test]
 fn traps_are_whole_names_in_any_case() {
-    let rules = Rules::new(&Settings::default());
+    let rules = Rules::new(&GateSettings::default());
     let is_trap = |name: &str| rules.is_trap(&UserName::new(name.as_bytes()));
     assert!(is_trap("root") && is_trap("Oracle"));
     assert!(!is_trap("root@example.org") && !is_trap("rooted") && !is_trap(""));

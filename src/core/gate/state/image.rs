@@ -15,8 +15,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::gate::Gate;
-use crate::gate::buckets::bucket::{Share, seconds};
-use crate::gate::buckets::table::{Key, Kind};
+use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::key::{Key, Kind};
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
@@ -82,7 +83,7 @@ impl Gate {
             if debt == 0 && strikes == 0 {
                 return;
             }
-            out.u8(kind as u8);
+            out.u8(kind.number());
             out.u64(id);
             out.u64(debt);
             out.u8(row.strikes);
@@ -91,9 +92,9 @@ impl Gate {
     }
 
     fn write_shared(&self, out: &mut Writer, now: Moment) {
-        for share in Share::ALL {
-            let level = *self.buckets.level(share);
-            ShareRecord::new(share, level, now).write(out);
+        for bucket in Bucket::all_shared() {
+            let level = *self.buckets.level(bucket);
+            ShareRecord::new(bucket, level, now).write(out);
         }
     }
 
@@ -182,7 +183,8 @@ impl Image {
 }
 
 fn read_bucket(from: &mut Reader<'_>) -> Option<Debt> {
-    let kind = Kind::of(from.u8()?)?;
+    let kind = Kind::new(from.u8()?)?;
+    Bucket::of_kind(kind)?;
     let id = from.u64()?;
     Some(Debt {
         key: Key { kind, id },

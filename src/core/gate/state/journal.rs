@@ -8,7 +8,8 @@
 //! All numbers are little-endian; moments are nanoseconds since the epoch by the clock of the
 //! process that wrote them. Not here: files, frames, checksums (`store`), the snapshot (`image`).
 
-use crate::gate::buckets::bucket::{Level, Share};
+use crate::gate::buckets::bucket::BucketLevel;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{BanCause, Event, Subject};
@@ -30,7 +31,7 @@ pub(in crate::gate) enum Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct ShareRecord {
     pub(in crate::gate) at: Moment,
-    pub(in crate::gate) share: Share,
+    pub(in crate::gate) bucket: Bucket,
     /// Nanoseconds until it is full, at `at`.
     pub(in crate::gate) debt: u64,
     /// Nanoseconds a token then.
@@ -41,10 +42,10 @@ pub(in crate::gate) struct ShareRecord {
 
 impl ShareRecord {
     /// How a bucket stands now.
-    pub(in crate::gate) fn new(share: Share, level: Level, now: Moment) -> Self {
+    pub(in crate::gate) fn new(bucket: Bucket, level: BucketLevel, now: Moment) -> Self {
         Self {
             at: now,
-            share,
+            bucket,
             debt: level.arrival.saturating_sub(now.as_nanos()),
             every: level.every,
             sequence: level.sequence,
@@ -53,7 +54,7 @@ impl ShareRecord {
 
     /// Writes all but the moment.
     pub(in crate::gate) fn write(&self, out: &mut Writer) {
-        out.u8(self.share as u8);
+        out.u8(self.bucket.shared_number().unwrap_or(u8::MAX));
         out.u64(self.debt);
         out.u64(self.every);
         out.u64(self.sequence);
@@ -63,7 +64,7 @@ impl ShareRecord {
     pub(in crate::gate) fn read(from: &mut Reader<'_>, at: Moment) -> Option<Self> {
         Some(Self {
             at,
-            share: share_of(from.u8()?)?,
+            bucket: Bucket::of_shared_number(from.u8()?)?,
             debt: from.u64()?,
             every: from.u64()?,
             sequence: from.u64()?,
@@ -84,11 +85,11 @@ pub(in crate::gate) struct BanRecord {
 }
 
 /// The record of a shared bucket that changed.
-pub(in crate::gate) fn share(share: Share, level: Level, now: Moment) -> Event {
+pub(in crate::gate) fn share(bucket: Bucket, level: BucketLevel, now: Moment) -> Event {
     let mut out = Writer::with_capacity(34);
     out.u8(SHARE);
     out.u64(now.as_nanos());
-    ShareRecord::new(share, level, now).write(&mut out);
+    ShareRecord::new(bucket, level, now).write(&mut out);
     Event::Journal(out.into_bytes().into())
 }
 
@@ -154,10 +155,6 @@ pub(in crate::gate) fn read_subject(from: &mut Reader<'_>) -> Option<Subject> {
         (2, code) => Subject::Network(NetworkKey::of_code(code)?),
         _ => return None,
     })
-}
-
-fn share_of(number: u8) -> Option<Share> {
-    Share::ALL.into_iter().find(|share| *share as u8 == number)
 }
 
 pub(in crate::gate) fn cause_of(number: u8) -> Option<BanCause> {

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::gate::buckets::bucket::{Row, seconds};
-use crate::gate::buckets::table::Key;
-use crate::gate::request::settings::{Mode, Settings};
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{BanCause, Subject};
 use crate::gate::state::image::{Debt, Image, ImageFault};
 use crate::gate::state::journal::{self, BanRecord, Record, ShareRecord};
@@ -30,7 +31,7 @@ impl Gate {
     /// [`ImageFault`] if the image is damaged or foreign; the caller sets it aside and goes on
     /// without.
     pub fn restore<R: AsRef<[u8]>>(
-        settings: Settings,
+        settings: GateSettings,
         keys: Keys,
         image: Option<&[u8]>,
         journal: impl IntoIterator<Item = R>,
@@ -59,7 +60,7 @@ impl Gate {
         gate.replay(records, away, kept);
         let (rules, known) = (gate.rules.load_full(), gate.familiar.users());
         gate.buckets
-            .cut_shared(|place| rules.limit(place, known), now);
+            .cut_shared(|bucket| rules.limit(bucket, known), now);
         Ok(gate)
     }
 
@@ -83,7 +84,7 @@ impl Gate {
                           counted,
                       }: Debt| {
             let debt = debt.saturating_sub(nanos(gone));
-            let debt = debt.min(rules.keyed(key.kind).full());
+            let debt = debt.min(rules.limit(Bucket::of_kind(key.kind)?, 0).full());
             let row = Row {
                 arrival: now.as_nanos().saturating_add(debt),
                 strikes,
@@ -95,7 +96,7 @@ impl Gate {
             let mut rows: Vec<(Key, Row)> = image.buckets.into_iter().filter_map(row_of).collect();
             // The worst first: should a set overflow, for rows come in another order than they once did, it
             // is the mildest that find no place.
-            rows.sort_unstable_by_key(|(_, row)| Reverse(row.innocent()));
+            rows.sort_unstable_by_key(|(_, row)| Reverse(row.clean_at()));
             for (key, row) in rows {
                 self.buckets.put(key, row, now);
             }

@@ -1,6 +1,7 @@
 //! bans - rules 4, 5 and 6: strikes, bans of clients and networks, traps
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject};
 
@@ -34,7 +35,7 @@ fn minutes_banned(world: &World, from: &str) -> u64 {
 /// Spends all and is banned.
 fn get_banned(world: &mut World, from: &str) {
     for strike in 0..3 {
-        hammer(world, from, 50 + strike, Reason::Client);
+        hammer(world, from, 50 + strike, Reason::Bucket(Bucket::Client));
     }
     assert_ne!(minutes_banned(world, from), 0);
 }
@@ -48,13 +49,13 @@ fn the_third_refusal_by_client_bans_for_ten_minutes() {
     for strikes in 1..=2 {
         assert_eq!(
             world.guess(FAR, "ghost", &good(10 + strikes)),
-            Fate::Refused(Reason::Client)
+            Fate::Refused(Reason::Bucket(Bucket::Client))
         );
         assert_eq!(standing(&world, FAR), Standing::Stranger);
     }
     assert_eq!(
         world.guess(FAR, "ghost", &good(20)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
     assert_eq!(standing(&world, FAR), Standing::Banned);
     assert_eq!(minutes_banned(&world, FAR), 10);
@@ -85,7 +86,7 @@ fn each_further_strike_doubles_the_ban_to_one_day_and_strikes_fade_by_one_a_day(
             .ban
             .unwrap();
         world.pass(ban.until.since(world.now));
-        hammer(&mut world, FAR, 100 + salt, Reason::Client);
+        hammer(&mut world, FAR, 100 + salt, Reason::Bucket(Bucket::Client));
         lengths.push(minutes_banned(&world, FAR));
     }
     assert_eq!(lengths[..6], [10, 20, 40, 80, 160, 320]);
@@ -95,7 +96,7 @@ fn each_further_strike_doubles_the_ban_to_one_day_and_strikes_fade_by_one_a_day(
     );
     world.pass(DAY * 30);
     assert_eq!(world.gate.explain(client(FAR), None, world.now).strikes, 0);
-    hammer(&mut world, FAR, 999, Reason::Client);
+    hammer(&mut world, FAR, 999, Reason::Bucket(Bucket::Client));
     assert_eq!(standing(&world, FAR), Standing::Stranger);
 }
 
@@ -108,7 +109,7 @@ fn a_mail_program_that_retries_the_same_password_is_never_banned() {
     for _ in 0..100 {
         assert_eq!(
             world.guess(FAR, "anna", &good(77)),
-            Fate::Refused(Reason::Client)
+            Fate::Refused(Reason::Bucket(Bucket::Client))
         );
     }
     assert_eq!(standing(&world, FAR), Standing::Stranger);
@@ -122,7 +123,7 @@ fn hammering_while_a_shared_bucket_is_empty_earns_strikes_and_a_ban() {
     }
     assert_eq!(
         world.guess(FAR, "ghost", &good(50)),
-        Fate::Refused(Reason::Unknown)
+        Fate::Refused(Reason::Bucket(Bucket::Unknown))
     );
     get_banned(&mut world, FAR);
 }
@@ -141,8 +142,12 @@ fn shared_buckets_network_and_user_refuse_but_never_punish() {
 fn four_banned_clients_ban_their_network_for_an_hour_and_never_longer() {
     let mut world = World::new(settings());
     let mut settings = settings();
-    settings.limits.network.burst = 1000;
-    settings.limits.unknown.burst = 1000;
+    settings
+        .limits
+        .change(Bucket::Network, |limit| limit.base.burst = 1000);
+    settings
+        .limits
+        .change(Bucket::Unknown, |limit| limit.base.burst = 1000);
     world
         .gate
         .reconfigure(settings, world.now, &mut world.events);
@@ -202,7 +207,7 @@ fn a_ban_never_refuses_a_familiar_pair_and_familiar_networks_are_not_banned() {
     assert_eq!(standing(&world, "203.0.113.1"), Standing::Familiar);
     assert_eq!(
         world.login("203.0.113.1", "anna"),
-        Fate::Asked(Reason::Familiar)
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
     assert_eq!(
         world.login("203.0.113.1", "bert"),
@@ -231,7 +236,10 @@ fn one_infected_pc_does_not_lock_out_the_office() {
         }
         if minute % 20 == 0 {
             let name = format!("user{}", minute / 20 % 50);
-            assert_eq!(world.login(HOME, &name), Fate::Asked(Reason::Familiar));
+            assert_eq!(
+                world.login(HOME, &name),
+                Fate::Asked(Reason::Bucket(Bucket::Familiar))
+            );
         }
     }
 }
@@ -263,18 +271,24 @@ fn elsewhere_a_trap_costs_three_client_tokens() {
         assert_eq!(tokens(&world), left);
     }
     assert_eq!(world.gate.bans(world.now), []);
-    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(
+        world.login(HOME, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    );
 }
 
 #[test]
 fn a_user_who_has_ever_logged_in_is_never_a_trap() {
     let mut world = World::new(settings());
     world.befriend("oracle", HOME);
-    assert_eq!(world.login(FAR, "oracle"), Fate::Asked(Reason::Strangers));
+    assert_eq!(
+        world.login(FAR, "oracle"),
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
+    );
     world.pass(DAY * 120);
     assert_eq!(
         world.login("10.1.1.1", "oracle"),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -341,7 +355,7 @@ fn what_the_operator_banned_no_rule_shortens_or_takes_over() {
 fn the_refusal_that_bans_says_how_long_the_ban_is() {
     let mut world = World::new(settings());
     for salt in 0..6 {
-        hammer(&mut world, FAR, salt, Reason::Client);
+        hammer(&mut world, FAR, salt, Reason::Bucket(Bucket::Client));
         world.gate.bans.clear(world.now, &mut world.events);
     }
     let verdict = world.judge(client(FAR), "ghost", Some("Noch-ein-anderer-Satz"));

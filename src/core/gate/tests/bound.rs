@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::client::ClientKey;
-use crate::gate::request::settings::Settings;
+use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
 
 /// A botnet before a server with so many users.
@@ -21,8 +22,8 @@ struct Siege {
 impl Siege {
     /// Drains what stands in the buckets at first.
     fn begin(users: usize, target: impl Fn(usize) -> usize) -> Self {
-        let world = World::new(Settings {
-            capacity: Settings::default().capacity,
+        let world = World::new(GateSettings {
+            capacity: GateSettings::default().capacity,
             ..settings()
         });
         for n in 0..users {
@@ -81,7 +82,7 @@ impl Siege {
             _ => n.is_multiple_of(2).then(|| format!("Noch{n}ein{n}mal")),
         };
         match self.world.attempt(from, &name, password.as_deref()) {
-            Fate::Asked(Reason::Familiar) => panic!("no stranger"),
+            Fate::Asked(Reason::Bucket(Bucket::Familiar)) => panic!("no stranger"),
             // The same wrong password for the same user is no new guess.
             Fate::Asked(Reason::Repeat) | Fate::Refused(_) | Fate::Repeat => {}
             Fate::Asked(_) => {
@@ -144,7 +145,7 @@ fn from_inside_a_network_where_its_owner_logs_in_48_a_day_are_the_most() {
     for minute in 0..5 * 24 * 60 {
         world.pass(MINUTE);
         let fate = world.guess("203.0.113.99", "anna", &format!("Einzig{minute}artig"));
-        if fate == Fate::Asked(Reason::Familiar) {
+        if fate == Fate::Asked(Reason::Bucket(Bucket::Familiar)) {
             reached[(minute / (24 * 60)) as usize] += 1;
         }
     }

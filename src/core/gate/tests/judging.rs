@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::kit::*;
 use crate::gate::Gate;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::judging::{Begun, Granted, Judging, Refused};
 use crate::gate::queue::Woken;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
@@ -154,7 +155,7 @@ fn a_familiar_pair_is_granted_at_once_beside_a_full_queue() {
     assert_eq!(court.granted.len(), AT_ONCE + 1);
     let (_, anna) = court.granted.last().unwrap();
     assert!(!anna.holds_turn());
-    assert_eq!(anna.permit().grounds(), Reason::Familiar);
+    assert_eq!(anna.permit().grounds(), Reason::Bucket(Bucket::Familiar));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
-use crate::gate::request::settings::Settings;
+use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{Event, Reason, Refusal};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
@@ -25,10 +25,10 @@ pub(super) fn keys() -> Keys {
 }
 
 /// Small tables, and no settling in.
-pub(super) fn settings() -> Settings {
-    let mut settings = Settings {
+pub(super) fn settings() -> GateSettings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     settings.capacity.clients = 50_000;
     settings.capacity.pairs = 20_000;
@@ -65,7 +65,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: GateSettings) -> Self {
         Self {
             gate: Gate::new(settings, keys(), START),
             now: START,

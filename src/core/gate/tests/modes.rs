@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::kit::*;
-use crate::gate::request::settings::{Mode, Settings};
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Event, Reason, Standing, Subject};
 
 const HOME: &str = "203.0.113.7";
@@ -14,14 +15,14 @@ fn good(n: usize) -> String {
 }
 
 fn settling() -> World {
-    World::new(Settings {
+    World::new(GateSettings {
         settling: DAY * 7,
         ..settings()
     })
 }
 
 fn dry() -> World {
-    World::new(Settings {
+    World::new(GateSettings {
         mode: Mode::DryRun,
         ..settings()
     })
@@ -35,17 +36,17 @@ fn while_settling_in_only_client_and_traps_refuse_and_the_rest_is_told() {
     }
     assert_eq!(
         world.guess(FAR, "anna", &good(50)),
-        Fate::Would(Reason::Unknown)
+        Fate::Would(Reason::Bucket(Bucket::Unknown))
     );
     for n in 0..9 {
         assert_eq!(
             world.guess(FAR, "anna", &good(60 + n)),
-            Fate::Would(Reason::Unknown)
+            Fate::Would(Reason::Bucket(Bucket::Unknown))
         );
     }
     assert_eq!(
         world.guess(FAR, "anna", &good(70)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
     assert_eq!(
         world.guess("10.99.0.1", "root", "x"),
@@ -62,8 +63,14 @@ fn a_login_that_settling_in_let_through_gets_its_token_back_and_is_familiar() {
     }
     for n in 0..40 {
         let name = format!("honest{n}");
-        assert_eq!(world.login(FAR, &name), Fate::Would(Reason::Unknown));
-        assert_eq!(world.login(FAR, &name), Fate::Asked(Reason::Familiar));
+        assert_eq!(
+            world.login(FAR, &name),
+            Fate::Would(Reason::Bucket(Bucket::Unknown))
+        );
+        assert_eq!(
+            world.login(FAR, &name),
+            Fate::Asked(Reason::Bucket(Bucket::Familiar))
+        );
     }
 }
 
@@ -83,7 +90,7 @@ fn settling_in_ends_after_its_days_or_when_the_operator_has_learnt() {
         }
         assert_eq!(
             world.guess(FAR, "anna", &good(50)),
-            Fate::Refused(Reason::Unknown)
+            Fate::Refused(Reason::Bucket(Bucket::Unknown))
         );
     }
 }
@@ -95,9 +102,12 @@ fn while_settling_in_a_guesser_in_the_own_network_is_held_by_client() {
     let fates: Vec<_> = (0..40)
         .map(|n| world.guess(HOME, "anna", &good(n)))
         .collect();
-    assert_eq!(fates[19], Fate::Asked(Reason::Familiar));
-    assert_eq!(fates[20..30], [Fate::Would(Reason::Familiar); 10]);
-    assert_eq!(fates[30], Fate::Refused(Reason::Client));
+    assert_eq!(fates[19], Fate::Asked(Reason::Bucket(Bucket::Familiar)));
+    assert_eq!(
+        fates[20..30],
+        [Fate::Would(Reason::Bucket(Bucket::Familiar)); 10]
+    );
+    assert_eq!(fates[30], Fate::Refused(Reason::Bucket(Bucket::Client)));
 }
 
 #[test]
@@ -111,7 +121,10 @@ fn while_settling_in_a_client_without_a_name_is_refused_by_client_only() {
         world.guess(FAR, "ghost", &good(n));
     }
     let refusal = world.gate.peek(client(FAR), world.now);
-    assert_eq!(refusal.map(|refusal| refusal.reason), Some(Reason::Client));
+    assert_eq!(
+        refusal.map(|refusal| refusal.reason),
+        Some(Reason::Bucket(Bucket::Client))
+    );
 }
 
 #[test]
@@ -155,7 +168,7 @@ fn standing(world: &World, from: &str) -> Standing {
 
 #[test]
 fn the_allow_list_is_never_judged_and_the_deny_list_never_admitted() {
-    let mut world = World::new(Settings {
+    let mut world = World::new(GateSettings {
         allow: vec!["203.0.113.7/32".parse().unwrap()],
         deny: vec![
             "198.51.100.0/24".parse().unwrap(),
@@ -183,7 +196,7 @@ fn the_allow_list_is_never_judged_and_the_deny_list_never_admitted() {
     assert_eq!(standing(&world, "203.0.113.8"), Standing::Stranger);
     assert_eq!(
         world.login("10.0.0.1", "anna"),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     assert_eq!(world.gate.bans(world.now), []);
 }
@@ -224,7 +237,12 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
         let tallies = world.gate.status(world.now).tallies;
         *tallies.iter().find(|tally| tally.reason == reason).unwrap()
     };
-    for reason in [Reason::Client, Reason::Ban, Reason::Trap, Reason::Repeat] {
+    for reason in [
+        Reason::Bucket(Bucket::Client),
+        Reason::Ban,
+        Reason::Trap,
+        Reason::Repeat,
+    ] {
         assert_eq!(tally(&world, reason).refused, 0);
         assert_eq!(
             tally(&world, reason).would_refuse,
@@ -242,7 +260,7 @@ fn a_wrong_password_that_a_dry_run_would_have_refused_is_not_known_to_be_wrong()
     for _ in 0..3 {
         assert_eq!(
             world.guess(FAR, "ghost", &good(50)),
-            Fate::Would(Reason::Client)
+            Fate::Would(Reason::Bucket(Bucket::Client))
         );
     }
 }
@@ -268,9 +286,12 @@ fn what_a_dry_run_did_is_cleared_when_it_is_switched_off_but_logins_and_operator
     assert_eq!(world.gate.status(world.now).rows_used, 0);
     assert_eq!(
         world.guess(FAR, "ghost", &good(0)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
-    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(
+        world.login(HOME, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    );
 }
 
 #[test]
@@ -280,16 +301,18 @@ fn a_tightened_quota_holds_debts_of_the_old_one_to_one_burst() {
         world.guess(FAR, "ghost", &good(n));
     }
     let mut quick = settings();
-    quick.limits.client.every = Duration::from_secs(10);
+    quick.limits.change(Bucket::Client, |limit| {
+        limit.base.every = Duration::from_secs(10)
+    });
     world.gate.reconfigure(quick, world.now, &mut world.events);
     assert_eq!(
         world.guess(FAR, "ghost", &good(20)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
     world.pass(Duration::from_secs(10));
     assert_eq!(
         world.guess(FAR, "other", &good(21)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }
 
@@ -300,34 +323,36 @@ fn a_smaller_shared_bucket_holds_debts_to_one_burst_too() {
         world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
     }
     let mut small = settings();
-    small.limits.unknown.burst = 2;
+    small
+        .limits
+        .change(Bucket::Unknown, |limit| limit.base.burst = 2);
     world.gate.reconfigure(small, world.now, &mut world.events);
     assert_eq!(
         world.guess(FAR, "ghost", &good(50)),
-        Fate::Refused(Reason::Unknown)
+        Fate::Refused(Reason::Bucket(Bucket::Unknown))
     );
     world.pass(MINUTE * 10);
     assert_eq!(
         world.guess(FAR, "ghost", &good(51)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }
 
 #[test]
 fn the_users_file_makes_known_at_once_and_on_reload() {
-    let mut world = World::new(Settings {
+    let mut world = World::new(GateSettings {
         users: vec!["Anna".into()],
         ..settings()
     });
     assert_eq!(
         world.guess(FAR, "anna", &good(1)),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     assert_eq!(
         world.guess(FAR, "bert", &good(2)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
-    let settings = Settings {
+    let settings = GateSettings {
         users: vec!["bert".into()],
         ..settings()
     };
@@ -336,10 +361,10 @@ fn the_users_file_makes_known_at_once_and_on_reload() {
         .reconfigure(settings, world.now, &mut world.events);
     assert_eq!(
         world.guess(FAR, "bert", &good(3)),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     assert_eq!(
         world.guess(FAR, "anna", &good(4)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }

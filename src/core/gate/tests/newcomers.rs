@@ -2,12 +2,15 @@
 //! nothing else yet
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::verdict::Reason;
 
 /// A gate whose shared buckets get no token back while a test runs.
 fn world() -> World {
     let mut settings = settings();
-    settings.limits.strangers.base.every = DAY;
+    settings
+        .limits
+        .change(Bucket::Strangers, |limit| limit.base.every = DAY);
     World::new(settings)
 }
 
@@ -43,18 +46,27 @@ fn a_botnet_that_comes_back_leaves_a_third_to_travellers() {
     // Fewer bots than there are tokens: all have come once before anything is scarce.
     besiege(&mut world, 50);
     assert_eq!(
-        tokens(&world, "198.51.100.7", "user1", Reason::Strangers),
+        tokens(
+            &world,
+            "198.51.100.7",
+            "user1",
+            Reason::Bucket(Bucket::Strangers)
+        ),
         34
     );
     let fate = world.guess(&bot(1), "user1", "NieDagewesen");
-    assert_eq!(fate, Fate::Refused(Reason::Strangers));
+    assert_eq!(fate, Fate::Refused(Reason::Bucket(Bucket::Strangers)));
     for n in 0..34 {
         let hotel = format!("198.51.{n}.7");
         let mistyped = world.guess(&hotel, &format!("user{n}"), &unique(10_000 + n));
-        assert_eq!(mistyped, Fate::Asked(Reason::Strangers), "{n}");
+        assert_eq!(
+            mistyped,
+            Fate::Asked(Reason::Bucket(Bucket::Strangers)),
+            "{n}"
+        );
     }
     let late = world.login("198.51.99.7", "user39");
-    assert_eq!(late, Fate::Refused(Reason::Strangers));
+    assert_eq!(late, Fate::Refused(Reason::Bucket(Bucket::Strangers)));
 }
 
 #[test]
@@ -65,13 +77,13 @@ fn who_mistyped_once_is_a_newcomer_still_and_who_did_twice_is_not() {
     world.guess("198.51.100.7", "user1", "Mistyped-Eins");
     assert_eq!(
         world.login("198.51.100.7", "user1"),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     world.guess("198.51.101.7", "user2", "Mistyped-Eins");
     world.guess("198.51.101.7", "user2", "Mistyped-Zwei");
     assert_eq!(
         world.login("198.51.101.7", "user2"),
-        Fate::Refused(Reason::Strangers)
+        Fate::Refused(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -83,12 +95,12 @@ fn a_try_at_another_user_ends_being_a_newcomer_refused_or_wrong() {
     world.guess("198.51.100.7", "user1", "Mistyped-Eins");
     assert_eq!(
         world.guess("198.51.100.7", "user2", "Mistyped-Zwei"),
-        Fate::Refused(Reason::Strangers)
+        Fate::Refused(Reason::Bucket(Bucket::Strangers))
     );
     // And what was refused counts as tried: back at the first user it is no newcomer either.
     assert_eq!(
         world.guess("198.51.100.7", "user1", "Mistyped-Drei"),
-        Fate::Refused(Reason::Strangers)
+        Fate::Refused(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -107,12 +119,12 @@ fn a_mail_program_that_repeats_what_was_refused_stays_a_newcomer() {
     }
     for _ in 0..5 {
         let fate = world.login("198.51.100.7", "user1");
-        assert_eq!(fate, Fate::Refused(Reason::Strangers));
+        assert_eq!(fate, Fate::Refused(Reason::Bucket(Bucket::Strangers)));
     }
     world.pass(DAY * 2);
     assert_eq!(
         world.login("198.51.100.7", "user1"),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -125,10 +137,18 @@ fn one_account_keeps_three_tries_a_side_for_newcomers() {
         world.guess(&bot(n), &format!("ghost{n}"), &unique(n));
         world.guess(&bot(n), "user1", &unique(100 + n));
     }
-    assert_eq!(tokens(&world, "198.51.100.7", "user1", Reason::UserFar), 3);
+    assert_eq!(
+        tokens(
+            &world,
+            "198.51.100.7",
+            "user1",
+            Reason::Bucket(Bucket::UserFar)
+        ),
+        3
+    );
     assert_eq!(
         world.login("198.51.100.7", "user1"),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -138,11 +158,11 @@ fn familiar_pairs_and_the_clients_own_bucket_know_no_newcomers() {
     world.befriend("anna", "203.0.113.7");
     for n in 0..20 {
         let fate = world.guess("203.0.113.7", "anna", &unique(n));
-        assert_eq!(fate, Fate::Asked(Reason::Familiar), "{n}");
+        assert_eq!(fate, Fate::Asked(Reason::Bucket(Bucket::Familiar)), "{n}");
     }
     for n in 0..10 {
         let fate = world.guess("198.51.100.7", &format!("ghost{n}"), &unique(n));
-        assert_eq!(fate, Fate::Asked(Reason::Unknown), "{n}");
+        assert_eq!(fate, Fate::Asked(Reason::Bucket(Bucket::Unknown)), "{n}");
     }
 }
 
@@ -156,7 +176,9 @@ fn explain_shows_a_returning_client_the_wait_that_a_newcomer_has_not() {
             .gate
             .explain(client(from), Some(&user("user1")), world.now);
         let mut buckets = told.buckets.iter();
-        let strangers = buckets.find(|b| b.bucket == Reason::Strangers).unwrap();
+        let strangers = buckets
+            .find(|b| b.bucket == Reason::Bucket(Bucket::Strangers))
+            .unwrap();
         (strangers.wait > MINUTE, told.user.unwrap().outlook.is_ok())
     };
     assert_eq!(waits(&bot(1)), (true, false));

@@ -2,7 +2,8 @@
 
 use super::kit::*;
 use crate::gate::buckets::recent::Answer;
-use crate::gate::explain::Relation;
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::attempt::Trust;
 use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject};
 
 const HOME: &str = "203.0.113.7";
@@ -57,7 +58,10 @@ fn a_network_banned_by_hand_lets_familiar_pairs_through() {
         world.gate.ban(subject, until, world.now, &mut world.events);
     }
     assert_eq!(standing(&world, FAR), Standing::Banned);
-    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(
+        world.login(HOME, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    );
     assert_eq!(world.login(HOME, "bert"), Fate::Refused(Reason::Ban));
 }
 
@@ -88,12 +92,18 @@ fn forgiving_a_user_fills_his_buckets_everywhere() {
         world.guess(HOME, "anna", &good(n));
         world.guess(&format!("10.{n}.0.1"), "anna", &good(n));
     }
-    assert_eq!(world.login(HOME, "anna"), Fate::Refused(Reason::Familiar));
+    assert_eq!(
+        world.login(HOME, "anna"),
+        Fate::Refused(Reason::Bucket(Bucket::Familiar))
+    );
     world.gate.forgive_user(&user("Anna"));
-    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(
+        world.login(HOME, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    );
     assert_eq!(
         world.login("10.99.0.1", "anna"),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -106,7 +116,7 @@ fn what_was_wrong_before_forgiving_is_asked_about_again() {
     world.gate.forgive_user(&user("anna"));
     assert_eq!(
         world.guess("203.0.113.8", "anna", &good(1)),
-        Fate::Asked(Reason::Familiar)
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
     world.guess(FAR, "bert", &good(2));
     assert_eq!(world.guess(FAR, "bert", &good(2)), Fate::Repeat);
@@ -115,7 +125,7 @@ fn what_was_wrong_before_forgiving_is_asked_about_again() {
         .forgive_client(client(FAR), world.now, &mut world.events);
     assert_eq!(
         world.guess(FAR, "bert", &good(2)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }
 
@@ -134,12 +144,18 @@ fn after_90_days_a_network_is_nobodys_home_any_more() {
 fn introducing_makes_known_and_with_a_network_familiar() {
     let mut world = World::new(settings());
     world.gate.introduce(&user("anna"), None, world.now);
-    assert_eq!(world.login(FAR, "anna"), Fate::Asked(Reason::Strangers));
+    assert_eq!(
+        world.login(FAR, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
+    );
     let network = client(HOME).network();
     world
         .gate
         .introduce(&user("bert"), Some(network), world.now);
-    assert_eq!(world.login(HOME, "bert"), Fate::Asked(Reason::Familiar));
+    assert_eq!(
+        world.login(HOME, "bert"),
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    );
 }
 
 #[test]
@@ -155,16 +171,16 @@ fn a_learnt_login_makes_familiar_until_90_days_after_it() {
         .learn(&user("bert"), client(HOME), old, world.now);
     assert_eq!(
         world.guess(HOME, "anna", &good(1)),
-        Fate::Asked(Reason::Familiar)
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
     assert_eq!(
         world.guess(HOME, "bert", &good(1)),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     world.pass(DAY);
     assert_eq!(
         world.guess(HOME, "anna", &good(2)),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -181,14 +197,14 @@ fn explain_tells_what_each_bucket_holds_and_what_was_decided_last() {
     assert_eq!(
         buckets,
         [
-            (Reason::Client, 8, 10),
-            (Reason::Network, 18, 20),
-            (Reason::UserNear, 10, 10),
-            (Reason::UserFar, 9, 10),
-            (Reason::Near, 100, 100),
-            (Reason::Words, 20, 20),
-            (Reason::Unknown, 19, 20),
-            (Reason::Strangers, 99, 100),
+            (Reason::Bucket(Bucket::Client), 8, 10),
+            (Reason::Bucket(Bucket::Network), 18, 20),
+            (Reason::Bucket(Bucket::UserNear), 10, 10),
+            (Reason::Bucket(Bucket::UserFar), 9, 10),
+            (Reason::Bucket(Bucket::Near), 100, 100),
+            (Reason::Bucket(Bucket::Words), 20, 20),
+            (Reason::Bucket(Bucket::Unknown), 19, 20),
+            (Reason::Bucket(Bucket::Strangers), 99, 100),
         ]
     );
     let decisions = far.decisions.iter();
@@ -210,22 +226,19 @@ fn explain_tells_relation_and_what_would_be_answered_now() {
             .explain(client(from), Some(&user("anna")), world.now);
         let user = seen.user.unwrap();
         assert!(user.known);
-        (
-            user.relation,
-            user.outlook.map_err(|refusal| refusal.reason),
-        )
+        (user.trust, user.outlook.map_err(|refusal| refusal.reason))
     };
     for (from, relation, reason) in [
-        (HOME, Relation::Familiar, Reason::Familiar),
-        ("203.0.9.9", Relation::Near, Reason::Near),
-        (FAR, Relation::Far, Reason::Strangers),
+        (HOME, Trust::Familiar, Reason::Bucket(Bucket::Familiar)),
+        ("203.0.9.9", Trust::Near, Reason::Bucket(Bucket::Near)),
+        (FAR, Trust::Far, Reason::Bucket(Bucket::Strangers)),
     ] {
         assert_eq!(outlook(&world, from), (relation, Ok(reason)));
     }
     for n in 0..10 {
         world.guess(FAR, "bert", &good(n));
     }
-    assert_eq!(outlook(&world, FAR).1, Err(Reason::Client));
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Bucket(Bucket::Client)));
     for n in 10..20 {
         world.guess(FAR, "bert", &good(n));
     }
@@ -251,7 +264,9 @@ fn explaining_changes_nothing() {
 #[test]
 fn before_the_name_is_known_only_what_every_name_would_meet_refuses() {
     let mut settings = settings();
-    settings.limits.unknown.burst = 1000;
+    settings
+        .limits
+        .change(Bucket::Unknown, |limit| limit.base.burst = 1000);
     let mut world = World::new(settings);
     world.befriend("anna", HOME);
     let peek = |world: &World, from| world.gate.peek(client(from), world.now).map(|r| r.reason);
@@ -260,12 +275,15 @@ fn before_the_name_is_known_only_what_every_name_would_meet_refuses() {
         world.guess(FAR, &format!("a{n}"), &good(n));
         world.guess(HOME, &format!("b{n}"), &good(n));
     }
-    assert_eq!(peek(&world, FAR), Some(Reason::Client));
+    assert_eq!(peek(&world, FAR), Some(Reason::Bucket(Bucket::Client)));
     assert_eq!(peek(&world, HOME), None);
     for n in 0..10 {
         world.guess("198.51.100.8", &format!("c{n}"), &good(n));
     }
-    assert_eq!(peek(&world, "198.51.100.9"), Some(Reason::Network));
+    assert_eq!(
+        peek(&world, "198.51.100.9"),
+        Some(Reason::Bucket(Bucket::Network))
+    );
     world.guess(FAR, "root", "x");
     assert_eq!(peek(&world, FAR), Some(Reason::Ban));
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
 use crate::gate::request::verdict::Reason;
@@ -85,7 +86,7 @@ fn who_loses_the_race_for_the_last_shared_token_gets_the_others_back() {
             let mut buckets = seen.buckets.iter();
             buckets.any(|b| b.bucket == reason && b.tokens == b.burst)
         };
-        !full(Reason::UserFar) || !full(Reason::Network)
+        !full(Reason::Bucket(Bucket::UserFar)) || !full(Reason::Bucket(Bucket::Network))
     });
     assert_eq!(charged.count(), 1);
 }
@@ -134,7 +135,7 @@ fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_
         for from in [HOME, FAR] {
             for held in gate.explain(client(from), Some(&user), now).buckets {
                 // A client that lost a race for its last token may have been charged for it.
-                if held.bucket != Reason::Client {
+                if held.bucket != Reason::Bucket(Bucket::Client) {
                     assert_eq!(held.tokens, held.burst, "{from} {}", held.bucket);
                 }
             }

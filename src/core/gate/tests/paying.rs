@@ -1,9 +1,10 @@
 //! paying - rules 1 and 2, and which buckets a try pays
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
-use crate::gate::request::settings::Settings;
+use crate::gate::request::settings::Quota;
 use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
@@ -48,14 +49,17 @@ fn a_success_gets_back_exactly_what_it_took_and_nothing_else() {
         world.guess(FAR, &format!("u{n}"), &good(n));
     }
     // One token is left to the client; logging in takes it and gives it back, not the nine.
-    assert_eq!(world.login(FAR, "anna"), Fate::Asked(Reason::Unknown));
+    assert_eq!(
+        world.login(FAR, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
+    );
     assert_eq!(
         world.guess(FAR, "u9", &good(9)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
     assert_eq!(
         world.guess(FAR, "v", &good(10)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
 }
 
@@ -71,7 +75,7 @@ fn a_deferred_try_costs_nothing_and_a_dropped_permit_costs_as_a_failure() {
     }
     assert_eq!(
         world.guess(FAR, "v", &good(99)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
 }
 
@@ -83,14 +87,14 @@ fn tokens_are_taken_when_the_try_is_allowed_so_that_parallel_tries_cannot_oversh
         .collect();
     assert_eq!(
         world.guess(FAR, "v", &good(99)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
     for permit in permits {
         world.settle(permit, AuthOutcome::Accept);
     }
     assert_eq!(
         world.guess(FAR, "w", &good(99)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }
 
@@ -101,12 +105,12 @@ fn a_familiar_pair_pays_from_its_own_bucket_and_no_other() {
     for n in 0..20 {
         assert_eq!(
             world.guess(HOME, "anna", &good(n)),
-            Fate::Asked(Reason::Familiar)
+            Fate::Asked(Reason::Bucket(Bucket::Familiar))
         );
     }
     assert_eq!(
         world.guess(HOME, "anna", &good(20)),
-        Fate::Refused(Reason::Familiar)
+        Fate::Refused(Reason::Bucket(Bucket::Familiar))
     );
     // Client, network, user and the shared ones are untouched.
     for holding in world
@@ -114,7 +118,7 @@ fn a_familiar_pair_pays_from_its_own_bucket_and_no_other() {
         .explain(client(HOME), Some(&user("anna")), world.now)
         .buckets
     {
-        let full = holding.bucket != Reason::Familiar;
+        let full = holding.bucket != Reason::Bucket(Bucket::Familiar);
         assert_eq!(holding.tokens == holding.burst, full, "{}", holding.bucket);
     }
     // And another pair of the same user, or of the same network, is its own.
@@ -122,11 +126,11 @@ fn a_familiar_pair_pays_from_its_own_bucket_and_no_other() {
     world.befriend("anna", FAR);
     assert_eq!(
         world.guess(HOME, "bert", &good(0)),
-        Fate::Asked(Reason::Familiar)
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
     assert_eq!(
         world.guess(FAR, "anna", &good(50)),
-        Fate::Asked(Reason::Familiar)
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
 }
 
@@ -136,17 +140,17 @@ fn the_client_bucket_stops_the_loud_guesser_and_gives_one_try_each_half_hour() {
     let fates: Vec<_> = (0..11)
         .map(|n| world.guess(FAR, &format!("u{n}"), &good(n)))
         .collect();
-    assert_eq!(asked(&fates, Reason::Unknown), 10);
-    assert_eq!(fates[10], Fate::Refused(Reason::Client));
+    assert_eq!(asked(&fates, Reason::Bucket(Bucket::Unknown)), 10);
+    assert_eq!(fates[10], Fate::Refused(Reason::Bucket(Bucket::Client)));
     world.pass(MINUTE * 29);
     assert_eq!(
         world.guess(FAR, "v", &good(20)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
     world.pass(MINUTE);
     assert_eq!(
         world.guess(FAR, "w", &good(21)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }
 
@@ -154,15 +158,17 @@ fn the_client_bucket_stops_the_loud_guesser_and_gives_one_try_each_half_hour() {
 fn the_network_bucket_stops_neighbours_that_each_try_a_little() {
     let mut world = World::new(settings());
     let mut settings = settings();
-    settings.limits.unknown.burst = 1000;
+    settings
+        .limits
+        .change(Bucket::Unknown, |limit| limit.base.burst = 1000);
     world
         .gate
         .reconfigure(settings, world.now, &mut world.events);
     let fates: Vec<_> = (0..30)
         .map(|n| world.guess(&format!("198.51.100.{n}"), &format!("u{n}"), &good(n)))
         .collect();
-    assert_eq!(asked(&fates, Reason::Unknown), 20);
-    assert_eq!(fates[20], Fate::Refused(Reason::Network));
+    assert_eq!(asked(&fates, Reason::Bucket(Bucket::Unknown)), 20);
+    assert_eq!(fates[20], Fate::Refused(Reason::Bucket(Bucket::Network)));
 }
 
 #[test]
@@ -172,14 +178,17 @@ fn the_user_buckets_count_near_and_far_apart_and_leave_the_owner_alone() {
     let far: Vec<_> = (0..12)
         .map(|n| world.guess(&format!("10.{n}.0.1"), "anna", &good(n)))
         .collect();
-    assert_eq!(asked(&far, Reason::Strangers), 10);
-    assert_eq!(far[10], Fate::Refused(Reason::UserFar));
+    assert_eq!(asked(&far, Reason::Bucket(Bucket::Strangers)), 10);
+    assert_eq!(far[10], Fate::Refused(Reason::Bucket(Bucket::UserFar)));
     let near: Vec<_> = (0..12)
         .map(|n| world.guess(&format!("203.0.{n}.1"), "anna", &good(100 + n)))
         .collect();
-    assert_eq!(asked(&near, Reason::Near), 10);
-    assert_eq!(near[10], Fate::Refused(Reason::UserNear));
-    assert_eq!(world.login(HOME, "anna"), Fate::Asked(Reason::Familiar));
+    assert_eq!(asked(&near, Reason::Bucket(Bucket::Near)), 10);
+    assert_eq!(near[10], Fate::Refused(Reason::Bucket(Bucket::UserNear)));
+    assert_eq!(
+        world.login(HOME, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    );
 }
 
 #[test]
@@ -188,34 +197,37 @@ fn strangers_pay_words_before_unknown_before_strangers() {
     world.befriend("anna", HOME);
     assert_eq!(
         world.guess(FAR, "anna", &good(1)),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     assert_eq!(
         world.guess(FAR, "ghost", &good(2)),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
     assert_eq!(
         world.guess(FAR, "anna", "Summer2024"),
-        Fate::Asked(Reason::Words)
+        Fate::Asked(Reason::Bucket(Bucket::Words))
     );
     assert_eq!(
         world.guess(FAR, "ghost", "Summer2025"),
-        Fate::Asked(Reason::Words)
+        Fate::Asked(Reason::Bucket(Bucket::Words))
     );
-    assert_eq!(world.hidden(FAR, "anna"), Fate::Asked(Reason::Words));
+    assert_eq!(
+        world.hidden(FAR, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Words))
+    );
     // Near pays near, whatever the password.
     assert_eq!(
         world.guess(NEAR, "anna", "Summer2023"),
-        Fate::Asked(Reason::Near)
+        Fate::Asked(Reason::Bucket(Bucket::Near))
     );
 }
 
 #[test]
 fn each_shared_bucket_stops_a_pool_of_one_try_each() {
     for (known, word, reason, burst) in [
-        (true, true, Reason::Words, 20),
-        (false, false, Reason::Unknown, 20),
-        (true, false, Reason::Strangers, 100),
+        (true, true, Reason::Bucket(Bucket::Words), 20),
+        (false, false, Reason::Bucket(Bucket::Unknown), 20),
+        (true, false, Reason::Bucket(Bucket::Strangers), 100),
     ] {
         let mut world = World::new(settings());
         let fates = pool(&mut world, 200, known, |n| match word {
@@ -233,9 +245,9 @@ fn each_shared_bucket_stops_a_pool_of_one_try_each() {
 fn a_password_sprayed_over_users_and_networks_becomes_a_word() {
     let mut world = World::new(settings());
     let fates = pool(&mut world, 60, true, |n| format!("Zwiebelkuchen{n}!"));
-    assert_eq!(asked(&fates, Reason::Strangers), 2);
-    assert_eq!(asked(&fates, Reason::Words), 20);
-    assert_eq!(fates[59], Fate::Refused(Reason::Words));
+    assert_eq!(asked(&fates, Reason::Bucket(Bucket::Strangers)), 2);
+    assert_eq!(asked(&fates, Reason::Bucket(Bucket::Words)), 20);
+    assert_eq!(fates[59], Fate::Refused(Reason::Bucket(Bucket::Words)));
 }
 
 #[test]
@@ -247,44 +259,46 @@ fn refused_tries_make_words_too() {
     }
     for n in 0..2 {
         let fate = world.guess(&format!("10.9{n}.0.1"), &format!("v{n}"), "Zwiebelkuchen");
-        assert_eq!(fate, Fate::Refused(Reason::Unknown));
+        assert_eq!(fate, Fate::Refused(Reason::Bucket(Bucket::Unknown)));
     }
     assert_eq!(
         world.guess(FAR, "anna", "zwiebelkuchen1"),
-        Fate::Asked(Reason::Words)
+        Fate::Asked(Reason::Bucket(Bucket::Words))
     );
 }
 
 #[test]
 fn when_near_is_empty_a_near_try_pays_as_a_far_one() {
-    let mut world = World::new(Settings {
-        limits: crate::gate::request::settings::Limits {
-            near: crate::gate::request::settings::Growing {
-                base: crate::gate::request::settings::Quota {
-                    burst: 1,
-                    every: DAY,
-                },
-                daily_per_user: 0,
-            },
-            ..settings().limits
-        },
-        ..settings()
+    let mut settings = settings();
+    settings.limits.change(Bucket::Near, |limit| {
+        limit.base = Quota {
+            burst: 1,
+            every: DAY,
+        };
+        limit.daily_per_user = Some(0);
     });
+    let mut world = World::new(settings);
     world.befriend("anna", HOME);
     assert_eq!(
         world.guess(NEAR, "anna", &good(1)),
-        Fate::Asked(Reason::Near)
+        Fate::Asked(Reason::Bucket(Bucket::Near))
     );
     assert_eq!(
         world.guess(NEAR, "anna", &good(2)),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
     let buckets = world
         .gate
         .explain(client(NEAR), Some(&user("anna")), world.now)
         .buckets;
     let tokens = |reason| buckets.iter().find(|b| b.bucket == reason).unwrap().tokens;
-    assert_eq!((tokens(Reason::UserNear), tokens(Reason::UserFar)), (9, 9));
+    assert_eq!(
+        (
+            tokens(Reason::Bucket(Bucket::UserNear)),
+            tokens(Reason::Bucket(Bucket::UserFar))
+        ),
+        (9, 9)
+    );
 }
 
 #[test]
@@ -298,20 +312,20 @@ fn a_refused_try_gives_its_tokens_back_but_the_clients_own_if_it_is_new() {
         let buckets = world.gate.explain(client(FAR), None, world.now).buckets;
         buckets.iter().find(|b| b.bucket == reason).unwrap().tokens
     };
-    let strangers = tokens(&world, Reason::Strangers);
+    let strangers = tokens(&world, Reason::Bucket(Bucket::Strangers));
     // A mail program that retries pays once.
     for _ in 0..20 {
         let fate = world.guess(FAR, "anna", "My0wn-Secret-Sentence");
-        assert_eq!(fate, Fate::Refused(Reason::UserFar));
+        assert_eq!(fate, Fate::Refused(Reason::Bucket(Bucket::UserFar)));
     }
-    assert_eq!(tokens(&world, Reason::Client), 9);
-    assert_eq!(tokens(&world, Reason::Network), 20);
-    assert_eq!(tokens(&world, Reason::Strangers), strangers);
+    assert_eq!(tokens(&world, Reason::Bucket(Bucket::Client)), 9);
+    assert_eq!(tokens(&world, Reason::Bucket(Bucket::Network)), 20);
+    assert_eq!(tokens(&world, Reason::Bucket(Bucket::Strangers)), strangers);
     // Other passwords are other tries.
     for n in 0..3 {
         world.guess(FAR, "anna", &good(100 + n));
     }
-    assert_eq!(tokens(&world, Reason::Client), 6);
+    assert_eq!(tokens(&world, Reason::Bucket(Bucket::Client)), 6);
 }
 
 #[test]
@@ -320,10 +334,19 @@ fn a_repetition_of_a_refused_try_is_judged_anew() {
     for n in 0..10 {
         world.guess(FAR, &format!("u{n}"), &good(n));
     }
-    assert_eq!(world.login(FAR, "anna"), Fate::Refused(Reason::Client));
-    assert_eq!(world.login(FAR, "anna"), Fate::Refused(Reason::Client));
+    assert_eq!(
+        world.login(FAR, "anna"),
+        Fate::Refused(Reason::Bucket(Bucket::Client))
+    );
+    assert_eq!(
+        world.login(FAR, "anna"),
+        Fate::Refused(Reason::Bucket(Bucket::Client))
+    );
     world.pass(MINUTE * 30);
-    assert_eq!(world.login(FAR, "anna"), Fate::Asked(Reason::Unknown));
+    assert_eq!(
+        world.login(FAR, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
+    );
 }
 
 #[test]
@@ -338,7 +361,7 @@ fn a_refusal_tells_how_long_to_wait() {
     };
     assert_eq!(
         (refusal.reason, refusal.wait),
-        (Reason::Client, MINUTE * 20)
+        (Reason::Bucket(Bucket::Client), MINUTE * 20)
     );
 }
 
@@ -368,7 +391,7 @@ fn a_try_that_dovecot_holds_back_costs_what_a_failure_does_while_others_are_answ
     }
     assert_eq!(
         world.guess("203.0.113.7", "u11", &good(11)),
-        Fate::Refused(Reason::Client)
+        Fate::Refused(Reason::Bucket(Bucket::Client))
     );
     // Nobody is answered any more: the backend is at fault, and costs nobody anything.
     world.pass(HOUR);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::First;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::verdict::Reason;
@@ -19,7 +20,7 @@ fn a_familiar_pair_is_answered_for_a_minute_then_asked_about_free_of_charge() {
     world.befriend("anna", HOME);
     assert_eq!(
         world.guess(HOME, "anna", OLD),
-        Fate::Asked(Reason::Familiar)
+        Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
     assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
     world.pass(MINUTE - MINUTE / 60);
@@ -27,19 +28,31 @@ fn a_familiar_pair_is_answered_for_a_minute_then_asked_about_free_of_charge() {
     world.pass(MINUTE / 60);
     assert_eq!(world.guess(HOME, "anna", OLD), Fate::Asked(Reason::Repeat));
     assert_eq!(world.guess(HOME, "anna", OLD), Fate::Repeat);
-    assert_eq!(tokens(&world, HOME, "anna", Reason::Familiar), 19);
+    assert_eq!(
+        tokens(&world, HOME, "anna", Reason::Bucket(Bucket::Familiar)),
+        19
+    );
 }
 
 #[test]
 fn others_are_answered_for_ten_minutes() {
     let mut world = World::new(settings());
-    assert_eq!(world.guess(FAR, "anna", OLD), Fate::Asked(Reason::Unknown));
+    assert_eq!(
+        world.guess(FAR, "anna", OLD),
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
+    );
     world.pass(MINUTE * 10 - MINUTE / 60);
     assert_eq!(world.guess(FAR, "anna", OLD), Fate::Repeat);
     world.pass(MINUTE / 60);
     assert_eq!(world.guess(FAR, "anna", OLD), Fate::Asked(Reason::Repeat));
-    assert_eq!(tokens(&world, FAR, "anna", Reason::Unknown), 20);
-    assert_eq!(tokens(&world, FAR, "anna", Reason::UserFar), 9);
+    assert_eq!(
+        tokens(&world, FAR, "anna", Reason::Bucket(Bucket::Unknown)),
+        20
+    );
+    assert_eq!(
+        tokens(&world, FAR, "anna", Reason::Bucket(Bucket::UserFar)),
+        9
+    );
 }
 
 #[test]
@@ -65,7 +78,7 @@ fn a_client_repeats_its_own_last_four_tries_only() {
     }
     assert_eq!(
         world.guess(FAR, "anna", &format!("{OLD}0x")),
-        Fate::Asked(Reason::Unknown)
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
     );
 }
 
@@ -84,7 +97,7 @@ fn from_familiar_and_near_networks_the_users_last_eight_wrong_ones_count() {
     // A stranger learns nothing of what was tried elsewhere.
     assert_eq!(
         world.guess(FAR, "anna", &format!("{OLD}0x")),
-        Fate::Asked(Reason::Strangers)
+        Fate::Asked(Reason::Bucket(Bucket::Strangers))
     );
 }
 
@@ -92,17 +105,29 @@ fn from_familiar_and_near_networks_the_users_last_eight_wrong_ones_count() {
 fn one_users_wrong_password_is_a_new_guess_at_another() {
     let mut world = World::new(settings());
     world.guess(FAR, "anna", OLD);
-    assert_eq!(world.guess(FAR, "bert", OLD), Fate::Asked(Reason::Unknown));
+    assert_eq!(
+        world.guess(FAR, "bert", OLD),
+        Fate::Asked(Reason::Bucket(Bucket::Unknown))
+    );
 }
 
 #[test]
 fn a_hidden_password_counts_as_a_word_and_repeats_nothing() {
     let mut world = World::new(settings());
     for _ in 0..3 {
-        assert_eq!(world.hidden(FAR, "anna"), Fate::Asked(Reason::Words));
+        assert_eq!(
+            world.hidden(FAR, "anna"),
+            Fate::Asked(Reason::Bucket(Bucket::Words))
+        );
     }
-    assert_eq!(tokens(&world, FAR, "anna", Reason::Client), 7);
-    assert_eq!(tokens(&world, FAR, "anna", Reason::Words), 17);
+    assert_eq!(
+        tokens(&world, FAR, "anna", Reason::Bucket(Bucket::Client)),
+        7
+    );
+    assert_eq!(
+        tokens(&world, FAR, "anna", Reason::Bucket(Bucket::Words)),
+        17
+    );
 }
 
 #[test]
@@ -114,7 +139,7 @@ fn a_password_that_became_right_is_no_repetition() {
     let permit = world.permit(HOME, "anna", OLD);
     world.settle(permit, AuthOutcome::Accept);
     let permit = world.permit(HOME, "anna", OLD);
-    assert_eq!(permit.grounds(), Reason::Familiar);
+    assert_eq!(permit.grounds(), Reason::Bucket(Bucket::Familiar));
 }
 
 #[test]
@@ -134,14 +159,20 @@ fn an_offices_forgotten_phone_bans_nobody_and_is_asked_about_once_a_minute_at_mo
         if minute % 30 == 0 {
             // The phone's owner and his colleagues go on working behind the same address.
             for name in ["user0".into(), format!("user{}", minute / 30 % 50)] {
-                assert_eq!(world.login(HOME, &name), Fate::Asked(Reason::Familiar));
+                assert_eq!(
+                    world.login(HOME, &name),
+                    Fate::Asked(Reason::Bucket(Bucket::Familiar))
+                );
                 honest += 1;
             }
         }
     }
     assert!(asked <= 7 * 24 * 60 && honest > 600, "{asked} {honest}");
     assert_eq!(world.gate.bans(world.now), []);
-    assert_eq!(tokens(&world, HOME, "user0", Reason::Familiar), 20);
+    assert_eq!(
+        tokens(&world, HOME, "user0", Reason::Bucket(Bucket::Familiar)),
+        20
+    );
 }
 
 #[test]
@@ -171,7 +202,7 @@ fn strangers_repetitions_reach_postfix_at_most_8_640_times_a_day() {
                 Fate::Asked(Reason::Repeat) => asked += 1,
                 Fate::Repeat => {}
                 // Its first guess was refused.
-                Fate::Asked(Reason::Words) | Fate::Refused(_) => {}
+                Fate::Asked(Reason::Bucket(Bucket::Words)) | Fate::Refused(_) => {}
                 fate => panic!("{fate:?}"),
             }
         }
@@ -184,9 +215,9 @@ fn the_strangers_repetitions_do_not_keep_a_familiar_one_from_being_asked() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
     world.guess(HOME, "anna", OLD);
-    while world.gate.again.take(world.now) {}
+    while world.gate.repeats.take(world.now) {}
     world.pass(MINUTE);
-    while world.gate.again.take(world.now) {}
+    while world.gate.repeats.take(world.now) {}
     assert_eq!(world.guess(HOME, "anna", OLD), Fate::Asked(Reason::Repeat));
 }
 

@@ -1,6 +1,7 @@
 //! turns - who waits before Postfix is asked, and the backend that fails
 
 use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Verdict};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::verdict::{Event, Reason};
@@ -49,7 +50,7 @@ fn what_a_bucket_would_refuse_anyway_is_refused_at_once() {
     let First::Decided(Verdict::Refuse(refusal)) = first(&mut world, FAR, "anna") else {
         panic!("not refused");
     };
-    assert_eq!(refusal.reason, Reason::Client);
+    assert_eq!(refusal.reason, Reason::Bucket(Bucket::Client));
 }
 
 #[test]
@@ -124,10 +125,10 @@ fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
         .explain(client("10.6.0.1"), Some(&user("user6")), world.now);
     assert_eq!(explanation.buckets[0].tokens, 20);
     let permit = world.permit("10.6.0.1", "user6", GOOD);
-    assert_eq!(permit.grounds(), Reason::Familiar);
+    assert_eq!(permit.grounds(), Reason::Bucket(Bucket::Familiar));
     // Nor is it for those whose rejection came before we knew.
     let before = world.permit("10.2.0.1", "user2", GOOD);
-    assert_eq!(before.grounds(), Reason::Familiar);
+    assert_eq!(before.grounds(), Reason::Bucket(Bucket::Familiar));
     // The first login says that it is well.
     world.settle(permit, AuthOutcome::Accept);
     assert_eq!(world.events.last(), Some(&Event::BackendWell));

@@ -1,8 +1,8 @@
-//! ban - who is shut out, until when and why
+//! ban - who is banned, until when and why
 //!
-//! Bans are kept by address, so that the operator can list them. Bounded: when the book is full the
-//! ban that ends first ends now. A banned client of a familiar network is in the book too; what
-//! that means the judgement says.
+//! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for one
+//! more, the ban that ends first ends now. A banned client of a familiar network is kept too; what that
+//! means is decided on the ladder.
 //! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +69,7 @@ impl Bans {
     }
 
     /// How many clients of this network are banned; no more than `most` are counted.
-    pub(in crate::gate) fn crowd(&self, network: NetworkKey, most: usize) -> usize {
+    pub(in crate::gate) fn neighbours(&self, network: NetworkKey, most: usize) -> usize {
         let (first, last) = network.clients();
         let clients = Subject::Client(first)..=Subject::Client(last);
         self.read().bans.range(clients).take(most).count()

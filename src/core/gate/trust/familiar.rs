@@ -3,7 +3,7 @@
 //! A pair is familiar for 90 days after its last login; a user keeps at most 32 networks, the
 //! oldest go. Near is not familiar, but in the /16 (or /32) of one of the same user's networks.
 //! Bounded by `capacity.pairs`: beyond it the pairs and users whose last login is longest ago go.
-//! Only a login, the operator or the `users` file adds: no stranger makes this grow.
+//! Only a login, the operator or the `users` file adds: attempts that fail never make this grow.
 //!
 //! One lock over all of it: each look takes well under a microsecond, and logins are rare.
 //! Not here: what being familiar is worth (`judge`), the pair's bucket (`bucket`).
@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::gate::buckets::bucket::seconds;
+use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
@@ -27,32 +28,20 @@ const ROOM: usize = 64;
 /// But so many of them always.
 const LEAST_NAMES: usize = 64;
 
-/// How a user and a network know each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Bond {
-    /// Logged in from this network.
-    Familiar,
-    /// Logged in from the carrier-sized neighbourhood of this network.
-    Near,
-    /// Everything else.
-    Far,
-}
-
 /// Whether anybody is familiar in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Home {
+pub(in crate::gate) enum NetworkTrust {
     Familiar,
-    Strange,
+    Unknown,
 }
 
 /// All that a judgement needs to know of a user in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) struct Acquaintance {
-    pub(in crate::gate) bond: Bond,
+pub(in crate::gate) struct Context {
+    pub(in crate::gate) trust: Trust,
     /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub(in crate::gate) known: bool,
-    /// Whether anybody is familiar in this network.
-    pub(in crate::gate) home: Home,
+    pub(in crate::gate) network: NetworkTrust,
     /// How many users we know, for the buckets that grow with them.
     pub(in crate::gate) users: usize,
 }
@@ -101,26 +90,26 @@ impl Familiar {
         }
     }
 
-    /// How `user` and `network` know each other.
-    pub(in crate::gate) fn acquaintance(
+    /// How far `user` is trusted in `network`.
+    pub(in crate::gate) fn context(
         &self,
         user: UserId,
         network: NetworkKey,
         now: Moment,
-    ) -> Acquaintance {
+    ) -> Context {
         let book = self.read();
         let known = book.users.get(&user);
-        Acquaintance {
-            bond: known.map_or(Bond::Far, |known| known.bond(network, now)),
+        Context {
+            trust: known.map_or(Trust::Far, |known| known.trust(network, now)),
             known: known.is_some() || book.listed.contains(&user),
-            home: book.home(network),
+            network: book.network_trust(network),
             users: book.local_parts.len(),
         }
     }
 
     /// Whether anybody is familiar in this network.
-    pub(in crate::gate) fn home(&self, network: NetworkKey) -> Home {
-        self.read().home(network)
+    pub(in crate::gate) fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
+        self.read().network_trust(network)
     }
 
     /// How many users we know, and how many pairs are familiar.
@@ -132,12 +121,12 @@ impl Familiar {
     /// How many users we know, for the buckets that grow with them.
     ///
     /// Names with one local part count once: where Dovecot ignores the domain, one account has as many
-    /// names as its holder likes, and each that logs in would make room for more guesses.
+    /// names as its owner likes, and each that logs in would make room for more guesses.
     pub(in crate::gate) fn users(&self) -> usize {
         self.read().local_parts.len()
     }
 
-    /// Room for so many pairs.
+    /// How many pairs there is room for.
     pub(in crate::gate) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -166,7 +155,7 @@ impl Familiar {
         self.write().add(user, pair, when, self.capacity);
     }
 
-    /// Puts back a user, or a pair of his, as it was kept.
+    /// Puts back a user, or one of the user's pairs, as it was kept.
     pub(in crate::gate) fn restore(&self, user: UserId, network: Option<u64>, last: u32) {
         let pair = network.map(|network| Pair { network, last });
         self.write().add(user, pair, last, self.capacity);
@@ -179,7 +168,7 @@ impl Familiar {
         book.count_listed();
     }
 
-    /// Lets go of the pairs whose last login is 90 days ago. Users stay known.
+    /// Forgets the pairs whose last login is 90 days ago. Users stay known.
     pub(in crate::gate) fn sweep(&self, now: Moment) {
         let now = seconds(now);
         self.write()
@@ -231,30 +220,30 @@ impl Known {
         self.pairs.iter().find(|pair| pair.network == code)
     }
 
-    fn bond(&self, network: NetworkKey, now: Moment) -> Bond {
+    fn trust(&self, network: NetworkKey, now: Moment) -> Trust {
         let now = seconds(now);
         let (code, region) = (network.code(), network.region());
-        let mut bond = Bond::Far;
+        let mut trust = Trust::Far;
         for pair in &self.pairs {
             if now.saturating_sub(pair.last) >= KEPT {
                 continue;
             }
             if pair.network == code {
-                return Bond::Familiar;
+                return Trust::Familiar;
             }
             if NetworkKey::of_code(pair.network).is_some_and(|near| near.region() == region) {
-                bond = Bond::Near;
+                trust = Trust::Near;
             }
         }
-        bond
+        trust
     }
 }
 
 impl Book {
-    fn home(&self, network: NetworkKey) -> Home {
+    fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
         match self.networks.contains_key(&network.code()) {
-            true => Home::Familiar,
-            false => Home::Strange,
+            true => NetworkTrust::Familiar,
+            false => NetworkTrust::Unknown,
         }
     }
 

@@ -24,7 +24,7 @@ const REMEMBERED: usize = 32;
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
-pub(in crate::gate) struct Sick(Mutex<Signs>);
+pub(in crate::gate) struct OutageDetector(Mutex<Signs>);
 
 #[derive(Default)]
 struct Signs {
@@ -33,7 +33,7 @@ struct Signs {
     since: Option<Moment>,
 }
 
-impl Sick {
+impl OutageDetector {
     /// A familiar pair was rejected with a password that is not known to be wrong. None: for all we
     /// know it is wrong. Else the backend fails, and what it rejected shortly before is no more
     /// wrong than this is.
@@ -45,7 +45,7 @@ impl Sick {
     ) -> Option<Vec<Case>> {
         let mut signs = self.lock();
         signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
-        let mut absolved = Vec::new();
+        let mut refunded = Vec::new();
         if signs.since.is_none() {
             if signs.rejected.len() == REMEMBERED {
                 signs.rejected.remove(0);
@@ -56,11 +56,11 @@ impl Sick {
             if users < USERS || networks < NETWORKS {
                 return None;
             }
-            absolved.extend(signs.rejected.drain(..).map(|(_, case)| case));
+            refunded.extend(signs.rejected.drain(..).map(|(_, case)| case));
             events.push(Event::BackendSick);
         }
         signs.since = Some(now);
-        Some(absolved)
+        Some(refunded)
     }
 
     /// Somebody was accepted.
@@ -103,13 +103,14 @@ fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
 mod tests {
     use super::*;
     use crate::gate::buckets::words::Word;
+    use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
     use crate::gate::request::keys::UserId;
-    use crate::gate::trust::familiar::{Acquaintance, Bond, Home};
+    use crate::gate::trust::familiar::{Context, NetworkTrust};
 
     #[test]
     fn a_flood_of_rejections_makes_nothing_grow_and_one_network_is_no_backend() {
-        let sick = Sick::default();
+        let outage = OutageDetector::default();
         let mut events = Vec::new();
         let client = ClientKey::V4(1);
         for n in 0..1000 {
@@ -120,17 +121,17 @@ mod tests {
                 user: UserId(n),
                 guess: None,
                 word: Word::Common,
-                who: Acquaintance {
-                    bond: Bond::Familiar,
+                who: Context {
+                    trust: Trust::Familiar,
                     known: true,
-                    home: Home::Familiar,
+                    network: NetworkTrust::Familiar,
                     users: 1000,
                 },
             };
             let now = Moment::from_nanos(n);
-            assert!(sick.rejected(&case, now, &mut events).is_none());
+            assert!(outage.rejected(&case, now, &mut events).is_none());
         }
-        assert_eq!(sick.lock().rejected.len(), REMEMBERED);
+        assert_eq!(outage.lock().rejected.len(), REMEMBERED);
         assert!(events.is_empty());
     }
 }

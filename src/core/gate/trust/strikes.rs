@@ -1,60 +1,61 @@
 //! strikes - strikes and the bans that follow, and what a trap costs
 //!
 //! A strike that reaches `strikes` bans, each further one twice as long. Four banned clients ban
-//! their network for an hour, but no network where anybody is familiar. What the operator banned is
-//! his: nothing here shortens or takes it over.
+//! their network for an hour, but no network where anybody is familiar. Nothing here shortens a ban of
+//! the operator's, or changes its cause.
 //! Not here: what earns a strike (`judge`), the book of bans (`ban`).
 
 use std::time::Duration;
 
-use crate::gate::buckets::table::Key;
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::verdict::{BanCause, Subject};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
-use crate::gate::trust::familiar::Home;
+use crate::gate::trust::familiar::NetworkTrust;
 use crate::gate::{Events, Gate};
 use crate::moment::Moment;
 
 /// Banned clients that ban their network.
-const CROWD: usize = 4;
-/// For so long.
-const CROWD_BAN: Duration = Duration::from_secs(3600);
+const NEIGHBOURS: usize = 4;
+/// How long a network is banned for them.
+const NETWORK_BAN: Duration = Duration::from_secs(3600);
 /// Tokens of `client` that a trap costs where it does not ban.
 const TRAP_TOKENS: u32 = 3;
 
-/// A client that did wrong.
+/// A client that is punished, and whether anybody is familiar in its network.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::gate) struct Culprit {
+pub(in crate::gate) struct Offender {
     pub(in crate::gate) client: ClientKey,
-    pub(in crate::gate) home: Home,
+    pub(in crate::gate) network: NetworkTrust,
 }
 
 impl Gate {
-    /// A trap was touched: a ban where nobody is familiar, else tokens. How long that shuts out.
-    pub(in crate::gate) fn spring(
+    /// A trap was touched: a ban where nobody is familiar, else tokens. How long the client is refused then.
+    pub(in crate::gate) fn touch_trap(
         &self,
         rules: &Rules,
-        culprit: Culprit,
+        offender: Offender,
         now: Moment,
         events: &mut Events,
     ) -> Duration {
-        if culprit.home == Home::Strange && rules.strikes > 0 {
-            return self.strike(rules, culprit, BanCause::Trap, now, events);
+        if offender.network == NetworkTrust::Unknown && rules.strikes > 0 {
+            return self.strike(rules, offender, BanCause::Trap, now, events);
         }
-        let key = Key::client(culprit.client);
-        let limit = rules.keyed(key.kind);
+        let key = Key::client(offender.client);
+        let limit = rules.limit(Bucket::Client, 0);
         if self.buckets.drain(key, TRAP_TOKENS, limit, now) {
             return Duration::ZERO;
         }
-        self.strike(rules, culprit, BanCause::Strikes, now, events)
+        self.strike(rules, offender, BanCause::Strikes, now, events)
     }
 
     /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
     pub(in crate::gate) fn strike(
         &self,
         rules: &Rules,
-        culprit: Culprit,
+        offender: Offender,
         cause: BanCause,
         now: Moment,
         events: &mut Events,
@@ -64,7 +65,7 @@ impl Gate {
             return Duration::ZERO;
         }
         let least = if cause == BanCause::Trap { needed } else { 0 };
-        let key = Key::client(culprit.client);
+        let key = Key::client(offender.client);
         let strikes = self.buckets.strike(key, least, most, now);
         if strikes < needed {
             return Duration::ZERO;
@@ -76,11 +77,13 @@ impl Gate {
             cause,
             mode: rules.mode,
         };
-        self.shut_out(Subject::Client(culprit.client), ban, strikes, now, events);
-        let network = culprit.client.network();
-        if culprit.home == Home::Strange && self.bans.crowd(network, CROWD) == CROWD {
+        self.shut_out(Subject::Client(offender.client), ban, strikes, now, events);
+        let network = offender.client.network();
+        if offender.network == NetworkTrust::Unknown
+            && self.bans.neighbours(network, NEIGHBOURS) == NEIGHBOURS
+        {
             let ban = Ban {
-                until: now + CROWD_BAN,
+                until: now + NETWORK_BAN,
                 cause: BanCause::Neighbours,
                 ..ban
             };

@@ -1,59 +1,59 @@
-//! auth - failures as Dovecot's auth processes tell them
+//! auth - failures as Dovecot's auth processes log them
 //!
 //! `auth: passwd-file(name,address,<session>): Password mismatch` up to Dovecot 2.3, where a worker
 //! writes `auth-worker(12): conn unix:… (…): auth-worker<3>: sql(…): …`; from 2.4 on
 //! `auth(name,address,sasl:plain)<session>: sql: Password mismatch`.
-//! Not here: successes, which only login processes and Postfix tell.
+//! Not here: successes, which only login processes and Postfix log.
 //!
 //! A session id says that one of Dovecot's own login processes asks; Postfix sends none.
 //! `auth_username_chars` keeps names harmless by default, but may be empty; and with
-//! `auth_verbose_passwords = plain` the line ends with what the client likes. So every comma is tried,
-//! and a line that could be read in two ways is garbled.
+//! `auth_verbose_passwords = plain` the line ends with text that the client chose. So every comma is tried,
+//! and a line that could be read in two ways is ambiguous.
 
 use std::time::Duration;
 
 use super::super::scan::Scan;
-use super::super::{Heard, Service, Teller, Told};
+use super::super::{LogSource, LoginReport, Parsed, Service};
 use super::without_level;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
 /// Where the line names the password database.
 #[derive(Clone, Copy)]
-enum Form {
+enum LineForm {
     /// In front of the parenthesis: Dovecot 2.2 and 2.3.
-    Old(Teller),
+    Old(LogSource),
     /// Behind it: 2.4.
     New,
 }
 
 /// Reads a message that begins with `auth`.
-pub(super) fn read(message: &[u8]) -> Heard<'_> {
+pub(super) fn read(message: &[u8]) -> Parsed<'_> {
     let Some((text, form)) = subject(message) else {
-        return Heard::Nothing;
+        return Parsed::Unrelated;
     };
-    let mut found: Option<Told<'_>> = None;
+    let mut found: Option<LoginReport<'_>> = None;
     for (at, _) in text.iter().enumerate().filter(|(_, byte)| **byte == b',') {
         let Some(reading) = reading(text, at, form) else {
             continue;
         };
         if reading.certain && found.is_none() {
-            return Heard::Told(reading.told);
+            return Parsed::Report(reading.report);
         }
-        if found.is_some_and(|earlier| earlier.client != reading.told.client) {
-            return Heard::Garbled;
+        if found.is_some_and(|earlier| earlier.client != reading.report.client) {
+            return Parsed::Ambiguous;
         }
-        found = found.or(Some(reading.told));
+        found = found.or(Some(reading.report));
     }
-    found.map_or(Heard::Nothing, Heard::Told)
+    found.map_or(Parsed::Unrelated, Parsed::Report)
 }
 
 /// What stands behind the parenthesis that opens in front of the name.
-fn subject(message: &[u8]) -> Option<(&[u8], Form)> {
+fn subject(message: &[u8]) -> Option<(&[u8], LineForm)> {
     let Some(text) = old_prefix(message) else {
         let names: [&[u8]; 2] = [b"auth(", b"auth-worker("];
         let text = names.iter().find_map(|name| message.strip_prefix(*name))?;
-        return Some((text, Form::New));
+        return Some((text, LineForm::New));
     };
     let mut scan = Scan::new(without_level(text));
     if scan.skip(b"conn ") {
@@ -62,9 +62,9 @@ fn subject(message: &[u8]) -> Option<(&[u8], Form)> {
         scan.number()?;
         scan.literal(b">: ")?;
     }
-    let teller = teller(database(&mut scan)?);
+    let source = source(database(&mut scan)?);
     scan.literal(b"(")?;
-    Some((scan.rest(), Form::Old(teller)))
+    Some((scan.rest(), LineForm::Old(source)))
 }
 
 /// What stands behind `auth: `, `auth(default): `, `auth-worker(12): `.
@@ -85,35 +85,35 @@ fn database<'a>(scan: &mut Scan<'a>) -> Option<&'a [u8]> {
     scan.run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-fn teller(database: &[u8]) -> Teller {
+fn source(database: &[u8]) -> LogSource {
     match database {
-        b"passwd-file" => Teller::PasswdFile,
-        b"pam" => Teller::PamDatabase,
-        b"sql" => Teller::Sql,
-        b"ldap" => Teller::Ldap,
+        b"passwd-file" => LogSource::PasswdFile,
+        b"pam" => LogSource::PamDatabase,
+        b"sql" => LogSource::Sql,
+        b"ldap" => LogSource::Ldap,
         b"plain" | b"login" | b"cram-md5" | b"digest-md5" | b"xoauth2" | b"oauthbearer" => {
-            Teller::Mechanism
+            LogSource::Mechanism
         }
-        name if name.starts_with(b"scram-") => Teller::Mechanism,
-        _ => Teller::OtherDatabase,
+        name if name.starts_with(b"scram-") => LogSource::Mechanism,
+        _ => LogSource::OtherDatabase,
     }
 }
 
 struct Reading<'a> {
-    told: Told<'a>,
+    report: LoginReport<'a>,
     /// If it is the line's first reading, no name imitated it.
     certain: bool,
 }
 
 /// The line, if the name ends at the comma `at`.
-fn reading(text: &[u8], at: usize, form: Form) -> Option<Reading<'_>> {
+fn reading(text: &[u8], at: usize, form: LineForm) -> Option<Reading<'_>> {
     let (name, rest) = text.split_at_checked(at)?;
     let mut scan = Scan::new(rest);
     scan.literal(b",")?;
     let client = ClientKey::new(scan.address()?);
-    let (service, teller) = match form {
-        Form::Old(teller) => (old_tail(&mut scan)?, teller),
-        Form::New => new_tail(&mut scan)?,
+    let (service, source) = match form {
+        LineForm::Old(source) => (old_tail(&mut scan)?, source),
+        LineForm::New => new_tail(&mut scan)?,
     };
     let message = without_level(scan.rest());
     let disallowed = disallowed(message);
@@ -123,12 +123,12 @@ fn reading(text: &[u8], at: usize, form: Form) -> Option<Reading<'_>> {
     let name = disallowed.unwrap_or(name);
     let user = Some(name).filter(|name| !name.is_empty() && *name != b"?");
     Some(Reading {
-        told: Told {
+        report: LoginReport {
             client,
             user,
             service,
             outcome: AuthOutcome::Reject,
-            teller,
+            source,
             attempts: 1,
             within: Duration::ZERO,
         },
@@ -149,7 +149,7 @@ fn old_tail(scan: &mut Scan<'_>) -> Option<Service> {
 }
 
 /// `,sasl:plain,master)<pid><session>: request [12]: sql: `.
-fn new_tail(scan: &mut Scan<'_>) -> Option<(Service, Teller)> {
+fn new_tail(scan: &mut Scan<'_>) -> Option<(Service, LogSource)> {
     if scan.skip(b",sasl:") {
         database(scan)?;
     }
@@ -172,9 +172,9 @@ fn new_tail(scan: &mut Scan<'_>) -> Option<(Service, Teller)> {
         && ahead.skip(b": ")
     {
         *scan = ahead;
-        return Some((service, teller(database)));
+        return Some((service, source(database)));
     }
-    Some((service, Teller::Mechanism))
+    Some((service, LogSource::Mechanism))
 }
 
 /// Whether the message is about wrong credentials, not about a database that fails.

@@ -3,23 +3,23 @@
 use super::*;
 
 #[track_caller]
-fn told(message: &str) -> Told<'_> {
+fn report(message: &str) -> LoginReport<'_> {
     match read(message.as_bytes()) {
-        Heard::Told(told) => told,
+        Parsed::Report(report) => report,
         other => panic!("{other:?}: {message}"),
     }
 }
 
 #[track_caller]
 fn check(message: &str, client: &str, user: Option<&str>, service: Service) {
-    let told = told(message);
-    assert_eq!(told.client, client.parse().unwrap(), "{message}");
+    let report = report(message);
+    assert_eq!(report.client, client.parse().unwrap(), "{message}");
     assert_eq!(
-        told.user.map(String::from_utf8_lossy).as_deref(),
+        report.user.map(String::from_utf8_lossy).as_deref(),
         user,
         "{message}"
     );
-    assert_eq!(told.service, service, "{message}");
+    assert_eq!(report.service, service, "{message}");
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn successes_of_every_service_and_version_are_read() {
     ] {
         let message = format!("{head}{tail}");
         check(&message, "203.0.113.7", Some("bob"), service);
-        assert_eq!(told(&message).outcome, AuthOutcome::Accept);
+        assert_eq!(report(&message).outcome, AuthOutcome::Accept);
     }
 }
 
@@ -87,96 +87,99 @@ const ENDINGS: &[(&str, Option<&str>, u32, u64)] = &[
 #[test]
 fn failures_at_the_end_of_a_connection_are_counted() {
     for &(message, user, attempts, seconds) in ENDINGS {
-        let told = told(message);
+        let report = report(message);
         assert_eq!(
-            told.user.map(String::from_utf8_lossy).as_deref(),
+            report.user.map(String::from_utf8_lossy).as_deref(),
             user,
             "{message}"
         );
-        assert_eq!(told.client, "203.0.113.7".parse().unwrap());
-        assert_eq!(told.outcome, AuthOutcome::Reject);
-        assert_eq!((told.attempts, told.within.as_secs()), (attempts, seconds));
+        assert_eq!(report.client, "203.0.113.7".parse().unwrap());
+        assert_eq!(report.outcome, AuthOutcome::Reject);
+        assert_eq!(
+            (report.attempts, report.within.as_secs()),
+            (attempts, seconds)
+        );
     }
 }
 
-const AUTH_FAILURES: &[(&str, Service, Teller)] = &[
+const AUTH_FAILURES: &[(&str, Service, LogSource)] = &[
     (
         "auth: passwd-file(bob,203.0.113.7): unknown user",
         Service::Unknown,
-        Teller::PasswdFile,
+        LogSource::PasswdFile,
     ),
     (
         "auth: Info: passwd-file(bob,203.0.113.7): Password mismatch",
         Service::Unknown,
-        Teller::PasswdFile,
+        LogSource::PasswdFile,
     ),
     (
         "auth: sql(bob,203.0.113.7,<6rXunFtu493AqJDi>): Password mismatch",
         Service::Dovecot,
-        Teller::Sql,
+        LogSource::Sql,
     ),
     (
         "auth: ldap(bob,203.0.113.7,<LZmGp6>): Password mismatch (for LDAP bind) (SHA1 of given password: f638ff)",
         Service::Dovecot,
-        Teller::Ldap,
+        LogSource::Ldap,
     ),
     (
         "auth: Info: ldap(bob,203.0.113.7,): invalid credentials",
         Service::Unknown,
-        Teller::Ldap,
+        LogSource::Ldap,
     ),
     (
         "auth: Info: cram-md5(bob,203.0.113.7): Password mismatch",
         Service::Unknown,
-        Teller::Mechanism,
+        LogSource::Mechanism,
     ),
     (
         "auth(default): pam(bob,203.0.113.7): pam_authenticate() failed: User not known to the underlying authentication module: 2 Time(s)",
         Service::Unknown,
-        Teller::PamDatabase,
+        LogSource::PamDatabase,
     ),
     (
         "auth-worker(304): pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (password mismatch?)",
         Service::Unknown,
-        Teller::PamDatabase,
+        LogSource::PamDatabase,
     ),
     (
         "auth-worker(23060): Info: conn unix:auth-worker (pid=23051,uid=103): auth-worker<1>: pam(bob,203.0.113.7): pam_authenticate() failed: Authentication failure (Password mismatch?)",
         Service::Unknown,
-        Teller::PamDatabase,
+        LogSource::PamDatabase,
     ),
     (
         "auth-worker(57065): Info: conn unix:auth-worker (uid=143): auth-worker<225622>: sql(bob,203.0.113.7,<Yx7+W8+Io>): Password mismatch",
         Service::Dovecot,
-        Teller::Sql,
+        LogSource::Sql,
     ),
     (
         "auth(bob,203.0.113.7,sasl:login)<CvN+E95Uf4e7eEnj>: Info: sql: Password mismatch (given password: XxxxXXxx123)",
         Service::Dovecot,
-        Teller::Sql,
+        LogSource::Sql,
     ),
     (
         "auth(bob,203.0.113.7,sasl:plain): passwd-file: Password mismatch",
         Service::Unknown,
-        Teller::PasswdFile,
+        LogSource::PasswdFile,
     ),
     (
         "auth-worker(bob,203.0.113.7,sasl:plain)<1234>: request [12]: pam: unknown user",
         Service::Unknown,
-        Teller::PamDatabase,
+        LogSource::PamDatabase,
     ),
     (
         "auth-worker(bob,203.0.113.7,sasl:plain,master)<1234><a+b>: request [12]: Info: pam: unknown user",
         Service::Dovecot,
-        Teller::PamDatabase,
+        LogSource::PamDatabase,
     ),
 ];
 
 #[test]
 fn failures_of_auth_processes_are_read_in_every_form() {
-    for &(message, service, teller) in AUTH_FAILURES {
+    for &(message, service, source) in AUTH_FAILURES {
         check(message, "203.0.113.7", Some("bob"), service);
-        assert_eq!(told(message).teller, teller, "{message}");
+        assert_eq!(report(message).source, source, "{message}");
     }
     check(
         "auth: sql(?,2001:db8::9): unknown user",
@@ -217,7 +220,7 @@ fn a_name_at_a_login_process_cannot_imitate_fields() {
             "imap-login: Disconnected: Aborted login by logging out (auth failed, 1 attempts in 2 secs): user=<{name}>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, session=<b>"
         );
         check(&failed, "203.0.113.7", Some(name), Service::Imap);
-        assert_eq!(told(&failed).attempts, 1);
+        assert_eq!(report(&failed).attempts, 1);
         let bare = format!(
             "imap-login: Disconnected (auth failed, 1 attempts in 2 secs): user=<{name}>, rip=203.0.113.7"
         );
@@ -226,14 +229,14 @@ fn a_name_at_a_login_process_cannot_imitate_fields() {
 }
 
 #[test]
-fn an_auth_line_that_can_be_read_in_two_ways_is_garbled() {
+fn an_auth_line_that_can_be_read_in_two_ways_is_ambiguous() {
     for message in [
         "auth: sql(x,192.0.2.9): Password mismatch,203.0.113.7): Password mismatch",
         "auth: sql(bob,203.0.113.7): Password mismatch (given password: x,192.0.2.9): Password mismatch)",
         "auth: sql(bob,203.0.113.7): Password mismatch (given password: x,192.0.2.9): Username character disallowed by auth_username_chars: 0x2c (username: y))",
         "auth(x,192.0.2.9): sql: unknown user,203.0.113.7,sasl:plain): sql: Password mismatch",
     ] {
-        assert_eq!(read(message.as_bytes()), Heard::Garbled, "{message}");
+        assert_eq!(read(message.as_bytes()), Parsed::Ambiguous, "{message}");
     }
 }
 
@@ -252,7 +255,7 @@ fn what_is_no_attempt_is_not_read_as_one() {
         "auth",
         "",
     ] {
-        assert_eq!(read(message.as_bytes()), Heard::Nothing, "{message}");
+        assert_eq!(read(message.as_bytes()), Parsed::Unrelated, "{message}");
     }
     for message in [
         "imap-login: Login: user=<bob>, method=PLAIN, rip=localhost",
@@ -260,6 +263,6 @@ fn what_is_no_attempt_is_not_read_as_one() {
         "imap-login: Login: rip=203.0.113.7x",
         "imap-login: Disconnected (auth failed, many attempts): user=<bob>, rip=203.0.113.7",
     ] {
-        assert_eq!(read(message.as_bytes()), Heard::Garbled, "{message}");
+        assert_eq!(read(message.as_bytes()), Parsed::Ambiguous, "{message}");
     }
 }

@@ -1,12 +1,12 @@
-//! tests - of merging: one attempt told by several, and several told by one
+//! tests - of merging: several lines about one attempt, and one line about several
 
-use super::super::record::Recorder;
-use super::super::{History, Service};
+use super::super::collector::LogCollector;
+use super::super::{LoginHistory, Service};
 use super::*;
 use jiff::tz::TimeZone;
 
 /// Lines of classic syslog on 24 November 2026; the hour and the host are added.
-fn history(lines: &str) -> History {
+fn history(lines: &str) -> LoginHistory {
     let log: String = lines
         .lines()
         .map(str::trim)
@@ -16,31 +16,31 @@ fn history(lines: &str) -> History {
             format!("Nov 24 04:{time} mx {rest}\n")
         })
         .collect();
-    let mut recorder = Recorder::new(TimeZone::UTC);
+    let mut collector = LogCollector::new(TimeZone::UTC);
     let newest = Moment::from_seconds(1_795_564_800);
-    recorder.read(log.as_bytes(), newest, &mut |_| ()).unwrap();
-    recorder.into_history()
+    collector.read(log.as_bytes(), newest, &mut |_| ()).unwrap();
+    collector.into_history()
 }
 
 #[track_caller]
 fn check(lines: &str, expected: &[&str]) {
     let history = history(lines);
-    assert_eq!(history.tally.unreadable, 0, "{:?}", history.tally.sample);
-    let logins: Vec<String> = history
-        .logins
+    assert_eq!(history.stats.unreadable, 0, "{:?}", history.stats.sample);
+    let attempts: Vec<String> = history
+        .attempts
         .iter()
-        .map(|login| {
-            let user = login.user.and_then(|id| history.names.get(id));
+        .map(|attempt| {
+            let user = attempt.user.and_then(|id| history.names.get(id));
             let user = user.map_or("-".to_owned(), ToString::to_string);
-            let service = login.service.as_str();
-            format!("{user}@{} {service} {:?}", login.client, login.outcome)
+            let service = attempt.service.as_str();
+            format!("{user}@{} {service} {:?}", attempt.client, attempt.outcome)
         })
         .collect();
-    assert_eq!(logins, expected);
+    assert_eq!(attempts, expected);
 }
 
 #[test]
-fn one_failure_told_by_two_databases_pam_and_postfix_is_one_attempt() {
+fn one_failure_logged_by_two_databases_pam_and_postfix_is_one_attempt() {
     check(
         "
         00:00 dovecot: auth: passwd-file(bob,203.0.113.7): Password mismatch
@@ -53,11 +53,11 @@ fn one_failure_told_by_two_databases_pam_and_postfix_is_one_attempt() {
     let history = history(
         "00:00 dovecot: auth: sql(bob,203.0.113.7): unknown user\n00:01 postfix/smtpd[7]: warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x",
     );
-    assert_eq!((history.merged, history.tally.tellings), (1, 2));
+    assert_eq!((history.merged, history.stats.events), (1, 2));
 }
 
 #[test]
-fn a_teller_tells_an_attempt_once_however_many_follow_in_a_second() {
+fn a_source_logs_an_attempt_once_however_many_follow_in_a_second() {
     check(
         "
         00:00 dovecot: auth: sql(bob,203.0.113.7): Password mismatch
@@ -115,7 +115,7 @@ fn a_failure_without_a_name_still_counts() {
 }
 
 #[test]
-fn a_connection_tells_the_failures_that_were_told_and_those_that_were_not() {
+fn the_end_of_a_connection_reports_failures_logged_before_and_those_that_were_not() {
     check(
         "
         00:00 dovecot: auth: sql(bob,203.0.113.7,<a>): Password mismatch
@@ -188,11 +188,11 @@ fn one_client_hammering_is_merged_exactly_within_bounds() {
         }
     }
     let history = history(&lines);
-    assert_eq!((history.logins.len(), history.merged), (1200, 1200));
+    assert_eq!((history.attempts.len(), history.merged), (1200, 1200));
     assert!(
         history
-            .logins
+            .attempts
             .iter()
-            .all(|login| login.service == Service::Smtp)
+            .all(|attempt| attempt.service == Service::Smtp)
     );
 }

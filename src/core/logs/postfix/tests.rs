@@ -5,12 +5,12 @@ use AuthOutcome::{Defer, Reject};
 
 #[track_caller]
 fn check(message: &str, client: &str, user: Option<&str>, outcome: AuthOutcome) {
-    let Heard::Told(told) = read(message.as_bytes()) else {
+    let Parsed::Report(report) = read(message.as_bytes()) else {
         panic!("{:?}", read(message.as_bytes()));
     };
-    assert_eq!(told.client, client.parse().unwrap());
-    assert_eq!(told.user, user.map(str::as_bytes));
-    assert_eq!(told.outcome, outcome);
+    assert_eq!(report.client, client.parse().unwrap());
+    assert_eq!(report.user, user.map(str::as_bytes));
+    assert_eq!(report.outcome, outcome);
 }
 
 const FAILURES: &[(&str, Option<&str>, AuthOutcome)] = &[
@@ -122,14 +122,14 @@ fn what_tried_no_password_is_no_attempt() {
         "A1: client=]x[192.0.2.6], sasl_method=PLAIN, sasl_username=root",
         "",
     ] {
-        assert_eq!(read(message.as_bytes()), Heard::Nothing, "{message}");
+        assert_eq!(read(message.as_bytes()), Parsed::Unrelated, "{message}");
     }
     let unknown = "warning: unknown[unknown]: SASL LOGIN authentication failed: x";
-    assert_eq!(read(unknown.as_bytes()), Heard::Garbled);
+    assert_eq!(read(unknown.as_bytes()), Parsed::Ambiguous);
 }
 
 #[test]
-fn only_smtpds_are_listened_to() {
+fn only_lines_of_smtpd_are_read() {
     for program in [
         "postfix/smtpd",
         "postfix/submission/smtpd",

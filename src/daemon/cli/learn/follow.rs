@@ -16,14 +16,14 @@ use super::{Args, Lesson, logs, tell};
 use crate::admin::message::Taught;
 use crate::clock::Clock;
 use crate::config::Config;
-use gatepost_core::logs::listen::Listener;
-use gatepost_core::logs::record::each_line;
+use gatepost_core::logs::collector::each_line;
+use gatepost_core::logs::parser::LogParser;
 
 /// How often a log is looked at, and the gate told.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A growing log, and who listens to its lines.
-type Followed = (Tail, Listener);
+/// A growing log, and the parser of its lines.
+type Followed = (Tail, LogParser);
 
 /// Learns until it is ended, or standard input ends.
 pub(super) fn follow(
@@ -75,7 +75,7 @@ impl<'a> Student<'a> {
         let mut followed = Vec::new();
         for path in paths {
             if !self.is_packed(path)? {
-                followed.push((Tail::new(path), Listener::new(logs::zone())));
+                followed.push((Tail::new(path), LogParser::new(logs::zone())));
             }
         }
         Ok(followed)
@@ -93,20 +93,20 @@ impl<'a> Student<'a> {
         if magic != [0x1f, 0x8b] {
             return Ok(false);
         }
-        let mut listener = Listener::new(logs::zone());
-        listener.begin(logs::changed(&file).map_err(fault())?);
+        let mut parser = LogParser::new(logs::zone());
+        parser.begin(logs::changed(&file).map_err(fault())?);
         let packed = magic.as_slice().chain(file);
-        each_line(packed, |line| self.lesson.hear(&mut listener, &line)).map_err(fault())?;
+        each_line(packed, |line| self.lesson.hear(&mut parser, &line)).map_err(fault())?;
         Ok(true)
     }
 
     /// Takes what the logs have got.
     pub(super) fn look(&mut self, tails: &mut [Followed]) -> Result<(), logs::LogFault> {
-        for (tail, listener) in tails {
+        for (tail, parser) in tails {
             let lesson = &mut self.lesson;
             let looked = tail.poll(&mut |heard| match heard {
-                Heard::Begins(newest) => listener.begin(newest),
-                Heard::Cut(line) => lesson.hear(listener, &line),
+                Heard::Begins(newest) => parser.begin(newest),
+                Heard::Cut(line) => lesson.hear(parser, &line),
             });
             looked.map_err(logs::LogFault::of(tail.path()))?;
         }
@@ -118,8 +118,8 @@ impl<'a> Student<'a> {
         &mut self,
         input: &mut dyn BufRead,
     ) -> Result<(), Box<dyn std::error::Error>> {
-        let mut listener = Listener::new(logs::zone());
-        listener.begin(Clock::start().now());
+        let mut parser = LogParser::new(logs::zone());
+        parser.begin(Clock::start().now());
         let mut cutter = Cutter::default();
         loop {
             let octets = input.fill_buf()?;
@@ -128,7 +128,7 @@ impl<'a> Student<'a> {
                 self.teach_first()?;
                 return Ok(());
             }
-            cutter.cut(octets, &mut |line| self.lesson.hear(&mut listener, &line));
+            cutter.cut(octets, &mut |line| self.lesson.hear(&mut parser, &line));
             input.consume(read);
             self.teach();
         }

@@ -1,6 +1,6 @@
 //! lesson - what is to be taught: of each user and network the latest login
 //!
-//! Not here: reading logs (`history`), telling the gate (`teach`).
+//! Not here: reading logs (`gatepost_core::logs`), telling the gate (`teach`).
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::admin::message::{PastLogin, Taught};
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
-use gatepost_core::logs::listen::Listener;
-use gatepost_core::logs::record::Line;
-use gatepost_core::logs::{History, Login};
+use gatepost_core::logs::collector::RawLine;
+use gatepost_core::logs::parser::LogParser;
+use gatepost_core::logs::{LoggedAttempt, LoginHistory};
 use gatepost_core::moment::Moment;
 
 /// Pairs that wait to be taught, at most: no gate would keep more.
@@ -50,31 +50,31 @@ pub(super) struct Lesson {
 
 impl Lesson {
     /// Takes the successful logins of whole logs.
-    pub(super) fn add_history(&mut self, history: &History) {
-        self.read.lines += history.tally.lines;
-        self.read.unreadable += history.tally.unreadable;
-        self.read.sample.clone_from(&history.tally.sample);
-        let accepted = |login: &&Login| login.outcome == AuthOutcome::Accept;
-        for login in history.logins.iter().filter(accepted) {
+    pub(super) fn add_history(&mut self, history: &LoginHistory) {
+        self.read.lines += history.stats.lines;
+        self.read.unreadable += history.stats.unreadable;
+        self.read.sample.clone_from(&history.stats.sample);
+        let accepted = |login: &&LoggedAttempt| login.outcome == AuthOutcome::Accept;
+        for login in history.attempts.iter().filter(accepted) {
             let user = login.user.and_then(|id| history.names.get(id));
             self.add(user.map(|user| user.as_bytes()), login.client, login.at);
         }
     }
 
     /// Takes one line.
-    pub(super) fn hear(&mut self, listener: &mut Listener, line: &Line<'_>) {
-        let before = listener.tally().unreadable;
+    pub(super) fn hear(&mut self, parser: &mut LogParser, line: &RawLine<'_>) {
+        let before = parser.stats().unreadable;
         match line {
-            Line::Whole(line) => listener.hear(line, |overheard| {
-                let told = overheard.telling.told;
-                if told.outcome == AuthOutcome::Accept {
-                    self.add(told.user, told.client, overheard.telling.at);
+            RawLine::Whole(line) => parser.parse_line(line, |event| {
+                let report = event.report;
+                if report.outcome == AuthOutcome::Accept {
+                    self.add(report.user, report.client, event.at);
                 }
             }),
-            Line::TooLong(beginning) => listener.too_long(beginning),
+            RawLine::TooLong(beginning) => parser.too_long(beginning),
         }
         self.read.lines += 1;
-        self.read.unreadable += listener.tally().unreadable - before;
+        self.read.unreadable += parser.stats().unreadable - before;
     }
 
     fn add(&mut self, user: Option<&[u8]>, client: ClientKey, at: Moment) {

@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::logs;
-use gatepost_core::logs::record::{LONGEST_LINE_OCTETS, Line};
+use gatepost_core::logs::collector::{LONGEST_LINE_OCTETS, RawLine};
 use gatepost_core::moment::Moment;
 
 /// What a tail hears.
@@ -20,7 +20,7 @@ pub(super) enum Heard<'a> {
     /// Another file begins; when it was last written.
     Begins(Moment),
     /// A line.
-    Cut(Line<'a>),
+    Cut(RawLine<'a>),
 }
 
 /// A log that is being read as it grows.
@@ -119,17 +119,17 @@ pub(super) struct Cutter {
 
 impl Cutter {
     /// Takes the next octets, and gives every line that ends in them, without its end.
-    pub(super) fn cut(&mut self, octets: &[u8], hear: &mut dyn FnMut(Line<'_>)) {
+    pub(super) fn cut(&mut self, octets: &[u8], hear: &mut dyn FnMut(RawLine<'_>)) {
         let mut pieces = octets.split(|&octet| octet == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             let ends = pieces.peek().is_some();
             if !self.skipping {
                 self.partial.extend_from_slice(piece);
                 if self.partial.len() > LONGEST_LINE_OCTETS {
-                    hear(Line::TooLong(&self.partial));
+                    hear(RawLine::TooLong(&self.partial));
                     self.skipping = true;
                 } else if ends {
-                    hear(Line::Whole(&self.partial));
+                    hear(RawLine::Whole(&self.partial));
                 }
             }
             if ends || self.skipping {
@@ -152,8 +152,8 @@ mod tests {
         let mut heard = String::new();
         tail.poll(&mut |said| match said {
             Heard::Begins(_) => heard.push('+'),
-            Heard::Cut(Line::Whole(line)) => heard += &(String::from_utf8_lossy(line) + ";"),
-            Heard::Cut(Line::TooLong(_)) => heard.push('!'),
+            Heard::Cut(RawLine::Whole(line)) => heard += &(String::from_utf8_lossy(line) + ";"),
+            Heard::Cut(RawLine::TooLong(_)) => heard.push('!'),
         })
         .unwrap();
         heard

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::logs;
 use super::trial::{Mistake, Trial};
-use gatepost_core::logs::History;
+use gatepost_core::logs::LoginHistory;
 use gatepost_core::moment::Moment;
 
 /// Offenders that are listed.
@@ -105,23 +105,23 @@ pub(super) struct Tried<'a> {
 ///
 /// When `out` cannot be written.
 pub(super) fn json(
-    history: &History,
+    history: &LoginHistory,
     tried: &Tried<'_>,
     compared: Option<&Tried<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let trial = tried.trial;
-    let tally = &history.tally;
+    let stats = &history.stats;
     let whole = Whole {
         told: told(tried),
         logs: Logs {
-            lines: tally.lines,
-            tellings: tally.tellings,
+            lines: stats.lines,
+            tellings: stats.events,
             merged: history.merged,
-            same_session: tally.same_session,
+            same_session: stats.same_session,
             copies: history.copies,
-            unreadable: tally.unreadable,
-            sample: &tally.sample,
+            unreadable: stats.unreadable,
+            sample: &stats.sample,
         },
         from: trial.first.map(logs::timestamp),
         until: trial.last.map(logs::timestamp),
@@ -192,7 +192,11 @@ fn date(day: u64) -> String {
 /// # Errors
 ///
 /// When `out` cannot be written.
-pub(super) fn text(history: &History, tried: &[Tried<'_>], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn text(
+    history: &LoginHistory,
+    tried: &[Tried<'_>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let Some(first) = tried.first() else {
         return Ok(());
     };
@@ -208,17 +212,17 @@ pub(super) fn text(history: &History, tried: &[Tried<'_>], out: &mut dyn Write) 
         .try_for_each(|line| writeln!(out, "  - {line}"))
 }
 
-fn read(history: &History, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
-    let tally = &history.tally;
-    logs::show_lines(tally.lines, tally.unreadable, &tally.sample, out)?;
+fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
+    let stats = &history.stats;
+    logs::show_lines(stats.lines, stats.unreadable, &stats.sample, out)?;
     writeln!(
         out,
         "{} tell of logins: {} attempts, {} times told by a second line, {} further messages of a \
          session, {} copies in another file",
-        history.tally.tellings,
-        history.logins.len(),
+        history.stats.events,
+        history.attempts.len(),
         history.merged,
-        history.tally.same_session,
+        history.stats.same_session,
         history.copies,
     )?;
     if !trial.elsewhere.is_empty() {

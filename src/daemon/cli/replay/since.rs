@@ -1,6 +1,6 @@
 //! since - a point in time, as it is given on the command line
 //!
-//! Not here: dates in logs (`history::syslog`).
+//! Not here: dates in logs (`gatepost_core::logs::syslog`).
 
 use std::str::FromStr;
 use std::time::Duration;

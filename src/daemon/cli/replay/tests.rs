@@ -6,20 +6,20 @@ use jiff::tz::TimeZone;
 
 use super::trial::{Plan, Trial};
 use super::*;
-use gatepost_core::gate::request::settings::{Capacity, Mode, Settings};
-use gatepost_core::logs::record::Recorder;
+use gatepost_core::gate::request::settings::{Capacity, GateSettings, Mode};
+use gatepost_core::logs::collector::LogCollector;
 
 /// 2026-11-24T00:00:00Z
 const BEGIN: u64 = 1_795_478_400;
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> GateSettings {
+    GateSettings {
         settling: Duration::ZERO,
         capacity: Capacity {
             clients: 10_000,
             pairs: 1_000,
         },
-        ..Settings::default()
+        ..GateSettings::default()
     }
 }
 
@@ -45,20 +45,20 @@ impl Log {
         self.line(minute, &format!("dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={client}, lip=192.0.2.1"));
     }
 
-    fn history(&self) -> History {
+    fn history(&self) -> LoginHistory {
         let text: String = self.0.iter().map(|(_, line)| line.as_str()).collect();
-        let mut recorder = Recorder::new(TimeZone::UTC);
-        recorder
+        let mut collector = LogCollector::new(TimeZone::UTC);
+        collector
             .read(text.as_bytes(), Moment::from_seconds(BEGIN), &mut |_| ())
             .unwrap();
-        recorder.into_history()
+        collector.into_history()
     }
 
-    fn trial(&self, settings: &Settings) -> Trial {
+    fn trial(&self, settings: &GateSettings) -> Trial {
         self.trial_since(settings, Moment::EPOCH, Elsewhere::Ignore)
     }
 
-    fn trial_since(&self, settings: &Settings, since: Moment, elsewhere: Elsewhere) -> Trial {
+    fn trial_since(&self, settings: &GateSettings, since: Moment, elsewhere: Elsewhere) -> Trial {
         trial::run(settings, &self.history(), Plan { since, elsewhere })
     }
 }
@@ -135,7 +135,7 @@ fn while_settling_in_only_the_client_is_held_and_the_rest_is_told() {
         );
     }
     let enforced = log.trial(&settings());
-    let settling = log.trial(&Settings {
+    let settling = log.trial(&GateSettings {
         settling: Duration::from_secs(86_400),
         ..settings()
     });
@@ -149,7 +149,7 @@ fn while_settling_in_only_the_client_is_held_and_the_rest_is_told() {
 
 #[test]
 fn a_dry_run_is_tried_as_if_it_were_meant() {
-    let trial = guesser().trial(&Settings {
+    let trial = guesser().trial(&GateSettings {
         mode: Mode::DryRun,
         ..settings()
     });

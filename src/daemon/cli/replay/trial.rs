@@ -1,6 +1,6 @@
 //! trial - the attempts of old logs before the gate of a config, on the logs' own clock
 //!
-//! Not here: reading logs (`history`), telling the result (`report`).
+//! Not here: reading logs (`gatepost_core::logs`), telling the result (`report`).
 //!
 //! Logs show no passwords. Every failure is taken as a new guess and no word, so no repetition is free and
 //! none pays from `words`: both figures of a trial, guesses let through and honest logins refused, are
@@ -14,10 +14,10 @@ use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{Mode, QueueSettings, Settings};
+use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
 use gatepost_core::gate::request::verdict::{Event, Reason, Refusal};
 use gatepost_core::gate::{Events, Gate, Keys};
-use gatepost_core::logs::{History, Login, Service};
+use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
 use gatepost_core::moment::Moment;
 
 /// What a trial makes of logins that a submission proxy does not see: IMAP, POP3, ManageSieve.
@@ -95,12 +95,15 @@ const KEYS: Keys = Keys {
 const DAY_SECONDS: u64 = 86_400;
 
 /// Judges the attempts of `history` by `settings`, as if they were enforced.
-pub(super) fn run(settings: &Settings, history: &History, plan: Plan) -> Trial {
-    let settings = Settings {
+pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: Plan) -> Trial {
+    let settings = GateSettings {
         mode: Mode::Enforce,
         ..settings.clone()
     };
-    let first = history.logins.first().map_or(plan.since, |login| login.at);
+    let first = history
+        .attempts
+        .first()
+        .map_or(plan.since, |login| login.at);
     let begin = first.max(plan.since);
     let mut court = Court {
         judging: Judging::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
@@ -111,7 +114,7 @@ pub(super) fn run(settings: &Settings, history: &History, plan: Plan) -> Trial {
         second: 0,
         trial: Trial::default(),
     };
-    for login in &history.logins {
+    for login in &history.attempts {
         court.hear(login, plan);
     }
     court.trial
@@ -120,7 +123,7 @@ pub(super) fn run(settings: &Settings, history: &History, plan: Plan) -> Trial {
 struct Court<'a> {
     /// Nobody waits: each attempt is settled before the next comes.
     judging: Judging<()>,
-    history: &'a History,
+    history: &'a LoginHistory,
     begin: Moment,
     events: Events,
     failures: u64,
@@ -130,7 +133,7 @@ struct Court<'a> {
 }
 
 impl Court<'_> {
-    fn hear(&mut self, login: &Login, plan: Plan) {
+    fn hear(&mut self, login: &LoggedAttempt, plan: Plan) {
         if login.at < plan.since {
             self.learn(login);
             return;
@@ -155,7 +158,7 @@ impl Court<'_> {
         self.judge(login, &user);
     }
 
-    fn learn(&mut self, login: &Login) {
+    fn learn(&mut self, login: &LoggedAttempt) {
         let user = login.user.and_then(|id| self.history.names.get(id));
         if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
             let now = login.at.max(self.begin);
@@ -166,7 +169,7 @@ impl Court<'_> {
     }
 
     /// As whom the gate sees the attempt. `None`: a success that names nobody.
-    fn user(&mut self, login: &Login) -> Option<UserName> {
+    fn user(&mut self, login: &LoggedAttempt) -> Option<UserName> {
         let named = login.user.and_then(|id| self.history.names.get(id));
         match (named, login.outcome) {
             (Some(user), _) => Some(user.clone()),
@@ -179,7 +182,7 @@ impl Court<'_> {
         }
     }
 
-    fn judge(&mut self, login: &Login, user: &UserName) {
+    fn judge(&mut self, login: &LoggedAttempt, user: &UserName) {
         let success = login.outcome == AuthOutcome::Accept;
         let password = self.password(login);
         let attempt = AuthAttempt {
@@ -229,7 +232,7 @@ impl Court<'_> {
         }
     }
 
-    fn refuse(&mut self, login: &Login, user: &UserName, refusal: Refusal) {
+    fn refuse(&mut self, login: &LoggedAttempt, user: &UserName, refusal: Refusal) {
         count(&mut self.trial.refused, refusal.reason);
         if login.outcome == AuthOutcome::Accept {
             self.trial.mistakes.push(Mistake {
@@ -242,7 +245,7 @@ impl Court<'_> {
         }
     }
 
-    fn offend(&mut self, login: &Login, reached: u64) {
+    fn offend(&mut self, login: &LoggedAttempt, reached: u64) {
         let offender = self.trial.offenders.entry(login.client).or_default();
         offender.failures += 1;
         offender.reached += reached;
@@ -252,7 +255,7 @@ impl Court<'_> {
 
     /// A password that no other attempt has: letters, so that folding leaves them, and drawn, so that
     /// cutting out the user's name leaves them different. A success has its user's own.
-    fn password(&mut self, login: &Login) -> Secret {
+    fn password(&mut self, login: &LoggedAttempt) -> Secret {
         let seed = match (login.outcome, login.user) {
             (AuthOutcome::Accept, Some(user)) => u64::from(user.number()),
             _ => {

@@ -373,7 +373,7 @@ proptest! {
             prop_assert!(leaving <= sessions / 8 + LEAVING);
             let mut clients: HashMap<ClientKey, u32> = HashMap::new();
             for (slot, _) in held.iter().filter(|(_, allowed)| !allowed) {
-                *clients.entry(slot.client()).or_default() += 1;
+                *clients.entry(slot.client).or_default() += 1;
             }
             prop_assert!(clients.values().all(|count| *count <= 6));
         }

@@ -12,6 +12,8 @@ use gatepost_core::gate::request::client::ClientKey;
 pub(super) struct Tally {
     counts: HashMap<ClientKey, u32>,
     capacity: usize,
+    /// Connections that were not counted, for want of room.
+    left_out: u64,
 }
 
 impl Tally {
@@ -20,7 +22,13 @@ impl Tally {
         Self {
             counts: HashMap::new(),
             capacity,
+            left_out: 0,
         }
+    }
+
+    /// How many connections were not counted, for want of room.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// One connection more. While the tally is full, clients that are not in it do not count: it is
@@ -30,6 +38,8 @@ impl Tally {
             *count = count.saturating_add(1);
         } else if self.counts.len() < self.capacity {
             self.counts.insert(client, 1);
+        } else {
+            self.left_out += 1;
         }
     }
 

@@ -19,12 +19,12 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// A listener, and a filter over it that has been told of these clients.
 fn house(address: &str, banned: &[&str]) -> (Listener, Filter) {
-    let listener = Listener::bind(&listener::Settings {
+    let settings = listener::Settings {
         address: address.parse().unwrap(),
         tls: TlsStart::Implicit,
         proxy_from: Vec::new(),
-    })
-    .unwrap();
+    };
+    let listener = Listener::bind(&settings, &Arc::default()).unwrap();
     let filter = Filter::new(vec![listener.shutter()]);
     for client in banned {
         filter.reset(client.parse().unwrap());

@@ -12,7 +12,7 @@ use rustls::server::{Accepted, Acceptor};
 
 /// The most octets that may come until a ClientHello is complete. With a post-quantum key share and a
 /// ticket, an honest one has 2 to 4 KiB.
-pub(super) const LIMIT: usize = 16 * 1024;
+pub const LIMIT: usize = 16 * 1024;
 
 /// Octets taken from the stream at once.
 const CHUNK: usize = 1024;
@@ -21,7 +21,7 @@ const CHUNK: usize = 1024;
 ///
 /// # Errors
 /// The client's fault; an alert was sent where TLS has one.
-pub(super) async fn read<S>(stream: &mut S) -> Result<Accepted, HandshakeFault>
+pub async fn read<S>(stream: &mut S) -> Result<Accepted, HandshakeFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -83,12 +83,16 @@ fn nobody() -> (Address, TcpSocket) {
 }
 
 fn upstream(addresses: Vec<Address>) -> Upstream {
+    with_deadlines(addresses, Deadlines::default())
+}
+
+fn with_deadlines(addresses: Vec<Address>, deadlines: Deadlines) -> Upstream {
     let settings = Settings {
         addresses,
         announce: Announce::ProxyV1,
         hostname: "gate.example.org".to_owned(),
     };
-    Upstream::new(settings, Deadlines::default())
+    Upstream::new(settings, deadlines)
 }
 
 fn announced(rest: &str) -> String {
@@ -260,6 +264,37 @@ async fn while_postfix_is_silent_one_session_tries_and_the_others_learn_from_it(
             other => panic!("{other:?}"),
         }
     }
-    assert_eq!(down, 99);
-    assert_eq!(taken.load(Ordering::Relaxed), 2);
+    // One tries at once, and one a second later, for the others came after the first had begun.
+    assert_eq!(down, 98);
+    assert_eq!(taken.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn an_old_try_that_hangs_turns_nobody_away_who_came_after_it() {
+    let (address, socket) = nobody();
+    let deadlines = Deadlines {
+        retry: Duration::from_millis(1),
+        ..Deadlines::default()
+    };
+    let upstream = Arc::new(with_deadlines(vec![address], deadlines));
+    upstream.connect(&origin()).await.unwrap_err();
+    assert!(upstream.sites[0].health.is_dead());
+    let listener = socket.listen(8).unwrap();
+    let login = || {
+        let upstream = Arc::clone(&upstream);
+        tokio::spawn(async move { upstream.connect(&origin()).await.map(drop) })
+    };
+    let old = login();
+    let (hanging, _) = listener.accept().await.unwrap();
+    let new = login();
+    let played = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        play(&mut stream, &announced(GREETS)).await;
+    });
+    new.await.unwrap().unwrap();
+    played.await.unwrap();
+    assert!(!old.is_finished());
+    drop(hanging);
+    old.await.unwrap().unwrap_err();
+    assert!(!upstream.sites[0].health.is_dead(), "it was answered since");
 }

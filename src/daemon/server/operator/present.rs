@@ -1,4 +1,4 @@
-//! present - the gate's and the house's values as the operator's messages
+//! present - the values of the gate and of the listeners' context as the operator's messages
 //!
 //! Nothing is decided here.
 
@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use crate::admin::message::{Ban, Bucket, Decision, Explanation, Fill, Status};
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
-use crate::server::listeners::House;
+use crate::report::limits::{self, Limit};
+use crate::report::writer;
+use crate::server::listeners::ListenerContext;
 use crate::session::SessionId;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::buckets::recent;
-use gatepost_core::gate::explain::{self, Holding, Relation};
+use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::operator::BanEntry;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -28,11 +30,11 @@ pub(super) fn time(moment: Moment) -> String {
 }
 
 /// How things stand.
-pub(super) fn status(house: &House, began: Moment) -> Status {
-    let services = &house.services;
+pub(super) fn status(context: &ListenerContext, began: Moment) -> Status {
+    let services = &context.services;
     let now = services.judging.clock.now();
     let gate = services.judging.gate().status(now);
-    let admission = house.admission.counts();
+    let admission = context.admission.counts();
     let upstream = &services.config.load().upstream;
     Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -53,7 +55,11 @@ pub(super) fn status(house: &House, began: Moment) -> Status {
         bound_per_day: bound_per_day(&gate.shared),
         buckets: gate.shared.iter().map(bucket).collect(),
         tables: tables(&gate),
-        counters: counters(house),
+        counters: counters(context),
+        limits: limits::TABLE
+            .iter()
+            .map(|row| (row.name.to_owned(), acted(row.limit, context, &gate)))
+            .collect(),
         allowed: tallies(&gate, |tally| tally.allowed),
         refused: tallies(&gate, |tally| tally.refused),
         would_refuse: tallies(&gate, |tally| tally.would_refuse),
@@ -90,8 +96,8 @@ fn tables(gate: &explain::Status) -> BTreeMap<String, Fill> {
     ])
 }
 
-fn counters(house: &House) -> Counts {
-    let counters = &house.services.judging.counters;
+fn counters(context: &ListenerContext) -> Counts {
+    let counters = &context.services.judging.counters;
     [
         ("sessions", &counters.sessions),
         ("handshakes-failed", &counters.handshakes_failed),
@@ -107,8 +113,47 @@ fn counters(house: &House) -> Counts {
     ]
     .into_iter()
     .map(|(name, counter)| (name.to_owned(), counter.get()))
-    .chain([("evicted".to_owned(), house.admission.counts().evicted)])
+    .chain([("evicted".to_owned(), context.admission.counts().evicted)])
     .collect()
+}
+
+/// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
+fn acted(limit: Limit, context: &ListenerContext, gate: &explain::Status) -> u64 {
+    let admission = context.admission.counts();
+    let away = |reason: TurnedAway| {
+        let count = admission.turned_away.get(reason as usize);
+        count.copied().unwrap_or_default()
+    };
+    match limit {
+        Limit::Sessions => admission.evicted + away(TurnedAway::Full),
+        Limit::PerClient => away(TurnedAway::Client),
+        Limit::PerNetwork => away(TurnedAway::Network),
+        Limit::Connects => away(TurnedAway::Connects),
+        Limit::ConnectRates => admission.rates_forgotten,
+        Limit::Turns => gate
+            .tallies
+            .iter()
+            .filter(|tally| tally.reason == Reason::Turn)
+            .map(|tally| tally.refused)
+            .sum(),
+        Limit::Clients => gate.rows_evicted,
+        Limit::Pairs => gate.pairs_evicted,
+        Limit::Bans => gate.bans_evicted,
+        Limit::FilterCounts => context.filter.counts().not_counted,
+        Limit::FilterProgram => context.filter.counts().not_fitting,
+        Limit::LogQueue => writer::lines_lost(),
+        Limit::Accepts
+        | Limit::Connections
+        | Limit::ProxyHeaders
+        | Limit::Handshakes
+        | Limit::Exchanges
+        | Limit::Notices
+        | Limit::Acknowledgements
+        | Limit::Operators
+        | Limit::OperatorAccepts
+        | Limit::OperatorRequests
+        | Limit::LogLines => context.services.judging.counters.limits.get(limit),
+    }
 }
 
 fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {
@@ -155,7 +200,7 @@ pub(super) fn explanation(
         client: e.client.to_string(),
         network: e.client.network().to_string(),
         user: user.map(ToString::to_string),
-        place: e.user.as_ref().map(|user| place(user.relation).to_owned()),
+        place: e.user.as_ref().map(|user| user.trust.to_string()),
         known: e.user.as_ref().map(|user| user.known),
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),
@@ -188,14 +233,6 @@ fn outlook(e: &explain::Explanation, now: Moment) -> (&'static str, String, u64)
             Ok(reason) => ("allow", reason.to_string(), 0),
             Err(Refusal { reason, wait }) => ("refuse", reason.to_string(), wait.as_secs()),
         },
-    }
-}
-
-fn place(relation: Relation) -> &'static str {
-    match relation {
-        Relation::Familiar => "familiar",
-        Relation::Near => "near",
-        Relation::Far => "far",
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::*;
-use crate::gate::request::settings::{Growing, Quota};
+use crate::gate::request::settings::{BucketQuota, Quota};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const CLIENT: Key = Key {
-    kind: Kind::ClientV4,
+    kind: Kind::CLIENT_V4,
     id: 7,
 };
 
@@ -23,23 +23,26 @@ fn buckets() -> Buckets {
     Buckets::new(1024, &[1; 16])
 }
 
-fn both() -> [Place; 2] {
-    [Place::Keyed(CLIENT), Place::Shared(Share::Words)]
+fn both() -> [BucketKey; 2] {
+    [
+        BucketKey::Keyed(Bucket::Client, CLIENT),
+        BucketKey::Shared(Bucket::Words),
+    ]
 }
 
 #[test]
 fn with_one_token_left_exactly_one_of_64_threads_gets_it() {
-    for place in both() {
+    for key in both() {
         let buckets = buckets();
         let limit = limit(3, 3600);
         for _ in 0..2 {
-            buckets.take(place, limit, NOW, &mut Vec::new()).unwrap();
+            buckets.take(key, limit, NOW, &mut Vec::new()).unwrap();
         }
         let passed = AtomicU32::new(0);
         thread::scope(|threads| {
             for _ in 0..64 {
                 threads.spawn(|| {
-                    let taken = buckets.take(place, limit, NOW, &mut Vec::new());
+                    let taken = buckets.take(key, limit, NOW, &mut Vec::new());
                     passed.fetch_add(u32::from(taken.is_ok()), Ordering::Relaxed);
                 });
             }
@@ -50,7 +53,7 @@ fn with_one_token_left_exactly_one_of_64_threads_gets_it() {
 
 #[test]
 fn parallel_takes_and_refunds_lose_no_token() {
-    for place in both() {
+    for key in both() {
         let buckets = buckets();
         let limit = limit(64, 3600);
         thread::scope(|threads| {
@@ -58,13 +61,13 @@ fn parallel_takes_and_refunds_lose_no_token() {
                 threads.spawn(|| {
                     for _ in 0..200 {
                         let mut events = Vec::new();
-                        let token = buckets.take(place, limit, NOW, &mut events).unwrap();
+                        let token = buckets.take(key, limit, NOW, &mut events).unwrap();
                         buckets.refund(token, NOW, &mut events);
                     }
                 });
             }
         });
-        assert_eq!(buckets.left(place, limit, NOW), 64);
+        assert_eq!(buckets.left(key, limit, NOW), 64);
     }
 }
 
@@ -73,53 +76,61 @@ fn a_refund_to_an_evicted_row_is_gone_and_harms_nobody() {
     let buckets = buckets();
     let limit = limit(3, 60);
     let token = buckets
-        .take(Place::Keyed(CLIENT), limit, NOW, &mut Vec::new())
+        .take(
+            BucketKey::Keyed(Bucket::Client, CLIENT),
+            limit,
+            NOW,
+            &mut Vec::new(),
+        )
         .unwrap();
     buckets.forget(CLIENT);
     buckets.refund(token, NOW, &mut Vec::new());
-    assert_eq!(buckets.left(Place::Keyed(CLIENT), limit, NOW), 3);
+    assert_eq!(
+        buckets.left(BucketKey::Keyed(Bucket::Client, CLIENT), limit, NOW),
+        3
+    );
 }
 
 #[test]
 fn a_shared_bucket_that_grows_keeps_its_debt_in_tokens() {
-    let growing = Growing {
+    let growing = BucketQuota {
         base: Quota {
             burst: 100,
             every: Duration::from_secs(120),
         },
-        daily_per_user: 3,
+        daily_per_user: Some(3),
     };
-    let place = Place::Shared(Share::Strangers);
+    let key = BucketKey::Shared(Bucket::Strangers);
     let buckets = buckets();
     let mut events = Vec::new();
     let small = Limit::growing(growing, 0);
     let mut tokens = Vec::new();
     for _ in 0..60 {
-        tokens.push(buckets.take(place, small, NOW, &mut events).unwrap());
+        tokens.push(buckets.take(key, small, NOW, &mut events).unwrap());
     }
     let large = Limit::growing(growing, 10_000);
-    assert_eq!(buckets.left(place, large, NOW), 1100 - 60);
+    assert_eq!(buckets.left(key, large, NOW), 1100 - 60);
     // Tokens taken at the old speed go back as tokens of the new one.
-    buckets.take(place, large, NOW, &mut events).unwrap();
+    buckets.take(key, large, NOW, &mut events).unwrap();
     for token in tokens {
         buckets.refund(token, NOW, &mut events);
     }
-    assert_eq!(buckets.left(place, large, NOW), 1100 - 1);
+    assert_eq!(buckets.left(key, large, NOW), 1100 - 1);
 }
 
 #[test]
 fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
     let (slow, quick) = (limit(10, 120), limit(10, 30));
-    let place = Place::Shared(Share::Strangers);
+    let key = BucketKey::Shared(Bucket::Strangers);
     let buckets = buckets();
     let mut events = Vec::new();
-    let first = buckets.take(place, slow, NOW, &mut events).unwrap();
+    let first = buckets.take(key, slow, NOW, &mut events).unwrap();
     // Half of it has flowed back when another pays at four times the speed.
     let then = NOW + Duration::from_secs(60);
-    buckets.take(place, quick, then, &mut events).unwrap();
+    buckets.take(key, quick, then, &mut events).unwrap();
     buckets.refund(first, then, &mut events);
     let alone = then + Duration::from_secs(30);
-    assert_eq!(buckets.level(Share::Strangers).arrival, alone.as_nanos());
+    assert_eq!(buckets.level(Bucket::Strangers).arrival, alone.as_nanos());
 }
 
 #[test]
@@ -135,7 +146,7 @@ fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_innocent() {
     assert_eq!(row.strikes_at(days(1)), 6);
     assert_eq!(row.strikes_at(days(7)), 0);
     assert_eq!(row.strikes_at(days(5000)), 0);
-    assert_eq!(row.innocent(), days(7).as_nanos());
+    assert_eq!(row.clean_at(), days(7).as_nanos());
     assert_eq!(buckets.strike(CLIENT, 0, 100, days(3)), 5);
 }
 
@@ -143,13 +154,13 @@ fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_innocent() {
 fn a_bucket_and_the_strikes_in_its_row_do_not_disturb_each_other() {
     let buckets = buckets();
     let limit = limit(3, 60);
-    let place = Place::Keyed(CLIENT);
+    let key = BucketKey::Keyed(Bucket::Client, CLIENT);
     buckets.strike(CLIENT, 0, 100, NOW);
-    let token = buckets.take(place, limit, NOW, &mut Vec::new()).unwrap();
+    let token = buckets.take(key, limit, NOW, &mut Vec::new()).unwrap();
     buckets.strike(CLIENT, 0, 100, NOW);
-    assert_eq!(buckets.left(place, limit, NOW), 2);
+    assert_eq!(buckets.left(key, limit, NOW), 2);
     buckets.refund(token, NOW, &mut Vec::new());
-    assert_eq!(buckets.left(place, limit, NOW), 3);
+    assert_eq!(buckets.left(key, limit, NOW), 3);
     assert_eq!(buckets.row(CLIENT).strikes, 2);
     buckets.forget_strikes(CLIENT, NOW);
     assert_eq!(buckets.row(CLIENT).strikes, 0);
@@ -159,10 +170,10 @@ fn a_bucket_and_the_strikes_in_its_row_do_not_disturb_each_other() {
 fn every_change_of_a_shared_bucket_is_a_record_and_replaying_in_any_order_gives_the_last() {
     let first = buckets();
     let limit = limit(20, 600);
-    let place = Place::Shared(Share::Unknown);
+    let key = BucketKey::Shared(Bucket::Unknown);
     let mut events = Vec::new();
-    let token = first.take(place, limit, NOW, &mut events).unwrap();
-    first.take(place, limit, NOW, &mut events).unwrap();
+    let token = first.take(key, limit, NOW, &mut events).unwrap();
+    first.take(key, limit, NOW, &mut events).unwrap();
     first.refund(token, NOW, &mut events);
     assert_eq!(events.len(), 3);
     let second = buckets();
@@ -175,6 +186,9 @@ fn every_change_of_a_shared_bucket_is_a_record_and_replaying_in_any_order_gives_
         };
         second.replay(&record, Duration::ZERO, NOW);
     }
-    assert_eq!(second.left(place, limit, NOW), 19);
-    assert_eq!(*second.level(Share::Unknown), *first.level(Share::Unknown));
+    assert_eq!(second.left(key, limit, NOW), 19);
+    assert_eq!(
+        *second.level(Bucket::Unknown),
+        *first.level(Bucket::Unknown)
+    );
 }

@@ -1,5 +1,6 @@
 //! tests - one quota, its windows, and giving back
 
+use governor::clock::FakeRelativeClock;
 use proptest::prelude::*;
 
 use super::*;
@@ -84,12 +85,12 @@ fn nonsense_quotas_and_times_overflow_nothing() {
 
 #[test]
 fn a_growing_bucket_has_the_documented_sizes() {
-    let growing = Growing {
+    let growing = BucketQuota {
         base: Quota {
             burst: 100,
             every: Duration::from_secs(120),
         },
-        daily_per_user: 3,
+        daily_per_user: Some(3),
     };
     let day = 86_400_000_000_000_u64;
     for (known, burst, daily) in [(0, 100, 720), (40, 104, 840), (10_000, 1100, 30_720)] {
@@ -119,14 +120,17 @@ fn a_token_given_back_late_never_pays_for_another_try() {
     // The first take has nearly flowed back when the second comes, and is then given back.
     let first = limit.take(0, at(START)).unwrap();
     let second = limit.take(first, at(START + 90)).unwrap();
-    let back = give_back(second, 100, first, at(START + 95));
+    let back = limit.taken(first).refund(second, at(START + 95));
     let alone = limit.take(0, at(START + 90)).unwrap();
     assert!(back >= alone, "{back} {alone}");
     // Given back at once it leaves exactly the second.
-    assert_eq!(give_back(second, 100, first, at(START + 90)), alone);
+    assert_eq!(limit.taken(first).refund(second, at(START + 90)), alone);
     // In debt it is the whole token, however late.
     let third = limit.take(second, at(START + 90)).unwrap();
-    assert_eq!(give_back(third, 100, third, at(START + 200)), third - 100);
+    assert_eq!(
+        limit.taken(third).refund(third, at(START + 200)),
+        third - 100
+    );
 }
 
 #[derive(Clone, Debug)]
@@ -146,6 +150,63 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
+    // governor's own limiter, with its own store and clock, beside ours.
+    #[test]
+    fn answers_waits_and_what_is_left_are_those_of_governors_own_limiter(
+        burst in 1u32..8,
+        every in 1u64..200,
+        gaps in prop::collection::vec(0u64..400, 1..200),
+    ) {
+        let limit = limit(burst, every);
+        let clock = FakeRelativeClock::default();
+        let governor = RateLimiter::direct_with_clock(limit.quota, clock.clone())
+            .with_middleware::<StateInformationMiddleware>();
+        let (mut now, mut arrival) = (START, 0);
+        for gap in gaps {
+            now += gap;
+            clock.advance(Duration::from_nanos(gap));
+            let looked = limit.peek(arrival, 0, at(now));
+            match governor.check() {
+                Ok(state) => {
+                    prop_assert_eq!(looked, Ok(()));
+                    prop_assert_eq!(limit.left(arrival, at(now)), state.remaining_burst_capacity() + 1);
+                    arrival = limit.take(arrival, at(now)).unwrap();
+                    prop_assert_eq!(limit.left(arrival, at(now)), state.remaining_burst_capacity());
+                }
+                Err(until) => {
+                    let wait = until.wait_time_from(clock.now());
+                    prop_assert_eq!(looked, Err(wait));
+                    prop_assert_eq!(limit.take(arrival, at(now)), Err(wait));
+                    prop_assert_eq!(limit.left(arrival, at(now)), 0);
+                }
+            }
+        }
+    }
+
+    // A look that keeps some back is governor's look for that many and one more.
+    #[test]
+    fn a_look_beside_kept_tokens_is_governors_look_for_all_of_them(
+        burst in 2u32..8,
+        every in 1u64..200,
+        kept in 0u32..7,
+        taken in 0u32..8,
+        gap in 0u64..2000,
+    ) {
+        let kept = kept.min(burst - 1);
+        let limit = limit(burst, every);
+        let clock = FakeRelativeClock::default();
+        let governor = RateLimiter::direct_with_clock(limit.quota, clock.clone());
+        let mut arrival = 0;
+        for _ in 0..taken.min(burst) {
+            prop_assert!(governor.check().is_ok());
+            arrival = limit.take(arrival, at(START)).unwrap();
+        }
+        clock.advance(Duration::from_nanos(gap));
+        let all = governor.check_n(NonZeroU32::new(kept + 1).unwrap()).unwrap();
+        let all = all.map_err(|until| until.wait_time_from(clock.now()));
+        prop_assert_eq!(limit.peek(arrival, kept, at(START + gap)), all);
+    }
+
     #[test]
     fn no_window_ever_sees_more_than_quota_plus_burst(
         burst in 1u32..8,
@@ -188,7 +249,7 @@ proptest! {
         let limit = limit(burst, every);
         let (now, before) = (at(START), START - 500 + debt);
         if let Ok(after) = limit.take(before, now) {
-            let back = give_back(after, every, after, now);
+            let back = limit.taken(after).refund(after, now);
             prop_assert_eq!(back.max(START), before.max(START));
         }
     }
@@ -214,7 +275,7 @@ proptest! {
                 },
                 Step::GiveBack(which) => if which < held.len() {
                     let after = held.swap_remove(which);
-                    let less = give_back(arrival, every, after, at(now));
+                    let less = limit.taken(after).refund(arrival, at(now));
                     prop_assert!(arrival - less <= every);
                     arrival = less;
                     spent -= 1;

@@ -14,13 +14,13 @@ fn table(rows: usize) -> Table<3> {
 
 fn key(id: u64) -> Key {
     Key {
-        kind: Kind::Network,
+        kind: Kind::NETWORK,
         id,
     }
 }
 
-fn put(table: &Table<3>, id: u64, innocent: u64) {
-    table.with(key(id), NOW, |_| ((), Some([0, innocent, 0])));
+fn put(table: &Table<3>, id: u64, clean: u64) {
+    table.with(key(id), NOW, |_| ((), Some([0, clean, 0])));
 }
 
 fn get(table: &Table<3>, id: u64) -> Option<u64> {
@@ -40,7 +40,7 @@ fn a_row_costs_at_most_24_octets_and_the_rows_are_what_was_asked_for() {
 }
 
 #[test]
-fn full_sets_give_up_the_row_nearest_to_innocence_and_count_it() {
+fn full_sets_give_up_the_row_that_is_clean_soonest_and_count_it() {
     let table = table(8);
     for id in 1..=8 {
         put(&table, id, 2000 + id);
@@ -65,7 +65,7 @@ fn the_worst_offender_stays_however_many_others_come() {
 }
 
 #[test]
-fn an_innocent_row_gives_way_without_being_counted() {
+fn a_clean_row_gives_way_without_being_counted() {
     let table = table(8);
     for id in 1..=9 {
         put(&table, id, 999);
@@ -79,7 +79,7 @@ fn keys_of_different_kinds_with_one_id_are_different_rows() {
     let table = table(8);
     put(&table, 5, 1);
     let other = Key {
-        kind: Kind::UserFar,
+        kind: Kind::USER_FAR,
         id: 5,
     };
     assert_eq!(table.read(other), None);
@@ -110,7 +110,7 @@ fn a_table_offered_as_many_keys_as_rows_loses_one_in_twenty_at_most() {
 }
 
 #[test]
-fn what_is_innocent_makes_room_as_if_it_were_not_there() {
+fn what_is_clean_makes_room_as_if_it_were_not_there() {
     let table = table(100_000);
     for id in 0..200_000 {
         put(&table, id, id % 1000);
@@ -146,7 +146,7 @@ proptest! {
         prop_assert_eq!(table.evictions(), 0);
         let mut seen = HashMap::new();
         table.for_each(|kind, row| {
-            assert_eq!(kind, Kind::Network);
+            assert_eq!(kind, Kind::NETWORK);
             seen.insert(row[0], row[1]);
         });
         prop_assert_eq!(seen, model);
@@ -154,22 +154,22 @@ proptest! {
 
     #[test]
     fn a_small_table_keeps_the_eight_worst_of_a_set(
-        innocent in prop::collection::vec(2000u64..1_000_000, 9..60)
+        clean in prop::collection::vec(2000u64..1_000_000, 9..60)
     ) {
         let table = table(8);
         let mut model: Vec<(u64, u64)> = Vec::new();
-        for (id, innocent) in innocent.into_iter().enumerate() {
+        for (id, clean) in clean.into_iter().enumerate() {
             if model.len() == WAYS {
                 let least = model.iter().enumerate().min_by_key(|(_, row)| row.1).unwrap().0;
                 // Among equals the table may choose.
                 prop_assume!(model.iter().filter(|row| row.1 == model[least].1).count() == 1);
                 model.swap_remove(least);
             }
-            model.push((id as u64, innocent));
-            put(&table, id as u64, innocent);
+            model.push((id as u64, clean));
+            put(&table, id as u64, clean);
         }
-        for (id, innocent) in model {
-            prop_assert_eq!(get(&table, id), Some(innocent));
+        for (id, clean) in model {
+            prop_assert_eq!(get(&table, id), Some(clean));
         }
     }
 }

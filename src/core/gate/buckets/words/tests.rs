@@ -25,7 +25,7 @@ fn of(password: &str, user: &str) -> Word {
         password.as_bytes(),
         &UserName::new(user.as_bytes()),
         &keys(),
-        None,
+        &Ladder::default(),
     )
 }
 

@@ -5,11 +5,12 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use super::*;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::Keys;
-use crate::gate::request::settings::Settings;
+use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{Event, Reason, Standing};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -18,10 +19,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 const FAR: &str = "198.51.100.7";
 const HOME: &str = "203.0.113.7";
 
-fn settings() -> Settings {
-    let mut settings = Settings {
+fn settings() -> GateSettings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
-        ..Settings::default()
+        ..GateSettings::default()
     };
     settings.capacity.clients = 10_000;
     settings.capacity.pairs = 1000;
@@ -101,7 +102,7 @@ fn sorted(image: &[u8]) -> Vec<String> {
     let mut image = Image::read(image).unwrap();
     image
         .buckets
-        .sort_by_key(|bucket| (bucket.key.kind as u8, bucket.key.id));
+        .sort_by_key(|bucket| (bucket.key.kind.number(), bucket.key.id));
     image.known.sort();
     let text = |debug: &dyn std::fmt::Debug| format!("{debug:?}");
     vec![
@@ -192,7 +193,9 @@ fn debts_are_cut_to_one_burst_of_what_is_the_limit_now() {
     let gate = busy(&mut Vec::new());
     let image = gate.image(NOW);
     let mut quick = settings();
-    quick.limits.client.every = MINUTE;
+    quick
+        .limits
+        .change(Bucket::Client, |limit| limit.base.every = MINUTE);
     let restored = Gate::restore(quick, keys(9), Some(&image), NONE, NOW).unwrap();
     let later = NOW + MINUTE * 10;
     assert_eq!(holdings(&restored, FAR, later).0[0], 10);
@@ -228,13 +231,13 @@ fn the_journal_alone_brings_every_ban_and_the_shared_buckets_back() {
     let seen = restored.explain(client("192.0.2.1"), None, NOW);
     assert_eq!((seen.strikes, seen.standing), (3, Standing::Banned));
     let level = |gate: &Gate, share| *gate.buckets.level(share);
-    for share in Share::ALL {
+    for bucket in Bucket::all_shared() {
         assert_eq!(
-            level(&restored, share).sequence,
-            level(&gate, share).sequence,
-            "{share:?}"
+            level(&restored, bucket).sequence,
+            level(&gate, bucket).sequence,
+            "{bucket:?}"
         );
-        assert!(level(&restored, share).arrival >= level(&gate, share).arrival);
+        assert!(level(&restored, bucket).arrival >= level(&gate, bucket).arrival);
     }
 }
 
@@ -252,7 +255,9 @@ fn replaying_a_journal_over_an_older_or_a_newer_image_twice_or_shuffled_changes_
     let seen = |gate: &Gate| {
         (
             gate.bans(then),
-            Share::ALL.map(|share| *gate.buckets.level(share)),
+            Bucket::all_shared()
+                .map(|bucket| *gate.buckets.level(bucket))
+                .collect::<Vec<_>>(),
         )
     };
     let truth = seen(&restore(&new, then));
@@ -302,7 +307,7 @@ fn what_a_dry_run_left_is_cleared_at_the_start_without_it() {
     gate.ban(subject, NOW + DAY, NOW, &mut events);
     assert_eq!(gate.bans(NOW).len(), 2);
     let image = gate.image(NOW);
-    let again = |settings: Settings, image: Option<&[u8]>| {
+    let again = |settings: GateSettings, image: Option<&[u8]>| {
         Gate::restore(settings, keys(1), image, journal(&events), NOW).unwrap()
     };
     let meant = again(settings(), Some(&image));
@@ -358,10 +363,10 @@ fn a_restored_image_judges_as_the_gate_that_wrote_it() {
     let restored = restore(&gate.image(NOW), NOW);
     let spent = |gate: &Gate| {
         let seen = gate.explain(client("10.0.0.1"), Some(&user("anna")), NOW);
-        (seen.user.unwrap().relation, seen.user.unwrap().outlook)
+        (seen.user.unwrap().trust, seen.user.unwrap().outlook)
     };
     assert_eq!(spent(&restored), spent(&gate));
-    assert_eq!(spent(&restored).1, Ok(Reason::Familiar));
+    assert_eq!(spent(&restored).1, Ok(Reason::Bucket(Bucket::Familiar)));
 }
 
 proptest! {
@@ -418,7 +423,7 @@ proptest! {
 #[test]
 fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
     use crate::gate::buckets::bucket::Row;
-    use crate::gate::buckets::table::Key;
+    use crate::gate::buckets::key::Key;
 
     const ROWS: u32 = 40_000;
     let mut large = settings();

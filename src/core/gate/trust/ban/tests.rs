@@ -67,12 +67,12 @@ fn banned_neighbours_are_counted_by_network() {
         bans.begin(client(n), until(20), 4, NOW, &mut events);
     }
     let network = ClientKey::V4(0x0a00_0001).network();
-    assert_eq!(bans.crowd(network, 9), 3);
-    assert_eq!(bans.crowd(network, 2), 2);
+    assert_eq!(bans.neighbours(network, 9), 3);
+    assert_eq!(bans.neighbours(network, 2), 2);
     bans.lift(client(0x0a00_0002), NOW, &mut events);
-    assert_eq!(bans.crowd(network, 9), 2);
+    assert_eq!(bans.neighbours(network, 9), 2);
     bans.expire(NOW + Duration::from_secs(20), &mut events);
-    assert_eq!(bans.crowd(network, 9), 0);
+    assert_eq!(bans.neighbours(network, 9), 0);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     let site = Site {
         address: Address::Unix("/postfix".into()),
         health: Health::default(),
-        scout: tokio::sync::Mutex::default(),
+        retries: Retries::default(),
     };
     let connected = Connected::new(
         Conversation::new(near),
@@ -52,7 +52,7 @@ fn permit(credentials: &Credentials) -> Permit {
     };
     let now = Moment::from_seconds(1_795_478_400);
     let gate = Gate::new(
-        gatepost_core::gate::request::settings::Settings::default(),
+        gatepost_core::gate::request::settings::GateSettings::default(),
         keys,
         now,
     );

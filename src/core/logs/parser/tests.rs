@@ -1,38 +1,38 @@
-//! tests - of listening: every log form by one line, sessions, repetitions, hostile lines
+//! tests - of parsing: every log form by one line, sessions, repetitions, hostile lines
 
 use proptest::prelude::*;
 
 use super::*;
 
-fn listener() -> Listener {
-    let mut listener = Listener::new(TimeZone::UTC);
-    listener.begin(Moment::from_seconds(1_795_478_400)); // 2026-11-24
-    listener
+fn parser() -> LogParser {
+    let mut parser = LogParser::new(TimeZone::UTC);
+    parser.begin(Moment::from_seconds(1_795_478_400)); // 2026-11-24
+    parser
 }
 
-/// `user@client outcome xattempts` for every telling.
-fn hear(listener: &mut Listener, line: &[u8]) -> Option<String> {
-    let mut heard = None;
-    listener.hear(line, |overheard| {
-        let told = overheard.telling.told;
-        let user = told.user.map(String::from_utf8_lossy);
-        heard = Some(format!(
+/// `user client outcome xattempts at time` for a line that reports a login.
+fn parse(parser: &mut LogParser, line: &[u8]) -> Option<String> {
+    let mut parsed = None;
+    parser.parse_line(line, |event| {
+        let report = event.report;
+        let user = report.user.map(String::from_utf8_lossy);
+        parsed = Some(format!(
             "{} {} {:?} x{} at {}",
             user.as_deref().unwrap_or("-"),
-            told.client,
-            told.outcome,
-            told.attempts,
-            overheard.telling.at.as_seconds(),
+            report.client,
+            report.outcome,
+            report.attempts,
+            event.at.as_seconds(),
         ));
     });
-    heard
+    parsed
 }
 
 const MAIL: &str = "4FzQ: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=alice";
 const FAILED: &str = "warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: x";
 
 #[test]
-fn one_message_is_heard_alike_in_every_form_of_log() {
+fn one_message_is_parsed_alike_in_every_form_of_log() {
     let json = |message: &str| {
         format!(
             r#"{{"__REALTIME_TIMESTAMP":"1795493024000000","_COMM":"smtpd","SYSLOG_IDENTIFIER":"postfix/smtpd","SYSLOG_PID":"7","MESSAGE":{message}}}"#
@@ -50,23 +50,23 @@ fn one_message_is_heard_alike_in_every_form_of_log() {
         json(&format!("\"{FAILED}\"")),
         json(&format!("[{}]", octets.join(","))),
     ] {
-        let mut listener = listener();
-        let heard = hear(&mut listener, line.as_bytes());
+        let mut parser = parser();
+        let parsed = parse(&mut parser, line.as_bytes());
         assert_eq!(
-            heard.as_deref(),
+            parsed.as_deref(),
             Some("- 203.0.113.7 Reject x1 at 1795493024"),
             "{line}"
         );
-        assert_eq!(listener.tally().tellings, 1);
+        assert_eq!(parser.stats().events, 1);
     }
 }
 
 #[test]
 fn a_second_message_in_a_session_is_no_second_login() {
-    let mut listener = listener();
+    let mut parser = parser();
     let mut line = |time: &str, pid: u32, message: &str| {
         let line = format!("Nov 24 {time} mx postfix/smtpd[{pid}]: {message}");
-        hear(&mut listener, line.as_bytes()).is_some()
+        parse(&mut parser, line.as_bytes()).is_some()
     };
     assert!(line("04:00:00", 7, MAIL));
     assert!(!line("04:00:05", 7, MAIL));
@@ -93,7 +93,7 @@ fn a_second_message_in_a_session_is_no_second_login() {
         line("04:20:08", 7, &MAIL.replace("alice", "bob")),
         "ten minutes later"
     );
-    assert_eq!(listener.tally().same_session, 2);
+    assert_eq!(parser.stats().same_session, 2);
 }
 
 #[test]
@@ -102,28 +102,25 @@ fn a_repetition_counts_as_often_as_it_says_within_bounds() {
         let line = format!(
             "Nov 24 04:03:44 mx postfix/smtpd[7]: message repeated {times} times: [ {FAILED}]"
         );
-        let heard = hear(&mut listener(), line.as_bytes()).unwrap();
-        assert!(heard.contains(&format!(" x{expected} ")), "{heard}");
+        let parsed = parse(&mut parser(), line.as_bytes()).unwrap();
+        assert!(parsed.contains(&format!(" x{expected} ")), "{parsed}");
     }
 }
 
 #[test]
 fn unreadable_lines_are_counted_and_the_sample_is_bounded_and_harmless() {
-    let mut listener = listener();
+    let mut parser = parser();
     for _ in 0..100 {
         let line = [b"\x1b]0;owned\x07 ", &b"x".repeat(10_000)[..]].concat();
-        assert_eq!(hear(&mut listener, &line), None);
+        assert_eq!(parse(&mut parser, &line), None);
     }
-    hear(&mut listener, b"");
-    hear(&mut listener, b"-- Boot 0123456789abcdef --");
-    hear(&mut listener, b"Nov 24 04:03:44 mx kernel: hello");
-    let tally = listener.into_tally();
-    assert_eq!(
-        (tally.lines, tally.unreadable, tally.tellings),
-        (103, 100, 0)
-    );
-    assert_eq!(tally.sample.len(), 5);
-    for line in &tally.sample {
+    parse(&mut parser, b"");
+    parse(&mut parser, b"-- Boot 0123456789abcdef --");
+    parse(&mut parser, b"Nov 24 04:03:44 mx kernel: hello");
+    let stats = parser.into_stats();
+    assert_eq!((stats.lines, stats.unreadable, stats.events), (103, 100, 0));
+    assert_eq!(stats.sample.len(), 5);
+    for line in &stats.sample {
         assert!(
             line.len() < 300 && line.starts_with(r"\x1b]0;owned\x07 xxx"),
             "{line}"
@@ -133,7 +130,7 @@ fn unreadable_lines_are_counted_and_the_sample_is_bounded_and_harmless() {
 }
 
 #[test]
-fn the_program_decides_who_is_listened_to() {
+fn the_program_decides_which_reader_is_asked() {
     for (program, message) in [
         ("sshd[7]", FAILED),
         ("postfix/cleanup[7]", FAILED),
@@ -152,12 +149,12 @@ fn the_program_decides_who_is_listened_to() {
         ),
     ] {
         let line = format!("Nov 24 04:03:44 mx {program}: {message}");
-        assert_eq!(hear(&mut listener(), line.as_bytes()), None, "{line}");
+        assert_eq!(parse(&mut parser(), line.as_bytes()), None, "{line}");
     }
     let pam = "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=a rhost=203.0.113.7  user=a";
     for program in ["auth", "dovecot-auth", "auth-worker[3]", "dovecot[2]: auth"] {
         let line = format!("Nov 24 04:03:44 mx {program}: {pam}");
-        assert!(hear(&mut listener(), line.as_bytes()).is_some(), "{line}");
+        assert!(parse(&mut parser(), line.as_bytes()).is_some(), "{line}");
     }
 }
 
@@ -205,11 +202,11 @@ proptest! {
             ("dovecot: auth: sql(bob,203.0.113.7): Password mismatch (given password: ", ")"),
         ][form];
         let line = [b"Nov 24 04:03:44 mx ", before.as_bytes(), &name, after.as_bytes()].concat();
-        let mut listener = listener();
-        listener.hear(&line, |overheard| {
-            let told = overheard.telling.told;
-            assert_eq!(told.client, "203.0.113.7".parse().unwrap());
-            assert!(told.attempts == 1 && (form == 1 || form == 2) == (told.outcome == AuthOutcome::Accept));
+        let mut parser = parser();
+        parser.parse_line(&line, |event| {
+            let report = event.report;
+            assert_eq!(report.client, "203.0.113.7".parse().unwrap());
+            assert!(report.attempts == 1 && (form == 1 || form == 2) == (report.outcome == AuthOutcome::Accept));
         });
     }
 
@@ -217,17 +214,17 @@ proptest! {
     fn a_name_twice_in_pams_line_brings_nobody_from_another_address(name in hostile()) {
         let head = &b"Nov 24 04:03:44 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser="[..];
         let line = [head, &name, b" rhost=203.0.113.7  user=", &name].concat();
-        listener().hear(&line, |overheard| {
-            assert_eq!(overheard.telling.told.client, "203.0.113.7".parse().unwrap());
-            assert_eq!(overheard.telling.told.user.unwrap_or_default(), name);
+        parser().parse_line(&line, |event| {
+            assert_eq!(event.report.client, "203.0.113.7".parse().unwrap());
+            assert_eq!(event.report.user.unwrap_or_default(), name);
         });
     }
 
     #[test]
-    fn any_octets_are_heard_without_a_panic(line in prop::collection::vec(any::<u8>(), 0..200), cut in 0..150_usize) {
-        listener().hear(&line, |_| ());
+    fn any_octets_are_parsed_without_a_panic(line in prop::collection::vec(any::<u8>(), 0..200), cut in 0..150_usize) {
+        parser().parse_line(&line, |_| ());
         let whole = format!("2026-11-24T04:03:44.5+01:00 mx dovecot[7]: auth-worker(3): Info: conn unix:auth-worker (pid=1): auth-worker<1>: sql(bob,203.0.113.7,<a>): {FAILED}");
         let cut = &whole.as_bytes()[..cut.min(whole.len())];
-        listener().hear(&[cut, &line].concat(), |_| ());
+        parser().parse_line(&[cut, &line].concat(), |_| ());
     }
 }

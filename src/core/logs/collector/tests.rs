@@ -21,18 +21,23 @@ fn failed(time: &str, user: &str) -> String {
     )
 }
 
-fn history(logs: &[&[u8]]) -> History {
-    let mut recorder = Recorder::new(TimeZone::UTC);
+fn history(logs: &[&[u8]]) -> LoginHistory {
+    let mut collector = LogCollector::new(TimeZone::UTC);
     for log in logs {
-        recorder.read(*log, NEWEST, &mut |_| ()).unwrap();
+        collector.read(*log, NEWEST, &mut |_| ()).unwrap();
     }
-    recorder.into_history()
+    collector.into_history()
 }
 
-fn users(history: &History) -> Vec<String> {
-    let name =
-        |login: &super::super::Login| history.names.get(login.user.unwrap()).unwrap().to_string();
-    history.logins.iter().map(name).collect()
+fn users(history: &LoginHistory) -> Vec<String> {
+    let name = |attempt: &super::super::LoggedAttempt| {
+        history
+            .names
+            .get(attempt.user.unwrap())
+            .unwrap()
+            .to_string()
+    };
+    history.attempts.iter().map(name).collect()
 }
 
 #[test]
@@ -50,10 +55,10 @@ fn a_gzipped_log_of_several_members_is_read_like_a_plain_one() {
 fn a_damaged_gzip_is_an_error_and_keeps_what_was_read() {
     let text = failed("Nov 24 04:00:00", "a").repeat(20_000);
     let packed = gz(&text);
-    let mut recorder = Recorder::new(TimeZone::UTC);
+    let mut collector = LogCollector::new(TimeZone::UTC);
     let cut = &packed[..packed.len() / 2];
-    assert!(recorder.read(cut, NEWEST, &mut |_| ()).is_err());
-    assert!(recorder.tally().tellings > 0);
+    assert!(collector.read(cut, NEWEST, &mut |_| ()).is_err());
+    assert!(collector.parser.stats().events > 0);
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn a_line_over_the_limit_is_unreadable_and_the_next_one_is_read() {
             let history = history(&[log.as_bytes()]);
             assert_eq!(users(&history), ["a"], "{octets}");
             assert_eq!(
-                (history.tally.lines, history.tally.unreadable),
+                (history.stats.lines, history.stats.unreadable),
                 (2, unreadable),
                 "{octets}"
             );
@@ -113,9 +118,9 @@ fn a_log_of_years_ends_at_the_files_time() {
         + &failed("Jan 15 00:00:00", "c");
     let history = history(&[log.as_bytes()]);
     let days: Vec<u64> = history
-        .logins
+        .attempts
         .iter()
-        .map(|login| login.at.as_seconds() / 86_400)
+        .map(|attempt| attempt.at.as_seconds() / 86_400)
         .collect();
     // 2025-03-01, 2025-10-01, 2026-01-15
     assert_eq!(days, [20_148, 20_362, 20_468]);

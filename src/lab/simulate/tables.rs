@@ -1,22 +1,14 @@
-//! table - the reports as tables, for a terminal or as Markdown
+//! tables - what the reports of simulated months say, in rows and columns
 //!
-//! Not here: what the numbers mean (`lab::traffic::report`).
+//! Not here: what the numbers mean (`traffic::report`), how a table is written (`table`).
 
 use std::io::{self, Write};
 
 use super::Run;
-use crate::plot::thousands;
+use crate::numbers::thousands;
+use crate::table::{Align, Style, render};
 use crate::traffic::report::{Report, Visits};
 use crate::traffic::scenario::Scenario;
-
-/// How a table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    /// Columns, padded.
-    Terminal,
-    /// GitHub's Markdown.
-    Markdown,
-}
 
 /// Cells; the first column holds names, the others numbers.
 type Rows = Vec<Vec<String>>;
@@ -170,31 +162,7 @@ fn heading(out: &mut dyn Write, style: Style, words: &str) -> io::Result<()> {
 }
 
 fn table(out: &mut dyn Write, style: Style, rows: &Rows) -> io::Result<()> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| {
-            let cells = rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-        })
-        .collect();
-    for (at, row) in rows.iter().enumerate() {
-        let padded = row.iter().zip(&widths).enumerate();
-        let padded: Vec<String> = padded
-            .map(|(column, (cell, width))| match column {
-                0 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            })
-            .collect();
-        match style {
-            Style::Terminal => writeln!(out, "{}", padded.join("  ").trim_end())?,
-            Style::Markdown => writeln!(out, "| {} |", padded.join(" | "))?,
-        }
-        if at == 0 && style == Style::Markdown {
-            let rule = (0..columns).map(|column| if column == 0 { "---" } else { "---:" });
-            writeln!(out, "| {} |", rule.collect::<Vec<_>>().join(" | "))?;
-        }
-    }
-    writeln!(out)
+    writeln!(out, "{}", render(style, &[Align::Left, Align::Right], rows))
 }
 
 fn cells(words: &[&str]) -> Vec<String> {
@@ -222,20 +190,6 @@ fn time(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_is_padded_for_a_terminal_and_piped_in_markdown() {
-        let rows = vec![cells(&["name", "n"]), cells(&["long name", "1,234"])];
-        let printed = |style| {
-            let mut out = Vec::new();
-            table(&mut out, style, &rows).unwrap();
-            String::from_utf8(out).unwrap()
-        };
-        let terminal = "name           n\nlong name  1,234\n\n";
-        assert_eq!(printed(Style::Terminal), terminal);
-        let markdown = "| name      |     n |\n| --- | ---: |\n| long name | 1,234 |\n\n";
-        assert_eq!(printed(Style::Markdown), markdown);
-    }
 
     #[test]
     fn times_are_told_in_the_unit_that_fits() {

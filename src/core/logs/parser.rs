@@ -1,10 +1,10 @@
-//! listen - one line at a time: what it tells of logins, and what could not be read
+//! parser - parses one log line at a time: what it reports of logins, and whether it could be read
 //!
-//! Not here: files and their compression (`record`), what is one attempt (`merge`).
+//! Not here: files and their compression (`collector`), which lines are about one attempt (`merge`).
 //!
-//! Postfix tells a successful login only with each message that it takes, so an smtpd process's second
-//! message in one session is no second login. A process that was not seen to begin a session (a log that
-//! somebody has filtered) is believed to be in the same one for ten minutes.
+//! Postfix logs a successful login only with each message that it takes, so an smtpd process's second
+//! message in one session is no second login. A process that was not seen to begin a session (somebody has
+//! filtered the log) is taken to be in the same one for ten minutes.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
@@ -14,26 +14,26 @@ use jiff::tz::TimeZone;
 
 use super::scan::Scan;
 use super::syslog::Dates;
-use super::{Heard, Teller, Telling, Told, dovecot, journal, pam, postfix, syslog};
+use super::{LogSource, LoginReport, Parsed, dovecot, journald, pam, postfix, syslog};
 use crate::gate::request::attempt::{AuthOutcome, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
 
-/// One line stands for so many attempts at most.
+/// The most attempts that one line may stand for.
 pub const MOST_ATTEMPTS_A_LINE: u32 = 1000;
 const SAMPLE_LINES: usize = 5;
 const SESSION: Duration = Duration::from_secs(600);
-/// Smtpd processes remembered before those long silent are forgotten.
+/// Smtpd processes remembered before those that logged nothing for long are forgotten.
 const SESSIONS: usize = 65_536;
 
 /// What was read, in lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct ParseStats {
     /// All lines.
     pub lines: u64,
-    /// Lines that tell of a login attempt.
-    pub tellings: u64,
-    /// Of them, further messages of a session whose login was told.
+    /// Lines that report a login attempt.
+    pub events: u64,
+    /// Of these, further messages of a session whose login was reported.
     pub same_session: u64,
     /// Lines that are no log lines, or look like a login attempt but cannot be read for certain.
     pub unreadable: u64,
@@ -41,7 +41,7 @@ pub struct Tally {
     pub sample: Vec<String>,
 }
 
-impl Tally {
+impl ParseStats {
     /// Counts a line that cannot be read.
     pub fn unreadable(&mut self, line: &[u8]) {
         self.unreadable += 1;
@@ -60,39 +60,41 @@ fn escaped(line: &[u8]) -> String {
     words.join(" ") + more
 }
 
-/// A user name's way of being shown is safe for any octets; it is cut at 64 of them.
+/// By the display of a user name, which is safe for any octets and cut at 64 of them.
 fn escaped_word(word: &[u8]) -> String {
     word.chunks(64)
         .map(|part| UserName::new(part).to_string())
         .collect()
 }
 
-/// Listens to the lines of one log, in their order.
+/// Parses the lines of one log, in their order.
 #[derive(Debug)]
-pub struct Listener {
+pub struct LogParser {
     zone: TimeZone,
     dates: Dates,
-    tally: Tally,
-    /// By smtpd process: the last login that it told, and when.
-    sessions: HashMap<u32, Session>,
+    stats: ParseStats,
+    /// By smtpd process: the last login that it logged.
+    sessions: HashMap<u32, SmtpdSession>,
 }
 
-/// A [`Telling`], and whether its year is a guess that the end of the file may correct.
+/// A line that reports login attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overheard<'a> {
-    /// What is told.
-    pub telling: Telling<'a>,
-    /// Whether the line left the year out.
+pub struct ParsedEvent<'a> {
+    /// The line's time.
+    pub at: Moment,
+    /// What it reports.
+    pub report: LoginReport<'a>,
+    /// Whether the line left the year out, so that `at` is a guess which the end of the file may correct.
     pub lacks_year: bool,
 }
 
-impl Listener {
+impl LogParser {
     /// Local times are those of `zone`; [`Self::begin`] comes first.
     pub fn new(zone: TimeZone) -> Self {
         Self {
             dates: Dates::new(zone.clone(), Moment::EPOCH),
             zone,
-            tally: Tally::default(),
+            stats: ParseStats::default(),
             sessions: HashMap::new(),
         }
     }
@@ -109,54 +111,63 @@ impl Listener {
     }
 
     /// What was read so far.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    pub fn stats(&self) -> &ParseStats {
+        &self.stats
     }
 
     /// What was read, when there is no more.
-    pub fn into_tally(self) -> Tally {
-        self.tally
+    pub fn into_stats(self) -> ParseStats {
+        self.stats
     }
 
     /// A line that is too long to be read.
     pub fn too_long(&mut self, beginning: &[u8]) {
-        self.tally.lines += 1;
-        self.tally.unreadable(beginning);
+        self.stats.lines += 1;
+        self.stats.unreadable(beginning);
     }
 
-    /// One line, without its end. If it tells of a login that was not told yet, `tell` hears it.
-    pub fn hear(&mut self, line: &[u8], tell: impl FnOnce(Overheard<'_>)) {
-        self.tally.lines += 1;
+    /// Parses one line, without its end. `emit` is called if it reports a login that was not reported before.
+    pub fn parse_line(&mut self, line: &[u8], emit: impl FnOnce(ParsedEvent<'_>)) {
+        self.stats.lines += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        // journalctl's own remarks, and empty lines
+        // Empty lines, and journalctl's own remarks.
         if line.is_empty() || line.starts_with(b"-- ") {
             return;
         }
-        let listened = match line.first() {
-            Some(b'{') => self.entry(line, tell),
-            _ => self.line(line, tell),
+        let parsed = match line.first() {
+            Some(b'{') => self.parse_journal(line, emit),
+            _ => self.parse_syslog(line, emit),
         };
-        if listened.is_none() {
-            self.tally.unreadable(line);
+        if parsed.is_none() {
+            self.stats.unreadable(line);
         }
     }
 
     /// `None`: not readable.
-    fn entry(&mut self, line: &[u8], tell: impl FnOnce(Overheard<'_>)) -> Option<()> {
-        let entry = journal::entry(line)?;
-        if let Some(told) = self.message(&entry.program, entry.pid, &entry.message)? {
-            self.tell(told, entry.at, entry.pid, false, tell);
+    fn parse_journal(&mut self, line: &[u8], emit: impl FnOnce(ParsedEvent<'_>)) -> Option<()> {
+        let entry = journald::entry(line)?;
+        if let Some(report) = self.message(&entry.program, entry.pid, &entry.message)? {
+            let event = ParsedEvent {
+                at: entry.at,
+                report,
+                lacks_year: false,
+            };
+            self.event(event, entry.pid, emit);
         }
         Some(())
     }
 
     /// `None`: not readable.
-    fn line(&mut self, line: &[u8], tell: impl FnOnce(Overheard<'_>)) -> Option<()> {
+    fn parse_syslog(&mut self, line: &[u8], emit: impl FnOnce(ParsedEvent<'_>)) -> Option<()> {
         let header = syslog::header(line)?;
         self.dates.follow(header.stamp);
-        if let Some(told) = self.message(header.program, header.pid, header.message)? {
-            let at = self.dates.moment(header.stamp)?;
-            self.tell(told, at, header.pid, header.stamp.lacks_year(), tell);
+        if let Some(report) = self.message(header.program, header.pid, header.message)? {
+            let event = ParsedEvent {
+                at: self.dates.moment(header.stamp)?,
+                report,
+                lacks_year: header.stamp.lacks_year(),
+            };
+            self.event(event, header.pid, emit);
         }
         Some(())
     }
@@ -167,56 +178,52 @@ impl Listener {
         program: &[u8],
         pid: Option<u32>,
         message: &'a [u8],
-    ) -> Option<Option<Told<'a>>> {
+    ) -> Option<Option<LoginReport<'a>>> {
         let (message, times) = repeated(message);
-        match heard(program, message) {
-            Heard::Told(told) => {
-                let attempts = told.attempts.saturating_mul(times);
+        match read_message(program, message) {
+            Parsed::Report(report) => {
+                let attempts = report.attempts.saturating_mul(times);
                 let attempts = attempts.clamp(1, MOST_ATTEMPTS_A_LINE);
-                Some(Some(Told { attempts, ..told }))
+                Some(Some(LoginReport { attempts, ..report }))
             }
-            Heard::Session => {
+            Parsed::SessionBoundary => {
                 if let Some(pid) = pid {
                     self.sessions.remove(&pid);
                 }
                 Some(None)
             }
-            Heard::Nothing => Some(None),
-            Heard::Garbled => None,
+            Parsed::Unrelated => Some(None),
+            Parsed::Ambiguous => None,
         }
     }
 
-    fn tell(
+    fn event(
         &mut self,
-        told: Told<'_>,
-        at: Moment,
+        event: ParsedEvent<'_>,
         pid: Option<u32>,
-        lacks_year: bool,
-        tell: impl FnOnce(Overheard<'_>),
+        emit: impl FnOnce(ParsedEvent<'_>),
     ) {
-        self.tally.tellings += 1;
-        let mail = told.teller == Teller::Postfix && told.outcome == AuthOutcome::Accept;
-        if mail && pid.is_some_and(|pid| self.same_session(pid, &told, at)) {
-            self.tally.same_session += 1;
+        self.stats.events += 1;
+        let ParsedEvent { report, at, .. } = &event;
+        let mail = report.source == LogSource::Postfix && report.outcome == AuthOutcome::Accept;
+        if mail && pid.is_some_and(|pid| self.same_session(pid, report, *at)) {
+            self.stats.same_session += 1;
             return;
         }
-        tell(Overheard {
-            telling: Telling { at, told },
-            lacks_year,
-        });
+        emit(event);
     }
 
-    /// Whether the smtpd process `pid` has told this login already. Remembers it.
-    fn same_session(&mut self, pid: u32, told: &Told<'_>, at: Moment) -> bool {
+    /// Whether the smtpd process `pid` has logged this login already. Remembers it.
+    fn same_session(&mut self, pid: u32, report: &LoginReport<'_>, at: Moment) -> bool {
         if self.sessions.len() >= SESSIONS {
             self.sessions
                 .retain(|_, session| at.since(session.last) < SESSION);
         }
-        let user = told
+        let user = report
             .user
             .map(|name| BuildHasherDefault::<DefaultHasher>::new().hash_one(name));
-        let session = Session {
-            client: told.client,
+        let session = SmtpdSession {
+            client: report.client,
             user,
             last: at,
         };
@@ -227,37 +234,37 @@ impl Listener {
     }
 }
 
-/// The last login that an smtpd process told.
+/// The last login that an smtpd process logged.
 #[derive(Clone, Copy, Debug)]
-struct Session {
+struct SmtpdSession {
     client: ClientKey,
-    /// The name's hash; none where the line does not tell it for certain.
+    /// The name's hash; none where the line does not show it for certain.
     user: Option<u64>,
     last: Moment,
 }
 
-impl Session {
+impl SmtpdSession {
     fn may_go_on_as(&self, next: &Self) -> bool {
         let same_user = self.user.is_none() || next.user.is_none() || self.user == next.user;
         same_user && self.client == next.client && next.last.since(self.last) < SESSION
     }
 }
 
-/// Asks the program's parser.
-fn heard<'a>(program: &[u8], message: &'a [u8]) -> Heard<'a> {
+/// Asks the program's reader.
+fn read_message<'a>(program: &[u8], message: &'a [u8]) -> Parsed<'a> {
     if postfix::is_smtpd(program) {
         return postfix::read(message);
     }
     if dovecot::is_dovecot(program) {
         match dovecot::read(message) {
-            Heard::Nothing => {}
-            heard => return heard,
+            Parsed::Unrelated => {}
+            parsed => return parsed,
         }
     }
     if pam::is_auth(program) {
         return pam::read(message);
     }
-    Heard::Nothing
+    Parsed::Unrelated
 }
 
 /// `message repeated 3 times: [ message]`, as rsyslog shortens it.

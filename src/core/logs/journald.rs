@@ -1,4 +1,4 @@
-//! journal - journalctl's JSON: one object a line
+//! journald - journalctl's JSON: one object a line
 //!
 //! Takes the five fields that matter out of the thirty that systemd writes. A message that is not
 //! UTF-8, or holds control characters, comes as an array of octets.

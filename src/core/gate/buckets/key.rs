@@ -1,0 +1,130 @@
+//! key - what a row of a table is kept under, and which row of a bucket an attempt pays from
+//!
+//! A kind's number is in every snapshot and never changes; 0 is no kind.
+//! Not here: the table (`table`), the buckets (`spec`).
+
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::{Keys, UserId};
+
+/// What the id of a key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::gate) struct Kind(u8);
+
+impl Kind {
+    pub(in crate::gate) const CLIENT_V4: Self = Self(1);
+    pub(in crate::gate) const CLIENT_V6: Self = Self(2);
+    pub(in crate::gate) const NETWORK: Self = Self(3);
+    pub(in crate::gate) const USER_NEAR: Self = Self(4);
+    pub(in crate::gate) const USER_FAR: Self = Self(5);
+    pub(in crate::gate) const PAIR: Self = Self(6);
+    /// No bucket: a folded password, in the table of words.
+    pub(in crate::gate) const WORD: Self = Self(7);
+
+    /// The kind with this number; none for 0.
+    pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
+        match number {
+            0 => None,
+            number => Some(Self(number)),
+        }
+    }
+
+    pub(in crate::gate) const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// Whose row it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::gate) struct Key {
+    pub(in crate::gate) kind: Kind,
+    pub(in crate::gate) id: u64,
+}
+
+impl Key {
+    pub(in crate::gate) fn client(client: ClientKey) -> Self {
+        match client {
+            ClientKey::V4(bits) => Self {
+                kind: Kind::CLIENT_V4,
+                id: u64::from(bits),
+            },
+            ClientKey::V6(upper) => Self {
+                kind: Kind::CLIENT_V6,
+                id: upper,
+            },
+        }
+    }
+
+    pub(in crate::gate) fn network(network: NetworkKey) -> Self {
+        Self {
+            kind: Kind::NETWORK,
+            id: network.code(),
+        }
+    }
+
+    pub(in crate::gate) fn near(user: UserId) -> Self {
+        Self {
+            kind: Kind::USER_NEAR,
+            id: user.0,
+        }
+    }
+
+    pub(in crate::gate) fn far(user: UserId) -> Self {
+        Self {
+            kind: Kind::USER_FAR,
+            id: user.0,
+        }
+    }
+
+    /// `pair` is the keyed hash of a user in one network.
+    pub(in crate::gate) fn pair(pair: u64) -> Self {
+        Self {
+            kind: Kind::PAIR,
+            id: pair,
+        }
+    }
+
+    /// `word` is the keyed hash of a folded password.
+    pub(in crate::gate) fn word(word: u64) -> Self {
+        Self {
+            kind: Kind::WORD,
+            id: word,
+        }
+    }
+}
+
+/// Which bucket, and which of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum BucketKey {
+    Keyed(Bucket, Key),
+    Shared(Bucket),
+}
+
+impl BucketKey {
+    /// The bucket of `bucket` that an attempt of this client for this user pays from; none while the
+    /// client has not named a user on whom that depends.
+    pub(in crate::gate) fn of(
+        bucket: Bucket,
+        client: ClientKey,
+        user: Option<UserId>,
+        keys: &Keys,
+    ) -> Option<Self> {
+        let key = match bucket {
+            Bucket::Familiar => Key::pair(keys.pair(user?, client.network())),
+            Bucket::Client => Key::client(client),
+            Bucket::Network => Key::network(client.network()),
+            Bucket::UserNear => Key::near(user?),
+            Bucket::UserFar => Key::far(user?),
+            Bucket::Near | Bucket::Words | Bucket::Unknown | Bucket::Strangers => {
+                return Some(Self::Shared(bucket));
+            }
+        };
+        Some(Self::Keyed(bucket, key))
+    }
+
+    pub(in crate::gate) const fn bucket(self) -> Bucket {
+        match self {
+            Self::Keyed(bucket, _) | Self::Shared(bucket) => bucket,
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! spec - the table of buckets: all that sets one bucket apart from the others
+//!
+//! Limits, reasons, the config's keys under `[limits]`, `explain`, `status` and the steps of the
+//! ladder follow from [`BUCKETS`]. A new bucket is a variant and a row here, and its key in `key`.
+//! Numbers that a snapshot or a journal holds are written out: they never change.
+//! Not here: how a row is found (`key`), who pays what in which order (`ladder`).
+
+use std::time::Duration;
+
+use crate::gate::buckets::key::Kind;
+use crate::gate::request::attempt::Trust;
+use crate::gate::request::settings::{BucketQuota, Quota};
+
+/// A bucket of tokens. As a reason it stands for a refusal by that bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Bucket {
+    /// By user and network, where that user has logged in from that network.
+    Familiar,
+    /// By address or /64.
+    Client,
+    /// By /24 or /48.
+    Network,
+    /// By user, attempts from near.
+    UserNear,
+    /// By user, attempts from far.
+    UserFar,
+    /// All near attempts together.
+    Near,
+    /// All attempts with a word together.
+    Words,
+    /// All attempts for unknown users together.
+    Unknown,
+    /// All others together.
+    Strangers,
+}
+
+/// What sets a bucket apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BucketSpec {
+    /// Which bucket.
+    pub bucket: Bucket,
+    /// What it refuses with: the log value, public API.
+    pub reason: &'static str,
+    /// Its table under `[limits]` in the config; buckets with the same one have one quota.
+    pub key: &'static str,
+    /// The quota where the config gives none.
+    pub quota: BucketQuota,
+    pub(in crate::gate) store: Store,
+    pub(in crate::gate) payers: Payers,
+    pub(in crate::gate) reserve: Reserve,
+    pub(in crate::gate) when_empty: WhenEmpty,
+}
+
+/// Where a bucket is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Store {
+    /// In rows of the table, one for each key; under these kinds.
+    Rows(&'static [Kind]),
+    /// In one place, for all who pay it; under this number in snapshot and journal.
+    Shared(u8),
+}
+
+/// Which attempts pay from a bucket, if it is the one that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Payers {
+    Familiar,
+    Near,
+    Far,
+    NearAndFar,
+    Nobody,
+}
+
+/// Tokens that are kept for newcomers: clients that have tried nothing before but one other password
+/// of the same user. So a botnet that comes back with its addresses leaves something to a traveller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Reserve {
+    Nothing,
+    LastThird,
+}
+
+/// What an empty bucket means for the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum WhenEmpty {
+    Refuse,
+    /// It may pay as an attempt from far does.
+    PayAsFar,
+}
+
+/// One value for each bucket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
+
+/// All buckets, in the order in which they may refuse an attempt.
+pub const BUCKETS: [BucketSpec; 9] = [
+    BucketSpec {
+        store: Store::Rows(&[Kind::PAIR]),
+        payers: Payers::Familiar,
+        ..own(Bucket::Familiar, "familiar", "familiar", quota(20, 30))
+    },
+    BucketSpec {
+        store: Store::Rows(&[Kind::CLIENT_V4, Kind::CLIENT_V6]),
+        ..own(Bucket::Client, "client", "client", quota(10, 30))
+    },
+    BucketSpec {
+        store: Store::Rows(&[Kind::NETWORK]),
+        ..own(Bucket::Network, "network", "network", quota(20, 10))
+    },
+    BucketSpec {
+        store: Store::Rows(&[Kind::USER_NEAR]),
+        payers: Payers::Near,
+        reserve: Reserve::LastThird,
+        ..own(Bucket::UserNear, "user-near", "user", quota(10, 60))
+    },
+    BucketSpec {
+        store: Store::Rows(&[Kind::USER_FAR]),
+        payers: Payers::Far,
+        reserve: Reserve::LastThird,
+        ..own(Bucket::UserFar, "user-far", "user", quota(10, 60))
+    },
+    BucketSpec {
+        payers: Payers::Near,
+        when_empty: WhenEmpty::PayAsFar,
+        ..shared(Bucket::Near, 0, "near", GROWING)
+    },
+    shared(Bucket::Words, 1, "words", quota(20, 30)),
+    shared(Bucket::Unknown, 2, "unknown", quota(20, 10)),
+    shared(Bucket::Strangers, 3, "strangers", GROWING),
+];
+
+const GROWING: BucketQuota = BucketQuota {
+    daily_per_user: Some(3),
+    ..quota(100, 2)
+};
+
+/// A keyed bucket that every attempt pays which is not familiar.
+const fn own(
+    bucket: Bucket,
+    reason: &'static str,
+    key: &'static str,
+    quota: BucketQuota,
+) -> BucketSpec {
+    BucketSpec {
+        bucket,
+        reason,
+        key,
+        quota,
+        store: Store::Rows(&[]),
+        payers: Payers::NearAndFar,
+        reserve: Reserve::Nothing,
+        when_empty: WhenEmpty::Refuse,
+    }
+}
+
+/// A shared bucket of attempts from far.
+const fn shared(bucket: Bucket, number: u8, name: &'static str, quota: BucketQuota) -> BucketSpec {
+    BucketSpec {
+        store: Store::Shared(number),
+        payers: Payers::Far,
+        reserve: Reserve::LastThird,
+        ..own(bucket, name, name, quota)
+    }
+}
+
+const fn quota(burst: u32, minutes: u64) -> BucketQuota {
+    BucketQuota {
+        base: Quota {
+            burst,
+            every: Duration::from_secs(60 * minutes),
+        },
+        daily_per_user: None,
+    }
+}
+
+/// The buckets that attempts pay from, in their order, and what counts as a word. A simulation leaves
+/// something out, to see what it is worth; else all of it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ladder {
+    pub(in crate::gate) specs: [BucketSpec; BUCKETS.len()],
+    pub(in crate::gate) folding: Folding,
+    pub(in crate::gate) list: WordList,
+}
+
+/// What of a password is compared with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Folding {
+    /// Without the user's name, digits and signs.
+    Cut,
+    /// All of it.
+    Whole,
+}
+
+/// Which passwords are words from the first attempt on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum WordList {
+    /// The shipped list of common passwords.
+    Common,
+    Empty,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            specs: BUCKETS,
+            folding: Folding::Cut,
+            list: WordList::Common,
+        }
+    }
+}
+
+impl Ladder {
+    /// Without a bucket: its attempts pay from the next that fits.
+    #[must_use]
+    pub fn without_bucket(mut self, bucket: Bucket) -> Self {
+        for spec in self.specs.iter_mut().filter(|spec| spec.bucket == bucket) {
+            spec.payers = Payers::Nobody;
+        }
+        self
+    }
+
+    /// Without what some buckets keep for newcomers.
+    #[must_use]
+    pub fn without_reserves(mut self) -> Self {
+        for spec in &mut self.specs {
+            spec.reserve = Reserve::Nothing;
+        }
+        self
+    }
+
+    /// Without folding: only the very same password is the same word.
+    #[must_use]
+    pub fn without_folding(mut self) -> Self {
+        self.folding = Folding::Whole;
+        self
+    }
+
+    /// Without the list of common passwords.
+    #[must_use]
+    pub fn without_word_list(mut self) -> Self {
+        self.list = WordList::Empty;
+        self
+    }
+}
+
+impl Bucket {
+    /// Its row in the table.
+    pub fn spec(self) -> &'static BucketSpec {
+        static SPECS: PerBucket<BucketSpec> = PerBucket(BUCKETS);
+        SPECS.get(self)
+    }
+
+    /// All buckets that many pay together.
+    pub(in crate::gate) fn all_shared() -> impl Iterator<Item = Self> {
+        BUCKETS
+            .iter()
+            .filter(|spec| matches!(spec.store, Store::Shared(_)))
+            .map(|spec| spec.bucket)
+    }
+
+    /// The bucket whose rows have this kind.
+    pub(in crate::gate) fn of_kind(kind: Kind) -> Option<Self> {
+        let of_kind = |spec: &&BucketSpec| match spec.store {
+            Store::Rows(kinds) => kinds.contains(&kind),
+            Store::Shared(_) => false,
+        };
+        BUCKETS.iter().find(of_kind).map(|spec| spec.bucket)
+    }
+
+    /// The shared bucket with this number in snapshot and journal.
+    pub(in crate::gate) fn of_shared_number(number: u8) -> Option<Self> {
+        Self::all_shared().find(|bucket| bucket.shared_number() == Some(number))
+    }
+
+    /// The number of a shared bucket in snapshot and journal.
+    pub(in crate::gate) fn shared_number(self) -> Option<u8> {
+        match self.spec().store {
+            Store::Shared(number) => Some(number),
+            Store::Rows(_) => None,
+        }
+    }
+}
+
+impl Payers {
+    /// Whether attempts with this trust are among them.
+    pub(in crate::gate) const fn include(self, trust: Trust) -> bool {
+        match (self, trust) {
+            (Self::Familiar, Trust::Familiar)
+            | (Self::Near | Self::NearAndFar, Trust::Near)
+            | (Self::Far | Self::NearAndFar, Trust::Far) => true,
+            (Self::Familiar | Self::Near | Self::Far | Self::NearAndFar | Self::Nobody, _) => false,
+        }
+    }
+}
+
+impl<T> PerBucket<T> {
+    pub(in crate::gate) fn new(value: impl Fn(&BucketSpec) -> T) -> Self {
+        Self(BUCKETS.each_ref().map(value))
+    }
+
+    // A bucket's number is its place in the table, which a test asserts: the first is never taken
+    // for another.
+    pub(in crate::gate) fn get(&self, bucket: Bucket) -> &T {
+        self.0.get(bucket as usize).unwrap_or(&self.0[0])
+    }
+
+    /// Each bucket's row in the table, and its value.
+    pub(in crate::gate) fn iter_mut(&mut self) -> impl Iterator<Item = (&BucketSpec, &mut T)> {
+        BUCKETS.iter().zip(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! ladder - the steps that an attempt climbs, in their order, and what each says
+//!
+//! Deny, allow, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
+//! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
+//! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
+//!
+//! A familiar pair pays from its own bucket and no other. Everyone else pays from all keyed buckets of
+//! those who are near or far, and from the first shared one that fits. Nothing is taken here, and nothing
+//! is told.
+//! Not here: taking tokens and what a refusal costs (`judge`), the buckets (`spec`), their keys (`key`).
+
+use std::time::Duration;
+
+use crate::gate::Gate;
+use crate::gate::buckets::key::BucketKey;
+use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::spec::{BUCKETS, Bucket, BucketSpec, Reserve, Store, WhenEmpty};
+use crate::gate::buckets::tries::{History, Past};
+use crate::gate::case::Case;
+use crate::gate::request::attempt::{Trust, UserName};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::settings::Mode;
+use crate::gate::request::verdict::{Reason, Refusal};
+use crate::gate::rules::Rules;
+use crate::gate::trust::ban::Ban;
+use crate::gate::trust::familiar::NetworkTrust;
+use crate::moment::Moment;
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Step {
+    Deny,
+    Allow,
+    Trap,
+    Ban,
+    Repeat,
+    /// The buckets of attempts with this trust. Where a near bucket is empty the attempt may pay as a far one.
+    Buckets(Trust),
+}
+
+/// All steps in their order.
+pub(in crate::gate) const STEPS: [Step; 8] = [
+    Step::Deny,
+    Step::Allow,
+    Step::Trap,
+    Step::Ban,
+    Step::Repeat,
+    Step::Buckets(Trust::Familiar),
+    Step::Buckets(Trust::Near),
+    Step::Buckets(Trust::Far),
+];
+
+/// What a step says.
+pub(in crate::gate) enum Finding {
+    Pass,
+    Allow(Reason),
+    Refuse(Refusal),
+    /// The same password was found wrong then.
+    Repeat(Moment),
+    /// It must pay from all of these.
+    Pay(Route),
+}
+
+/// Who asks, and for what.
+pub(in crate::gate) struct Question<'a> {
+    pub(in crate::gate) gate: &'a Gate,
+    pub(in crate::gate) rules: &'a Rules,
+    pub(in crate::gate) client: ClientKey,
+    /// None while the client has not named its user.
+    pub(in crate::gate) attempt: Option<Named<'a>>,
+    pub(in crate::gate) network: NetworkTrust,
+    pub(in crate::gate) ban: Option<Ban>,
+    pub(in crate::gate) settling: bool,
+    pub(in crate::gate) now: Moment,
+}
+
+/// An attempt whose user is named.
+#[derive(Clone, Copy)]
+pub(in crate::gate) struct Named<'a> {
+    pub(in crate::gate) user: &'a UserName,
+    pub(in crate::gate) case: &'a Case,
+    pub(in crate::gate) past: &'a Past,
+}
+
+/// One bucket that an attempt must pay.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) struct Due {
+    pub(in crate::gate) key: BucketKey,
+    pub(in crate::gate) limit: Limit,
+    /// Tokens that it must leave to newcomers.
+    pub(in crate::gate) kept: u32,
+    pub(in crate::gate) when_empty: WhenEmpty,
+}
+
+/// At most one of each bucket, in the order of [`BUCKETS`]; no heap.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gate) struct Few<T>([Option<T>; BUCKETS.len()]);
+
+/// The buckets that an attempt must pay, in the order in which they may refuse it.
+pub(in crate::gate) type Route = Few<Due>;
+
+/// What keeps an attempt from paying a route.
+pub(in crate::gate) struct Short {
+    pub(in crate::gate) refusal: Refusal,
+    pub(in crate::gate) when_empty: WhenEmpty,
+}
+
+impl Question<'_> {
+    /// What one step says.
+    pub(in crate::gate) fn ask(&self, step: Step) -> Finding {
+        match step {
+            Step::Deny if self.rules.denies(self.client) => {
+                Finding::Refuse(refusal(Reason::DenyList, Duration::ZERO))
+            }
+            Step::Allow if self.rules.allows(self.client) => Finding::Allow(Reason::AllowList),
+            Step::Trap if self.is_trap() => Finding::Refuse(refusal(Reason::Trap, Duration::ZERO)),
+            Step::Ban => match self.ban.filter(|_| !self.may_be_familiar()) {
+                Some(ban) => Finding::Refuse(refusal(Reason::Ban, ban.until.since(self.now))),
+                None => Finding::Pass,
+            },
+            Step::Repeat => self.known_wrong().map_or(Finding::Pass, Finding::Repeat),
+            Step::Buckets(trust) => self.route(trust).map_or(Finding::Pass, Finding::Pay),
+            Step::Deny | Step::Allow | Step::Trap => Finding::Pass,
+        }
+    }
+
+    /// Whether every bucket of a route has a token for this attempt; takes nothing.
+    pub(in crate::gate) fn afford(&self, route: &Route) -> Result<(), Short> {
+        for due in route.iter() {
+            let looked = self
+                .gate
+                .buckets
+                .peek(due.key, due.limit, due.kept, self.now);
+            looked.map_err(|wait| due.short(wait))?;
+        }
+        Ok(())
+    }
+
+    /// What a new attempt would be answered: the grounds, or the refusal.
+    pub(in crate::gate) fn outlook(&self) -> Result<Reason, Refusal> {
+        for step in STEPS {
+            match self.ask(step) {
+                Finding::Pass | Finding::Repeat(_) => {}
+                Finding::Allow(reason) => return Ok(reason),
+                Finding::Refuse(refusal) => return Err(refusal),
+                Finding::Pay(route) => match self.afford(&route) {
+                    Ok(()) => return Ok(route.grounds()),
+                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
+                    Err(short) => return Err(short.refusal),
+                },
+            }
+        }
+        Err(NO_STEP)
+    }
+
+    /// The refusal that is certain whatever user is named, and meant; none if that depends on the user.
+    pub(in crate::gate) fn certain(&self) -> Option<Refusal> {
+        for step in STEPS {
+            let refusal = match self.ask(step) {
+                Finding::Allow(_) => return None,
+                Finding::Refuse(refusal) => Some(refusal),
+                Finding::Pay(route) => self.afford(&route).err().map(|short| short.refusal),
+                Finding::Pass | Finding::Repeat(_) => None,
+            };
+            let meant = refusal.filter(|refusal| self.is_meant(refusal.reason));
+            if meant.is_some() {
+                return meant;
+            }
+        }
+        None
+    }
+
+    /// Whether a refusal for this reason is answered as one.
+    pub(in crate::gate) fn is_meant(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::DenyList => true,
+            Reason::Ban => self.ban.is_some_and(|ban| ban.holds(self.rules.mode)),
+            _ if self.rules.mode == Mode::DryRun => false,
+            Reason::Trap | Reason::Bucket(Bucket::Client) => true,
+            _ => !self.settling,
+        }
+    }
+
+    /// A name that no honest user has; the user of an account has one that is known.
+    fn is_trap(&self) -> bool {
+        let named = self.attempt.filter(|named| !named.case.who.known);
+        named.is_some_and(|named| self.rules.is_trap(named.user))
+    }
+
+    fn may_be_familiar(&self) -> bool {
+        match self.attempt {
+            Some(named) => named.case.who.trust == Trust::Familiar,
+            None => self.network == NetworkTrust::Familiar,
+        }
+    }
+
+    /// When this very password was last found wrong: by this client, or where the user is familiar or near.
+    fn known_wrong(&self) -> Option<Moment> {
+        let Named { case, past, .. } = self.attempt?;
+        let trusted = past.wrong_for_user.filter(|_| case.who.trust != Trust::Far);
+        past.wrong_here.max(trusted)
+    }
+
+    /// What an attempt must pay that is trusted so far; none if this one is not.
+    fn route(&self, trust: Trust) -> Option<Route> {
+        let own = match self.attempt {
+            Some(named) => named.case.who.trust,
+            // Whatever the user's name, such a client is near or far; both pay what can be known now.
+            None if self.may_be_familiar() => return None,
+            None => Trust::Far,
+        };
+        let applies = own == trust || (own == Trust::Near && trust == Trust::Far);
+        applies.then(|| self.dues(trust))
+    }
+
+    fn dues(&self, trust: Trust) -> Route {
+        let user = self.attempt.map(|named| named.case.user);
+        let users = self.attempt.map_or(0, |named| named.case.who.users);
+        let mut shared = self.attempt;
+        let mut route = Route::NONE;
+        for (due, spec) in route.0.iter_mut().zip(&self.rules.ladder.specs) {
+            if !spec.payers.include(trust) {
+                continue;
+            }
+            if matches!(spec.store, Store::Shared(_)) {
+                // Of the shared ones the first that fits is enough.
+                let Some(named) = shared else { continue };
+                if !self.fits(spec.bucket, named.case) {
+                    continue;
+                }
+                shared = None;
+            }
+            let key = BucketKey::of(spec.bucket, self.client, user, &self.gate.keys);
+            *due = key.map(|key| self.due(spec, key, users));
+        }
+        route
+    }
+
+    fn due(&self, spec: &BucketSpec, key: BucketKey, users: usize) -> Due {
+        let limit = self.rules.limit(spec.bucket, users);
+        let history = self
+            .attempt
+            .map_or(History::First, |named| named.past.history);
+        Due {
+            key,
+            limit,
+            kept: kept(spec.reserve, history, limit),
+            when_empty: spec.when_empty,
+        }
+    }
+
+    /// Whether an attempt is one of those that a shared bucket is for.
+    fn fits(&self, bucket: Bucket, case: &Case) -> bool {
+        match bucket {
+            Bucket::Words => self.gate.seen.is_word(case.word),
+            Bucket::Unknown => !case.who.known,
+            _ => true,
+        }
+    }
+}
+
+/// Tokens of a bucket that a client with this history must leave to newcomers.
+pub(in crate::gate) fn kept(reserve: Reserve, history: History, limit: Limit) -> u32 {
+    match (reserve, history) {
+        (Reserve::LastThird, History::Repeat) => limit.burst() / 3,
+        (Reserve::LastThird, History::First) | (Reserve::Nothing, _) => 0,
+    }
+}
+
+/// What refuses an attempt that no step has decided. The last step decides, so it is never given.
+pub(in crate::gate) const NO_STEP: Refusal =
+    refusal(Reason::Bucket(Bucket::Strangers), Duration::ZERO);
+
+pub(in crate::gate) const fn refusal(reason: Reason, wait: Duration) -> Refusal {
+    Refusal { reason, wait }
+}
+
+impl Due {
+    pub(in crate::gate) fn short(&self, wait: Duration) -> Short {
+        Short {
+            refusal: refusal(Reason::Bucket(self.key.bucket()), wait),
+            when_empty: self.when_empty,
+        }
+    }
+}
+
+impl<T: Copy> Few<T> {
+    pub(in crate::gate) const NONE: Self = Self([None; BUCKETS.len()]);
+
+    pub(in crate::gate) fn one(value: T) -> Self {
+        let mut few = Self::NONE;
+        few.push(value);
+        few
+    }
+
+    /// Adds one in the first empty place. There is a place for each bucket.
+    pub(in crate::gate) fn push(&mut self, value: T) {
+        if let Some(empty) = self.0.iter_mut().find(|place| place.is_none()) {
+            *empty = Some(value);
+        }
+    }
+
+    pub(in crate::gate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.0.iter().flatten()
+    }
+}
+
+impl Route {
+    /// What it rests on: its last bucket.
+    pub(in crate::gate) fn grounds(&self) -> Reason {
+        let last = self.iter().next_back();
+        last.map_or(NO_STEP.reason, |due| Reason::Bucket(due.key.bucket()))
+    }
+}

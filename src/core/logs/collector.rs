@@ -1,0 +1,212 @@
+//! collector - the events of many logs, kept small, in the order of time
+//!
+//! Reads plain or gzipped logs (distinguished by their first octets) line by line, in bounded memory a
+//! line; keeps 40 octets an event; sorts and merges at the end, so that logs may be given in any order.
+//! Not here: opening files (`cli::logs`), reading a line (`parser`).
+//!
+//! syslog writes one line into several files (`mail.log`, `mail.warn`, `syslog`), and an administrator
+//! gives them all: an event that stands in another file already, as often as here, is a copy.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use jiff::tz::TimeZone;
+
+use super::LoginHistory;
+use super::merge::merge;
+use super::names::Names;
+use super::parser::LogParser;
+use super::row::LogRow;
+use crate::gate::request::attempt::AuthOutcome;
+use crate::moment::Moment;
+
+/// A longer line is no log line.
+pub const LONGEST_LINE_OCTETS: usize = 64 * 1024;
+
+/// Collects the events of logs.
+#[derive(Debug)]
+pub struct LogCollector {
+    parser: LogParser,
+    names: Names,
+    rows: Vec<LogRow>,
+    copies: Copies,
+}
+
+impl LogCollector {
+    /// Local times in the logs are those of `zone`.
+    pub fn new(zone: TimeZone) -> Self {
+        Self {
+            parser: LogParser::new(zone),
+            names: Names::default(),
+            rows: Vec::new(),
+            copies: Copies::default(),
+        }
+    }
+
+    /// Reads one log to its end. `newest` is when its last line was written. `progress` is called with
+    /// the number of lines read so far, every few thousand.
+    ///
+    /// # Errors
+    /// When `log` cannot be read on: what was read until then stays.
+    pub fn read(
+        &mut self,
+        log: impl Read,
+        newest: Moment,
+        progress: &mut dyn FnMut(u64),
+    ) -> io::Result<()> {
+        self.parser.begin(newest);
+        let first = self.rows.len();
+        let Self {
+            parser,
+            names,
+            rows,
+            copies,
+        } = self;
+        let read = each_line(log, |line| {
+            match line {
+                RawLine::Whole(line) => parser.parse_line(line, |event| {
+                    let user = event.report.user.map(|name| names.intern(name));
+                    let row = LogRow::new(&event, user);
+                    if copies.is_new(&row) {
+                        rows.push(row);
+                    }
+                }),
+                RawLine::TooLong(beginning) => parser.too_long(beginning),
+            }
+            if parser.stats().lines.is_multiple_of(8192) {
+                progress(parser.stats().lines);
+            }
+        });
+        self.copies.next_file();
+        self.correct_years(first);
+        read
+    }
+
+    /// A log of several years is dated from its first line on, and must end at the file's time.
+    fn correct_years(&mut self, first: usize) {
+        let dates = self.parser.dates();
+        let years = dates.years_ahead();
+        if years == 0 {
+            return;
+        }
+        let rows = self.rows.get_mut(first..).unwrap_or_default();
+        for row in rows.iter_mut().filter(|row| row.lacks_year()) {
+            row.at = dates.years_earlier(row.at, years).unwrap_or(row.at);
+        }
+    }
+
+    /// The attempts, merged, in the order of time.
+    pub fn into_history(mut self) -> LoginHistory {
+        self.rows.sort_by_key(|row| row.at);
+        let (attempts, merged) = merge(&self.rows, &self.names);
+        LoginHistory {
+            attempts,
+            merged,
+            copies: self.copies.found,
+            names: self.names,
+            stats: self.parser.into_stats(),
+        }
+    }
+}
+
+/// Finds lines that stood in an earlier file. What stands twice in one file happened twice.
+#[derive(Debug, Default)]
+struct Copies {
+    earlier: HashMap<u64, u32>,
+    this: HashMap<u64, u32>,
+    found: u64,
+}
+
+impl Copies {
+    fn is_new(&mut self, row: &LogRow) -> bool {
+        let mut hasher = DefaultHasher::new();
+        (
+            row.at,
+            row.client,
+            row.user(),
+            row.attempts(),
+            row.source() as u8,
+        )
+            .hash(&mut hasher);
+        (row.outcome() == AuthOutcome::Accept, row.service()).hash(&mut hasher);
+        let hash = hasher.finish();
+        let times = self.this.entry(hash).or_default();
+        *times += 1;
+        let new = self
+            .earlier
+            .get(&hash)
+            .is_none_or(|&earlier| *times > earlier);
+        self.found += u64::from(!new);
+        new
+    }
+
+    fn next_file(&mut self) {
+        for (hash, times) in self.this.drain() {
+            let earlier = self.earlier.entry(hash).or_default();
+            *earlier = times.max(*earlier);
+        }
+    }
+}
+
+/// A line without its end.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RawLine<'a> {
+    /// All of it.
+    Whole(&'a [u8]),
+    /// The beginning of one that is longer than [`LONGEST_LINE_OCTETS`].
+    TooLong(&'a [u8]),
+}
+
+/// Calls `each` with every line of `log`; unpacks it if it is gzipped, all members of it.
+///
+/// # Errors
+/// When `log` cannot be read on, or is damaged.
+pub fn each_line(log: impl Read, each: impl FnMut(RawLine<'_>)) -> io::Result<()> {
+    let mut log = BufReader::with_capacity(128 * 1024, log);
+    if log.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        let log = BufReader::with_capacity(128 * 1024, MultiGzDecoder::new(log));
+        return lines(log, each);
+    }
+    lines(log, each)
+}
+
+fn lines(mut log: impl BufRead, mut each: impl FnMut(RawLine<'_>)) -> io::Result<()> {
+    let most = LONGEST_LINE_OCTETS as u64 + 1;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if log.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if let Some(whole) = line.strip_suffix(b"\n") {
+            each(RawLine::Whole(whole));
+        } else if line.len() <= LONGEST_LINE_OCTETS {
+            each(RawLine::Whole(&line));
+        } else {
+            each(RawLine::TooLong(&line));
+            skip_line(&mut log)?;
+        }
+    }
+}
+
+fn skip_line(log: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let ahead = log.fill_buf()?;
+        match ahead.iter().position(|&byte| byte == b'\n') {
+            Some(at) => {
+                log.consume(at + 1);
+                return Ok(());
+            }
+            None if ahead.is_empty() => return Ok(()),
+            None => {
+                let all = ahead.len();
+                log.consume(all);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! limits - the tables under `[limits]`: one for each key of the gate's table of buckets
+//!
+//! Which keys there are, which of them take `daily-per-user`, and the defaults follow from that table
+//! (`gate::buckets::spec`).
+//! Not here: the bounds of a quota (`bounds`), the gate's other keys (`rules`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::finding::{Findings, Remark};
+use super::raw::{Bucket, GrowingBucket};
+use super::value::Table;
+use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
+use gatepost_core::gate::request::settings::{Capacity, Limits as Quotas};
+
+/// How often a mail program may try an old password before anybody looks at it.
+const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
+
+/// The tables that are given, by their keys. Only a bucket that grows has `daily_per_user`.
+#[derive(Debug, Default)]
+pub(super) struct Limits(BTreeMap<&'static str, GrowingBucket>);
+
+/// A key under `[limits]`.
+struct LimitKey(&'static BucketSpec);
+
+/// The quotas of all buckets.
+pub(super) fn read(given: &Limits, capacity: Capacity, findings: &mut Findings) -> Quotas {
+    let mut quotas = Quotas::default();
+    for spec in keys() {
+        let Some(table) = given.0.get(spec.key) else {
+            continue;
+        };
+        let name = format!("limits.{}", spec.key);
+        let quota = findings.bucket(&name, table, spec.quota, capacity.pairs);
+        quotas.change(spec.bucket, |limit| *limit = quota);
+    }
+    let familiar = spec::Bucket::Familiar;
+    if let Some(table) = given.0.get(familiar.spec().key)
+        && let Some(burst) = &table.burst
+        && quotas.of(familiar).base.burst < TRIES_OF_A_MAIL_PROGRAM
+    {
+        findings.warn(
+            Remark::at(
+                burst.span(),
+                "a mail program with an old password would shut its own user out",
+            )
+            .help(format!(
+                "such programs try several times before anybody looks: use at least {TRIES_OF_A_MAIL_PROGRAM}"
+            )),
+        );
+    }
+    quotas
+}
+
+/// The buckets, one for each key.
+fn keys() -> impl Iterator<Item = &'static BucketSpec> {
+    let first = |spec: &&BucketSpec| {
+        let twin = BUCKETS.iter().find(|other| other.key == spec.key);
+        twin.is_some_and(|twin| twin.bucket == spec.bucket)
+    };
+    BUCKETS.iter().map(|spec| spec.bucket.spec()).filter(first)
+}
+
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Limits;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table with keys of its own")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Limits, A::Error> {
+                let mut limits = Limits::default();
+                while let Some(LimitKey(spec)) = map.next_key()? {
+                    let table = match spec.quota.daily_per_user {
+                        Some(_) => (*map.next_value::<Table<GrowingBucket>>()?).clone(),
+                        None => GrowingBucket::from(&*map.next_value::<Table<Bucket>>()?),
+                    };
+                    limits.0.insert(spec.key, table);
+                }
+                Ok(limits)
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for LimitKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = LimitKey;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a bucket")
+            }
+
+            // In serde's own words for an unknown field: `read` makes a suggestion of them.
+            fn visit_str<E: de::Error>(self, key: &str) -> Result<LimitKey, E> {
+                let spec = keys().find(|spec| spec.key == key);
+                spec.map(LimitKey).ok_or_else(|| {
+                    let names: Vec<&str> = keys().map(|spec| spec.key).collect();
+                    E::custom(format_args!(
+                        "unknown field `{key}`, expected one of `{}`",
+                        names.join("`, `")
+                    ))
+                })
+            }
+        }
+
+        deserializer.deserialize_identifier(Visitor)
+    }
+}
+
+impl From<&Bucket> for GrowingBucket {
+    fn from(bucket: &Bucket) -> Self {
+        Self {
+            burst: bucket.burst.clone(),
+            every: bucket.every.clone(),
+            daily_per_user: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::finding::Source;
+    use crate::config::read::read as read_file;
+
+    #[track_caller]
+    fn limits(text: &str) -> Result<Quotas, Vec<String>> {
+        let source = Source::new(Path::new("f"), text.to_owned());
+        let mut findings = Findings::new(source);
+        let file = read_file(text, &mut findings);
+        let capacity = Capacity {
+            clients: 1_000,
+            pairs: 1_000,
+        };
+        let quotas = read(&file.limits, capacity, &mut findings);
+        match findings.conclude() {
+            Ok(_) => Ok(quotas),
+            Err(faults) => Err(faults.faults().iter().map(|f| f.summary()).collect()),
+        }
+    }
+
+    #[test]
+    fn every_bucket_has_its_key_and_a_key_that_two_share_sets_both() {
+        for spec in &BUCKETS {
+            let quotas = limits(&format!("[limits.{}]\nburst = 7\n", spec.key)).unwrap();
+            for other in &BUCKETS {
+                let burst = if other.key == spec.key {
+                    7
+                } else {
+                    other.quota.base.burst
+                };
+                assert_eq!(
+                    quotas.of(other.bucket).base.burst,
+                    burst,
+                    "{}",
+                    other.reason
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_does_not_grow_takes_no_tokens_for_its_users() {
+        for spec in &BUCKETS {
+            let read = limits(&format!("[limits.{}]\ndaily-per-user = 1\n", spec.key));
+            assert_eq!(
+                read.is_ok(),
+                spec.quota.daily_per_user.is_some(),
+                "{}",
+                spec.key
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_bucket_is_told_at_its_place_with_what_was_meant() {
+        let faults =
+            limits("[limits.client]\nburst = 7\n[limits.netwrok]\nburst = 7\n").unwrap_err();
+        let [fault] = faults.as_slice() else {
+            panic!("{faults:#?}")
+        };
+        assert!(
+            fault.contains(":3:") && fault.contains("unknown key `netwrok`"),
+            "{fault}"
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! limits - every bounded resource of the daemon, and how often its bound acted
+//!
+//! A bound that acts unseen looks like a fault elsewhere. So each stands in [`TABLE`] with its name, and
+//! `gatepost status` shows its count under that name. [`Limits`] holds the counts of those that nobody else
+//! counts; admission and the gate count their own.
+//! Not here: the bounds themselves (each with its resource), what a client may do in one session (its faults
+//! end it, and the log tells that).
+
+use super::counters::Counter;
+
+/// A bounded resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Connections at once.
+    Sessions,
+    /// Connections at once of one client.
+    PerClient,
+    /// Connections at once of one network.
+    PerNetwork,
+    /// New connections of one client.
+    Connects,
+    /// Clients whose rate of new connections is remembered.
+    ConnectRates,
+    /// Descriptors and memory for another connection.
+    Accepts,
+    /// Connections that were admitted and could not be served.
+    Connections,
+    /// Load balancers' connections whose PROXY header is not read yet.
+    ProxyHeaders,
+    /// TLS handshakes at once.
+    Handshakes,
+    /// Unfamiliar attempts at Postfix at once.
+    Turns,
+    /// Unfamiliar relayed exchanges at once.
+    Exchanges,
+    /// Events of the gate on their way to the journal and the log.
+    Notices,
+    /// How long a session waits until the journal has what it did.
+    Acknowledgements,
+    /// Operators' connections at once.
+    Operators,
+    /// Descriptors and memory for another operator.
+    OperatorAccepts,
+    /// The length of an operator's request.
+    OperatorRequests,
+    /// Log lines that wait for their reader.
+    LogQueue,
+    /// Log lines about refused clients.
+    LogLines,
+    /// Rows of the gate's table of clients.
+    Clients,
+    /// Familiar pairs and known users.
+    Pairs,
+    /// Bans.
+    Bans,
+    /// Banned clients whose connections are counted for the listener filter.
+    FilterCounts,
+    /// Clients in the kernel's program.
+    FilterProgram,
+}
+
+/// What is known of a limit. The name is public API: the key in `status`.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which one.
+    pub limit: Limit,
+    /// Its key in `status`.
+    pub name: &'static str,
+    /// What its count counts.
+    pub counts: &'static str,
+    /// The file with the bound, from `src`.
+    pub place: &'static str,
+}
+
+const fn row(limit: Limit, name: &'static str, place: &'static str, counts: &'static str) -> Row {
+    Row {
+        limit,
+        name,
+        counts,
+        place,
+    }
+}
+
+/// Every limit, in the order of [`Limit`].
+#[rustfmt::skip]
+pub const TABLE: [Row; 23] = [
+    row(Limit::Sessions, "sessions", "daemon/net/admission/crowd.rs", "clients evicted or turned away while all sessions were taken"),
+    row(Limit::PerClient, "per-client", "daemon/net/admission/crowd.rs", "connections turned away: too many of this client"),
+    row(Limit::PerNetwork, "per-network", "daemon/net/admission/crowd.rs", "connections turned away: too many of this network"),
+    row(Limit::Connects, "connects", "daemon/net/admission.rs", "connections turned away: too many new ones of this client"),
+    row(Limit::ConnectRates, "connect-rates", "daemon/net/admission.rs", "clients whose rate was forgotten early"),
+    row(Limit::Accepts, "accepts", "daemon/net/listener.rs", "tries to accept that failed for want of descriptors or memory"),
+    row(Limit::Connections, "connections", "daemon/net/listener.rs", "admitted connections that were lost before their session"),
+    row(Limit::ProxyHeaders, "proxy-headers", "daemon/net/listener.rs", "load balancers' connections reset: too many PROXY headers pending"),
+    row(Limit::Handshakes, "handshakes", "daemon/net/tls.rs", "handshakes that found no place before their deadline"),
+    row(Limit::Turns, "turns", "core/gate/queue.rs", "unfamiliar attempts whose turn did not come in time"),
+    row(Limit::Exchanges, "exchanges", "daemon/judging.rs", "unfamiliar relayed exchanges that found no place"),
+    row(Limit::Notices, "notices", "daemon/judging/notice.rs", "events that neither the journal nor the log got"),
+    row(Limit::Acknowledgements, "acknowledgements", "daemon/judging/notice.rs", "sessions that went on before the journal had what they did"),
+    row(Limit::Operators, "operators", "daemon/server/socket.rs", "operators' connections refused"),
+    row(Limit::OperatorAccepts, "operator-accepts", "daemon/server/socket.rs", "tries to accept an operator that failed"),
+    row(Limit::OperatorRequests, "operator-requests", "daemon/server/socket.rs", "requests that were too long"),
+    row(Limit::LogQueue, "log-queue", "daemon/report/writer.rs", "lines dropped, or not taken by their reader"),
+    row(Limit::LogLines, "log-lines", "daemon/report/quiet.rs", "lines about refused clients that were only counted"),
+    row(Limit::Clients, "clients", "core/gate/buckets/table.rs", "clients forgotten early"),
+    row(Limit::Pairs, "pairs", "core/gate/trust/familiar.rs", "familiar pairs and known users forgotten early"),
+    row(Limit::Bans, "bans", "core/gate/trust/ban.rs", "bans that ended early"),
+    row(Limit::FilterCounts, "filter-counts", "daemon/net/filter/tally.rs", "connections of banned clients not counted"),
+    row(Limit::FilterProgram, "filter-program", "daemon/net/filter.rs", "times that banned clients did not all fit into the kernel's program"),
+];
+
+/// How often each limit acted, for those that nobody else counts.
+#[derive(Debug, Default)]
+pub struct Limits([Counter; TABLE.len()]);
+
+impl Limits {
+    /// It acted once.
+    pub fn count(&self, limit: Limit) {
+        self.add(limit, 1);
+    }
+
+    /// It acted `n` times.
+    pub fn add(&self, limit: Limit, n: u64) {
+        if let Some(counter) = self.0.get(limit as usize) {
+            counter.add(n);
+        }
+    }
+
+    /// How often it acted.
+    pub fn get(&self, limit: Limit) -> u64 {
+        self.0.get(limit as usize).map_or(0, Counter::get)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_limit_has_its_row_and_its_own_count() {
+        let limits = Limits::default();
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.limit as usize, index, "{}", row.name);
+            limits.add(row.limit, index as u64);
+        }
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(limits.get(row.limit), index as u64, "{}", row.name);
+        }
+        assert_eq!(Limit::FilterProgram as usize + 1, TABLE.len());
+        let names: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), TABLE.len(), "two limits of one name");
+    }
+}

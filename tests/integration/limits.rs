@@ -1,0 +1,255 @@
+//! limits - what is bounded says so when its bound acts, and a log that nobody reads stops nobody
+//!
+//! Not here: what each bound does to a client (`session_crowd`, `robust`, the rooms' own tests).
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+
+use gatepost_daemon::report::limits::TABLE;
+use serde_json::Value;
+use toml::toml;
+
+use crate::kit::client::{Client, auth_plain, loopback};
+use crate::kit::impostor::{Conduct, Impostor};
+use crate::kit::mail::ANNA;
+use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::{ports, wait};
+
+/// What bounds something, as it is written in the source.
+const BOUNDS: [&str; 6] = [
+    "Semaphore::new(",
+    "mpsc::channel(",
+    "sync_channel(",
+    "NonBlockingBuilder::",
+    "ClientRate::new(",
+    "Tally::new(",
+];
+
+fn before(impostor: &Impostor) -> Setup {
+    Setup::new(&impostor.address().to_string()).with("upstream.announce", "none")
+}
+
+#[track_caller]
+fn status(proxy: &Proxy) -> Value {
+    let ran = proxy.setup.command(&["status", "--json"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.text);
+    serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
+}
+
+#[test]
+fn whatever_bounds_something_names_its_limit() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for row in &TABLE {
+        assert!(source.join(row.place).is_file(), "{} is no file", row.place);
+    }
+    let mut folders = vec![source.join("daemon")];
+    let (mut found, mut nameless) = (0, Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension() {
+                _ if path.is_dir() => folders.push(path),
+                Some(extension) if extension == "rs" && !path.ends_with("tests.rs") => {
+                    found += bounds(&path, &mut nameless);
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(
+        nameless.is_empty(),
+        "want `// limit: NAME` above, of a row in report/limits.rs:\n{}",
+        nameless.join("\n")
+    );
+    assert!(found >= 8, "the bounds are written otherwise now: {found}");
+}
+
+/// How many lines of a file bound something; those without a limit of the table go to `nameless`.
+fn bounds(path: &Path, nameless: &mut Vec<String>) -> usize {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines: Vec<&str> = code.lines().collect();
+    let mut found = 0;
+    for (index, line) in lines.iter().enumerate() {
+        if !BOUNDS.iter().any(|bound| line.contains(bound)) {
+            continue;
+        }
+        found += 1;
+        let named = lines[index.saturating_sub(1)..=index]
+            .iter()
+            .find_map(|line| line.split_once("// limit: "));
+        if !named.is_some_and(|(_, name)| TABLE.iter().any(|row| row.name == name)) {
+            nameless.push(format!("{}:{}: {line}", path.display(), index + 1));
+        }
+    }
+    found
+}
+
+#[test]
+fn status_counts_every_limit() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = before(&impostor).start();
+    let status = status(&proxy);
+    let counts = status["limits"].as_object().unwrap();
+    for row in &TABLE {
+        assert!(
+            counts.get(row.name).is_some_and(Value::is_u64),
+            "{}: {counts:?}",
+            row.name
+        );
+    }
+    assert_eq!(counts.len(), TABLE.len());
+}
+
+#[test]
+fn beyond_eight_operators_the_next_one_is_told_and_counted() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let mut proxy = before(&impostor).start();
+    let socket = proxy.setup.folder().join("admin.sock");
+    let mut operators: Vec<_> = (0..8)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    let ran = proxy.setup.command(&["status"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.text);
+    assert!(ran.text.contains("8 operators"), "{}", ran.text);
+    operators.pop();
+    let status = wait::find("a place for an operator", || {
+        let ran = proxy.setup.command(&["status", "--json"]);
+        (ran.code == Some(0)).then_some(ran.text)
+    });
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert!(
+        status["limits"]["operators"].as_u64() >= Some(1),
+        "{status}"
+    );
+    // Operators who are connected and silent do not hold up the end.
+    proxy.terminate();
+    proxy.ends_well();
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_neither_sessions_nor_the_operator() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let setup = before(&impostor).with("networks.allow", vec![toml::Value::from("127.0.0.0/8")]);
+    let (mut proxy, log) = setup.start_unread();
+    // A line each, of some 250 octets: a pipe holds 64 KiB, the queue 4,096 lines.
+    for _ in 0..6_000 {
+        let mut client = TcpStream::connect(proxy.starttls()).unwrap();
+        client.write_all(b"QUIT\r\n").unwrap();
+        let mut told = String::new();
+        client.read_to_string(&mut told).unwrap();
+        assert!(
+            told.contains("\r\n221 ") || told.starts_with("554"),
+            "{told}"
+        );
+    }
+    let mut client = proxy.client(loopback(31, 1));
+    client.greet();
+    client.expect(&auth_plain(ANNA), 235);
+    let lost = status(&proxy)["limits"]["log-queue"].as_u64();
+    assert!(lost >= Some(100), "{lost:?}");
+
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        let [_, mut stderr] = log;
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    });
+    proxy.terminate();
+    proxy.ends_well();
+    let text = reader.join().unwrap();
+    assert!(text.contains("log lines were lost"), "nobody is told");
+    let last = text.lines().last().unwrap();
+    assert!(last.contains("stopped"), "{last}");
+}
+
+#[test]
+fn why_there_is_no_start_is_written_before_the_end() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut setup = Setup::new("127.0.0.1:10465");
+    setup.listen(toml! {
+        address = (address.to_string())
+        tls = "implicit"
+    });
+    let ran = setup.command(&["run"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.text);
+    assert!(ran.text.contains("cannot listen on"), "{}", ran.text);
+}
+
+/// A Postfix that accepts one login and resets the connection at the next command.
+fn dying_postfix() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || serve_until_mail(&stream));
+        }
+    });
+    address
+}
+
+fn serve_until_mail(mut stream: &TcpStream) -> Option<()> {
+    use std::io::{BufRead, BufReader};
+    let mut reader = BufReader::new(stream);
+    stream.write_all(b"220 dying ESMTP\r\n").ok()?;
+    loop {
+        let mut line = String::new();
+        let read = reader.read_line(&mut line).ok()?;
+        let reply = match line.get(..4).filter(|_| read > 0)? {
+            "EHLO" => "250-dying\r\n250 AUTH PLAIN\r\n",
+            "AUTH" => "235 2.7.0 welcome\r\n",
+            "MAIL" => {
+                let at_once = Some(std::time::Duration::ZERO);
+                return socket2::SockRef::from(stream).set_linger(at_once).ok();
+            }
+            _ => "221 2.0.0 bye\r\n",
+        };
+        stream.write_all(reply.as_bytes()).ok()?;
+    }
+}
+
+#[test]
+fn a_postfix_that_dies_under_a_session_is_told_at_warn_with_its_error() {
+    let setup = Setup::new(&dying_postfix().to_string()).with("upstream.announce", "none");
+    let proxy = setup.start();
+    let mut client = proxy.client(loopback(31, 2));
+    client.greet();
+    client.expect(&auth_plain(ANNA), 235);
+    client
+        .try_send(b"MAIL FROM:<anna@example.org>\r\n")
+        .unwrap();
+    let event = proxy.log().find("the end of the session", |event| {
+        event.field("ending") == "upstream-lost"
+    });
+    assert_eq!(event.level(), "WARN");
+    assert_eq!(event.message(), "session");
+    assert!(event.field("fault").contains("reset"), "{}", event.text());
+}
+
+#[test]
+fn a_botnets_name_before_the_banner_springs_its_trap() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let port = ports::free();
+    let mut setup = before(&impostor);
+    setup.listen(toml! {
+        address = (format!("127.0.0.1:{port}"))
+        tls = "starttls"
+        proxy-protocol-from = ["127.31.0.3/32"]
+    });
+    let proxy = setup.start();
+    let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut bot = Client::connect(loopback(31, 3), server).unwrap();
+    // With the header in one write: it lies there before the session begins.
+    bot.send(b"PROXY TCP4 203.0.113.66 192.0.2.1 4567 587\r\nEHLO ylmf-pc\r\n");
+    assert_eq!(bot.reply().code, 554);
+    let event = proxy
+        .log()
+        .find("the ban", |event| event.message() == "ban began");
+    assert_eq!(event.field("subject"), "203.0.113.66");
+    assert_eq!(event.field("cause"), "trap");
+}

@@ -1,0 +1,134 @@
+//! session_ends - what ends a session before its login, whatever its client does, and who is left alone
+//!
+//! Where a test waits for a deadline, every other deadline is longer than a client of the kit waits: a
+//! session that does not end fails the test.
+//! Not here: who is chosen to make room (`net::admission`), the end of the process (`session`).
+
+use crate::kit::client::{Client, Reply, auth_plain, base64, loopback};
+use crate::kit::impostor::{Conduct, Impostor};
+use crate::kit::mail::ANNA;
+use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::wait;
+
+/// In front of a Postfix that accepts everybody, with patience for every line.
+fn patient(impostor: &Impostor) -> Setup {
+    Setup::new(&impostor.address().to_string())
+        .with("upstream.announce", "none")
+        .with(
+            "mechanisms",
+            vec![toml::Value::from("PLAIN"), "SCRAM-SHA-256".into()],
+        )
+        .with("timeouts.handshake", "5m")
+        .with("timeouts.line", "10m")
+        .with("timeouts.login", "10m")
+}
+
+/// Room for three strangers, and none of it taken.
+fn small(impostor: &Impostor) -> Proxy {
+    let proxy = patient(impostor).with("admission.sessions", 4).start();
+    wait::until("those who asked whether it listens are gone", || {
+        let status = proxy.setup.command(&["status", "--json"]);
+        status.text.contains("\"sessions\": 0,")
+    });
+    proxy
+}
+
+fn stranger(proxy: &Proxy, host: u8) -> Client {
+    let mut client = proxy.client(loopback(40, host));
+    client.greet();
+    client
+}
+
+#[track_caller]
+fn told_to_go(client: &mut Client, why: &str) {
+    let Reply { code, lines } = client.reply();
+    assert_eq!(code, 421, "{lines:?}");
+    assert!(lines[0].contains(why), "{lines:?}");
+    assert_eq!(client.rest().expect("the end"), b"");
+}
+
+#[test]
+fn an_idle_stranger_that_has_to_make_room_is_told_so_and_goes() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = small(&impostor);
+    let mut idle = stranger(&proxy, 1);
+    let _others = [stranger(&proxy, 2), stranger(&proxy, 3)];
+    let mut last = stranger(&proxy, 4);
+    told_to_go(&mut idle, "too many connections");
+    last.expect("NOOP", 250);
+}
+
+#[test]
+fn a_client_that_never_begins_tls_makes_room_too() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = small(&impostor);
+    let mut silent = Client::connect(loopback(40, 1), proxy.implicit()).unwrap();
+    wait::until("it is inside", || {
+        let status = proxy.setup.command(&["status", "--json"]);
+        status.text.contains("\"sessions\": 1,")
+    });
+    let _others = [stranger(&proxy, 2), stranger(&proxy, 3)];
+    let mut last = stranger(&proxy, 4);
+    silent.rest().expect("the end");
+    last.expect("NOOP", 250);
+}
+
+#[test]
+fn who_has_logged_in_is_not_asked_to_make_room() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = small(&impostor);
+    // From a network of its own: its neighbours would be familiar, and have places of their own.
+    let mut user = proxy.client(loopback(41, 1));
+    user.greet();
+    user.expect(&auth_plain(ANNA), 235);
+    let mut idle = stranger(&proxy, 2);
+    let _other = stranger(&proxy, 3);
+    let mut last = stranger(&proxy, 4);
+    // The user came first; the place is the oldest one's of those who have not logged in.
+    told_to_go(&mut idle, "too many connections");
+    last.expect("NOOP", 250);
+    user.expect("NOOP", 250);
+}
+
+#[test]
+fn a_login_that_takes_too_long_in_all_is_given_up() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = patient(&impostor).with("timeouts.login", "1s").start();
+    let mut client = Client::connect(loopback(40, 1), proxy.starttls()).unwrap();
+    let said = String::from_utf8(client.rest().expect("the end")).unwrap();
+    assert!(said.starts_with("220 "), "{said}");
+    assert!(said.contains("\r\n421 4.4.2 "), "{said}");
+}
+
+/// `AUTH SCRAM-SHA-256` with its first message.
+fn scram() -> String {
+    format!("AUTH SCRAM-SHA-256 {}", base64("n,,n=anna,r=nonce"))
+}
+
+#[test]
+fn a_client_that_thinks_too_long_in_an_exchange_holds_postfix_no_longer() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = patient(&impostor).start();
+    let mut client = stranger(&proxy, 1);
+    client.expect(&scram(), 334);
+    told_to_go(&mut client, "timeout");
+}
+
+#[test]
+fn a_proof_that_was_sent_is_settled_though_its_client_hangs_up() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = patient(&impostor).start();
+    let mut client = stranger(&proxy, 1);
+    client.expect(&scram(), 334);
+    client.expect(&base64("c=biws,r=nonce,p=proof"), 334);
+    drop(client);
+    proxy.log().find("what came of the attempt", |event| {
+        event.message() == "attempt" && event.field("verdict") == "accept"
+    });
+    let status = proxy.setup.command(&["status", "--json"]);
+    assert!(
+        status.text.contains("\"familiar_pairs\": 1,"),
+        "{}",
+        status.text
+    );
+}
