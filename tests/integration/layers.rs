@@ -47,7 +47,7 @@ const TABLE: &[Row] = &[
     row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::report"], &["words"]),
     row_of("edges",    &["daemon::store", "daemon::net", "daemon::admin::client"], &["words", "gate", "clock"]),
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
-    row_of("session",  &["daemon::session"], &["words", "dialogue", "gate", "clock", "edges", "judging"]),
+    row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session"]),
     row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),

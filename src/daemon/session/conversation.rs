@@ -9,12 +9,11 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::login::{self, Tried};
+use super::login::{self, Client, Left, Tried};
 use super::peer::{LineEvent, Peer, WriteAndClose};
 use super::{ClientFault, Ending, Visit};
 use crate::net::upstream::LoggedIn;
 use gatepost_core::gate::request::attempt::{Secret, UserName};
-use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, Dialogue, Resolution};
 use gatepost_core::smtp::reply::Reply;
 
@@ -36,14 +35,6 @@ pub(in crate::session) enum Next {
     StartTls,
     /// The splice.
     LoggedIn(Box<LoggedIn>, UserName),
-}
-
-/// How a client left an exchange that it was asked to go on with.
-pub(in crate::session) enum Left {
-    /// The dialogue goes on with this.
-    Action(Action),
-    /// So does nothing.
-    Ended(Ending),
 }
 
 /// One client, one dialogue.
@@ -103,11 +94,16 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
                     self.write(reply).await?;
                     return Ok(Next::StartTls);
                 }
-                Action::LogIn(wish) => match Box::pin(login::log_in(self, wish)).await? {
-                    Tried::LoggedIn(logged_in, user) => return Ok(Next::LoggedIn(logged_in, user)),
-                    Tried::Resolved(resolution) => self.dialogue.resolve(resolution),
-                    Tried::Left(action) => action,
-                },
+                Action::LogIn(wish) => {
+                    let helo = self.dialogue.helo().cloned();
+                    match Box::pin(login::log_in(self, helo, wish)).await? {
+                        Tried::LoggedIn(logged_in, user) => {
+                            return Ok(Next::LoggedIn(logged_in, user));
+                        }
+                        Tried::Resolved(resolution) => self.dialogue.resolve(resolution),
+                        Tried::Left(action) => action,
+                    }
+                }
                 // Answers to a challenge are taken in `ask`; there is none here.
                 Action::Relay(_) => self.dialogue.resolve(Resolution::Defer),
                 Action::Close(reply) => return Err(self.hang_up(reply).await),
@@ -115,38 +111,10 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
         }
     }
 
-    /// Passes a challenge of Postfix on, and takes the client's answer to it.
-    pub(in crate::session) async fn ask(&mut self, challenge: Secret) -> Result<Secret, Left> {
-        let asked = self.dialogue.resolve(Resolution::Challenge(challenge));
-        let answered = match asked {
-            Action::Reply(prompt) => self.prompt(prompt).await.map_err(Left::Ended)?,
-            other => other,
-        };
-        match answered {
-            Action::Relay(answer) => Ok(answer),
-            other => Err(Left::Action(other)),
-        }
-    }
-
     async fn prompt(&mut self, prompt: Reply) -> Result<Action, Ending> {
         self.write(prompt).await?;
         let line = self.visit.config.timeouts.line;
         self.read_line(line.min(ROUND)).await
-    }
-
-    /// What the session knows.
-    pub(in crate::session) const fn visit(&self) -> &Visit {
-        self.visit
-    }
-
-    /// What the session knows.
-    pub(in crate::session) const fn visit_mut(&mut self) -> &mut Visit {
-        self.visit
-    }
-
-    /// The name that the client gave in EHLO or HELO.
-    pub(in crate::session) fn helo(&self) -> Option<&HeloName> {
-        self.dialogue.helo()
     }
 
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
@@ -199,6 +167,28 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
     /// Sends a reply. It fits into any socket's buffer, so [`WRITE_TIMEOUT`] is ample.
     async fn write(&mut self, reply: Reply) -> Result<(), Ending> {
         taken(timeout(WRITE_TIMEOUT, self.peer.write(&reply)).await)
+    }
+}
+
+impl<S: WriteAndClose> Client for Conversation<'_, S> {
+    fn visit(&self) -> &Visit {
+        self.visit
+    }
+
+    fn visit_mut(&mut self) -> &mut Visit {
+        self.visit
+    }
+
+    async fn ask(&mut self, challenge: Secret) -> Result<Secret, Left> {
+        let asked = self.dialogue.resolve(Resolution::Challenge(challenge));
+        let answered = match asked {
+            Action::Reply(prompt) => self.prompt(prompt).await.map_err(Left::Ended)?,
+            other => other,
+        };
+        match answered {
+            Action::Relay(answer) => Ok(answer),
+            other => Err(Left::Action(other)),
+        }
     }
 }
 

@@ -14,19 +14,38 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::conversation::{Conversation, Left};
-use super::peer::WriteAndClose;
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
 use crate::net::upstream::{Attempted, Exchange, LoggedIn, Origin, Round, UpstreamFault};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
+use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism};
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
+
+/// The client, as far as an exchange needs it.
+pub(in crate::session) trait Client: Send {
+    /// What the session knows.
+    fn visit(&self) -> &Visit;
+
+    /// What the session knows.
+    fn visit_mut(&mut self) -> &mut Visit;
+
+    /// Passes a challenge of Postfix on, and takes the client's answer to it.
+    fn ask(&mut self, challenge: Secret) -> impl Future<Output = Result<Secret, Left>> + Send;
+}
+
+/// How a client left an exchange that it was asked to go on with.
+pub(in crate::session) enum Left {
+    /// The dialogue goes on with this.
+    Action(Action),
+    /// So does nothing.
+    Ended(Ending),
+}
 
 /// What came of a login.
 pub(in crate::session) enum Tried {
@@ -67,15 +86,16 @@ impl From<Refused> for Unanswered {
 /// # Errors
 ///
 /// The session ended meanwhile.
-pub(in crate::session) async fn log_in<S: WriteAndClose>(
-    conversation: &mut Conversation<'_, S>,
+pub(in crate::session) async fn log_in(
+    client: &mut impl Client,
+    helo: Option<HeloName>,
     wish: LogIn,
 ) -> Result<Tried, Ending> {
-    let visit = conversation.visit();
+    let visit = client.visit();
     let origin = Origin {
         client: visit.client,
         listener: visit.listener,
-        helo: conversation.helo().cloned(),
+        helo,
     };
     let attempt = visit.services.judging.begin(mechanism(&wish).as_str());
     let answered = match wish {
@@ -86,10 +106,10 @@ pub(in crate::session) async fn log_in<S: WriteAndClose>(
             mechanism,
             user,
             first,
-        } => scram(conversation, attempt, &origin, mechanism, &user, &first).await,
-        LogIn::CramMd5 => cram_md5(conversation, attempt, &origin).await,
+        } => scram(client, attempt, &origin, mechanism, &user, &first).await,
+        LogIn::CramMd5 => cram_md5(client, attempt, &origin).await,
     };
-    let visit = conversation.visit_mut();
+    let visit = client.visit_mut();
     match answered {
         Ok(answered) => Ok(settle(visit, answered).await),
         Err(Unanswered::Refused(refused)) => Ok(Tried::Resolved(refuse(visit, refused).await)),
@@ -120,15 +140,15 @@ async fn with_credentials(
     })
 }
 
-async fn scram<S: WriteAndClose>(
-    conversation: &mut Conversation<'_, S>,
+async fn scram(
+    client: &mut impl Client,
     attempt: Unjudged,
     origin: &Origin,
     mechanism: Mechanism,
     user: &UserName,
     first: &Secret,
 ) -> Result<Answered, Unanswered> {
-    let visit = conversation.visit();
+    let visit = client.visit();
     let granted = attempt.judge(visit, user, Password::Hidden).await?;
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
@@ -141,15 +161,15 @@ async fn scram<S: WriteAndClose>(
         }
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
-    relay(conversation, granted, place, None, round).await
+    relay(client, granted, place, None, round).await
 }
 
-async fn cram_md5<S: WriteAndClose>(
-    conversation: &mut Conversation<'_, S>,
+async fn cram_md5(
+    client: &mut impl Client,
     attempt: Unjudged,
     origin: &Origin,
 ) -> Result<Answered, Unanswered> {
-    let visit = conversation.visit();
+    let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
     let round = match visit.config.upstream.connect(origin).await {
         Ok(connected) => connected.begin_cram_md5().await,
@@ -159,14 +179,14 @@ async fn cram_md5<S: WriteAndClose>(
         attempt.cancel(visit);
         return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let answer = match conversation.ask(challenge).await {
+    let answer = match client.ask(challenge).await {
         Ok(answer) => answer,
         Err(left) => {
-            attempt.cancel(conversation.visit());
+            attempt.cancel(client.visit());
             return Err(Unanswered::Left(left));
         }
     };
-    let visit = conversation.visit();
+    let visit = client.visit();
     let Ok(user) = sasl::cram_user(answer.expose()) else {
         attempt.cancel(visit);
         return Err(Unanswered::Resolved(Resolution::Reject));
@@ -175,13 +195,13 @@ async fn cram_md5<S: WriteAndClose>(
     let proof_sent = Some(visit.now());
     let round = exchange.answer(granted.permit(), &answer).await;
     granted.give_up_turn();
-    relay(conversation, granted, Some(place), proof_sent, round).await
+    relay(client, granted, Some(place), proof_sent, round).await
 }
 
 /// Relays the rounds that are left, until Postfix ends them or the client leaves. A stranger's first
 /// proof is checked in turn: who has a `place` among the exchanges is one.
-async fn relay<S: WriteAndClose>(
-    conversation: &mut Conversation<'_, S>,
+async fn relay(
+    client: &mut impl Client,
     mut granted: Granted,
     place: Option<Held>,
     mut proof_sent: Option<Moment>,
@@ -198,14 +218,14 @@ async fn relay<S: WriteAndClose>(
                 });
             }
         };
-        let answer = match conversation.ask(challenge).await {
+        let answer = match client.ask(challenge).await {
             Ok(answer) => answer,
             Err(left) => {
-                abandon(conversation.visit_mut(), granted, exchange, proof_sent).await;
+                abandon(client.visit_mut(), granted, exchange, proof_sent).await;
                 return Err(Unanswered::Left(left));
             }
         };
-        let visit = conversation.visit();
+        let visit = client.visit();
         if place.is_some() && proof_sent.is_none() {
             let Some(in_turn) = granted.in_turn(visit).await else {
                 return Err(Unanswered::Resolved(Resolution::Defer));

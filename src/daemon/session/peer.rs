@@ -30,7 +30,7 @@ pub(in crate::session) struct Peer<S> {
 /// The reply to QUIT and TLS's close_notify in one packet: a write less is 7 % of a session that never
 /// logs in.
 pub(in crate::session) trait WriteAndClose:
-    AsyncRead + AsyncWrite + Unpin
+    AsyncRead + AsyncWrite + Unpin + Send
 {
     /// How many of `octets` it holds back until [`AsyncWrite::poll_shutdown`]; the others are sent ahead.
     fn hold_until_close(&mut self, octets: &[u8]) -> io::Result<usize>;
