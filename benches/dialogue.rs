@@ -10,7 +10,9 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 use gatepost_core::smtp::capabilities::Capabilities;
-use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, Resolution, Settings, Trap};
+use gatepost_core::smtp::dialogue::{
+    Action, Channel, Dialogue, DialogueSettings, Resolution, Trap,
+};
 use gatepost_core::smtp::line::Following;
 use gatepost_core::smtp::reply::ReplyBuffer;
 use gatepost_core::smtp::sasl::Mechanism;
@@ -22,8 +24,8 @@ const EHLO: &[u8] = b"250-mail.example.org\r\n250-PIPELINING\r\n250-SIZE 1024000
 /// PLAIN for user@example.org.
 const AUTH: &[u8] = b"AUTH PLAIN AHVzZXJAZXhhbXBsZS5vcmcAQXBmZWw3cXVpdHRl";
 
-fn settings() -> Arc<Settings> {
-    Arc::new(Settings {
+fn settings() -> Arc<DialogueSettings> {
+    Arc::new(DialogueSettings {
         hostname: "mail.example.org".to_owned(),
         mechanisms: vec![Mechanism::Plain, Mechanism::Login],
     })
@@ -42,8 +44,8 @@ fn say(dialogue: &mut Dialogue, line: &[u8], known: &Option<Arc<Capabilities>>) 
     let mut sent = Vec::with_capacity(256);
     loop {
         action = match action {
-            Action::JudgeHelo(_) => dialogue.helo_judged(Trap::Clear),
-            Action::AskCapabilities => dialogue.learn(known.clone()),
+            Action::JudgeHelo(_) => dialogue.helo_judged(Trap::Untouched),
+            Action::AskCapabilities => dialogue.set_capabilities(known.clone()),
             Action::LogIn(_) => dialogue.resolve(Resolution::Refuse),
             Action::Reply(reply) | Action::Close(reply) => {
                 reply.render(&mut sent);

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
 
 use gatepost_daemon::clock::Clock;
-use gatepost_daemon::net::tls::{CertificateFiles, Settings, Tls};
+use gatepost_daemon::net::tls::{CertificateFiles, Tls, TlsSettings};
 use gatepost_lab::certificate::Authority;
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -32,7 +32,7 @@ fn both(folder: &Path) -> Outcome<(Tls, ClientConfig)> {
         chain: files.chain,
         key: files.key,
     };
-    let settings = Settings {
+    let settings = TlsSettings {
         certificates: vec![certificate],
     };
     let mut roots = RootCertStore::empty();

@@ -11,10 +11,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::runtime::{Builder, Runtime};
 
 use gatepost_daemon::drain;
-use gatepost_daemon::net::splice::{Handover, Limits, splice};
+use gatepost_daemon::net::splice::{Handover, SpliceLimits, splice};
 
 const MEGABYTE: usize = 1 << 20;
-const LIMITS: Limits = Limits {
+const LIMITS: SpliceLimits = SpliceLimits {
     idle: Duration::from_secs(600),
     grace: Duration::from_secs(30),
 };

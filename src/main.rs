@@ -11,13 +11,13 @@ use clap::{Parser, Subcommand};
 #[command(name = "gatepost", version, about, max_term_width = 100)]
 struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: ProgramCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum ProgramCommand {
     #[command(flatten)]
-    Daemon(gatepost_daemon::cli::Command),
+    Daemon(gatepost_daemon::cli::DaemonCommand),
     #[cfg(feature = "lab")]
     #[command(flatten)]
     Lab(gatepost_lab::Command),
@@ -25,8 +25,8 @@ enum Command {
 
 fn main() -> ExitCode {
     match CommandLine::parse().command {
-        Command::Daemon(command) => command.run(),
+        ProgramCommand::Daemon(command) => command.run(),
         #[cfg(feature = "lab")]
-        Command::Lab(command) => command.run(),
+        ProgramCommand::Lab(command) => command.run(),
     }
 }

@@ -10,7 +10,7 @@
 //! Postfix is asked, so parallel attempts cannot overshoot; one that is refused halfway gives back.
 //!
 //! In `judging` both stages and the queue between them are one sequence, for everybody that asks.
-//! Not here: state files (`store`), replies (`smtp::dialogue`).
+//! Not here: files (`store`), replies (`smtp::dialogue`).
 //!
 //! The rules, each with its reason, are in `gate/POLICY.md`:
 //!
@@ -44,10 +44,11 @@ use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::Seen;
 use crate::gate::ladder::Question;
+use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::request::verdict::{Event, Reason, Refusal, Standing};
+use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
 use crate::gate::trust::familiar::{Familiar, NetworkTrust};
@@ -56,10 +57,10 @@ use crate::gate::trust::strikes::Offender;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
-pub use state::image::ImageFault;
+pub use state::restore::Restored;
 
-/// What the gate wants others to know: pass it on in its order.
-pub type Events = Vec<Event>;
+/// What changed: pass it on in its order.
+pub type Events = Vec<Change>;
 
 const HOUR: u64 = 3600;
 
@@ -78,6 +79,8 @@ pub struct Gate {
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
+    /// What of the state of an earlier process could not be taken over.
+    restored: Restored,
     /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
     answered: AtomicU64,
     /// The hour of the last sweep.
@@ -102,6 +105,7 @@ impl Gate {
             counters: Counters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
+            restored: Restored::default(),
             answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
@@ -189,7 +193,7 @@ impl Gate {
         self.buckets
             .cut_keyed(|bucket| new.limit(bucket, known), now);
         self.buckets
-            .cut_shared(|bucket| new.limit(bucket, known), now);
+            .cut_shared(|bucket| new.limit(bucket, known), now, events);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
             self.buckets.clear(now, events);
             self.bans.clear(now, events);
@@ -205,8 +209,15 @@ impl Gate {
     }
 
     /// Makes `user` known, and familiar in `network`, after a login.
-    fn login(&self, user: UserId, network: Option<NetworkKey>, when: Moment, now: Moment) {
-        self.familiar.login(user, network, when, now);
+    fn login(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        now: Moment,
+        events: &mut Events,
+    ) {
+        events.extend(self.familiar.login(user, network, when, now));
     }
 }
 

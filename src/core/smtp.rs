@@ -1,6 +1,6 @@
 //! smtp - the language: lines, commands, replies, capabilities, SASL, and the dialogue before login
 //!
-//! Pure: octets in, decisions out. Not here: sockets and time-outs (`session`), who may log in (`gate`).
+//! Pure: octets in, decisions out. Not here: sockets and timeouts (`session`), who may log in (`gate`).
 
 pub mod capabilities;
 pub mod command;

@@ -1,17 +1,17 @@
-//! admin - the operator's socket: what is asked and answered there, and the client that asks
+//! admin - the operator's socket: its messages, and the client that commands use
 //!
-//! Not here: who answers (`server::operator`), how an answer is shown (`cli`).
+//! Not here: answering (`server::operator`), showing an answer (`cli`).
 
 use std::path::PathBuf;
 
 pub mod client;
 pub mod message;
 
-/// Where the operator's socket is, and who may use it.
+/// The operator's socket, and who may use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct AdminSettings {
     /// The UNIX socket.
     pub socket: PathBuf,
-    /// The group that may use it beside the owner; none: the owner alone.
+    /// The group that may use it besides the owner; none: only the owner.
     pub group: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! cli - the command line: a file a command
+//! cli - the commands of the daemon and its operator, a file each
 //!
 //! The program's `main` parses the command line and calls the command. Every command that prints has `--json`.
-//! Exit codes: `exit`. Not here: what the commands' answers mean (`admin::message`, `gate`).
+//! Exit codes: `exit`. Not here: the meaning of the answers (`admin::message`, `gate`).
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use crate::admin::client::Client;
+use crate::admin::client::AdminClient;
 use crate::admin::message::{Request, Response};
 use crate::config::Config;
 
@@ -25,7 +25,7 @@ pub mod replay;
 pub mod run;
 pub mod status;
 
-/// Where the config is, unless told otherwise.
+/// The default path of the config file.
 pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 
 /// The commands of the daemon and its operator.
@@ -34,19 +34,19 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
     missing_docs,
     reason = "clap takes a command's help from its Args; text here would replace it"
 )]
-pub enum Command {
-    Run(run::Args),
-    Check(check::Args),
-    Status(status::Args),
-    Bans(bans::Args),
-    Explain(explain::Args),
-    Forgive(forgive::Args),
-    Introduce(introduce::Args),
-    Learn(learn::Args),
-    Replay(replay::Args),
+pub enum DaemonCommand {
+    Run(run::RunArgs),
+    Check(check::CheckArgs),
+    Status(status::StatusArgs),
+    Bans(bans::BansArgs),
+    Explain(explain::ExplainArgs),
+    Forgive(forgive::ForgiveArgs),
+    Introduce(introduce::IntroduceArgs),
+    Learn(learn::LearnArgs),
+    Replay(replay::ReplayArgs),
 }
 
-impl Command {
+impl DaemonCommand {
     /// Runs the command to its end.
     pub fn run(&self) -> ExitCode {
         match self {
@@ -63,9 +63,9 @@ impl Command {
     }
 }
 
-/// Where a command finds the running Gatepost, and how it answers.
+/// The options of commands that send requests to the running Gatepost.
 #[derive(Debug, clap::Args)]
-pub struct Operator {
+pub struct OperatorArgs {
     /// The config file of the running gatepost: names its socket
     #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
     config: std::path::PathBuf,
@@ -74,21 +74,21 @@ pub struct Operator {
     json: bool,
 }
 
-impl Operator {
-    /// Asks the running Gatepost and prints its answer: as JSON, or as `show` writes it.
+impl OperatorArgs {
+    /// Sends a request to the running Gatepost and prints the answer: as JSON, or as `show` writes it.
     ///
-    /// A refusal is told on standard error, with exit code 2.
-    fn ask(
+    /// A refusal is printed on standard error, with exit code 2.
+    fn send(
         &self,
         request: &Request,
         show: impl FnOnce(&Response, &mut dyn Write) -> io::Result<()>,
     ) -> ExitCode {
         let response = match self.response(request) {
             Ok(response) => response,
-            Err(fault) => return exit::refused(&*fault),
+            Err(fault) => return exit::fail(&*fault),
         };
         if let Response::Refused { message } = &response {
-            return exit::refused(message);
+            return exit::fail(message);
         }
         let mut out = io::stdout().lock();
         let written = match (&response, self.json) {
@@ -96,19 +96,19 @@ impl Operator {
             (response, true) => print_json(&mut out, response),
             (response, false) => show(response, &mut out),
         };
-        // A reader that has closed the pipe has seen enough.
+        // A reader that has closed the pipe needs no more.
         let _ = written.and_then(|()| out.flush());
         ExitCode::SUCCESS
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
         let socket = Config::operator(&self.config)?.socket;
-        Ok(Client::connect(&socket)?.ask(request)?)
+        Ok(AdminClient::connect(&socket)?.ask(request)?)
     }
 }
 
-/// Shows an answer that is one sentence.
-fn sentence(response: &Response, out: &mut dyn Write) -> io::Result<()> {
+/// Shows an answer that is one message.
+fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
     match response {
         Response::Done { message } | Response::Refused { message } => writeln!(out, "{message}"),
         other => print_json(out, other),
@@ -124,22 +124,22 @@ pub fn print_json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()>
     writeln!(out)
 }
 
-/// The runtime of a command that needs one.
+/// The asynchronous runtime of a command that needs one.
 pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
 }
 
-/// Tells systemd, where it listens.
+/// Notifies systemd, if it is there.
 fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    // Without systemd there is nobody to tell.
+    // Without systemd this fails, and is not needed.
     let _ = sd_notify::notify(states);
 }
 
-/// Returns when the operator has had enough: SIGINT or SIGTERM. Where neither can be caught it never
-/// returns, and they end the process.
-pub async fn enough() {
+/// Returns on SIGINT or SIGTERM. If neither can be handled it never
+/// returns, and the signals end the process.
+pub async fn wait_for_shutdown() {
     use tokio::signal::unix::{SignalKind, signal};
     let caught = |kind| async move {
         match signal(kind) {

@@ -1,17 +1,17 @@
-//! clock - what time it is, and the only place that asks the machine
+//! clock - the current time; the only place that reads the machine's clock
 //!
-//! [`Clock`] makes the moments that the pure rooms calculate with. Nothing else reads a clock
+//! [`Clock`] makes the moments that the core calculates with. Nothing else reads a clock
 //! (`.clippy.toml` bans it).
 //! Not here: sleeping and deadlines (tokio's, at the edges); dates in old logs (`logs`).
 //!
-//! A moment is wall-clock time at the process's start plus monotonic time since: a clock that is
-//! set back or forward while we run neither forgives nor extends a debt.
+//! A moment is the wall-clock time at the process's start plus the monotonic time since: a clock that is
+//! set back or forward while we run neither shortens nor extends a ban or a debt.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gatepost_core::moment::Moment;
 
-/// The live source of moments. Cheap to copy; all copies agree.
+/// The source of moments. Cheap to copy; all copies agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     wall: Moment,

@@ -1,10 +1,10 @@
-//! config - the file, checked, as each room's settings
+//! config - the config file, checked, as the settings of each module
 //!
-//! One TOML file; `config/gatepost.toml` is its manual. Whatever is wrong with it is told at once,
-//! by name, with a caret under the value and what would be right; nothing falls back to a default.
-//! The way: text -> raw keys (`read`) -> settings within bounds (`rooms`, `rules`, `listeners`) ->
+//! One TOML file; `config/gatepost.toml` is its manual. Every fault is reported at once,
+//! by name, with a caret under the value and what would be right; no value falls back to a default.
+//! The steps: text -> raw keys (`read`) -> settings within bounds (`sections`, `rules`, `listeners`) ->
 //! the files that it names (`inspect`).
-//! Not here: what the settings do (each room), and re-reading the file on SIGHUP (`server`).
+//! Not here: what the settings do (each module), and reading the file again on SIGHUP (`server`).
 
 mod bounds;
 mod finding;
@@ -15,8 +15,8 @@ mod machine;
 mod networks;
 mod raw;
 mod read;
-mod rooms;
 mod rules;
+mod sections;
 mod similar;
 #[cfg(test)]
 mod testing;
@@ -31,7 +31,8 @@ pub use self::finding::{ConfigFaults, Finding};
 
 use self::finding::{Findings, Remark, Source};
 use self::machine::Machine;
-use crate::{admin, net, report, session, store};
+use crate::store::StoreSettings;
+use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, QueueSettings};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp;
@@ -40,27 +41,27 @@ use gatepost_core::smtp;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Banner, EHLO, mechanisms.
-    pub dialogue: smtp::dialogue::Settings,
+    pub dialogue: smtp::dialogue::DialogueSettings,
     /// At least one.
-    pub listeners: Vec<net::listener::Settings>,
+    pub listeners: Vec<net::listener::ListenerSettings>,
     /// Certificates.
-    pub tls: net::tls::Settings,
-    /// The Postfix behind us.
-    pub upstream: net::upstream::Settings,
-    /// Strangers at once, and how long to wait.
+    pub tls: net::tls::TlsSettings,
+    /// The connection to Postfix.
+    pub upstream: net::upstream::UpstreamSettings,
+    /// How many strangers' attempts Postfix gets at the same time, and how long others may queue.
     pub turns: QueueSettings,
-    /// The rules of the gate.
+    /// The policy.
     pub gate: gate::GateSettings,
-    /// Caps on connections.
-    pub admission: net::admission::Settings,
+    /// Limits on connections.
+    pub admission: net::admission::AdmissionSettings,
     /// Deadlines of a session.
     pub timeouts: session::Timeouts,
     /// How long open sessions may go on after SIGTERM.
     pub drain: Duration,
     /// The state directory.
-    pub store: store::Settings,
+    pub store: StoreSettings,
     /// The operator's socket.
-    pub admin: admin::Settings,
+    pub admin: admin::AdminSettings,
     /// The log.
     pub report: report::ReportSettings,
 }
@@ -69,25 +70,25 @@ impl Config {
     /// Reads the file at `path` and every file that it names: certificates, keys, users.
     /// Certificates must be valid at `now`.
     ///
-    /// Returns the config with what is worth telling; both only if nothing refuses the file.
+    /// Returns the config with its warnings and hints.
     ///
     /// # Errors
     ///
-    /// [`ConfigFaults`] holds everything that is wrong, as far as it can be seen at once: a torn
-    /// file hides what else is wrong with it, and a refused value what depends on it.
+    /// [`ConfigFaults`] with everything that is wrong, as far as it can be detected at once: a syntax
+    /// error hides other faults, and a refused value those that depend on it.
     pub fn load(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
-        Self::settle(path, text, |file, config, findings| {
+        Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
-            listeners::note_distant(&file.upstream, &Machine::ask(), findings);
+            listeners::warn_remote(&file.upstream, &Machine::read(), findings);
         })
     }
 
     /// Reads the file at `path` and the users that it names, but no certificate: for commands that
-    /// judge or learn, and serve nobody.
+    /// judge or learn without serving clients.
     ///
     /// # Errors
     ///
@@ -95,44 +96,44 @@ impl Config {
     pub fn rules(path: &Path) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
-        Self::settle(path, text, |file, config, findings| {
+        Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
         })
     }
 
-    /// Reads `text` as the config file `path` would be read, but looks at no file that it names.
+    /// Reads `text` as the content of the config file `path`, but no file that it names.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load).
     pub fn parse(path: &Path, text: &str) -> Result<(Self, Vec<Finding>), ConfigFaults> {
-        Self::settle(path, text.to_owned(), |_, _, _| {})
+        Self::check(path, text.to_owned(), |_, _, _| {})
     }
 
-    /// Where the file at `path` says that the operator's socket is, and who may use it. Whatever else is wrong
-    /// with the file: a running gatepost goes on with its old config then, and must answer.
+    /// The operator's socket of the file at `path`. Other faults in the file do not matter: a running gatepost
+    /// continues with its old config then, and must be reachable.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, is torn, or names no possible socket.
-    pub fn operator(path: &Path) -> Result<admin::Settings, ConfigFaults> {
+    /// When the file cannot be read, has a syntax error, or names no valid socket.
+    pub fn operator(path: &Path) -> Result<admin::AdminSettings, ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         let source = Source::new(path, text);
         let mut faults = Findings::new(source.clone());
         let file = read::read(source.text(), &mut faults);
-        if read::is_torn(source.text()) {
+        if read::is_malformed(source.text()) {
             faults.conclude()?;
         }
         let mut own = Findings::new(source);
-        let admin = rooms::admin(&file.admin, folder(path), &mut own);
+        let admin = sections::admin(&file.admin, folder(path), &mut own);
         own.conclude().map(|_| admin)
     }
 
-    fn settle(
+    fn check(
         path: &Path,
         text: String,
-        inspect: impl FnOnce(&raw::File, &mut Self, &mut Findings),
+        inspect: impl FnOnce(&raw::RawFile, &mut Self, &mut Findings),
     ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let source = Source::new(path, text);
         let mut findings = Findings::new(source.clone());
@@ -142,18 +143,18 @@ impl Config {
         findings.conclude().map(|warnings| (config, warnings))
     }
 
-    /// The settings of every room; a refused value is its default.
-    fn from_raw(file: &raw::File, folder: &Path, findings: &mut Findings) -> Self {
-        let machine = Machine::ask();
-        let dialogue = rooms::dialogue(file, &machine, findings);
+    /// The settings of every module; a refused value becomes its default.
+    fn from_raw(file: &raw::RawFile, folder: &Path, findings: &mut Findings) -> Self {
+        let machine = Machine::read();
+        let dialogue = sections::dialogue(file, &machine, findings);
         let listeners = listeners::listeners(file, findings);
-        let timeouts = rooms::timeouts(&file.timeouts, findings);
+        let timeouts = sections::timeouts(&file.timeouts, findings);
         if file.networks.allow.is_empty() {
             findings.hint(Remark::of_file("networks.allow is empty").help(
-                "webmail logs everybody in from one address: if there is one, write it there",
+                "webmail logs in all its users from one address: if you run one, write its address there",
             ));
         }
-        let tls = rooms::tls(&file.tls, folder, findings);
+        let tls = sections::tls(&file.tls, folder, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -165,19 +166,19 @@ impl Config {
             dialogue,
             listeners,
             tls,
-            turns: rooms::turns(file, timeouts.login, findings),
+            turns: sections::turns(file, timeouts.login, findings),
             gate: rules::gate(file, findings),
-            admission: rooms::admission(&file.admission, &machine, findings),
+            admission: sections::admission(&file.admission, &machine, findings),
             timeouts,
-            drain: rooms::drain(&file.timeouts, findings),
-            store: rooms::store(&file.state, folder, findings),
-            admin: rooms::admin(&file.admin, folder, findings),
-            report: rooms::report(&file.log),
+            drain: sections::drain(&file.timeouts, findings),
+            store: sections::store(&file.state, folder, findings),
+            admin: sections::admin(&file.admin, folder, findings),
+            report: sections::report(&file.log),
         }
     }
 
     /// The keys that differ in `new` and that a running process cannot change: it keeps its own
-    /// until it is started anew.
+    /// until a restart.
     pub fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
         let addresses = |config: &Self| -> BTreeSet<SocketAddr> {
             config.listeners.iter().map(|l| l.address).collect()
@@ -196,7 +197,7 @@ impl Config {
         .collect()
     }
 
-    /// This config as a process that was started with `running` can follow it: the keys of
+    /// This config as far as a process that was started with `running` can apply it: the keys of
     /// [`fixed_changes`](Self::fixed_changes) stay as they are, and the listeners stay in their
     /// order, each with the settings that this config has for its address, if any.
     #[must_use]
@@ -219,7 +220,7 @@ impl Config {
     }
 }
 
-/// Where the paths in the file `path` start.
+/// The folder that relative paths in the file `path` start from.
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
@@ -228,7 +229,7 @@ fn folder(path: &Path) -> &Path {
 mod tests {
     use super::*;
 
-    fn operator(text: &str) -> Result<admin::Settings, String> {
+    fn operator(text: &str) -> Result<admin::AdminSettings, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gatepost.toml");
         std::fs::write(&path, text).unwrap();

@@ -1,11 +1,11 @@
-//! drain - the signal to stop, as a token that everyone can watch
+//! drain - the signal to stop, as a token that every task can watch
 //!
-//! [`Drain`] is held by whoever watches; [`Drainer`] by the one who may give the signal.
-//! Not here: what each room does when it drains, and the deadline (`server`).
+//! Tasks hold a [`Drain`]; the owner of the [`Drainer`] gives the signal.
+//! Not here: what each module does when it drains, and the deadline (`server`).
 
 use tokio::sync::watch;
 
-/// Gives the signal. Dropping it gives the signal too, so nobody waits for an owner that is gone.
+/// Gives the signal. Dropping it also gives the signal, so that no task waits for an owner that is gone.
 #[derive(Debug)]
 pub struct Drainer(watch::Sender<bool>);
 
@@ -13,14 +13,14 @@ pub struct Drainer(watch::Sender<bool>);
 #[derive(Clone, Debug)]
 pub struct Drain(watch::Receiver<bool>);
 
-/// A new signal, not yet given.
+/// A new signal, not given yet.
 pub fn channel() -> (Drainer, Drain) {
     let (sender, receiver) = watch::channel(false);
     (Drainer(sender), Drain(receiver))
 }
 
 impl Drainer {
-    /// Tells every [`Drain`] to stop. Calling it again changes nothing.
+    /// Gives the signal to every [`Drain`]. Calling it again changes nothing.
     pub fn begin(&self) {
         self.0.send_replace(true);
     }
@@ -32,9 +32,9 @@ impl Drain {
         *self.0.borrow() || self.0.has_changed().is_err()
     }
 
-    /// Returns when the signal is given; at once if it was. Cancel-safe.
+    /// Returns when the signal is given; at once if it already was. Cancel-safe.
     pub async fn begun(&mut self) {
-        // An error means that the drainer was dropped: the same as the signal.
+        // An error means that the drainer was dropped, which counts as the signal.
         let _ = self.0.wait_for(|begun| *begun).await;
     }
 }

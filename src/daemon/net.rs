@@ -1,6 +1,6 @@
-//! net - the doors: everything that touches a socket
+//! net - everything that touches a socket of a client or of Postfix
 //!
-//! Left may be imported by right: proxy_header tls queue upstream splice filter admission listener.
+//! Each module may import those to its left: proxy_header tls queue upstream splice filter admission listener.
 
 pub mod admission;
 pub mod filter;

@@ -45,10 +45,10 @@ pub use reload::Reloader;
 pub use socket::SocketFault;
 
 use listeners::ListenerContext;
-use persist::Keeper;
+use persist::Persister;
 use socket::OperatorSocket;
 
-/// Notices of the gate under way to the keeper.
+/// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
 
 /// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
@@ -85,10 +85,10 @@ pub struct Server {
     context: ListenerContext,
     listeners: Vec<(
         Listener,
-        watch::Sender<listener::Settings>,
-        watch::Receiver<listener::Settings>,
+        watch::Sender<listener::ListenerSettings>,
+        watch::Receiver<listener::ListenerSettings>,
     )>,
-    keeper: Keeper,
+    persister: Persister,
     socket: OperatorSocket,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
@@ -126,7 +126,9 @@ impl Server {
             let (sender, receiver) = watch::channel(settings.clone());
             listeners.push((listener, sender, receiver));
         }
-        let shutters = listeners.iter().map(|(listener, ..)| listener.shutter());
+        let shutters = listeners
+            .iter()
+            .map(|(listener, ..)| listener.socket_filter());
         let filter = Arc::new(Filter::new(shutters.collect()));
         let (drainer, drain) = drain::channel();
         let context = ListenerContext {
@@ -136,12 +138,12 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
         };
-        let keeper = Keeper::new(services, received, store);
+        let persister = Persister::new(services, received, store);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             context,
             listeners,
-            keeper,
+            persister,
             socket,
             config,
             drainer,
@@ -181,7 +183,7 @@ impl Server {
     pub async fn run(self, mut drain: Drain) {
         let tasks = TaskTracker::new();
         let (stopper, stop) = drain::channel();
-        let keeper = tokio::spawn(self.keeper.run(stop));
+        let persister = tokio::spawn(self.persister.run(stop));
         let operator = Operator::new(&self.context, self.began);
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
         tasks.spawn(summarise(
@@ -214,8 +216,8 @@ impl Server {
         }
         self.context.services.judging.reporter.summary();
         stopper.begin();
-        // The keeper's panics are told by the runtime; there is nothing left to do about one.
-        let _ = keeper.await;
+        // Its panics are told by the runtime; there is nothing left to do about one.
+        let _ = persister.await;
     }
 }
 
@@ -247,7 +249,7 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
     let mut rounds_to_rest = 0;
     loop {
         let upstream = Arc::clone(&services.config.load().upstream);
-        if rounds_to_rest == 0 || !upstream.is_well() {
+        if rounds_to_rest == 0 || !upstream.is_up() {
             tokio::select! {
                 // What came of it is kept there.
                 _ = upstream.probe() => {}

@@ -19,9 +19,9 @@ use crate::drain::Drain;
 use crate::judging::{Asker, Judging};
 use crate::net::admission::Slot;
 use crate::net::filter;
-use crate::net::listener::{TlsStart, Visitor};
-use crate::net::splice::{self, Handover, Limits, Tally};
-use crate::net::tls::{Agreed, HandshakeFault, Tls};
+use crate::net::listener::{AdmittedConnection, TlsStart};
+use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
+use crate::net::tls::{HandshakeFault, Negotiated, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::events;
 use crate::report::limits::Limit;
@@ -75,13 +75,13 @@ pub struct Services {
 #[derive(Debug)]
 pub struct SessionConfig {
     /// Banner, EHLO, mechanisms.
-    pub dialogue: Arc<dialogue::Settings>,
+    pub dialogue: Arc<dialogue::DialogueSettings>,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// The Postfix behind us.
     pub upstream: Arc<Upstream>,
     /// Whether the kernel may drop banned clients' connections.
-    pub filter: filter::Mode,
+    pub filter: filter::FilterMode,
     /// How long a splice may go on when the drain has begun.
     pub grace: Duration,
 }
@@ -115,7 +115,7 @@ struct Crossing {
 
 /// Serves one client to its end, and logs that.
 pub fn serve(
-    visitor: Visitor,
+    visitor: AdmittedConnection,
     start: TlsStart,
     services: Arc<Services>,
     drain: Drain,
@@ -148,7 +148,7 @@ async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
             let (tally, end) = cross(&visit, crossing).await;
             (Ending::Spliced(end), tally, Some(user))
         }
-        Err(ending) => (ending, Tally::default(), None),
+        Err(ending) => (ending, SpliceOctets::default(), None),
     };
     report(&visit, &ending, tally, user.as_ref());
 }
@@ -221,7 +221,7 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     };
     match accepted {
         Ok(stream) => {
-            visit.tls = Agreed::of(&stream).version;
+            visit.tls = Negotiated::of(&stream).version;
             Ok(stream)
         }
         Err(fault) => {
@@ -235,7 +235,7 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     }
 }
 
-async fn cross(visit: &Visit, crossing: Crossing) -> (Tally, splice::End) {
+async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
     let Crossing {
         stream,
@@ -250,7 +250,7 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (Tally, splice::End) {
         to_upstream: pipelined,
         to_client,
     };
-    let limits = Limits {
+    let limits = SpliceLimits {
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
@@ -258,7 +258,7 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (Tally, splice::End) {
     splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
 }
 
-fn report(visit: &Visit, ending: &Ending, tally: Tally, user: Option<&UserName>) {
+fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {
     let services = &visit.services;
     services.judging.counters.octets_in.add(tally.from_client);
     services.judging.counters.octets_out.add(tally.to_client);

@@ -1,28 +1,47 @@
-//! store - what we keep over a restart: the gate's snapshot, its journal, and the key of user names
+//! store - the files that outlive the process: snapshots, journals, and the keys of user names
 //!
-//! [`Store`] owns one state directory: nobody else may, a lock sees to that. It frames, checks and
-//! syncs octets; what they mean is the gate's business (`gate::image`).
+//! [`Store`] owns one state directory: nobody else may, a lock sees to that. It finds, replaces,
+//! appends and syncs files; what stands in them is the gate's business (`gate::state`).
 //! Not here: when to save (`server`). No database: the table is soft, and bans have a journal.
 //!
-//! A damaged file never stops the start: it is set aside under another name, and told.
+//! | file | what |
+//! |---|---|
+//! | `known` | a snapshot of users, pairs and bans: hard-won, so apart from the rest |
+//! | `debts` | a snapshot of buckets and strikes: soft |
+//! | `changes.N` | journals: what changed since the snapshots |
+//! | `keys` | the secrets under which names are hashed |
+//! | `snapshot`, `journal.N` | what the first format left; read, and replaced by the next save |
+//! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
+//! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
+//!
+//! Nothing that is found in the directory stops the start.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub mod frame;
-pub mod journal;
-pub mod key;
-pub mod lock;
-mod private;
-pub mod snapshot;
+use gatepost_core::gate::Gate;
+use gatepost_core::gate::request::change::Change;
+use gatepost_core::gate::state::file::Soundness;
+use gatepost_core::moment::Moment;
 
+pub mod key;
+
+mod find;
+mod journal;
+mod lock;
+mod private;
+mod replace;
+
+pub use find::{Content, FoundFile, Past};
+
+use find::Elder;
 use journal::Journal;
 use key::{KeyFile, StateKeys};
 use lock::Lock;
 
 /// Where the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct StoreSettings {
     /// The state directory, ours alone.
     pub directory: PathBuf,
 }
@@ -56,29 +75,28 @@ impl StoreFault {
     }
 }
 
-/// A file that made no sense, and the name under which it waits for its reader.
+/// A file that could not be read, and the name under which it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// Where it lies now.
+    /// Where it is now.
     pub path: PathBuf,
     /// What was wrong with it.
     pub why: String,
 }
 
-/// A record of the journal: the gate's octets.
-pub type Record = Box<[u8]>;
-
 /// What an earlier process left.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Left {
     /// The secrets that the state was made with.
     pub keys: StateKeys,
-    /// The gate's last image.
-    pub image: Option<Vec<u8>>,
-    /// The records of the journal since then, oldest first.
-    pub journal: Vec<Record>,
-    /// Files that made no sense.
-    pub set_aside: Vec<SetAside>,
+    /// The keys, if they could not be read: then no user is known by name any more.
+    pub keys_set_aside: Option<SetAside>,
+    /// Snapshots and journals.
+    pub files: Vec<FoundFile>,
+    /// Whether an earlier process saved anything at all, readable or not.
+    pub past: Past,
+    /// Files that another version wrote, and that wait for it.
+    pub waiting: Vec<PathBuf>,
 }
 
 /// One state directory, locked.
@@ -87,6 +105,8 @@ pub struct Store {
     directory: PathBuf,
     journal: Journal,
     key_file: KeyFile,
+    /// What earlier processes left, until a snapshot holds it.
+    elders: Vec<Elder>,
     _lock: Lock,
 }
 
@@ -97,42 +117,90 @@ impl Store {
     ///
     /// [`StoreFault::Locked`] when another process has it; [`StoreFault::Io`] when it cannot be
     /// made or read. A read-only or full disk is no error here but in [`Store::append`] and [`Store::save`].
-    pub fn open(settings: &Settings) -> Result<(Self, Kept), StoreFault> {
+    pub fn open(settings: &StoreSettings) -> Result<(Self, Left), StoreFault> {
         let directory = settings.directory.clone();
         lock::make_directory(&directory)?;
         let lock = Lock::take(&directory)?;
-        let mut set_aside = Vec::new();
-        let key_file = KeyFile::load_or_make(&directory, &mut set_aside)?;
-        let image = snapshot::read(&directory, &mut set_aside)?;
-        let (journal, records) = Journal::open(&directory, &mut set_aside)?;
-        let kept = Kept {
+        let (key_file, keys_set_aside) = KeyFile::load_or_make(&directory)?;
+        let found = find::find(&directory)?;
+        let left = Left {
             keys: key_file.keys,
-            image,
-            journal: records,
-            set_aside,
+            keys_set_aside,
+            files: found.files,
+            past: found.past,
+            waiting: found.waiting,
         };
-        Ok((
-            Self {
-                directory,
-                journal,
-                key_file,
-                _lock: lock,
-            },
-            kept,
-        ))
+        let store = Self {
+            journal: Journal::after(&directory, found.last_journal),
+            directory,
+            key_file,
+            elders: found.elders,
+            _lock: lock,
+        };
+        Ok((store, left))
     }
 
-    /// Writes records to the journal. They survive the process at once, the machine after
+    /// Does with a file that was read what its soundness asks for: a damaged one is kept for a person
+    /// to look at, one of another version for that version. Where it is kept, if it is.
+    ///
+    /// # Errors
+    ///
+    /// When the file system refuses.
+    pub fn keep(
+        &mut self,
+        file: &Path,
+        soundness: Soundness,
+    ) -> Result<Option<SetAside>, StoreFault> {
+        let why = match soundness {
+            Soundness::Whole => return Ok(None),
+            Soundness::Damaged(places) => format!("{places} places in it are damaged"),
+            Soundness::Version(number) => {
+                format!("it was written by version {number} of the format")
+            }
+            Soundness::Foreign => "its beginning is damaged".to_owned(),
+        };
+        let path = match soundness {
+            Soundness::Version(number) => {
+                self.elders.retain(|elder| elder.path != file);
+                find::rename(file, &find::with_suffix(file, &format!("version-{number}")))?
+            }
+            Soundness::Foreign => {
+                self.elders.retain(|elder| elder.path != file);
+                find::rename(file, &find::free_name(file))?
+            }
+            // What could be read of it is needed again should this process be killed before it saves.
+            _ => self.keep_damaged(file)?,
+        };
+        Ok(Some(SetAside { path, why }))
+    }
+
+    fn keep_damaged(&mut self, file: &Path) -> Result<PathBuf, StoreFault> {
+        let to = find::free_name(file);
+        if let Some(elder) = self.elders.iter_mut().find(|elder| elder.path == file) {
+            elder.rename_to = Some(to.clone());
+            return Ok(to);
+        }
+        // A snapshot is replaced under its name; the second name stays with the damaged file.
+        std::fs::hard_link(file, &to)
+            .or_else(|_| std::fs::copy(file, &to).map(drop))
+            .map_err(StoreFault::io("keeping a copy of", file))?;
+        Ok(to)
+    }
+
+    /// Whether the next snapshot should not wait: there is none, or what earlier processes left is in
+    /// several files.
+    pub fn is_behind(&self) -> bool {
+        !self.elders.is_empty() || !self.directory.join(find::KNOWN).exists()
+    }
+
+    /// Appends changes to the journal. They survive the process at once, the machine after
     /// [`Store::sync`].
     ///
     /// # Errors
     ///
-    /// When the file system refuses; nothing half written is ever read back.
-    pub fn append<'a>(
-        &mut self,
-        records: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<(), StoreFault> {
-        self.journal.append(records)
+    /// When the file system refuses; half a record is cut off, or passed over by the next reader.
+    pub fn append(&mut self, changes: &[Change]) -> Result<(), StoreFault> {
+        self.journal.append(changes)
     }
 
     /// Brings the journal to the disk.
@@ -144,48 +212,49 @@ impl Store {
         self.journal.sync()
     }
 
-    /// Saves an image of the gate, all in one: for a start and a stop, when nobody waits for the journal.
+    /// Saves the gate, all in one: for a start and a stop, when nobody waits for the journal.
     ///
     /// # Errors
     ///
-    /// When the file system refuses; the earlier image and all journals then stay.
-    pub fn save(&mut self, image: impl FnOnce() -> Vec<u8>) -> Result<(), StoreFault> {
-        let saved = self.begin_save()?.write(&image())?;
+    /// When the file system refuses; the earlier snapshots and all journals then stay.
+    pub fn save(&mut self, gate: &Gate, now: Moment) -> Result<(), StoreFault> {
+        let saved = self.begin_save()?.write(gate, now)?;
         self.finish_save(saved);
         Ok(())
     }
 
-    /// Switches the journal. An image made after this call, given to [`Saving::write`] on any thread, covers
-    /// all that was appended before it; the journal goes on meanwhile.
+    /// Switches the journal. What [`Saving::write`] then saves, on any thread, covers all that was appended
+    /// before this call; the journal goes on meanwhile.
     ///
     /// # Errors
     ///
     /// When the file system refuses to sync the journal, or the key that could not be written at the start.
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
         self.key_file.keep(&self.directory)?;
-        self.journal.switch()?;
+        self.elders.extend(self.journal.switch()?);
         Ok(Saving {
             directory: self.directory.clone(),
             covers: self.journal.number(),
         })
     }
 
-    /// Removes the journals that a written image covers.
+    /// Removes the files that the written snapshots cover. One that stays is read again at the next
+    /// start: harmless.
     pub fn finish_save(&mut self, saved: Saved) {
-        self.journal.remove_before(saved.0);
-    }
-
-    /// Sets the snapshot aside after all: its frame was whole, its contents made no sense to the gate.
-    ///
-    /// # Errors
-    ///
-    /// When the file system refuses.
-    pub fn set_snapshot_aside(&self, why: &str) -> Result<SetAside, StoreFault> {
-        set_aside(&snapshot::path(&self.directory), why)
+        self.elders.retain(|elder| {
+            let covered = elder.number < saved.0;
+            if covered {
+                let _ = match &elder.rename_to {
+                    Some(to) => std::fs::rename(&elder.path, to),
+                    None => std::fs::remove_file(&elder.path),
+                };
+            }
+            !covered
+        });
     }
 }
 
-/// A snapshot to be written.
+/// Snapshots to be written.
 #[derive(Debug)]
 #[must_use]
 pub struct Saving {
@@ -193,41 +262,24 @@ pub struct Saving {
     covers: u64,
 }
 
-/// A snapshot that is on disk, and the number of the first journal that it does not cover.
+/// Snapshots that are on disk, and the number of the first journal that they do not cover.
 #[derive(Debug)]
 #[must_use]
 pub struct Saved(u64);
 
 impl Saving {
-    /// Replaces the snapshot by `image`, synced.
+    /// Replaces the snapshots by the gate's state, synced.
     ///
     /// # Errors
     ///
-    /// When the file system refuses; the earlier snapshot then stays.
-    pub fn write(self, image: &[u8]) -> Result<Saved, StoreFault> {
-        snapshot::write(&self.directory, image)?;
+    /// When the file system refuses; what was not replaced then stays.
+    pub fn write(self, gate: &Gate, now: Moment) -> Result<Saved, StoreFault> {
+        let known = self.directory.join(find::KNOWN);
+        replace::replace(&known, |out| gate.write_known(now, out))?;
+        let debts = self.directory.join(find::DEBTS);
+        replace::replace(&debts, |out| gate.write_debts(now, out))?;
         Ok(Saved(self.covers))
     }
-}
-
-/// Renames `path` to the first free `path.damaged-N`.
-pub(in crate::store) fn set_aside(path: &Path, why: &str) -> Result<SetAside, StoreFault> {
-    const KEPT: u32 = 100;
-    let candidate = |n: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{n}"));
-        PathBuf::from(name)
-    };
-    // When a hundred are there already, the last one is overwritten: the disk has an end.
-    let target = (1..KEPT)
-        .map(candidate)
-        .find(|to| !to.exists())
-        .unwrap_or_else(|| candidate(KEPT));
-    std::fs::rename(path, &target).map_err(StoreFault::io("setting aside", path))?;
-    Ok(SetAside {
-        path: target,
-        why: why.to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ struct Summary {
 pub fn run(args: &Args) -> ExitCode {
     match attacked(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => exit::refused(&fault),
+        Err(fault) => exit::fail(&fault),
     }
 }
 
@@ -162,7 +162,7 @@ async fn perform(args: &Args, target: &Target, attack: Attack) -> Summary {
         drainer.begin();
     };
     let interrupted = async {
-        gatepost_daemon::cli::enough().await;
+        gatepost_daemon::cli::wait_for_shutdown().await;
         drainer.begin();
         std::future::pending::<()>().await;
     };

@@ -44,11 +44,11 @@ pub fn run(args: &Args) -> ExitCode {
     raise_descriptor_limit();
     let runtime = match gatepost_daemon::cli::runtime() {
         Ok(runtime) => runtime,
-        Err(fault) => return exit::refused(&fault),
+        Err(fault) => return exit::fail(&fault),
     };
     match runtime.block_on(perform(args)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(fault) => exit::refused(&fault),
+        Err(fault) => exit::fail(&fault),
     }
 }
 
@@ -122,7 +122,7 @@ impl Crowd {
         let end = async {
             tokio::select! {
                 () = tokio::time::sleep(lasting) => {}
-                () = gatepost_daemon::cli::enough() => {}
+                () = gatepost_daemon::cli::wait_for_shutdown() => {}
             }
             leaving.begin();
         };

@@ -105,8 +105,8 @@ struct Summary<'a> {
 pub fn run(args: &Args) -> ExitCode {
     match simulated(args) {
         Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(exit::WANTING),
-        Err(fault) => exit::refused(&fault),
+        Ok(_) => ExitCode::from(exit::BELOW_REQUIREMENT),
+        Err(fault) => exit::fail(&fault),
     }
 }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::{Command, HeloName};
-use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost_core::smtp::dialogue::{
+    Action, Channel, Dialogue, DialogueSettings, LogIn, Resolution, Trap,
+};
 use gatepost_core::smtp::line::{LineBuffer, LineFault};
 use gatepost_core::smtp::reply::{LINES, Reply, ReplyBuffer};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, Secret};
@@ -139,7 +141,7 @@ pub fn dialogue(octets: &[u8]) {
     let Some((&plot, octets)) = octets.split_first() else {
         return;
     };
-    let settings = Settings {
+    let settings = DialogueSettings {
         hostname: "gate".to_owned(),
         mechanisms: Mechanism::ALL.to_vec(),
     };
@@ -176,10 +178,10 @@ impl Partner for Judge {
             Action::Close(reply) => say(&reply, Next::Over),
             Action::JudgeHelo(name) => {
                 assert!(!name.is_empty());
-                Next::Then(dialogue.helo_judged(Trap::Clear))
+                Next::Then(dialogue.helo_judged(Trap::Untouched))
             }
             Action::AskCapabilities => {
-                Next::Then(dialogue.learn(Some(Arc::clone(&self.capabilities))))
+                Next::Then(dialogue.set_capabilities(Some(Arc::clone(&self.capabilities))))
             }
             Action::StartTls(reply) => {
                 assert!(!self.secured && buffer.is_empty());

@@ -1,13 +1,15 @@
 //! kept - bodies for what is read from disk: the gate's state, its journal, old logs
 //!
 //! A disk is no stranger, but a file may be half of one, another program's, or another version's.
-//! Not here: frames and checksums, which keep most of it out (`store`'s own tests).
+//! Not here: damage to frames, which checksums keep out (`gate::state`'s own tests).
 
 use std::time::Duration;
 
+use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::keys::Keys;
 use gatepost_core::gate::request::settings::GateSettings;
-use gatepost_core::gate::{Gate, ImageFault};
+use gatepost_core::gate::state::file::{Form, JOURNAL_LINE, SNAPSHOT_LINE, StateFile};
+use gatepost_core::gate::state::frame::push;
 use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::logs::parser::MOST_ATTEMPTS_A_LINE;
@@ -17,7 +19,7 @@ use jiff::tz::TimeZone;
 /// 2026-11-24T00:00:00Z.
 const NOW: Moment = Moment::from_seconds(1_795_478_400);
 
-fn restored(image: Option<&[u8]>, journal: &[&[u8]]) -> Result<Gate, ImageFault> {
+fn restored(files: &[StateFile]) -> Gate {
     let mut settings = GateSettings {
         settling: Duration::ZERO,
         ..GateSettings::default()
@@ -29,36 +31,62 @@ fn restored(image: Option<&[u8]>, journal: &[&[u8]]) -> Result<Gate, ImageFault>
         passwords: [2; 16],
         table: [3; 16],
     };
-    Gate::restore(settings, keys, image, journal, NOW)
+    Gate::restore(settings, keys, files, NOW).0
 }
 
-/// What would be lost or doubled: users, pairs and bans, and the size of the next image.
-fn kept(gate: &Gate) -> (usize, usize, usize, usize) {
+/// What would be lost or doubled: users, pairs and bans, and what the next snapshots hold.
+fn kept(gate: &Gate) -> (usize, usize, usize, [usize; 2]) {
     let (users, pairs) = gate.acquaintances();
-    (users, pairs, gate.bans(NOW).len(), gate.image(NOW).len())
+    let snapshots = gate.snapshots(NOW).expect("memory takes everything");
+    let octets = snapshots.map(|file| file.octets.len());
+    (users, pairs, gate.bans(NOW).len(), octets)
 }
 
-/// An image: refused, or taken over in a form that is taken over again without a change.
-pub fn image(octets: &[u8]) {
-    let Ok(gate) = restored(Some(octets), &[]) else {
-        return;
-    };
-    let again = restored(Some(&gate.image(NOW)), &[]).expect("what we wrote can be read");
-    assert_eq!(kept(&again), kept(&gate));
-}
-
-/// Journal records, each behind an octet that gives its length: passed over, or replayed; twice is as once.
-pub fn journal(octets: &[u8]) {
-    let mut records = Vec::new();
+/// A file of sound frames: records, each behind an octet that gives its length and one that gives its kind.
+fn file(form: Form, line: &str, octets: &[u8]) -> StateFile {
+    let mut out = line.as_bytes().to_vec();
     let mut rest = octets;
-    while let Some((&length, behind)) = rest.split_first() {
+    while let Some((&[length, kind], behind)) = rest.split_first_chunk() {
         let (record, behind) = behind.split_at(behind.len().min(usize::from(length)));
-        records.push(record);
+        push(&mut out, kind, record);
         rest = behind;
     }
-    let once = restored(None, &records).expect("a journal is no reason to start without it");
-    let twice = restored(None, &[records.as_slice(), &records].concat());
-    assert_eq!(kept(&twice.expect("as before")), kept(&once));
+    StateFile { form, octets: out }
+}
+
+/// A snapshot, as it is and as records in sound frames: taken over in a form that is taken over again without
+/// a change.
+pub fn image(octets: &[u8]) {
+    let given = |form| StateFile {
+        form,
+        octets: octets.to_vec(),
+    };
+    for file in [
+        file(Form::Snapshot, SNAPSHOT_LINE, octets),
+        given(Form::Snapshot),
+        given(Form::FirstSnapshot),
+    ] {
+        let gate = restored(&[file]);
+        let snapshots = gate.snapshots(NOW).expect("memory takes everything");
+        assert_eq!(kept(&restored(&snapshots)), kept(&gate));
+    }
+}
+
+/// A journal, as it is and as records in sound frames: twice is as once.
+pub fn journal(octets: &[u8]) {
+    let given = |form| StateFile {
+        form,
+        octets: octets.to_vec(),
+    };
+    for file in [
+        file(Form::Journal, JOURNAL_LINE, octets),
+        given(Form::Journal),
+        given(Form::FirstJournal),
+    ] {
+        let once = restored(std::slice::from_ref(&file));
+        let twice = restored(&[file.clone(), file]);
+        assert_eq!(kept(&twice), kept(&once));
+    }
 }
 
 fn history(octets: &[u8], times: usize) -> LoginHistory {

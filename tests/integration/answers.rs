@@ -50,7 +50,12 @@ fn an_address_is_not_called_free_while_its_network_is_banned() {
         2,
         &["`gatepost bans remove 203.0.113.0/24`"],
     );
-    answered(&proxy, &["forgive", client], 0, &["any more"]);
+    answered(
+        &proxy,
+        &["forgive", client],
+        0,
+        &["cleared bans, strikes and buckets"],
+    );
     answered(&proxy, &["bans"], 0, &["no bans"]);
     answered(&proxy, &remove, 2, &["`gatepost bans` lists who is"]);
 }

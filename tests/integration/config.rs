@@ -14,7 +14,7 @@ use gatepost_core::gate;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::smtp::sasl::Mechanism;
 use gatepost_daemon::config::{Config, ConfigFaults, Finding};
-use gatepost_daemon::net::upstream::{Address, Announce};
+use gatepost_daemon::net::upstream::{Announce, UpstreamAddress};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -44,7 +44,7 @@ fn valid(name: &str) -> Config {
 }
 
 #[test]
-fn every_good_file_is_taken() {
+fn every_valid_file_is_accepted() {
     for path in files("tests/config/valid") {
         if let Err(faults) = parse(&path) {
             panic!("{}:\n{faults}", path.display());
@@ -54,7 +54,7 @@ fn every_good_file_is_taken() {
 
 /// Warnings and hints, where a `.txt` says what is expected of them.
 #[test]
-fn a_good_file_is_warned_of_in_the_expected_words() {
+fn the_warnings_of_a_valid_file_are_the_expected_ones() {
     for name in ["hinted", "warned"] {
         let path = project().join("tests/config/valid").join(name);
         let (_, warnings) = parse(&path.with_extension("toml")).unwrap();
@@ -67,7 +67,7 @@ fn a_good_file_is_warned_of_in_the_expected_words() {
 }
 
 #[test]
-fn every_bad_file_is_refused_in_the_expected_words() {
+fn every_invalid_file_is_refused_with_the_expected_text() {
     for path in files("tests/config/invalid") {
         let Err(faults) = parse(&path) else {
             panic!("{} is taken", path.display());
@@ -78,7 +78,7 @@ fn every_bad_file_is_refused_in_the_expected_words() {
 
 /// What stood there may be what could not be read.
 #[test]
-fn nothing_is_called_missing_in_a_file_that_was_not_read_wholly() {
+fn nothing_is_reported_missing_in_a_partly_read_file() {
     for name in ["torn", "unknown-keys", "twice"] {
         let path = project().join("tests/config/invalid").join(name);
         let faults = parse(&path.with_extension("toml")).unwrap_err();
@@ -166,14 +166,14 @@ fn holds_every_key(
 }
 
 #[test]
-fn the_demo_config_is_taken_as_it_is() {
+fn the_demo_config_is_valid() {
     let (demo, _) = parse(&project().join("config/demo.toml")).unwrap();
     assert_eq!(demo.listeners[0].address, "127.0.0.1:4650".parse().unwrap());
     assert!(demo.listeners[0].address.ip().is_loopback());
 }
 
 #[test]
-fn values_arrive_where_they_are_meant() {
+fn every_value_reaches_its_setting() {
     let bounds = valid("at-the-bounds.toml");
     assert_eq!(bounds.gate.mode, gate::request::settings::Mode::DryRun);
     assert_eq!(bounds.gate.settling, Duration::ZERO);
@@ -197,7 +197,7 @@ fn values_arrive_where_they_are_meant() {
     assert_eq!(bounds.admission.sessions, 1);
     assert_eq!(
         bounds.admission.filter,
-        gatepost_daemon::net::filter::Mode::On
+        gatepost_daemon::net::filter::FilterMode::On
     );
     assert_eq!(bounds.timeouts.login, Duration::from_millis(100));
     assert_eq!(bounds.admin.group.as_deref(), Some("mail"));
@@ -208,7 +208,7 @@ fn values_arrive_where_they_are_meant() {
         "198.51.100.0/24".parse().unwrap()
     );
     let unix = PathBuf::from("/var/spool/postfix/gatepost");
-    assert_eq!(families.upstream.addresses[0], Address::Unix(unix));
+    assert_eq!(families.upstream.addresses[0], UpstreamAddress::Unix(unix));
     assert_eq!(families.tls.certificates[1].key, Path::new("b/key.pem"));
 }
 
@@ -253,7 +253,7 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
 }
 
 #[test]
-fn a_reload_follows_all_that_it_can_and_keeps_the_rest() {
+fn a_reload_applies_what_it_can_and_keeps_the_rest() {
     let running = valid("every-family.toml");
     let mut new = running.clone();
     new.listeners.reverse();

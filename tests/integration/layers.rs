@@ -37,8 +37,8 @@ const TABLE: &[Row] = &[
         "core::smtp", "core::smtp::line", "core::smtp::command", "core::smtp::reply", "core::smtp::capabilities",
         "core::smtp::sasl",
         "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::keys",
-        "core::gate::request::settings", "core::gate::request::verdict",
-        "core::gate::buckets::spec", "core::gate::buckets::key",
+        "core::gate::request::change", "core::gate::request::networks", "core::gate::request::settings",
+        "core::gate::request::verdict", "core::gate::buckets::spec", "core::gate::buckets::key",
     ], &[]),
     row_of("dialogue", &["core::smtp::dialogue"], &["words"]),
     row_of("gate",     &["core::gate"],           &["words"]),
@@ -468,7 +468,7 @@ fn tree<'a>(text: &'a str, above: &str, paths: &mut Vec<String>) -> &'a str {
 #[test]
 fn nested_imports_are_opened() {
     let code = "
-        use crate::{drain, net::{self, tls::{Tls, Settings as Ours}, *}};
+        use crate::{drain, net::{self, tls::{Tls, TlsSettings as Ours}, *}};
         use gatepost_core::smtp::sasl::Mechanism;
         pub(in crate::gate) struct X(gatepost_core::moment::Moment, Vec<crate::report::Level>);
         fn f() { crate::store::open::<u8>(1); not_crate::x; }
@@ -477,7 +477,7 @@ fn nested_imports_are_opened() {
         "daemon::drain",
         "daemon::net",
         "daemon::net::tls::Tls",
-        "daemon::net::tls::Settings",
+        "daemon::net::tls::TlsSettings",
         "daemon::net",
         "daemon::report::Level",
         "daemon::store::open",

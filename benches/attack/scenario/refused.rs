@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
-use gatepost_daemon::admin::client::Client;
+use gatepost_daemon::admin::client::AdminClient;
 use gatepost_daemon::admin::message::{Request, Response};
 use socket2::{Domain, Socket, Type};
 
@@ -97,7 +97,7 @@ fn ban(peer: &Peer) -> Outcome<()> {
         }
         return Ok(());
     }
-    let mut operator = Client::connect(&peer.folder.join("admin.sock"))?;
+    let mut operator = AdminClient::connect(&peer.folder.join("admin.sock"))?;
     for number in 0..BANNED {
         let ban = Request::BansAdd {
             subject: attacker(number).to_string(),

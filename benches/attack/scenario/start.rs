@@ -12,7 +12,7 @@ use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
-use gatepost_daemon::store::{self, Store};
+use gatepost_daemon::store::{Store, StoreSettings};
 
 use crate::Outcome;
 use crate::peer::{Kind, Peer, Wishes};
@@ -71,7 +71,7 @@ fn first_accept(stage: &Stage, peer: &Peer) -> Outcome<f64> {
 
 /// A state directory as a Gatepost with so many bans leaves it.
 fn save_bans(stage: &Stage, directory: &Path) -> Outcome<()> {
-    let settings = store::Settings {
+    let settings = StoreSettings {
         directory: directory.to_owned(),
     };
     let (mut store, kept) = Store::open(&settings)?;
@@ -89,6 +89,6 @@ fn save_bans(stage: &Stage, directory: &Path) -> Outcome<()> {
         gate.ban(subject, now + Duration::from_secs(86_400), now, &mut events);
         events.clear();
     }
-    store.save(|| gate.image(now))?;
+    store.save(&gate, now)?;
     Ok(())
 }

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use crate::gate::Gate;
 use crate::gate::buckets::counters::Tally;
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::recent::Decision;
@@ -21,6 +20,7 @@ use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal, Standing, Subject};
 use crate::gate::rules::Rules;
+use crate::gate::{Gate, Restored};
 use crate::moment::Moment;
 
 /// Decisions that an explanation shows.
@@ -185,6 +185,11 @@ impl Gate {
     /// Until when this state settles in; none if it does not.
     pub fn settles_until(&self, now: Moment) -> Option<Moment> {
         self.settling_until(&self.rules.load(), now)
+    }
+
+    /// What of the state of an earlier process could not be taken over.
+    pub fn restored(&self) -> Restored {
+        self.restored
     }
 
     /// Users that we know, and familiar pairs.

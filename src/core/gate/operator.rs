@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::spec::BUCKETS;
 use crate::gate::request::attempt::UserName;
+use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{BanCause, Subject};
 use crate::gate::trust::ban::Ban;
 use crate::gate::{Events, Gate};
 use crate::moment::Moment;
@@ -81,29 +82,51 @@ impl Gate {
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, events);
         self.bans.lift(Subject::Network(network), now, events);
+        events.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
     }
 
     /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
-    pub fn forgive_user(&self, user: &UserName) {
+    pub fn forgive_user(&self, user: &UserName, now: Moment, events: &mut Events) {
         let user = self.keys.user(user);
+        self.fill_buckets_of(user);
+        self.tries.forget_user(user);
+        let user = ForgivenUser(user);
+        events.push(Change::here(now, Fact::Forgiven(Forgiven::User(user))));
+    }
+
+    /// Fills the buckets of a user.
+    pub(in crate::gate) fn fill_buckets_of(&self, user: UserId) {
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
         for network in self.familiar.networks(user) {
             self.buckets
                 .forget(Key::pair(self.keys.pair(user, network)));
         }
-        self.tries.forget_user(user);
     }
 
     /// Makes a user known, and familiar in `network` if one is given, as by a login now.
-    pub fn introduce(&self, user: &UserName, network: Option<NetworkKey>, now: Moment) {
-        self.login(self.keys.user(user), network, now, now);
+    pub fn introduce(
+        &self,
+        user: &UserName,
+        network: Option<NetworkKey>,
+        now: Moment,
+        events: &mut Events,
+    ) {
+        self.login(self.keys.user(user), network, now, now, events);
     }
 
     /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
     /// the client's network. Only ever adds.
-    pub fn learn(&self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
-        self.login(self.keys.user(user), Some(client.network()), when, now);
+    pub fn learn(
+        &self,
+        user: &UserName,
+        client: ClientKey,
+        when: Moment,
+        now: Moment,
+        events: &mut Events,
+    ) {
+        let network = Some(client.network());
+        self.login(self.keys.user(user), network, when, now, events);
     }
 
     /// Ends settling in: all users who should be familiar were learnt.

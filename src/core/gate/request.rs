@@ -1,11 +1,14 @@
 //! request - what is asked of the gate, and what it answers
 //!
 //! The words of an attempt: who tries (`client`), what is tried (`attempt`), as which keyed hashes it is
-//! known (`keys`), the answer (`verdict`), and what the owner has set (`settings`).
+//! known (`keys`), in which networks (`networks`), the answer (`verdict`), what changed with it (`change`), and
+//! what the owner has set (`settings`).
 //! Not here: how the answer is found (`gate::judge`).
 
 pub mod attempt;
+pub mod change;
 pub mod client;
 pub mod keys;
+pub mod networks;
 pub mod settings;
 pub mod verdict;

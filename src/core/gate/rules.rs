@@ -14,6 +14,7 @@ use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
+use crate::gate::request::networks::canonical;
 use crate::gate::request::settings::{BucketQuota, GateSettings, Mode};
 
 pub(in crate::gate) struct Rules {
@@ -130,27 +131,18 @@ impl Networks {
     fn new(networks: &[IpNet]) -> Self {
         let mut sets = Self::default();
         for network in networks {
-            match network.trunc() {
+            match canonical(*network).trunc() {
                 IpNet::V4(v4) => {
                     sets.v4.insert(v4);
                 }
-                IpNet::V6(v6) => sets.insert_v6(v6),
+                IpNet::V6(v6) => {
+                    if let Ok(cut) = Ipv6Net::new(v6.addr(), v6.prefix_len().min(64)) {
+                        sets.v6.insert(cut.trunc());
+                    }
+                }
             }
         }
         sets
-    }
-
-    /// A mapped IPv4 prefix is the IPv4 prefix: that is how its clients count.
-    fn insert_v6(&mut self, v6: Ipv6Net) {
-        let mapped = v6.addr().to_ipv4_mapped();
-        let short = v6.prefix_len().checked_sub(96);
-        if let (Some(address), Some(length)) = (mapped, short) {
-            if let Ok(v4) = Ipv4Net::new(address, length) {
-                self.v4.insert(v4.trunc());
-            }
-        } else if let Ok(cut) = Ipv6Net::new(v6.addr(), v6.prefix_len().min(64)) {
-            self.v6.insert(cut.trunc());
-        }
     }
 
     fn contains(&self, client: ClientKey) -> bool {

@@ -95,10 +95,10 @@ impl Gate {
         } = claim.case;
         self.give_back(&claim.tokens, now, events);
         self.tries.right(client, user, guess, now);
-        self.outage.accepted(events);
+        self.outage.accepted(now, events);
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
-        self.login(user, network, now, now);
+        self.login(user, network, now, now, events);
         Settled {
             outcome: AuthOutcome::Accept,
             reason: None,

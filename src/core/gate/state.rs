@@ -1,10 +1,20 @@
-//! state - what is kept over a restart, as octets: snapshot and journal records
+//! state - what is kept over a restart, as octets: snapshots and journals, and a gate made from them
 //!
+//! `file` says what a state file is; `image` writes the snapshots and `journal` the changes since; `restore` builds a gate from what
+//! `read` and, for files of the first format, `version1` make of them; `record` has each record's
+//! octets and the rule by which versions understand one another, `frame` what finds records again
+//! behind damage.
 //! Not here: files (the daemon's `store`).
 
+pub mod file;
+pub mod frame;
 pub mod image;
+pub mod journal;
+pub mod restore;
 
-pub(in crate::gate) mod journal;
-pub(in crate::gate) mod wire;
+mod read;
+mod record;
+mod version1;
 
-mod restore;
+#[cfg(test)]
+mod tests;

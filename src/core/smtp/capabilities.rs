@@ -1,9 +1,9 @@
-//! capabilities - what Postfix offers in its EHLO, and what of it we offer
+//! capabilities - what Postfix offers in its EHLO reply, and what of it Gatepost offers
 //!
-//! Postfix's keywords go to the client as they are and in their order, for it is Postfix that will
-//! keep their promises. What Gatepost does itself, or must not let through, is taken out: STARTTLS, AUTH,
+//! Postfix's keywords are sent to the client unchanged and in their order, because Postfix implements
+//! them. What Gatepost does itself, or must not let through, is removed: STARTTLS, AUTH,
 //! XCLIENT, XFORWARD, and the mechanisms that bind to TLS.
-//! Not here: asking Postfix, and how fresh the answer is (`net::upstream`).
+//! Not here: asking Postfix, and the age of its answer (`net::upstream`).
 //! RFC 5321 section 4.1.1.1, RFC 4954 section 3, Postfix's XCLIENT_README.
 
 use crate::smtp::reply::Reply;
@@ -23,14 +23,14 @@ pub struct Capabilities {
 /// What Gatepost itself adds to an EHLO reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
-    /// STARTTLS, and no AUTH: the channel is in clear.
+    /// STARTTLS and no AUTH: the channel is in clear.
     StartTls,
     /// AUTH: the channel is secured.
     Auth,
 }
 
 impl Capabilities {
-    /// Reads the reply to an EHLO. A line that is no keyword is left out.
+    /// Parses the reply to an EHLO. A line that does not start with a keyword is left out.
     pub fn parse(reply: &Reply) -> Self {
         let mut capabilities = Self::default();
         for line in reply.lines().skip(1) {
@@ -39,27 +39,27 @@ impl Capabilities {
         capabilities
     }
 
-    /// Whether Postfix would start TLS behind us: then no session may be handed over.
+    /// Whether Postfix offers STARTTLS; a session must not be handed over then.
     pub const fn offers_starttls(&self) -> bool {
         self.starttls
     }
 
-    /// Whether Postfix takes XCLIENT from us.
+    /// Whether Postfix accepts XCLIENT from us.
     pub const fn offers_xclient(&self) -> bool {
         self.xclient.is_some()
     }
 
-    /// The attributes that Postfix's XCLIENT takes, in upper case.
+    /// The attributes that Postfix's XCLIENT accepts, in upper case.
     pub fn xclient_attributes(&self) -> &[Box<str>] {
         self.xclient.as_deref().unwrap_or_default()
     }
 
-    /// The mechanisms of Postfix that Gatepost can pass on, in Postfix's order.
+    /// The mechanisms of Postfix that Gatepost can relay, in Postfix's order.
     pub fn mechanisms(&self) -> &[Mechanism] {
         &self.mechanisms
     }
 
-    /// The mechanisms of Postfix that the config allows, too.
+    /// The mechanisms that both Postfix and the config allow.
     pub fn allowed(&self, configured: &[Mechanism]) -> impl Iterator<Item = Mechanism> {
         let both = |mechanism: &&Mechanism| configured.contains(mechanism);
         self.mechanisms.iter().filter(both).copied()
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// Debian 12's Postfix 3.7 with everything switched on that must not get through.
+    /// Debian 12's Postfix 3.7 with everything enabled that must not be relayed.
     const POSTFIX: [&str; 14] = [
         "mx.example.org",
         "PIPELINING",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_offered_what_postfix_will_keep() {
+    fn the_client_is_offered_what_postfix_offers_but_for_what_gatepost_does() {
         let reply = capabilities(&POSTFIX).for_client("gate", &ALL, Offer::Auth);
         assert_eq!(
             lines(&reply),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn only_configured_mechanisms_are_offered_and_none_means_no_auth() {
+    fn only_configured_mechanisms_are_offered_and_without_any_no_auth() {
         let capabilities = capabilities(&POSTFIX);
         let reply = capabilities.for_client("gate", &[Mechanism::Login], Offer::Auth);
         assert_eq!(lines(&reply).last(), Some(&"AUTH LOGIN"));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_upstream_must_know_of_postfix_is_told() {
+    fn starttls_xclient_and_mechanisms_of_postfix_are_parsed() {
         let capabilities = capabilities(&POSTFIX);
         assert!(capabilities.offers_starttls() && capabilities.offers_xclient());
         assert_eq!(
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_old_form_of_auth_is_read_and_keywords_in_either_case() {
+    fn the_old_form_of_auth_and_keywords_in_either_case_are_parsed() {
         assert_eq!(
             capabilities(&["mx", "auth=plain"]).mechanisms(),
             [Mechanism::Plain]
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_keyword_is_left_out() {
+    fn a_line_without_a_keyword_is_left_out() {
         let reply =
             capabilities(&["mx", "", "-X", "a_b", "?"]).for_client("gate", &ALL, Offer::Auth);
         assert_eq!(lines(&reply), ["gate"]);
@@ -220,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_postfix_says_nothing_unsafe_is_offered(
+        fn no_reply_of_postfix_makes_us_offer_anything_unsafe(
             said in proptest::collection::vec("(?i)(STARTTLS|XCLIENT|XFORWARD|AUTH|DSN)?[ =-]?[ -~]{0,20}", 0..10),
         ) {
             let said: Vec<&str> = said.iter().map(String::as_str).collect();

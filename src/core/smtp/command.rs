@@ -1,36 +1,36 @@
 //! command - one command line, parsed
 //!
-//! Knows the verbs that matter before a login, and what their arguments must look like. Not here: what
-//! is answered (`dialogue`), the arguments of MAIL and RCPT: Postfix reads those after the hand-over.
-//! White space around arguments is forgiven, as Postfix forgives it.
+//! Knows the verbs that matter before a login, and the form of their arguments. Not here: the replies
+//! (`dialogue`), and the arguments of MAIL and RCPT: Postfix reads those after the hand-over.
+//! White space around arguments is accepted, as Postfix accepts it.
 //! RFC 5321 section 4.1, RFC 4954 section 4, RFC 3207.
 
 use std::fmt;
 
 use crate::smtp::sasl::{InitialResponse, Mechanism};
 
-/// What a client asks for.
+/// One command of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command<'a> {
     /// EHLO or HELO.
     Hello {
         /// Which of the two.
-        greeting: Greeting,
-        /// The name as it was sent, any octets but CR and LF: what a trap looks at.
+        verb: HelloVerb,
+        /// The name as it was sent, any octets but CR and LF: the input of the trap check.
         name: &'a [u8],
     },
     /// AUTH.
     Auth {
-        /// `None`: one that Gatepost cannot pass on.
+        /// `None`: not a mechanism that Gatepost can relay.
         mechanism: Option<Mechanism>,
-        /// What the client said along with it.
+        /// The initial response, if one was sent.
         initial: Option<InitialResponse<'a>>,
     },
     /// STARTTLS.
     StartTls,
-    /// MAIL, RCPT, DATA: for those who have logged in.
+    /// MAIL, RCPT, DATA: only after login.
     Transaction,
-    /// BDAT: the same, and octets follow that are no commands.
+    /// BDAT: as `Transaction`, and the octets that follow it are no commands.
     Chunk,
     /// NOOP.
     Noop,
@@ -42,44 +42,44 @@ pub enum Command<'a> {
     Help,
     /// QUIT.
     Quit,
-    /// A command of SMTP, or of Postfix, that is not for this place.
+    /// A command of SMTP or of Postfix that is not implemented before login.
     NotImplemented,
-    /// A line of another protocol: nobody speaks SMTP there. RFC 9112, ALPACA (CVE-2021-3618).
+    /// A line of another protocol, so the client does not speak SMTP. RFC 9112, ALPACA (CVE-2021-3618).
     Foreign,
 }
 
-/// The two ways to say hello.
+/// EHLO or HELO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Greeting {
-    /// EHLO: wants to hear what we can.
+pub enum HelloVerb {
+    /// EHLO: the client asks for the capabilities.
     Ehlo,
-    /// HELO: does not.
+    /// HELO: it does not.
     Helo,
 }
 
-/// Why a line is no command.
+/// Why a line is not a valid command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandFault {
-    /// Nothing on it, or no verb that we know.
+    /// Empty, or an unknown verb.
     #[error("command not recognized")]
     Unknown,
-    /// The verb is known, its arguments are not as they must be; the right form.
+    /// A known verb with wrong arguments; holds the right form.
     #[error("Syntax: {0}")]
     Arguments(&'static str),
 }
 
-/// The name of a client in EHLO or HELO, fit to be said to Postfix and to stand in a log: 1 to 255
-/// octets of visible ASCII, `?` for each other octet.
+/// The name of a client in EHLO or HELO, safe for Postfix and for a log: 1 to 255 octets of visible
+/// ASCII, with `?` in place of any other octet.
 ///
-/// Postfix itself forgives any name and cleans it likewise; its restrictions on HELO decide later.
+/// Postfix accepts any name and cleans it the same way; its HELO restrictions decide later.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct HeloName(Box<str>);
 
 impl HeloName {
-    /// The longest name; XCLIENT takes no longer one.
+    /// The longest name, in octets; XCLIENT takes no longer one.
     pub const OCTETS: usize = 255;
 
-    /// Cleans and cuts what a client sent. `None` if it sent nothing.
+    /// Cleans and cuts the name that a client sent. `None` if it is empty.
     pub fn new(octets: &[u8]) -> Option<Self> {
         let name: String = octets
             .iter()
@@ -111,10 +111,10 @@ impl fmt::Debug for HeloName {
 }
 
 impl<'a> Command<'a> {
-    /// Reads one line without its CRLF.
+    /// Parses one line without its CRLF.
     ///
     /// # Errors
-    /// [`CommandFault`]; the session may go on after it.
+    /// [`CommandFault`]; the session may continue after it.
     pub fn parse(line: &'a [u8]) -> Result<Self, CommandFault> {
         let end = line.iter().position(|&octet| is_space(octet));
         let (verb, rest) = line.split_at(end.unwrap_or(line.len()));
@@ -127,8 +127,8 @@ impl<'a> Command<'a> {
         upper.copy_from_slice(verb);
         upper.make_ascii_uppercase();
         match &*upper {
-            b"EHLO" => hello(Greeting::Ehlo, arguments, "EHLO hostname"),
-            b"HELO" => hello(Greeting::Helo, arguments, "HELO hostname"),
+            b"EHLO" => hello(HelloVerb::Ehlo, arguments, "EHLO hostname"),
+            b"HELO" => hello(HelloVerb::Helo, arguments, "HELO hostname"),
             b"AUTH" => auth(arguments),
             b"STARTTLS" => alone(Command::StartTls, arguments, "STARTTLS"),
             b"MAIL" | b"RCPT" | b"DATA" => Ok(Command::Transaction),
@@ -147,14 +147,14 @@ impl<'a> Command<'a> {
 }
 
 fn hello<'a>(
-    greeting: Greeting,
+    verb: HelloVerb,
     name: &'a [u8],
     syntax: &'static str,
 ) -> Result<Command<'a>, CommandFault> {
     if name.is_empty() {
         return Err(CommandFault::Arguments(syntax));
     }
-    Ok(Command::Hello { greeting, name })
+    Ok(Command::Hello { verb, name })
 }
 
 fn auth(arguments: &[u8]) -> Result<Command<'_>, CommandFault> {
@@ -184,8 +184,8 @@ fn alone<'a>(
     }
 }
 
-/// What is sent to an SMTP server by mistake or by malice: HTTP's methods, header lines, and binary
-/// protocols, whose first octet is no letter. Postfix hangs up on the same.
+/// Other protocols that are sent to SMTP servers by mistake or by an attacker: HTTP methods, header
+/// lines, and binary protocols, whose first octet is no letter. Postfix closes on the same.
 fn foreign_or_unknown(verb: &[u8]) -> Result<Command<'static>, CommandFault> {
     const METHODS: [&[u8]; 10] = [
         b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE", b"PATCH",

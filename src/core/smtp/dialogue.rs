@@ -1,47 +1,45 @@
 //! dialogue - the SMTP conversation before a client is handed to Postfix
 //!
-//! Decides; never reads, writes or waits. `session` feeds lines and obeys [`Action`]s; where an action
-//! asks something, the method that it names takes the answer and gives the next action.
-//! Here: the stages and what moves between them; in `dialogue/`, `commands` answers a line outside of
-//! AUTH, `auth` is the exchange within, `patience` counts, `replies` holds every text.
+//! Decides; never reads, writes or waits. `session` feeds lines and carries out [`Action`]s. Where an action
+//! asks a question, the method that it names takes the answer and returns the next action.
+//! Here: the stages and the transitions between them. In `dialogue/`: `commands` handles a line outside of
+//! AUTH, `auth` a line within, `session_limits` counts, `replies` holds every text.
 //! Not here: decoding credentials (`sasl`), who may log in (`gate`), deadlines (`session`).
-//! We judge at AUTH, not at connect: phones behind one address reconnect often.
+//! Attempts are judged at AUTH, not at connect: phones behind one address reconnect often.
 //! RFC 5321 section 4, RFC 4954 section 4, RFC 3207, RFC 2920.
 
 use std::sync::Arc;
 
 use crate::smtp::capabilities::Capabilities;
-use crate::smtp::command::{Greeting, HeloName};
+use crate::smtp::command::{HelloVerb, HeloName};
 use crate::smtp::line::{Following, LineFault};
 use crate::smtp::reply::Reply;
 use crate::smtp::sasl::{Credentials, Mechanism, Secret, UserName};
-use auth::Exchange;
-use patience::Patience;
+use auth::AuthExchange;
 use replies::Replies;
+use session_limits::SessionLimits;
 
 mod auth;
 mod commands;
-mod patience;
 mod replies;
+mod session_limits;
 
-pub use patience::{COMMANDS, FAULTS, REFUSALS, REJECTS};
-
-/// The longest command but AUTH, in octets without CRLF. RFC 5321 section 4.5.3.1.4 asks for 512, and
-/// extensions for more; Postfix takes 2,048.
+/// The longest command but AUTH, in octets without CRLF. RFC 5321 section 4.5.3.1.4 requires 512, and
+/// extensions more; Postfix takes 2,048.
 pub const COMMAND_OCTETS: usize = 2_048;
-/// The longest AUTH command, and the longest line within an exchange. RFC 4954 section 4.
+/// The longest AUTH command and the longest line within an exchange, in octets. RFC 4954 section 4.
 pub const AUTH_OCTETS: usize = 12_288;
 
-/// What the dialogue needs to know of the config.
+/// The part of the config that the dialogue needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct DialogueSettings {
     /// The name in banner and EHLO.
     pub hostname: String,
     /// The mechanisms that may be offered, of those that Postfix offers.
     pub mechanisms: Vec<Mechanism>,
 }
 
-/// Whether a password may be sent over what the client speaks on.
+/// Whether a password may be sent over the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// TLS.
@@ -50,13 +48,13 @@ pub enum Channel {
     ClearUntilStartTls,
 }
 
-/// What the gate made of a HELO name.
+/// Result of the check of a HELO name against the configured traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trap {
-    /// A name like others.
-    Clear,
-    /// A name that no honest client has.
-    Sprung,
+    /// The name is not a trap.
+    Untouched,
+    /// The name is a trap: no mail program sends it.
+    Touched,
 }
 
 /// What the session does next.
@@ -65,52 +63,52 @@ pub enum Trap {
 pub enum Action {
     /// Send the reply, then feed the next line.
     Reply(Reply),
-    /// Wait for Postfix's capabilities, then [`Dialogue::learn`].
+    /// Wait for Postfix's capabilities, then [`Dialogue::set_capabilities`].
     AskCapabilities,
-    /// Ask the gate about this HELO name, as it was sent; then [`Dialogue::helo_judged`].
+    /// Check this HELO name, as it was sent, against the traps; then [`Dialogue::helo_judged`].
     JudgeHelo(Box<[u8]>),
-    /// Send the reply, drop every octet that came in clear, and start TLS; then [`Dialogue::secured`],
+    /// Send the reply, drop every octet that arrived in clear, and start TLS; then [`Dialogue::secured`],
     /// and feed the next line.
     StartTls(Reply),
-    /// Judge it, and try it at Postfix; then [`Dialogue::resolve`], unless Postfix accepted.
+    /// Judge it, and try it at Postfix; then [`Dialogue::resolve`], unless Postfix accepted it.
     LogIn(LogIn),
-    /// Pass the client's answer to the last challenge on; then as for `LogIn`.
+    /// Relay the client's answer to the last challenge; then as for `LogIn`.
     Relay(Secret),
-    /// The relayed exchange is off: let go of Postfix, send the reply, feed the next line.
+    /// The relayed exchange is cancelled: close the connection to Postfix, send the reply, feed the next line.
     Cancel(Reply),
-    /// Send the reply, then hang up.
+    /// Send the reply, then close.
     Close(Reply),
 }
 
 /// A login that a client asks for.
 #[derive(Debug)]
 pub enum LogIn {
-    /// All that the mechanism needs is known.
+    /// Everything that the mechanism needs is known.
     Credentials(Credentials),
-    /// The rounds of SCRAM are to be relayed.
+    /// SCRAM: its rounds are relayed.
     Scram {
         /// Which SCRAM.
         mechanism: Mechanism,
-        /// Whom the first message names.
+        /// The user in the first message.
         user: UserName,
         /// The client-first-message, decoded.
         first: Secret,
     },
-    /// The rounds of CRAM-MD5 are to be relayed; Postfix speaks first, and the name comes with the one
+    /// CRAM-MD5: its rounds are relayed. Postfix sends first, and the user name comes with the one
     /// [`Action::Relay`], where `sasl::cram_user` finds it.
     CramMd5,
 }
 
-/// What became of a login that was not accepted (yet).
+/// Result of a login that was not accepted, or not yet.
 #[derive(Debug)]
 pub enum Resolution {
-    /// The gate refused: 454, and further AUTH verbs in this session are refused unjudged.
+    /// The gate refused: 454, and further AUTH commands of this session are refused without judging.
     Refuse,
     /// The credentials are wrong: 535.
     Reject,
-    /// Postfix could not say: 454.
+    /// Postfix could not check them: 454.
     Defer,
-    /// Postfix asks on: 334 with this, decoded; then feed the answer.
+    /// Postfix sent a challenge: 334 with this, decoded; then feed the answer.
     Challenge(Secret),
 }
 
@@ -121,70 +119,74 @@ pub struct Dialogue {
     channel: Channel,
     stage: Stage,
     hello: Option<Hello>,
-    patience: Patience,
+    limits: SessionLimits,
 }
 
-/// What a client that said hello is known by, and was told.
+/// The name of the client's last EHLO or HELO, and the capabilities it was sent.
 #[derive(Debug)]
 struct Hello {
     name: HeloName,
     capabilities: Arc<Capabilities>,
 }
 
-/// What is expected next.
+/// The call that is expected next.
 #[derive(Debug)]
 enum Stage {
     /// `open`.
-    Begin,
+    Start,
     /// A command.
     Commands,
     /// `helo_judged`.
-    Judging(Greeting, HeloName),
-    /// `learn`.
-    Learning(Greeting, HeloName),
+    AwaitHelo(HelloVerb, HeloName),
+    /// `set_capabilities`.
+    AwaitCapabilities(HelloVerb, HeloName),
     /// A line of an AUTH exchange.
-    Exchange(Exchange),
-    /// `resolve` of credentials that are known.
-    Trying,
-    /// `resolve` of one round that is relayed.
-    Relaying(Mechanism),
+    Exchange(AuthExchange),
+    /// `resolve` of known credentials.
+    AwaitLogin,
+    /// `resolve` of one relayed round.
+    AwaitRound(Mechanism),
     /// `secured`.
     Handshake,
-    /// Nothing: the client was told goodbye.
-    Over,
+    /// None: the last reply was sent.
+    Closed,
 }
 
 impl Dialogue {
-    /// A conversation that has not begun. `session` is the session's id, for the text of a refusal.
-    pub fn new(settings: &Arc<Settings>, session: impl Into<Box<str>>, channel: Channel) -> Self {
+    /// A conversation before its first reply. `session` is the session's id, for the text of a refusal.
+    pub fn new(
+        settings: &Arc<DialogueSettings>,
+        session: impl Into<Box<str>>,
+        channel: Channel,
+    ) -> Self {
         Self {
             replies: Replies::new(Arc::clone(settings), session.into()),
             channel,
-            stage: Stage::Begin,
+            stage: Stage::Start,
             hello: None,
-            patience: Patience::default(),
+            limits: SessionLimits::default(),
         }
     }
 
-    /// The banner; or goodbye, if the client talked first.
+    /// The banner; 554 and close if the client sent before it (pregreet).
     pub fn open(&mut self, following: Following) -> Action {
         match (&self.stage, following) {
-            (Stage::Begin, Following::Nothing) => self.reply(self.replies.banner()),
-            (Stage::Begin, Following::Octets) => self.close(self.replies.early_talker()),
-            _ => self.misused(),
+            (Stage::Start, Following::Nothing) => self.reply(self.replies.banner()),
+            (Stage::Start, Following::Octets) => self.close(self.replies.pregreet()),
+            _ => self.out_of_order(),
         }
     }
 
-    /// Takes one line without CRLF, and whether more came behind it.
+    /// Takes one line without CRLF, and whether more octets follow it.
     pub fn feed(&mut self, line: &[u8], following: Following) -> Action {
         match self.take_stage() {
             Stage::Commands => self.command(line, following),
             Stage::Exchange(exchange) => self.answer(exchange, line, following),
-            _ => self.misused(),
+            _ => self.out_of_order(),
         }
     }
 
-    /// Takes what the line buffer gave instead of a line.
+    /// Takes the fault that the line buffer returned in place of a line.
     pub fn line_fault(&mut self, fault: LineFault) -> Action {
         let stage = self.take_stage();
         let reply = match (fault, &stage) {
@@ -193,21 +195,21 @@ impl Dialogue {
             (LineFault::BareLineFeed | LineFault::BareCarriageReturn, _) => {
                 return self.close(self.replies.bare(fault));
             }
-            _ => return self.misused(),
+            _ => return self.out_of_order(),
         };
         match stage {
-            Stage::Exchange(exchange) => self.break_off(exchange.partner(), reply),
+            Stage::Exchange(exchange) => self.abort_exchange(exchange.partner(), reply),
             _ => self.fault(reply),
         }
     }
 
     /// The limit for the next line, in octets without CRLF.
     pub const fn line_limit(&self) -> usize {
-        // A command's first word tells whether it is AUTH, so the shorter limit is checked in `feed`.
+        // Only the first word shows whether a line is AUTH, so `feed` checks the shorter limit.
         AUTH_OCTETS
     }
 
-    /// The name that the client said last in EHLO or HELO, since TLS began.
+    /// The name of the client's last EHLO or HELO since TLS began.
     pub fn helo(&self) -> Option<&HeloName> {
         self.hello.as_ref().map(|hello| &hello.name)
     }
@@ -215,33 +217,33 @@ impl Dialogue {
     /// Answers [`Action::JudgeHelo`].
     pub fn helo_judged(&mut self, trap: Trap) -> Action {
         match (self.take_stage(), trap) {
-            (Stage::Judging(greeting, name), Trap::Clear) => {
-                self.stage = Stage::Learning(greeting, name);
+            (Stage::AwaitHelo(verb, name), Trap::Untouched) => {
+                self.stage = Stage::AwaitCapabilities(verb, name);
                 Action::AskCapabilities
             }
-            (Stage::Judging(..), Trap::Sprung) => self.close(self.replies.trap()),
-            _ => self.misused(),
+            (Stage::AwaitHelo(..), Trap::Touched) => self.close(self.replies.trap()),
+            _ => self.out_of_order(),
         }
     }
 
-    /// Answers [`Action::AskCapabilities`]; `None` if Postfix did not tell in time.
-    pub fn learn(&mut self, capabilities: Option<Arc<Capabilities>>) -> Action {
+    /// Answers [`Action::AskCapabilities`]; `None` if Postfix did not answer in time.
+    pub fn set_capabilities(&mut self, capabilities: Option<Arc<Capabilities>>) -> Action {
         match (self.take_stage(), capabilities) {
-            (Stage::Learning(greeting, name), Some(capabilities)) => {
-                let reply = match greeting {
-                    Greeting::Ehlo => self.replies.ehlo(&capabilities, self.channel),
-                    Greeting::Helo => self.replies.helo(),
+            (Stage::AwaitCapabilities(verb, name), Some(capabilities)) => {
+                let reply = match verb {
+                    HelloVerb::Ehlo => self.replies.ehlo(&capabilities, self.channel),
+                    HelloVerb::Helo => self.replies.helo(),
                 };
                 self.hello = Some(Hello { name, capabilities });
                 self.reply(reply)
             }
-            (Stage::Learning(..), None) => self.close(self.replies.unavailable()),
-            _ => self.misused(),
+            (Stage::AwaitCapabilities(..), None) => self.close(self.replies.unavailable()),
+            _ => self.out_of_order(),
         }
     }
 
-    /// Follows [`Action::StartTls`]: TLS is up, and all that was said before it is forgotten but the
-    /// client's faults. RFC 3207 section 4.2.
+    /// Follows [`Action::StartTls`]: TLS is established. Everything said before it is forgotten but the
+    /// counts of faults. RFC 3207 section 4.2.
     pub fn secured(&mut self) {
         if let Stage::Handshake = self.take_stage() {
             self.channel = Channel::Secured;
@@ -253,46 +255,46 @@ impl Dialogue {
     /// Answers [`Action::LogIn`] and [`Action::Relay`].
     pub fn resolve(&mut self, resolution: Resolution) -> Action {
         let relayed = match self.take_stage() {
-            Stage::Trying => None,
-            Stage::Relaying(mechanism) => Some(mechanism),
-            _ => return self.misused(),
+            Stage::AwaitLogin => None,
+            Stage::AwaitRound(mechanism) => Some(mechanism),
+            _ => return self.out_of_order(),
         };
         match (resolution, relayed) {
             (Resolution::Challenge(challenge), Some(mechanism)) => {
-                let exchange = Exchange::Relayed(mechanism);
+                let exchange = AuthExchange::Relayed(mechanism);
                 self.prompt(exchange, challenge.expose())
             }
             (Resolution::Refuse, _) => {
-                self.patience.refused();
+                self.limits.count_refusal();
                 self.reply(self.replies.refuse())
             }
             (Resolution::Reject, _) => {
-                self.patience.rejected();
+                self.limits.count_reject();
                 self.reply(self.replies.reject())
             }
-            // A challenge to credentials that were told in full is Postfix's fault.
+            // A challenge after complete credentials is a fault of Postfix.
             (Resolution::Defer | Resolution::Challenge(_), _) => self.reply(self.replies.defer()),
         }
     }
 
-    /// What to say before hanging up on a client that is too slow.
+    /// The reply before closing on a client that is too slow.
     pub fn timed_out(&self) -> Reply {
         self.replies.timed_out()
     }
 
-    /// What to say before hanging up because Gatepost stops.
+    /// The reply before closing because Gatepost stops.
     pub fn draining(&self) -> Reply {
         self.replies.draining()
     }
 
-    /// What to say before hanging up because others need the place.
+    /// The reply before closing to make room for another client.
     pub fn evicted(&self) -> Reply {
         self.replies.evicted()
     }
 
-    /// The stage, to be replaced or put back: whoever forgets has ended the conversation.
+    /// Takes the stage. The caller must set the next one: without that the conversation is over.
     fn take_stage(&mut self) -> Stage {
-        std::mem::replace(&mut self.stage, Stage::Over)
+        std::mem::replace(&mut self.stage, Stage::Closed)
     }
 
     fn reply(&mut self, reply: Reply) -> Action {
@@ -301,20 +303,20 @@ impl Dialogue {
     }
 
     fn close(&mut self, reply: Reply) -> Action {
-        self.stage = Stage::Over;
+        self.stage = Stage::Closed;
         Action::Close(reply)
     }
 
-    /// A reply to something that an honest client rarely does: only so many, then goodbye.
+    /// A reply to a protocol fault. Too many of them close the session.
     fn fault(&mut self, reply: Reply) -> Action {
-        if self.patience.faulted().is_over() {
+        if self.limits.count_fault().is_exceeded() {
             return self.close(self.replies.too_many_faults());
         }
         self.reply(reply)
     }
 
-    /// The caller broke the order of calls: never a client's doing, and no reason to die of.
-    fn misused(&mut self) -> Action {
+    /// The caller broke the order of calls. No client can cause it, and it is no reason to panic.
+    fn out_of_order(&mut self) -> Action {
         self.close(self.replies.unavailable())
     }
 }

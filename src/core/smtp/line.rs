@@ -1,10 +1,10 @@
-//! line - octets to lines, however the segments fall
+//! line - cuts a stream of octets into lines, independent of segment boundaries
 //!
 //! Only CRLF ends a line. A bare LF or a bare CR is a fault, never an end: two servers that disagree
 //! about it can be made to read two different mails (CVE-2023-51764).
 //! Not here: reading a socket (`session`), what a line means (`command`, `reply`, `sasl`).
-//! One buffer lives as long as its session, so it holds no heap while it is empty; and since a line
-//! may be a password, everything that leaves it is wiped behind it.
+//! A session has one buffer. While it is empty it holds no heap memory. A line may be a password, so
+//! octets are wiped once they have been returned.
 //! RFC 5321 sections 2.3.8 and 4.5.3.1.
 
 use std::fmt;
@@ -13,49 +13,48 @@ use std::ops::Deref;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Collects octets and gives lines.
-///
-/// It holds at most one unfinished line within the limit, and what was pushed since `next_line` last
-/// said `None`: whoever reads only then, a bounded piece at a time, bounds the buffer.
+/// It holds at most one unfinished line within the limit, plus what was pushed since `next_line` last
+/// returned `None`. A caller that reads only then, a bounded piece at a time, bounds the buffer.
 #[derive(Default)]
 pub struct LineBuffer {
     octets: Vec<u8>,
-    /// Octets before this one belong to lines already given, and are wiped.
+    /// Octets before this one belong to lines already returned, and are wiped.
     taken: usize,
     /// Octets before this one are known to hold no CR or LF.
     scanned: usize,
-    /// The line now arriving is over-long: its octets are not stored.
+    /// The line now arriving is too long: its octets are not stored.
     overlong: bool,
 }
 
-/// One line without its CRLF. It may hold a password: it wipes itself, and its `Debug` tells only
+/// One line without its CRLF. It may hold a password: it wipes itself, and its `Debug` shows only
 /// the length.
 #[derive(PartialEq, Eq)]
 pub struct Line(Zeroizing<Vec<u8>>);
 
-/// What a buffer holds behind the line that it gave last.
+/// Whether octets follow the line that was returned last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Following {
-    /// Nothing yet.
+    /// None yet.
     Nothing,
-    /// At least one octet: the peer did not wait for an answer.
+    /// At least one: the peer did not wait for the reply.
     Octets,
 }
 
-/// Why there is no line.
+/// Why no line is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// The line was over the limit. It was read to its CRLF; the next line is sound.
+    /// The line exceeded the limit. It was read up to its CRLF; the next line is intact.
     #[error("line too long")]
     TooLong,
-    /// An LF without a CR before it. The buffer is empty now; the peer is not to be trusted.
+    /// An LF without a CR before it. The buffer is now empty; the peer is not to be trusted.
     #[error("bare line feed")]
     BareLineFeed,
-    /// A CR without an LF behind it. The buffer is empty now; the peer is not to be trusted.
+    /// A CR without an LF after it. The buffer is now empty; the peer is not to be trusted.
     #[error("bare carriage return")]
     BareCarriageReturn,
 }
 
-/// What a search for the end of a line found; positions count from the start of the buffer.
+/// Result of the search for a line's end; positions count from the start of the buffer.
 enum Found {
     End(usize),
     Bare(LineFault),
@@ -63,7 +62,7 @@ enum Found {
 }
 
 impl LineBuffer {
-    /// An empty buffer, without heap.
+    /// An empty buffer, without heap memory.
     pub const fn new() -> Self {
         Self {
             octets: Vec::new(),
@@ -92,7 +91,7 @@ impl LineBuffer {
     /// The next line of at most `limit` octets (CRLF not counted), or `None` until more is pushed.
     ///
     /// # Errors
-    /// [`LineFault::TooLong`] once a line, when its CRLF has come; the others at once.
+    /// [`LineFault::TooLong`] once per line, when its CRLF has arrived; the others at once.
     pub fn next_line(&mut self, limit: usize) -> Result<Option<Line>, LineFault> {
         match self.find_end() {
             Found::End(end) => {
@@ -118,12 +117,12 @@ impl LineBuffer {
         }
     }
 
-    /// Whether the line now arriving is over the limit already, before its CRLF.
+    /// Whether the line now arriving already exceeds the limit, before its CRLF.
     pub const fn is_overlong(&self) -> bool {
         self.overlong
     }
 
-    /// Whether octets came behind the line that was given last.
+    /// Whether octets follow the line that was returned last.
     pub const fn following(&self) -> Following {
         if self.is_empty() {
             Following::Nothing
@@ -132,22 +131,22 @@ impl LineBuffer {
         }
     }
 
-    /// The octets held and not yet given as a line.
+    /// The octets held and not yet returned as a line.
     pub const fn len(&self) -> usize {
         self.octets.len() - self.taken
     }
 
-    /// Whether nothing is held.
+    /// Whether no octets are held.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Wipes and forgets all that is held: after STARTTLS, what came in clear must not be read.
+    /// Wipes everything held: after STARTTLS, what arrived in clear must not be read.
     pub fn clear(&mut self) {
         *self = Self::new();
     }
 
-    /// What is held and was not given as a line: what the client sent ahead, for the hand-over.
+    /// What is held and was not returned as a line: what the client sent ahead, for the hand-over.
     pub fn into_rest(mut self) -> Vec<u8> {
         let mut octets = std::mem::take(&mut self.octets);
         octets.drain(..self.taken);
@@ -171,7 +170,7 @@ impl LineBuffer {
         }
     }
 
-    /// Wipes all before `position`, and gives the heap back when nothing is left.
+    /// Wipes everything before `position`, and frees the heap memory when nothing is left.
     fn release(&mut self, position: usize) {
         if position >= self.octets.len() {
             self.octets.zeroize();
@@ -194,7 +193,7 @@ impl Drop for LineBuffer {
     }
 }
 
-/// Tells how much is held, never what.
+/// Shows how much is held, never what.
 impl fmt::Debug for LineBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LineBuffer({} octets)", self.len())

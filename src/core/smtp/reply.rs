@@ -1,9 +1,9 @@
 //! reply - SMTP replies, rendered and parsed
 //!
-//! One type for both directions: what we say to a client, and what Postfix says to us. The text of a
-//! reply is printable ASCII whatever it was made from, so that nothing that Postfix, or a client
-//! through Postfix, put there can end a line or colour a terminal.
-//! Not here: which reply a command deserves (`dialogue`), waiting for one (`net::upstream`).
+//! One type for both directions: what we send to a client, and what Postfix sends to us. The text of a
+//! reply is always printable ASCII. So nothing that Postfix put there, or a client through Postfix, can
+//! end a line or send control sequences to a terminal.
+//! Not here: which reply a command gets (`dialogue`), waiting for one (`net::upstream`).
 //! RFC 5321 section 4.2, RFC 2034, RFC 3463.
 
 use std::fmt;
@@ -34,14 +34,14 @@ pub struct Reply {
     lines: Vec<String>,
 }
 
-/// Collects what Postfix sends and gives replies, within fixed bounds.
+/// Collects what Postfix sends and returns replies, within fixed bounds.
 #[derive(Debug, Default)]
 pub struct ReplyBuffer {
     octets: LineBuffer,
     begun: Option<Begun>,
 }
 
-/// A reply whose last line has not come.
+/// A reply whose last line has not arrived.
 #[derive(Debug)]
 struct Begun {
     code: u16,
@@ -49,10 +49,10 @@ struct Begun {
     octets: usize,
 }
 
-/// Why what came is no reply. After one of these the stream makes no sense any more.
+/// Why the octets are not a reply. The stream cannot be used after one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyFault {
-    /// A line that is no line.
+    /// A line that is invalid.
     #[error("reply with a {0}")]
     Line(#[from] LineFault),
     /// A line that does not begin with a reply code.
@@ -76,7 +76,7 @@ impl EnhancedCode {
         }
     }
 
-    /// Splits `5.7.8 text` into code and text; `None` if no code of class `class` stands there.
+    /// Splits `5.7.8 text` into code and text; `None` unless it starts with a code of class `class`.
     fn split_from(text: &str, class: u16) -> Option<(Self, &str)> {
         let (code, text) = text.split_once(' ')?;
         let mut parts = code.split('.');
@@ -137,12 +137,12 @@ impl Reply {
         self.enhanced
     }
 
-    /// 4xx: not now.
+    /// 4xx: a temporary failure.
     pub const fn is_transient(&self) -> bool {
         self.code / 100 == 4
     }
 
-    /// 5xx: no.
+    /// 5xx: a permanent failure.
     pub const fn is_permanent(&self) -> bool {
         self.code / 100 == 5
     }
@@ -157,7 +157,7 @@ impl Reply {
         self.lines.first().map_or("", String::as_str)
     }
 
-    /// Appends the reply as it goes over the wire.
+    /// Appends the reply in wire format.
     pub fn render(&self, wire: &mut Vec<u8>) {
         let last = self.lines.len().saturating_sub(1);
         for (index, line) in self.lines.iter().enumerate() {
@@ -226,7 +226,7 @@ impl ReplyBuffer {
     /// The next whole reply, or `None` until more is pushed.
     ///
     /// # Errors
-    /// As soon as what came cannot be, or is over a bound; the buffer is of no use after that.
+    /// As soon as the octets cannot be a reply, or exceed a bound. The buffer is unusable after that.
     #[expect(clippy::should_implement_trait, reason = "an iterator ends")]
     pub fn next(&mut self) -> Result<Option<Reply>, ReplyFault> {
         while let Some(line) = self.octets.next_line(LINE_OCTETS)? {
@@ -240,12 +240,12 @@ impl ReplyBuffer {
         Ok(None)
     }
 
-    /// What came behind the reply that was given last, for the hand-over.
+    /// What follows the reply that was returned last, for the hand-over.
     pub fn into_rest(self) -> Vec<u8> {
         self.octets.into_rest()
     }
 
-    /// Whether nothing is held: Postfix said no more than it was asked for.
+    /// Whether nothing is held: Postfix sent no more than one reply a command.
     pub const fn is_empty(&self) -> bool {
         self.begun.is_none() && self.octets.is_empty()
     }

@@ -1,12 +1,12 @@
-//! sasl - mechanisms, strict base64, and whom an AUTH exchange names
+//! sasl - mechanisms, strict base64, and the user that an AUTH exchange names
 //!
-//! Decoding is stricter than Dovecot's: what could be read in two ways is refused, or the name that the
-//! gate counts would not be the name that Dovecot checks, and the limit would be void. What is sent to
-//! Postfix is rendered anew from what was parsed.
+//! Decoding is stricter than Dovecot's: an ambiguous message is refused. Otherwise the gate could count one
+//! name and Dovecot check another, and the limit would be void. What is sent to Postfix is rendered
+//! from what was parsed.
 //! Here: mechanisms and base64; in `credentials`, the mechanisms that show the password; in `names`, the
-//! user name of the others. Not here: the order of prompts and answers (`dialogue`), checking a
+//! user names of the others. Not here: the order of prompts and answers (`dialogue`), checking a
 //! password (Postfix and Dovecot).
-//! -PLUS and EXTERNAL are unknown here on purpose: whoever ends TLS cannot bind to the channel.
+//! -PLUS and EXTERNAL are left out on purpose: a proxy that terminates TLS cannot bind to the channel.
 //! RFC 4422, RFC 4648, RFC 4954 section 4.
 
 use std::fmt;
@@ -23,7 +23,7 @@ pub use names::{cram_user, login_user, scram_user};
 mod credentials;
 mod names;
 
-/// A SASL mechanism that Gatepost can pass on.
+/// A SASL mechanism that Gatepost can relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Mechanism {
     /// RFC 4616.
@@ -42,28 +42,28 @@ pub enum Mechanism {
     CramMd5,
 }
 
-/// The initial response of an AUTH command as it stands there: base64, or `=` for an empty one.
+/// The initial response of an AUTH command, undecoded: base64, or `=` for an empty one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct InitialResponse<'a>(pub &'a [u8]);
 
-/// Why a message of a client cannot be used.
+/// Why a client's message cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SaslFault {
     /// Not canonical base64.
     #[error("cannot decode base64")]
     Base64,
-    /// Not what the mechanism prescribes, or open to two readings.
+    /// Not in the form that the mechanism requires, or ambiguous.
     #[error("malformed authentication message")]
     Malformed,
-    /// It names nobody.
+    /// Without a user name.
     #[error("no user name given")]
     NoUser,
-    /// It wants to bind to a TLS channel that ends here.
+    /// It asks for a binding to the TLS channel, which ends here.
     #[error("channel binding is not possible here")]
     ChannelBinding,
 }
 
-/// Not a mechanism that Gatepost can pass on.
+/// Not a mechanism that Gatepost can relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown mechanism: one of PLAIN, LOGIN, XOAUTH2, OAUTHBEARER, SCRAM-SHA-1, SCRAM-SHA-256, CRAM-MD5"
@@ -82,7 +82,7 @@ impl Mechanism {
         Self::CramMd5,
     ];
 
-    /// The registered name.
+    /// The registered name. IANA, SASL mechanisms.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
@@ -102,7 +102,7 @@ impl fmt::Display for Mechanism {
     }
 }
 
-/// Reads a registered name, in either case.
+/// Parses a registered name, in either case.
 impl FromStr for Mechanism {
     type Err = UnknownMechanism;
 
@@ -115,7 +115,7 @@ impl FromStr for Mechanism {
 }
 
 impl InitialResponse<'_> {
-    /// The octets it stands for. RFC 4954 section 4.
+    /// The decoded octets. RFC 4954 section 4.
     ///
     /// # Errors
     /// [`SaslFault::Base64`].
@@ -141,8 +141,8 @@ pub fn encode(octets: &[u8]) -> Secret {
     Secret::new(std::mem::take(&mut *text))
 }
 
-/// The octets of a base64 text, which must be canonical: padded, no spare bits, nothing else in it.
-/// The empty text stands for no octets.
+/// The octets of a base64 text. It must be canonical: padded, no spare bits, no other characters.
+/// The empty text gives no octets.
 ///
 /// # Errors
 /// [`SaslFault::Base64`].

@@ -1,27 +1,27 @@
-//! message - the words of the operator's socket
+//! message - the messages of the operator's socket
 //!
-//! One JSON object a line asks, one answers; then the next. Times are seconds since the Unix epoch in requests,
-//! RFC 3339 in answers. Not here: the socket (`client`, `server::operator`).
+//! One JSON object a line as request, one as answer; then the next. Times are seconds since the Unix epoch in
+//! requests, RFC 3339 in answers. Not here: the socket (`client`, `server::operator`).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest line either way, in octets: room for `Learn`'s batches.
+/// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;
 
-/// At most this many logins in one [`Request::Learn`].
+/// The most logins in one [`Request::Learn`].
 pub const BATCH: usize = 2_000;
 
-/// What the operator wants.
+/// A request of the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    /// How things stand.
+    /// Show the state.
     Status,
     /// All bans.
     BansList,
-    /// Ban an address or a network.
+    /// BanMessage an address or a network.
     BansAdd {
         /// `203.0.113.7`, `203.0.113.0/24`, `2001:db8::/48`.
         subject: String,
@@ -33,85 +33,85 @@ pub enum Request {
         /// As it was listed.
         subject: String,
     },
-    /// Forget what is held against an address or a user.
+    /// Clear bans, strikes and spent tokens of an address or a user.
     Forgive {
         /// An address, a network, or a user's name.
         target: String,
     },
-    /// Make a user familiar in a network, or known at least.
+    /// Make a user familiar in a network, or only known.
     Introduce {
         /// The user.
         user: String,
-        /// `203.0.113.0/24`; none: the user is known from now on, and familiar nowhere.
+        /// `203.0.113.0/24`; none: the user becomes known, and familiar nowhere.
         network: Option<String>,
     },
-    /// Why is, or would be, this client refused?
+    /// Explain why a client is, or would be, refused.
     Explain {
-        /// An address, or the session's id out of a 454.
+        /// An address, or the session's id in a 454.
         address: String,
-        /// As whom.
+        /// The user.
         user: Option<String>,
     },
-    /// Make familiar who logged in according to a log.
+    /// Make users familiar who logged in according to a log.
     Learn {
         /// At most [`BATCH`].
         logins: Vec<PastLogin>,
     },
 }
 
-/// A login out of an old log.
+/// A login in an old log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PastLogin {
-    /// Who.
+    /// The user.
     pub user: String,
-    /// From where.
+    /// The client.
     pub address: std::net::IpAddr,
     /// When, in seconds since the Unix epoch.
     pub at: u64,
 }
 
-/// What is answered.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Response {
-    /// Done, and what that changed.
+    /// Done; says what has changed.
     Done {
         /// A sentence.
         message: String,
     },
-    /// Not done, and why.
+    /// Refused; says why.
     Refused {
         /// What was wrong, and what would be right.
         message: String,
     },
     /// To [`Request::Status`].
-    Status(Box<Status>),
+    Status(Box<StatusMessage>),
     /// To [`Request::BansList`].
     Bans {
-        /// Soonest end first.
-        bans: Vec<Ban>,
+        /// The next to end first.
+        bans: Vec<BanMessage>,
     },
     /// To [`Request::Explain`].
-    Explanation(Box<Explanation>),
+    Explanation(Box<ExplanationMessage>),
     /// To [`Request::Learn`].
-    Learnt(Taught),
+    Learnt(ImportStats),
 }
 
-/// What past logins taught.
+/// What an import of past logins added.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taught {
+pub struct ImportStats {
     /// Pairs that were not familiar before.
     pub pairs: u64,
     /// Users that were not known before.
     pub users: u64,
-    /// Whether settling in ended with them.
+    /// Whether settling in ended.
     pub settling_ended: bool,
 }
 
 /// One ban.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ban {
+pub struct BanMessage {
     /// An address, an IPv6 /64, or a network.
     pub address: String,
     /// When it ends, RFC 3339.
@@ -120,9 +120,9 @@ pub struct Ban {
     pub reason: String,
 }
 
-/// How things stand.
+/// The state of the running Gatepost.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub struct StatusMessage {
     /// The version of gatepost.
     pub version: String,
     /// Seconds since the start.
@@ -131,25 +131,25 @@ pub struct Status {
     pub mode: String,
     /// When settling in ends, RFC 3339, while it lasts.
     pub settling_until: Option<String>,
-    /// Whether Postfix answered last.
+    /// Whether Postfix answered the last time.
     pub upstream_up: bool,
-    /// Whether the backend is taken for sick.
-    pub backend_sick: bool,
-    /// Sessions now.
+    /// Whether an outage of the backend is suspected.
+    pub backend_outage: bool,
+    /// Open sessions.
     pub sessions: u64,
-    /// Bans now.
+    /// Bans in force.
     pub bans: u64,
     /// Known users.
     pub known_users: u64,
     /// Familiar pairs.
     pub familiar_pairs: u64,
-    /// The bound: guesses by clients that are not familiar that can reach Postfix in a day.
+    /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
-    /// What the shared buckets hold.
-    pub buckets: Vec<Bucket>,
-    /// Rows taken and rows there are, by table.
+    /// The tokens of the shared buckets.
+    pub buckets: Vec<BucketMessage>,
+    /// Used and available rows, by table.
     pub tables: BTreeMap<String, Fill>,
-    /// What sessions came to since the start.
+    /// Outcomes of sessions since the start.
     pub counters: BTreeMap<String, u64>,
     /// Attempts allowed since the start, by reason.
     pub allowed: BTreeMap<String, u64>,
@@ -163,75 +163,75 @@ pub struct Status {
     pub limits: BTreeMap<String, u64>,
 }
 
-/// What a bucket holds.
+/// The tokens of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bucket {
+pub struct BucketMessage {
     /// Its name, as in the config.
     pub name: String,
     /// Tokens now.
     pub tokens: u32,
     /// Tokens when full.
     pub burst: u32,
-    /// Seconds until one more token is there.
+    /// Seconds until the next token.
     pub next_s: u64,
 }
 
-/// How full a table is.
+/// The rows of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
-    /// Rows taken.
+    /// Used rows.
     pub used: u64,
-    /// Rows there are.
+    /// Available rows.
     pub capacity: u64,
-    /// Rows given up to make room, since the start.
+    /// Rows evicted to make room, since the start.
     pub evicted: u64,
 }
 
 /// Why a client is, or would be, refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Explanation {
-    /// The client as the gate counts it.
+pub struct ExplanationMessage {
+    /// The client, as the gate counts it.
     pub client: String,
     /// Its network.
     pub network: String,
     /// The user asked about.
     pub user: Option<String>,
     /// `familiar`, `near` or `far`, where a user was given.
-    pub place: Option<String>,
+    pub trust: Option<String>,
     /// Whether the user is known.
     pub known: Option<bool>,
-    /// What admission makes of the client.
+    /// What admission decides for the client.
     pub standing: String,
-    /// Strikes now.
+    /// The client's strikes.
     pub strikes: u32,
     /// The ban on the client or its network.
-    pub ban: Option<Ban>,
-    /// What each bucket that it would pay from holds.
-    pub buckets: Vec<Bucket>,
-    /// What a new password would be answered now: `allow` or `refuse`.
+    pub ban: Option<BanMessage>,
+    /// The tokens of each bucket that an attempt would take from.
+    pub buckets: Vec<BucketMessage>,
+    /// The answer to an attempt with a new password: `allow` or `refuse`.
     pub verdict: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Seconds until the same attempt could be allowed.
+    /// Seconds until the same attempt may be allowed.
     pub wait_s: u64,
-    /// Whether refusals are meant: `enforce`, `dry-run` or `settling-in`.
+    /// `enforce`, `dry-run` or `settling-in`.
     pub mode: String,
-    /// The last decisions about it, newest first.
-    pub decisions: Vec<Decision>,
+    /// The last decisions on it, the newest first.
+    pub decisions: Vec<DecisionMessage>,
 }
 
-/// A decision of the past.
+/// A past decision.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Decision {
-    /// When, RFC 3339.
+pub struct DecisionMessage {
+    /// The time, RFC 3339.
     pub at: String,
     /// The session's id.
     pub session: String,
     /// The client.
     pub client: String,
-    /// What was answered (`allow`, `would-refuse`, `refuse`, `repeat`), or what Postfix then made of it
+    /// The answer (`allow`, `would-refuse`, `refuse`, `repeat`), or Postfix's outcome after it
     /// (`accept`, `reject`, `defer`).
     pub verdict: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }

@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::{Operator, print_json, sentence};
-use crate::admin::message::{Ban, Request, Response};
+use super::{OperatorArgs, print_json, show_message};
+use crate::admin::message::{BanMessage, Request, Response};
 
 /// List, add and remove bans
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct BansArgs {
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<BansCommand>,
     #[command(flatten)]
-    operator: Operator,
+    operator: OperatorArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// All bans, soonest end first
+enum BansCommand {
+    /// List all bans, the next to end first
     List,
     /// Ban an address or a network
     Add {
@@ -32,37 +32,37 @@ enum What {
     },
     /// End a ban
     Remove {
-        /// As it is listed
+        /// The address as it is listed
         address: String,
     },
 }
 
-/// Asks the running Gatepost.
-pub fn run(args: &Args) -> ExitCode {
+/// Sends the request to the running Gatepost.
+pub fn run(args: &BansArgs) -> ExitCode {
     let operator = &args.operator;
     match &args.what {
-        None | Some(What::List) => operator.ask(&Request::BansList, show),
-        Some(What::Add { address, span }) => {
+        None | Some(BansCommand::List) => operator.send(&Request::BansList, show),
+        Some(BansCommand::Add { address, span }) => {
             let request = Request::BansAdd {
                 subject: address.clone(),
                 seconds: span.as_secs(),
             };
-            operator.ask(&request, sentence)
+            operator.send(&request, show_message)
         }
-        Some(What::Remove { address }) => {
+        Some(BansCommand::Remove { address }) => {
             let request = Request::BansRemove {
                 subject: address.clone(),
             };
-            operator.ask(&request, sentence)
+            operator.send(&request, show_message)
         }
     }
 }
 
-/// The length of a ban, whole seconds.
+/// The length of a ban, in whole seconds.
 fn read_span(text: &str) -> Result<Duration, &'static str> {
     match humantime::parse_duration(text) {
         Ok(span) if span.as_secs() > 0 => Ok(span),
-        Ok(_) => Err("a ban lasts a second at least"),
+        Ok(_) => Err("a ban lasts at least one second: write 30m, 12h or 7d"),
         Err(_) => Err("write 30m, 12h or 7d"),
     }
 }
@@ -75,7 +75,7 @@ fn show(response: &Response, out: &mut dyn Write) -> io::Result<()> {
         return writeln!(out, "no bans");
     }
     writeln!(out, "{:<24} {:<22} REASON", "ADDRESS", "UNTIL")?;
-    for Ban {
+    for BanMessage {
         address,
         until,
         reason,
@@ -93,14 +93,14 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Parser)]
-    struct Words {
+    struct BansCli {
         #[command(flatten)]
-        args: Args,
+        args: BansArgs,
     }
 
-    fn read(words: &[&str]) -> Result<Args, String> {
+    fn read(words: &[&str]) -> Result<BansArgs, String> {
         let words = std::iter::once(&"bans").chain(words);
-        match Words::try_parse_from(words) {
+        match BansCli::try_parse_from(words) {
             Ok(words) => Ok(words.args),
             Err(fault) => Err(fault.to_string()),
         }
@@ -114,10 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_told_with_what_would_be_right() {
-        let told = |time| read(&["add", "192.0.2.1", "--for", time]).unwrap_err();
-        assert!(told("forever").contains("write 30m, 12h or 7d"));
-        assert!(told("0s").contains("a second at least"));
+    fn an_invalid_time_is_refused_with_the_right_form() {
+        let refusal = |time| read(&["add", "192.0.2.1", "--for", time]).unwrap_err();
+        assert!(refusal("forever").contains("write 30m, 12h or 7d"));
+        assert!(refusal("0s").contains("at least one second"));
         assert!(read(&["add", "192.0.2.1", "--for", "1h 30m"]).is_ok());
     }
 }

@@ -1,8 +1,8 @@
-//! check - `gatepost check`: the config file and all that it names, with carets
+//! check - `gatepost check`: checks the config file and the files that it names
 //!
-//! What is wrong goes to standard error, as a compiler's messages do; with `--json` everything goes
+//! Faults go to standard error, with carets, like a compiler's messages. With `--json` everything goes
 //! to standard output, as one object.
-//! Not here: what is wrong with a config (`config`).
+//! Not here: the checks (`config`).
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use super::exit;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFaults, Finding};
 
-/// Check a config file and all that it names, and start nothing
+/// Check a config file and the files that it names, without starting anything
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct CheckArgs {
     /// The config file
     #[arg(long, value_name = "FILE", default_value = super::CONFIG)]
     pub config: PathBuf,
@@ -25,26 +25,26 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Checks, and prints what was found.
+/// Checks, and prints the findings.
 ///
-/// Exits with 0 if `run` would start with this file (there may be warnings), with 2 if it would
+/// Exits with 0 if `run` would start with this file (perhaps with warnings), with 2 if it would
 /// refuse it.
-pub fn run(args: &Args) -> ExitCode {
-    let paint = match io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Paint::Colours,
-        false => Paint::Plain,
+pub fn run(args: &CheckArgs) -> ExitCode {
+    let colour = match io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        true => Colour::Ansi,
+        false => Colour::Plain,
     };
     let checked = Config::load(&args.config, Clock::start().now());
-    // A reader who hangs up takes nothing from the answer: the exit code gives it.
-    let _ = tell(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
+    // If the reader has closed the pipe, the exit code still gives the result.
+    let _ = print(args, &checked, colour, &mut io::stdout(), &mut io::stderr());
     if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {
         let _ = writeln!(io::stderr(), "{AS_ROOT}");
     }
     exit_code(&checked)
 }
 
-/// Root may read every key.
-const AS_ROOT: &str = "hint: this was checked as root; what the service's user may read shows \
+/// A hint for root, who can read every key.
+const AS_ROOT: &str = "hint: this was checked as root; to check what the service's user can read, run \
     `runuser -u gatepost -- gatepost check`";
 
 type Checked = Result<(Config, Vec<Finding>), ConfigFaults>;
@@ -58,15 +58,15 @@ fn exit_code(checked: &Checked) -> ExitCode {
 
 /// Whether the carets are coloured.
 #[derive(Clone, Copy)]
-enum Paint {
+enum Colour {
     Plain,
-    Colours,
+    Ansi,
 }
 
-fn tell(
-    args: &Args,
+fn print(
+    args: &CheckArgs,
     checked: &Checked,
-    paint: Paint,
+    colour: Colour,
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<()> {
@@ -78,16 +78,16 @@ fn tell(
         return writeln!(out, "{}", as_json(faults, warnings));
     }
     for finding in faults.iter().chain(warnings) {
-        match paint {
-            Paint::Plain => writeln!(err, "{finding}\n")?,
-            Paint::Colours => writeln!(err, "{finding:#}\n")?,
+        match colour {
+            Colour::Plain => writeln!(err, "{finding}\n")?,
+            Colour::Ansi => writeln!(err, "{finding:#}\n")?,
         }
     }
     let file = args.config.display();
     match faults.len() {
-        0 => writeln!(out, "{file} is good"),
-        1 => writeln!(err, "{file} is refused for 1 fault"),
-        many => writeln!(err, "{file} is refused for {many} faults"),
+        0 => writeln!(out, "{file}: OK"),
+        1 => writeln!(err, "{file}: refused, 1 fault"),
+        many => writeln!(err, "{file}: refused, {many} faults"),
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    const GOOD: &str = "
+    const VALID: &str = "
         hostname = 'mx.example.org'
         admission.sessions = 1
         tls.certificate = [{ chain = 'c', key = 'k' }]
@@ -126,53 +126,58 @@ mod tests {
     ";
 
     #[track_caller]
-    fn told(text: &str, json: bool) -> (String, String) {
-        let args = Args {
+    fn printed(text: &str, json: bool) -> (String, String) {
+        let args = CheckArgs {
             config: PathBuf::from("f.toml"),
             json,
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let checked = Config::parse(Path::new("f.toml"), text);
-        tell(&args, &checked, Paint::Plain, &mut out, &mut err).unwrap();
+        print(&args, &checked, Colour::Plain, &mut out, &mut err).unwrap();
         let text = |octets| String::from_utf8(octets).unwrap();
         (text(out), text(err))
     }
 
     #[test]
-    fn a_good_file_is_called_good_with_its_hints() {
-        let (out, err) = told(GOOD, false);
-        assert_eq!(out, "f.toml is good\n");
+    fn a_valid_file_is_ok_and_its_hints_are_shown() {
+        let (out, err) = printed(VALID, false);
+        assert_eq!(out, "f.toml: OK\n");
         assert!(err.starts_with("hint: networks.allow is empty"), "{err}");
     }
 
     #[test]
     fn faults_go_to_standard_error_and_are_counted() {
-        let (out, err) = told(&GOOD.replace("sessions = 1", "sessions = 0"), false);
+        let (out, err) = printed(&VALID.replace("sessions = 1", "sessions = 0"), false);
         assert_eq!(out, "");
         assert!(err.contains("f.toml:3:30"), "{err}");
-        assert!(err.ends_with("f.toml is refused for 1 fault\n"), "{err}");
+        assert!(err.ends_with("f.toml: refused, 1 fault\n"), "{err}");
     }
 
     #[test]
     fn json_is_one_object_on_standard_output() {
-        let (out, err) = told("colour = 1", true);
+        let (out, err) = printed("colour = 1", true);
         assert_eq!(err, "");
-        let told: Value = serde_json::from_str(&out).unwrap();
-        assert_eq!(told["ok"], false);
-        assert_eq!(told["faults"][0]["file"], "f.toml");
-        assert_eq!(told["faults"][0]["line"], 1);
-        assert_eq!(told["faults"][0]["column"], 1);
-        assert_eq!(told["faults"][0]["message"], "unknown key `colour`");
-        assert!(told["faults"][0]["help"].as_str().unwrap().contains("log"));
+        let printed: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(printed["ok"], false);
+        assert_eq!(printed["faults"][0]["file"], "f.toml");
+        assert_eq!(printed["faults"][0]["line"], 1);
+        assert_eq!(printed["faults"][0]["column"], 1);
+        assert_eq!(printed["faults"][0]["message"], "unknown key `colour`");
+        assert!(
+            printed["faults"][0]["help"]
+                .as_str()
+                .unwrap()
+                .contains("log")
+        );
     }
 
     #[test]
-    fn json_says_when_all_is_well() {
-        let (out, _) = told(GOOD, true);
-        let told: Value = serde_json::from_str(&out).unwrap();
-        assert_eq!(told["ok"], true);
-        assert_eq!(told["faults"], json!([]));
-        let hint = &told["warnings"][0];
+    fn json_says_when_there_is_no_fault() {
+        let (out, _) = printed(VALID, true);
+        let printed: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(printed["ok"], true);
+        assert_eq!(printed["faults"], json!([]));
+        let hint = &printed["warnings"][0];
         assert_eq!(hint["message"], "networks.allow is empty");
         assert_eq!(hint["line"], Value::Null);
     }
@@ -180,7 +185,7 @@ mod tests {
     #[test]
     fn the_exit_code_says_whether_run_would_start() {
         let code = |text| format!("{:?}", exit_code(&Config::parse(Path::new("f"), text)));
-        assert_eq!(code(GOOD), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(code(VALID), format!("{:?}", ExitCode::SUCCESS));
         assert_eq!(code(""), format!("{:?}", ExitCode::from(2)));
     }
 }

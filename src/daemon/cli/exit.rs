@@ -1,19 +1,19 @@
-//! exit - exit codes, and the last words before them
+//! exit - exit codes, and the message of a failure
 //!
-//! 0 done; 1 found wanting (`simulate`, `replay`); 2 usage, config or failure.
+//! 0: success; 1: a result is below its requirement (`simulate`, `replay`); 2: usage, config or failure.
 
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Found wanting.
-pub const WANTING: u8 = 1;
-/// Usage, config or failure.
+/// A result is below its requirement.
+pub const BELOW_REQUIREMENT: u8 = 1;
+/// Wrong usage, a fail config, or another failure.
 pub const FAILURE: u8 = 2;
 
-/// Tells on standard error why nothing was done; what has several lines, as a config's faults have, below
-/// the name.
-pub fn refused(fault: &dyn Display) -> ExitCode {
+/// Prints the failure on standard error, and returns the exit code. A text of several lines, such as the
+/// faults of a config, starts on a line of its own.
+pub fn fail(fault: &dyn Display) -> ExitCode {
     let fault = fault.to_string();
     let gap = if fault.contains('\n') { '\n' } else { ' ' };
     let _ = writeln!(std::io::stderr(), "gatepost:{gap}{fault}");

@@ -1,42 +1,43 @@
-//! explain - why is this refused? `gatepost explain ADDRESS [USER]`, or by the session's id out of a 454
+//! explain - `gatepost explain ADDRESS [USER]`: why a client is refused; also by the session's id in a 454
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Operator, print_json};
-use crate::admin::message::{Explanation, Request, Response};
+use super::{OperatorArgs, print_json};
+use crate::admin::message::{ExplanationMessage, Request, Response};
 
-/// Say why a client is, or would be, refused: buckets, strikes, ban, the last decisions
+/// Explain why a client is or would be refused: buckets, strikes, bans, last decisions
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    /// An address, or the session's id that stands in the client's 454
+pub struct ExplainArgs {
+    /// An address, or the session's id in the client's 454 reply
     #[arg(value_name = "ADDRESS|SESSION")]
     address: String,
-    /// As whom it logs in
+    /// The user, as in AUTH
     user: Option<String>,
     #[command(flatten)]
-    operator: Operator,
+    operator: OperatorArgs,
 }
 
-/// Asks the running Gatepost.
-pub fn run(args: &Args) -> ExitCode {
+/// Sends the request to the running Gatepost.
+pub fn run(args: &ExplainArgs) -> ExitCode {
     let request = Request::Explain {
         address: args.address.clone(),
         user: args.user.clone(),
     };
-    args.operator.ask(&request, |response, out| match response {
-        Response::Explanation(explanation) => show(explanation, out),
-        other => print_json(out, other),
-    })
+    args.operator
+        .send(&request, |response, out| match response {
+            Response::Explanation(explanation) => show(explanation, out),
+            other => print_json(out, other),
+        })
 }
 
-fn show(e: &Explanation, out: &mut dyn Write) -> io::Result<()> {
+fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
     let wait = humantime::format_duration(Duration::from_secs(e.wait_s));
     writeln!(out, "{} in {}: {}", e.client, e.network, e.standing)?;
-    if let (Some(user), Some(place), Some(known)) = (&e.user, &e.place, e.known) {
+    if let (Some(user), Some(trust), Some(known)) = (&e.user, &e.trust, e.known) {
         let known = if known { "known" } else { "unknown" };
-        writeln!(out, "as {user}: {known}, {place}")?;
+        writeln!(out, "as {user}: {known}, {trust}")?;
     }
     match e.wait_s {
         0 => writeln!(out, "now         {} ({})", e.verdict, e.reason)?,

@@ -1,26 +1,26 @@
-//! forgive - forget what is held against an address or a user: `gatepost forgive ADDRESS|USER`
+//! forgive - `gatepost forgive ADDRESS|USER`: clears bans, strikes and spent tokens
 
 use std::process::ExitCode;
 
-use super::{Operator, sentence};
+use super::{OperatorArgs, show_message};
 use crate::admin::message::Request;
 
-/// Forget what is held against an address, a network or a user: ban, strikes, spent tokens
+/// Clear bans, strikes and spent tokens of an address, a network or a user
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct ForgiveArgs {
     /// An address, a network (203.0.113.0/24, 2001:db8:1::/48), or a user's name
     #[arg(value_name = "ADDRESS|USER")]
     target: String,
     #[command(flatten)]
-    operator: Operator,
+    operator: OperatorArgs,
 }
 
-/// Asks the running Gatepost.
-pub fn run(args: &Args) -> ExitCode {
-    args.operator.ask(
+/// Sends the request to the running Gatepost.
+pub fn run(args: &ForgiveArgs) -> ExitCode {
+    args.operator.send(
         &Request::Forgive {
             target: args.target.clone(),
         },
-        sentence,
+        show_message,
     )
 }

@@ -1,7 +1,7 @@
-//! logs - the old logs that a command is given: files, gzipped files, or standard input
+//! logs - opens the logs that a command is given: files, gzipped files, or standard input
 //!
-//! Not here: what the lines mean (`gatepost_core::logs`). Local times are the machine's, or those of `TZ`.
-//! The year that syslog leaves out comes from the time of the file's last change, of standard input
+//! Not here: parsing the lines (`logs` in the core). Local times are in the machine's time zone, or in `TZ`.
+//! syslog omits the year. It is taken from the time of the file's last change, for standard input
 //! from the clock.
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::moment::Moment;
 
-/// Means standard input.
+/// The name for standard input.
 pub(super) const STDIN: &str = "-";
 
 /// A log that cannot be read.
@@ -34,16 +34,16 @@ impl LogFault {
     }
 }
 
-/// The zone of local times in logs.
+/// The time zone of local times in logs.
 pub(super) fn zone() -> TimeZone {
     TimeZone::system()
 }
 
-/// Reads all logs, and merges what they tell.
+/// Reads all logs, and merges their logins.
 ///
 /// # Errors
 ///
-/// When one of them cannot be read to its end.
+/// When one of them cannot be read completely.
 pub(super) fn read(paths: &[PathBuf]) -> Result<LoginHistory, LogFault> {
     let mut collector = LogCollector::new(zone());
     let mut progress = Progress::new();
@@ -68,13 +68,13 @@ fn read_one(
     collector.read(file, newest, progress)
 }
 
-/// When a file was last written.
+/// When the file was last written.
 pub(super) fn changed(file: &File) -> io::Result<Moment> {
     let time = file.metadata()?.modified()?;
     Ok(Moment::EPOCH + time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// How far reading is, on a terminal's standard error.
+/// The progress of reading, shown on standard error if that is a terminal.
 struct Progress {
     terminal: bool,
     shown: bool,
@@ -92,7 +92,7 @@ impl Progress {
         const EVERY: u64 = 8192 * 8;
         if self.terminal && lines.is_multiple_of(EVERY) {
             self.shown = true;
-            // A terminal that is gone has nobody to tell.
+            // Without the terminal there is nothing to show.
             let _ = write!(io::stderr(), "\r{lines} lines read");
         }
     }
@@ -104,7 +104,7 @@ impl Progress {
     }
 }
 
-/// Tells how many lines were read, and shows some of those that could not be.
+/// Shows how many lines were read, and a sample of those that could not be parsed.
 ///
 /// # Errors
 ///
@@ -117,11 +117,14 @@ pub(super) fn show_lines(
 ) -> io::Result<()> {
     match (unreadable, sample) {
         (0, _) => writeln!(out, "{lines} lines read"),
-        (_, []) => writeln!(out, "{lines} lines read, {unreadable} of them not readable"),
+        (_, []) => writeln!(
+            out,
+            "{lines} lines read, {unreadable} of them could not be parsed"
+        ),
         (_, sample) => {
             writeln!(
                 out,
-                "{lines} lines read, {unreadable} of them not readable, as:"
+                "{lines} lines read, {unreadable} of them could not be parsed, such as:"
             )?;
             sample
                 .iter()

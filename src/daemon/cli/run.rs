@@ -1,7 +1,8 @@
-//! run - the proxy: `gatepost run --config FILE`
+//! run - `gatepost run --config FILE`: the proxy
 //!
-//! Reads the config, starts the log, builds the runtime, turns signals into reloads and the drain.
-//! Not here: everything else (`server`). SIGTERM and SIGINT drain; a second one ends at once. SIGHUP reloads.
+//! Reads the config, starts the log, builds the runtime, handles signals.
+//! SIGTERM and SIGINT start the drain; a second one exits at once. SIGHUP reloads.
+//! Not here: everything else (`server`).
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,18 +20,18 @@ use crate::server::{Reloader, Server};
 
 /// Run the proxy
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct RunArgs {
     /// The config file
     #[arg(long, value_name = "FILE", default_value = super::CONFIG)]
     pub config: PathBuf,
 }
 
-/// Runs until a signal ends it. 0 after a drain, 2 where it could not start.
-pub fn run(args: &Args) -> ExitCode {
+/// Runs until a signal ends it. Exits with 0 after a drain, with 2 if it could not start.
+pub fn run(args: &RunArgs) -> ExitCode {
     let clock = Clock::start();
     let (config, warnings) = match Config::load(&args.config, clock.now()) {
         Ok(loaded) => loaded,
-        Err(faults) => return exit::refused(&faults),
+        Err(faults) => return exit::fail(&faults),
     };
     let log = Log::start(&config.report);
     for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
@@ -38,18 +39,18 @@ pub fn run(args: &Args) -> ExitCode {
     }
     let code = match super::runtime() {
         Ok(runtime) => runtime.block_on(serve(args, clock, config, log.clone())),
-        Err(fault) => exit::refused(&fault),
+        Err(fault) => exit::fail(&fault),
     };
     log.finish();
     code
 }
 
-async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode {
-    // Before anybody can know that we run: a reload that comes too early would end us.
+async fn serve(args: &RunArgs, clock: Clock, config: Config, log: Log) -> ExitCode {
+    // Before the start is announced: until the handler exists, an early SIGHUP would end the process.
     let signals = match signals() {
         Ok(signals) => signals,
         Err(fault) => {
-            error!("no signals: {fault}");
+            error!("cannot handle signals: {fault}");
             return ExitCode::from(exit::FAILURE);
         }
     };
@@ -62,16 +63,16 @@ async fn serve(args: &Args, clock: Clock, config: Config, log: Log) -> ExitCode 
     };
     let (drainer, drain) = drain::channel();
     let reloader = server.reloader(args.config.clone(), log.clone());
-    let obedience = tokio::spawn(obey(signals, reloader, drainer, log));
+    let signal_task = tokio::spawn(handle_signals(signals, reloader, drainer, log));
     super::notify(&[sd_notify::NotifyState::Ready]);
     server.run(drain).await;
-    obedience.abort();
+    signal_task.abort();
     info!("stopped");
     ExitCode::SUCCESS
 }
 
-/// Turns signals into reloads, the drain, and an end at once.
-async fn obey(
+/// Turns signals into reloads, the drain, and an immediate exit.
+async fn handle_signals(
     (mut hang_up, mut terminate, mut interrupt): Signals,
     reloader: Reloader,
     drainer: Drainer,
@@ -81,7 +82,7 @@ async fn obey(
         tokio::select! {
             _ = hang_up.recv() => tokio::select! {
                 () = reloader.reload() => {}
-                // A reload asks Postfix, which may be silent for long; a stop does not wait for that.
+                // A reload probes Postfix, which may take long; a stop does not wait for that.
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
             },
@@ -96,7 +97,7 @@ async fn obey(
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    warn!("a second signal: ending at once");
+    warn!("second signal: exiting at once");
     log.finish();
     std::process::exit(i32::from(exit::FAILURE));
 }

@@ -1,30 +1,30 @@
-//! status - how things stand: `gatepost status`
+//! status - `gatepost status`: the state of the running Gatepost
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{Operator, print_json};
-use crate::admin::message::{Request, Response, Status};
+use super::{OperatorArgs, print_json};
+use crate::admin::message::{Request, Response, StatusMessage};
 
-/// Show how things stand: mode, sessions, bans, buckets, tables, counters
+/// Show the state: mode, sessions, bans, buckets, tables, counters
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct StatusArgs {
     #[command(flatten)]
-    operator: Operator,
+    operator: OperatorArgs,
 }
 
-/// Asks the running Gatepost.
-pub fn run(args: &Args) -> ExitCode {
+/// Sends the request to the running Gatepost.
+pub fn run(args: &StatusArgs) -> ExitCode {
     args.operator
-        .ask(&Request::Status, |response, out| match response {
+        .send(&Request::Status, |response, out| match response {
             Response::Status(status) => show(status, out),
             other => print_json(out, other),
         })
 }
 
-fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     let uptime = humantime::format_duration(Duration::from_secs(status.uptime_s));
     writeln!(
         out,
@@ -34,12 +34,12 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     if let Some(until) = &status.settling_until {
         writeln!(
             out,
-            "  settling in until {until}: only traps and `client` refuse; `gatepost learn` ends it"
+            "  settling in until {until}: only traps and `client` refuse; `gatepost learn` ends this"
         )?;
     }
-    let upstream = match (status.upstream_up, status.backend_sick) {
+    let upstream = match (status.upstream_up, status.backend_outage) {
         (false, _) => "does not answer",
-        (true, true) => "answers, but rejects users who have logged in before",
+        (true, true) => "answers, but rejects trusted users (suspected outage of the backend)",
         (true, false) => "answers",
     };
     writeln!(out, "postfix     {upstream}")?;
@@ -52,7 +52,7 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     )?;
     let held = match status.mode.as_str() {
         "enforce" => "",
-        _ => ", once all is enforced",
+        _ => ", once the policy is enforced",
     };
     writeln!(
         out,
@@ -68,8 +68,8 @@ fn show(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "limit acted", &status.limits)
 }
 
-/// What buckets and tables hold.
-fn stock(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+/// The fill of buckets and tables.
+fn stock(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     for bucket in &status.buckets {
         writeln!(
             out,

@@ -1,14 +1,14 @@
-//! bounds - numbers, times and buckets within what makes sense
+//! bounds - checks numbers, times and buckets against their bounds
 //!
 //! A value out of bounds is refused by name and replaced by its default, so that the rest of the
 //! file is still checked.
-//! Not here: the defaults and the bounds themselves (`rooms`, `rules`, `limits`).
+//! Not here: the defaults and the bounds themselves (`sections`, `rules`, `limits`).
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::finding::{Findings, Remark};
-use super::raw::{Bucket, Given, GrowingBucket};
+use super::raw::{Given, RawBucket, RawGrowingBucket};
 use super::value::{Number, Quoted};
 use gatepost_core::gate::request::settings::{BucketQuota, Quota};
 
@@ -18,18 +18,18 @@ pub(super) const HOUR: Duration = Duration::from_secs(3_600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-/// A bucket that takes longer to fill is a slip of the pen.
+/// A bucket that takes longer to fill is a mistake.
 const LONGEST_FILL: Duration = YEAR;
 
 /// The same for a bucket that grows with the users. It keeps `burst x every` six times below
-/// 2^64 ns, where a rate limiter's arithmetic in nanoseconds ends.
+/// 2^64 ns, the limit of a rate limiter's arithmetic in nanoseconds.
 const LONGEST_GROWN_FILL: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// A growing bucket gains one token of burst for so many known users.
+/// A growing bucket gets one token of burst for this many known users.
 const USERS_A_TOKEN: usize = 10;
 
 impl Findings {
-    /// The number behind `key`; `default` where it is not given or out of `bounds`.
+    /// The number of `key`; `default` where it is not set or out of `bounds`.
     pub(super) fn number<N: TryFrom<i64>>(
         &mut self,
         key: &str,
@@ -53,7 +53,7 @@ impl Findings {
         default
     }
 
-    /// The time behind `key`; `default` where it is not given or out of `bounds`.
+    /// The time of `key`; `default` where it is not set or out of `bounds`.
     pub(super) fn time(
         &mut self,
         key: &str,
@@ -77,8 +77,8 @@ impl Findings {
         default
     }
 
-    /// The bucket under `key`, which fills within [`LONGEST_FILL`].
-    pub(super) fn quota(&mut self, key: &str, given: &Bucket, default: Quota) -> Quota {
+    /// The bucket of `key`; it must fill within [`LONGEST_FILL`].
+    pub(super) fn quota(&mut self, key: &str, given: &RawBucket, default: Quota) -> Quota {
         self.filled(key, &given.burst, &given.every, default)
     }
 
@@ -102,12 +102,12 @@ impl Findings {
         quota
     }
 
-    /// The bucket of the gate under `key`, of a server with `users` known users at most. One that grows
-    /// fills within [`LONGEST_GROWN_FILL`] then, any other within [`LONGEST_FILL`].
+    /// The gate's bucket of `key`, on a server with at most `users` known users. A growing one must
+    /// fill within [`LONGEST_GROWN_FILL`], any other within [`LONGEST_FILL`].
     pub(super) fn bucket(
         &mut self,
         key: &str,
-        given: &GrowingBucket,
+        given: &RawGrowingBucket,
         default: BucketQuota,
         users: usize,
     ) -> BucketQuota {
@@ -168,7 +168,7 @@ fn place(burst: &Given<Number>, every: &Given<Quoted<Duration>>) -> Option<std::
         .or_else(|| burst.as_ref().map(toml::Spanned::span))
 }
 
-/// A time as one would write it: `1h 30m`. (The library's own form knows months of 30.44 days.)
+/// A time as it is written in the file: `1h 30m`. (The library's own form has months of 30.44 days.)
 pub(super) fn shown(time: Duration) -> String {
     let mut rest = time.as_millis();
     let mut shown = Vec::new();
@@ -249,7 +249,7 @@ mod tests {
         };
         for (burst, taken) in [(365, true), (366, false)] {
             let mut findings = findings();
-            let bucket = Bucket {
+            let bucket = RawBucket {
                 burst: number(burst),
                 every: time(DAY),
             };
@@ -270,7 +270,7 @@ mod tests {
         for (burst, every) in [(1_000_000, DAY * 30), (1_000_000, HOUR), (1, DAY * 30)] {
             for users in [0, 200_000, 100_000_000] {
                 let mut findings = findings();
-                let bucket = GrowingBucket {
+                let bucket = RawGrowingBucket {
                     burst: number(burst),
                     every: time(every),
                     daily_per_user: None,

@@ -1,8 +1,8 @@
-//! finding - what is wrong in a file, where, and what would be right
+//! finding - a fault, warning or hint about a file: where, what, and what would be right
 //!
 //! A [`Finding`] refuses the file, warns, or hints; [`Findings`] collects them, so that an
 //! administrator sees all of them at once. Shown as the file's line with a caret under the value.
-//! Not here: what is found (`read`, `bounds` and the rooms' files beside them), and where it is
+//! Not here: the checks (`read`, `bounds` and the files beside them), and where findings are
 //! printed (`cli`, `server`).
 
 use std::fmt;
@@ -29,7 +29,7 @@ impl Source {
         &self.text
     }
 
-    /// `span`, cut to what can be shown of the text.
+    /// `span`, cut to the text.
     fn clamp(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.boundary(span.start);
         start..self.boundary(span.end).max(start)
@@ -63,7 +63,7 @@ impl Remark {
         }
     }
 
-    /// On the file as a whole, for what is not in it.
+    /// On the file as a whole, for what it lacks.
     pub(super) fn of_file(message: impl Into<String>) -> Self {
         Self {
             span: None,
@@ -79,7 +79,7 @@ impl Remark {
         self
     }
 
-    /// Points at a second place in the same file that has to do with it.
+    /// Points at a second, related value in the same file.
     pub(super) fn beside(mut self, span: Range<usize>, label: &'static str) -> Self {
         self.beside = Some((span, label));
         self
@@ -88,12 +88,12 @@ impl Remark {
 
 /// What a finding leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Weight {
+enum Severity {
     /// The file is refused.
     Fault,
-    /// The file is taken; somebody should know.
+    /// The file is accepted, with a warning.
     Warning,
-    /// Worth knowing on the day of the install, not at every start.
+    /// Shown by `gatepost check`, not at every start.
     Hint,
 }
 
@@ -101,18 +101,18 @@ enum Weight {
 /// `{:#}` with colours.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    weight: Weight,
+    severity: Severity,
     source: Arc<Source>,
     remark: Remark,
 }
 
 impl Finding {
-    /// The file's name, as it was given.
+    /// The file's name, as it was passed in.
     pub fn file(&self) -> &str {
         &self.source.name
     }
 
-    /// Line and column of the value, counted from 1, the column in characters; nothing where the
+    /// Line and column of the value, counted from 1, the column in characters; none where the
     /// finding is about the file as a whole.
     pub fn position(&self) -> Option<(usize, usize)> {
         let start = self.source.clamp(self.remark.span.as_ref()?).start;
@@ -133,10 +133,10 @@ impl Finding {
         self.remark.help.as_deref()
     }
 
-    /// Whether this is worth telling only to somebody who asks (`gatepost check`), and would be
-    /// noise in the log of every start.
+    /// Whether only `gatepost check` shows this; in the log of every start it would be
+    /// noise.
     pub fn is_hint(&self) -> bool {
-        self.weight == Weight::Hint
+        self.severity == Severity::Hint
     }
 
     /// The finding on one line, for a log: `file:line:column: message; help`.
@@ -153,10 +153,10 @@ impl Finding {
     }
 
     fn group(&self) -> Group<'_> {
-        let level = match self.weight {
-            Weight::Fault => Level::ERROR,
-            Weight::Warning => Level::WARNING,
-            Weight::Hint => Level::NOTE.with_name("hint"),
+        let level = match self.severity {
+            Severity::Fault => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Hint => Level::NOTE.with_name("hint"),
         };
         let title = level.primary_title(self.remark.message.as_str());
         let group = match &self.remark.span {
@@ -194,7 +194,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Why a config file is refused: at least one fault, and what else was found.
+/// Why a config file is refused: at least one fault, and the warnings.
 ///
 /// `Display` shows every fault with a caret, without colours; `{:#}` with colours.
 #[derive(Clone, Debug)]
@@ -207,7 +207,7 @@ impl ConfigFaults {
     /// One fault alone.
     pub(super) fn of(source: Arc<Source>, remark: Remark) -> Self {
         let fault = Finding {
-            weight: Weight::Fault,
+            severity: Severity::Fault,
             source,
             remark,
         };
@@ -222,7 +222,7 @@ impl ConfigFaults {
         &self.faults
     }
 
-    /// What else was found, in the order of the file.
+    /// The warnings and hints, in the order of the file.
     pub fn warnings(&self) -> &[Finding] {
         &self.warnings
     }
@@ -242,12 +242,12 @@ impl fmt::Display for ConfigFaults {
 
 impl std::error::Error for ConfigFaults {}
 
-/// Collects what is found in one config file.
+/// Collects the findings of one config file.
 #[derive(Debug)]
 pub(super) struct Findings {
     source: Arc<Source>,
     found: Vec<Finding>,
-    /// Some entries could not be read, so what seems to be missing may be one of them.
+    /// Some entries could not be read, so a key that seems to be missing may be one of them.
     partial: bool,
 }
 
@@ -262,38 +262,38 @@ impl Findings {
 
     /// Refuses the file.
     pub(super) fn refuse(&mut self, remark: Remark) {
-        self.add(Weight::Fault, Arc::clone(&self.source), remark);
+        self.add(Severity::Fault, Arc::clone(&self.source), remark);
     }
 
-    /// Refuses the file for what stands in a file that it names.
+    /// Refuses the file for a fault in a file that it names.
     pub(super) fn refuse_in(&mut self, source: &Arc<Source>, remark: Remark) {
-        self.add(Weight::Fault, Arc::clone(source), remark);
+        self.add(Severity::Fault, Arc::clone(source), remark);
     }
 
-    /// Refuses the file for what is not in the table or list at `span`, unless it may only seem
-    /// so: it may be among what could not be read.
+    /// Refuses the file for what is missing in the table or list at `span`, unless some entries could not
+    /// be read: it may be one of those.
     pub(super) fn missing_at(&mut self, span: Range<usize>, message: &str, help: &str) {
         if !self.partial {
             self.refuse(Remark::at(span, message).help(help));
         }
     }
 
-    /// Takes the file, and tells.
+    /// Accepts the file, with a warning.
     pub(super) fn warn(&mut self, remark: Remark) {
-        self.add(Weight::Warning, Arc::clone(&self.source), remark);
+        self.add(Severity::Warning, Arc::clone(&self.source), remark);
     }
 
-    /// Takes the file, and tells somebody who asks.
+    /// Accepts the file, with a hint.
     pub(super) fn hint(&mut self, remark: Remark) {
-        self.add(Weight::Hint, Arc::clone(&self.source), remark);
+        self.add(Severity::Hint, Arc::clone(&self.source), remark);
     }
 
-    /// From now on something may only seem to be missing.
+    /// Some entries could not be read: from now on a key may only seem to be missing.
     pub(super) fn note_partial(&mut self) {
         self.partial = true;
     }
 
-    /// The warnings if nothing refuses the file, otherwise everything; both in the file's order.
+    /// The warnings if there is no fault, otherwise everything; both in the file's order.
     pub(super) fn conclude(mut self) -> Result<Vec<Finding>, ConfigFaults> {
         let own = Arc::clone(&self.source);
         self.found.sort_by_key(|finding| {
@@ -308,7 +308,7 @@ impl Findings {
         let (faults, warnings): (Vec<_>, Vec<_>) = self
             .found
             .into_iter()
-            .partition(|finding| finding.weight == Weight::Fault);
+            .partition(|finding| finding.severity == Severity::Fault);
         if faults.is_empty() {
             Ok(warnings)
         } else {
@@ -316,13 +316,13 @@ impl Findings {
         }
     }
 
-    /// A remark on the file as a whole is about what is not in it, so a partial file gets none.
-    fn add(&mut self, weight: Weight, source: Arc<Source>, remark: Remark) {
+    /// A remark on the file as a whole is about what it lacks, so a partial file gets none.
+    fn add(&mut self, severity: Severity, source: Arc<Source>, remark: Remark) {
         if self.partial && remark.span.is_none() {
             return;
         }
         self.found.push(Finding {
-            weight,
+            severity,
             source,
             remark,
         });

@@ -1,6 +1,6 @@
-//! inspect - the files that the config names: can they be used?
+//! inspect - checks the files that the config names
 //!
-//! Not here: what certificates are used for (`net::tls`).
+//! Not here: how certificates are used (`net::tls`).
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,17 +10,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::finding::{Findings, Remark, Source};
-use super::{Config, raw, rooms, rules};
+use super::{Config, raw, rules, sections};
 use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
 use gatepost_core::moment::Moment;
 
-/// No config file of ours comes near.
+/// The longest config file that is read, in octets.
 const LONGEST_CONFIG: u64 = 1 << 20;
 
-/// A certificate that ends within so many days should have been renewed.
+/// A certificate that expires within this many days should have been renewed.
 const LAST_DAYS: u64 = 14;
 
-/// Two million names of 32 octets.
+/// The longest `users` file, in octets: two million names of 32 octets.
 const LONGEST_USERS: u64 = 64 << 20;
 
 /// The text of the config file.
@@ -29,9 +29,14 @@ pub(super) fn text(path: &Path) -> Result<String, Remark> {
         .map_err(|why| Remark::of_file(format!("cannot read the config file: {why}")))
 }
 
-/// The names in the `users` file, lower-cased, for the gate. One a line; empty lines and what
-/// stands behind `#` at a line's start or after a blank are skipped.
-pub(super) fn users(file: &raw::File, config: &mut Config, folder: &Path, findings: &mut Findings) {
+/// The names in the `users` file, in lower case, for the gate. One a line; empty lines are skipped, and
+/// everything after `#` at the start of a line or after a blank.
+pub(super) fn users(
+    file: &raw::RawFile,
+    config: &mut Config,
+    folder: &Path,
+    findings: &mut Findings,
+) {
     let Some(given) = file
         .users
         .as_ref()
@@ -39,7 +44,7 @@ pub(super) fn users(file: &raw::File, config: &mut Config, folder: &Path, findin
     else {
         return;
     };
-    let path = rooms::path(folder, given.get_ref());
+    let path = sections::path(folder, given.get_ref());
     let text = match read(&path, LONGEST_USERS) {
         Ok(text) => text,
         Err(why) => {
@@ -63,33 +68,38 @@ pub(super) fn users(file: &raw::File, config: &mut Config, folder: &Path, findin
                 let end = start + line.trim_end().len();
                 findings.refuse_in(
                     &source,
-                    Remark::at(start..end, format!("this line names no user: {why}"))
-                        .help("one user a line, as it logs in, and nothing else"),
+                    Remark::at(start..end, format!("this line is not a user name: {why}"))
+                        .help("write one user a line, as in AUTH, and nothing else"),
                 );
             }
         }
         start += line.len();
     }
-    note_trapped(file, config, findings);
+    warn_user_is_trap(file, config, findings);
 }
 
-/// Every certificate alone, so that each fault is told.
-pub(super) fn certificates(file: &raw::File, folder: &Path, now: Moment, findings: &mut Findings) {
+/// Checks every certificate alone, so that each fault is reported.
+pub(super) fn certificates(
+    file: &raw::RawFile,
+    folder: &Path,
+    now: Moment,
+    findings: &mut Findings,
+) {
     for entry in &file.tls.certificate {
         let table = entry.get_ref();
         let (Some(chain), Some(key)) = (&table.chain, &table.key) else {
             continue;
         };
         let files = CertificateFiles {
-            chain: rooms::path(folder, chain.get_ref()),
-            key: rooms::path(folder, key.get_ref()),
+            chain: sections::path(folder, chain.get_ref()),
+            key: sections::path(folder, key.get_ref()),
         };
-        note_open_key(&files.key, key.span(), findings);
-        let settings = tls::Settings {
+        warn_readable_key(&files.key, key.span(), findings);
+        let settings = tls::TlsSettings {
             certificates: vec![files],
         };
         match Tls::load(&settings, now) {
-            Ok(tls) => note_last_days(&tls.certificates(), chain.span(), now, findings),
+            Ok(tls) => warn_expiry(&tls.certificates(), chain.span(), now, findings),
             Err(TlsFault::File {
                 role,
                 path,
@@ -110,7 +120,7 @@ pub(super) fn certificates(file: &raw::File, folder: &Path, now: Moment, finding
     }
 }
 
-fn note_last_days(
+fn warn_expiry(
     certificates: &[Certificate],
     span: Range<usize>,
     now: Moment,
@@ -131,8 +141,8 @@ fn note_last_days(
     }
 }
 
-/// A key that everybody can read is everybody's.
-fn note_open_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
+/// Warns of a private key that every user of the machine can read.
+fn warn_readable_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
     const READ_BY_OTHERS: u32 = 0o004;
     let mode = path.metadata().map(|metadata| metadata.mode());
     if mode.is_ok_and(|mode| mode & READ_BY_OTHERS != 0) {
@@ -144,13 +154,13 @@ fn note_open_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
                     path.display()
                 ),
             )
-            .help("take that right away: chmod o-rwx"),
+            .help("remove that permission: chmod o-rwx"),
         );
     }
 }
 
-/// Whoever writes into the state directory decides who is known and who is banned.
-pub(super) fn state(file: &raw::File, config: &Config, findings: &mut Findings) {
+/// Warns of a state directory that others can write: they could change who is known and banned.
+pub(super) fn state(file: &raw::RawFile, config: &Config, findings: &mut Findings) {
     const WRITTEN_BY_OTHERS: u32 = 0o002;
     let directory = &config.store.directory;
     let mode = directory.metadata().map(|metadata| metadata.mode());
@@ -163,11 +173,11 @@ pub(super) fn state(file: &raw::File, config: &Config, findings: &mut Findings) 
             Some(given) => Remark::at(given.span(), what),
             None => Remark::of_file(what),
         };
-        findings.warn(remark.help("it must be Gatepost's alone: chmod 0700"));
+        findings.warn(remark.help("only Gatepost may write there: chmod 0700"));
     }
 }
 
-/// The user that a line of the `users` file names, if it names one.
+/// The user name in a line of the `users` file, if there is one.
 fn user(line: &str) -> Result<Option<&str>, &'static str> {
     let line = line.trim();
     let name = match line.find(" #").or_else(|| line.find("\t#")) {
@@ -178,30 +188,30 @@ fn user(line: &str) -> Result<Option<&str>, &'static str> {
         return Ok(None);
     }
     if name.contains(':') {
-        return Err("with a colon it looks like a password file");
+        return Err("a colon looks like a password file");
     }
-    rules::fits_a_name(name).map(|()| Some(name))
+    rules::check_name(name).map(|()| Some(name))
 }
 
-/// A name cannot be both a user's and nobody's.
-fn note_trapped(file: &raw::File, config: &Config, findings: &mut Findings) {
+/// Warns of a name that is both a user and a trap.
+fn warn_user_is_trap(file: &raw::RawFile, config: &Config, findings: &mut Findings) {
     let users: HashSet<&str> = config.gate.users.iter().map(String::as_str).collect();
     for trap in file.traps.users.iter().flat_map(|given| given.get_ref()) {
         if users.contains(trap.get_ref().to_ascii_lowercase().as_str()) {
             findings.warn(
                 Remark::at(
                     trap.span(),
-                    "this name is a trap, and a user in the `users` file",
+                    "this name is a trap, and also a user in the `users` file",
                 )
                 .help(
-                    "whoever tries a trap is banned at once: take the name out of one of the two",
+                    "a client that tries a trap is banned at once: remove the name from one of the two",
                 ),
             );
         }
     }
 }
 
-/// Reads a text file of at most `longest` octets, or says why it cannot.
+/// Reads a text file of at most `longest` octets, or returns why it cannot.
 fn read(path: &Path, longest: u64) -> Result<String, String> {
     let mut octets = Vec::new();
     let read = File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut octets));
@@ -234,17 +244,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_names_a_user_or_nobody() {
+    fn a_line_holds_a_user_or_a_comment() {
         assert_eq!(user("Ann@example.org\r\n"), Ok(Some("Ann@example.org")));
         assert_eq!(user("  bob \t# the boss\n"), Ok(Some("bob")));
         assert_eq!(user("c#sharp\n"), Ok(Some("c#sharp")));
-        for nobody in ["", "\n", "  \n", "# ann\n", " \t# ann\n"] {
-            assert_eq!(user(nobody), Ok(None), "{nobody:?}");
+        for no_name in ["", "\n", "  \n", "# ann\n", " \t# ann\n"] {
+            assert_eq!(user(no_name), Ok(None), "{no_name:?}");
         }
     }
 
     #[test]
-    fn a_line_that_is_no_name_is_refused() {
+    fn a_line_that_is_not_a_name_is_refused() {
         for line in ["ann bob\n", "ann:{CRYPT}x:1000\n", "an\x1bn\n", "ann,\tbob"] {
             assert!(user(line).is_err(), "{line:?}");
         }

@@ -10,23 +10,23 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 
 use super::finding::{Findings, Remark};
-use super::raw::{Bucket, GrowingBucket};
+use super::raw::{RawBucket, RawGrowingBucket};
 use super::value::Table;
 use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
 use gatepost_core::gate::request::settings::{Capacity, Limits as Quotas};
 
-/// How often a mail program may try an old password before anybody looks at it.
+/// How often a mail program may try an old password before its user notices.
 const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
 
-/// The tables that are given, by their keys. Only a bucket that grows has `daily_per_user`.
+/// The tables in the file, by their keys. Only a bucket that grows has `daily_per_user`.
 #[derive(Debug, Default)]
-pub(super) struct Limits(BTreeMap<&'static str, GrowingBucket>);
+pub(super) struct RawLimits(BTreeMap<&'static str, RawGrowingBucket>);
 
 /// A key under `[limits]`.
 struct LimitKey(&'static BucketSpec);
 
 /// The quotas of all buckets.
-pub(super) fn read(given: &Limits, capacity: Capacity, findings: &mut Findings) -> Quotas {
+pub(super) fn read(given: &RawLimits, capacity: Capacity, findings: &mut Findings) -> Quotas {
     let mut quotas = Quotas::default();
     for spec in keys() {
         let Some(table) = given.0.get(spec.key) else {
@@ -44,10 +44,10 @@ pub(super) fn read(given: &Limits, capacity: Capacity, findings: &mut Findings) 
         findings.warn(
             Remark::at(
                 burst.span(),
-                "a mail program with an old password would shut its own user out",
+                "a mail program with an old password would lock its own user out",
             )
             .help(format!(
-                "such programs try several times before anybody looks: use at least {TRIES_OF_A_MAIL_PROGRAM}"
+                "such programs try several times before anybody notices: use at least {TRIES_OF_A_MAIL_PROGRAM}"
             )),
         );
     }
@@ -63,23 +63,23 @@ fn keys() -> impl Iterator<Item = &'static BucketSpec> {
     BUCKETS.iter().map(|spec| spec.bucket.spec()).filter(first)
 }
 
-impl<'de> Deserialize<'de> for Limits {
+impl<'de> Deserialize<'de> for RawLimits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        struct LimitsVisitor;
 
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = Limits;
+        impl<'de> de::Visitor<'de> for LimitsVisitor {
+            type Value = RawLimits;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a table with keys of its own")
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Limits, A::Error> {
-                let mut limits = Limits::default();
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<RawLimits, A::Error> {
+                let mut limits = RawLimits::default();
                 while let Some(LimitKey(spec)) = map.next_key()? {
                     let table = match spec.quota.daily_per_user {
-                        Some(_) => (*map.next_value::<Table<GrowingBucket>>()?).clone(),
-                        None => GrowingBucket::from(&*map.next_value::<Table<Bucket>>()?),
+                        Some(_) => (*map.next_value::<Table<RawGrowingBucket>>()?).clone(),
+                        None => RawGrowingBucket::from(&*map.next_value::<Table<RawBucket>>()?),
                     };
                     limits.0.insert(spec.key, table);
                 }
@@ -87,15 +87,15 @@ impl<'de> Deserialize<'de> for Limits {
             }
         }
 
-        deserializer.deserialize_map(Visitor)
+        deserializer.deserialize_map(LimitsVisitor)
     }
 }
 
 impl<'de> Deserialize<'de> for LimitKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        struct LimitsVisitor;
 
-        impl de::Visitor<'_> for Visitor {
+        impl de::Visitor<'_> for LimitsVisitor {
             type Value = LimitKey;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,12 +115,12 @@ impl<'de> Deserialize<'de> for LimitKey {
             }
         }
 
-        deserializer.deserialize_identifier(Visitor)
+        deserializer.deserialize_identifier(LimitsVisitor)
     }
 }
 
-impl From<&Bucket> for GrowingBucket {
-    fn from(bucket: &Bucket) -> Self {
+impl From<&RawBucket> for RawGrowingBucket {
+    fn from(bucket: &RawBucket) -> Self {
         Self {
             burst: bucket.burst.clone(),
             every: bucket.every.clone(),

@@ -1,6 +1,6 @@
-//! listeners - where clients knock, and where Postfix is
+//! listeners - the listeners, and the addresses of Postfix
 //!
-//! Two listeners that would take each other's connections are refused before anything is bound,
+//! Two listeners that would receive each other's connections are refused before anything is bound,
 //! and so is an upstream that is one of our own listeners.
 //! Not here: binding and connecting (`net::listener`, `net::upstream`).
 
@@ -13,9 +13,9 @@ use toml::Spanned;
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::value::Quoted;
-use super::{networks, raw, rooms};
-use crate::net::listener::{Settings, TlsStart};
-use crate::net::upstream::{self, Address, Announce};
+use super::{networks, raw, sections};
+use crate::net::listener::{ListenerSettings, TlsStart};
+use crate::net::upstream::{self, Announce, UpstreamAddress};
 
 /// RFC 8314 section 7.3: submission with TLS from the first octet.
 const SUBMISSIONS: u16 = 465;
@@ -24,10 +24,10 @@ const SUBMISSION: u16 = 587;
 /// RFC 5321: mail from other servers.
 const SMTP: u16 = 25;
 
-/// The listeners; `[::]:465` with implicit TLS where none is given.
-pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settings> {
+/// The listeners; `[::]:465` with implicit TLS where none is configured.
+pub(super) fn listeners(file: &raw::RawFile, findings: &mut Findings) -> Vec<ListenerSettings> {
     let Some(given) = &file.listen else {
-        return vec![Settings {
+        return vec![ListenerSettings {
             address: SocketAddr::from((Ipv6Addr::UNSPECIFIED, SUBMISSIONS)),
             tls: TlsStart::Implicit,
             proxy_from: Vec::new(),
@@ -50,18 +50,24 @@ pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settin
             );
             continue;
         };
-        let place = canonical(address.get_ref().0);
-        if let Some((other, beside)) = taken.iter().find(|(other, _)| overlap(*other, place)) {
-            findings.refuse(taken_twice(place, *other, address.span(), beside.clone()));
+        let span = address.span();
+        let address = canonical(address.get_ref().0);
+        if let Some((other, beside)) = taken.iter().find(|(other, _)| overlap(*other, address)) {
+            findings.refuse(overlap_remark(
+                address,
+                *other,
+                span.clone(),
+                beside.clone(),
+            ));
         }
-        taken.push((place, address.span()));
+        taken.push((address, span.clone()));
         let tls = table
             .tls
             .as_ref()
             .map_or(TlsStart::Implicit, |given| given.get_ref().0);
-        note_port(place.port(), tls, address.span(), findings);
-        listeners.push(Settings {
-            address: place,
+        warn_port(address.port(), tls, span, findings);
+        listeners.push(ListenerSettings {
+            address,
             tls,
             proxy_from: networks::balancers(&table.proxy_protocol_from, findings),
         });
@@ -69,25 +75,25 @@ pub(super) fn listeners(file: &raw::File, findings: &mut Findings) -> Vec<Settin
     listeners
 }
 
-fn taken_twice(
-    place: SocketAddr,
+fn overlap_remark(
+    address: SocketAddr,
     other: SocketAddr,
     span: Range<usize>,
     beside: Range<usize>,
 ) -> Remark {
-    let help = match other.ip().is_unspecified() || place.ip().is_unspecified() {
+    let help = match other.ip().is_unspecified() || address.ip().is_unspecified() {
         true => {
-            "[::] takes every address of this machine, 0.0.0.0 every IPv4 address: one listener is enough"
+            "[::] covers every address of this machine, 0.0.0.0 every IPv4 address: one listener is enough"
         }
         false => "one listener is enough",
     };
-    Remark::at(span, format!("{place} is already taken by {other}"))
-        .beside(beside, "taken here")
+    Remark::at(span, format!("{address} is already covered by {other}"))
+        .beside(beside, "listens here")
         .help(help)
 }
 
-/// Mail programs know what to expect at these ports.
-fn note_port(port: u16, tls: TlsStart, span: Range<usize>, findings: &mut Findings) {
+/// Warns where a port and its TLS start differ from what mail programs expect.
+fn warn_port(port: u16, tls: TlsStart, span: Range<usize>, findings: &mut Findings) {
     let (message, help) = match (port, tls) {
         (SUBMISSIONS, TlsStart::StartTls) => (
             "mail programs expect TLS from the first octet at port 465",
@@ -106,7 +112,7 @@ fn note_port(port: u16, tls: TlsStart, span: Range<usize>, findings: &mut Findin
     findings.warn(Remark::at(span, message).help(help));
 }
 
-/// A mapped address is the IPv4 address.
+/// A mapped address as the IPv4 address.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(v4) => SocketAddr::from((v4, address.port())),
@@ -114,12 +120,12 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// Whether two listeners would take each other's connections. Port 0 is a new port each time.
+/// Whether two listeners would receive each other's connections. Port 0 is a new port each time.
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
     a.port() == b.port() && a.port() != 0 && (takes(a.ip(), b.ip()) || takes(b.ip(), a.ip()))
 }
 
-/// Whether a listener on `listener` takes what comes to `address`: `[::]` takes both families.
+/// Whether a listener on `listener` receives connections to `address`: `[::]` receives both families.
 fn takes(listener: IpAddr, address: IpAddr) -> bool {
     match listener {
         IpAddr::V6(v6) if v6.is_unspecified() => true,
@@ -128,26 +134,26 @@ fn takes(listener: IpAddr, address: IpAddr) -> bool {
     }
 }
 
-/// Where Postfix is.
+/// The settings of the upstream.
 pub(super) fn upstream(
-    given: &raw::Upstream,
+    given: &raw::RawUpstream,
     hostname: &str,
-    listeners: &[Settings],
+    listeners: &[ListenerSettings],
     folder: &Path,
     findings: &mut Findings,
-) -> upstream::Settings {
+) -> upstream::UpstreamSettings {
     let announce = given
         .announce
         .as_ref()
         .map_or(Announce::ProxyV2, |given| given.get_ref().0);
     if let (Announce::Nothing, Some(given)) = (announce, &given.announce) {
         findings.warn(
-            Remark::at(given.span(), "Postfix will take every client for Gatepost itself").help(
+            Remark::at(given.span(), "to Postfix every client will have Gatepost's own address").help(
                 "a Postfix that trusts this address (mynetworks) becomes an open relay: see config/master.cf",
             ),
         );
     }
-    upstream::Settings {
+    upstream::UpstreamSettings {
         addresses: addresses(given, listeners, folder, findings),
         announce,
         hostname: hostname.to_owned(),
@@ -155,20 +161,20 @@ pub(super) fn upstream(
 }
 
 fn addresses(
-    given: &raw::Upstream,
-    listeners: &[Settings],
+    given: &raw::RawUpstream,
+    listeners: &[ListenerSettings],
     folder: &Path,
     findings: &mut Findings,
-) -> Vec<Address> {
+) -> Vec<UpstreamAddress> {
     const HELP: &str = "say where Postfix listens for Gatepost: addresses = [\"127.0.0.1:10465\"]";
     let Some(given) = &given.addresses else {
         findings.refuse(Remark::of_file("upstream.addresses is not set").help(HELP));
         return Vec::new();
     };
     if given.get_ref().is_empty() {
-        findings.missing_at(given.span(), "without an upstream nobody can log in", HELP);
+        findings.missing_at(given.span(), "without an upstream every login fails", HELP);
     }
-    let mut addresses: Vec<Address> = Vec::new();
+    let mut addresses: Vec<UpstreamAddress> = Vec::new();
     for entry in given.get_ref() {
         let address = entry.get_ref().0.clone();
         if addresses.contains(&address) {
@@ -177,8 +183,10 @@ fn addresses(
             );
         }
         match &address {
-            Address::Unix(path) => rooms::fits_a_socket(&folder.join(path), entry, findings),
-            Address::Tcp(socket) => check_upstream(*socket, entry, listeners, findings),
+            UpstreamAddress::Unix(path) => {
+                sections::check_socket_path(&folder.join(path), entry, findings)
+            }
+            UpstreamAddress::Tcp(socket) => check_upstream(*socket, entry, listeners, findings),
         }
         addresses.push(address);
     }
@@ -187,14 +195,14 @@ fn addresses(
 
 fn check_upstream(
     socket: SocketAddr,
-    given: &Spanned<Quoted<Address>>,
-    listeners: &[Settings],
+    given: &Spanned<Quoted<UpstreamAddress>>,
+    listeners: &[ListenerSettings],
     findings: &mut Findings,
 ) {
     let remark = |message: String| Remark::at(given.span(), message);
     if socket.port() == 0 || socket.ip().is_unspecified() {
         findings.refuse(
-            remark(format!("{socket} is no address to connect to"))
+            remark(format!("{socket} is not an address to connect to"))
                 .help("write the address and the port of the master.cf entry"),
         );
         return;
@@ -205,30 +213,30 @@ fn check_upstream(
     }) {
         findings.refuse(
             remark(format!(
-                "{socket} is our own listener {own}: Gatepost would call itself"
+                "{socket} is our own listener {own}: Gatepost would connect to itself"
             ))
             .help("write the address and the port of the master.cf entry"),
         );
     } else if [SUBMISSIONS, SUBMISSION, SMTP].contains(&socket.port()) {
         findings.warn(
-            remark(format!("port {} is Postfix's own door for clients", socket.port())).help(
+            remark(format!("port {} is Postfix's own service for clients", socket.port())).help(
                 "Gatepost needs an entry of its own, without TLS and with the client announced: see config/master.cf",
             ),
         );
     }
 }
 
-/// Passwords travel in clear to Postfix: says so where they leave the machine.
-pub(super) fn note_distant(given: &raw::Upstream, machine: &Machine, findings: &mut Findings) {
+/// Warns of an upstream on another machine, because passwords are sent to Postfix in clear.
+pub(super) fn warn_remote(given: &raw::RawUpstream, machine: &Machine, findings: &mut Findings) {
     for entry in given.addresses.iter().flat_map(Spanned::get_ref) {
-        if let Address::Tcp(socket) = entry.get_ref().0
-            && !machine.owns(socket.ip().to_canonical())
+        if let UpstreamAddress::Tcp(socket) = entry.get_ref().0
+            && !machine.is_local(socket.ip().to_canonical())
         {
             findings.warn(
                 Remark::at(
                     entry.span(),
                     format!(
-                        "{} is not on this machine: passwords go there in clear",
+                        "{} is not on this machine: passwords are sent there in clear",
                         socket.ip()
                     ),
                 )
@@ -251,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dual_stack_takes_everything_at_its_port() {
+    fn a_dual_stack_listener_overlaps_every_address_at_its_port() {
         for other in ["0.0.0.0:465", "127.0.0.1:465", "[::1]:465", "[::]:465"] {
             assert!(overlaps("[::]:465", other), "{other}");
         }
@@ -259,14 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn the_ipv4_wildcard_takes_ipv4_mapped_too() {
+    fn the_ipv4_wildcard_overlaps_mapped_addresses() {
         assert!(overlaps("0.0.0.0:465", "127.0.0.1:465"));
         assert!(overlaps("0.0.0.0:465", "[::ffff:127.0.0.1]:465"));
         assert!(!overlaps("0.0.0.0:465", "[::1]:465"));
     }
 
     #[test]
-    fn single_addresses_and_fresh_ports_do_not_meet() {
+    fn single_addresses_and_ports_chosen_by_the_kernel_do_not_overlap() {
         assert!(overlaps("127.0.0.1:465", "127.0.0.1:465"));
         assert!(!overlaps("127.0.0.1:465", "127.0.0.2:465"));
         assert!(!overlaps("[::]:0", "0.0.0.0:0"));

@@ -1,23 +1,22 @@
 //! networks - lists of networks: load balancers, the allow list, the deny list
 //!
-//! Mapped IPv4 is IPv4 here too, since every client is counted so.
-//! Not here: how a list is searched (`gate`, `net::proxy_header`).
+//! Mapped IPv4 becomes IPv4, as for clients.
+//! Not here: how a list is searched (`gate`, `net::listener`).
 
-use std::net::IpAddr;
-
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv6Net};
 use toml::Spanned;
 
 use super::finding::{Findings, Remark};
 use super::raw;
 use super::value::Quoted;
+use gatepost_core::gate::request::networks::canonical;
 
-/// An IPv6 client is its /64.
+/// IPv6 clients are counted by this prefix.
 const CLIENT_PREFIX: u8 = 64;
 
-/// Load balancers: exact, but never everybody.
+/// Load balancers: exact networks, but never all addresses.
 pub(super) fn balancers(given: &[Spanned<Quoted<IpNet>>], findings: &mut Findings) -> Vec<IpNet> {
-    let whose = "anybody could claim to be any client";
+    let whose = "any client could announce any address";
     let networks = given.iter();
     networks
         .filter_map(|given| network(given, whose, findings))
@@ -25,17 +24,17 @@ pub(super) fn balancers(given: &[Spanned<Quoted<IpNet>>], findings: &mut Finding
 }
 
 /// The allow list and the deny list.
-pub(super) fn lists(given: &raw::Networks, findings: &mut Findings) -> (Vec<IpNet>, Vec<IpNet>) {
+pub(super) fn lists(given: &raw::RawNetworks, findings: &mut Findings) -> (Vec<IpNet>, Vec<IpNet>) {
     let mut allow = Vec::new();
     for entry in &given.allow {
-        if let Some(network) = network(entry, "nobody would be judged", findings) {
-            note_widening(network, entry, findings);
+        if let Some(network) = network(entry, "no attempt would be judged", findings) {
+            warn_widening(network, entry, findings);
             allow.push((widened(network), entry.span()));
         }
     }
     let mut deny = Vec::new();
     for entry in &given.deny {
-        if let Some(network) = network(entry, "nobody could connect", findings) {
+        if let Some(network) = network(entry, "no client could connect", findings) {
             deny.push((widened(network), entry.span()));
         }
     }
@@ -46,7 +45,7 @@ pub(super) fn lists(given: &raw::Networks, findings: &mut Findings) -> (Vec<IpNe
                 Remark::at(span.clone(), format!("{allowed} is allowed and denied"))
                     .beside(beside.clone(), "denied here")
                     .help(format!(
-                        "the deny list goes first: take {allowed} out of `allow`, or make {denied} smaller"
+                        "the deny list has priority: remove {allowed} from `allow`, or make {denied} smaller"
                     )),
             );
         }
@@ -55,19 +54,20 @@ pub(super) fn lists(given: &raw::Networks, findings: &mut Findings) -> (Vec<IpNe
     (networks(allow), networks(deny))
 }
 
-/// One network, as clients are counted; nothing if it is refused.
+/// One network, as clients are counted; none if it is refused.
 fn network(given: &Spanned<Quoted<IpNet>>, of_all: &str, findings: &mut Findings) -> Option<IpNet> {
-    let network = unmapped(given.get_ref().0);
+    let network = canonical(given.get_ref().0);
     let remark = |message: String| Remark::at(given.span(), message);
     if network.prefix_len() == 0 {
         findings.refuse(
-            remark(format!("{network} is everybody: {of_all}")).help("name the networks meant"),
+            remark(format!("{network} is all addresses: {of_all}"))
+                .help("write the networks that are meant"),
         );
         return None;
     }
     if network != network.trunc() {
         findings.refuse(
-            remark(format!("{network} has bits set behind its prefix")).help(format!(
+            remark(format!("{network} has bits set after its prefix")).help(format!(
                 "write {} for the network, or {} for the one address",
                 network.trunc(),
                 network.addr()
@@ -78,12 +78,12 @@ fn network(given: &Spanned<Quoted<IpNet>>, of_all: &str, findings: &mut Findings
     Some(network)
 }
 
-fn note_widening(network: IpNet, given: &Spanned<Quoted<IpNet>>, findings: &mut Findings) {
+fn warn_widening(network: IpNet, given: &Spanned<Quoted<IpNet>>, findings: &mut Findings) {
     let wide = widened(network);
     if wide != network && !network.addr().is_loopback() {
         findings.warn(
             Remark::at(given.span(), format!("{network} allows all of {wide}"))
-                .help("an IPv6 client is counted by its /64: see that all of it is yours"),
+                .help("an IPv6 client is counted by its /64: make sure that all of it is yours"),
         );
     }
 }
@@ -95,18 +95,6 @@ fn widened(network: IpNet) -> IpNet {
         }
         _ => network,
     }
-}
-
-fn unmapped(network: IpNet) -> IpNet {
-    const MAPPED_PREFIX: u8 = 96;
-    let (IpNet::V6(_), IpAddr::V4(v4)) = (network, network.addr().to_canonical()) else {
-        return network;
-    };
-    network
-        .prefix_len()
-        .checked_sub(MAPPED_PREFIX)
-        .and_then(|prefix| Ipv4Net::new(v4, prefix).ok())
-        .map_or(network, IpNet::from)
 }
 
 #[cfg(test)]
@@ -122,7 +110,7 @@ mod tests {
     #[track_caller]
     fn read(allow: &[&str], deny: &[&str]) -> (Vec<String>, Vec<String>, usize) {
         let mut findings = findings();
-        let given = raw::Networks {
+        let given = raw::RawNetworks {
             allow: list(allow),
             deny: list(deny),
         };
@@ -139,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_stands_for_its_client() {
+    fn an_ipv6_address_is_widened_to_its_client() {
         let (allow, deny, faults) = read(&["::1/128"], &["2001:db8:1:2::25/128"]);
         assert_eq!(allow, ["::/64"]);
         assert_eq!(deny, ["2001:db8:1:2::/64"]);
@@ -147,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_is_never_meant() {
+    fn all_addresses_are_refused() {
         for all in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96"] {
             assert_eq!(read(&[all], &[]).2, 1, "{all}");
             assert_eq!(read(&[], &[all]).2, 1, "{all}");

@@ -1,8 +1,8 @@
-//! read - TOML to the raw keys, every unknown key and every wrong type told
+//! read - TOML to the raw keys; reports every unknown key and every wrong type
 //!
-//! serde stops at its first fault. So the faulty entry is noted, taken out, and the rest read
-//! again: each round takes one entry away, so there are no more rounds than entries.
-//! Not here: the keys (`raw`), and what their values mean (`rooms`, `rules`). TOML 1.0.
+//! serde stops at its first fault. So the faulty entry is reported and removed, and the rest is read
+//! again. Each round removes one entry, so there are no more rounds than entries.
+//! Not here: the keys (`raw`), and the meaning of their values (`sections`, `rules`). TOML 1.0.
 
 use std::ops::Range;
 
@@ -14,8 +14,8 @@ use super::finding::{Findings, Remark};
 use super::raw;
 use super::similar;
 
-/// The keys of the file. Those that cannot be read are left out, and the findings say so.
-pub(super) fn read(text: &str, findings: &mut Findings) -> raw::File {
+/// The keys of the file. Those that cannot be read are left out and reported.
+pub(super) fn read(text: &str, findings: &mut Findings) -> raw::RawFile {
     let (mut root, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
         for fault in &syntax {
@@ -27,11 +27,11 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> raw::File {
             });
         }
         findings.note_partial();
-        // What could be saved of a torn file may have moved to another table.
-        return raw::File::default();
+        // After a syntax error, a key may seem to be in another table.
+        return raw::RawFile::default();
     }
     loop {
-        let fault = match raw::File::deserialize(Deserializer::from(root.clone())) {
+        let fault = match raw::RawFile::deserialize(Deserializer::from(root.clone())) {
             Ok(file) => return file,
             Err(fault) => fault,
         };
@@ -39,17 +39,17 @@ pub(super) fn read(text: &str, findings: &mut Findings) -> raw::File {
         let span = fault.span().unwrap_or_default();
         findings.refuse(explain(fault.message(), span.clone()));
         if !take_out_of_table(root.get_mut(), &span) {
-            return raw::File::default();
+            return raw::RawFile::default();
         }
     }
 }
 
-/// Whether this is no TOML, so that nothing in it can be relied on.
-pub(super) fn is_torn(text: &str) -> bool {
+/// Whether this is not valid TOML, so that nothing in it can be relied on.
+pub(super) fn is_malformed(text: &str) -> bool {
     !DeTable::parse_recoverable(text).1.is_empty()
 }
 
-/// Takes out the innermost entry whose key or value stands at `span`; false if there is none.
+/// Removes the innermost entry whose key or value is at `span`; false if there is none.
 fn take_out_of_table(table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
     if table
         .iter_mut()
@@ -100,7 +100,7 @@ fn covers<T>(entry: &Spanned<T>, span: &Range<usize>) -> bool {
     entry.start <= span.start && span.end <= entry.end
 }
 
-/// serde's words as ours. It has three forms: an unknown key, a value that is none of the choices
+/// Rewords serde's messages. They have three forms: an unknown key, a value that is none of the choices
 /// (both with the valid ones in backticks), and "found this, expected that".
 fn explain(message: &str, span: Range<usize>) -> Remark {
     let Some((found, expected)) = message.split_once(", expected ") else {
@@ -137,7 +137,7 @@ fn explain(message: &str, span: Range<usize>) -> Remark {
     }
 }
 
-/// "did you mean", where something comes near, and all that is valid.
+/// "did you mean", where a valid name is similar, and all valid names.
 fn suggestion(given: &str, expected: &str, introduction: &str) -> String {
     let valid: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let all = format!("{introduction} `{}`", valid.join("`, `"));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_in_the_order_of_the_file() {
+    fn every_fault_is_reported_in_the_order_of_the_file() {
         let text = "
             hostnam = 'a.example'
             dry-run = 'yes'
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_nothing_but_faults_ends() {
+    fn a_file_with_only_faults_is_read_to_its_end() {
         let mut text = String::new();
         for index in 0..200 {
             text += &format!("unknown-{index} = {{ a = [{index}] }}\n");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_file_is_refused_for_its_syntax_alone() {
+    fn a_file_with_a_syntax_error_is_refused_for_that_alone() {
         let faults = faults("hostname = \"a\nunknown = 1\n");
         assert_eq!(faults.len(), 1, "{faults:#?}");
     }

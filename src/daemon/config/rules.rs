@@ -1,7 +1,7 @@
-//! rules - the keys of the gate: bans, traps, lists, capacities
+//! rules - the keys of the policy: bans, traps, lists, capacities
 //!
-//! The defaults are the gate's own (`gate::settings`).
-//! Not here: the buckets (`limits`), the other rooms' keys (`rooms`), the `users` file (`inspect`).
+//! The defaults are the gate's own (`gate::request::settings`).
+//! Not here: the buckets (`limits`), the other sections (`sections`), the `users` file (`inspect`).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use gatepost_core::gate::request::settings::{Bans, Capacity, GateSettings, Mode,
 pub(super) const LONGEST_NAME: usize = 255;
 
 /// The gate's settings; `users` stays empty.
-pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> GateSettings {
+pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings {
     let defaults = GateSettings::default();
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
     let (allow, deny) = networks::lists(&file.networks, findings);
@@ -58,7 +58,7 @@ pub(super) fn gate(file: &raw::File, findings: &mut Findings) -> GateSettings {
     }
 }
 
-fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
+fn bans(given: &raw::RawBans, defaults: Bans, findings: &mut Findings) -> Bans {
     let bans = Bans {
         strikes: findings.number("bans.strikes", &given.strikes, defaults.strikes, 0..=1_000),
         first: findings.time(
@@ -82,8 +82,8 @@ fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
             .map(Spanned::span)
     {
         findings.refuse(
-            Remark::at(span, "the longest ban is shorter than the first").help(format!(
-                "bans.first is \"{}\" and bans.longest \"{}\": the other way round",
+            Remark::at(span, "the longest ban is shorter than the first one").help(format!(
+                "bans.first is \"{}\" and bans.longest \"{}\": exchange them",
                 shown(bans.first),
                 shown(bans.longest)
             )),
@@ -92,7 +92,7 @@ fn bans(given: &raw::Bans, defaults: Bans, findings: &mut Findings) -> Bans {
     bans
 }
 
-fn capacity(given: &raw::Capacity, defaults: Capacity, findings: &mut Findings) -> Capacity {
+fn capacity(given: &raw::RawCapacity, defaults: Capacity, findings: &mut Findings) -> Capacity {
     let bounds = 1_000..=100_000_000;
     Capacity {
         clients: findings.number(
@@ -105,7 +105,7 @@ fn capacity(given: &raw::Capacity, defaults: Capacity, findings: &mut Findings) 
     }
 }
 
-/// Names that an attacker uses, lower-cased as the gate counts them.
+/// Names that an attacker uses, in lower case, as the gate counts them.
 fn names(
     key: &str,
     given: &GivenList<String>,
@@ -115,10 +115,10 @@ fn names(
     let Some(given) = given else { return default };
     let mut names = Vec::new();
     for name in given.get_ref() {
-        match fits_a_name(name.get_ref()) {
+        match check_name(name.get_ref()) {
             Ok(()) => names.push(name.get_ref().to_ascii_lowercase()),
             Err(why) => findings.refuse(
-                Remark::at(name.span(), format!("no name for {key}: {why}"))
+                Remark::at(name.span(), format!("not a name for {key}: {why}"))
                     .help("write the name as a client sends it"),
             ),
         }
@@ -127,7 +127,7 @@ fn names(
 }
 
 /// Whether `name` can be the name of a user; if not, why.
-pub(super) fn fits_a_name(name: &str) -> Result<(), &'static str> {
+pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         Err("it is empty")
     } else if name.len() > LONGEST_NAME {

@@ -1,6 +1,6 @@
-//! similar - which of the valid names was meant
+//! similar - finds the valid name that was probably meant
 //!
-//! Not here: where a name is unknown (`read`), the distance of two names (`strsim`).
+//! Not here: where an unknown name is found (`read`), the distance of two names (`strsim`).
 
 use strsim::osa_distance;
 
@@ -27,7 +27,7 @@ mod tests {
     const NAMES: &[&str] = &["address", "tls", "proxy-protocol-from"];
 
     #[test]
-    fn a_slip_of_the_fingers_is_recognised() {
+    fn a_typing_error_is_recognised() {
         for (given, name) in [
             ("adress", "address"),
             ("Address", "address"),
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn another_word_is_not_taken_for_a_slip() {
+    fn another_word_is_not_taken_for_a_typing_error() {
         for given in ["port", "", "t", "certificate", "ädréß"] {
             assert_eq!(meant(given, NAMES), None, "{given}");
         }

@@ -1,6 +1,6 @@
-//! testing - what the tests of `config` build upon
+//! testing - what the unit tests of `config` share
 //!
-//! Not here: files of the tests (`tests/config`).
+//! Not here: the files of the tests (`tests/config`).
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ pub(super) fn findings() -> Findings {
     Findings::new(Source::new(Path::new("test.toml"), String::new()))
 }
 
-/// A value as if it stood in the file.
+/// A value with a position in the file.
 pub(super) fn given<T>(value: T) -> Given<T> {
     Some(Spanned::new(0..0, value))
 }

@@ -1,7 +1,7 @@
-//! value - what may stand behind a key: numbers, times, addresses, networks, choices
+//! value - the types of values: numbers, times, addresses, networks, choices
 //!
-//! Each type says what it expects, so that a fault reads the same wherever it is made.
-//! Not here: which keys there are (`raw`), and how large a value may be (`bounds`).
+//! Each type states what it expects, so that a fault reads the same at every key.
+//! Not here: the keys (`raw`), and the bounds of a value (`bounds`).
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,7 +15,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::net::listener::TlsStart;
-use crate::net::upstream::{Address, Announce};
+use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
 use gatepost_core::smtp::sasl::Mechanism;
 
@@ -25,9 +25,9 @@ pub(super) struct Number(pub(super) i128);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
+        struct NumberVisitor;
 
-        impl de::Visitor<'_> for Visitor {
+        impl de::Visitor<'_> for NumberVisitor {
             type Value = Number;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,11 +43,11 @@ impl<'de> Deserialize<'de> for Number {
             }
         }
 
-        deserializer.deserialize_i64(Visitor)
+        deserializer.deserialize_i64(NumberVisitor)
     }
 }
 
-/// A table with keys of its own. serde alone would take a list of their values, too.
+/// A table with keys of its own. serde alone would also accept a list of their values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Table<T>(T);
 
@@ -61,9 +61,9 @@ impl<T> Deref for Table<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<T>(PhantomData<T>);
+        struct TableVisitor<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for TableVisitor<T> {
             type Value = Table<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,26 +75,26 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
             }
         }
 
-        deserializer.deserialize_map(Visitor(PhantomData))
+        deserializer.deserialize_map(TableVisitor(PhantomData))
     }
 }
 
-/// A value that stands in quotes, read into `T`.
+/// A value in quotes, parsed into `T`.
 #[derive(Clone, Debug)]
 pub(super) struct Quoted<T>(pub(super) T);
 
-/// What can be read from between quotes.
+/// A type that is written in quotes.
 pub(super) trait FromText: Sized {
-    /// What belongs there, with an example.
+    /// What is expected, with an example.
     const EXPECTED: &'static str;
 
-    /// Reads it.
+    /// Parses it.
     fn from_text(text: &str) -> Result<Self, Misfit>;
 }
 
-/// Why a text cannot be read.
+/// Why a text cannot be parsed.
 pub(super) enum Misfit {
-    /// It is not what belongs there.
+    /// It has the wrong form.
     Form,
     /// It is none of these.
     Choice(Vec<&'static str>),
@@ -104,9 +104,9 @@ pub(super) enum Misfit {
 
 impl<'de, T: FromText> Deserialize<'de> for Quoted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor<T>(PhantomData<T>);
+        struct QuotedVisitor<T>(PhantomData<T>);
 
-        impl<T: FromText> de::Visitor<'_> for Visitor<T> {
+        impl<T: FromText> de::Visitor<'_> for QuotedVisitor<T> {
             type Value = Quoted<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -127,7 +127,7 @@ impl<'de, T: FromText> Deserialize<'de> for Quoted<T> {
             }
         }
 
-        deserializer.deserialize_str(Visitor(PhantomData))
+        deserializer.deserialize_str(QuotedVisitor(PhantomData))
     }
 }
 
@@ -147,7 +147,7 @@ impl FromText for SocketAddr {
     }
 }
 
-impl FromText for Address {
+impl FromText for UpstreamAddress {
     const EXPECTED: &'static str =
         "an address and a port, like \"127.0.0.1:10465\", or a socket, like \"unix:/path\"";
 

@@ -1,8 +1,9 @@
-//! notice - the gate's events, on their way to the journal and the log
+//! notice - what changed in the gate, on its way to journal and log
 //!
-//! One bounded channel, owned by `server`. A session waits until records are in the journal, so that no client
-//! that has seen its ban is free again after a kill -9; the wait has an end, for the service matters more.
-//! Not here: what becomes of an event (`server`).
+//! One bounded channel, owned by `server`. Some changes are waited for until the journal has them, so that a
+//! client that has seen its ban cannot outlive it by a kill -9; the wait has an end, for the service matters
+//! more, and how often it came to that is counted.
+//! Not here: what becomes of a change (`server`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +13,17 @@ use tokio::time::timeout;
 
 use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::Events;
-use gatepost_core::gate::request::verdict::Event;
+use gatepost_core::gate::request::change::Change;
 
 /// How long a session waits for the journal. The store logs a disk that is slower than this.
 const JOURNAL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Some events, and who waits until they are written.
+/// Some changes, and who waits until they are in the journal.
 #[derive(Debug)]
 pub struct Notice {
-    /// The events of one call of the gate.
+    /// The changes of one call of the gate.
     pub events: Events,
-    /// Acknowledged when the journal has them. None: nobody waits.
+    /// Acknowledged when the journal has them; none: nobody waits.
     pub written: Option<oneshot::Sender<()>>,
 }
 
@@ -42,7 +43,7 @@ impl Notices {
         (Self { sender, limits }, receiver)
     }
 
-    /// Passes events on. Returns when those for the journal are written, or after [`JOURNAL_TIMEOUT`].
+    /// Passes changes on. Returns when those that are awaited are written, or after [`JOURNAL_TIMEOUT`].
     pub async fn pass(&self, events: Events) {
         if !events.is_empty() {
             // Rare, and large: kept out of every session's own future.
@@ -51,22 +52,20 @@ impl Notices {
     }
 
     async fn hand_over(&self, events: Events) {
-        let durable = events
-            .iter()
-            .any(|event| matches!(event, Event::Journal(_)));
-        let (acknowledge, written) = oneshot::channel();
+        let awaited = events.iter().any(Change::is_awaited);
+        let (written, acknowledged) = oneshot::channel();
         let notice = Notice {
             events,
-            written: durable.then_some(acknowledge),
+            written: awaited.then_some(written),
         };
-        // After the timeout, or with the receiver gone at the very end, the event is lost to the log;
-        // the gate has it all the same, and so has the next snapshot.
+        // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
+        // log; the gate has it all the same, and the next snapshot with it.
         let mut acted = Limit::Notices;
         let passed = timeout(JOURNAL_TIMEOUT, async {
             self.sender.send(notice).await.ok()?;
             acted = Limit::Acknowledgements;
-            match durable {
-                true => written.await.ok(),
+            match awaited {
+                true => acknowledged.await.ok(),
                 false => Some(()),
             }
         })
@@ -80,9 +79,16 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gatepost_core::gate::request::change::{Fact, SharedLevel};
+    use gatepost_core::moment::Moment;
 
     fn journalled() -> Events {
-        vec![Event::Journal(Box::default())]
+        let level = SharedLevel {
+            bucket: 0,
+            arrival: 1,
+            every: 1,
+        };
+        vec![Change::here(Moment::EPOCH, Fact::SharedBucket(level))]
     }
 
     #[tokio::test(start_paused = true)]

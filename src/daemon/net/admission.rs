@@ -1,17 +1,17 @@
-//! admission - who may hold a connection at all
+//! admission - admission control: which clients may hold a connection
 //!
 //! Decided before TLS, from the address alone: standing, rate of new connections, connections of the
-//! client and of its network, and the whole. When the whole is full the oldest stranger that has not
-//! logged in makes room, so that silence and slowness cannot shut anybody out.
+//! client, of its network and in all. When all sessions are in use, the oldest stranger that has not
+//! logged in is evicted. So idle or slow connections cannot keep others out.
 //!
-//! A quarter of the whole is kept for familiar networks, at most [`RESERVE_PER_NETWORK`] of it for
-//! one of them, for an infected PC stands in a familiar network too. Familiar clients fill it first;
-//! strangers never do. Beyond it the familiar make room as strangers do, when no stranger is left.
-//! Not here: bans and lists (`gate`, by way of [`Standing`]), handshakes at once (`tls`), the
+//! A quarter of the sessions is reserved for familiar networks, at most [`RESERVE_PER_NETWORK`] of it for
+//! one network, because an infected PC may be in a familiar network too. Familiar clients fill the reserve
+//! first; strangers never use it. Beyond it, familiar clients are evicted too, after all strangers.
+//! Not here: bans and lists (`gate`, through [`Standing`]), concurrent handshakes (`tls`), the
 //! sockets (`listener`).
-//! The allow list is exempt from all but the whole: a webmail host is many users at one address.
+//! The allow list is exempt from all limits but the total: a webmail host is many users at one address.
 
-mod crowd;
+mod connections;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::crowd::{Crowd, Place, Waiting};
+use self::connections::{Connections, EvictionEntry, SlotKind};
 use crate::net::filter;
 use gatepost_core::gate::buckets::rate::ClientRate;
 use gatepost_core::gate::request::client::ClientKey;
@@ -28,48 +28,48 @@ use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
-pub use self::crowd::RESERVE_PER_NETWORK;
+pub use self::connections::RESERVE_PER_NETWORK;
 
-/// The caps on connections.
+/// The limits on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Sessions at once.
+pub struct AdmissionSettings {
+    /// Concurrent sessions.
     pub sessions: usize,
-    /// Sessions at once of one client.
+    /// Concurrent sessions of one client.
     pub per_client: u32,
-    /// Sessions at once of one network.
+    /// Concurrent sessions of one network.
     pub per_network: u32,
-    /// New connections of one client.
+    /// Rate of new connections of one client.
     pub connects: Quota,
-    /// TLS handshakes under way at once.
+    /// Concurrent TLS handshakes.
     pub handshakes: usize,
-    /// Whether the kernel is to drop the busiest banned clients.
-    pub filter: filter::Mode,
+    /// Whether the kernel drops the busiest banned clients.
+    pub filter: filter::FilterMode,
 }
 
-/// Clients whose rate of new connections is remembered at once: 400 KB. At the default quota a client
-/// owes nothing after a minute, and whoever owes least is forgotten first.
+/// Clients whose rate of new connections is stored, 400 KB in all. At the default quota a client's debt
+/// is gone after a minute; the client with the least debt is evicted first.
 const RATE_ROWS: usize = 16_384;
 
-/// Why a connection is turned away. The log values (`Display`) are public API.
+/// Why a connection is refused. The log values (`Display`) are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TurnedAway {
     /// On the deny list.
     Deny,
     /// Banned.
     Ban,
-    /// Too many new connections of this client.
+    /// The client opens connections too fast.
     Connects,
-    /// Too many connections of this client at once.
+    /// The client has too many connections.
     Client,
-    /// Too many connections of this network at once.
+    /// The network has too many connections.
     Network,
-    /// The whole is full, and there is no stranger to make room.
+    /// All sessions are in use, and no stranger can be evicted.
     Full,
 }
 
 impl TurnedAway {
-    /// Every reason, in the order of the log's documentation.
+    /// Every reason, in the order of the documentation.
     pub const ALL: [Self; 6] = [
         Self::Deny,
         Self::Ban,
@@ -79,7 +79,7 @@ impl TurnedAway {
         Self::Full,
     ];
 
-    /// The log value.
+    /// The value in the log.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Deny => "deny-list",
@@ -98,38 +98,38 @@ impl fmt::Display for TurnedAway {
     }
 }
 
-/// What admission did since the start, and how full it is.
+/// What admission did since the start, and the connections held now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct AdmissionCounts {
     /// Connections held now.
     pub held: usize,
     /// Connections admitted.
     pub admitted: u64,
-    /// Strangers sent away to make room.
+    /// Connections evicted.
     pub evicted: u64,
-    /// Clients whose rate of new connections was forgotten early, for want of rows.
+    /// Clients whose connection rate was evicted before its debt was gone, because the rows were full.
     pub rates_forgotten: u64,
-    /// Connections turned away, in the order of [`TurnedAway::ALL`].
+    /// Connections refused, in the order of [`TurnedAway::ALL`].
     pub turned_away: [u64; TurnedAway::ALL.len()],
 }
 
-/// The doorkeeper. Clones share one count.
+/// Admission control. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Admission(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    crowd: Mutex<Crowd>,
+    connections: Mutex<Connections>,
     connects: ClientRate,
     admitted: AtomicU64,
     turned_away: [AtomicU64; TurnedAway::ALL.len()],
 }
 
 impl Admission {
-    /// An empty house. `secret` keys the table of connection rates, so that nobody can aim at a row.
-    pub fn new(settings: &Settings, secret: &[u8; 16]) -> Self {
+    /// No connections yet. `secret` keys the table of connection rates, so that an attacker cannot choose a row.
+    pub fn new(settings: &AdmissionSettings, secret: &[u8; 16]) -> Self {
         Self(Arc::new(Shared {
-            crowd: Mutex::new(Crowd::new(settings)),
+            connections: Mutex::new(Connections::new(settings)),
             // limit: connect-rates
             connects: ClientRate::new(settings.connects, RATE_ROWS, secret),
             admitted: AtomicU64::new(0),
@@ -137,10 +137,10 @@ impl Admission {
         }))
     }
 
-    /// Whether `client` may hold one connection more.
+    /// Whether `client` may hold one more connection.
     ///
     /// # Errors
-    /// The reason why it may not; counted already.
+    /// The reason why it may not; already counted.
     pub fn admit(
         &self,
         client: ClientKey,
@@ -158,20 +158,20 @@ impl Admission {
         outcome
     }
 
-    /// New caps. Connections that are held stay, also above a lower cap.
-    pub fn reconfigure(&self, settings: &Settings) {
+    /// Sets new limits. Connections that are held stay, even above a lower limit.
+    pub fn reconfigure(&self, settings: &AdmissionSettings) {
         self.0.connects.reconfigure(settings.connects);
-        self.0.crowd().reconfigure(settings);
+        self.0.connections().reconfigure(settings);
     }
 
-    /// How it stands.
-    pub fn counts(&self) -> Counts {
+    /// The counts now.
+    pub fn counts(&self) -> AdmissionCounts {
         let (held, evicted) = {
-            let crowd = self.0.crowd();
-            (crowd.held(), crowd.evicted())
+            let connections = self.0.connections();
+            (connections.held(), connections.evicted())
         };
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts {
+        AdmissionCounts {
             held,
             admitted: count(&self.0.admitted),
             evicted,
@@ -195,52 +195,55 @@ impl Admission {
                 taken.map_err(|_| TurnedAway::Connects)?;
             }
         }
-        let place = self.0.crowd().enter(client, standing)?;
+        let kind = self.0.connections().acquire(client, standing)?;
         Ok(Slot {
             shared: Arc::clone(&self.0),
             client,
-            place,
+            kind,
         })
     }
 }
 
 impl Shared {
-    /// Nothing in the crowd panics; if it did, to go on counting beats turning everybody away.
-    fn crowd(&self) -> MutexGuard<'_, Crowd> {
-        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Nothing panics while the lock is held. If something did, going on to count is better than
+    /// refusing every client.
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The right to hold one connection. Dropped, it frees.
+/// The right to hold one connection. Dropping it frees the place.
 #[must_use = "dropping it frees the place"]
 #[derive(Debug)]
 pub struct Slot {
     shared: Arc<Shared>,
     client: ClientKey,
-    place: Place,
+    kind: SlotKind,
 }
 
 impl Slot {
-    /// Tells that the client has logged in: it makes room for nobody any more. Also when it was
-    /// just told to: whoever Postfix has accepted stays.
+    /// Records that the client has logged in: it is not evicted any more. This also holds when its
+    /// eviction has just begun: a client that Postfix has accepted stays.
     pub fn logged_in(&self) {
-        if let Place::Stranger(waiting) = &self.place {
-            self.shared.crowd().keep(waiting);
+        if let SlotKind::Evictable(entry) = &self.kind {
+            self.shared.connections().exempt(entry);
         }
     }
 
-    /// Returns when the connection must end to make room for another; never, for one that need not.
-    /// Cancel-safe; asked again after it has returned, it returns at once.
+    /// Returns when the connection is evicted and must end; never, for one that cannot be evicted.
+    /// Cancel-safe; called again after it has returned, it returns at once.
     pub async fn evicted(&self) {
-        match &self.place {
-            Place::Stranger(waiting) => Waiting::evicted(waiting).await,
-            Place::Reserved | Place::Open => std::future::pending().await,
+        match &self.kind {
+            SlotKind::Evictable(entry) => EvictionEntry::evicted(entry).await,
+            SlotKind::Reserved | SlotKind::Fixed => std::future::pending().await,
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.crowd().leave(self.client, &self.place);
+        self.shared.connections().release(self.client, &self.kind);
     }
 }

@@ -1,17 +1,17 @@
 //! filter - the listener filter: SYNs of the busiest banned clients, dropped by the kernel
 //!
-//! A classic BPF program on the listening socket, so that such a client costs us nothing at all and
-//! waits for his own time-outs. Best effort, and off unless asked for: newer kernels want
-//! CAP_NET_ADMIN for it. Accept and RST (`listener`) is the way that always works.
+//! A classic BPF program on the listening socket, so that such a client costs us nothing and runs
+//! into its own timeouts. Best effort, and off by default: newer kernels require
+//! CAP_NET_ADMIN for it. Accept and RST (`listener`) always support.
 //!
-//! Once dropped, a client is no longer seen: what was counted of it stands until its ban ends, or
-//! until busier ones push it out.
-//! Not here: who is banned (the caller asks the gate anew each time, so that nobody of a familiar
-//! network stays in), when to refresh (at most once a second; `server` owns the timer), the
+//! A dropped client is no longer seen: its count stays as it is until its ban ends, or
+//! until busier clients take its place.
+//! Not here: which clients are banned (the caller asks the gate again each time, so that a client of a
+//! familiar network is removed), when to refresh (at most once a second; `server` owns the timer), the
 //! instructions (`program`).
 
+mod banned_counts;
 mod program;
-mod tally;
 
 #[cfg(test)]
 mod tests;
@@ -24,33 +24,33 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use rustix::io::Errno;
 use socket2::{SockFilter, SockRef, Socket};
 
+use self::banned_counts::BannedCounts;
 use self::program::{Family, Instruction, LONGEST};
-use self::tally::Tally;
 use gatepost_core::gate::request::client::ClientKey;
 
-/// Whether the filter is wanted.
+/// Whether the filter is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
+pub enum FilterMode {
     /// Banned clients are accepted and reset.
     #[default]
     Off,
-    /// The busiest of them are dropped by the kernel, where it lets us.
+    /// The busiest of them are dropped by the kernel, if it allows that.
     On,
 }
 
-/// So many clients are dropped at most: what fits into the longest program, IPv4 all of them.
-const MOST: usize = 3_000;
+/// The most clients that are dropped: what fits into the longest program if all are IPv4.
+const MAX_CLIENTS: usize = 3_000;
 
-/// Why the kernel does not take the filter.
+/// Why the kernel does not accept the filter.
 #[derive(Debug, thiserror::Error)]
 pub enum FilterFault {
-    /// It wants a capability that we do not have.
+    /// It requires a capability that we do not have.
     #[error(
-        "the kernel wants CAP_NET_ADMIN for the listener filter (EPERM): grant it, or set \
+        "the kernel requires CAP_NET_ADMIN for the listener filter (EPERM): grant it, or set \
          admission.filter to false; banned clients are accepted and reset meanwhile"
     )]
     NotPermitted,
-    /// It refuses for another reason, even the shortest program.
+    /// It refuses even the shortest program, for another reason.
     #[error("the kernel refuses the listener filter: {0}; banned clients are accepted and reset")]
     Refused(io::Error),
 }
@@ -58,98 +58,102 @@ pub enum FilterFault {
 /// The filter over all listeners.
 #[derive(Debug)]
 pub struct Filter {
-    shutters: Vec<Arc<Shutter>>,
-    tally: Mutex<Tally>,
-    state: Mutex<State>,
+    sockets: Vec<Arc<SocketFilter>>,
+    counts: Mutex<BannedCounts>,
+    state: Mutex<FilterState>,
 }
 
-/// How often the filter's bounds acted.
+/// How often the limits of the filter acted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections of banned clients that were not counted, for want of room.
+pub struct FilterCounts {
+    /// Connections of banned clients that were not counted because the map was full.
     pub not_counted: u64,
-    /// Times that the banned clients did not all fit into the kernel's program.
+    /// How often the banned clients did not all fit into the kernel's program.
     pub not_fitting: u64,
 }
 
 #[derive(Debug)]
-struct State {
-    /// The clients dropped now, sorted; none while the listeners do not agree.
+struct FilterState {
+    /// The clients dropped now, sorted; none while the listeners differ.
     dropped: Option<Vec<ClientKey>>,
-    /// Half of what the kernel refused last: it charges a program to a small budget.
+    /// Half of the last length that the kernel refused: it charges programs to a small budget.
     fits: usize,
-    /// How often that was less than all.
+    /// How often not all clients fitted.
     not_fitting: u64,
-    works: Works,
+    support: Support,
 }
 
-/// Whether the kernel takes a filter from us.
+/// Whether the kernel accepts a filter from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Works {
+enum Support {
     Yes,
-    /// Told already.
+    /// Already reported.
     No,
 }
 
 impl Filter {
-    /// A filter over these listeners, dropping nobody yet.
-    pub fn new(shutters: Vec<Arc<Shutter>>) -> Self {
+    /// A filter over these listeners that drops no client yet.
+    pub fn new(sockets: Vec<Arc<SocketFilter>>) -> Self {
         Self {
-            shutters,
+            sockets,
             // limit: filter-counts
-            tally: Mutex::new(Tally::new(4 * MOST)),
-            state: Mutex::new(State {
+            counts: Mutex::new(BannedCounts::new(4 * MAX_CLIENTS)),
+            state: Mutex::new(FilterState {
                 dropped: Some(Vec::new()),
-                fits: MOST,
+                fits: MAX_CLIENTS,
                 not_fitting: 0,
-                works: Works::Yes,
+                support: Support::Yes,
             }),
         }
     }
 
     /// Counts a connection of a banned client that was accepted and reset.
     pub fn reset(&self, client: ClientKey) {
-        lock(&self.tally).count(client);
+        lock(&self.counts).count(client);
     }
 
-    /// Brings the kernel's list in step with the bans; returns how many clients are dropped now.
-    /// `banned` says of a client whether it still is banned and no familiar network's.
+    /// Updates the kernel's list to the bans; returns how many clients are dropped now.
+    /// `banned` says whether a client is still banned and not in a familiar network.
     ///
     /// # Errors
-    /// The kernel takes no filter. Told once; from then on nobody is dropped, and that is no error.
+    /// The kernel accepts no filter. Returned once; after that no client is dropped, without an error.
     pub fn refresh(&self, banned: impl Fn(ClientKey) -> bool) -> Result<usize, FilterFault> {
         let mut state = lock(&self.state);
-        if state.works == Works::No {
+        if state.support == Support::No {
             return Ok(0);
         }
         let busiest = {
-            let mut tally = lock(&self.tally);
-            tally.retain(banned);
-            tally.busiest(MOST)
+            let mut counts = lock(&self.counts);
+            counts.retain(banned);
+            counts.busiest(MAX_CLIENTS)
         };
         self.apply(&mut state, busiest)
     }
 
-    /// How often its bounds acted.
-    pub fn counts(&self) -> Counts {
-        Counts {
-            not_counted: lock(&self.tally).left_out(),
+    /// How often the limits of the filter acted.
+    pub fn counts(&self) -> FilterCounts {
+        FilterCounts {
+            not_counted: lock(&self.counts).left_out(),
             not_fitting: lock(&self.state).not_fitting,
         }
     }
 
-    /// Drops nobody any more, and forgets what was counted.
+    /// Stops dropping clients, and clears the counts.
     ///
     /// # Errors
-    /// The kernel does not let go of the program.
+    /// The kernel does not detach the program.
     pub fn clear(&self) -> Result<(), FilterFault> {
         let mut state = lock(&self.state);
-        lock(&self.tally).retain(|_| false);
+        lock(&self.counts).retain(|_| false);
         self.apply(&mut state, Vec::new()).map(|_| ())
     }
 
-    /// `busiest` stand in their order: the busiest first.
-    fn apply(&self, state: &mut State, busiest: Vec<ClientKey>) -> Result<usize, FilterFault> {
+    /// `busiest` is sorted: the busiest first.
+    fn apply(
+        &self,
+        state: &mut FilterState,
+        busiest: Vec<ClientKey>,
+    ) -> Result<usize, FilterFault> {
         loop {
             let fitting = program::fitting(busiest.get(..state.fits).unwrap_or(&busiest));
             let mut clients = fitting.to_vec();
@@ -160,24 +164,24 @@ impl Filter {
             }
             state.dropped = None;
             state.not_fitting += u64::from(count < busiest.len());
-            match self.drop_all(&clients) {
+            match self.attach_all(&clients) {
                 Ok(()) => {
                     state.dropped = Some(clients);
                     return Ok(count);
                 }
-                Err(Attach::TooLong(_)) if count > 1 => state.fits = count / 2,
-                Err(Attach::TooLong(error)) => return Err(self.give_up(state, error)),
-                Err(Attach::Refused(error)) => return Err(self.give_up(state, error)),
+                Err(AttachFault::TooLong(_)) if count > 1 => state.fits = count / 2,
+                Err(AttachFault::TooLong(error)) => return Err(self.give_up(state, error)),
+                Err(AttachFault::Refused(error)) => return Err(self.give_up(state, error)),
             }
         }
     }
 
-    fn give_up(&self, state: &mut State, error: io::Error) -> FilterFault {
-        state.works = Works::No;
-        for shutter in &self.shutters {
-            // What the kernel did take must not outlive the bans. It may refuse this too, but then
-            // it has taken nothing.
-            let _ = shutter.drop_all(&[]);
+    fn give_up(&self, state: &mut FilterState, error: io::Error) -> FilterFault {
+        state.support = Support::No;
+        for socket in &self.sockets {
+            // A program that the kernel did accept must not outlive the bans. The kernel may refuse this too, but
+            // then no program is attached.
+            let _ = socket.attach(&[]);
         }
         match Errno::from_io_error(&error) {
             Some(Errno::PERM | Errno::ACCESS) => FilterFault::NotPermitted,
@@ -185,16 +189,16 @@ impl Filter {
         }
     }
 
-    fn drop_all(&self, clients: &[ClientKey]) -> Result<(), Attach> {
-        self.shutters
+    fn attach_all(&self, clients: &[ClientKey]) -> Result<(), AttachFault> {
+        self.sockets
             .iter()
-            .try_for_each(|shutter| shutter.drop_all(clients))
+            .try_for_each(|socket| socket.attach(clients))
     }
 }
 
-/// The listening socket, as the filter sees it. It does not keep the socket open.
+/// The filter's handle on one listening socket. It does not keep the socket open.
 #[derive(Debug)]
-pub struct Shutter {
+pub struct SocketFilter {
     socket: Weak<Socket>,
     family: Family,
     /// Whether a program was ever attached: accepted sockets may have inherited it.
@@ -202,18 +206,18 @@ pub struct Shutter {
 }
 
 /// Why a program is not attached.
-enum Attach {
-    /// A shorter one may do.
+enum AttachFault {
+    /// A shorter one may be accepted.
     TooLong(io::Error),
-    /// None will do.
+    /// No program is accepted.
     Refused(io::Error),
 }
 
-impl Shutter {
+impl SocketFilter {
     /// For a listening socket.
     ///
     /// # Errors
-    /// The socket does not tell its family.
+    /// The socket's family cannot be read.
     pub fn new(socket: &Arc<Socket>) -> io::Result<Self> {
         Ok(Self {
             socket: Arc::downgrade(socket),
@@ -225,17 +229,17 @@ impl Shutter {
         })
     }
 
-    /// Takes the program off an accepted socket, which inherited it from the listening one. Else it
+    /// Detaches the program from an accepted socket, which inherits it from the listening one. Otherwise it
     /// would run on every packet, and cut off a session whose client is banned later.
-    pub fn lift(&self, accepted: &impl AsFd) {
+    pub fn detach(&self, accepted: &impl AsFd) {
         if self.used.load(Ordering::Acquire) {
-            // An error says that there was none: accepted before the first program.
+            // An error means that there was none: accepted before the first program.
             let _ = SockRef::from(accepted).detach_filter();
         }
     }
 
-    fn drop_all(&self, clients: &[ClientKey]) -> Result<(), Attach> {
-        // A listener that is gone needs no filter.
+    fn attach(&self, clients: &[ClientKey]) -> Result<(), AttachFault> {
+        // A closed listener needs no filter.
         let Some(socket) = self.socket.upgrade() else {
             return Ok(());
         };
@@ -243,26 +247,26 @@ impl Shutter {
             return detach(&socket);
         }
         let program = program::build(clients, self.family);
-        // The kernel's length has 16 bits, and the crate would cut a longer one in silence.
+        // The kernel's length has 16 bits, and the crate would truncate a longer one without an error.
         if program.len() > LONGEST {
-            return Err(Attach::TooLong(Errno::NOMEM.into()));
+            return Err(AttachFault::TooLong(Errno::NOMEM.into()));
         }
         let program: Vec<SockFilter> = program.into_iter().map(raw).collect();
         self.used.store(true, Ordering::Release);
         socket
             .attach_filter(&program)
             .map_err(|error| match Errno::from_io_error(&error) {
-                Some(Errno::NOMEM | Errno::INVAL) => Attach::TooLong(error),
-                _ => Attach::Refused(error),
+                Some(Errno::NOMEM | Errno::INVAL) => AttachFault::TooLong(error),
+                _ => AttachFault::Refused(error),
             })
     }
 }
 
-fn detach(socket: &Socket) -> Result<(), Attach> {
+fn detach(socket: &Socket) -> Result<(), AttachFault> {
     match socket.detach_filter() {
-        // There was none.
+        // None was attached.
         Err(error) if Errno::from_io_error(&error) == Some(Errno::NOENT) => Ok(()),
-        outcome => outcome.map_err(Attach::Refused),
+        outcome => outcome.map_err(AttachFault::Refused),
     }
 }
 

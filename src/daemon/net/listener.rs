@@ -1,11 +1,11 @@
-//! listener - bind, accept, judge, then register
+//! listener - bind, accept, decide, then register
 //!
-//! A connection is accepted raw and judged by its address; whoever is turned away gets an RST and
-//! costs two system calls, accept and close: nothing is registered with the reactor for him.
-//! `server` hands the judgement in as a closure, for it is one question with one answer: the gate's
+//! A connection is accepted as a raw socket and decided on by its address. A refused one gets an RST and
+//! costs two system calls, accept and close: it is never registered with the reactor.
+//! `server` passes the decision in as a closure: the gate's
 //! standing, then [`admission`](crate::net::admission).
-//! Not here: who is admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
-//! A dual-stack `[::]` sees IPv4 clients as mapped addresses; they leave here as IPv4.
+//! Not here: which clients are admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
+//! A dual-stack `[::]` sees IPv4 clients as mapped addresses; here they become IPv4.
 
 pub mod open_files;
 mod socket;
@@ -30,27 +30,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use self::socket::{
-    canonical, close_in_peace, errno, hint, is_of_one_connection, listening_socket, local_address,
+    canonical, clear_linger, errno, hint, is_of_one_connection, listening_socket, local_address,
     watch,
 };
 use crate::net::admission::{Slot, TurnedAway};
-use crate::net::filter::Shutter;
+use crate::net::filter::SocketFilter;
 use crate::net::proxy_header::{self, Announced, HeaderFault};
 use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::networks;
 
 /// One listening address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where to listen; `[::]` takes IPv4 too.
+pub struct ListenerSettings {
+    /// The address to listen on; `[::]` also takes IPv4.
     pub address: SocketAddr,
-    /// How TLS begins.
+    /// How TLS starts.
     pub tls: TlsStart,
-    /// Load balancers that may speak for a client with the PROXY protocol.
+    /// Load balancers that may announce a client with the PROXY protocol.
     pub proxy_from: Vec<IpNet>,
 }
 
-/// How TLS begins on a listener.
+/// How TLS starts on a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsStart {
     /// With the first octet (RFC 8314), port 465.
@@ -59,16 +60,16 @@ pub enum TlsStart {
     StartTls,
 }
 
-/// Connections of load balancers whose header is not read yet, a listener.
+/// Connections of load balancers whose PROXY header has not been read, for each listener.
 const HEADERS_PENDING: usize = 1024;
 
-/// Without descriptors or memory for another connection, the pause before the next try.
+/// The back-off when there is no descriptor or memory for another connection.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// An episode of want is over when so many connections in a row were accepted.
-const WELL_AGAIN: u32 = 100;
+/// This many connections accepted in a row end an episode of accept errors.
+const RECOVERED_AFTER: u32 = 100;
 
-/// After so many connections in a row, other tasks get their turn.
+/// After this many connections in a row, other tasks get to run.
 const BATCH: u32 = 32;
 
 /// A bound, listening socket.
@@ -76,52 +77,52 @@ const BATCH: u32 = 32;
 pub struct Listener {
     socket: AsyncFd<Arc<Socket>>,
     local: SocketAddr,
-    shutter: Arc<Shutter>,
+    filter: Arc<SocketFilter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
     limits: Arc<Limits>,
-    /// Accepted in a row without giving other tasks their turn.
-    streak: u32,
-    health: Health,
+    /// Connections accepted in a row without yielding.
+    in_a_row: u32,
+    health: AcceptHealth,
 }
 
 /// Whether accepting works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    Well,
-    /// Told already; so many were accepted in a row since the last failure.
-    Wanting {
+enum AcceptHealth {
+    Ok,
+    /// Already reported; holds the connections accepted in a row since the last error.
+    Failing {
         accepted: u32,
     },
 }
 
-/// Who came.
+/// Result of an accept.
 #[derive(Debug)]
 #[must_use]
 pub enum Arrival {
     /// A client, admitted.
-    Client(Visitor),
-    /// A load balancer: let it introduce its client, in a task of its own.
+    Client(AdmittedConnection),
+    /// A load balancer: read its PROXY header, in a task of its own.
     Balancer(Balancer),
-    /// Nobody: accepting fails, for want of descriptors or memory mostly. Said once an episode; the
-    /// next call waits and tries again.
-    Wanting(io::Error),
+    /// Accepting fails, mostly because there are no descriptors or no memory. Returned once an episode; the
+    /// next call backs off and tries again.
+    AcceptFailed(io::Error),
 }
 
-/// A client that was admitted, and its connection. IPv4-mapped addresses are IPv4.
+/// An admitted client and its connection. IPv4-mapped addresses are IPv4.
 #[derive(Debug)]
-pub struct Visitor {
-    /// The connection, nothing read from it but a PROXY header.
+pub struct AdmittedConnection {
+    /// The connection; only a PROXY header was read from it.
     pub stream: TcpStream,
-    /// The client's address and port, as a load balancer announced it.
+    /// The client's address and port, as announced by a load balancer if there is one.
     pub client: SocketAddr,
-    /// Where the client connected to.
+    /// The address that the client connected to.
     pub listener: SocketAddr,
-    /// Its right to be here.
+    /// The right to hold the connection.
     pub slot: Slot,
 }
 
-/// A load balancer that has yet to say for whom it comes.
+/// A load balancer that has not announced its client yet.
 #[derive(Debug)]
 pub struct Balancer {
     stream: TcpStream,
@@ -130,16 +131,16 @@ pub struct Balancer {
     _pending: OwnedSemaphorePermit,
 }
 
-/// Why a load balancer's connection came to nothing.
+/// Why a load balancer's connection has no client.
 #[derive(Debug, thiserror::Error)]
 pub enum BalancerFault {
-    /// It sent no whole header in time.
+    /// No complete header in time.
     #[error("the load balancer sent no PROXY header in time")]
     Deadline,
-    /// It sent a bad one.
+    /// An invalid header.
     #[error("the load balancer: {0}")]
     Header(#[from] HeaderFault),
-    /// Its client is not admitted. Closed with RST.
+    /// The client is not admitted. Closed with RST.
     #[error("turned away: {0}")]
     TurnedAway(TurnedAway),
     /// The socket failed.
@@ -147,25 +148,25 @@ pub enum BalancerFault {
     Socket(#[from] io::Error),
 }
 
-/// Why there is no listening on an address.
+/// Why listening on an address fails.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {error}{}", hint(.error))]
 pub struct BindFault {
     /// The address in the settings.
     pub address: SocketAddr,
-    /// What the kernel says.
+    /// The kernel's error.
     #[source]
     pub error: io::Error,
 }
 
 impl Listener {
-    /// Binds and listens. From here on the kernel takes connections in. Bounds that act are counted in `limits`.
+    /// Binds and listens. From here on the kernel accepts connections. Limits that act are counted in `limits`.
     ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// The address is taken, is not this machine's, or is not ours to bind.
-    pub fn bind(settings: &Settings, limits: &Arc<Limits>) -> Result<Self, BindFault> {
+    /// The address is in use, is not an address of this machine, or needs a privilege.
+    pub fn bind(settings: &ListenerSettings, limits: &Arc<Limits>) -> Result<Self, BindFault> {
         let fault = |error| BindFault {
             address: settings.address,
             error,
@@ -174,35 +175,35 @@ impl Listener {
         let local = local_address(&socket).map_err(fault)?;
         let socket = Arc::new(socket);
         Ok(Self {
-            shutter: Arc::new(Shutter::new(&socket).map_err(fault)?),
+            filter: Arc::new(SocketFilter::new(&socket).map_err(fault)?),
             socket: watch(socket).map_err(fault)?,
             local,
             proxy_from: settings.proxy_from.clone(),
             // limit: proxy-headers
             headers: Arc::new(Semaphore::new(HEADERS_PENDING)),
             limits: Arc::clone(limits),
-            streak: 0,
-            health: Health::Well,
+            in_a_row: 0,
+            health: AcceptHealth::Ok,
         })
     }
 
-    /// Goes on at the same address with the load balancers of other settings.
-    pub fn reconfigure(&mut self, settings: &Settings) {
+    /// Keeps listening on the same address, with the load balancers of the new settings.
+    pub fn reconfigure(&mut self, settings: &ListenerSettings) {
         self.proxy_from.clone_from(&settings.proxy_from);
     }
 
-    /// Where it listens, with the port that the kernel chose for port 0.
+    /// The address it listens on, with the port that the kernel chose for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// Where the listener filter is attached.
-    pub fn shutter(&self) -> Arc<Shutter> {
-        Arc::clone(&self.shutter)
+    /// The handle that the listener filter attaches to.
+    pub fn socket_filter(&self) -> Arc<SocketFilter> {
+        Arc::clone(&self.filter)
     }
 
-    /// The next connection that somebody must care for. Those that `admit` turns away are closed with
-    /// RST in here. `admit` is not asked about a load balancer.
+    /// The next admitted client or load balancer. Connections that `admit` refuses are closed with
+    /// RST in here. `admit` is not called for a load balancer.
     ///
     /// Cancel-safe: no connection is lost when the future is dropped.
     pub async fn accept(
@@ -210,17 +211,17 @@ impl Listener {
         admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
     ) -> Arrival {
         loop {
-            if let Health::Wanting { accepted: 0 } = self.health {
+            if let AcceptHealth::Failing { accepted: 0 } = self.health {
                 sleep(BACK_OFF).await;
             }
-            if self.streak >= BATCH {
-                self.streak = 0;
+            if self.in_a_row >= BATCH {
+                self.in_a_row = 0;
                 tokio::task::yield_now().await;
             }
             match self.accept_raw().await {
                 Ok((socket, peer)) => {
                     self.accepted_one();
-                    match self.receive(socket, peer, &admit) {
+                    match self.dispatch(socket, peer, &admit) {
                         Ok(Some(arrival)) => return arrival,
                         Ok(None) => {}
                         Err(_) => self.limits.count(Limit::Connections),
@@ -229,10 +230,10 @@ impl Listener {
                 Err(error) if is_of_one_connection(error) => {}
                 Err(error) => {
                     self.limits.count(Limit::Accepts);
-                    let told = self.health != Health::Well;
-                    self.health = Health::Wanting { accepted: 0 };
-                    if !told {
-                        return Arrival::Wanting(error.into());
+                    let reported = self.health != AcceptHealth::Ok;
+                    self.health = AcceptHealth::Failing { accepted: 0 };
+                    if !reported {
+                        return Arrival::AcceptFailed(error.into());
                     }
                 }
             }
@@ -257,14 +258,14 @@ impl Listener {
         }
     }
 
-    /// Judges a connection. `None`: it was turned away. An error: it broke before anyone cared.
-    fn receive(
+    /// Decides on a connection. `None`: it was refused. An error: it broke before it was registered.
+    fn dispatch(
         &self,
         socket: OwnedFd,
         peer: SocketAddr,
         admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
     ) -> io::Result<Option<Arrival>> {
-        if self.may_speak_for_clients(peer.ip()) {
+        if self.is_balancer(peer.ip()) {
             let Ok(pending) = Arc::clone(&self.headers).try_acquire_owned() else {
                 self.limits.count(Limit::ProxyHeaders);
                 return Ok(None);
@@ -279,7 +280,7 @@ impl Listener {
         let Ok(slot) = admit(ClientKey::new(peer.ip())) else {
             return Ok(None);
         };
-        Ok(Some(Arrival::Client(Visitor {
+        Ok(Some(Arrival::Client(AdmittedConnection {
             listener: self.local_of(&socket)?,
             stream: self.register(socket)?,
             client: peer,
@@ -287,11 +288,11 @@ impl Listener {
         })))
     }
 
-    fn may_speak_for_clients(&self, peer: IpAddr) -> bool {
-        self.proxy_from.iter().any(|net| net.contains(&peer))
+    fn is_balancer(&self, peer: IpAddr) -> bool {
+        networks::contain(&self.proxy_from, peer)
     }
 
-    /// Where the client connected to: only a wildcard has to ask.
+    /// The address that the client connected to; only a wildcard needs the system call.
     fn local_of(&self, socket: &OwnedFd) -> io::Result<SocketAddr> {
         match self.local.ip().is_unspecified() {
             true => local_address(&SockRef::from(socket)),
@@ -299,20 +300,22 @@ impl Listener {
         }
     }
 
-    /// Makes the socket of whoever may stay tokio's.
+    /// Registers the socket with tokio.
     fn register(&self, socket: OwnedFd) -> io::Result<TcpStream> {
-        self.shutter.lift(&socket);
-        close_in_peace(&socket)?;
+        self.filter.detach(&socket);
+        clear_linger(&socket)?;
         TcpStream::from_std(socket.into())
     }
 
     fn accepted_one(&mut self) {
-        self.streak += 1;
+        self.in_a_row += 1;
         self.health = match self.health {
-            Health::Wanting { accepted } if accepted < WELL_AGAIN => Health::Wanting {
-                accepted: accepted + 1,
-            },
-            _ => Health::Well,
+            AcceptHealth::Failing { accepted } if accepted < RECOVERED_AFTER => {
+                AcceptHealth::Failing {
+                    accepted: accepted + 1,
+                }
+            }
+            _ => AcceptHealth::Ok,
         };
     }
 }
@@ -323,16 +326,16 @@ impl Balancer {
         self.peer
     }
 
-    /// Reads the header within `deadline`, then asks `admit` about the client that it announces. A
-    /// balancer that comes for nobody (a health check) is asked about as the client that it then is.
+    /// Reads the header within `deadline`, then calls `admit` for the client that it announces. For a
+    /// connection without a client (a health check), `admit` gets the balancer's own address.
     ///
     /// # Errors
-    /// No header, a bad one, or a client that is not admitted; the connection is closed.
-    pub async fn introduce(
+    /// No header, an invalid one, or a client that is not admitted; the connection is closed.
+    pub async fn read_header(
         mut self,
         deadline: Duration,
         admit: impl FnOnce(ClientKey) -> Result<Slot, TurnedAway>,
-    ) -> Result<Visitor, BalancerFault> {
+    ) -> Result<AdmittedConnection, BalancerFault> {
         let header = timeout(deadline, proxy_header::read(&mut self.stream)).await;
         let (client, listener) = match header.map_err(|_| BalancerFault::Deadline)?? {
             Announced::Client {
@@ -342,7 +345,7 @@ impl Balancer {
             Announced::Local => (self.peer, self.local),
         };
         match admit(ClientKey::new(client.ip())) {
-            Ok(slot) => Ok(Visitor {
+            Ok(slot) => Ok(AdmittedConnection {
                 stream: self.stream,
                 client,
                 listener,

@@ -1,11 +1,11 @@
-//! proxy_header - the PROXY protocol, versions 1 and 2, in and out
+//! proxy_header - the PROXY protocol, versions 1 and 2: rendered and parsed
 //!
-//! Out: who the client is, for Postfix ([`announce`]), and that a probe is nobody ([`announce_nobody`]).
-//! In: who the client is, from a load balancer ([`read`]), to the last octet of the header and not
-//! one further, so that the ClientHello behind it stays in the socket.
-//! Not here: which peers may speak for a client (`listener`), the deadline (the caller's).
-//! We parse and render ourselves: the crates we read take `PROXYx` and port `+25` for version 1 and
-//! refuse a LOCAL header whose address block is short, which a receiver has to skip unread.
+//! Rendered for Postfix: the client ([`announce`]), or that a probe has none ([`announce_probe`]).
+//! Parsed from a load balancer ([`read`]): the client. Reading stops at the last octet of the header, so
+//! that the ClientHello after it stays in the socket.
+//! Not here: which peers may announce a client (`listener`), the deadline (the caller's).
+//! By hand: the crates we read accept `PROXYx` and port `+25` in version 1, and
+//! refuse a LOCAL header with a short address block, which a receiver has to skip unread.
 //! HAProxy's proxy-protocol.txt, sections 2.1 and 2.2.
 
 use std::io;
@@ -14,16 +14,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// What every version 2 header opens with.
+/// The first octets of every version 2 header.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// The longest version 1 header, with its CRLF, in octets.
 const V1_LIMIT: usize = 107;
 /// The shortest version 1 header: `PROXY UNKNOWN` and CRLF, in octets.
 const V1_LEAST: usize = 15;
-/// The longest address block of version 2 that we store: two IPv6 addresses and ports, in octets.
+/// The longest address block of version 2 that is stored: two IPv6 addresses and ports, in octets.
 const ADDRESSES: usize = 36;
-/// The most that a version 2 header may hold behind its length, in octets. Addresses take 36 of
-/// them; the rest are extensions (TLVs), which balancers keep to some hundred octets.
+/// The most octets that a version 2 header may announce. Addresses take 36 of
+/// them; the rest are extensions (TLVs), for which balancers use a few hundred octets.
 const V2_LIMIT: usize = 4096;
 
 const V2_LOCAL: u8 = 0x20;
@@ -41,63 +41,65 @@ pub enum Version {
     V2,
 }
 
-/// Whom a header speaks for. IPv4-mapped IPv6 addresses come out as IPv4.
+/// The endpoints in a header. IPv4-mapped IPv6 addresses become IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
     /// A client that connected to the balancer.
     Client {
         /// The client's address and port.
         source: SocketAddr,
-        /// Where the client connected to.
+        /// The address that the client connected to.
         destination: SocketAddr,
     },
-    /// The balancer itself, or somebody it cannot name (LOCAL, UNSPEC, UNKNOWN): the socket's own
-    /// endpoints hold.
+    /// The balancer itself, or a client without an address (LOCAL, UNSPEC, UNKNOWN): the socket's own
+    /// endpoints are used.
     Local,
 }
 
 /// Why a header is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum HeaderFault {
-    /// The peer ended, or failed, inside the header.
-    #[error("the PROXY header breaks off: {0}")]
-    BrokenOff(#[from] io::Error),
+    /// The connection ended or failed within the header.
+    #[error("the PROXY header is incomplete: {0}")]
+    Truncated(#[from] io::Error),
     /// Neither signature.
     #[error("no PROXY header")]
     NoHeader,
-    /// Version 1 that does not read as the specification says, or is longer than 107 octets.
+    /// Version 1 that does not follow the specification, or is longer than 107 octets.
     #[error("malformed PROXY header of version 1")]
     Malformed,
-    /// Version 2's octet of version and command is neither LOCAL nor PROXY.
+    /// Version 2 with a version or command that is neither LOCAL nor PROXY.
     #[error("unknown version or command {0:#04x} in a PROXY header")]
     UnknownCommand(u8),
     /// Neither TCP over IPv4 nor TCP over IPv6.
     #[error("address family {0:#04x} in a PROXY header is not TCP")]
     NotTcp(u8),
-    /// Version 2's length is too short for its addresses, or longer than 4096 octets.
-    #[error("a PROXY header with {0} octets of addresses and extensions")]
+    /// Version 2 with a length too short for its addresses, or above 4096 octets.
+    #[error(
+        "a PROXY header of version 2 with {0} octets of addresses and extensions: too few, or over 4096"
+    )]
     Length(usize),
 }
 
-/// Appends the header that tells Postfix who the client is.
+/// Appends the header that announces the client to Postfix.
 ///
-/// `listener` is where the client connected to. A header has one address family, the client's:
-/// a listener of the other family is announced as that family's unspecified address, with its port.
+/// `listener` is the address that the client connected to. A header has one address family, the client's:
+/// a listener of the other family is announced as the unspecified address, with its port.
 pub fn announce(version: Version, client: SocketAddr, listener: SocketAddr, out: &mut Vec<u8>) {
-    let pair = Pair::new(client, listener);
+    let pair = EndpointPair::new(client, listener);
     match version {
         Version::V1 => pair.render_v1(out),
         Version::V2 => pair.render_v2(out),
     }
 }
 
-/// Appends the header of a connection that serves no client: LOCAL in version 2; in version 1,
+/// Appends the header of a connection without a client: LOCAL in version 2; in version 1,
 /// where Postfix refuses UNKNOWN, loopback addresses.
-pub fn announce_nobody(version: Version, out: &mut Vec<u8>) {
+pub fn announce_probe(version: Version, out: &mut Vec<u8>) {
     match version {
         Version::V1 => {
             let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-            Pair::new(loopback, loopback).render_v1(out);
+            EndpointPair::new(loopback, loopback).render_v1(out);
         }
         Version::V2 => {
             out.extend_from_slice(&SIGNATURE);
@@ -106,11 +108,11 @@ pub fn announce_nobody(version: Version, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads one header of either version and not an octet more.
+/// Reads one header of either version, and no octet after it.
 ///
 /// # Errors
-/// [`HeaderFault`] for everything that is not a well-formed header for TCP. The stream is then of no
-/// use. There is no deadline in here, and the future is not cancel-safe.
+/// [`HeaderFault`] for everything that is not a well-formed header for TCP. The stream is then
+/// unusable. It has no deadline, and the future is not cancel-safe.
 pub async fn read<R: AsyncRead + Unpin>(stream: &mut R) -> Result<Announced, HeaderFault> {
     let mut opening = [0; SIGNATURE.len()];
     stream.read_exact(&mut opening).await?;
@@ -199,7 +201,7 @@ async fn read_v1<R: AsyncRead + Unpin>(
         let (part, _) = part.split_at_mut(wanted);
         stream.read_exact(part).await?;
         header.extend_from_slice(part);
-        // The header ends with CRLF: one octet is still to come behind a CR, else at least two.
+        // The header ends with CRLF: after a CR one more octet is expected, otherwise at least two.
         wanted = match header.as_slice() {
             [.., b'\r', b'\n'] => 0,
             [.., b'\n'] => return Err(HeaderFault::Malformed),
@@ -237,13 +239,13 @@ fn port(text: &str) -> Option<u16> {
     (plain && !leads_with_zero).then(|| text.parse().ok())?
 }
 
-/// Two endpoints of one family, as a header can name them.
-enum Pair {
+/// Two endpoints of one family.
+enum EndpointPair {
     V4([Ipv4Addr; 2], [u16; 2]),
     V6([Ipv6Addr; 2], [u16; 2]),
 }
 
-impl Pair {
+impl EndpointPair {
     fn new(client: SocketAddr, listener: SocketAddr) -> Self {
         let ports = [client.port(), listener.port()];
         match (client.ip().to_canonical(), listener.ip().to_canonical()) {

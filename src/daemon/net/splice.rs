@@ -1,12 +1,12 @@
-//! splice - octets both ways after login
+//! splice - copies octets both ways after login
 //!
-//! Nothing is parsed any more: what one side sends goes to the other, in order, once. The end of a
-//! side is passed on as the end of that direction (close_notify to FIN and back); the other goes on.
-//! Not here: what was read before the hand-over (`session` brings it), closing the sockets (whoever
-//! owns them drops them).
-//! Not tokio's `copy_bidirectional`: its two buffers live as long as the session. Ours belongs to
-//! the thread and is held only inside one poll; what a slow peer does not take is kept in a buffer
-//! of its own, until it does. While one waits, nothing more is read for it.
+//! Nothing is parsed: what one side sends goes to the other, in order, once. The end of a
+//! side is copied on as the end of that direction (close_notify as FIN and back); the other continues.
+//! Not here: what was read before the hand-over (`session` passes it in), closing the sockets (their
+//! owner drops them).
+//! Not tokio's `copy_bidirectional`: its two buffers live as long as the session. Here the buffer belongs to
+//! the thread and is used only inside one poll. What a slow peer does not take is kept in a buffer
+//! of its own until it does; meanwhile nothing more is read for it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -21,48 +21,48 @@ use tokio::time::Sleep;
 
 use crate::drain::Drain;
 
-mod lane;
+mod direction;
 
-use lane::{Lane, Stop};
+use direction::{Direction, Stop};
 
 /// How much one poll reads of one side before it writes, in octets.
 const SCRATCH: usize = 64 * 1024;
-/// How long a client may take to hang up after Postfix has; without that wait, what it still sends
-/// would turn our close into a reset, which could cost it Postfix's last reply.
+/// How long a client may stay connected after Postfix has closed (linger). Without it, what the client
+/// still sends would turn our close into a reset, and Postfix's last reply could be lost.
 const LINGER: Duration = Duration::from_secs(10);
-/// The idle deadline is looked at so many times before it passes.
-const LOOKS: u32 = 4;
+/// How often the idle deadline is checked before it passes.
+const IDLE_CHECKS: u32 = 4;
 
-/// What crosses at the hand-over, before anything is read.
+/// What is already read at the hand-over.
 #[derive(Debug, Default)]
 pub struct Handover {
-    /// What the client sent behind its AUTH.
+    /// What the client sent after its AUTH.
     pub to_upstream: Vec<u8>,
-    /// Postfix's 235 as we render it, and what Postfix sent behind its own.
+    /// Postfix's 235 as we render it, and what Postfix sent after it.
     pub to_client: Vec<u8>,
 }
 
 /// How long a splice may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Without an octet either way. It ends up to a quarter later, so that octets cost no timer.
+pub struct SpliceLimits {
+    /// Without an octet either way. Detected up to a quarter later, so that octets need no timer.
     pub idle: Duration,
-    /// From the signal to drain.
+    /// After the drain begins.
     pub grace: Duration,
 }
 
-/// What was passed on, in octets, with the hand-over.
+/// Octets copied, including the hand-over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SpliceOctets {
     /// To Postfix.
     pub from_client: u64,
     /// To the client.
     pub to_client: u64,
 }
 
-/// Why a splice is over: whoever ended first. The log values (`Display`) are public API.
+/// Why a splice ended: the first event counts. The log values (`Display`) are public API.
 #[derive(Debug)]
-pub enum End {
+pub enum SpliceEnd {
     /// The client closed.
     ClientClosed,
     /// Postfix closed.
@@ -71,14 +71,14 @@ pub enum End {
     ClientLost(io::Error),
     /// The connection to Postfix failed.
     UpstreamLost(io::Error),
-    /// Nobody sent anything for too long.
+    /// Neither side sent anything for too long.
     Idle,
-    /// We are stopping, and the time for that is up.
+    /// Gatepost is stopping, and the grace time is over.
     Drained,
 }
 
-impl End {
-    /// The log value.
+impl SpliceEnd {
+    /// The value in the log.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::ClientClosed => "client-closed",
@@ -91,36 +91,36 @@ impl End {
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for SpliceEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// Passes octets both ways until both directions are over, or a limit is.
+/// Copies octets both ways until both directions have ended, or a limit has copied.
 ///
-/// A side that vanishes without a word (no close_notify, a reset) ends its direction; what it sent
+/// A side that ends without close_notify, or by a reset, ends its direction; what it sent
 /// before is still delivered. Neither stream is closed on return: drop them.
 pub async fn splice<C, U>(
     client: &mut C,
     upstream: &mut U,
     handover: Handover,
-    limits: Limits,
+    limits: SpliceLimits,
     drain: &mut Drain,
-) -> (Tally, End)
+) -> (SpliceOctets, SpliceEnd)
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
-    let look = limits.idle / LOOKS;
-    let mut relay = Relay {
-        up: Lane::new(handover.to_upstream),
-        down: Lane::new(handover.to_client),
+    let interval = limits.idle / IDLE_CHECKS;
+    let mut relay = SpliceRelay {
+        up: Direction::new(handover.to_upstream),
+        down: Direction::new(handover.to_client),
         end: None,
-        clock: IdleClock::Watching { quiet: 0 },
-        look,
+        timer_use: TimerUse::Idle { quiet: 0 },
+        interval,
     };
-    let mut timer = pin!(tokio::time::sleep(look));
+    let mut timer = pin!(tokio::time::sleep(interval));
     let relayed = poll_fn(|cx| relay.poll(cx, client, upstream, timer.as_mut()));
     let grace = async {
         drain.begun().await;
@@ -129,40 +129,40 @@ where
     let end = tokio::select! {
         biased;
         end = relayed => end,
-        () = grace => End::Drained,
+        () = grace => SpliceEnd::Drained,
     };
-    let tally = Tally {
-        from_client: relay.up.passed(),
-        to_client: relay.down.passed(),
+    let tally = SpliceOctets {
+        from_client: relay.up.copied(),
+        to_client: relay.down.copied(),
     };
     (tally, end)
 }
 
-struct Relay {
-    up: Lane,
-    down: Lane,
-    /// Why it will be over; the first reason counts.
-    end: Option<End>,
-    clock: IdleClock,
-    look: Duration,
+struct SpliceRelay {
+    up: Direction,
+    down: Direction,
+    /// Why it will end; the first reason counts.
+    end: Option<SpliceEnd>,
+    timer_use: TimerUse,
+    interval: Duration,
 }
 
-/// What the one timer is running for.
-enum IdleClock {
-    /// Looks whether anything moved since the last look.
-    Watching { quiet: u32 },
-    /// Postfix is gone; the client has until the timer fires.
-    Lingering,
+/// What the one timer is used for.
+enum TimerUse {
+    /// Checks whether anything moved since the last check.
+    Idle { quiet: u32 },
+    /// Postfix has closed; the client may stay until the timer fires.
+    Linger,
 }
 
-impl Relay {
+impl SpliceRelay {
     fn poll<C, U>(
         &mut self,
         cx: &mut Context<'_>,
         client: &mut C,
         upstream: &mut U,
         mut timer: Pin<&mut Sleep>,
-    ) -> Poll<End>
+    ) -> Poll<SpliceEnd>
     where
         C: AsyncRead + AsyncWrite + Unpin,
         U: AsyncRead + AsyncWrite + Unpin,
@@ -175,45 +175,45 @@ impl Relay {
         });
         self.note_ends();
         if up && down {
-            return Poll::Ready(self.end.take().unwrap_or(End::ClientClosed));
+            return Poll::Ready(self.end.take().unwrap_or(SpliceEnd::ClientClosed));
         }
-        if down && matches!(self.clock, IdleClock::Watching { .. }) {
-            self.clock = IdleClock::Lingering;
+        if down && matches!(self.timer_use, TimerUse::Idle { .. }) {
+            self.timer_use = TimerUse::Linger;
             timer.set(tokio::time::sleep(LINGER));
         }
         self.poll_timer(cx, timer)
     }
 
-    /// Ready when nothing moved for too long, or the client did not hang up in time.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<End> {
+    /// Ready when nothing moved for too long, or the linger time of the client is over.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<SpliceEnd> {
         while timer.as_mut().poll(cx).is_ready() {
-            let IdleClock::Watching { quiet } = &mut self.clock else {
-                return Poll::Ready(self.end.take().unwrap_or(End::UpstreamClosed));
+            let TimerUse::Idle { quiet } = &mut self.timer_use else {
+                return Poll::Ready(self.end.take().unwrap_or(SpliceEnd::UpstreamClosed));
             };
-            // Both are asked: each forgets what it tells.
+            // Both are called: each resets its flag.
             let moved = self.up.take_moved() | self.down.take_moved();
             *quiet = if moved { 0 } else { *quiet + 1 };
-            if *quiet >= LOOKS {
-                return Poll::Ready(End::Idle);
+            if *quiet >= IDLE_CHECKS {
+                return Poll::Ready(SpliceEnd::Idle);
             }
-            // From now, not from the last look: after a suspended machine wakes up, looks that were
-            // missed are no quiet.
-            timer.set(tokio::time::sleep(self.look));
+            // From now, not from the last check: after a machine was suspended, missed checks
+            // do not count as idle.
+            timer.set(tokio::time::sleep(self.interval));
         }
         Poll::Pending
     }
 
     fn note_ends(&mut self) {
         let stopped = self.up.take_stop().map(|stop| match stop {
-            Stop::SourceEnded => End::ClientClosed,
-            Stop::SourceFailed(fault) => End::ClientLost(fault),
-            Stop::SinkFailed(fault) => End::UpstreamLost(fault),
+            Stop::SourceEnded => SpliceEnd::ClientClosed,
+            Stop::SourceFailed(fault) => SpliceEnd::ClientLost(fault),
+            Stop::SinkFailed(fault) => SpliceEnd::UpstreamLost(fault),
         });
         let stopped = stopped.or_else(|| {
             self.down.take_stop().map(|stop| match stop {
-                Stop::SourceEnded => End::UpstreamClosed,
-                Stop::SourceFailed(fault) => End::UpstreamLost(fault),
-                Stop::SinkFailed(fault) => End::ClientLost(fault),
+                Stop::SourceEnded => SpliceEnd::UpstreamClosed,
+                Stop::SourceFailed(fault) => SpliceEnd::UpstreamLost(fault),
+                Stop::SinkFailed(fault) => SpliceEnd::ClientLost(fault),
             })
         });
         if self.end.is_none() {
@@ -222,7 +222,7 @@ impl Relay {
     }
 }
 
-/// Lends this thread's buffer. Nothing is kept in it from one call to the next.
+/// Passes this thread's buffer to `work`. Nothing is kept in it between calls.
 fn with_scratch<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
     thread_local! {
         static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };

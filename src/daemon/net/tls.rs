@@ -1,12 +1,12 @@
-//! tls - the handshake, and the certificates it is made with
+//! tls - the TLS handshake and its certificates
 //!
-//! [`Tls`] holds the rustls config that new handshakes use; a reload swaps it whole or not at all.
-//! The key of the session tickets outlives a reload, so that a renewed certificate costs nobody a
-//! full handshake.
-//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), the first octets (`hello`), when a
-//! handshake begins (`session`), closing without close_notify (an ordinary end for `splice`).
-//! Left at rustls's defaults on purpose: no early data (AUTH must not be replayed), no client
-//! certificates. The cipher suites are the crypto provider's, named here and never a process default.
+//! [`Tls`] holds the rustls config of new handshakes; a reload replaces it as a whole or not at all.
+//! The key of the session tickets is kept over a reload, so that a renewed certificate causes no
+//! full handshakes.
+//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), reading the
+//! ClientHello (`hello`), when a handshake begins (`session`), closing without close_notify (`splice`).
+//! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
+//! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
@@ -36,10 +36,10 @@ use tokio_rustls::server::TlsStream;
 pub use self::certificate::{Certificate, FileProblem, FileRole, TlsFault};
 use gatepost_core::moment::Moment;
 
-/// Where the certificates are.
+/// The certificate files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The first is the default, the others are chosen by SNI.
+pub struct TlsSettings {
+    /// The first is the default; the others are selected by SNI.
     pub certificates: Vec<CertificateFiles>,
 }
 
@@ -52,21 +52,21 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// Handshakes under way at once until [`Tls::cap_handshakes`] says otherwise.
+/// Concurrent handshakes until [`Tls::cap_handshakes`] sets another number.
 const HANDSHAKES: usize = 256;
 
-/// How long a handshake holds its slot while it waits for its client. A slot paces our computing;
-/// a client that stalls behind a complete ClientHello must not keep others out for a whole deadline.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long a handshake holds its slot while it waits for its client. A slot limits our computing;
+/// a client that stalls after a complete ClientHello must not block others for a whole deadline.
+const SLOT_HOLD: Duration = Duration::from_millis(250);
 
-/// The protocols that no mail program offers. A browser that is lured here by a cross-protocol
-/// attack (ALPACA, CVE-2021-3618) always does.
+/// Protocols that no mail program offers. A browser that was redirected here by a cross-protocol
+/// attack (ALPACA, CVE-2021-3618) always offers one.
 const FOREIGN_PROTOCOLS: [&[u8]; 5] = [b"h2", b"http/1.1", b"http/1.0", b"http/0.9", b"h3"];
 
 /// A record with the fatal alert no_application_protocol (RFC 7301 section 3.2).
 const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
 
-/// The TLS side of all listeners. Shared by reference; all methods take `&self`.
+/// The TLS state of all listeners. Shared by reference; all methods take `&self`.
 pub struct Tls {
     loaded: ArcSwap<Loaded>,
     ticketer: Arc<dyn ProducesTickets>,
@@ -79,11 +79,11 @@ struct Loaded {
 }
 
 impl Tls {
-    /// Reads and checks all certificates. `now` decides what has expired.
+    /// Reads and checks all certificates. Validity is checked at `now`.
     ///
     /// # Errors
-    /// The first fault found, with the file that is to blame.
-    pub fn load(settings: &Settings, now: Moment) -> Result<Self, TlsFault> {
+    /// The first fault found, with its file.
+    pub fn load(settings: &TlsSettings, now: Moment) -> Result<Self, TlsFault> {
         let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsFault::Library)?;
         Ok(Self {
             loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
@@ -93,37 +93,37 @@ impl Tls {
         })
     }
 
-    /// Reads the certificates anew; handshakes that begin from now on use them, and tickets given
-    /// out before stay good.
+    /// Reads the certificates again. Handshakes that begin from now on use them; tickets issued
+    /// before stay valid.
     ///
     /// # Errors
     /// As [`Tls::load`]. Then the certificates in use stay in use.
-    pub fn reload(&self, settings: &Settings, now: Moment) -> Result<(), TlsFault> {
+    pub fn reload(&self, settings: &TlsSettings, now: Moment) -> Result<(), TlsFault> {
         let loaded = Loaded::new(settings, &self.ticketer, now)?;
         self.loaded.store(Arc::new(loaded));
         Ok(())
     }
 
-    /// From now on at most `at_once` handshakes (at least one) compute at the same time. Those under
-    /// way go on under the old cap.
+    /// Limits handshakes that compute at the same time to `at_once` (at least one). Those in
+    /// progress continue under the old limit.
     pub fn cap_handshakes(&self, at_once: usize) {
         let permits = at_once.clamp(1, Semaphore::MAX_PERMITS);
         // limit: handshakes
         self.slots.store(Arc::new(Semaphore::new(permits)));
     }
 
-    /// What is in use, in the order of the settings: for the log and for warnings before expiry.
+    /// The certificates in use, in the order of the settings: for the log and for warnings before expiry.
     pub fn certificates(&self) -> Vec<Certificate> {
         self.loaded.load().certificates.clone()
     }
 
-    /// Makes the handshake, all of it within `deadline`. The stream comes on the heap: its 1.2 KB would
-    /// otherwise lie in each future that hands it on.
+    /// Completes the handshake within `deadline`. The stream is boxed: its 1.2 KB would
+    /// otherwise be part of every future that passes it on.
     ///
-    /// A handshake slot is taken when the ClientHello is complete, and not before.
+    /// A handshake slot is taken only when the ClientHello is complete.
     ///
     /// # Errors
-    /// The client's fault, mostly. An alert was sent where TLS has one; the stream is gone.
+    /// Mostly the client's fault. An alert was sent where TLS has one; the stream is dropped.
     pub async fn accept<S>(
         &self,
         stream: S,
@@ -133,7 +133,7 @@ impl Tls {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let waits = AtomicBool::new(false);
-        // On the heap, for the handshake's state is larger than all that a session keeps later.
+        // Boxed, because the handshake's state is larger than everything that a session keeps later.
         match timeout(deadline, Box::pin(self.handshake(stream, &waits))).await {
             Ok(outcome) => outcome,
             Err(_) if waits.load(Ordering::Relaxed) => Err(HandshakeFault::Busy),
@@ -153,19 +153,19 @@ impl Tls {
         let mut stream = stream;
         let hello = hello::read(&mut stream).await?;
         if let Some(protocol) = foreign_protocol(&hello.client_hello()) {
-            // The client is turned away either way, so a failing write changes nothing.
+            // The client is refused either way, so a failing write changes nothing.
             let _ = stream.write_all(&NO_APPLICATION_PROTOCOL).await;
             let _ = stream.shutdown().await;
             return Err(HandshakeFault::ForeignProtocol(protocol));
         }
         let slots = self.slots.load_full();
-        // Only a closed semaphore gives none, and this one is never closed.
+        // Only a closed semaphore returns none, and this one is never closed.
         waits.store(true, Ordering::Relaxed);
         let slot = slots.acquire().await.ok();
         waits.store(false, Ordering::Relaxed);
         let config = self.loaded.load().config.clone();
         let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
-        if let Ok(outcome) = timeout(PATIENCE, &mut rest).await {
+        if let Ok(outcome) = timeout(SLOT_HOLD, &mut rest).await {
             return Ok(Box::new(outcome?));
         }
         drop(slot);
@@ -183,7 +183,7 @@ impl std::fmt::Debug for Tls {
 
 impl Loaded {
     fn new(
-        settings: &Settings,
+        settings: &TlsSettings,
         ticketer: &Arc<dyn ProducesTickets>,
         now: Moment,
     ) -> Result<Self, TlsFault> {
@@ -200,9 +200,9 @@ impl Loaded {
             .with_cert_resolver(Arc::new(resolver));
         config.ignore_client_order = true;
         config.ticketer = Arc::clone(ticketer);
-        // A mail program opens few connections, and each ticket costs us a write.
+        // A mail program opens few connections, and each ticket costs a write.
         config.send_tls13_tickets = 1;
-        // Tickets alone: a cache on our side is memory that strangers fill.
+        // Tickets only: a cache on our side is memory that strangers could fill.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self {
             config: Arc::new(config),
@@ -211,10 +211,10 @@ impl Loaded {
     }
 }
 
-/// The crypto provider's own choice of suites, those with SHA-256 first.
+/// The crypto provider's cipher suites, those with SHA-256 first.
 ///
-/// Processors have instructions for SHA-256 and none for SHA-384, which would be a sixth of what a handshake
-/// costs; most clients name it first and take either.
+/// Processors have instructions for SHA-256 and none for SHA-384, which would take a sixth of a handshake's
+/// time; most clients list it first and accept either.
 fn provider() -> CryptoProvider {
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     let has_sha384 = |suite: &SupportedCipherSuite| {
@@ -224,7 +224,7 @@ fn provider() -> CryptoProvider {
         };
         hash.algorithm() == HashAlgorithm::SHA384
     };
-    // Stable: what is named first among equals stays first.
+    // Stable: the order among equals is kept.
     provider.cipher_suites.sort_by_key(has_sha384);
     provider
 }
@@ -239,30 +239,30 @@ fn foreign_protocol(hello: &ClientHello<'_>) -> Option<&'static str> {
     std::str::from_utf8(foreign).ok()
 }
 
-/// What a handshake agreed on, for the log.
+/// The parameters of a completed handshake, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Agreed {
+pub struct Negotiated {
     /// `TLSv1.3` or `TLSv1.2`.
     pub version: &'static str,
     /// The cipher suite's name in the IANA registry, such as `TLS13_AES_256_GCM_SHA384`.
     pub cipher: &'static str,
-    /// The host that the client asked for: a DNS name, of letters, digits, `-`, `_` and `.`.
+    /// The host name that the client sent (SNI): a DNS name, of letters, digits, `-`, `_` and `.`.
     pub server_name: Option<Box<str>>,
-    /// Whether it was shortened by a ticket.
-    pub handshake: Kind,
+    /// Full, or resumed by a ticket.
+    pub handshake: HandshakeKind,
 }
 
-/// How much of a handshake there was.
+/// Whether the handshake was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum HandshakeKind {
     /// With a signature.
     Full,
-    /// Shortened by a ticket of an earlier session.
+    /// Resumed by a ticket of an earlier session.
     Resumed,
 }
 
-impl Agreed {
-    /// What the handshake of `stream` agreed on.
+impl Negotiated {
+    /// The parameters of the handshake of `stream`.
     pub fn of<S>(stream: &TlsStream<S>) -> Self {
         let (_, connection) = stream.get_ref();
         Self {
@@ -277,8 +277,8 @@ impl Agreed {
                 .unwrap_or("unknown"),
             server_name: connection.server_name().map(Box::from),
             handshake: match connection.handshake_kind() {
-                Some(rustls::HandshakeKind::Resumed) => Kind::Resumed,
-                _ => Kind::Full,
+                Some(rustls::HandshakeKind::Resumed) => HandshakeKind::Resumed,
+                _ => HandshakeKind::Full,
             },
         }
     }
@@ -287,22 +287,22 @@ impl Agreed {
 /// Why there is no TLS session. Nearly always the client's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeFault {
-    /// Not done in time.
-    #[error("the handshake was not done in time")]
+    /// Not complete within the deadline.
+    #[error("the handshake did not complete in time")]
     Deadline,
-    /// As many handshakes as are allowed were under way, until the deadline.
-    #[error("no place for the handshake until its deadline; see [admission] handshakes")]
+    /// All handshake slots were in use until the deadline.
+    #[error("no free handshake slot before the deadline; see [admission] handshakes")]
     Busy,
-    /// The client closed or reset the connection in the midst of it, or before its first octet.
-    #[error("the client closed in the handshake")]
+    /// The client closed or reset the connection during it, or before its first octet.
+    #[error("the client closed during the handshake")]
     Closed,
-    /// Its ClientHello would not end.
+    /// The ClientHello exceeds the limit.
     #[error("the ClientHello is longer than {} octets", hello::LIMIT)]
     HelloTooLong,
     /// The client offers a protocol that mail programs do not speak.
     #[error("the client offers the protocol {0}")]
     ForeignProtocol(&'static str),
-    /// What came is not TLS, or not a TLS that we take.
+    /// What arrived is not TLS, or not a version or suite that we accept.
     #[error("{0}")]
     Tls(rustls::Error),
     /// The socket failed.

@@ -1,12 +1,13 @@
-//! upstream - the Postfix behind us
+//! upstream - the connection to Postfix
 //!
-//! Connects, says who the client is, says EHLO in the client's name, and gives a [`Connected`] that can
-//! try one login. Beside that, a probe in nobody's name keeps health and capabilities fresh.
-//! In `retry`: who may try an address that did not answer. In `greeting`: what is said before a login; in `login`: AUTH and its outcome; in `health`: what is
-//! told in the log, once. Not here: whether an attempt may be made (`gate`), in what order (`turns`),
+//! Connects, announces the client, sends EHLO with the client's name, and returns a [`Connected`] that can
+//! try one login. Beside that, a probe without a client keeps health and capabilities up to date.
+//! In `retry`: the single-flight retry of an address that did not answer; in `greeting`: everything before a
+//! login; in `login`: AUTH and its outcome; in `health`: changes that are logged once.
+//! Not here: whether an attempt is allowed (`gate`), and when (`queue`),
 //! what follows a login (`splice`).
-//! An upstream that would start TLS, or take XCLIENT from the client, gets no session: through a splice,
-//! either lets whoever has logged in once go on as anybody, unseen.
+//! A Postfix that offers STARTTLS, or accepts XCLIENT from the client, is refused: with either, a client
+//! that has logged in once could act as any other user through the splice.
 //! RFC 5321, RFC 4954, Postfix's XCLIENT_README.
 
 use std::fmt;
@@ -26,7 +27,7 @@ pub use fault::{Step, UpstreamFault};
 pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
 pub use stream::Stream;
 
-mod conversation;
+mod command_stream;
 mod fault;
 mod greeting;
 mod health;
@@ -35,25 +36,25 @@ mod retry;
 mod stream;
 mod xclient;
 
-use conversation::Conversation;
+use command_stream::CommandStream;
 use greeting::Party;
-use health::Health;
+use health::AddressHealth;
 use retry::{Next, Retries, Retry};
 
-/// Where Postfix is, and how it learns who the client is.
+/// Where Postfix listens, and how it is logged the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Tried in this order, but those that did not answer last time come last.
-    pub addresses: Vec<Address>,
+pub struct UpstreamSettings {
+    /// Tried in this order, but those that did not answer last time are tried last.
+    pub addresses: Vec<UpstreamAddress>,
     /// How the client's address is announced.
     pub announce: Announce,
-    /// Our name in EHLO when we probe.
+    /// The name in EHLO when we probe.
     pub hostname: String,
 }
 
 /// Where Postfix listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
+pub enum UpstreamAddress {
     /// A TCP socket.
     Tcp(SocketAddr),
     /// A UNIX socket.
@@ -61,7 +62,7 @@ pub enum Address {
 }
 
 /// As the config writes it: `127.0.0.1:10465`, `unix:/path`.
-impl fmt::Display for Address {
+impl fmt::Display for UpstreamAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
@@ -79,19 +80,19 @@ pub enum Announce {
     ProxyV1,
     /// Postfix's XCLIENT.
     Xclient,
-    /// Not at all.
+    /// Not announced.
     Nothing,
 }
 
-/// How long Postfix may take.
+/// The deadlines for Postfix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// To take a connection, each address. 5 s.
+    /// To accept a connection, for each address. 5 s.
     pub connect: Duration,
-    /// From there to the reply to our last EHLO. 10 s.
+    /// From there to the reply to the last EHLO. 10 s.
     pub greeting: Duration,
     /// To answer an AUTH; in a relayed exchange, each message. 30 s: Postfix itself gives Dovecot 10 s,
-    /// and Dovecot holds failures back for up to 15 s.
+    /// and Dovecot delays failures by up to 15 s.
     pub login: Duration,
     /// To answer a try after one that failed; then another may begin beside it. 1 s.
     pub retry: Duration,
@@ -108,21 +109,21 @@ impl Default for Deadlines {
     }
 }
 
-/// For whom a connection to Postfix is made.
+/// The client for which a connection to Postfix is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The client.
+pub struct ClientOrigin {
+    /// The client's address and port.
     pub client: SocketAddr,
-    /// Where the client connected to.
+    /// The address that the client connected to.
     pub listener: SocketAddr,
-    /// What it called itself. Without a name, Postfix hears its address.
+    /// The client's HELO name. Without one, its address is sent to Postfix.
     pub helo: Option<HeloName>,
 }
 
-/// The Postfix behind us, at one address or several.
+/// Postfix, at one address or several.
 #[derive(Debug)]
 pub struct Upstream {
-    sites: Vec<Arc<Site>>,
+    endpoints: Vec<Arc<Endpoint>>,
     announce: Announce,
     hostname: String,
     deadlines: Deadlines,
@@ -131,24 +132,24 @@ pub struct Upstream {
 
 /// One address of Postfix.
 #[derive(Debug)]
-struct Site {
-    address: Address,
-    health: Health,
+struct Endpoint {
+    address: UpstreamAddress,
+    health: AddressHealth,
     retries: Retries,
 }
 
 impl Upstream {
-    /// Connects to nothing yet.
-    pub fn new(settings: Settings, deadlines: Deadlines) -> Self {
-        let site = |address| {
-            Arc::new(Site {
+    /// Not connected yet.
+    pub fn new(settings: UpstreamSettings, deadlines: Deadlines) -> Self {
+        let endpoint = |address| {
+            Arc::new(Endpoint {
                 address,
-                health: Health::default(),
+                health: AddressHealth::default(),
                 retries: Retries::default(),
             })
         };
         Self {
-            sites: settings.addresses.into_iter().map(site).collect(),
+            endpoints: settings.addresses.into_iter().map(endpoint).collect(),
             announce: settings.announce,
             hostname: settings.hostname,
             deadlines,
@@ -156,32 +157,36 @@ impl Upstream {
         }
     }
 
-    /// What Postfix offers, as it said last; none before the first answer.
+    /// The capabilities in Postfix's last EHLO reply; none before the first.
     pub fn capabilities(&self) -> watch::Receiver<Option<Arc<Capabilities>>> {
         self.capabilities.subscribe()
     }
 
-    /// Whether some address answered last time it was tried, and what it offers is known.
-    pub fn is_well(&self) -> bool {
-        self.capabilities.borrow().is_some() && self.sites.iter().any(|site| !site.health.is_dead())
+    /// Whether an address answered when it was last tried, and the capabilities are known.
+    pub fn is_up(&self) -> bool {
+        self.capabilities.borrow().is_some()
+            && self
+                .endpoints
+                .iter()
+                .any(|endpoint| !endpoint.health.is_dead())
     }
 
-    /// Says EHLO and QUIT at every address, in nobody's name, and takes the capabilities from the first
-    /// that answers. Run it at start and regularly: it brings back an address that was given up.
+    /// Sends EHLO and QUIT to every address, without a client, and takes the capabilities from the first
+    /// that answers. Run it at start and regularly: it detects that an address answers again.
     ///
     /// # Errors
-    /// The last fault, if no address is fit for a session. Faults are logged here, once each time the
-    /// address had been well before.
+    /// The last fault, if no address can be used. Faults are logged here, once each time an
+    /// address had worked before.
     pub async fn probe(&self) -> Result<(), UpstreamFault> {
         let mut outcome = Err(UpstreamFault::NoAddress);
-        for site in &self.sites {
-            match self.reach(site, Party::Nobody).await {
-                Ok((conversation, offered)) => {
+        for endpoint in &self.endpoints {
+            match self.reach(endpoint, Party::Probe).await {
+                Ok((commands, offered)) => {
                     if outcome.is_err() {
-                        self.learn(offered);
+                        self.store_capabilities(offered);
                     }
-                    // Whatever it says to that.
-                    let _ = timeout(self.deadlines.greeting, conversation.quit()).await;
+                    // The result is not needed.
+                    let _ = timeout(self.deadlines.greeting, commands.quit()).await;
                     outcome = Ok(());
                 }
                 Err(fault) if outcome.is_err() => outcome = Err(fault),
@@ -191,22 +196,22 @@ impl Upstream {
         outcome
     }
 
-    /// Connects in a client's name, ready for a login.
+    /// Connects for a client, ready for a login.
     ///
     /// # Errors
-    /// The last fault, if no address is fit for the session; logged as in [`Upstream::probe`]. No
-    /// failure of the client.
-    pub async fn connect(&self, origin: &Origin) -> Result<Connected, UpstreamFault> {
-        let mut sites: Vec<&Arc<Site>> = self.sites.iter().collect();
-        sites.sort_by_key(|site| site.health.is_dead());
+    /// The last fault, if no address can be used; logged as in [`Upstream::probe`]. It is never
+    /// counted against the client.
+    pub async fn connect(&self, origin: &ClientOrigin) -> Result<Connected, UpstreamFault> {
+        let mut endpoints: Vec<&Arc<Endpoint>> = self.endpoints.iter().collect();
+        endpoints.sort_by_key(|endpoint| endpoint.health.is_dead());
         let mut last = UpstreamFault::NoAddress;
-        for site in sites {
-            match self.reach(site, Party::Client(origin)).await {
-                Ok((conversation, offered)) => {
-                    let capabilities = self.learn(offered);
-                    let site = Arc::clone(site);
+        for endpoint in endpoints {
+            match self.reach(endpoint, Party::Client(origin)).await {
+                Ok((commands, offered)) => {
+                    let capabilities = self.store_capabilities(offered);
+                    let endpoint = Arc::clone(endpoint);
                     let deadline = self.deadlines.login;
-                    return Ok(Connected::new(conversation, capabilities, site, deadline));
+                    return Ok(Connected::new(commands, capabilities, endpoint, deadline));
                 }
                 Err(fault) => last = fault,
             }
@@ -214,77 +219,78 @@ impl Upstream {
         Err(last)
     }
 
-    /// Connects to one address and says hello there. Gives what is offered to us.
+    /// Connects to one address and sends EHLO. Returns what Postfix offers.
     async fn reach(
         &self,
-        site: &Site,
+        endpoint: &Endpoint,
         party: Party<'_>,
-    ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
-        if !site.health.is_dead() {
-            return self.attempt(site, party).await;
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        if !endpoint.health.is_dead() {
+            return self.attempt(endpoint, party).await;
         }
-        match site.retries.next(|| site.health.is_dead()).await {
-            Next::Go => self.attempt(site, party).await,
-            Next::Try(retry) => self.retry(site, party, retry).await,
+        match endpoint.retries.next(|| endpoint.health.is_dead()).await {
+            Next::Go => self.attempt(endpoint, party).await,
+            Next::Try(retry) => self.retry(endpoint, party, retry).await,
             Next::GiveUp => Err(UpstreamFault::Down),
         }
     }
 
-    /// Tries an address that did not answer last time, while others wait for how that goes.
+    /// Tries an address that did not answer last time, while others wait for the result.
     async fn retry(
         &self,
-        site: &Site,
+        endpoint: &Endpoint,
         party: Party<'_>,
         retry: Retry,
-    ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
-        let mut attempt = pin!(self.attempt(site, party));
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let mut attempt = pin!(self.attempt(endpoint, party));
         let reached = match timeout(self.deadlines.retry, attempt.as_mut()).await {
             Ok(reached) => reached,
             Err(_) => {
-                retry.is_old();
+                retry.expire();
                 attempt.await
             }
         };
-        if reached.as_ref().is_err_and(UpstreamFault::is_silence) {
+        if reached.as_ref().is_err_and(UpstreamFault::is_no_answer) {
             retry.failed();
         }
         reached
     }
 
-    /// Connects, says hello, and keeps how that went.
+    /// Connects, sends EHLO, and records the result.
     async fn attempt(
         &self,
-        site: &Site,
+        endpoint: &Endpoint,
         party: Party<'_>,
-    ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
-        let began = site.health.begin();
-        let reached = self.greet(site, party).await;
-        site.health
-            .note_greeting(&site.address, began, reached.as_ref().err());
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let began = endpoint.health.begin();
+        let reached = self.greet(endpoint, party).await;
+        endpoint
+            .health
+            .note_greeting(&endpoint.address, began, reached.as_ref().err());
         reached
     }
 
     async fn greet(
         &self,
-        site: &Site,
+        endpoint: &Endpoint,
         party: Party<'_>,
-    ) -> Result<(Conversation<Stream>, Capabilities), UpstreamFault> {
-        let stream = timeout(self.deadlines.connect, Stream::connect(&site.address))
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let stream = timeout(self.deadlines.connect, Stream::connect(&endpoint.address))
             .await
             .map_err(|_| UpstreamFault::TimedOut(Step::Connect))?
             .map_err(|fault| UpstreamFault::Lost(Step::Connect, fault))?;
-        let mut conversation = Conversation::new(stream);
-        let hello = conversation.greet(self.announce, party, &self.hostname);
+        let mut commands = CommandStream::new(stream);
+        let hello = commands.greet(self.announce, party, &self.hostname);
         let greeted = timeout(self.deadlines.greeting, hello).await;
         match greeted {
-            Ok(Ok(offered)) => Ok((conversation, offered)),
+            Ok(Ok(offered)) => Ok((commands, offered)),
             Ok(Err(fault)) => Err(fault),
-            Err(_) => Err(UpstreamFault::TimedOut(conversation.step())),
+            Err(_) => Err(UpstreamFault::TimedOut(commands.step())),
         }
     }
 
-    /// Keeps what Postfix offers, and tells the watchers if it is news.
-    fn learn(&self, offered: Capabilities) -> Arc<Capabilities> {
+    /// Stores what Postfix offers, and notifies the watchers if it has changed.
+    fn store_capabilities(&self, offered: Capabilities) -> Arc<Capabilities> {
         let known = self.capabilities.borrow().clone();
         match known {
             Some(known) if *known == offered => known,

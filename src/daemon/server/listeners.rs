@@ -13,7 +13,9 @@ use tracing::{debug, warn};
 use crate::drain::Drain;
 use crate::net::admission::{Admission, Slot, TurnedAway};
 use crate::net::filter::{self, Filter, FilterFault};
-use crate::net::listener::{Arrival, Balancer, Listener, Settings, TlsStart, Visitor};
+use crate::net::listener::{
+    AdmittedConnection, Arrival, Balancer, Listener, ListenerSettings, TlsStart,
+};
 use crate::session::{self, Services};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
@@ -34,7 +36,7 @@ impl ListenerContext {
     pub(in crate::server) async fn serve_listener(
         self,
         mut listener: Listener,
-        mut settings: watch::Receiver<Settings>,
+        mut settings: watch::Receiver<ListenerSettings>,
     ) {
         let mut drain = self.drain.clone();
         let mut tls = settings.borrow_and_update().tls;
@@ -53,7 +55,7 @@ impl ListenerContext {
             match arrival {
                 Arrival::Client(visitor) => self.spawn_session(visitor, tls),
                 Arrival::Balancer(balancer) => self.read_proxy_header(balancer, tls),
-                Arrival::Wanting(error) => warn!(
+                Arrival::AcceptFailed(error) => warn!(
                     "no more connections can be accepted at {}: {error}. They wait in the kernel's queue; \
                      is LimitNOFILE high enough for [admission] sessions?",
                     listener.local_addr()
@@ -65,7 +67,7 @@ impl ListenerContext {
     /// Once a second: the kernel's list of banned clients, where it is wanted.
     pub(in crate::server) async fn keep_filter(self) {
         let mut drain = self.drain.clone();
-        let mut mode = filter::Mode::Off;
+        let mut mode = filter::FilterMode::Off;
         loop {
             tokio::select! {
                 () = sleep(Duration::from_secs(1)) => {}
@@ -73,9 +75,9 @@ impl ListenerContext {
             }
             let before = std::mem::replace(&mut mode, self.services.config.load().filter);
             let kept = match (before, mode) {
-                (filter::Mode::Off, filter::Mode::Off) => Ok(()),
-                (filter::Mode::On, filter::Mode::Off) => self.filter.clear(),
-                (_, filter::Mode::On) => self.refresh_filter(),
+                (filter::FilterMode::Off, filter::FilterMode::Off) => Ok(()),
+                (filter::FilterMode::On, filter::FilterMode::Off) => self.filter.clear(),
+                (_, filter::FilterMode::On) => self.refresh_filter(),
             };
             if let Err(fault) = kept {
                 warn!("{fault}");
@@ -95,7 +97,7 @@ impl ListenerContext {
     fn admit_or_note(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
         let admitted = self.admit(client);
         if matches!(admitted, Err(TurnedAway::Ban))
-            && self.services.config.load().filter == filter::Mode::On
+            && self.services.config.load().filter == filter::FilterMode::On
         {
             self.filter.reset(client);
         }
@@ -111,7 +113,7 @@ impl ListenerContext {
         )
     }
 
-    fn spawn_session(&self, visitor: Visitor, tls: TlsStart) {
+    fn spawn_session(&self, visitor: AdmittedConnection, tls: TlsStart) {
         let services = Arc::clone(&self.services);
         let session = session::serve(visitor, tls, services, self.drain.clone());
         self.sessions.spawn(session);
@@ -123,7 +125,7 @@ impl ListenerContext {
             let deadline = context.services.config.load().timeouts.handshake;
             let peer = balancer.peer();
             match balancer
-                .introduce(deadline, |client| context.admit(client))
+                .read_header(deadline, |client| context.admit(client))
                 .await
             {
                 Ok(visitor) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::listeners::ListenerContext;
 use super::restore;
-use crate::admin::message::{self, Request, Response, Taught};
+use crate::admin::message::{self, ImportStats, Request, Response};
 use crate::report::events;
 use crate::report::limits::Limits;
 use gatepost_core::gate::request::attempt::UserName;
@@ -49,7 +49,7 @@ impl Operator {
     }
 
     /// How things stand.
-    pub fn status(&self) -> message::Status {
+    pub fn status(&self) -> message::StatusMessage {
         present::status(&self.context, self.began)
     }
 
@@ -98,9 +98,11 @@ impl Operator {
                 }
             }
             Request::Forgive { target } => self.forgive(&target, now, events),
-            Request::Introduce { user, network } => self.introduce(&user, network, now),
+            Request::Introduce { user, network } => self.introduce(&user, network, now, events),
             Request::Explain { address, user } => self.explain(&address, user, now),
-            Request::Learn { logins } => Ok(Response::Learnt(restore::learn(gate, &logins, now))),
+            Request::Learn { logins } => {
+                Ok(Response::Learnt(restore::learn(gate, &logins, now, events)))
+            }
         }
     }
 
@@ -118,7 +120,7 @@ impl Operator {
             }
             Err(_) => {
                 let user = user_name(target)?;
-                self.gate().forgive_user(&user);
+                self.gate().forgive_user(&user, now, events);
                 done(format!("cleared the buckets of the user {user}"))
             }
         }
@@ -129,17 +131,18 @@ impl Operator {
         user: &str,
         network: Option<String>,
         now: Moment,
+        events: &mut Events,
     ) -> Result<Response, String> {
         let name = user_name(user)?;
         let Some(network) = network else {
-            self.gate().introduce(&name, None, now);
+            self.gate().introduce(&name, None, now, events);
             return done(format!(
                 "{name} added as a known user. To trust a network for this user: gatepost introduce \
                  {name} NETWORK"
             ));
         };
         let network = read_network(&network)?;
-        self.gate().introduce(&name, Some(network), now);
+        self.gate().introduce(&name, Some(network), now, events);
         done(format!("{name} is familiar in {network} for 90 days"))
     }
 
@@ -190,7 +193,7 @@ impl Operator {
 fn tell(response: &Response) {
     match response {
         Response::Done { message } => events::operator(message),
-        Response::Learnt(taught) if *taught != Taught::default() => {
+        Response::Learnt(taught) if *taught != ImportStats::default() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {
                 events::settled();

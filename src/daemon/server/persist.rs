@@ -1,9 +1,9 @@
-//! persist - what becomes of the gate's events: journal, log, snapshots, periodic maintenance
+//! persist - what becomes of the gate's changes: journal, log, snapshots, periodic maintenance
 //!
-//! One task. Records go to the journal at once and in batches; a snapshot is written each minute and at
+//! One task. Changes go to the journal at once and in batches; snapshots are written each minute and at
 //! the end, beside the journal, so that a slow disk delays no login. A disk that refuses is told
-//! once, and once more when it is well again.
-//! Not here: files (`store`), the meaning of a record (`gate::image`).
+//! once, and once more when it takes a snapshot again.
+//! Not here: files (`store`), what a change is in octets (`gate::state`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,56 +17,61 @@ use crate::drain::Drain;
 use crate::judging::Notice;
 use crate::report::events;
 use crate::session::Services;
-use crate::store::{Record, Saved, Store, StoreFault};
-use gatepost_core::gate::Events;
-use gatepost_core::gate::request::verdict::Event;
+use crate::store::{Saved, Store, StoreFault};
+use gatepost_core::gate::request::change::{Change, Fact};
 
 /// Notices taken into one write of the journal.
 const BATCH: usize = 64;
 
-/// The keeper of one Gatepost.
+/// Persists the state of one Gatepost.
 #[derive(Debug)]
-pub(in crate::server) struct Keeper {
+pub(in crate::server) struct Persister {
     services: Arc<Services>,
     notices: mpsc::Receiver<Notice>,
+    disk: Disk,
+    saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
+}
+
+/// The store, and how it fares.
+#[derive(Debug)]
+struct Disk {
     /// Locked only where blocking is allowed, by one at a time.
     store: Arc<Mutex<Store>>,
     /// Whether the journal has octets that are not on the disk yet.
     unsynced: bool,
     /// Whether the disk has refused something since the last snapshot that it took.
     failing: bool,
-    saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
 }
 
-impl Keeper {
-    /// A keeper that has done nothing yet.
+impl Persister {
+    /// One that has done nothing yet.
     pub(in crate::server) fn new(
         services: Arc<Services>,
         notices: mpsc::Receiver<Notice>,
         store: Store,
     ) -> Self {
-        let store = Arc::new(Mutex::new(store));
         Self {
             services,
             notices,
-            store,
-            unsynced: false,
-            failing: false,
+            disk: Disk::new(store),
             saving: None,
         }
     }
 
-    /// Keeps until `stop`, then saves a last time. `stop` comes when the last session is over.
+    /// Persists until `stop`, then saves a last time. `stop` comes when the last session is over.
     pub(in crate::server) async fn run(mut self, mut stop: Drain) {
         let mut second = interval(Duration::from_secs(1));
         let mut minute = interval(Duration::from_secs(60));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first tick comes at once: nothing has happened that would be worth a snapshot.
-        minute.tick().await;
+        let behind = |store: &mut Store| Ok(store.is_behind());
+        if self.disk.run(behind).await != Some(true) {
+            // The first tick comes at once: nothing has happened that would be worth a snapshot.
+            minute.tick().await;
+        }
         loop {
             tokio::select! {
-                Some(notice) = self.notices.recv() => self.keep(notice).await,
+                Some(notice) = self.notices.recv() => self.take(notice).await,
                 _ = second.tick() => self.each_second().await,
                 _ = minute.tick() => self.begin_save().await,
                 () = stop.begun() => break,
@@ -75,44 +80,24 @@ impl Keeper {
         self.finish().await;
     }
 
-    /// Takes what is there, writes the journal once, tells those who wait, and the log.
-    async fn keep(&mut self, first: Notice) {
-        let mut records = Vec::new();
-        let mut waiting = Vec::new();
+    /// Takes what has come, together.
+    async fn take(&mut self, first: Notice) {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
-        for notice in std::iter::once(first).chain(more) {
-            take(notice.events, &mut records);
-            waiting.extend(notice.written);
-        }
-        self.append(records).await;
-        for acknowledge in waiting {
-            // The session may have waited long enough.
-            let _ = acknowledge.send(());
-        }
+        let notices = std::iter::once(first).chain(more).collect();
+        self.disk.persist(notices).await;
     }
 
     async fn each_second(&mut self) {
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         self.services
             .judging
             .gate()
-            .tick(self.services.judging.clock.now(), &mut events);
-        let mut records = Vec::new();
-        take(events, &mut records);
-        self.append(records).await;
-        if std::mem::take(&mut self.unsynced) {
-            self.on_disk(Store::sync).await;
-        }
+            .tick(self.services.judging.clock.now(), &mut changes);
+        log(&changes);
+        self.disk.append(changes).await;
+        self.disk.sync().await;
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finish_save().await;
-        }
-    }
-
-    async fn append(&mut self, records: Vec<Record>) {
-        if !records.is_empty() {
-            self.unsynced = true;
-            self.on_disk(move |store| store.append(records.iter().map(AsRef::as_ref)))
-                .await;
         }
     }
 
@@ -121,9 +106,9 @@ impl Keeper {
             return;
         }
         let services = Arc::clone(&self.services);
-        if let Some(saving) = self.on_disk(Store::begin_save).await {
+        if let Some(saving) = self.disk.run(Store::begin_save).await {
             self.saving = Some(spawn_blocking(move || {
-                saving.write(&services.judging.gate().image(services.judging.clock.now()))
+                saving.write(services.judging.gate(), services.judging.clock.now())
             }));
         }
     }
@@ -134,14 +119,15 @@ impl Keeper {
         };
         match saving.await {
             Ok(Ok(saved)) => {
-                self.snapshot_taken();
-                self.on_disk(|store| {
-                    store.finish_save(saved);
-                    Ok(())
-                })
-                .await;
+                self.disk.snapshot_taken();
+                self.disk
+                    .run(|store| {
+                        store.finish_save(saved);
+                        Ok(())
+                    })
+                    .await;
             }
-            Ok(Err(fault)) => self.refused(&fault),
+            Ok(Err(fault)) => self.disk.refused(&fault),
             Err(panicked) => error!("the snapshot failed: {panicked}"),
         }
     }
@@ -150,17 +136,56 @@ impl Keeper {
         self.finish_save().await;
         self.notices.close();
         while let Some(notice) = self.notices.recv().await {
-            self.keep(notice).await;
+            self.take(notice).await;
         }
         let services = Arc::clone(&self.services);
-        self.on_disk(move |store| {
-            store.save(|| services.judging.gate().image(services.judging.clock.now()))
-        })
-        .await;
+        self.disk
+            .run(move |store| store.save(services.judging.gate(), services.judging.clock.now()))
+            .await;
+    }
+}
+
+impl Disk {
+    fn new(store: Store) -> Self {
+        Self {
+            store: Arc::new(Mutex::new(store)),
+            unsynced: false,
+            failing: false,
+        }
+    }
+
+    /// Writes notices to the journal with one write, then acknowledges them: in this order, so that no
+    /// client sees a ban that a crash would undo.
+    async fn persist(&mut self, notices: Vec<Notice>) {
+        let mut changes = Vec::new();
+        let mut waiting = Vec::new();
+        for notice in notices {
+            changes.extend(notice.events);
+            waiting.extend(notice.written);
+        }
+        log(&changes);
+        self.append(changes).await;
+        for written in waiting {
+            // The session may have given up waiting.
+            let _ = written.send(());
+        }
+    }
+
+    async fn append(&mut self, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.unsynced = true;
+            self.run(move |store| store.append(&changes)).await;
+        }
+    }
+
+    async fn sync(&mut self) {
+        if std::mem::take(&mut self.unsynced) {
+            self.run(Store::sync).await;
+        }
     }
 
     /// Does something with the store where it may block, and tells what the disk made of it.
-    async fn on_disk<T: Send + 'static>(
+    async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Store) -> Result<T, StoreFault> + Send + 'static,
     ) -> Option<T> {
@@ -185,7 +210,7 @@ impl Keeper {
     fn refused(&mut self, fault: &StoreFault) {
         if !std::mem::replace(&mut self.failing, true) {
             error!(
-                "the state cannot be kept: {fault}. The service goes on; what has changed since the last \
+                "the state cannot be saved: {fault}. The service goes on; what has changed since the last \
                  snapshot would not survive a restart"
             );
         }
@@ -194,27 +219,28 @@ impl Keeper {
     /// A snapshot holds all that was refused before.
     fn snapshot_taken(&mut self) {
         if std::mem::take(&mut self.failing) {
-            info!("the state is being kept again");
+            info!("state is being saved again");
         }
     }
 }
 
-/// Logs the events, and takes the records out of them.
-fn take(events: Events, records: &mut Vec<Record>) {
-    for event in events {
-        match event {
-            Event::Journal(record) => records.push(record),
-            Event::BanBegan {
-                subject,
-                until,
-                cause,
-                mode,
-            } => {
-                events::ban_began(subject, until, cause, mode);
+/// Logs what an operator wants to know.
+fn log(changes: &[Change]) {
+    for change in changes {
+        match change.fact {
+            Fact::BanBegan(ban) => {
+                events::ban_began(ban.subject, ban.until, ban.cause, ban.mode);
             }
-            Event::BanEnded { subject } => events::ban_ended(subject),
-            Event::BackendSick => events::backend_sick(),
-            Event::BackendWell => events::backend_well(),
+            Fact::BanEnded(end) => events::ban_ended(end.subject),
+            Fact::BackendFailing => events::backend_sick(),
+            Fact::BackendRecovered => events::backend_well(),
+            Fact::SharedBucket(_)
+            | Fact::UserKnown(_)
+            | Fact::PairFamiliar(_)
+            | Fact::Forgiven(_) => {}
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

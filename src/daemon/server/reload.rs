@@ -29,7 +29,7 @@ pub struct Reloader {
     pub(in crate::server) log: Log,
     pub(in crate::server) context: ListenerContext,
     pub(in crate::server) config: Arc<ArcSwap<Config>>,
-    pub(in crate::server) listeners: Vec<watch::Sender<listener::Settings>>,
+    pub(in crate::server) listeners: Vec<watch::Sender<listener::ListenerSettings>>,
 }
 
 impl Reloader {

@@ -1,18 +1,25 @@
 //! restore - the gate as an earlier process left it, or a new one; and what old logs add to it
 //!
-//! What is damaged is set aside and named in the log; the start goes on. Not here: files (`store`), their
-//! meaning (`gate::image`).
+//! Nothing that stands in the state directory stops the start. Who is known and banned can be lost, but
+//! that never turns enforcement off: only the very first start settles in. What could not be read is
+//! kept, and named in the log with the cure.
+//! Not here: files (`store`), their meaning (`gate::state`).
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::admin::message::{PastLogin, Taught};
+use crate::admin::message::{ImportStats, PastLogin};
 use crate::config::Config;
 use crate::store::key::random;
-use crate::store::{SetAside, Store, StoreFault};
+use crate::store::{Content, FoundFile, Past, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::{Gate, Keys};
+use gatepost_core::gate::state::file::{FileReport, Soundness, StateFile};
+use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
+
+/// What an operator can do where it is not known any more who is known.
+const CURE: &str = "everything is enforced, and users count as unknown until they log in again; \
+                    `gatepost learn` makes known who logged in according to your mail log";
 
 /// Opens the state directory and builds the gate from it: for a start, and for `learn` while nothing runs.
 ///
@@ -20,26 +27,32 @@ use gatepost_core::moment::Moment;
 ///
 /// When another process holds the directory, or it cannot be read.
 pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault> {
-    let (store, kept) = Store::open(&config.store)?;
-    for aside in &kept.set_aside {
-        tell(aside);
-    }
-    let keys = || Keys {
-        users: kept.keys.users,
+    let (mut store, left) = Store::open(&config.store)?;
+    let keys = Keys {
+        users: left.keys.users,
         passwords: random(),
-        table: kept.keys.rows,
+        table: left.keys.rows,
     };
-    let settings = &config.gate;
-    let image = kept.image.as_deref();
-    let gate = match Gate::restore(settings.clone(), keys(), image, &kept.journal, now) {
-        Ok(gate) => gate,
-        Err(fault) => {
-            tell(&store.set_snapshot_aside(&fault.to_string())?);
-            // Without the image the journal's bans are still worth having.
-            Gate::restore(settings.clone(), keys(), None, &kept.journal, now)
-                .unwrap_or_else(|_| Gate::new(settings.clone(), keys(), now))
-        }
-    };
+    let (found, files): (Vec<_>, Vec<StateFile>) = left.files.into_iter().map(split).unzip();
+    let (gate, reports) = Gate::restore(config.gate.clone(), keys, &files, now);
+    drop(files);
+    if left.past == Past::Some && found.is_empty() {
+        // Nothing that could be read: what it said of settling in is lost with it.
+        gate.finish_settling();
+    }
+    let mut knows = false;
+    for ((path, content), report) in found.iter().zip(&reports) {
+        knows |= *content == Content::Known && is_read(*report);
+        tell(*content, *report, &mut store, path)?;
+    }
+    for path in &left.waiting {
+        warn!(path = %path.display(), "another version of gatepost wrote this state; that version will read it");
+    }
+    if let Some(aside) = &left.keys_set_aside {
+        error!(path = %aside.path.display(), why = %aside.why, "the keys of the state are lost: {CURE}");
+    } else if left.past == Past::Some && !knows {
+        error!("who is known and banned could not be read: {CURE}");
+    }
     if let Some(until) = gate.settles_until(now) {
         info!(
             "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
@@ -50,26 +63,57 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     Ok((store, gate))
 }
 
-/// Makes familiar whoever logged in, and ends settling in if anybody did; what that added.
-pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment) -> Taught {
+fn split(found: FoundFile) -> ((std::path::PathBuf, Content), StateFile) {
+    ((found.path, found.content), found.file)
+}
+
+fn is_read(report: FileReport) -> bool {
+    matches!(report.soundness, Soundness::Whole | Soundness::Damaged(_))
+}
+
+/// Tells what became of a file, and keeps it where it must be kept.
+fn tell(
+    content: Content,
+    report: FileReport,
+    store: &mut Store,
+    path: &std::path::Path,
+) -> Result<(), StoreFault> {
+    if report.skipped > 0 {
+        let records = report.skipped;
+        warn!(path = %path.display(), records, "skipped what a later version wrote and this one does not know");
+    }
+    let Some(aside) = store.keep(path, report.soundness)? else {
+        return Ok(());
+    };
+    let (path, kept, why) = (path.display(), aside.path.display(), &aside.why);
+    match (content, is_read(report)) {
+        (Content::Known, true) => error!(
+            %path, %kept, why,
+            "state is damaged; what could be read is used. Users may be missing: `gatepost learn` makes \
+             known again who logged in according to your mail log"
+        ),
+        (_, true) => warn!(%path, %kept, why, "state is damaged; what could be read is used"),
+        (_, false) => error!(%path, %kept, why, "state could not be read"),
+    }
+    Ok(())
+}
+
+/// Makes familiar who logged in, and ends settling in if anybody did; what that added.
+pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events) -> ImportStats {
     let (users_before, pairs_before) = gate.acquaintances();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
         let user = UserName::new(login.user.as_bytes());
         let client = ClientKey::new(login.address);
-        gate.learn(&user, client, Moment::from_seconds(login.at), now);
+        gate.learn(&user, client, Moment::from_seconds(login.at), now, events);
     }
     if !logins.is_empty() {
         gate.finish_settling();
     }
     let (users, pairs) = gate.acquaintances();
-    Taught {
+    ImportStats {
         pairs: pairs.saturating_sub(pairs_before) as u64,
         users: users.saturating_sub(users_before) as u64,
         settling_ended: settling && gate.settles_until(now).is_none(),
     }
-}
-
-fn tell(aside: &SetAside) {
-    warn!(path = %aside.path.display(), why = %aside.why, "a damaged state file was set aside");
 }

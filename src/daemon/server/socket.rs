@@ -65,7 +65,7 @@ pub(in crate::server) struct OperatorSocket {
 
 impl OperatorSocket {
     /// Makes the socket, with its directory where that is missing.
-    pub(in crate::server) fn bind(settings: &admin::Settings) -> Result<Self, SocketFault> {
+    pub(in crate::server) fn bind(settings: &admin::AdminSettings) -> Result<Self, SocketFault> {
         let path = settings.socket.clone();
         let io = |source| SocketFault::Io {
             path: path.clone(),
@@ -249,8 +249,8 @@ fn group_id(name: &str, path: &Path) -> Result<u32, SocketFault> {
 mod tests {
     use super::*;
 
-    fn settings(socket: PathBuf) -> admin::Settings {
-        admin::Settings {
+    fn settings(socket: PathBuf) -> admin::AdminSettings {
+        admin::AdminSettings {
             socket,
             group: None,
         }

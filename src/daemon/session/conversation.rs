@@ -84,7 +84,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
                 }
                 Action::AskCapabilities => {
                     let known = login::capabilities(self.visit, FIRST_PROBE).await;
-                    self.dialogue.learn(known)
+                    self.dialogue.set_capabilities(known)
                 }
                 Action::JudgeHelo(name) => {
                     let trap = login::helo(self.visit, &name).await;

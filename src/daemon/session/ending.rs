@@ -4,7 +4,7 @@
 
 use std::io;
 
-use crate::net::splice::End;
+use crate::net::splice::SpliceEnd;
 use crate::net::tls::HandshakeFault;
 use crate::report::events::Blame;
 
@@ -22,7 +22,7 @@ pub enum Ending {
     /// Its slot went to somebody else.
     Evicted,
     /// The splice ended.
-    Spliced(End),
+    Spliced(SpliceEnd),
     /// The client's fault.
     Client(ClientFault),
 }
@@ -61,7 +61,7 @@ impl Ending {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Client(_) | Self::HungUp | Self::TimedOut => Blame::Client,
-            Self::Spliced(End::UpstreamLost(_)) => Blame::Upstream,
+            Self::Spliced(SpliceEnd::UpstreamLost(_)) => Blame::Upstream,
             _ => Blame::Nobody,
         }
     }
@@ -70,7 +70,9 @@ impl Ending {
     pub fn fault(&self) -> Option<&dyn std::fmt::Display> {
         match self {
             Self::Client(fault) => Some(fault),
-            Self::Spliced(End::UpstreamLost(fault) | End::ClientLost(fault)) => Some(fault),
+            Self::Spliced(SpliceEnd::UpstreamLost(fault) | SpliceEnd::ClientLost(fault)) => {
+                Some(fault)
+            }
             _ => None,
         }
     }
@@ -83,14 +85,14 @@ mod tests {
     #[test]
     fn a_postfix_that_dies_under_a_session_is_blamed_with_its_error() {
         let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
-        let lost = Ending::Spliced(End::UpstreamLost(reset()));
+        let lost = Ending::Spliced(SpliceEnd::UpstreamLost(reset()));
         assert_eq!(lost.as_str(), "upstream-lost");
         assert_eq!(lost.blame(), Blame::Upstream);
         assert_eq!(lost.fault().unwrap().to_string(), "connection reset");
-        let lost = Ending::Spliced(End::ClientLost(reset()));
+        let lost = Ending::Spliced(SpliceEnd::ClientLost(reset()));
         assert_eq!(lost.blame(), Blame::Nobody);
         assert!(lost.fault().is_some());
-        let closed = Ending::Spliced(End::UpstreamClosed);
+        let closed = Ending::Spliced(SpliceEnd::UpstreamClosed);
         assert_eq!(closed.blame(), Blame::Nobody);
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, Exchange, LoggedIn, Origin, Round, UpstreamFault};
+use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -92,7 +92,7 @@ pub(in crate::session) async fn log_in(
     wish: LogIn,
 ) -> Result<Tried, Ending> {
     let visit = client.visit();
-    let origin = Origin {
+    let origin = ClientOrigin {
         client: visit.client,
         listener: visit.listener,
         helo,
@@ -122,7 +122,7 @@ pub(in crate::session) async fn log_in(
 async fn with_credentials(
     visit: &Visit,
     attempt: Unjudged,
-    origin: &Origin,
+    origin: &ClientOrigin,
     credentials: &Credentials,
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
@@ -143,7 +143,7 @@ async fn with_credentials(
 async fn scram(
     client: &mut impl Client,
     attempt: Unjudged,
-    origin: &Origin,
+    origin: &ClientOrigin,
     mechanism: Mechanism,
     user: &UserName,
     first: &Secret,
@@ -167,7 +167,7 @@ async fn scram(
 async fn cram_md5(
     client: &mut impl Client,
     attempt: Unjudged,
-    origin: &Origin,
+    origin: &ClientOrigin,
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
@@ -304,7 +304,7 @@ async fn refuse(visit: &mut Visit, refused: Refused) -> Resolution {
 
 /// What the permit is settled with, when the answer took so long.
 fn outcome(attempted: &Attempted, took: Duration) -> AuthOutcome {
-    match attempted.is_put_off() && took >= STALL {
+    match attempted.is_deferred_by_postfix() && took >= STALL {
         true => AuthOutcome::Stalled,
         false => attempted.outcome(),
     }
@@ -343,8 +343,8 @@ pub(in crate::session) async fn capabilities(
 /// Asks the gate about a HELO name.
 pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
     match visit.services.judging.helo(visit.key, name).await {
-        Some(_) => Trap::Sprung,
-        None => Trap::Clear,
+        Some(_) => Trap::Touched,
+        None => Trap::Untouched,
     }
 }
 

@@ -1,18 +1,22 @@
-//! journal - records that must not wait for the next snapshot, appended one by one
+//! journal - changes that must not wait for the next snapshot, appended as they come
 //!
-//! Files `journal.N`, one frame a record. A snapshot switches to the next N and removes the older
-//! ones once it is on disk; a start reads all that are there, in order, and goes on in a new one. Replaying a
-//! record twice must be harmless: the gate's records are absolute (`gate::image`).
-//! A process killed in the middle of a write leaves half a frame at the end: dropped, no damage.
+//! Files `changes.N`. A snapshot switches to the next N, and the older ones are removed once it is on
+//! disk; a start reads all that are there, and goes on in a new one. A change that is read twice does
+//! no harm.
+//! Not here: what a change is in octets (`gate::state::journal`).
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, Frame};
-use super::{Record, SetAside, StoreFault, private, set_aside};
+use gatepost_core::gate::request::change::Change;
+use gatepost_core::gate::state::file::JOURNAL_LINE;
+use gatepost_core::gate::state::journal;
 
-/// The journal being written, and its elders that no snapshot covers yet.
+use super::find::{CHANGES, Elder};
+use super::{StoreFault, private};
+
+/// The journal being written.
 #[derive(Debug)]
 pub(in crate::store) struct Journal {
     directory: PathBuf,
@@ -21,53 +25,34 @@ pub(in crate::store) struct Journal {
     file: Option<File>,
     /// Octets of whole records in `file`: where a failed write is cut off.
     length: u64,
-    elders: Vec<(u64, PathBuf)>,
+}
+
+/// What is appended to: a file, which can be cut.
+trait Tail: Write {
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Tail for File {
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
 }
 
 impl Journal {
-    /// Reads every journal in the directory, oldest first.
-    pub(in crate::store) fn open(
-        directory: &Path,
-        aside: &mut Vec<SetAside>,
-    ) -> Result<(Self, Vec<Record>), StoreFault> {
-        let mut found = list(directory)?;
-        found.sort_unstable();
-        let number = found.last().map_or(1, |(number, _)| number + 1);
-        let mut records = Vec::new();
-        let mut elders = Vec::new();
-        for (elder, path) in found {
-            let octets = std::fs::read(&path).map_err(StoreFault::io("reading", &path))?;
-            if read_records(&octets, &mut records) {
-                elders.push((elder, path));
-            } else {
-                aside.push(set_aside(
-                    &path,
-                    "its first record is damaged: it is no journal",
-                )?);
-            }
+    /// The journal behind the one with this number.
+    pub(in crate::store) fn after(directory: &Path, last: u64) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            number: last + 1,
+            file: None,
+            length: 0,
         }
-        let directory = directory.to_owned();
-        Ok((
-            Self {
-                directory,
-                number,
-                file: None,
-                length: 0,
-                elders,
-            },
-            records,
-        ))
     }
 
-    /// Appends records with one write.
-    pub(in crate::store) fn append<'a>(
-        &mut self,
-        records: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<(), StoreFault> {
+    /// Appends changes with one write.
+    pub(in crate::store) fn append(&mut self, changes: &[Change]) -> Result<(), StoreFault> {
         let mut octets = Vec::new();
-        for record in records {
-            frame::push(&mut octets, record);
-        }
+        journal::write(changes, &mut octets);
         if octets.is_empty() {
             return Ok(());
         }
@@ -76,11 +61,10 @@ impl Journal {
             Some(file) => file,
             vacant => vacant.insert(create(&path)?),
         };
-        if let Err(error) = file.write_all(&octets) {
-            // Half a record in the middle would hide all that come after it.
-            let _ = file.set_len(self.length);
-            return Err(StoreFault::io("appending to", &path)(error));
+        if self.length == 0 {
+            octets.splice(..0, JOURNAL_LINE.bytes());
         }
+        append_whole(file, self.length, &octets).map_err(StoreFault::io("appending to", &path))?;
         self.length += octets.len() as u64;
         Ok(())
     }
@@ -94,36 +78,29 @@ impl Journal {
         }
     }
 
-    /// Goes on in the next file: the coming snapshot covers all older ones.
-    pub(in crate::store) fn switch(&mut self) -> Result<(), StoreFault> {
+    /// Goes on in the next file; the one that the coming snapshot covers, if there is one.
+    pub(in crate::store) fn switch(&mut self) -> Result<Option<Elder>, StoreFault> {
         self.sync()?;
-        if self.file.take().is_some() {
-            self.elders.push((self.number, self.path()));
-            self.number += 1;
-            self.length = 0;
+        if self.file.take().is_none() {
+            return Ok(None);
         }
-        Ok(())
+        let elder = Elder {
+            number: self.number,
+            path: self.path(),
+            rename_to: None,
+        };
+        self.number += 1;
+        self.length = 0;
+        Ok(Some(elder))
     }
 
-    /// The number of the journal that the next record goes to.
+    /// The number of the journal that the next change goes to.
     pub(in crate::store) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Removes the files before `number`: a snapshot on disk covers them. One that stays is read again
-    /// at the next start: harmless.
-    pub(in crate::store) fn remove_before(&mut self, number: u64) {
-        self.elders.retain(|(elder, path)| {
-            let covered = *elder < number;
-            if covered {
-                let _ = std::fs::remove_file(path);
-            }
-            !covered
-        });
-    }
-
     fn path(&self) -> PathBuf {
-        self.directory.join(format!("journal.{}", self.number))
+        self.directory.join(format!("{CHANGES}{}", self.number))
     }
 }
 
@@ -131,35 +108,57 @@ fn create(path: &Path) -> Result<File, StoreFault> {
     private::open(OpenOptions::new().append(true), path)
 }
 
-fn list(directory: &Path) -> Result<Vec<(u64, PathBuf)>, StoreFault> {
-    let fault = || StoreFault::io("listing", directory);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(fault())? {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(fault()(error)),
-        };
-        let name = entry.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix("journal."));
-        if let Some(number) = number.and_then(|digits| digits.parse().ok()) {
-            found.push((number, entry.path()));
-        }
-    }
-    Ok(found)
+/// Appends all of `octets` behind `length`, or nothing: half a record would be damage to every reader.
+fn append_whole(file: &mut impl Tail, length: u64, octets: &[u8]) -> io::Result<()> {
+    file.write_all(octets).inspect_err(|_| {
+        // That the disk refuses this too is no worse: a reader finds the next whole record.
+        let _ = file.cut(length);
+    })
 }
 
-/// Takes the whole records from the beginning; says whether this was a journal at all.
-fn read_records(mut octets: &[u8], records: &mut Vec<Record>) -> bool {
-    let all = octets;
-    loop {
-        match frame::first(octets) {
-            Frame::Whole(payload, rest) => {
-                records.push(payload.into());
-                octets = rest;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that is full after so many octets.
+    struct Full {
+        octets: Vec<u8>,
+        room: usize,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            let room = self.room - self.octets.len();
+            if room == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
             }
-            Frame::End => return true,
-            Frame::Damaged => return octets.len() < all.len() || all.len() < 64,
+            let taken = octets.len().min(room);
+            self.octets.extend_from_slice(&octets[..taken]);
+            Ok(taken)
         }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Tail for Full {
+        fn cut(&mut self, length: u64) -> io::Result<()> {
+            self.octets.truncate(length as usize);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_halfway_leaves_no_half_record() {
+        let mut disk = Full {
+            octets: Vec::new(),
+            room: 10,
+        };
+        append_whole(&mut disk, 0, b"whole").unwrap();
+        assert!(append_whole(&mut disk, 5, b"too long").is_err());
+        assert_eq!(disk.octets, b"whole");
+        append_whole(&mut disk, 5, b"fits").unwrap();
+        assert_eq!(disk.octets, b"wholefits");
     }
 }

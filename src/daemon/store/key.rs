@@ -1,15 +1,18 @@
 //! key - the secrets of the state: under which user names are hashed, and rows find their places
 //!
-//! Made once, kept beside the snapshot, for its owner alone: whoever reads a stray copy of the snapshot learns
-//! no names by trying, and nobody can aim at a row. Kept over a restart, for then users and rows are
-//! found again. Not here: the key of passwords, made anew at every start.
+//! Made once, kept beside the snapshots, for their owner alone: who reads a stray copy of a snapshot
+//! learns no names by trying, and nobody can aim at a row. Kept over a restart, for then users and rows are
+//! found again. The file: length (32), CRC-32, both little-endian, then the two keys; since the first
+//! format. Not here: the key of passwords, made anew at every start.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, Frame};
-use super::{SetAside, StoreFault, set_aside, snapshot};
+use super::{SetAside, StoreFault, find, replace};
+
+/// Length and checksum.
+const HEAD: usize = 8;
 
 /// The secrets of one state directory.
 #[derive(Clone, Copy)]
@@ -36,11 +39,24 @@ impl fmt::Debug for StateKeys {
 
 impl StateKeys {
     fn read(octets: &[u8]) -> Option<Self> {
-        let (users, rows) = octets.split_first_chunk()?;
-        Some(Self {
+        let (users, rest) = octets.get(HEAD..)?.split_first_chunk()?;
+        let keys = Self {
             users: *users,
-            rows: rows.try_into().ok()?,
-        })
+            rows: rest.try_into().ok()?,
+        };
+        (keys.octets() == octets).then_some(keys)
+    }
+
+    /// The whole file.
+    fn octets(&self) -> Vec<u8> {
+        let keys = [self.users, self.rows].concat();
+        let length = (keys.len() as u32).to_le_bytes();
+        [
+            &length,
+            &crc32fast::hash(&keys).to_le_bytes(),
+            keys.as_slice(),
+        ]
+        .concat()
     }
 }
 
@@ -51,19 +67,19 @@ impl KeyFile {
     /// service matters more.
     pub(in crate::store) fn load_or_make(
         directory: &Path,
-        aside: &mut Vec<SetAside>,
-    ) -> Result<Self, StoreFault> {
+    ) -> Result<(Self, Option<SetAside>), StoreFault> {
         let path = path(directory);
+        let mut set_aside = None;
         match std::fs::read(&path) {
-            Ok(octets) => {
-                if let Frame::Whole(payload, []) = frame::first(&octets)
-                    && let Some(keys) = StateKeys::read(payload)
-                {
-                    return Ok(Self { keys, kept: true });
+            Ok(octets) => match StateKeys::read(&octets) {
+                Some(keys) => return Ok((Self { keys, kept: true }, None)),
+                None => {
+                    set_aside = Some(SetAside {
+                        path: find::rename(&path, &find::free_name(&path))?,
+                        why: "it holds no keys".to_owned(),
+                    });
                 }
-                let why = "it holds no keys: every user is unknown again";
-                aside.push(set_aside(&path, why)?);
-            }
+            },
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(StoreFault::io("reading", &path)(error)),
         }
@@ -74,16 +90,15 @@ impl KeyFile {
         let mut file = Self { keys, kept: false };
         // The first snapshot tells that the disk refuses.
         let _ = file.keep(directory);
-        Ok(file)
+        Ok((file, set_aside))
     }
 
     /// Writes the keys, unless they are written. A snapshot without the key of its names is worth nothing,
     /// so this comes first.
     pub(in crate::store) fn keep(&mut self, directory: &Path) -> Result<(), StoreFault> {
         if !self.kept {
-            let mut octets = Vec::new();
-            frame::push(&mut octets, &[self.keys.users, self.keys.rows].concat());
-            snapshot::replace(&path(directory), &octets)?;
+            let octets = self.keys.octets();
+            replace::replace(&path(directory), |out| out.write_all(&octets))?;
             self.kept = true;
         }
         Ok(())

@@ -2,7 +2,7 @@
 //!
 //! What root makes in a directory of another's is given to that one: `learn` by hand, while the service
 //! is down, must leave a state that the service can read.
-//! Not here: what is written (`snapshot`, `journal`).
+//! Not here: what is written (`replace`, `journal`).
 
 use std::fs::{File, OpenOptions};
 use std::io;

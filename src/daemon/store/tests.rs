@@ -1,32 +1,108 @@
+//! tests - the state directory: what is found, kept, replaced and never lost
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use super::*;
+use gatepost_core::gate::Keys;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::change::{BanEnd, BanEnding, Fact, Subject};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::GateSettings;
+use gatepost_core::gate::state::file::StateFile;
 
-fn open(directory: &Path) -> (Store, Kept) {
-    Store::open(&Settings {
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+fn open(directory: &Path) -> (Store, Left) {
+    Store::open(&StoreSettings {
         directory: directory.to_owned(),
     })
     .unwrap()
 }
 
-fn records(kept: &Kept) -> Vec<&[u8]> {
-    kept.journal.iter().map(AsRef::as_ref).collect()
+fn settings() -> GateSettings {
+    let mut settings = GateSettings::default();
+    settings.capacity.clients = 10_000;
+    settings
+}
+
+fn keys(left: &Left) -> Keys {
+    Keys {
+        users: left.keys.users,
+        passwords: [0; 16],
+        table: left.keys.rows,
+    }
+}
+
+/// The gate that a start would build, and the soundness of each file by its name.
+fn restored(left: Left) -> (Gate, Vec<(String, Soundness)>) {
+    let keys = keys(&left);
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let names: Vec<_> = left.files.iter().map(|found| name(&found.path)).collect();
+    let files: Vec<StateFile> = left.files.into_iter().map(|found| found.file).collect();
+    let (gate, reports) = Gate::restore(settings(), keys, &files, NOW);
+    let sound = reports.into_iter().map(|report| report.soundness);
+    (gate, names.into_iter().zip(sound).collect())
+}
+
+fn client(number: u32) -> Subject {
+    Subject::Client(ClientKey::V4(number))
+}
+
+/// Bans a client, and journals that.
+fn ban(store: &mut Store, gate: &Gate, number: u32) {
+    let mut changes = Vec::new();
+    let until = NOW + Duration::from_secs(86_400);
+    gate.ban(client(number), until, NOW, &mut changes);
+    store.append(&changes).unwrap();
+}
+
+fn banned(gate: &Gate) -> Vec<Subject> {
+    let mut subjects: Vec<_> = gate.bans(NOW).iter().map(|ban| ban.subject).collect();
+    subjects.sort();
+    subjects
+}
+
+/// A gate that knows anna, in a new state directory.
+fn anna(directory: &Path) -> (Store, Gate) {
+    let (mut store, left) = open(directory);
+    let gate = Gate::new(settings(), keys(&left), NOW);
+    let name = UserName::new(b"anna".as_slice());
+    gate.introduce(&name, None, NOW, &mut Vec::new());
+    gate.finish_settling();
+    store.save(&gate, NOW).unwrap();
+    (store, gate)
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let names = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
 }
 
 #[test]
-fn what_was_saved_is_read_back_and_the_key_stays() {
+fn what_was_saved_and_journaled_is_read_back_and_the_key_stays() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut store, first) = open(directory.path());
-    assert!(first.image.is_none() && first.journal.is_empty() && first.set_aside.is_empty());
-    store.save(|| b"image".to_vec()).unwrap();
-    store.append([b"ban".as_slice(), b"another"]).unwrap();
+    let (first, left) = open(directory.path());
+    assert_eq!(left.past, Past::None);
+    drop(first);
+    let (mut store, gate) = anna(directory.path());
+    ban(&mut store, &gate, 1);
+    ban(&mut store, &gate, 2);
     drop(store);
     let (_store, second) = open(directory.path());
-    assert_eq!(second.image.as_deref(), Some(b"image".as_slice()));
-    assert_eq!(records(&second), [b"ban".as_slice(), b"another"]);
-    assert_eq!(second.keys.users, first.keys.users);
-    assert_eq!(second.keys.rows, first.keys.rows);
+    assert_eq!(second.past, Past::Some);
+    assert_eq!(second.keys.users, left.keys.users);
+    assert_eq!(second.keys.rows, left.keys.rows);
+    let (gate, sound) = restored(second);
+    let whole = |name: &str| (name.to_owned(), Soundness::Whole);
+    assert_eq!(sound, ["changes.1", "debts", "known"].map(whole));
+    assert_eq!(gate.acquaintances().0, 1);
+    assert_eq!(banned(&gate), [client(1), client(2)]);
 }
 
 #[test]
@@ -35,11 +111,10 @@ fn every_file_is_the_directory_owners_also_when_root_writes_it() {
     if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(directory.path(), Some(12_345), Some(12_346)).unwrap();
     }
-    let (mut store, _) = open(directory.path());
-    store.save(|| b"image".to_vec()).unwrap();
-    store.append([b"ban".as_slice()]).unwrap();
+    let (mut store, gate) = anna(directory.path());
+    ban(&mut store, &gate, 1);
     let owner = directory.path().metadata().unwrap();
-    for name in ["keys", "snapshot", "journal.1"] {
+    for name in ["keys", "known", "debts", "changes.1"] {
         let file = directory.path().join(name).metadata().unwrap();
         assert_eq!(
             (file.uid(), file.gid()),
@@ -54,7 +129,7 @@ fn every_file_is_the_directory_owners_also_when_root_writes_it() {
 fn a_second_process_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let _held = open(directory.path());
-    let fault = Store::open(&Settings {
+    let fault = Store::open(&StoreSettings {
         directory: directory.path().to_owned(),
     })
     .unwrap_err();
@@ -67,109 +142,239 @@ fn a_second_process_is_refused_by_name() {
 #[test]
 fn a_snapshot_takes_the_journal_before_it_away_and_keeps_the_one_after() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut store, _) = open(directory.path());
-    store.append([b"before".as_slice()]).unwrap();
-    store.save(|| b"image".to_vec()).unwrap();
-    store.append([b"after".as_slice()]).unwrap();
+    let (mut store, gate) = anna(directory.path());
+    ban(&mut store, &gate, 1);
+    store.save(&gate, NOW).unwrap();
+    ban(&mut store, &gate, 2);
     drop(store);
-    assert_eq!(records(&open(directory.path()).1), [b"after".as_slice()]);
+    assert_eq!(
+        names(directory.path()),
+        ["changes.2", "debts", "keys", "known"]
+    );
+    let (gate, _) = restored(open(directory.path()).1);
+    assert_eq!(banned(&gate), [client(1), client(2)]);
 }
 
 #[test]
-fn a_journal_of_two_lives_is_read_in_order() {
+fn journals_of_several_lives_are_all_read_until_a_snapshot_covers_them() {
     let directory = tempfile::tempdir().unwrap();
-    for life in [b"one".as_slice(), b"two", b"three"] {
-        open(directory.path()).0.append([life]).unwrap();
-    }
-    let (mut store, kept) = open(directory.path());
-    assert_eq!(records(&kept), [b"one".as_slice(), b"two", b"three"]);
-    store.save(|| b"image".to_vec()).unwrap();
+    let (store, gate) = anna(directory.path());
     drop(store);
-    assert!(open(directory.path()).1.journal.is_empty());
+    for number in 1..4 {
+        let (mut store, _) = open(directory.path());
+        assert_eq!(store.is_behind(), number > 1);
+        ban(&mut store, &gate, number);
+    }
+    let (mut store, left) = open(directory.path());
+    let (gate, _) = restored(left);
+    assert_eq!(banned(&gate), [client(1), client(2), client(3)]);
+    store.save(&gate, NOW).unwrap();
+    assert!(!store.is_behind());
+    assert_eq!(names(directory.path()), ["debts", "keys", "known"]);
 }
 
 #[test]
 fn a_journal_cut_anywhere_keeps_every_whole_record() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut store, _) = open(directory.path());
-    store.append([b"first".as_slice(), b"second"]).unwrap();
+    let (mut store, gate) = anna(directory.path());
+    ban(&mut store, &gate, 1);
+    let path = directory.path().join("changes.1");
+    let first_ends = fs::read(&path).unwrap().len();
+    ban(&mut store, &gate, 2);
     drop(store);
-    let path = directory.path().join("journal.1");
     let whole = fs::read(&path).unwrap();
-    let first_ends = 8 + b"first".len();
     for cut in 0..whole.len() {
         fs::write(&path, whole.get(..cut).unwrap()).unwrap();
-        let (_, kept) = open(directory.path());
+        let (gate, sound) = restored(open(directory.path()).1);
         let expected = usize::from(cut >= first_ends);
-        assert_eq!(kept.journal.len(), expected, "cut after {cut} octets");
-        assert!(kept.set_aside.is_empty(), "a killed writer is no damage");
+        assert_eq!(banned(&gate).len(), expected, "cut after {cut} octets");
+        assert_eq!(sound[0].1, Soundness::Whole, "a killed writer is no damage");
     }
 }
 
 #[test]
-fn damaged_and_foreign_files_are_set_aside_and_named() {
+fn half_a_long_record_alone_in_a_journal_is_no_damage() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut store, _) = open(directory.path());
-    store.save(|| b"a good image".to_vec()).unwrap();
+    let (mut store, gate) = anna(directory.path());
+    let mut changes = Vec::new();
+    for number in 0..5 {
+        gate.ban(
+            client(number),
+            NOW + Duration::from_secs(9),
+            NOW,
+            &mut changes,
+        );
+    }
+    store.append(&changes).unwrap();
     drop(store);
-    let snapshot = directory.path().join("snapshot");
-    let mut octets = fs::read(&snapshot).unwrap();
-    *octets.last_mut().unwrap() ^= 1;
-    fs::write(&snapshot, octets).unwrap();
-    fs::write(directory.path().join("journal.9"), [0x55; 100]).unwrap();
+    let path = directory.path().join("changes.1");
+    let mut octets = fs::read(&path).unwrap();
+    // The line, and a head that promises more than follows, and more than 64 octets of it.
+    let line = octets.iter().position(|octet| *octet == b'\n').unwrap() + 1;
+    octets.truncate(line + 16);
+    octets[line + 8..line + 12].copy_from_slice(&1020_u32.to_le_bytes());
+    octets.extend([9; 100]);
+    fs::write(&path, octets).unwrap();
+    let (mut store, left) = open(directory.path());
+    let (_, sound) = restored(left);
+    assert_eq!(sound[0], ("changes.1".to_owned(), Soundness::Whole));
+    assert_eq!(store.keep(&path, sound[0].1).unwrap(), None);
+}
+
+#[test]
+fn a_damaged_record_in_the_middle_hides_none_and_the_file_is_kept_once_it_is_covered() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, gate) = anna(directory.path());
+    let path = directory.path().join("changes.1");
+    ban(&mut store, &gate, 1);
+    let first = fs::read(&path).unwrap().len();
+    ban(&mut store, &gate, 2);
+    ban(&mut store, &gate, 3);
+    drop(store);
+    let mut octets = fs::read(&path).unwrap();
+    octets[first + 20] ^= 1;
+    fs::write(&path, octets).unwrap();
+    let (mut store, left) = open(directory.path());
+    let (gate, sound) = restored(left);
+    assert_eq!(banned(&gate), [client(1), client(3)]);
+    assert_eq!(sound[0].1, Soundness::Damaged(1));
+    let aside = store.keep(&path, sound[0].1).unwrap().unwrap();
+    // What could be read is needed until it is saved elsewhere.
+    assert!(path.exists() && !aside.path.exists());
+    store.save(&gate, NOW).unwrap();
+    assert!(!path.exists() && aside.path.exists());
+}
+
+#[test]
+fn damage_to_a_snapshot_costs_its_damaged_part_and_the_file_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, gate) = anna(directory.path());
+    ban(&mut store, &gate, 7);
+    store.save(&gate, NOW).unwrap();
+    drop(store);
+    let debts = directory.path().join("debts");
+    fs::write(&debts, b"gatepost state 2\nnothing of any use").unwrap();
+    let (mut store, left) = open(directory.path());
+    let (gate, sound) = restored(left);
+    assert_eq!(gate.acquaintances().0, 1);
+    assert_eq!(banned(&gate), [client(7)]);
+    assert_eq!(sound[0], ("debts".to_owned(), Soundness::Damaged(1)));
+    let aside = store.keep(&debts, sound[0].1).unwrap().unwrap();
+    assert_eq!(aside.path, directory.path().join("debts.damaged-1"));
+    store.save(&gate, NOW).unwrap();
+    let kept = fs::read(&aside.path).unwrap();
+    assert!(kept.ends_with(b"nothing of any use"));
+    assert_ne!(fs::read(&debts).unwrap(), kept);
+}
+
+#[test]
+fn a_file_of_a_later_version_waits_for_it_and_is_merged_when_it_comes() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(anna(directory.path()));
+    let known = directory.path().join("known");
+    let ours = fs::read(&known).unwrap();
+    fs::write(&known, b"gatepost state 3\nwhatever that means").unwrap();
+    let (mut store, left) = open(directory.path());
+    let (gate, sound) = restored(left);
+    assert_eq!(gate.acquaintances().0, 0);
+    assert_eq!(gate.settles_until(NOW), None, "enforcement stays on");
+    let aside = store.keep(&known, sound[1].1).unwrap().unwrap();
+    let waiting = directory.path().join("known.version-3");
+    assert_eq!(aside.path, waiting);
+    // This build goes on with what it has, and leaves that file alone.
+    let name = UserName::new(b"bert".as_slice());
+    gate.introduce(&name, None, NOW, &mut Vec::new());
+    store.save(&gate, NOW).unwrap();
+    drop(store);
+    let (store, left) = open(directory.path());
+    assert_eq!(left.waiting, [waiting.clone()]);
+    drop(store);
+    // The other version comes back: here it is this one, with its own number on the file.
+    fs::remove_file(&waiting).unwrap();
+    let mine = directory.path().join("known.version-2");
+    fs::write(&mine, ours).unwrap();
+    let (mut store, left) = open(directory.path());
+    let (gate, _) = restored(left);
+    assert_eq!(gate.acquaintances().0, 2, "what both knew");
+    store.save(&gate, NOW).unwrap();
+    assert!(!mine.exists(), "merged");
+}
+
+#[test]
+fn a_directory_with_nothing_but_other_versions_and_damage_is_not_new() {
+    for name in [
+        "known.version-9",
+        "snapshot.damaged-1",
+        "debts",
+        "journal.4",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(name), b"what").unwrap();
+        assert_eq!(open(directory.path()).1.past, Past::Some, "{name}");
+    }
+    for name in ["lost+found", "known.new", "notes.txt", "keys"] {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(name), b"what").unwrap();
+        assert_eq!(open(directory.path()).1.past, Past::None, "{name}");
+    }
+}
+
+#[test]
+fn foreign_files_and_keys_are_set_aside_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(anna(directory.path()));
+    let journal = directory.path().join("changes.9");
+    fs::write(&journal, [0x55; 100]).unwrap();
     fs::write(directory.path().join("keys"), b"what").unwrap();
-    let (_store, kept) = open(directory.path());
-    assert!(kept.image.is_none() && kept.journal.is_empty());
-    let names: Vec<_> = kept
-        .set_aside
-        .iter()
-        .map(|a| a.path.file_name().unwrap().to_str().unwrap())
-        .collect();
-    assert_eq!(
-        names,
-        [
-            "keys.damaged-1",
-            "snapshot.damaged-1",
-            "journal.9.damaged-1"
-        ]
-    );
-    assert!(kept.set_aside.iter().all(|aside| aside.path.exists()));
+    let (mut store, left) = open(directory.path());
+    let aside = left.keys_set_aside.clone().unwrap();
+    assert_eq!(aside.path, directory.path().join("keys.damaged-1"));
+    let (_, sound) = restored(left);
+    assert_eq!(sound[0], ("changes.9".to_owned(), Soundness::Foreign));
+    let aside = store.keep(&journal, sound[0].1).unwrap().unwrap();
+    assert_eq!(aside.path, directory.path().join("changes.9.damaged-1"));
+    assert!(aside.path.exists());
 }
 
 #[test]
 fn half_a_snapshot_never_replaces_a_whole_one() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut store, _) = open(directory.path());
-    store.save(|| b"old".to_vec()).unwrap();
+    let (mut store, gate) = anna(directory.path());
+    let old = fs::read(directory.path().join("known")).unwrap();
     // A directory in the temporary file's place stands for a disk that refuses.
-    fs::create_dir(directory.path().join("snapshot.new")).unwrap();
-    store.append([b"ban".as_slice()]).unwrap();
-    assert!(store.save(|| b"new".to_vec()).is_err());
+    fs::create_dir(directory.path().join("known.new")).unwrap();
+    ban(&mut store, &gate, 1);
+    assert!(store.save(&gate, NOW).is_err());
     drop(store);
-    let (_store, kept) = open(directory.path());
-    assert_eq!(kept.image.as_deref(), Some(b"old".as_slice()));
-    assert_eq!(
-        records(&kept),
-        [b"ban".as_slice()],
-        "no record is lost with the failed snapshot"
-    );
+    assert_eq!(fs::read(directory.path().join("known")).unwrap(), old);
+    let (gate, _) = restored(open(directory.path()).1);
+    let kept = "no change is lost with the failed snapshot";
+    assert_eq!(banned(&gate), [client(1)], "{kept}");
 }
 
 #[test]
 fn no_snapshot_is_written_before_the_key_of_its_names() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        directory: folder.path().to_owned(),
-    };
     // A key cannot be written where a folder stands in the way.
     let obstacle = folder.path().join("keys.new");
-    std::fs::create_dir(&obstacle).unwrap();
-    let (mut store, kept) = Store::open(&settings).unwrap();
-    assert!(store.save(|| b"image".to_vec()).is_err());
-    assert!(!folder.path().join("snapshot").exists());
-    std::fs::remove_dir(&obstacle).unwrap();
-    store.save(|| b"image".to_vec()).unwrap();
+    fs::create_dir(&obstacle).unwrap();
+    let (mut store, left) = open(folder.path());
+    let gate = Gate::new(settings(), keys(&left), NOW);
+    assert!(store.save(&gate, NOW).is_err());
+    assert!(!folder.path().join("known").exists());
+    fs::remove_dir(&obstacle).unwrap();
+    store.save(&gate, NOW).unwrap();
     drop(store);
-    let (_store, again) = Store::open(&settings).unwrap();
-    assert_eq!(again.keys.users, kept.keys.users);
+    assert_eq!(open(folder.path()).1.keys.users, left.keys.users);
+}
+
+#[test]
+fn what_needs_no_record_makes_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, _) = open(directory.path());
+    let why = BanEnding::Expired;
+    let subject = client(1);
+    let expired = Fact::BanEnded(BanEnd { subject, why });
+    store.append(&[Change::here(NOW, expired)]).unwrap();
+    assert_eq!(names(directory.path()), ["keys"]);
 }

@@ -12,9 +12,12 @@ use crate::traffic::{MINUTE, START};
 use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
-use gatepost_core::gate::request::verdict::{Event, Reason, Standing, Subject};
+use gatepost_core::gate::request::verdict::{Reason, Standing};
+use gatepost_core::gate::state::file::StateFile;
+use gatepost_core::gate::state::journal;
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
 
@@ -33,8 +36,8 @@ pub struct Gatehouse {
     events: Events,
     ticked: Moment,
     /// The last snapshot, and the journal since.
-    snapshot: Option<Vec<u8>>,
-    journal: Vec<Box<[u8]>>,
+    snapshot: Option<[StateFile; 2]>,
+    journal: Vec<Change>,
     bans: u64,
     bans_lost: u64,
 }
@@ -75,11 +78,10 @@ impl Gatehouse {
             self.ticked = now;
             self.judging.gate().tick(now, &mut self.events);
         }
-        for event in self.events.drain(..) {
-            match event {
-                Event::BanBegan { .. } => self.bans += 1,
-                Event::Journal(record) if self.snapshot.is_some() => self.journal.push(record),
-                _ => {}
+        for change in self.events.drain(..) {
+            self.bans += u64::from(matches!(change.fact, Fact::BanBegan(_)));
+            if self.snapshot.is_some() {
+                self.journal.push(change);
             }
         }
     }
@@ -140,15 +142,13 @@ impl Gatehouse {
     }
 
     /// Starts anew. Who was waiting or at Postfix is cut off.
-    fn start(&mut self, image: &[u8], journal: &[Box<[u8]>], now: Moment, ended: &mut Ended) {
+    fn start(&mut self, files: &[StateFile], now: Moment, ended: &mut Ended) {
         self.cut_off(ended);
         let banned = self.banned(now);
         self.starts = self.starts.wrapping_add(1);
         let keys = keys(self.starts);
-        let restored = Gate::restore(self.settings.clone(), keys, Some(image), journal, now);
-        if let Ok(gate) = restored {
-            self.judging = judging(gate);
-        }
+        let (gate, _) = Gate::restore(self.settings.clone(), keys, files, now);
+        self.judging = judging(gate);
         let still = self.banned(now);
         let lost = banned.iter().filter(|subject| !still.contains(subject));
         self.bans_lost += lost.count() as u64;
@@ -222,7 +222,8 @@ impl Door for Gatehouse {
     }
 
     fn learn(&mut self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
-        self.judging.gate().learn(user, client, when, now);
+        let gate = self.judging.gate();
+        gate.learn(user, client, when, now, &mut self.events);
     }
 
     fn learnt(&mut self) {
@@ -233,17 +234,18 @@ impl Door for Gatehouse {
         self.tick(now);
         match mishap {
             Mishap::Snapshot => {
-                self.snapshot = Some(self.judging.gate().image(now));
+                self.snapshot = self.judging.gate().snapshots(now).ok();
                 self.journal.clear();
             }
             Mishap::Restart => {
-                let image = self.judging.gate().image(now);
-                self.start(&image, &[], now, ended);
+                if let Ok(files) = self.judging.gate().snapshots(now) {
+                    self.start(&files, now, ended);
+                }
             }
             Mishap::Kill => {
-                if let Some(image) = self.snapshot.take() {
-                    let journal = std::mem::take(&mut self.journal);
-                    self.start(&image, &journal, now, ended);
+                if let Some([known, debts]) = self.snapshot.take() {
+                    let changes = journal::file(&std::mem::take(&mut self.journal));
+                    self.start(&[known, debts, changes], now, ended);
                 }
             }
         }

@@ -93,7 +93,7 @@ impl Folder {
 }
 
 #[test]
-fn a_good_certificate_is_taken_without_a_word() {
+fn a_valid_certificate_is_accepted_without_a_finding() {
     let folder = Folder::new();
     let (config, warnings) = folder.load(NOW).unwrap_or_else(|faults| panic!("{faults}"));
     assert!(warnings.is_empty(), "{warnings:?}");
@@ -118,7 +118,7 @@ fn an_expired_certificate_is_refused_at_the_chain() {
 }
 
 #[test]
-fn a_certificate_is_warned_of_in_its_last_fourteen_days() {
+fn a_certificate_gets_a_warning_in_its_last_fourteen_days() {
     let folder = Folder::new();
     assert!(folder.load(LAST - DAY * 14).unwrap().1.is_empty());
     let (message, value) = folder.only_warning(LAST - DAY * 13);
@@ -130,7 +130,7 @@ fn a_certificate_is_warned_of_in_its_last_fourteen_days() {
 }
 
 #[test]
-fn files_that_are_missing_or_something_else_are_refused_one_by_one() {
+fn missing_and_wrong_files_are_refused_one_by_one() {
     let folder = Folder::new();
     folder.write("garbage.pem", "-----BEGIN CERTIFICATE-----\nnot base64!\n");
     folder.write("empty.pem", "");
@@ -161,7 +161,7 @@ fn files_that_are_missing_or_something_else_are_refused_one_by_one() {
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_warned_of() {
+fn a_key_that_others_can_read_gets_a_warning() {
     let folder = Folder::new();
     fs::set_permissions(folder.path("key.pem"), Permissions::from_mode(0o644)).unwrap();
     let (message, value) = folder.only_warning(NOW);
@@ -170,7 +170,7 @@ fn a_key_that_everybody_can_read_is_warned_of() {
 }
 
 #[test]
-fn a_state_directory_that_everybody_can_write_into_is_warned_of() {
+fn a_state_directory_that_others_can_write_gets_a_warning() {
     let folder = Folder::new();
     let state = folder.path("state");
     fs::create_dir(&state).unwrap();
@@ -185,7 +185,7 @@ fn a_state_directory_that_everybody_can_write_into_is_warned_of() {
 }
 
 #[test]
-fn an_upstream_elsewhere_is_warned_of() {
+fn an_upstream_on_another_machine_gets_a_warning() {
     let folder = Folder::new();
     let config = fs::read_to_string(folder.path("gatepost.toml")).unwrap();
     folder.write("gatepost.toml", config.replace("127.0.0.1", "192.0.2.1"));
@@ -210,7 +210,7 @@ fn the_users_file_is_read_lower_cased_and_without_comments() {
 }
 
 #[test]
-fn a_bad_line_of_the_users_file_is_named() {
+fn an_invalid_line_of_the_users_file_is_shown() {
     let folder = Folder::new();
     folder.config("users = \"users\"");
     folder.write("users", "ann\nbob:{CRYPT}secret:1000\n");
@@ -235,7 +235,7 @@ fn a_users_file_that_cannot_be_read_is_refused_at_its_name() {
 }
 
 #[test]
-fn a_name_that_is_user_and_trap_is_warned_of() {
+fn a_name_that_is_user_and_trap_gets_a_warning() {
     let folder = Folder::new();
     folder.config("users = \"users\"\ntraps.users = [\"root\", \"Oracle\"]");
     folder.write("users", "ORACLE\n");

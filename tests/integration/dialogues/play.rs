@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gatepost_core::smtp::capabilities::Capabilities;
-use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue, LogIn, Resolution, Settings, Trap};
+use gatepost_core::smtp::dialogue::{
+    Action, Channel, Dialogue, DialogueSettings, LogIn, Resolution, Trap,
+};
 use gatepost_core::smtp::line::LineBuffer;
 use gatepost_core::smtp::reply::Reply;
 use gatepost_core::smtp::sasl::{Mechanism, Secret};
@@ -34,7 +36,7 @@ impl Setup {
     }
 
     pub(crate) fn dialogue(&self) -> Dialogue {
-        let settings = Settings {
+        let settings = DialogueSettings {
             hostname: HOSTNAME.to_owned(),
             mechanisms: self.mechanisms.clone(),
         };
@@ -155,19 +157,19 @@ impl Stage<'_> {
 
     fn judge_helo(&mut self, name: &[u8], dialogue: &mut Dialogue) -> Action {
         let Some(line) = self.partner_line(&["P: sprung"]) else {
-            return dialogue.helo_judged(Trap::Clear);
+            return dialogue.helo_judged(Trap::Untouched);
         };
         self.show(format!("Q: helo {}", quote(name)));
         self.show(line);
-        dialogue.helo_judged(Trap::Sprung)
+        dialogue.helo_judged(Trap::Touched)
     }
 
     fn tell_capabilities(&mut self, dialogue: &mut Dialogue) -> Action {
         let Some(line) = self.partner_line(&["P: silent"]) else {
-            return dialogue.learn(Some(self.setup.capabilities()));
+            return dialogue.set_capabilities(Some(self.setup.capabilities()));
         };
         self.show(line);
-        dialogue.learn(None)
+        dialogue.set_capabilities(None)
     }
 
     fn start_tls(&mut self, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {

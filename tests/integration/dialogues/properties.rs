@@ -70,8 +70,10 @@ impl Partner for Teller {
                 dialogue.secured();
                 Next::Line
             }
-            Action::JudgeHelo(_) => Next::Then(dialogue.helo_judged(Trap::Clear)),
-            Action::AskCapabilities => Next::Then(dialogue.learn(Some(self.setup.capabilities()))),
+            Action::JudgeHelo(_) => Next::Then(dialogue.helo_judged(Trap::Untouched)),
+            Action::AskCapabilities => {
+                Next::Then(dialogue.set_capabilities(Some(self.setup.capabilities())))
+            }
             Action::LogIn(LogIn::Credentials(credentials)) => {
                 self.story.logins.push(format!("{credentials:?}"));
                 self.settle(dialogue, buffer)

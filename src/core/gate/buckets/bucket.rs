@@ -2,7 +2,8 @@
 //!
 //! A keyed row holds the arrival time and, for clients, the strikes. Shared buckets are never
 //! evicted; the speed of some grows with the known users, and a debt is carried over in tokens, not
-//! in seconds, when it does. Every token taken from or given back to a shared bucket is a journal record.
+//! in seconds, when it does. Every change of a shared bucket is told, with a moment later than the
+//! one before, so that of two changes it is known which holds.
 //!
 //! Each method holds one mutex at a time. Tokens are taken one bucket after another: an attempt that
 //! the third refuses gives the first two back.
@@ -15,8 +16,7 @@ use crate::gate::buckets::key::{BucketKey, Key, Kind};
 use crate::gate::buckets::limit::{Limit, Taken, carry_over};
 use crate::gate::buckets::spec::{Bucket, PerBucket};
 use crate::gate::buckets::table::Table;
-use crate::gate::request::verdict::Event;
-use crate::gate::state::journal::{self, ShareRecord};
+use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;
 
 const DAY: u64 = 86_400;
@@ -36,8 +36,8 @@ pub(in crate::gate) struct BucketLevel {
     pub(in crate::gate) arrival: u64,
     /// Nanoseconds a token when the arrival time was written; 0: never.
     pub(in crate::gate) every: u64,
-    /// Counts the changes, for the journal.
-    pub(in crate::gate) sequence: u64,
+    /// The moment of the last change, in nanoseconds since the epoch.
+    pub(in crate::gate) changed: u64,
 }
 
 /// What is kept of a keyed bucket.
@@ -103,7 +103,7 @@ impl Buckets {
         key: BucketKey,
         limit: Limit,
         now: Moment,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Change>,
     ) -> Result<Token, Duration> {
         let after = match key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
@@ -117,8 +117,7 @@ impl Buckets {
                 let mut level = self.level(bucket);
                 level.carry_over(limit.every(), now);
                 level.arrival = limit.take(level.arrival, now)?;
-                level.sequence += 1;
-                events.push(journal::share(bucket, *level, now));
+                events.push(level.change(bucket, now));
                 level.arrival
             }
         };
@@ -145,7 +144,7 @@ impl Buckets {
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
-    pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Change>) {
         match token.key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
                 let less = row.map(Row::unpack).map(|row| Row {
@@ -158,8 +157,7 @@ impl Buckets {
                 let mut level = self.level(bucket);
                 let taken = token.taken.at_speed(level.every, now);
                 level.arrival = taken.refund(level.arrival, now);
-                level.sequence += 1;
-                events.push(journal::share(bucket, *level, now));
+                events.push(level.change(bucket, now));
             }
         }
     }
@@ -218,13 +216,12 @@ impl Buckets {
     }
 
     /// Forgets every debt and strike.
-    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Change>) {
         self.table.clear();
         for bucket in Bucket::all_shared() {
             let mut level = self.level(bucket);
             level.arrival = 0;
-            level.sequence += 1;
-            events.push(journal::share(bucket, *level, now));
+            events.push(level.change(bucket, now));
         }
     }
 
@@ -238,15 +235,40 @@ impl Buckets {
     }
 
     /// Cuts every shared debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut_shared(&self, limit: impl Fn(Bucket) -> Limit, now: Moment) {
+    pub(in crate::gate) fn cut_shared(
+        &self,
+        limit: impl Fn(Bucket) -> Limit,
+        now: Moment,
+        events: &mut Vec<Change>,
+    ) {
         for bucket in Bucket::all_shared() {
             let limit = limit(bucket);
             let mut level = self.level(bucket);
-            if level.every != 0 {
-                level.carry_over(limit.every(), now);
-                level.arrival = limit.bounded(level.arrival, now);
+            if level.every == 0 {
+                continue;
+            }
+            let before = *level;
+            level.carry_over(limit.every(), now);
+            level.arrival = limit.bounded(level.arrival, now);
+            if *level != before {
+                events.push(level.change(bucket, now));
             }
         }
+    }
+
+    /// The parts of the table: what is shown of one by [`Self::part`] is shown at one moment.
+    pub(in crate::gate) fn parts(&self) -> usize {
+        self.table.shards()
+    }
+
+    /// The keyed buckets in one part of the table.
+    pub(in crate::gate) fn part(&self, part: usize) -> Vec<(Kind, u64, Row)> {
+        let mut rows = Vec::new();
+        self.table.for_each_in(part, |kind, row| {
+            let [id, ..] = *row;
+            rows.push((kind, id, Row::unpack(row)));
+        });
+        rows
     }
 
     /// Shows every keyed bucket.
@@ -263,20 +285,23 @@ impl Buckets {
         level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what is written of a shared bucket, as it stands `gone` later, unless the bucket
-    /// knows of a later change.
-    pub(in crate::gate) fn replay(&self, record: &ShareRecord, gone: Duration, now: Moment) {
-        let mut level = self.level(record.bucket);
-        if record.sequence > level.sequence {
-            let gone = u64::try_from(gone.as_nanos()).unwrap_or(u64::MAX);
-            *level = BucketLevel {
-                arrival: now
-                    .as_nanos()
-                    .saturating_add(record.debt.saturating_sub(gone)),
-                every: record.every,
-                sequence: record.sequence,
+    /// Takes over what an earlier process left of a keyed bucket; where there is something already, the
+    /// larger debt and the more strikes hold.
+    pub(in crate::gate) fn merge(&self, key: Key, row: Row, now: Moment) {
+        self.table.with(key, now, |held| {
+            let held = held.map(Row::unpack).unwrap_or_default();
+            let strikes = match held.strikes_at(now) > row.strikes_at(now) {
+                true => held,
+                false => row,
             };
-        }
+            let arrival = held.arrival.max(row.arrival);
+            ((), Some(Row { arrival, ..strikes }.pack()))
+        });
+    }
+
+    /// Takes over a shared bucket as an earlier process left it.
+    pub(in crate::gate) fn restore_shared(&self, bucket: Bucket, level: BucketLevel) {
+        *self.level(bucket) = level;
     }
 
     /// All rows of the table, and how many of them were evicted before they were clean.
@@ -297,6 +322,17 @@ impl Buckets {
 }
 
 impl BucketLevel {
+    /// Tells that this level has changed now: later than it did last, whatever the clock says.
+    fn change(&mut self, bucket: Bucket, now: Moment) -> Change {
+        self.changed = now.as_nanos().max(self.changed.saturating_add(1));
+        let level = SharedLevel {
+            bucket: bucket.shared_number().unwrap_or(u8::MAX),
+            arrival: self.arrival,
+            every: self.every,
+        };
+        Change::here(Moment::from_nanos(self.changed), Fact::SharedBucket(level))
+    }
+
     /// Carries the debt over to a speed of one token in `every` nanoseconds.
     fn carry_over(&mut self, every: u64, now: Moment) {
         self.arrival = carry_over(self.arrival, self.every, every, now);

@@ -116,11 +116,21 @@ impl<const N: usize> Table<N> {
 
     /// Shows every row that is not empty, one shard's mutex at a time.
     pub(in crate::gate) fn for_each(&self, mut see: impl FnMut(Kind, &[u64; N])) {
-        for shard in &self.shards {
-            for row in shard.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                if let Some(kind) = kind_of(row) {
-                    see(kind, row);
-                }
+        for shard in 0..self.shards() {
+            self.for_each_in(shard, &mut see);
+        }
+    }
+
+    /// How many shards there are.
+    pub(in crate::gate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Shows every row of one shard that is not empty, under its mutex.
+    pub(in crate::gate) fn for_each_in(&self, shard: usize, mut see: impl FnMut(Kind, &[u64; N])) {
+        for row in self.lock(shard).iter().flat_map(|rows| rows.iter()) {
+            if let Some(kind) = kind_of(row) {
+                see(kind, row);
             }
         }
     }

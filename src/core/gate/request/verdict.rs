@@ -1,18 +1,15 @@
 //! verdict - what a verdict rests on: reasons, refusals, standings
 //!
-//! Every reason has one log value. Events are what the gate wants others to know (a ban began): its
-//! callers pass them on, the gate calls nobody.
+//! Every reason has one log value.
 //! Not here: the verdicts themselves, for one carries a permit (`gate::permit`), how a verdict is
-//! reached (`gate`), the replies to the client (`smtp::dialogue`).
+//! reached (`gate`), what changed with it (`change`), the replies to the client (`smtp::dialogue`).
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::gate::buckets::spec::{BUCKETS, Bucket};
 use crate::gate::request::attempt::AuthOutcome;
-use crate::gate::request::client::{ClientKey, NetworkKey};
-use crate::gate::request::settings::Mode;
-use crate::moment::Moment;
+pub use crate::gate::request::change::{BanCause, Subject};
 
 /// Why an attempt is refused, and for how long at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,75 +124,6 @@ impl fmt::Display for Standing {
             Self::Allow => "allow",
             Self::Familiar => "familiar",
             Self::Stranger => "stranger",
-        })
-    }
-}
-
-/// Whom a ban is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Subject {
-    /// One client.
-    Client(ClientKey),
-    /// One network.
-    Network(NetworkKey),
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Client(client) => client.fmt(f),
-            Self::Network(network) => network.fmt(f),
-        }
-    }
-}
-
-/// Something that others may want to know: the log, the store, the listener filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A ban began, or was extended.
-    BanBegan {
-        /// Whom it is for.
-        subject: Subject,
-        /// When it ends.
-        until: Moment,
-        /// What it is for: `client` (strikes), `trap`, `network` (banned neighbours), `operator`.
-        cause: BanCause,
-        /// Whether it is meant; a dry run's bans are only told.
-        mode: Mode,
-    },
-    /// A ban ended, by time or by the operator.
-    BanEnded {
-        /// Whom it was for.
-        subject: Subject,
-    },
-    /// A durable record for the journal: written at once.
-    Journal(Box<[u8]>),
-    /// Many familiar pairs are rejected at once: the backend is failing.
-    BackendSick,
-    /// The sick backend accepted again.
-    BackendWell,
-}
-
-/// What a ban is for. The log values (`Display`) are public API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BanCause {
-    /// Refused by its own bucket too often.
-    Strikes,
-    /// Asked for a trap.
-    Trap,
-    /// Too many banned clients in one network.
-    Neighbours,
-    /// The operator said so.
-    Operator,
-}
-
-impl fmt::Display for BanCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Strikes => "strikes",
-            Self::Trap => "trap",
-            Self::Neighbours => "neighbours",
-            Self::Operator => "operator",
         })
     }
 }

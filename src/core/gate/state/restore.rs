@@ -1,175 +1,319 @@
-//! restore - a gate from an image and the journal written since
+//! restore - a gate from what an earlier process left: snapshots, and the changes since
 //!
-//! What an image or a record says is distances in time; here they are laid from the present, less
-//! the time away. Not here: reading octets (`image`, `journal`).
+//! What was written are moments of the clocks of those who wrote; here they are laid as distances
+//! from the present: the time away counts as 0 to 7 days whatever the two clocks say, debts are cut
+//! to one burst, and a clock that starts in 1970 or 2040 ruins nothing.
+//! Merged by three rules, so that order and repetition change nothing: of two changes of one ban or
+//! one shared bucket the later holds, of two logins the later, of two debts the larger.
+//! Not here: octets (`read`), files and what is said of them (the daemon's `store` and `restore`).
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::gate::buckets::bucket::{Row, seconds};
+use crate::gate::buckets::bucket::{BucketLevel, Row, seconds};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::change::{
+    BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
+};
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::request::verdict::{BanCause, Subject};
-use crate::gate::state::image::{Debt, Image, ImageFault};
-use crate::gate::state::journal::{self, BanRecord, Record, ShareRecord};
-use crate::gate::trust::ban::Ban;
+use crate::gate::state::file::{FileReport, Left, Snapshot, Soundness, StateFile};
+use crate::gate::state::read::read;
+use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
 
 /// The time away counts for no more than this.
 const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
 
+/// What of the state of an earlier process could not be taken over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Records that were passed over, because this version does not know what they say.
+    pub skipped: u64,
+    /// Places in the files that could not be read.
+    pub damaged: u64,
+}
+
 impl Gate {
-    /// A gate with the state of an image, and of the journal records written since.
+    /// A gate with the state that these files hold, and a report for each of them, in their order.
     ///
-    /// Without an image it is new, but for the journal. Records that are none are passed over.
-    ///
-    /// # Errors
-    ///
-    /// [`ImageFault`] if the image is damaged or foreign; the caller sets it aside and goes on
-    /// without.
-    pub fn restore<R: AsRef<[u8]>>(
+    /// Without any file the gate is new, and settles in. With files it settles in only if one of them
+    /// says so: state that is lost or cannot be read never turns enforcement off.
+    pub fn restore(
         settings: GateSettings,
         keys: Keys,
-        image: Option<&[u8]>,
-        journal: impl IntoIterator<Item = R>,
+        files: &[StateFile],
         now: Moment,
-    ) -> Result<Self, ImageFault> {
-        let image = image.map(Image::read).transpose()?;
-        let records = journal.into_iter();
-        let records: Vec<Record> = records
-            .filter_map(|record| journal::read(record.as_ref()))
-            .collect();
-        let gate = Self::new(settings, keys, now);
-        let written = image.iter().map(|image| image.at);
-        let newest = written.chain(records.iter().map(Record::at)).max();
-        let away = Away {
-            newest: newest.unwrap_or(now),
-            now,
-        };
-        let cleared = image
-            .as_ref()
-            .is_some_and(|image| image.mode == Mode::DryRun)
-            && gate.rules.load().mode == Mode::Enforce;
-        let kept = if cleared { Kept::Known } else { Kept::All };
-        if let Some(image) = image {
-            gate.take_over(image, away, kept);
+    ) -> (Self, Vec<FileReport>) {
+        let mut gate = Self::new(settings, keys, now);
+        let (left, reports) = read(files);
+        gate.restored = sum(&reports);
+        if !files.is_empty() {
+            gate.take_over(left, now);
         }
-        gate.replay(records, away, kept);
-        let (rules, known) = (gate.rules.load_full(), gate.familiar.users());
-        gate.buckets
-            .cut_shared(|bucket| rules.limit(bucket, known), now);
-        Ok(gate)
+        (gate, reports)
     }
 
-    fn take_over(&self, image: Image, away: Away, kept: Kept) {
-        let gone = away.since(image.at);
-        let now = away.now;
-        let rules = self.rules.load();
-        let settling = match image.settling {
-            0 => 0,
-            age => (now - gone).as_nanos().saturating_sub(age - 1).max(1),
-        };
-        self.settling.store(settling, Ordering::Relaxed);
-        for (user, network, age) in image.known {
-            let when = now - gone - Duration::from_secs(u64::from(age));
-            self.familiar.restore(user, network, seconds(when));
-        }
-        let row_of = |Debt {
-                          key,
-                          debt,
-                          strikes,
-                          counted,
-                      }: Debt| {
-            let debt = debt.saturating_sub(nanos(gone));
-            let debt = debt.min(rules.limit(Bucket::of_kind(key.kind)?, 0).full());
-            let row = Row {
-                arrival: now.as_nanos().saturating_add(debt),
-                strikes,
-                counted: seconds(now - gone).saturating_sub(counted),
-            };
-            (debt > 0 || row.strikes_at(now) > 0).then_some((key, row))
-        };
-        if kept == Kept::All {
-            let mut rows: Vec<(Key, Row)> = image.buckets.into_iter().filter_map(row_of).collect();
-            // The worst first: should a set overflow, for rows come in another order than they once did, it
-            // is the mildest that find no place.
-            rows.sort_unstable_by_key(|(_, row)| Reverse(row.clean_at()));
-            for (key, row) in rows {
-                self.buckets.put(key, row, now);
-            }
-        }
-        for record in image.shared {
-            self.replay_share(record, away, kept);
-        }
-        let bans = image.bans.into_iter().filter_map(|(subject, ban)| {
-            let left = ban.until.since(Moment::EPOCH).checked_sub(gone)?;
-            let until = (!left.is_zero()).then(|| now + left)?;
-            (kept == Kept::All || ban.cause == BanCause::Operator)
-                .then_some((subject, Ban { until, ..ban }))
-        });
-        self.bans.restore(bans.collect(), image.sequence);
-    }
-
-    fn replay(&self, records: Vec<Record>, away: Away, kept: Kept) {
-        let mut bans: Vec<BanRecord> = Vec::new();
-        for record in records {
-            match record {
-                Record::Ban(record) => bans.push(record),
-                Record::Share(record) => self.replay_share(record, away, kept),
-            }
-        }
-        // Sessions write their records side by side; the numbers tell the order.
-        bans.sort_unstable_by_key(|record| record.sequence);
-        for record in bans {
-            self.replay_ban(record, away);
-        }
-    }
-
-    fn replay_share(&self, mut record: ShareRecord, away: Away, kept: Kept) {
-        if kept == Kept::Known {
-            record.debt = 0;
-        }
-        let gone = away.since(record.at);
-        self.buckets.replay(&record, gone, away.now);
-    }
-
-    fn replay_ban(&self, record: BanRecord, away: Away) {
+    fn take_over(&self, left: Left, now: Moment) {
+        let Left {
+            snapshots,
+            mut changes,
+        } = left;
+        changes.sort_by_key(|change| (change.at, change.origin));
         let mode = self.rules.load().mode;
-        let gone = away.since(record.at);
-        let ban = record.ban.and_then(|ban| {
-            let left = ban.until.since(record.at).checked_sub(gone)?;
-            let ban = Ban {
-                until: away.now + left,
-                ..ban
-            };
-            let told = ban.mode == Mode::DryRun && mode == Mode::Enforce;
-            (!left.is_zero() && !told).then_some(ban)
-        });
-        if !self.bans.replay(&BanRecord { ban, ..record }) {
-            return;
+        let away = Away::new(&snapshots, &changes, now);
+        let was_dry = |snapshot: &Snapshot| {
+            let head = snapshot.head.as_ref();
+            head.is_some_and(|head| head.mode == Mode::DryRun)
+        };
+        let kept = match mode == Mode::Enforce && snapshots.iter().any(was_dry) {
+            true => Kept::Known,
+            false => Kept::All,
+        };
+        self.settling
+            .store(settling(&snapshots, away), Ordering::Relaxed);
+        self.restore_logins(&snapshots, &changes, away);
+        let covered = snapshots.iter().filter_map(|snapshot| snapshot.head);
+        let covered = covered.map(|head| head.bans).max().unwrap_or_default();
+        let decisive = decisive(&changes, covered);
+        if kept == Kept::All {
+            self.restore_buckets(&snapshots, away);
         }
-        if let (Subject::Client(client), Some(_)) = (record.subject, ban) {
-            let (key, now) = (Key::client(client), away.now);
-            let counted = seconds(now - gone);
-            let strikes = record.strikes;
-            let row = self.buckets.row(key);
-            self.buckets.put(
-                key,
-                Row {
-                    strikes,
-                    counted,
-                    ..row
-                },
-                now,
+        self.restore_shared(&snapshots, &changes, away, kept);
+        let newest_snapshot = snapshots.iter().filter_map(|snapshot| snapshot.head);
+        let newest_snapshot = newest_snapshot.map(|head| head.at).max();
+        self.forgive_and_strike(&changes, &decisive, newest_snapshot, away);
+        self.restore_bans(snapshots, &decisive, away, kept);
+        let (rules, known) = (self.rules.load_full(), self.familiar.users());
+        self.buckets
+            .cut_shared(|bucket| rules.limit(bucket, known), now, &mut Vec::new());
+    }
+
+    fn restore_logins(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
+        for snapshot in snapshots {
+            let at = snapshot.at(away);
+            let logins = snapshot.logins.iter();
+            self.familiar.merge(
+                logins.map(|(user, network, last)| (*user, *network, away.login(*last, at))),
             );
+        }
+        let logins = changes.iter().filter_map(|change| {
+            let (user, network, last) = login(change)?;
+            Some((user, network, away.login(last, change.at)))
+        });
+        self.familiar.merge(logins);
+    }
+
+    fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
+        let rules = self.rules.load();
+        let mut rows: Vec<(Key, Row)> = Vec::new();
+        for snapshot in snapshots {
+            let at = snapshot.at(away);
+            rows.extend(snapshot.buckets.iter().filter_map(|(key, row)| {
+                let debt = away.remaining(row.arrival, at);
+                let debt = debt.min(rules.limit(Bucket::of_kind(key.kind)?, 0).full());
+                let row = Row {
+                    arrival: away.arrival(debt),
+                    counted: away.login(row.counted, at),
+                    ..*row
+                };
+                (debt > 0 || row.strikes_at(away.now) > 0).then_some((*key, row))
+            }));
+        }
+        // The worst first: should a set overflow, for rows come in another order than they once did, it
+        // is the mildest that find no place.
+        rows.sort_unstable_by_key(|(_, row)| Reverse(row.clean_at()));
+        for (key, row) in rows {
+            self.buckets.merge(key, row, away.now);
+        }
+    }
+
+    fn restore_shared(&self, snapshots: &[Snapshot], changes: &[Change], away: Away, kept: Kept) {
+        let mut latest: HashMap<u8, (Moment, Moment, SharedLevel)> = HashMap::new();
+        let in_snapshots = snapshots.iter().flat_map(|snapshot| {
+            let at = snapshot.at(away);
+            let shared = snapshot.shared.iter();
+            shared.map(move |(changed, level)| (*changed, at, *level))
+        });
+        let since = changes.iter().filter_map(|change| match change.fact {
+            Fact::SharedBucket(level) => Some((change.at, change.at, level)),
+            _ => None,
+        });
+        for (changed, at, level) in in_snapshots.chain(since) {
+            let held = latest.entry(level.bucket).or_insert((changed, at, level));
+            if changed > held.0 {
+                *held = (changed, at, level);
+            }
+        }
+        for (_, at, level) in latest.into_values() {
+            let Some(bucket) = Bucket::of_shared_number(level.bucket) else {
+                continue;
+            };
+            let debt = match kept {
+                Kept::All => away.remaining(level.arrival, at),
+                Kept::Known => 0,
+            };
+            let level = BucketLevel {
+                arrival: away.arrival(debt),
+                every: level.every,
+                changed: away.now.as_nanos(),
+            };
+            self.buckets.restore_shared(bucket, level);
+        }
+    }
+
+    /// Follows what the operator forgave, and what a ban says of a client's strikes.
+    fn forgive_and_strike(
+        &self,
+        changes: &[Change],
+        decisive: &HashMap<Subject, Change>,
+        snapshot: Option<Moment>,
+        away: Away,
+    ) {
+        let mode = self.rules.load().mode;
+        let holds = |subject, change| decisive.get(&subject) == Some(change);
+        for change in changes {
+            match change.fact {
+                Fact::BanBegan(ban)
+                    if holds(ban.subject, change)
+                        && (ban.mode == Mode::Enforce || mode == Mode::DryRun) =>
+                {
+                    self.set_strikes(ban.subject, ban.strikes, change.at, away);
+                }
+                Fact::BanEnded(end)
+                    if holds(end.subject, change) && end.why == BanEnding::Lifted =>
+                {
+                    self.set_strikes(end.subject, 0, change.at, away);
+                }
+                Fact::Forgiven(who) if snapshot.is_none_or(|at| change.at > at) => match who {
+                    Forgiven::Client(client) => {
+                        self.buckets.forget(Key::client(client));
+                        self.buckets.forget(Key::network(client.network()));
+                    }
+                    Forgiven::User(ForgivenUser(user)) => self.fill_buckets_of(user),
+                },
+                _ => {}
+            }
+        }
+    }
+
+    fn set_strikes(&self, subject: Subject, strikes: u8, at: Moment, away: Away) {
+        let Subject::Client(client) = subject else {
+            return;
+        };
+        let key = Key::client(client);
+        let held = self.buckets.row(key);
+        if strikes > 0 || held.strikes > 0 {
+            let row = Row {
+                strikes,
+                counted: seconds(away.now - away.since(at)),
+                ..held
+            };
+            self.buckets.put(key, row, away.now);
+        }
+    }
+
+    fn restore_bans(
+        &self,
+        snapshots: Vec<Snapshot>,
+        decisive: &HashMap<Subject, Change>,
+        away: Away,
+        kept: Kept,
+    ) {
+        let several = snapshots.iter().filter(|s| !s.bans.is_empty()).count() > 1;
+        let mut bans: Vec<(Subject, HeldBan)> = Vec::new();
+        for snapshot in snapshots {
+            let at = snapshot.at(away);
+            let of_snapshot = snapshot.bans.into_iter().filter(|(subject, held)| {
+                let later = decisive.get(subject);
+                later.is_none_or(|change| change.at <= held.changed)
+            });
+            bans.extend(of_snapshot.filter_map(|(subject, held)| {
+                let stays = kept == Kept::All || held.ban.cause == BanCause::Operator;
+                Some((subject, away.ban(held, at)?)).filter(|_| stays)
+            }));
+        }
+        if several {
+            // The later change of a subject stands last, and so is the one that stays.
+            bans.sort_by_key(|(_, held)| held.changed);
+        }
+        let mode = self.rules.load().mode;
+        let began = decisive.values().filter_map(|change| match change.fact {
+            Fact::BanBegan(began) if began.mode == Mode::Enforce || mode == Mode::DryRun => {
+                let ban = Ban {
+                    until: began.until,
+                    cause: began.cause,
+                    mode: began.mode,
+                };
+                let changed = change.at;
+                Some((
+                    began.subject,
+                    away.ban(HeldBan { ban, changed }, change.at)?,
+                ))
+            }
+            _ => None,
+        });
+        bans.extend(began);
+        self.bans.restore(bans, away.now);
+    }
+}
+
+/// The change of each ban that holds, of those that no snapshot knows of.
+fn decisive(changes: &[Change], covered: Moment) -> HashMap<Subject, Change> {
+    let mut decisive = HashMap::new();
+    // In the order of their moments: the last one stays.
+    for change in changes.iter().filter(|change| change.at > covered) {
+        match change.fact {
+            Fact::BanBegan(ban) => drop(decisive.insert(ban.subject, *change)),
+            Fact::BanEnded(end) => drop(decisive.insert(end.subject, *change)),
+            _ => {}
+        }
+    }
+    decisive
+}
+
+fn login(change: &Change) -> Option<(UserId, Option<NetworkKey>, u32)> {
+    match change.fact {
+        Fact::UserKnown(login) => Some((login.user, None, login.last)),
+        Fact::PairFamiliar(login) => Some((login.user, Some(login.network), login.last)),
+        _ => None,
+    }
+}
+
+/// Since when the state settles in by the clock of now; 0: it does not.
+fn settling(snapshots: &[Snapshot], away: Away) -> u64 {
+    let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
+    let Some(head) = heads.max_by_key(|head| head.at) else {
+        return 0;
+    };
+    match head.settling {
+        0 => 0,
+        since => {
+            let age = head.at.since(Moment::from_nanos(since));
+            (away.now - away.since(head.at) - age).as_nanos().max(1)
         }
     }
 }
 
-/// What of an image is taken over.
+fn sum(reports: &[FileReport]) -> Restored {
+    let mut sum = Restored::default();
+    for report in reports {
+        sum.skipped += report.skipped;
+        sum.damaged += match report.soundness {
+            Soundness::Whole => 0,
+            Soundness::Damaged(places) => places,
+            Soundness::Version(_) | Soundness::Foreign => 1,
+        };
+    }
+    sum
+}
+
+/// What of a snapshot is taken over.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kept {
     All,
@@ -186,19 +330,58 @@ struct Away {
 }
 
 impl Away {
+    fn new(snapshots: &[Snapshot], changes: &[Change], now: Moment) -> Self {
+        let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
+        let written = heads.map(|head| head.at);
+        let newest = written.chain(changes.iter().map(|change| change.at)).max();
+        Self {
+            newest: newest.unwrap_or(now),
+            now,
+        }
+    }
+
+    /// The time that has gone by since `at`, 7 days at most.
     fn since(self, at: Moment) -> Duration {
         let before = self.newest.since(at);
         let away = self.now.since(self.newest);
         (before + away).min(LONGEST_AWAY)
     }
+
+    /// What is left of a debt until `arrival`, as it was at `at`, in nanoseconds.
+    fn remaining(self, arrival: u64, at: Moment) -> u64 {
+        let debt = arrival.saturating_sub(at.as_nanos());
+        debt.saturating_sub(nanos(self.since(at)))
+    }
+
+    /// When a bucket that owes this many nanoseconds is full; nothing is owed: 0.
+    fn arrival(self, debt: u64) -> u64 {
+        match debt {
+            0 => 0,
+            debt => self.now.as_nanos().saturating_add(debt),
+        }
+    }
+
+    /// A second of the past, as it was written at `at`, by the clock of now.
+    fn login(self, second: u32, at: Moment) -> u32 {
+        let age = seconds(at).saturating_sub(second);
+        seconds(self.now - self.since(at)).saturating_sub(age)
+    }
+
+    /// A ban as it was at `at`; none if it is over.
+    fn ban(self, held: HeldBan, at: Moment) -> Option<HeldBan> {
+        let left = held.ban.until.since(at).checked_sub(self.since(at))?;
+        let ban = Ban {
+            until: self.now + left,
+            ..held.ban
+        };
+        (!left.is_zero()).then_some(HeldBan { ban, ..held })
+    }
 }
 
-impl Record {
-    fn at(&self) -> Moment {
-        match self {
-            Self::Share(record) => record.at,
-            Self::Ban(record) => record.at,
-        }
+impl Snapshot {
+    /// The moment that its times count from. Without a head: the last one that is known.
+    fn at(&self, away: Away) -> Moment {
+        self.head.map_or(away.newest, |head| head.at)
     }
 }
 

@@ -3,7 +3,8 @@
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
-use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject};
+use crate::gate::request::change::{BanCause, BanEnd, BanEnding, Change, Fact, Subject};
+use crate::gate::request::verdict::{Reason, Standing};
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
@@ -60,7 +61,10 @@ fn the_third_refusal_by_client_bans_for_ten_minutes() {
     assert_eq!(standing(&world, FAR), Standing::Banned);
     assert_eq!(minutes_banned(&world, FAR), 10);
     let begun = world.events.iter().find_map(|event| match event {
-        Event::BanBegan { subject, cause, .. } => Some((*subject, *cause)),
+        Change {
+            fact: Fact::BanBegan(ban),
+            ..
+        } => Some((ban.subject, ban.cause)),
         _ => None,
     });
     assert_eq!(
@@ -71,7 +75,9 @@ fn the_third_refusal_by_client_bans_for_ten_minutes() {
     world.pass(MINUTE * 10);
     assert_eq!(standing(&world, FAR), Standing::Stranger);
     let subject = Subject::Client(client(FAR));
-    assert_eq!(world.events, [Event::BanEnded { subject }]);
+    let why = BanEnding::Expired;
+    let ended = Fact::BanEnded(BanEnd { subject, why });
+    assert_eq!(world.events, [Change::here(world.now, ended)]);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::judging::{Begun, Granted, Judging, Refused};
 use crate::gate::queue::Woken;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::QueueSettings;
-use crate::gate::request::verdict::{Event, Reason};
+use crate::gate::request::verdict::Reason;
 use crate::moment::Moment;
 
 const HOME: &str = "203.0.113.7";
@@ -52,7 +53,7 @@ impl Try {
 struct Court {
     judging: Judging<Try>,
     now: Moment,
-    events: Vec<Event>,
+    events: Vec<Change>,
     granted: Vec<(ClientKey, Granted)>,
     refused: Vec<Refused>,
 }
@@ -60,7 +61,8 @@ struct Court {
 impl Court {
     fn new() -> Self {
         let gate = Gate::new(settings(), keys(), START);
-        gate.learn(&user("anna"), client(HOME), START - DAY, START);
+        let mut events = Vec::new();
+        gate.learn(&user("anna"), client(HOME), START - DAY, START, &mut events);
         Self {
             judging: Judging::new(
                 gate,
@@ -70,7 +72,7 @@ impl Court {
                 },
             ),
             now: START,
-            events: Vec::new(),
+            events,
             granted: Vec::new(),
             refused: Vec::new(),
         }

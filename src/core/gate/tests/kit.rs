@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
-use crate::gate::request::verdict::{Event, Reason, Refusal};
+use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
 
@@ -59,7 +60,7 @@ pub(super) enum Fate {
 pub(super) struct World {
     pub(super) gate: Gate,
     pub(super) now: Moment,
-    pub(super) events: Vec<Event>,
+    pub(super) events: Vec<Change>,
     /// Passwords that Postfix takes: (user, password).
     right: &'static str,
 }
@@ -161,8 +162,13 @@ impl World {
 
     /// The user has logged in from there yesterday.
     pub(super) fn befriend(&self, name: &str, from: &str) {
-        self.gate
-            .learn(&user(name), client(from), self.now - DAY, self.now);
+        self.gate.learn(
+            &user(name),
+            client(from),
+            self.now - DAY,
+            self.now,
+            &mut Vec::new(),
+        );
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::change::{Fact, Subject};
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::request::verdict::{Event, Reason, Standing, Subject};
+use crate::gate::request::verdict::{Reason, Standing};
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
@@ -229,8 +230,8 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
     assert_eq!(bans(&world), bans(&enforced));
     assert_eq!(standing(&world, FAR), Standing::Stranger);
     assert_eq!(standing(&enforced, FAR), Standing::Banned);
-    assert!(world.events.iter().all(|event| match event {
-        Event::BanBegan { mode, .. } => *mode == Mode::DryRun,
+    assert!(world.events.iter().all(|change| match change.fact {
+        Fact::BanBegan(ban) => ban.mode == Mode::DryRun,
         _ => true,
     }));
     let tally = |world: &World, reason| {

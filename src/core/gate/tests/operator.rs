@@ -4,7 +4,8 @@ use super::kit::*;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::attempt::Trust;
-use crate::gate::request::verdict::{BanCause, Event, Reason, Standing, Subject};
+use crate::gate::request::change::{BanCause, Change, Fact, Subject};
+use crate::gate::request::verdict::{Reason, Standing};
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
@@ -31,13 +32,19 @@ fn a_ban_by_hand_is_listed_told_and_lifted_with_the_strikes() {
     );
     assert!(matches!(
         world.events[..],
-        [Event::BanBegan { .. }, Event::Journal(_)]
+        [Change {
+            fact: Fact::BanBegan(_),
+            ..
+        }]
     ));
     world.events.clear();
     assert!(world.gate.unban(subject, world.now, &mut world.events));
     assert!(matches!(
         world.events[..],
-        [Event::BanEnded { .. }, Event::Journal(_)]
+        [Change {
+            fact: Fact::BanEnded(_),
+            ..
+        }]
     ));
     assert_eq!(standing(&world, FAR), Standing::Stranger);
     assert!(!world.gate.unban(subject, world.now, &mut world.events));
@@ -96,7 +103,9 @@ fn forgiving_a_user_fills_his_buckets_everywhere() {
         world.login(HOME, "anna"),
         Fate::Refused(Reason::Bucket(Bucket::Familiar))
     );
-    world.gate.forgive_user(&user("Anna"));
+    world
+        .gate
+        .forgive_user(&user("Anna"), world.now, &mut world.events);
     assert_eq!(
         world.login(HOME, "anna"),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -113,7 +122,9 @@ fn what_was_wrong_before_forgiving_is_asked_about_again() {
     world.befriend("anna", HOME);
     world.guess(HOME, "anna", &good(1));
     assert_eq!(world.guess("203.0.113.8", "anna", &good(1)), Fate::Repeat);
-    world.gate.forgive_user(&user("anna"));
+    world
+        .gate
+        .forgive_user(&user("anna"), world.now, &mut world.events);
     assert_eq!(
         world.guess("203.0.113.8", "anna", &good(1)),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -143,7 +154,9 @@ fn after_90_days_a_network_is_nobodys_home_any_more() {
 #[test]
 fn introducing_makes_known_and_with_a_network_familiar() {
     let mut world = World::new(settings());
-    world.gate.introduce(&user("anna"), None, world.now);
+    world
+        .gate
+        .introduce(&user("anna"), None, world.now, &mut world.events);
     assert_eq!(
         world.login(FAR, "anna"),
         Fate::Asked(Reason::Bucket(Bucket::Strangers))
@@ -151,7 +164,7 @@ fn introducing_makes_known_and_with_a_network_familiar() {
     let network = client(HOME).network();
     world
         .gate
-        .introduce(&user("bert"), Some(network), world.now);
+        .introduce(&user("bert"), Some(network), world.now, &mut world.events);
     assert_eq!(
         world.login(HOME, "bert"),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -162,13 +175,21 @@ fn introducing_makes_known_and_with_a_network_familiar() {
 fn a_learnt_login_makes_familiar_until_90_days_after_it() {
     let mut world = World::new(settings());
     let when = world.now - DAY * 89;
-    world
-        .gate
-        .learn(&user("anna"), client(HOME), when, world.now);
+    world.gate.learn(
+        &user("anna"),
+        client(HOME),
+        when,
+        world.now,
+        &mut world.events,
+    );
     let old = world.now - DAY * 91;
-    world
-        .gate
-        .learn(&user("bert"), client(HOME), old, world.now);
+    world.gate.learn(
+        &user("bert"),
+        client(HOME),
+        old,
+        world.now,
+        &mut world.events,
+    );
     assert_eq!(
         world.guess(HOME, "anna", &good(1)),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -251,14 +272,19 @@ fn explaining_changes_nothing() {
     for n in 0..20 {
         world.guess(FAR, "bert", &good(n));
     }
-    let before = world.gate.image(world.now);
+    let debts = |world: &World| {
+        let mut octets = Vec::new();
+        world.gate.write_debts(world.now, &mut octets).unwrap();
+        octets
+    };
+    let before = debts(&world);
     for _ in 0..50 {
         world
             .gate
             .explain(client(FAR), Some(&user("root")), world.now);
         world.gate.status(world.now);
     }
-    assert_eq!(world.gate.image(world.now), before);
+    assert_eq!(debts(&world), before);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Verdict};
 use crate::gate::request::attempt::AuthOutcome;
-use crate::gate::request::verdict::{Event, Reason};
+use crate::gate::request::change::{Change, Fact};
+use crate::gate::request::verdict::Reason;
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
@@ -107,6 +108,10 @@ fn office(world: &World) {
     }
 }
 
+fn told(world: &World, fact: Fact) -> bool {
+    world.events.iter().any(|change| change.fact == fact)
+}
+
 #[test]
 fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
     let mut world = World::new(settings());
@@ -114,7 +119,8 @@ fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
     let outcomes = outage(&mut world);
     assert_eq!(outcomes[..4], [AuthOutcome::Reject; 4]);
     assert_eq!(outcomes[4..], [AuthOutcome::Defer; 4]);
-    let sick = world.events.iter().filter(|e| **e == Event::BackendSick);
+    let failing = |change: &&Change| change.fact == Fact::BackendFailing;
+    let sick = world.events.iter().filter(failing);
     assert_eq!(sick.count(), 1);
     let tallies = world.gate.status(world.now).tallies;
     let tally = tallies.iter().find(|tally| tally.reason == Reason::Sick);
@@ -131,7 +137,7 @@ fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
     assert_eq!(before.grounds(), Reason::Bucket(Bucket::Familiar));
     // The first login says that it is well.
     world.settle(permit, AuthOutcome::Accept);
-    assert_eq!(world.events.last(), Some(&Event::BackendWell));
+    assert!(told(&world, Fact::BackendRecovered));
     let permit = world.permit("10.7.0.1", "user7", "Falscher-Satz-hier");
     assert_eq!(
         world.settle(permit, AuthOutcome::Reject),
@@ -162,7 +168,7 @@ fn a_login_in_between_or_a_longer_time_says_that_the_backend_is_well() {
             "Noch-ein-Satz-hier",
         );
     }
-    assert!(!world.events.contains(&Event::BackendSick));
+    assert!(!told(&world, Fact::BackendFailing));
 }
 
 #[test]
@@ -174,7 +180,7 @@ fn an_infected_pc_behind_the_offices_address_is_an_attack_and_no_sick_backend() 
     for n in 0..50 {
         world.guess(HOME, &format!("user{n}"), GOOD);
     }
-    assert!(!world.events.contains(&Event::BackendSick));
+    assert!(!told(&world, Fact::BackendFailing));
 }
 
 #[test]
@@ -183,6 +189,6 @@ fn a_sick_backend_that_nobody_confirms_is_forgotten() {
     office(&world);
     outage(&mut world);
     world.pass(MINUTE * 10);
-    assert!(world.events.contains(&Event::BackendWell));
+    assert!(told(&world, Fact::BackendRecovered));
     assert!(!world.gate.status(world.now).backend_sick);
 }

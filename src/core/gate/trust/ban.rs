@@ -1,17 +1,21 @@
 //! ban - who is banned, until when and why
 //!
-//! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for one
-//! more, the ban that ends first ends now. A banned client of a familiar network is kept too; what that
-//! means is decided on the ladder.
+//! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for
+//! a new one, the ban that ends first is evicted, and that is a change like any other. A client of a
+//! familiar network can be banned too; what that means is decided on the
+//! ladder.
+//! Every change has a later moment than the one before, also where a clock stands still or was set
+//! back, so that of two changes of one ban it is known which holds.
 //! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
+use crate::gate::request::change::{BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{BanCause, Event, Subject};
-use crate::gate::state::journal::{self, BanRecord};
 use crate::moment::Moment;
 
 /// One ban.
@@ -30,6 +34,13 @@ impl Ban {
     }
 }
 
+/// A ban, and when it last changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct HeldBan {
+    pub(in crate::gate) ban: Ban,
+    pub(in crate::gate) changed: Moment,
+}
+
 pub(in crate::gate) struct Bans {
     capacity: usize,
     book: RwLock<Book>,
@@ -37,11 +48,11 @@ pub(in crate::gate) struct Bans {
 
 #[derive(Default)]
 struct Book {
-    bans: BTreeMap<Subject, Ban>,
+    bans: BTreeMap<Subject, HeldBan>,
     /// The same bans, by their end.
     ends: BTreeSet<(Moment, Subject)>,
-    /// Counts the changes, for the journal.
-    sequence: u64,
+    /// The moment of the last change.
+    changed: Moment,
     evicted: u64,
 }
 
@@ -82,30 +93,22 @@ impl Bans {
         ban: Ban,
         strikes: u8,
         now: Moment,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Change>,
     ) {
         let mut book = self.write();
-        book.sequence += 1;
-        let record = BanRecord {
-            at: now,
-            sequence: book.sequence,
-            subject,
-            ban: Some(ban),
-            strikes,
-        };
-        let full = book.bans.len() >= self.capacity && !book.bans.contains_key(&subject);
-        let evicted = if full { book.end_first() } else { None };
-        book.evicted += u64::from(evicted.is_some());
-        book.set(subject, ban);
+        let evicted = book.make_room(subject, self.capacity, now);
+        let changed = book.change(now);
+        book.set(subject, HeldBan { ban, changed });
         drop(book);
-        events.extend(evicted.map(|subject| Event::BanEnded { subject }));
-        events.push(Event::BanBegan {
+        events.extend(evicted);
+        let began = BanStart {
             subject,
             until: ban.until,
             cause: ban.cause,
             mode: ban.mode,
-        });
-        events.push(journal::ban(&record));
+            strikes,
+        };
+        events.push(Change::here(changed, Fact::BanBegan(began)));
     }
 
     /// Lifts a ban; whether there was one.
@@ -113,40 +116,32 @@ impl Bans {
         &self,
         subject: Subject,
         now: Moment,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Change>,
     ) -> bool {
         let mut book = self.write();
         if book.clear(subject).is_none() {
             return false;
         }
-        book.sequence += 1;
-        let record = BanRecord {
-            at: now,
-            sequence: book.sequence,
-            subject,
-            ban: None,
-            strikes: 0,
-        };
+        let at = book.change(now);
         drop(book);
-        events.push(Event::BanEnded { subject });
-        events.push(journal::ban(&record));
+        events.push(ended(subject, BanEnding::Lifted, at));
         true
     }
 
     /// Ends the bans whose time is over.
-    pub(in crate::gate) fn expire(&self, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn expire(&self, now: Moment, events: &mut Vec<Change>) {
         if self.read().ends.first().is_none_or(|(end, _)| *end > now) {
             return;
         }
         let mut book = self.write();
         while book.ends.first().is_some_and(|(end, _)| *end <= now) {
-            let ended = book.end_first();
-            events.extend(ended.map(|subject| Event::BanEnded { subject }));
+            let subject = book.end_first();
+            events.extend(subject.map(|subject| ended(subject, BanEnding::Expired, now)));
         }
     }
 
     /// Forgets every ban but the operator's.
-    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Change>) {
         for (subject, ban) in self.all(now) {
             if ban.cause != BanCause::Operator {
                 self.lift(subject, now, events);
@@ -163,37 +158,42 @@ impl Bans {
             .collect()
     }
 
-    /// How many bans there are, and how many ended early for want of room.
+    /// The next `most` bans behind `after` in the order of their subjects, over ones too: so that a
+    /// snapshot can be written without a lock on all of them.
+    pub(in crate::gate) fn batch(
+        &self,
+        after: Option<Subject>,
+        most: usize,
+    ) -> Vec<(Subject, HeldBan)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let book = self.read();
+        let bans = book.bans.range((from, Bound::Unbounded)).take(most);
+        bans.map(|(subject, held)| (*subject, *held)).collect()
+    }
+
+    /// How many bans there are, and how many were evicted.
     pub(in crate::gate) fn counts(&self) -> (usize, u64) {
         let book = self.read();
         (book.bans.len(), book.evicted)
     }
 
-    /// The number of the last change, for the snapshot.
-    pub(in crate::gate) fn sequence(&self) -> u64 {
-        self.read().sequence
+    /// The moment of the last change: a snapshot begun now has all changes up to it.
+    pub(in crate::gate) fn changed(&self) -> Moment {
+        self.read().changed
     }
 
-    /// Takes over the bans of a snapshot.
+    /// Takes over the bans that an earlier process left; in any order.
     ///
-    /// They come in the order of their ends; where there are too many, those that end first are left out.
-    pub(in crate::gate) fn restore(&self, mut bans: Vec<(Subject, Ban)>, sequence: u64) {
-        bans.drain(..bans.len().saturating_sub(self.capacity));
-        self.write().restore(bans, sequence);
-    }
-
-    /// Applies a journal record; false if the book knows it already.
-    pub(in crate::gate) fn replay(&self, record: &BanRecord) -> bool {
+    /// Where there are too many, those that end first are evicted.
+    pub(in crate::gate) fn restore(&self, mut bans: Vec<(Subject, HeldBan)>, changed: Moment) {
+        let surplus = bans.len().saturating_sub(self.capacity);
+        if surplus > 0 {
+            bans.select_nth_unstable_by_key(surplus - 1, |(_, held)| held.ban.until);
+            bans.drain(..surplus);
+        }
         let mut book = self.write();
-        if record.sequence <= book.sequence {
-            return false;
-        }
-        book.sequence = record.sequence;
-        match record.ban {
-            Some(ban) => book.set(record.subject, ban),
-            None => drop(book.clear(record.subject)),
-        }
-        true
+        book.restore(bans, changed);
+        book.evicted += surplus as u64;
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Book> {
@@ -207,21 +207,38 @@ impl Bans {
 
 impl Book {
     fn get(&self, subject: Subject, now: Moment) -> Option<Ban> {
-        let ban = self.bans.get(&subject).copied();
-        ban.filter(|ban| ban.until > now)
+        let held = self.bans.get(&subject)?;
+        Some(held.ban).filter(|ban| ban.until > now)
     }
 
-    fn set(&mut self, subject: Subject, ban: Ban) {
-        if let Some(old) = self.bans.insert(subject, ban) {
-            self.ends.remove(&(old.until, subject));
+    /// The moment of a change that happens now: later than the last one, whatever the clock says.
+    fn change(&mut self, now: Moment) -> Moment {
+        self.changed = now.max(self.changed + Duration::from_nanos(1));
+        self.changed
+    }
+
+    /// Evicts the ban that ends first, if a new one for `subject` has no room.
+    fn make_room(&mut self, subject: Subject, capacity: usize, now: Moment) -> Option<Change> {
+        if self.bans.len() < capacity || self.bans.contains_key(&subject) {
+            return None;
         }
-        self.ends.insert((ban.until, subject));
+        let evicted = self.end_first()?;
+        self.evicted += 1;
+        let at = self.change(now);
+        Some(ended(evicted, BanEnding::Evicted, at))
     }
 
-    fn clear(&mut self, subject: Subject) -> Option<Ban> {
-        let ban = self.bans.remove(&subject)?;
-        self.ends.remove(&(ban.until, subject));
-        Some(ban)
+    fn set(&mut self, subject: Subject, held: HeldBan) {
+        if let Some(old) = self.bans.insert(subject, held) {
+            self.ends.remove(&(old.ban.until, subject));
+        }
+        self.ends.insert((held.ban.until, subject));
+    }
+
+    fn clear(&mut self, subject: Subject) -> Option<HeldBan> {
+        let held = self.bans.remove(&subject)?;
+        self.ends.remove(&(held.ban.until, subject));
+        Some(held)
     }
 
     fn end_first(&mut self) -> Option<Subject> {
@@ -231,24 +248,18 @@ impl Book {
     }
 
     /// Fills an empty book in one go: a hundred thousand bans must not delay the first accept.
-    /// So nothing is copied that need not be: most of the time goes into pages touched for the first time.
-    fn restore(&mut self, mut bans: Vec<(Subject, Ban)>, sequence: u64) {
-        let count = bans.len();
-        self.ends = ends(&bans);
-        bans.sort_unstable_by_key(|(subject, _)| *subject);
-        bans.dedup_by_key(|(subject, _)| *subject);
-        if bans.len() < count {
-            self.ends = ends(&bans);
-        }
+    fn restore(&mut self, bans: Vec<(Subject, HeldBan)>, changed: Moment) {
         self.bans = bans.into_iter().collect();
-        self.sequence = sequence;
+        let ends = self.bans.iter();
+        self.ends = ends
+            .map(|(subject, held)| (held.ban.until, *subject))
+            .collect();
+        self.changed = changed;
     }
 }
 
-/// The bans by their end.
-fn ends(bans: &[(Subject, Ban)]) -> BTreeSet<(Moment, Subject)> {
-    let end = |(subject, ban): &(Subject, Ban)| (ban.until, *subject);
-    bans.iter().map(end).collect()
+fn ended(subject: Subject, why: BanEnding, at: Moment) -> Change {
+    Change::here(at, Fact::BanEnded(BanEnd { subject, why }))
 }
 
 #[cfg(test)]

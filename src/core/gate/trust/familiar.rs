@@ -13,6 +13,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::gate::buckets::bucket::seconds;
 use crate::gate::request::attempt::Trust;
+use crate::gate::request::change::{Change, Fact, PairLogin, UserLogin};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
@@ -136,29 +137,42 @@ impl Familiar {
         self.read().evicted
     }
 
-    /// Makes `user` known, and familiar in `network` as of a login at `when`. Only ever adds.
+    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed.
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
         network: Option<NetworkKey>,
         when: Moment,
         now: Moment,
-    ) {
-        let (when, now) = (seconds(when.min(now)), seconds(now));
-        if self.is_fresh(user, network, when) {
-            return;
+    ) -> Option<Change> {
+        let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
+        if self.is_fresh(user, network, last) {
+            return None;
         }
-        let pair = network.filter(|_| now - when < KEPT).map(|network| Pair {
-            network: network.code(),
-            last: when,
-        });
-        self.write().add(user, pair, when, self.capacity);
+        let network = network.filter(|_| now - last < KEPT);
+        self.merge(std::iter::once((user, network, last)));
+        let fact = match network {
+            Some(network) => Fact::PairFamiliar(PairLogin {
+                user,
+                network,
+                last,
+            }),
+            None => Fact::UserKnown(UserLogin { user, last }),
+        };
+        Some(Change::here(at, fact))
     }
 
-    /// Puts back a user, or one of the user's pairs, as it was kept.
-    pub(in crate::gate) fn restore(&self, user: UserId, network: Option<u64>, last: u32) {
-        let pair = network.map(|network| Pair { network, last });
-        self.write().add(user, pair, last, self.capacity);
+    /// Takes over logins: the latest one of a user, and of a pair, holds.
+    pub(in crate::gate) fn merge(
+        &self,
+        logins: impl Iterator<Item = (UserId, Option<NetworkKey>, u32)>,
+    ) {
+        let mut book = self.write();
+        for (user, network, last) in logins {
+            let network = network.map(NetworkKey::code);
+            let pair = network.map(|network| Pair { network, last });
+            book.add(user, pair, last, self.capacity);
+        }
     }
 
     /// The users of the `users` file, in place of those listed before.
@@ -186,11 +200,16 @@ impl Familiar {
             .collect()
     }
 
-    /// Shows every user that is not merely listed.
-    pub(in crate::gate) fn for_each(&self, mut see: impl FnMut(UserId, &Known)) {
-        for (user, known) in &self.read().users {
-            see(*user, known);
-        }
+    /// All users but those who are merely listed.
+    pub(in crate::gate) fn ids(&self) -> Vec<UserId> {
+        self.read().users.keys().copied().collect()
+    }
+
+    /// What is known of some users: a few at a time, so that a snapshot delays no login.
+    pub(in crate::gate) fn batch(&self, users: &[UserId]) -> Vec<(UserId, Known)> {
+        let book = self.read();
+        let known = |user: &UserId| Some((*user, book.users.get(user)?.clone()));
+        users.iter().filter_map(known).collect()
     }
 
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::gate::case::Case;
-use crate::gate::request::verdict::Event;
+use crate::gate::request::change::{Change, Fact};
 use crate::moment::Moment;
 
 /// Rejections this close together are looked at together.
@@ -41,7 +41,7 @@ impl OutageDetector {
         &self,
         case: &Case,
         now: Moment,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Change>,
     ) -> Option<Vec<Case>> {
         let mut signs = self.lock();
         signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
@@ -57,28 +57,28 @@ impl OutageDetector {
                 return None;
             }
             refunded.extend(signs.rejected.drain(..).map(|(_, case)| case));
-            events.push(Event::BackendSick);
+            events.push(Change::here(now, Fact::BackendFailing));
         }
         signs.since = Some(now);
         Some(refunded)
     }
 
     /// Somebody was accepted.
-    pub(in crate::gate) fn accepted(&self, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn accepted(&self, now: Moment, events: &mut Vec<Change>) {
         let mut signs = self.lock();
         signs.rejected.clear();
         if signs.since.take().is_some() {
-            events.push(Event::BackendWell);
+            events.push(Change::here(now, Fact::BackendRecovered));
         }
     }
 
     /// Ends what nobody has confirmed for long.
-    pub(in crate::gate) fn tick(&self, now: Moment, events: &mut Vec<Event>) {
+    pub(in crate::gate) fn tick(&self, now: Moment, events: &mut Vec<Change>) {
         let mut signs = self.lock();
         if signs.since.is_some_and(|at| now.since(at) >= FORGOTTEN) {
             signs.since = None;
             signs.rejected.clear();
-            events.push(Event::BackendWell);
+            events.push(Change::here(now, Fact::BackendRecovered));
         }
     }
 

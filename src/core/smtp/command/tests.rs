@@ -1,4 +1,4 @@
-//! command/tests - lines that clients and others send
+//! command/tests - lines of mail programs and of other protocols
 
 use proptest::prelude::*;
 
@@ -21,12 +21,12 @@ fn a_verb_is_read_in_either_case_and_with_spaces_around_its_arguments() {
     check("RSET \t", Command::Reset);
     check("starttls", Command::StartTls);
     let name = b"laptop".as_slice();
-    let greeting = Greeting::Ehlo;
-    check("EHLO  laptop ", Command::Hello { greeting, name });
+    let verb = HelloVerb::Ehlo;
+    check("EHLO  laptop ", Command::Hello { verb, name });
 }
 
 #[test]
-fn every_verb_has_its_place() {
+fn every_verb_is_parsed() {
     for (line, command) in [
         ("MAIL FROM:<a@b>", Command::Transaction),
         ("RCPT TO:<a@b>", Command::Transaction),
@@ -45,7 +45,7 @@ fn every_verb_has_its_place() {
 }
 
 #[test]
-fn auth_is_a_mechanism_and_perhaps_an_initial_response() {
+fn auth_takes_a_mechanism_and_an_optional_initial_response() {
     let auth = |mechanism, initial: Option<&'static str>| Command::Auth {
         mechanism,
         initial: initial.map(|text| InitialResponse(text.as_bytes())),
@@ -65,7 +65,7 @@ fn auth_is_a_mechanism_and_perhaps_an_initial_response() {
 }
 
 #[test]
-fn wrong_arguments_are_told_with_the_right_form() {
+fn wrong_arguments_are_refused_with_the_right_form() {
     check_fault(b"EHLO", CommandFault::Arguments("EHLO hostname"));
     check_fault(b"HELO  ", CommandFault::Arguments("HELO hostname"));
     check_fault(b"STARTTLS now", CommandFault::Arguments("STARTTLS"));
@@ -74,7 +74,7 @@ fn wrong_arguments_are_told_with_the_right_form() {
 }
 
 #[test]
-fn what_is_no_command_is_unknown() {
+fn a_line_without_a_known_verb_is_unknown() {
     for line in ["", " QUIT", "QUITS", "HELLOWORLD", "X", "EHLO:"] {
         let parsed = Command::parse(line.as_bytes());
         let expected = if line.ends_with(':') {
@@ -104,7 +104,7 @@ fn other_protocols_are_foreign() {
 }
 
 #[test]
-fn no_command_shows_an_initial_response() {
+fn the_debug_form_of_a_command_hides_its_initial_response() {
     let command = Command::parse(b"AUTH PLAIN aHVudGVyMg==");
     assert!(!format!("{command:?}").contains("aHV"));
 }
@@ -122,14 +122,14 @@ fn a_helo_name_is_cleaned_and_cut() {
 
 proptest! {
     #[test]
-    fn a_helo_name_is_its_own_clean_form(octets in proptest::collection::vec(any::<u8>(), 1..400)) {
+    fn cleaning_a_helo_name_twice_changes_nothing(octets in proptest::collection::vec(any::<u8>(), 1..400)) {
         let name = HeloName::new(&octets).unwrap();
         prop_assert!(name.as_str().bytes().all(|octet| octet.is_ascii_graphic()));
         prop_assert_eq!(HeloName::new(name.as_str().as_bytes()), Some(name));
     }
 
     #[test]
-    fn nothing_makes_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
+    fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
         let _ = Command::parse(&octets);
     }
 }

@@ -1,8 +1,8 @@
-//! auth - the AUTH exchange, from the verb to a login that can be judged
+//! auth - the AUTH exchange, from the command to a login that can be judged
 //!
-//! Each state carries only what it knows: a prompt for the password exists only with a name. Prompts
-//! of mechanisms whose rounds are relayed come from Postfix.
-//! Not here: what the messages mean (`sasl`), whether AUTH is in place at all (`commands`).
+//! Each state carries only what it knows: the state of a password prompt has a user name. Prompts
+//! of relayed mechanisms come from Postfix.
+//! Not here: parsing the messages (`sasl`), whether AUTH is allowed at this point (`commands`).
 //! RFC 4954 section 4.
 
 use crate::smtp::dialogue::{Action, Dialogue, LogIn, Stage};
@@ -10,10 +10,10 @@ use crate::smtp::line::Following;
 use crate::smtp::reply::Reply;
 use crate::smtp::sasl::{self, Credentials, Mechanism, SaslFault, Secret, UserName};
 
-/// What the client's next line is.
+/// What the client's next line holds.
 #[derive(Debug)]
-pub(super) enum Exchange {
-    /// The first message of a mechanism in which the client begins.
+pub(super) enum AuthExchange {
+    /// The first message of a mechanism in which the client sends first.
     First(Mechanism),
     /// LOGIN's user name.
     LoginUser,
@@ -23,22 +23,22 @@ pub(super) enum Exchange {
     Relayed(Mechanism),
 }
 
-/// What one message of the client leads to.
-enum Step {
+/// What follows a message of the client.
+enum ExchangeStep {
     /// 334 with this, decoded, and the next message.
-    Prompt(Exchange, &'static [u8]),
+    Prompt(AuthExchange, &'static [u8]),
     LogIn(LogIn),
     Relay(Mechanism, Secret),
 }
 
-/// Who answers the client's messages in an exchange.
+/// The side that answers the client's messages in an exchange.
 #[derive(Clone, Copy)]
 pub(super) enum Partner {
     Gatepost,
     Postfix,
 }
 
-impl Exchange {
+impl AuthExchange {
     pub(super) const fn partner(&self) -> Partner {
         match self {
             Self::Relayed(_) => Partner::Postfix,
@@ -46,33 +46,36 @@ impl Exchange {
         }
     }
 
-    /// What comes of the AUTH verb.
-    fn begin(mechanism: Mechanism, initial: Option<Secret>) -> Result<Step, SaslFault> {
+    /// The step after the AUTH command.
+    fn begin(mechanism: Mechanism, initial: Option<Secret>) -> Result<ExchangeStep, SaslFault> {
         match (mechanism, initial) {
-            (Mechanism::CramMd5, _) => Ok(Step::LogIn(LogIn::CramMd5)),
-            (Mechanism::Login, None) => Ok(Step::Prompt(Self::LoginUser, b"Username:")),
+            (Mechanism::CramMd5, _) => Ok(ExchangeStep::LogIn(LogIn::CramMd5)),
+            (Mechanism::Login, None) => Ok(ExchangeStep::Prompt(Self::LoginUser, b"Username:")),
             (Mechanism::Login, Some(user)) => Self::LoginUser.step(user),
-            (mechanism, None) => Ok(Step::Prompt(Self::First(mechanism), b"")),
+            (mechanism, None) => Ok(ExchangeStep::Prompt(Self::First(mechanism), b"")),
             (mechanism, Some(message)) => Self::First(mechanism).step(message),
         }
     }
 
-    /// What comes of a decoded message.
-    fn step(self, message: Secret) -> Result<Step, SaslFault> {
+    /// The step after a decoded message.
+    fn step(self, message: Secret) -> Result<ExchangeStep, SaslFault> {
         let credentials = match self {
             Self::LoginUser => {
                 let user = sasl::login_user(message.expose())?;
-                return Ok(Step::Prompt(Self::LoginPassword(user), b"Password:"));
+                return Ok(ExchangeStep::Prompt(
+                    Self::LoginPassword(user),
+                    b"Password:",
+                ));
             }
             Self::Relayed(mechanism) => {
                 if mechanism == Mechanism::CramMd5 {
                     sasl::cram_user(message.expose())?;
                 }
-                return Ok(Step::Relay(mechanism, message));
+                return Ok(ExchangeStep::Relay(mechanism, message));
             }
             Self::First(mechanism @ (Mechanism::ScramSha1 | Mechanism::ScramSha256)) => {
                 let user = sasl::scram_user(message.expose())?;
-                return Ok(Step::LogIn(LogIn::Scram {
+                return Ok(ExchangeStep::LogIn(LogIn::Scram {
                     mechanism,
                     user,
                     first: message,
@@ -82,22 +85,22 @@ impl Exchange {
             Self::First(Mechanism::Plain) => Credentials::from_plain(message.expose())?,
             Self::First(Mechanism::XOAuth2) => Credentials::from_xoauth2(message.expose())?,
             Self::First(Mechanism::OAuthBearer) => Credentials::from_oauthbearer(message.expose())?,
-            // `begin` makes no such state: in these the client does not begin.
+            // `begin` makes no such state: in these two the client does not send first.
             Self::First(Mechanism::Login | Mechanism::CramMd5) => return Err(SaslFault::Malformed),
         };
-        Ok(Step::LogIn(LogIn::Credentials(credentials)))
+        Ok(ExchangeStep::LogIn(LogIn::Credentials(credentials)))
     }
 }
 
 impl Dialogue {
-    /// Begins an exchange whose mechanism is in place.
+    /// Begins an exchange; the mechanism was checked.
     pub(super) fn begin_exchange(
         &mut self,
         mechanism: Mechanism,
         initial: Option<sasl::InitialResponse<'_>>,
     ) -> Action {
         let initial = initial.map(sasl::InitialResponse::decode).transpose();
-        match initial.and_then(|initial| Exchange::begin(mechanism, initial)) {
+        match initial.and_then(|initial| AuthExchange::begin(mechanism, initial)) {
             Ok(step) => self.take_step(step),
             Err(fault) => self.fault(self.replies.sasl(fault)),
         }
@@ -106,7 +109,7 @@ impl Dialogue {
     /// Takes a line within an exchange.
     pub(super) fn answer(
         &mut self,
-        exchange: Exchange,
+        exchange: AuthExchange,
         line: &[u8],
         following: Following,
     ) -> Action {
@@ -115,41 +118,41 @@ impl Dialogue {
         }
         let partner = exchange.partner();
         if line == b"*" {
-            return self.break_off(partner, self.replies.cancelled());
+            return self.abort_exchange(partner, self.replies.cancelled());
         }
         match sasl::decode(line).and_then(|message| exchange.step(message)) {
             Ok(step) => self.take_step(step),
-            Err(fault) => self.break_off(partner, self.replies.sasl(fault)),
+            Err(fault) => self.abort_exchange(partner, self.replies.sasl(fault)),
         }
     }
 
     /// 334 with `challenge`, decoded.
-    pub(super) fn prompt(&mut self, exchange: Exchange, challenge: &[u8]) -> Action {
+    pub(super) fn prompt(&mut self, exchange: AuthExchange, challenge: &[u8]) -> Action {
         self.stage = Stage::Exchange(exchange);
         Action::Reply(self.replies.challenge(challenge))
     }
 
-    /// Ends an exchange by a fault of the client; Postfix is let go if it took part.
-    pub(super) fn break_off(&mut self, partner: Partner, reply: Reply) -> Action {
+    /// Ends an exchange after a fault of the client; the connection to Postfix is closed if it took part.
+    pub(super) fn abort_exchange(&mut self, partner: Partner, reply: Reply) -> Action {
         match (self.fault(reply), partner) {
             (Action::Reply(reply), Partner::Postfix) => Action::Cancel(reply),
             (action, _) => action,
         }
     }
 
-    fn take_step(&mut self, step: Step) -> Action {
+    fn take_step(&mut self, step: ExchangeStep) -> Action {
         let log_in = match step {
-            Step::Prompt(exchange, challenge) => return self.prompt(exchange, challenge),
-            Step::Relay(mechanism, message) => {
-                self.stage = Stage::Relaying(mechanism);
+            ExchangeStep::Prompt(exchange, challenge) => return self.prompt(exchange, challenge),
+            ExchangeStep::Relay(mechanism, message) => {
+                self.stage = Stage::AwaitRound(mechanism);
                 return Action::Relay(message);
             }
-            Step::LogIn(log_in) => log_in,
+            ExchangeStep::LogIn(log_in) => log_in,
         };
         self.stage = match &log_in {
-            LogIn::Credentials(_) => Stage::Trying,
-            LogIn::Scram { mechanism, .. } => Stage::Relaying(*mechanism),
-            LogIn::CramMd5 => Stage::Relaying(Mechanism::CramMd5),
+            LogIn::Credentials(_) => Stage::AwaitLogin,
+            LogIn::Scram { mechanism, .. } => Stage::AwaitRound(*mechanism),
+            LogIn::CramMd5 => Stage::AwaitRound(Mechanism::CramMd5),
         };
         Action::LogIn(log_in)
     }

@@ -1,10 +1,10 @@
-//! commands - what a command leads to before a login
+//! commands - the reply to each command before a login
 //!
-//! Not here: what a line says (`smtp::command`), the exchange that AUTH begins (`auth`).
+//! Not here: parsing a line (`smtp::command`), the exchange that AUTH begins (`auth`).
 //! RFC 5321 section 4.1, RFC 4954 section 4, RFC 3207 section 4, RFC 3030 section 2.
 
-use crate::smtp::command::{Command, CommandFault, Greeting, HeloName};
-use crate::smtp::dialogue::patience::Welcome;
+use crate::smtp::command::{Command, CommandFault, HelloVerb, HeloName};
+use crate::smtp::dialogue::session_limits::AuthAllowance;
 use crate::smtp::dialogue::{Action, COMMAND_OCTETS, Channel, Dialogue, Stage};
 use crate::smtp::line::Following;
 use crate::smtp::sasl::{InitialResponse, Mechanism};
@@ -12,7 +12,7 @@ use crate::smtp::sasl::{InitialResponse, Mechanism};
 impl Dialogue {
     /// Takes a line outside of an exchange.
     pub(super) fn command(&mut self, line: &[u8], following: Following) -> Action {
-        if self.patience.commanded().is_over() {
+        if self.limits.count_command().is_exceeded() {
             return self.close(self.replies.too_many_commands());
         }
         match Command::parse(line) {
@@ -20,32 +20,32 @@ impl Dialogue {
             Ok(Command::Foreign) => self.close(self.replies.foreign()),
             _ if line.len() > COMMAND_OCTETS => self.fault(self.replies.command_too_long()),
             Ok(Command::StartTls) => self.start_tls(following),
-            Ok(Command::Hello { greeting, name }) => self.hello(greeting, name),
+            Ok(Command::Hello { verb, name }) => self.hello(verb, name),
             Ok(Command::Transaction) => self.fault(self.replies.log_in_first(self.channel)),
-            // Its octets follow without waiting, and must not be taken for commands.
+            // Its octets follow without waiting for the reply, and must not be parsed as commands.
             Ok(Command::Chunk) => self.close(self.replies.log_in_first(self.channel)),
             Ok(Command::Noop | Command::Reset) => self.reply(self.replies.ok()),
             Ok(Command::Verify) => self.reply(self.replies.verify()),
             Ok(Command::Help) => self.reply(self.replies.help()),
-            Ok(Command::Quit) => self.close(self.replies.bye()),
+            Ok(Command::Quit) => self.close(self.replies.quit()),
             Ok(Command::NotImplemented) => self.fault(self.replies.not_implemented()),
             Err(CommandFault::Unknown) => self.fault(self.replies.unknown()),
             Err(CommandFault::Arguments(syntax)) => self.fault(self.replies.syntax(syntax)),
         }
     }
 
-    fn hello(&mut self, greeting: Greeting, name: &[u8]) -> Action {
+    fn hello(&mut self, verb: HelloVerb, name: &[u8]) -> Action {
         let Some(clean) = HeloName::new(name) else {
             return self.fault(self.replies.syntax("EHLO hostname"));
         };
-        self.stage = Stage::Judging(greeting, clean);
+        self.stage = Stage::AwaitHelo(verb, clean);
         Action::JudgeHelo(name.into())
     }
 
     fn start_tls(&mut self, following: Following) -> Action {
         match (self.channel, following) {
             (Channel::Secured, _) => self.fault(self.replies.already_secured()),
-            // What follows in clear could be somebody else's, put in front of the client's own words.
+            // What follows in clear may be injected by an attacker in front of the client's own commands.
             (_, Following::Octets) => self.close(self.replies.pipelining()),
             (Channel::ClearUntilStartTls, Following::Nothing) => {
                 self.stage = Stage::Handshake;
@@ -77,10 +77,10 @@ impl Dialogue {
         if mechanism == Mechanism::CramMd5 && initial.is_some() {
             return self.fault(self.replies.syntax("AUTH CRAM-MD5"));
         }
-        match self.patience.asks_to_log_in() {
-            Welcome::Open => self.begin_exchange(mechanism, initial),
-            Welcome::Refused => self.reply(self.replies.refuse()),
-            Welcome::Over => self.close(self.replies.too_many_logins()),
+        match self.limits.count_auth() {
+            AuthAllowance::Judge => self.begin_exchange(mechanism, initial),
+            AuthAllowance::Refuse => self.reply(self.replies.refuse()),
+            AuthAllowance::Close => self.close(self.replies.too_many_logins()),
         }
     }
 }

@@ -1,27 +1,27 @@
-//! replies - every text that a client may hear from Gatepost before it is handed over
+//! replies - the text of every reply that a client may get from Gatepost before the hand-over
 //!
-//! Mail programs, administrators and their scripts read these: they are public API, defined here once.
-//! A refusal tells the session's id and nothing of its reason; that stands in the log under the same id.
-//! Not here: which one is due (`commands`, `auth`).
+//! Mail programs, administrators and their scripts read these: they are public API, defined once, here.
+//! A refusal carries the session's id and not its reason; the reason is in the log under the same id.
+//! Not here: which reply is sent (`commands`, `auth`).
 //! RFC 5321 section 4.2, RFC 3463, RFC 4954 section 6, RFC 5248.
 
 use std::sync::Arc;
 
 use crate::smtp::capabilities::{Capabilities, Offer};
-use crate::smtp::dialogue::{Channel, Settings};
+use crate::smtp::dialogue::{Channel, DialogueSettings};
 use crate::smtp::line::LineFault;
 use crate::smtp::reply::{EnhancedCode, Reply};
 use crate::smtp::sasl::{self, Mechanism, SaslFault};
 
-/// The texts, with what they tell of this server and this session.
+/// The reply texts, with the server's name and the session's id.
 #[derive(Debug)]
 pub(super) struct Replies {
-    settings: Arc<Settings>,
+    settings: Arc<DialogueSettings>,
     session: Box<str>,
 }
 
 impl Replies {
-    pub(super) fn new(settings: Arc<Settings>, session: Box<str>) -> Self {
+    pub(super) fn new(settings: Arc<DialogueSettings>, session: Box<str>) -> Self {
         Self { settings, session }
     }
 
@@ -31,12 +31,12 @@ impl Replies {
         Reply::new(220, None, &format!("{} ESMTP", self.settings.hostname))
     }
 
-    pub(super) fn early_talker(&self) -> Reply {
+    pub(super) fn pregreet(&self) -> Reply {
         coded(554, (5, 5, 1), "Error: the server speaks first")
     }
 
     pub(super) fn ehlo(&self, capabilities: &Capabilities, channel: Channel) -> Reply {
-        let Settings {
+        let DialogueSettings {
             hostname,
             mechanisms,
         } = &*self.settings;
@@ -55,13 +55,13 @@ impl Replies {
         coded(220, (2, 0, 0), "Ready to start TLS")
     }
 
-    /// Whether `ehlo` tells of this mechanism, once the channel is secured.
+    /// Whether `ehlo` offers this mechanism once the channel is secured.
     pub(super) fn offer(&self, mechanism: Mechanism, capabilities: &Capabilities) -> bool {
         let mut offered = capabilities.allowed(&self.settings.mechanisms);
         offered.any(|one| one == mechanism)
     }
 
-    // Harmless commands.
+    // Replies to harmless commands.
 
     pub(super) fn ok(&self) -> Reply {
         coded(250, (2, 0, 0), "Ok")
@@ -79,11 +79,11 @@ impl Replies {
         )
     }
 
-    pub(super) fn bye(&self) -> Reply {
+    pub(super) fn quit(&self) -> Reply {
         coded(221, (2, 0, 0), "Bye")
     }
 
-    // Commands out of place, or out of form.
+    // Faults: commands out of order or malformed.
 
     pub(super) fn unknown(&self) -> Reply {
         coded(500, (5, 5, 2), "Error: command not recognized")
@@ -106,7 +106,7 @@ impl Replies {
     }
 
     pub(super) fn foreign(&self) -> Reply {
-        self.goodbye((4, 7, 0), "this is a mail server")
+        self.closing((4, 7, 0), "this is a mail server")
     }
 
     pub(super) fn pipelining(&self) -> Reply {
@@ -183,42 +183,42 @@ impl Replies {
         )
     }
 
-    // Goodbyes.
+    // Replies before closing.
 
     pub(super) fn too_many_commands(&self) -> Reply {
-        self.goodbye((4, 7, 0), "too many commands before login")
+        self.closing((4, 7, 0), "too many commands before login")
     }
 
     pub(super) fn too_many_faults(&self) -> Reply {
-        self.goodbye((4, 7, 0), "too many errors")
+        self.closing((4, 7, 0), "too many errors")
     }
 
     pub(super) fn too_many_logins(&self) -> Reply {
-        self.goodbye((4, 7, 0), "too many login attempts")
+        self.closing((4, 7, 0), "too many login attempts")
     }
 
     pub(super) fn trap(&self) -> Reply {
-        self.goodbye((4, 7, 0), "not welcome")
+        self.closing((4, 7, 0), "not welcome")
     }
 
     pub(super) fn unavailable(&self) -> Reply {
-        self.goodbye((4, 3, 0), "service not available, try again later")
+        self.closing((4, 3, 0), "service not available, try again later")
     }
 
     pub(super) fn timed_out(&self) -> Reply {
-        self.goodbye((4, 4, 2), "timeout exceeded")
+        self.closing((4, 4, 2), "timeout exceeded")
     }
 
     pub(super) fn draining(&self) -> Reply {
-        self.goodbye((4, 3, 2), "server is stopping, try again later")
+        self.closing((4, 3, 2), "server is stopping, try again later")
     }
 
     pub(super) fn evicted(&self) -> Reply {
-        self.goodbye((4, 3, 2), "too many connections, try again later")
+        self.closing((4, 3, 2), "too many connections, try again later")
     }
 
-    /// 421 names the server, as RFC 5321 section 4.2.3 has it.
-    fn goodbye(&self, enhanced: (u16, u16, u16), text: &str) -> Reply {
+    /// 421 carries the server's name. RFC 5321 section 4.2.3.
+    fn closing(&self, enhanced: (u16, u16, u16), text: &str) -> Reply {
         let text = format!("{} Error: {text}", self.settings.hostname);
         coded(421, enhanced, &text)
     }

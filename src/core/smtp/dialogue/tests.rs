@@ -1,11 +1,11 @@
-//! dialogue/tests - what transcripts do not show: goodbyes, names, and callers out of order
+//! dialogue/tests - what transcripts do not show: 421 replies, names, and calls out of order
 //!
 //! Not here: the conversation itself; its transcripts are in `tests/dialogues`.
 
 use super::*;
 
 fn dialogue(channel: Channel) -> Dialogue {
-    let settings = Settings {
+    let settings = DialogueSettings {
         hostname: "gate".to_owned(),
         mechanisms: Mechanism::ALL.to_vec(),
     };
@@ -17,13 +17,13 @@ fn capabilities() -> Option<Arc<Capabilities>> {
     Some(Arc::new(Capabilities::parse(&reply)))
 }
 
-/// A conversation in which the client has said hello.
+/// A conversation in which the client has sent EHLO.
 fn greeted(channel: Channel) -> Dialogue {
     let mut dialogue = dialogue(channel);
     let _ = dialogue.open(Following::Nothing);
     let _ = dialogue.feed(b"EHLO my laptop", Following::Nothing);
-    let _ = dialogue.helo_judged(Trap::Clear);
-    let _ = dialogue.learn(capabilities());
+    let _ = dialogue.helo_judged(Trap::Untouched);
+    let _ = dialogue.set_capabilities(capabilities());
     dialogue
 }
 
@@ -31,12 +31,12 @@ fn greeted(channel: Channel) -> Dialogue {
 fn check_close(action: &Action, code: u16) {
     match action {
         Action::Close(reply) => assert_eq!(reply.code(), code),
-        other => panic!("not a goodbye: {other:?}"),
+        other => panic!("not a close: {other:?}"),
     }
 }
 
 #[test]
-fn a_goodbye_names_the_server_and_its_reason() {
+fn a_421_names_the_server_and_its_reason() {
     let dialogue = dialogue(Channel::Secured);
     for (reply, text) in [
         (
@@ -57,7 +57,7 @@ fn a_goodbye_names_the_server_and_its_reason() {
 }
 
 #[test]
-fn the_name_of_a_client_is_known_clean_and_forgotten_with_the_clear_channel() {
+fn the_helo_name_is_cleaned_and_forgotten_at_starttls() {
     let mut dialogue = greeted(Channel::ClearUntilStartTls);
     assert_eq!(dialogue.helo().map(HeloName::as_str), Some("my?laptop"));
     let action = dialogue.feed(b"STARTTLS", Following::Nothing);
@@ -67,7 +67,7 @@ fn the_name_of_a_client_is_known_clean_and_forgotten_with_the_clear_channel() {
 }
 
 #[test]
-fn the_gate_sees_a_helo_name_as_it_was_sent() {
+fn the_trap_check_gets_the_helo_name_as_it_was_sent() {
     let mut dialogue = dialogue(Channel::Secured);
     let _ = dialogue.open(Following::Nothing);
     match dialogue.feed(b"HELO  a \xff b ", Following::Nothing) {
@@ -78,12 +78,12 @@ fn the_gate_sees_a_helo_name_as_it_was_sent() {
 }
 
 #[test]
-fn a_caller_out_of_order_ends_the_session_and_nothing_else() {
+fn a_call_out_of_order_closes_the_session_without_a_panic() {
     let talks: [fn(&mut Dialogue) -> Action; 6] = [
         |dialogue| dialogue.open(Following::Nothing),
-        |dialogue| dialogue.helo_judged(Trap::Clear),
-        |dialogue| dialogue.helo_judged(Trap::Sprung),
-        |dialogue| dialogue.learn(capabilities()),
+        |dialogue| dialogue.helo_judged(Trap::Untouched),
+        |dialogue| dialogue.helo_judged(Trap::Touched),
+        |dialogue| dialogue.set_capabilities(capabilities()),
         |dialogue| dialogue.resolve(Resolution::Refuse),
         |dialogue| {
             dialogue.secured();
@@ -101,7 +101,7 @@ fn a_caller_out_of_order_ends_the_session_and_nothing_else() {
 }
 
 #[test]
-fn a_line_does_not_get_in_while_a_login_is_tried() {
+fn a_line_during_a_login_closes_the_session() {
     let mut dialogue = greeted(Channel::Secured);
     let action = dialogue.feed(b"AUTH PLAIN AGFubgBzZXNhbWU=", Following::Octets);
     assert!(matches!(action, Action::LogIn(LogIn::Credentials(_))));
@@ -135,6 +135,6 @@ fn no_password_is_shown_at_any_stage() {
 }
 
 #[test]
-fn a_dialogue_is_small_for_there_are_a_hundred_thousand() {
+fn a_dialogue_is_small_enough_for_a_hundred_thousand_sessions() {
     assert!(size_of::<Dialogue>() <= 128, "{}", size_of::<Dialogue>());
 }

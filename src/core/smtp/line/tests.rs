@@ -1,10 +1,10 @@
-//! line/tests - lines out of every kind of octets, whole and split
+//! line/tests - lines from any octets, whole and split
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Everything that a buffer says when `pieces` are pushed one after the other, and what it then holds.
+/// Everything that a buffer returns when `pieces` are pushed one after the other, and what it then holds.
 fn read(pieces: &[&[u8]], limit: usize) -> (Vec<Result<Vec<u8>, LineFault>>, Vec<u8>) {
     let mut buffer = LineBuffer::new();
     let mut said = Vec::new();
@@ -87,7 +87,7 @@ fn an_empty_buffer_holds_no_heap() {
 }
 
 #[test]
-fn what_was_given_is_wiped_while_more_is_held() {
+fn a_returned_line_is_wiped_while_more_is_held() {
     let mut buffer = LineBuffer::new();
     buffer.push(b"hunter2\r\nnext");
     assert_eq!(&*buffer.next_line(512).unwrap().unwrap(), b"hunter2");
@@ -97,7 +97,7 @@ fn what_was_given_is_wiped_while_more_is_held() {
 }
 
 #[test]
-fn clear_forgets_even_half_an_overlong_line() {
+fn clear_also_forgets_a_partial_overlong_line() {
     let mut buffer = LineBuffer::new();
     buffer.push(b"123456789");
     assert_eq!(buffer.next_line(8), Ok(None));

@@ -1,4 +1,4 @@
-//! reply/tests - replies out of every kind of octets, and back
+//! reply/tests - replies parsed from any octets, and rendered
 
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ fn wire(reply: &Reply) -> String {
     String::from_utf8(wire).unwrap()
 }
 
-/// The replies in `octets` until it makes no sense or ends.
+/// The replies in `octets`, up to the first fault or the end.
 fn parse(octets: &[u8]) -> Result<Vec<Reply>, ReplyFault> {
     let mut buffer = ReplyBuffer::new();
     buffer.push(octets);
@@ -34,7 +34,7 @@ fn a_reply_is_rendered_with_its_codes_on_every_line() {
 }
 
 #[test]
-fn no_text_can_end_its_line() {
+fn no_reply_text_can_end_its_line() {
     let reply = Reply::new(250, None, "a\r\n235 b\x1b[31m\u{e9}");
     assert_eq!(wire(&reply), "250 a??235 b?[31m??\r\n");
 }
@@ -66,7 +66,7 @@ fn only_a_code_that_every_line_carries_is_an_enhanced_code() {
 }
 
 #[test]
-fn what_is_no_reply_is_a_fault() {
+fn octets_that_are_not_a_reply_are_a_fault() {
     for (octets, fault) in [
         (&b"hello\r\n"[..], ReplyFault::NotAReply),
         (b"25\r\n", ReplyFault::NotAReply),
@@ -109,7 +109,7 @@ fn a_reply_is_bounded_as_a_whole() {
 }
 
 #[test]
-fn what_comes_behind_a_reply_is_kept() {
+fn octets_after_a_reply_are_kept() {
     let mut buffer = ReplyBuffer::new();
     buffer.push(b"235 2.7.0 ok\r\n250 early");
     assert_eq!(buffer.next().unwrap().unwrap().code(), 235);
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = parse(&octets);
     }
 }

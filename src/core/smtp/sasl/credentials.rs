@@ -1,7 +1,7 @@
-//! credentials - user and password or token, out of the mechanisms that show them, and back
+//! credentials - parses and renders the mechanisms that show user and password or token
 //!
-//! Not here: what SCRAM and CRAM-MD5 tell, which is a name only (`names`).
-//! An authzid is passed on and never counted by: whoever asks to act as another still proves the
+//! Not here: SCRAM and CRAM-MD5, which show a user name only (`names`).
+//! An authzid is relayed and never counted: a client that acts as another user still proves the
 //! password of the authcid.
 //! RFC 4616, RFC 7628, draft-murchison-sasl-login; XOAUTH2 as Google documents it.
 
@@ -10,17 +10,16 @@ use std::fmt;
 use crate::smtp::sasl::names::{SOH, escape, gs2_header, unescape, user_name};
 use crate::smtp::sasl::{Mechanism, Password, SaslFault, Secret, UserName};
 
-/// What a client answers to a challenge that only explains why an OAuth token failed, decoded. RFC 7628
+/// The client's answer to a challenge that only explains why an OAuth token failed, decoded. RFC 7628
 /// section 3.2.3.
 pub const OAUTH_DISMISSAL: &[u8] = b"\x01";
 
-/// What a client said of itself in a mechanism that shows the password: enough to speak the same
-/// mechanism to Postfix.
+/// The content of a mechanism that shows the password: enough to run the same mechanism with Postfix.
 #[derive(Clone)]
 pub struct Credentials {
-    /// How it was said, and is passed on.
+    /// The mechanism that the client used; Postfix gets the same.
     pub mechanism: Mechanism,
-    /// Whom to act as; empty for the user itself. PLAIN only.
+    /// The user to act as; empty for the authcid itself. PLAIN only.
     pub authzid: Box<[u8]>,
     /// The authcid; never empty, without NUL and 0x01.
     pub user: UserName,
@@ -83,7 +82,7 @@ impl Credentials {
     }
 
     /// From the first message of OAUTHBEARER. The name in the GS2 header is the user; `host`, `port`
-    /// and the like may stand there and are not passed on. RFC 7628 section 3.1.
+    /// and the like are accepted and not relayed. RFC 7628 section 3.1.
     ///
     /// # Errors
     /// [`SaslFault::ChannelBinding`], [`SaslFault::NoUser`], [`SaslFault::Malformed`].
@@ -106,10 +105,10 @@ impl Credentials {
         })
     }
 
-    /// The messages that say the same to Postfix, decoded, in their order: two for LOGIN, else one.
+    /// The messages that log in with these at Postfix, decoded, in order: two for LOGIN, else one.
     ///
-    /// The OAuth mechanisms may answer with a challenge that explains a failure; [`OAUTH_DISMISSAL`] is
-    /// what the client owes then.
+    /// The OAuth mechanisms may answer with a challenge that explains a failure; the client
+    /// answers that with [`OAUTH_DISMISSAL`].
     pub fn client_messages(&self) -> Vec<Secret> {
         let user = self.user.as_bytes();
         let secret = self.secret.expose();
@@ -135,7 +134,7 @@ impl Credentials {
         }
     }
 
-    /// What the gate compares tries by.
+    /// The password, in the form in which the gate compares attempts.
     pub const fn password(&self) -> Password<'_> {
         Password::Shown(&self.secret)
     }
@@ -148,7 +147,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The token behind `auth=Bearer `.
+/// The token after `auth=Bearer `.
 fn bearer(field: &[u8]) -> Option<Secret> {
     const SCHEME: &[u8] = b"auth=Bearer ";
     let (scheme, token) = field.split_at_checked(SCHEME.len())?;

@@ -1,4 +1,4 @@
-//! names - whom the messages of a mechanism name
+//! names - the user names in the messages of a mechanism
 //!
 //! Also the GS2 header and the escapes that SCRAM and OAUTHBEARER share. Not here: passwords and tokens
 //! (`credentials`); SCRAM and CRAM-MD5 prove a password without showing it.
@@ -36,7 +36,7 @@ pub fn scram_user(message: &[u8]) -> Result<UserName, SaslFault> {
     user_name(&unescape(name)?)
 }
 
-/// The user in CRAM-MD5's response: all before the last space. RFC 2195 section 2.
+/// The user in CRAM-MD5's response: everything before the last space. RFC 2195 section 2.
 ///
 /// # Errors
 /// [`SaslFault::Malformed`] unless 32 hexadecimal digits follow, [`SaslFault::NoUser`].
@@ -52,7 +52,7 @@ pub fn cram_user(response: &[u8]) -> Result<UserName, SaslFault> {
     user_name(name)
 }
 
-/// A name that nobody reads in two ways: C strings end at a NUL, and 0x01 separates OAuth's fields.
+/// An unambiguous name: C strings end at a NUL, and 0x01 separates OAuth's fields.
 pub(super) fn user_name(octets: &[u8]) -> Result<UserName, SaslFault> {
     if octets.is_empty() {
         return Err(SaslFault::NoUser);
@@ -63,7 +63,7 @@ pub(super) fn user_name(octets: &[u8]) -> Result<UserName, SaslFault> {
     Ok(UserName::new(octets))
 }
 
-/// The escaped authzid (empty if there is none) of a GS2 header, and what stands behind its second
+/// The escaped authzid (empty if there is none) of a GS2 header, and what follows its second
 /// comma. RFC 5801 section 4.
 pub(super) fn gs2_header(message: &[u8]) -> Result<(&[u8], &[u8]), SaslFault> {
     let mut parts = message.splitn(3, |&octet| octet == b',');

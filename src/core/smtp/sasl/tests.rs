@@ -1,4 +1,4 @@
-//! sasl/tests - who is named by what, and what is refused for having two readings
+//! sasl/tests - the user names in messages, and ambiguous messages that are refused
 
 use proptest::prelude::*;
 
@@ -56,7 +56,7 @@ fn base64_is_canonical_or_refused() {
 }
 
 #[test]
-fn only_an_initial_response_may_be_empty_by_an_equals_sign() {
+fn only_an_initial_response_may_be_an_equals_sign() {
     assert_eq!(InitialResponse(b"=").decode().unwrap().expose(), b"");
     assert_eq!(InitialResponse(b"Yg==").decode().unwrap().expose(), b"b");
     assert_eq!(decode(b"=").err(), Some(SaslFault::Base64));
@@ -74,7 +74,7 @@ fn plain_holds_exactly_two_nuls() {
 }
 
 #[test]
-fn login_takes_any_name_that_is_one_name() {
+fn login_takes_any_unambiguous_name() {
     check_user(login_user(b"a b\r\n"), Ok("a b\r\n"));
     check_user(login_user(b""), Err(SaslFault::NoUser));
     check_user(login_user(b"victim\0other"), Err(SaslFault::Malformed));
@@ -174,7 +174,7 @@ fn cram_md5_names_the_user_before_its_last_space() {
 }
 
 #[test]
-fn nothing_shows_a_password() {
+fn no_debug_form_shows_a_password() {
     let credentials = Credentials::from_plain(b"hunter2\0user\0hunter2").unwrap();
     assert_eq!(format!("{credentials:?}"), "Credentials(PLAIN user)");
     let initial = InitialResponse(b"aHVudGVyMg==");
@@ -194,7 +194,7 @@ proptest! {
     }
 
     #[test]
-    fn postfix_is_told_what_we_read(user in text(), password in text(), token in "[!-~]{1,40}") {
+    fn postfix_gets_what_was_parsed(user in text(), password in text(), token in "[!-~]{1,40}") {
         let user = UserName::new(user);
         let login = Credentials::from_login(user.clone(), Secret::new(password.clone())).unwrap();
         let told = login.client_messages();
@@ -214,20 +214,20 @@ proptest! {
             };
             let told = said.client_messages();
             prop_assert_eq!(told.len(), 1);
-            let heard = match mechanism {
+            let parsed = match mechanism {
                 Mechanism::Plain => Credentials::from_plain(told[0].expose()),
                 Mechanism::XOAuth2 => Credentials::from_xoauth2(told[0].expose()),
                 _ => Credentials::from_oauthbearer(told[0].expose()),
             }
             .unwrap();
-            prop_assert_eq!(heard.mechanism, mechanism);
-            prop_assert_eq!(&heard.user, &user);
-            prop_assert_eq!(heard.secret.expose(), secret);
+            prop_assert_eq!(parsed.mechanism, mechanism);
+            prop_assert_eq!(&parsed.user, &user);
+            prop_assert_eq!(parsed.secret.expose(), secret);
         }
     }
 
     #[test]
-    fn nothing_makes_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
+    fn no_octets_make_it_panic(octets in proptest::collection::vec(any::<u8>(), 0..80)) {
         let _ = decode(&octets);
         let _ = plain(&octets);
         let _ = xoauth2(&octets);

@@ -1,76 +1,78 @@
-//! follow - learning that goes on: logs as they grow, or standard input as it comes
+//! follow - `learn --follow`: reads logs as they grow, or standard input as it arrives
 //!
-//! Not here: a growing file (`tail`), telling the gate (`teach`).
+//! Not here: a growing file (`tail`), the import into the gate (`import`).
 //!
-//! What the logs hold already is learnt like without `--follow`, running or stopped. From then on the running
-//! gatepost is told, at most once a second. While it does not answer, the lesson waits here: one entry
-//! a pair, bounded, so a restart of gatepost loses nothing.
+//! The present content of the logs is imported as without `--follow`, into the running gatepost or its state. After
+//! that, new logins are sent to the running gatepost, at most once a second. While it does not answer, they
+//! wait here, one entry a pair, bounded. So a restart of gatepost loses nothing.
 
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::tail::{Cutter, Heard, Tail};
-use super::teach::{self, TeachFault};
-use super::{Args, Lesson, logs, tell};
-use crate::admin::message::Taught;
+use super::import::{self, ImportFault};
+use super::tail::{LineSplitter, Tail, TailEvent};
+use super::{ImportBatch, LearnArgs, logs, report};
+use crate::admin::message::ImportStats;
 use crate::clock::Clock;
 use crate::config::Config;
 use gatepost_core::logs::collector::each_line;
 use gatepost_core::logs::parser::LogParser;
 
-/// How often a log is looked at, and the gate told.
+/// How often the logs are polled, and the gate updated.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// A growing log, and the parser of its lines.
+/// A growing log, and its parser.
 type Followed = (Tail, LogParser);
 
-/// Learns until it is ended, or standard input ends.
+/// Imports until the process is ended, or standard input ends.
 pub(super) fn follow(
-    args: &Args,
+    args: &LearnArgs,
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let mut student = Student::new(args, config, out);
+    let mut follower = Follower::new(args, config, out);
     if args.logs.iter().any(|log| log == Path::new(logs::STDIN)) {
         if args.logs.len() > 1 {
-            return Err("- stands alone: one standard input, and no log beside it".into());
+            return Err(
+                "- must be the only log: standard input cannot be followed beside files".into(),
+            );
         }
-        return student.follow_stdin(&mut io::stdin().lock());
+        return follower.follow_stdin(&mut io::stdin().lock());
     }
-    let mut tails = student.open(&args.logs)?;
-    student.look(&mut tails)?;
-    student.teach_first()?;
+    let mut tails = follower.open(&args.logs)?;
+    follower.poll(&mut tails)?;
+    follower.import_first()?;
     loop {
         std::thread::sleep(EVERY);
-        student.look(&mut tails)?;
-        student.teach();
+        follower.poll(&mut tails)?;
+        follower.import_new();
     }
 }
 
-/// One who reads on, and tells the gate.
-pub(super) struct Student<'a> {
-    args: &'a Args,
+/// Reads on and updates the gate.
+pub(super) struct Follower<'a> {
+    args: &'a LearnArgs,
     config: &'a Config,
     out: &'a mut dyn Write,
-    lesson: Lesson,
-    /// Whether the last try to teach failed: told once.
+    batch: ImportBatch,
+    /// Whether the last import failed: reported once.
     failing: bool,
 }
 
-impl<'a> Student<'a> {
-    /// Nothing is read yet.
-    pub(super) fn new(args: &'a Args, config: &'a Config, out: &'a mut dyn Write) -> Self {
+impl<'a> Follower<'a> {
+    /// Before anything is read.
+    pub(super) fn new(args: &'a LearnArgs, config: &'a Config, out: &'a mut dyn Write) -> Self {
         Self {
             args,
             config,
             out,
-            lesson: Lesson::default(),
+            batch: ImportBatch::default(),
             failing: false,
         }
     }
 
-    /// The logs to follow; those that are packed are read at once.
+    /// The logs to follow; gzipped ones are read at once.
     pub(super) fn open(&mut self, paths: &[PathBuf]) -> Result<Vec<Followed>, logs::LogFault> {
         let mut followed = Vec::new();
         for path in paths {
@@ -96,82 +98,85 @@ impl<'a> Student<'a> {
         let mut parser = LogParser::new(logs::zone());
         parser.begin(logs::changed(&file).map_err(fault())?);
         let packed = magic.as_slice().chain(file);
-        each_line(packed, |line| self.lesson.hear(&mut parser, &line)).map_err(fault())?;
+        each_line(packed, |line| self.batch.add_line(&mut parser, &line)).map_err(fault())?;
         Ok(true)
     }
 
-    /// Takes what the logs have got.
-    pub(super) fn look(&mut self, tails: &mut [Followed]) -> Result<(), logs::LogFault> {
+    /// Reads what was added to the logs.
+    pub(super) fn poll(&mut self, tails: &mut [Followed]) -> Result<(), logs::LogFault> {
         for (tail, parser) in tails {
-            let lesson = &mut self.lesson;
-            let looked = tail.poll(&mut |heard| match heard {
-                Heard::Begins(newest) => parser.begin(newest),
-                Heard::Cut(line) => lesson.hear(parser, &line),
+            let batch = &mut self.batch;
+            let polled = tail.poll(&mut |event| match event {
+                TailEvent::NewFile(newest) => parser.begin(newest),
+                TailEvent::Line(line) => batch.add_line(parser, &line),
             });
-            looked.map_err(logs::LogFault::of(tail.path()))?;
+            polled.map_err(logs::LogFault::of(tail.path()))?;
         }
         Ok(())
     }
 
-    /// Lines as they come; the gate is told of all that came at once.
+    /// Reads lines as they arrive; the gate is updated once for all that arrived together.
     pub(super) fn follow_stdin(
         &mut self,
         input: &mut dyn BufRead,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let mut parser = LogParser::new(logs::zone());
         parser.begin(Clock::start().now());
-        let mut cutter = Cutter::default();
+        let mut splitter = LineSplitter::default();
         loop {
             let octets = input.fill_buf()?;
             let read = octets.len();
             if read == 0 {
-                self.teach_first()?;
+                self.import_first()?;
                 return Ok(());
             }
-            cutter.cut(octets, &mut |line| self.lesson.hear(&mut parser, &line));
+            splitter.split(octets, &mut |line| self.batch.add_line(&mut parser, &line));
             input.consume(read);
-            self.teach();
+            self.import_new();
         }
     }
 
-    /// What the logs held at the beginning, to whoever is there: the running gatepost or its state.
-    fn teach_first(&mut self) -> Result<(), TeachFault> {
-        let logins = self.lesson.take();
-        let taught = match logins.as_slice() {
-            [] => Taught::default(),
-            logins => teach::teach(self.config, logins)?,
+    /// Imports the present content of the logs, into the running gatepost or its state.
+    fn import_first(&mut self) -> Result<(), ImportFault> {
+        let logins = self.batch.take();
+        let imported = match logins.as_slice() {
+            [] => ImportStats::default(),
+            logins => import::import(self.config, logins)?,
         };
-        self.tell(taught);
+        self.report(imported);
         Ok(())
     }
 
-    /// What came since, to the running gatepost; it waits while there is none.
-    pub(super) fn teach(&mut self) {
-        let logins = self.lesson.take();
+    /// Imports new logins into the running gatepost; they wait while it does not answer.
+    pub(super) fn import_new(&mut self) {
+        let logins = self.batch.take();
         if logins.is_empty() {
             return;
         }
-        match teach::running(self.config, &logins) {
-            Ok(taught) => {
+        match import::running(self.config, &logins) {
+            Ok(imported) => {
                 self.failing = false;
-                if taught != Taught::default() {
-                    self.tell(taught);
+                if imported != ImportStats::default() {
+                    self.report(imported);
                 }
             }
             Err(fault) => {
-                self.lesson.give_back(logins);
+                self.batch.give_back(logins);
                 if !self.failing {
-                    // Without standard error there is nobody to tell.
-                    let _ = writeln!(io::stderr(), "gatepost: {fault}; what is learnt waits");
+                    // Without standard error the message is lost.
+                    let _ = writeln!(
+                        io::stderr(),
+                        "gatepost: {fault}; new logins wait and are sent later"
+                    );
                 }
                 self.failing = true;
             }
         }
     }
 
-    fn tell(&mut self, taught: Taught) {
-        let learnt = self.lesson.learnt(taught);
-        // Following goes on though nobody reads what is told.
-        let _ = tell(&learnt, self.args, self.out).and_then(|()| self.out.flush());
+    fn report(&mut self, imported: ImportStats) {
+        let summary = self.batch.summary(imported);
+        // Following continues even if the output cannot be written.
+        let _ = report(&summary, self.args, self.out).and_then(|()| self.out.flush());
     }
 }

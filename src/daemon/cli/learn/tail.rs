@@ -1,10 +1,10 @@
-//! tail - the lines that a growing log has got, over rotation and truncation
+//! tail - reads the lines added to a growing log, over rotation and truncation
 //!
-//! Never waits: [`Tail::poll`] takes what is there. The last line is held back until its end is written.
-//! Not here: when to look again (`follow`).
+//! Never waits: [`Tail::poll`] takes what is available. The last line is held back until its end is written.
+//! Not here: when to poll again (`follow`).
 //!
-//! A file of another inode under the same name: the old one is read to its end, then the new one from its
-//! beginning. A file that has become shorter was truncated (logrotate's `copytruncate`) and is read anew.
+//! When the name gets another inode, the old file is read to its end, then the new one from its
+//! beginning. A file that has become shorter was truncated (logrotate's `copytruncate`) and is read again.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -15,36 +15,36 @@ use super::logs;
 use gatepost_core::logs::collector::{LONGEST_LINE_OCTETS, RawLine};
 use gatepost_core::moment::Moment;
 
-/// What a tail hears.
-pub(super) enum Heard<'a> {
-    /// Another file begins; when it was last written.
-    Begins(Moment),
+/// What a poll finds.
+pub(super) enum TailEvent<'a> {
+    /// Another file begins; holds the time of its last change.
+    NewFile(Moment),
     /// A line.
-    Cut(RawLine<'a>),
+    Line(RawLine<'a>),
 }
 
-/// A log that is being read as it grows.
+/// A log that is read as it grows.
 #[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,
-    open: Option<Open>,
-    cutter: Cutter,
+    open: Option<OpenFile>,
+    splitter: LineSplitter,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenFile {
     file: File,
     inode: (u64, u64),
     position: u64,
 }
 
 impl Tail {
-    /// Of the log `path`, from its beginning.
+    /// The log `path`, from its beginning.
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             open: None,
-            cutter: Cutter::default(),
+            splitter: LineSplitter::default(),
         }
     }
 
@@ -53,13 +53,13 @@ impl Tail {
         &self.path
     }
 
-    /// Takes all lines that are there. A log that is not there has none: it may be between two rotations.
+    /// Reads all available lines. A missing log has none: it may be between two rotations.
     ///
     /// # Errors
     ///
-    /// When the log is there and cannot be read.
-    pub(super) fn poll(&mut self, hear: &mut dyn FnMut(Heard<'_>)) -> io::Result<()> {
-        self.read_on(hear)?;
+    /// When the log exists and cannot be read.
+    pub(super) fn poll(&mut self, on_event: &mut dyn FnMut(TailEvent<'_>)) -> io::Result<()> {
+        self.read_on(on_event)?;
         let there = match std::fs::metadata(&self.path) {
             Ok(metadata) => (metadata.dev(), metadata.ino()),
             Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(()),
@@ -68,33 +68,33 @@ impl Tail {
         if self.open.as_ref().is_some_and(|open| open.inode == there) {
             return Ok(());
         }
-        // What was written between the last look and the rotation.
-        self.read_on(hear)?;
+        // What was written between the last poll and the rotation.
+        self.read_on(on_event)?;
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(()),
             Err(fault) => return Err(fault),
         };
         let metadata = file.metadata()?;
-        hear(Heard::Begins(logs::changed(&file)?));
-        self.cutter = Cutter::default();
-        self.open = Some(Open {
+        on_event(TailEvent::NewFile(logs::changed(&file)?));
+        self.splitter = LineSplitter::default();
+        self.open = Some(OpenFile {
             inode: (metadata.dev(), metadata.ino()),
             file,
             position: 0,
         });
-        self.read_on(hear)
+        self.read_on(on_event)
     }
 
-    fn read_on(&mut self, hear: &mut dyn FnMut(Heard<'_>)) -> io::Result<()> {
+    fn read_on(&mut self, on_event: &mut dyn FnMut(TailEvent<'_>)) -> io::Result<()> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
         if open.file.metadata()?.len() < open.position {
             open.file.seek(SeekFrom::Start(0))?;
             open.position = 0;
-            self.cutter = Cutter::default();
-            hear(Heard::Begins(logs::changed(&open.file)?));
+            self.splitter = LineSplitter::default();
+            on_event(TailEvent::NewFile(logs::changed(&open.file)?));
         }
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -104,32 +104,33 @@ impl Tail {
             }
             open.position += read as u64;
             let octets = buffer.get(..read).unwrap_or_default();
-            self.cutter.cut(octets, &mut |line| hear(Heard::Cut(line)));
+            self.splitter
+                .split(octets, &mut |line| on_event(TailEvent::Line(line)));
         }
     }
 }
 
-/// Cuts octets into lines; what has no end yet is kept, within bounds.
+/// Splits octets into lines; an incomplete line is kept, within bounds.
 #[derive(Debug, Default)]
-pub(super) struct Cutter {
+pub(super) struct LineSplitter {
     partial: Vec<u8>,
-    /// The rest of the line is of no use.
+    /// The rest of the line is skipped.
     skipping: bool,
 }
 
-impl Cutter {
-    /// Takes the next octets, and gives every line that ends in them, without its end.
-    pub(super) fn cut(&mut self, octets: &[u8], hear: &mut dyn FnMut(RawLine<'_>)) {
+impl LineSplitter {
+    /// Takes the next octets, and passes on every line that ends in them, without its end.
+    pub(super) fn split(&mut self, octets: &[u8], on_event: &mut dyn FnMut(RawLine<'_>)) {
         let mut pieces = octets.split(|&octet| octet == b'\n').peekable();
         while let Some(piece) = pieces.next() {
             let ends = pieces.peek().is_some();
             if !self.skipping {
                 self.partial.extend_from_slice(piece);
                 if self.partial.len() > LONGEST_LINE_OCTETS {
-                    hear(RawLine::TooLong(&self.partial));
+                    on_event(RawLine::TooLong(&self.partial));
                     self.skipping = true;
                 } else if ends {
-                    hear(RawLine::Whole(&self.partial));
+                    on_event(RawLine::Whole(&self.partial));
                 }
             }
             if ends || self.skipping {
@@ -147,16 +148,18 @@ mod tests {
 
     use super::*;
 
-    /// Every line that a look finds, `+` for a file that begins.
-    fn look(tail: &mut Tail) -> String {
-        let mut heard = String::new();
+    /// Every line that a poll finds, `+` for a file that begins.
+    fn poll(tail: &mut Tail) -> String {
+        let mut event = String::new();
         tail.poll(&mut |said| match said {
-            Heard::Begins(_) => heard.push('+'),
-            Heard::Cut(RawLine::Whole(line)) => heard += &(String::from_utf8_lossy(line) + ";"),
-            Heard::Cut(RawLine::TooLong(_)) => heard.push('!'),
+            TailEvent::NewFile(_) => event.push('+'),
+            TailEvent::Line(RawLine::Whole(line)) => {
+                event += &(String::from_utf8_lossy(line) + ";")
+            }
+            TailEvent::Line(RawLine::TooLong(_)) => event.push('!'),
         })
         .unwrap();
-        heard
+        event
     }
 
     fn append(path: &Path, text: &str) {
@@ -173,13 +176,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("mail.log");
         let mut tail = Tail::new(&log);
-        assert_eq!(look(&mut tail), "", "no log yet");
+        assert_eq!(poll(&mut tail), "", "no log yet");
         append(&log, "a\nb");
-        assert_eq!(look(&mut tail), "+a;");
+        assert_eq!(poll(&mut tail), "+a;");
         append(&log, "c");
-        assert_eq!(look(&mut tail), "");
+        assert_eq!(poll(&mut tail), "");
         append(&log, "\n\nd\n");
-        assert_eq!(look(&mut tail), "bc;;d;");
+        assert_eq!(poll(&mut tail), "bc;;d;");
     }
 
     #[test]
@@ -188,15 +191,15 @@ mod tests {
         let [log, old] = ["mail.log", "mail.log.1"].map(|name| folder.path().join(name));
         let mut tail = Tail::new(&log);
         append(&log, "a\n");
-        assert_eq!(look(&mut tail), "+a;");
+        assert_eq!(poll(&mut tail), "+a;");
         rename(&log, &old).unwrap();
         append(&old, "b\n");
-        assert_eq!(look(&mut tail), "b;", "the new file is not there yet");
+        assert_eq!(poll(&mut tail), "b;", "the new file is not there yet");
         append(&old, "c\n");
         append(&log, "d\n");
-        assert_eq!(look(&mut tail), "c;+d;");
+        assert_eq!(poll(&mut tail), "c;+d;");
         append(&log, "e\n");
-        assert_eq!(look(&mut tail), "e;");
+        assert_eq!(poll(&mut tail), "e;");
     }
 
     #[test]
@@ -205,13 +208,13 @@ mod tests {
         let log = folder.path().join("mail.log");
         let mut tail = Tail::new(&log);
         append(&log, "aaaa\nbb");
-        assert_eq!(look(&mut tail), "+aaaa;");
+        assert_eq!(poll(&mut tail), "+aaaa;");
         write(&log, "c\n").unwrap();
-        assert_eq!(look(&mut tail), "+c;");
+        assert_eq!(poll(&mut tail), "+c;");
     }
 
     #[test]
-    fn a_line_over_the_limit_is_told_once_and_the_next_one_is_heard() {
+    fn a_line_over_the_limit_is_reported_once_and_the_next_one_is_read() {
         let folder = tempfile::tempdir().unwrap();
         for (octets, expected) in [
             (LONGEST_LINE_OCTETS - 1, "+;z;"),
@@ -222,8 +225,8 @@ mod tests {
             let log = folder.path().join(octets.to_string());
             append(&log, &"x".repeat(octets));
             append(&log, "\nz\n");
-            let heard = look(&mut Tail::new(&log)).replace('x', "");
-            assert_eq!(heard, expected, "{octets}");
+            let event = poll(&mut Tail::new(&log)).replace('x', "");
+            assert_eq!(event, expected, "{octets}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! tests - of learn: into a state, to a running gatepost, and on and on
+//! tests - imports into a state, into a running gatepost, and with `--follow`
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixListener;
@@ -6,13 +6,13 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use super::*;
-use crate::admin::message::{PastLogin, Request, Response, Taught};
+use crate::admin::message::{ImportStats, PastLogin, Request, Response};
 
-fn args(folder: &Path, words: &[&str]) -> Args {
+fn args(folder: &Path, words: &[&str]) -> LearnArgs {
     #[derive(clap::Parser)]
-    struct Words {
+    struct LearnCli {
         #[command(flatten)]
-        args: Args,
+        args: LearnArgs,
     }
     let config = folder.join("gatepost.toml");
     let text = "[[tls.certificate]]\nchain = \"a\"\nkey = \"b\"\n[upstream]\naddresses = [\"127.0.0.1:10465\"]\n[capacity]\nclients = 10000\npairs = 1000\n[state]\ndirectory = \"state\"\n[admin]\nsocket = \"admin.sock\"\n";
@@ -26,7 +26,7 @@ fn args(folder: &Path, words: &[&str]) -> Args {
     let all = ["learn", "--config", &config]
         .into_iter()
         .chain(words.iter().copied());
-    <Words as clap::Parser>::parse_from(all).args
+    <LearnCli as clap::Parser>::parse_from(all).args
 }
 
 fn log(folder: &Path, name: &str, lines: &str) -> String {
@@ -45,11 +45,11 @@ const LINES: &str = "\
 nonsense
 ";
 
-/// Answers as a running gatepost; what it was taught, when nobody asks any more.
+/// Answers as a running gatepost; returns what was imported when the client disconnects.
 fn gatepost(folder: &Path, questions: usize) -> JoinHandle<Vec<PastLogin>> {
     let listener = UnixListener::bind(folder.join("admin.sock")).unwrap();
     thread::spawn(move || {
-        let mut taught = Vec::new();
+        let mut imported = Vec::new();
         for _ in 0..questions {
             let (stream, _) = listener.accept().unwrap();
             let mut line = String::new();
@@ -58,16 +58,16 @@ fn gatepost(folder: &Path, questions: usize) -> JoinHandle<Vec<PastLogin>> {
                 panic!("{line}");
             };
             let (pairs, users) = (logins.len() as u64, 1);
-            taught.extend(logins);
-            let taught = Taught {
+            imported.extend(logins);
+            let imported = ImportStats {
                 pairs,
                 users,
                 settling_ended: false,
             };
-            let answer = serde_json::to_string(&Response::Learnt(taught)).unwrap();
+            let answer = serde_json::to_string(&Response::Learnt(imported)).unwrap();
             writeln!(&stream, "{answer}").unwrap();
         }
-        taught
+        imported
     })
 }
 
@@ -77,7 +77,7 @@ fn shown(logins: &[PastLogin]) -> Vec<String> {
 }
 
 #[test]
-fn the_state_of_a_stopped_gatepost_learns_and_only_once() {
+fn logins_are_imported_once_into_the_state_of_a_stopped_gatepost() {
     let folder = tempfile::tempdir().unwrap();
     let log = log(folder.path(), "mail.log", LINES);
     for (pairs, users) in [(4, 3), (0, 0)] {
@@ -97,7 +97,7 @@ fn the_state_of_a_stopped_gatepost_learns_and_only_once() {
 }
 
 #[test]
-fn a_running_gatepost_is_told_the_latest_login_of_each_pair() {
+fn a_running_gatepost_gets_the_latest_login_of_each_pair() {
     let folder = tempfile::tempdir().unwrap();
     let log = log(folder.path(), "mail.log", LINES);
     let gatepost = gatepost(folder.path(), 1);
@@ -113,15 +113,15 @@ fn a_running_gatepost_is_told_the_latest_login_of_each_pair() {
     assert!(!folder.path().join("state").exists());
     let text = String::from_utf8(out).unwrap();
     assert!(
-        text.starts_with("7 lines read, 1 of them not readable, as:\n    nonsense\n"),
+        text.starts_with("7 lines read, 1 of them could not be parsed, such as:\n    nonsense\n"),
         "{text}"
     );
     assert!(text.contains("5 logins by 4 pairs"), "{text}");
-    assert!(text.ends_with("4 pairs are familiar that were not, 1 users known that were not\n"));
+    assert!(text.ends_with("4 pairs newly familiar, 1 users newly known\n"));
 }
 
 #[test]
-fn a_state_in_use_whose_gatepost_does_not_answer_is_not_touched() {
+fn a_state_in_use_by_a_gatepost_that_does_not_answer_is_not_changed() {
     let folder = tempfile::tempdir().unwrap();
     let log = log(folder.path(), "mail.log", LINES);
     let args = args(folder.path(), &[&log]);
@@ -137,51 +137,51 @@ fn a_state_in_use_whose_gatepost_does_not_answer_is_not_touched() {
 }
 
 #[test]
-fn following_teaches_what_comes_and_keeps_what_nobody_hears() {
+fn following_sends_new_logins_and_keeps_those_without_an_answer() {
     let folder = tempfile::tempdir().unwrap();
     let mail = log(folder.path(), "mail.log", LINES);
     let args = args(folder.path(), &["--follow", &mail]);
     let (config, _) = Config::rules(&args.config).unwrap();
     let mut out = Vec::new();
-    let mut student = follow::Student::new(&args, &config, &mut out);
-    let mut logs = student.open(&args.logs).unwrap();
-    student.look(&mut logs).unwrap();
-    student.teach();
-    // Nobody answered. The log is rotated, and grows.
+    let mut follower = follow::Follower::new(&args, &config, &mut out);
+    let mut logs = follower.open(&args.logs).unwrap();
+    follower.poll(&mut logs).unwrap();
+    follower.import_new();
+    // There was no answer. The log is rotated, and grows.
     std::fs::rename(&mail, folder.path().join("mail.log.1")).unwrap();
     let more = LINES.lines().nth(4).unwrap().replace("bob", "carol");
     log(folder.path(), "mail.log", &format!("{more}\n"));
-    student.look(&mut logs).unwrap();
+    follower.poll(&mut logs).unwrap();
     let gatepost = gatepost(folder.path(), 1);
-    student.teach();
-    student.teach();
-    let taught = shown(&gatepost.join().unwrap());
-    assert_eq!(taught.len(), 5, "{taught:?}");
+    follower.import_new();
+    follower.import_new();
+    let imported = shown(&gatepost.join().unwrap());
+    assert_eq!(imported.len(), 5, "{imported:?}");
     assert!(
-        taught.contains(&"carol 2001:db8:1:2:: 1795492804".to_owned()),
-        "{taught:?}"
+        imported.contains(&"carol 2001:db8:1:2:: 1795492804".to_owned()),
+        "{imported:?}"
     );
-    drop(student);
+    drop(follower);
     let text = String::from_utf8(out).unwrap();
     assert!(
-        text.starts_with("8 lines read, 1 of them not readable\n6 logins by 5 pairs"),
+        text.starts_with("8 lines read, 1 of them could not be parsed\n6 logins by 5 pairs"),
         "{text}"
     );
 }
 
 #[test]
-fn standard_input_is_learnt_as_it_comes_and_to_its_end() {
+fn standard_input_is_imported_as_it_arrives_and_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let args = args(folder.path(), &["--follow", "-"]);
     let (config, _) = Config::rules(&args.config).unwrap();
     let mut out = Vec::new();
     let mut input = BufReader::with_capacity(50, LINES.as_bytes());
-    follow::Student::new(&args, &config, &mut out)
+    follow::Follower::new(&args, &config, &mut out)
         .follow_stdin(&mut input)
         .unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
-        text.contains("7 lines read") && text.contains("4 pairs are familiar"),
+        text.contains("7 lines read") && text.contains("4 pairs newly familiar"),
         "{text}"
     );
 }

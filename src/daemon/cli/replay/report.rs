@@ -1,6 +1,6 @@
-//! report - what a replay found, as text and as JSON
+//! report - the result of a replay, as text and as JSON
 //!
-//! Not here: how it was found (`trial`). The names of the JSON's fields are public API.
+//! Not here: the judging (`trial`). The names of the JSON's fields are public API.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -12,22 +12,22 @@ use super::trial::{Mistake, Trial};
 use gatepost_core::logs::LoginHistory;
 use gatepost_core::moment::Moment;
 
-/// Offenders that are listed.
+/// How many offenders are listed.
 const OFFENDERS: usize = 20;
 
-/// What the replay takes for granted; told with every result.
+/// The assumptions of a replay; shown with every result.
 const ASSUMPTIONS: [&str; 5] = [
-    "logs show no passwords: every failure is taken as a new password and as no common word, so nothing \
-     is free as a repetition and nothing pays from `words`",
-    "a user's right password is taken as one that nobody else has tried",
-    "a failure that names no user is taken as one for a name that nobody has",
-    "nobody had to wait for a turn; a refused client did what it did in the log",
-    "at the beginning nobody is familiar but who logged in before --since",
+    "logs show no passwords: every failure is taken as a new and uncommon password, so none is a free \
+     repetition and none takes a token from `words`",
+    "a user's right password is taken as one that no other client has tried",
+    "a failure without a user name is taken as one for an unknown user",
+    "no attempt had to wait for a turn; a refused client continued as it did in the log",
+    "at the beginning only those are familiar who logged in before --since",
 ];
 
-/// One config's trial.
+/// The result for one config.
 #[derive(Serialize)]
-struct Told<'a> {
+struct ConfigReport<'a> {
     config: &'a str,
     attempts: u64,
     successes: u64,
@@ -38,18 +38,18 @@ struct Told<'a> {
     refused: &'a BTreeMap<&'static str, u64>,
     repeated: u64,
     honest_refused: usize,
-    honest_refusals: Vec<Refusal>,
+    honest_refusals: Vec<RefusedLogin>,
     guesses: u64,
     guesses_per_day: f64,
     guesses_by_day: BTreeMap<String, u64>,
     bans: u64,
     learnt: u64,
-    offenders: Vec<Offender>,
+    offenders: Vec<OffenderRow>,
 }
 
 /// A successful login that would have been refused.
 #[derive(Serialize)]
-struct Refusal {
+struct RefusedLogin {
     at: String,
     user: String,
     client: String,
@@ -59,18 +59,18 @@ struct Refusal {
 }
 
 #[derive(Serialize)]
-struct Offender {
+struct OffenderRow {
     client: String,
     failures: u64,
     reached: u64,
 }
 
-/// Everything, as one object.
+/// The whole result, as one object.
 #[derive(Serialize)]
-struct Whole<'a> {
+struct ReplayReport<'a> {
     #[serde(flatten)]
-    told: Told<'a>,
-    logs: Logs<'a>,
+    told: ConfigReport<'a>,
+    logs: LogCounts<'a>,
     from: Option<String>,
     until: Option<String>,
     days: f64,
@@ -79,11 +79,11 @@ struct Whole<'a> {
     unnamed_failures: u64,
     assumptions: &'a [&'a str],
     #[serde(skip_serializing_if = "Option::is_none")]
-    compare: Option<Told<'a>>,
+    compare: Option<ConfigReport<'a>>,
 }
 
 #[derive(Serialize)]
-struct Logs<'a> {
+struct LogCounts<'a> {
     lines: u64,
     tellings: u64,
     merged: u64,
@@ -93,8 +93,8 @@ struct Logs<'a> {
     sample: &'a [String],
 }
 
-/// A config's name and its trial.
-pub(super) struct Tried<'a> {
+/// A config's name and its result.
+pub(super) struct TriedConfig<'a> {
     pub(super) config: String,
     pub(super) trial: &'a Trial,
 }
@@ -106,15 +106,15 @@ pub(super) struct Tried<'a> {
 /// When `out` cannot be written.
 pub(super) fn json(
     history: &LoginHistory,
-    tried: &Tried<'_>,
-    compared: Option<&Tried<'_>>,
+    tried: &TriedConfig<'_>,
+    compared: Option<&TriedConfig<'_>>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let trial = tried.trial;
     let stats = &history.stats;
-    let whole = Whole {
-        told: told(tried),
-        logs: Logs {
+    let whole = ReplayReport {
+        told: config_report(tried),
+        logs: LogCounts {
             lines: stats.lines,
             tellings: stats.events,
             merged: history.merged,
@@ -130,15 +130,15 @@ pub(super) fn json(
         unnamed_successes: trial.unnamed_successes,
         unnamed_failures: trial.unnamed_failures,
         assumptions: &ASSUMPTIONS,
-        compare: compared.map(told),
+        compare: compared.map(config_report),
     };
     super::super::print_json(out, &whole)
 }
 
-fn told<'a>(tried: &'a Tried<'_>) -> Told<'a> {
+fn config_report<'a>(tried: &'a TriedConfig<'_>) -> ConfigReport<'a> {
     let trial = tried.trial;
     let guesses = trial.guesses_in_all();
-    Told {
+    ConfigReport {
         config: &tried.config,
         attempts: trial.attempts,
         successes: trial.successes,
@@ -162,7 +162,7 @@ fn told<'a>(tried: &'a Tried<'_>) -> Told<'a> {
         offenders: trial
             .worst_offenders(OFFENDERS)
             .into_iter()
-            .map(|(client, offender)| Offender {
+            .map(|(client, offender)| OffenderRow {
                 client: client.to_string(),
                 failures: offender.failures,
                 reached: offender.reached,
@@ -171,8 +171,8 @@ fn told<'a>(tried: &'a Tried<'_>) -> Told<'a> {
     }
 }
 
-fn refusal(mistake: &Mistake) -> Refusal {
-    Refusal {
+fn refusal(mistake: &Mistake) -> RefusedLogin {
+    RefusedLogin {
         at: logs::timestamp(mistake.at),
         user: mistake.user.to_string(),
         client: mistake.client.to_string(),
@@ -187,14 +187,14 @@ fn date(day: u64) -> String {
     text.split('T').next().unwrap_or_default().to_owned()
 }
 
-/// Writes what an administrator reads; the columns are the configs.
+/// Writes the result as text; the columns are the configs.
 ///
 /// # Errors
 ///
 /// When `out` cannot be written.
 pub(super) fn text(
     history: &LoginHistory,
-    tried: &[Tried<'_>],
+    tried: &[TriedConfig<'_>],
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let Some(first) = tried.first() else {
@@ -206,7 +206,7 @@ pub(super) fn text(
         mistakes(tried, out)?;
     }
     offenders(first.trial, out)?;
-    writeln!(out, "\nTaken for granted:")?;
+    writeln!(out, "\nAssumptions:")?;
     ASSUMPTIONS
         .iter()
         .try_for_each(|line| writeln!(out, "  - {line}"))
@@ -217,7 +217,7 @@ fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Resul
     logs::show_lines(stats.lines, stats.unreadable, &stats.sample, out)?;
     writeln!(
         out,
-        "{} tell of logins: {} attempts, {} times told by a second line, {} further messages of a \
+        "{} of them are about logins: {} attempts, {} second lines of an attempt, {} further messages of a \
          session, {} copies in another file",
         history.stats.events,
         history.attempts.len(),
@@ -233,14 +233,14 @@ fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Resul
             .collect();
         writeln!(
             out,
-            "not judged, for they do not come by SMTP: {} (--elsewhere says what becomes of them)",
+            "not judged, because they are not SMTP: {} (see --elsewhere)",
             parts.join(", ")
         )?;
     }
     if trial.unnamed_successes > 0 {
         writeln!(
             out,
-            "not judged, for the line does not tell the user for certain: {} logins",
+            "not judged, because the log line does not name the user reliably: {} logins",
             trial.unnamed_successes
         )?;
     }
@@ -256,10 +256,10 @@ fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Resul
     }
 }
 
-fn table(tried: &[Tried<'_>], out: &mut dyn Write) -> io::Result<()> {
+fn table(tried: &[TriedConfig<'_>], out: &mut dyn Write) -> io::Result<()> {
     let columns: Vec<Column> = tried.iter().map(column).collect();
     let mut rows: Vec<&str> = Vec::new();
-    // The order of the first config's rows, and what the second has more beside its like.
+    // The rows in the order of the first config; rows that only the second has follow their predecessor.
     for column in &columns {
         let mut place = 0;
         for (name, _) in column {
@@ -290,7 +290,7 @@ fn table(tried: &[Tried<'_>], out: &mut dyn Write) -> io::Result<()> {
 
 type Column = Vec<(String, String)>;
 
-fn column(tried: &Tried<'_>) -> Column {
+fn column(tried: &TriedConfig<'_>) -> Column {
     let trial = tried.trial;
     let mut column: Column = Vec::new();
     let mut row = |name: &str, value: String| column.push((name.to_owned(), value));
@@ -302,7 +302,7 @@ fn column(tried: &Tried<'_>) -> Column {
     }
     for (reason, count) in &trial.would_refuse {
         row(
-            &format!("  only while settling in: {reason}"),
+            &format!("  allowed only while settling in: {reason}"),
             count.to_string(),
         );
     }
@@ -333,8 +333,8 @@ fn column(tried: &Tried<'_>) -> Column {
     column
 }
 
-/// Each pair of user and client once, with how often and when.
-fn mistakes(tried: &Tried<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// Each pair of user and client once, with the times.
+fn mistakes(tried: &TriedConfig<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut pairs: BTreeMap<(String, String, &str), Vec<Moment>> = BTreeMap::new();
     for mistake in &tried.trial.mistakes {
         let reason = mistake.refusal.reason.as_str();

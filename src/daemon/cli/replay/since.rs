@@ -1,6 +1,6 @@
-//! since - a point in time, as it is given on the command line
+//! since - a point in time, as it is written on the command line
 //!
-//! Not here: dates in logs (`gatepost_core::logs::syslog`).
+//! Not here: dates in logs (`logs::syslog` in the core).
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use gatepost_core::moment::Moment;
 
-/// A day or a time of the machine's zone, a moment with a zone, or so long before the end.
+/// A local day or time, a moment with a time zone, or a time span before the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
     /// `2026-11-20T06:00:00Z`
@@ -21,7 +21,7 @@ pub enum Since {
     BeforeEnd(Duration),
 }
 
-/// What is no point in time.
+/// Why a text is not a point in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write 2026-11-20, 2026-11-20T06:00:00, 2026-11-20T06:00:00Z, or 7d")]
 pub struct SinceFault;
@@ -46,7 +46,7 @@ impl FromStr for Since {
 }
 
 impl Since {
-    /// The moment, if the logs end at `end` and local times are those of `zone`.
+    /// The moment, for logs that end at `end` and local times in `zone`.
     pub fn moment(self, end: Moment, zone: &TimeZone) -> Moment {
         match self {
             Self::Moment(moment) => moment,
@@ -59,7 +59,7 @@ impl Since {
     }
 }
 
-/// `None`: before 1970.
+/// `None` before 1970.
 fn moment(stamp: jiff::Timestamp) -> Option<Moment> {
     u64::try_from(stamp.as_second())
         .ok()
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_times_moments_and_spans_are_understood() {
+    fn days_times_moments_and_spans_are_parsed() {
         let zone = TimeZone::posix("CET-1").unwrap();
         let end = Moment::from_seconds(1_795_521_600); // 2026-11-24T12:00:00Z
         for (text, seconds) in [

@@ -1,10 +1,10 @@
-//! tests - of replay: what the gate makes of logs whose truth is known, and how it is told
+//! tests - replays of logs with a known result, and their output
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::trial::{Plan, Trial};
+use super::trial::{ReplayPlan, Trial};
 use super::*;
 use gatepost_core::gate::request::settings::{Capacity, GateSettings, Mode};
 use gatepost_core::logs::collector::LogCollector;
@@ -25,9 +25,9 @@ fn settings() -> GateSettings {
 
 /// Lines of a log: minute, program and message.
 #[derive(Default)]
-struct Log(Vec<(u64, String)>);
+struct TestLog(Vec<(u64, String)>);
 
-impl Log {
+impl TestLog {
     fn line(&mut self, minute: u64, message: &str) {
         let stamp = logs::timestamp(Moment::from_seconds(BEGIN + minute * 60));
         self.0.push((minute, format!("{stamp} mx {message}\n")));
@@ -59,16 +59,16 @@ impl Log {
     }
 
     fn trial_since(&self, settings: &GateSettings, since: Moment, elsewhere: Elsewhere) -> Trial {
-        trial::run(settings, &self.history(), Plan { since, elsewhere })
+        trial::run(settings, &self.history(), ReplayPlan { since, elsewhere })
     }
 }
 
-/// What `client` grants in 100 minutes: a burst of 10, and one more every 30 minutes where no ban is in its way.
+/// What `client` grants in 100 minutes: a burst of 10, and one more every 30 minutes while it is not banned.
 const GRANTED: std::ops::RangeInclusive<u64> = 10..=13;
 
-/// One address, 100 names, a try a minute; then a first login from there.
-fn guesser() -> Log {
-    let mut log = Log::default();
+/// One address, 100 names, an attempt a minute; then a first login from the same address.
+fn guesser() -> TestLog {
+    let mut log = TestLog::default();
     for minute in 0..100 {
         log.fail(minute, &format!("name{minute}"), "203.0.113.7");
     }
@@ -77,7 +77,7 @@ fn guesser() -> Log {
 }
 
 #[test]
-fn a_loud_guesser_gets_what_its_bucket_grants_and_is_banned() {
+fn a_busy_guesser_gets_the_tokens_of_its_bucket_and_is_banned() {
     let trial = guesser().trial(&settings());
     assert_eq!(
         (trial.attempts, trial.successes, trial.failures()),
@@ -100,7 +100,7 @@ fn a_loud_guesser_gets_what_its_bucket_grants_and_is_banned() {
 }
 
 #[test]
-fn an_honest_login_that_is_refused_is_a_mistake_with_its_reason() {
+fn a_refused_successful_login_is_a_mistake_with_its_reason() {
     let trial = guesser().trial(&settings());
     let [mistake] = trial.mistakes.as_slice() else {
         panic!("{:?}", trial.mistakes);
@@ -111,10 +111,10 @@ fn an_honest_login_that_is_refused_is_a_mistake_with_its_reason() {
 }
 
 #[test]
-fn whoever_logged_in_before_since_is_familiar_and_not_refused() {
+fn a_user_who_logged_in_before_since_is_familiar_and_not_refused() {
     let mut log = guesser();
     log.0.insert(0, (0, String::new()));
-    let mut before = Log::default();
+    let mut before = TestLog::default();
     before.log_in(0, "alice", "203.0.113.99");
     log.0.splice(0..0, before.0);
     let since = Moment::from_seconds(BEGIN + 1);
@@ -125,8 +125,8 @@ fn whoever_logged_in_before_since_is_familiar_and_not_refused() {
 }
 
 #[test]
-fn while_settling_in_only_the_client_is_held_and_the_rest_is_told() {
-    let mut log = Log::default();
+fn while_settling_in_only_the_client_bucket_refuses_and_the_rest_is_reported() {
+    let mut log = TestLog::default();
     for minute in 0..60 {
         log.fail(
             minute,
@@ -148,7 +148,7 @@ fn while_settling_in_only_the_client_is_held_and_the_rest_is_told() {
 }
 
 #[test]
-fn a_dry_run_is_tried_as_if_it_were_meant() {
+fn a_dry_run_is_judged_as_if_enforced() {
     let trial = guesser().trial(&GateSettings {
         mode: Mode::DryRun,
         ..settings()
@@ -157,8 +157,8 @@ fn a_dry_run_is_tried_as_if_it_were_meant() {
 }
 
 #[test]
-fn other_services_are_ignored_learnt_or_judged_as_it_is_said() {
-    let mut log = Log::default();
+fn other_services_are_ignored_learnt_or_judged_by_the_option() {
+    let mut log = TestLog::default();
     log.imap(0, "alice", "203.0.113.7");
     log.log_in(1, "alice", "203.0.113.8");
     let try_out = |elsewhere| log.trial_since(&settings(), Moment::EPOCH, elsewhere);
@@ -182,7 +182,7 @@ fn other_services_are_ignored_learnt_or_judged_as_it_is_said() {
 
 #[test]
 fn failures_without_a_name_count_and_logins_without_one_do_not() {
-    let mut log = Log::default();
+    let mut log = TestLog::default();
     for minute in 0..30 {
         log.line(minute, &format!("postfix/smtpd[7]: warning: unknown[203.0.{minute}.7]: SASL LOGIN authentication failed: x"));
     }
@@ -201,8 +201,8 @@ fn failures_without_a_name_count_and_logins_without_one_do_not() {
 }
 
 #[test]
-fn guesses_are_told_by_the_day() {
-    let mut log = Log::default();
+fn guesses_are_counted_by_day() {
+    let mut log = TestLog::default();
     for day in 0..4 {
         for minute in 0..=day {
             log.fail(
@@ -219,11 +219,11 @@ fn guesses_are_told_by_the_day() {
     assert!((trial.days() - 3.0).abs() < 0.01, "{}", trial.days());
 }
 
-fn args(folder: &Path, words: &[&str]) -> Args {
+fn args(folder: &Path, words: &[&str]) -> ReplayArgs {
     #[derive(clap::Parser)]
-    struct Words {
+    struct ReplayCli {
         #[command(flatten)]
-        args: Args,
+        args: ReplayArgs,
     }
     let config = folder.join("gatepost.toml");
     let text = "settling = \"0s\"\n[[tls.certificate]]\nchain = \"a\"\nkey = \"b\"\n[upstream]\naddresses = [\"127.0.0.1:10465\"]\n[capacity]\nclients = 10000\npairs = 1000\n";
@@ -238,7 +238,7 @@ fn args(folder: &Path, words: &[&str]) -> Args {
         .into_iter()
         .chain(words.iter().copied())
         .chain([&*log]);
-    <Words as clap::Parser>::parse_from(all).args
+    <ReplayCli as clap::Parser>::parse_from(all).args
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn the_json_holds_both_configs_and_the_mistakes() {
 }
 
 #[test]
-fn the_text_lists_each_mistake_and_what_was_taken_for_granted() {
+fn the_text_lists_each_mistake_and_the_assumptions() {
     let folder = tempfile::tempdir().unwrap();
     let mut out = Vec::new();
     assert_eq!(replay(&args(folder.path(), &[]), &mut out).unwrap(), 1);
@@ -285,7 +285,7 @@ fn the_text_lists_each_mistake_and_what_was_taken_for_granted() {
 }
 
 #[test]
-fn a_log_that_is_not_there_is_named() {
+fn a_missing_log_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let mut args = args(folder.path(), &[]);
     args.logs = vec![folder.path().join("absent.log")];

@@ -1,40 +1,41 @@
-//! trial - the attempts of old logs before the gate of a config, on the logs' own clock
+//! trial - judges the attempts in old logs by a config, at the times of the logs
 //!
-//! Not here: reading logs (`gatepost_core::logs`), telling the result (`report`).
+//! Not here: parsing logs (`logs` in the core), the output (`report`).
 //!
-//! Logs show no passwords. Every failure is taken as a new guess and no word, so no repetition is free and
-//! none pays from `words`: both figures of a trial, guesses let through and honest logins refused, are
-//! then upper bounds for the shared buckets that remain. A user's right password is always the same and
-//! no word. A failure that names nobody is taken as one for a name of its own that nobody has. Turns
-//! are taken as free, and the time a client would have waited or come back is not made up.
+//! Logs show no passwords. Every failure is taken as a new guess and as no common password, so no repetition is
+//! free and none takes a token from `words`. Both results of a trial, guesses let through and honest logins
+//! refused, are then upper bounds for the other shared buckets. A user's right password is always the
+//! same and not common. A failure without a user name is taken as one for an unknown user of its own. Turns
+//! are always free, and a refused client neither waits nor comes back later than in the log.
 
 use std::collections::{BTreeMap, HashMap};
 
 use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
-use gatepost_core::gate::request::verdict::{Event, Reason, Refusal};
+use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
 use gatepost_core::moment::Moment;
 
-/// What a trial makes of logins that a submission proxy does not see: IMAP, POP3, ManageSieve.
+/// What to do with logins that a submission proxy does not see: IMAP, POP3, ManageSieve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Elsewhere {
-    /// Nothing, as without `gatepost learn --follow`
+    /// Ignore them, as without `gatepost learn --follow`
     Ignore,
-    /// Successful ones make familiar, as with `gatepost learn --follow`
+    /// Successful ones make users familiar, as with `gatepost learn --follow`
     Learn,
     /// All are judged, as if they came by SMTP
     Judge,
 }
 
-/// How the logs are to be tried.
+/// How the logs are replayed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
-    /// What is older only makes familiar, as `gatepost learn` on the day of the install.
+pub(super) struct ReplayPlan {
+    /// Older logins only make users familiar, like `gatepost learn` at the installation.
     pub(super) since: Moment,
     pub(super) elsewhere: Elsewhere,
 }
@@ -49,44 +50,44 @@ pub(super) struct Mistake {
     pub(super) refusal: Refusal,
 }
 
-/// What one client did, and what became of it.
+/// The failures of one client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Offender {
+pub(super) struct ClientFailures {
     /// Failures in the log.
     pub(super) failures: u64,
-    /// Of them, how many would have reached Postfix.
+    /// Those of them that would have reached Postfix.
     pub(super) reached: u64,
 }
 
-/// What would have become of the attempts, by log values of [`Reason`] where by anything.
+/// What would have happened to the attempts; keys are log values of [`Reason`].
 #[derive(Debug, Default)]
 pub(super) struct Trial {
     pub(super) attempts: u64,
     pub(super) successes: u64,
     pub(super) allowed: BTreeMap<&'static str, u64>,
-    /// Allowed, but only because the state was settling in.
+    /// Allowed only because of settling in.
     pub(super) would_refuse: BTreeMap<&'static str, u64>,
     pub(super) refused: BTreeMap<&'static str, u64>,
-    /// Answered by Gatepost itself: the same wrong password again.
+    /// Answered by Gatepost itself: a repetition of the same wrong password.
     pub(super) repeated: u64,
     /// Failures that would have reached Postfix, by day since the epoch.
     pub(super) guesses: BTreeMap<u64, u64>,
     pub(super) mistakes: Vec<Mistake>,
     pub(super) bans: u64,
-    pub(super) offenders: HashMap<ClientKey, Offender>,
-    /// Successful logins that only made familiar.
+    pub(super) offenders: HashMap<ClientKey, ClientFailures>,
+    /// Successful logins that only made users familiar.
     pub(super) learnt: u64,
-    /// Attempts at other services, that were not judged.
+    /// Attempts at other services, not judged.
     pub(super) elsewhere: BTreeMap<&'static str, u64>,
-    /// Successful logins without a name: not judged.
+    /// Successful logins without a user name: not judged.
     pub(super) unnamed_successes: u64,
-    /// Failures without a name.
+    /// Failures without a user name.
     pub(super) unnamed_failures: u64,
     pub(super) first: Option<Moment>,
     pub(super) last: Option<Moment>,
 }
 
-/// A trial is repeatable: its keys are no secret.
+/// The keys are not secret: a trial is reproducible.
 const KEYS: Keys = Keys {
     users: *b"replay's users..",
     passwords: *b"replay's secrets",
@@ -94,8 +95,8 @@ const KEYS: Keys = Keys {
 };
 const DAY_SECONDS: u64 = 86_400;
 
-/// Judges the attempts of `history` by `settings`, as if they were enforced.
-pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: Plan) -> Trial {
+/// Judges the attempts of `history` by `settings`, in the mode `enforce`.
+pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: ReplayPlan) -> Trial {
     let settings = GateSettings {
         mode: Mode::Enforce,
         ..settings.clone()
@@ -105,7 +106,7 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: Plan) -
         .first()
         .map_or(plan.since, |login| login.at);
     let begin = first.max(plan.since);
-    let mut court = Court {
+    let mut run = ReplayRun {
         judging: Judging::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
         history,
         begin,
@@ -115,25 +116,25 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: Plan) -
         trial: Trial::default(),
     };
     for login in &history.attempts {
-        court.hear(login, plan);
+        run.replay_login(login, plan);
     }
-    court.trial
+    run.trial
 }
 
-struct Court<'a> {
+struct ReplayRun<'a> {
     /// Nobody waits: each attempt is settled before the next comes.
     judging: Judging<()>,
     history: &'a LoginHistory,
     begin: Moment,
     events: Events,
     failures: u64,
-    /// The last one that the gate was told of.
+    /// The second of the gate's last tick.
     second: u64,
     trial: Trial,
 }
 
-impl Court<'_> {
-    fn hear(&mut self, login: &LoggedAttempt, plan: Plan) {
+impl ReplayRun<'_> {
+    fn replay_login(&mut self, login: &LoggedAttempt, plan: ReplayPlan) {
         if login.at < plan.since {
             self.learn(login);
             return;
@@ -162,13 +163,14 @@ impl Court<'_> {
         let user = login.user.and_then(|id| self.history.names.get(id));
         if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
             let now = login.at.max(self.begin);
-            self.judging.gate().learn(user, login.client, login.at, now);
-            self.judging.gate().finish_settling();
+            let gate = self.judging.gate();
+            gate.learn(user, login.client, login.at, now, &mut self.events);
+            gate.finish_settling();
             self.trial.learnt += 1;
         }
     }
 
-    /// As whom the gate sees the attempt. `None`: a success that names nobody.
+    /// The user of the attempt. `None`: a success without a user name.
     fn user(&mut self, login: &LoggedAttempt) -> Option<UserName> {
         let named = login.user.and_then(|id| self.history.names.get(id));
         match (named, login.outcome) {
@@ -253,8 +255,8 @@ impl Court<'_> {
         *self.trial.guesses.entry(day).or_default() += reached;
     }
 
-    /// A password that no other attempt has: letters, so that folding leaves them, and drawn, so that
-    /// cutting out the user's name leaves them different. A success has its user's own.
+    /// A unique password: letters, so that folding keeps them, and pseudo-random, so that removing
+    /// the user's name keeps them different. A success has its user's own.
     fn password(&mut self, login: &LoggedAttempt) -> Secret {
         let seed = match (login.outcome, login.user) {
             (AuthOutcome::Accept, Some(user)) => u64::from(user.number()),
@@ -282,7 +284,7 @@ impl Court<'_> {
     }
 
     fn note_events(&mut self) {
-        let began = |event: &Event| matches!(event, Event::BanBegan { .. });
+        let began = |change: &Change| matches!(change.fact, Fact::BanBegan(_));
         self.trial.bans += self.events.drain(..).filter(began).count() as u64;
     }
 }
@@ -292,22 +294,22 @@ fn count(by: &mut BTreeMap<&'static str, u64>, reason: Reason) {
 }
 
 impl Trial {
-    /// All that were allowed.
+    /// The number of allowed attempts.
     pub(super) fn allowed_in_all(&self) -> u64 {
         self.allowed.values().sum()
     }
 
-    /// All that were refused.
+    /// The number of refused attempts.
     pub(super) fn refused_in_all(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// Failures that would have reached Postfix.
+    /// The number of failures that would have reached Postfix.
     pub(super) fn guesses_in_all(&self) -> u64 {
         self.guesses.values().sum()
     }
 
-    /// Failures in the log.
+    /// The number of failures in the log.
     pub(super) fn failures(&self) -> u64 {
         self.offenders
             .values()
@@ -324,14 +326,14 @@ impl Trial {
         (span.as_secs_f64() / DAY_SECONDS as f64).max(1.0)
     }
 
-    /// The day on which the most guesses would have reached Postfix, as days since the epoch, and how many.
+    /// The day with the most guesses that would have reached Postfix, in days since the epoch, and their number.
     pub(super) fn worst_day(&self) -> Option<(u64, u64)> {
         let days = self.guesses.iter().map(|(&day, &guesses)| (day, guesses));
         days.max_by_key(|&(day, guesses)| (guesses, std::cmp::Reverse(day)))
     }
 
-    /// Those with the most failures first, `most` of them.
-    pub(super) fn worst_offenders(&self, most: usize) -> Vec<(ClientKey, Offender)> {
+    /// The clients with the most failures, at most `most` of them.
+    pub(super) fn worst_offenders(&self, most: usize) -> Vec<(ClientKey, ClientFailures)> {
         let mut all: Vec<_> = self
             .offenders
             .iter()

@@ -1,17 +1,17 @@
-//! Who gets in, who has to make room, and that every place is freed once.
+//! tests - which clients are admitted or evicted, and that every place is freed once
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::crowd::LEAVING;
+use super::connections::EVICTION_SLACK;
 use super::*;
 
 const NOW: Moment = Moment::from_seconds(1_000);
 
-fn settings(sessions: usize) -> Settings {
-    Settings {
+fn settings(sessions: usize) -> AdmissionSettings {
+    AdmissionSettings {
         sessions,
         per_client: 1_000,
         per_network: 10_000,
@@ -20,15 +20,15 @@ fn settings(sessions: usize) -> Settings {
             every: Duration::from_secs(1),
         },
         handshakes: 1,
-        filter: filter::Mode::Off,
+        filter: filter::FilterMode::Off,
     }
 }
 
-fn house(sessions: usize) -> Admission {
+fn admission_for(sessions: usize) -> Admission {
     of(&settings(sessions))
 }
 
-fn of(settings: &Settings) -> Admission {
+fn of(settings: &AdmissionSettings) -> Admission {
     Admission::new(settings, &[7; 16])
 }
 
@@ -61,46 +61,46 @@ impl Admit for Admission {
 }
 
 #[test]
-fn the_denied_and_the_banned_are_turned_away_and_counted() {
-    let house = house(10);
-    let admit = |standing| house.admit(client(1), standing, NOW).unwrap_err();
+fn denied_and_banned_clients_are_turned_away_and_counted() {
+    let admission = admission_for(10);
+    let admit = |standing| admission.admit(client(1), standing, NOW).unwrap_err();
     assert_eq!(admit(Standing::Deny), TurnedAway::Deny);
     assert_eq!(admit(Standing::Banned), TurnedAway::Ban);
     assert_eq!(admit(Standing::Banned), TurnedAway::Ban);
-    let counts = house.counts();
+    let counts = admission.counts();
     assert_eq!(counts.turned_away, [1, 2, 0, 0, 0, 0]);
     assert_eq!((counts.held, counts.admitted), (0, 0));
 }
 
 #[test]
-fn the_counts_stand_in_the_order_of_the_reasons() {
+fn counts_are_in_the_order_of_the_reasons() {
     for (place, reason) in TurnedAway::ALL.into_iter().enumerate() {
         assert_eq!(reason as usize, place);
     }
 }
 
 #[test]
-fn a_client_and_its_network_hold_as_many_as_they_may_and_one_that_leaves_makes_room() {
-    let house = of(&Settings {
+fn a_client_and_a_network_hold_up_to_their_limits_and_a_closed_connection_frees_a_place() {
+    let admission = of(&AdmissionSettings {
         per_client: 3,
         per_network: 5,
         ..settings(100)
     });
-    let mut held: Vec<Slot> = (0..3).map(|_| house.stranger(1).unwrap()).collect();
-    assert_eq!(house.stranger(1).unwrap_err(), TurnedAway::Client);
-    held.extend((0..2).map(|_| house.stranger(2).unwrap()));
-    assert_eq!(house.stranger(3).unwrap_err(), TurnedAway::Network);
-    assert_eq!(house.familiar(3).unwrap_err(), TurnedAway::Network);
-    assert!(house.stranger(300).is_ok(), "another network");
+    let mut held: Vec<Slot> = (0..3).map(|_| admission.stranger(1).unwrap()).collect();
+    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Client);
+    held.extend((0..2).map(|_| admission.stranger(2).unwrap()));
+    assert_eq!(admission.stranger(3).unwrap_err(), TurnedAway::Network);
+    assert_eq!(admission.familiar(3).unwrap_err(), TurnedAway::Network);
+    assert!(admission.stranger(300).is_ok(), "another network");
     held.pop();
-    held.push(house.stranger(3).unwrap());
+    held.push(admission.stranger(3).unwrap());
     drop(held.remove(0));
-    assert!(house.stranger(1).is_ok());
+    assert!(admission.stranger(1).is_ok());
 }
 
 #[test]
-fn new_connections_of_one_client_are_as_fast_as_its_bucket_and_others_do_not_feel_it() {
-    let house = of(&Settings {
+fn the_rate_of_new_connections_is_limited_for_each_client_alone() {
+    let admission = of(&AdmissionSettings {
         connects: Quota {
             burst: 3,
             every: Duration::from_secs(10),
@@ -108,7 +108,7 @@ fn new_connections_of_one_client_are_as_fast_as_its_bucket_and_others_do_not_fee
         ..settings(100)
     });
     let at = |number, seconds| {
-        house.admit(
+        admission.admit(
             client(number),
             Standing::Stranger,
             NOW + Duration::from_secs(seconds),
@@ -121,14 +121,16 @@ fn new_connections_of_one_client_are_as_fast_as_its_bucket_and_others_do_not_fee
     assert!(at(1, 10).is_ok());
     assert_eq!(at(1, 10).unwrap_err(), TurnedAway::Connects);
     assert_eq!(
-        house.admit(client(1), Standing::Familiar, NOW).unwrap_err(),
+        admission
+            .admit(client(1), Standing::Familiar, NOW)
+            .unwrap_err(),
         TurnedAway::Connects
     );
 }
 
 #[test]
-fn the_allow_list_is_bound_by_the_whole_alone() {
-    let house = of(&Settings {
+fn the_allow_list_is_limited_by_the_total_only() {
+    let admission = of(&AdmissionSettings {
         per_client: 1,
         per_network: 1,
         connects: Quota {
@@ -137,7 +139,7 @@ fn the_allow_list_is_bound_by_the_whole_alone() {
         },
         ..settings(4)
     });
-    let webmail = || house.admit(client(1), Standing::Allow, NOW);
+    let webmail = || admission.admit(client(1), Standing::Allow, NOW);
     let held: Vec<Slot> = (0..4).map(|_| webmail().unwrap()).collect();
     assert_eq!(webmail().unwrap_err(), TurnedAway::Full);
     drop(held);
@@ -145,87 +147,91 @@ fn the_allow_list_is_bound_by_the_whole_alone() {
 }
 
 #[test]
-fn when_the_whole_is_full_the_oldest_stranger_makes_room() {
-    let house = house(3);
-    let first = house.stranger(1).unwrap();
-    let second = house.stranger(2).unwrap();
-    let third = house.stranger(3).unwrap();
-    let fourth = house.stranger(4).unwrap();
+fn when_all_sessions_are_in_use_the_oldest_stranger_is_evicted() {
+    let admission = admission_for(3);
+    let first = admission.stranger(1).unwrap();
+    let second = admission.stranger(2).unwrap();
+    let third = admission.stranger(3).unwrap();
+    let fourth = admission.stranger(4).unwrap();
     assert!(is_evicted(&first));
     assert!(is_evicted(&first), "also when asked again");
     assert!(!is_evicted(&second));
     drop(first);
-    let fifth = house.stranger(5).unwrap();
+    let fifth = admission.stranger(5).unwrap();
     assert!(is_evicted(&second));
     assert!(!is_evicted(&third) && !is_evicted(&fourth) && !is_evicted(&fifth));
     drop(third);
     drop(second);
-    let sixth = house.stranger(6).unwrap();
+    let sixth = admission.stranger(6).unwrap();
     assert!(!is_evicted(&fourth), "there was room");
-    assert_eq!(house.counts().held, 3);
-    assert_eq!(house.counts().evicted, 2);
+    assert_eq!(admission.counts().held, 3);
+    assert_eq!(admission.counts().evicted, 2);
     drop((fourth, fifth, sixth));
-    assert_eq!(house.counts().held, 0);
+    assert_eq!(admission.counts().held, 0);
 }
 
 #[test]
-fn whoever_has_logged_in_stays_and_then_newcomers_are_turned_away() {
-    let house = house(3);
+fn a_logged_in_client_is_not_evicted_and_new_ones_are_turned_away() {
+    let admission = admission_for(3);
     let held: Vec<Slot> = (0..3)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
     held[0].logged_in();
-    let fourth = house.stranger(4).unwrap();
+    let fourth = admission.stranger(4).unwrap();
     assert!(!is_evicted(&held[0]));
     assert!(is_evicted(&held[1]));
     fourth.logged_in();
     held[2].logged_in();
     held[2].logged_in();
-    assert_eq!(house.stranger(5).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.stranger(5).unwrap_err(), TurnedAway::Full);
 }
 
 #[test]
-fn a_login_in_the_moment_of_eviction_wins() {
-    let house = house(1);
-    let first = house.stranger(1).unwrap();
-    let second = house.stranger(2).unwrap();
+fn a_login_during_an_eviction_wins() {
+    let admission = admission_for(1);
+    let first = admission.stranger(1).unwrap();
+    let second = admission.stranger(2).unwrap();
     first.logged_in();
     assert!(!is_evicted(&first));
-    let third = house.stranger(3).unwrap();
+    let third = admission.stranger(3).unwrap();
     assert!(is_evicted(&second), "the whole is above its cap");
     drop((second, third));
-    assert_eq!(house.counts().held, 1);
+    assert_eq!(admission.counts().held, 1);
     drop(first);
-    assert_eq!(house.counts().held, 0);
+    assert_eq!(admission.counts().held, 0);
 }
 
 #[tokio::test]
-async fn the_told_one_is_woken() {
-    let house = house(1);
-    let first = house.stranger(1).unwrap();
+async fn the_evicted_session_is_woken() {
+    let admission = admission_for(1);
+    let first = admission.stranger(1).unwrap();
     tokio::select! {
         biased;
         () = first.evicted() => {}
-        () = async { house.stranger(2).unwrap().evicted().await } => {}
+        () = async { admission.stranger(2).unwrap().evicted().await } => {}
     }
 }
 
 #[test]
-fn strangers_never_take_the_quarter_of_the_familiar() {
-    let house = house(400);
+fn strangers_never_use_the_reserve_for_familiar_networks() {
+    let admission = admission_for(400);
     let strangers: Vec<Slot> = (0..300)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
-    assert_eq!(house.counts().evicted, 0);
-    let _one_more = house.stranger(300).unwrap();
-    assert_eq!(house.counts().evicted, 1);
-    // Two familiar networks fill the quarter, and nobody has to go for them.
-    let first: Vec<Slot> = (0..50).map(|_| house.familiar(1_000).unwrap()).collect();
-    let second: Vec<Slot> = (0..50).map(|_| house.familiar(2_000).unwrap()).collect();
-    assert_eq!(house.counts().evicted, 1);
-    // Beyond it they take the place of strangers.
-    let _beyond = house.familiar(3_000).unwrap();
-    assert_eq!(house.counts().evicted, 2);
+    assert_eq!(admission.counts().evicted, 0);
+    let _one_more = admission.stranger(300).unwrap();
+    assert_eq!(admission.counts().evicted, 1);
+    // Two familiar networks fill the reserve without an eviction.
+    let first: Vec<Slot> = (0..50)
+        .map(|_| admission.familiar(1_000).unwrap())
+        .collect();
+    let second: Vec<Slot> = (0..50)
+        .map(|_| admission.familiar(2_000).unwrap())
+        .collect();
+    assert_eq!(admission.counts().evicted, 1);
+    // Beyond it strangers are evicted for them.
+    let _beyond = admission.familiar(3_000).unwrap();
+    assert_eq!(admission.counts().evicted, 2);
     assert_eq!(
         first
             .iter()
@@ -238,139 +244,143 @@ fn strangers_never_take_the_quarter_of_the_familiar() {
 }
 
 #[test]
-fn one_familiar_network_takes_no_more_than_fifty_of_the_quarter() {
-    let house = house(400);
+fn one_familiar_network_uses_at_most_fifty_of_the_reserve() {
+    let admission = admission_for(400);
     let _strangers: Vec<Slot> = (0..300)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
     // 51 from one /24, though from many clients.
-    let mut inside: Vec<Slot> = (0..50)
-        .map(|n| house.familiar(25_600 + n))
+    let mut in_network: Vec<Slot> = (0..50)
+        .map(|n| admission.familiar(25_600 + n))
         .map(Result::unwrap)
         .collect();
-    assert_eq!(house.counts().evicted, 0);
-    inside.push(house.familiar(25_650).unwrap());
-    assert_eq!(house.counts().evicted, 1, "the 51st is in the open part");
-    let _other = house.familiar(51_200).unwrap();
+    assert_eq!(admission.counts().evicted, 0);
+    in_network.push(admission.familiar(25_650).unwrap());
     assert_eq!(
-        house.counts().evicted,
+        admission.counts().evicted,
+        1,
+        "the 51st is in the unreserved part"
+    );
+    let _other = admission.familiar(51_200).unwrap();
+    assert_eq!(
+        admission.counts().evicted,
         1,
         "the rest of the quarter is still there"
     );
-    // One that leaves the quarter leaves it to the next of the same network.
-    drop(inside.remove(0));
-    let _next = house.familiar(25_651).unwrap();
-    assert_eq!(house.counts().evicted, 1);
+    // A place that is freed in the reserve goes to the next connection of the network.
+    drop(in_network.remove(0));
+    let _next = admission.familiar(25_651).unwrap();
+    assert_eq!(admission.counts().evicted, 1);
 }
 
 #[test]
-fn beyond_the_quarter_the_familiar_make_room_after_all_strangers() {
-    let house = house(400);
+fn beyond_the_reserve_familiar_clients_are_evicted_after_all_strangers() {
+    let admission = admission_for(400);
     let _quarter: Vec<Slot> = (0..100)
-        .map(|number| house.familiar(1_000 + 256 * (number / 50)).unwrap())
+        .map(|number| admission.familiar(1_000 + 256 * (number / 50)).unwrap())
         .collect();
     let thief: Vec<Slot> = (0..299)
-        .map(|number| house.familiar(10_000 + 256 * (number / 50)).unwrap())
+        .map(|number| admission.familiar(10_000 + 256 * (number / 50)).unwrap())
         .collect();
-    let stranger = house.stranger(1).unwrap();
-    let _traveller = house.stranger(2).unwrap();
+    let stranger = admission.stranger(1).unwrap();
+    let _traveller = admission.stranger(2).unwrap();
     assert!(is_evicted(&stranger) && !thief.iter().any(is_evicted));
-    let _at_home = house.familiar(50_000).unwrap();
-    let _other = house.stranger(3).unwrap();
+    let _at_home = admission.familiar(50_000).unwrap();
+    let _other = admission.stranger(3).unwrap();
     assert!(is_evicted(&thief[0]) && !is_evicted(&thief[1]));
     thief[1].logged_in();
-    let _next = house.stranger(4).unwrap();
+    let _next = admission.stranger(4).unwrap();
     assert!(!is_evicted(&thief[1]));
 }
 
 #[test]
-fn no_more_are_told_to_go_than_the_slack_holds() {
-    let house = house(8);
+fn no_more_are_evicted_at_once_than_the_slack_holds() {
+    let admission = admission_for(8);
     let _slow: Vec<Slot> = (0..6)
-        .map(|number| house.stranger(number).unwrap())
+        .map(|number| admission.stranger(number).unwrap())
         .collect();
-    let most = 8 / 8 + LEAVING;
+    let most = 8 / 8 + EVICTION_SLACK;
     let mut held = Vec::new();
     for number in 0..most {
-        held.push(house.stranger(100 + number as u32).unwrap());
+        held.push(admission.stranger(100 + number as u32).unwrap());
     }
-    assert_eq!(house.stranger(999).unwrap_err(), TurnedAway::Full);
-    assert_eq!(house.counts().held, 6 + most);
+    assert_eq!(admission.stranger(999).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.counts().held, 6 + most);
 }
 
 #[test]
-fn a_lower_cap_holds_for_newcomers_and_throws_nobody_out_at_once() {
-    let house = house(8);
+fn a_lower_limit_applies_to_new_connections_only() {
+    let admission = admission_for(8);
     let held: Vec<Slot> = (0..8)
-        .map(|number| house.familiar(number).unwrap())
+        .map(|number| admission.familiar(number).unwrap())
         .inspect(Slot::logged_in)
         .collect();
-    house.reconfigure(&settings(4));
-    assert_eq!(house.familiar(9).unwrap_err(), TurnedAway::Full);
-    assert_eq!(house.counts().held, 8);
+    admission.reconfigure(&settings(4));
+    assert_eq!(admission.familiar(9).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.counts().held, 8);
     drop(held);
     let again: Vec<Slot> = (0..4)
-        .map(|number| house.familiar(number).unwrap())
+        .map(|number| admission.familiar(number).unwrap())
         .inspect(Slot::logged_in)
         .collect();
-    assert_eq!(house.familiar(9).unwrap_err(), TurnedAway::Full);
+    assert_eq!(admission.familiar(9).unwrap_err(), TurnedAway::Full);
     drop(again);
 }
 
 #[test]
-fn nothing_is_kept_of_whoever_has_left() {
-    let house = house(1_000);
+fn nothing_is_kept_of_a_closed_connection() {
+    let admission = admission_for(1_000);
     for number in 0..5_000 {
-        let slot = house.stranger(number * 256).unwrap();
+        let slot = admission.stranger(number * 256).unwrap();
         if number % 2 == 0 {
             slot.logged_in();
         }
     }
-    assert!(house.0.crowd().is_empty());
+    assert!(admission.0.connections().is_empty());
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum AdmissionStep {
     Enter(u32, Standing),
     LogIn(usize),
     Leave(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = AdmissionStep> {
     let standing = prop_oneof![
         4 => Just(Standing::Stranger),
         2 => Just(Standing::Familiar),
         1 => Just(Standing::Allow),
     ];
     prop_oneof![
-        5 => (0u32..600, standing).prop_map(|(number, standing)| Step::Enter(number, standing)),
-        1 => (0usize..64).prop_map(Step::LogIn),
-        2 => (0usize..64).prop_map(Step::Leave),
+        5 => (0u32..600, standing).prop_map(|(number, standing)| AdmissionStep::Enter(number, standing)),
+        1 => (0usize..64).prop_map(AdmissionStep::LogIn),
+        2 => (0usize..64).prop_map(AdmissionStep::Leave),
     ]
 }
 
 proptest! {
     #[test]
-    fn whatever_happens_the_caps_hold_and_every_place_is_freed_once(
+    fn limits_hold_and_every_place_is_freed_once_in_any_order_of_events(
         sessions in 1usize..40,
         steps in proptest::collection::vec(step(), 1..300),
     ) {
-        let house = of(&Settings { per_client: 6, per_network: 20, ..settings(sessions) });
+        let admission = of(&AdmissionSettings { per_client: 6, per_network: 20, ..settings(sessions) });
         let mut held: Vec<(Slot, bool)> = Vec::new();
         for step in steps {
             match step {
-                Step::Enter(number, standing) => {
-                    if let Ok(slot) = house.admit(client(number), standing, NOW) {
+                AdmissionStep::Enter(number, standing) => {
+                    if let Ok(slot) = admission.admit(client(number), standing, NOW) {
                         held.push((slot, standing == Standing::Allow));
                     }
                 }
-                Step::LogIn(at) if at < held.len() => held[at].0.logged_in(),
-                Step::Leave(at) if at < held.len() => drop(held.swap_remove(at)),
-                Step::LogIn(_) | Step::Leave(_) => {}
+                AdmissionStep::LogIn(at) if at < held.len() => held[at].0.logged_in(),
+                AdmissionStep::Leave(at) if at < held.len() => drop(held.swap_remove(at)),
+                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) => {}
             }
-            prop_assert_eq!(house.counts().held, held.len());
-            let leaving = held.iter().filter(|(slot, _)| is_evicted(slot)).count();
-            prop_assert!(leaving <= sessions / 8 + LEAVING);
+            prop_assert_eq!(admission.counts().held, held.len());
+            let evicting = held.iter().filter(|(slot, _)| is_evicted(slot)).count();
+            prop_assert!(evicting <= sessions / 8 + EVICTION_SLACK);
             let mut clients: HashMap<ClientKey, u32> = HashMap::new();
             for (slot, _) in held.iter().filter(|(_, allowed)| !allowed) {
                 *clients.entry(slot.client).or_default() += 1;
@@ -378,6 +388,6 @@ proptest! {
             prop_assert!(clients.values().all(|count| *count <= 6));
         }
         drop(held);
-        prop_assert!(house.0.crowd().is_empty());
+        prop_assert!(admission.0.connections().is_empty());
     }
 }

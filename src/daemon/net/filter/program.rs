@@ -1,14 +1,14 @@
 //! program - the classic BPF program that drops the SYNs of a set of clients
 //!
 //! A binary search over the source address, down to a few comparisons in a row. An IPv6 client is
-//! searched for by the upper word of its /64, then by the lower. Conditional jumps reach 255
-//! instructions; further ones go by way of an unconditional one.
-//! Not here: which clients (`filter`), how many instructions the kernel takes (it says so).
+//! found by the upper word of its /64, then by the lower. Conditional jumps reach 255
+//! instructions; longer ones use an unconditional jump.
+//! Not here: which clients (`filter`), how many instructions the kernel accepts (it reports that).
 //! linux/Documentation/networking/filter.rst; RFC 791 section 3.1, RFC 8200 section 3.
 
 use gatepost_core::gate::request::client::ClientKey;
 
-/// One instruction, as `struct sock_filter` has it.
+/// One instruction, laid out as `struct sock_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Instruction {
     pub(super) code: u16,
@@ -17,22 +17,22 @@ pub(super) struct Instruction {
     pub(super) k: u32,
 }
 
-/// What arrives at a listening socket.
+/// The address families that arrive at a listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
-    /// IPv4 alone.
+    /// IPv4 only.
     V4,
-    /// IPv6, and IPv4 too where the socket is dual-stack.
+    /// IPv6, and IPv4 if the socket is dual-stack.
     V6,
 }
 
 /// The longest program that the kernel takes (BPF_MAXINSNS).
 pub(super) const LONGEST: usize = 4096;
 
-/// So many addresses are compared one after another at the end of the search.
-const IN_A_ROW: usize = 16;
+/// How many addresses are compared one after another at the end of the search.
+const LINEAR: usize = 16;
 
-/// Offsets from here on count from the network header, wherever the packet's data begin.
+/// Offsets from here on count from the network header, wherever the packet's data begins.
 const NETWORK_HEADER: u32 = 0xfff0_0000;
 const V4_SOURCE: u32 = NETWORK_HEADER + 12;
 const V6_SOURCE: u32 = NETWORK_HEADER + 8;
@@ -48,7 +48,7 @@ const RETURN: u16 = 0x06;
 const DROP: Instruction = plain(RETURN, 0);
 const PASS: Instruction = plain(RETURN, u32::MAX);
 
-/// The first of `clients`, as many as fit into the longest program of either family.
+/// The first of `clients` that fit into the longest program of either family.
 pub(super) fn fitting(clients: &[ClientKey]) -> &[ClientKey] {
     let mut fitting = clients;
     loop {
@@ -90,20 +90,20 @@ pub(super) fn build(clients: &[ClientKey], family: Family) -> Vec<Instruction> {
     }
 }
 
-/// Looks for the accumulator among sorted words.
+/// Searches for the accumulator among sorted words.
 fn search(words: &[u32]) -> Vec<Instruction> {
     let (below, above) = words.split_at(words.len() / 2);
     match above.first() {
-        Some(&middle) if words.len() > IN_A_ROW => {
+        Some(&middle) if words.len() > LINEAR => {
             branch(JUMP_IF_AT_LEAST, middle, search(below), search(above))
         }
         _ => compare(words),
     }
 }
 
-/// Compares the accumulator with at most [`IN_A_ROW`] words.
+/// Compares the accumulator with at most [`LINEAR`] words.
 fn compare(words: &[u32]) -> Vec<Instruction> {
-    // Past those that are left, and past PASS, stands DROP.
+    // The distance to DROP: past the remaining words and past PASS.
     let to_drop = (1..=words.len()).rev();
     let mut program: Vec<Instruction> = words
         .iter()
@@ -122,7 +122,7 @@ fn compare(words: &[u32]) -> Vec<Instruction> {
     program
 }
 
-/// Loads and looks for the upper half of the source among sorted pairs of words.
+/// Loads the upper half of the source, and searches for it among sorted pairs of words.
 fn search_v6(clients: &[(u32, u32)]) -> Vec<Instruction> {
     let mut groups: Vec<(u32, Vec<u32>)> = Vec::new();
     for &(upper, lower) in clients {
@@ -157,7 +157,7 @@ fn search_groups(groups: &[(u32, Vec<u32>)]) -> Vec<Instruction> {
     }
 }
 
-/// Goes on with `then` if the condition holds, else with `otherwise`. Both end in a return.
+/// Continues with `then` if the condition holds, else with `otherwise`. Both end in a return.
 fn branch(
     code: u16,
     k: u32,

@@ -1,4 +1,4 @@
-//! The filter on real sockets. Where the kernel does not let us, the fault is what is tested.
+//! tests - the filter on real sockets; if the kernel does not permit it, the fault is tested
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::pin::pin;
@@ -10,22 +10,22 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::net::admission::{self, Admission};
-use crate::net::listener::{self, Arrival, Listener, TlsStart, Visitor};
+use crate::net::listener::{self, AdmittedConnection, Arrival, Listener, TlsStart};
 use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// A listener, and a filter over it that has been told of these clients.
-fn house(address: &str, banned: &[&str]) -> (Listener, Filter) {
-    let settings = listener::Settings {
+/// A listener, and a filter over it that has counted these clients.
+fn filtered_listener(address: &str, banned: &[&str]) -> (Listener, Filter) {
+    let settings = listener::ListenerSettings {
         address: address.parse().unwrap(),
         tls: TlsStart::Implicit,
         proxy_from: Vec::new(),
     };
     let listener = Listener::bind(&settings, &Arc::default()).unwrap();
-    let filter = Filter::new(vec![listener.shutter()]);
+    let filter = Filter::new(vec![listener.socket_filter()]);
     for client in banned {
         filter.reset(client.parse().unwrap());
     }
@@ -33,7 +33,7 @@ fn house(address: &str, banned: &[&str]) -> (Listener, Filter) {
 }
 
 fn admission() -> Admission {
-    let settings = admission::Settings {
+    let settings = admission::AdmissionSettings {
         sessions: 100,
         per_client: 100,
         per_network: 100,
@@ -42,7 +42,7 @@ fn admission() -> Admission {
             every: Duration::from_secs(1),
         },
         handshakes: 1,
-        filter: Mode::On,
+        filter: FilterMode::On,
     };
     Admission::new(&settings, &[7; 16])
 }
@@ -63,15 +63,15 @@ async fn connect_from(source: &str, to: SocketAddr) -> io::Result<TcpStream> {
     socket.connect(to).await
 }
 
-async fn next(listener: &mut Listener, admission: &Admission) -> Visitor {
+async fn next(listener: &mut Listener, admission: &Admission) -> AdmittedConnection {
     let admit = |client| admission.admit(client, Standing::Stranger, Moment::EPOCH);
     match timeout(SOON, listener.accept(admit)).await.unwrap() {
-        Arrival::Client(visitor) => visitor,
+        Arrival::Client(accepted) => accepted,
         other => panic!("{other:?}"),
     }
 }
 
-/// Whether the kernel takes filters from us. If not, that must be the documented fault, said once.
+/// Whether the kernel accepts filters from us. If not, that must be the documented fault, returned once.
 fn taken(filter: &Filter) -> bool {
     match filter.refresh(|_| true) {
         Ok(dropped) => {
@@ -86,36 +86,36 @@ fn taken(filter: &Filter) -> bool {
     }
 }
 
-/// The banned one gets no answer while the good one connects, until the ban ends.
+/// The banned client gets no answer until the ban ends, while another connects.
 async fn check(address: &str, banned: &str, banned_key: &str, good: &str) {
-    let (mut listener, filter) = house(address, &[banned_key]);
+    let (mut listener, filter) = filtered_listener(address, &[banned_key]);
     let admission = admission();
     let to = listener.local_addr();
     let taken = taken(&filter);
 
-    let mut knocks = pin!(connect_from(banned, to));
-    // The first poll sends the SYN; on loopback its fate is decided there and then.
-    assert!(timeout(Duration::ZERO, &mut knocks).await.is_err() || !taken);
+    let mut connecting = pin!(connect_from(banned, to));
+    // The first poll sends the SYN; on loopback it is dropped or accepted at once.
+    assert!(timeout(Duration::ZERO, &mut connecting).await.is_err() || !taken);
     let _good = connect_from(good, to).await.unwrap();
     if taken {
-        let visitor = next(&mut listener, &admission).await;
+        let accepted = next(&mut listener, &admission).await;
         assert_eq!(
-            visitor.client.ip(),
+            accepted.client.ip(),
             good.parse::<SocketAddr>().unwrap().ip()
         );
-        // The next SYN of the banned one, a second later, meets no filter.
+        // The next SYN of the banned client, a second later, is not filtered.
         assert!(matches!(filter.refresh(|_| false), Ok(0)));
-        timeout(SOON, knocks).await.unwrap().unwrap();
-        let visitor = next(&mut listener, &admission).await;
+        timeout(SOON, connecting).await.unwrap().unwrap();
+        let accepted = next(&mut listener, &admission).await;
         assert_eq!(
-            visitor.client.ip(),
+            accepted.client.ip(),
             banned.parse::<SocketAddr>().unwrap().ip()
         );
     }
 }
 
 #[tokio::test]
-async fn a_banned_client_is_dropped_others_connect_and_unbanned_it_does_too() {
+async fn a_client_is_dropped_only_while_it_is_banned() {
     check("127.0.0.1:0", "127.77.0.1:0", "127.77.0.1", "127.77.0.2:0").await;
 }
 
@@ -131,33 +131,33 @@ async fn a_dual_stack_listener_drops_ipv6_clients() {
 
 #[tokio::test]
 async fn a_session_outlives_a_later_ban_of_its_client() {
-    let (mut listener, filter) = house("127.0.0.1:0", &["127.77.0.1"]);
+    let (mut listener, filter) = filtered_listener("127.0.0.1:0", &["127.77.0.1"]);
     let admission = admission();
     let taken = taken(&filter);
     let mut client = connect_from("127.77.0.2:0", listener.local_addr())
         .await
         .unwrap();
-    let mut visitor = next(&mut listener, &admission).await;
+    let mut accepted = next(&mut listener, &admission).await;
     if taken {
-        let inherited = SockRef::from(&visitor.stream).detach_filter().unwrap_err();
+        let inherited = SockRef::from(&accepted.stream).detach_filter().unwrap_err();
         assert_eq!(Errno::from_io_error(&inherited), Some(Errno::NOENT));
     }
     filter.reset("127.77.0.2".parse().unwrap());
     assert_eq!(filter.refresh(|_| true).unwrap(), if taken { 2 } else { 0 });
     client.write_all(b"still here").await.unwrap();
-    let mut heard = [0; 10];
-    let read = timeout(SOON, visitor.stream.read_exact(&mut heard)).await;
-    assert_eq!((read.unwrap().unwrap(), &heard), (10, b"still here"));
+    let mut received = [0; 10];
+    let read = timeout(SOON, accepted.stream.read_exact(&mut received)).await;
+    assert_eq!((read.unwrap().unwrap(), &received), (10, b"still here"));
 }
 
 #[tokio::test]
-async fn a_full_filter_holds_the_busiest() {
-    let (mut listener, filter) = house("[::]:0", &["127.77.0.1"; 3]);
+async fn a_full_filter_drops_the_busiest() {
+    let (mut listener, filter) = filtered_listener("[::]:0", &["127.77.0.1"; 3]);
     let admission = admission();
     for number in 0..5_000 {
         filter.reset(ClientKey::V4(0x0b00_0000 + number * 3));
         if number < 1_000 {
-            // Each in a /32 of its own: the dearest kind.
+            // Each in a /32 of its own, which takes the most instructions.
             let client = ClientKey::V6(0x2001_0db8_0000_0000 + (u64::from(number) << 32));
             filter.reset(client);
             filter.reset(client);
@@ -168,21 +168,21 @@ async fn a_full_filter_holds_the_busiest() {
     }
     let dropped = filter.refresh(|_| true).unwrap();
     // The program of all 3,000 would be too long, and the kernel's budget may hold fewer still.
-    assert!((100..=MOST / 2).contains(&dropped), "{dropped}");
+    assert!((100..=MAX_CLIENTS / 2).contains(&dropped), "{dropped}");
     assert!(matches!(filter.refresh(|_| true), Ok(again) if again == dropped));
     let to = listener.local_addr();
-    let mut knocks = pin!(connect_from("127.77.0.1:0", to));
-    assert!(timeout(Duration::ZERO, &mut knocks).await.is_err());
+    let mut connecting = pin!(connect_from("127.77.0.1:0", to));
+    assert!(timeout(Duration::ZERO, &mut connecting).await.is_err());
     let _good = connect_from("127.77.0.2:0", to).await.unwrap();
-    let visitor = next(&mut listener, &admission).await;
-    assert_eq!(visitor.client.ip().to_string(), "127.77.0.2");
+    let accepted = next(&mut listener, &admission).await;
+    assert_eq!(accepted.client.ip().to_string(), "127.77.0.2");
     filter.clear().unwrap();
-    timeout(SOON, knocks).await.unwrap().unwrap();
+    timeout(SOON, connecting).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_listener_that_is_gone_is_not_kept_open_by_its_filter() {
-    let (listener, filter) = house("127.0.0.1:0", &["127.77.0.1"]);
+    let (listener, filter) = filtered_listener("127.0.0.1:0", &["127.77.0.1"]);
     let to = listener.local_addr();
     taken(&filter);
     drop(listener);
@@ -192,7 +192,7 @@ async fn a_listener_that_is_gone_is_not_kept_open_by_its_filter() {
 }
 
 #[test]
-fn a_missing_capability_and_another_refusal_are_told_apart() {
+fn a_missing_capability_has_a_fault_of_its_own() {
     let filter = Filter::new(Vec::new());
     let mut state = lock(&filter.state);
     let fault = filter.give_up(&mut state, Errno::PERM.into());

@@ -1,28 +1,28 @@
-//! open_files - how many descriptors the kernel gives us, and whether that is enough
+//! open_files - the limit on open files, and whether it is enough
 //!
-//! Asked once at start: a session takes two descriptors, its client's and Postfix's, and without one
-//! accepting stops for everybody.
-//! Not here: what happens when there is none after all (`listener`).
+//! Checked at start: a session takes two descriptors, one for its client and one for Postfix. Without a
+//! descriptor, accepting stops for every client.
+//! Not here: what happens when there is none (`listener`).
 
 use std::fmt;
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// A session holds its client, and from AUTH on Postfix.
-const A_SESSION: u64 = 2;
+/// A session holds its client's socket and, from AUTH on, one to Postfix.
+const FILES_PER_SESSION: u64 = 2;
 
-/// Listeners, log, state files, reactor, admin connections, and strangers on their way out.
+/// Listeners, log, state files, reactor, operator's connections, and connections being evicted.
 const SLACK: u64 = 256;
 
-/// More sessions are configured than descriptors suffice for.
+/// The configured sessions need more descriptors than the limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shortage {
     /// Sessions configured.
     pub sessions: usize,
     /// Descriptors that they may need.
     pub needed: u64,
-    /// Descriptors that we may have.
+    /// The limit.
     pub limit: u64,
 }
 
@@ -37,16 +37,16 @@ impl fmt::Display for Shortage {
 }
 
 impl Shortage {
-    /// How many sessions the limit suffices for.
+    /// How many sessions the limit allows.
     pub fn sessions_that_fit(&self) -> u64 {
-        self.limit.saturating_sub(SLACK) / A_SESSION * 8 / 9
+        self.limit.saturating_sub(SLACK) / FILES_PER_SESSION * 8 / 9
     }
 }
 
-/// Raises our limit on open files as far as the kernel lets us, and returns it.
+/// Raises our limit on open files to the hard limit, and returns it.
 ///
 /// # Errors
-/// The kernel refuses to raise it to its own hard limit; the old limit stays.
+/// The kernel refuses to raise it; the old limit stays.
 pub fn raise() -> io::Result<u64> {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
@@ -61,11 +61,13 @@ pub fn raise() -> io::Result<u64> {
     Ok(limit.maximum.unwrap_or(u64::MAX))
 }
 
-/// Whether `limit` descriptors suffice for `sessions`, an eighth more of strangers on their way out
-/// included.
+/// Whether `limit` descriptors are enough for `sessions`, with an eighth more for connections being
+/// evicted.
 pub fn shortage(sessions: usize, limit: u64) -> Option<Shortage> {
     let with_leaving = (sessions as u64).saturating_add(sessions as u64 / 8);
-    let needed = with_leaving.saturating_mul(A_SESSION).saturating_add(SLACK);
+    let needed = with_leaving
+        .saturating_mul(FILES_PER_SESSION)
+        .saturating_add(SLACK);
     (needed > limit).then_some(Shortage {
         sessions,
         needed,
@@ -78,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sessions_that_a_shortage_proposes_fit() {
+    fn the_proposed_number_of_sessions_fits() {
         for limit in [1_024, 4_096, 65_536, 1_048_576] {
             let fits = shortage(usize::MAX, limit).unwrap().sessions_that_fit();
             assert!(fits > 0);
@@ -89,8 +91,8 @@ mod tests {
     #[test]
     fn one_descriptor_too_few_is_a_shortage() {
         assert_eq!(shortage(20_000, 45_256), None);
-        let told = shortage(20_000, 45_255).unwrap().to_string();
-        assert!(told.contains("45256 open files"), "{told}");
+        let reported = shortage(20_000, 45_255).unwrap().to_string();
+        assert!(reported.contains("45256 open files"), "{reported}");
         assert!(shortage(usize::MAX, u64::MAX - 1).is_some());
     }
 

@@ -1,8 +1,8 @@
-//! socket - the system calls around a listening socket, and what their errors mean
+//! socket - the system calls around a listening socket, and the meaning of their errors
 //!
-//! Accepted sockets inherit from the listening one, so what every connection wants is set there,
-//! once: no delay, keep-alive, and to close with RST. [`close_in_peace`] takes the last back.
-//! Not here: when to accept, and whom (`listener`).
+//! Accepted sockets inherit the options of the listening one, so what every connection needs is set there,
+//! once: no delay, keep-alive, and close with RST. [`clear_linger`] undoes the last.
+//! Not here: when to accept, and which client (`listener`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -15,10 +15,10 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Connections that the kernel completes and holds for us; it lowers this to `net.core.somaxconn`.
+/// Connections that the kernel completes and queues; it lowers this to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// A dead client is noticed by the kernel after 120 s of silence and 4 probes, 30 s apart.
+/// The kernel detects a dead client after 120 s of silence and 4 probes, 30 s apart.
 pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_PROBES: u32 = 4;
@@ -31,7 +31,7 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
     )?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        // Said either way, for the machine's default is net.ipv6.bindv6only.
+        // Set either way, because the default is net.ipv6.bindv6only.
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
     socket.set_tcp_nodelay(true)?;
@@ -48,15 +48,15 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Registers the listening socket itself with the reactor. The heir of what does so is unsafe, for types whose
-/// descriptor may change; a Socket's never does.
-#[expect(deprecated, reason = "its heir is unsafe, without need here")]
+/// Registers the listening socket itself with the reactor. tokio deprecates this in favour of an unsafe
+/// function, because a type's descriptor might change; that of a `Socket` cannot.
+#[expect(deprecated, reason = "the replacement API is unsafe")]
 pub(super) fn watch(socket: Arc<Socket>) -> io::Result<AsyncFd<Arc<Socket>>> {
     AsyncFd::with_interest(socket, Interest::READABLE)
 }
 
-/// Takes back what an accepted socket inherited: it may send what it still has before it closes.
-pub(super) fn close_in_peace(socket: &OwnedFd) -> io::Result<()> {
+/// Undoes the inherited option: the socket sends what it still holds before it closes.
+pub(super) fn clear_linger(socket: &OwnedFd) -> io::Result<()> {
     SockRef::from(socket).set_linger(None)
 }
 
@@ -76,7 +76,7 @@ pub(super) fn errno(error: io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
-/// Whether the error belongs to the connection that was to be accepted, which is gone with it
+/// Whether the error concerns only the connection that was being accepted
 /// (accept(2), "Error handling").
 pub(super) fn is_of_one_connection(error: Errno) -> bool {
     matches!(
@@ -99,10 +99,10 @@ pub(super) fn is_of_one_connection(error: Errno) -> bool {
 pub(super) fn hint(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::ADDRINUSE) => {
-            "; another program listens there (ss -ltnp tells which), Postfix's own smtps perhaps"
+            "; another program listens there (find it with ss -ltnp), perhaps Postfix's own smtps service"
         }
         Some(Errno::ADDRNOTAVAIL) => "; no interface of this machine has that address",
-        Some(Errno::ACCESS) => "; a port below 1024 takes root or CAP_NET_BIND_SERVICE",
+        Some(Errno::ACCESS) => "; a port below 1024 requires root or CAP_NET_BIND_SERVICE",
         Some(Errno::AFNOSUPPORT) => "; without IPv6 on this machine, write 0.0.0.0 instead of [::]",
         _ => "",
     }

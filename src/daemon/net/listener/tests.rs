@@ -1,4 +1,4 @@
-//! Real sockets on loopback: what the client sees of being admitted and of being turned away.
+//! tests - real sockets on loopback: what an admitted and a refused client sees
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -14,8 +14,8 @@ use gatepost_core::moment::Moment;
 
 const SOON: Duration = Duration::from_secs(10);
 
-fn settings(address: &str) -> Settings {
-    Settings {
+fn settings(address: &str) -> ListenerSettings {
+    ListenerSettings {
         address: address.parse().unwrap(),
         tls: TlsStart::Implicit,
         proxy_from: Vec::new(),
@@ -27,7 +27,7 @@ fn listener(address: &str) -> Listener {
 }
 
 fn behind_balancer() -> Listener {
-    let settings = Settings {
+    let settings = ListenerSettings {
         proxy_from: vec!["127.0.0.0/8".parse().unwrap()],
         ..settings("127.0.0.1:0")
     };
@@ -35,7 +35,7 @@ fn behind_balancer() -> Listener {
 }
 
 fn admission() -> Admission {
-    let settings = admission::Settings {
+    let settings = admission::AdmissionSettings {
         sessions: 100,
         per_client: 50,
         per_network: 50,
@@ -44,12 +44,12 @@ fn admission() -> Admission {
             every: Duration::from_secs(1),
         },
         handshakes: 1,
-        filter: crate::net::filter::Mode::Off,
+        filter: crate::net::filter::FilterMode::Off,
     };
     Admission::new(&settings, &[7; 16])
 }
 
-/// Admits everybody but the banned.
+/// Admits all clients but the banned one.
 fn all_but<'a>(
     admission: &'a Admission,
     banned: &'a str,
@@ -73,16 +73,16 @@ async fn connect_from(source: &str, to: SocketAddr) -> io::Result<TcpStream> {
 async fn next_client(
     listener: &mut Listener,
     admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
-) -> Visitor {
+) -> AdmittedConnection {
     match timeout(SOON, listener.accept(admit)).await.unwrap() {
-        Arrival::Client(visitor) => visitor,
+        Arrival::Client(accepted) => accepted,
         other => panic!("{other:?}"),
     }
 }
 
 async fn next_balancer(listener: &mut Listener) -> Balancer {
-    let nobody = |_| panic!("a balancer is not judged");
-    match timeout(SOON, listener.accept(nobody)).await.unwrap() {
+    let unreachable = |_| panic!("a balancer is not judged");
+    match timeout(SOON, listener.accept(unreachable)).await.unwrap() {
         Arrival::Balancer(balancer) => balancer,
         other => panic!("{other:?}"),
     }
@@ -101,36 +101,36 @@ async fn a_refused_client_is_reset_and_the_next_one_served() {
     let mut banned = connect_from("127.0.9.1", to).await.unwrap();
     let good = connect_from("127.0.9.2", to).await.unwrap();
 
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
 
-    assert_eq!(visitor.client, good.local_addr().unwrap());
-    assert_eq!(visitor.listener, to);
+    assert_eq!(accepted.client, good.local_addr().unwrap());
+    assert_eq!(accepted.listener, to);
     assert_reset(&mut banned).await;
     assert_eq!(admission.counts().held, 1);
-    drop(visitor);
+    drop(accepted);
     assert_eq!(admission.counts().held, 0);
 }
 
 #[tokio::test]
-async fn an_admitted_connection_closes_in_peace_and_does_not_wait_for_acknowledgements() {
+async fn an_admitted_connection_closes_without_rst_and_sends_without_delay() {
     let mut listener = listener("127.0.0.1:0");
     let admission = admission();
     let mut client = connect_from("127.0.0.1", listener.local_addr())
         .await
         .unwrap();
 
-    let mut visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    let mut accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
 
-    let options = SockRef::from(&visitor.stream);
-    assert!(visitor.stream.nodelay().unwrap());
+    let options = SockRef::from(&accepted.stream);
+    assert!(accepted.stream.nodelay().unwrap());
     assert!(options.keepalive().unwrap());
     assert_eq!(options.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
     assert_eq!(options.linger().unwrap(), None);
-    visitor.stream.write_all(b"bye").await.unwrap();
-    drop(visitor);
-    let mut heard = Vec::new();
-    client.read_to_end(&mut heard).await.unwrap();
-    assert_eq!(heard, b"bye");
+    accepted.stream.write_all(b"bye").await.unwrap();
+    drop(accepted);
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"bye");
 }
 
 #[tokio::test]
@@ -141,16 +141,16 @@ async fn one_dual_stack_listener_sees_ipv4_clients_as_ipv4() {
     let over_v4 = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
         .await
         .unwrap();
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-    assert_eq!(visitor.client, over_v4.local_addr().unwrap());
-    assert_eq!(visitor.listener, over_v4.peer_addr().unwrap());
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(accepted.client, over_v4.local_addr().unwrap());
+    assert_eq!(accepted.listener, over_v4.peer_addr().unwrap());
 
     let over_v6 = TcpStream::connect((Ipv6Addr::LOCALHOST, port))
         .await
         .unwrap();
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-    assert_eq!(visitor.client, over_v6.local_addr().unwrap());
-    assert_eq!(visitor.listener.ip(), Ipv6Addr::LOCALHOST);
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(accepted.client, over_v6.local_addr().unwrap());
+    assert_eq!(accepted.listener.ip(), Ipv6Addr::LOCALHOST);
 }
 
 #[tokio::test]
@@ -165,8 +165,8 @@ async fn more_connections_than_a_batch_are_all_accepted() {
     }
     for turn in 0..3 * BATCH {
         // Only the first fifty fit at once.
-        let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-        assert_eq!(visitor.client.ip().to_string(), "127.0.9.2", "{turn}");
+        let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+        assert_eq!(accepted.client.ip().to_string(), "127.0.9.2", "{turn}");
         if turn == 50 {
             break;
         }
@@ -174,7 +174,7 @@ async fn more_connections_than_a_batch_are_all_accepted() {
 }
 
 #[tokio::test]
-async fn a_balancer_is_not_judged_but_its_client_is() {
+async fn admission_decides_on_a_balancers_client_not_on_the_balancer() {
     let mut listener = behind_balancer();
     let to = listener.local_addr();
     let admission = admission();
@@ -192,12 +192,12 @@ async fn a_balancer_is_not_judged_but_its_client_is() {
         .await
         .unwrap();
     let balancer = next_balancer(&mut listener).await;
-    let visitor = balancer
-        .introduce(SOON, all_but(&admission, "127.0.9.1"))
+    let accepted = balancer
+        .read_header(SOON, all_but(&admission, "127.0.9.1"))
         .await
         .unwrap();
-    assert_eq!(visitor.client.to_string(), "203.0.113.7:1234");
-    assert_eq!(visitor.listener.to_string(), "198.51.100.1:465");
+    assert_eq!(accepted.client.to_string(), "203.0.113.7:1234");
+    assert_eq!(accepted.listener.to_string(), "198.51.100.1:465");
 
     let mut outside = connect_from("127.0.9.1", to).await.unwrap();
     outside
@@ -206,7 +206,7 @@ async fn a_balancer_is_not_judged_but_its_client_is() {
         .unwrap();
     let balancer = next_balancer(&mut listener).await;
     let refused = balancer
-        .introduce(SOON, all_but(&admission, "203.0.113.8"))
+        .read_header(SOON, all_but(&admission, "203.0.113.8"))
         .await
         .unwrap_err();
     assert!(matches!(
@@ -217,28 +217,28 @@ async fn a_balancer_is_not_judged_but_its_client_is() {
 }
 
 #[tokio::test]
-async fn a_health_check_is_taken_with_its_own_address() {
+async fn a_health_check_is_admitted_by_its_own_address() {
     let mut listener = behind_balancer();
     let admission = admission();
     let mut outside = connect_from("127.0.9.3", listener.local_addr())
         .await
         .unwrap();
     let mut header = Vec::new();
-    proxy_header::announce_nobody(Version::V2, &mut header);
+    proxy_header::announce_probe(Version::V2, &mut header);
     outside.write_all(&header).await.unwrap();
 
-    let visitor = next_balancer(&mut listener)
+    let accepted = next_balancer(&mut listener)
         .await
-        .introduce(SOON, all_but(&admission, "127.0.9.1"))
+        .read_header(SOON, all_but(&admission, "127.0.9.1"))
         .await
         .unwrap();
 
-    assert_eq!(visitor.client, outside.local_addr().unwrap());
-    assert_eq!(visitor.listener, listener.local_addr());
+    assert_eq!(accepted.client, outside.local_addr().unwrap());
+    assert_eq!(accepted.listener, listener.local_addr());
 }
 
 #[tokio::test]
-async fn a_balancer_without_a_header_is_let_go_at_the_deadline() {
+async fn a_balancer_without_a_header_is_closed_at_the_deadline() {
     let mut listener = behind_balancer();
     let admission = admission();
     let mut outside = connect_from("127.0.9.3", listener.local_addr())
@@ -246,7 +246,7 @@ async fn a_balancer_without_a_header_is_let_go_at_the_deadline() {
         .unwrap();
     let balancer = next_balancer(&mut listener).await;
     let fault = balancer
-        .introduce(Duration::ZERO, all_but(&admission, "127.0.9.1"))
+        .read_header(Duration::ZERO, all_but(&admission, "127.0.9.1"))
         .await
         .unwrap_err();
     assert!(matches!(fault, BalancerFault::Deadline));
@@ -256,7 +256,7 @@ async fn a_balancer_without_a_header_is_let_go_at_the_deadline() {
 
 #[tokio::test]
 async fn a_client_that_is_no_balancer_is_not_asked_for_a_header() {
-    let settings = Settings {
+    let settings = ListenerSettings {
         proxy_from: vec!["127.0.9.9/32".parse().unwrap()],
         ..settings("127.0.0.1:0")
     };
@@ -269,8 +269,8 @@ async fn a_client_that_is_no_balancer_is_not_asked_for_a_header() {
         .write_all(b"PROXY TCP4 203.0.113.7 198.51.100.1 1234 465\r\n")
         .await
         .unwrap();
-    let visitor = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
-    assert_eq!(visitor.client, outside.local_addr().unwrap());
+    let accepted = next_client(&mut listener, all_but(&admission, "127.0.9.1")).await;
+    assert_eq!(accepted.client, outside.local_addr().unwrap());
 }
 
 #[tokio::test]
@@ -282,9 +282,9 @@ async fn beyond_the_pending_headers_a_balancer_is_reset() {
         .try_acquire_many_owned(all)
         .unwrap();
     let mut outside = connect_from("127.0.9.3", to).await.unwrap();
-    let nobody = |_| panic!("a balancer is not judged");
+    let unreachable = |_| panic!("a balancer is not judged");
     tokio::select! {
-        arrival = listener.accept(nobody) => panic!("{arrival:?}"),
+        arrival = listener.accept(unreachable) => panic!("{arrival:?}"),
         () = assert_reset(&mut outside) => {}
     }
     assert_eq!(listener.limits.get(Limit::ProxyHeaders), 1);
@@ -299,14 +299,17 @@ async fn an_address_in_use_is_named_with_a_hint() {
     let fault =
         Listener::bind(&settings(&first.local_addr().to_string()), &Arc::default()).unwrap_err();
     assert_eq!(fault.address, first.local_addr());
-    let told = fault.to_string();
-    assert!(told.contains("another program listens there"), "{told}");
+    let reported = fault.to_string();
+    assert!(
+        reported.contains("another program listens there"),
+        "{reported}"
+    );
     let fault = Listener::bind(&settings("192.0.2.1:0"), &Arc::default()).unwrap_err();
     assert!(fault.to_string().contains("no interface"), "{fault}");
 }
 
 #[test]
-fn only_faults_of_the_connection_itself_are_passed_over() {
+fn only_errors_of_a_single_connection_are_skipped() {
     for error in [Errno::CONNABORTED, Errno::PROTO, Errno::NETDOWN] {
         assert!(is_of_one_connection(error), "{error}");
     }
@@ -322,7 +325,7 @@ fn only_faults_of_the_connection_itself_are_passed_over() {
 }
 
 #[test]
-fn without_descriptors_it_says_so_once_waits_and_goes_on() {
+fn without_descriptors_it_reports_once_backs_off_and_recovers() {
     const ALONE: &str = "GATEPOST_TEST_ALONE";
     if std::env::var_os(ALONE).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -332,15 +335,18 @@ fn without_descriptors_it_says_so_once_waits_and_goes_on() {
             .unwrap();
         return runtime.block_on(out_of_descriptors());
     }
-    // In a process of its own, for the limit on open files binds all tests of this one.
-    let this = "net::listener::tests::without_descriptors_it_says_so_once_waits_and_goes_on";
+    // In a process of its own, because the limit on open files is the same for all tests of this one.
+    let this = "net::listener::tests::without_descriptors_it_reports_once_backs_off_and_recovers";
     let run = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", this])
         .env(ALONE, "")
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success() && told.contains("1 passed"), "{told}");
+    let reported = String::from_utf8_lossy(&run.stdout);
+    assert!(
+        run.status.success() && reported.contains("1 passed"),
+        "{reported}"
+    );
 }
 
 /// Lowers this process's limit on open files, and fills it.
@@ -361,18 +367,20 @@ async fn out_of_descriptors() {
     }
 
     match listener.accept(&admit).await {
-        Arrival::Wanting(error) => assert_eq!(Errno::from_io_error(&error), Some(Errno::MFILE)),
+        Arrival::AcceptFailed(error) => {
+            assert_eq!(Errno::from_io_error(&error), Some(Errno::MFILE))
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(listener.limits.get(Limit::Accepts), 1);
-    // Waits quietly, however long it takes.
+    // Waits without a second report.
     let patience = BACK_OFF * 20;
     assert!(timeout(patience, listener.accept(&admit)).await.is_err());
     fill.clear();
-    let visitor = next_client(&mut listener, &admit).await;
-    assert_eq!(visitor.client.ip().to_string(), "127.0.9.2");
+    let accepted = next_client(&mut listener, &admit).await;
+    assert_eq!(accepted.client.ip().to_string(), "127.0.9.2");
 
-    // Within the same episode it does not say it again.
+    // Within the same episode it does not report again.
     let _second = connect_from("127.0.9.2", to).await.unwrap();
     while let Ok(descriptor) = listener.socket.get_ref().try_clone() {
         fill.push(descriptor);

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::drain;
 
-const LIMITS: Limits = Limits {
+const LIMITS: SpliceLimits = SpliceLimits {
     idle: Duration::from_secs(600),
     grace: Duration::from_secs(30),
 };
@@ -20,11 +20,11 @@ fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }
 
-/// A splice under way, and both its far ends.
+/// A running splice, and both its far ends.
 struct Setting {
     client: DuplexStream,
     postfix: DuplexStream,
-    splice: JoinHandle<(Tally, End)>,
+    splice: JoinHandle<(SpliceOctets, SpliceEnd)>,
     drainer: drain::Drainer,
 }
 
@@ -62,7 +62,7 @@ async fn expect_end(stream: &mut DuplexStream) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_crossed_at_the_handover_goes_first_and_is_counted() {
+async fn octets_of_the_handover_are_sent_first_and_counted() {
     let handover = Handover {
         to_upstream: b"MAIL FROM:<>\r\n".to_vec(),
         to_client: b"235 2.7.0 ok\r\n".to_vec(),
@@ -77,7 +77,7 @@ async fn what_crossed_at_the_handover_goes_first_and_is_counted() {
     drop(at.postfix);
     let (tally, end) = at.splice.await.unwrap();
     assert_eq!((tally.from_client, tally.to_client), (20, 22));
-    assert!(matches!(end, End::ClientClosed), "{end}");
+    assert!(matches!(end, SpliceEnd::ClientClosed), "{end}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,11 +92,11 @@ async fn a_half_closed_client_still_gets_its_answer() {
     expect(&mut at.client, b"221 2.0.0 Bye\r\n").await;
     expect_end(&mut at.client).await;
     let (_, end) = at.splice.await.unwrap();
-    assert!(matches!(end, End::ClientClosed), "{end}");
+    assert!(matches!(end, SpliceEnd::ClientClosed), "{end}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stays_after_postfix_has_gone_is_let_go_soon() {
+async fn a_client_that_stays_after_postfix_closed_is_closed_after_the_linger_time() {
     let mut at = start(64, Handover::default());
     at.postfix
         .write_all(b"421 4.4.2 timeout\r\n")
@@ -106,21 +106,21 @@ async fn a_client_that_stays_after_postfix_has_gone_is_let_go_soon() {
     let began = now();
     expect(&mut at.client, b"421 4.4.2 timeout\r\n").await;
     expect_end(&mut at.client).await;
-    // What it still says goes nowhere, and does not prolong its stay.
+    // What it still sends is discarded, and does not extend the linger time.
     at.client.write_all(&[b'x'; 4096]).await.unwrap();
     let (_, end) = at.splice.await.unwrap();
-    assert!(matches!(end, End::UpstreamClosed), "{end}");
+    assert!(matches!(end, SpliceEnd::UpstreamClosed), "{end}");
     assert_eq!(began.elapsed(), LINGER);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_blocked_direction_does_not_hold_up_the_other() {
     let mut at = start(16, Handover::default());
-    // Nobody reads at Postfix: the client's direction is stuck at once, for good.
+    // Postfix does not read: the client's direction blocks at once, permanently.
     let mut stuck = Box::pin(at.client.write_all(&[b'x'; 1_000_000]));
     tokio::select! {
         biased;
-        _ = &mut stuck => panic!("somebody took a megabyte"),
+        _ = &mut stuck => panic!("a megabyte was taken"),
         () = tokio::task::yield_now() => {}
     }
     drop(stuck);
@@ -141,7 +141,7 @@ async fn an_idle_splice_ends_after_the_deadline_and_at_most_a_quarter_more() {
     }
     let spoke = began.elapsed();
     let (_, end) = at.splice.await.unwrap();
-    assert!(matches!(end, End::Idle), "{end}");
+    assert!(matches!(end, SpliceEnd::Idle), "{end}");
     let quiet = began.elapsed() - spoke;
     assert!(
         quiet >= LIMITS.idle && quiet <= LIMITS.idle * 5 / 4,
@@ -161,41 +161,45 @@ async fn a_splice_goes_on_while_we_drain_and_ends_with_the_grace() {
     at.postfix.write_all(b"354 go on\r\n").await.unwrap();
     expect(&mut at.client, b"354 go on\r\n").await;
     let (tally, end) = at.splice.await.unwrap();
-    assert!(matches!(end, End::Drained), "{end}");
+    assert!(matches!(end, SpliceEnd::Drained), "{end}");
     assert_eq!(began.elapsed(), LIMITS.grace);
     assert_eq!((tally.from_client, tally.to_client), (6, 11));
 }
 
 /// One step of a scripted stream.
 #[derive(Clone, Debug)]
-enum Step {
-    /// So many octets at the most.
+enum ScriptStep {
+    /// At most this many octets.
     Take(usize),
-    /// Not now; wakes at once.
+    /// Pending; wakes at once.
     Wait,
     /// A failure.
     Fail(io::ErrorKind),
 }
 
-/// A stream that gives and takes octets in scripted pieces, and remembers what it was given.
+/// A stream that returns and takes octets in scripted pieces, and records what was written.
 #[derive(Debug)]
 struct Scripted {
     gives: VecDeque<u8>,
-    reads: VecDeque<Step>,
-    writes: VecDeque<Step>,
-    given: Arc<Mutex<Given>>,
+    reads: VecDeque<ScriptStep>,
+    writes: VecDeque<ScriptStep>,
+    given: Arc<Mutex<ScriptedStream>>,
 }
 
 #[derive(Debug, Default)]
-struct Given {
+struct ScriptedStream {
     octets: Vec<u8>,
     unflushed: bool,
     ended: bool,
 }
 
 impl Scripted {
-    fn new(gives: &[u8], reads: Vec<Step>, writes: Vec<Step>) -> (Self, Arc<Mutex<Given>>) {
-        let given = Arc::new(Mutex::new(Given::default()));
+    fn new(
+        gives: &[u8],
+        reads: Vec<ScriptStep>,
+        writes: Vec<ScriptStep>,
+    ) -> (Self, Arc<Mutex<ScriptedStream>>) {
+        let given = Arc::new(Mutex::new(ScriptedStream::default()));
         let stream = Self {
             gives: gives.iter().copied().collect(),
             reads: reads.into(),
@@ -206,11 +210,11 @@ impl Scripted {
     }
 }
 
-fn step(steps: &mut VecDeque<Step>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    match steps.pop_front().unwrap_or(Step::Take(usize::MAX)) {
-        Step::Take(octets) => Poll::Ready(Ok(octets)),
-        Step::Fail(kind) => Poll::Ready(Err(kind.into())),
-        Step::Wait => {
+fn step(steps: &mut VecDeque<ScriptStep>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    match steps.pop_front().unwrap_or(ScriptStep::Take(usize::MAX)) {
+        ScriptStep::Take(octets) => Poll::Ready(Ok(octets)),
+        ScriptStep::Fail(kind) => Poll::Ready(Err(kind.into())),
+        ScriptStep::Wait => {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
@@ -259,7 +263,11 @@ impl AsyncWrite for Scripted {
     }
 }
 
-fn run(mut client: Scripted, mut postfix: Scripted, handover: Handover) -> (Tally, End) {
+fn run(
+    mut client: Scripted,
+    mut postfix: Scripted,
+    handover: Handover,
+) -> (SpliceOctets, SpliceEnd) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -274,14 +282,14 @@ fn run(mut client: Scripted, mut postfix: Scripted, handover: Handover) -> (Tall
 #[test]
 fn a_client_that_resets_has_delivered_what_it_sent() {
     let reads = vec![
-        Step::Take(4),
-        Step::Take(2),
-        Step::Fail(io::ErrorKind::ConnectionReset),
+        ScriptStep::Take(4),
+        ScriptStep::Take(2),
+        ScriptStep::Fail(io::ErrorKind::ConnectionReset),
     ];
     let (client, _) = Scripted::new(b"QUIT\r\n", reads, vec![]);
-    let (postfix, seen) = Scripted::new(b"", vec![], vec![Step::Take(1), Step::Wait]);
+    let (postfix, seen) = Scripted::new(b"", vec![], vec![ScriptStep::Take(1), ScriptStep::Wait]);
     let (tally, end) = run(client, postfix, Handover::default());
-    assert!(matches!(end, End::ClientLost(_)), "{end}");
+    assert!(matches!(end, SpliceEnd::ClientLost(_)), "{end}");
     assert_eq!(tally.from_client, 6);
     let seen = seen.lock().unwrap();
     assert_eq!(seen.octets, b"QUIT\r\n");
@@ -290,71 +298,78 @@ fn a_client_that_resets_has_delivered_what_it_sent() {
 
 #[test]
 fn a_client_that_ends_without_close_notify_has_closed() {
-    let reads = vec![Step::Take(6), Step::Fail(io::ErrorKind::UnexpectedEof)];
+    let reads = vec![
+        ScriptStep::Take(6),
+        ScriptStep::Fail(io::ErrorKind::UnexpectedEof),
+    ];
     let (client, _) = Scripted::new(b"QUIT\r\n", reads, vec![]);
-    let (postfix, seen) = Scripted::new(b"", vec![Step::Wait, Step::Wait], vec![]);
+    let (postfix, seen) = Scripted::new(b"", vec![ScriptStep::Wait, ScriptStep::Wait], vec![]);
     let (_, end) = run(client, postfix, Handover::default());
-    assert!(matches!(end, End::ClientClosed), "{end}");
+    assert!(matches!(end, SpliceEnd::ClientClosed), "{end}");
     assert_eq!(seen.lock().unwrap().octets, b"QUIT\r\n");
 }
 
 #[test]
-fn a_postfix_that_takes_no_more_is_still_heard() {
-    let refuses = vec![Step::Fail(io::ErrorKind::BrokenPipe)];
-    let (client, heard) = Scripted::new(&[b'x'; 200_000], vec![], vec![]);
-    let (postfix, _) = Scripted::new(b"421 bye\r\n", vec![Step::Wait, Step::Wait], refuses);
+fn replies_of_a_postfix_that_stopped_reading_still_arrive() {
+    let refuses = vec![ScriptStep::Fail(io::ErrorKind::BrokenPipe)];
+    let (client, written) = Scripted::new(&[b'x'; 200_000], vec![], vec![]);
+    let (postfix, _) = Scripted::new(
+        b"421 bye\r\n",
+        vec![ScriptStep::Wait, ScriptStep::Wait],
+        refuses,
+    );
     let (tally, end) = run(client, postfix, Handover::default());
-    assert!(matches!(end, End::UpstreamLost(_)), "{end}");
+    assert!(matches!(end, SpliceEnd::UpstreamLost(_)), "{end}");
     assert_eq!(tally.from_client, 0);
-    let heard = heard.lock().unwrap();
-    assert_eq!(heard.octets, b"421 bye\r\n");
-    assert!(heard.ended, "the client has to see the end");
+    let written = written.lock().unwrap();
+    assert_eq!(written.octets, b"421 bye\r\n");
+    assert!(written.ended, "the client has to see the end");
 }
 
 #[test]
 fn what_was_written_is_flushed_before_waiting() {
-    let (client, heard) = Scripted::new(b"", vec![Step::Wait; 3], vec![]);
+    let (client, written) = Scripted::new(b"", vec![ScriptStep::Wait; 3], vec![]);
     let (mut postfix, _) = Scripted::new(b"250 ok\r\n", vec![], vec![]);
-    postfix.reads = vec![Step::Take(8), Step::Wait].into();
+    postfix.reads = vec![ScriptStep::Take(8), ScriptStep::Wait].into();
     let (mut client, mut postfix) = (client, postfix);
-    let mut lane = Lane::new(Vec::new());
+    let mut lane = Direction::new(Vec::new());
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let _ = lane.poll(&mut cx, &mut postfix, &mut client, &mut [0; 64]);
-    let heard = heard.lock().unwrap();
-    assert_eq!(heard.octets, b"250 ok\r\n");
-    assert!(!heard.unflushed);
+    let written = written.lock().unwrap();
+    assert_eq!(written.octets, b"250 ok\r\n");
+    assert!(!written.unflushed);
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<ScriptStep>> {
     let step = prop_oneof![
-        3 => (1usize..40).prop_map(Step::Take),
-        1 => (1usize..100_000).prop_map(Step::Take),
-        2 => Just(Step::Wait),
+        3 => (1usize..40).prop_map(ScriptStep::Take),
+        1 => (1usize..100_000).prop_map(ScriptStep::Take),
+        2 => Just(ScriptStep::Wait),
     ];
     proptest::collection::vec(step, 0..60)
 }
 
 proptest! {
     #[test]
-    fn not_an_octet_is_lost_doubled_or_moved_however_the_segments_fall(
+    fn octets_arrive_once_and_in_order_for_any_segments(
         up in proptest::collection::vec(any::<u8>(), 0..200_000),
         down in proptest::collection::vec(any::<u8>(), 0..5_000),
         crossing_up in proptest::collection::vec(any::<u8>(), 0..2_000),
         crossing_down in proptest::collection::vec(any::<u8>(), 0..2_000),
         scripts in (steps(), steps(), steps(), steps()),
     ) {
-        let (client, heard) = Scripted::new(&up, scripts.0, scripts.1);
+        let (client, written) = Scripted::new(&up, scripts.0, scripts.1);
         let (postfix, seen) = Scripted::new(&down, scripts.2, scripts.3);
         let handover = Handover {
             to_upstream: crossing_up.clone(),
             to_client: crossing_down.clone(),
         };
         let (tally, _) = run(client, postfix, handover);
-        let (seen, heard) = (seen.lock().unwrap(), heard.lock().unwrap());
+        let (seen, written) = (seen.lock().unwrap(), written.lock().unwrap());
         prop_assert!(seen.octets == [crossing_up, up].concat());
-        prop_assert!(heard.octets == [crossing_down, down].concat());
-        prop_assert!(seen.ended && heard.ended);
+        prop_assert!(written.octets == [crossing_down, down].concat());
+        prop_assert!(seen.ended && written.ended);
         prop_assert_eq!(tally.from_client, seen.octets.len() as u64);
-        prop_assert_eq!(tally.to_client, heard.octets.len() as u64);
+        prop_assert_eq!(tally.to_client, written.octets.len() as u64);
     }
 }

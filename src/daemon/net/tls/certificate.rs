@@ -1,9 +1,9 @@
-//! certificate - certificate files read and checked, before anyone relies on them
+//! certificate - reads and checks certificate files
 //!
-//! What is wrong is said with the file, and with what would be right. Only the leaf's dates are
-//! checked: a public chain may rightly end in an expired cross-signature.
-//! Not here: whether clients will trust the chain (they decide), the carets (`config`).
-//! The PEM reader stands in one function, `read_pem`. RFC 7468, RFC 5280 section 4.
+//! Every fault names the file, and what would be right. Only the leaf's dates are
+//! checked: a public chain may legitimately end in an expired cross-signature.
+//! Not here: whether clients trust the chain (they decide), the carets (`config`).
+//! Only `read_pem` uses the PEM crate. RFC 7468, RFC 5280 section 4.
 
 #[cfg(test)]
 mod tests;
@@ -24,15 +24,15 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use super::CertificateFiles;
 use gatepost_core::moment::Moment;
 
-/// A PEM file longer than this, in octets, is none of ours.
+/// The longest PEM file that is read, in octets.
 const LONGEST_FILE: u64 = 1 << 20;
 
-/// What the log tells of a certificate in use.
+/// A certificate in use, as it is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     /// The file of the chain.
     pub chain: PathBuf,
-    /// The DNS names that it is for, in lower case, a wildcard as `*.example.org`.
+    /// Its DNS names, in lower case; a wildcard as `*.example.org`.
     pub names: Vec<Box<str>>,
     /// When it expires.
     pub expires: Moment,
@@ -45,13 +45,13 @@ impl Certificate {
     }
 }
 
-/// What keeps the certificates from being used.
+/// Why the certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsFault {
     /// No certificate is configured.
-    #[error("no certificate is configured: name at least one chain and its key")]
+    #[error("no certificate is configured: add at least one chain and its key")]
     NoCertificate,
-    /// A file is not what it should be.
+    /// A file is wrong.
     #[error("{}: {problem}", path.display())]
     File {
         /// The index of the certificate in the settings.
@@ -63,7 +63,7 @@ pub enum TlsFault {
         /// What is wrong with it, and what would be right.
         problem: FileProblem,
     },
-    /// The TLS library refused to start: no randomness, mostly.
+    /// The TLS library failed to start, mostly without randomness.
     #[error("the TLS library: {0}")]
     Library(rustls::Error),
 }
@@ -83,49 +83,47 @@ pub enum FileProblem {
     /// It cannot be opened or read.
     #[error("cannot be read ({0}); it must be readable for the user that gatepost starts as")]
     Unreadable(io::Error),
-    /// Longer than a PEM file is.
-    #[error("is longer than {LONGEST_FILE} octets; a PEM file with a chain or a key is wanted")]
+    /// Too long for a PEM file.
+    #[error("is longer than {LONGEST_FILE} octets; use a PEM file with a chain or a key")]
     TooLong,
-    /// PEM, but broken.
-    #[error("is no whole PEM file ({0}); it may have been read while it was written, or cut off")]
+    /// PEM, but damaged.
+    #[error("is not a complete PEM file ({0}); it may be truncated, or still being written")]
     BadPem(String),
     /// No certificate in the chain file.
-    #[error("holds no certificate; a PEM file with the leaf first is wanted, often fullchain.pem")]
+    #[error("holds no certificate; use a PEM file with the leaf first, often fullchain.pem")]
     NoCertificate,
     /// The chain file holds a key instead.
     #[error("holds a private key and no certificate; are chain and key exchanged?")]
     KeyAsChain,
     /// No private key in the key file.
-    #[error("holds no private key; a PEM file with PRIVATE KEY in it is wanted, often privkey.pem")]
+    #[error("holds no private key; use a PEM file with PRIVATE KEY in it, often privkey.pem")]
     NoKey,
     /// The key file holds certificates instead.
     #[error("holds a certificate and no private key; are chain and key exchanged?")]
     ChainAsKey,
-    /// The key asks for a passphrase.
-    #[error("is encrypted with a passphrase; store it without one, readable by root alone")]
+    /// The key is encrypted with a passphrase.
+    #[error("is encrypted with a passphrase; store it without one, readable only by root")]
     EncryptedKey,
-    /// A key of a kind that we cannot sign with.
-    #[error(
-        "holds a key that cannot be used ({0}); ECDSA P-256 or P-384, Ed25519 or RSA is wanted"
-    )]
+    /// A type of key that we cannot sign with.
+    #[error("holds a key that cannot be used ({0}); use ECDSA P-256 or P-384, Ed25519 or RSA")]
     UnusableKey(rustls::Error),
-    /// A certificate that does not parse.
-    #[error("holds a certificate that does not parse ({0})")]
+    /// An invalid certificate.
+    #[error("holds an invalid certificate ({0}); copy or issue it again")]
     Malformed(String),
-    /// The key belongs to no certificate of the chain.
+    /// The key fits no certificate of the chain.
     #[error("does not belong to the first certificate of {}; renew both together", .0.display())]
     KeyMismatch(PathBuf),
-    /// The key belongs to a certificate that does not stand first.
-    #[error("has the certificate of the key at place {place}; the leaf must stand first")]
+    /// The key fits a certificate that is not the first.
+    #[error("has the certificate of the key at position {place}; the leaf must be first")]
     LeafNotFirst {
         /// Counted from 1.
         place: usize,
     },
-    /// Past its last day.
+    /// After its last day.
     #[error("expired {} ago; renew it", days(*.0))]
     Expired(Duration),
     /// Before its first day.
-    #[error("is not valid yet, for another {}; is the clock right?", days(*.0))]
+    #[error("is not valid yet, for another {}; check the machine's clock", days(*.0))]
     NotYetValid(Duration),
 }
 
@@ -171,7 +169,7 @@ fn load_one(
         .map_err(|error| of_key(FileProblem::UnusableKey(error)))?;
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
-        // A key whose public half cannot be told is taken at its word.
+        // A key whose public half cannot be computed is assumed to match.
         Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
             Ok((Arc::new(pair), certificate))
         }
@@ -183,14 +181,14 @@ fn load_one(
     }
 }
 
-/// What a PEM file holds that is of use here.
+/// The parts of a PEM file that are used.
 struct Pem {
     certificates: Vec<CertificateDer<'static>>,
     key: Option<PrivateKeyDer<'static>>,
     encrypted: Encrypted,
 }
 
-/// Whether a PEM file has a key that asks for a passphrase.
+/// Whether a PEM file holds a key with a passphrase.
 #[derive(PartialEq, Eq)]
 enum Encrypted {
     Yes,
@@ -243,7 +241,7 @@ fn chain_of(pem: Pem) -> Result<Vec<CertificateDer<'static>>, FileProblem> {
 
 fn key_of(pem: Pem) -> Result<PrivateKeyDer<'static>, FileProblem> {
     match pem.key {
-        // An encrypted PKCS#1 or SEC 1 key has the label of an open one, and says it inside.
+        // An encrypted PKCS#1 or SEC 1 key has the label of an unencrypted one; its header says that it is encrypted.
         Some(_) if pem.encrypted == Encrypted::Yes => Err(FileProblem::EncryptedKey),
         Some(key) => Ok(key),
         None if pem.encrypted == Encrypted::Yes => Err(FileProblem::EncryptedKey),
@@ -289,7 +287,7 @@ fn describe(
     })
 }
 
-/// The place in the chain, from 1, of the certificate that the key belongs to.
+/// The position in the chain, from 1, of the certificate that the key fits.
 fn place_of_key(pair: &CertifiedKey) -> Option<usize> {
     let fits = |certificate: &CertificateDer<'static>| {
         CertifiedKey::new(vec![certificate.clone()], Arc::clone(&pair.key))

@@ -1,8 +1,8 @@
-//! hello - the ClientHello, read with a limit of our own
+//! hello - reads the ClientHello, with a limit of our own
 //!
-//! rustls would store up to 64 KiB of one while it waits for the rest, for every stranger that cares to
-//! send as much and stop. Not here: what is made of it (`tls`), the deadline (the caller's).
-//! Not tokio-rustls's `LazyConfigAcceptor`: it knows no limit.
+//! rustls would store up to 64 KiB while it waits for the rest, for every stranger that sends
+//! that much and stops. Not here: checking it (`tls`), the deadline (the caller's).
+//! Not tokio-rustls's `LazyConfigAcceptor`: it has no limit.
 //! RFC 8446 section 4.1.2.
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -10,11 +10,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::HandshakeFault;
 use rustls::server::{Accepted, Acceptor};
 
-/// The most octets that may come until a ClientHello is complete. With a post-quantum key share and a
-/// ticket, an honest one has 2 to 4 KiB.
+/// The most octets that may arrive until a ClientHello is complete. With a post-quantum key share and a
+/// ticket, that of a mail program has 2 to 4 KiB.
 pub const LIMIT: usize = 16 * 1024;
 
-/// Octets taken from the stream at once.
+/// Octets read from the stream at once.
 const CHUNK: usize = 1024;
 
 /// Reads until the ClientHello is complete.
@@ -44,7 +44,7 @@ where
             Err((fault, mut alert)) => {
                 let mut record = Vec::new();
                 alert.write_all(&mut record)?;
-                // The client is turned away either way, so a failing write changes nothing.
+                // The client is refused either way, so a failing write changes nothing.
                 let _ = stream.write_all(&record).await;
                 let _ = stream.shutdown().await;
                 return Err(HandshakeFault::Tls(fault));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_hello_without_end_is_cut_off_at_the_limit() {
+    async fn an_endless_client_hello_is_refused_at_the_limit() {
         let (mut client, mut server) = duplex(128 * 1024);
         client.write_all(&endless(60_000)).await.unwrap();
         let refused = read(&mut server).await;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn below_the_limit_it_is_waited_for() {
+    async fn a_client_hello_below_the_limit_is_waited_for() {
         let (mut client, mut server) = duplex(128 * 1024);
         client.write_all(&endless(LIMIT - 100)).await.unwrap();
         drop(client);

@@ -1,9 +1,9 @@
-//! resolver - which certificate answers a ClientHello
+//! resolver - selects the certificate for a ClientHello
 //!
-//! Of the certificates that carry the name asked for - of all, when none does or none was asked
-//! for - the first whose key the client can verify. So two certificates for one name, RSA and ECDSA, serve
-//! old and new clients, and a client without SNI gets the default.
-//! Not here: which names a certificate carries (`certificate`).
+//! Candidates are the certificates with the requested name, or all if none has it or no name was
+//! requested. The first whose key the client can verify is selected. So two certificates for one name, RSA
+//! and ECDSA, serve old and new clients, and a client without SNI gets the default.
+//! Not here: the names of a certificate (`certificate`).
 //! RFC 6066 section 3, RFC 6125 section 6.4.3.
 
 use std::collections::HashMap;
@@ -19,12 +19,12 @@ use super::certificate::Certificate;
 pub(super) struct ByName {
     all: Vec<Arc<CertifiedKey>>,
     exact: HashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
-    /// By what follows the asterisk and its dot.
+    /// Keyed by what follows `*.`.
     wildcard: HashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
 }
 
 impl ByName {
-    /// `certificates` describe `keys`, one by one; the first is the default.
+    /// `certificates` describe `keys`, in the same order; the first is the default.
     pub(super) fn new(keys: Vec<Arc<CertifiedKey>>, certificates: &[Certificate]) -> Self {
         let mut exact: HashMap<Box<str>, Vec<_>> = HashMap::new();
         let mut wildcard: HashMap<Box<str>, Vec<_>> = HashMap::new();

@@ -1,4 +1,4 @@
-//! Handshakes against tokio-rustls's client on a duplex, with certificates made here.
+//! tests - handshakes with tokio-rustls's client over a duplex, with certificates made here
 
 use std::fs;
 
@@ -23,7 +23,7 @@ const BOTH: &[&rustls::SupportedProtocolVersion] =
 pub(super) struct Shelf {
     folder: TempDir,
     trusted: RootCertStore,
-    pub(super) settings: Settings,
+    pub(super) settings: TlsSettings,
 }
 
 impl Shelf {
@@ -31,7 +31,7 @@ impl Shelf {
         Self {
             folder: TempDir::new().unwrap(),
             trusted: RootCertStore::empty(),
-            settings: Settings {
+            settings: TlsSettings {
                 certificates: Vec::new(),
             },
         }
@@ -108,12 +108,12 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Met {
     (ours.map(|stream| *stream), theirs)
 }
 
-async fn agreed(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Agreed {
-    Agreed::of(&meet(tls, client, name).await.0.unwrap())
+async fn agreed(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Negotiated {
+    Negotiated::of(&meet(tls, client, name).await.0.unwrap())
 }
 
 #[tokio::test]
-async fn both_versions_are_spoken_and_what_was_agreed_is_told() {
+async fn both_versions_work_and_their_parameters_are_reported() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();
     for (version, name) in [
@@ -125,7 +125,7 @@ async fn both_versions_are_spoken_and_what_was_agreed_is_told() {
         assert_eq!(agreed.version, name);
         assert!(agreed.cipher.starts_with("TLS"), "{}", agreed.cipher);
         assert_eq!(agreed.server_name.as_deref(), Some("mx.example.org"));
-        assert_eq!(agreed.handshake, Kind::Full);
+        assert_eq!(agreed.handshake, HandshakeKind::Full);
     }
 }
 
@@ -156,7 +156,7 @@ async fn the_name_chooses_the_certificate_and_the_first_is_the_default() {
             "{name}"
         );
     }
-    // An asterisk stands for one label, and no name at all gets the default.
+    // An asterisk matches one label; a client without a name gets the default.
     for name in [
         "x.b.example.com",
         "example.com",
@@ -212,7 +212,7 @@ async fn a_ticket_outlives_a_reload_with_a_new_certificate() {
         let client = Arc::new(shelf.client(&[version]));
         assert_eq!(
             agreed(&tls, &client, "mx.example.org").await.handshake,
-            Kind::Full
+            HandshakeKind::Full
         );
 
         let renewed = KeyPair::generate().unwrap();
@@ -221,7 +221,7 @@ async fn a_ticket_outlives_a_reload_with_a_new_certificate() {
         tls.reload(&shelf.settings, NOW).unwrap();
 
         let again = agreed(&tls, &client, "mx.example.org").await;
-        assert_eq!(again.handshake, Kind::Resumed, "{again:?}");
+        assert_eq!(again.handshake, HandshakeKind::Resumed, "{again:?}");
         let stranger = Arc::new(shelf.client(&[version]));
         let (_, theirs) = meet(&tls, &stranger, "mx.example.org").await;
         let theirs = theirs.unwrap();
@@ -248,7 +248,7 @@ async fn a_bad_reload_leaves_the_old_certificate_in_place() {
 }
 
 #[tokio::test]
-async fn whoever_offers_a_browsers_protocol_is_refused_with_its_alert() {
+async fn a_browsers_protocol_is_refused_with_its_alert() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
@@ -269,7 +269,7 @@ async fn whoever_offers_a_browsers_protocol_is_refused_with_its_alert() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_client_is_let_go_at_the_deadline() {
+async fn a_silent_client_is_closed_at_the_deadline() {
     let tls = Shelf::with(&[&["mx.example.org"]]).load();
     let (near, _far) = duplex(1024);
     let fault = tls.accept(near, DEADLINE).await.unwrap_err();
@@ -277,7 +277,7 @@ async fn a_silent_client_is_let_go_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn whoever_hangs_up_has_closed() {
+async fn a_client_that_closes_is_reported_as_closed() {
     let tls = Shelf::with(&[&["mx.example.org"]]).load();
     let hello = client_hello();
     for sent in [0, 5, 100, hello.len()] {
@@ -290,7 +290,7 @@ async fn whoever_hangs_up_has_closed() {
 }
 
 #[tokio::test]
-async fn what_is_not_tls_is_told_so() {
+async fn octets_that_are_not_tls_are_reported_as_such() {
     let tls = Shelf::with(&[&["mx.example.org"]]).load();
     for garbage in [
         &b"GET / HTTP/1.1\r\nHost: mx.example.org\r\n\r\n"[..],
@@ -308,7 +308,7 @@ async fn what_is_not_tls_is_told_so() {
     }
 }
 
-/// A ClientHello as it stands on the wire, for nobody who will go on with it.
+/// The octets of a ClientHello; its client does not continue.
 fn client_hello() -> Vec<u8> {
     let config = Arc::new(Shelf::with(&[&["mx.example.org"]]).client(BOTH));
     let name = ServerName::try_from("mx.example.org").unwrap();
@@ -319,7 +319,7 @@ fn client_hello() -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_client_hello_holds_no_handshake_slot() {
+async fn a_partial_client_hello_holds_no_handshake_slot() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();
     tls.cap_handshakes(1);
@@ -332,13 +332,13 @@ async fn half_a_client_hello_holds_no_handshake_slot() {
         fault = tls.accept(near, DEADLINE) => panic!("{fault:?}"),
         met = async {
             assert_eq!(tls.slots.load().available_permits(), 1);
-            timeout(PATIENCE / 2, meet(&tls, &client, "mx.example.org")).await
+            timeout(SLOT_HOLD / 2, meet(&tls, &client, "mx.example.org")).await
         } => assert!(met.unwrap().0.is_ok()),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stalls_behind_its_hello_keeps_others_waiting_but_briefly() {
+async fn a_client_that_stalls_after_its_hello_delays_others_only_briefly() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();
     tls.cap_handshakes(1);
@@ -348,9 +348,9 @@ async fn a_client_that_stalls_behind_its_hello_keeps_others_waiting_but_briefly(
     let stalled = tls.accept(near, DEADLINE);
     let served = async {
         assert_eq!(tls.slots.load().available_permits(), 0);
-        let early = timeout(PATIENCE / 2, meet(&tls, &client, "mx.example.org")).await;
+        let early = timeout(SLOT_HOLD / 2, meet(&tls, &client, "mx.example.org")).await;
         assert!(early.is_err(), "one at once");
-        let met = timeout(PATIENCE, meet(&tls, &client, "mx.example.org")).await;
+        let met = timeout(SLOT_HOLD, meet(&tls, &client, "mx.example.org")).await;
         assert!(met.unwrap().0.is_ok());
     };
     let (stalled, ()) = tokio::join!(biased; stalled, served);
@@ -359,7 +359,7 @@ async fn a_client_that_stalls_behind_its_hello_keeps_others_waiting_but_briefly(
 }
 
 #[test]
-fn the_future_of_a_handshake_is_small_and_may_be_spawned() {
+fn the_future_of_a_handshake_is_small_and_send() {
     let tls = Shelf::with(&[&["mx.example.org"]]).load();
     let future = tls.accept(duplex(1).0, DEADLINE);
     let size = size_of_val(&future);

@@ -1,7 +1,7 @@
-//! fault - what can be wrong with Postfix
+//! fault - the faults of Postfix
 //!
-//! Its own fault or its configuration's, never the client's. The texts are for the log, and say what to
-//! change where a setting is to blame. Not here: when they are logged (`health`).
+//! Postfix's own faults or its configuration's, never the client's. The texts are for the log, and name the
+//! setting to change where one is wrong. Not here: when they are logged (`health`).
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use std::io;
 use gatepost_core::smtp::reply::{Reply, ReplyFault};
 use gatepost_core::smtp::sasl::Mechanism;
 
-/// Where in the conversation Postfix failed.
+/// The step at which Postfix failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Taking the connection.
@@ -39,70 +39,70 @@ impl fmt::Display for Step {
     }
 }
 
-/// Why Postfix could not be used. None of it is counted against a client.
+/// Why Postfix could not be used. Never counted against a client.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamFault {
-    /// It did not answer in time.
+    /// No answer within the deadline.
     #[error("no answer in time at {0}")]
     TimedOut(Step),
-    /// The connection failed; a refused one fails at [`Step::Connect`].
+    /// The connection failed; one that is refused fails at [`Step::Connect`].
     #[error("connection failed at {0}: {1}")]
     Lost(Step, #[source] io::Error),
-    /// It closed the connection.
+    /// Postfix closed the connection.
     #[error("connection closed at {0}")]
     Closed(Step),
-    /// What it sent is no SMTP reply.
-    #[error("nonsense at {0}: {1}")]
-    Nonsense(Step, #[source] ReplyFault),
-    /// It sent a reply that nothing asked for.
-    #[error("a reply too many before {0}")]
+    /// Not an SMTP reply.
+    #[error("malformed reply at {0}: {1}")]
+    Malformed(Step, #[source] ReplyFault),
+    /// A reply that no command asked for.
+    #[error("unexpected reply before {0}")]
     Unasked(Step),
-    /// It refused, or put off, what it was asked for. In [`Step::Auth`]: a temporary failure, or one of
+    /// Postfix refused, with a temporary or permanent code. In [`Step::Auth`]: a temporary failure, or one of
     /// its configuration.
     #[error("refused at {0}: {1}")]
     Refused(Step, Reply),
-    /// A challenge that is no base64, or one too many.
-    #[error("a challenge that makes no sense")]
+    /// A challenge that is not base64, or one too many.
+    #[error("invalid challenge: not base64, or one too many")]
     Challenge,
-    /// It would start TLS in the splice, and forget there who logged in.
+    /// It offers STARTTLS, which would end the login within the splice.
     #[error(
-        "it offers STARTTLS, through which a client that has logged in could try passwords unseen: \
-         set smtpd_tls_security_level=none in its master.cf entry; nobody can log in until then"
+        "it offers STARTTLS, with which a client that has logged in could try passwords unseen: \
+         set smtpd_tls_security_level=none in its master.cf entry; all logins fail until then"
     )]
     OffersStartTls,
-    /// It would take XCLIENT from the client in the splice.
+    /// It would accept XCLIENT from the client through the splice.
     #[error(
-        "it would take XCLIENT from the client, who could go on as any other user: set \
+        "it would accept XCLIENT from the client, which could then act as any other user: set \
          smtpd_authorized_xclient_hosts in its master.cf entry to this proxy's address when clients \
          are announced by XCLIENT, else to nothing"
     )]
     OffersXclient,
-    /// It took the PROXY header for commands.
+    /// It parsed the PROXY header as commands.
     #[error(
-        "it does not understand the PROXY header: set smtpd_upstream_proxy_protocol=haproxy in its \
+        "it does not expect a PROXY header: set smtpd_upstream_proxy_protocol=haproxy in its \
          master.cf entry"
     )]
     NoProxyProtocol,
-    /// Clients are to be announced by XCLIENT, and it does not take that from us.
+    /// Clients are to be announced by XCLIENT, and it does not accept that from us.
     #[error(
-        "it offers no XCLIENT with ADDR: name this proxy's address in smtpd_authorized_xclient_hosts \
-         of its master.cf entry"
+        "it offers no XCLIENT with ADDR: add this proxy's address to smtpd_authorized_xclient_hosts \
+         in its master.cf entry"
     )]
     NoXclient,
-    /// It does not offer the mechanism any more.
-    #[error("it does not offer {0} any more")]
+    /// It no longer offers the mechanism.
+    #[error("it no longer offers {0}")]
     NoMechanism(Mechanism),
-    /// It did not answer another session a moment ago.
+    /// Another session got no answer a moment ago.
     #[error("it does not answer")]
     Down,
     /// No address is configured.
-    #[error("no address of an upstream")]
+    #[error("no upstream address is configured")]
     NoAddress,
 }
 
 impl UpstreamFault {
-    /// Whether nobody is there, as opposed to somebody who says the wrong thing.
-    pub(super) fn is_silence(&self) -> bool {
+    /// Whether there was no answer, as opposed to a wrong one.
+    pub(super) fn is_no_answer(&self) -> bool {
         matches!(
             self,
             Self::TimedOut(_) | Self::Lost(..) | Self::Closed(_) | Self::Down

@@ -1,35 +1,35 @@
-//! greeting - what is said to Postfix before a login: who the client is, and EHLO
+//! greeting - everything sent to Postfix before a login: the client's address, and EHLO
 //!
-//! PROXY header, 220, EHLO; with XCLIENT: 220, EHLO, XCLIENT, 220, EHLO anew. Each waits for the reply to
-//! the one before. An upstream that would let a client out of the splice is refused here.
+//! PROXY header, 220, EHLO; with XCLIENT: 220, EHLO, XCLIENT, 220, EHLO again. Each waits for the reply to
+//! the one before. A Postfix that would let a client change its identity within the splice is refused here.
 //! Not here: the form of an XCLIENT command (`xclient`) and of a PROXY header (`net::proxy_header`).
-//! Postfix puts the name from EHLO into its `Received:`, so it hears the client's.
+//! Postfix puts the name from EHLO into its `Received:`, so it gets the client's.
 
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::net::proxy_header::{Version, announce, announce_nobody};
-use crate::net::upstream::conversation::Conversation;
-use crate::net::upstream::{Announce, Origin, Step, UpstreamFault, xclient};
+use crate::net::proxy_header::{Version, announce, announce_probe};
+use crate::net::upstream::command_stream::CommandStream;
+use crate::net::upstream::{Announce, ClientOrigin, Step, UpstreamFault, xclient};
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::reply::Reply;
 
-/// In whose name we connect.
+/// For whom we connect.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Party<'a> {
-    /// A client's.
-    Client(&'a Origin),
-    /// Nobody's: a probe.
-    Nobody,
+    /// For a client.
+    Client(&'a ClientOrigin),
+    /// For no client: a probe.
+    Probe,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
-    /// Goes from the open connection to where AUTH may be sent. Gives what Postfix offers; under XCLIENT,
-    /// what it offered before, so that probe and session see the same.
+impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
+    /// Goes from the open connection to where AUTH may be sent. Returns what Postfix offers; under XCLIENT,
+    /// what it offered before the command, so that probe and session see the same.
     ///
     /// # Errors
-    /// Also when Postfix offers what must not be reachable through a splice.
+    /// Also when Postfix offers what must not be available through a splice.
     pub(super) async fn greet(
         &mut self,
         announcement: Announce,
@@ -38,9 +38,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     ) -> Result<Capabilities, UpstreamFault> {
         let header = proxy_header(announcement, party);
         if let Some(header) = &header {
-            self.say(Step::Greeting, header).await?;
+            self.send(Step::Greeting, header).await?;
         }
-        expect(220, Step::Greeting, self.hear().await?)?;
+        expect(220, Step::Greeting, self.read_reply().await?)?;
         let hello = hello(party, hostname);
         let offered = match self.ehlo(&hello).await {
             Err(fault) if header.is_some() => return Err(blame_header(fault)),
@@ -49,22 +49,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         if let (Announce::Xclient, Party::Client(origin)) = (announcement, party) {
             let command = xclient::command(origin, offered.xclient_attributes())
                 .ok_or(UpstreamFault::NoXclient)?;
-            expect(220, Step::Xclient, self.ask(Step::Xclient, &command).await?)?;
+            expect(
+                220,
+                Step::Xclient,
+                self.send_command(Step::Xclient, &command).await?,
+            )?;
             let as_client = self.ehlo(&hello).await?;
-            refuse_escapes(announcement, party, &as_client)?;
+            refuse_unsafe_offers(announcement, party, &as_client)?;
         } else {
-            refuse_escapes(announcement, party, &offered)?;
+            refuse_unsafe_offers(announcement, party, &offered)?;
         }
         Ok(offered)
     }
 
     async fn ehlo(&mut self, hello: &[u8]) -> Result<Capabilities, UpstreamFault> {
-        let reply = expect(250, Step::Ehlo, self.ask(Step::Ehlo, hello).await?)?;
+        let reply = expect(250, Step::Ehlo, self.send_command(Step::Ehlo, hello).await?)?;
         Ok(Capabilities::parse(&reply))
     }
 }
 
-/// The header that opens the connection, if one does.
+/// The PROXY header, if this announcement uses one.
 fn proxy_header(announcement: Announce, party: Party<'_>) -> Option<Vec<u8>> {
     let version = match announcement {
         Announce::ProxyV2 => Version::V2,
@@ -74,15 +78,15 @@ fn proxy_header(announcement: Announce, party: Party<'_>) -> Option<Vec<u8>> {
     let mut header = Vec::new();
     match party {
         Party::Client(origin) => announce(version, origin.client, origin.listener, &mut header),
-        Party::Nobody => announce_nobody(version, &mut header),
+        Party::Probe => announce_probe(version, &mut header),
     }
     Some(header)
 }
 
-/// EHLO with the client's name, or else its address. RFC 5321 section 4.1.3.
+/// EHLO with the client's name, or with its address if there is none. RFC 5321 section 4.1.3.
 fn hello(party: Party<'_>, hostname: &str) -> Vec<u8> {
     let name = match party {
-        Party::Nobody => hostname.to_owned(),
+        Party::Probe => hostname.to_owned(),
         Party::Client(origin) => match &origin.helo {
             Some(name) => name.as_str().to_owned(),
             None => literal(origin.client),
@@ -106,7 +110,7 @@ fn expect(code: u16, step: Step, reply: Reply) -> Result<Reply, UpstreamFault> {
     }
 }
 
-/// A Postfix that expects no PROXY header answers its lines as commands: with errors, ahead of the
+/// A Postfix that expects no PROXY header answers its lines as commands: with errors, before the
 /// reply to EHLO.
 fn blame_header(fault: UpstreamFault) -> UpstreamFault {
     match fault {
@@ -118,11 +122,11 @@ fn blame_header(fault: UpstreamFault) -> UpstreamFault {
     }
 }
 
-/// Refuses an upstream through whose splice a client could start over as somebody else.
+/// Refuses a Postfix with which a client could change its identity through the splice.
 ///
-/// XCLIENT is offered to addresses, so a probe under PROXY cannot tell: there, and under XCLIENT, it
-/// speaks for ourselves.
-fn refuse_escapes(
+/// XCLIENT is offered by address, so a probe under PROXY cannot detect it: there, and under XCLIENT, the
+/// offer is to Gatepost itself.
+fn refuse_unsafe_offers(
     announcement: Announce,
     party: Party<'_>,
     offered: &Capabilities,
@@ -132,8 +136,8 @@ fn refuse_escapes(
     }
     let xclient = offered.offers_xclient();
     match (announcement, party) {
-        (Announce::Xclient, Party::Nobody) if !xclient => Err(UpstreamFault::NoXclient),
-        (Announce::Nothing, Party::Nobody) | (_, Party::Client(_)) if xclient => {
+        (Announce::Xclient, Party::Probe) if !xclient => Err(UpstreamFault::NoXclient),
+        (Announce::Nothing, Party::Probe) | (_, Party::Client(_)) if xclient => {
             Err(UpstreamFault::OffersXclient)
         }
         _ => Ok(()),

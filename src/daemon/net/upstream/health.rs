@@ -1,8 +1,8 @@
-//! health - whether an address of Postfix works, told in the log when that changes
+//! health - whether an address of Postfix works; changes are logged once
 //!
-//! A thousand sessions that meet a dead Postfix make one line, and one more when it is back; a fault of
-//! another kind in between makes one more. Greeting and login are two matters: with Dovecot gone,
-//! Postfix greets as ever and fails at AUTH.
+//! A thousand sessions that meet a dead Postfix write one line, and one more when it has recovered; a fault of
+//! another kind in between writes one more. Greeting and login are separate checks: when Dovecot is down,
+//! Postfix still greets, and fails at AUTH.
 //! Not here: what is tried while Postfix is dead (`upstream`).
 
 use std::mem::Discriminant;
@@ -10,116 +10,122 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{info, warn};
 
-use crate::net::upstream::{Address, UpstreamFault};
+use crate::net::upstream::{UpstreamAddress, UpstreamFault};
 
-/// What is known of one address.
+/// The state of one address.
 #[derive(Debug, Default)]
-pub(super) struct Health {
-    greeting: Mutex<Greeting>,
-    login: Mutex<Matter>,
+pub(super) struct AddressHealth {
+    greeting: Mutex<GreetingState>,
+    login: Mutex<CheckState>,
 }
 
-/// How its greeting fares.
+/// The state of an address's greeting.
 #[derive(Debug, Default)]
-struct Greeting {
-    /// The last try met nobody.
-    silent: bool,
+struct GreetingState {
+    /// The last try got no answer.
+    unanswered: bool,
     /// How many tries were answered.
     answered: u64,
-    matter: Matter,
+    check: CheckState,
 }
 
 /// When a try began: how many had been answered by then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Began(u64);
 
-/// What was told of one thing that an address does for us.
+/// The state of one check of an address.
 #[derive(Debug, Default)]
-struct Matter {
-    /// The kinds of faults that were told since it was last well.
-    told: Vec<Discriminant<UpstreamFault>>,
+struct CheckState {
+    /// The kinds of faults that were logged since it last worked.
+    logged: Vec<Discriminant<UpstreamFault>>,
 }
 
-/// What a try told that was not known.
+/// The change that a try brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum News {
+enum HealthChange {
     None,
     Fault,
-    Well,
+    Recovered,
 }
 
-impl Greeting {
-    /// Notes how a try went. That one met nobody says nothing where a later one was answered.
-    fn note(&mut self, began: Began, fault: Option<&UpstreamFault>) -> News {
+impl GreetingState {
+    /// Records the result of a try. No answer means nothing if a later try was answered.
+    fn note(&mut self, began: Began, fault: Option<&UpstreamFault>) -> HealthChange {
         match fault {
             None => {
-                self.silent = false;
+                self.unanswered = false;
                 self.answered += 1;
             }
-            Some(fault) if fault.is_silence() => self.silent |= began.0 == self.answered,
-            Some(_) => self.silent = false,
+            Some(fault) if fault.is_no_answer() => self.unanswered |= began.0 == self.answered,
+            Some(_) => self.unanswered = false,
         }
-        self.matter.note(fault)
+        self.check.note(fault)
     }
 }
 
-impl Matter {
-    fn note(&mut self, fault: Option<&UpstreamFault>) -> News {
+impl CheckState {
+    fn note(&mut self, fault: Option<&UpstreamFault>) -> HealthChange {
         let Some(fault) = fault else {
-            let was_well = std::mem::take(&mut self.told).is_empty();
-            return if was_well { News::None } else { News::Well };
+            let had_worked = std::mem::take(&mut self.logged).is_empty();
+            return if had_worked {
+                HealthChange::None
+            } else {
+                HealthChange::Recovered
+            };
         };
         let kind = std::mem::discriminant(fault);
-        if self.told.contains(&kind) {
-            return News::None;
+        if self.logged.contains(&kind) {
+            return HealthChange::None;
         }
-        self.told.push(kind);
-        News::Fault
+        self.logged.push(kind);
+        HealthChange::Fault
     }
 }
 
-impl Health {
-    /// Whether the last try to greet met nobody.
+impl AddressHealth {
+    /// Whether the last try to connect and greet got no answer.
     pub(super) fn is_dead(&self) -> bool {
-        with(&self.greeting, |greeting| greeting.silent)
+        with_lock(&self.greeting, |greeting| greeting.unanswered)
     }
 
-    /// A try to greet begins.
+    /// A try to connect and greet begins.
     pub(super) fn begin(&self) -> Began {
-        with(&self.greeting, |greeting| Began(greeting.answered))
+        with_lock(&self.greeting, |greeting| Began(greeting.answered))
     }
 
-    /// Notes how connecting and EHLO went, in a try that `began` then.
+    /// Records the result of connecting and EHLO, in a try that `began` then.
     pub(super) fn note_greeting(
         &self,
-        address: &Address,
+        address: &UpstreamAddress,
         began: Began,
         fault: Option<&UpstreamFault>,
     ) {
-        let news = with(&self.greeting, |greeting| greeting.note(began, fault));
-        match (news, fault) {
-            (News::Fault, Some(fault)) => {
+        let change = with_lock(&self.greeting, |greeting| greeting.note(began, fault));
+        match (change, fault) {
+            (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.to_string(), "upstream fails");
             }
-            (News::Well, _) => info!(upstream = %address, "upstream is back"),
+            (HealthChange::Recovered, _) => info!(upstream = %address, "upstream recovered"),
             _ => {}
         }
     }
 
-    /// Notes how an AUTH went: 235 and 535 are both well.
-    pub(super) fn note_login(&self, address: &Address, fault: Option<&UpstreamFault>) {
-        match (with(&self.login, |matter| matter.note(fault)), fault) {
-            (News::Fault, Some(fault)) => {
+    /// Records the result of an AUTH: 235 and 535 both mean that it works.
+    pub(super) fn note_login(&self, address: &UpstreamAddress, fault: Option<&UpstreamFault>) {
+        match (with_lock(&self.login, |check| check.note(fault)), fault) {
+            (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.to_string(), "upstream fails at AUTH");
             }
-            (News::Well, _) => info!(upstream = %address, "upstream checks passwords again"),
+            (HealthChange::Recovered, _) => {
+                info!(upstream = %address, "upstream recovered at AUTH")
+            }
             _ => {}
         }
     }
 }
 
-fn with<M, T>(matter: &Mutex<M>, work: impl FnOnce(&mut M) -> T) -> T {
-    work(&mut matter.lock().unwrap_or_else(PoisonError::into_inner))
+fn with_lock<S, T>(state: &Mutex<S>, work: impl FnOnce(&mut S) -> T) -> T {
+    work(&mut state.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[cfg(test)]
@@ -128,34 +134,38 @@ mod tests {
     use crate::net::upstream::Step;
 
     #[test]
-    fn each_kind_of_fault_is_news_once_until_it_is_well_again() {
-        let mut matter = Matter::default();
-        let silent = UpstreamFault::TimedOut(Step::Connect);
+    fn each_kind_of_fault_is_logged_once_until_recovery() {
+        let mut check = CheckState::default();
+        let unanswered = UpstreamFault::TimedOut(Step::Connect);
         let escape = UpstreamFault::OffersStartTls;
-        assert_eq!(matter.note(None), News::None);
-        assert_eq!(matter.note(Some(&silent)), News::Fault);
-        assert_eq!(matter.note(Some(&escape)), News::Fault);
-        for fault in [&silent, &escape, &UpstreamFault::TimedOut(Step::Greeting)] {
-            assert_eq!(matter.note(Some(fault)), News::None);
+        assert_eq!(check.note(None), HealthChange::None);
+        assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
+        assert_eq!(check.note(Some(&escape)), HealthChange::Fault);
+        for fault in [
+            &unanswered,
+            &escape,
+            &UpstreamFault::TimedOut(Step::Greeting),
+        ] {
+            assert_eq!(check.note(Some(fault)), HealthChange::None);
         }
-        assert_eq!(matter.note(None), News::Well);
-        assert_eq!(matter.note(None), News::None);
-        assert_eq!(matter.note(Some(&silent)), News::Fault);
+        assert_eq!(check.note(None), HealthChange::Recovered);
+        assert_eq!(check.note(None), HealthChange::None);
+        assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
     }
     #[test]
     fn a_silence_counts_unless_a_later_try_was_answered() {
-        let silent = UpstreamFault::TimedOut(Step::Greeting);
-        let mut greeting = Greeting::default();
+        let unanswered = UpstreamFault::TimedOut(Step::Greeting);
+        let mut greeting = GreetingState::default();
         let (early, late) = (Began(greeting.answered), Began(greeting.answered));
         greeting.note(late, None);
-        greeting.note(early, Some(&silent));
-        assert!(!greeting.silent, "Postfix was there a moment ago");
+        greeting.note(early, Some(&unanswered));
+        assert!(!greeting.unanswered, "Postfix was there a moment ago");
         let next = Began(greeting.answered);
-        greeting.note(next, Some(&silent));
-        assert!(greeting.silent);
-        greeting.note(early, Some(&silent));
-        assert!(greeting.silent);
+        greeting.note(next, Some(&unanswered));
+        assert!(greeting.unanswered);
+        greeting.note(early, Some(&unanswered));
+        assert!(greeting.unanswered);
         greeting.note(next, Some(&UpstreamFault::OffersStartTls));
-        assert!(!greeting.silent, "somebody is there");
+        assert!(!greeting.unanswered, "it answered");
     }
 }

@@ -1,9 +1,9 @@
-//! login - AUTH at Postfix, and what came of it
+//! login - AUTH at Postfix, and its outcome
 //!
 //! Two ways: [`Connected::log_in`] with credentials that we know, and the relay of a mechanism that hides
-//! them, message by message ([`Exchange`]). Whatever carries a password or a proof of one asks for a
+//! them, message by message ([`Exchange`]). Everything that sends a password or a proof of one requires a
 //! [`Permit`]. Not here: settling it (`gate`), decoding what clients send (`smtp::sasl`).
-//! Whoever is not accepted is let go of at once: the connection closes before the outcome is told.
+//! Without an accept the connection is closed at once, before the outcome is returned.
 //! RFC 4954 sections 4 and 6, RFC 7628 section 3.2.3.
 
 use std::fmt;
@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::net::upstream::conversation::Conversation;
-use crate::net::upstream::{Site, Step, Stream, UpstreamFault};
+use crate::net::upstream::command_stream::CommandStream;
+use crate::net::upstream::{Endpoint, Step, Stream, UpstreamFault};
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -27,24 +27,24 @@ const COMMAND: usize = 512;
 /// The most messages of a client that one exchange relays; SCRAM needs three.
 const MESSAGES: usize = 5;
 
-/// A connection over which Postfix knows the client, and waits for AUTH.
+/// A connection on which the client is announced, and Postfix waits for AUTH.
 #[derive(Debug)]
 pub struct Connected<S = Stream> {
-    conversation: Conversation<S>,
+    commands: CommandStream<S>,
     capabilities: Arc<Capabilities>,
-    site: Arc<Site>,
+    endpoint: Arc<Endpoint>,
     deadline: Duration,
 }
 
-/// How a login came out.
+/// The outcome of a login.
 #[derive(Debug)]
 #[must_use = "the permit is settled with its outcome"]
 pub enum Attempted<S = Stream> {
     /// Logged in.
     Accept(LoggedIn<S>),
-    /// The credentials are wrong; Postfix's words.
+    /// The credentials are wrong; holds Postfix's reply.
     Reject(Reply),
-    /// Nothing was found out.
+    /// The credentials were not checked.
     Defer(UpstreamFault),
 }
 
@@ -55,28 +55,28 @@ pub struct LoggedIn<S = Stream> {
     pub stream: S,
     /// Postfix's 235.
     pub reply: Reply,
-    /// What Postfix sent behind it.
+    /// What Postfix sent after it.
     pub rest: Vec<u8>,
 }
 
-/// Where a relayed exchange stands.
+/// The state of a relayed exchange.
 #[derive(Debug)]
 #[must_use]
 pub enum Round<S = Stream> {
-    /// Postfix asks something, here decoded; the client's answer goes to [`Exchange::answer`].
+    /// Postfix sent a challenge, here decoded; the client's answer goes to [`Exchange::answer`].
     Challenge(Exchange<S>, Secret),
-    /// It is over.
+    /// The exchange is over.
     Done(Attempted<S>),
 }
 
-/// A relayed exchange that waits for the client. Dropped, it is off, and Postfix is let go of.
+/// A relayed exchange that waits for the client. Dropping it cancels it and closes the connection.
 #[derive(Debug)]
 pub struct Exchange<S = Stream> {
     connected: Connected<S>,
     messages: usize,
 }
 
-/// Postfix's reply, or the fault in its place.
+/// Postfix's reply, or the fault.
 impl<S> fmt::Display for Attempted<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,7 +87,7 @@ impl<S> fmt::Display for Attempted<S> {
 }
 
 impl<S> Attempted<S> {
-    /// What the permit is settled with.
+    /// The outcome to settle the permit with.
     pub const fn outcome(&self) -> AuthOutcome {
         match self {
             Self::Accept(_) => AuthOutcome::Accept,
@@ -96,39 +96,39 @@ impl<S> Attempted<S> {
         }
     }
 
-    /// Whether Postfix itself put the login off.
-    pub const fn is_put_off(&self) -> bool {
+    /// Whether Postfix itself deferred the login.
+    pub const fn is_deferred_by_postfix(&self) -> bool {
         matches!(self, Self::Defer(UpstreamFault::Refused(Step::Auth, reply)) if reply.is_transient())
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     pub(super) const fn new(
-        conversation: Conversation<S>,
+        commands: CommandStream<S>,
         capabilities: Arc<Capabilities>,
-        site: Arc<Site>,
+        endpoint: Arc<Endpoint>,
         deadline: Duration,
     ) -> Self {
         Self {
-            conversation,
+            commands,
             capabilities,
-            site,
+            endpoint,
             deadline,
         }
     }
 
-    /// Tries credentials, to the final reply.
+    /// Tries credentials, up to the final reply.
     ///
-    /// Do not drop the future once it was polled: the password is on its way, and the permit has to
-    /// be settled with what comes of it, whether or not the client still wants to know.
+    /// Do not drop the future once it was polled: the password was sent, and the permit has to
+    /// be settled with the outcome, even if the client is gone.
     pub async fn log_in(mut self, _permit: &Permit, credentials: &Credentials) -> Attempted<S> {
-        match within(self.deadline, self.speak(credentials)).await {
+        match within(self.deadline, self.run_exchange(credentials)).await {
             Ok(reply) => self.conclude(reply),
             Err(fault) => self.defer(fault),
         }
     }
 
-    /// Begins SCRAM with the client's first message.
+    /// Starts SCRAM with the client's first message.
     pub async fn begin_scram(
         self,
         _permit: &Permit,
@@ -138,19 +138,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         self.begin(mechanism, Some(first)).await
     }
 
-    /// Begins CRAM-MD5, where Postfix speaks first. Nothing of the client is in it, so it takes no
-    /// permit; but it holds a process of Postfix, so bound how many do.
+    /// Starts CRAM-MD5, where Postfix sends first. It holds nothing of the client, so it takes no
+    /// permit; but it occupies a Postfix process, so the caller has to limit how many do.
     pub async fn begin_cram_md5(self) -> Round<S> {
         self.begin(Mechanism::CramMd5, None).await
     }
 
     async fn begin(mut self, mechanism: Mechanism, first: Option<&Secret>) -> Round<S> {
-        let came = within(self.deadline, self.send_first(mechanism, first)).await;
-        self.next_round(came, usize::from(first.is_some()))
+        let answered = within(self.deadline, self.send_first(mechanism, first)).await;
+        self.next_round(answered, usize::from(first.is_some()))
     }
 
-    /// Says all messages of `credentials`, each when it is asked for, and gives the final reply.
-    async fn speak(&mut self, credentials: &Credentials) -> Result<Reply, UpstreamFault> {
+    /// Sends the messages of `credentials`, one a prompt, and returns the final reply.
+    async fn run_exchange(&mut self, credentials: &Credentials) -> Result<Reply, UpstreamFault> {
         let mechanism = credentials.mechanism;
         let messages = credentials.client_messages();
         let mut messages = messages.iter();
@@ -174,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         Ok(reply)
     }
 
-    /// AUTH, with the first message along with it or, where it would be too long, behind a prompt.
+    /// Sends AUTH, with the first message or, if that is too long, after a prompt.
     async fn send_first(
         &mut self,
         mechanism: Mechanism,
@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         }
         let verb = format!("AUTH {mechanism}");
         let Some(first) = first else {
-            return self.ask(&[verb.as_bytes()]).await;
+            return self.send_line(&[verb.as_bytes()]).await;
         };
         let encoded = sasl::encode(first.expose());
         let text: &[u8] = match encoded.expose() {
@@ -193,9 +193,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
             text => text,
         };
         if verb.len() + " \r\n".len() + text.len() <= COMMAND {
-            return self.ask(&[verb.as_bytes(), b" ", text]).await;
+            return self.send_line(&[verb.as_bytes(), b" ", text]).await;
         }
-        let prompt = self.ask(&[verb.as_bytes()]).await?;
+        let prompt = self.send_line(&[verb.as_bytes()]).await?;
         if prompt.code() == 334 {
             self.send(first).await
         } else {
@@ -204,22 +204,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     }
 
     async fn send(&mut self, message: &Secret) -> Result<Reply, UpstreamFault> {
-        self.ask(&[sasl::encode(message.expose()).expose()]).await
+        self.send_line(&[sasl::encode(message.expose()).expose()])
+            .await
     }
 
     /// Sends one line, made of `parts`, and wipes it.
-    async fn ask(&mut self, parts: &[&[u8]]) -> Result<Reply, UpstreamFault> {
+    async fn send_line(&mut self, parts: &[&[u8]]) -> Result<Reply, UpstreamFault> {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         let mut line = Zeroizing::new(Vec::with_capacity(length + 2));
         for part in parts {
             line.extend_from_slice(part);
         }
         line.extend_from_slice(b"\r\n");
-        self.conversation.ask(Step::Auth, &line).await
+        self.commands.send_command(Step::Auth, &line).await
     }
 
-    fn next_round(self, came: Result<Reply, UpstreamFault>, messages: usize) -> Round<S> {
-        match came {
+    fn next_round(self, answered: Result<Reply, UpstreamFault>, messages: usize) -> Round<S> {
+        match answered {
             Ok(reply) if reply.code() == 334 => match sasl::decode(reply.first_line().as_bytes()) {
                 Ok(challenge) if messages < MESSAGES => {
                     let exchange = Exchange {
@@ -237,37 +238,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
 
     fn conclude(self, reply: Reply) -> Attempted<S> {
         if reply.code() == 235 {
-            self.site.health.note_login(&self.site.address, None);
-            let (stream, rest) = self.conversation.into_parts();
+            self.endpoint
+                .health
+                .note_login(&self.endpoint.address, None);
+            let (stream, rest) = self.commands.into_parts();
             return Attempted::Accept(LoggedIn {
                 stream,
                 reply,
                 rest,
             });
         }
-        if speaks_of_credentials(&reply) {
-            self.site.health.note_login(&self.site.address, None);
+        if is_about_credentials(&reply) {
+            self.endpoint
+                .health
+                .note_login(&self.endpoint.address, None);
             return Attempted::Reject(reply);
         }
         self.defer(UpstreamFault::Refused(Step::Auth, reply))
     }
 
     fn defer(self, fault: UpstreamFault) -> Attempted<S> {
-        self.site
+        self.endpoint
             .health
-            .note_login(&self.site.address, Some(&fault));
+            .note_login(&self.endpoint.address, Some(&fault));
         Attempted::Defer(fault)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
-    /// Passes on the client's answer to the last challenge.
+    /// Relays the client's answer to the last challenge.
     ///
     /// Do not drop the future once it was polled, as for [`Connected::log_in`].
     pub async fn answer(mut self, _permit: &Permit, message: &Secret) -> Round<S> {
         let deadline = self.connected.deadline;
-        let came = within(deadline, self.connected.send(message)).await;
-        self.connected.next_round(came, self.messages + 1)
+        let answered = within(deadline, self.connected.send(message)).await;
+        self.connected.next_round(answered, self.messages + 1)
     }
 }
 
@@ -275,14 +280,14 @@ async fn within(
     deadline: Duration,
     reply: impl Future<Output = Result<Reply, UpstreamFault>>,
 ) -> Result<Reply, UpstreamFault> {
-    let came = timeout(deadline, reply).await;
-    came.unwrap_or(Err(UpstreamFault::TimedOut(Step::Auth)))
+    let answered = timeout(deadline, reply).await;
+    answered.unwrap_or(Err(UpstreamFault::TimedOut(Step::Auth)))
 }
 
-/// Whether a final reply says that the credentials are wrong, which is a failure that counts. All other
-/// 5xx (500 to 504, 530, 538) are about a command, a mechanism or a missing TLS: a configuration at
-/// fault, not a client.
-fn speaks_of_credentials(reply: &Reply) -> bool {
+/// Whether a final reply says that the credentials are wrong, which counts as a failure. All other
+/// 5xx (500 to 504, 530, 538) are about a command, a mechanism or missing TLS: a fault of the
+/// configuration, not of the client.
+fn is_about_credentials(reply: &Reply) -> bool {
     const INVALID: EnhancedCode = EnhancedCode::new(5, 7, 8);
     const TOO_WEAK: EnhancedCode = EnhancedCode::new(5, 7, 9);
     const DISABLED: EnhancedCode = EnhancedCode::new(5, 7, 13);

@@ -1,10 +1,10 @@
-//! retry - who may try an address that did not answer last time
+//! retry - the single-flight retry of an address that did not answer last time
 //!
-//! Single flight: one session tries, the others wait for how it fares instead of running into the same
-//! silence. A try that hangs decides only for those who were waiting when it began: Postfix may be back
-//! since. When a try is no longer fresh, one of those who came after it may begin another, so that a dead
-//! address is tried at most once in every such time, however many wait.
-//! Not here: what a try is (`upstream`), what is known of the address (`health`).
+//! One session tries; the others wait for its result. A try that hangs decides only for the sessions that
+//! waited when it began, because Postfix may have recovered since. When a try is no longer fresh, a
+//! session that came after it may begin another. So a dead address is tried at most once in that time,
+//! independent of how many sessions wait.
+//! Not here: the try itself (`upstream`), the state of the address (`health`).
 
 use tokio::sync::watch;
 
@@ -14,23 +14,23 @@ pub(super) struct Retries(watch::Sender<Tries>);
 
 #[derive(Debug, Default)]
 struct Tries {
-    /// The number of the latest.
+    /// The number of the latest try.
     begun: u64,
-    /// The highest number of one that failed.
+    /// The highest number of a try that failed.
     failed: u64,
-    under_way: u32,
-    /// The number of the one that is under way and fresh: no other may begin.
+    in_progress: u32,
+    /// The number of the try in progress while it is fresh: no other may begin.
     fresh: Option<u64>,
 }
 
 impl Tries {
-    /// Whether one that came when `known` tries had begun may begin another.
+    /// Whether a session that came when `known` tries had begun may begin another.
     fn may_begin(&self, known: u64) -> bool {
-        // A try that began later decides for it, unless that was dropped before it came to an end.
-        self.fresh.is_none() && (self.begun == known || self.under_way == 0)
+        // A try that began later decides for it, unless that one was dropped before its end.
+        self.fresh.is_none() && (self.begun == known || self.in_progress == 0)
     }
 
-    /// Whether that was the fresh one.
+    /// Whether this was the fresh try.
     fn age(&mut self, number: u64) -> bool {
         let fresh = self.fresh == Some(number);
         if fresh {
@@ -40,18 +40,18 @@ impl Tries {
     }
 }
 
-/// What one that met a silent address does.
+/// What a session does at an address that did not answer.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// Try, and tell by the [`Retry`] how that went.
+    /// Try, and report the result through the [`Retry`].
     Try(Retry),
     /// The address answers again.
     Go,
-    /// A try that began after we came has failed.
+    /// A try that began after the session came has failed.
     GiveUp,
 }
 
-/// One try under way. Dropped, it has failed nobody: whoever waits may begin another.
+/// A try in progress. Dropping it without a result lets a waiting session begin another.
 #[derive(Debug)]
 pub(super) struct Retry {
     tries: watch::Sender<Tries>,
@@ -59,7 +59,7 @@ pub(super) struct Retry {
 }
 
 impl Retries {
-    /// Waits until it is known what to do; at once, where no try is under way. Cancel-safe.
+    /// Waits for the decision; returns at once if no try is in progress. Cancel-safe.
     pub(super) async fn next(&self, is_dead: impl Fn() -> bool) -> Next {
         let mut tries = self.0.subscribe();
         let known = tries.borrow_and_update().begun;
@@ -85,7 +85,7 @@ impl Retries {
         self.0.send_if_modified(|tries| {
             if tries.may_begin(known) {
                 tries.begun += 1;
-                tries.under_way += 1;
+                tries.in_progress += 1;
                 tries.fresh = Some(tries.begun);
                 number = Some(tries.begun);
             }
@@ -97,12 +97,12 @@ impl Retries {
 }
 
 impl Retry {
-    /// Some time has passed: another may begin beside it.
-    pub(super) fn is_old(&self) {
+    /// The try is no longer fresh: another may begin beside it.
+    pub(super) fn expire(&self) {
         self.tries.send_if_modified(|tries| tries.age(self.number));
     }
 
-    /// It met nobody. Those who waited for it need not try.
+    /// The try got no answer. The sessions that waited for it need not try.
     pub(super) fn failed(&self) {
         self.tries
             .send_modify(|tries| tries.failed = tries.failed.max(self.number));
@@ -112,7 +112,7 @@ impl Retry {
 impl Drop for Retry {
     fn drop(&mut self) {
         self.tries.send_modify(|tries| {
-            tries.under_way = tries.under_way.saturating_sub(1);
+            tries.in_progress = tries.in_progress.saturating_sub(1);
             tries.age(self.number);
         });
     }
@@ -128,7 +128,7 @@ mod tests {
 
     type Waiting<'a> = Pin<Box<dyn Future<Output = Next> + 'a>>;
 
-    /// What one that waits is told now, if anything.
+    /// The decision for a waiting session, if there is one now.
     fn now(waiting: &mut Waiting<'_>) -> Option<Next> {
         match waiting
             .as_mut()
@@ -139,7 +139,7 @@ mod tests {
         }
     }
 
-    /// One that comes now. It is polled once, and so has come.
+    /// A session that comes now: it is polled once.
     fn comes<'a>(retries: &'a Retries, dead: &'a Cell<bool>) -> (Waiting<'a>, Option<Next>) {
         let mut waiting: Waiting<'a> = Box::pin(retries.next(|| dead.get()));
         let told = now(&mut waiting);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn one_tries_and_its_failure_decides_for_nobody_who_came_after() {
+    fn one_session_tries_and_its_failure_decides_only_for_those_that_waited() {
         let (retries, dead) = (Retries::default(), Cell::new(true));
         let first = tries(comes(&retries, &dead).1);
         let (mut waiting, told) = comes(&retries, &dead);
@@ -172,11 +172,11 @@ mod tests {
         let (retries, dead) = (Retries::default(), Cell::new(true));
         let hangs = tries(comes(&retries, &dead).1);
         let mut waiting: Vec<_> = (0..3).map(|_| comes(&retries, &dead).0).collect();
-        hangs.is_old();
+        hangs.expire();
         let second = tries(now(&mut waiting[0]));
         assert!(waiting[1..].iter_mut().all(|one| now(one).is_none()));
-        // No longer fresh, but it has begun after those came: they leave it at that.
-        second.is_old();
+        // No longer fresh, but it began after those sessions came: they wait for it.
+        second.expire();
         assert!(waiting[1..].iter_mut().all(|one| now(one).is_none()));
         second.failed();
         for one in &mut waiting[1..] {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_answers_again_is_open_to_all() {
+    fn every_session_uses_an_address_that_answers_again() {
         let (retries, dead) = (Retries::default(), Cell::new(true));
         let retry = tries(comes(&retries, &dead).1);
         let (mut waiting, _) = comes(&retries, &dead);
@@ -196,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn a_try_that_is_dropped_leaves_its_place_to_one_that_waits() {
+    fn a_dropped_try_lets_a_waiting_session_begin_another() {
         let (retries, dead) = (Retries::default(), Cell::new(true));
         let hangs = tries(comes(&retries, &dead).1);
         let (mut waiting, _) = comes(&retries, &dead);
         let (mut second, _) = comes(&retries, &dead);
-        hangs.is_old();
+        hangs.expire();
         drop(tries(now(&mut second)));
         assert!(now(&mut waiting).is_none(), "one is still under way");
         drop(hangs);

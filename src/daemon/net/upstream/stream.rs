@@ -1,6 +1,6 @@
 //! stream - a connection to Postfix, over TCP or a UNIX socket
 //!
-//! Not here: deadlines, and what is said over it.
+//! Not here: deadlines, and the commands sent over it.
 
 use std::io;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::net::upstream::Address;
+use crate::net::upstream::UpstreamAddress;
 
 /// A connection to Postfix.
 #[derive(Debug)]
@@ -21,19 +21,19 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Connects. No deadline.
+    /// Connects, without a deadline.
     ///
     /// # Errors
-    /// The system's.
-    pub(super) async fn connect(address: &Address) -> io::Result<Self> {
+    /// The operating system's.
+    pub(super) async fn connect(address: &UpstreamAddress) -> io::Result<Self> {
         match address {
-            Address::Tcp(address) => {
+            UpstreamAddress::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
-                // Else a small write may wait 40 ms for a delayed acknowledgement.
+                // Otherwise a small write may wait 40 ms for a delayed acknowledgement.
                 stream.set_nodelay(true)?;
                 Ok(Self::Tcp(stream))
             }
-            Address::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
+            UpstreamAddress::Unix(path) => UnixStream::connect(path).await.map(Self::Unix),
         }
     }
 }

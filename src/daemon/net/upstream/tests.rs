@@ -1,4 +1,4 @@
-//! tests - upstream against a scripted Postfix; here, the script and what happens at real sockets
+//! tests - upstream against a scripted Postfix; here: the script, and tests on real sockets
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use super::*;
 mod greeting;
 mod login;
 
-/// What a Postfix behind us says when all is well, and what it hears.
+/// The dialogue with a Postfix that works.
 const GREETS: &str = "
     S: 220 mx.example.org ESMTP Postfix
     C: EHLO laptop
@@ -20,15 +20,15 @@ const GREETS: &str = "
     S: 250 AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER SCRAM-SHA-256 CRAM-MD5
 ";
 
-fn origin() -> Origin {
-    Origin {
+fn origin() -> ClientOrigin {
+    ClientOrigin {
         client: "203.0.113.7:51234".parse().unwrap(),
         listener: "192.0.2.1:465".parse().unwrap(),
         helo: HeloName::new(b"laptop"),
     }
 }
 
-/// Plays Postfix's part: `S:` is said, `C:` is heard, `S+` is said without CRLF, `END` waits for us to
+/// Plays Postfix: `S:` is sent, `C:` is expected, `S+` is sent without CRLF, `END` waits for us to
 /// close, and the end of the script closes.
 async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &str) {
     for line in script
@@ -42,9 +42,9 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &str) {
         } else if let Some(said) = line.strip_prefix("S+ ") {
             stream.write_all(said.as_bytes()).await.unwrap();
         } else if let Some(expected) = line.strip_prefix("C: ") {
-            assert_eq!(hear(stream).await, expected);
+            assert_eq!(read_reply(stream).await, expected);
         } else if line == "C:" {
-            assert_eq!(hear(stream).await, "");
+            assert_eq!(read_reply(stream).await, "");
         } else {
             assert_eq!(line, "END");
             assert_eq!(stream.read(&mut [0; 64]).await.unwrap_or(0), 0);
@@ -52,7 +52,7 @@ async fn play<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, script: &str) {
     }
 }
 
-async fn hear<S: AsyncRead + Unpin>(stream: &mut S) -> String {
+async fn read_reply<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     let mut line = Vec::new();
     while !line.ends_with(b"\r\n") {
         line.push(stream.read_u8().await.expect("a whole line"));
@@ -62,9 +62,9 @@ async fn hear<S: AsyncRead + Unpin>(stream: &mut S) -> String {
 }
 
 /// A Postfix on loopback that plays one script after the other, each on a connection of its own.
-async fn postfix(scripts: &[&str]) -> (Address, JoinHandle<()>) {
+async fn postfix(scripts: &[&str]) -> (UpstreamAddress, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address::Tcp(listener.local_addr().unwrap());
+    let address = UpstreamAddress::Tcp(listener.local_addr().unwrap());
     let scripts: Vec<String> = scripts.iter().map(|&script| script.to_owned()).collect();
     let played = tokio::spawn(async move {
         for script in scripts {
@@ -75,19 +75,19 @@ async fn postfix(scripts: &[&str]) -> (Address, JoinHandle<()>) {
     (address, played)
 }
 
-/// An address where nobody listens, for as long as the socket is kept.
-fn nobody() -> (Address, TcpSocket) {
+/// An address with no listener, for as long as the socket is kept.
+fn closed_port() -> (UpstreamAddress, TcpSocket) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    (Address::Tcp(socket.local_addr().unwrap()), socket)
+    (UpstreamAddress::Tcp(socket.local_addr().unwrap()), socket)
 }
 
-fn upstream(addresses: Vec<Address>) -> Upstream {
+fn upstream(addresses: Vec<UpstreamAddress>) -> Upstream {
     with_deadlines(addresses, Deadlines::default())
 }
 
-fn with_deadlines(addresses: Vec<Address>, deadlines: Deadlines) -> Upstream {
-    let settings = Settings {
+fn with_deadlines(addresses: Vec<UpstreamAddress>, deadlines: Deadlines) -> Upstream {
+    let settings = UpstreamSettings {
         addresses,
         announce: Announce::ProxyV1,
         hostname: "gate.example.org".to_owned(),
@@ -102,12 +102,12 @@ fn announced(rest: &str) -> String {
 #[tokio::test]
 async fn the_next_address_serves_when_the_first_is_dead() {
     let (second, played) = postfix(&[&announced(GREETS), &announced(GREETS)]).await;
-    let (first, _kept) = nobody();
+    let (first, _kept) = closed_port();
     let upstream = upstream(vec![first, second]);
     upstream.connect(&origin()).await.unwrap();
-    assert!(upstream.sites[0].health.is_dead());
-    assert!(!upstream.sites[1].health.is_dead());
-    // From now on the dead one comes last.
+    assert!(upstream.endpoints[0].health.is_dead());
+    assert!(!upstream.endpoints[1].health.is_dead());
+    // From now on the dead address is tried last.
     upstream.connect(&origin()).await.unwrap();
     played.await.unwrap();
 }
@@ -125,7 +125,7 @@ async fn the_next_address_serves_when_the_first_refuses() {
 }
 
 #[tokio::test]
-async fn a_unix_socket_hears_of_the_tcp_client() {
+async fn the_tcp_client_is_announced_over_a_unix_socket() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("postfix");
     let listener = UnixListener::bind(&path).unwrap();
@@ -133,7 +133,7 @@ async fn a_unix_socket_hears_of_the_tcp_client() {
         let (mut stream, _) = listener.accept().await.unwrap();
         play(&mut stream, &announced(GREETS)).await;
     });
-    upstream(vec![Address::Unix(path)])
+    upstream(vec![UpstreamAddress::Unix(path)])
         .connect(&origin())
         .await
         .unwrap();
@@ -152,7 +152,7 @@ async fn a_small_write_to_postfix_does_not_wait_for_an_acknowledgement() {
 }
 
 #[tokio::test]
-async fn capabilities_are_news_only_when_they_changed() {
+async fn watchers_are_notified_only_of_changed_capabilities() {
     let other = GREETS.replace("10240000", "20480000");
     let scripts = [GREETS, GREETS, &other].map(announced);
     let (address, played) = postfix(&scripts.each_ref().map(String::as_str)).await;
@@ -171,7 +171,7 @@ async fn capabilities_are_news_only_when_they_changed() {
 }
 
 #[tokio::test]
-async fn a_probe_speaks_for_nobody_and_takes_leave() {
+async fn a_probe_announces_no_client_and_quits() {
     let script = "
         C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1
         S: 220 mx.example.org ESMTP
@@ -183,7 +183,7 @@ async fn a_probe_speaks_for_nobody_and_takes_leave() {
         END
     ";
     let (address, played) = postfix(&[script]).await;
-    let (dead, _kept) = nobody();
+    let (dead, _kept) = closed_port();
     let upstream = upstream(vec![dead, address]);
     upstream.probe().await.unwrap();
     assert!(upstream.capabilities().borrow().is_some());
@@ -191,24 +191,24 @@ async fn a_probe_speaks_for_nobody_and_takes_leave() {
 }
 
 #[tokio::test]
-async fn a_probe_finds_an_address_that_is_back() {
-    let (address, socket) = nobody();
+async fn a_probe_detects_an_address_that_answers_again() {
+    let (address, socket) = closed_port();
     let upstream = upstream(vec![address]);
     let fault = upstream.connect(&origin()).await.unwrap_err();
     assert!(
         matches!(fault, UpstreamFault::Lost(Step::Connect, _)),
         "{fault}"
     );
-    assert!(upstream.sites[0].health.is_dead());
+    assert!(upstream.endpoints[0].health.is_dead());
     let listener = socket.listen(8).unwrap();
     let played = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let script = GREETS.replace("laptop", "gate.example.org");
-        let nobody = "C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1";
-        play(&mut stream, &format!("{nobody}\n{script}\nC: QUIT")).await;
+        let probe_header = "C: PROXY TCP4 127.0.0.1 127.0.0.1 1 1";
+        play(&mut stream, &format!("{probe_header}\n{script}\nC: QUIT")).await;
     });
     upstream.probe().await.unwrap();
-    assert!(!upstream.sites[0].health.is_dead());
+    assert!(!upstream.endpoints[0].health.is_dead());
     played.await.unwrap();
 }
 
@@ -225,10 +225,10 @@ async fn without_addresses_there_is_a_fault_and_no_panic() {
     ));
 }
 
-/// A listener that takes connections and says nothing, and counts them.
-async fn silent() -> (Address, Arc<AtomicUsize>) {
+/// A listener that accepts and counts connections, and sends nothing.
+async fn silent_postfix() -> (UpstreamAddress, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = Address::Tcp(listener.local_addr().unwrap());
+    let address = UpstreamAddress::Tcp(listener.local_addr().unwrap());
     let taken = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&taken);
     tokio::spawn(async move {
@@ -242,8 +242,8 @@ async fn silent() -> (Address, Arc<AtomicUsize>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_postfix_is_silent_one_session_tries_and_the_others_learn_from_it() {
-    let (address, taken) = silent().await;
+async fn the_retry_of_a_silent_address_is_single_flight() {
+    let (address, taken) = silent_postfix().await;
     let upstream = Arc::new(upstream(vec![address]));
     let fault = upstream.connect(&origin()).await.unwrap_err();
     assert!(
@@ -271,14 +271,14 @@ async fn while_postfix_is_silent_one_session_tries_and_the_others_learn_from_it(
 
 #[tokio::test]
 async fn an_old_try_that_hangs_turns_nobody_away_who_came_after_it() {
-    let (address, socket) = nobody();
+    let (address, socket) = closed_port();
     let deadlines = Deadlines {
         retry: Duration::from_millis(1),
         ..Deadlines::default()
     };
     let upstream = Arc::new(with_deadlines(vec![address], deadlines));
     upstream.connect(&origin()).await.unwrap_err();
-    assert!(upstream.sites[0].health.is_dead());
+    assert!(upstream.endpoints[0].health.is_dead());
     let listener = socket.listen(8).unwrap();
     let login = || {
         let upstream = Arc::clone(&upstream);
@@ -296,5 +296,8 @@ async fn an_old_try_that_hangs_turns_nobody_away_who_came_after_it() {
     assert!(!old.is_finished());
     drop(hanging);
     old.await.unwrap().unwrap_err();
-    assert!(!upstream.sites[0].health.is_dead(), "it was answered since");
+    assert!(
+        !upstream.endpoints[0].health.is_dead(),
+        "it was answered since"
+    );
 }

@@ -1,13 +1,13 @@
-//! xclient - the one XCLIENT command that tells Postfix who the client is
+//! xclient - the XCLIENT command that announces a client to Postfix
 //!
-//! Pure. Not here: sending it, and EHLO behind it (`greeting`).
+//! Pure. Not here: sending it, and the EHLO after it (`greeting`).
 //! One command with all attributes: Postfix forgets HELO and LOGIN that are not in the same one. ADDR
-//! is never left out: Postfix asks again, for the new address, whether more XCLIENT is welcome.
+//! is never left out: Postfix then checks, for the new address, whether more XCLIENT is allowed.
 //! Postfix's XCLIENT_README; RFC 1891 section 5 for xtext.
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::net::upstream::Origin;
+use crate::net::upstream::ClientOrigin;
 
 /// The longest command, with CRLF, in octets.
 const COMMAND: usize = 512;
@@ -15,14 +15,14 @@ const COMMAND: usize = 512;
 const VALUE: usize = 255;
 
 /// The command for `origin`, with those attributes that Postfix `offered` (in upper case); none if ADDR
-/// is not among them.
-pub(super) fn command(origin: &Origin, offered: &[Box<str>]) -> Option<Vec<u8>> {
+/// was not offered.
+pub(super) fn command(origin: &ClientOrigin, offered: &[Box<str>]) -> Option<Vec<u8>> {
     let is_offered = |name: &str| offered.iter().any(|attribute| **attribute == *name);
     if !is_offered("ADDR") {
         return None;
     }
     let helo = origin.helo.as_ref().map(|name| xtext(name.as_str()));
-    // The name last: it is the one that may be too long.
+    // The name comes last, because only it may be too long.
     let attributes = [
         ("ADDR", Some(address(origin.client))),
         ("PORT", Some(origin.client.port().to_string())),
@@ -53,7 +53,7 @@ fn address(of: SocketAddr) -> String {
     }
 }
 
-/// Visible ASCII as it is, but `+` and `=`; all else as `+` and two hexadecimal digits.
+/// Visible ASCII as it is, except `+` and `=`; everything else as `+` and two hexadecimal digits.
 fn xtext(text: &str) -> String {
     text.bytes()
         .map(|octet| match octet {
@@ -71,7 +71,7 @@ mod tests {
     const ALL: &str = "NAME ADDR PROTO HELO LOGIN PORT DESTADDR DESTPORT";
 
     fn said(client: &str, helo: &str, offered: &str) -> Option<String> {
-        let origin = Origin {
+        let origin = ClientOrigin {
             client: client.parse().unwrap(),
             listener: "192.0.2.1:465".parse().unwrap(),
             helo: HeloName::new(helo.as_bytes()),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_offered_is_said_in_one_command() {
+    fn all_offered_attributes_are_in_one_command() {
         assert_eq!(
             said("203.0.113.7:51234", "laptop", ALL).unwrap(),
             "XCLIENT ADDR=203.0.113.7 PORT=51234 NAME=[UNAVAILABLE] PROTO=ESMTP \
@@ -102,13 +102,13 @@ mod tests {
     }
 
     #[test]
-    fn without_addr_nothing_is_said() {
+    fn without_addr_there_is_no_command() {
         assert_eq!(said("203.0.113.7:9", "laptop", "NAME PORT HELO"), None);
         assert_eq!(said("203.0.113.7:9", "laptop", ""), None);
     }
 
     #[test]
-    fn a_hostile_name_stays_one_value() {
+    fn a_malicious_name_stays_one_value() {
         assert_eq!(
             said("203.0.113.7:9", "a LOGIN=root+\r\n", "ADDR HELO").unwrap(),
             "XCLIENT ADDR=203.0.113.7 HELO=a?LOGIN+3Droot+2B??\r\n"

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::admin::message::{Ban, Bucket, Decision, Explanation, Fill, Status};
+use crate::admin::message::{
+    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, StatusMessage,
+};
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
 use crate::report::limits::{self, Limit};
@@ -30,13 +32,13 @@ pub(super) fn time(moment: Moment) -> String {
 }
 
 /// How things stand.
-pub(super) fn status(context: &ListenerContext, began: Moment) -> Status {
+pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
     let services = &context.services;
     let now = services.judging.clock.now();
     let gate = services.judging.gate().status(now);
     let admission = context.admission.counts();
     let upstream = &services.config.load().upstream;
-    Status {
+    StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
         mode: match (gate.mode, gate.settling_until) {
@@ -46,8 +48,8 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> Status {
         }
         .to_owned(),
         settling_until: gate.settling_until.map(time),
-        upstream_up: upstream.is_well(),
-        backend_sick: gate.backend_sick,
+        upstream_up: upstream.is_up(),
+        backend_outage: gate.backend_sick,
         sessions: admission.held as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
@@ -113,7 +115,20 @@ fn counters(context: &ListenerContext) -> Counts {
     ]
     .into_iter()
     .map(|(name, counter)| (name.to_owned(), counter.get()))
-    .chain([("evicted".to_owned(), context.admission.counts().evicted)])
+    .chain(
+        [
+            ("evicted", context.admission.counts().evicted),
+            (
+                "state-skipped",
+                context.services.judging.gate().restored().skipped,
+            ),
+            (
+                "state-damaged",
+                context.services.judging.gate().restored().damaged,
+            ),
+        ]
+        .map(|(name, count)| (name.to_owned(), count)),
+    )
     .collect()
 }
 
@@ -162,8 +177,8 @@ fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {
 }
 
 /// One ban.
-pub(super) fn ban(entry: BanEntry) -> Ban {
-    Ban {
+pub(super) fn ban(entry: BanEntry) -> BanMessage {
+    BanMessage {
         address: entry.subject.to_string(),
         until: time(entry.until),
         reason: match entry.mode {
@@ -173,8 +188,8 @@ pub(super) fn ban(entry: BanEntry) -> Ban {
     }
 }
 
-fn bucket(holding: &Holding) -> Bucket {
-    Bucket {
+fn bucket(holding: &Holding) -> BucketMessage {
+    BucketMessage {
         name: holding.bucket.to_string(),
         tokens: holding.tokens,
         burst: holding.burst,
@@ -194,13 +209,13 @@ pub(super) fn explanation(
     e: explain::Explanation,
     user: Option<&UserName>,
     now: Moment,
-) -> Explanation {
+) -> ExplanationMessage {
     let (verdict, reason, wait) = outlook(&e, now);
-    Explanation {
+    ExplanationMessage {
         client: e.client.to_string(),
         network: e.client.network().to_string(),
         user: user.map(ToString::to_string),
-        place: e.user.as_ref().map(|user| user.trust.to_string()),
+        trust: e.user.as_ref().map(|user| user.trust.to_string()),
         known: e.user.as_ref().map(|user| user.known),
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),
@@ -246,8 +261,8 @@ fn standing(standing: Standing) -> &'static str {
     }
 }
 
-fn decision(decision: &recent::Decision) -> Decision {
-    Decision {
+fn decision(decision: &recent::Decision) -> DecisionMessage {
+    DecisionMessage {
         at: time(decision.at),
         session: SessionId::new(decision.session).to_string(),
         client: decision.client.to_string(),

@@ -167,28 +167,60 @@ fn a_bucket_and_the_strikes_in_its_row_do_not_disturb_each_other() {
 }
 
 #[test]
-fn every_change_of_a_shared_bucket_is_a_record_and_replaying_in_any_order_gives_the_last() {
-    let first = buckets();
-    let limit = limit(20, 600);
+fn every_change_of_a_shared_bucket_is_told_and_is_later_than_the_one_before() {
+    let buckets = buckets();
+    let few = limit(20, 600);
     let key = BucketKey::Shared(Bucket::Unknown);
     let mut events = Vec::new();
-    let token = first.take(key, limit, NOW, &mut events).unwrap();
-    first.take(key, limit, NOW, &mut events).unwrap();
-    first.refund(token, NOW, &mut events);
-    assert_eq!(events.len(), 3);
-    let second = buckets();
-    for event in events.iter().rev().chain(&events) {
-        let Event::Journal(bytes) = event else {
-            panic!("{event:?}");
-        };
-        let Some(journal::Record::Share(record)) = journal::read(bytes) else {
-            panic!("{bytes:?}");
-        };
-        second.replay(&record, Duration::ZERO, NOW);
-    }
-    assert_eq!(second.left(key, limit, NOW), 19);
+    let token = buckets.take(key, few, NOW, &mut events).unwrap();
+    // A clock that stands still, and one that is behind.
+    buckets.take(key, few, NOW, &mut events).unwrap();
+    let before = Moment::from_nanos(NOW.as_nanos() - 5);
+    buckets.refund(token, before, &mut events);
+    buckets.cut_shared(|_| limit(1, 600), NOW, &mut events);
+    // Cut already: nothing changes.
+    buckets.cut_shared(|_| limit(1, 600), NOW, &mut events);
+    buckets
+        .take(BucketKey::Shared(Bucket::Near), few, NOW, &mut events)
+        .unwrap();
+    buckets.clear(NOW, &mut events);
+    let told: Vec<_> = events
+        .iter()
+        .map(|change| match change.fact {
+            Fact::SharedBucket(level) => (level.bucket, change.at, level.arrival),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let unknown: Vec<_> = told.iter().filter(|(bucket, ..)| *bucket == 2).collect();
     assert_eq!(
-        *second.level(Bucket::Unknown),
-        *first.level(Bucket::Unknown)
+        unknown.len(),
+        4,
+        "two taken, one given back, cleared: {told:?}"
     );
+    assert!(
+        unknown.windows(2).all(|two| two[0].1 < two[1].1),
+        "{told:?}"
+    );
+    assert_eq!(unknown[3].2, 0);
+}
+
+#[test]
+fn a_shared_debt_that_is_cut_is_told() {
+    let buckets = buckets();
+    let key = BucketKey::Shared(Bucket::Words);
+    let mut events = Vec::new();
+    for _ in 0..10 {
+        buckets.take(key, limit(20, 600), NOW, &mut events).unwrap();
+    }
+    events.clear();
+    buckets.cut_shared(|_| limit(2, 600), NOW, &mut events);
+    let level = *buckets.level(Bucket::Words);
+    let told = SharedLevel {
+        bucket: Bucket::Words.shared_number().unwrap(),
+        arrival: level.arrival,
+        every: level.every,
+    };
+    let at = Moment::from_nanos(level.changed);
+    assert_eq!(events, [Change::here(at, Fact::SharedBucket(told))]);
+    assert_eq!(buckets.left(key, limit(2, 600), NOW), 0);
 }

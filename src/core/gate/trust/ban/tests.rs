@@ -18,9 +18,9 @@ fn until(seconds: u64) -> Ban {
     }
 }
 
-fn ended(events: &[Event]) -> Vec<Subject> {
-    let ended = events.iter().filter_map(|event| match event {
-        Event::BanEnded { subject } => Some(*subject),
+fn ended(events: &[Change]) -> Vec<Subject> {
+    let ended = events.iter().filter_map(|change| match change.fact {
+        Fact::BanEnded(end) => Some(end.subject),
         _ => None,
     });
     ended.collect()

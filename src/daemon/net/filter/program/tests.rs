@@ -1,4 +1,4 @@
-//! The program, run by a small interpreter, against a plain set.
+//! tests - the program, run by a small interpreter, against a plain set
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -79,7 +79,7 @@ proptest! {
         let clients: Vec<ClientKey> = banned
             .iter()
             .map(|address| ClientKey::new(*address))
-            // ::ffff:0:0/96 never stands in an IPv6 header that reaches us; its key is IPv4.
+            // ::ffff:0:0/96 never arrives in an IPv6 header; its key is IPv4.
             .collect();
         let set: HashSet<ClientKey> = clients.iter().copied().collect();
         let dual = build(&clients, Family::V6);
@@ -95,7 +95,7 @@ proptest! {
 
 #[test]
 fn every_client_and_its_neighbours_are_found_at_every_size() {
-    for count in [0, 1, 2, IN_A_ROW, IN_A_ROW + 1, 255, 256, 257, 3_000] {
+    for count in [0, 1, 2, LINEAR, LINEAR + 1, 255, 256, 257, 3_000] {
         let v4: Vec<u32> = (0..count as u32).map(|n| 0x0a00_0000 + 2 * n).collect();
         let banned: HashSet<ClientKey> = v4.iter().map(|bits| ClientKey::V4(*bits)).collect();
         let program = build(&banned.iter().copied().collect::<Vec<_>>(), Family::V6);
@@ -114,7 +114,7 @@ fn a_client_costs_the_documented_number_of_instructions() {
 }
 
 #[test]
-fn an_ipv6_address_whose_words_look_like_a_banned_ipv4_passes() {
+fn an_ipv6_address_with_the_words_of_a_banned_ipv4_address_passes() {
     let banned: HashSet<ClientKey> = [ClientKey::V4(0x2001_0db8)].into();
     let program = build(&[ClientKey::V4(0x2001_0db8)], Family::V6);
     let alike = Ipv6Addr::from_bits(0x2001_0db8_2001_0db8 << 64);
@@ -123,7 +123,7 @@ fn an_ipv6_address_whose_words_look_like_a_banned_ipv4_passes() {
 }
 
 #[test]
-fn what_fits_is_nearly_the_longest_program_and_the_first_of_the_list() {
+fn the_first_clients_of_the_list_fill_the_longest_program() {
     let v6: Vec<ClientKey> = (0..3_000).rev().map(|n| ClientKey::V6(n << 32)).collect();
     let fitting = fitting(&v6);
     assert_eq!(fitting, &v6[..fitting.len()]);

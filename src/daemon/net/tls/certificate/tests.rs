@@ -1,4 +1,4 @@
-//! Every fault that a certificate file can have.
+//! tests - every fault of a certificate file
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::net::tls::tests::{NOW, Shelf, params};
 use gatepost_core::moment::Moment;
 
 #[test]
-fn names_and_expiry_are_told() {
+fn names_and_expiry_are_read() {
     let mut shelf = Shelf::new();
     let mut params = params(&["MX.example.org", "*.example.org", "192.0.2.1"]);
     params.not_after = date_time_ymd(2027, 1, 25);
@@ -27,7 +27,7 @@ fn names_and_expiry_are_told() {
     );
 }
 
-/// What `load` says of one certificate with these two files.
+/// The result of `load` for one certificate with these two files.
 #[track_caller]
 fn fault(chain: &str, key: &str) -> (FileRole, String) {
     let mut shelf = Shelf::with(&[&["first.example.org"]]);
@@ -79,7 +79,7 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
         &format!("{of_other}{chain}"),
         &key,
         Chain,
-        "place 2; the leaf must stand first",
+        "position 2; the leaf must be first",
     );
     check(&chain, "", Key, "holds no private key");
     check(&chain, &encrypted, Key, "without one");
@@ -87,8 +87,8 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
     check(&key, &key, Chain, "exchanged");
     check("", &key, Chain, "holds no certificate");
     check("my cat's name\n", &key, Chain, "holds no certificate");
-    check(cut, &key, Chain, "cut off");
-    check(no_der, &key, Chain, "does not parse");
+    check(cut, &key, Chain, "not a complete PEM file");
+    check(no_der, &key, Chain, "holds an invalid certificate");
     check(&"#".repeat(1_048_577), &key, Chain, "longer than");
     let long_but_good = format!("{}\n{chain}", "#".repeat(1_048_575 - chain.len()));
     let mut shelf = Shelf::new();
@@ -111,7 +111,7 @@ fn a_certificate_is_refused_before_its_first_and_after_its_last_second() {
     assert!(load(second(last)).is_ok());
     let early = load(second(first - 86_400)).unwrap_err().to_string();
     assert!(
-        early.contains("another 1 day; is the clock right?"),
+        early.contains("another 1 day; check the machine's clock"),
         "{early}"
     );
     let late = load(second(last + 86_400 * 3)).unwrap_err().to_string();
@@ -121,7 +121,7 @@ fn a_certificate_is_refused_before_its_first_and_after_its_last_second() {
 }
 
 #[test]
-fn a_missing_file_and_no_certificate_at_all_are_told() {
+fn a_missing_file_and_a_missing_certificate_are_refused() {
     let mut shelf = Shelf::with(&[&["mx.example.org"]]);
     fs::remove_file(&shelf.settings.certificates[0].key).unwrap();
     let told = Tls::load(&shelf.settings, NOW).unwrap_err().to_string();

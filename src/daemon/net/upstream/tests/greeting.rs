@@ -1,4 +1,4 @@
-//! greeting - what Postfix hears before a login, and what it may not offer
+//! greeting - what is sent to Postfix before a login, and offers that are refused
 
 use tokio::io::duplex;
 
@@ -7,20 +7,20 @@ use crate::net::proxy_header::{self, Announced};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Greets a scripted Postfix as `party`, which has to hear all of the script.
+/// Greets a scripted Postfix as `party`; the whole script must be played.
 async fn greet_as(
     announcement: Announce,
     party: Party<'_>,
     script: &str,
 ) -> Result<Capabilities, UpstreamFault> {
     let (near, mut far) = duplex(64 * 1024);
-    let mut conversation = Conversation::new(near);
+    let mut commands = CommandStream::new(near);
     let script = script.to_owned();
     let played = tokio::spawn(async move { play(&mut far, &script).await });
-    let hello = conversation.greet(announcement, party, "gate.example.org");
+    let hello = commands.greet(announcement, party, "gate.example.org");
     let greeted = timeout(DEADLINE, hello).await;
-    let greeted = greeted.unwrap_or(Err(UpstreamFault::TimedOut(conversation.step())));
-    drop(conversation);
+    let greeted = greeted.unwrap_or(Err(UpstreamFault::TimedOut(commands.step())));
+    drop(commands);
     played.await.unwrap();
     greeted
 }
@@ -30,7 +30,7 @@ async fn greet(announcement: Announce, script: &str) -> Result<Capabilities, Ups
 }
 
 #[track_caller]
-fn told(greeted: Result<Capabilities, UpstreamFault>) -> String {
+fn fault_text(greeted: Result<Capabilities, UpstreamFault>) -> String {
     greeted.unwrap_err().to_string()
 }
 
@@ -47,9 +47,9 @@ async fn version_2_of_proxy_names_the_client_before_anything_else() {
         assert_eq!(announced, expected);
         play(&mut far, GREETS).await;
     });
-    let mut conversation = Conversation::new(near);
+    let mut commands = CommandStream::new(near);
     let origin = origin();
-    let offered = conversation
+    let offered = commands
         .greet(Announce::ProxyV2, Party::Client(&origin), "gate")
         .await
         .unwrap();
@@ -58,13 +58,13 @@ async fn version_2_of_proxy_names_the_client_before_anything_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_without_a_name_goes_by_its_address() {
+async fn ehlo_without_a_name_carries_the_address() {
     for (client, name) in [
         ("203.0.113.7:9", "[203.0.113.7]"),
         ("[::ffff:203.0.113.7]:9", "[203.0.113.7]"),
         ("[2001:db8::7]:9", "[IPv6:2001:db8::7]"),
     ] {
-        let origin = Origin {
+        let origin = ClientOrigin {
             client: client.parse().unwrap(),
             helo: None,
             ..origin()
@@ -86,7 +86,7 @@ const XCLIENT: &str = "
 ";
 
 #[tokio::test(start_paused = true)]
-async fn xclient_is_said_once_and_ehlo_anew_behind_its_220() {
+async fn xclient_is_sent_once_and_ehlo_again_after_its_220() {
     let script = format!(
         "{XCLIENT}
         S: 220 mx.example.org ESMTP
@@ -99,40 +99,42 @@ async fn xclient_is_said_once_and_ehlo_anew_behind_its_220() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_passes_when_xclient_is_refused_or_missing() {
+async fn postfix_is_refused_when_xclient_is_refused_or_missing() {
     let refused = format!("{XCLIENT}\nS: 550 5.7.0 insufficient authorization\nEND");
-    assert!(told(greet(Announce::Xclient, &refused).await).contains("refused at XCLIENT: 550"));
+    assert!(
+        fault_text(greet(Announce::Xclient, &refused).await).contains("refused at XCLIENT: 550")
+    );
     let missing = format!("{GREETS}\nEND");
-    assert!(told(greet(Announce::Xclient, &missing).await).contains("no XCLIENT"));
+    assert!(fault_text(greet(Announce::Xclient, &missing).await).contains("no XCLIENT"));
     let probe = GREETS.replace("laptop", "gate.example.org");
-    let probed = greet_as(Announce::Xclient, Party::Nobody, &probe).await;
-    assert!(told(probed).contains("no XCLIENT"));
+    let probed = greet_as(Announce::Xclient, Party::Probe, &probe).await;
+    assert!(fault_text(probed).contains("no XCLIENT"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_passes_when_the_client_could_say_xclient_itself() {
+async fn postfix_is_refused_when_the_client_could_send_xclient_itself() {
     let offering = GREETS.replace("SIZE 10240000", "XCLIENT NAME ADDR");
     let announced = announced(&offering);
-    assert!(told(greet(Announce::ProxyV1, &announced).await).contains("any other user"));
-    assert!(told(greet(Announce::Nothing, &offering).await).contains("any other user"));
+    assert!(fault_text(greet(Announce::ProxyV1, &announced).await).contains("any other user"));
+    assert!(fault_text(greet(Announce::Nothing, &offering).await).contains("any other user"));
     let still = format!(
         "{XCLIENT}
         {offering}
         END"
     );
-    assert!(told(greet(Announce::Xclient, &still).await).contains("any other user"));
+    assert!(fault_text(greet(Announce::Xclient, &still).await).contains("any other user"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_passes_when_postfix_offers_starttls() {
+async fn postfix_is_refused_when_it_offers_starttls() {
     let offering = GREETS.replace("SIZE 10240000", "STARTTLS");
-    let told_client = told(greet(Announce::Nothing, &offering).await);
+    let with_client = fault_text(greet(Announce::Nothing, &offering).await);
     assert!(
-        told_client.contains("smtpd_tls_security_level=none"),
-        "{told_client}"
+        with_client.contains("smtpd_tls_security_level=none"),
+        "{with_client}"
     );
     let probe = offering.replace("laptop", "gate.example.org");
-    let probed = greet_as(Announce::Nothing, Party::Nobody, &probe).await;
+    let probed = greet_as(Announce::Nothing, Party::Probe, &probe).await;
     assert!(matches!(probed, Err(UpstreamFault::OffersStartTls)));
     let behind_xclient = format!(
         "{XCLIENT}
@@ -153,7 +155,7 @@ async fn a_greeting_of_several_lines_and_in_pieces_is_one_greeting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_tell_the_step_and_postfixs_words() {
+async fn a_refusal_names_the_step_and_postfixs_reply() {
     let cases = [
         (
             "S: 421 4.3.2 busy\nEND",
@@ -171,9 +173,9 @@ async fn refusals_tell_the_step_and_postfixs_words() {
         ("S+ 220 m", "connection closed at its greeting"),
         (
             "S: HTTP/1.1 400 Bad Request\nEND",
-            "nonsense at its greeting: not an SMTP reply",
+            "malformed reply at its greeting: not an SMTP reply",
         ),
-        ("S: 220 mx\nS: 220 mx\nEND", "a reply too many before EHLO"),
+        ("S: 220 mx\nS: 220 mx\nEND", "unexpected reply before EHLO"),
         ("END", "no answer in time at its greeting"),
         (
             "S: 220 mx\nC: EHLO laptop\nS: 250-mx\nEND",
@@ -181,19 +183,19 @@ async fn refusals_tell_the_step_and_postfixs_words() {
         ),
     ];
     for (script, expected) in cases {
-        let told = told(greet(Announce::Nothing, script).await);
-        assert!(told.contains(expected), "{told} for {script}");
+        let text = fault_text(greet(Announce::Nothing, script).await);
+        assert!(text.contains(expected), "{text} for {script}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_postfix_that_takes_the_proxy_header_for_commands_is_told_so() {
+async fn a_postfix_that_parses_the_proxy_header_as_commands_is_reported() {
     for script in [
         "S: 220 mx\nS: 500 5.5.2 Error: bad syntax\nEND",
         "S: 220 mx\nC: EHLO laptop\nS: 500 5.5.2 Error: bad syntax\nEND",
     ] {
         let greeted = greet(Announce::ProxyV1, &announced(script)).await;
-        assert!(told(greeted).contains("smtpd_upstream_proxy_protocol=haproxy"));
+        assert!(fault_text(greeted).contains("smtpd_upstream_proxy_protocol=haproxy"));
     }
 }
 
@@ -209,19 +211,19 @@ async fn slow_octets_do_not_outlast_the_deadline() {
         }
         dripped
     });
-    let mut conversation = Conversation::new(near);
+    let mut commands = CommandStream::new(near);
     let origin = origin();
     let greeted = timeout(
         DEADLINE,
-        conversation.greet(Announce::Nothing, Party::Client(&origin), "gate"),
+        commands.greet(Announce::Nothing, Party::Client(&origin), "gate"),
     );
     assert!(greeted.await.is_err());
-    drop(conversation);
+    drop(commands);
     assert!(dripped.await.unwrap() <= 12);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hundred_megabytes_of_reply_are_not_read() {
+async fn an_endless_reply_is_not_read() {
     for endless in ["x", "250-x\r\n"] {
         let (near, mut far) = duplex(64 * 1024);
         let flooded = tokio::spawn(async move {
@@ -233,16 +235,16 @@ async fn a_hundred_megabytes_of_reply_are_not_read() {
             }
             sent
         });
-        let mut conversation = Conversation::new(near);
+        let mut commands = CommandStream::new(near);
         let origin = origin();
-        let greeted = conversation
+        let greeted = commands
             .greet(Announce::Nothing, Party::Client(&origin), "gate")
             .await;
         assert!(matches!(
             greeted,
-            Err(UpstreamFault::Nonsense(Step::Ehlo, _))
+            Err(UpstreamFault::Malformed(Step::Ehlo, _))
         ));
-        drop(conversation);
+        drop(commands);
         assert!(flooded.await.unwrap() < 1_000_000);
     }
 }

@@ -29,21 +29,21 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     let played = tokio::spawn(async move { play(&mut far, &script).await });
     let offered = "AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER SCRAM-SHA-256";
     let ehlo = gatepost_core::smtp::reply::Reply::multiline(250, None, ["mx", offered]);
-    let site = Site {
-        address: Address::Unix("/postfix".into()),
-        health: Health::default(),
+    let endpoint = Endpoint {
+        address: UpstreamAddress::Unix("/postfix".into()),
+        health: AddressHealth::default(),
         retries: Retries::default(),
     };
     let connected = Connected::new(
-        Conversation::new(near),
+        CommandStream::new(near),
         Arc::new(Capabilities::parse(&ehlo)),
-        Arc::new(site),
+        Arc::new(endpoint),
         Duration::from_secs(30),
     );
     (connected, played)
 }
 
-/// A permit, from the one who gives them.
+/// A permit of a gate.
 fn permit(credentials: &Credentials) -> Permit {
     let keys = Keys {
         users: [1; 16],
@@ -73,7 +73,7 @@ async fn try_with(credentials: Credentials, script: &str) -> Attempted<DuplexStr
     let permit = permit(&credentials);
     let attempted = connected.log_in(&permit, &credentials).await;
     if attempted.outcome() != AuthOutcome::Accept {
-        // Postfix is let go of before the outcome is told.
+        // The connection to Postfix is closed before the outcome is returned.
         played.await.unwrap();
     }
     attempted
@@ -85,7 +85,7 @@ async fn try_plain(script: &str) -> Attempted<DuplexStream> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn plain_is_one_round_and_what_follows_the_235_is_kept() {
+async fn plain_takes_one_round_and_octets_after_the_235_are_kept() {
     let attempted = try_plain("S: 235 2.7.0 Authentication successful\nS+ 421 4.3.2 he").await;
     let Attempted::Accept(logged_in) = attempted else {
         panic!("{attempted:?}");
@@ -110,7 +110,7 @@ async fn a_long_first_message_waits_for_its_prompt() {
     assert_eq!(attempted.outcome(), AuthOutcome::Reject);
 }
 
-/// The first message, as it goes over the wire.
+/// The first message, in wire format.
 fn encoded(credentials: &Credentials) -> String {
     let messages = credentials.client_messages();
     let encoded = gatepost_core::smtp::sasl::encode(messages[0].expose());
@@ -132,7 +132,7 @@ async fn login_answers_two_prompts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_password_is_said_too() {
+async fn an_empty_password_is_sent() {
     let script = "
         C: AUTH LOGIN
         S: 334 VXNlcm5hbWU6
@@ -147,7 +147,7 @@ async fn an_empty_password_is_said_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_oauth_failure_is_dismissed_and_then_told() {
+async fn an_oauth_failure_is_dismissed_and_then_rejected() {
     for (mechanism, first) in [
         (
             Mechanism::XOAuth2,
@@ -171,7 +171,7 @@ async fn an_oauth_failure_is_dismissed_and_then_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_speaks_of_the_credentials_is_a_reject() {
+async fn only_replies_about_credentials_are_a_reject() {
     for reply in [
         "535 5.7.8 Error: authentication failed",
         "535 authentication failed",
@@ -204,15 +204,15 @@ async fn only_what_speaks_of_the_credentials_is_a_reject() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_postfix_that_fails_in_the_middle_costs_nobody_a_failure() {
+async fn a_postfix_that_fails_during_auth_is_a_defer() {
     for (script, expected) in [
         ("", "closed at AUTH"),
         ("S+ 23", "closed at AUTH"),
         ("END", "no answer in time at AUTH"),
         ("S: 235-ok\nEND", "no answer in time at AUTH"),
-        ("S: ok\nEND", "nonsense at AUTH"),
-        ("S: 235-ok\nS: 535 no\nEND", "nonsense at AUTH"),
-        ("S: 334 bW9yZQ==\nEND", "makes no sense"),
+        ("S: ok\nEND", "malformed reply at AUTH"),
+        ("S: 235-ok\nS: 535 no\nEND", "malformed reply at AUTH"),
+        ("S: 334 bW9yZQ==\nEND", "invalid challenge"),
     ] {
         let attempted = try_plain(script).await;
         let Attempted::Defer(fault) = attempted else {
@@ -272,7 +272,7 @@ async fn scram_is_relayed_message_by_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_relayed_exchange_does_not_go_on_for_ever() {
+async fn a_relayed_exchange_has_a_limit_of_messages() {
     let (connected, _played) = connected(&format!(
         "C: AUTH SCRAM-SHA-256 eA==\n{}",
         "S: 334 eA==\nC: eA==\n".repeat(100)
@@ -294,7 +294,7 @@ async fn a_relayed_exchange_does_not_go_on_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_challenge_that_is_no_base64_ends_the_exchange() {
+async fn a_challenge_that_is_not_base64_ends_the_exchange() {
     let (connected, played) = connected("C: AUTH SCRAM-SHA-256 eA==\nS: 334 ***\nEND");
     let permit = permit(&credentials(Mechanism::Plain, b"hidden"));
     let round = connected

@@ -1,22 +1,22 @@
-//! tally - how often each banned client still comes, in bounded memory
+//! banned_counts - how often each banned client connects, in bounded memory
 //!
-//! Not here: what is done about the busiest (`filter`).
+//! Not here: what is done with the busiest (`filter`).
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use gatepost_core::gate::request::client::ClientKey;
 
-/// Connections of banned clients, counted.
+/// Connections of banned clients, by client.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct BannedCounts {
     counts: HashMap<ClientKey, u32>,
     capacity: usize,
     /// Connections that were not counted, for want of room.
     left_out: u64,
 }
 
-impl Tally {
+impl BannedCounts {
     /// Counts at most `capacity` clients.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
@@ -26,13 +26,13 @@ impl Tally {
         }
     }
 
-    /// How many connections were not counted, for want of room.
+    /// How many connections were not counted because the map was full.
     pub(super) fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// One connection more. While the tally is full, clients that are not in it do not count: it is
-    /// thinned with the next [`Tally::retain`].
+    /// Counts a connection. When the map is full, new clients are not counted until the next
+    /// [`BannedCounts::retain`].
     pub(super) fn count(&mut self, client: ClientKey) {
         if let Some(count) = self.counts.get_mut(&client) {
             *count = count.saturating_add(1);
@@ -43,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// Forgets whom `keep` does not want, and, of a full tally, the half that came least.
+    /// Removes the clients that `keep` rejects and, if the map is full, the less busy half.
     pub(super) fn retain(&mut self, keep: impl Fn(ClientKey) -> bool) {
         self.counts.retain(|client, _| keep(*client));
         if self.counts.len() >= self.capacity {
@@ -57,7 +57,7 @@ impl Tally {
         }
     }
 
-    /// The busiest, at most `most` of them, the busiest first; equals in a fixed order.
+    /// At most `most` clients, the busiest first; equals in a fixed order.
     pub(super) fn busiest(&self, most: usize) -> Vec<ClientKey> {
         let mut all: Vec<_> = self
             .counts
@@ -76,14 +76,14 @@ impl Tally {
 mod tests {
     use super::*;
 
-    fn tally(capacity: usize, came: &[(u32, u32)]) -> Tally {
-        let mut tally = Tally::new(capacity);
+    fn counts(capacity: usize, came: &[(u32, u32)]) -> BannedCounts {
+        let mut counts = BannedCounts::new(capacity);
         for &(client, times) in came {
             for _ in 0..times {
-                tally.count(ClientKey::V4(client));
+                counts.count(ClientKey::V4(client));
             }
         }
-        tally
+        counts
     }
 
     fn numbers(clients: Vec<ClientKey>) -> Vec<u32> {
@@ -96,24 +96,24 @@ mod tests {
 
     #[test]
     fn the_busiest_come_first() {
-        let tally = tally(10, &[(1, 2), (2, 5), (3, 2), (4, 1)]);
-        assert_eq!(numbers(tally.busiest(3)), [2, 1, 3]);
+        let counts = counts(10, &[(1, 2), (2, 5), (3, 2), (4, 1)]);
+        assert_eq!(numbers(counts.busiest(3)), [2, 1, 3]);
     }
 
     #[test]
-    fn whoever_is_banned_no_more_is_forgotten() {
-        let mut tally = tally(10, &[(1, 2), (2, 5)]);
-        tally.retain(|client| client != ClientKey::V4(2));
-        assert_eq!(numbers(tally.busiest(9)), [1]);
+    fn a_client_no_longer_banned_is_removed() {
+        let mut counts = counts(10, &[(1, 2), (2, 5)]);
+        counts.retain(|client| client != ClientKey::V4(2));
+        assert_eq!(numbers(counts.busiest(9)), [1]);
     }
 
     #[test]
-    fn a_full_tally_grows_no_further_and_keeps_the_busiest() {
-        let mut tally = tally(4, &[(1, 1), (2, 3), (3, 1), (4, 2), (5, 9)]);
-        assert_eq!(numbers(tally.busiest(9)), [2, 4, 1, 3], "5 found it full");
-        tally.retain(|_| true);
-        assert_eq!(numbers(tally.busiest(9)), [2, 4]);
-        tally.count(ClientKey::V4(5));
-        assert_eq!(numbers(tally.busiest(9)), [2, 4, 5]);
+    fn a_full_map_stops_growing_and_keeps_the_busiest() {
+        let mut counts = counts(4, &[(1, 1), (2, 3), (3, 1), (4, 2), (5, 9)]);
+        assert_eq!(numbers(counts.busiest(9)), [2, 4, 1, 3], "5 found it full");
+        counts.retain(|_| true);
+        assert_eq!(numbers(counts.busiest(9)), [2, 4]);
+        counts.count(ClientKey::V4(5));
+        assert_eq!(numbers(counts.busiest(9)), [2, 4, 5]);
     }
 }

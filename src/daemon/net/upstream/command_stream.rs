@@ -1,8 +1,8 @@
-//! conversation - commands to Postfix and its replies, one at a time
+//! command_stream - sends commands to Postfix and reads its replies, one at a time
 //!
-//! Not here: which commands (`greeting`, `login`), and deadlines: every future here is to be wrapped in
-//! one; [`Conversation::step`] says where it was when it ran out.
-//! We never pipeline: what Postfix says unasked would be taken for the answer to the next command.
+//! Not here: which commands (`greeting`, `login`), and deadlines: the caller puts every future here under
+//! one; [`CommandStream::step`] tells where it was when the deadline passed.
+//! Never pipelined: a reply that was not asked for would be taken for the answer to the next command.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,16 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use crate::net::upstream::{Step, UpstreamFault};
 use gatepost_core::smtp::reply::{Reply, ReplyBuffer};
 
-/// One connection, and what was read of it.
+/// A connection to Postfix, and what was read from it.
 #[derive(Debug)]
-pub(super) struct Conversation<S> {
+pub(super) struct CommandStream<S> {
     stream: S,
     replies: ReplyBuffer,
     step: Step,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
-    /// A connection over which nothing was said.
+impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
+    /// A connection before its first octet.
     pub(super) const fn new(stream: S) -> Self {
         Self {
             stream,
@@ -31,27 +31,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
     }
 
-    /// Where the conversation is.
+    /// The step that the session is in.
     pub(super) const fn step(&self) -> Step {
         self.step
     }
 
-    /// The connection, and what Postfix sent behind its last reply.
+    /// The connection, and what Postfix sent after its last reply.
     pub(super) fn into_parts(self) -> (S, Vec<u8>) {
         (self.stream, self.replies.into_rest())
     }
 
-    /// Sends a command, in one write, and waits for its reply.
+    /// Sends a command, in one write, and reads its reply.
     ///
     /// # Errors
-    /// Whatever keeps the reply from coming, whichever reply it is.
-    pub(super) async fn ask(&mut self, step: Step, command: &[u8]) -> Result<Reply, UpstreamFault> {
-        self.say(step, command).await?;
-        self.hear().await
+    /// Everything that prevents a reply; any reply is a success.
+    pub(super) async fn send_command(
+        &mut self,
+        step: Step,
+        command: &[u8],
+    ) -> Result<Reply, UpstreamFault> {
+        self.send(step, command).await?;
+        self.read_reply().await
     }
 
-    /// Sends octets that belong to `step`.
-    pub(super) async fn say(&mut self, step: Step, octets: &[u8]) -> Result<(), UpstreamFault> {
+    /// Sends octets as part of `step`.
+    pub(super) async fn send(&mut self, step: Step, octets: &[u8]) -> Result<(), UpstreamFault> {
         self.step = step;
         if !self.replies.is_empty() {
             return Err(UpstreamFault::Unasked(step));
@@ -65,23 +69,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             .map_err(|fault| UpstreamFault::Lost(step, fault))
     }
 
-    /// The next reply.
-    pub(super) async fn hear(&mut self) -> Result<Reply, UpstreamFault> {
+    /// Reads the next reply.
+    pub(super) async fn read_reply(&mut self) -> Result<Reply, UpstreamFault> {
         loop {
             match self.replies.next() {
                 Ok(Some(reply)) => return Ok(reply),
                 Ok(None) => self.read_more().await?,
-                Err(fault) => return Err(UpstreamFault::Nonsense(self.step, fault)),
+                Err(fault) => return Err(UpstreamFault::Malformed(self.step, fault)),
             }
         }
     }
 
-    /// Takes leave.
+    /// Sends QUIT and reads its reply.
     pub(super) async fn quit(mut self) -> Result<(), UpstreamFault> {
-        self.ask(Step::Quit, b"QUIT\r\n").await.map(drop)
+        self.send_command(Step::Quit, b"QUIT\r\n").await.map(drop)
     }
 
-    /// Reads once. The buffer exists only while there is something to read, so that a session that
+    /// Reads once. The buffer exists only while there is something to read, so a session that
     /// waits for Postfix holds none.
     async fn read_more(&mut self) -> Result<(), UpstreamFault> {
         let Self {

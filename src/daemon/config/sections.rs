@@ -1,8 +1,8 @@
-//! rooms - the keys of every room but the gate's, with their defaults and bounds
+//! sections - every section of the file but the gate's, with defaults and bounds
 //!
-//! Paths are taken from the config file's own folder, so that `check` in a shell and `run` as a
+//! Relative paths start from the config file's folder, so that `check` in a shell and `run` as a
 //! service read the same files.
-//! Not here: the gate's keys (`rules`), listeners (`listeners`), what the files hold (`inspect`).
+//! Not here: the gate's keys (`rules`), listeners (`listeners`), the content of files (`inspect`).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,31 +15,32 @@ use super::machine::Machine;
 use super::raw::{self, Given, GivenList};
 use super::value::Quoted;
 use crate::net::listener::open_files;
-use crate::{admin, net, report, session, store};
+use crate::store::StoreSettings;
+use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{QueueSettings, Quota};
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
 
-/// `sun_path` of Linux holds 108 octets with the NUL behind it (unix(7)).
+/// `sun_path` of Linux holds 108 octets with the NUL at its end (unix(7)).
 const LONGEST_SOCKET_PATH: usize = 107;
 
-/// `given`, seen from `folder`.
+/// `given`, relative to `folder`.
 pub(super) fn path(folder: &Path, given: &str) -> PathBuf {
     folder.join(given)
 }
 
 pub(super) fn dialogue(
-    file: &raw::File,
+    file: &raw::RawFile,
     machine: &Machine,
     findings: &mut Findings,
-) -> smtp::dialogue::Settings {
-    smtp::dialogue::Settings {
+) -> smtp::dialogue::DialogueSettings {
+    smtp::dialogue::DialogueSettings {
         hostname: hostname(&file.hostname, machine, findings),
         mechanisms: mechanisms(&file.mechanisms, findings),
     }
 }
 
-/// The name in the banner: given, or the machine's. RFC 5321 section 4.2 wants a domain there.
+/// The name in the banner: the configured one, or the machine's. RFC 5321 section 4.2 requires a domain.
 fn hostname(given: &Given<String>, machine: &Machine, findings: &mut Findings) -> String {
     let given = given.as_ref().filter(|name| !name.get_ref().is_empty());
     let (name, remark) = match given {
@@ -47,13 +48,13 @@ fn hostname(given: &Given<String>, machine: &Machine, findings: &mut Findings) -
             given.get_ref(),
             Remark::at(
                 given.span(),
-                format!("{:?} is no full host name", given.get_ref()),
+                format!("{:?} is not a full host name", given.get_ref()),
             ),
         ),
         None => (
             &machine.hostname,
             Remark::of_file(format!(
-                "hostname is not set, and the machine's own, {:?}, is no full host name",
+                "hostname is not set, and the machine's own, {:?}, is not a full host name",
                 machine.hostname
             )),
         ),
@@ -94,8 +95,8 @@ fn mechanisms(given: &GivenList<Quoted<Mechanism>>, findings: &mut Findings) -> 
     if given.get_ref().is_empty() {
         findings.missing_at(
             given.span(),
-            "without a mechanism nobody can log in",
-            "name at least \"PLAIN\"",
+            "without a mechanism every login fails",
+            "write at least \"PLAIN\"",
         );
     }
     let mut mechanisms = Vec::new();
@@ -112,9 +113,13 @@ fn mechanisms(given: &GivenList<Quoted<Mechanism>>, findings: &mut Findings) -> 
     mechanisms
 }
 
-pub(super) fn tls(given: &raw::Tls, folder: &Path, findings: &mut Findings) -> net::tls::Settings {
+pub(super) fn tls(
+    given: &raw::RawTls,
+    folder: &Path,
+    findings: &mut Findings,
+) -> net::tls::TlsSettings {
     if given.certificate.is_empty() {
-        findings.refuse(Remark::of_file("no certificate is named").help(
+        findings.refuse(Remark::of_file("no certificate is configured").help(
             "add a table:\n[[tls.certificate]]\nchain = \"/etc/gatepost/tls/fullchain.pem\"\n\
              key = \"/etc/gatepost/tls/privkey.pem\"",
         ));
@@ -151,10 +156,14 @@ pub(super) fn tls(given: &raw::Tls, folder: &Path, findings: &mut Findings) -> n
         }
         certificates.push(net::tls::CertificateFiles { chain, key });
     }
-    net::tls::Settings { certificates }
+    net::tls::TlsSettings { certificates }
 }
 
-pub(super) fn turns(file: &raw::File, login: Duration, findings: &mut Findings) -> QueueSettings {
+pub(super) fn turns(
+    file: &raw::RawFile,
+    login: Duration,
+    findings: &mut Findings,
+) -> QueueSettings {
     let given = &file.timeouts.turn;
     let defaults = QueueSettings::default();
     let deadline = findings.time(
@@ -172,9 +181,9 @@ pub(super) fn turns(file: &raw::File, login: Duration, findings: &mut Findings) 
         findings.warn(
             Remark::at(
                 span,
-                "a login may wait for its turn longer than timeouts.login lets it live",
+                "an attempt may queue for longer than timeouts.login allows a login to take",
             )
-            .help("make timeouts.turn the shorter one"),
+            .help("make timeouts.turn shorter than timeouts.login"),
         );
     }
     QueueSettings {
@@ -189,13 +198,13 @@ pub(super) fn turns(file: &raw::File, login: Duration, findings: &mut Findings) 
 }
 
 pub(super) fn admission(
-    given: &raw::Admission,
+    given: &raw::RawAdmission,
     machine: &Machine,
     findings: &mut Findings,
-) -> net::admission::Settings {
+) -> net::admission::AdmissionSettings {
     let sessions = findings.number("admission.sessions", &given.sessions, 20_000, 1..=1_000_000);
-    note_open_files(sessions, given, machine, findings);
-    net::admission::Settings {
+    warn_open_files(sessions, given, machine, findings);
+    net::admission::AdmissionSettings {
         sessions,
         per_client: findings.number("admission.per-client", &given.per_client, 50, 1..=1_000_000),
         per_network: findings.number(
@@ -214,16 +223,16 @@ pub(super) fn admission(
         ),
         handshakes: findings.number("admission.handshakes", &given.handshakes, 256, 1..=100_000),
         filter: match given.filter {
-            true => net::filter::Mode::On,
-            false => net::filter::Mode::Off,
+            true => net::filter::FilterMode::On,
+            false => net::filter::FilterMode::Off,
         },
     }
 }
 
-/// Warns where the descriptors that this process may have do not suffice for the sessions.
-fn note_open_files(
+/// Warns where the limit on open files is too low for the configured sessions.
+fn warn_open_files(
     sessions: usize,
-    given: &raw::Admission,
+    given: &raw::RawAdmission,
     machine: &Machine,
     findings: &mut Findings,
 ) {
@@ -243,7 +252,7 @@ fn note_open_files(
     )));
 }
 
-pub(super) fn timeouts(given: &raw::Timeouts, findings: &mut Findings) -> session::Timeouts {
+pub(super) fn timeouts(given: &raw::RawTimeouts, findings: &mut Findings) -> session::Timeouts {
     const LEAST: Duration = Duration::from_millis(100);
     session::Timeouts {
         handshake: findings.time(
@@ -264,7 +273,7 @@ pub(super) fn timeouts(given: &raw::Timeouts, findings: &mut Findings) -> sessio
     }
 }
 
-pub(super) fn drain(given: &raw::Timeouts, findings: &mut Findings) -> Duration {
+pub(super) fn drain(given: &raw::RawTimeouts, findings: &mut Findings) -> Duration {
     findings.time(
         "timeouts.drain",
         &given.drain,
@@ -273,7 +282,11 @@ pub(super) fn drain(given: &raw::Timeouts, findings: &mut Findings) -> Duration 
     )
 }
 
-pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) -> store::Settings {
+pub(super) fn store(
+    given: &raw::RawState,
+    folder: &Path,
+    findings: &mut Findings,
+) -> StoreSettings {
     let directory = given.directory.as_ref();
     if let Some(given) = directory.filter(|given| given.get_ref().is_empty()) {
         findings.missing_at(
@@ -283,35 +296,39 @@ pub(super) fn store(given: &raw::State, folder: &Path, findings: &mut Findings) 
         );
     }
     let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
-    store::Settings {
+    StoreSettings {
         directory: path(folder, directory),
     }
 }
 
-pub(super) fn admin(given: &raw::Admin, folder: &Path, findings: &mut Findings) -> admin::Settings {
+pub(super) fn admin(
+    given: &raw::RawAdmin,
+    folder: &Path,
+    findings: &mut Findings,
+) -> admin::AdminSettings {
     let socket = given.socket.as_ref();
     let socket_path = path(
         folder,
         socket.map_or("/run/gatepost/admin.sock", |given| given.get_ref()),
     );
     if let Some(given) = socket {
-        fits_a_socket(&socket_path, given, findings);
+        check_socket_path(&socket_path, given, findings);
     }
     let group = given.group.as_ref().map(Spanned::get_ref);
-    admin::Settings {
+    admin::AdminSettings {
         socket: socket_path,
         group: group.filter(|name| !name.is_empty()).cloned(),
     }
 }
 
 /// Refuses a path that the kernel could not bind or connect to.
-pub(super) fn fits_a_socket<T>(path: &Path, given: &Spanned<T>, findings: &mut Findings) {
+pub(super) fn check_socket_path<T>(path: &Path, given: &Spanned<T>, findings: &mut Findings) {
     let length = path.as_os_str().len();
     if path.file_name().is_none() || length > LONGEST_SOCKET_PATH {
         findings.refuse(
             Remark::at(
                 given.span(),
-                format!("{} is no path for a socket", path.display()),
+                format!("{} is not a valid path for a socket", path.display()),
             )
             .help(format!(
                 "a socket's path ends in a name and has at most {LONGEST_SOCKET_PATH} octets"
@@ -320,7 +337,7 @@ pub(super) fn fits_a_socket<T>(path: &Path, given: &Spanned<T>, findings: &mut F
     }
 }
 
-pub(super) fn report(given: &raw::Log) -> report::ReportSettings {
+pub(super) fn report(given: &raw::RawLog) -> report::ReportSettings {
     report::ReportSettings {
         format: given
             .format

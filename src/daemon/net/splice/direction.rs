@@ -1,8 +1,8 @@
-//! lane - one direction of a splice
+//! direction - one direction of a splice
 //!
-//! Reads what is there, writes what is taken, keeps the rest, passes on the end.
-//! Not here: what the ends of two lanes mean together, and time (`splice`).
-//! A lane whose sink is gone reads on and throws away, so that its source can end in peace.
+//! Reads what is available, writes what the sink takes, keeps the rest, passes on the end.
+//! Not here: the meaning of both directions together, and time (`splice`).
+//! If the sink has failed, the source is drained, so that it can close cleanly.
 
 use std::io;
 use std::pin::Pin;
@@ -12,29 +12,29 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// One direction: from a source to a sink.
 #[derive(Debug)]
-pub(super) struct Lane {
-    /// Read, and not yet taken by the sink: what stands behind `taken`.
+pub(super) struct Direction {
+    /// Read and not yet taken by the sink: what follows `taken`.
     left: Vec<u8>,
     taken: usize,
-    stage: Stage,
+    state: DirectionState,
     /// The sink holds octets that it may not have sent.
     unflushed: bool,
     moved: bool,
-    passed: u64,
+    copied: u64,
     stop: Option<Stop>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum DirectionState {
     Open,
-    /// The source ended; the sink has to be told, after what is left.
+    /// The source ended; the sink is shut down after what is left.
     Ending,
     /// The sink failed.
     Discarding,
     Done,
 }
 
-/// Why a lane does not go on.
+/// Why a direction stops.
 #[derive(Debug)]
 pub(super) enum Stop {
     SourceEnded,
@@ -42,30 +42,30 @@ pub(super) enum Stop {
     SinkFailed(io::Error),
 }
 
-/// What stands behind the octets that a read brought.
-enum Then {
+/// What follows the octets of a read.
+enum AfterRead {
     More,
     Wait,
     End(Stop),
 }
 
-impl Lane {
-    /// A lane that first delivers `left`.
+impl Direction {
+    /// A direction that first delivers `left`.
     pub(super) fn new(left: Vec<u8>) -> Self {
         Self {
             left,
             taken: 0,
-            stage: Stage::Open,
+            state: DirectionState::Open,
             unflushed: false,
             moved: false,
-            passed: 0,
+            copied: 0,
             stop: None,
         }
     }
 
     /// Octets that the sink has taken.
-    pub(super) fn passed(&self) -> u64 {
-        self.passed
+    pub(super) fn copied(&self) -> u64 {
+        self.copied
     }
 
     /// Whether the sink took anything since the last call.
@@ -73,15 +73,15 @@ impl Lane {
         std::mem::take(&mut self.moved)
     }
 
-    /// Why the lane stops, told once.
+    /// Why the direction stopped, returned once.
     pub(super) fn take_stop(&mut self) -> Option<Stop> {
         self.stop.take()
     }
 
     /// Moves what can be moved now. Ready when source and sink have both ended.
     ///
-    /// It returns by itself when a side has nothing to give or to take, which tokio's sockets see
-    /// to after a while (cooperative budget) even when they would have.
+    /// It returns when a side has nothing to give or to take. tokio's sockets report that
+    /// after a while even when they have (cooperative budget).
     pub(super) fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -94,25 +94,25 @@ impl Lane {
         W: AsyncWrite + Unpin,
     {
         loop {
-            match self.stage {
-                Stage::Open => {
+            match self.state {
+                DirectionState::Open => {
                     ready!(self.poll_left(cx, sink));
-                    if self.stage == Stage::Open {
+                    if self.state == DirectionState::Open {
                         ready!(self.poll_move(cx, source, sink, scratch));
                     }
                 }
-                Stage::Ending => {
+                DirectionState::Ending => {
                     ready!(self.poll_left(cx, sink));
-                    // A sink that cannot be told any more has ended all the same.
+                    // A sink that cannot be shut down has ended as well.
                     let _ = ready!(Pin::new(&mut *sink).poll_shutdown(cx));
-                    self.stage = Stage::Done;
+                    self.state = DirectionState::Done;
                 }
-                Stage::Discarding => match gather(cx, source, scratch).1 {
-                    Then::More => {}
-                    Then::Wait => return Poll::Pending,
-                    Then::End(_) => self.stage = Stage::Done,
+                DirectionState::Discarding => match gather(cx, source, scratch).1 {
+                    AfterRead::More => {}
+                    AfterRead::Wait => return Poll::Pending,
+                    AfterRead::End(_) => self.state = DirectionState::Done,
                 },
-                Stage::Done => return Poll::Ready(()),
+                DirectionState::Done => return Poll::Ready(()),
             }
         }
     }
@@ -154,21 +154,21 @@ impl Lane {
         let (octets, then) = gather(cx, source, scratch);
         self.deliver(cx, sink, scratch.get(..octets).unwrap_or_default());
         match then {
-            Then::More => Poll::Ready(()),
-            Then::End(stop) => {
-                self.stage = match self.stage {
-                    Stage::Open => Stage::Ending,
-                    _ => Stage::Done,
+            AfterRead::More => Poll::Ready(()),
+            AfterRead::End(stop) => {
+                self.state = match self.state {
+                    DirectionState::Open => DirectionState::Ending,
+                    _ => DirectionState::Done,
                 };
                 self.stop.get_or_insert(stop);
                 Poll::Ready(())
             }
-            Then::Wait => {
+            AfterRead::Wait => {
                 if self.unflushed && self.left.is_empty() {
                     self.flush(cx, sink);
                 }
-                match self.stage {
-                    Stage::Open => Poll::Pending,
+                match self.state {
+                    DirectionState::Open => Poll::Pending,
                     _ => Poll::Ready(()),
                 }
             }
@@ -207,15 +207,15 @@ impl Lane {
     }
 
     fn note_taken(&mut self, octets: usize) {
-        self.passed += octets as u64;
+        self.copied += octets as u64;
         self.moved = true;
         self.unflushed = true;
     }
 
     fn fail(&mut self, fault: io::Error) {
-        self.stage = match self.stage {
-            Stage::Open => Stage::Discarding,
-            _ => Stage::Done,
+        self.state = match self.state {
+            DirectionState::Open => DirectionState::Discarding,
+            _ => DirectionState::Done,
         };
         self.stop.get_or_insert(Stop::SinkFailed(fault));
     }
@@ -233,26 +233,26 @@ where
 }
 
 /// Reads until the source has no more for now, or `scratch` is full: many small reads (a TLS record
-/// is at most 16 KiB) become one large write. Says how many octets came, and what is behind them.
-fn gather<R>(cx: &mut Context<'_>, source: &mut R, scratch: &mut [u8]) -> (usize, Then)
+/// is at most 16 KiB) become one large write. Returns the number of octets, and what follows them.
+fn gather<R>(cx: &mut Context<'_>, source: &mut R, scratch: &mut [u8]) -> (usize, AfterRead)
 where
     R: AsyncRead + Unpin,
 {
     let mut buffer = ReadBuf::new(scratch);
     let then = loop {
         if buffer.remaining() == 0 {
-            break Then::More;
+            break AfterRead::More;
         }
         let before = buffer.filled().len();
         match Pin::new(&mut *source).poll_read(cx, &mut buffer) {
-            Poll::Pending => break Then::Wait,
+            Poll::Pending => break AfterRead::Wait,
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {}
-            Poll::Ready(Ok(())) => break Then::End(Stop::SourceEnded),
-            // An end without close_notify is an ordinary end: what was cut off, Postfix will miss.
+            Poll::Ready(Ok(())) => break AfterRead::End(Stop::SourceEnded),
+            // An end without close_notify is treated as an ordinary end: Postfix detects missing data.
             Poll::Ready(Err(fault)) if fault.kind() == io::ErrorKind::UnexpectedEof => {
-                break Then::End(Stop::SourceEnded);
+                break AfterRead::End(Stop::SourceEnded);
             }
-            Poll::Ready(Err(fault)) => break Then::End(Stop::SourceFailed(fault)),
+            Poll::Ready(Err(fault)) => break AfterRead::End(Stop::SourceFailed(fault)),
         }
     };
     (buffer.filled().len(), then)

@@ -1,12 +1,12 @@
-//! lesson - what is to be taught: of each user and network the latest login
+//! batch - the logins to import: the latest of each user and network
 //!
-//! Not here: reading logs (`gatepost_core::logs`), telling the gate (`teach`).
+//! Not here: parsing logs (`logs` in the core), the import into the gate (`import`).
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::admin::message::{PastLogin, Taught};
+use crate::admin::message::{ImportStats, PastLogin};
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::logs::collector::RawLine;
@@ -14,42 +14,42 @@ use gatepost_core::logs::parser::LogParser;
 use gatepost_core::logs::{LoggedAttempt, LoginHistory};
 use gatepost_core::moment::Moment;
 
-/// Pairs that wait to be taught, at most: no gate would keep more.
+/// The most pairs that wait for an import: no gate keeps more.
 const MOST_PAIRS: usize = 1_000_000;
 
-/// What was read and what it added.
+/// What was read, and what the import added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Learnt {
+pub(super) struct ImportSummary {
     /// Lines read.
     pub(super) lines: u64,
-    /// Lines that are no log lines, or could not be read for certain.
+    /// Lines that could not be parsed reliably.
     pub(super) unreadable: u64,
     /// Some of them.
     #[serde(skip)]
     pub(super) sample: Vec<String>,
     /// Successful logins.
     pub(super) logins: u64,
-    /// Of them, those whose line does not tell the user for certain.
+    /// Those of them whose line does not name the user reliably.
     pub(super) unnamed: u64,
-    /// Pairs of user and network that logged in.
+    /// Pairs of user and network with a login.
     pub(super) seen: u64,
     /// Pairs that were not familiar before.
     pub(super) pairs: u64,
     /// Users that were not known before.
     pub(super) users: u64,
-    /// Whether settling in ended with them.
+    /// Whether settling in ended.
     pub(super) settling_ended: bool,
 }
 
-/// The logins to be taught.
+/// The logins to import.
 #[derive(Debug, Default)]
-pub(super) struct Lesson {
+pub(super) struct ImportBatch {
     pairs: BTreeMap<(Box<str>, NetworkKey), (ClientKey, Moment)>,
-    read: Learnt,
+    read: ImportSummary,
 }
 
-impl Lesson {
-    /// Takes the successful logins of whole logs.
+impl ImportBatch {
+    /// Adds the successful logins of whole logs.
     pub(super) fn add_history(&mut self, history: &LoginHistory) {
         self.read.lines += history.stats.lines;
         self.read.unreadable += history.stats.unreadable;
@@ -61,8 +61,8 @@ impl Lesson {
         }
     }
 
-    /// Takes one line.
-    pub(super) fn hear(&mut self, parser: &mut LogParser, line: &RawLine<'_>) {
+    /// Adds the login in one line, if there is one.
+    pub(super) fn add_line(&mut self, parser: &mut LogParser, line: &RawLine<'_>) {
         let before = parser.stats().unreadable;
         match line {
             RawLine::Whole(line) => parser.parse_line(line, |event| {
@@ -79,7 +79,7 @@ impl Lesson {
 
     fn add(&mut self, user: Option<&[u8]>, client: ClientKey, at: Moment) {
         self.read.logins += 1;
-        // The socket speaks JSON, and no account has a name that is not UTF-8.
+        // The socket's messages are JSON, and no account has a name that is not UTF-8.
         let Some(user) = user.and_then(|user| std::str::from_utf8(user).ok()) else {
             self.read.unnamed += 1;
             return;
@@ -98,7 +98,7 @@ impl Lesson {
         }
     }
 
-    /// What is to be taught, the oldest first; none of it waits any more.
+    /// Takes the logins to import, the oldest first.
     pub(super) fn take(&mut self) -> Vec<PastLogin> {
         let pairs = std::mem::take(&mut self.pairs);
         self.read.seen += pairs.len() as u64;
@@ -114,7 +114,7 @@ impl Lesson {
         logins
     }
 
-    /// Takes back what could not be taught: it waits again.
+    /// Puts back logins whose import failed.
     pub(super) fn give_back(&mut self, logins: Vec<PastLogin>) {
         self.read.seen = self.read.seen.saturating_sub(logins.len() as u64);
         for login in logins {
@@ -123,12 +123,12 @@ impl Lesson {
         }
     }
 
-    /// What was read since this was last asked, and what came of it.
-    pub(super) fn learnt(&mut self, taught: Taught) -> Learnt {
-        Learnt {
-            pairs: taught.pairs,
-            users: taught.users,
-            settling_ended: taught.settling_ended,
+    /// What was read since the last call, and what the import added.
+    pub(super) fn summary(&mut self, imported: ImportStats) -> ImportSummary {
+        ImportSummary {
+            pairs: imported.pairs,
+            users: imported.users,
+            settling_ended: imported.settling_ended,
             ..std::mem::take(&mut self.read)
         }
     }

@@ -1,0 +1,204 @@
+//! change - what changed in the gate, as facts that can be merged
+//!
+//! The log, the journal and, one day, other machines learn what happened from these. Each fact says
+//! when and where it happened and how things stand since, so that applying it twice, late or in
+//! another order gives the same state: of two facts about one ban or one shared bucket the later
+//! one holds, of two logins of one pair the later one.
+//! Not here: facts as octets (`state::journal`), what is done about them (the daemon's `persist`).
+
+use std::fmt;
+
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::UserId;
+use crate::gate::request::settings::Mode;
+use crate::moment::Moment;
+
+/// The machine on which something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin(pub u16);
+
+impl Origin {
+    /// This machine: the only one, as long as machines share nothing.
+    pub const HERE: Self = Self(0);
+}
+
+/// A fact, with its time and place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// When, by the clock of the machine where it happened. Of one ban or one shared bucket no two
+    /// changes have the same moment, and the later one is the later moment.
+    pub at: Moment,
+    /// Where.
+    pub origin: Origin,
+    /// What.
+    pub fact: Fact,
+}
+
+impl Change {
+    /// A fact of this machine.
+    pub const fn here(at: Moment, fact: Fact) -> Self {
+        let origin = Origin::HERE;
+        Self { at, origin, fact }
+    }
+
+    /// Whether the client's answer waits until the journal has it: so that a client that has seen
+    /// its ban, or has spent a shared token, cannot undo that by a crash.
+    pub const fn is_awaited(&self) -> bool {
+        matches!(
+            self.fact,
+            Fact::BanBegan(_)
+                | Fact::BanEnded(BanEnd {
+                    why: BanEnding::Lifted | BanEnding::Evicted,
+                    ..
+                })
+                | Fact::SharedBucket(_)
+        )
+    }
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A ban began, or was extended.
+    BanBegan(BanStart),
+    /// A ban ended.
+    BanEnded(BanEnd),
+    /// A shared bucket was spent from, refunded, cleared, or cut to a lower limit.
+    SharedBucket(SharedLevel),
+    /// A user logged in, and is known since.
+    UserKnown(UserLogin),
+    /// A user logged in from a network, and is familiar there.
+    PairFamiliar(PairLogin),
+    /// The operator cleared what is counted against somebody.
+    Forgiven(Forgiven),
+    /// Many familiar pairs are rejected at once: the backend is failing.
+    BackendFailing,
+    /// The failing backend accepted again, or nothing is known of it any more.
+    BackendRecovered,
+}
+
+/// A ban that began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BanStart {
+    /// Whom it is for.
+    pub subject: Subject,
+    /// When it ends.
+    pub until: Moment,
+    /// What it is for.
+    pub cause: BanCause,
+    /// Whether it is enforced; a ban of a dry run is only logged.
+    pub mode: Mode,
+    /// The strikes of a client then.
+    pub strikes: u8,
+}
+
+/// A ban that ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BanEnd {
+    /// Whom it was for.
+    pub subject: Subject,
+    /// Why it ended.
+    pub why: BanEnding,
+}
+
+/// Why a ban ended. The numbers are those of the journal: they never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BanEnding {
+    /// Its time was over. No journal record: the ban itself says when.
+    Expired = 1,
+    /// The operator lifted it, or a dry run ended.
+    Lifted = 2,
+    /// The table of bans was full, and it was the one that would have ended first.
+    Evicted = 3,
+}
+
+/// How a shared bucket stands after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SharedLevel {
+    /// The bucket's number in journal and snapshot.
+    pub bucket: u8,
+    /// When it will be full again, in nanoseconds since the epoch; in the past: it is full.
+    pub arrival: u64,
+    /// Nanoseconds a token.
+    pub every: u64,
+}
+
+/// A login of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserLogin {
+    pub(in crate::gate) user: UserId,
+    /// In seconds since the epoch.
+    pub(in crate::gate) last: u32,
+}
+
+/// A login of a user from a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairLogin {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) network: NetworkKey,
+    /// In seconds since the epoch.
+    pub(in crate::gate) last: u32,
+}
+
+/// Who was forgiven: their buckets are full and their strikes gone since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgiven {
+    /// A client, and the bucket of its network.
+    Client(ClientKey),
+    /// A user.
+    User(ForgivenUser),
+}
+
+/// A user who was forgiven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForgivenUser(pub(in crate::gate) UserId);
+
+/// Whom a ban is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// One client.
+    Client(ClientKey),
+    /// One network.
+    Network(NetworkKey),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(client) => client.fmt(f),
+            Self::Network(network) => network.fmt(f),
+        }
+    }
+}
+
+/// What a ban is for. The log values (`Display`) are public API; the numbers are those of journal
+/// and snapshot, and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum BanCause {
+    /// Refused by its own bucket too often.
+    Strikes = 1,
+    /// Asked for a trap.
+    Trap = 2,
+    /// Too many banned clients in one network.
+    Neighbours = 3,
+    /// The operator said so.
+    Operator = 4,
+}
+
+impl BanCause {
+    /// Every cause.
+    pub const ALL: [Self; 4] = [Self::Strikes, Self::Trap, Self::Neighbours, Self::Operator];
+}
+
+impl fmt::Display for BanCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Strikes => "strikes",
+            Self::Trap => "trap",
+            Self::Neighbours => "neighbours",
+            Self::Operator => "operator",
+        })
+    }
+}

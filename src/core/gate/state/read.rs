@@ -1,0 +1,142 @@
+//! read - the files that an earlier process left, as values
+//!
+//! Nothing that stands in a file stops the reading: what is damaged, unknown or of another version is
+//! passed over and counted, and everything else is taken. Octets that are hostile are damage, never a
+//! panic, and never a reservation of more memory than they have octets.
+//! Not here: what the values become (`restore`), finding and keeping files (the daemon's `store`).
+
+use crate::gate::request::change::Fact;
+use crate::gate::state::file::{
+    FileReport, Form, JOURNAL_LINE, Left, SNAPSHOT_LINE, Snapshot, Soundness, StateFile, unreadable,
+};
+use crate::gate::state::frame::{Frame, Frames, Item};
+use crate::gate::state::record::{self, Head};
+use crate::gate::state::version1;
+
+/// Reads all files; one report for each, in their order.
+pub(in crate::gate) fn read(files: &[StateFile]) -> (Left, Vec<FileReport>) {
+    let mut left = Left::default();
+    let mut first = version1::First::default();
+    let reports = files.iter().map(|file| {
+        let octets = file.octets.as_slice();
+        match file.form {
+            Form::Snapshot => read_snapshot(octets, &mut left),
+            Form::Journal => read_journal(octets, &mut left),
+            Form::FirstSnapshot => first.read_snapshot(octets),
+            Form::FirstJournal => first.read_journal(octets),
+        }
+    });
+    let reports = reports.collect();
+    first.finish(&mut left);
+    (left, reports)
+}
+
+fn read_snapshot(octets: &[u8], left: &mut Left) -> FileReport {
+    let Some(octets) = octets.strip_prefix(SNAPSHOT_LINE.as_bytes()) else {
+        return unreadable(octets, "gatepost state ");
+    };
+    let mut snapshot = Snapshot::default();
+    let mut reading = Reading::default();
+    for item in Frames(octets) {
+        match item {
+            Item::Frame(frame) => {
+                reading.records += frame.len() as u64;
+                reading.skipped += snapshot.take(frame);
+            }
+            Item::Damage | Item::Torn => reading.damaged += 1,
+            Item::End(records) => reading.promised = Some(records),
+        }
+    }
+    // A section that is missing altogether leaves no trace but this.
+    if reading.damaged == 0 && reading.promised != Some(reading.records) {
+        reading.damaged = 1;
+    }
+    left.snapshots.push(snapshot);
+    reading.report()
+}
+
+fn read_journal(octets: &[u8], left: &mut Left) -> FileReport {
+    if JOURNAL_LINE.as_bytes().starts_with(octets) {
+        // Its writer was killed before the first record.
+        return Reading::default().report();
+    }
+    let Some(octets) = octets.strip_prefix(JOURNAL_LINE.as_bytes()) else {
+        return unreadable(octets, "gatepost changes ");
+    };
+    let mut reading = Reading::default();
+    for item in Frames(octets) {
+        match item {
+            Item::Frame(frame) => {
+                for octets in frame.records() {
+                    let change = record::read_change(frame.section.number, octets);
+                    reading.skipped += u64::from(change.is_none());
+                    left.changes.extend(change);
+                }
+            }
+            Item::Damage => reading.damaged += 1,
+            Item::Torn | Item::End(_) => {}
+        }
+    }
+    reading.report()
+}
+
+/// What is counted while a file is read.
+#[derive(Default)]
+struct Reading {
+    records: u64,
+    promised: Option<u64>,
+    skipped: u64,
+    damaged: u64,
+}
+
+impl Reading {
+    fn report(&self) -> FileReport {
+        FileReport {
+            soundness: match self.damaged {
+                0 => Soundness::Whole,
+                places => Soundness::Damaged(places),
+            },
+            skipped: self.skipped,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Takes the records of a frame over; how many it had to pass over.
+    fn take(&mut self, frame: Frame<'_>) -> u64 {
+        let taken = match frame.section.number {
+            record::HEAD_NUMBER => {
+                let heads = frame.records().filter_map(Head::read);
+                heads.fold(0, |taken, head| {
+                    self.head = Some(head);
+                    taken + 1
+                })
+            }
+            record::USERS_NUMBER => take(frame, &mut self.logins, |octets| {
+                let login = record::read_user(octets)?;
+                Some((login.user, None, login.last))
+            }),
+            record::PAIRS_NUMBER => take(frame, &mut self.logins, |octets| {
+                let login = record::read_pair(octets)?;
+                Some((login.user, Some(login.network), login.last))
+            }),
+            record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
+            record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),
+            record::SHARED_NUMBER => take(frame, &mut self.shared, |octets| {
+                let change = record::read_shared(octets)?;
+                match change.fact {
+                    Fact::SharedBucket(level) => Some((change.at, level)),
+                    _ => None,
+                }
+            }),
+            _ => 0,
+        };
+        (frame.len() - taken.min(frame.len())) as u64
+    }
+}
+
+fn take<T>(frame: Frame<'_>, to: &mut Vec<T>, read: impl Fn(&[u8]) -> Option<T>) -> usize {
+    let before = to.len();
+    to.extend(frame.records().filter_map(read));
+    to.len() - before
+}

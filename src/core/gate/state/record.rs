@@ -1,0 +1,333 @@
+//! record - each record of snapshot and journal as octets, and back
+//!
+//! Numbers are little-endian; moments are nanoseconds since the epoch, logins seconds, by the clock of
+//! the process that wrote them. **The rule**: a number that stands here is never used for anything
+//! else; a later version adds kinds of records, and adds to the end of a record, but takes nothing
+//! away. So a reader takes the part of a longer record that it knows, and passes over (and counts) a
+//! record of a kind, or about a bucket or a cause, that it does not know.
+//! Not here: frames (`frame`), what becomes of a record (`restore`).
+
+use bytes::{Buf, BufMut};
+
+use crate::gate::buckets::bucket::Row;
+use crate::gate::buckets::key::{Key, Kind};
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::change::{
+    BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
+    SharedLevel, Subject, UserLogin,
+};
+use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::keys::UserId;
+use crate::gate::request::settings::Mode;
+use crate::gate::state::frame::Section;
+use crate::gate::trust::ban::{Ban, HeldBan};
+use crate::moment::Moment;
+
+/// The numbers of the sections of snapshots.
+pub(in crate::gate) const HEAD_NUMBER: u8 = 1;
+pub(in crate::gate) const USERS_NUMBER: u8 = 2;
+pub(in crate::gate) const PAIRS_NUMBER: u8 = 3;
+pub(in crate::gate) const BANS_NUMBER: u8 = 4;
+pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
+pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
+
+/// The sections of snapshots, with the octets of a record as this version writes it.
+pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 27);
+pub(in crate::gate) const USERS: Section = section(USERS_NUMBER, 12);
+pub(in crate::gate) const PAIRS: Section = section(PAIRS_NUMBER, 20);
+pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
+pub(in crate::gate) const BUCKETS: Section = section(BUCKETS_NUMBER, 22);
+pub(in crate::gate) const SHARED: Section = section(SHARED_NUMBER, 27);
+
+/// The kinds of journal records. None has the number of a section.
+const BAN_BEGAN: u8 = 16;
+const BAN_ENDED: u8 = 17;
+const SHARED_BUCKET: u8 = 18;
+const USER_KNOWN: u8 = 19;
+const PAIR_FAMILIAR: u8 = 20;
+const FORGIVEN: u8 = 21;
+
+/// Who a record is about.
+const CLIENT_V4: u8 = 0;
+const CLIENT_V6: u8 = 1;
+const NETWORK: u8 = 2;
+const USER: u8 = 3;
+
+const fn section(number: u8, size: u16) -> Section {
+    Section { number, size }
+}
+
+/// The first record of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct Head {
+    /// When it was begun. What is said of the future or the past is a distance from here.
+    pub(in crate::gate) at: Moment,
+    pub(in crate::gate) origin: Origin,
+    pub(in crate::gate) mode: Mode,
+    /// Since when the state settles in, in nanoseconds since the epoch; 0: it does not.
+    pub(in crate::gate) settling: u64,
+    /// The last change of a ban that it knows of: older ones are contained, or over.
+    pub(in crate::gate) bans: Moment,
+}
+
+impl Head {
+    pub(in crate::gate) fn write(&self, out: &mut Vec<u8>) {
+        place(out, self.at, self.origin);
+        out.put_u8(mode_number(self.mode));
+        out.put_u64_le(self.settling);
+        out.put_u64_le(self.bans.as_nanos());
+    }
+
+    /// A mode that is unknown is taken for the strict one.
+    pub(in crate::gate) fn read(mut from: &[u8]) -> Option<Self> {
+        let (at, origin) = read_place(&mut from)?;
+        Some(Self {
+            at,
+            origin,
+            mode: read_mode(&mut from).unwrap_or(Mode::Enforce),
+            settling: from.try_get_u64_le().ok()?,
+            bans: read_moment(&mut from)?,
+        })
+    }
+}
+
+pub(in crate::gate) fn write_user(out: &mut Vec<u8>, user: UserId, last: u32) {
+    out.put_u64_le(user.0);
+    out.put_u32_le(last);
+}
+
+pub(in crate::gate) fn read_user(mut from: &[u8]) -> Option<UserLogin> {
+    let user = UserId(from.try_get_u64_le().ok()?);
+    let last = from.try_get_u32_le().ok()?;
+    Some(UserLogin { user, last })
+}
+
+pub(in crate::gate) fn write_pair(out: &mut Vec<u8>, user: UserId, network: u64, last: u32) {
+    out.put_u64_le(user.0);
+    out.put_u64_le(network);
+    out.put_u32_le(last);
+}
+
+pub(in crate::gate) fn read_pair(mut from: &[u8]) -> Option<PairLogin> {
+    Some(PairLogin {
+        user: UserId(from.try_get_u64_le().ok()?),
+        network: NetworkKey::of_code(from.try_get_u64_le().ok()?)?,
+        last: from.try_get_u32_le().ok()?,
+    })
+}
+
+pub(in crate::gate) fn write_ban(out: &mut Vec<u8>, subject: Subject, held: HeldBan) {
+    place(out, held.changed, Origin::HERE);
+    write_subject(out, subject);
+    out.put_u64_le(held.ban.until.as_nanos());
+    out.put_u8(held.ban.cause as u8);
+    out.put_u8(mode_number(held.ban.mode));
+}
+
+pub(in crate::gate) fn read_ban(mut from: &[u8]) -> Option<(Subject, HeldBan)> {
+    let (changed, origin) = read_place(&mut from)?;
+    let subject = read_subject(&mut from)?;
+    let ban = Ban {
+        until: read_moment(&mut from)?,
+        cause: read_cause(&mut from)?,
+        mode: read_mode(&mut from)?,
+    };
+    (origin == Origin::HERE).then_some((subject, HeldBan { ban, changed }))
+}
+
+pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row: Row) {
+    out.put_u8(kind.number());
+    out.put_u64_le(id);
+    out.put_u64_le(row.arrival);
+    out.put_u8(row.strikes);
+    out.put_u32_le(row.counted);
+}
+
+pub(in crate::gate) fn read_bucket(mut from: &[u8]) -> Option<(Key, Row)> {
+    let kind = Kind::new(from.try_get_u8().ok()?)?;
+    Bucket::of_kind(kind)?;
+    let id = from.try_get_u64_le().ok()?;
+    let row = Row {
+        arrival: from.try_get_u64_le().ok()?,
+        strikes: from.try_get_u8().ok()?,
+        counted: from.try_get_u32_le().ok()?,
+    };
+    Some((Key { kind, id }, row))
+}
+
+/// A shared bucket: the same in snapshot and journal.
+pub(in crate::gate) fn write_shared(out: &mut Vec<u8>, changed: Moment, level: SharedLevel) {
+    place(out, changed, Origin::HERE);
+    write_level(out, level);
+}
+
+fn write_level(out: &mut Vec<u8>, level: SharedLevel) {
+    out.put_u8(level.bucket);
+    out.put_u64_le(level.arrival);
+    out.put_u64_le(level.every);
+}
+
+pub(in crate::gate) fn read_shared(mut from: &[u8]) -> Option<Change> {
+    let (at, origin) = read_place(&mut from)?;
+    let level = SharedLevel {
+        bucket: from.try_get_u8().ok()?,
+        arrival: from.try_get_u64_le().ok()?,
+        every: from.try_get_u64_le().ok()?,
+    };
+    let known = origin == Origin::HERE && Bucket::of_shared_number(level.bucket).is_some();
+    let fact = Fact::SharedBucket(level);
+    known.then_some(Change { at, origin, fact })
+}
+
+/// A change as a journal record: its number, and its octets into `out`. None: it needs no record.
+pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Option<u8> {
+    place(out, change.at, change.origin);
+    Some(match change.fact {
+        Fact::SharedBucket(level) => {
+            write_level(out, level);
+            SHARED_BUCKET
+        }
+        Fact::BanBegan(ban) => {
+            write_subject(out, ban.subject);
+            out.put_u64_le(ban.until.as_nanos());
+            out.put_u8(ban.cause as u8);
+            out.put_u8(mode_number(ban.mode));
+            out.put_u8(ban.strikes);
+            BAN_BEGAN
+        }
+        // Time itself ends it again.
+        Fact::BanEnded(end) if end.why == BanEnding::Expired => return None,
+        Fact::BanEnded(end) => {
+            write_subject(out, end.subject);
+            out.put_u8(end.why as u8);
+            BAN_ENDED
+        }
+        Fact::UserKnown(login) => {
+            write_user(out, login.user, login.last);
+            USER_KNOWN
+        }
+        Fact::PairFamiliar(login) => {
+            write_pair(out, login.user, login.network.code(), login.last);
+            PAIR_FAMILIAR
+        }
+        Fact::Forgiven(who) => {
+            write_forgiven(out, who);
+            FORGIVEN
+        }
+        Fact::BackendFailing | Fact::BackendRecovered => return None,
+    })
+}
+
+/// A journal record; none if this version does not know what it says.
+pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change> {
+    if number == SHARED_BUCKET {
+        return read_shared(from);
+    }
+    let (at, origin) = read_place(&mut from)?;
+    let fact = match number {
+        BAN_BEGAN => Fact::BanBegan(BanStart {
+            subject: read_subject(&mut from)?,
+            until: read_moment(&mut from)?,
+            cause: read_cause(&mut from)?,
+            mode: read_mode(&mut from)?,
+            strikes: from.try_get_u8().ok()?,
+        }),
+        BAN_ENDED => Fact::BanEnded(BanEnd {
+            subject: read_subject(&mut from)?,
+            why: read_ending(&mut from)?,
+        }),
+        USER_KNOWN => Fact::UserKnown(read_user(from)?),
+        PAIR_FAMILIAR => Fact::PairFamiliar(read_pair(from)?),
+        FORGIVEN => Fact::Forgiven(read_forgiven(&mut from)?),
+        _ => return None,
+    };
+    (origin == Origin::HERE).then_some(Change { at, origin, fact })
+}
+
+fn place(out: &mut Vec<u8>, at: Moment, origin: Origin) {
+    out.put_u64_le(at.as_nanos());
+    out.put_u16_le(origin.0);
+}
+
+fn read_place(from: &mut &[u8]) -> Option<(Moment, Origin)> {
+    let at = read_moment(from)?;
+    Some((at, Origin(from.try_get_u16_le().ok()?)))
+}
+
+pub(in crate::gate) fn read_moment(from: &mut &[u8]) -> Option<Moment> {
+    from.try_get_u64_le().ok().map(Moment::from_nanos)
+}
+
+fn write_subject(out: &mut Vec<u8>, subject: Subject) {
+    let (kind, key) = match subject {
+        Subject::Client(ClientKey::V4(bits)) => (CLIENT_V4, u64::from(bits)),
+        Subject::Client(ClientKey::V6(upper)) => (CLIENT_V6, upper),
+        Subject::Network(network) => (NETWORK, network.code()),
+    };
+    out.put_u8(kind);
+    out.put_u64_le(key);
+}
+
+pub(in crate::gate) fn read_subject(from: &mut &[u8]) -> Option<Subject> {
+    let kind = from.try_get_u8().ok()?;
+    let key = from.try_get_u64_le().ok()?;
+    Some(match kind {
+        CLIENT_V4 => Subject::Client(ClientKey::V4(u32::try_from(key).ok()?)),
+        CLIENT_V6 => Subject::Client(ClientKey::V6(key)),
+        NETWORK => Subject::Network(NetworkKey::of_code(key)?),
+        _ => return None,
+    })
+}
+
+fn write_forgiven(out: &mut Vec<u8>, who: Forgiven) {
+    match who {
+        Forgiven::Client(client) => write_subject(out, Subject::Client(client)),
+        Forgiven::User(ForgivenUser(user)) => {
+            out.put_u8(USER);
+            out.put_u64_le(user.0);
+        }
+    }
+}
+
+fn read_forgiven(from: &mut &[u8]) -> Option<Forgiven> {
+    if let Some((&USER, mut user)) = from.split_first() {
+        let user = UserId(user.try_get_u64_le().ok()?);
+        return Some(Forgiven::User(ForgivenUser(user)));
+    }
+    match read_subject(from)? {
+        Subject::Client(client) => Some(Forgiven::Client(client)),
+        Subject::Network(_) => None,
+    }
+}
+
+fn read_cause(from: &mut &[u8]) -> Option<BanCause> {
+    let number = from.try_get_u8().ok()?;
+    BanCause::ALL
+        .into_iter()
+        .find(|cause| *cause as u8 == number)
+}
+
+fn read_ending(from: &mut &[u8]) -> Option<BanEnding> {
+    let number = from.try_get_u8().ok()?;
+    [BanEnding::Expired, BanEnding::Lifted, BanEnding::Evicted]
+        .into_iter()
+        .find(|why| *why as u8 == number)
+}
+
+const fn mode_number(mode: Mode) -> u8 {
+    match mode {
+        Mode::Enforce => 1,
+        Mode::DryRun => 2,
+    }
+}
+
+fn read_mode(from: &mut &[u8]) -> Option<Mode> {
+    match from.try_get_u8().ok()? {
+        1 => Some(Mode::Enforce),
+        2 => Some(Mode::DryRun),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

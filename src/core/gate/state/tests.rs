@@ -1,0 +1,604 @@
+//! tests - snapshot, journal and damage: nothing is lost, nothing panics
+
+use proptest::prelude::*;
+
+use std::time::Duration;
+
+use super::file::{FileReport, Form, Soundness, StateFile};
+use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
+use super::{journal as journals, read};
+use crate::gate::Gate;
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::Verdict;
+use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
+use crate::gate::request::change::{BanCause, Change, Subject};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::keys::Keys;
+use crate::gate::request::settings::{GateSettings, Mode};
+use crate::gate::request::verdict::{Reason, Standing};
+use crate::moment::Moment;
+
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+const FAR: &str = "198.51.100.7";
+const HOME: &str = "203.0.113.7";
+
+fn settings() -> GateSettings {
+    let mut settings = GateSettings {
+        settling: Duration::ZERO,
+        ..GateSettings::default()
+    };
+    settings.capacity.clients = 10_000;
+    settings.capacity.pairs = 1000;
+    settings
+}
+
+fn keys(start: u8) -> Keys {
+    Keys {
+        users: [1; 16],
+        passwords: [start; 16],
+        table: [start; 16],
+    }
+}
+
+fn client(text: &str) -> ClientKey {
+    text.parse().unwrap()
+}
+
+fn user(name: &str) -> UserName {
+    UserName::new(name.as_bytes())
+}
+
+fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, events: &mut Vec<Change>) {
+    let (user, secret) = (
+        user(name),
+        Secret::new(format!("Zwiebel{n}kuchen").into_bytes()),
+    );
+    let attempt = AuthAttempt {
+        session: 1,
+        client: client(from),
+        user: &user,
+        password: Password::Shown(&secret),
+    };
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, events) {
+        let _ = gate.settle(permit, AuthOutcome::Reject, now, events);
+    }
+}
+
+/// Debts, strikes, bans of all kinds, familiar pairs in IPv4 and IPv6.
+fn busy(events: &mut Vec<Change>) -> Gate {
+    let gate = Gate::new(settings(), keys(2), NOW);
+    for (name, from) in [
+        ("anna", HOME),
+        ("bert", "2001:db8:1:2::1"),
+        ("anna", "10.0.0.1"),
+    ] {
+        gate.learn(&user(name), client(from), NOW - DAY, NOW, events);
+    }
+    gate.introduce(&user("carl"), None, NOW, events);
+    for n in 0..30 {
+        guess(&gate, FAR, "ghost", n, NOW, events);
+        guess(&gate, HOME, "anna", n, NOW, events);
+        guess(&gate, &format!("2001:db8:9:{n}::1"), "bert", n, NOW, events);
+    }
+    guess(&gate, "192.0.2.1", "root", 0, NOW, events);
+    let network = Subject::Network(client("192.0.2.1").network());
+    gate.ban(network, NOW + DAY * 400, NOW, events);
+    gate
+}
+
+/// What a snapshot of the gate leaves: who is known, and what is owed.
+fn image(gate: &Gate, now: Moment) -> [StateFile; 2] {
+    gate.snapshots(now).unwrap()
+}
+
+fn journal(changes: &[Change]) -> StateFile {
+    journals::file(changes)
+}
+
+fn restore_with(settings: GateSettings, files: &[StateFile], now: Moment) -> Gate {
+    let (gate, reports) = Gate::restore(settings, keys(9), files, now);
+    for report in reports {
+        assert_eq!(report, WHOLE);
+    }
+    gate
+}
+
+fn restore(files: &[StateFile], now: Moment) -> Gate {
+    restore_with(settings(), files, now)
+}
+
+const WHOLE: FileReport = FileReport {
+    soundness: Soundness::Whole,
+    skipped: 0,
+};
+
+/// What the files say, in an order that no hash map decides; when bans and buckets last changed is
+/// another moment after each restart.
+fn sorted(files: &[StateFile]) -> Vec<String> {
+    let (left, _) = read::read(files);
+    let mut seen = Vec::new();
+    for mut snapshot in left.snapshots {
+        snapshot
+            .buckets
+            .sort_by_key(|(key, _)| (key.kind.number(), key.id));
+        snapshot.logins.sort();
+        let bans: Vec<_> = snapshot
+            .bans
+            .iter()
+            .map(|(of, held)| (of, held.ban))
+            .collect();
+        let shared: Vec<_> = snapshot.shared.iter().map(|(_, level)| level).collect();
+        let head = snapshot.head.unwrap();
+        seen.extend([
+            format!("{:?}", (head.mode, head.at, head.settling)),
+            format!("{:?}", snapshot.buckets),
+            format!("{:?}", snapshot.logins),
+            format!("{bans:?} {shared:?}"),
+        ]);
+    }
+    seen
+}
+
+/// What an operator would see of a client.
+fn holdings(gate: &Gate, from: &str, now: Moment) -> (Vec<u32>, u8, Option<u64>, Standing) {
+    let seen = gate.explain(client(from), Some(&user("anna")), now);
+    (
+        seen.buckets.iter().map(|holding| holding.tokens).collect(),
+        seen.strikes,
+        seen.ban.map(|ban| ban.until.since(now).as_secs()),
+        seen.standing,
+    )
+}
+
+/// The bans, with the time left in seconds: moments that must differ are a nanosecond apart.
+fn bans(gate: &Gate, now: Moment) -> Vec<(Subject, BanCause, Mode, u64)> {
+    let left = |until: Moment| (until.since(now) + Duration::from_millis(500)).as_secs();
+    let bans = gate.bans(now).into_iter();
+    bans.map(|ban| (ban.subject, ban.cause, ban.mode, left(ban.until)))
+        .collect()
+}
+
+/// What the shared buckets hold.
+fn shared(gate: &Gate, now: Moment) -> Vec<u32> {
+    let shared = gate.status(now).shared;
+    shared.iter().map(|held| held.tokens).collect()
+}
+
+#[test]
+fn an_image_restored_at_once_gives_the_same_image_under_other_table_keys() {
+    let gate = busy(&mut Vec::new());
+    let image = image(&gate, NOW);
+    let restored = restore(&image, NOW);
+    assert_eq!(sorted(&self::image(&restored, NOW)), sorted(&image));
+    for from in [
+        FAR,
+        HOME,
+        "192.0.2.1",
+        "192.0.2.2",
+        "2001:db8:9:3::1",
+        "10.0.9.9",
+    ] {
+        assert_eq!(
+            holdings(&restored, from, NOW),
+            holdings(&gate, from, NOW),
+            "{from}"
+        );
+    }
+    assert_eq!(restored.status(NOW).known_users, 3);
+    assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+}
+
+#[test]
+fn the_time_away_counts_as_if_the_gate_had_gone_on() {
+    let gate = busy(&mut Vec::new());
+    let image = image(&gate, NOW);
+    for away in [MINUTE, MINUTE * 45, DAY, DAY * 7] {
+        let then = NOW + away;
+        let restored = restore(&image, then);
+        for from in [FAR, HOME, "192.0.2.1"] {
+            assert_eq!(
+                holdings(&restored, from, then),
+                holdings(&gate, from, then),
+                "{from} {away:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_starts_in_1970_forgives_nothing_and_one_in_2040_seven_days() {
+    let gate = busy(&mut Vec::new());
+    let image = image(&gate, NOW);
+    let early = Moment::from_seconds(40);
+    let restored = restore(&image, early);
+    assert_eq!(holdings(&restored, FAR, early), holdings(&gate, FAR, NOW));
+    assert_eq!(holdings(&restored, HOME, early), holdings(&gate, HOME, NOW));
+    // And from there the image of 1970 is as good as any.
+    let image_of_1970 = self::image(&restored, early);
+    let back = restore(&image_of_1970, NOW);
+    let week = NOW + DAY * 7;
+    assert_eq!(holdings(&back, FAR, NOW), holdings(&gate, FAR, week));
+
+    let late = Moment::from_seconds(2_208_988_800);
+    let restored = restore(&image, late);
+    assert_eq!(holdings(&restored, FAR, late), holdings(&gate, FAR, week));
+    // Not by number alone: each pair is as young as it was a week after its last login, and stays so
+    // when what is older than 90 days is swept out.
+    let trust = |gate: &Gate| {
+        let seen = gate.explain(client(HOME), Some(&user("anna")), late);
+        seen.user.unwrap().trust
+    };
+    assert_eq!(trust(&restored), Trust::Familiar);
+    restored.tick(late + DAY, &mut Vec::new());
+    assert_eq!(restored.status(late).familiar_pairs, 3);
+    assert_eq!(trust(&restored), Trust::Familiar);
+}
+
+#[test]
+fn debts_are_cut_to_one_burst_of_what_is_the_limit_now() {
+    let gate = busy(&mut Vec::new());
+    let image = image(&gate, NOW);
+    let mut quick = settings();
+    quick
+        .limits
+        .change(Bucket::Client, |limit| limit.base.every = MINUTE);
+    let restored = restore_with(quick, &image, NOW);
+    let later = NOW + MINUTE * 10;
+    assert_eq!(holdings(&restored, FAR, later).0[0], 10);
+}
+
+#[test]
+fn settling_in_goes_on_after_a_restart_and_is_not_begun_anew() {
+    let mut settings = settings();
+    settings.settling = DAY * 7;
+    let gate = Gate::new(settings.clone(), keys(1), NOW);
+    let restart = |gate: &Gate, at: Moment, then: Moment| {
+        restore_with(settings.clone(), &image(gate, at), then)
+    };
+    let gate = restart(&gate, NOW + DAY, NOW + DAY * 2);
+    assert_eq!(
+        gate.status(NOW + DAY * 2).settling_until,
+        Some(NOW + DAY * 7)
+    );
+    let gate = restart(&gate, NOW + DAY * 6, NOW + DAY * 8);
+    assert_eq!(gate.status(NOW + DAY * 8).settling_until, None);
+    gate.finish_settling();
+    let gate = restart(&gate, NOW + DAY, NOW + DAY);
+    assert_eq!(gate.status(NOW + DAY).settling_until, None);
+}
+
+#[test]
+fn the_journal_alone_brings_bans_shared_buckets_and_who_is_known_back() {
+    let mut events = Vec::new();
+    let gate = busy(&mut events);
+    let restored = restore(&[journal(&events)], NOW);
+    assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+    let seen = restored.explain(client("192.0.2.1"), None, NOW);
+    assert_eq!((seen.strikes, seen.standing), (3, Standing::Banned));
+    assert_eq!(shared(&restored, NOW), shared(&gate, NOW));
+    assert_eq!(restored.acquaintances(), gate.acquaintances());
+    assert_eq!(restored.settles_until(NOW), None);
+}
+
+#[test]
+fn changes_over_older_or_newer_snapshots_twice_or_shuffled_give_the_same() {
+    let mut events = Vec::new();
+    let gate = busy(&mut events);
+    let old = image(&gate, NOW);
+    let mut later = Vec::new();
+    let then = NOW + MINUTE;
+    guess(&gate, "192.0.2.200", "root", 0, then, &mut later);
+    guess(&gate, "100.64.0.1", "ghost", 0, then, &mut later);
+    gate.unban(Subject::Client(client("192.0.2.1")), then, &mut later);
+    gate.learn(&user("dora"), client(FAR), then, then, &mut later);
+    let new = image(&gate, then);
+    let seen = |gate: &Gate| {
+        let strikes = gate.explain(client("192.0.2.1"), None, then).strikes;
+        (
+            bans(gate, then),
+            shared(gate, then),
+            gate.acquaintances(),
+            strikes,
+        )
+    };
+    let truth = seen(&restore(&new, then));
+    assert_eq!(truth.0, bans(&gate, then));
+    assert_eq!(truth.3, 0);
+    let all = [events.clone(), later.clone()].concat();
+    let mut twice = [all.clone(), all.clone()].concat();
+    for image in [&old, &new] {
+        let over = |changes: &[Change]| {
+            let files = [image.as_slice(), &[journal(changes)]].concat();
+            seen(&restore(&files, then))
+        };
+        assert_eq!(over(&all), truth);
+        assert_eq!(over(&twice), truth);
+        twice.reverse();
+        assert_eq!(over(&twice), truth);
+    }
+    // Changes that are older than the snapshots bring nothing back that has ended since.
+    let over_new = [new.as_slice(), &[journal(&events)]].concat();
+    assert_eq!(seen(&restore(&over_new, then)), truth);
+}
+
+#[test]
+fn what_is_forgiven_stays_forgiven_after_a_crash() {
+    let gate = busy(&mut Vec::new());
+    let before = image(&gate, NOW);
+    let mut changes = Vec::new();
+    let then = NOW + MINUTE;
+    gate.forgive_client(client(FAR), then, &mut changes);
+    gate.forgive_user(&user("anna"), then, &mut changes);
+    let files = [before.as_slice(), &[journal(&changes)]].concat();
+    let restored = restore(&files, then);
+    for from in [FAR, HOME] {
+        assert_eq!(holdings(&restored, from, then), holdings(&gate, from, then));
+    }
+    assert_ne!(
+        holdings(&restored, FAR, then),
+        holdings(&restore(&before, then), FAR, then)
+    );
+}
+
+#[test]
+fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
+    let mut settings = settings();
+    settings.capacity.clients = 8192;
+    let gate = Gate::new(settings.clone(), keys(1), NOW);
+    let mut changes = Vec::new();
+    for number in 0..5000 {
+        let until = NOW + DAY + MINUTE * number;
+        let subject = Subject::Client(ClientKey::V4(number));
+        gate.ban(subject, until, NOW, &mut changes);
+    }
+    assert_eq!(gate.status(NOW).bans, 1024);
+    let nothing = image(&Gate::new(settings.clone(), keys(1), NOW), NOW);
+    let files = [nothing.as_slice(), &[journal(&changes)]].concat();
+    let restored = restore_with(settings.clone(), &files, NOW);
+    assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+    // Those that gave way to a ban which is lifted now stay away, too.
+    let lifted = gate.bans(NOW).last().unwrap().subject;
+    gate.unban(lifted, NOW, &mut changes);
+    let files = [nothing.as_slice(), &[journal(&changes)]].concat();
+    let restored = restore_with(settings.clone(), &files, NOW);
+    assert_eq!(restored.status(NOW).bans, 1023);
+    assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+    // A smaller table keeps those that end last, and stays within its bounds from then on.
+    settings.capacity.clients = 16_384;
+    let large = Gate::new(settings.clone(), keys(1), NOW);
+    for number in 0..2000 {
+        let subject = Subject::Client(ClientKey::V4(number));
+        large.ban(subject, NOW + DAY + MINUTE * number, NOW, &mut changes);
+    }
+    settings.capacity.clients = 1000;
+    let small = restore_with(settings, &image(&large, NOW), NOW);
+    assert_eq!(small.bans(NOW), large.bans(NOW)[976..]);
+    let subject = Subject::Client(ClientKey::V6(1));
+    small.ban(subject, NOW + DAY, NOW, &mut changes);
+    assert_eq!(small.status(NOW).bans, 1024);
+}
+
+#[test]
+fn a_ban_in_the_journal_is_as_much_shorter_as_the_time_away_was_long() {
+    let mut events = Vec::new();
+    let gate = Gate::new(settings(), keys(1), NOW);
+    guess(&gate, FAR, "root", 0, NOW, &mut events);
+    let restored = |then| {
+        let gate = restore(&[journal(&events)], then);
+        gate.bans(then).first().map(|ban| ban.until.since(then))
+    };
+    assert_eq!(restored(NOW), Some(MINUTE * 10));
+    assert_eq!(restored(NOW + MINUTE * 4), Some(MINUTE * 6));
+    assert_eq!(restored(NOW + MINUTE * 10), None);
+    assert_eq!(restored(NOW - DAY), Some(MINUTE * 10));
+}
+
+#[test]
+fn what_a_dry_run_left_is_cleared_at_the_start_without_it() {
+    let mut dry = settings();
+    dry.mode = Mode::DryRun;
+    let gate = Gate::new(dry.clone(), keys(1), NOW);
+    let mut events = Vec::new();
+    for n in 0..30 {
+        guess(&gate, FAR, "ghost", n, NOW, &mut events);
+    }
+    gate.learn(&user("anna"), client(HOME), NOW, NOW, &mut events);
+    let subject = Subject::Client(client("10.9.9.9"));
+    gate.ban(subject, NOW + DAY, NOW, &mut events);
+    assert_eq!(gate.bans(NOW).len(), 2);
+    let image = image(&gate, NOW);
+    let with_journal = [image.as_slice(), &[journal(&events)]].concat();
+    let meant = restore(&with_journal, NOW);
+    assert_eq!(meant.bans(NOW).len(), 1);
+    assert_eq!(holdings(&meant, FAR, NOW).0[0], 10);
+    let refused = meant
+        .status(NOW)
+        .shared
+        .iter()
+        .any(|held| held.tokens < held.burst);
+    assert!(!refused);
+    assert_eq!(meant.status(NOW).familiar_pairs, 1);
+    assert_eq!(restore(&[journal(&events)], NOW).bans(NOW).len(), 1);
+    assert_eq!(restore_with(dry, &with_journal, NOW).bans(NOW).len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_and_enforcement_goes_on() {
+    let mut long = settings();
+    long.settling = DAY * 7;
+    let report = |form, octets: &[u8]| {
+        let octets = octets.to_vec();
+        let files = [StateFile { form, octets }];
+        let (gate, reports) = Gate::restore(long.clone(), keys(1), &files, NOW);
+        assert_eq!(gate.settles_until(NOW), None, "enforcement stays on");
+        reports[0].soundness
+    };
+    let snapshot = |octets| report(Form::Snapshot, octets);
+    assert_eq!(snapshot(b""), Soundness::Foreign);
+    assert_eq!(snapshot(b"gatepost state 3\nwhat"), Soundness::Version(3));
+    assert_eq!(snapshot(b"gatepost state 2\n"), Soundness::Damaged(1));
+    assert_eq!(snapshot(b"gatepost state x\n"), Soundness::Foreign);
+    let journal = |octets| report(Form::Journal, octets);
+    assert_eq!(journal(b"gatepost chang"), Soundness::Whole);
+    assert_eq!(journal(b"gatepost changes 77\n"), Soundness::Version(77));
+    assert_eq!(journal(&[7; 100]), Soundness::Foreign);
+    let first = |octets| report(Form::FirstSnapshot, octets);
+    assert_eq!(first(b"gatepost snapshot 1\nwhat"), Soundness::Damaged(1));
+    assert_eq!(first(b"gatepost snapshot 4\n"), Soundness::Version(4));
+}
+
+#[test]
+fn a_snapshot_that_ends_early_is_damaged_and_what_is_there_is_taken() {
+    let gate = busy(&mut Vec::new());
+    for (at, file) in image(&gate, NOW).into_iter().enumerate() {
+        let whole = file.octets.len();
+        for length in 0..whole {
+            let mut cut = file.clone();
+            cut.octets.truncate(length);
+            let (restored, reports) = Gate::restore(settings(), keys(9), &[cut], NOW);
+            assert_ne!(reports[0].soundness, Soundness::Whole, "{at}: {length}");
+            // All but the end: nothing is missing of what the gate needs.
+            if at == 0 && length == whole - 1 {
+                assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+                assert_eq!(restored.acquaintances(), gate.acquaintances());
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_to_the_debts_costs_nobody_who_is_known_and_the_other_way_round() {
+    let gate = busy(&mut Vec::new());
+    let [known, debts] = image(&gate, NOW);
+    let ruined = |file: &StateFile| StateFile {
+        form: file.form,
+        octets: file.octets.iter().map(|octet| octet ^ 0x55).collect(),
+    };
+    let (one, _) = Gate::restore(settings(), keys(9), &[known.clone(), ruined(&debts)], NOW);
+    assert_eq!(one.acquaintances(), gate.acquaintances());
+    assert_eq!(bans(&one, NOW), bans(&gate, NOW));
+    let (other, _) = Gate::restore(settings(), keys(9), &[ruined(&known), debts], NOW);
+    assert_eq!(other.acquaintances(), (0, 0));
+    assert_eq!(shared(&other, NOW), shared(&gate, NOW));
+    assert_eq!(other.status(NOW).rows_used, gate.status(NOW).rows_used);
+    assert_eq!(other.restored().damaged, 1);
+}
+
+#[test]
+fn a_restored_image_judges_as_the_gate_that_wrote_it() {
+    let gate = busy(&mut Vec::new());
+    let restored = restore(&image(&gate, NOW), NOW);
+    let spent = |gate: &Gate| {
+        let seen = gate.explain(client("10.0.0.1"), Some(&user("anna")), NOW);
+        (seen.user.unwrap().trust, seen.user.unwrap().outlook)
+    };
+    assert_eq!(spent(&restored), spent(&gate));
+    assert_eq!(spent(&restored).1, Ok(Reason::Bucket(Bucket::Familiar)));
+}
+
+fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
+    prop::sample::select(vec![
+        (Form::Snapshot, SNAPSHOT_LINE.as_bytes()),
+        (Form::Journal, JOURNAL_LINE.as_bytes()),
+        (Form::FirstSnapshot, b"gatepost snapshot 1\n".as_slice()),
+        (Form::FirstJournal, b"".as_slice()),
+    ])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_octets_at_all_are_read_without_a_panic(
+        files in prop::collection::vec(
+            (forms(), prop::collection::vec(any::<u8>(), 0..400)), 0..4),
+        now in any::<u64>(),
+    ) {
+        let files = files.into_iter().map(|((form, line), octets)| StateFile {
+            form,
+            octets: [line, &octets].concat(),
+        });
+        let files: Vec<_> = files.collect();
+        let _ = Gate::restore(settings(), keys(1), &files, Moment::from_nanos(now));
+    }
+
+    /// Sound frames with any content: what a checksum does not keep out.
+    #[test]
+    fn any_records_at_all_make_a_gate_that_works(
+        records in prop::collection::vec((0_u8..24, prop::collection::vec(any::<u8>(), 1..40)), 0..12),
+        now in any::<u64>(),
+    ) {
+        let with = |form, line: &str| {
+            let mut octets = line.as_bytes().to_vec();
+            for (number, record) in &records {
+                super::frame::push(&mut octets, *number, record);
+            }
+            StateFile { form, octets }
+        };
+        let files = [with(Form::Snapshot, SNAPSHOT_LINE), with(Form::Journal, JOURNAL_LINE)];
+        let now = Moment::from_nanos(now);
+        let (gate, _) = Gate::restore(settings(), keys(1), &files, now);
+        let mut events = Vec::new();
+        for n in 0..3 {
+            guess(&gate, FAR, "anna", n, now, &mut events);
+            guess(&gate, HOME, "anna", n, now, &mut events);
+        }
+        gate.tick(now, &mut events);
+        gate.status(now);
+        gate.explain(client(HOME), Some(&user("anna")), now);
+        for report in Gate::restore(settings(), keys(1), &image(&gate, now), now).1 {
+            prop_assert_eq!(report, WHOLE);
+        }
+    }
+
+    #[test]
+    fn a_damaged_image_costs_no_more_than_the_damaged_places(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..6),
+    ) {
+        let gate = busy(&mut Vec::new());
+        let mut files = image(&gate, NOW);
+        for (at, flip) in damage {
+            let octets = &mut files[0].octets;
+            let at = at.index(octets.len());
+            octets[at] ^= flip;
+        }
+        let (restored, _) = Gate::restore(settings(), keys(1), &files, NOW);
+        prop_assert_eq!(shared(&restored, NOW), shared(&gate, NOW));
+        prop_assert_eq!(restored.settles_until(NOW), None);
+    }
+}
+
+#[test]
+fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
+    use crate::gate::buckets::bucket::Row;
+    use crate::gate::buckets::key::Key;
+
+    const ROWS: u32 = 40_000;
+    let mut large = settings();
+    large.capacity.clients = ROWS as usize;
+    let gate = Gate::new(large.clone(), keys(9), NOW);
+    for number in 0..ROWS / 10 * 9 {
+        let row = Row {
+            arrival: NOW.as_nanos() + u64::from(number % 10_000 + 1) * 1_000_000_000,
+            ..Row::default()
+        };
+        gate.buckets
+            .put(Key::client(ClientKey::V4(number)), row, NOW);
+    }
+    let held = gate.status(NOW).rows_used;
+    assert!(held > ROWS as usize / 100 * 89, "{held}");
+    let mut kept = gate;
+    for _ in 0..3 {
+        kept = restore_with(large.clone(), &image(&kept, NOW), NOW);
+    }
+    let now_held = kept.status(NOW).rows_used;
+    assert!(now_held * 100 > held * 98, "{now_held} of {held}");
+    // Of the 16,000 that owe the most nobody has been forgotten.
+    let mut worst = 0;
+    kept.buckets.for_each(|_, _, row| {
+        worst += usize::from(row.arrival > NOW.as_nanos() + 5_000 * 1_000_000_000);
+    });
+    assert_eq!(worst, 16_000);
+}
