@@ -40,10 +40,11 @@ use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::Seen;
 use crate::gate::ladder::Question;
+use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::request::verdict::{Event, Reason, Refusal, Standing};
+use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
 use crate::gate::trust::familiar::{Familiar, NetworkTrust};
@@ -54,8 +55,8 @@ use crate::moment::Moment;
 pub use request::keys::Keys;
 pub use state::restore::Restored;
 
-/// What the gate wants others to know: pass it on in its order.
-pub type Events = Vec<Event>;
+/// What changed: pass it on in its order.
+pub type Events = Vec<Change>;
 
 const HOUR: u64 = 3600;
 

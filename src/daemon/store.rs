@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
-use gatepost_core::gate::state::read::Soundness;
+use gatepost_core::gate::state::file::Soundness;
 use gatepost_core::moment::Moment;
 
 pub mod key;

@@ -8,9 +8,8 @@ use std::time::Duration;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::keys::Keys;
 use gatepost_core::gate::request::settings::GateSettings;
+use gatepost_core::gate::state::file::{Form, JOURNAL_LINE, SNAPSHOT_LINE, StateFile};
 use gatepost_core::gate::state::frame::push;
-use gatepost_core::gate::state::read::{Form, StateFile};
-use gatepost_core::gate::state::{image, journal};
 use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::logs::parser::MOST_ATTEMPTS_A_LINE;
@@ -63,7 +62,7 @@ pub fn image(octets: &[u8]) {
         octets: octets.to_vec(),
     };
     for file in [
-        file(Form::Snapshot, image::LINE, octets),
+        file(Form::Snapshot, SNAPSHOT_LINE, octets),
         given(Form::Snapshot),
         given(Form::FirstSnapshot),
     ] {
@@ -80,7 +79,7 @@ pub fn journal(octets: &[u8]) {
         octets: octets.to_vec(),
     };
     for file in [
-        file(Form::Journal, journal::LINE, octets),
+        file(Form::Journal, JOURNAL_LINE, octets),
         given(Form::Journal),
         given(Form::FirstJournal),
     ] {

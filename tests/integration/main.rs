@@ -32,3 +32,4 @@ mod session_filter;
 mod session_log;
 mod session_tls;
 mod simulate;
+mod state;

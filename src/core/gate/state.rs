@@ -1,17 +1,18 @@
 //! state - what is kept over a restart, as octets: snapshots and journals, and a gate made from them
 //!
-//! `image` writes the snapshots and `journal` the changes since; `restore` builds a gate from what
+//! `file` says what a state file is; `image` writes the snapshots and `journal` the changes since; `restore` builds a gate from what
 //! `read` and, for files of the first format, `version1` make of them; `record` has each record's
 //! octets and the rule by which versions understand one another, `frame` what finds records again
 //! behind damage.
 //! Not here: files (the daemon's `store`).
 
+pub mod file;
 pub mod frame;
 pub mod image;
 pub mod journal;
-pub mod read;
 pub mod restore;
 
+mod read;
 mod record;
 mod version1;
 

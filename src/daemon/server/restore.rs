@@ -13,7 +13,7 @@ use crate::store::key::random;
 use crate::store::{Content, FoundFile, Past, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::state::read::{FileReport, Soundness, StateFile};
+use gatepost_core::gate::state::file::{FileReport, Soundness, StateFile};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
 

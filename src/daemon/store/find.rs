@@ -7,7 +7,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use gatepost_core::gate::state::read::{Form, StateFile};
+use gatepost_core::gate::state::file::{Form, StateFile};
 
 use super::StoreFault;
 

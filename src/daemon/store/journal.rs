@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use gatepost_core::gate::request::change::Change;
+use gatepost_core::gate::state::file::JOURNAL_LINE;
 use gatepost_core::gate::state::journal;
 
 use super::find::{CHANGES, Elder};
@@ -61,7 +62,7 @@ impl Journal {
             vacant => vacant.insert(create(&path)?),
         };
         if self.length == 0 {
-            octets.splice(..0, journal::LINE.bytes());
+            octets.splice(..0, JOURNAL_LINE.bytes());
         }
         append_whole(file, self.length, &octets).map_err(StoreFault::io("appending to", &path))?;
         self.length += octets.len() as u64;

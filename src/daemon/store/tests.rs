@@ -10,7 +10,7 @@ use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::change::{BanEnd, BanEnding, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::GateSettings;
-use gatepost_core::gate::state::read::StateFile;
+use gatepost_core::gate::state::file::StateFile;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 

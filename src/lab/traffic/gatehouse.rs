@@ -15,8 +15,8 @@ use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::{Permit, Reason, Standing, Verdict};
+use gatepost_core::gate::state::file::StateFile;
 use gatepost_core::gate::state::journal;
-use gatepost_core::gate::state::read::StateFile;
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::gate::buckets::spec::{BUCKETS, Bucket};
 use crate::gate::request::attempt::AuthOutcome;
-pub use crate::gate::request::change::{BanCause, Change as Event, Subject};
+pub use crate::gate::request::change::{BanCause, Subject};
 
 /// The gate's answer to one attempt.
 #[derive(Debug)]

@@ -17,13 +17,10 @@ use std::sync::atomic::Ordering;
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{Origin, SharedLevel};
+use crate::gate::state::file::{Form, SNAPSHOT_LINE, StateFile};
 use crate::gate::state::frame::Sections;
-use crate::gate::state::read::{Form, StateFile};
 use crate::gate::state::record::{self, Head};
 use crate::moment::Moment;
-
-/// The first line of a snapshot. The number changes only when an older reader would go wrong.
-pub const LINE: &str = "gatepost state 2\n";
 
 /// Users or bans that are copied at a time.
 const BATCH: usize = 512;
@@ -48,7 +45,7 @@ impl Gate {
     ///
     /// What `out` refuses.
     pub fn write_known(&self, now: Moment, out: impl Write) -> io::Result<()> {
-        let mut out = Sections::begin(out, LINE)?;
+        let mut out = Sections::begin(out, SNAPSHOT_LINE)?;
         let head = self.head(now);
         out.add(record::HEAD, |out| head.write(out))?;
         let users = self.familiar.ids();
@@ -89,7 +86,7 @@ impl Gate {
     ///
     /// What `out` refuses.
     pub fn write_debts(&self, now: Moment, out: impl Write) -> io::Result<()> {
-        let mut out = Sections::begin(out, LINE)?;
+        let mut out = Sections::begin(out, SNAPSHOT_LINE)?;
         let head = self.head(now);
         out.add(record::HEAD, |out| head.write(out))?;
         for bucket in Bucket::all_shared() {

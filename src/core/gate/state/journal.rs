@@ -6,16 +6,13 @@
 //! Not here: files (the daemon's `store`), what a change becomes (`restore`).
 
 use crate::gate::request::change::Change;
+use crate::gate::state::file::{Form, JOURNAL_LINE, StateFile};
 use crate::gate::state::frame;
-use crate::gate::state::read::{Form, StateFile};
 use crate::gate::state::record;
-
-/// The first line of a journal. The number changes only when an older reader would go wrong.
-pub const LINE: &str = "gatepost changes 2\n";
 
 /// A journal of these changes, in memory.
 pub fn file<'a>(changes: impl IntoIterator<Item = &'a Change>) -> StateFile {
-    let mut octets = LINE.as_bytes().to_vec();
+    let mut octets = JOURNAL_LINE.as_bytes().to_vec();
     write(changes, &mut octets);
     let form = Form::Journal;
     StateFile { form, octets }

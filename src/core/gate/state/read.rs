@@ -5,79 +5,13 @@
 //! panic, and never a reservation of more memory than they have octets.
 //! Not here: what the values become (`restore`), finding and keeping files (the daemon's `store`).
 
-use crate::gate::buckets::bucket::Row;
-use crate::gate::buckets::key::Key;
-use crate::gate::request::change::{Change, Fact, SharedLevel, Subject};
-use crate::gate::request::client::NetworkKey;
-use crate::gate::request::keys::UserId;
+use crate::gate::request::change::Fact;
+use crate::gate::state::file::{
+    FileReport, Form, JOURNAL_LINE, Left, SNAPSHOT_LINE, Snapshot, Soundness, StateFile, unreadable,
+};
 use crate::gate::state::frame::{Frame, Frames, Item};
 use crate::gate::state::record::{self, Head};
-use crate::gate::state::{image, journal, version1};
-use crate::gate::trust::ban::HeldBan;
-use crate::moment::Moment;
-
-/// What a file is, according to its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A snapshot: `known` or `debts`.
-    Snapshot,
-    /// A journal.
-    Journal,
-    /// The one snapshot of the first format, which had everything.
-    FirstSnapshot,
-    /// A journal of the first format.
-    FirstJournal,
-}
-
-/// A file that an earlier process left.
-#[derive(Clone, Debug)]
-pub struct StateFile {
-    /// What its name says it is.
-    pub form: Form,
-    /// All of it.
-    pub octets: Vec<u8>,
-}
-
-/// How sound a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Soundness {
-    /// All of it could be read. The last record of a journal may be half there: its writer was killed.
-    Whole,
-    /// So many places could not be read; everything else was taken.
-    Damaged(u64),
-    /// Another version wrote it. Nothing was taken.
-    Version(u32),
-    /// It is no file of Gatepost's, or its very beginning is damaged. Nothing was taken.
-    Foreign,
-}
-
-/// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileReport {
-    /// How sound it was.
-    pub soundness: Soundness,
-    /// Records that were passed over, because this version does not know what they say.
-    pub skipped: u64,
-}
-
-/// Everything that was read, of all files. Moments are by the clocks of those who wrote them.
-#[derive(Debug, Default)]
-pub(in crate::gate) struct Left {
-    pub(in crate::gate) snapshots: Vec<Snapshot>,
-    pub(in crate::gate) changes: Vec<Change>,
-}
-
-/// One snapshot.
-#[derive(Debug, Default)]
-pub(in crate::gate) struct Snapshot {
-    /// None: it was damaged. Then there is nothing to count its times from.
-    pub(in crate::gate) head: Option<Head>,
-    /// Users, and pairs of user and network, by their last logins.
-    pub(in crate::gate) logins: Vec<(UserId, Option<NetworkKey>, u32)>,
-    pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
-    pub(in crate::gate) buckets: Vec<(Key, Row)>,
-    pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
-}
+use crate::gate::state::version1;
 
 /// Reads all files; one report for each, in their order.
 pub(in crate::gate) fn read(files: &[StateFile]) -> (Left, Vec<FileReport>) {
@@ -98,7 +32,7 @@ pub(in crate::gate) fn read(files: &[StateFile]) -> (Left, Vec<FileReport>) {
 }
 
 fn read_snapshot(octets: &[u8], left: &mut Left) -> FileReport {
-    let Some(octets) = octets.strip_prefix(image::LINE.as_bytes()) else {
+    let Some(octets) = octets.strip_prefix(SNAPSHOT_LINE.as_bytes()) else {
         return unreadable(octets, "gatepost state ");
     };
     let mut snapshot = Snapshot::default();
@@ -122,11 +56,11 @@ fn read_snapshot(octets: &[u8], left: &mut Left) -> FileReport {
 }
 
 fn read_journal(octets: &[u8], left: &mut Left) -> FileReport {
-    if journal::LINE.as_bytes().starts_with(octets) {
+    if JOURNAL_LINE.as_bytes().starts_with(octets) {
         // Its writer was killed before the first record.
         return Reading::default().report();
     }
-    let Some(octets) = octets.strip_prefix(journal::LINE.as_bytes()) else {
+    let Some(octets) = octets.strip_prefix(JOURNAL_LINE.as_bytes()) else {
         return unreadable(octets, "gatepost changes ");
     };
     let mut reading = Reading::default();
@@ -144,17 +78,6 @@ fn read_journal(octets: &[u8], left: &mut Left) -> FileReport {
         }
     }
     reading.report()
-}
-
-/// What is said of a file that does not begin as it should.
-pub(in crate::gate) fn unreadable(octets: &[u8], title: &str) -> FileReport {
-    let line = octets.split(|octet| *octet == b'\n').next();
-    let number = line.and_then(|line| line.strip_prefix(title.as_bytes()));
-    let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    FileReport {
-        soundness: number.map_or(Soundness::Foreign, Soundness::Version),
-        skipped: 0,
-    }
 }
 
 /// What is counted while a file is read.

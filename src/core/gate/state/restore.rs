@@ -21,7 +21,8 @@ use crate::gate::request::change::{
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::state::read::{FileReport, Left, Snapshot, Soundness, StateFile, read};
+use crate::gate::state::file::{FileReport, Left, Snapshot, Soundness, StateFile};
+use crate::gate::state::read::read;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
@@ -97,7 +98,7 @@ impl Gate {
         for snapshot in snapshots {
             let at = snapshot.at(away);
             let logins = snapshot.logins.iter();
-            self.familiar.restore(
+            self.familiar.merge(
                 logins.map(|(user, network, last)| (*user, *network, away.login(*last, at))),
             );
         }
@@ -105,7 +106,7 @@ impl Gate {
             let (user, network, last) = login(change)?;
             Some((user, network, away.login(last, change.at)))
         });
-        self.familiar.restore(logins);
+        self.familiar.merge(logins);
     }
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
@@ -178,15 +179,16 @@ impl Gate {
         let holds = |subject, change| decisive.get(&subject) == Some(change);
         for change in changes {
             match change.fact {
-                Fact::BanBegan(ban) if holds(ban.subject, change) => {
-                    if ban.mode == Mode::Enforce || mode == Mode::DryRun {
-                        self.set_strikes(ban.subject, ban.strikes, change.at, away);
-                    }
+                Fact::BanBegan(ban)
+                    if holds(ban.subject, change)
+                        && (ban.mode == Mode::Enforce || mode == Mode::DryRun) =>
+                {
+                    self.set_strikes(ban.subject, ban.strikes, change.at, away);
                 }
-                Fact::BanEnded(end) if holds(end.subject, change) => {
-                    if end.why == BanEnding::Lifted {
-                        self.set_strikes(end.subject, 0, change.at, away);
-                    }
+                Fact::BanEnded(end)
+                    if holds(end.subject, change) && end.why == BanEnding::Lifted =>
+                {
+                    self.set_strikes(end.subject, 0, change.at, away);
                 }
                 Fact::Forgiven(who) if snapshot.is_none_or(|at| change.at > at) => match who {
                     Forgiven::Client(client) => {

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use std::time::Duration;
 
-use super::read::{FileReport, Form, Soundness, StateFile};
-use super::{image, journal as journals, read};
+use super::file::{FileReport, Form, Soundness, StateFile};
+use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
+use super::{journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
@@ -356,9 +357,23 @@ fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
     let files = [nothing.as_slice(), &[journal(&changes)]].concat();
     let restored = restore_with(settings.clone(), &files, NOW);
     assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
+    // Those that gave way to a ban which is lifted now stay away, too.
+    let lifted = gate.bans(NOW).last().unwrap().subject;
+    gate.unban(lifted, NOW, &mut changes);
+    let files = [nothing.as_slice(), &[journal(&changes)]].concat();
+    let restored = restore_with(settings.clone(), &files, NOW);
+    assert_eq!(restored.status(NOW).bans, 1023);
+    assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
     // A smaller table keeps those that end last, and stays within its bounds from then on.
+    settings.capacity.clients = 16_384;
+    let large = Gate::new(settings.clone(), keys(1), NOW);
+    for number in 0..2000 {
+        let subject = Subject::Client(ClientKey::V4(number));
+        large.ban(subject, NOW + DAY + MINUTE * number, NOW, &mut changes);
+    }
     settings.capacity.clients = 1000;
-    let small = restore_with(settings, &image(&gate, NOW), NOW);
+    let small = restore_with(settings, &image(&large, NOW), NOW);
+    assert_eq!(small.bans(NOW), large.bans(NOW)[976..]);
     let subject = Subject::Client(ClientKey::V6(1));
     small.ban(subject, NOW + DAY, NOW, &mut changes);
     assert_eq!(small.status(NOW).bans, 1024);
@@ -484,8 +499,8 @@ fn a_restored_image_judges_as_the_gate_that_wrote_it() {
 
 fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
     prop::sample::select(vec![
-        (Form::Snapshot, image::LINE.as_bytes()),
-        (Form::Journal, journals::LINE.as_bytes()),
+        (Form::Snapshot, SNAPSHOT_LINE.as_bytes()),
+        (Form::Journal, JOURNAL_LINE.as_bytes()),
         (Form::FirstSnapshot, b"gatepost snapshot 1\n".as_slice()),
         (Form::FirstJournal, b"".as_slice()),
     ])
@@ -521,7 +536,7 @@ proptest! {
             }
             StateFile { form, octets }
         };
-        let files = [with(Form::Snapshot, image::LINE), with(Form::Journal, journals::LINE)];
+        let files = [with(Form::Snapshot, SNAPSHOT_LINE), with(Form::Journal, JOURNAL_LINE)];
         let now = Moment::from_nanos(now);
         let (gate, _) = Gate::restore(settings(), keys(1), &files, now);
         let mut events = Vec::new();

@@ -21,7 +21,7 @@ use crate::gate::request::change::{
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
-use crate::gate::state::read::{FileReport, Left, Snapshot, Soundness, unreadable};
+use crate::gate::state::file::{FileReport, Left, Snapshot, Soundness, unreadable};
 use crate::gate::state::record::{Head, read_moment, read_subject};
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;

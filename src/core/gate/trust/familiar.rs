@@ -137,8 +137,7 @@ impl Familiar {
         self.read().evicted
     }
 
-    /// Makes `user` known, and familiar in `network` as of a login at `when`. Only ever adds; what
-    /// that changed.
+    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed.
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
@@ -151,7 +150,7 @@ impl Familiar {
             return None;
         }
         let network = network.filter(|_| now - last < KEPT);
-        self.merge(user, network, last);
+        self.merge(std::iter::once((user, network, last)));
         let fact = match network {
             Some(network) => Fact::PairFamiliar(PairLogin {
                 user,
@@ -163,15 +162,8 @@ impl Familiar {
         Some(Change::here(at, fact))
     }
 
-    /// Takes over a login: the latest one of a user, and of a pair, holds.
-    pub(in crate::gate) fn merge(&self, user: UserId, network: Option<NetworkKey>, last: u32) {
-        let network = network.map(NetworkKey::code);
-        let pair = network.map(|network| Pair { network, last });
-        self.write().add(user, pair, last, self.capacity);
-    }
-
-    /// Takes over the users and pairs that an earlier process left.
-    pub(in crate::gate) fn restore(
+    /// Takes over logins: the latest one of a user, and of a pair, holds.
+    pub(in crate::gate) fn merge(
         &self,
         logins: impl Iterator<Item = (UserId, Option<NetworkKey>, u32)>,
     ) {
@@ -208,7 +200,7 @@ impl Familiar {
             .collect()
     }
 
-    /// Every user that is not merely listed.
+    /// All users but those who are merely listed.
     pub(in crate::gate) fn ids(&self) -> Vec<UserId> {
         self.read().users.keys().copied().collect()
     }

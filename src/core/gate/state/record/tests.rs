@@ -76,6 +76,10 @@ fn every_journal_record_has_the_octets_that_it_always_had() {
         let golden = format!("00010200c000000000{octet}");
         check(here(Fact::BanEnded(end)), 17, &golden);
     }
+}
+
+#[test]
+fn every_record_of_a_bucket_or_a_user_has_the_octets_that_it_always_had() {
     for (bucket, octet) in [(0, "00"), (1, "01"), (2, "02"), (3, "03")] {
         let level = SharedLevel {
             bucket,

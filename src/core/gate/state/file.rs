@@ -1,0 +1,93 @@
+//! file - what a state file is, how sound it was, and what all of them say together
+//!
+//! Not here: reading (`read`, `version1`), writing (`image`, `journal`), names and places of files (the
+//! daemon's `store`).
+
+use crate::gate::buckets::bucket::Row;
+use crate::gate::buckets::key::Key;
+use crate::gate::request::change::{Change, SharedLevel, Subject};
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::keys::UserId;
+use crate::gate::state::record::Head;
+use crate::gate::trust::ban::HeldBan;
+use crate::moment::Moment;
+
+/// The first line of a snapshot. The number changes only when an older reader would go wrong.
+pub const SNAPSHOT_LINE: &str = "gatepost state 2\n";
+
+/// The first line of a journal. The number changes only when an older reader would go wrong.
+pub const JOURNAL_LINE: &str = "gatepost changes 2\n";
+
+/// What a file is, according to its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A snapshot: `known` or `debts`.
+    Snapshot,
+    /// A journal.
+    Journal,
+    /// The one snapshot of the first format, which had everything.
+    FirstSnapshot,
+    /// A journal of the first format.
+    FirstJournal,
+}
+
+/// A file that an earlier process left.
+#[derive(Clone, Debug)]
+pub struct StateFile {
+    /// What its name says it is.
+    pub form: Form,
+    /// All of it.
+    pub octets: Vec<u8>,
+}
+
+/// How sound a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Soundness {
+    /// All of it could be read. The last record of a journal may be half there: its writer was killed.
+    Whole,
+    /// So many places could not be read; everything else was taken.
+    Damaged(u64),
+    /// Another version wrote it. Nothing was taken.
+    Version(u32),
+    /// It is no file of Gatepost's, or its very beginning is damaged. Nothing was taken.
+    Foreign,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileReport {
+    /// How sound it was.
+    pub soundness: Soundness,
+    /// Records that were passed over, because this version does not know what they say.
+    pub skipped: u64,
+}
+
+/// Everything that was read, of all files. Moments are by the clocks of those who wrote them.
+#[derive(Debug, Default)]
+pub(in crate::gate) struct Left {
+    pub(in crate::gate) snapshots: Vec<Snapshot>,
+    pub(in crate::gate) changes: Vec<Change>,
+}
+
+/// One snapshot.
+#[derive(Debug, Default)]
+pub(in crate::gate) struct Snapshot {
+    /// None: it was damaged. Then there is nothing to count its times from.
+    pub(in crate::gate) head: Option<Head>,
+    /// Users, and pairs of user and network, by their last logins.
+    pub(in crate::gate) logins: Vec<(UserId, Option<NetworkKey>, u32)>,
+    pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
+    pub(in crate::gate) buckets: Vec<(Key, Row)>,
+    pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
+}
+
+/// What is said of a file that does not begin as it should.
+pub(in crate::gate) fn unreadable(octets: &[u8], title: &str) -> FileReport {
+    let line = octets.split(|octet| *octet == b'\n').next();
+    let number = line.and_then(|line| line.strip_prefix(title.as_bytes()));
+    let number = number.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    FileReport {
+        soundness: number.map_or(Soundness::Foreign, Soundness::Version),
+        skipped: 0,
+    }
+}
