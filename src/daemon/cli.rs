@@ -21,6 +21,7 @@ pub mod forgive;
 pub mod introduce;
 pub mod learn;
 mod logs;
+pub mod paint;
 pub mod replay;
 pub mod run;
 pub mod status;

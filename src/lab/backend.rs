@@ -54,6 +54,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Announced {
     /// The socket: nobody stands in front.
+    #[cfg(test)]
     BySocket,
     /// A PROXY header, version 1 or 2, which every connection must begin with.
     ByProxyHeader,
@@ -160,6 +161,7 @@ impl Session {
         let open = self.counters.connected();
         let mut drain = self.drain.clone();
         let client = match self.announced {
+            #[cfg(test)]
             Announced::BySocket => Ok(peer.ip()),
             Announced::ByProxyHeader => tokio::select! {
                 () = drain.begun() => return,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::botnet::{Figures, HonestFigures};
 use crate::numbers::thousands;
-use crate::screen::{Paint, Tone};
+use crate::screen::Tone;
+use gatepost_daemon::cli::paint::Paint;
 
 const LABEL: usize = 34;
 const CELL: usize = 18;
@@ -49,7 +50,7 @@ pub(crate) fn row(paint: Paint, label: &str, honest: &Cell, botnet: &Cell) -> St
     let cell = |cell: &Cell| {
         let padded = format!("{:>CELL$}", cell.0);
         cell.1
-            .map_or_else(|| padded.clone(), |tone| paint.tone(tone, &padded))
+            .map_or_else(|| padded.clone(), |tone| tone.of(&padded, paint))
     };
     format!("  {label:<LABEL$}{}{}", cell(honest), cell(botnet))
 }
@@ -63,10 +64,7 @@ pub(crate) fn head(paint: Paint, elapsed: Duration, honest: &str, botnet: &str) 
         &Cell::text(botnet),
     );
     let rule = format!("  {}", "-".repeat(LABEL + 2 * CELL));
-    [
-        paint.tone(Tone::Strong, &head),
-        paint.tone(Tone::Quiet, &rule),
-    ]
+    [Tone::Strong.of(&head, paint), Tone::Quiet.of(&rule, paint)]
 }
 
 /// The lines that tell how tries ended.
@@ -218,6 +216,6 @@ mod tests {
         };
         let lines = outcomes(Paint::Colours, Some(&honest), &refused, Duration::ZERO);
         let not_now = lines.iter().find(|line| line.contains("454")).unwrap();
-        assert_eq!(not_now.matches("\x1b[1;31m").count(), 1, "{not_now:?}");
+        assert_eq!(not_now.matches("\x1b[31m").count(), 1, "{not_now:?}");
     }
 }

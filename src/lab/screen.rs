@@ -1,20 +1,14 @@
 //! screen - a block of lines that is drawn anew in place
 //!
 //! On a terminal the block is overwritten a few times a second; elsewhere (a pipe, a log) one plain
-//! line is written now and then instead. Colours only on a terminal, and not where `NO_COLOR` is set
-//! (no-color.org). Not here: what stands in the block (`board`).
+//! line is written now and then instead. Not here: what stands in the block (`board`), whether there are
+//! colours (the daemon's `cli::paint`).
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-/// Colours, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Paint {
-    /// ANSI's.
-    Colours,
-    /// None.
-    Plain,
-}
+use anstyle::{AnsiColor, Style};
+use gatepost_daemon::cli::paint::Paint;
 
 /// What a text is to say by its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,18 +25,21 @@ pub(crate) enum Tone {
     Notable,
 }
 
-impl Paint {
+impl Tone {
+    /// How it looks.
+    const fn style(self) -> Style {
+        match self {
+            Self::Strong => Style::new().bold(),
+            Self::Quiet => Style::new().dimmed(),
+            Self::Good => AnsiColor::Green.on_default(),
+            Self::Bad => AnsiColor::Red.on_default().bold(),
+            Self::Notable => AnsiColor::Yellow.on_default(),
+        }
+    }
+
     /// `text` in this tone. Pad it first: the codes have a width, too.
-    pub(crate) fn tone(self, tone: Tone, text: &str) -> String {
-        let code = match (self, tone) {
-            (Self::Plain, _) => return text.to_owned(),
-            (_, Tone::Strong) => "1",
-            (_, Tone::Quiet) => "2",
-            (_, Tone::Good) => "32",
-            (_, Tone::Bad) => "1;31",
-            (_, Tone::Notable) => "33",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
+    pub(crate) fn of(self, text: &str, paint: Paint) -> String {
+        paint.styled(self.style(), text)
     }
 }
 
@@ -57,14 +54,9 @@ pub(crate) struct Screen {
 impl Screen {
     /// Standard output, whatever it is.
     pub(crate) fn new() -> Self {
-        let terminal = io::stdout().is_terminal();
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
-            terminal,
-            paint: match terminal && wanted {
-                true => Paint::Colours,
-                false => Paint::Plain,
-            },
+            terminal: io::stdout().is_terminal(),
+            paint: Paint::for_stream(&io::stdout()),
             drawn: 0,
         }
     }
@@ -120,16 +112,4 @@ fn write(text: &str) {
     let mut out = io::stdout().lock();
     // A reader that has closed the pipe has seen enough.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_paint_leaves_a_text_alone_and_colours_end_where_they_should() {
-        assert_eq!(Paint::Plain.tone(Tone::Bad, "535"), "535");
-        let red = Paint::Colours.tone(Tone::Bad, "535");
-        assert_eq!(red, "\x1b[1;31m535\x1b[0m");
-    }
 }

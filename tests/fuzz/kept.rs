@@ -108,8 +108,8 @@ pub fn logs(octets: &[u8]) {
     for sample in &stats.sample {
         assert!(sample.bytes().all(|octet| matches!(octet, b' '..=b'~')));
     }
-    for login in &history.attempts {
-        let Some(name) = login.user.and_then(|id| history.names.get(id)) else {
+    for attempt in &history.attempts {
+        let Some(name) = attempt.user.and_then(|id| history.names.get(id)) else {
             continue;
         };
         let shown = name.to_string();

@@ -43,9 +43,6 @@ fn status(proxy: &Proxy) -> Value {
 #[test]
 fn whatever_bounds_something_names_its_limit() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for row in &TABLE {
-        assert!(source.join(row.place).is_file(), "{} is no file", row.place);
-    }
     let mut folders = vec![source.join("daemon")];
     let (mut found, mut nameless) = (0, Vec::new());
     while let Some(folder) = folders.pop() {

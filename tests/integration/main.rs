@@ -16,6 +16,7 @@ mod config;
 mod demo;
 mod dialogues;
 mod fuzz_corpora;
+mod guards;
 mod history;
 mod hostile;
 mod kit;

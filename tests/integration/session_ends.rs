@@ -1,11 +1,11 @@
-//! session_ends - what ends a session before its login, whatever its client does, and who is left alone
+//! session_ends - what ends a session before its login, who is left alone, and what strangers may hold meanwhile
 //!
 //! Where a test waits for a deadline, every other deadline is longer than a client of the kit waits: a
 //! session that does not end fails the test.
 //! Not here: who is chosen to make room (`net::admission`), the end of the process (`session`).
 
 use crate::kit::client::{Client, Reply, auth_plain, base64, loopback};
-use crate::kit::impostor::{Conduct, Impostor};
+use crate::kit::impostor::{Conduct, Fault, Impostor};
 use crate::kit::mail::ANNA;
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
@@ -131,4 +131,59 @@ fn a_proof_that_was_sent_is_settled_though_its_client_hangs_up() {
         "{}",
         status.text
     );
+}
+
+/// One stranger at a time, with a client in a network of its own.
+fn one_at_a_time(impostor: &Impostor) -> Proxy {
+    patient(impostor)
+        .with("upstream.strangers-at-once", 1)
+        .with("timeouts.turn", "1s")
+        .start()
+}
+
+fn from_network(proxy: &Proxy, net: u8) -> Client {
+    let mut client = proxy.client(loopback(net, 1));
+    client.greet();
+    client
+}
+
+#[test]
+fn strangers_that_think_hold_no_more_of_postfix_than_they_may() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = one_at_a_time(&impostor);
+    let mut thinks = from_network(&proxy, 42);
+    thinks.expect(&scram(), 334);
+    from_network(&proxy, 43).expect(&scram(), 454);
+    thinks.expect("*", 501);
+    from_network(&proxy, 44).expect(&scram(), 334);
+}
+
+#[test]
+fn a_strangers_proof_is_checked_in_its_turn() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = one_at_a_time(&impostor);
+    let mut thinks = from_network(&proxy, 42);
+    thinks.expect(&scram(), 334);
+    impostor.conduct(Conduct::AtAuth(Fault::Silence));
+    let mut occupies = from_network(&proxy, 43);
+    occupies.send(format!("{}\r\n", auth_plain(ANNA)).as_bytes());
+    wait::until("the other one is at Postfix", || impostor.logins() == 2);
+    thinks.expect(&base64("c=biws,r=nonce,p=proof"), 454);
+}
+
+#[test]
+fn a_wrong_password_is_answered_after_the_delay() {
+    let impostor = Impostor::start(Conduct::Rejecting);
+    let proxy = patient(&impostor)
+        .with("timeouts.failure-delay", "1s")
+        .start();
+    let mut client = stranger(&proxy, 1);
+    client.expect(&auth_plain(ANNA), 535);
+    client.expect("QUIT", 221);
+    let address = client.address().to_string();
+    let end = proxy.log().find("the end of the session", |event| {
+        event.message() == "session" && event.field("client") == address
+    });
+    let took: u64 = end.field("ms").parse().expect("a number");
+    assert!(took >= 1_000, "{took} ms");
 }

@@ -4,13 +4,14 @@
 //! to standard output, as one object.
 //! Not here: the checks (`config`).
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
 use super::exit;
+use super::paint::Paint;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFaults, Finding};
 
@@ -30,13 +31,10 @@ pub struct CheckArgs {
 /// Exits with 0 if `run` would start with this file (perhaps with warnings), with 2 if it would
 /// refuse it.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let colour = match io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        true => Colour::Ansi,
-        false => Colour::Plain,
-    };
+    let paint = Paint::for_stream(&io::stderr());
     let checked = Config::load(&args.config, Clock::start().now());
     // If the reader has closed the pipe, the exit code still gives the result.
-    let _ = print(args, &checked, colour, &mut io::stdout(), &mut io::stderr());
+    let _ = print(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
     if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {
         let _ = writeln!(io::stderr(), "{AS_ROOT}");
     }
@@ -56,17 +54,10 @@ fn exit_code(checked: &Checked) -> ExitCode {
     }
 }
 
-/// Whether the carets are coloured.
-#[derive(Clone, Copy)]
-enum Colour {
-    Plain,
-    Ansi,
-}
-
 fn print(
     args: &CheckArgs,
     checked: &Checked,
-    colour: Colour,
+    paint: Paint,
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> io::Result<()> {
@@ -78,9 +69,9 @@ fn print(
         return writeln!(out, "{}", as_json(faults, warnings));
     }
     for finding in faults.iter().chain(warnings) {
-        match colour {
-            Colour::Plain => writeln!(err, "{finding}\n")?,
-            Colour::Ansi => writeln!(err, "{finding:#}\n")?,
+        match paint {
+            Paint::Plain => writeln!(err, "{finding}\n")?,
+            Paint::Colours => writeln!(err, "{finding:#}\n")?,
         }
     }
     let file = args.config.display();
@@ -133,7 +124,7 @@ mod tests {
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let checked = Config::parse(Path::new("f.toml"), text);
-        print(&args, &checked, Colour::Plain, &mut out, &mut err).unwrap();
+        print(&args, &checked, Paint::Plain, &mut out, &mut err).unwrap();
         let text = |octets| String::from_utf8(octets).unwrap();
         (text(out), text(err))
     }

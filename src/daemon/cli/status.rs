@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
 use crate::admin::message::{Request, Response, StatusMessage};
+use crate::report::limits::TABLE;
 
 /// Show the state: mode, sessions, bans, buckets, tables, counters
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "refused", &status.refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
     counts(out, "turned away", &status.turned_away)?;
-    counts(out, "limit acted", &status.limits)
+    limits(status, out)
 }
 
 /// The fill of buckets and tables.
@@ -83,6 +84,17 @@ fn stock(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             out,
             "table       {name:<10} {used}/{capacity}, {evicted} evicted"
         )?;
+    }
+    Ok(())
+}
+
+/// The limits that acted, with what that means.
+fn limits(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    for row in &TABLE {
+        let count = status.limits.get(row.name).copied().unwrap_or_default();
+        if count > 0 {
+            writeln!(out, "limit       {:<18} {count} {}", row.name, row.counts)?;
+        }
     }
     Ok(())
 }

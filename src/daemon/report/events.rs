@@ -121,10 +121,14 @@ pub enum Blame {
     Upstream,
 }
 
+/// A client has one line about its refusals, and one about its ban, in this time.
+const SPAN: Duration = Duration::from_secs(600);
+
 /// Writes the lines.
 #[derive(Debug)]
 pub struct Reporter {
-    quiet: Quiet,
+    attempts: Quiet,
+    bans: Quiet,
     limits: Arc<Limits>,
 }
 
@@ -143,7 +147,8 @@ impl Reporter {
     /// What it does not write is counted in `limits`.
     pub fn new(limits: Arc<Limits>) -> Self {
         Self {
-            quiet: Quiet::new(Duration::from_secs(600)),
+            attempts: Quiet::new(SPAN),
+            bans: Quiet::new(SPAN),
             limits,
         }
     }
@@ -155,7 +160,7 @@ impl Reporter {
             Verdict::Accept | Verdict::Reject => (tracing::Level::INFO, 0),
             other => {
                 let reason = attempt.reason.map_or(other.as_str(), Reason::as_str);
-                self.level(&(client, other), reason, now)
+                self.level(&self.attempts, &(client, other), reason, now)
             }
         };
         at!(level,
@@ -176,8 +181,14 @@ impl Reporter {
     }
 
     /// The level of a line about `key`, and how many of its lines were suppressed before.
-    fn level(&self, key: &impl Hash, reason: &'static str, now: Moment) -> (tracing::Level, u32) {
-        match self.quiet.ask(key, reason, now) {
+    fn level(
+        &self,
+        quiet: &Quiet,
+        key: &impl Hash,
+        reason: &'static str,
+        now: Moment,
+    ) -> (tracing::Level, u32) {
+        match quiet.ask(key, reason, now) {
             Say::Now { suppressed } => (tracing::Level::INFO, suppressed),
             Say::Later => (tracing::Level::DEBUG, 0),
             Say::Counted => {
@@ -187,10 +198,41 @@ impl Reporter {
         }
     }
 
+    /// `ban began`: from now on the subject's connections are refused. `would ban`: in a dry run they are not.
+    /// The operator's are always told at info.
+    pub fn ban_began(
+        &self,
+        subject: Subject,
+        until: Moment,
+        cause: BanCause,
+        mode: Mode,
+        now: Moment,
+    ) {
+        let until = timestamp(until);
+        let level = match cause {
+            BanCause::Operator => tracing::Level::INFO,
+            _ => {
+                self.level(&self.bans, &(subject, "began"), "ban-began", now)
+                    .0
+            }
+        };
+        match mode {
+            Mode::Enforce => at!(level, %subject, %until, %cause, "ban began"),
+            Mode::DryRun => at!(level, %subject, %until, %cause, "would ban"),
+        }
+    }
+
+    /// `ban ended`, by time or by the operator.
+    pub fn ban_ended(&self, subject: Subject, now: Moment) {
+        let (level, _) = self.level(&self.bans, &(subject, "ended"), "ban-ended", now);
+        at!(level, %subject, "ban ended");
+    }
+
     /// `lines suppressed`: how many lines about refused clients were only counted since the last call, by
     /// reason. For once a minute; nothing is written where there were none.
     pub fn summary(&self) {
-        let summary = self.quiet.take_summary();
+        let mut summary = self.attempts.take_summary();
+        summary.extend(self.bans.take_summary());
         if summary.is_empty() {
             return;
         }
@@ -225,20 +267,6 @@ impl Reporter {
             ms = millis(end.duration),
             "session");
     }
-}
-
-/// `ban began`: from now on the subject's connections are refused. `would ban`: in a dry run they are not.
-pub fn ban_began(subject: Subject, until: Moment, cause: BanCause, mode: Mode) {
-    let until = timestamp(until);
-    match mode {
-        Mode::Enforce => info!(%subject, %until, %cause, "ban began"),
-        Mode::DryRun => info!(%subject, %until, %cause, "would ban"),
-    }
-}
-
-/// `ban ended`, by time or by the operator.
-pub fn ban_ended(subject: Subject) {
-    info!(subject = %subject, "ban ended");
 }
 
 /// `backend sick`: users that logged in before are rejected one after the other.

@@ -68,45 +68,42 @@ pub struct Row {
     pub name: &'static str,
     /// What its count counts.
     pub counts: &'static str,
-    /// The file with the bound, from `src`.
-    pub place: &'static str,
 }
 
-const fn row(limit: Limit, name: &'static str, place: &'static str, counts: &'static str) -> Row {
+const fn row(limit: Limit, name: &'static str, counts: &'static str) -> Row {
     Row {
         limit,
         name,
         counts,
-        place,
     }
 }
 
 /// Every limit, in the order of [`Limit`].
 #[rustfmt::skip]
 pub const TABLE: [Row; 23] = [
-    row(Limit::Sessions, "sessions", "daemon/net/admission/crowd.rs", "clients evicted or turned away while all sessions were taken"),
-    row(Limit::PerClient, "per-client", "daemon/net/admission/crowd.rs", "connections turned away: too many of this client"),
-    row(Limit::PerNetwork, "per-network", "daemon/net/admission/crowd.rs", "connections turned away: too many of this network"),
-    row(Limit::Connects, "connects", "daemon/net/admission.rs", "connections turned away: too many new ones of this client"),
-    row(Limit::ConnectRates, "connect-rates", "daemon/net/admission.rs", "clients whose rate was forgotten early"),
-    row(Limit::Accepts, "accepts", "daemon/net/listener.rs", "tries to accept that failed for want of descriptors or memory"),
-    row(Limit::Connections, "connections", "daemon/net/listener.rs", "admitted connections that were lost before their session"),
-    row(Limit::ProxyHeaders, "proxy-headers", "daemon/net/listener.rs", "load balancers' connections reset: too many PROXY headers pending"),
-    row(Limit::Handshakes, "handshakes", "daemon/net/tls.rs", "handshakes that found no place before their deadline"),
-    row(Limit::Turns, "turns", "daemon/net/queue.rs", "unfamiliar attempts whose turn did not come in time"),
-    row(Limit::Exchanges, "exchanges", "daemon/net/queue.rs", "unfamiliar relayed exchanges that found no place"),
-    row(Limit::Notices, "notices", "daemon/session/notice.rs", "events that neither the journal nor the log got"),
-    row(Limit::Acknowledgements, "acknowledgements", "daemon/session/notice.rs", "sessions that went on before the journal had what they did"),
-    row(Limit::Operators, "operators", "daemon/server/socket.rs", "operators' connections refused"),
-    row(Limit::OperatorAccepts, "operator-accepts", "daemon/server/socket.rs", "tries to accept an operator that failed"),
-    row(Limit::OperatorRequests, "operator-requests", "daemon/server/socket.rs", "requests that were too long"),
-    row(Limit::LogQueue, "log-queue", "daemon/report/writer.rs", "lines dropped, or not taken by their reader"),
-    row(Limit::LogLines, "log-lines", "daemon/report/quiet.rs", "lines about refused clients that were only counted"),
-    row(Limit::Clients, "clients", "core/gate/buckets/table.rs", "clients forgotten early"),
-    row(Limit::Pairs, "pairs", "core/gate/trust/familiar.rs", "familiar pairs and known users forgotten early"),
-    row(Limit::Bans, "bans", "core/gate/trust/ban.rs", "bans that ended early"),
-    row(Limit::FilterCounts, "filter-counts", "daemon/net/filter/tally.rs", "connections of banned clients not counted"),
-    row(Limit::FilterProgram, "filter-program", "daemon/net/filter.rs", "times that banned clients did not all fit into the kernel's program"),
+    row(Limit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
+    row(Limit::PerClient, "per-client", "connections turned away: too many of this client"),
+    row(Limit::PerNetwork, "per-network", "connections turned away: too many of this network"),
+    row(Limit::Connects, "connects", "connections turned away: too many new ones of this client"),
+    row(Limit::ConnectRates, "connect-rates", "clients whose rate was forgotten early"),
+    row(Limit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
+    row(Limit::Connections, "connections", "admitted connections that were lost before their session"),
+    row(Limit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
+    row(Limit::Handshakes, "handshakes", "handshakes that found no place before their deadline"),
+    row(Limit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
+    row(Limit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
+    row(Limit::Notices, "notices", "events that neither the journal nor the log got"),
+    row(Limit::Acknowledgements, "acknowledgements", "sessions that went on before the journal had what they did"),
+    row(Limit::Operators, "operators", "operators' connections refused"),
+    row(Limit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
+    row(Limit::OperatorRequests, "operator-requests", "requests that were too long"),
+    row(Limit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
+    row(Limit::LogLines, "log-lines", "lines about refused clients that were only counted"),
+    row(Limit::Clients, "clients", "clients forgotten early"),
+    row(Limit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
+    row(Limit::Bans, "bans", "bans that ended early"),
+    row(Limit::FilterCounts, "filter-counts", "connections of banned clients not counted"),
+    row(Limit::FilterProgram, "filter-program", "times that banned clients did not all fit into the kernel's program"),
 ];
 
 /// How often each limit acted, for those that nobody else counts.

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::drain::Drain;
-use crate::report::events;
+use crate::report::events::{self, Reporter};
 use crate::session::{Notice, Services};
 use crate::store::{Saved, Store, StoreFault};
 use gatepost_core::gate::request::change::{Change, Fact};
@@ -82,7 +82,10 @@ impl Persister {
     /// Takes what has come, together.
     async fn take(&mut self, first: Notice) {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
-        let notices = std::iter::once(first).chain(more).collect();
+        let notices: Vec<_> = std::iter::once(first).chain(more).collect();
+        for notice in &notices {
+            log(&self.services.reporter, &notice.events);
+        }
         self.disk.persist(notices).await;
     }
 
@@ -91,7 +94,7 @@ impl Persister {
         self.services
             .gate
             .tick(self.services.clock.now(), &mut changes);
-        log(&changes);
+        log(&self.services.reporter, &changes);
         self.disk.append(changes).await;
         self.disk.sync().await;
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
@@ -161,7 +164,6 @@ impl Disk {
             changes.extend(notice.events);
             waiting.extend(notice.written);
         }
-        log(&changes);
         self.append(changes).await;
         for written in waiting {
             // The session may have given up waiting.
@@ -223,13 +225,13 @@ impl Disk {
 }
 
 /// Logs what an operator wants to know.
-fn log(changes: &[Change]) {
+fn log(reporter: &Reporter, changes: &[Change]) {
     for change in changes {
         match change.fact {
             Fact::BanBegan(ban) => {
-                events::ban_began(ban.subject, ban.until, ban.cause, ban.mode);
+                reporter.ban_began(ban.subject, ban.until, ban.cause, ban.mode, change.at);
             }
-            Fact::BanEnded(end) => events::ban_ended(end.subject),
+            Fact::BanEnded(end) => reporter.ban_ended(end.subject, change.at),
             Fact::BackendFailing => events::backend_sick(),
             Fact::BackendRecovered => events::backend_well(),
             Fact::SharedBucket(_)

@@ -17,7 +17,8 @@ use crate::backend::{ClientFigures, Mail, Totals};
 use crate::board::{self, Cell};
 use crate::botnet::{Figures, HonestFigures, bot_address, is_bot};
 use crate::numbers::thousands;
-use crate::screen::{Paint, Tone};
+use crate::screen::Tone;
+use gatepost_daemon::cli::paint::Paint;
 
 /// How things stand at one moment; with `--json`, what is printed at the end.
 #[derive(Debug, Serialize)]
@@ -109,7 +110,7 @@ impl Standing {
             "  the bound: at most {} guesses a day, whatever the size of the botnet",
             thousands(self.bound_per_day)
         );
-        lines.push(paint.tone(Tone::Strong, &bound));
+        lines.push(Tone::Strong.of(&bound, paint));
         lines
     }
 
@@ -165,7 +166,7 @@ fn share(part: u64, whole: u64) -> String {
 
 /// What stands where, and how to try it by hand.
 pub(super) fn introduction(facts: &Facts, paint: Paint) -> String {
-    let strong = |text: &str| paint.tone(Tone::Strong, text);
+    let strong = |text: &str| Tone::Strong.of(text, paint);
     let taken = match facts.has_usual_port() {
         true => "",
         false => " (4650 is taken)",

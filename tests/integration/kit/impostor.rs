@@ -13,6 +13,8 @@ use std::thread::{self, JoinHandle};
 pub(crate) enum Conduct {
     /// As Postfix does; every login is accepted, in an exchange of SCRAM after two rounds.
     Honest,
+    /// As `Honest`, but every login is rejected.
+    Rejecting,
     /// As `Honest`, with this instead of the banner.
     AtConnect(Fault),
     /// As `Honest`, with this instead of the reply to EHLO.
@@ -57,6 +59,7 @@ pub(crate) struct Impostor {
 struct Shared {
     conduct: Conduct,
     open: bool,
+    logins: u32,
 }
 
 impl Impostor {
@@ -67,16 +70,22 @@ impl Impostor {
         let shared = Arc::new(Mutex::new(Shared {
             conduct,
             open: true,
+            logins: 0,
         }));
         let accepting = Arc::clone(&shared);
         let thread = thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let Shared { conduct, open } = *accepting.lock().expect("nobody panics");
+                let Shared { conduct, open, .. } = *accepting.lock().expect("nobody panics");
                 if !open {
                     return;
                 }
+                let counting = Arc::clone(&accepting);
                 // It ends when the other side closes, as Gatepost must.
-                thread::spawn(move || serve(&stream, conduct));
+                thread::spawn(move || {
+                    serve(&stream, conduct, || {
+                        counting.lock().expect("nobody panics").logins += 1;
+                    })
+                });
             }
         });
         Self {
@@ -89,6 +98,11 @@ impl Impostor {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many logins were begun here.
+    pub(crate) fn logins(&self) -> u32 {
+        self.shared.lock().expect("nobody panics").logins
     }
 
     /// Behaves so from the next connection on.
@@ -107,7 +121,7 @@ impl Drop for Impostor {
 }
 
 /// Until one side has had enough.
-fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
+fn serve(stream: &TcpStream, conduct: Conduct, login_begins: impl Fn()) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let answer = |fault: Option<Fault>, reply: &str| match fault {
         None => (&*stream).write_all(reply.as_bytes()).ok(),
@@ -124,6 +138,9 @@ fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
             .read_line(&mut line)
             .ok()
             .filter(|count| *count > 0)?;
+        if line.starts_with("AUTH") {
+            login_begins();
+        }
         match line.get(..4).unwrap_or_default() {
             "EHLO" => answer(
                 at(Conduct::AtEhlo),
@@ -140,6 +157,7 @@ fn serve(stream: &TcpStream, conduct: Conduct) -> Option<()> {
                 }
                 answer(None, "235 2.7.0 welcome\r\n")?;
             }
+            "AUTH" if conduct == Conduct::Rejecting => answer(None, "535 5.7.8 no\r\n")?,
             "AUTH" => answer(at(Conduct::AtAuth), "235 2.7.0 welcome\r\n")?,
             "QUIT" => return answer(None, "221 2.0.0 bye\r\n"),
             _ => answer(None, "250 2.0.0 yes\r\n")?,
