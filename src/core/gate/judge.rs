@@ -112,11 +112,13 @@ impl Hearing<'_> {
                 Finding::Allow(reason) => return self.allow(Tokens::NONE, reason, Basis::Listed),
                 Finding::Refuse(refusal) => return self.refuse(refusal),
                 Finding::Repeat(wrong) => return self.repeat(wrong),
-                Finding::Pay(route) => match self.pay(&route) {
+                Finding::Pay(trust) => match self.pay(trust) {
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                     Err(short) => return self.refuse(short.refusal),
                     Ok(None) => return Verdict::Wait,
-                    Ok(Some(tokens)) => return self.allow(tokens, route.grounds(), Basis::Paid),
+                    Ok(Some((tokens, grounds))) => {
+                        return self.allow(tokens, grounds, Basis::Paid);
+                    }
                 },
             }
         }
@@ -163,8 +165,8 @@ impl Hearing<'_> {
 
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
     /// unless the try must wait for its turn.
-    fn pay(&mut self, route: &Route) -> Result<Option<Tokens>, Short> {
-        self.question().afford(route)?;
+    fn pay(&mut self, trust: Trust) -> Result<Option<(Tokens, Reason)>, Short> {
+        let route = self.question().afford(trust)?;
         let failed_lately = self
             .past
             .failed
@@ -173,7 +175,8 @@ impl Hearing<'_> {
         if in_turn && self.stage == Stage::First {
             return Ok(None);
         }
-        self.take_all(route).map(Some)
+        let tokens = self.take_all(&route)?;
+        Ok(Some((tokens, route.grounds())))
     }
 
     /// Takes a token of each bucket. Another attempt may have taken the last one since the look: then what
