@@ -126,10 +126,8 @@ impl Server {
             let (sender, receiver) = watch::channel(settings.clone());
             listeners.push((listener, sender, receiver));
         }
-        let shutters = listeners
-            .iter()
-            .map(|(listener, ..)| listener.socket_filter());
-        let filter = Arc::new(Filter::new(shutters.collect()));
+        let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
+        let filter = Arc::new(Filter::new(sockets.collect()));
         let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),

@@ -7,9 +7,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::buckets::{RawBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
-use super::raw::{Given, RawBucket, RawGrowingBucket};
-use super::value::{Number, Quoted};
+use super::value::{Given, Number, Quoted};
 use gatepost_core::gate::request::settings::{BucketQuota, Quota};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -197,8 +197,8 @@ fn years(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::raw::Given;
     use crate::config::testing::{findings, given};
+    use crate::config::value::Given;
 
     fn number(value: i64) -> Given<Number> {
         given(Number(value.into()))
