@@ -40,7 +40,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, networks, settings}`, `gate::buckets::spec` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, networks, settings}`, `gate::buckets::{quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | session | `session` |

@@ -1,43 +1,27 @@
-//! limits - the tables under `[limits]`: one for each key of the gate's table of buckets
+//! limits - the quotas of the gate's buckets
 //!
-//! Which keys there are, which of them take `daily-per-user`, and the defaults follow from that table
-//! (`gate::buckets::spec`).
-//! Not here: the bounds of a quota (`bounds`), the gate's other keys (`rules`).
-
-use std::collections::BTreeMap;
-use std::fmt;
-
-use serde::{Deserialize, Deserializer, de};
+//! The defaults follow from the gate's table of buckets (`gate::buckets::spec`).
+//! Not here: the keys (`raw::limits`), the bounds of a quota (`bounds`), the gate's other keys (`rules`).
 
 use super::finding::{Findings, Remark};
-use super::raw::{RawBucket, RawGrowingBucket};
-use super::value::Table;
-use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
+use super::raw::RawLimits;
+use gatepost_core::gate::buckets::spec;
 use gatepost_core::gate::request::settings::{Capacity, Limits as Quotas};
 
 /// How often a mail program may try an old password before its user notices.
 const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
 
-/// The tables in the file, by their keys. Only a bucket that grows has `daily_per_user`.
-#[derive(Debug, Default)]
-pub(super) struct RawLimits(BTreeMap<&'static str, RawGrowingBucket>);
-
-/// A key under `[limits]`.
-struct LimitKey(&'static BucketSpec);
-
 /// The quotas of all buckets.
 pub(super) fn read(given: &RawLimits, capacity: Capacity, findings: &mut Findings) -> Quotas {
     let mut quotas = Quotas::default();
-    for spec in keys() {
-        let Some(table) = given.0.get(spec.key) else {
-            continue;
-        };
+    for (spec, table) in given.tables() {
         let name = format!("limits.{}", spec.key);
         let quota = findings.bucket(&name, table, spec.quota, capacity.pairs);
         quotas.change(spec.bucket, |limit| *limit = quota);
     }
     let familiar = spec::Bucket::Familiar;
-    if let Some(table) = given.0.get(familiar.spec().key)
+    let mut tables = given.tables();
+    if let Some((_, table)) = tables.find(|(spec, _)| spec.bucket == familiar)
         && let Some(burst) = &table.burst
         && quotas.of(familiar).base.burst < TRIES_OF_A_MAIL_PROGRAM
     {
@@ -54,84 +38,11 @@ pub(super) fn read(given: &RawLimits, capacity: Capacity, findings: &mut Finding
     quotas
 }
 
-/// The buckets, one for each key.
-fn keys() -> impl Iterator<Item = &'static BucketSpec> {
-    let first = |spec: &&BucketSpec| {
-        let twin = BUCKETS.iter().find(|other| other.key == spec.key);
-        twin.is_some_and(|twin| twin.bucket == spec.bucket)
-    };
-    BUCKETS.iter().map(|spec| spec.bucket.spec()).filter(first)
-}
-
-impl<'de> Deserialize<'de> for RawLimits {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LimitsVisitor;
-
-        impl<'de> de::Visitor<'de> for LimitsVisitor {
-            type Value = RawLimits;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table with keys of its own")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<RawLimits, A::Error> {
-                let mut limits = RawLimits::default();
-                while let Some(LimitKey(spec)) = map.next_key()? {
-                    let table = match spec.quota.daily_per_user {
-                        Some(_) => (*map.next_value::<Table<RawGrowingBucket>>()?).clone(),
-                        None => RawGrowingBucket::from(&*map.next_value::<Table<RawBucket>>()?),
-                    };
-                    limits.0.insert(spec.key, table);
-                }
-                Ok(limits)
-            }
-        }
-
-        deserializer.deserialize_map(LimitsVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for LimitKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LimitsVisitor;
-
-        impl de::Visitor<'_> for LimitsVisitor {
-            type Value = LimitKey;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a bucket")
-            }
-
-            // In serde's own words for an unknown field: `read` makes a suggestion of them.
-            fn visit_str<E: de::Error>(self, key: &str) -> Result<LimitKey, E> {
-                let spec = keys().find(|spec| spec.key == key);
-                spec.map(LimitKey).ok_or_else(|| {
-                    let names: Vec<&str> = keys().map(|spec| spec.key).collect();
-                    E::custom(format_args!(
-                        "unknown field `{key}`, expected one of `{}`",
-                        names.join("`, `")
-                    ))
-                })
-            }
-        }
-
-        deserializer.deserialize_identifier(LimitsVisitor)
-    }
-}
-
-impl From<&RawBucket> for RawGrowingBucket {
-    fn from(bucket: &RawBucket) -> Self {
-        Self {
-            burst: bucket.burst.clone(),
-            every: bucket.every.clone(),
-            daily_per_user: None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use gatepost_core::gate::buckets::spec::BUCKETS;
 
     use super::*;
     use crate::config::finding::Source;

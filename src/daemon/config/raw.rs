@@ -3,6 +3,8 @@
 //! Every key is optional here, and keeps its position in the file for the carets. Defaults and
 //! bounds are elsewhere (`sections`, `rules`), and these types are not used outside of `config`.
 
+mod limits;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,12 +12,13 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::limits::RawLimits;
 use super::value::{Number, Quoted, Table};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
 use gatepost_core::smtp::sasl::Mechanism;
+
+pub(super) use limits::RawLimits;
 
 /// An optional key, with its position.
 pub(super) type Given<T> = Option<Spanned<T>>;
