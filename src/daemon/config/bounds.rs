@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::buckets::{RawBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
 use super::value::{Given, Number, Quoted};
-use gatepost_core::gate::request::settings::{BucketQuota, Quota};
+use gatepost_core::gate::buckets::quota::{BucketQuota, Quota};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);

@@ -17,7 +17,8 @@ use super::value::{Given, GivenList, Quoted};
 use crate::net::listener::open_files;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
-use gatepost_core::gate::request::settings::{QueueSettings, Quota};
+use gatepost_core::gate::buckets::quota::Quota;
+use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
 
