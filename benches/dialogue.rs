@@ -17,7 +17,7 @@ use gatepost_core::smtp::line::Following;
 use gatepost_core::smtp::reply::ReplyBuffer;
 use gatepost_core::smtp::sasl::Mechanism;
 
-/// What Postfix says to EHLO.
+/// Postfix's answer to EHLO.
 const EHLO: &[u8] = b"250-mail.example.org\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-AUTH PLAIN LOGIN\r\n\
                       250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 CHUNKING\r\n";
 
@@ -38,8 +38,8 @@ fn capabilities() -> Option<Arc<Capabilities>> {
     Some(Arc::new(Capabilities::parse(&reply)))
 }
 
-/// Says a line and answers what the session would answer, until there is a reply.
-fn say(dialogue: &mut Dialogue, line: &[u8], known: &Option<Arc<Capabilities>>) -> Vec<u8> {
+/// Feeds a line and does what the session would do, until there is a reply.
+fn feed(dialogue: &mut Dialogue, line: &[u8], known: &Option<Arc<Capabilities>>) -> Vec<u8> {
     let mut action = dialogue.feed(line, Following::Nothing);
     let mut sent = Vec::with_capacity(256);
     loop {
@@ -64,14 +64,14 @@ fn dialogues(bench: &mut Criterion) {
             let mut dialogue = Dialogue::new(&settings, "0123456789ab", Channel::Secured);
             let _ = black_box(dialogue.open(Following::Nothing));
             for line in [b"EHLO laptop.example.org".as_slice(), AUTH, b"QUIT"] {
-                black_box(say(&mut dialogue, black_box(line), &known));
+                black_box(feed(&mut dialogue, black_box(line), &known));
             }
         });
     });
     group.bench_function("EHLO", |bench| {
         bench.iter(|| {
             let mut dialogue = Dialogue::new(&settings, "0123456789ab", Channel::Secured);
-            black_box(say(
+            black_box(feed(
                 &mut dialogue,
                 black_box(b"EHLO laptop.example.org"),
                 &known,
@@ -81,7 +81,7 @@ fn dialogues(bench: &mut Criterion) {
     group.bench_function("a bad command", |bench| {
         bench.iter(|| {
             let mut dialogue = Dialogue::new(&settings, "0123456789ab", Channel::Secured);
-            black_box(say(&mut dialogue, black_box(b"GET / HTTP/1.1"), &known))
+            black_box(feed(&mut dialogue, black_box(b"GET / HTTP/1.1"), &known))
         });
     });
     group.finish();

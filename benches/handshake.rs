@@ -21,10 +21,10 @@ use gatepost_lab::certificate::Authority;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type HandshakeResult<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// A server's TLS with a new certificate, and a client that trusts it.
-fn both(folder: &Path) -> Outcome<(Tls, ClientConfig)> {
+fn both(folder: &Path) -> HandshakeResult<(Tls, ClientConfig)> {
     let now = Clock::start().now();
     let authority = Authority::new(now)?;
     let files = authority.issue(&["localhost"])?.write(&authority, folder)?;
@@ -46,7 +46,7 @@ fn both(folder: &Path) -> Outcome<(Tls, ClientConfig)> {
 }
 
 /// A handshake and an octet back, so that the client has its ticket.
-async fn meet(tls: &Tls, client: &Arc<ClientConfig>) -> Outcome<()> {
+async fn meet(tls: &Tls, client: &Arc<ClientConfig>) -> HandshakeResult<()> {
     let (near, far) = duplex(16 * 1024);
     let connector = TlsConnector::from(Arc::clone(client));
     let theirs = async {
@@ -54,13 +54,13 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>) -> Outcome<()> {
             .connect(ServerName::try_from("localhost")?, far)
             .await?;
         stream.read_exact(&mut [0; 1]).await?;
-        Outcome::Ok(())
+        HandshakeResult::Ok(())
     };
     let ours = async {
         let mut stream = tls.accept(near, DEADLINE).await?;
         stream.write_all(b"x").await?;
         stream.flush().await?;
-        Outcome::Ok(())
+        HandshakeResult::Ok(())
     };
     let (ours, theirs) = tokio::join!(ours, theirs);
     ours.and(theirs)
@@ -72,7 +72,7 @@ fn handshakes(bench: &mut Criterion) {
     }
 }
 
-fn measure(bench: &mut Criterion) -> Outcome<()> {
+fn measure(bench: &mut Criterion) -> HandshakeResult<()> {
     let folder = tempfile::tempdir()?;
     let (tls, config) = both(folder.path())?;
     let runtime: Runtime = Builder::new_current_thread().enable_time().build()?;

@@ -4,18 +4,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::peer::Kind;
-use crate::rows::Scenario;
-use crate::stage::{Extent, Programs, Scratch, Size};
+use crate::bench::{BenchExtent, BenchSize, Programs, ScratchFolder};
+use crate::peer::PeerKind;
+use crate::rows::BenchScenario;
 
 /// Gatepost beside its peers, under load and under attack
 #[derive(Debug, clap::Parser)]
 #[command(name = "attack")]
 pub(crate) struct Arguments {
-    /// Only these scenarios; without any, all
+    /// Only these scenarios; default: all
     #[arg(value_name = "SCENARIO")]
-    named: Vec<Scenario>,
-    /// One round, smaller counts: for looking, not for quoting
+    named: Vec<BenchScenario>,
+    /// One round, smaller counts: for a first look, not for publication
     #[arg(long)]
     quick: bool,
     /// Rounds in turns; a figure is their median
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     rounds: usize,
     /// Only these peers, with commas between
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    peers: Vec<Kind>,
+    peers: Vec<PeerKind>,
     /// Another build of Gatepost, measured as `other`
     #[arg(long, value_name = "PROGRAM")]
     other: Option<PathBuf>,
@@ -39,24 +39,29 @@ pub(crate) struct Arguments {
     /// Keep the servers' configurations and logs
     #[arg(long)]
     keep: bool,
-    /// Cargo says this to every bench
+    /// Cargo passes this to every bench
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Arguments {
     /// What is to be played, in the order of the list.
-    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
-        let wanted = |scenario: &Scenario| self.named.is_empty() || self.named.contains(scenario);
-        Scenario::ALL.into_iter().filter(wanted).collect()
+    pub(crate) fn scenarios(&self) -> Vec<BenchScenario> {
+        let wanted =
+            |scenario: &BenchScenario| self.named.is_empty() || self.named.contains(scenario);
+        BenchScenario::ALL.into_iter().filter(wanted).collect()
     }
 
-    /// Whom to measure, how often and how much of it.
-    pub(crate) fn extent(&self) -> Extent {
-        Extent {
+    /// What to measure, how often and how much of it.
+    pub(crate) fn extent(&self) -> BenchExtent {
+        BenchExtent {
             kinds: self.kinds(),
             rounds: if self.quick { 1 } else { self.rounds.max(1) },
-            size: if self.quick { Size::Quick } else { Size::Full },
+            size: if self.quick {
+                BenchSize::Quick
+            } else {
+                BenchSize::Full
+            },
         }
     }
 
@@ -66,17 +71,17 @@ impl Arguments {
             gatepost: self.gatepost.clone(),
             other: self.other.clone(),
             scratch: if self.keep {
-                Scratch::Kept
+                ScratchFolder::Kept
             } else {
-                Scratch::Removed
+                ScratchFolder::Removed
             },
         }
     }
 
-    fn kinds(&self) -> Vec<Kind> {
-        let there = |kind: &Kind| *kind != Kind::Other || self.other.is_some();
-        let named = |kind: &Kind| self.peers.is_empty() || self.peers.contains(kind);
-        Kind::ALL
+    fn kinds(&self) -> Vec<PeerKind> {
+        let there = |kind: &PeerKind| *kind != PeerKind::Other || self.other.is_some();
+        let named = |kind: &PeerKind| self.peers.is_empty() || self.peers.contains(kind);
+        PeerKind::ALL
             .into_iter()
             .filter(|kind| there(kind) && named(kind))
             .collect()
@@ -88,7 +93,7 @@ impl Arguments {
             ("/usr/lib/postfix/sbin/master", "postfix"),
             ("/usr/sbin/dovecot", "dovecot-core"),
         ];
-        let needs = self.kinds().into_iter().map(Kind::needs);
+        let needs = self.kinds().into_iter().map(PeerKind::needs);
         let mut packages: Vec<&str> = backend
             .into_iter()
             .chain(needs)

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::program::{Program, free_port, run};
 
 const MASTER: &str = "/usr/lib/postfix/sbin/master";
@@ -34,7 +34,7 @@ pub(crate) fn password(number: usize) -> String {
 
 /// How Dovecot keeps its passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hash {
+pub(crate) enum PasswordHash {
     /// SHA256: microseconds.
     Sha256,
     /// bcrypt, cost 10: tens of milliseconds.
@@ -43,7 +43,7 @@ pub(crate) enum Hash {
 
 /// Postfix's listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
+pub(crate) enum PostfixEntry {
     /// Wants the PROXY protocol.
     Proxy,
     /// Takes XCLIENT.
@@ -54,7 +54,7 @@ pub(crate) enum Entry {
     RateLimited,
 }
 
-impl Entry {
+impl PostfixEntry {
     const ALL: [Self; 4] = [Self::Proxy, Self::Xclient, Self::Smtps, Self::RateLimited];
 
     const fn name(self) -> &'static str {
@@ -69,16 +69,21 @@ impl Entry {
 
 /// A running Postfix and Dovecot.
 #[derive(Debug)]
-pub(crate) struct Backend {
+pub(crate) struct MailBackend {
     pub(crate) postfix: Program,
     pub(crate) dovecot: Program,
-    ports: [u16; Entry::ALL.len()],
+    ports: [u16; PostfixEntry::ALL.len()],
     folder: PathBuf,
 }
 
-impl Backend {
+impl MailBackend {
     /// Starts both in `folder`. Each of Postfix's listeners has at most `processes` processes.
-    pub(crate) fn start(folder: &Path, pem: &Path, hash: Hash, processes: usize) -> Outcome<Self> {
+    pub(crate) fn start(
+        folder: &Path,
+        pem: &Path,
+        hash: PasswordHash,
+        processes: usize,
+    ) -> BenchResult<Self> {
         for inner in ["etc", "queue", "data", "dovecot/run", "dovecot/state"] {
             fs::create_dir_all(folder.join(inner))?;
         }
@@ -86,7 +91,7 @@ impl Backend {
         run(Command::new("chown")
             .arg("postfix")
             .arg(folder.join("data")))?;
-        let mut ports = [0; Entry::ALL.len()];
+        let mut ports = [0; PostfixEntry::ALL.len()];
         for port in &mut ports {
             *port = free_port()?;
         }
@@ -96,7 +101,7 @@ impl Backend {
                 .replace("{pem}", &pem.display().to_string())
                 .replace("{processes}", &processes.to_string())
                 .replace("{max-idle}", if processes > 100 { "1s" } else { "100s" });
-            for (entry, port) in Entry::ALL.iter().zip(ports) {
+            for (entry, port) in PostfixEntry::ALL.iter().zip(ports) {
                 text = text.replace(&format!("{{{}}}", entry.name()), &port.to_string());
             }
             text
@@ -128,8 +133,8 @@ impl Backend {
     }
 
     /// Where one of Postfix's listeners is.
-    pub(crate) fn address(&self, entry: Entry) -> SocketAddr {
-        let found = Entry::ALL
+    pub(crate) fn address(&self, entry: PostfixEntry) -> SocketAddr {
+        let found = PostfixEntry::ALL
             .iter()
             .zip(self.ports)
             .find(|(other, _)| **other == entry);
@@ -143,7 +148,7 @@ impl Backend {
     }
 }
 
-fn start_dovecot(folder: &Path) -> Outcome<Program> {
+fn start_dovecot(folder: &Path) -> BenchResult<Program> {
     let config = folder.join("dovecot.conf").display().to_string();
     let arguments = ["-F", "-c", &config];
     let mut dovecot = Program::start("dovecot", Path::new(DOVECOT), &arguments, folder)?;
@@ -152,7 +157,7 @@ fn start_dovecot(folder: &Path) -> Outcome<Program> {
     Ok(dovecot)
 }
 
-fn start_postfix(folder: &Path) -> Outcome<Program> {
+fn start_postfix(folder: &Path) -> BenchResult<Program> {
     let config = folder.join("etc").display().to_string();
     let arguments = ["-d", "-c", &config];
     let mut postfix = Program::start("postfix", Path::new(MASTER), &arguments, folder)?;
@@ -164,15 +169,15 @@ fn start_postfix(folder: &Path) -> Outcome<Program> {
 }
 
 /// The passwd-file.
-fn passwords(hash: Hash) -> Outcome<String> {
+fn passwords(hash: PasswordHash) -> BenchResult<String> {
     let mut text = String::new();
     for number in 0..USERS {
         let password = password(number);
         let mut command = Command::new("doveadm");
         command.arg("pw");
         match hash {
-            Hash::Sha256 => command.args(["-s", "SHA256"]),
-            Hash::Bcrypt => command.args(["-s", "BLF-CRYPT", "-r", "10"]),
+            PasswordHash::Sha256 => command.args(["-s", "SHA256"]),
+            PasswordHash::Bcrypt => command.args(["-s", "BLF-CRYPT", "-r", "10"]),
         };
         let hashed = run(command.args(["-p", &password]))?;
         text.push_str(&format!("{}:{}\n", user(number), hashed.trim()));

@@ -24,11 +24,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::backend::{password, user};
 
 /// How long a client waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Whether TLS sessions are resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,9 @@ pub(crate) enum Tickets {
     Used,
 }
 
-/// Who calls a server.
+/// Connects to a server.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct BenchClient {
     address: SocketAddr,
     tls: Arc<ClientConfig>,
     resumed: Arc<AtomicUsize>,
@@ -49,7 +49,7 @@ pub(crate) struct Caller {
 
 /// A conversation.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct BenchConnection {
     stream: BufReader<TlsStream<TcpStream>>,
 }
 
@@ -71,9 +71,9 @@ pub(crate) fn home(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 1, 0, 10 + number)
 }
 
-impl Caller {
-    /// Calls the server at `address`, TLS 1.3.
-    pub(crate) fn new(address: SocketAddr, tickets: Tickets) -> Outcome<Self> {
+impl BenchClient {
+    /// For the server at `address`, TLS 1.3.
+    pub(crate) fn new(address: SocketAddr, tickets: Tickets) -> BenchResult<Self> {
         let mut provider = rustls::crypto::aws_lc_rs::default_provider();
         let first = |suite: &_| *suite != TLS13_AES_128_GCM_SHA256;
         provider.cipher_suites.sort_by_key(first);
@@ -100,14 +100,14 @@ impl Caller {
     }
 
     /// Connects and makes the handshake.
-    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<Talk> {
+    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((source, 0).into())?;
         let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::IpAddress(self.address.ip().into());
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
-        let stream = timeout(PATIENCE, stream).await??;
+        let stream = timeout(ANSWER_TIMEOUT, stream).await??;
         let tls = stream.get_ref().1;
         let suite = tls.negotiated_cipher_suite();
         if suite != Some(TLS13_AES_128_GCM_SHA256) {
@@ -117,25 +117,25 @@ impl Caller {
             self.resumed.fetch_add(1, Ordering::Relaxed);
         }
         let stream = BufReader::new(stream);
-        Ok(Talk { stream })
+        Ok(BenchConnection { stream })
     }
 
-    /// Connects, makes the handshake, and hears the banner.
-    pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<Talk> {
+    /// Connects, makes the handshake, and reads the banner.
+    pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let mut talk = self.secure(source).await?;
-        expect(220, talk.hear().await?)?;
+        expect(220, talk.read_reply().await?)?;
         Ok(talk)
     }
 
-    /// As [`Caller::call`], and says EHLO.
-    pub(crate) async fn hello(&self, source: Ipv4Addr) -> io::Result<Talk> {
+    /// As [`BenchClient::call`], and sends EHLO.
+    pub(crate) async fn hello(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
         let mut talk = self.call(source).await?;
         expect(250, talk.ask("EHLO laptop.example.org").await?)?;
         Ok(talk)
     }
 
-    /// As [`Caller::hello`], and logs a user in from home.
-    pub(crate) async fn logged_in(&self, number: usize) -> io::Result<Talk> {
+    /// As [`BenchClient::hello`], and logs a user in from home.
+    pub(crate) async fn logged_in(&self, number: usize) -> io::Result<BenchConnection> {
         let mut talk = self.hello(home(number)).await?;
         let code = talk.log_in(&user(number), &password(number)).await?;
         expect(235, code)?;
@@ -143,7 +143,7 @@ impl Caller {
     }
 }
 
-impl Talk {
+impl BenchConnection {
     /// Tries a password with AUTH PLAIN; gives the code of the answer.
     pub(crate) async fn log_in(&mut self, user: &str, password: &str) -> io::Result<u16> {
         let response = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
@@ -159,29 +159,29 @@ impl Talk {
         expect(250, self.ask(".").await?)
     }
 
-    /// Says QUIT, hears the answer, closes.
+    /// Sends QUIT, reads the answer, closes.
     pub(crate) async fn quit(mut self) -> io::Result<()> {
         expect(221, self.ask("QUIT").await?)?;
-        // Whoever closed first has heard enough.
+        // The server may have closed first.
         let _ = self.stream.shutdown().await;
         Ok(())
     }
 
-    /// Says a line and hears the answer.
+    /// Sends a line and reads the answer.
     pub(crate) async fn ask(&mut self, line: &str) -> io::Result<u16> {
         self.stream
             .write_all(format!("{line}\r\n").as_bytes())
             .await?;
         self.stream.flush().await?;
-        self.hear().await
+        self.read_reply().await
     }
 
     /// A reply, by its code.
-    pub(crate) async fn hear(&mut self) -> io::Result<u16> {
+    pub(crate) async fn read_reply(&mut self) -> io::Result<u16> {
         let mut line = String::new();
         for _ in 0..100 {
             line.clear();
-            let read = timeout(PATIENCE, self.stream.read_line(&mut line)).await??;
+            let read = timeout(ANSWER_TIMEOUT, self.stream.read_line(&mut line)).await??;
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -193,8 +193,8 @@ impl Talk {
         Err(io::ErrorKind::InvalidData.into())
     }
 
-    /// The socket alone: the server sees a client that says nothing more.
-    pub(crate) fn silence(self) -> TcpStream {
+    /// The socket alone: the server sees a client that sends nothing more.
+    pub(crate) fn into_socket(self) -> TcpStream {
         self.stream.into_inner().into_inner().0
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Outcome;
+use crate::BenchResult;
 
 const V1: &str = "/sys/fs/cgroup/cpuacct";
 const V2: &str = "/sys/fs/cgroup";
@@ -28,7 +28,7 @@ pub(crate) fn clear_all() {
     for folder in folders.unwrap_or_default() {
         // Dropped, it is cleared and removed.
         drop(Group {
-            kind: Kind::V1(folder),
+            kind: GroupKind::V1(folder),
             root: AtomicU32::new(0),
         });
     }
@@ -37,13 +37,13 @@ pub(crate) fn clear_all() {
 /// One program with all that it starts.
 #[derive(Debug)]
 pub(crate) struct Group {
-    kind: Kind,
+    kind: GroupKind,
     /// The first process; 0: none yet.
     root: AtomicU32,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum GroupKind {
     /// `cpuacct.usage`, in nanoseconds.
     V1(PathBuf),
     /// `cpu.stat`, in microseconds.
@@ -60,13 +60,15 @@ impl Group {
         let name = format!("gatepost-bench-{}-{number}-{name}", process::id());
         let (v1, v2) = (Path::new(V1).join(&name), Path::new(V2).join(&name));
         let kind = if Path::new(V1).is_dir() && fs::create_dir(&v1).is_ok() {
-            Kind::V1(v1)
+            GroupKind::V1(v1)
         } else if Path::new(V2).join("cgroup.controllers").exists() && fs::create_dir(&v2).is_ok() {
-            Kind::V2(v2)
+            GroupKind::V2(v2)
         } else {
-            Kind::Tree
+            GroupKind::Tree
         };
-        if let (Kind::V1(folder) | Kind::V2(folder), Ok(mut folders)) = (&kind, FOLDERS.lock()) {
+        if let (GroupKind::V1(folder) | GroupKind::V2(folder), Ok(mut folders)) =
+            (&kind, FOLDERS.lock())
+        {
             folders.push(folder.clone());
         }
         Self {
@@ -78,9 +80,9 @@ impl Group {
     /// How the figures come about, for the report.
     pub(crate) const fn method(&self) -> &'static str {
         match self.kind {
-            Kind::V1(_) => "control groups, cpuacct",
-            Kind::V2(_) => "control groups, version 2",
-            Kind::Tree => "user and system time of the processes, in ticks",
+            GroupKind::V1(_) => "control groups, cpuacct",
+            GroupKind::V2(_) => "control groups, version 2",
+            GroupKind::Tree => "user and system time of the processes, in ticks",
         }
     }
 
@@ -89,11 +91,11 @@ impl Group {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "sh", "-c"]);
         match &self.kind {
-            Kind::V1(folder) | Kind::V2(folder) => {
+            GroupKind::V1(folder) | GroupKind::V2(folder) => {
                 command.arg(r#"echo $$ >"$0" && exec "$@""#);
                 command.arg(folder.join("cgroup.procs"));
             }
-            Kind::Tree => {
+            GroupKind::Tree => {
                 command.arg(r#"exec "$@""#).arg("sh");
             }
         }
@@ -101,19 +103,19 @@ impl Group {
         command
     }
 
-    /// Says which process is the first of the group.
+    /// Sets which process is the first of the group.
     pub(crate) fn began(&self, process: u32) {
         self.root.store(process, Ordering::Relaxed);
     }
 
     /// CPU time of the group since it was made.
-    pub(crate) fn cpu(&self) -> Outcome<Duration> {
+    pub(crate) fn cpu(&self) -> BenchResult<Duration> {
         match &self.kind {
-            Kind::V1(folder) => {
+            GroupKind::V1(folder) => {
                 let text = fs::read_to_string(folder.join("cpuacct.usage"))?;
                 Ok(Duration::from_nanos(text.trim().parse()?))
             }
-            Kind::V2(folder) => {
+            GroupKind::V2(folder) => {
                 let text = fs::read_to_string(folder.join("cpu.stat"))?;
                 let usage = text
                     .lines()
@@ -121,18 +123,18 @@ impl Group {
                 let micros = usage.ok_or("cpu.stat has no usage_usec")?;
                 Ok(Duration::from_micros(micros.trim().parse()?))
             }
-            Kind::Tree => Ok(self.processes().iter().map(|id| ticks(*id)).sum()),
+            GroupKind::Tree => Ok(self.processes().iter().map(|id| ticks(*id)).sum()),
         }
     }
 
     /// The ids of its processes.
     pub(crate) fn processes(&self) -> Vec<u32> {
         match &self.kind {
-            Kind::V1(folder) | Kind::V2(folder) => {
+            GroupKind::V1(folder) | GroupKind::V2(folder) => {
                 let text = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
                 text.lines().filter_map(|line| line.parse().ok()).collect()
             }
-            Kind::Tree => descendants(self.root.load(Ordering::Relaxed)),
+            GroupKind::Tree => descendants(self.root.load(Ordering::Relaxed)),
         }
     }
 
@@ -161,7 +163,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.clear();
-        if let Kind::V1(folder) | Kind::V2(folder) = &self.kind {
+        if let GroupKind::V1(folder) | GroupKind::V2(folder) = &self.kind {
             // Busy for a moment after the last process has gone.
             for _ in 0..50 {
                 match fs::remove_dir(folder) {

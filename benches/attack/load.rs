@@ -13,18 +13,18 @@ use gatepost_daemon::clock::Clock;
 use gatepost_lab::load::{Latencies, Percentiles, Schedule};
 use tokio::task::JoinSet;
 
-use crate::Outcome;
+use crate::BenchResult;
 
-/// What came of many jobs.
+/// The results of many jobs.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct JobTally {
     latencies: Latencies,
-    /// Jobs that came to nothing.
+    /// Jobs that failed.
     pub(crate) failed: usize,
     first_fault: Option<String>,
 }
 
-impl Tally {
+impl JobTally {
     fn add(&mut self, latency: Duration, done: Result<(), io::Error>) {
         match done {
             Ok(()) => self.latencies.record(latency),
@@ -35,7 +35,7 @@ impl Tally {
         }
     }
 
-    /// Jobs that came to nothing count among the latencies as if they had taken so long.
+    /// Jobs that failed count among the latencies as if they had taken so long.
     pub(crate) fn count_failures_as(&mut self, latency: Duration) {
         for _ in 0..self.failed {
             self.latencies.record(latency);
@@ -48,7 +48,7 @@ impl Tally {
     }
 
     /// An error when a job has failed: a figure with failures in it is none.
-    pub(crate) fn all_done(self) -> Outcome<Self> {
+    pub(crate) fn all_done(self) -> BenchResult<Self> {
         match &self.first_fault {
             None => Ok(self),
             Some(fault) => Err(format!("{} failed; the first: {fault}", self.failed).into()),
@@ -57,7 +57,12 @@ impl Tally {
 }
 
 /// Does jobs 0 to `count`, `at_once` of them at a time.
-pub(crate) async fn crowd<F, W>(clock: Clock, at_once: usize, count: usize, job: F) -> Tally
+pub(crate) async fn run_at_once<F, W>(
+    clock: Clock,
+    at_once: usize,
+    count: usize,
+    job: F,
+) -> JobTally
 where
     F: Fn(usize) -> W + Clone + Send + 'static,
     W: Future<Output = io::Result<()>> + Send + 'static,
@@ -79,7 +84,7 @@ where
             }
         });
     }
-    let mut tally = Tally::default();
+    let mut tally = JobTally::default();
     while let Some(worker) = workers.join_next().await {
         for (latency, outcome) in worker.unwrap_or_default() {
             tally.add(latency, outcome);
@@ -88,14 +93,14 @@ where
     tally
 }
 
-/// Begins jobs from 0 on, `rate` a second, whatever became of those before, while `more` says so of
+/// Begins jobs from 0 on, `rate` a second, whatever the result of those before, while `more` says so of
 /// their numbers.
 pub(crate) async fn at_even_times<F, W>(
     clock: Clock,
     rate: f64,
     mut more: impl FnMut(usize) -> bool,
     job: F,
-) -> Tally
+) -> JobTally
 where
     F: Fn(usize) -> W,
     W: Future<Output = io::Result<()>> + Send + 'static,
@@ -110,7 +115,7 @@ where
             (clock.now().since(due), outcome)
         });
     }
-    let mut tally = Tally::default();
+    let mut tally = JobTally::default();
     while let Some(job) = jobs.join_next().await {
         match job {
             Ok((latency, outcome)) => tally.add(latency, outcome),

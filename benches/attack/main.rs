@@ -1,8 +1,8 @@
-//! attack - Gatepost beside its peers, under load and under attack: what does a session cost whom?
+//! attack - Gatepost beside its peers, under load and under attack: what does a session cost?
 //!
 //! `cargo bench --bench attack -- [SCENARIO…] [--quick] [--peers a,b] [--json FILE] [--report FOLDER]`
 //!
-//! The number that would worry us: a ratio above its goal, which stands beside it in the table.
+//! Worrying: a ratio above its goal, which stands beside it in the table.
 //! Everything runs on loopback, in a scratch folder, in control groups of its own; every server is
 //! ended by its process id. Peers are measured in turns, and a figure is the median of the rounds.
 //! Not here: the hot paths one by one (the other files in this folder).
@@ -10,7 +10,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a bench tells what it measured"
+    reason = "a bench prints what it measured"
 )]
 
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ use clap::Parser as _;
 
 mod arguments;
 mod backend;
+mod bench;
 mod client;
 mod group;
 mod load;
@@ -28,10 +29,9 @@ mod report;
 mod results;
 mod rows;
 mod scenario;
-mod stage;
 
-/// Ours, the system's, a server's: told, and the bench goes on or ends.
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+/// Any error, ours, the system's or a server's: it is printed, and the bench goes on or ends.
+type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &arguments::Arguments) -> Outcome<ExitCode> {
+fn run(arguments: &arguments::Arguments) -> BenchResult<ExitCode> {
     let missing = arguments.missing();
     if !missing.is_empty() {
         eprintln!("attack: these are missing, or name the peers you have with --peers:");
@@ -54,15 +54,15 @@ fn run(arguments: &arguments::Arguments) -> Outcome<ExitCode> {
         );
         return Ok(ExitCode::from(2));
     }
-    let stage = stage::Stage::build(arguments.programs(), arguments.extent())?;
+    let bench = bench::Bench::build(arguments.programs(), arguments.extent())?;
     let mut results = results::Results::default();
     for scenario in arguments.scenarios() {
         eprintln!("== {}", scenario.name());
-        if let Err(fault) = scenario::play(scenario, &stage, &mut results) {
+        if let Err(fault) = scenario::play(scenario, &bench, &mut results) {
             results.note(format!("{}: {fault}", scenario.name()));
         }
         print!("{}", results.table_of(scenario));
     }
-    report::write(arguments, &stage, &results)?;
+    report::write(arguments, &bench, &results)?;
     Ok(ExitCode::SUCCESS)
 }

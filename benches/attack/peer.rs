@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Outcome;
-use crate::backend::{Backend, Entry};
+use crate::BenchResult;
+use crate::backend::{MailBackend, PostfixEntry};
 use crate::program::{Program, free_port};
 
 pub(crate) mod responder;
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum PeerKind {
     /// The Gatepost that cargo built with this bench.
     Gatepost,
     /// Another build of it (`--other`), to compare with.
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
     RateLimited,
 }
 
-impl Kind {
+impl PeerKind {
     /// In the order of the report.
     pub(crate) const ALL: [Self; 8] = [
         Self::Gatepost,
@@ -99,7 +99,7 @@ impl Kind {
 
 /// What all peers of a run have in common.
 #[derive(Clone, Debug)]
-pub(crate) struct Ground {
+pub(crate) struct PeerFiles {
     /// Everything that is written is in here.
     pub(crate) scratch: PathBuf,
     /// Chain and key in one file.
@@ -110,15 +110,15 @@ pub(crate) struct Ground {
     pub(crate) key: PathBuf,
     /// How many files a process may have open.
     pub(crate) open_files: u64,
-    /// The program of [`Kind::Gatepost`].
+    /// The program of [`PeerKind::Gatepost`].
     pub(crate) gatepost: PathBuf,
-    /// The program of [`Kind::Other`].
+    /// The program of [`PeerKind::Other`].
     pub(crate) other: Option<PathBuf>,
 }
 
 /// What a scenario wants changed in Gatepost's config; TOML, appended.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wishes {
+pub(crate) struct ConfigChanges {
     /// Lines before the first table.
     pub(crate) top: String,
     /// More in `[admission]`, in place of generous limits.
@@ -133,7 +133,7 @@ pub(crate) struct Wishes {
 #[derive(Debug)]
 pub(crate) struct Peer {
     /// Who.
-    pub(crate) kind: Kind,
+    pub(crate) kind: PeerKind,
     /// Where clients connect, with TLS from the first octet.
     pub(crate) address: SocketAddr,
     /// Its process; none where Postfix itself answers.
@@ -145,53 +145,53 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a peer in a new folder in front of `backend`, and waits until it listens.
     pub(crate) fn start(
-        kind: Kind,
-        ground: &Ground,
-        backend: &Backend,
-        wishes: &Wishes,
-    ) -> Outcome<Self> {
-        let mut peer = Self::prepare(kind, ground, backend, wishes)?;
-        peer.launch(ground)?;
+        kind: PeerKind,
+        files: &PeerFiles,
+        backend: &MailBackend,
+        changes: &ConfigChanges,
+    ) -> BenchResult<Self> {
+        let mut peer = Self::prepare(kind, files, backend, changes)?;
+        peer.launch(files)?;
         Ok(peer)
     }
 
     /// Everything but the process: its folder and its configuration.
     pub(crate) fn prepare(
-        kind: Kind,
-        ground: &Ground,
-        backend: &Backend,
-        wishes: &Wishes,
-    ) -> Outcome<Self> {
+        kind: PeerKind,
+        files: &PeerFiles,
+        backend: &MailBackend,
+        changes: &ConfigChanges,
+    ) -> BenchResult<Self> {
         let port = free_port()?;
-        let folder = ground.scratch.join(format!("{}-{port}", kind.name()));
+        let folder = files.scratch.join(format!("{}-{port}", kind.name()));
         fs::create_dir_all(&folder)?;
         let address = match kind {
-            Kind::Native => backend.address(Entry::Smtps),
-            Kind::RateLimited => backend.address(Entry::RateLimited),
+            PeerKind::Native => backend.address(PostfixEntry::Smtps),
+            PeerKind::RateLimited => backend.address(PostfixEntry::RateLimited),
             _ => (Ipv4Addr::LOCALHOST, port).into(),
         };
         let entry = match kind {
-            Kind::Nginx | Kind::Dovecot => Entry::Xclient,
-            _ => Entry::Proxy,
+            PeerKind::Nginx | PeerKind::Dovecot => PostfixEntry::Xclient,
+            _ => PostfixEntry::Proxy,
         };
         let fill = |template: &str| {
             template
                 .replace("{folder}", &folder.display().to_string())
-                .replace("{pem}", &ground.pem.display().to_string())
-                .replace("{chain}", &ground.chain.display().to_string())
-                .replace("{key}", &ground.key.display().to_string())
+                .replace("{pem}", &files.pem.display().to_string())
+                .replace("{chain}", &files.chain.display().to_string())
+                .replace("{key}", &files.key.display().to_string())
                 .replace("{port}", &port.to_string())
-                .replace("{connections}", &(ground.open_files / 2 - 500).to_string())
+                .replace("{connections}", &(files.open_files / 2 - 500).to_string())
                 .replace("{postfix}", &backend.address(entry).port().to_string())
         };
         let write = |name: &str, text: String| fs::write(folder.join(name), text);
         match kind {
-            Kind::Gatepost | Kind::Other => {
-                let config = gatepost_config(&fill, &folder, wishes);
+            PeerKind::Gatepost | PeerKind::Other => {
+                let config = gatepost_config(&fill, &folder, changes);
                 write("gatepost.toml", config)?;
             }
-            Kind::HaProxy => write("haproxy.cfg", fill(include_str!("peer/haproxy.cfg")))?,
-            Kind::Nginx => {
+            PeerKind::HaProxy => write("haproxy.cfg", fill(include_str!("peer/haproxy.cfg")))?,
+            PeerKind::Nginx => {
                 let responder = responder::start(backend.address(entry))?;
                 let text = fill(include_str!("peer/nginx.conf"));
                 write(
@@ -199,9 +199,9 @@ impl Peer {
                     text.replace("{auth_http}", &responder.to_string()),
                 )?;
             }
-            Kind::Stunnel => write("stunnel.conf", fill(include_str!("peer/stunnel.conf")))?,
-            Kind::Dovecot => write("dovecot.conf", fill(include_str!("peer/dovecot.conf")))?,
-            Kind::Native | Kind::RateLimited => {}
+            PeerKind::Stunnel => write("stunnel.conf", fill(include_str!("peer/stunnel.conf")))?,
+            PeerKind::Dovecot => write("dovecot.conf", fill(include_str!("peer/dovecot.conf")))?,
+            PeerKind::Native | PeerKind::RateLimited => {}
         }
         Ok(Self {
             kind,
@@ -212,8 +212,8 @@ impl Peer {
     }
 
     /// Starts the process and waits until it listens.
-    pub(crate) fn launch(&mut self, ground: &Ground) -> Outcome<()> {
-        if let Some(mut program) = self.spawn(ground)? {
+    pub(crate) fn launch(&mut self, files: &PeerFiles) -> BenchResult<()> {
+        if let Some(mut program) = self.spawn(files)? {
             program.listens(self.address)?;
             // The look was a connection: let it pass.
             std::thread::sleep(Duration::from_millis(100));
@@ -223,8 +223,8 @@ impl Peer {
     }
 
     /// Starts the process in a control group, and does not wait.
-    fn spawn(&self, ground: &Ground) -> Outcome<Option<Program>> {
-        let Some(command) = self.command(ground)? else {
+    fn spawn(&self, files: &PeerFiles) -> BenchResult<Option<Program>> {
+        let Some(command) = self.command(files)? else {
             return Ok(None);
         };
         let program = Path::new(command.get_program());
@@ -233,7 +233,7 @@ impl Peer {
     }
 
     /// What starts it; none where Postfix is all there is.
-    pub(crate) fn command(&self, ground: &Ground) -> Outcome<Option<Command>> {
+    pub(crate) fn command(&self, files: &PeerFiles) -> BenchResult<Option<Command>> {
         let file = |name: &str| self.folder.join(name).display().to_string();
         let line = |program: &Path, arguments: &[&str]| {
             let mut command = Command::new(program);
@@ -241,28 +241,28 @@ impl Peer {
             Ok(Some(command))
         };
         match self.kind {
-            Kind::Gatepost => line(
-                &ground.gatepost,
+            PeerKind::Gatepost => line(
+                &files.gatepost,
                 &["run", "--config", &file("gatepost.toml")],
             ),
-            Kind::Other => {
-                let program = ground.other.as_deref().ok_or("--other names no program")?;
+            PeerKind::Other => {
+                let program = files.other.as_deref().ok_or("--other names no program")?;
                 line(program, &["run", "--config", &file("gatepost.toml")])
             }
-            Kind::HaProxy => line(
+            PeerKind::HaProxy => line(
                 Path::new("/usr/sbin/haproxy"),
                 &["-db", "-f", &file("haproxy.cfg")],
             ),
-            Kind::Nginx => line(
+            PeerKind::Nginx => line(
                 Path::new("/usr/sbin/nginx"),
                 &["-e", &file("error.log"), "-c", &file("nginx.conf")],
             ),
-            Kind::Stunnel => line(Path::new("/usr/bin/stunnel4"), &[&file("stunnel.conf")]),
-            Kind::Dovecot => line(
+            PeerKind::Stunnel => line(Path::new("/usr/bin/stunnel4"), &[&file("stunnel.conf")]),
+            PeerKind::Dovecot => line(
                 Path::new("/usr/sbin/dovecot"),
                 &["-F", "-c", &file("dovecot.conf")],
             ),
-            Kind::Native | Kind::RateLimited => Ok(None),
+            PeerKind::Native | PeerKind::RateLimited => Ok(None),
         }
     }
 }
@@ -271,14 +271,21 @@ impl Peer {
 const GENEROUS: &str = "sessions = 200000\nper-client = 100000\nper-network = 100000\n\
                         connects = { burst = 100000, every = \"1s\" }\n";
 
-fn gatepost_config(fill: &dyn Fn(&str) -> String, folder: &Path, wishes: &Wishes) -> String {
-    let state = wishes.state.clone().unwrap_or_else(|| folder.join("state"));
+fn gatepost_config(
+    fill: &dyn Fn(&str) -> String,
+    folder: &Path,
+    changes: &ConfigChanges,
+) -> String {
+    let state = changes
+        .state
+        .clone()
+        .unwrap_or_else(|| folder.join("state"));
     fill(include_str!("peer/gatepost.toml"))
         .replace("{state}", &state.display().to_string())
-        .replace("{top}", &wishes.top)
+        .replace("{top}", &changes.top)
         .replace(
             "{admission}",
-            wishes.admission.as_deref().unwrap_or(GENEROUS),
+            changes.admission.as_deref().unwrap_or(GENEROUS),
         )
-        .replace("{tables}", &wishes.tables)
+        .replace("{tables}", &changes.tables)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::group::Group;
 
 /// A running server. Dropped, it is ended, and whatever it had started.
@@ -29,7 +29,7 @@ impl Program {
         program: &Path,
         arguments: &[&str],
         folder: &Path,
-    ) -> Outcome<Self> {
+    ) -> BenchResult<Self> {
         let group = Group::new(name);
         let path = folder.join(format!("{name}.out"));
         let output = File::options().create(true).append(true).open(&path)?;
@@ -56,7 +56,7 @@ impl Program {
     }
 
     /// Waits until it listens.
-    pub(crate) fn listens(&mut self, address: SocketAddr) -> Outcome<()> {
+    pub(crate) fn listens(&mut self, address: SocketAddr) -> BenchResult<()> {
         for _ in 0..1000 {
             if TcpStream::connect(address).is_ok() {
                 return Ok(());
@@ -73,7 +73,7 @@ impl Program {
     }
 
     /// Waits until `ready` is true.
-    pub(crate) fn until(&mut self, what: &str, ready: impl Fn() -> bool) -> Outcome<()> {
+    pub(crate) fn until(&mut self, what: &str, ready: impl Fn() -> bool) -> BenchResult<()> {
         for _ in 0..1000 {
             if ready() {
                 return Ok(());
@@ -84,7 +84,7 @@ impl Program {
         Err(format!("{}: {what} took too long: {}", self.name, self.said()).into())
     }
 
-    fn still_runs(&mut self) -> Outcome<()> {
+    fn still_runs(&mut self) -> BenchResult<()> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => Err(format!("{} ended, {status}: {}", self.name, self.said()).into()),
@@ -116,7 +116,7 @@ impl Drop for Program {
 }
 
 /// Runs a program that must end well; gives what it printed.
-pub(crate) fn run(command: &mut Command) -> Outcome<String> {
+pub(crate) fn run(command: &mut Command) -> BenchResult<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
@@ -125,8 +125,8 @@ pub(crate) fn run(command: &mut Command) -> Outcome<String> {
     Err(format!("{command:?} ended with {}: {said}", output.status).into())
 }
 
-/// A port that nobody listens on, below those that the kernel gives to outgoing connections.
-pub(crate) fn free_port() -> Outcome<u16> {
+/// A free port, below those that the kernel gives to outgoing connections.
+pub(crate) fn free_port() -> BenchResult<u16> {
     static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 9_000)?;
     for _ in 0..5_000 {

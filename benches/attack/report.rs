@@ -8,16 +8,16 @@ use std::fs;
 use gatepost_lab::plot::{self, Axis, Panel};
 use serde_json::json;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::arguments::Arguments;
+use crate::bench::Bench;
 use crate::group::Group;
-use crate::peer::Kind;
+use crate::peer::PeerKind;
 use crate::results::Results;
-use crate::stage::Stage;
 
 /// Writes what the command line asked for.
-pub(crate) fn write(arguments: &Arguments, stage: &Stage, results: &Results) -> Outcome<()> {
-    let machine = machine(stage);
+pub(crate) fn write(arguments: &Arguments, bench: &Bench, results: &Results) -> BenchResult<()> {
+    let machine = machine(bench);
     if let Some(path) = &arguments.json {
         let all = json!({ "machine": machine, "results": results.json() });
         fs::write(path, serde_json::to_vec_pretty(&all)?)?;
@@ -108,7 +108,7 @@ const BARS: [[&str; 4]; 5] = [
         "Memory of an idle session before login",
         "KiB",
     ],
-    ["reached", "reached", "Guesses that reached Dovecot", ""],
+    ["reached", "reached", "GuessCount that reached Dovecot", ""],
     [
         "attack",
         "attack",
@@ -120,7 +120,7 @@ const BARS: [[&str; 4]; 5] = [
 /// The plots for which there are figures, by file name.
 fn plots(results: &Results) -> Vec<(&'static str, String)> {
     let lines = LINES.into_iter().filter_map(|(name, title, (across, up))| {
-        let lines: Vec<plot::Line<'_>> = results
+        let lines: Vec<plot::PlotLine<'_>> = results
             .lines(name)?
             .iter()
             .map(|(name, points)| (name.as_str(), points.as_slice()))
@@ -134,8 +134,10 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
         Some((name, plot::panels(title, &[panel])))
     });
     let bars = BARS.into_iter().filter_map(|[name, key, title, unit]| {
-        let figure = |kind: Kind| Some((kind.name(), results.median(key, kind)?));
-        let kinds = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Other);
+        let figure = |kind: PeerKind| Some((kind.name(), results.median(key, kind)?));
+        let kinds = PeerKind::ALL
+            .into_iter()
+            .filter(|kind| *kind != PeerKind::Other);
         let bars: Vec<(&str, f64)> = kinds.filter_map(figure).collect();
         (!bars.is_empty()).then(|| (name, plot::bars(title, unit, &bars)))
     });
@@ -143,7 +145,7 @@ fn plots(results: &Results) -> Vec<(&'static str, String)> {
 }
 
 /// What the figures were taken on: a list for people.
-fn machine(stage: &Stage) -> Vec<String> {
+fn machine(bench: &Bench) -> Vec<String> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
     let model = cpu
@@ -163,7 +165,7 @@ fn machine(stage: &Stage) -> Vec<String> {
             kernel.trim()
         ),
         format!("CPU by {}", Group::new("look").method()),
-        format!("ended at {} s since 1970", stage.clock.now().as_seconds()),
+        format!("ended at {} s since 1970", bench.clock.now().as_seconds()),
         format!("`cargo bench --bench attack -- {}`", command.join(" ")),
     ]
 }

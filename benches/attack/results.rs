@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use gatepost_lab::table::{Align, Style, render};
 use serde_json::{Value, json};
 
-use crate::peer::Kind;
-use crate::rows::{Goal, ROWS, Row, Scenario};
+use crate::peer::PeerKind;
+use crate::rows::{BenchScenario, FigureRow, Goal, ROWS};
 
 /// The lines of a plot, by their names.
 pub(crate) type Lines = BTreeMap<String, Vec<(f64, f64)>>;
@@ -16,14 +16,14 @@ pub(crate) type Lines = BTreeMap<String, Vec<(f64, f64)>>;
 /// All that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Results {
-    figures: BTreeMap<&'static str, BTreeMap<Kind, Vec<f64>>>,
+    figures: BTreeMap<&'static str, BTreeMap<PeerKind, Vec<f64>>>,
     series: BTreeMap<&'static str, Lines>,
     notes: Vec<String>,
 }
 
 impl Results {
     /// Files the figures of one run.
-    pub(crate) fn file(&mut self, kind: Kind, figures: Vec<(&'static str, f64)>) {
+    pub(crate) fn file(&mut self, kind: PeerKind, figures: Vec<(&'static str, f64)>) {
         for (key, figure) in figures {
             eprintln!("   {:<10} {key} {}", kind.name(), shown(figure));
             self.figures
@@ -47,7 +47,7 @@ impl Results {
         self.series.get(plot)
     }
 
-    /// Something that went wrong, told with the figures.
+    /// Something that went wrong, reported with the figures.
     pub(crate) fn note(&mut self, text: String) {
         eprintln!("   {text}");
         self.notes.push(text);
@@ -59,25 +59,26 @@ impl Results {
     }
 
     /// The median of a peer's figures.
-    pub(crate) fn median(&self, key: &str, kind: Kind) -> Option<f64> {
+    pub(crate) fn median(&self, key: &str, kind: PeerKind) -> Option<f64> {
         let mut figures = self.figures.get(key)?.get(&kind)?.clone();
         figures.sort_by(f64::total_cmp);
         figures.get(figures.len() / 2).copied()
     }
 
     /// The table of one scenario, in Markdown; empty where nothing was measured.
-    pub(crate) fn table_of(&self, scenario: Scenario) -> String {
+    pub(crate) fn table_of(&self, scenario: BenchScenario) -> String {
         self.table(|row| row.scenario == scenario)
     }
 
     /// The table of the rows that are `wanted`, in Markdown.
-    pub(crate) fn table(&self, wanted: impl Fn(&Row) -> bool) -> String {
-        let rows: Vec<&Row> = ROWS
+    pub(crate) fn table(&self, wanted: impl Fn(&FigureRow) -> bool) -> String {
+        let rows: Vec<&FigureRow> = ROWS
             .iter()
             .filter(|row| wanted(row) && self.figures.contains_key(row.key))
             .collect();
-        let measured = |kind: &Kind| rows.iter().any(|row| self.median(row.key, *kind).is_some());
-        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(measured).collect();
+        let measured =
+            |kind: &PeerKind| rows.iter().any(|row| self.median(row.key, *kind).is_some());
+        let kinds: Vec<PeerKind> = PeerKind::ALL.into_iter().filter(measured).collect();
         if kinds.is_empty() {
             return String::new();
         }
@@ -100,9 +101,9 @@ impl Results {
     }
 
     /// What was reached, the goal, and whether that is enough.
-    fn judge(&self, row: &Row) -> (String, String, &'static str) {
-        let ours = self.median(row.key, Kind::Gatepost);
-        let told = |reached: Option<f64>, goal: String, good: Option<bool>| {
+    fn judge(&self, row: &FigureRow) -> (String, String, &'static str) {
+        let ours = self.median(row.key, PeerKind::Gatepost);
+        let entry = |reached: Option<f64>, goal: String, good: Option<bool>| {
             let verdict = match good {
                 Some(true) => "reached",
                 Some(false) => "**missed**",
@@ -115,28 +116,28 @@ impl Results {
             Goal::Of(kind, most) => {
                 let ratio = part(self.median(row.key, kind));
                 let goal = format!("{most} of {}", kind.name());
-                told(ratio, goal, ratio.map(|ratio| ratio <= most))
+                entry(ratio, goal, ratio.map(|ratio| ratio <= most))
             }
             Goal::OfKey(key, kind, most) => {
                 let ratio = part(self.median(key, kind));
                 let goal = format!("{most} of {}'s `{key}`", kind.name());
-                told(ratio, goal, ratio.map(|ratio| ratio <= most))
+                entry(ratio, goal, ratio.map(|ratio| ratio <= most))
             }
             Goal::AtMost(most) => {
                 let goal = format!("at most {}", shown(most));
-                told(ours, goal, ours.map(|ours| ours <= most))
+                entry(ours, goal, ours.map(|ours| ours <= most))
             }
             Goal::AtLeast(least) => {
                 let goal = format!("at least {}", shown(least));
-                told(ours, goal, ours.map(|ours| ours >= least))
+                entry(ours, goal, ours.map(|ours| ours >= least))
             }
             Goal::BelowAll => {
-                let peers = Kind::ALL.into_iter().filter(|kind| !kind.is_gatepost());
+                let peers = PeerKind::ALL.into_iter().filter(|kind| !kind.is_gatepost());
                 let best = peers
                     .filter_map(|kind| self.median(row.key, kind))
                     .reduce(f64::min);
                 let ratio = part(best);
-                told(
+                entry(
                     ratio,
                     "below every peer".to_owned(),
                     ratio.map(|ratio| ratio < 1.0),
@@ -157,8 +158,8 @@ impl Results {
                 let figures: serde_json::Map<String, Value> = peers
                     .map(|(kind, figures)| {
                         let median = self.median(row.key, *kind);
-                        let told = json!({ "median": median, "rounds": figures });
-                        (kind.name().to_owned(), told)
+                        let entry = json!({ "median": median, "rounds": figures });
+                        (kind.name().to_owned(), entry)
                     })
                     .collect();
                 json!({

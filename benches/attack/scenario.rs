@@ -2,10 +2,10 @@
 //!
 //! A file for a few that belong together. Not here: their names, rows and goals (`rows`).
 
-use crate::Outcome;
+use crate::BenchResult;
+use crate::bench::Bench;
 use crate::results::Results;
-use crate::rows::Scenario;
-use crate::stage::Stage;
+use crate::rows::BenchScenario;
 
 mod crowd;
 mod guesses;
@@ -18,21 +18,25 @@ mod refused;
 mod start;
 
 /// Plays one, and files its figures.
-pub(crate) fn play(scenario: Scenario, stage: &Stage, results: &mut Results) -> Outcome<()> {
+pub(crate) fn play(
+    scenario: BenchScenario,
+    bench: &Bench,
+    results: &mut Results,
+) -> BenchResult<()> {
     match scenario {
-        Scenario::Refused => refused::play(stage, results),
-        Scenario::Handshake => handshake::play(stage, results),
-        Scenario::Honest => honest::mails(stage, results),
-        Scenario::Bulk => honest::bulk(stage, results),
-        Scenario::Guess => guesses::in_a_session(stage, results),
-        Scenario::Attack => guesses::attack(stage, results),
-        Scenario::AttackBcrypt => guesses::attack_bcrypt(stage, results),
-        Scenario::Idle => idle::memory(stage, results),
-        Scenario::Strangers => idle::strangers(stage, results),
-        Scenario::Logins => logins::play(stage, results),
-        Scenario::Growing => logins::growing(stage, results),
-        Scenario::Known => known::play(stage, results),
-        Scenario::Start => start::play(stage, results),
-        Scenario::Crowd => crowd::play(stage, results),
+        BenchScenario::Refused => refused::play(bench, results),
+        BenchScenario::Handshake => handshake::play(bench, results),
+        BenchScenario::Honest => honest::mails(bench, results),
+        BenchScenario::Bulk => honest::bulk(bench, results),
+        BenchScenario::Guess => guesses::in_a_session(bench, results),
+        BenchScenario::Attack => guesses::attack(bench, results),
+        BenchScenario::AttackBcrypt => guesses::attack_bcrypt(bench, results),
+        BenchScenario::Idle => idle::memory(bench, results),
+        BenchScenario::Strangers => idle::strangers(bench, results),
+        BenchScenario::Logins => logins::play(bench, results),
+        BenchScenario::Growing => logins::growing(bench, results),
+        BenchScenario::Known => known::play(bench, results),
+        BenchScenario::Start => start::play(bench, results),
+        BenchScenario::Crowd => crowd::play(bench, results),
     }
 }

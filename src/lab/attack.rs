@@ -1,6 +1,6 @@
 //! attack - a simulated attack on one's own server: `gatepost attack TARGET`
 //!
-//! A dictionary, many loopback addresses, and honest users in between if accounts are given. It
+//! A word list, many loopback addresses, and honest users in between if accounts are given. It
 //! refuses every target that is not this machine. Not here: the botnet (`lab::botnet`).
 
 use std::io;
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::values::{Account, Host, read_account, read_rate, read_target};
+use self::values::{AttackTarget, HonestAccount, read_account, read_rate, read_target};
 use crate::board;
 use crate::botnet::{
-    self, Attack, Figures, Habits, Honest, HonestFigures, HonestTally, Person, Tally, Target,
-    TargetFault, TlsBegins, Trust,
+    self, AttackPlan, AttemptFigures, AttemptTally, BotHabits, HonestFigures, HonestPlan,
+    HonestTally, HonestUser, Target, TargetFault, TargetTls, TrustedCertificates,
 };
 use crate::load::raise_descriptor_limit;
-use crate::screen::{Screen, say};
+use crate::screen::{Screen, print_line};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::cli::exit;
 use gatepost_daemon::clock::Clock;
@@ -27,9 +27,9 @@ use gatepost_daemon::drain::{self, Drain};
 
 mod values;
 
-/// How long a person stays away after a visit.
+/// The time between two visits of an honest user.
 const BETWEEN_VISITS: Duration = Duration::from_secs(5);
-/// Sessions at once, honest people's too.
+/// Sessions at once, honest users' included.
 const AT_ONCE: usize = 500;
 
 /// Attack a server on this machine, as a botnet would
@@ -44,7 +44,7 @@ pub struct Args {
         value_parser = read_target,
         help = "The server: 127.0.0.1, localhost, [::1], with :PORT unless it is 465 (587 with --starttls)"
     )]
-    target: Host,
+    target: AttackTarget,
     /// Addresses that the bots have together
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=4_000_000))]
     addresses: u32,
@@ -57,7 +57,7 @@ pub struct Args {
     /// The longest that it lasts
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
-    /// Guesses until a bot hangs up
+    /// Guesses before a bot disconnects
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     per_session: u32,
     /// TLS begins after STARTTLS
@@ -69,9 +69,9 @@ pub struct Args {
     /// Passwords to try, one a line; default: the usual ones
     #[arg(long, value_name = "FILE")]
     passwords: Option<PathBuf>,
-    /// An honest user's account; logs in every 5 seconds and sends a mail to himself
+    /// An honest user's account: logs in every 5 seconds and sends a mail to its own address
     #[arg(long, value_name = "USER:PASS", value_parser = read_account)]
-    honest: Vec<Account>,
+    honest: Vec<HonestAccount>,
     /// Print one JSON object at the end, and nothing else
     #[arg(long)]
     json: bool,
@@ -89,19 +89,19 @@ enum AttackFault {
     #[error("cannot start: {0}")]
     Runtime(#[from] io::Error),
     #[error("{0}: nobody listens there")]
-    NobodyThere(SocketAddr),
+    ConnectionRefused(SocketAddr),
 }
 
 /// What is printed with `--json`.
 #[derive(Debug, Serialize)]
-struct Summary {
+struct AttackSummary {
     target: SocketAddr,
     seconds: f64,
-    botnet: Figures,
+    botnet: AttemptFigures,
     honest: Option<HonestFigures>,
 }
 
-/// Attacks, and tells what the attackers saw. 0 after an attack, 2 where there was none.
+/// Attacks, and prints what the attackers saw. 0 after an attack, 2 where there was none.
 pub fn run(args: &Args) -> ExitCode {
     match attacked(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -111,29 +111,29 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn attacked(args: &Args) -> Result<(), AttackFault> {
     let begins = match args.starttls {
-        true => TlsBegins::AfterStartTls,
-        false => TlsBegins::AtOnce,
+        true => TargetTls::StartTls,
+        false => TargetTls::Implicit,
     };
     let port = args.target.port.unwrap_or(match begins {
-        TlsBegins::AtOnce => 465,
-        TlsBegins::AfterStartTls => 587,
+        TargetTls::Implicit => 465,
+        TargetTls::StartTls => 587,
     });
     let address = SocketAddr::new(args.target.address, port);
-    let target = Target::new(address, begins, &Trust::Anyone)?;
+    let target = Target::new(address, begins, &TrustedCertificates::Any)?;
     let attack = plan(args)?;
     raise_descriptor_limit();
     let runtime = gatepost_daemon::cli::runtime()?;
     let summary = runtime.block_on(perform(args, &target, attack));
-    if summary.botnet.tries > 0 && summary.botnet.nobody_there == summary.botnet.tries {
-        return Err(AttackFault::NobodyThere(address));
+    if summary.botnet.tries > 0 && summary.botnet.connection_refused == summary.botnet.tries {
+        return Err(AttackFault::ConnectionRefused(address));
     }
     if args.json {
-        say(&serde_json::to_string_pretty(&summary).map_err(io::Error::from)?);
+        print_line(&serde_json::to_string_pretty(&summary).map_err(io::Error::from)?);
     }
     Ok(())
 }
 
-async fn perform(args: &Args, target: &Target, attack: Attack) -> Summary {
+async fn perform(args: &Args, target: &Target, attack: AttackPlan) -> AttackSummary {
     let clock = Clock::start();
     let (drainer, drain) = drain::channel();
     let tallies = Tallies {
@@ -183,7 +183,7 @@ struct Tallies {
     began: Moment,
     clock: Clock,
     target: SocketAddr,
-    botnet: Arc<Tally>,
+    botnet: Arc<AttemptTally>,
     honest: Option<Arc<HonestTally>>,
 }
 
@@ -192,8 +192,8 @@ impl Tallies {
         self.clock.now().since(self.began)
     }
 
-    fn summary(&self) -> Summary {
-        Summary {
+    fn summary(&self) -> AttackSummary {
+        AttackSummary {
             target: self.target,
             seconds: self.elapsed().as_secs_f64(),
             botnet: self.botnet.figures(),
@@ -216,8 +216,8 @@ async fn show(tallies: &Tallies, mut drain: Drain) {
         if let Some(honest) = honest {
             block.extend(board::visits(paint, honest));
         }
-        if let Some(odd) = &now.botnet.first_odd {
-            block.push(format!("  the first that was odd: {odd:.50}"));
+        if let Some(other) = &now.botnet.first_other {
+            block.push(format!("  the first of these others: {other:.50}"));
         }
         if drain.has_begun() {
             return screen.finish(&block);
@@ -230,8 +230,8 @@ async fn show(tallies: &Tallies, mut drain: Drain) {
     }
 }
 
-fn plan(args: &Args) -> Result<Attack, AttackFault> {
-    Ok(Attack {
+fn plan(args: &Args) -> Result<AttackPlan, AttackFault> {
+    Ok(AttackPlan {
         names: words(args.users.as_deref(), botnet::NAMES)?,
         passwords: words(args.passwords.as_deref(), botnet::PASSWORDS)?,
         addresses: args.addresses,
@@ -240,7 +240,7 @@ fn plan(args: &Args) -> Result<Attack, AttackFault> {
         lasting: Duration::from_secs(args.seconds),
         per_session: args.per_session,
         at_once: AT_ONCE,
-        habits: Habits::default(),
+        habits: BotHabits::default(),
     })
 }
 
@@ -263,13 +263,13 @@ fn words(file: Option<&Path>, usual: &[&str]) -> Result<Vec<String>, AttackFault
     }
 }
 
-fn people(accounts: &[Account], lasting: Duration) -> Honest {
-    let person = |(number, account): (u32, &Account)| Person {
+fn people(accounts: &[HonestAccount], lasting: Duration) -> HonestPlan {
+    let person = |(number, account): (u32, &HonestAccount)| HonestUser {
         user: account.user.clone(),
         password: account.password.clone(),
-        source: botnet::person_address(number).into(),
+        source: botnet::user_address(number).into(),
     };
-    Honest {
+    HonestPlan {
         people: (0..).zip(accounts).map(person).collect(),
         visits: u64::MAX,
         rate: accounts.len() as f64 / BETWEEN_VISITS.as_secs_f64(),

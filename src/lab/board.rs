@@ -1,11 +1,11 @@
-//! board - the table of what the honest and the botnet got
+//! board - the live table of honest users and botnet
 //!
 //! Shared by `demo` and `attack`. At most 78 columns wide, so that it fits any terminal and can be drawn in
-//! place. Not here: how it gets to the terminal (`screen`), and who counted (`lab::botnet`).
+//! place. Not here: how it gets to the terminal (`screen`), and who counts (`botnet`).
 
 use std::time::Duration;
 
-use crate::botnet::{Figures, HonestFigures};
+use crate::botnet::{AttemptFigures, HonestFigures};
 use crate::numbers::thousands;
 use crate::screen::Tone;
 use gatepost_daemon::cli::paint::Paint;
@@ -13,7 +13,7 @@ use gatepost_daemon::cli::paint::Paint;
 const LABEL: usize = 34;
 const CELL: usize = 18;
 
-/// A cell of the table: its text and what that is to say.
+/// A cell of the table: its text and its colour.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell(String, Option<Tone>);
 
@@ -39,7 +39,7 @@ impl Cell {
         Self::count(count).toned(tone)
     }
 
-    /// Nothing to say here.
+    /// An empty cell.
     pub(crate) fn empty() -> Self {
         Self::text("").toned(Tone::Quiet)
     }
@@ -67,24 +67,24 @@ pub(crate) fn head(paint: Paint, elapsed: Duration, honest: &str, botnet: &str) 
     [Tone::Strong.of(&head, paint), Tone::Quiet.of(&rule, paint)]
 }
 
-/// The lines that tell how tries ended.
+/// The lines about how login attempts ended.
 pub(crate) fn outcomes(
     paint: Paint,
     honest: Option<&HonestFigures>,
-    botnet: &Figures,
+    botnet: &AttemptFigures,
     elapsed: Duration,
 ) -> Vec<String> {
-    let line = |label, of: &dyn Fn(&Figures) -> Cell, good: Tone| {
+    let line = |label, of: &dyn Fn(&AttemptFigures) -> Cell, good: Tone| {
         let honest = honest.map_or_else(Cell::empty, |honest| of(&honest.tries).toned(good));
         row(paint, label, &honest, &of(botnet))
     };
-    let fault = |label, of: &dyn Fn(&Figures) -> u64| {
+    let fault = |label, of: &dyn Fn(&AttemptFigures) -> u64| {
         let honest = honest.map_or_else(Cell::empty, |honest| Cell::fault(of(&honest.tries)));
         row(paint, label, &honest, &Cell::count(of(botnet)))
     };
     let seconds = elapsed.as_secs_f64().max(0.001);
     vec![
-        line("tries to log in", &|f| Cell::count(f.tries), Tone::Good),
+        line("login attempts", &|f| Cell::count(f.tries), Tone::Good),
         line("  235  logged in", &|f| Cell::count(f.accepted), Tone::Good),
         line(
             "  535  wrong password",
@@ -92,53 +92,48 @@ pub(crate) fn outcomes(
             Tone::Notable,
         ),
         fault("  454  not now", &|f| f.try_later),
-        fault("  421, 554  sent away", &|f| f.sent_away),
-        fault("  reset: banned", &|f| f.reset),
+        fault("  421, 554  not available", &|f| f.unavailable),
+        fault("  connection reset: banned", &|f| f.reset),
         fault("  no server, no answer, other", &others),
         line("  under way", &|f| Cell::count(f.under_way), Tone::Quiet),
         line(
-            "tries a second",
+            "attempts a second",
             &|f| Cell::text(rate(f.tries, seconds)),
             Tone::Quiet,
         ),
         line(
-            "answered after, half of them",
+            "time to answer, median",
             &|f| time(f.latency.p50_us),
             Tone::Quiet,
         ),
         line(
-            "answered after, 99 of 100",
+            "time to answer, 99th percentile",
             &|f| time(f.latency.p99_us),
             Tone::Quiet,
         ),
     ]
 }
 
-/// The lines that tell what came of the people's visits.
+/// The lines about the honest users' visits.
 pub(crate) fn visits(paint: Paint, honest: &HonestFigures) -> [String; 2] {
     let mails = Cell::count(honest.mails).toned(Tone::Good);
-    let away = Cell::fault(honest.turned_away);
+    let away = Cell::fault(honest.locked_out);
     [
         row(paint, "mails delivered", &mails, &Cell::empty()),
-        row(
-            paint,
-            "right password, and not let in",
-            &away,
-            &Cell::empty(),
-        ),
+        row(paint, "right password, but refused", &away, &Cell::empty()),
     ]
 }
 
-/// One line for a log: what both got so far.
+/// One line for a log: the counts of both so far.
 pub(crate) fn summary_line(
     honest: Option<&HonestFigures>,
-    botnet: &Figures,
+    botnet: &AttemptFigures,
     elapsed: Duration,
 ) -> String {
     let honest = honest.map_or_else(String::new, |honest| {
         format!(
-            " honest: visits={} logins={} turned-away={} mails={};",
-            honest.visits, honest.tries.accepted, honest.turned_away, honest.mails
+            " honest: visits={} logins={} locked-out={} mails={};",
+            honest.visits, honest.tries.accepted, honest.locked_out, honest.mails
         )
     });
     format!(
@@ -148,14 +143,14 @@ pub(crate) fn summary_line(
         botnet.accepted,
         botnet.rejected,
         botnet.try_later,
-        botnet.sent_away,
+        botnet.unavailable,
         botnet.reset,
         others(botnet)
     )
 }
 
-fn others(figures: &Figures) -> u64 {
-    figures.nobody_there + figures.silence + figures.hung_up + figures.odd
+fn others(figures: &AttemptFigures) -> u64 {
+    figures.connection_refused + figures.timed_out + figures.closed + figures.other
 }
 
 fn rate(count: u64, seconds: f64) -> String {
@@ -190,9 +185,9 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_a_terminal_and_columns_stand_below_each_other() {
-        let figures = Figures {
+        let figures = AttemptFigures {
             tries: 123_456_789,
-            ..Figures::default()
+            ..AttemptFigures::default()
         };
         let honest = HonestFigures::default();
         let elapsed = Duration::from_secs(1);
@@ -205,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn honest_people_refused_are_shown_in_red_and_bots_are_not() {
-        let refused = Figures {
+    fn refused_honest_users_are_shown_in_red_and_refused_bots_are_not() {
+        let refused = AttemptFigures {
             try_later: 1,
-            ..Figures::default()
+            ..AttemptFigures::default()
         };
         let honest = HonestFigures {
             tries: refused.clone(),

@@ -1,6 +1,6 @@
 //! certificate - development certificates: an authority and the leaves that it signs
 //!
-//! Made afresh by whoever needs them (the demo, the tests, `certs/make.rs`), valid for 90 days, ECDSA
+//! Made anew for each use (the demo, the tests, `certs/make.rs`), valid for 90 days, ECDSA
 //! P-256. Not here: the certificates of a real server, which come from certbot or lego, and
 //! reading them (`net::tls`). The authority's own key is never written: what it signed is all that
 //! it will ever sign. RFC 5280.
@@ -55,7 +55,7 @@ pub struct Leaf {
     key: KeyPair,
 }
 
-/// Where [`Leaf::write`] put things; all PEM.
+/// The files of [`Leaf::write`]; all PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
     /// The authority's certificate: what a client must trust.
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leaf_is_good_for_its_names_and_its_90_days_and_nothing_else() {
+    fn a_leaf_is_valid_for_its_names_and_its_90_days_and_nothing_else() {
         let authority = Authority::new(NOW).unwrap();
         let leaf = authority.issue(&["mx.example.org", "127.0.0.1"]).unwrap();
         assert!(verify(&authority, &leaf, "mx.example.org", NOW));

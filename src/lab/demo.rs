@@ -1,8 +1,8 @@
 //! demo - everything on loopback, nothing to install: `gatepost demo`
 //!
-//! Gatepost with a fresh certificate, an embedded submission server behind it, honest people and a
-//! botnet in front, and a table of what each of them got, until Ctrl-C or the end of the time.
-//! Not here: the parts (`stage`, `crowd`, `view`).
+//! Gatepost with a new certificate, an embedded submission server behind it, honest users and a botnet
+//! in front, and a table of how each of them fares, until Ctrl-C or the end of the time.
+//! Not here: the parts (`setup`, `actors`, `view`).
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
-use self::stage::{Facts, Stage, StageFault};
-use self::view::Standing;
-use crate::botnet::{self, HonestTally, Tally};
+use self::setup::{DemoFault, DemoInfo, DemoSetup};
+use self::view::DemoStatus;
+use crate::botnet::{self, AttemptTally, HonestTally};
 use crate::load::raise_descriptor_limit;
-use crate::screen::{Screen, say};
+use crate::screen::{Screen, print_line};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::cli::exit;
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::drain::{self, Drain};
 
-mod crowd;
-mod stage;
+mod actors;
+mod setup;
 mod view;
 
 /// See Gatepost at work: everything on loopback, nothing to install
@@ -52,71 +52,71 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-async fn perform(args: &Args) -> Result<(), StageFault> {
+async fn perform(args: &Args) -> Result<(), DemoFault> {
     let clock = Clock::start();
-    let Stage {
+    let DemoSetup {
         server,
         backend,
-        facts,
+        info,
         folder,
-    } = Stage::set(clock).await?;
-    let house = TaskTracker::new();
+    } = DemoSetup::build(clock).await?;
+    let servers = TaskTracker::new();
     let (closing, drain) = drain::channel();
-    house.spawn(server.run(drain.clone()));
-    house.spawn(backend.run(drain));
+    servers.spawn(server.run(drain.clone()));
+    servers.spawn(backend.run(drain));
 
     let mut screen = Screen::new();
     if !args.json {
-        say(&view::introduction(&facts, screen.paint()));
+        print_line(&view::introduction(&info, screen.paint()));
     }
-    let crowd = Crowd {
-        facts,
+    let actors = DemoClients {
+        info,
         clock,
         began: clock.now(),
         honest: Arc::default(),
         botnet: Arc::default(),
     };
-    let standing = crowd.come(args, &mut screen).await;
+    let status = actors.run(args, &mut screen).await;
     closing.begin();
-    house.close();
-    house.wait().await;
+    servers.close();
+    servers.wait().await;
     drop(folder);
-    tell(args, &standing, &mut screen)
+    print_end(args, &status, &mut screen)
 }
 
-/// The last table and the last words, or the JSON.
-fn tell(args: &Args, standing: &Standing, screen: &mut Screen) -> Result<(), StageFault> {
+/// The last table and the summary, or the JSON.
+fn print_end(args: &Args, status: &DemoStatus, screen: &mut Screen) -> Result<(), DemoFault> {
     if args.json {
-        let object = serde_json::to_string_pretty(standing).map_err(std::io::Error::from)?;
-        say(&object);
+        let object = serde_json::to_string_pretty(status).map_err(std::io::Error::from)?;
+        print_line(&object);
         return Ok(());
     }
-    screen.finish(&standing.table(screen.paint()));
-    say(&standing.conclusion());
+    screen.finish(&status.table(screen.paint()));
+    print_line(&status.conclusion());
     Ok(())
 }
 
-/// People and bots, and what each of them saw.
-struct Crowd {
-    facts: Facts,
+/// Honest users and bots, and what each of them saw.
+struct DemoClients {
+    info: DemoInfo,
     clock: Clock,
     began: Moment,
     honest: Arc<HonestTally>,
-    botnet: Arc<Tally>,
+    botnet: Arc<AttemptTally>,
 }
 
-impl Crowd {
-    /// Comes until the time is over or Ctrl-C, and tells how things stand then.
-    async fn come(&self, args: &Args, screen: &mut Screen) -> Standing {
+impl DemoClients {
+    /// Runs until the time is over or Ctrl-C, and gives the status at the end.
+    async fn run(&self, args: &Args, screen: &mut Screen) -> DemoStatus {
         let lasting = Duration::from_secs(args.seconds);
-        let (leaving, drain) = drain::channel();
-        let target = &self.facts.target;
+        let (ending, drain) = drain::channel();
+        let target = &self.info.target;
         let honest = async {
-            let plan = crowd::honest(lasting);
+            let plan = actors::honest(lasting);
             botnet::visit(target, plan, &self.honest, self.clock, drain.clone()).await
         };
         let attack = async {
-            let plan = crowd::attack(lasting);
+            let plan = actors::attack(lasting);
             botnet::attack(target, plan, &self.botnet, self.clock, drain.clone()).await
         };
         let end = async {
@@ -124,7 +124,7 @@ impl Crowd {
                 () = tokio::time::sleep(lasting) => {}
                 () = gatepost_daemon::cli::wait_for_shutdown() => {}
             }
-            leaving.begin();
+            ending.begin();
         };
         let shown = async {
             if !args.json {
@@ -132,13 +132,13 @@ impl Crowd {
             }
         };
         tokio::join!(honest, attack, end, shown);
-        self.standing()
+        self.status()
     }
 
     async fn show(&self, screen: &mut Screen, mut drain: Drain) {
         while !drain.has_begun() {
-            let standing = self.standing();
-            screen.draw(&standing.table(screen.paint()), &standing.line());
+            let status = self.status();
+            screen.draw(&status.table(screen.paint()), &status.line());
             tokio::select! {
                 () = tokio::time::sleep(screen.pause()) => {}
                 () = drain.begun() => {}
@@ -146,10 +146,10 @@ impl Crowd {
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn status(&self) -> DemoStatus {
         let elapsed = self.clock.now().since(self.began);
-        Standing::ask(
-            &self.facts,
+        DemoStatus::ask(
+            &self.info,
             self.honest.figures(),
             self.botnet.figures(),
             elapsed,

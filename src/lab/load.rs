@@ -1,7 +1,7 @@
 //! load - the open loop: what is due when, how long it took, and how many sockets that needs
 //!
 //! Work is due at even times whether or not the work before it was answered, and its latency counts
-//! from the time it was due: a server that stalls is charged for all that it kept waiting
+//! from the time it was due: a server that stalls pays for all that it kept waiting
 //! (otherwise a slow server would slow the load down and look fast).
 //! Not here: what is done (`botnet`).
 
@@ -42,7 +42,7 @@ impl Schedule {
         self.start + Duration::try_from_secs_f64(number as f64 / self.rate).unwrap_or(Duration::MAX)
     }
 
-    /// Waits until the work is due and says when that was; at once if we are late.
+    /// Waits until the work is due and gives that time; returns at once if it is late.
     pub async fn wait_for(&self, number: u64) -> Moment {
         let due = self.due(number);
         tokio::time::sleep(due.since(self.clock.now())).await;
@@ -52,7 +52,7 @@ impl Schedule {
 
 /// What bounds an open loop.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub struct LoadExtent {
     /// Jobs in all.
     pub jobs: u64,
     /// Jobs a second.
@@ -68,7 +68,7 @@ pub struct Extent {
 ///
 /// `begin` is called with a job's number and when it was due, as soon as there is room for it.
 pub async fn run_open_loop<F, W>(
-    extent: Extent,
+    extent: LoadExtent,
     clock: Clock,
     mut drain: Drain,
     mut begin: F,
@@ -112,7 +112,7 @@ where
 #[derive(Debug)]
 pub struct Latencies(Histogram<u64>);
 
-/// What is told of [`Latencies`], in microseconds.
+/// The figures of [`Latencies`], in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Percentiles {
     /// How many were measured.
@@ -157,7 +157,7 @@ impl Default for Latencies {
     }
 }
 
-/// Raises the soft limit on open files to the hard one, and says what it is then.
+/// Raises the soft limit on open files to the hard one, and gives what it is then.
 ///
 /// A simulated client holds one descriptor, and what it talks to in the same process another.
 pub fn raise_descriptor_limit() -> u64 {

@@ -1,7 +1,7 @@
-//! models - what people put before a mail server today, by their documented rules
+//! models - what stands before mail servers today, by their documented rules
 //!
-//! A [`Model`] is asked before Postfix is, and told what Postfix said; [`Modelled`] makes a door of it.
-//! Each stands in its own file and names its source. They are models: what a manual leaves open is said
+//! A [`Model`] is asked before Postfix is, and sees what Postfix answered; [`Modelled`] makes a policy of
+//! it. Each is in its own file and names its source. They are models: what a manual leaves open is stated
 //! in the file, and decided in the model's favour.
 //! Not here: the gate (`traffic::gatehouse`).
 
@@ -24,8 +24,8 @@ pub trait Model {
     /// Whether an attempt may go on to Postfix. It must not look at the truth.
     fn admits(&mut self, knock: &Knock, now: Moment) -> bool;
 
-    /// What Postfix said to an attempt that went on.
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment);
+    /// What Postfix answered to an attempt that went on.
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment);
 
     /// A login of the past.
     fn learn(&mut self, _user: &UserName, _client: ClientKey, _when: Moment) {}
@@ -48,11 +48,11 @@ pub fn all() -> Vec<Box<dyn Model>> {
     ]
 }
 
-/// A model as a door.
+/// A model as a policy.
 pub struct Modelled(Box<dyn Model>);
 
 impl Modelled {
-    /// The door of a model.
+    /// The policy of a model.
     pub fn new(model: Box<dyn Model>) -> Self {
         Self(model)
     }
@@ -65,7 +65,7 @@ impl Door for Modelled {
 
     fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
         let outcome = if self.0.admits(&knock, now) {
-            self.0.told(&knock, knock.truth, now);
+            self.0.observe(&knock, knock.truth, now);
             let answer = match knock.truth {
                 Truth::Right => Answer::LoggedIn,
                 Truth::Wrong | Truth::NoSuchUser | Truth::Sick => Answer::Wrong,

@@ -27,7 +27,7 @@ const COLOURS: [&str; 8] = [
 ];
 
 /// A named line through points.
-pub type Line<'a> = (&'a str, &'a [(f64, f64)]);
+pub type PlotLine<'a> = (&'a str, &'a [(f64, f64)]);
 
 /// Lines over one pair of axes.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ pub struct Panel<'a> {
     /// From bottom to top.
     pub up: Axis,
     /// The lines, the first one in the first colour.
-    pub lines: &'a [Line<'a>],
+    pub lines: &'a [PlotLine<'a>],
     /// A value that the lines are to stay below, dashed, with its name.
     pub limit: Option<(&'a str, f64)>,
 }
@@ -96,13 +96,13 @@ fn begin(title: &str, height: f64) -> String {
 }
 
 /// A panel's place in the picture and its two rulers.
-struct Frame {
+struct PanelFrame {
     top: f64,
     across: Ruler,
     up: Ruler,
 }
 
-impl Frame {
+impl PanelFrame {
     fn x(&self, figure: f64) -> f64 {
         LEFT + self.across.place(figure) * (WIDTH - LEFT - RIGHT)
     }
@@ -119,7 +119,7 @@ impl Frame {
 fn draw(out: &mut String, top: f64, panel: &Panel<'_>) {
     let points = || panel.lines.iter().flat_map(|(_, points)| *points);
     let limit = panel.limit.map(|(_, value)| value);
-    let frame = Frame {
+    let frame = PanelFrame {
         top,
         across: Ruler::new(panel.across.scale, points().map(|point| point.0)),
         up: Ruler::new(panel.up.scale, points().map(|point| point.1).chain(limit)),
@@ -149,7 +149,7 @@ fn draw(out: &mut String, top: f64, panel: &Panel<'_>) {
     }
 }
 
-fn draw_line(out: &mut String, frame: &Frame, (_, points): &Line<'_>, colour: &str) {
+fn draw_line(out: &mut String, frame: &PanelFrame, (_, points): &PlotLine<'_>, colour: &str) {
     let places: Vec<(f64, f64)> = points
         .iter()
         .map(|point| (frame.x(point.0), frame.y(point.1)))
@@ -171,7 +171,7 @@ fn draw_line(out: &mut String, frame: &Frame, (_, points): &Line<'_>, colour: &s
     }
 }
 
-fn axes(out: &mut String, frame: &Frame, panel: &Panel<'_>) {
+fn axes(out: &mut String, frame: &PanelFrame, panel: &Panel<'_>) {
     for mark in frame.up.marks() {
         let at = frame.y(mark);
         let _ = writeln!(

@@ -1,7 +1,7 @@
-//! screen - a block of lines that is drawn anew in place
+//! screen - a block of lines that is redrawn in place
 //!
 //! On a terminal the block is overwritten a few times a second; elsewhere (a pipe, a log) one plain
-//! line is written now and then instead. Not here: what stands in the block (`board`), whether there are
+//! line is written every few seconds instead. Not here: what stands in the block (`board`), whether there are
 //! colours (the daemon's `cli::paint`).
 
 use std::io::{self, IsTerminal, Write};
@@ -10,18 +10,18 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use gatepost_daemon::cli::paint::Paint;
 
-/// What a text is to say by its colour.
+/// What a colour means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     /// A heading.
     Strong,
-    /// By the way.
+    /// Of little importance.
     Quiet,
     /// As it should be.
     Good,
     /// As it should not be.
     Bad,
-    /// Neither: look here.
+    /// Neither, but worth attention.
     Notable,
 }
 
@@ -43,7 +43,7 @@ impl Tone {
     }
 }
 
-/// Standard output, as a place where a block is drawn again and again.
+/// Standard output, where a block is drawn again and again.
 #[derive(Debug)]
 pub(crate) struct Screen {
     terminal: bool,
@@ -79,7 +79,7 @@ impl Screen {
         if self.terminal {
             self.block(block);
         } else {
-            say(line);
+            print_line(line);
         }
     }
 
@@ -104,12 +104,12 @@ impl Screen {
 }
 
 /// Writes one line, or several.
-pub(crate) fn say(text: &str) {
+pub(crate) fn print_line(text: &str) {
     write(&format!("{text}\n"));
 }
 
 fn write(text: &str) {
     let mut out = io::stdout().lock();
-    // A reader that has closed the pipe has seen enough.
+    // A reader that has closed the pipe wants no more.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -21,7 +21,7 @@ use crate::traffic::gatehouse::Gatehouse;
 use crate::traffic::report::Report;
 use crate::traffic::run::run as play;
 use crate::traffic::scenario::{SCENARIOS, Scenario};
-use crate::traffic::{Plan, Without};
+use crate::traffic::{Ablation, SimulationPlan};
 use gatepost_daemon::cli::exit;
 
 pub mod pictures;
@@ -52,7 +52,7 @@ pub struct Args {
     /// Addresses of the botnets that come back with theirs. Default: 10000, with --quick 1000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pool: Option<u64>,
-    /// Another seed tells another story of the same kind
+    /// Another seed gives another month of the same kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// A few days of a small server
@@ -75,11 +75,11 @@ pub struct Args {
     markdown: bool,
 }
 
-/// One scenario before one door.
+/// One scenario before one policy.
 #[derive(Clone, Copy)]
 struct Job {
     scenario: &'static Scenario,
-    plan: Plan,
+    plan: SimulationPlan,
     /// The number of the model; none: the gate.
     model: Option<usize>,
 }
@@ -94,14 +94,14 @@ struct Run {
 
 /// All of it, as JSON.
 #[derive(Serialize)]
-struct Summary<'a> {
+struct SimulationSummary<'a> {
     seed: u64,
     guesses_a_day: u32,
     runs: &'a [Run],
     broken: usize,
 }
 
-/// Simulates, and tells. 0: all promises were kept, 1: one was broken, 2: a file could not be written.
+/// Simulates, and prints. 0: all promises were kept, 1: one was broken, 2: a file could not be written.
 pub fn run(args: &Args) -> ExitCode {
     match simulated(args) {
         Ok(0) => ExitCode::SUCCESS,
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn simulated(args: &Args) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     if args.list {
-        // A reader that has closed the pipe has seen enough.
+        // A reader that has closed the pipe wants no more.
         let _ = tables::list(&mut out, SCENARIOS);
         return Ok(0);
     }
@@ -129,7 +129,7 @@ fn simulated(args: &Args) -> Result<usize, String> {
         false => Style::Terminal,
     };
     let printed = if args.json {
-        let summary = Summary {
+        let summary = SimulationSummary {
             seed: args.seed,
             guesses_a_day: DAILY,
             runs: &runs,
@@ -153,7 +153,7 @@ fn jobs(args: &Args) -> Vec<Job> {
         [] => vec![40, 10_000],
         given => given.to_vec(),
     };
-    let doors = match args.against {
+    let policies = match args.against {
         true => models::all().len(),
         false => 0,
     };
@@ -162,7 +162,7 @@ fn jobs(args: &Args) -> Vec<Job> {
     let mut jobs = Vec::new();
     for mailboxes in mailboxes {
         for scenario in &scenarios {
-            let plan = Plan {
+            let plan = SimulationPlan {
                 mailboxes: mailboxes as usize,
                 days,
                 seed: args.seed,
@@ -176,13 +176,13 @@ fn jobs(args: &Args) -> Vec<Job> {
                 model: None,
             };
             jobs.push(job);
-            jobs.extend((0..doors).map(|model| Job {
+            jobs.extend((0..policies).map(|model| Job {
                 model: Some(model),
                 ..job
             }));
-            let left_out = Without::ALL.into_iter().filter(|_| args.without_each);
+            let left_out = Ablation::ALL.into_iter().filter(|_| args.without_each);
             jobs.extend(left_out.map(|without| Job {
-                plan: Plan {
+                plan: SimulationPlan {
                     without: Some(without),
                     ..plan
                 },
@@ -193,7 +193,7 @@ fn jobs(args: &Args) -> Vec<Job> {
     jobs
 }
 
-/// Plays all jobs; the runs stand in the order of the jobs, whoever played them.
+/// Plays all jobs; the runs stand in the order of the jobs.
 fn play_all(jobs: &[Job]) -> Vec<Run> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(jobs.len()));
@@ -222,7 +222,7 @@ fn play_all(jobs: &[Job]) -> Vec<Run> {
 
 fn tell(done: usize, all: usize) {
     let end = if done == all { "\r\x1b[K" } else { "" };
-    // Nobody minds if it cannot be told.
+    // The progress is a courtesy: an error that hides it is no error.
     let _ = write!(io::stderr(), "\rsimulated {done} of {all} {end}");
 }
 
@@ -243,7 +243,7 @@ impl Job {
             ),
         };
         Run {
-            without: plan.without.map(Without::as_str),
+            without: plan.without.map(Ablation::as_str),
             report,
         }
     }
@@ -253,7 +253,7 @@ fn find(name: &str) -> Result<&'static Scenario, String> {
     Scenario::named(name).ok_or_else(|| "no such scenario; --list shows them".to_owned())
 }
 
-/// Writes a picture of each scenario at each size, all its doors in one.
+/// Writes a picture of each scenario at each size, all its policies in one.
 fn draw(folder: &Path, runs: &[Run]) -> Result<(), String> {
     let unwritable = |path: &Path, fault: io::Error| format!("{}: {fault}", path.display());
     std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, fault))?;

@@ -1,19 +1,19 @@
-//! traffic - synthetic months: honest people and attackers before one door, and what became of them
+//! traffic - synthetic months: honest users and attackers before one policy, and how each of them fares
 //!
 //! [`scenario`] names the traces, [`run`](fn@run::run) plays one of them through a [`door::Door`]: the
 //! gate itself ([`gatehouse`]), or a model of something else (`lab::models`). Every trace is drawn from
-//! a seed alone and never from what a door answers, so all doors see the same; only whoever was sent away
-//! comes again.
+//! a seed alone and never from what a policy answers, so all policies see the same; only clients that were
+//! refused try again.
 //! Not here: sockets and protocol (`lab::botnet`), tables and plots (`cli::simulate`, `lab::plot`).
 
-pub mod attack;
+pub mod campaign;
 pub mod door;
 pub mod gatehouse;
-pub mod honest;
 pub mod people;
 pub mod promise;
 pub mod random;
 pub mod report;
+pub mod routine;
 pub mod run;
 pub mod scenario;
 
@@ -37,22 +37,22 @@ pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// How large, how long, and drawn from what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct SimulationPlan {
     /// Users of the server, at least 1.
     pub mailboxes: usize,
     /// Simulated days, at least 1.
     pub days: u32,
-    /// The same seed tells the same story.
+    /// The same seed gives the same month.
     pub seed: u64,
     /// Guesses a day of the attacks that have no cadence of their own.
     pub daily: u32,
     /// Addresses of the botnets that come back with theirs, at least 1.
     pub pool: u64,
     /// A part of the gate that is left out, to see what it is worth.
-    pub without: Option<Without>,
+    pub without: Option<Ablation>,
 }
 
-impl Plan {
+impl SimulationPlan {
     /// Whether a botnet's addresses have come back so often that the first time hardly counts.
     pub fn returns(&self) -> bool {
         u64::from(self.days) * u64::from(self.daily) >= 20 * self.pool
@@ -66,7 +66,7 @@ impl Plan {
 
 /// What is left out of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Without {
+pub enum Ablation {
     /// Names, digits and signs stay on a password: only the very same one is the same word.
     Folding,
     /// No password is common before it was tried for two users.
@@ -79,7 +79,7 @@ pub enum Without {
     Newcomers,
 }
 
-impl Without {
+impl Ablation {
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::Folding,

@@ -46,7 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(Some(line))
     }
 
-    /// Octets as they come; empty at the end of the stream. Say what was used with [`Self::consume`].
+    /// Octets as they come; empty at the end of the stream. What was used must be passed to [`Self::consume`].
     pub(crate) async fn octets(&mut self) -> io::Result<&[u8]> {
         self.stream.fill_buf().await
     }

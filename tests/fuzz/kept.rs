@@ -36,7 +36,7 @@ fn restored(files: &[StateFile]) -> Gate {
 
 /// What would be lost or doubled: users, pairs and bans, and what the next snapshots hold.
 fn kept(gate: &Gate) -> (usize, usize, usize, [usize; 2]) {
-    let (users, pairs) = gate.acquaintances();
+    let (users, pairs) = gate.known();
     let snapshots = gate.snapshots(NOW).expect("memory takes everything");
     let octets = snapshots.map(|file| file.octets.len());
     (users, pairs, gate.bans(NOW).len(), octets)

@@ -35,7 +35,7 @@ fn in_the_demo_people_get_in_and_the_botnet_does_not() {
     let demos = demos.map(|demo| demo.join().unwrap());
     for told in &demos {
         assert!(number(told, "/honest/mails") >= 5, "{told}");
-        assert_eq!(number(told, "/honest/turned_away"), 0, "{told}");
+        assert_eq!(number(told, "/honest/locked_out"), 0, "{told}");
         let logins = number(told, "/honest/tries/accepted");
         assert_eq!(number(told, "/backend/logins"), logins, "{told}");
         assert_eq!(number(told, "/botnet/accepted"), 0, "{told}");

@@ -13,7 +13,7 @@ use gatepost_lab::traffic::promise::bound;
 use gatepost_lab::traffic::report::Report;
 use gatepost_lab::traffic::run::run;
 use gatepost_lab::traffic::scenario::{SCENARIOS, Scenario};
-use gatepost_lab::traffic::{Plan, Without};
+use gatepost_lab::traffic::{Ablation, SimulationPlan};
 
 /// Every kind of guess that the manual names for travellers.
 const KINDS: [&str; 10] = [
@@ -29,7 +29,7 @@ const KINDS: [&str; 10] = [
     "hidden",
 ];
 
-const SMALL: Plan = Plan {
+const SMALL: SimulationPlan = SimulationPlan {
     mailboxes: 40,
     days: 4,
     seed: 1,
@@ -38,26 +38,26 @@ const SMALL: Plan = Plan {
     without: None,
 };
 
-const LARGE: Plan = Plan {
+const LARGE: SimulationPlan = SimulationPlan {
     mailboxes: 10_000,
     days: 2,
     ..SMALL
 };
 
 /// Never the same address twice.
-const FRESH: Plan = Plan {
+const FRESH: SimulationPlan = SimulationPlan {
     pool: 1 << 30,
     ..SMALL
 };
 
 #[track_caller]
-fn play(name: &str, plan: &Plan) -> Report {
+fn play(name: &str, plan: &SimulationPlan) -> Report {
     let scenario = Scenario::named(name).unwrap();
     run(scenario, plan, &mut Gatehouse::new(scenario.settings(plan)))
 }
 
 #[track_caller]
-fn travellers(name: &str, plan: &Plan) -> f64 {
+fn travellers(name: &str, plan: &SimulationPlan) -> f64 {
     play(name, plan).far.first_try_percent().unwrap()
 }
 
@@ -78,7 +78,7 @@ fn every_promise_is_kept_and_familiar_users_are_refused_by_a_guesser_in_their_ow
 #[test]
 fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
     for mailboxes in [40, 10_000] {
-        let plan = Plan { mailboxes, ..LARGE };
+        let plan = SimulationPlan { mailboxes, ..LARGE };
         let report = play("pool-1m", &plan);
         assert!(report.guesses.tried > 60_000, "{}", report.guesses.tried);
         let worst = report.guesses.worst_day;
@@ -103,7 +103,7 @@ fn of_100_travellers_95_get_in_at_once_under_every_kind_of_guess_on_a_small_serv
 
 #[test]
 fn of_100_travellers_95_get_in_at_once_under_every_kind_of_guess_on_a_large_server() {
-    let plan = Plan {
+    let plan = SimulationPlan {
         pool: 1 << 30,
         ..LARGE
     };
@@ -115,8 +115,8 @@ fn of_100_travellers_95_get_in_at_once_under_every_kind_of_guess_on_a_large_serv
 
 /// How many travellers get in with the whole gate, and without a part of it.
 #[track_caller]
-fn with_and_without(part: Without, name: &str, plan: &Plan) -> (f64, f64) {
-    let less = Plan {
+fn with_and_without(part: Ablation, name: &str, plan: &SimulationPlan) -> (f64, f64) {
+    let less = SimulationPlan {
         without: Some(part),
         ..*plan
     };
@@ -125,43 +125,43 @@ fn with_and_without(part: Without, name: &str, plan: &Plan) -> (f64, f64) {
 
 #[test]
 fn without_folding_names_with_years_shut_travellers_out() {
-    let (whole, less) = with_and_without(Without::Folding, "name-year", &FRESH);
+    let (whole, less) = with_and_without(Ablation::Folding, "name-year", &FRESH);
     assert!(whole >= 95.0 && less < 50.0, "{whole:.1} {less:.1}");
 }
 
 #[test]
 fn without_the_list_a_long_dictionary_shuts_more_travellers_out() {
-    let plan = Plan { days: 8, ..FRESH };
-    let (whole, less) = with_and_without(Without::List, "spray-rows-20k", &plan);
+    let plan = SimulationPlan { days: 8, ..FRESH };
+    let (whole, less) = with_and_without(Ablation::List, "spray-rows-20k", &plan);
     assert!(whole >= 95.0 && less < whole, "{whole:.1} {less:.1}");
 }
 
 #[test]
 fn without_a_bucket_for_unknown_users_their_names_shut_travellers_out() {
-    let (whole, less) = with_and_without(Without::Unknown, "pool-10k", &FRESH);
+    let (whole, less) = with_and_without(Ablation::Unknown, "pool-10k", &FRESH);
     assert!(whole >= 95.0 && less < 80.0, "{whole:.1} {less:.1}");
 }
 
 #[test]
 fn without_scaling_unique_passwords_shut_a_large_servers_travellers_out() {
-    let plan = Plan {
+    let plan = SimulationPlan {
         pool: 1 << 30,
         ..LARGE
     };
-    let (whole, less) = with_and_without(Without::Scaling, "unique", &plan);
+    let (whole, less) = with_and_without(Ablation::Scaling, "unique", &plan);
     assert!(whole >= 95.0 && less < 80.0, "{whole:.1} {less:.1}");
 }
 
 #[test]
 fn without_newcomers_a_botnet_that_comes_back_shuts_travellers_out() {
-    let (whole, less) = with_and_without(Without::Newcomers, "unique", &SMALL);
+    let (whole, less) = with_and_without(Ablation::Newcomers, "unique", &SMALL);
     assert!(whole >= 95.0 && less < 20.0, "{whole:.1} {less:.1}");
 }
 
 #[test]
 fn on_the_day_of_the_install_nobody_honest_is_refused_learnt_or_not() {
     for name in ["install", "install-learnt"] {
-        for plan in [SMALL, Plan { days: 1, ..LARGE }] {
+        for plan in [SMALL, SimulationPlan { days: 1, ..LARGE }] {
             let report = play(name, &plan);
             assert!(report.guesses.tried > 0 && report.visits() > 500);
             assert_eq!(report.refused(), 0, "{name}, {}", plan.mailboxes);
@@ -171,7 +171,7 @@ fn on_the_day_of_the_install_nobody_honest_is_refused_learnt_or_not() {
 
 #[test]
 fn nothing_is_refused_when_settling_in_ends() {
-    let plan = Plan { days: 9, ..SMALL };
+    let plan = SimulationPlan { days: 9, ..SMALL };
     let report = play("install", &plan);
     assert_eq!(report.refused(), 0);
     // From the eighth day on the shared buckets are meant.
@@ -181,7 +181,7 @@ fn nothing_is_refused_when_settling_in_ends() {
 
 #[test]
 fn an_offices_phone_and_infected_pc_refuse_nobody_and_dovecot_is_asked_once_a_minute_at_most() {
-    let plan = Plan { days: 7, ..SMALL };
+    let plan = SimulationPlan { days: 7, ..SMALL };
     let report = play("office", &plan);
     assert_eq!(report.refused(), 0);
     assert!(report.bans > 0, "the PC is not let alone");
@@ -196,7 +196,7 @@ fn an_offices_phone_and_infected_pc_refuse_nobody_and_dovecot_is_asked_once_a_mi
 #[test]
 fn the_owner_of_an_account_under_attack_logs_in_at_home_and_near_at_once() {
     // The only mailbox, so that every login is the victim's.
-    let plan = Plan {
+    let plan = SimulationPlan {
         mailboxes: 1,
         days: 30,
         pool: 10_000,
@@ -230,7 +230,7 @@ fn a_restart_or_a_kill_forgets_no_ban_and_grants_no_guess() {
 #[test]
 fn the_same_seed_tells_the_same_story_and_another_seed_another() {
     let told = |seed| {
-        let plan = Plan {
+        let plan = SimulationPlan {
             seed,
             days: 2,
             ..SMALL
@@ -243,7 +243,7 @@ fn the_same_seed_tells_the_same_story_and_another_seed_another() {
 
 #[test]
 fn the_models_stop_the_loud_one_or_lock_out_the_owner_and_none_stops_a_pool() {
-    let plan = Plan { days: 2, ..FRESH };
+    let plan = SimulationPlan { days: 2, ..FRESH };
     let scenario = Scenario::named("unique").unwrap();
     for model in models::all() {
         let mut door = Modelled::new(model);
@@ -254,7 +254,7 @@ fn the_models_stop_the_loud_one_or_lock_out_the_owner_and_none_stops_a_pool() {
         assert!(
             reached > 15_000 || report.far.refused * 2 > report.far.all,
             "{}: {reached}, {:?}",
-            report.door,
+            report.policy,
             report.far
         );
     }
@@ -262,7 +262,7 @@ fn the_models_stop_the_loud_one_or_lock_out_the_owner_and_none_stops_a_pool() {
 
 #[test]
 fn a_picture_is_well_formed_and_names_all_it_shows() {
-    let plan = Plan { days: 2, ..SMALL };
+    let plan = SimulationPlan { days: 2, ..SMALL };
     let gate = play("pool-10k", &plan);
     let drawn = picture("a < b & c", &[&gate]).unwrap();
     assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n"));

@@ -1,17 +1,17 @@
 //! responder - what nginx's `auth_http` asks: a map in clear, so that its cost is not nginx's
 //!
-//! Every right password is let through to Postfix; a wrong one is told as `Invalid login`. A thread in
+//! Every right password is let through to Postfix; a wrong one is answered `Invalid login`. A thread in
 //! the bench itself, so that no peer is charged for it. Not a server for anything else.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::backend::{USERS, password, user};
 
 /// Listens, and answers until the bench ends. Gives where.
-pub(crate) fn start(postfix: SocketAddr) -> Outcome<SocketAddr> {
+pub(crate) fn start(postfix: SocketAddr) -> BenchResult<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = listener.local_addr()?;
     thread::spawn(move || {

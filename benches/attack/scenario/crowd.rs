@@ -9,37 +9,37 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::honest::introduce;
-use crate::Outcome;
-use crate::client::{Caller, Tickets, attacker, source};
-use crate::load::crowd;
-use crate::peer::{Kind, Wishes};
+use super::honest::log_everybody_in;
+use crate::BenchResult;
+use crate::bench::{BackendKind, Bench, Measurement, micros_each};
+use crate::client::{BenchClient, Tickets, attacker, source};
+use crate::load::run_at_once;
+use crate::peer::{ConfigChanges, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage, micros_each};
 
 /// What was measured when so many stood there.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct CrowdSample {
     sessions: usize,
     octets: u64,
     handshake_us: f64,
     newcomer_ms: f64,
 }
 
-pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let wishes = Wishes {
+pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let changes = ConfigChanges {
         tables: "[timeouts]\nline = \"30m\"\nlogin = \"1h\"\n".to_owned(),
-        ..Wishes::default()
+        ..ConfigChanges::default()
     };
     let looks = Mutex::new(Vec::new());
-    let most = steps_end(stage);
+    let most = steps_end(bench);
     let mut steps = vec![1, 1_000, 5_000, 10_000, 30_000, 100_000];
     steps.retain(|step| *step < most);
     steps.push(most);
     let steps = steps.as_slice();
-    let kinds = [Kind::Gatepost, Kind::Other];
-    stage.once(results, &kinds, (Behind::Sha256, &wishes), |set| {
-        introduce(set)?;
+    let kinds = [PeerKind::Gatepost, PeerKind::Other];
+    bench.once(results, &kinds, (BackendKind::Sha256, &changes), |set| {
+        log_everybody_in(set)?;
         let seen = grow(set, steps)?;
         let (Some(empty), Some(last)) = (seen.first().copied(), seen.last().copied()) else {
             return Err("no crowd".into());
@@ -69,7 +69,7 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
 
 /// Microseconds of a handshake while the crowd had at most a fifth of its size: of several thousand, for
 /// where CPU time is counted in ticks.
-fn first_ones(seen: &[Look]) -> f64 {
+fn first_ones(seen: &[CrowdSample]) -> f64 {
     let most = seen.last().map_or(0, |last| last.sessions);
     let (mut total_us, mut standing) = (0.0, 0);
     for look in seen.iter().filter(|look| look.sessions <= most / 5) {
@@ -80,27 +80,27 @@ fn first_ones(seen: &[Look]) -> f64 {
 }
 
 /// The largest crowd: a session is a descriptor here, and one in the server.
-fn steps_end(stage: &Stage) -> usize {
-    let room = usize::try_from(stage.ground.open_files).unwrap_or(usize::MAX);
-    let most = stage.extent.count(100_000, 5_000);
+fn steps_end(bench: &Bench) -> usize {
+    let room = usize::try_from(bench.files.open_files).unwrap_or(usize::MAX);
+    let most = bench.extent.count(100_000, 5_000);
     most.min(room.saturating_sub(1_000))
 }
 
-fn grow(set: &Set<'_>, steps: &[usize]) -> Outcome<Vec<Look>> {
-    let stage = set.stage;
+fn grow(set: &Measurement<'_>, steps: &[usize]) -> BenchResult<Vec<CrowdSample>> {
+    let bench = set.bench;
     let crowd_of = Arc::new(Mutex::new(Vec::<TcpStream>::new()));
     let mut looks = Vec::new();
     let mut standing = 0;
     newcomers(set)?;
     for &step in steps {
-        let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+        let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
         let (kept, first) = (Arc::clone(&crowd_of), standing);
         let job = move |number: usize| {
-            let (caller, kept) = (caller.clone(), Arc::clone(&kept));
+            let (client, kept) = (client.clone(), Arc::clone(&kept));
             async move {
                 // A new address for every third session.
-                let talk = caller.call(source((first + number) / 3)).await?;
-                let socket = talk.silence().into_std()?;
+                let talk = client.call(source((first + number) / 3)).await?;
+                let socket = talk.into_socket().into_std()?;
                 if let Ok(mut kept) = kept.lock() {
                     kept.push(socket);
                 }
@@ -109,13 +109,13 @@ fn grow(set: &Set<'_>, steps: &[usize]) -> Outcome<Vec<Look>> {
         };
         let more = step - standing;
         let (cost, _) = set.cost(|| {
-            stage
+            bench
                 .runtime
-                .block_on(crowd(stage.clock, 16, more, job))
+                .block_on(run_at_once(bench.clock, 16, more, job))
                 .all_done()
         })?;
         standing = step;
-        looks.push(Look {
+        looks.push(CrowdSample {
             sessions: step,
             octets: set.memory().0,
             handshake_us: micros_each(cost.proxy, more),
@@ -128,16 +128,16 @@ fn grow(set: &Set<'_>, steps: &[usize]) -> Outcome<Vec<Look>> {
 }
 
 /// How long a newcomer takes to the answer to QUIT, in milliseconds, p50.
-fn newcomers(set: &Set<'_>) -> Outcome<f64> {
-    let stage = set.stage;
-    let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+fn newcomers(set: &Measurement<'_>) -> BenchResult<f64> {
+    let bench = set.bench;
+    let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let job = move |number| {
-        let caller = caller.clone();
-        async move { caller.call(attacker(number)).await?.quit().await }
+        let client = client.clone();
+        async move { client.call(attacker(number)).await?.quit().await }
     };
-    let tally = stage
+    let tally = bench
         .runtime
-        .block_on(crowd(stage.clock, 2, 400, job))
+        .block_on(run_at_once(bench.clock, 2, 400, job))
         .all_done()?;
     Ok(tally.percentiles().p50_us as f64 / 1000.0)
 }

@@ -2,7 +2,7 @@
 //!
 //! 1,000 guesses from 200 addresses, 5 each, at users that exist: few enough an address that no limit by
 //! address sees them. A guesser that is cut off comes again until its guesses are spent; a guess that got no
-//! answer is spent too, and told. Postfix and Dovecot
+//! answer is spent too, and reported. Postfix and Dovecot
 //! are newly started for each peer and round, or the peers would find what those before them left: smtpd processes
 //! that wait for more. What the same attack costs a second time is measured too.
 //! Worrying: more than half of what the same attack costs behind HAProxy.
@@ -11,26 +11,26 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::honest::introduce;
-use crate::Outcome;
+use super::honest::log_everybody_in;
+use crate::BenchResult;
 use crate::backend::user;
-use crate::client::{Caller, Talk, Tickets, attacker};
-use crate::load::crowd;
-use crate::peer::{Kind, Peer, Wishes};
+use crate::bench::{BackendKind, Bench, Measurement, micros_each};
+use crate::client::{BenchClient, BenchConnection, Tickets, attacker};
+use crate::load::run_at_once;
+use crate::peer::{ConfigChanges, Peer, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage, micros_each};
 
 const ADDRESSES: usize = 200;
 const EACH: usize = 5;
 
 /// Cheap passwords: one attack, and one more.
-pub(super) fn attack(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    for round in 0..stage.extent.rounds {
-        for &kind in &stage.extent.kinds {
+pub(super) fn attack(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    for round in 0..bench.extent.rounds {
+        for &kind in &bench.extent.kinds {
             if !kind.asks_dovecot() {
                 continue;
             }
-            match two_attacks(stage, kind, round) {
+            match two_attacks(bench, kind, round) {
                 Ok(figures) => results.file(kind, figures),
                 Err(fault) => {
                     results.note(format!("{}, round {}: {fault}", kind.name(), round + 1));
@@ -42,13 +42,17 @@ pub(super) fn attack(stage: &Stage, results: &mut Results) -> Outcome<()> {
 }
 
 /// On a Postfix and a Dovecot that are newly started, and on the same ones again.
-fn two_attacks(stage: &Stage, kind: Kind, round: usize) -> Outcome<Vec<(&'static str, f64)>> {
-    let backend = stage.new_backend(&format!("{}-{round}", kind.name()))?;
+fn two_attacks(
+    bench: &Bench,
+    kind: PeerKind,
+    round: usize,
+) -> BenchResult<Vec<(&'static str, f64)>> {
+    let backend = bench.new_backend(&format!("{}-{round}", kind.name()))?;
     let attack = || {
-        let peer = Peer::start(kind, &stage.ground, &backend, &Wishes::default())?;
+        let peer = Peer::start(kind, &bench.files, &backend, &ConfigChanges::default())?;
         let backend = &backend;
-        one_attack(&Set {
-            stage,
+        one_attack(&Measurement {
+            bench,
             peer,
             backend,
         })
@@ -65,11 +69,11 @@ fn two_attacks(stage: &Stage, kind: Kind, round: usize) -> Outcome<Vec<(&'static
     ])
 }
 
-/// Dear ones: a minute a peer, so once, and those that the goal is about.
-pub(super) fn attack_bcrypt(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let few = [Kind::Gatepost, Kind::Other, Kind::HaProxy];
-    let setting = (Behind::Bcrypt, &Wishes::default());
-    stage.once(results, &few, setting, |set| {
+/// Expensive ones: a minute a peer, so once, and those that the goal is about.
+pub(super) fn attack_bcrypt(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let few = [PeerKind::Gatepost, PeerKind::Other, PeerKind::HaProxy];
+    let setting = (BackendKind::Bcrypt, &ConfigChanges::default());
+    bench.once(results, &few, setting, |set| {
         let toll = one_attack(set)?;
         Ok(vec![
             ("bcrypt", toll.stack_ms),
@@ -80,23 +84,23 @@ pub(super) fn attack_bcrypt(stage: &Stage, results: &mut Results) -> Outcome<()>
 }
 
 /// What an attack took.
-struct Toll {
+struct AttackCost {
     stack_ms: f64,
     proxy_ms: f64,
     /// How many guesses were checked.
     checked: f64,
     /// Sessions that the guesses took.
     sessions: f64,
-    /// Guesses without an answer.
+    /// GuessCount without an answer.
     lost: f64,
 }
 
-fn one_attack(set: &Set<'_>) -> Outcome<Toll> {
-    introduce(set)?;
+fn one_attack(set: &Measurement<'_>) -> BenchResult<AttackCost> {
+    log_everybody_in(set)?;
     let before = set.backend.wrong_passwords();
     let (cost, guessed) = set.cost(|| guess(set))?;
     let checked = set.backend.wrong_passwords() - before;
-    Ok(Toll {
+    Ok(AttackCost {
         stack_ms: cost.stack.as_secs_f64() * 1000.0,
         proxy_ms: cost.proxy.as_secs_f64() * 1000.0,
         checked: checked as f64,
@@ -107,23 +111,23 @@ fn one_attack(set: &Set<'_>) -> Outcome<Toll> {
 
 /// What the guesses met, besides answers.
 #[derive(Default)]
-struct Guessed {
+struct GuessTotals {
     sessions: AtomicUsize,
     lost: AtomicUsize,
 }
 
-fn guess(set: &Set<'_>) -> Outcome<Arc<Guessed>> {
-    let stage = set.stage;
-    let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
-    let guessed = Arc::new(Guessed::default());
+fn guess(set: &Measurement<'_>) -> BenchResult<Arc<GuessTotals>> {
+    let bench = set.bench;
+    let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
+    let guessed = Arc::new(GuessTotals::default());
     let met = Arc::clone(&guessed);
     let job = move |number| {
-        let (caller, met) = (caller.clone(), Arc::clone(&met));
+        let (client, met) = (client.clone(), Arc::clone(&met));
         async move {
             let mut spent = 0;
             while spent < EACH {
                 met.sessions.fetch_add(1, Ordering::Relaxed);
-                spent += match session(&caller, number, spent).await {
+                spent += match session(&client, number, spent).await {
                     Ok(guesses) => guesses,
                     Err(guesses) => {
                         met.lost.fetch_add(1, Ordering::Relaxed);
@@ -134,17 +138,17 @@ fn guess(set: &Set<'_>) -> Outcome<Arc<Guessed>> {
             Ok(())
         }
     };
-    stage
+    bench
         .runtime
-        .block_on(crowd(stage.clock, 50, ADDRESSES, job))
+        .block_on(run_at_once(bench.clock, 50, ADDRESSES, job))
         .all_done()?;
     Ok(guessed)
 }
 
-/// Guesses from `spent` on until all are spent or the server has enough. Gives how many were answered, one
+/// GuessCount from `spent` on until all are spent or the server has enough. Gives how many were answered, one
 /// with 421 too; as an error, when the next one was not.
-async fn session(caller: &Caller, number: usize, spent: usize) -> Result<usize, usize> {
-    let Ok(mut talk) = caller.hello(attacker(number)).await else {
+async fn session(client: &BenchClient, number: usize, spent: usize) -> Result<usize, usize> {
+    let Ok(mut talk) = client.hello(attacker(number)).await else {
         return Err(0);
     };
     let mut guesses = 0;
@@ -164,38 +168,38 @@ async fn session(caller: &Caller, number: usize, spent: usize) -> Result<usize, 
 }
 
 /// What a refused guess adds to a session: sessions with one, less sessions without.
-pub(super) fn in_a_session(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    // Nobody is banned, so that every session gets as far as its guess.
-    let wishes = Wishes {
+pub(super) fn in_a_session(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    // No client is banned, so that every session gets as far as its guess.
+    let changes = ConfigChanges {
         tables: "[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"10h\"\n".to_owned(),
-        ..Wishes::default()
+        ..ConfigChanges::default()
     };
-    let kinds = [Kind::Gatepost, Kind::Other];
-    stage.in_turns(results, &kinds, (Behind::Sha256, &wishes), |set| {
-        let count = stage.extent.count(3000, 800);
-        sessions_with(set, 20, Guesses::One)?;
-        let (with, ()) = set.cost(|| sessions_with(set, count, Guesses::One))?;
-        let (without, ()) = set.cost(|| sessions_with(set, count, Guesses::None))?;
+    let kinds = [PeerKind::Gatepost, PeerKind::Other];
+    bench.in_turns(results, &kinds, (BackendKind::Sha256, &changes), |set| {
+        let count = bench.extent.count(3000, 800);
+        sessions_with(set, 20, GuessCount::One)?;
+        let (with, ()) = set.cost(|| sessions_with(set, count, GuessCount::One))?;
+        let (without, ()) = set.cost(|| sessions_with(set, count, GuessCount::None))?;
         let guess = with.proxy.saturating_sub(without.proxy);
         Ok(vec![("guess", micros_each(guess, count))])
     })
 }
 
 #[derive(Clone, Copy)]
-enum Guesses {
+enum GuessCount {
     None,
     One,
 }
 
-fn sessions_with(set: &Set<'_>, count: usize, guesses: Guesses) -> Outcome<()> {
-    let stage = set.stage;
-    let caller = Caller::new(set.peer.address, Tickets::Used)?;
+fn sessions_with(set: &Measurement<'_>, count: usize, guesses: GuessCount) -> BenchResult<()> {
+    let bench = set.bench;
+    let client = BenchClient::new(set.peer.address, Tickets::Used)?;
     let asked = Arc::new(AtomicUsize::new(0));
     let job = move |number: usize| {
-        let (caller, asked) = (caller.clone(), Arc::clone(&asked));
+        let (client, asked) = (client.clone(), Arc::clone(&asked));
         async move {
-            let mut talk: Talk = caller.hello(attacker(number % 10)).await?;
-            if let Guesses::One = guesses {
+            let mut talk: BenchConnection = client.hello(attacker(number % 10)).await?;
+            if let GuessCount::One = guesses {
                 let number = asked.fetch_add(1, Ordering::Relaxed);
                 let guess = format!("Raten{number}noch{number}");
                 match talk.log_in(&user(number), &guess).await? {
@@ -207,9 +211,9 @@ fn sessions_with(set: &Set<'_>, count: usize, guesses: Guesses) -> Outcome<()> {
             talk.quit().await
         }
     };
-    stage
+    bench
         .runtime
-        .block_on(crowd(stage.clock, 8, count, job))
+        .block_on(run_at_once(bench.clock, 8, count, job))
         .all_done()?;
     Ok(())
 }

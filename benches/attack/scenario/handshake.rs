@@ -4,17 +4,17 @@
 //! once: a client keeps eight tickets and uses each once, so that more at once would run out of them.
 //! Worrying: as much as half of HAProxy's; anything at all behind Gatepost.
 
-use crate::Outcome;
-use crate::client::{Caller, Tickets, source};
-use crate::load::crowd;
-use crate::peer::{Kind, Wishes};
+use crate::BenchResult;
+use crate::bench::{BackendKind, Bench, Measurement, micros_each};
+use crate::client::{BenchClient, Tickets, source};
+use crate::load::run_at_once;
+use crate::peer::{ConfigChanges, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage, micros_each};
 
-pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let everybody = Kind::SERVERS;
-    let setting = (Behind::Sha256, &Wishes::default());
-    stage.in_turns(results, everybody, setting, |set| {
+pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let everybody = PeerKind::SERVERS;
+    let setting = (BackendKind::Sha256, &ConfigChanges::default());
+    bench.in_turns(results, everybody, setting, |set| {
         let full = sessions(set, Tickets::Ignored)?;
         let resumed = sessions(set, Tickets::Used)?;
         Ok(vec![
@@ -27,35 +27,35 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
 }
 
 /// What a session takes.
-struct Cost {
+struct SessionCost {
     proxy_us: f64,
     behind_us: f64,
     /// The part of the handshakes that were shortened indeed.
     share_resumed: f64,
 }
 
-fn sessions(set: &Set<'_>, tickets: Tickets) -> Outcome<Cost> {
-    let stage = set.stage;
-    let count = stage.extent.count(1500, 500);
+fn sessions(set: &Measurement<'_>, tickets: Tickets) -> BenchResult<SessionCost> {
+    let bench = set.bench;
+    let count = bench.extent.count(1500, 500);
     let at_once = if tickets == Tickets::Used { 4 } else { 16 };
-    let caller = Caller::new(set.peer.address, tickets)?;
+    let client = BenchClient::new(set.peer.address, tickets)?;
     let run = |count| {
-        let caller = caller.clone();
+        let client = client.clone();
         let job = move |number| {
-            let caller = caller.clone();
-            async move { caller.call(source(number)).await?.quit().await }
+            let client = client.clone();
+            async move { client.call(source(number)).await?.quit().await }
         };
-        stage
+        bench
             .runtime
-            .block_on(crowd(stage.clock, at_once, count, job))
+            .block_on(run_at_once(bench.clock, at_once, count, job))
             .all_done()
     };
     run(50)?;
-    let before = caller.resumed();
+    let before = client.resumed();
     let (cost, _) = set.cost(|| run(count))?;
-    Ok(Cost {
+    Ok(SessionCost {
         proxy_us: micros_each(cost.proxy, count),
         behind_us: micros_each(cost.stack.saturating_sub(cost.proxy), count),
-        share_resumed: (caller.resumed() - before) as f64 / count as f64,
+        share_resumed: (client.resumed() - before) as f64 / count as f64,
     })
 }

@@ -5,22 +5,22 @@
 
 use std::sync::Arc;
 
-use crate::Outcome;
+use crate::BenchResult;
 use crate::backend::{USERS, user};
-use crate::client::{Caller, Tickets, letter};
-use crate::load::{Tally, crowd};
-use crate::peer::{Kind, Wishes};
+use crate::bench::{BackendKind, Bench, Measurement, micros_each};
+use crate::client::{BenchClient, Tickets, letter};
+use crate::load::{JobTally, run_at_once};
+use crate::peer::{ConfigChanges, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage, micros_each};
 
 /// Sessions that go on at the same time.
 const AT_ONCE: usize = 8;
 
-pub(super) fn mails(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let everybody = Kind::SERVERS;
-    let setting = (Behind::Sha256, &Wishes::default());
-    stage.in_turns(results, everybody, setting, |set| {
-        let count = stage.extent.count(600, 160);
+pub(super) fn mails(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let everybody = PeerKind::SERVERS;
+    let setting = (BackendKind::Sha256, &ConfigChanges::default());
+    bench.in_turns(results, everybody, setting, |set| {
+        let count = bench.extent.count(600, 160);
         sessions(set, USERS * 2, 4 * 1024)?;
         let (cost, tally) = set.cost(|| sessions(set, count, 4 * 1024))?;
         let p50 = tally.percentiles().p50_us as f64 / 1000.0;
@@ -32,12 +32,12 @@ pub(super) fn mails(stage: &Stage, results: &mut Results) -> Outcome<()> {
     })
 }
 
-pub(super) fn bulk(stage: &Stage, results: &mut Results) -> Outcome<()> {
+pub(super) fn bulk(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     const MEGABYTES: usize = 25;
-    let proxies = Kind::PROXIES;
-    let setting = (Behind::Sha256, &Wishes::default());
-    stage.in_turns(results, proxies, setting, |set| {
-        let count = stage.extent.count(8, 3);
+    let proxies = PeerKind::PROXIES;
+    let setting = (BackendKind::Sha256, &ConfigChanges::default());
+    bench.in_turns(results, proxies, setting, |set| {
+        let count = bench.extent.count(8, 3);
         sessions(set, USERS, 1024)?;
         let (cost, _) = set.cost(|| sessions(set, count, MEGABYTES * 1_000_000))?;
         Ok(vec![("bulk", micros_each(cost.proxy, count * MEGABYTES))])
@@ -45,36 +45,36 @@ pub(super) fn bulk(stage: &Stage, results: &mut Results) -> Outcome<()> {
 }
 
 /// Sessions with a mail of so many octets each; every one must succeed.
-fn sessions(set: &Set<'_>, count: usize, octets: usize) -> Outcome<Tally> {
-    let stage = set.stage;
-    let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+fn sessions(set: &Measurement<'_>, count: usize, octets: usize) -> BenchResult<JobTally> {
+    let bench = set.bench;
+    let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let text = Arc::new(letter(octets));
     let at_once = if octets > 1_000_000 { 2 } else { AT_ONCE };
     let job = move |number| {
-        let (caller, text) = (caller.clone(), Arc::clone(&text));
+        let (client, text) = (client.clone(), Arc::clone(&text));
         async move {
-            let mut talk = caller.logged_in(number).await?;
+            let mut talk = client.logged_in(number).await?;
             talk.mail(&user(number), &text).await?;
             talk.quit().await
         }
     };
-    stage
+    bench
         .runtime
-        .block_on(crowd(stage.clock, at_once, count, job))
+        .block_on(run_at_once(bench.clock, at_once, count, job))
         .all_done()
 }
 
 /// Logs every user in once from home, so that all are familiar there.
-pub(super) fn introduce(set: &Set<'_>) -> Outcome<()> {
-    let stage = set.stage;
-    let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+pub(super) fn log_everybody_in(set: &Measurement<'_>) -> BenchResult<()> {
+    let bench = set.bench;
+    let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let job = move |number| {
-        let caller = caller.clone();
-        async move { caller.logged_in(number).await?.quit().await }
+        let client = client.clone();
+        async move { client.logged_in(number).await?.quit().await }
     };
-    stage
+    bench
         .runtime
-        .block_on(crowd(stage.clock, 4, USERS, job))
+        .block_on(run_at_once(bench.clock, 4, USERS, job))
         .all_done()?;
     Ok(())
 }

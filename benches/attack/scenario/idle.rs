@@ -1,4 +1,4 @@
-//! idle - what does a client hold that does nothing?
+//! idle - what does an idle client cost?
 //!
 //! Proportional set sizes with all sessions, less without, by their number. The same clients have called once
 //! before, so that what a server keeps of an address, session or not, is no part of it. And: are honest clients
@@ -10,75 +10,75 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::honest::introduce;
-use crate::Outcome;
-use crate::client::{Caller, Tickets, attacker, source};
-use crate::load::crowd;
-use crate::peer::{Kind, Wishes};
+use super::honest::log_everybody_in;
+use crate::BenchResult;
+use crate::bench::{BackendKind, Bench, Measurement};
+use crate::client::{BenchClient, Tickets, attacker, source};
+use crate::load::run_at_once;
+use crate::peer::{ConfigChanges, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage};
 
 /// Memory of sessions before and after the login.
-pub(super) fn memory(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let everybody = Kind::SERVERS;
-    let setting = (Behind::Wide, &Wishes::default());
-    stage.in_turns(results, everybody, setting, |set| {
-        let count = stage.extent.count(1000, 300);
-        introduce(set)?;
-        let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+pub(super) fn memory(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let everybody = PeerKind::SERVERS;
+    let setting = (BackendKind::Wide, &ConfigChanges::default());
+    bench.in_turns(results, everybody, setting, |set| {
+        let count = bench.extent.count(1000, 300);
+        log_everybody_in(set)?;
+        let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
         let call = move |number| {
-            let caller = caller.clone();
-            async move { caller.call(source(number)).await?.quit().await }
+            let client = client.clone();
+            async move { client.call(source(number)).await?.quit().await }
         };
-        stage
+        bench
             .runtime
-            .block_on(crowd(stage.clock, 4, count, call))
+            .block_on(run_at_once(bench.clock, 4, count, call))
             .all_done()?;
-        let (proxy, postfix) = grown(set, count, Stand::BeforeLogin)?;
+        let (proxy, postfix) = grown(set, count, SessionState::BeforeLogin)?;
         let mut figures = vec![("idle-behind", postfix)];
         figures.extend(set.peer.program.is_some().then_some(("idle", proxy)));
         Ok(figures)
     })?;
-    let proxies = Kind::PROXIES;
-    stage.in_turns(results, proxies, setting, |set| {
-        let count = stage.extent.count(500, 100);
-        introduce(set)?;
-        let (logged_in, _) = grown(set, count, Stand::AfterLogin)?;
+    let proxies = PeerKind::PROXIES;
+    bench.in_turns(results, proxies, setting, |set| {
+        let count = bench.extent.count(500, 100);
+        log_everybody_in(set)?;
+        let (logged_in, _) = grown(set, count, SessionState::AfterLogin)?;
         Ok(vec![("idle-after", logged_in)])
     })
 }
 
 #[derive(Clone, Copy)]
-enum Stand {
+enum SessionState {
     BeforeLogin,
     AfterLogin,
 }
 
 /// By how many KiB a session the proxy and Postfix grow while `count` sessions stand still.
-fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
-    let stage = set.stage;
+fn grown(set: &Measurement<'_>, count: usize, stand: SessionState) -> BenchResult<(f64, f64)> {
+    let bench = set.bench;
     // Postfix's processes of the logins before are to be gone.
     std::thread::sleep(Duration::from_secs(3));
     let before = set.memory();
-    let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+    let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let standing = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let kept = std::sync::Arc::clone(&standing);
     let job = move |number: usize| {
-        let (caller, kept) = (caller.clone(), std::sync::Arc::clone(&kept));
+        let (client, kept) = (client.clone(), std::sync::Arc::clone(&kept));
         async move {
             let talk = match stand {
-                Stand::BeforeLogin => caller.call(source(number)).await?,
-                Stand::AfterLogin => caller.logged_in(number).await?,
+                SessionState::BeforeLogin => client.call(source(number)).await?,
+                SessionState::AfterLogin => client.logged_in(number).await?,
             };
             if let Ok(mut kept) = kept.lock() {
-                kept.push(talk.silence());
+                kept.push(talk.into_socket());
             }
             Ok(())
         }
     };
-    stage
+    bench
         .runtime
-        .block_on(crowd(stage.clock, 16, count, job))
+        .block_on(run_at_once(bench.clock, 16, count, job))
         .all_done()?;
     std::thread::sleep(Duration::from_millis(500));
     let after = set.memory();
@@ -88,24 +88,24 @@ fn grown(set: &Set<'_>, count: usize, stand: Stand) -> Outcome<(f64, f64)> {
     Ok((each(after.0, before.0), each(after.1, before.1)))
 }
 
-/// 150 clients that say nothing, then 20 honest ones with ten seconds of patience.
-pub(super) fn strangers(stage: &Stage, results: &mut Results) -> Outcome<()> {
+/// 150 clients that send nothing, then 20 honest ones that wait ten seconds at most.
+pub(super) fn strangers(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     const IDLERS: usize = 150;
-    let setting = (Behind::Sha256, &Wishes::default());
-    stage.once(results, &Kind::ALL, setting, |set| {
-        introduce(set)?;
-        let idlers = stage.runtime.block_on(async {
+    let setting = (BackendKind::Sha256, &ConfigChanges::default());
+    bench.once(results, &PeerKind::ALL, setting, |set| {
+        log_everybody_in(set)?;
+        let idlers = bench.runtime.block_on(async {
             let mut idlers: Vec<TcpStream> = Vec::new();
-            let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+            let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
             for number in 0..IDLERS {
-                let call = timeout(Duration::from_millis(300), caller.call(attacker(number)));
+                let call = timeout(Duration::from_millis(300), client.call(attacker(number)));
                 match call.await {
-                    Ok(talk) => idlers.push(talk?.silence()),
+                    Ok(talk) => idlers.push(talk?.into_socket()),
                     // It is kept waiting: the socket alone holds its place.
                     Err(_) => idlers.push(TcpStream::connect(set.peer.address).await?),
                 }
             }
-            Outcome::Ok(idlers)
+            BenchResult::Ok(idlers)
         })?;
         let served = served(set)?;
         drop(idlers);
@@ -114,19 +114,19 @@ pub(super) fn strangers(stage: &Stage, results: &mut Results) -> Outcome<()> {
     })
 }
 
-fn served(set: &Set<'_>) -> Outcome<usize> {
+fn served(set: &Measurement<'_>) -> BenchResult<usize> {
     const HONEST: usize = 20;
-    let caller = Caller::new(set.peer.address, Tickets::Ignored)?;
+    let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let job = move |number| {
-        let caller = caller.clone();
+        let client = client.clone();
         async move {
-            let login = caller.logged_in(number);
+            let login = client.logged_in(number);
             timeout(Duration::from_secs(10), login).await?.map(drop)
         }
     };
-    let stage = set.stage;
-    let tally = stage
+    let bench = set.bench;
+    let tally = bench
         .runtime
-        .block_on(crowd(stage.clock, HONEST, HONEST, job));
+        .block_on(run_at_once(bench.clock, HONEST, HONEST, job));
     Ok(HONEST - tally.failed)
 }

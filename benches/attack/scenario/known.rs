@@ -2,7 +2,7 @@
 //!
 //! In this process, without a network: the gate that the server uses, with its default capacity. What an
 //! address takes is what the gate grows by beyond one that a single address has kept busy: the ring of the last
-//! decisions is full then, and grows with nobody. A million is more than a table of a million rows holds, so
+//! decisions is full then, and does not grow with the addresses. A million is more than a table of a million rows holds, so
 //! that is divided by how many are held in the end.
 //! Worrying: a check over 300 ns, or memory that goes on growing.
 
@@ -11,24 +11,25 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use gatepost_core::gate::buckets::spec::Bucket;
+use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, Quota};
-use gatepost_core::gate::request::verdict::{Subject, Verdict};
+use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 
-use crate::Outcome;
-use crate::peer::Kind;
+use crate::BenchResult;
+use crate::bench::Bench;
+use crate::peer::PeerKind;
 use crate::results::Results;
-use crate::stage::Stage;
 
 /// As many addresses as the config's default has rows for.
 const ADDRESSES: u32 = 1_000_000;
 
-pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let now = stage.clock.now();
+pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let now = bench.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
     for number in 0..DECISIONS {
@@ -43,7 +44,7 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
         }
         known = so_many;
         // How a random one of the known addresses stands, and what its buckets hold.
-        let nanos = each(stage.clock, known, |number| {
+        let nanos = each(bench.clock, known, |number| {
             black_box(gate.peek(client(number), now));
         });
         results.point("known", "a random address", (f64::from(known), nanos));
@@ -58,11 +59,11 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
             let rows = gate.status(now).rows_used - rows_before;
             // Their networks and the last users to fail have rows, too.
             let held = rows.saturating_sub(ADDRESSES as usize / 256) as f64;
-            let judged = each(stage.clock, known, |number| {
+            let judged = each(bench.clock, known, |number| {
                 fail(&gate, client(number), number, now);
             });
             results.file(
-                Kind::Gatepost,
+                PeerKind::Gatepost,
                 vec![
                     ("known", resident.saturating_sub(busy) as f64 / held),
                     ("known-held", held),
@@ -73,12 +74,12 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
         }
     }
     drop(gate);
-    banned(stage, results)
+    banned(bench, results)
 }
 
 /// How the cost of knowing a banned client grows with the bans.
-fn banned(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let now = stage.clock.now();
+fn banned(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let now = bench.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
     let mut events = Vec::new();
@@ -90,7 +91,7 @@ fn banned(stage: &Stage, results: &mut Results) -> Outcome<()> {
             events.clear();
         }
         bans = so_many;
-        let nanos = each(stage.clock, bans, |number| {
+        let nanos = each(bench.clock, bans, |number| {
             black_box(gate.standing(client(number * 7), now));
         });
         let octets = resident()?.saturating_sub(before);
@@ -170,7 +171,7 @@ fn each(clock: Clock, known: u32, check: impl Fn(u32)) -> f64 {
 }
 
 /// Of this process, in octets.
-fn resident() -> Outcome<u64> {
+fn resident() -> BenchResult<u64> {
     let text = std::fs::read_to_string("/proc/self/statm")?;
     let pages = text
         .split_whitespace()

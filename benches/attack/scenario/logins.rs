@@ -2,8 +2,8 @@
 //!
 //! Ten logins a second of familiar users at even times, bcrypt, latency from the time each was due; first
 //! calm, in turns, for a percentile of few logins needs rounds; then under 150 attackers from 200 addresses,
-//! each with a new password a second at the most, for the same 70 seconds whoever is attacked. A user has
-//! 30 seconds of patience, and a login that fails counts as one that took them.
+//! each with a new password a second at the most, for the same 70 seconds for each peer. A user waits
+//! 30 seconds at most, and a login that fails counts as one that took them.
 //! Worrying: a familiar user who feels the attack.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::honest::introduce;
-use crate::Outcome;
+use super::honest::log_everybody_in;
+use crate::BenchResult;
 use crate::backend::user;
-use crate::client::{Caller, Tickets, attacker};
-use crate::load::{Tally, at_even_times};
-use crate::peer::{Kind, Wishes};
+use crate::bench::{BackendKind, Bench, Measurement};
+use crate::client::{BenchClient, Tickets, attacker};
+use crate::load::{JobTally, at_even_times};
+use crate::peer::{ConfigChanges, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage};
 
 /// Honest logins a second.
 const RATE: f64 = 10.0;
@@ -35,28 +35,28 @@ const RECOVERY: Duration = Duration::from_secs(10);
 /// How long a user waits for a login, from connect to 235.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let mut kinds: Vec<Kind> = Kind::ALL.to_vec();
+pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let mut kinds: Vec<PeerKind> = PeerKind::ALL.to_vec();
     kinds.retain(|kind| kind.asks_dovecot());
     // Calm, the limit does nothing, but it counts honest logins too.
-    let in_calm: Vec<Kind> = kinds
+    let in_calm: Vec<PeerKind> = kinds
         .iter()
         .copied()
-        .filter(|kind| *kind != Kind::RateLimited)
+        .filter(|kind| *kind != PeerKind::RateLimited)
         .collect();
-    let setting = (Behind::Bcrypt, &Wishes::default());
-    stage.in_turns(results, &in_calm, setting, |set| {
-        introduce(set)?;
-        let calm = logins(set, seconds(stage.extent.count(20, 8)));
-        let calm = stage.runtime.block_on(calm).percentiles();
+    let setting = (BackendKind::Bcrypt, &ConfigChanges::default());
+    bench.in_turns(results, &in_calm, setting, |set| {
+        log_everybody_in(set)?;
+        let calm = logins(set, seconds(bench.extent.count(20, 8)));
+        let calm = bench.runtime.block_on(calm).percentiles();
         Ok(vec![
             ("calm-p50", millis(calm.p50_us)),
             ("calm-p99", millis(calm.p99_us)),
         ])
     })?;
-    stage.once(results, &kinds, setting, |set| {
-        introduce(set)?;
-        let (burst, steady, reached) = stage.runtime.block_on(under_attack(set));
+    bench.once(results, &kinds, setting, |set| {
+        log_everybody_in(set)?;
+        let (burst, steady, reached) = bench.runtime.block_on(under_attack(set));
         let denied = burst.failed + steady.failed;
         let (burst, steady) = (burst.percentiles(), steady.percentiles());
         Ok(vec![
@@ -72,16 +72,16 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
 
 /// Honest logins in the first seconds of ever larger attacks, each on a newly started peer, when what the
 /// one before has left behind is over.
-pub(super) fn growing(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let kinds = [Kind::Gatepost, Kind::HaProxy, Kind::Native];
-    let setting = (Behind::Bcrypt, &Wishes::default());
+pub(super) fn growing(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let kinds = [PeerKind::Gatepost, PeerKind::HaProxy, PeerKind::Native];
+    let setting = (BackendKind::Bcrypt, &ConfigChanges::default());
     for attackers in [0, 25, 50, 100, 150] {
         let points = Mutex::new(Vec::new());
-        stage.once(results, &kinds, setting, |set| {
-            introduce(set)?;
-            let tally = stage.runtime.block_on(async {
-                let _siege = besiege(set, attackers);
-                logins(set, seconds(stage.extent.count(6, 4))).await
+        bench.once(results, &kinds, setting, |set| {
+            log_everybody_in(set)?;
+            let tally = bench.runtime.block_on(async {
+                let _siege = start_attackers(set, attackers);
+                logins(set, seconds(bench.extent.count(6, 4))).await
             });
             std::thread::sleep(RECOVERY);
             if let Ok(mut points) = points.lock() {
@@ -97,11 +97,11 @@ pub(super) fn growing(stage: &Stage, results: &mut Results) -> Outcome<()> {
 }
 
 /// Logins in the first seconds of the attack, those after them, and how many guesses reached Dovecot until
-/// the last of them was due: there the attack ends, and whoever still waits is waited for.
-async fn under_attack(set: &Set<'_>) -> (Tally, Tally, usize) {
+/// the last of them was due: there the attack ends; logins under way are waited for.
+async fn under_attack(set: &Measurement<'_>) -> (JobTally, JobTally, usize) {
     let before = set.backend.wrong_passwords();
     let mut reached = 0;
-    let mut attackers = besiege(set, ATTACKERS);
+    let mut attackers = start_attackers(set, ATTACKERS);
     let until_the_end = |number: usize| {
         let goes_on = number < STEADY_SECONDS * RATE as usize;
         if !goes_on {
@@ -128,13 +128,13 @@ fn seconds(count: usize) -> impl FnMut(usize) -> bool {
 }
 
 /// Honest logins, ten a second.
-async fn logins(set: &Set<'_>, more: impl FnMut(usize) -> bool) -> Tally {
-    let Ok(caller) = Caller::new(set.peer.address, Tickets::Ignored) else {
-        return Tally::default();
+async fn logins(set: &Measurement<'_>, more: impl FnMut(usize) -> bool) -> JobTally {
+    let Ok(client) = BenchClient::new(set.peer.address, Tickets::Ignored) else {
+        return JobTally::default();
     };
-    let mut tally = at_even_times(set.stage.clock, RATE, more, |number| {
-        let caller = caller.clone();
-        async move { timeout(PATIENCE, caller.logged_in(number)).await?.map(drop) }
+    let mut tally = at_even_times(set.bench.clock, RATE, more, |number| {
+        let client = client.clone();
+        async move { timeout(PATIENCE, client.logged_in(number)).await?.map(drop) }
     })
     .await;
     tally.count_failures_as(PATIENCE);
@@ -142,30 +142,30 @@ async fn logins(set: &Set<'_>, more: impl FnMut(usize) -> bool) -> Tally {
 }
 
 /// Sends attackers that guess until they are dropped.
-fn besiege(set: &Set<'_>, count: usize) -> JoinSet<()> {
+fn start_attackers(set: &Measurement<'_>, count: usize) -> JoinSet<()> {
     let mut attackers = JoinSet::new();
     let guesses = Arc::new(AtomicUsize::new(0));
     for number in 0..count {
-        let Ok(caller) = Caller::new(set.peer.address, Tickets::Ignored) else {
+        let Ok(client) = BenchClient::new(set.peer.address, Tickets::Ignored) else {
             continue;
         };
         let guesses = Arc::clone(&guesses);
         let attack = async move {
             let mut address = number;
             loop {
-                session(&caller, address % ADDRESSES, &guesses).await;
+                session(&client, address % ADDRESSES, &guesses).await;
                 address += count;
                 sleep(Duration::from_secs(1)).await;
             }
         };
-        attackers.spawn_on(attack, set.stage.runtime.handle());
+        attackers.spawn_on(attack, set.bench.runtime.handle());
     }
     attackers
 }
 
 /// Up to five guesses, a second apart.
-async fn session(caller: &Caller, address: usize, guesses: &AtomicUsize) {
-    let Ok(mut talk) = caller.hello(attacker(address)).await else {
+async fn session(client: &BenchClient, address: usize, guesses: &AtomicUsize) {
+    let Ok(mut talk) = client.hello(attacker(address)).await else {
         return;
     };
     for _ in 0..5 {

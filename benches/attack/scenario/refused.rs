@@ -15,44 +15,44 @@ use gatepost_daemon::admin::client::AdminClient;
 use gatepost_daemon::admin::message::{Request, Response};
 use socket2::{Domain, Socket, Type};
 
-use crate::Outcome;
+use crate::BenchResult;
+use crate::bench::{BackendKind, Bench, Measurement, micros_each};
 use crate::client::attacker;
-use crate::peer::{Kind, Peer, Wishes};
+use crate::peer::{ConfigChanges, Peer, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Set, Stage, micros_each};
 
 /// Addresses that are banned.
 const BANNED: usize = 1_000;
 /// Connections that are begun and left.
 const IN_VAIN: usize = 4_000;
-/// Threads that knock, one connection each after the other.
-const KNOCKERS: usize = 8;
+/// Threads that connect, one connection each after the other.
+const THREADS: usize = 8;
 
-pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let kinds = [Kind::Gatepost, Kind::Other, Kind::HaProxy];
-    let setting = (Behind::Sha256, &Wishes::default());
-    stage.in_turns(results, &kinds, setting, |set| {
+pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let kinds = [PeerKind::Gatepost, PeerKind::Other, PeerKind::HaProxy];
+    let setting = (BackendKind::Sha256, &ConfigChanges::default());
+    bench.in_turns(results, &kinds, setting, |set| {
         ban(&set.peer)?;
-        let count = stage.extent.count(24_000, 8_000);
-        knock(set.peer.address, 400)?;
-        let (cost, ()) = set.cost(|| knock(set.peer.address, count))?;
+        let count = bench.extent.count(24_000, 8_000);
+        connect_banned(set.peer.address, 400)?;
+        let (cost, ()) = set.cost(|| connect_banned(set.peer.address, count))?;
         let both = both_ends(set)?;
         Ok(vec![
             ("refused", micros_each(cost.proxy, count)),
             ("refused-both", both),
         ])
     })?;
-    let filter = Wishes {
+    let filter = ConfigChanges {
         admission: Some("filter = true\n".to_owned()),
-        ..Wishes::default()
+        ..ConfigChanges::default()
     };
-    let setting = (Behind::Sha256, &filter);
-    stage.in_turns(results, &kinds[..2], setting, |set| {
+    let setting = (BackendKind::Sha256, &filter);
+    bench.in_turns(results, &kinds[..2], setting, |set| {
         ban(&set.peer)?;
         // The filter takes those that came, and follows once a second.
-        knock(set.peer.address, 4 * BANNED)?;
+        connect_banned(set.peer.address, 4 * BANNED)?;
         thread::sleep(Duration::from_millis(2500));
-        let (cost, answered) = set.cost(|| knock_in_vain(set.peer.address, IN_VAIN))?;
+        let (cost, answered) = set.cost(|| connect_dropped(set.peer.address, IN_VAIN))?;
         if answered > 0 {
             return Err(format!("{answered} of {IN_VAIN} banned connections came through").into());
         }
@@ -65,23 +65,23 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
 }
 
 /// Microseconds that a connection takes of this thread and the server together.
-fn both_ends(set: &Set<'_>) -> Outcome<f64> {
+fn both_ends(set: &Measurement<'_>) -> BenchResult<f64> {
     let before = own_cpu()?;
-    let (cost, _) = set.cost(|| knock_in_vain(set.peer.address, IN_VAIN))?;
+    let (cost, _) = set.cost(|| connect_dropped(set.peer.address, IN_VAIN))?;
     let spent = cost.proxy + own_cpu()?.saturating_sub(before);
     Ok(micros_each(spent, IN_VAIN))
 }
 
 /// CPU time of this thread, with what the kernel did in it for others.
-fn own_cpu() -> Outcome<Duration> {
+fn own_cpu() -> BenchResult<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let nanos = text.split_whitespace().next().unwrap_or_default();
     Ok(Duration::from_nanos(nanos.parse()?))
 }
 
 /// Bans the first attackers.
-fn ban(peer: &Peer) -> Outcome<()> {
-    if peer.kind == Kind::HaProxy {
+fn ban(peer: &Peer) -> BenchResult<()> {
+    if peer.kind == PeerKind::HaProxy {
         for number in 0..BANNED {
             let mut socket = UnixStream::connect(peer.folder.join("haproxy.sock"))?;
             let address = attacker(number);
@@ -89,7 +89,7 @@ fn ban(peer: &Peer) -> Outcome<()> {
             socket.shutdown(Shutdown::Write)?;
             socket.set_read_timeout(Some(Duration::from_secs(1)))?;
             let mut said = String::new();
-            // Now and then it leaves the socket open; it has nothing more to say then.
+            // Sometimes it leaves the socket open; no more comes then.
             let _ = socket.read_to_string(&mut said);
             if !said.trim().is_empty() {
                 return Err(format!("HAProxy does not ban: {said}").into());
@@ -111,10 +111,10 @@ fn ban(peer: &Peer) -> Outcome<()> {
 }
 
 /// Connects so often, and waits each time until the connection is closed.
-fn knock(server: SocketAddr, count: usize) -> Outcome<()> {
-    let each = count / KNOCKERS;
-    let knocker = |first: usize| {
-        move || -> Outcome<()> {
+fn connect_banned(server: SocketAddr, count: usize) -> BenchResult<()> {
+    let each = count / THREADS;
+    let worker = |first: usize| {
+        move || -> BenchResult<()> {
             for number in first * each..(first + 1) * each {
                 let socket = from(attacker(number % BANNED))?;
                 socket.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -129,18 +129,18 @@ fn knock(server: SocketAddr, count: usize) -> Outcome<()> {
             Ok(())
         }
     };
-    let knockers: Vec<_> = (0..KNOCKERS)
-        .map(|first| thread::spawn(knocker(first)))
+    let workers: Vec<_> = (0..THREADS)
+        .map(|first| thread::spawn(worker(first)))
         .collect();
-    for knocker in knockers {
-        knocker.join().map_err(|_| "a knocker died")??;
+    for worker in workers {
+        worker.join().map_err(|_| "a worker died")??;
     }
     Ok(())
 }
 
 /// Begins so many connections and gives how many were answered, with whatever, in half a second:
 /// before the kernel sends a first packet again.
-fn knock_in_vain(server: SocketAddr, count: usize) -> Outcome<usize> {
+fn connect_dropped(server: SocketAddr, count: usize) -> BenchResult<usize> {
     let mut sockets = Vec::with_capacity(count);
     for number in 0..count {
         let socket = from(attacker(number % BANNED))?;
@@ -155,7 +155,7 @@ fn knock_in_vain(server: SocketAddr, count: usize) -> Outcome<usize> {
     Ok(sockets.iter().filter(answered).count())
 }
 
-fn from(source: Ipv4Addr) -> Outcome<Socket> {
+fn from(source: Ipv4Addr) -> BenchResult<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((source, 0)).into())?;
     Ok(socket)

@@ -14,31 +14,31 @@ use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_daemon::store::{Store, StoreSettings};
 
-use crate::Outcome;
-use crate::peer::{Kind, Peer, Wishes};
+use crate::BenchResult;
+use crate::bench::{BackendKind, Bench};
+use crate::peer::{ConfigChanges, Peer, PeerKind};
 use crate::results::Results;
-use crate::stage::{Behind, Stage};
 
 const BANS: u32 = 100_000;
 
-pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
-    let state = stage.folder("state-with-bans");
-    save_bans(stage, &state)?;
-    let backend = stage.backend(Behind::Sha256)?;
-    let with_bans = Wishes {
+pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
+    let state = bench.folder("state-with-bans");
+    save_bans(bench, &state)?;
+    let backend = bench.backend(BackendKind::Sha256)?;
+    let with_bans = ConfigChanges {
         state: Some(state),
-        ..Wishes::default()
+        ..ConfigChanges::default()
     };
-    for _ in 0..stage.extent.rounds * 3 {
-        for &kind in &stage.extent.kinds {
-            if !kind.is_gatepost() && kind != Kind::HaProxy {
+    for _ in 0..bench.extent.rounds * 3 {
+        for &kind in &bench.extent.kinds {
+            if !kind.is_gatepost() && kind != PeerKind::HaProxy {
                 continue;
             }
-            let empty = Peer::prepare(kind, &stage.ground, backend, &Wishes::default())?;
-            results.file(kind, vec![("start", first_accept(stage, &empty)?)]);
+            let empty = Peer::prepare(kind, &bench.files, backend, &ConfigChanges::default())?;
+            results.file(kind, vec![("start", first_accept(bench, &empty)?)]);
             if kind.is_gatepost() {
-                let full = Peer::prepare(kind, &stage.ground, backend, &with_bans)?;
-                results.file(kind, vec![("start-bans", first_accept(stage, &full)?)]);
+                let full = Peer::prepare(kind, &bench.files, backend, &with_bans)?;
+                results.file(kind, vec![("start-bans", first_accept(bench, &full)?)]);
             }
         }
     }
@@ -46,10 +46,10 @@ pub(super) fn play(stage: &Stage, results: &mut Results) -> Outcome<()> {
 }
 
 /// Milliseconds from the start to the first connection.
-fn first_accept(stage: &Stage, peer: &Peer) -> Outcome<f64> {
-    let began = stage.clock.now();
+fn first_accept(bench: &Bench, peer: &Peer) -> BenchResult<f64> {
+    let began = bench.clock.now();
     // Without a control group: moving a process into one takes longer than all of this.
-    let command = peer.command(&stage.ground)?;
+    let command = peer.command(&bench.files)?;
     let mut program = command
         .ok_or("nothing to start")?
         .stdout(Stdio::null())
@@ -57,7 +57,7 @@ fn first_accept(stage: &Stage, peer: &Peer) -> Outcome<f64> {
         .spawn()?;
     for _ in 0..50_000 {
         if TcpStream::connect(peer.address).is_ok() {
-            let took = stage.clock.now().since(began);
+            let took = bench.clock.now().since(began);
             program.kill()?;
             program.wait()?;
             return Ok(took.as_secs_f64() * 1000.0);
@@ -70,7 +70,7 @@ fn first_accept(stage: &Stage, peer: &Peer) -> Outcome<f64> {
 }
 
 /// A state directory as a Gatepost with so many bans leaves it.
-fn save_bans(stage: &Stage, directory: &Path) -> Outcome<()> {
+fn save_bans(bench: &Bench, directory: &Path) -> BenchResult<()> {
     let settings = StoreSettings {
         directory: directory.to_owned(),
     };
@@ -80,7 +80,7 @@ fn save_bans(stage: &Stage, directory: &Path) -> Outcome<()> {
         passwords: [2; 16],
         table: kept.keys.rows,
     };
-    let now = stage.clock.now();
+    let now = bench.clock.now();
     let gate = Gate::new(GateSettings::default(), keys, now);
     let mut events = Vec::new();
     for number in 0..BANS {

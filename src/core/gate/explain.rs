@@ -193,7 +193,7 @@ impl Gate {
     }
 
     /// Users that we know, and familiar pairs.
-    pub fn acquaintances(&self) -> (usize, usize) {
+    pub fn known(&self) -> (usize, usize) {
         self.familiar.counts()
     }
 

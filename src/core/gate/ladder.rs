@@ -57,8 +57,8 @@ pub(in crate::gate) enum Finding {
     Refuse(Refusal),
     /// The same password was found wrong then.
     Repeat(Moment),
-    /// It must pay from all of these.
-    Pay(Route),
+    /// It must pay from the buckets of attempts with this trust.
+    Pay(Trust),
 }
 
 /// Who asks, and for what.
@@ -87,17 +87,39 @@ pub(in crate::gate) struct Named<'a> {
 pub(in crate::gate) struct Due {
     pub(in crate::gate) key: BucketKey,
     pub(in crate::gate) limit: Limit,
-    /// Tokens that it must leave to newcomers.
-    pub(in crate::gate) kept: u32,
-    pub(in crate::gate) when_empty: WhenEmpty,
 }
 
-/// At most one of each bucket, in the order of [`BUCKETS`]; no heap.
+/// At most one of each bucket that one attempt pays, in the order of [`BUCKETS`]; no heap.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::gate) struct Few<T>([Option<T>; BUCKETS.len()]);
+pub(in crate::gate) struct Few<T>([Option<T>; LONGEST]);
 
 /// The buckets that an attempt must pay, in the order in which they may refuse it.
 pub(in crate::gate) type Route = Few<Due>;
+
+/// The most buckets that one attempt pays: what the table says of those it is for, and of the shared ones
+/// the first that fits.
+const LONGEST: usize = {
+    let (familiar, near, far) = (
+        route_length(&BUCKETS, Trust::Familiar),
+        route_length(&BUCKETS, Trust::Near),
+        route_length(&BUCKETS, Trust::Far),
+    );
+    let most = if familiar > near { familiar } else { near };
+    if most > far { most } else { far }
+};
+
+const fn route_length(mut specs: &[BucketSpec], trust: Trust) -> usize {
+    let (mut keyed, mut shared) = (0, 0);
+    while let [spec, rest @ ..] = specs {
+        match (spec.payers.include(trust), spec.store) {
+            (true, Store::Rows(_)) => keyed += 1,
+            (true, Store::Shared(_)) => shared = 1,
+            (false, _) => {}
+        }
+        specs = rest;
+    }
+    keyed + shared
+}
 
 /// What keeps an attempt from paying a route.
 pub(in crate::gate) struct Short {
@@ -107,6 +129,7 @@ pub(in crate::gate) struct Short {
 
 impl Question<'_> {
     /// What one step says.
+    #[inline]
     pub(in crate::gate) fn ask(&self, step: Step) -> Finding {
         match step {
             Step::Deny if self.rules.denies(self.client) => {
@@ -119,21 +142,52 @@ impl Question<'_> {
                 None => Finding::Pass,
             },
             Step::Repeat => self.known_wrong().map_or(Finding::Pass, Finding::Repeat),
-            Step::Buckets(trust) => self.route(trust).map_or(Finding::Pass, Finding::Pay),
-            Step::Deny | Step::Allow | Step::Trap => Finding::Pass,
+            Step::Buckets(trust) if self.pays_as(trust) => Finding::Pay(trust),
+            Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => Finding::Pass,
         }
     }
 
-    /// Whether every bucket of a route has a token for this attempt; takes nothing.
-    pub(in crate::gate) fn afford(&self, route: &Route) -> Result<(), Short> {
-        for due in route.iter() {
-            let looked = self
-                .gate
-                .buckets
-                .peek(due.key, due.limit, due.kept, self.now);
-            looked.map_err(|wait| due.short(wait))?;
+    /// The buckets that this attempt must pay with this trust, if each has a token for it; takes nothing.
+    pub(in crate::gate) fn afford(&self, trust: Trust) -> Result<Route, Short> {
+        let mut route = Route::NONE;
+        self.look(trust, |due| route.push(due))?;
+        Ok(route)
+    }
+
+    /// Looks into the buckets of a route, one after another, up to the first that has no token.
+    #[inline]
+    fn look(&self, trust: Trust, mut see: impl FnMut(Due)) -> Result<(), Short> {
+        let user = self.attempt.map(|named| named.case.user);
+        let mut shared = self.attempt;
+        for spec in &self.rules.ladder.specs {
+            if !spec.payers.include(trust) {
+                continue;
+            }
+            if matches!(spec.store, Store::Shared(_)) {
+                // Of the shared ones the first that fits is enough. Which one does, the user decides.
+                let Some(named) = shared else { continue };
+                if !self.fits(spec.bucket, named.case) {
+                    continue;
+                }
+                shared = None;
+            }
+            if let Some(key) = BucketKey::of(spec.bucket, self.client, user, &self.gate.keys) {
+                see(self.due(spec, key)?);
+            }
         }
         Ok(())
+    }
+
+    #[inline]
+    fn due(&self, spec: &BucketSpec, key: BucketKey) -> Result<Due, Short> {
+        let (users, history) = self.attempt.map_or((0, History::First), |named| {
+            (named.case.who.users, named.past.history)
+        });
+        let limit = self.rules.limit(spec.bucket, users);
+        let due = Due { key, limit };
+        let kept = kept(spec.reserve, history, limit);
+        let looked = self.gate.buckets.peek(key, limit, kept, self.now);
+        looked.map(|()| due).map_err(|wait| due.short(wait))
     }
 
     /// What a new attempt would be answered: the grounds, or the refusal.
@@ -143,8 +197,8 @@ impl Question<'_> {
                 Finding::Pass | Finding::Repeat(_) => {}
                 Finding::Allow(reason) => return Ok(reason),
                 Finding::Refuse(refusal) => return Err(refusal),
-                Finding::Pay(route) => match self.afford(&route) {
-                    Ok(()) => return Ok(route.grounds()),
+                Finding::Pay(trust) => match self.afford(trust) {
+                    Ok(route) => return Ok(route.grounds()),
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                     Err(short) => return Err(short.refusal),
                 },
@@ -159,7 +213,7 @@ impl Question<'_> {
             let refusal = match self.ask(step) {
                 Finding::Allow(_) => return None,
                 Finding::Refuse(refusal) => Some(refusal),
-                Finding::Pay(route) => self.afford(&route).err().map(|short| short.refusal),
+                Finding::Pay(trust) => self.look(trust, |_| {}).err().map(|short| short.refusal),
                 Finding::Pass | Finding::Repeat(_) => None,
             };
             let meant = refusal.filter(|refusal| self.is_meant(refusal.reason));
@@ -201,51 +255,14 @@ impl Question<'_> {
         past.wrong_here.max(trusted)
     }
 
-    /// What an attempt must pay that is trusted so far; none if this one is not.
-    fn route(&self, trust: Trust) -> Option<Route> {
-        let own = match self.attempt {
-            Some(named) => named.case.who.trust,
+    /// Whether this attempt pays as one with this trust does.
+    #[inline]
+    fn pays_as(&self, trust: Trust) -> bool {
+        match self.attempt.map(|named| named.case.who.trust) {
+            Some(Trust::Near) => trust != Trust::Familiar,
+            Some(own) => own == trust,
             // Whatever the user's name, such a client is near or far; both pay what can be known now.
-            None if self.may_be_familiar() => return None,
-            None => Trust::Far,
-        };
-        let applies = own == trust || (own == Trust::Near && trust == Trust::Far);
-        applies.then(|| self.dues(trust))
-    }
-
-    fn dues(&self, trust: Trust) -> Route {
-        let user = self.attempt.map(|named| named.case.user);
-        let users = self.attempt.map_or(0, |named| named.case.who.users);
-        let mut shared = self.attempt;
-        let mut route = Route::NONE;
-        for (due, spec) in route.0.iter_mut().zip(&self.rules.ladder.specs) {
-            if !spec.payers.include(trust) {
-                continue;
-            }
-            if matches!(spec.store, Store::Shared(_)) {
-                // Of the shared ones the first that fits is enough.
-                let Some(named) = shared else { continue };
-                if !self.fits(spec.bucket, named.case) {
-                    continue;
-                }
-                shared = None;
-            }
-            let key = BucketKey::of(spec.bucket, self.client, user, &self.gate.keys);
-            *due = key.map(|key| self.due(spec, key, users));
-        }
-        route
-    }
-
-    fn due(&self, spec: &BucketSpec, key: BucketKey, users: usize) -> Due {
-        let limit = self.rules.limit(spec.bucket, users);
-        let history = self
-            .attempt
-            .map_or(History::First, |named| named.past.history);
-        Due {
-            key,
-            limit,
-            kept: kept(spec.reserve, history, limit),
-            when_empty: spec.when_empty,
+            None => trust == Trust::Far && !self.may_be_familiar(),
         }
     }
 
@@ -277,15 +294,16 @@ pub(in crate::gate) const fn refusal(reason: Reason, wait: Duration) -> Refusal 
 
 impl Due {
     pub(in crate::gate) fn short(&self, wait: Duration) -> Short {
+        let bucket = self.key.bucket();
         Short {
-            refusal: refusal(Reason::Bucket(self.key.bucket()), wait),
-            when_empty: self.when_empty,
+            refusal: refusal(Reason::Bucket(bucket), wait),
+            when_empty: bucket.spec().when_empty,
         }
     }
 }
 
 impl<T: Copy> Few<T> {
-    pub(in crate::gate) const NONE: Self = Self([None; BUCKETS.len()]);
+    pub(in crate::gate) const NONE: Self = Self([None; LONGEST]);
 
     pub(in crate::gate) fn one(value: T) -> Self {
         let mut few = Self::NONE;
@@ -293,7 +311,7 @@ impl<T: Copy> Few<T> {
         few
     }
 
-    /// Adds one in the first empty place. There is a place for each bucket.
+    /// Adds one in the first empty place. There is a place for each bucket that one attempt pays.
     pub(in crate::gate) fn push(&mut self, value: T) {
         if let Some(empty) = self.0.iter_mut().find(|place| place.is_none()) {
             *empty = Some(value);

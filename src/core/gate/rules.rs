@@ -89,6 +89,7 @@ impl Rules {
     }
 
     /// The limit of a bucket on a server with this many known users.
+    #[inline]
     pub(in crate::gate) fn limit(&self, bucket: Bucket, known: usize) -> Limit {
         match self.limits.get(bucket) {
             RuleLimit::Fixed(limit) => *limit,
@@ -103,7 +104,7 @@ impl Rules {
         length.min(self.longest_ban)
     }
 
-    /// Beyond so many strikes a ban gets no longer, so no more are counted.
+    /// The number of strikes beyond which a ban gets no longer, so that no more are counted.
     pub(in crate::gate) fn most_strikes(&self) -> u8 {
         let longest = (self.strikes..u8::MAX)
             .take(32)

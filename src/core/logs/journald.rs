@@ -15,7 +15,7 @@ use crate::moment::Moment;
 
 /// One entry of the journal.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct JournalEntry<'a> {
     /// When the journal received it.
     pub at: Moment,
     /// The identifier that the program gave itself, or else its name.
@@ -27,10 +27,10 @@ pub struct Entry<'a> {
 }
 
 /// Reads one line. `None`: it is no entry with a time, a program and a message.
-pub fn entry(line: &[u8]) -> Option<Entry<'_>> {
+pub fn entry(line: &[u8]) -> Option<JournalEntry<'_>> {
     let fields: Fields<'_> = serde_json::from_slice(line).ok()?;
     let micros: u64 = parse(&fields.realtime?)?;
-    Some(Entry {
+    Some(JournalEntry {
         at: Moment::from_nanos(micros.saturating_mul(1000)),
         program: fields.identifier.or(fields.command)?.0,
         pid: fields.pid.and_then(|pid| parse(&pid)),

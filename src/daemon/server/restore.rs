@@ -100,7 +100,7 @@ fn tell(
 
 /// Makes familiar who logged in, and ends settling in if anybody did; what that added.
 pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events) -> ImportStats {
-    let (users_before, pairs_before) = gate.acquaintances();
+    let (users_before, pairs_before) = gate.known();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
         let user = UserName::new(login.user.as_bytes());
@@ -110,7 +110,7 @@ pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events
     if !logins.is_empty() {
         gate.finish_settling();
     }
-    let (users, pairs) = gate.acquaintances();
+    let (users, pairs) = gate.known();
     ImportStats {
         pairs: pairs.saturating_sub(pairs_before) as u64,
         users: users.saturating_sub(users_before) as u64,

@@ -101,7 +101,7 @@ fn what_was_saved_and_journaled_is_read_back_and_the_key_stays() {
     let (gate, sound) = restored(second);
     let whole = |name: &str| (name.to_owned(), Soundness::Whole);
     assert_eq!(sound, ["changes.1", "debts", "known"].map(whole));
-    assert_eq!(gate.acquaintances().0, 1);
+    assert_eq!(gate.known().0, 1);
     assert_eq!(banned(&gate), [client(1), client(2)]);
 }
 
@@ -256,7 +256,7 @@ fn damage_to_a_snapshot_costs_its_damaged_part_and_the_file_is_kept() {
     fs::write(&debts, b"gatepost state 2\nnothing of any use").unwrap();
     let (mut store, left) = open(directory.path());
     let (gate, sound) = restored(left);
-    assert_eq!(gate.acquaintances().0, 1);
+    assert_eq!(gate.known().0, 1);
     assert_eq!(banned(&gate), [client(7)]);
     assert_eq!(sound[0], ("debts".to_owned(), Soundness::Damaged(1)));
     let aside = store.keep(&debts, sound[0].1).unwrap().unwrap();
@@ -276,7 +276,7 @@ fn a_file_of_a_later_version_waits_for_it_and_is_merged_when_it_comes() {
     fs::write(&known, b"gatepost state 3\nwhatever that means").unwrap();
     let (mut store, left) = open(directory.path());
     let (gate, sound) = restored(left);
-    assert_eq!(gate.acquaintances().0, 0);
+    assert_eq!(gate.known().0, 0);
     assert_eq!(gate.settles_until(NOW), None, "enforcement stays on");
     let aside = store.keep(&known, sound[1].1).unwrap().unwrap();
     let waiting = directory.path().join("known.version-3");
@@ -295,7 +295,7 @@ fn a_file_of_a_later_version_waits_for_it_and_is_merged_when_it_comes() {
     fs::write(&mine, ours).unwrap();
     let (mut store, left) = open(directory.path());
     let (gate, _) = restored(left);
-    assert_eq!(gate.acquaintances().0, 2, "what both knew");
+    assert_eq!(gate.known().0, 2, "what both knew");
     store.save(&gate, NOW).unwrap();
     assert!(!mine.exists(), "merged");
 }

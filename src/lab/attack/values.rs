@@ -1,4 +1,4 @@
-//! values - what stands behind the options of `attack`, parsed once
+//! values - the values of the options of `attack`, parsed
 //!
 //! A target that is not this machine is refused here, by name, and once more by `lab::botnet`.
 
@@ -6,25 +6,25 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// A target as it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Host {
+pub(super) struct AttackTarget {
     pub(super) address: IpAddr,
     pub(super) port: Option<u16>,
 }
 
-/// An honest user's account. Its `Debug` does not tell the password.
+/// An honest user's account. Its `Debug` does not show the password.
 #[derive(Clone)]
-pub(super) struct Account {
+pub(super) struct HonestAccount {
     pub(super) user: String,
     pub(super) password: String,
 }
 
-impl std::fmt::Debug for Account {
+impl std::fmt::Debug for HonestAccount {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Account({:?})", self.user)
     }
 }
 
-pub(super) fn read_target(text: &str) -> Result<Host, String> {
+pub(super) fn read_target(text: &str) -> Result<AttackTarget, String> {
     let (host, port) = match text.parse::<SocketAddr>() {
         Ok(address) => (address.ip().to_string(), Some(address.port())),
         Err(_) => split_port(text)?,
@@ -34,7 +34,7 @@ pub(super) fn read_target(text: &str) -> Result<Host, String> {
         host => host.parse(),
     };
     match address {
-        Ok(address) if address.to_canonical().is_loopback() => Ok(Host { address, port }),
+        Ok(address) if address.to_canonical().is_loopback() => Ok(AttackTarget { address, port }),
         _ => Err("attacks stay on this machine: write 127.0.0.1, localhost or [::1]".to_owned()),
     }
 }
@@ -60,9 +60,9 @@ pub(super) fn read_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(super) fn read_account(text: &str) -> Result<Account, String> {
+pub(super) fn read_account(text: &str) -> Result<HonestAccount, String> {
     match text.split_once(':') {
-        Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(Account {
+        Some((user, password)) if !user.is_empty() && !password.is_empty() => Ok(HonestAccount {
             user: user.to_owned(),
             password: password.to_owned(),
         }),

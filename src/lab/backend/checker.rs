@@ -1,6 +1,6 @@
 //! checker - the one process that checks passwords, and the queue before it
 //!
-//! Dovecot checks in one process: while it is busy with a guess, everybody else waits. Here a check
+//! Dovecot checks in one process: while it is busy with a guess, all others wait. Here a check
 //! is a time to wait, not work to do; first come, first served.
 //! Not here: a delay for failures, which Dovecot and Gatepost each have of their own.
 
@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::Settings;
+use super::BackendSettings;
 
-/// Knows the passwords, and takes its time for each.
+/// Knows the passwords, and takes a fixed time for each check.
 #[derive(Debug)]
-pub struct Checker {
+pub struct PasswordChecker {
     users: HashMap<String, String>,
     takes: Duration,
     free: Semaphore,
 }
 
-impl Checker {
-    pub(super) fn new(settings: &Settings) -> Self {
+impl PasswordChecker {
+    pub(super) fn new(settings: &BackendSettings) -> Self {
         let lower = |(name, password): (&String, &String)| (name.to_lowercase(), password.clone());
         Self {
             users: settings.users.iter().map(lower).collect(),
@@ -48,11 +48,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn ten_checks_at_once_take_as_long_as_ten_in_a_row() {
-        let settings = Settings {
+        let settings = BackendSettings {
             users: HashMap::from([("Ann".to_owned(), "right".to_owned())]),
-            ..Settings::default()
+            ..BackendSettings::default()
         };
-        let checker = Checker::new(&settings);
+        let checker = PasswordChecker::new(&settings);
         let one = || checker.check("aNN", b"right");
         let ten = async {
             tokio::join!(

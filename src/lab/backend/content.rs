@@ -8,13 +8,13 @@ const HEAD: usize = 4096;
 
 /// The text so far.
 #[derive(Debug, Default)]
-pub(super) struct Content {
+pub(super) struct MailContent {
     octets: u64,
     checksum: crc32fast::Hasher,
     head: Vec<u8>,
 }
 
-impl Content {
+impl MailContent {
     /// Adds octets as they are.
     pub(super) fn push(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
@@ -50,10 +50,10 @@ impl Content {
 
 /// Takes the octets behind DATA until the line with the single dot.
 #[derive(Debug, Default)]
-pub(super) struct Unstuffer(Place);
+pub(super) struct Unstuffer(TextPosition);
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Place {
+enum TextPosition {
     #[default]
     LineStart,
     /// Behind a dot that began a line; it is not text.
@@ -76,10 +76,10 @@ pub(super) enum Fed {
 
 impl Unstuffer {
     /// Takes the next octets, however they are cut.
-    pub(super) fn feed(&mut self, octets: &[u8], content: &mut Content) -> Fed {
+    pub(super) fn feed(&mut self, octets: &[u8], content: &mut MailContent) -> Fed {
         let mut rest = octets;
         while let Some((&octet, behind)) = rest.split_first() {
-            if let Place::Text = self.0 {
+            if let TextPosition::Text = self.0 {
                 // The long way of a mail's body in one step.
                 let run = rest.iter().position(|o| *o == b'\r').unwrap_or(rest.len());
                 let (text, return_on) = rest.split_at(run);
@@ -88,26 +88,26 @@ impl Unstuffer {
                 if let Some((cr, behind)) = return_on.split_at_checked(1) {
                     content.push(cr);
                     rest = behind;
-                    self.0 = Place::Return;
+                    self.0 = TextPosition::Return;
                 }
                 continue;
             }
             rest = behind;
             self.0 = match (self.0, octet) {
-                (Place::LineStart, b'.') => Place::Dot,
-                (Place::Dot, b'\r') => Place::DotReturn,
-                (Place::DotReturn, b'\n') => {
+                (TextPosition::LineStart, b'.') => TextPosition::Dot,
+                (TextPosition::Dot, b'\r') => TextPosition::DotReturn,
+                (TextPosition::DotReturn, b'\n') => {
                     return Fed::EndedAfter(octets.len() - rest.len());
                 }
                 (before, _) => {
-                    if let Place::DotReturn = before {
+                    if let TextPosition::DotReturn = before {
                         content.push(b"\r");
                     }
                     content.push(&[octet]);
                     match (before, octet) {
-                        (_, b'\r') => Place::Return,
-                        (Place::Return, b'\n') => Place::LineStart,
-                        _ => Place::Text,
+                        (_, b'\r') => TextPosition::Return,
+                        (TextPosition::Return, b'\n') => TextPosition::LineStart,
+                        _ => TextPosition::Text,
                     }
                 }
             };
@@ -122,7 +122,7 @@ mod tests {
 
     /// Feeds `octets` in pieces of `size` and gives the text's start, its octets and what was left.
     fn feed(octets: &[u8], size: usize) -> (Vec<u8>, Option<usize>) {
-        let (mut unstuffer, mut content) = (Unstuffer::default(), Content::default());
+        let (mut unstuffer, mut content) = (Unstuffer::default(), MailContent::default());
         let mut taken = 0;
         for piece in octets.chunks(size) {
             match unstuffer.feed(piece, &mut content) {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn the_subject_is_found_in_the_header_only() {
         let subject = |text: &str| {
-            let mut content = Content::default();
+            let mut content = MailContent::default();
             content.push(text.as_bytes());
             content.subject()
         };

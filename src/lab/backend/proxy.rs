@@ -14,10 +14,10 @@ const V2_SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const V2_FIXED: usize = 16;
 const V1_LONGEST: usize = 107;
 
-/// The announced client; `peer`'s own address where the header speaks for nobody (LOCAL, UNKNOWN).
+/// The announced client; `peer`'s own address where the header names no client (LOCAL, UNKNOWN).
 ///
 /// # Errors
-/// `InvalidData` where there is no header, or what the stream says.
+/// `InvalidData` where there is no header, or an error of the stream.
 pub(super) async fn read<S>(stream: &mut S, peer: SocketAddr) -> io::Result<IpAddr>
 where
     S: AsyncRead + Unpin,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_header_that_speaks_for_nobody_means_the_peer() {
+    async fn a_header_without_a_client_means_the_peer() {
         for header in [v2(0x20, 0, b"1234567"), b"PROXY UNKNOWN\r\nEHLO".to_vec()] {
             let seen = announced(&header).await;
             assert_eq!(seen, (Some("192.0.2.1".into()), &b"EHLO"[..]));

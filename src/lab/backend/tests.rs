@@ -7,35 +7,35 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::*;
 use gatepost_daemon::drain;
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> BackendSettings {
+    BackendSettings {
         users: HashMap::from([("ann@example.org".to_owned(), "green otter".to_owned())]),
-        announced: Announced::BySocket,
+        client_source: ClientSource::Socket,
         check: Duration::ZERO,
-        ..Settings::default()
+        ..BackendSettings::default()
     }
 }
 
 /// A session on a duplex; the counters and the signal to stop outlive it.
-fn session(settings: &Settings) -> (Session, Arc<Counters>, drain::Drainer) {
+fn session(settings: &BackendSettings) -> (BackendSession, Arc<BackendCounters>, drain::Drainer) {
     let (drainer, drain) = drain::channel();
-    let counters = Arc::<Counters>::default();
-    let session = Session {
-        announced: settings.announced,
+    let counters = Arc::<BackendCounters>::default();
+    let session = BackendSession {
+        client_source: settings.client_source,
         hostname: settings.hostname.as_str().into(),
         counters: Arc::clone(&counters),
-        checker: Arc::new(Checker::new(settings)),
+        checker: Arc::new(PasswordChecker::new(settings)),
         drain,
     };
     (session, counters, drainer)
 }
 
 /// Plays a transcript and gives what was counted.
-async fn check(transcript: &str) -> Arc<Counters> {
+async fn check(transcript: &str) -> Arc<BackendCounters> {
     let (session, counters, _drainer) = session(&settings());
     let (mut far, near) = tokio::io::duplex(1 << 20);
     let client = IpAddr::from([203, 0, 113, 7]);
-    let served = tokio::spawn(async move { conversation::serve(near, client, &session).await });
+    let served = tokio::spawn(async move { smtp_session::serve(near, client, &session).await });
     let steps = transcript.lines().map(str::trim_start);
     for step in steps.filter(|step| !step.is_empty()) {
         let (who, text) = step.split_at(step.len().min(2));
@@ -136,7 +136,7 @@ async fn a_dot_stuffed_mail_is_counted_as_it_was_meant() {
         C: ..one
         C: ...
         C: .
-        S: 250 2.0.0 Ok: counted and forgotten
+        S: 250 2.0.0 Ok: discarded
         C: QUIT
         S: 221 2.0.0 Bye"
     ))
@@ -172,7 +172,7 @@ async fn chunks_are_taken_octet_for_octet_and_pipelined() {
         S: 250 2.1.5 Ok
         S: 250 2.0.0 Ok
         S: 250 2.0.0 Ok
-        S: 250 2.0.0 Ok: counted and forgotten
+        S: 250 2.0.0 Ok: discarded
         S: 221 2.0.0 Bye"
     ))
     .await;
@@ -269,7 +269,7 @@ async fn it_listens_on_loopback_only() {
 #[tokio::test]
 async fn a_client_beyond_the_processes_waits_until_one_is_free() {
     let (_drainer, drain) = drain::channel();
-    let settings = Settings {
+    let settings = BackendSettings {
         processes: 1,
         ..settings()
     };

@@ -1,30 +1,30 @@
-//! attack - a botnet that goes through a dictionary
+//! attack - a botnet that goes through a word list
 //!
-//! Guesses are due at even times, whatever came of those before. Each is made by a bot that holds
+//! Guesses are due at even times, whatever the result of those before. Each is made by a bot that holds
 //! an open session, or else by the next bot's new one. Bots have the habits that published logs show:
-//! `EHLO User`, now and then `ylmf-pc`, often before the banner; LOGIN more often than PLAIN; a drop as
-//! often as a QUIT; a few addresses that are louder than all others.
+//! `EHLO User`, sometimes `ylmf-pc`, often before the banner; LOGIN more often than PLAIN; a drop as
+//! often as a QUIT; a few addresses that guess more than all others.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::connection::{Connection, Greeting, Mechanism};
-use super::outcome::{Answer, Outcome};
-use super::tally::{Tally, lock};
+use super::connection::{ClientConnection, HelloTiming, LoginMethod};
+use super::outcome::{LoginAnswer, LoginOutcome};
+use super::tally::{AttemptTally, lock};
 use super::target::Target;
-use crate::load::{Extent, run_open_loop};
+use crate::load::{LoadExtent, run_open_loop};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::drain::Drain;
 
-/// How many addresses are loud.
+/// How many addresses guess more than all others.
 const LOUD: u64 = 2;
 
 /// The plan of an attack.
 #[derive(Clone, Debug)]
-pub struct Attack {
+pub struct AttackPlan {
     /// The names to try, each with every password: all names with the first, then with the second.
     pub names: Vec<String>,
     /// The passwords to try. When all are through, it begins anew.
@@ -37,27 +37,27 @@ pub struct Attack {
     pub rate: f64,
     /// The longest that it lasts.
     pub lasting: Duration,
-    /// Guesses until a bot hangs up by itself.
+    /// Guesses after which a bot disconnects by itself.
     pub per_session: u32,
-    /// Sessions at once. A guess for which there is none left is late, and its latency tells.
+    /// Sessions at once. A guess that has to wait for one is late, and its latency counts the wait.
     pub at_once: usize,
-    /// What bots are like.
-    pub habits: Habits,
+    /// How bots behave.
+    pub habits: BotHabits,
 }
 
-/// What bots are like.
+/// How bots behave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Habits {
-    /// How many bots in 100 say `EHLO ylmf-pc`, every other one before the banner; the rest say
+pub struct BotHabits {
+    /// How many bots in 100 send `EHLO ylmf-pc`, every second one before the banner; the rest send
     /// `EHLO User`.
     pub ylmf_percent: u64,
-    /// How many sessions in 100 come from the first two addresses, which hammer.
+    /// How many sessions in 100 come from the first two addresses, which guess most.
     pub loud_percent: u64,
     /// How many guesses in 100 go by LOGIN; the others by PLAIN.
     pub login_percent: u64,
 }
 
-impl Default for Habits {
+impl Default for BotHabits {
     fn default() -> Self {
         Self {
             ylmf_percent: 5,
@@ -90,12 +90,12 @@ pub fn is_bot(address: IpAddr) -> bool {
 /// What the bots see stands in `tally`, also meanwhile.
 pub async fn attack(
     target: &Target,
-    plan: Attack,
-    tally: &Arc<Tally>,
+    plan: AttackPlan,
+    tally: &Arc<AttemptTally>,
     clock: Clock,
     drain: Drain,
 ) -> u64 {
-    let extent = Extent {
+    let extent = LoadExtent {
         jobs: plan.guesses,
         rate: plan.rate,
         lasting: plan.lasting,
@@ -110,7 +110,7 @@ pub async fn attack(
         bots: AtomicU64::new(0),
     });
     run_open_loop(extent, clock, drain, |number, due| {
-        tally.trying();
+        tally.count_try();
         let botnet = Arc::clone(&botnet);
         async move { botnet.guess(number, due).await }
     })
@@ -119,8 +119,8 @@ pub async fn attack(
 
 struct Botnet {
     target: Target,
-    plan: Attack,
-    tally: Arc<Tally>,
+    plan: AttackPlan,
+    tally: Arc<AttemptTally>,
     clock: Clock,
     /// Sessions that wait for their next guess.
     idle: Mutex<Vec<Bot>>,
@@ -130,7 +130,7 @@ struct Botnet {
 
 /// A bot in a session.
 struct Bot {
-    connection: Connection,
+    connection: ClientConnection,
     left: u32,
 }
 
@@ -146,51 +146,58 @@ impl Botnet {
             None => self.connect().await,
         };
         let (answer, bot) = match bot {
-            Ok(mut bot) => (self.try_on(number, &mut bot.connection).await, Some(bot)),
+            Ok(mut bot) => (
+                self.try_password(number, &mut bot.connection).await,
+                Some(bot),
+            ),
             Err(answer) => (answer, None),
         };
-        self.tally.took(self.clock.now().since(due));
-        self.tally.ended(&answer);
+        self.tally.record_latency(self.clock.now().since(due));
+        self.tally.count_end(&answer);
         let Some(mut bot) = bot else { return };
         bot.left = bot.left.saturating_sub(1);
         match answer.outcome {
-            Outcome::Reject | Outcome::TryLater if bot.left > 0 => lock(&self.idle).push(bot),
-            // It got what it came for, or has had its tries; every other one says goodbye.
-            Outcome::Accept | Outcome::Reject | Outcome::TryLater if number.is_multiple_of(2) => {
+            LoginOutcome::Reject | LoginOutcome::TryLater if bot.left > 0 => {
+                lock(&self.idle).push(bot)
+            }
+            // It has logged in, or has made its guesses; every second one sends QUIT.
+            LoginOutcome::Accept | LoginOutcome::Reject | LoginOutcome::TryLater
+                if number.is_multiple_of(2) =>
+            {
                 bot.connection.quit().await;
             }
             _ => {}
         }
     }
 
-    async fn connect(&self) -> Result<Bot, Answer> {
+    async fn connect(&self) -> Result<Bot, LoginAnswer> {
         let bot = self.bots.fetch_add(1, Ordering::Relaxed);
         let source = self.plan.source(bot).into();
         let greeting = match percent(bot) < self.plan.habits.ylmf_percent {
-            true if bot.is_multiple_of(2) => Greeting::TooEarly("ylmf-pc"),
-            true => Greeting::InTurn("ylmf-pc"),
-            false => Greeting::InTurn("User"),
+            true if bot.is_multiple_of(2) => HelloTiming::BeforeBanner("ylmf-pc"),
+            true => HelloTiming::AfterBanner("ylmf-pc"),
+            false => HelloTiming::AfterBanner("User"),
         };
-        self.tally.connecting();
-        let connection = Connection::open(&self.target, source, greeting).await?;
+        self.tally.count_session();
+        let connection = ClientConnection::open(&self.target, source, greeting).await?;
         Ok(Bot {
             connection,
             left: self.plan.per_session.max(1),
         })
     }
 
-    async fn try_on(&self, number: u64, connection: &mut Connection) -> Answer {
+    async fn try_password(&self, number: u64, connection: &mut ClientConnection) -> LoginAnswer {
         let (user, password) = self.plan.guess(number);
         let mechanism = if percent(number) < self.plan.habits.login_percent {
-            Mechanism::Login
+            LoginMethod::Login
         } else {
-            Mechanism::Plain
+            LoginMethod::Plain
         };
         connection.log_in(mechanism, user, password).await
     }
 }
 
-impl Attack {
+impl AttackPlan {
     /// Where the session with this number comes from.
     pub(super) fn source(&self, session: u64) -> Ipv4Addr {
         let is_loud = percent(session.wrapping_add(1 << 32)) < self.habits.loud_percent;

@@ -13,34 +13,34 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::outcome::{Answer, Reply};
-use super::target::{Target, TlsBegins};
+use super::outcome::{LoginAnswer, ServerReply};
+use super::target::{Target, TargetTls};
 use crate::wire::Wire;
 
 /// How long a client waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many lines a reply may have.
 const REPLY_LINES: usize = 100;
 
-/// How a client greets.
+/// When a client sends EHLO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Greeting {
-    /// Waits for the banner, then says EHLO with this name.
-    InTurn(&'static str),
-    /// Says EHLO before the banner is there.
-    TooEarly(&'static str),
+pub(super) enum HelloTiming {
+    /// Waits for the banner, then sends EHLO with this name.
+    AfterBanner(&'static str),
+    /// Sends EHLO before the banner is there.
+    BeforeBanner(&'static str),
 }
 
 /// How a client logs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mechanism {
+pub(super) enum LoginMethod {
     Plain,
     Login,
 }
 
 /// A mail to be sent.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Letter<'a> {
+pub(super) struct TestMail<'a> {
     pub(super) sender: &'a str,
     pub(super) subject: &'a str,
     /// The size of its text, header included, at least about.
@@ -49,33 +49,33 @@ pub(super) struct Letter<'a> {
 
 /// A connection that was greeted and may log in.
 #[derive(Debug)]
-pub(super) struct Connection {
-    talk: Talk<TlsStream<TcpStream>>,
+pub(super) struct ClientConnection {
+    talk: SmtpStream<TlsStream<TcpStream>>,
 }
 
-impl Connection {
+impl ClientConnection {
     /// Connects from `source`, secures, greets.
     pub(super) async fn open(
         target: &Target,
         source: IpAddr,
-        greeting: Greeting,
-    ) -> Result<Self, Answer> {
-        match tokio::time::timeout(PATIENCE, Self::greeted(target, source, greeting)).await {
+        greeting: HelloTiming,
+    ) -> Result<Self, LoginAnswer> {
+        match tokio::time::timeout(ANSWER_TIMEOUT, Self::greeted(target, source, greeting)).await {
             Ok(Ok(ready)) => ready,
-            Ok(Err(fault)) => Err(Answer::from(fault)),
-            Err(_) => Err(Answer::from(io::Error::from(io::ErrorKind::TimedOut))),
+            Ok(Err(fault)) => Err(LoginAnswer::from(fault)),
+            Err(_) => Err(LoginAnswer::from(io::Error::from(io::ErrorKind::TimedOut))),
         }
     }
 
     async fn greeted(
         target: &Target,
         source: IpAddr,
-        greeting: Greeting,
-    ) -> io::Result<Result<Self, Answer>> {
+        greeting: HelloTiming,
+    ) -> io::Result<Result<Self, LoginAnswer>> {
         let mut stream = target.connect(source).await?;
         let mut greeting = greeting;
-        if target.begins() == TlsBegins::AfterStartTls {
-            let mut clear = Talk::new(stream);
+        if target.begins() == TargetTls::StartTls {
+            let mut clear = SmtpStream::new(stream);
             if let Some(refused) = clear.greet(greeting).await? {
                 return Ok(Err(refused));
             }
@@ -85,12 +85,12 @@ impl Connection {
             }
             stream = clear.0.into_inner();
             // There is no second banner to be early for.
-            greeting = Greeting::InTurn(greeting.name());
+            greeting = HelloTiming::AfterBanner(greeting.name());
         }
-        let mut talk = Talk::new(target.secure(stream).await?);
+        let mut talk = SmtpStream::new(target.secure(stream).await?);
         let refused = match target.begins() {
-            TlsBegins::AtOnce => talk.greet(greeting).await?,
-            TlsBegins::AfterStartTls => talk.hello(greeting.name()).await?,
+            TargetTls::Implicit => talk.greet(greeting).await?,
+            TargetTls::StartTls => talk.hello(greeting.name()).await?,
         };
         Ok(refused.map_or(Ok(Self { talk }), Err))
     }
@@ -98,22 +98,22 @@ impl Connection {
     /// Tries one password.
     pub(super) async fn log_in(
         &mut self,
-        mechanism: Mechanism,
+        mechanism: LoginMethod,
         user: &str,
         password: &str,
-    ) -> Answer {
+    ) -> LoginAnswer {
         let reply = match mechanism {
-            Mechanism::Plain => self.talk.plain(user, password).await,
-            Mechanism::Login => self.talk.login(user, password).await,
+            LoginMethod::Plain => self.talk.plain(user, password).await,
+            LoginMethod::Login => self.talk.login(user, password).await,
         };
-        reply.map_or_else(Answer::from, Answer::from)
+        reply.map_or_else(LoginAnswer::from, LoginAnswer::from)
     }
 
-    /// Sends one mail to the sender himself: whether it was taken.
+    /// Sends one mail to the sender's own address: whether it was accepted.
     ///
     /// # Errors
-    /// What the stream says.
-    pub(super) async fn send(&mut self, letter: &Letter<'_>) -> io::Result<bool> {
+    /// Those of the stream.
+    pub(super) async fn send(&mut self, letter: &TestMail<'_>) -> io::Result<bool> {
         let sender = letter.sender;
         for command in [
             format!("MAIL FROM:<{sender}>"),
@@ -128,22 +128,22 @@ impl Connection {
         Ok(self.talk.ask(&text).await?.code == 250)
     }
 
-    /// Says QUIT and waits for the answer, as a decent client does.
+    /// Sends QUIT and waits for the answer, as well-behaved clients do.
     pub(super) async fn quit(mut self) {
-        // Whatever comes, the client is gone after this.
+        // Whatever the answer is, the connection ends here.
         let _ = self.talk.ask("QUIT").await;
     }
 }
 
-impl Greeting {
+impl HelloTiming {
     fn name(self) -> &'static str {
         match self {
-            Self::InTurn(name) | Self::TooEarly(name) => name,
+            Self::AfterBanner(name) | Self::BeforeBanner(name) => name,
         }
     }
 }
 
-impl Letter<'_> {
+impl TestMail<'_> {
     /// The mail with its dots stuffed and the line with the single dot, but that line's CRLF.
     fn text(&self) -> String {
         const LINE: &str = "The post is at the gate, and the gate is at its post.\r\n..\r\n";
@@ -161,42 +161,42 @@ impl Letter<'_> {
 
 /// Commands and replies over any stream.
 #[derive(Debug)]
-struct Talk<S>(Wire<S>);
+struct SmtpStream<S>(Wire<S>);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> SmtpStream<S> {
     fn new(stream: S) -> Self {
         Self(Wire::new(stream))
     }
 
-    /// Banner and EHLO; what the server said, if it does not want us.
-    async fn greet(&mut self, greeting: Greeting) -> io::Result<Option<Answer>> {
-        if let Greeting::TooEarly(name) = greeting {
-            self.say(&format!("EHLO {name}")).await?;
+    /// Banner and EHLO; the server's answer, if it refuses.
+    async fn greet(&mut self, greeting: HelloTiming) -> io::Result<Option<LoginAnswer>> {
+        if let HelloTiming::BeforeBanner(name) = greeting {
+            self.send_line(&format!("EHLO {name}")).await?;
         }
         let banner = self.reply().await?;
         if banner.code != 220 {
             return Ok(Some(banner.into()));
         }
         match greeting {
-            Greeting::InTurn(name) => self.hello(name).await,
-            Greeting::TooEarly(_) => {
+            HelloTiming::AfterBanner(name) => self.hello(name).await,
+            HelloTiming::BeforeBanner(_) => {
                 let hello = self.reply().await?;
                 Ok((hello.code != 250).then(|| hello.into()))
             }
         }
     }
 
-    async fn hello(&mut self, name: &str) -> io::Result<Option<Answer>> {
+    async fn hello(&mut self, name: &str) -> io::Result<Option<LoginAnswer>> {
         let hello = self.ask(&format!("EHLO {name}")).await?;
         Ok((hello.code != 250).then(|| hello.into()))
     }
 
-    async fn plain(&mut self, user: &str, password: &str) -> io::Result<Reply> {
+    async fn plain(&mut self, user: &str, password: &str) -> io::Result<ServerReply> {
         let response = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
         self.ask(&format!("AUTH PLAIN {response}")).await
     }
 
-    async fn login(&mut self, user: &str, password: &str) -> io::Result<Reply> {
+    async fn login(&mut self, user: &str, password: &str) -> io::Result<ServerReply> {
         let mut reply = self.ask("AUTH LOGIN").await?;
         for response in [user, password] {
             if reply.code != 334 {
@@ -207,21 +207,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
         Ok(reply)
     }
 
-    async fn ask(&mut self, command: &str) -> io::Result<Reply> {
-        self.say(command).await?;
+    async fn ask(&mut self, command: &str) -> io::Result<ServerReply> {
+        self.send_line(command).await?;
         self.reply().await
     }
 
-    async fn say(&mut self, command: &str) -> io::Result<()> {
+    async fn send_line(&mut self, command: &str) -> io::Result<()> {
         self.0.queue(command.as_bytes());
         self.0.queue(b"\r\n");
         self.0.flush().await
     }
 
     /// A whole reply, by the code of its last line.
-    async fn reply(&mut self) -> io::Result<Reply> {
+    async fn reply(&mut self) -> io::Result<ServerReply> {
         for _ in 0..REPLY_LINES {
-            let line = tokio::time::timeout(PATIENCE, self.0.line()).await??;
+            let line = tokio::time::timeout(ANSWER_TIMEOUT, self.0.line()).await??;
             let line = line.ok_or(io::ErrorKind::UnexpectedEof)?;
             let text: String = line
                 .iter()
@@ -230,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
                 .collect();
             if line.get(3) != Some(&b'-') {
                 let code = text.get(..3).and_then(|code| code.parse().ok());
-                return Ok(Reply {
+                return Ok(ServerReply {
                     code: code.ok_or(io::ErrorKind::InvalidData)?,
                     last_line: text,
                 });

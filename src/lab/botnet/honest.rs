@@ -1,7 +1,7 @@
-//! honest - people who log in with their own password and send a mail
+//! honest - users who log in with their own password and send a mail
 //!
-//! Each has an address of his own; some mistype and try again; visits are due at even times. A
-//! person who was refused does what people do: comes again at the next visit.
+//! Each has its own address; some mistype and try again; visits are due at even times. A user who was
+//! refused tries again at the next visit.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -11,31 +11,31 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::attack::percent;
-use super::connection::{Connection, Greeting, Letter, Mechanism};
-use super::outcome::{Answer, Outcome};
-use super::tally::{Figures, Tally};
+use super::connection::{ClientConnection, HelloTiming, LoginMethod, TestMail};
+use super::outcome::{LoginAnswer, LoginOutcome};
+use super::tally::{AttemptFigures, AttemptTally};
 use super::target::Target;
-use crate::load::{Extent, run_open_loop};
+use crate::load::{LoadExtent, run_open_loop};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::drain::Drain;
 
 /// One honest user.
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct HonestUser {
     /// The login name; a mail address, or the local part of one.
     pub user: String,
     /// The right password.
     pub password: String,
-    /// Where the person connects from.
+    /// The address that the user connects from.
     pub source: IpAddr,
 }
 
 /// The plan of the honest users.
 #[derive(Clone, Debug)]
-pub struct Honest {
+pub struct HonestPlan {
     /// Who they are; they visit in turn.
-    pub people: Vec<Person>,
+    pub people: Vec<HonestUser>,
     /// How many visits in all.
     pub visits: u64,
     /// Visits a second, all people together.
@@ -53,10 +53,10 @@ pub struct Honest {
 /// What the honest users saw.
 #[derive(Debug, Default)]
 pub struct HonestTally {
-    tries: Tally,
+    tries: AttemptTally,
     visits: AtomicU64,
     mistyped: AtomicU64,
-    turned_away: AtomicU64,
+    locked_out: AtomicU64,
     mails: AtomicU64,
     mails_refused: AtomicU64,
 }
@@ -69,14 +69,14 @@ pub struct HonestFigures {
     /// Of these, begun with a mistyped password.
     pub mistyped: u64,
     /// Visits in which the right password did not get in.
-    pub turned_away: u64,
-    /// Mails taken.
+    pub locked_out: u64,
+    /// Mails accepted.
     pub mails: u64,
-    /// Mails not taken, after a login.
+    /// Mails refused, after a login.
     pub mails_refused: u64,
     /// The tries to log in; latencies are those of visits without a mistype, from when the visit
     /// was due to 235: TCP, TLS, greeting and login.
-    pub tries: Figures,
+    pub tries: AttemptFigures,
 }
 
 impl HonestTally {
@@ -86,7 +86,7 @@ impl HonestTally {
         HonestFigures {
             visits: of(&self.visits),
             mistyped: of(&self.mistyped),
-            turned_away: of(&self.turned_away),
+            locked_out: of(&self.locked_out),
             mails: of(&self.mails),
             mails_refused: of(&self.mails_refused),
             tries: self.tries.figures(),
@@ -94,25 +94,28 @@ impl HonestTally {
     }
 }
 
-/// The address of the person with this number: in 127.16.0.0/12, every one in a /24 of his own.
-pub fn person_address(number: u32) -> Ipv4Addr {
+/// The address of the person with this number: in 127.16.0.0/12, every one in its own /24.
+pub fn user_address(number: u32) -> Ipv4Addr {
     let (region, network) = (16 + number / 256 % 16, number % 256);
     Ipv4Addr::from_bits(127 << 24 | region << 16 | network << 8 | 7)
 }
 
 /// Visits until the visits, the time or the drain are over; gives the number of visits made.
 ///
-/// What the people see stands in `tally`, also meanwhile.
+/// `tally` counts what they see, also meanwhile.
 pub async fn visit(
     target: &Target,
-    plan: Honest,
+    plan: HonestPlan,
     tally: &Arc<HonestTally>,
     clock: Clock,
     drain: Drain,
 ) -> u64 {
-    let homes = plan.people.iter().map(|person| Home::new(person, target));
+    let homes = plan
+        .people
+        .iter()
+        .map(|person| HonestClient::new(person, target));
     let homes: Vec<_> = homes.collect();
-    let extent = Extent {
+    let extent = LoadExtent {
         jobs: if homes.is_empty() { 0 } else { plan.visits },
         rate: plan.rate,
         lasting: plan.lasting,
@@ -120,7 +123,7 @@ pub async fn visit(
     };
     let mut in_turn = homes.iter().cycle();
     run_open_loop(extent, clock, drain, |number, due| {
-        let visit = in_turn.next().map(|home| Visit {
+        let visit = in_turn.next().map(|home| HonestVisit {
             home: Arc::clone(home),
             number,
             due,
@@ -138,14 +141,14 @@ pub async fn visit(
     .await
 }
 
-/// A person and his mail program, which resumes its own TLS sessions.
-struct Home {
-    person: Person,
+/// A user and the mail program, which resumes its own TLS sessions.
+struct HonestClient {
+    person: HonestUser,
     target: Target,
 }
 
-impl Home {
-    fn new(person: &Person, target: &Target) -> Arc<Self> {
+impl HonestClient {
+    fn new(person: &HonestUser, target: &Target) -> Arc<Self> {
         Arc::new(Self {
             person: person.clone(),
             target: target.for_one_that_resumes(),
@@ -153,8 +156,8 @@ impl Home {
     }
 }
 
-struct Visit {
-    home: Arc<Home>,
+struct HonestVisit {
+    home: Arc<HonestClient>,
     number: u64,
     due: Moment,
     clock: Clock,
@@ -163,59 +166,67 @@ struct Visit {
     tally: Arc<HonestTally>,
 }
 
-impl Visit {
+impl HonestVisit {
     async fn make(self) {
         count(&self.tally.visits);
         let tries = &self.tally.tries;
-        tries.connecting();
+        tries.count_session();
         let source = self.home.person.source;
-        let greeting = Greeting::InTurn("laptop.example");
-        let mut connection = match Connection::open(&self.home.target, source, greeting).await {
+        let greeting = HelloTiming::AfterBanner("laptop.example");
+        let mut connection = match ClientConnection::open(&self.home.target, source, greeting).await
+        {
             Ok(connection) => connection,
             Err(answer) => {
-                // A person who finds no server has tried to log in, too.
-                tries.trying();
-                tries.ended(&answer);
-                return count(&self.tally.turned_away);
+                // A user who finds no server has tried to log in, too.
+                tries.count_try();
+                tries.count_end(&answer);
+                return count(&self.tally.locked_out);
             }
         };
         let answer = self.log_in(&mut connection).await;
-        if answer.outcome == Outcome::Accept {
+        if answer.outcome == LoginOutcome::Accept {
             self.send(&mut connection).await;
             connection.quit().await;
         } else {
-            count(&self.tally.turned_away);
+            count(&self.tally.locked_out);
         }
     }
 
-    async fn log_in(&self, connection: &mut Connection) -> Answer {
-        let Person { user, password, .. } = &self.home.person;
+    async fn log_in(&self, connection: &mut ClientConnection) -> LoginAnswer {
+        let HonestUser { user, password, .. } = &self.home.person;
         if self.mistypes {
             count(&self.tally.mistyped);
             self.try_once(connection, user, &mistyped(password)).await;
             return self.try_once(connection, user, password).await;
         }
         let answer = self.try_once(connection, user, password).await;
-        if answer.outcome == Outcome::Accept {
-            self.tally.tries.took(self.clock.now().since(self.due));
+        if answer.outcome == LoginOutcome::Accept {
+            self.tally
+                .tries
+                .record_latency(self.clock.now().since(self.due));
         }
         answer
     }
 
-    async fn try_once(&self, connection: &mut Connection, user: &str, password: &str) -> Answer {
-        self.tally.tries.trying();
-        let answer = connection.log_in(Mechanism::Plain, user, password).await;
-        self.tally.tries.ended(&answer);
+    async fn try_once(
+        &self,
+        connection: &mut ClientConnection,
+        user: &str,
+        password: &str,
+    ) -> LoginAnswer {
+        self.tally.tries.count_try();
+        let answer = connection.log_in(LoginMethod::Plain, user, password).await;
+        self.tally.tries.count_end(&answer);
         answer
     }
 
-    async fn send(&self, connection: &mut Connection) {
+    async fn send(&self, connection: &mut ClientConnection) {
         let user = self.home.person.user.as_str();
         let sender = match user.contains('@') {
             true => user.to_owned(),
             false => format!("{user}@localhost"),
         };
-        let letter = Letter {
+        let letter = TestMail {
             sender: &sender,
             subject: &format!("Letter {} of {user}", self.number),
             octets: self.mail_octets,

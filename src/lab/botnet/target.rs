@@ -1,6 +1,6 @@
 //! target - the server that the simulated clients connect to: on loopback, or not at all
 //!
-//! Not here: what is said to it (`connection`).
+//! Not here: what is sent to it (`connection`).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -17,26 +17,26 @@ use crate::any_certificate::AnyCertificate;
 
 /// How TLS begins at the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsBegins {
+pub enum TargetTls {
     /// With the first octet (RFC 8314), port 465.
-    AtOnce,
+    Implicit,
     /// After STARTTLS (RFC 3207), port 587.
-    AfterStartTls,
+    StartTls,
 }
 
-/// Whose certificates are taken.
+/// Which certificates are accepted.
 #[derive(Clone, Debug)]
-pub enum Trust {
+pub enum TrustedCertificates {
     /// Those that this authority signed for the target's address.
     Authority(CertificateDer<'static>),
-    /// Any at all. An attacker does not care, and the target is on this machine.
-    Anyone,
+    /// Any. An attacker does not care, and the target is on this machine.
+    Any,
 }
 
 /// Why there is no such target.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetFault {
-    /// We attack this machine and no other.
+    /// Only this machine may be attacked.
     #[error("{0} is not a loopback address: attacks stay on this machine (127.0.0.0/8 or ::1)")]
     NotLoopback(IpAddr),
     /// TLS cannot be set up.
@@ -48,7 +48,7 @@ pub enum TargetFault {
 #[derive(Clone, Debug)]
 pub struct Target {
     address: SocketAddr,
-    begins: TlsBegins,
+    begins: TargetTls,
     tls: Arc<ClientConfig>,
 }
 
@@ -57,7 +57,11 @@ impl Target {
     ///
     /// # Errors
     /// [`TargetFault::NotLoopback`] for any address that is not this machine's own.
-    pub fn new(address: SocketAddr, begins: TlsBegins, trust: &Trust) -> Result<Self, TargetFault> {
+    pub fn new(
+        address: SocketAddr,
+        begins: TargetTls,
+        trust: &TrustedCertificates,
+    ) -> Result<Self, TargetFault> {
         if !address.ip().to_canonical().is_loopback() {
             return Err(TargetFault::NotLoopback(address.ip()));
         }
@@ -65,12 +69,12 @@ impl Target {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
         let builder = match trust {
-            Trust::Authority(authority) => {
+            TrustedCertificates::Authority(authority) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(authority.clone())?;
                 builder.with_root_certificates(roots)
             }
-            Trust::Anyone => builder
+            TrustedCertificates::Any => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider))),
         };
@@ -100,7 +104,7 @@ impl Target {
     }
 
     /// How TLS begins.
-    pub fn begins(&self) -> TlsBegins {
+    pub fn begins(&self) -> TargetTls {
         self.begins
     }
 

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::backend::{Backend, Counters, Settings};
+use crate::backend::{Backend, BackendCounters, BackendSettings};
 use crate::certificate::Authority;
 use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
@@ -19,24 +19,24 @@ use gatepost_daemon::drain::{self, Drainer};
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A backend with a TLS front, and all that a test asks of it.
-struct Stage {
+struct TestServer {
     front: SocketAddr,
     authority: Authority,
-    counters: Arc<Counters>,
+    counters: Arc<BackendCounters>,
     clock: Clock,
     _drainer: Drainer,
 }
 
-impl Stage {
-    async fn new(begins: TlsBegins) -> Self {
+impl TestServer {
+    async fn new(begins: TargetTls) -> Self {
         let clock = Clock::start();
         let authority = Authority::new(clock.now()).unwrap();
-        let settings = Settings {
+        let settings = BackendSettings {
             users: (0..4)
                 .map(|number| (user(number), format!("green otter {number}")))
                 .collect::<HashMap<_, _>>(),
             check: Duration::ZERO,
-            ..Settings::default()
+            ..BackendSettings::default()
         };
         let backend = Backend::bind(LOOPBACK, settings).await.unwrap();
         let (behind, counters) = (backend.address().unwrap(), backend.counters());
@@ -60,8 +60,13 @@ impl Stage {
         }
     }
 
-    fn target(&self, begins: TlsBegins) -> Target {
-        Target::new(self.front, begins, &Trust::Authority(self.authority.der())).unwrap()
+    fn target(&self, begins: TargetTls) -> Target {
+        Target::new(
+            self.front,
+            begins,
+            &TrustedCertificates::Authority(self.authority.der()),
+        )
+        .unwrap()
     }
 }
 
@@ -82,7 +87,7 @@ async fn relay(
     mut client: TcpStream,
     behind: SocketAddr,
     acceptor: TlsAcceptor,
-    begins: TlsBegins,
+    begins: TargetTls,
 ) -> std::io::Result<()> {
     let mut server = TcpStream::connect(behind).await?;
     let (source, own) = (client.peer_addr()?, client.local_addr()?);
@@ -94,7 +99,7 @@ async fn relay(
         own.port()
     );
     server.write_all(header.as_bytes()).await?;
-    if begins == TlsBegins::AfterStartTls {
+    if begins == TargetTls::StartTls {
         client.write_all(b"220 front\r\n").await?;
         expect(&mut client, b"EHLO User\r\n").await?;
         client.write_all(b"250-front\r\n250 STARTTLS\r\n").await?;
@@ -119,17 +124,17 @@ fn user(number: u32) -> String {
     format!("user{number}@example.org")
 }
 
-fn patient() -> Habits {
-    Habits {
+fn patient() -> BotHabits {
+    BotHabits {
         ylmf_percent: 0,
         loud_percent: 0,
-        ..Habits::default()
+        ..BotHabits::default()
     }
 }
 
 /// 60 guesses by 12 addresses, one of them right.
-fn plan() -> Attack {
-    Attack {
+fn plan() -> AttackPlan {
+    AttackPlan {
         names: (0..4).map(user).collect(),
         passwords: (0..15)
             .map(|number| format!("green otter {}", number + 3))
@@ -145,8 +150,8 @@ fn plan() -> Attack {
 }
 
 /// Runs `plan` against whatever listens at `front`.
-async fn attacked(front: SocketAddr, plan: Attack) -> Figures {
-    let target = Target::new(front, TlsBegins::AtOnce, &Trust::Anyone).unwrap();
+async fn attacked(front: SocketAddr, plan: AttackPlan) -> AttemptFigures {
+    let target = Target::new(front, TargetTls::Implicit, &TrustedCertificates::Any).unwrap();
     let (_drainer, drain) = drain::channel();
     let tally = Arc::default();
     let made = attack(&target, plan, &tally, Clock::start(), drain).await;
@@ -157,14 +162,14 @@ async fn attacked(front: SocketAddr, plan: Attack) -> Figures {
 
 #[tokio::test]
 async fn what_the_botnet_saw_and_what_the_backend_counted_add_up() {
-    for begins in [TlsBegins::AtOnce, TlsBegins::AfterStartTls] {
-        let stage = Stage::new(begins).await;
+    for begins in [TargetTls::Implicit, TargetTls::StartTls] {
+        let stage = TestServer::new(begins).await;
         let (tally, (_drainer, drain)) = (Arc::default(), drain::channel());
         let made = attack(&stage.target(begins), plan(), &tally, stage.clock, drain).await;
         let seen = tally.figures();
         assert_eq!((made, seen.tries, seen.under_way), (60, 60, 0));
         assert_eq!(
-            (seen.accepted, seen.rejected, seen.odd),
+            (seen.accepted, seen.rejected, seen.other),
             (1, 59, 0),
             "{seen:?}"
         );
@@ -186,13 +191,13 @@ async fn what_the_botnet_saw_and_what_the_backend_counted_add_up() {
 
 #[tokio::test]
 async fn honest_people_log_in_mistype_and_send_and_all_adds_up() {
-    let stage = Stage::new(TlsBegins::AtOnce).await;
-    let people = (0..4).map(|number| Person {
+    let stage = TestServer::new(TargetTls::Implicit).await;
+    let people = (0..4).map(|number| HonestUser {
         user: user(number),
         password: format!("green otter {number}"),
-        source: person_address(number).into(),
+        source: user_address(number).into(),
     });
-    let plan = Honest {
+    let plan = HonestPlan {
         people: people.collect(),
         visits: 40,
         rate: 1000.0,
@@ -202,11 +207,11 @@ async fn honest_people_log_in_mistype_and_send_and_all_adds_up() {
         at_once: 8,
     };
     let (tally, (_drainer, drain)) = (Arc::default(), drain::channel());
-    let target = stage.target(TlsBegins::AtOnce);
+    let target = stage.target(TargetTls::Implicit);
     let made = visit(&target, plan, &tally, stage.clock, drain).await;
     let seen = tally.figures();
     assert_eq!(
-        (made, seen.visits, seen.mails, seen.turned_away),
+        (made, seen.visits, seen.mails, seen.locked_out),
         (40, 40, 40, 0)
     );
     assert!((1..=8).contains(&seen.mistyped), "{seen:?}");
@@ -216,7 +221,7 @@ async fn honest_people_log_in_mistype_and_send_and_all_adds_up() {
     );
     assert_eq!(seen.tries.tries, 40 + seen.mistyped);
     assert_eq!(seen.tries.latency.count, 40 - seen.mistyped);
-    let home = IpAddr::from(person_address(1));
+    let home = IpAddr::from(user_address(1));
     assert_eq!(stage.counters.of_clients(|client| client == home).mails, 10);
     let mail = stage.counters.last_mails().pop().unwrap();
     assert!(mail.subject.starts_with("Letter "), "{mail:?}");
@@ -243,11 +248,11 @@ async fn a_reset_an_empty_port_and_a_close_are_told_apart() {
             }
         });
         let seen = attacked(front, plan()).await;
-        assert_eq!([seen.reset, seen.hung_up], expected, "{seen:?}");
+        assert_eq!([seen.reset, seen.closed], expected, "{seen:?}");
         serving.abort();
         let _ = serving.await;
         let seen = attacked(front, plan()).await;
-        assert_eq!(seen.nobody_there, 60, "{seen:?}");
+        assert_eq!(seen.connection_refused, 60, "{seen:?}");
     }
 }
 
@@ -264,7 +269,7 @@ async fn a_drain_ends_the_attack_and_what_was_under_way_is_told() {
         drainer.begin();
         clients
     });
-    let target = Target::new(front, TlsBegins::AtOnce, &Trust::Anyone).unwrap();
+    let target = Target::new(front, TargetTls::Implicit, &TrustedCertificates::Any).unwrap();
     let tally = Arc::default();
     let made = attack(&target, plan(), &tally, Clock::start(), drain).await;
     let seen = tally.figures();
@@ -274,7 +279,7 @@ async fn a_drain_ends_the_attack_and_what_was_under_way_is_told() {
 
 #[tokio::test]
 async fn the_attack_ends_with_its_time() {
-    let plan = Attack {
+    let plan = AttackPlan {
         rate: 100.0,
         lasting: Duration::from_millis(50),
         ..plan()
@@ -282,21 +287,21 @@ async fn the_attack_ends_with_its_time() {
     let unused = TcpListener::bind(LOOPBACK).await.unwrap();
     let front = unused.local_addr().unwrap();
     drop(unused);
-    assert_eq!(attacked(front, plan).await.nobody_there, 5);
+    assert_eq!(attacked(front, plan).await.connection_refused, 5);
 }
 
 #[tokio::test]
 async fn a_certificate_of_someone_else_is_odd_and_named() {
-    let stage = Stage::new(TlsBegins::AtOnce).await;
+    let stage = TestServer::new(TargetTls::Implicit).await;
     let stranger = Authority::new(Moment::from_seconds(1_800_000_000)).unwrap();
-    let trust = Trust::Authority(stranger.der());
-    let target = Target::new(stage.front, TlsBegins::AtOnce, &trust).unwrap();
+    let trust = TrustedCertificates::Authority(stranger.der());
+    let target = Target::new(stage.front, TargetTls::Implicit, &trust).unwrap();
     let (tally, (_drainer, drain)) = (Arc::default(), drain::channel());
     attack(&target, plan(), &tally, stage.clock, drain).await;
     let seen = tally.figures();
-    assert_eq!(seen.odd, 60);
+    assert_eq!(seen.other, 60);
     assert!(
-        seen.first_odd.as_deref().unwrap().contains("certificate"),
+        seen.first_other.as_deref().unwrap().contains("certificate"),
         "{seen:?}"
     );
     assert_eq!(stage.counters.totals().checks, 0);
@@ -311,11 +316,19 @@ fn targets_elsewhere_are_refused() {
         "[::ffff:10.0.0.1]:465",
     ] {
         let address = elsewhere.parse().unwrap();
-        let fault = Target::new(address, TlsBegins::AtOnce, &Trust::Anyone).unwrap_err();
+        let fault =
+            Target::new(address, TargetTls::Implicit, &TrustedCertificates::Any).unwrap_err();
         assert!(matches!(fault, TargetFault::NotLoopback(_)), "{elsewhere}");
     }
     for here in ["127.9.9.9:465", "[::1]:465"] {
-        assert!(Target::new(here.parse().unwrap(), TlsBegins::AtOnce, &Trust::Anyone).is_ok());
+        assert!(
+            Target::new(
+                here.parse().unwrap(),
+                TargetTls::Implicit,
+                &TrustedCertificates::Any
+            )
+            .is_ok()
+        );
     }
 }
 
@@ -328,7 +341,7 @@ fn bots_and_people_have_addresses_of_their_own_in_networks_far_apart() {
         .map(|number| bot_address(number).to_bits() >> 8)
         .collect();
     assert_eq!(networks.len(), 16_384);
-    let people: HashSet<_> = (0..4096).map(person_address).collect();
+    let people: HashSet<_> = (0..4096).map(user_address).collect();
     assert_eq!(people.len(), 4096);
     assert!(
         people
@@ -339,11 +352,11 @@ fn bots_and_people_have_addresses_of_their_own_in_networks_far_apart() {
 
 #[test]
 fn loud_addresses_make_their_share_of_the_sessions() {
-    let plan = Attack {
+    let plan = AttackPlan {
         addresses: 1000,
-        habits: Habits {
+        habits: BotHabits {
             loud_percent: 20,
-            ..Habits::default()
+            ..BotHabits::default()
         },
         ..plan()
     };

@@ -1,4 +1,4 @@
-//! view - what the demo shows: what stands where, the live table, the summary
+//! view - what the demo shows: the introduction, the live table, the summary
 //!
 //! Not here: drawing in place (`screen`), the rows that `attack` shows too (`board`).
 
@@ -11,18 +11,18 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
-use super::crowd::{self, VISITOR};
-use super::stage::Facts;
-use crate::backend::{ClientFigures, Mail, Totals};
+use super::actors::{self, VISITOR};
+use super::setup::DemoInfo;
+use crate::backend::{BackendTotals, ClientCounts, Mail};
 use crate::board::{self, Cell};
-use crate::botnet::{Figures, HonestFigures, bot_address, is_bot};
+use crate::botnet::{AttemptFigures, HonestFigures, bot_address, is_bot};
 use crate::numbers::thousands;
 use crate::screen::Tone;
 use gatepost_daemon::cli::paint::Paint;
 
-/// How things stand at one moment; with `--json`, what is printed at the end.
+/// The state of the demo at one moment; with `--json`, what is printed at the end.
 #[derive(Debug, Serialize)]
-pub(super) struct Standing {
+pub(super) struct DemoStatus {
     /// Where Gatepost listens.
     gatepost: SocketAddr,
     /// Since the first client came.
@@ -30,13 +30,13 @@ pub(super) struct Standing {
     /// What the honest users saw.
     honest: HonestFigures,
     /// What the bots saw.
-    botnet: Figures,
+    botnet: AttemptFigures,
     /// What reached the backend of the honest users.
-    honest_reached: ClientFigures,
+    honest_reached: ClientCounts,
     /// What reached the backend of the bots.
-    botnet_reached: ClientFigures,
+    botnet_reached: ClientCounts,
     /// All that reached the backend, yours too.
-    backend: Totals,
+    backend: BackendTotals,
     /// The last mails that reached it.
     last_mails: Vec<Mail>,
     /// Attempts refused, by reason.
@@ -47,26 +47,26 @@ pub(super) struct Standing {
     bound_per_day: u64,
 }
 
-impl Standing {
-    /// Asks everybody.
+impl DemoStatus {
+    /// Collects it from all parts.
     pub(super) fn ask(
-        facts: &Facts,
+        info: &DemoInfo,
         honest: HonestFigures,
-        botnet: Figures,
+        botnet: AttemptFigures,
         elapsed: Duration,
     ) -> Self {
-        let status = facts.operator.status();
-        let people = crowd::people();
+        let status = info.operator.status();
+        let people = actors::people();
         let is_person = |client| people.iter().any(|person| person.source == client);
         Self {
-            gatepost: facts.gatepost,
+            gatepost: info.gatepost,
             seconds: elapsed.as_secs_f64(),
             honest,
             botnet,
-            honest_reached: facts.counters.of_clients(is_person),
-            botnet_reached: facts.counters.of_clients(is_bot),
-            backend: facts.counters.totals(),
-            last_mails: facts.counters.last_mails(),
+            honest_reached: info.counters.of_clients(is_person),
+            botnet_reached: info.counters.of_clients(is_bot),
+            backend: info.counters.totals(),
+            last_mails: info.counters.last_mails(),
             refused: status.refused,
             bans: status.bans,
             bound_per_day: status.bound_per_day,
@@ -85,8 +85,8 @@ impl Standing {
         lines.push(board::row(
             paint,
             "addresses",
-            &Cell::count(crowd::PEOPLE.len() as u64),
-            &Cell::count(u64::from(crowd::BOTS)),
+            &Cell::count(actors::PEOPLE.len() as u64),
+            &Cell::count(u64::from(actors::BOTS)),
         ));
         let outcomes = board::outcomes(paint, Some(&self.honest), &self.botnet, elapsed);
         lines.extend(outcomes);
@@ -99,7 +99,7 @@ impl Standing {
         ));
         lines.push(String::new());
         lines.push(format!(
-            "  {} of {} guesses reached the server behind ({}); {} bans now",
+            "  {} of {} guesses reached the backend ({}); {} bans now",
             thousands(self.botnet_reached.checks),
             thousands(self.botnet.tries),
             share(self.botnet_reached.checks, self.botnet.tries),
@@ -120,9 +120,9 @@ impl Standing {
         format!("{line} reached={}", self.botnet_reached.checks)
     }
 
-    /// The last words.
+    /// The summary at the end.
     pub(super) fn conclusion(&self) -> String {
-        let people = match self.honest.turned_away {
+        let people = match self.honest.locked_out {
             0 => "no honest user was refused".to_owned(),
             visits => format!("{visits} visits of honest users were refused"),
         };
@@ -130,7 +130,7 @@ impl Standing {
         format!(
             "\n  In {:.0} seconds {people}, and {} mails were delivered.\n  \
              Without Gatepost the {} guesses would have kept the one password checker\n  \
-             (45 ms each) busy for {seconds:.0} seconds; {} of them got there.",
+             (45 ms each) busy for {seconds:.0} seconds; {} of them reached it.",
             self.seconds,
             thousands(self.honest.mails),
             thousands(self.botnet.tries),
@@ -164,10 +164,10 @@ fn share(part: u64, whole: u64) -> String {
     }
 }
 
-/// What stands where, and how to try it by hand.
-pub(super) fn introduction(facts: &Facts, paint: Paint) -> String {
+/// What listens where, and how to try it by hand.
+pub(super) fn introduction(info: &DemoInfo, paint: Paint) -> String {
     let strong = |text: &str| Tone::Strong.of(text, paint);
-    let taken = match facts.has_usual_port() {
+    let taken = match info.has_usual_port() {
         true => "",
         false => " (4650 is taken)",
     };
@@ -179,25 +179,25 @@ pub(super) fn introduction(facts: &Facts, paint: Paint) -> String {
          behind it    {}, an embedded submission server that checks one password at a time, 45 ms each\n  \
          in front     {} people who log in and send mails, strangers at first;\n               \
          a botnet of {} addresses, {:.0} guesses a second\n\n  {}\n",
-        facts.gatepost,
-        facts.behind,
-        crowd::PEOPLE.len(),
-        crowd::BOTS,
-        crowd::GUESSES_A_SECOND,
+        info.gatepost,
+        info.behind,
+        actors::PEOPLE.len(),
+        actors::BOTS,
+        actors::GUESSES_A_SECOND,
         strong("Try it by hand, from another terminal:")
     );
-    for line in by_hand(facts) {
+    for line in by_hand(info) {
         let _ = writeln!(text, "  {line}");
     }
     text
 }
 
 /// Lines to copy into a shell.
-fn by_hand(facts: &Facts) -> Vec<String> {
-    let (address, config) = (facts.gatepost, facts.config.display());
-    let authority = facts.certificate.authority.display();
+fn by_hand(info: &DemoInfo) -> Vec<String> {
+    let (address, config) = (info.gatepost, info.config.display());
+    let authority = info.certificate.authority.display();
     let (user, password) = VISITOR;
-    let to = crowd::PEOPLE.first().map_or(user, |(user, _)| user);
+    let to = actors::PEOPLE.first().map_or(user, |(user, _)| user);
     let plain = BASE64_STANDARD.encode(format!("\0{user}\0{password}"));
     let gatepost = std::env::args().next().unwrap_or("gatepost".to_owned());
     let mut lines = vec![
@@ -215,8 +215,7 @@ fn by_hand(facts: &Facts) -> Vec<String> {
         format!("{gatepost} explain --config {config} {}", bot_address(0)),
     ];
     lines.extend(
-        facts
-            .log
+        info.log
             .iter()
             .map(|log| format!("tail -f {}", log.display())),
     );

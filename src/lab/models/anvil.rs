@@ -35,5 +35,5 @@ impl Model for Anvil {
         *commands <= LIMIT
     }
 
-    fn told(&mut self, _knock: &Knock, _said: Truth, _now: Moment) {}
+    fn observe(&mut self, _knock: &Knock, _said: Truth, _now: Moment) {}
 }

@@ -1,6 +1,6 @@
 //! bucket - a plain token bucket per address, and nothing else
 //!
-//! Ten failures at once, then ten an hour: what an honest address is said to need. It is what a rate
+//! Ten failures at once, then ten an hour: what an honest address should need. It is what a rate
 //! limit in a proxy or firewall amounts to, but for counting failures only, which they cannot do.
 //! Source: none needed; it is what remains of the gate when only `client` is left of its buckets.
 
@@ -32,7 +32,7 @@ impl Model for PerAddress {
         full.is_none_or(|full| full.since(now) <= EVERY * (BURST - 1))
     }
 
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
         if said != Truth::Right {
             let full = self.full.entry(knock.client).or_insert(now);
             *full = (*full).max(now) + EVERY;

@@ -23,12 +23,12 @@ const BAN_TIME: Duration = MINUTE.saturating_mul(10);
 /// The jail.
 pub(super) struct Fail2ban {
     increments: bool,
-    addresses: HashMap<ClientKey, Address>,
+    addresses: HashMap<ClientKey, FailingAddress>,
     bans: u64,
 }
 
 #[derive(Default)]
-struct Address {
+struct FailingAddress {
     failures: Vec<Moment>,
     banned: u32,
     until: Option<Moment>,
@@ -65,7 +65,7 @@ impl Model for Fail2ban {
         until.is_none_or(|until| until <= now)
     }
 
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
         if said == Truth::Right || knock.mechanism == Mechanism::Scram {
             return;
         }
@@ -80,7 +80,7 @@ impl Model for Fail2ban {
         } else {
             0
         };
-        *address = Address {
+        *address = FailingAddress {
             failures: Vec::new(),
             banned: address.banned + 1,
             until: Some(now + BAN_TIME * (1 << doublings)),

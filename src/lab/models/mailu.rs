@@ -1,8 +1,8 @@
 //! mailu - the limits of Mailu's authentication
 //!
 //! `AUTH_RATELIMIT_IP` (5/hour): attempts at distinct accounts that do not exist, of one /24 or /48; past it
-//! nobody there may log in. `AUTH_RATELIMIT_USER` (50/day): distinct wrong passwords of one account; past
-//! it nobody may log in there. `AUTH_RATELIMIT_EXEMPTION_LENGTH` (a day): an address with a good login is
+//! logins from there are refused. `AUTH_RATELIMIT_USER` (50/day): distinct wrong passwords of one account; past
+//! it all logins of that account are refused. `AUTH_RATELIMIT_EXEMPTION_LENGTH` (a day): an address with a good login is
 //! free of both. Windows move. Device cookies work in the web interface only, so not here.
 //! Source: github.com/Mailu/Mailu, docs/configuration.rst and core/admin/mailu/limiter.py.
 
@@ -74,7 +74,7 @@ impl Model for Mailu {
         user.is_none_or(|window| window.count(DAY, now) < PER_USER)
     }
 
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
         if said == Truth::Right {
             self.exempt.insert(knock.client, now + EXEMPTION);
             return;

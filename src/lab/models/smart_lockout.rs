@@ -24,29 +24,29 @@ const REMEMBERED: usize = 3;
 #[derive(Default)]
 pub(super) struct SmartLockout {
     familiar: HashSet<(Vec<u8>, RegionKey)>,
-    accounts: HashMap<(Vec<u8>, Place), Account>,
+    accounts: HashMap<(Vec<u8>, Familiarity), AccountState>,
     lockouts: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+enum Familiarity {
     Familiar,
     Unfamiliar,
 }
 
 #[derive(Default)]
-struct Account {
+struct AccountState {
     failures: u32,
     last: Vec<Vec<u8>>,
     locked: Option<Moment>,
 }
 
 impl SmartLockout {
-    fn key(&self, knock: &Knock) -> (Vec<u8>, Place) {
+    fn key(&self, knock: &Knock) -> (Vec<u8>, Familiarity) {
         let pair = (knock.user.folded(), knock.client.region());
         let place = match self.familiar.contains(&pair) {
-            true => Place::Familiar,
-            false => Place::Unfamiliar,
+            true => Familiarity::Familiar,
+            false => Familiarity::Unfamiliar,
         };
         (pair.0, place)
     }
@@ -63,7 +63,7 @@ impl Model for SmartLockout {
         locked.is_none_or(|until| until <= now)
     }
 
-    fn told(&mut self, knock: &Knock, said: Truth, now: Moment) {
+    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
         let key = self.key(knock);
         if said == Truth::Right {
             self.familiar.insert((key.0.clone(), knock.client.region()));

@@ -1,4 +1,4 @@
-//! Each model's rule, as its manual says it.
+//! Each model's rule, as its manual states it.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use crate::traffic::door::Mechanism;
 use crate::traffic::{DAY, HOUR, MINUTE, SECOND, START};
 use gatepost_core::gate::request::attempt::Secret;
 
-struct Bench {
+struct ModelTest {
     model: Box<dyn Model>,
     now: Moment,
 }
 
-impl Bench {
+impl ModelTest {
     fn new(model: impl Model + 'static) -> Self {
         Self {
             model: Box::new(model),
@@ -35,7 +35,7 @@ impl Bench {
         };
         let admitted = self.model.admits(&knock, self.now);
         if admitted {
-            self.model.told(&knock, truth, self.now);
+            self.model.observe(&knock, truth, self.now);
         }
         admitted
     }
@@ -52,7 +52,7 @@ impl Bench {
 
 #[test]
 fn fail2ban_bans_for_ten_minutes_after_five_failures_in_ten() {
-    let mut bench = Bench::new(fail2ban::Fail2ban::constant());
+    let mut bench = ModelTest::new(fail2ban::Fail2ban::constant());
     for n in 0..5 {
         assert!(bench.fail("192.0.2.1", "anna", n));
     }
@@ -68,7 +68,7 @@ fn fail2ban_bans_for_ten_minutes_after_five_failures_in_ten() {
 
 #[test]
 fn fail2bans_increments_double_each_ban() {
-    let mut bench = Bench::new(fail2ban::Fail2ban::with_increments());
+    let mut bench = ModelTest::new(fail2ban::Fail2ban::with_increments());
     for ban in 0..4 {
         for n in 0..5 {
             assert!(bench.fail("192.0.2.1", "anna", n));
@@ -83,7 +83,7 @@ fn fail2bans_increments_double_each_ban() {
 
 #[test]
 fn anvil_counts_good_logins_too() {
-    let mut bench = Bench::new(anvil::Anvil::default());
+    let mut bench = ModelTest::new(anvil::Anvil::default());
     for _ in 0..5 {
         assert!(bench.login("192.0.2.1", "anna"));
     }
@@ -94,7 +94,7 @@ fn anvil_counts_good_logins_too() {
 
 #[test]
 fn mailu_shuts_a_network_out_after_five_unknown_names_and_a_user_after_fifty_passwords() {
-    let mut bench = Bench::new(mailu::Mailu::default());
+    let mut bench = ModelTest::new(mailu::Mailu::default());
     for name in ["a", "b", "c", "c", "d", "e"] {
         assert!(bench.attempt("192.0.2.1", name, "x", Truth::NoSuchUser));
     }
@@ -113,7 +113,7 @@ fn mailu_shuts_a_network_out_after_five_unknown_names_and_a_user_after_fifty_pas
 
 #[test]
 fn smart_lockout_locks_after_ten_new_passwords_and_keeps_familiar_places_apart() {
-    let mut bench = Bench::new(smart_lockout::SmartLockout::default());
+    let mut bench = ModelTest::new(smart_lockout::SmartLockout::default());
     assert!(bench.login("203.0.113.1", "anna"));
     for _ in 0..100 {
         assert!(bench.fail("192.0.2.1", "anna", 0), "the same again");
@@ -131,7 +131,7 @@ fn smart_lockout_locks_after_ten_new_passwords_and_keeps_familiar_places_apart()
 
 #[test]
 fn a_bucket_per_address_allows_ten_failures_and_then_ten_an_hour() {
-    let mut bench = Bench::new(bucket::PerAddress::default());
+    let mut bench = ModelTest::new(bucket::PerAddress::default());
     let all = (0..100)
         .filter(|n| bench.fail("192.0.2.1", "anna", *n))
         .count();

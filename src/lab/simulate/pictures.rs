@@ -3,7 +3,7 @@
 //! Not here: how lines are drawn (`plot`), where the numbers come from (`traffic::report`), writing files.
 
 use crate::numbers::thousands;
-use crate::plot::{self, Axis, Line, Panel};
+use crate::plot::{self, Axis, Panel, PlotLine};
 use crate::traffic::report::{Point, Report};
 
 const DAYS: Axis = Axis::even("days");
@@ -13,13 +13,13 @@ pub fn picture(title: &str, reports: &[&Report]) -> Option<String> {
     let first = *reports.first()?;
     let tried = a_day(first, |point| point.tried);
     let lines_of = |of: fn(&Point) -> u32| {
-        let line = move |report: &&Report| (report.door, a_day(report, of));
+        let line = move |report: &&Report| (report.policy, a_day(report, of));
         reports.iter().map(line).collect::<Vec<_>>()
     };
     let (reached, refused) = (lines_of(|point| point.reached), lines_of(|p| p.refused));
-    let mut guesses: Vec<Line<'_>> = reached.iter().map(|(name, at)| (*name, &**at)).collect();
+    let mut guesses: Vec<PlotLine<'_>> = reached.iter().map(|(name, at)| (*name, &**at)).collect();
     guesses.push(("tried", &tried));
-    let refused: Vec<Line<'_>> = refused.iter().map(|(name, at)| (*name, &**at)).collect();
+    let refused: Vec<PlotLine<'_>> = refused.iter().map(|(name, at)| (*name, &**at)).collect();
     let bound = first
         .bound
         .map(|bound| format!("bound {}", thousands(bound)));

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::Run;
 use crate::numbers::thousands;
 use crate::table::{Align, Style, render};
-use crate::traffic::report::{Report, Visits};
+use crate::traffic::report::{LoginStats, Report};
 use crate::traffic::scenario::Scenario;
 
 /// Cells; the first column holds names, the others numbers.
@@ -37,7 +37,7 @@ pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Resu
             .filter(|run| run.without.is_none())
             .map(|run| &run.report)
             .collect();
-        if whole.iter().any(|report| report.door != "gatepost") {
+        if whole.iter().any(|report| report.policy != "gatepost") {
             comparison(out, style, &whole)?;
         } else {
             overview(out, style, &whole)?;
@@ -69,7 +69,7 @@ fn overview(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Resul
         "far, first try",
         "mean wait",
         "longest wait",
-        "told wrong",
+        "right but 535",
         "bans",
     ])];
     rows.extend(reports.iter().map(|report| row(report)));
@@ -83,7 +83,7 @@ fn row(report: &Report) -> Vec<String> {
     let days = f64::from(report.days.max(1));
     let guesses = &report.guesses;
     let (home, near, far) = (&report.home, &report.near, &report.far);
-    let told_wrong = home.told_wrong + near.told_wrong + far.told_wrong;
+    let wrongly_rejected = home.wrongly_rejected + near.wrongly_rejected + far.wrongly_rejected;
     vec![
         report.scenario.to_owned(),
         thousands((guesses.tried as f64 / days).round() as u64),
@@ -98,12 +98,12 @@ fn row(report: &Report) -> Vec<String> {
         percent(far),
         time(far.mean_wait as u64),
         time(far.longest_wait),
-        thousands(told_wrong),
+        thousands(wrongly_rejected),
         thousands(report.bans),
     ]
 }
 
-/// A column for each door: guesses a day that reached Postfix, and refused ones of a thousand honest
+/// A column for each policy: guesses a day that reached Postfix, and refused ones of a thousand honest
 /// logins.
 fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
     let same = |one: &&Report, other: &&Report| one.scenario == other.scenario;
@@ -111,7 +111,7 @@ fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Res
     for group in reports.chunk_by(same) {
         if rows.is_empty() {
             let mut head = cells(&["scenario", "tried a day"]);
-            head.extend(group.iter().map(|report| report.door.to_owned()));
+            head.extend(group.iter().map(|report| report.policy.to_owned()));
             rows.push(head);
         }
         let Some(first) = group.first() else { continue };
@@ -169,11 +169,11 @@ fn cells(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }
 
-fn of(visits: &Visits) -> String {
+fn of(visits: &LoginStats) -> String {
     format!("{} of {}", thousands(visits.refused), thousands(visits.all))
 }
 
-fn percent(visits: &Visits) -> String {
+fn percent(visits: &LoginStats) -> String {
     let percent = visits.first_try_percent();
     percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent:.1} %"))
 }

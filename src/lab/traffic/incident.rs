@@ -1,34 +1,34 @@
 //! incident - what happens to the server itself: Dovecot fails, the machine restarts
 //!
-//! Not here: what the gate makes of it (`gate::sick`, `gate::image`).
+//! Not here: what the gate does about it (`gate::trust`, `gate::state`).
 
 use std::time::Duration;
 
 use crate::traffic::door::Mishap;
-use crate::traffic::{DAY, HOUR, Plan, SECOND, START};
+use crate::traffic::{DAY, HOUR, SECOND, START, SimulationPlan};
 use gatepost_core::moment::Moment;
 
 /// What happens, every day anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Incidents {
+pub(crate) enum IncidentSchedule {
     /// Nothing.
     None,
-    /// From noon to one Dovecot fails, and Postfix answers 535 to everybody.
-    SickDovecot,
+    /// From noon to one Dovecot fails, and Postfix answers 535 to all.
+    FailingDovecot,
     /// At three in the morning a restart; at three in the afternoon kill -9, 50 s after the snapshot.
     Restarts,
 }
 
-impl Incidents {
+impl IncidentSchedule {
     /// Whether Dovecot fails.
-    pub(crate) fn is_sick(self, now: Moment) -> bool {
+    pub(crate) fn dovecot_fails(self, now: Moment) -> bool {
         let time = now.since(START).as_secs() % DAY.as_secs();
         let noon = (HOUR * 12).as_secs();
-        self == Self::SickDovecot && (noon..noon + HOUR.as_secs()).contains(&time)
+        self == Self::FailingDovecot && (noon..noon + HOUR.as_secs()).contains(&time)
     }
 
-    /// All mishaps of a plan, in the order of time.
-    pub(crate) fn mishaps(self, plan: &Plan) -> Vec<(Moment, Mishap)> {
+    /// What happens in a plan, in the order of time.
+    pub(crate) fn schedule(self, plan: &SimulationPlan) -> Vec<(Moment, Mishap)> {
         if self != Self::Restarts {
             return Vec::new();
         }

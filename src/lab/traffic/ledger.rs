@@ -1,8 +1,8 @@
-//! ledger - who really logged in from where: the truth that the reports are sorted by
+//! ledger - who logged in from where: the facts by which the reports are sorted
 //!
-//! Kept apart from the gate's own book, by the words of the design: familiar for 90 days, at most 32
+//! Kept apart from the gate's own records, by the documented rules: familiar for 90 days, at most 32
 //! networks a user, near in the same /16 or /32.
-//! Not here: what the gate believes (`gate::familiar`).
+//! Not here: what the gate knows (`gate::trust`).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use gatepost_core::moment::Moment;
 /// Where a login comes from, seen from its user's past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Place {
-    /// He logged in from this network in the last 90 days.
+pub(crate) enum Locality {
+    /// The user logged in from this network in the last 90 days.
     Home,
-    /// He logged in from its neighbourhood.
+    /// The user logged in from the same /16 or /32.
     Near,
     /// Everything else.
     Far,
@@ -53,21 +53,21 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn place(&self, person: u32, network: NetworkKey, now: Moment) -> Place {
+    pub(crate) fn locality(&self, person: u32, network: NetworkKey, now: Moment) -> Locality {
         let known = self.logins.get(&person).map_or(&[][..], Vec::as_slice);
-        let mut place = Place::Far;
+        let mut locality = Locality::Far;
         for (other, last) in known {
             if now.since(*last) >= KEPT {
                 continue;
             }
             if *other == network {
-                return Place::Home;
+                return Locality::Home;
             }
             if other.region() == network.region() {
-                place = Place::Near;
+                locality = Locality::Near;
             }
         }
-        place
+        locality
     }
 }
 
@@ -85,12 +85,27 @@ mod tests {
     fn a_place_is_home_for_90_days_near_in_its_16_and_else_far() {
         let mut ledger = Ledger::default();
         ledger.login(1, network("20.1.2.3"), START);
-        assert_eq!(ledger.place(1, network("20.1.2.9"), START), Place::Home);
-        assert_eq!(ledger.place(1, network("20.1.9.9"), START), Place::Near);
-        assert_eq!(ledger.place(1, network("20.2.2.3"), START), Place::Far);
-        assert_eq!(ledger.place(2, network("20.1.2.3"), START), Place::Far);
+        assert_eq!(
+            ledger.locality(1, network("20.1.2.9"), START),
+            Locality::Home
+        );
+        assert_eq!(
+            ledger.locality(1, network("20.1.9.9"), START),
+            Locality::Near
+        );
+        assert_eq!(
+            ledger.locality(1, network("20.2.2.3"), START),
+            Locality::Far
+        );
+        assert_eq!(
+            ledger.locality(2, network("20.1.2.3"), START),
+            Locality::Far
+        );
         let later = START + KEPT;
-        assert_eq!(ledger.place(1, network("20.1.2.3"), later), Place::Far);
+        assert_eq!(
+            ledger.locality(1, network("20.1.2.3"), later),
+            Locality::Far
+        );
     }
 
     #[test]
@@ -100,7 +115,13 @@ mod tests {
             let at = START + Duration::from_secs(n);
             ledger.login(1, network(&format!("20.{n}.0.1")), at);
         }
-        assert_eq!(ledger.place(1, network("20.0.0.1"), START), Place::Far);
-        assert_eq!(ledger.place(1, network("20.32.0.1"), START), Place::Home);
+        assert_eq!(
+            ledger.locality(1, network("20.0.0.1"), START),
+            Locality::Far
+        );
+        assert_eq!(
+            ledger.locality(1, network("20.32.0.1"), START),
+            Locality::Home
+        );
     }
 }

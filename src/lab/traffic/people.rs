@@ -1,8 +1,8 @@
-//! people - the users of the simulated server: names, right passwords, and where they live
+//! people - the users of the simulated server: names, right passwords, and their networks
 //!
 //! Addresses are plain numbers here, and each kind of place has its own corner of them: homes in
 //! 20.0.0.0/8, phones in 30.0.0.0/8 and 2a01::/16, one office, hotels, webmail, clouds, and the attackers'
-//! in the upper half. Nobody shares a /24 with a stranger, unless a scenario says so.
+//! in the upper half. No user shares a /24 with an attacker, unless a scenario says so.
 //! Not here: what people do all day (`honest`).
 
 use crate::traffic::dictionary::Dictionary;
@@ -20,15 +20,15 @@ const PER_PROVIDER: usize = 500;
 /// One user.
 #[derive(Debug)]
 pub struct Person {
-    /// What he logs in as.
+    /// The login name.
     pub name: UserName,
-    /// His first name: attackers try it with a year.
+    /// The first name: attackers try it with a year.
     pub first: &'static str,
     /// The right password.
     pub password: String,
     /// The line at home.
     pub home: ClientKey,
-    /// The carrier of his phone.
+    /// The carrier of the phone.
     carrier: u32,
 }
 
@@ -40,23 +40,23 @@ pub struct People {
 
 /// What kind of passwords people have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passwords {
-    /// Each his own, in no dictionary.
+pub enum PasswordStrength {
+    /// Each their own, in no dictionary.
     Strong,
-    /// Words with a year behind.
+    /// Words followed by a year.
     Weak,
 }
 
 impl People {
     /// So many people, each with a name, a password and a home of their own.
-    pub fn new(mailboxes: usize, passwords: Passwords, seed: u64) -> Self {
+    pub fn new(mailboxes: usize, passwords: PasswordStrength, seed: u64) -> Self {
         let mut random = Random::new(seed, "people");
         let words = Dictionary::new(400, 100, seed ^ 1);
         let providers = 4 + mailboxes / PER_PROVIDER;
         let persons = (0..mailboxes).map(|n| {
             let password = match passwords {
-                Passwords::Strong => format!("{}-{}", random.word(6), random.below(100)),
-                Passwords::Weak => words.password(2 * random.index(200) + 1).to_owned(),
+                PasswordStrength::Strong => format!("{}-{}", random.word(6), random.below(100)),
+                PasswordStrength::Weak => words.password(2 * random.index(200) + 1).to_owned(),
             };
             let (provider, line) = (n % providers, n / providers);
             let home = 20 << 24
@@ -98,7 +98,7 @@ impl People {
 }
 
 impl Person {
-    /// His phone somewhere in its carrier's network.
+    /// The phone's address, somewhere in its carrier's network.
     pub fn phone(&self, random: &mut Random) -> ClientKey {
         mobile(self.carrier, random)
     }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_people_have_names_passwords_and_homes_of_their_own() {
-        let people = People::new(10_000, Passwords::Strong, 1);
+        let people = People::new(10_000, PasswordStrength::Strong, 1);
         let distinct = |of: &dyn Fn(&Person) -> String| {
             let all: HashSet<String> = people.all().map(|(_, person)| of(person)).collect();
             all.len()

@@ -2,30 +2,30 @@
 //!
 //! Not here: which promises a scenario makes (`scenario`).
 
-use crate::traffic::Plan;
-use crate::traffic::report::{Report, Visits};
+use crate::traffic::SimulationPlan;
+use crate::traffic::report::{LoginStats, Report};
 
-/// The door that the promises are about.
+/// The policy that the promises are about.
 const GATE: &str = "gatepost";
 /// Of a hundred travellers so many get in at the first try.
 const TRAVELLERS: f64 = 95.0;
 /// Guesses a day at one account by strangers: from near and from far.
 const ONE_ACCOUNT: u64 = 2 * 24;
 
-/// A sentence of the manual.
+/// A promise that the manual makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
     /// However large the botnet is, so many guesses a day by strangers, and so many at one account.
     Bound,
-    /// Nobody is refused where he logs in from.
+    /// No user is refused in the networks they log in from.
     Home,
-    /// Nor near it.
+    /// Nor near them.
     Near,
     /// 95 of 100 travellers get in at the first try.
     Travellers,
     /// The same, before a botnet that comes back with its addresses.
     TravellersThen,
-    /// Nobody is refused at all.
+    /// No honest user is refused at all.
     Nobody,
     /// Postfix is asked about a forgotten phone's password once a minute at most.
     OldPhones,
@@ -39,9 +39,9 @@ pub fn bound(users: usize) -> u64 {
 }
 
 /// Writes down which of `promises` are broken.
-pub(crate) fn check(promises: &[Promise], plan: &Plan, report: &mut Report) {
-    // Half a gate promises nothing.
-    if report.door != GATE || plan.without.is_some() {
+pub(crate) fn check(promises: &[Promise], plan: &SimulationPlan, report: &mut Report) {
+    // A gate with a part left out promises nothing.
+    if report.policy != GATE || plan.without.is_some() {
         return;
     }
     if promises.contains(&Promise::Bound) {
@@ -53,7 +53,7 @@ pub(crate) fn check(promises: &[Promise], plan: &Plan, report: &mut Report) {
 
 impl Promise {
     /// What is wrong, if it is.
-    fn broken(self, plan: &Plan, report: &Report) -> Option<String> {
+    fn broken(self, plan: &SimulationPlan, report: &Report) -> Option<String> {
         match self {
             Self::Bound => over_bound(report),
             Self::Home => refused("at home", &report.home),
@@ -94,7 +94,7 @@ fn over_bound(report: &Report) -> Option<String> {
         .then(|| format!("{account} guesses a day at one account, over {ONE_ACCOUNT}"))
 }
 
-fn refused(where_: &str, visits: &Visits) -> Option<String> {
-    let Visits { all, refused, .. } = visits;
+fn refused(where_: &str, visits: &LoginStats) -> Option<String> {
+    let LoginStats { all, refused, .. } = visits;
     (*refused > 0).then(|| format!("{refused} of {all} logins {where_} were refused"))
 }

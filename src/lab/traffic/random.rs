@@ -1,9 +1,9 @@
-//! random - a small seeded generator: the same seed tells the same story on every machine
+//! random - a small seeded generator: the same seed gives the same numbers on every machine
 //!
 //! xoshiro256++ 1.0 (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2019), its
 //! state filled by SplitMix64, as they advise. Each source of events draws from a stream of its own,
 //! named by a text, so that one more scenario changes none of the others.
-//! Not for secrets: whoever sees a few numbers knows the rest.
+//! Not for secrets: the rest follows from a few numbers.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Random {
         items.get(at).copied().unwrap_or_default()
     }
 
-    /// A word that nobody else made up: so many syllables, 6.6 bits each.
+    /// A made-up word: so many syllables, 6.6 bits each.
     pub fn word(&mut self, syllables: usize) -> String {
         const FIRST: &[u8] = b"bdfghjklmnprstvwz";
         const SECOND: &[u8] = b"aeiouy";

@@ -1,4 +1,4 @@
-//! report - what a simulated month came to, in numbers
+//! report - the results of a simulated month, in numbers
 //!
 //! Filled while a trace is played, then only read: by tables, plots, JSON and the promises.
 //! Not here: which of the numbers are promised (`promise`).
@@ -8,20 +8,20 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::traffic::door::{Answer, Asked, Outcome};
-use crate::traffic::ledger::Place;
-use crate::traffic::{DAY, HOUR, Plan, START};
+use crate::traffic::ledger::Locality;
+use crate::traffic::{DAY, HOUR, START, SimulationPlan};
 use gatepost_core::moment::Moment;
 
 /// Hours of one point of the plot.
 const STEP_HOURS: u64 = 6;
 
-/// One scenario, played before one door.
+/// One scenario, played before one policy.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The scenario's name.
     pub scenario: &'static str,
-    /// The door's name.
-    pub door: &'static str,
+    /// The policy's name.
+    pub policy: &'static str,
     /// Users of the server.
     pub mailboxes: usize,
     /// Simulated days.
@@ -31,11 +31,11 @@ pub struct Report {
     /// What a stranger's guesses may come to in a day, where it is promised.
     pub bound: Option<u64>,
     /// Logins from a network where the user has logged in before.
-    pub home: Visits,
+    pub home: LoginStats,
     /// Logins from its neighbourhood.
-    pub near: Visits,
+    pub near: LoginStats,
     /// Logins from elsewhere.
-    pub far: Visits,
+    pub far: LoginStats,
     /// Phones with an old password.
     pub old_phones: OldPhones,
     /// Bans begun.
@@ -67,17 +67,17 @@ pub struct Guesses {
     pub again: u64,
 }
 
-/// What became of honest logins.
+/// The results of honest logins.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Visits {
+pub struct LoginStats {
     /// Logins that were wanted.
     pub all: u64,
-    /// Those that met a refusal, were it only of the mistyped password before.
+    /// Those that were refused at least once, counting the mistyped password before.
     pub refused: u64,
     /// Those that were given up after a day.
     pub never: u64,
-    /// Those that were told that the right password is wrong.
-    pub told_wrong: u64,
+    /// Those whose right password was answered 535.
+    pub wrongly_rejected: u64,
     /// Refused ones: from the first refusal to the login, in seconds, on average.
     pub mean_wait: f64,
     /// The same, the longest.
@@ -114,7 +114,7 @@ pub struct Point {
 
 /// Fills a report.
 #[derive(Debug)]
-pub(crate) struct Clerk {
+pub(crate) struct ReportBuilder {
     report: Report,
     /// Strangers' guesses that reached Postfix, by day.
     days: Vec<u64>,
@@ -123,20 +123,20 @@ pub(crate) struct Clerk {
     day: usize,
 }
 
-impl Clerk {
-    pub(crate) fn new(scenario: &'static str, door: &'static str, plan: &Plan) -> Self {
+impl ReportBuilder {
+    pub(crate) fn new(scenario: &'static str, policy: &'static str, plan: &SimulationPlan) -> Self {
         let points = u64::from(plan.days) * 24 / STEP_HOURS;
         Self {
             report: Report {
                 scenario,
-                door,
+                policy,
                 mailboxes: plan.mailboxes,
                 days: plan.days,
                 guesses: Guesses::default(),
                 bound: None,
-                home: Visits::default(),
-                near: Visits::default(),
-                far: Visits::default(),
+                home: LoginStats::default(),
+                near: LoginStats::default(),
+                far: LoginStats::default(),
                 old_phones: OldPhones::default(),
                 bans: 0,
                 bans_lost: 0,
@@ -153,7 +153,7 @@ impl Clerk {
     pub(crate) fn guess(
         &mut self,
         person: Option<u32>,
-        place: Place,
+        locality: Locality,
         outcome: Outcome,
         now: Moment,
     ) {
@@ -168,7 +168,7 @@ impl Clerk {
             }
             Asked::Once => guesses.reached += 1,
         }
-        if place == Place::Home {
+        if locality == Locality::Home {
             guesses.inside += 1;
         } else {
             self.of_stranger(person, now);
@@ -213,15 +213,15 @@ impl Clerk {
         }
     }
 
-    /// An honest login ended: in, or given up.
-    pub(crate) fn visit(&mut self, past: &Past, answer: Answer, now: Moment) {
-        let visits = match past.place {
-            Place::Home => &mut self.report.home,
-            Place::Near => &mut self.report.near,
-            Place::Far => &mut self.report.far,
+    /// An honest login ended: logged in, or given up.
+    pub(crate) fn visit(&mut self, past: &LoginProgress, answer: Answer, now: Moment) {
+        let visits = match past.locality {
+            Locality::Home => &mut self.report.home,
+            Locality::Near => &mut self.report.near,
+            Locality::Far => &mut self.report.far,
         };
         visits.all += 1;
-        visits.told_wrong += u64::from(past.told_wrong);
+        visits.wrongly_rejected += u64::from(past.wrongly_rejected);
         if answer != Answer::LoggedIn {
             visits.never += 1;
         }
@@ -269,12 +269,12 @@ impl Clerk {
 
 /// What an honest login has gone through.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Past {
-    pub(crate) place: Place,
+pub(crate) struct LoginProgress {
+    pub(crate) locality: Locality,
     /// When it first met a refusal.
     pub(crate) refused: Option<Moment>,
-    /// Whether the right password was called wrong.
-    pub(crate) told_wrong: bool,
+    /// Whether the right password was answered 535.
+    pub(crate) wrongly_rejected: bool,
 }
 
 impl Report {
@@ -294,7 +294,7 @@ impl Report {
     }
 }
 
-impl Visits {
+impl LoginStats {
     /// Of a hundred, how many met no refusal. None if there were none at all.
     pub fn first_try_percent(&self) -> Option<f64> {
         (self.all > 0).then(|| 100.0 * (self.all - self.refused) as f64 / self.all as f64)

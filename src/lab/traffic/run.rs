@@ -1,47 +1,47 @@
-//! run - plays one scenario before one door
+//! run - plays one scenario before one policy
 //!
-//! An event queue on moments: the next visit, guess or mishap, the retries of those who were sent away,
-//! and the door's own business, whichever comes first. Ties are broken by the order in which events were
+//! An event queue on moments: the next login, guess or incident, the retries of clients that were
+//! refused, and the policy's own timers, whichever comes first. Ties are broken by the order in which events were
 //! queued, so a run is the same on every machine.
-//! Not here: who comes (`honest`, `attack`), what is written down (`report`).
+//! Not here: who comes (`routine`, `campaign`), what is written down (`report`).
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
-use crate::traffic::attack::{Campaign, Guess, Sender};
+use crate::traffic::campaign::{Campaign, GuessSender, PlannedGuess};
 use crate::traffic::door::{Answer, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
-use crate::traffic::honest::{Routine, Visit};
-use crate::traffic::incident::Incidents;
-use crate::traffic::ledger::{Ledger, Place};
+use crate::traffic::incident::IncidentSchedule;
+use crate::traffic::ledger::{Ledger, Locality};
 use crate::traffic::people::People;
 use crate::traffic::random::Random;
-use crate::traffic::report::{Clerk, Past, Report};
-use crate::traffic::scenario::{Scenario, Start};
-use crate::traffic::{DAY, MINUTE, Plan, SECOND, START, promise};
+use crate::traffic::report::{LoginProgress, Report, ReportBuilder};
+use crate::traffic::routine::{PlannedLogin, Routine};
+use crate::traffic::scenario::{Scenario, StartKnowledge};
+use crate::traffic::{DAY, MINUTE, SECOND, START, SimulationPlan, promise};
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
-/// Who mistyped tries again after this.
+/// Users who mistyped try again after this.
 const RETYPED: Duration = SECOND.saturating_mul(20);
-/// Who is told that his right password is wrong types it once more after this.
-const DOUBTED: Duration = MINUTE;
-/// After so many doubts he gives up.
-const DOUBTS: u32 = 10;
-/// A mail program that hears "not now" tries again after this, and gives up after a day.
-const RETRIED: Duration = MINUTE.saturating_mul(5);
-const GIVEN_UP: Duration = DAY;
+/// Users whose right password was answered 535 type it once more after this.
+const RETYPED_UNCHANGED: Duration = MINUTE;
+/// How often they do so before they give up.
+const MOST_RETYPED: u32 = 10;
+/// A mail program that was answered 454 tries again after this, and gives up after a day.
+const RETRY: Duration = MINUTE.saturating_mul(5);
+const GIVE_UP: Duration = DAY;
 
-/// Plays `scenario`, and checks its promises if the door is the gate.
-pub fn run(scenario: &Scenario, plan: &Plan, door: &mut dyn Door) -> Report {
+/// Plays `scenario`, and checks its promises if the policy is the gate.
+pub fn run(scenario: &Scenario, plan: &SimulationPlan, door: &mut dyn Door) -> Report {
     let cast = scenario.cast(plan);
-    let mut stage = Stage {
+    let mut simulation = Simulation {
         people: cast.people,
         incidents: cast.incidents,
         ledger: Ledger::default(),
-        clerk: Clerk::new(scenario.name, door.name(), plan),
+        report: ReportBuilder::new(scenario.name, door.name(), plan),
         queue: BinaryHeap::new(),
         queued: 0,
         tickets: HashMap::new(),
@@ -50,32 +50,32 @@ pub fn run(scenario: &Scenario, plan: &Plan, door: &mut dyn Door) -> Report {
         door,
         ended: Vec::new(),
     };
-    stage.past(cast.start, plan);
-    for (at, mishap) in cast.incidents.mishaps(plan) {
-        stage.queue(at, Event::Mishap(mishap));
+    simulation.learn_past(cast.start, plan);
+    for (at, mishap) in cast.incidents.schedule(plan) {
+        simulation.queue(at, SimulatedEvent::Mishap(mishap));
     }
-    for source in 0..stage.routines.len() {
-        stage.next_visit(source);
+    for source in 0..simulation.routines.len() {
+        simulation.next_visit(source);
     }
-    for source in 0..stage.campaigns.len() {
-        stage.next_guess(source);
+    for source in 0..simulation.campaigns.len() {
+        simulation.next_guess(source);
     }
-    stage.play();
-    let (bans, lost) = (stage.door.bans(), stage.door.bans_lost());
-    let mut report = stage.clerk.finish(bans, lost);
+    simulation.play();
+    let (bans, lost) = (simulation.door.bans(), simulation.door.bans_lost());
+    let mut report = simulation.report.finish(bans, lost);
     promise::check(scenario.promises, plan, &mut report);
     report
 }
 
-struct Stage<'a> {
+struct Simulation<'a> {
     people: People,
-    incidents: Incidents,
+    incidents: IncidentSchedule,
     ledger: Ledger,
-    clerk: Clerk,
-    queue: BinaryHeap<Reverse<Queued>>,
+    report: ReportBuilder,
+    queue: BinaryHeap<Reverse<QueuedEvent>>,
     queued: u64,
-    /// Who holds a ticket that the door has not ended yet.
-    tickets: HashMap<u64, Holder>,
+    /// The attempts that the policy has not ended yet, by ticket.
+    tickets: HashMap<u64, TicketHolder>,
     routines: Vec<Routine>,
     campaigns: Vec<Campaign>,
     door: &'a mut dyn Door,
@@ -83,45 +83,45 @@ struct Stage<'a> {
 }
 
 /// What happens next.
-enum Event {
+enum SimulatedEvent {
     /// The next of the routine with this number.
-    Visit(usize, Visit),
+    PlannedLogin(usize, PlannedLogin),
     /// The next of the campaign with this number.
-    Guess(usize, Guess),
-    /// Somebody who was sent away comes again, or has mistyped.
-    Again(Caller),
+    PlannedGuess(usize, PlannedGuess),
+    /// A user who was refused or has mistyped tries again.
+    Again(HonestLogin),
     Mishap(Mishap),
 }
 
-struct Queued {
+struct QueuedEvent {
     at: Moment,
     order: u64,
-    event: Event,
+    event: SimulatedEvent,
 }
 
-/// An honest person at the door.
+/// An honest user's login under way.
 #[derive(Clone, Copy)]
-struct Caller {
-    visit: Visit,
-    past: Past,
-    doubts: u32,
+struct HonestLogin {
+    visit: PlannedLogin,
+    progress: LoginProgress,
+    retyped: u32,
 }
 
-enum Holder {
-    Caller(Caller),
+enum TicketHolder {
+    HonestLogin(HonestLogin),
     Guesser {
         person: Option<u32>,
-        place: Place,
-        sender: Sender,
+        locality: Locality,
+        sender: GuessSender,
         truth: Truth,
         client: ClientKey,
     },
 }
 
-impl Stage<'_> {
-    /// What the old logs tell, unless there are none.
-    fn past(&mut self, start: Start, plan: &Plan) {
-        if start == Start::Strangers {
+impl Simulation<'_> {
+    /// The policy learns from the old logs, unless there are none.
+    fn learn_past(&mut self, start: StartKnowledge, plan: &SimulationPlan) {
+        if start == StartKnowledge::Strangers {
             return;
         }
         let mut random = Random::new(plan.seed, "past");
@@ -152,41 +152,41 @@ impl Stage<'_> {
                 }
                 _ => {
                     if let Some(Reverse(next)) = self.queue.pop() {
-                        self.happen(next);
+                        self.handle(next);
                     }
                 }
             }
         }
     }
 
-    fn happen(&mut self, next: Queued) {
+    fn handle(&mut self, next: QueuedEvent) {
         let now = next.at;
         match next.event {
-            Event::Visit(source, visit) => {
+            SimulatedEvent::PlannedLogin(source, visit) => {
                 self.next_visit(source);
                 let network = visit.client.network();
-                let place = self.ledger.place(visit.person, network, now);
-                let past = Past {
-                    place,
+                let locality = self.ledger.locality(visit.person, network, now);
+                let progress = LoginProgress {
+                    locality,
                     refused: None,
-                    told_wrong: false,
+                    wrongly_rejected: false,
                 };
-                self.call(
-                    Caller {
+                self.log_in(
+                    HonestLogin {
                         visit,
-                        past,
-                        doubts: 0,
+                        progress,
+                        retyped: 0,
                     },
                     next.order,
                     now,
                 );
             }
-            Event::Guess(source, guess) => {
+            SimulatedEvent::PlannedGuess(source, guess) => {
                 self.next_guess(source);
                 self.guess(guess, next.order, now);
             }
-            Event::Again(caller) => self.call(caller, next.order, now),
-            Event::Mishap(mishap) => {
+            SimulatedEvent::Again(login) => self.log_in(login, next.order, now),
+            SimulatedEvent::Mishap(mishap) => {
                 self.door.befall(mishap, now, &mut self.ended);
                 self.answer(now);
             }
@@ -196,29 +196,29 @@ impl Stage<'_> {
     fn next_visit(&mut self, source: usize) {
         let routine = self.routines.get_mut(source);
         if let Some(visit) = routine.and_then(|routine| routine.next(&self.people)) {
-            self.queue(visit.at, Event::Visit(source, visit));
+            self.queue(visit.at, SimulatedEvent::PlannedLogin(source, visit));
         }
     }
 
     fn next_guess(&mut self, source: usize) {
         let campaign = self.campaigns.get_mut(source);
         if let Some(guess) = campaign.and_then(|campaign| campaign.next(&self.people)) {
-            self.queue(guess.at, Event::Guess(source, guess));
+            self.queue(guess.at, SimulatedEvent::PlannedGuess(source, guess));
         }
     }
 
-    fn queue(&mut self, at: Moment, event: Event) {
+    fn queue(&mut self, at: Moment, event: SimulatedEvent) {
         let order = self.queued;
         self.queued += 1;
-        self.queue.push(Reverse(Queued { at, order, event }));
+        self.queue.push(Reverse(QueuedEvent { at, order, event }));
     }
 
-    fn call(&mut self, caller: Caller, ticket: u64, now: Moment) {
-        let Some(person) = self.people.person(caller.visit.person) else {
+    fn log_in(&mut self, login: HonestLogin, ticket: u64, now: Moment) {
+        let Some(person) = self.people.person(login.visit.person) else {
             return;
         };
         let mut password = person.password.clone();
-        let truth = match caller.visit.mistyped {
+        let truth = match login.visit.mistyped {
             true => {
                 // A finger beside the key, and a different one each day.
                 let beside = b'a' + (now.as_seconds() / 86_400 % 25) as u8;
@@ -228,16 +228,16 @@ impl Stage<'_> {
             false => Truth::Right,
         };
         let knock = Knock {
-            client: caller.visit.client,
+            client: login.visit.client,
             user: person.name.clone(),
             password: Secret::new(password.into_bytes()),
             mechanism: Mechanism::Plain,
             truth: self.truth(truth, now),
         };
-        self.knock(ticket, Holder::Caller(caller), knock, now);
+        self.knock(ticket, TicketHolder::HonestLogin(login), knock, now);
     }
 
-    fn guess(&mut self, guess: Guess, ticket: u64, now: Moment) {
+    fn guess(&mut self, guess: PlannedGuess, ticket: u64, now: Moment) {
         let person = guess.person.and_then(|number| self.people.person(number));
         let truth = match person {
             None => Truth::NoSuchUser,
@@ -245,12 +245,12 @@ impl Stage<'_> {
             Some(_) => Truth::Wrong,
         };
         let network = guess.client.network();
-        let place = guess
-            .person
-            .map_or(Place::Far, |number| self.ledger.place(number, network, now));
-        let holder = Holder::Guesser {
+        let locality = guess.person.map_or(Locality::Far, |number| {
+            self.ledger.locality(number, network, now)
+        });
+        let holder = TicketHolder::Guesser {
             person: guess.person,
-            place,
+            locality,
             sender: guess.sender,
             truth,
             client: guess.client,
@@ -266,26 +266,28 @@ impl Stage<'_> {
     }
 
     fn truth(&self, truth: Truth, now: Moment) -> Truth {
-        match self.incidents.is_sick(now) {
+        match self.incidents.dovecot_fails(now) {
             true => Truth::Sick,
             false => truth,
         }
     }
 
-    fn knock(&mut self, ticket: u64, holder: Holder, knock: Knock, now: Moment) {
+    fn knock(&mut self, ticket: u64, holder: TicketHolder, knock: Knock, now: Moment) {
         self.tickets.insert(ticket, holder);
         self.door.knock(ticket, knock, now, &mut self.ended);
         self.answer(now);
     }
 
-    /// Hands out what the door has ended.
+    /// Passes on what the policy has ended.
     fn answer(&mut self, now: Moment) {
         for (ticket, outcome) in std::mem::take(&mut self.ended) {
             match self.tickets.remove(&ticket) {
-                Some(Holder::Caller(caller)) => self.answer_caller(caller, outcome.answer, now),
-                Some(Holder::Guesser {
+                Some(TicketHolder::HonestLogin(login)) => {
+                    self.answer_honest(login, outcome.answer, now)
+                }
+                Some(TicketHolder::Guesser {
                     person,
-                    place,
+                    locality,
                     sender,
                     truth,
                     client,
@@ -293,7 +295,7 @@ impl Stage<'_> {
                     if let (Answer::LoggedIn, Some(person)) = (outcome.answer, person) {
                         self.ledger.login(person, client.network(), now);
                     }
-                    self.write_down(person, place, sender, truth, outcome, now);
+                    self.write_down(person, locality, sender, truth, outcome, now);
                 }
                 None => {}
             }
@@ -303,49 +305,49 @@ impl Stage<'_> {
     fn write_down(
         &mut self,
         person: Option<u32>,
-        place: Place,
-        sender: Sender,
+        locality: Locality,
+        sender: GuessSender,
         truth: Truth,
         outcome: Outcome,
         now: Moment,
     ) {
         match sender {
-            Sender::OldPhone => self.clerk.old_phone(outcome, now),
-            // Whoever knows the password does not guess.
-            Sender::Attacker if truth == Truth::Right => {}
-            Sender::Attacker => self.clerk.guess(person, place, outcome, now),
+            GuessSender::OldPhone => self.report.old_phone(outcome, now),
+            // An insider who logs in with the right password does not guess.
+            GuessSender::Attacker if truth == Truth::Right => {}
+            GuessSender::Attacker => self.report.guess(person, locality, outcome, now),
         }
     }
 
-    fn answer_caller(&mut self, mut caller: Caller, answer: Answer, now: Moment) {
+    fn answer_honest(&mut self, mut login: HonestLogin, answer: Answer, now: Moment) {
         let wait = match answer {
             Answer::LoggedIn => {
-                let Visit { person, client, .. } = caller.visit;
+                let PlannedLogin { person, client, .. } = login.visit;
                 self.ledger.login(person, client.network(), now);
-                self.clerk.visit(&caller.past, answer, now);
+                self.report.visit(&login.progress, answer, now);
                 return;
             }
-            Answer::Wrong if caller.visit.mistyped => {
-                caller.visit.mistyped = false;
+            Answer::Wrong if login.visit.mistyped => {
+                login.visit.mistyped = false;
                 RETYPED
             }
             Answer::Wrong => {
-                caller.past.told_wrong = true;
-                caller.doubts += 1;
-                DOUBTED
+                login.progress.wrongly_rejected = true;
+                login.retyped += 1;
+                RETYPED_UNCHANGED
             }
             // What Dovecot cannot check is no refusal of ours, nor is a restart.
-            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRIED,
+            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRY,
             Answer::Later(_) => {
-                caller.past.refused.get_or_insert(now);
-                RETRIED
+                login.progress.refused.get_or_insert(now);
+                RETRY
             }
         };
-        if caller.doubts > DOUBTS || now.since(caller.visit.at) > GIVEN_UP {
-            self.clerk.visit(&caller.past, answer, now);
+        if login.retyped > MOST_RETYPED || now.since(login.visit.at) > GIVE_UP {
+            self.report.visit(&login.progress, answer, now);
             return;
         }
-        self.queue(now + wait, Event::Again(caller));
+        self.queue(now + wait, SimulatedEvent::Again(login));
     }
 }
 
@@ -357,21 +359,21 @@ fn user_as_typed(user: UserName, ticket: u64) -> UserName {
     }
 }
 
-impl PartialEq for Queued {
+impl PartialEq for QueuedEvent {
     fn eq(&self, other: &Self) -> bool {
         (self.at, self.order) == (other.at, other.order)
     }
 }
 
-impl Eq for Queued {}
+impl Eq for QueuedEvent {}
 
-impl PartialOrd for Queued {
+impl PartialOrd for QueuedEvent {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Queued {
+impl Ord for QueuedEvent {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.order).cmp(&(other.at, other.order))
     }

@@ -1,18 +1,18 @@
-//! scenario - the traces by name: who attacks, who lives there, and what is promised
+//! scenario - the traces by name: who attacks, what is special about the server, and what is promised
 //!
-//! Honest people write mail and travel in all of them. Only promises that the manual makes are checked;
+//! Honest users write mail and travel in all of them. Only promises that the manual makes are checked;
 //! where it names a price instead, the figures stand in the report, and nothing is broken.
-//! Not here: how the parts work (`attack`, `honest`, `incident`), what a promise means (`promise`).
+//! Not here: how the parts work (`campaign`, `routine`, `incident`), what a promise means (`promise`).
 
 use std::time::Duration;
 
-use crate::traffic::attack::{Campaign, Origin, Whom, With, Words};
-use crate::traffic::honest::{Habit, Routine};
-use crate::traffic::incident::Incidents;
-use crate::traffic::people::{self, Passwords, People, mobile};
+use crate::traffic::campaign::{AddressChoice, Campaign, GuessList, PasswordChoice, VictimChoice};
+use crate::traffic::incident::IncidentSchedule;
+use crate::traffic::people::{self, PasswordStrength, People, mobile};
 use crate::traffic::promise::Promise;
 use crate::traffic::random::Random;
-use crate::traffic::{DAY, MINUTE, Plan, SECOND};
+use crate::traffic::routine::{Habit, Routine};
+use crate::traffic::{DAY, MINUTE, SECOND, SimulationPlan};
 use gatepost_core::gate::request::settings::GateSettings;
 
 mod list;
@@ -28,13 +28,13 @@ pub struct Scenario {
     pub about: &'static str,
     /// What the design promises about it.
     pub promises: &'static [Promise],
-    attack: fn(&Plan) -> Vec<Campaign>,
-    life: Life,
+    attack: fn(&SimulationPlan) -> Vec<Campaign>,
+    life: Surroundings,
 }
 
-/// What is out of the ordinary in the life of the server.
+/// What is out of the ordinary on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+enum Surroundings {
     /// Nothing: people write at home, on the phone, and travel.
     Ordinary,
     /// Their passwords are words.
@@ -48,10 +48,10 @@ enum Life {
     /// A program in a cloud sends as one of them.
     Cloud,
     /// Dovecot fails an hour a day.
-    SickDovecot,
+    FailingDovecot,
     /// Restarts every day.
     Restarts,
-    /// The day of the install: nobody travels, fifty share an office, nothing is known.
+    /// The day of the install: no user travels, fifty share an office, nothing is known.
     Install,
     /// The same, but the old logs were read.
     InstallLearnt,
@@ -59,21 +59,21 @@ enum Life {
 
 /// What is known at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub enum StartKnowledge {
     /// Who logged in from where in the last week.
     Learnt,
     /// Nothing.
     Strangers,
 }
 
-/// All that a stage needs.
+/// All that a simulation needs.
 #[derive(Debug)]
-pub(crate) struct Cast {
+pub(crate) struct Participants {
     pub(crate) people: People,
     pub(crate) routines: Vec<Routine>,
     pub(crate) campaigns: Vec<Campaign>,
-    pub(crate) incidents: Incidents,
-    pub(crate) start: Start,
+    pub(crate) incidents: IncidentSchedule,
+    pub(crate) start: StartKnowledge,
 }
 
 impl Scenario {
@@ -83,9 +83,9 @@ impl Scenario {
     }
 
     /// The gate's rules in it: the defaults, but for what the plan leaves out and the scenario lists.
-    pub fn settings(&self, plan: &Plan) -> GateSettings {
+    pub fn settings(&self, plan: &SimulationPlan) -> GateSettings {
         let mut settings = GateSettings::default();
-        if self.life == Life::ListedWebmail {
+        if self.life == Surroundings::ListedWebmail {
             settings.allow = vec![people::WEBMAIL.address().into()];
         }
         if let Some(without) = plan.without {
@@ -94,23 +94,25 @@ impl Scenario {
         settings
     }
 
-    pub(crate) fn cast(&self, plan: &Plan) -> Cast {
+    pub(crate) fn cast(&self, plan: &SimulationPlan) -> Participants {
         let mut habits = vec![Habit::Daily];
         habits.extend(match self.life {
-            Life::Install | Life::InstallLearnt => None,
+            Surroundings::Install | Surroundings::InstallLearnt => None,
             _ => Some(Habit::Travel),
         });
         habits.extend(match self.life {
-            Life::Office | Life::Install | Life::InstallLearnt => Some(Habit::Office),
-            Life::Webmail | Life::ListedWebmail => Some(Habit::Webmail),
-            Life::Cloud => Some(Habit::Cloud),
+            Surroundings::Office | Surroundings::Install | Surroundings::InstallLearnt => {
+                Some(Habit::Office)
+            }
+            Surroundings::Webmail | Surroundings::ListedWebmail => Some(Habit::Webmail),
+            Surroundings::Cloud => Some(Habit::Cloud),
             _ => None,
         });
         let passwords = match self.life {
-            Life::WeakPasswords => Passwords::Weak,
-            _ => Passwords::Strong,
+            Surroundings::WeakPasswords => PasswordStrength::Weak,
+            _ => PasswordStrength::Strong,
         };
-        Cast {
+        Participants {
             people: People::new(plan.mailboxes, passwords, plan.seed),
             routines: habits
                 .into_iter()
@@ -118,13 +120,13 @@ impl Scenario {
                 .collect(),
             campaigns: (self.attack)(plan),
             incidents: match self.life {
-                Life::SickDovecot => Incidents::SickDovecot,
-                Life::Restarts => Incidents::Restarts,
-                _ => Incidents::None,
+                Surroundings::FailingDovecot => IncidentSchedule::FailingDovecot,
+                Surroundings::Restarts => IncidentSchedule::Restarts,
+                _ => IncidentSchedule::None,
             },
             start: match self.life {
-                Life::Install => Start::Strangers,
-                _ => Start::Learnt,
+                Surroundings::Install => StartKnowledge::Strangers,
+                _ => StartKnowledge::Learnt,
             },
         }
     }
@@ -133,16 +135,16 @@ impl Scenario {
 /// The paces of single addresses, as published: a try every so many seconds.
 const PACES: [u64; 3] = [22, 39, 118];
 
-fn nobody(_: &Plan) -> Vec<Campaign> {
+fn no_campaign(_: &SimulationPlan) -> Vec<Campaign> {
     Vec::new()
 }
 
-fn loud(plan: &Plan) -> Vec<Campaign> {
+fn loud(plan: &SimulationPlan) -> Vec<Campaign> {
     let one = |(n, pace): (u64, u64)| {
         let choice = (
-            Origin::One(people::bot(n)),
-            Whom::Names(50),
-            With::Mixed(Words::thousand(plan)),
+            AddressChoice::One(people::bot(n)),
+            VictimChoice::Names(50),
+            PasswordChoice::Mixed(GuessList::thousand(plan)),
         );
         Campaign::new(&format!("loud {pace}"), plan, SECOND * pace as u32, choice)
     };
@@ -150,102 +152,133 @@ fn loud(plan: &Plan) -> Vec<Campaign> {
 }
 
 /// A pool that empties the shared buckets, and one address that goes on a try every three seconds.
-fn hammer(plan: &Plan) -> Vec<Campaign> {
-    let choice = (Origin::One(people::bot(1 << 29)), Whom::Any, With::Unique);
+fn hammer(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::One(people::bot(1 << 29)),
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
     let mut campaigns = unique(plan);
     campaigns.push(Campaign::new("hammer", plan, SECOND * 3, choice));
     campaigns
 }
 
 /// 250 neighbours, each a try in 40 minutes.
-fn swarm(plan: &Plan) -> Vec<Campaign> {
+fn swarm(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
-        Origin::Neighbours,
-        Whom::Names(50),
-        With::Mixed(Words::thousand(plan)),
+        AddressChoice::Neighbours,
+        VictimChoice::Names(50),
+        PasswordChoice::Mixed(GuessList::thousand(plan)),
     );
     vec![Campaign::new("swarm", plan, MINUTE * 40 / 250, choice)]
 }
 
-fn pool(plan: &Plan) -> Vec<Campaign> {
+fn pool(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
-        Origin::Pool(plan.pool),
-        Whom::Names(40),
-        With::Mixed(Words::thousand(plan)),
+        AddressChoice::Pool(plan.pool),
+        VictimChoice::Names(40),
+        PasswordChoice::Mixed(GuessList::thousand(plan)),
     );
     vec![Campaign::daily("pool", plan, choice)]
 }
 
 /// A million addresses, a try each in 30 days.
-fn pool_of_a_million(plan: &Plan) -> Vec<Campaign> {
+fn pool_of_a_million(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
-        Origin::Pool(1_000_000),
-        Whom::Names(40),
-        With::Mixed(Words::twenty_thousand(plan)),
+        AddressChoice::Pool(1_000_000),
+        VictimChoice::Names(40),
+        PasswordChoice::Mixed(GuessList::twenty_thousand(plan)),
     );
     let every = DAY * 30 / 1_000_000;
     vec![Campaign::new("pool of a million", plan, every, choice)]
 }
 
-fn spray(name: &str, plan: &Plan, whom: Whom, with: With) -> Vec<Campaign> {
+fn spray(
+    name: &str,
+    plan: &SimulationPlan,
+    whom: VictimChoice,
+    with: PasswordChoice,
+) -> Vec<Campaign> {
     vec![Campaign::daily(
         name,
         plan,
-        (Origin::Pool(plan.pool), whom, with),
+        (AddressChoice::Pool(plan.pool), whom, with),
     )]
 }
 
-fn spray_rows_1k(plan: &Plan) -> Vec<Campaign> {
-    let with = With::Rows(Words::thousand(plan));
-    spray("rows of a thousand", plan, Whom::InTurn, with)
+fn spray_rows_1k(plan: &SimulationPlan) -> Vec<Campaign> {
+    let with = PasswordChoice::Rows(GuessList::thousand(plan));
+    spray("rows of a thousand", plan, VictimChoice::InTurn, with)
 }
 
-fn spray_rows_20k(plan: &Plan) -> Vec<Campaign> {
-    let with = With::Rows(Words::twenty_thousand(plan));
-    spray("rows of 20,000", plan, Whom::InTurn, with)
+fn spray_rows_20k(plan: &SimulationPlan) -> Vec<Campaign> {
+    let with = PasswordChoice::Rows(GuessList::twenty_thousand(plan));
+    spray("rows of 20,000", plan, VictimChoice::InTurn, with)
 }
 
-fn spray_any_1k(plan: &Plan) -> Vec<Campaign> {
-    let with = With::AnyOf(Words::thousand(plan));
-    spray("any of a thousand", plan, Whom::Any, with)
+fn spray_any_1k(plan: &SimulationPlan) -> Vec<Campaign> {
+    let with = PasswordChoice::AnyOf(GuessList::thousand(plan));
+    spray("any of a thousand", plan, VictimChoice::Any, with)
 }
 
-fn spray_any_20k(plan: &Plan) -> Vec<Campaign> {
-    let with = With::AnyOf(Words::twenty_thousand(plan));
-    spray("any of 20,000", plan, Whom::Any, with)
+fn spray_any_20k(plan: &SimulationPlan) -> Vec<Campaign> {
+    let with = PasswordChoice::AnyOf(GuessList::twenty_thousand(plan));
+    spray("any of 20,000", plan, VictimChoice::Any, with)
 }
 
-fn name_year(plan: &Plan) -> Vec<Campaign> {
-    spray("name and year", plan, Whom::Any, With::NameYear)
+fn name_year(plan: &SimulationPlan) -> Vec<Campaign> {
+    spray(
+        "name and year",
+        plan,
+        VictimChoice::Any,
+        PasswordChoice::NameYear,
+    )
 }
 
-fn unique(plan: &Plan) -> Vec<Campaign> {
-    spray("unique", plan, Whom::Any, With::Unique)
+fn unique(plan: &SimulationPlan) -> Vec<Campaign> {
+    spray("unique", plan, VictimChoice::Any, PasswordChoice::Unique)
 }
 
 /// Every address comes only once: a million of them in a fortnight and more.
-fn unique_fresh(plan: &Plan) -> Vec<Campaign> {
-    let choice = (Origin::Pool(1 << 30), Whom::Any, With::Unique);
+fn unique_fresh(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::Pool(1 << 30),
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
     vec![Campaign::daily("unique, fresh", plan, choice)]
 }
 
-fn hidden(plan: &Plan) -> Vec<Campaign> {
-    spray("hidden", plan, Whom::Any, With::Hidden)
+fn hidden(plan: &SimulationPlan) -> Vec<Campaign> {
+    spray("hidden", plan, VictimChoice::Any, PasswordChoice::Hidden)
 }
 
-fn one_account(plan: &Plan) -> Vec<Campaign> {
-    spray("one account", plan, Whom::One(0), With::Unique)
+fn one_account(plan: &SimulationPlan) -> Vec<Campaign> {
+    spray(
+        "one account",
+        plan,
+        VictimChoice::One(0),
+        PasswordChoice::Unique,
+    )
 }
 
 /// 24 addresses that each wait until their own bucket has a token again.
-fn patient(plan: &Plan) -> Vec<Campaign> {
-    let choice = (Origin::Pool(24), Whom::Any, With::Unique);
+fn patient(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::Pool(24),
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
     vec![Campaign::new("patient", plan, MINUTE * 31 / 24, choice)]
 }
 
 /// Two addresses, one victim.
-fn patient_owner(plan: &Plan) -> Vec<Campaign> {
-    let choice = (Origin::Pool(2), Whom::One(0), With::Unique);
+fn patient_owner(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::Pool(2),
+        VictimChoice::One(0),
+        PasswordChoice::Unique,
+    );
     vec![Campaign::new(
         "patient, one owner",
         plan,
@@ -254,62 +287,70 @@ fn patient_owner(plan: &Plan) -> Vec<Campaign> {
     )]
 }
 
-fn sim_card(plan: &Plan) -> Vec<Campaign> {
-    let choice = (Origin::SimCard, Whom::Any, With::Unique);
+fn sim_card(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::SimCard,
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
     vec![Campaign::new("SIM card", plan, SECOND * 22, choice)]
 }
 
-fn valid_account(plan: &Plan) -> Vec<Campaign> {
+fn valid_account(plan: &SimulationPlan) -> Vec<Campaign> {
     let insider = 1.min(plan.mailboxes.saturating_sub(1)) as u32;
-    let choice = (Origin::Insider(insider, 1_000), Whom::Any, With::Unique);
+    let choice = (
+        AddressChoice::Insider(insider, 1_000),
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
     vec![Campaign::daily("valid account", plan, choice)]
 }
 
 /// 200 addresses that each try the same wrong password all day long.
-fn oracle(plan: &Plan) -> Vec<Campaign> {
+fn oracle(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
-        Origin::Pool(200),
-        Whom::InTurn,
-        With::Always("Immer-Dasselbe-9"),
+        AddressChoice::Pool(200),
+        VictimChoice::InTurn,
+        PasswordChoice::Always("Immer-Dasselbe-9"),
     );
     vec![Campaign::new("oracle", plan, SECOND * 3, choice)]
 }
 
 /// A phone that tries its old password every minute for a week, and a PC that guesses at accounts
 /// elsewhere every ten seconds.
-fn office(plan: &Plan) -> Vec<Campaign> {
+fn office(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
-        Origin::One(people::OFFICE),
-        Whom::One(0),
-        With::Always("Das-Alte-Kennwort"),
+        AddressChoice::One(people::OFFICE),
+        VictimChoice::One(0),
+        PasswordChoice::Always("Das-Alte-Kennwort"),
     );
     let phone = Campaign::new("old phone", plan, MINUTE, choice).by_old_phone(DAY * 7);
     let choice = (
-        Origin::One(people::OFFICE),
-        Whom::Names(0),
-        With::Mixed(Words::thousand(plan)),
+        AddressChoice::One(people::OFFICE),
+        VictimChoice::Names(0),
+        PasswordChoice::Mixed(GuessList::thousand(plan)),
     );
     let infected = Campaign::new("infected PC", plan, SECOND * 10, choice);
     vec![phone, infected]
 }
 
 /// The PC guesses at the colleagues.
-fn inside(plan: &Plan) -> Vec<Campaign> {
+fn inside(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (
-        Origin::One(people::OFFICE),
-        Whom::Below(people::OFFICE_STAFF),
-        With::Unique,
+        AddressChoice::One(people::OFFICE),
+        VictimChoice::Below(people::OFFICE_STAFF),
+        PasswordChoice::Unique,
     );
     vec![Campaign::new("inside", plan, SECOND * 39, choice)]
 }
 
 /// A phone with an old password in a carrier's network, for a fortnight.
-fn old_phone(plan: &Plan) -> Vec<Campaign> {
+fn old_phone(plan: &SimulationPlan) -> Vec<Campaign> {
     let mut random = Random::new(plan.seed, "old phone's place");
     let choice = (
-        Origin::One(mobile(0, &mut random)),
-        Whom::One(0),
-        With::Always("Das-Alte-Kennwort"),
+        AddressChoice::One(mobile(0, &mut random)),
+        VictimChoice::One(0),
+        PasswordChoice::Always("Das-Alte-Kennwort"),
     );
     let lasting: Duration = DAY * 14;
     let phone = Campaign::new("roaming phone", plan, MINUTE, choice).by_old_phone(lasting);
@@ -319,7 +360,7 @@ fn old_phone(plan: &Plan) -> Vec<Campaign> {
 }
 
 /// What waits for a new server: loud ones and a pool.
-fn install(plan: &Plan) -> Vec<Campaign> {
+fn install(plan: &SimulationPlan) -> Vec<Campaign> {
     let mut campaigns = loud(plan);
     campaigns.extend(pool(plan));
     campaigns

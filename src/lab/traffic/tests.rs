@@ -1,9 +1,9 @@
 //! Claims about the traces themselves; what the gate makes of them stands in tests/integration.
 
 use super::scenario::{SCENARIOS, Scenario};
-use super::{Plan, START, Without};
+use super::{Ablation, START, SimulationPlan};
 
-const PLAN: Plan = Plan {
+const PLAN: SimulationPlan = SimulationPlan {
     mailboxes: 40,
     days: 2,
     seed: 1,
@@ -30,7 +30,7 @@ fn every_scenario_has_a_name_of_its_own_and_is_found_by_it() {
 #[test]
 fn a_trace_is_in_the_order_of_time_and_the_same_for_the_same_seed() {
     for scenario in SCENARIOS {
-        let told = |plan: &Plan| {
+        let told = |plan: &SimulationPlan| {
             let cast = scenario.cast(plan);
             let mut told = Vec::new();
             for mut campaign in cast.campaigns {
@@ -50,7 +50,7 @@ fn a_trace_is_in_the_order_of_time_and_the_same_for_the_same_seed() {
             }
             told
         };
-        let other = Plan { seed: 2, ..PLAN };
+        let other = SimulationPlan { seed: 2, ..PLAN };
         assert_eq!(told(&PLAN), told(&PLAN));
         let first = told(&PLAN);
         assert!(
@@ -76,8 +76,8 @@ fn the_published_number_of_guesses_is_made() {
 fn what_is_left_out_is_left_out_of_the_settings() {
     let scenario = Scenario::named("calm").unwrap();
     let whole = scenario.settings(&PLAN);
-    for without in Without::ALL {
-        let plan = Plan {
+    for without in Ablation::ALL {
+        let plan = SimulationPlan {
             without: Some(without),
             ..PLAN
         };

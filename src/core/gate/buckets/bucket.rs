@@ -12,9 +12,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::gate::buckets::key::{BucketKey, Key, Kind};
+use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::{Limit, Taken, carry_over};
-use crate::gate::buckets::spec::{Bucket, PerBucket};
+use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
 use crate::gate::buckets::table::Table;
 use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;

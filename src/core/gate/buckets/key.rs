@@ -1,38 +1,10 @@
 //! key - what a row of a table is kept under, and which row of a bucket an attempt pays from
 //!
-//! A kind's number is in every snapshot and never changes; 0 is no kind.
-//! Not here: the table (`table`), the buckets (`spec`).
+//! Not here: the table (`table`), the buckets and the kinds of their rows (`spec`).
 
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::{Keys, UserId};
-
-/// What the id of a key stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::gate) struct Kind(u8);
-
-impl Kind {
-    pub(in crate::gate) const CLIENT_V4: Self = Self(1);
-    pub(in crate::gate) const CLIENT_V6: Self = Self(2);
-    pub(in crate::gate) const NETWORK: Self = Self(3);
-    pub(in crate::gate) const USER_NEAR: Self = Self(4);
-    pub(in crate::gate) const USER_FAR: Self = Self(5);
-    pub(in crate::gate) const PAIR: Self = Self(6);
-    /// No bucket: a folded password, in the table of words.
-    pub(in crate::gate) const WORD: Self = Self(7);
-
-    /// The kind with this number; none for 0.
-    pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
-        match number {
-            0 => None,
-            number => Some(Self(number)),
-        }
-    }
-
-    pub(in crate::gate) const fn number(self) -> u8 {
-        self.0
-    }
-}
 
 /// Whose row it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,7 +74,8 @@ pub(in crate::gate) enum BucketKey {
 
 impl BucketKey {
     /// The bucket of `bucket` that an attempt of this client for this user pays from; none while the
-    /// client has not named a user on whom that depends.
+    /// client has not named its user, where the row depends on the user.
+    #[inline]
     pub(in crate::gate) fn of(
         bucket: Bucket,
         client: ClientKey,

@@ -1,4 +1,4 @@
-//! recent - the last decisions, for whoever asks why
+//! recent - the last decisions, for an operator who asks why
 //!
 //! A ring of fixed length: a flood of refusals pushes older ones out, and nothing grows.
 //! Not here: what is shown of them (`explain`).
@@ -41,7 +41,7 @@ pub struct Decision {
     pub at: Moment,
     /// In which session.
     pub session: u64,
-    /// About whom.
+    /// About which client.
     pub client: ClientKey,
     /// What was answered.
     pub answer: Answer,

@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use crate::gate::buckets::key::Kind;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::settings::{BucketQuota, Quota};
 
@@ -59,6 +58,33 @@ pub(in crate::gate) enum Store {
     Rows(&'static [Kind]),
     /// In one place, for all who pay it; under this number in snapshot and journal.
     Shared(u8),
+}
+
+/// What the id of a row stands for. Its number is in every snapshot and never changes; 0 is no kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::gate) struct Kind(u8);
+
+impl Kind {
+    pub(in crate::gate) const CLIENT_V4: Self = Self(1);
+    pub(in crate::gate) const CLIENT_V6: Self = Self(2);
+    pub(in crate::gate) const NETWORK: Self = Self(3);
+    pub(in crate::gate) const USER_NEAR: Self = Self(4);
+    pub(in crate::gate) const USER_FAR: Self = Self(5);
+    pub(in crate::gate) const PAIR: Self = Self(6);
+    /// No bucket: a folded password, in the table of words.
+    pub(in crate::gate) const WORD: Self = Self(7);
+
+    /// The kind with this number; none for 0.
+    pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
+        match number {
+            0 => None,
+            number => Some(Self(number)),
+        }
+    }
+
+    pub(in crate::gate) const fn number(self) -> u8 {
+        self.0
+    }
 }
 
 /// Which attempts pay from a bucket, if it is the one that fits.

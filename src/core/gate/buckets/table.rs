@@ -20,7 +20,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use siphasher::sip::SipHasher13;
 
-use crate::gate::buckets::key::{Key, Kind};
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::Kind;
 use crate::moment::Moment;
 
 /// Rows in a set.

@@ -4,7 +4,7 @@
 //! was tried for two users from two networks, refused or wrong. Folding makes lower case, cuts out
 //! the user's own name and domain, and trims digits and signs at both ends: `Summer2024!` and
 //! `summer7` are one word, and so are `anna1990` for anna and the empty password.
-//! What was seen is kept as keyed hashes in a bounded table, those seen longest ago give way; it
+//! What was seen is kept as keyed hashes in a bounded table, those seen longest ago are evicted; it
 //! does not outlive the process.
 //! Not here: what a word costs (`judge`). The list's source and licence stand at its head.
 

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::gate::Keys;
-use crate::gate::ladder::Step;
 use crate::gate::request::attempt::{Password, Secret};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
@@ -53,7 +52,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);
     let mut events = Vec::new();
-    let mut hearing = Hearing {
+    let mut evaluation = Evaluation {
         gate: &gate,
         rules: &rules,
         user: &name,
@@ -61,18 +60,15 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         case,
         ban: None,
         settling: false,
-        stage: Stage::InTurn,
+        stage: InTurn,
         now: START,
         events: &mut events,
     };
-    let Finding::Pay(route) = hearing.question().ask(Step::Buckets(Trust::Far)) else {
-        panic!("a stranger pays as one from far");
-    };
-    assert!(hearing.question().afford(&route).is_ok());
+    let route = evaluation.question().afford(Trust::Far).ok().unwrap();
     // Between the look and the taking another client takes the last token.
     let verdict = gate.judge_in_turn(&attempt(other), START, &mut Vec::new());
     assert!(matches!(verdict, Verdict::Allow(_)), "{verdict:?}");
-    let short = hearing.take_all(&route).err().unwrap();
+    let short = evaluation.take_all(&route).err().unwrap();
     assert_eq!(short.refusal.reason, Reason::Bucket(Bucket::Unknown));
     for (bucket, full) in [(Bucket::Client, 10), (Bucket::Network, 20)] {
         assert_eq!(left(&gate, here, bucket), full, "{bucket:?}");

@@ -95,7 +95,7 @@ pub struct AuthAttempt<'a> {
     pub session: u64,
     /// Who asks.
     pub client: ClientKey,
-    /// As whom.
+    /// Which user it claims to be.
     pub user: &'a UserName,
     /// With what.
     pub password: Password<'a>,

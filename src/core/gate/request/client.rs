@@ -1,4 +1,4 @@
-//! client - who is at the door, as the gate counts it
+//! client - a client and its network, as the gate counts them
 //!
 //! [`ClientKey`] is one IPv4 address or one IPv6 /64; [`NetworkKey`] its /24 or /48; [`RegionKey`]
 //! its /16 or /32. An IPv4-mapped IPv6 address is IPv4 from the first line on, so that a dual-stack

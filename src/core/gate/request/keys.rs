@@ -20,7 +20,7 @@ pub struct Keys {
     pub users: [u8; 16],
     /// For passwords and words: made at every start.
     pub passwords: [u8; 16],
-    /// For the places in the tables, so that nobody can aim at one. Kept with the state, too: under
+    /// For the rows of the tables, so that nobody can aim at one. Kept with the state, too: under
     /// the same key a snapshot goes back in the order in which it was written, which is quick.
     pub table: [u8; 16],
 }
@@ -32,7 +32,7 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// A user, as the tables know him: half of it stands for the name's local part, half for all of it.
+/// A user, as the tables know one: half of it stands for the name's local part, half for all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::gate) struct UserId(pub(in crate::gate) u64);
 
@@ -43,15 +43,15 @@ impl UserId {
     }
 }
 
-/// One password tried for one user. Its low bits are the user's, so that a guess tells at whom it
-/// was made.
+/// One password tried for one user. Its low bits are the user's, so that a guess tells which
+/// user it was made at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
 
 impl Guess {
     const USER: u64 = 0xffff;
 
-    /// Whether this guess was made at `user`; one of 65,536 other users passes for him.
+    /// Whether this guess was made at `user`; one in 65,536 other users is taken for this one.
     pub(in crate::gate) fn is_at(self, user: UserId) -> bool {
         (self.0 ^ user.0) & Self::USER == 0
     }
@@ -86,7 +86,7 @@ impl Keys {
         Guess(hasher.finish() & !Guess::USER | user.0 & Guess::USER)
     }
 
-    /// A folded password, whoever tried it.
+    /// A folded password, whatever the user.
     pub(in crate::gate) fn word(&self, folded: &[u8]) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.passwords);
         hasher.write(folded);
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guess_tells_at_whom_it_was_made() {
+    fn a_guess_tells_which_user_it_was_made_at() {
         let keys = Keys {
             users: [1; 16],
             passwords: [2; 16],

@@ -10,8 +10,8 @@
 use bytes::{Buf, BufMut};
 
 use crate::gate::buckets::bucket::Row;
-use crate::gate::buckets::key::{Key, Kind};
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
     SharedLevel, Subject, UserLogin,

@@ -9,12 +9,13 @@ use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
 use super::{journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Subject};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::Keys;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::request::verdict::{Reason, Standing, Verdict};
+use crate::gate::request::verdict::{Reason, Standing};
 use crate::moment::Moment;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -277,7 +278,7 @@ fn the_journal_alone_brings_bans_shared_buckets_and_who_is_known_back() {
     let seen = restored.explain(client("192.0.2.1"), None, NOW);
     assert_eq!((seen.strikes, seen.standing), (3, Standing::Banned));
     assert_eq!(shared(&restored, NOW), shared(&gate, NOW));
-    assert_eq!(restored.acquaintances(), gate.acquaintances());
+    assert_eq!(restored.known(), gate.known());
     assert_eq!(restored.settles_until(NOW), None);
 }
 
@@ -295,12 +296,7 @@ fn changes_over_older_or_newer_snapshots_twice_or_shuffled_give_the_same() {
     let new = image(&gate, then);
     let seen = |gate: &Gate| {
         let strikes = gate.explain(client("192.0.2.1"), None, then).strikes;
-        (
-            bans(gate, then),
-            shared(gate, then),
-            gate.acquaintances(),
-            strikes,
-        )
+        (bans(gate, then), shared(gate, then), gate.known(), strikes)
     };
     let truth = seen(&restore(&new, then));
     assert_eq!(truth.0, bans(&gate, then));
@@ -461,7 +457,7 @@ fn a_snapshot_that_ends_early_is_damaged_and_what_is_there_is_taken() {
             // All but the end: nothing is missing of what the gate needs.
             if at == 0 && length == whole - 1 {
                 assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
-                assert_eq!(restored.acquaintances(), gate.acquaintances());
+                assert_eq!(restored.known(), gate.known());
             }
         }
     }
@@ -476,10 +472,10 @@ fn damage_to_the_debts_costs_nobody_who_is_known_and_the_other_way_round() {
         octets: file.octets.iter().map(|octet| octet ^ 0x55).collect(),
     };
     let (one, _) = Gate::restore(settings(), keys(9), &[known.clone(), ruined(&debts)], NOW);
-    assert_eq!(one.acquaintances(), gate.acquaintances());
+    assert_eq!(one.known(), gate.known());
     assert_eq!(bans(&one, NOW), bans(&gate, NOW));
     let (other, _) = Gate::restore(settings(), keys(9), &[ruined(&known), debts], NOW);
-    assert_eq!(other.acquaintances(), (0, 0));
+    assert_eq!(other.known(), (0, 0));
     assert_eq!(shared(&other, NOW), shared(&gate, NOW));
     assert_eq!(other.status(NOW).rows_used, gate.status(NOW).rows_used);
     assert_eq!(other.restored().damaged, 1);

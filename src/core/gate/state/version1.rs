@@ -13,8 +13,8 @@ use std::time::Duration;
 use bytes::Buf;
 
 use crate::gate::buckets::bucket::{Row, seconds};
-use crate::gate::buckets::key::{Key, Kind};
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Origin, SharedLevel, Subject,
 };

@@ -26,7 +26,7 @@ const KEPT: u32 = 90 * 86_400;
 const FRESH: u32 = 600;
 /// When full, this part of everything makes room at once. Names of one local part have no more.
 const ROOM: usize = 64;
-/// But so many of them always.
+/// But this many of them always.
 const LEAST_NAMES: usize = 64;
 
 /// Whether anybody is familiar in a network.
@@ -132,7 +132,7 @@ impl Familiar {
         self.capacity
     }
 
-    /// How many pairs and users gave way because the capacity was reached.
+    /// How many pairs and users were evicted because the capacity was reached.
     pub(in crate::gate) fn evictions(&self) -> u64 {
         self.read().evicted
     }

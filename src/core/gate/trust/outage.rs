@@ -1,4 +1,4 @@
-//! outage - telling a failing backend from an attack
+//! outage - whether rejections mean a failing backend or an attack
 //!
 //! Postfix turns Dovecot's temporary failures into 535. Users who have logged in before, several of
 //! them, from several networks, all rejected within seconds and none accepted in between: that is a
@@ -20,7 +20,7 @@ const USERS: usize = 5;
 const NETWORKS: usize = 3;
 /// Rejections that are remembered.
 const REMEMBERED: usize = 32;
-/// Without a rejection for so long, nothing is known of the backend any more.
+/// How long after the last rejection the backend is no longer taken for failing.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
@@ -29,7 +29,7 @@ pub(in crate::gate) struct OutageDetector(Mutex<Signs>);
 #[derive(Default)]
 struct Signs {
     rejected: Vec<(Moment, Case)>,
-    /// The last rejection while the backend is taken for sick.
+    /// The last rejection while the backend is taken for failing.
     since: Option<Moment>,
 }
 
@@ -82,7 +82,7 @@ impl OutageDetector {
         }
     }
 
-    /// Whether the backend is taken for sick.
+    /// Whether the backend is taken for failing.
     pub(in crate::gate) fn is_sick(&self) -> bool {
         self.lock().since.is_some()
     }

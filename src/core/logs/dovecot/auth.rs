@@ -99,14 +99,14 @@ fn source(database: &[u8]) -> LogSource {
     }
 }
 
-struct Reading<'a> {
+struct LineReading<'a> {
     report: LoginReport<'a>,
     /// If it is the line's first reading, no name imitated it.
     certain: bool,
 }
 
 /// The line, if the name ends at the comma `at`.
-fn reading(text: &[u8], at: usize, form: LineForm) -> Option<Reading<'_>> {
+fn reading(text: &[u8], at: usize, form: LineForm) -> Option<LineReading<'_>> {
     let (name, rest) = text.split_at_checked(at)?;
     let mut scan = Scan::new(rest);
     scan.literal(b",")?;
@@ -122,7 +122,7 @@ fn reading(text: &[u8], at: usize, form: LineForm) -> Option<Reading<'_>> {
     }
     let name = disallowed.unwrap_or(name);
     let user = Some(name).filter(|name| !name.is_empty() && *name != b"?");
-    Some(Reading {
+    Some(LineReading {
         report: LoginReport {
             client,
             user,

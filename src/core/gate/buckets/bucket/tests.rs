@@ -134,7 +134,7 @@ fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
 }
 
 #[test]
-fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_innocent() {
+fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_clean() {
     let buckets = buckets();
     assert_eq!(buckets.strike(CLIENT, 0, 100, NOW), 1);
     assert_eq!(buckets.strike(CLIENT, 0, 100, NOW), 2);

@@ -1,4 +1,4 @@
-//! tests - the table beside a naive model, and who gives way
+//! tests - the table beside a naive model, and what is evicted
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
-//! stage - the demo's house: a certificate, a backend, a config, and the Gatepost that it makes
+//! setup - what the demo runs on: a certificate, a backend, a config, and the Gatepost built from it
 //!
-//! All of it stands in one folder of its own (0700), which goes when the demo ends. The config is
-//! `config/demo.toml` with the ports and paths that we got in the place of its own; it is written into
+//! All of it is in one folder of its own (0700), which is removed when the demo ends. The config is
+//! `config/demo.toml` with this demo's ports and paths in place of its own; it is written into
 //! the folder, so that `gatepost status --config` works beside the demo.
-//! Not here: who comes to this house (`crowd`), what is shown of it (`view`).
+//! Not here: its clients (`actors`), what is shown of it (`view`).
 
 use std::fs::File;
 use std::io;
@@ -18,9 +18,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::crowd;
-use crate::backend::{self, Backend, Counters};
-use crate::botnet::{Target, TargetFault, TlsBegins, Trust};
+use super::actors;
+use crate::backend::{self, Backend, BackendCounters};
+use crate::botnet::{Target, TargetFault, TargetTls, TrustedCertificates};
 use crate::certificate::{Authority, CertificateFault, Files};
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::config::{Config, ConfigFaults};
@@ -33,7 +33,7 @@ const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "demo.gatepost.test"]
 
 /// Why there is no demo.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StageFault {
+pub(super) enum DemoFault {
     #[error("{}: {cause}", path.display())]
     Folder { path: PathBuf, cause: io::Error },
     #[error(transparent)]
@@ -51,20 +51,20 @@ pub(super) enum StageFault {
 }
 
 /// Everything built and bound; nothing serves yet.
-pub(super) struct Stage {
+pub(super) struct DemoSetup {
     /// Gatepost.
     pub(super) server: Server,
     /// What stands behind it.
     pub(super) backend: Backend,
-    /// What is told of both.
-    pub(super) facts: Facts,
-    /// Goes last.
-    pub(super) folder: Folder,
+    /// What is shown of both.
+    pub(super) info: DemoInfo,
+    /// Removed last.
+    pub(super) folder: TemporaryFolder,
 }
 
-/// What the view and the crowd need to know of a [`Stage`].
+/// What the view and the actors need to know of a [`DemoSetup`].
 #[derive(Clone)]
-pub(super) struct Facts {
+pub(super) struct DemoInfo {
     /// Where Gatepost listens.
     pub(super) gatepost: SocketAddr,
     /// Where the backend listens.
@@ -80,34 +80,36 @@ pub(super) struct Facts {
     /// Answers questions about it.
     pub(super) operator: Operator,
     /// What reached the backend.
-    pub(super) counters: Arc<Counters>,
+    pub(super) counters: Arc<BackendCounters>,
 }
 
-impl Stage {
-    /// Sets everything up: the table of contents of the demo.
-    pub(super) async fn set(clock: Clock) -> Result<Self, StageFault> {
-        let folder = Folder::new()?;
+impl DemoSetup {
+    /// Builds and binds everything.
+    pub(super) async fn build(clock: Clock) -> Result<Self, DemoFault> {
+        let folder = TemporaryFolder::new()?;
         let log = start_log(folder.path())?;
         let authority = Authority::new(clock.now())?;
         let certificate = authority.issue(&NAMES)?.write(&authority, folder.path())?;
         let backend = Backend::bind(loopback(0), backend_settings()).await?;
         let behind = backend.address()?;
-        let house = House {
+        let config_parts = GatepostSetup {
             folder: folder.path(),
             behind,
             certificate: &certificate,
         };
-        let (config, server) = match house.start(loopback(PORT), clock).await {
-            // Somebody has the port, perhaps another demo.
-            Err(StageFault::Start(StartFault::Bind(_))) => house.start(free_port()?, clock).await,
+        let (config, server) = match config_parts.start(loopback(PORT), clock).await {
+            // The port is taken, perhaps by another demo.
+            Err(DemoFault::Start(StartFault::Bind(_))) => {
+                config_parts.start(free_port()?, clock).await
+            }
             started => started,
         }?;
         let gatepost = server.addresses().first().copied().unwrap_or(loopback(0));
-        let trust = Trust::Authority(authority.der());
-        let facts = Facts {
+        let trust = TrustedCertificates::Authority(authority.der());
+        let info = DemoInfo {
             gatepost,
             behind,
-            target: Target::new(gatepost, TlsBegins::AtOnce, &trust)?,
+            target: Target::new(gatepost, TargetTls::Implicit, &trust)?,
             certificate,
             config,
             log,
@@ -117,24 +119,24 @@ impl Stage {
         Ok(Self {
             server,
             backend,
-            facts,
+            info,
             folder,
         })
     }
 }
 
-impl Facts {
+impl DemoInfo {
     /// Whether the port is the one that the manual names.
     pub(super) fn has_usual_port(&self) -> bool {
         self.gatepost.port() == PORT
     }
 }
 
-/// A folder of our own that is removed with this value.
-pub(super) struct Folder(PathBuf);
+/// A folder that is removed with this value.
+pub(super) struct TemporaryFolder(PathBuf);
 
-impl Folder {
-    fn new() -> Result<Self, StageFault> {
+impl TemporaryFolder {
+    fn new() -> Result<Self, DemoFault> {
         let mut random = [0; 6];
         // Not a secret: the folder is made anew, or not at all.
         let _ = getrandom::fill(&mut random);
@@ -144,7 +146,7 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("gatepost-demo-{number:012x}"));
         match std::fs::DirBuilder::new().mode(0o700).create(&path) {
             Ok(()) => Ok(Self(path)),
-            Err(cause) => Err(StageFault::Folder { path, cause }),
+            Err(cause) => Err(DemoFault::Folder { path, cause }),
         }
     }
 
@@ -154,7 +156,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         // What cannot be removed is in the folder for temporary things.
         let _ = std::fs::remove_dir_all(&self.0);
@@ -162,11 +164,11 @@ impl Drop for Folder {
 }
 
 /// The log of our own events into a file of `folder`.
-fn start_log(folder: &Path) -> Result<Option<PathBuf>, StageFault> {
+fn start_log(folder: &Path) -> Result<Option<PathBuf>, DemoFault> {
     let path = folder.join("gatepost.log");
     let file = match File::create(&path) {
         Ok(file) => file,
-        Err(cause) => return Err(StageFault::Folder { path, cause }),
+        Err(cause) => return Err(DemoFault::Folder { path, cause }),
     };
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(Mutex::new(file))
@@ -181,40 +183,40 @@ fn loopback(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
-/// A port that nobody has. Should somebody take it before the server does, the start fails and says so.
+/// A free port. Should it be taken before the server binds it, the start fails with that error.
 fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind(loopback(0))?.local_addr()
 }
 
-fn backend_settings() -> backend::Settings {
-    let accounts = crowd::PEOPLE.iter().chain([&crowd::VISITOR]);
-    backend::Settings {
+fn backend_settings() -> backend::BackendSettings {
+    let accounts = actors::PEOPLE.iter().chain([&actors::VISITOR]);
+    backend::BackendSettings {
         hostname: "behind.gatepost.test".to_owned(),
         users: accounts
             .map(|(user, password)| ((*user).to_owned(), (*password).to_owned()))
             .collect(),
-        ..backend::Settings::default()
+        ..backend::BackendSettings::default()
     }
 }
 
-/// What the config of the demo speaks of.
-struct House<'a> {
+/// What the config of the demo refers to.
+struct GatepostSetup<'a> {
     folder: &'a Path,
     behind: SocketAddr,
     certificate: &'a Files,
 }
 
-impl House<'_> {
+impl GatepostSetup<'_> {
     /// Writes the config and builds the Gatepost that it describes.
     async fn start(
         &self,
         listen: SocketAddr,
         clock: Clock,
-    ) -> Result<(PathBuf, Server), StageFault> {
-        let text = self.config(listen).map_err(StageFault::Template)?;
+    ) -> Result<(PathBuf, Server), DemoFault> {
+        let text = self.config(listen).map_err(DemoFault::Template)?;
         let path = self.folder.join("gatepost.toml");
         if let Err(cause) = std::fs::write(&path, text) {
-            return Err(StageFault::Folder { path, cause });
+            return Err(DemoFault::Folder { path, cause });
         }
         let (config, _) = Config::load(&path, clock.now())?;
         let server = Server::start(config, clock).await?;
@@ -274,12 +276,12 @@ mod tests {
             chain: folder.join("chain.pem"),
             key: folder.join("key.pem"),
         };
-        let house = House {
+        let config_parts = GatepostSetup {
             folder,
             behind: loopback(7),
             certificate: &files,
         };
-        let text = house.config(loopback(4651)).unwrap();
+        let text = config_parts.config(loopback(4651)).unwrap();
         let (config, _) = Config::parse(Path::new("gatepost.toml"), &text).unwrap();
         assert_eq!(config.listeners[0].address, loopback(4651));
         assert_eq!(config.store.directory, folder.join("state"));
@@ -291,7 +293,7 @@ mod tests {
     #[test]
     fn the_folder_is_ours_alone_and_goes() {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = Folder::new().unwrap();
+        let folder = TemporaryFolder::new().unwrap();
         let path = folder.path().to_owned();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);

@@ -1,4 +1,4 @@
-//! dictionary - what bots try when nobody tells them otherwise
+//! wordlists - the names and passwords that bots try by default
 //!
 //! The names are those that published logs of attacks on submission servers show most; the passwords
 //! are of the kind that heads every list of leaked ones. Not here: the list that the gate knows

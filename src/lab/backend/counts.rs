@@ -1,4 +1,4 @@
-//! counters - what reached the backend: the truth about what a proxy lets through
+//! counts - what reached the backend: the truth about what a proxy lets through
 //!
 //! By client too, as announced; at most 100,000 of them, so that no botnet makes it grow.
 //! Not here: what the clients saw of it (`botnet::tally`).
@@ -12,20 +12,20 @@ use serde::Serialize;
 const CLIENTS: usize = 100_000;
 const LAST_MAILS: usize = 8;
 
-/// Counts; shared by all sessions and whoever wants to know.
+/// Counts; shared by all sessions and their readers.
 #[derive(Debug, Default)]
-pub struct Counters(Mutex<State>);
+pub struct BackendCounters(Mutex<CounterState>);
 
 #[derive(Debug, Default)]
-struct State {
-    totals: Totals,
-    clients: HashMap<IpAddr, ClientFigures>,
+struct CounterState {
+    totals: BackendTotals,
+    clients: HashMap<IpAddr, ClientCounts>,
     last: VecDeque<Mail>,
 }
 
 /// All clients together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Totals {
+pub struct BackendTotals {
     /// Connections, probes included.
     pub connections: u64,
     /// Of these, still open.
@@ -42,7 +42,7 @@ pub struct Totals {
 
 /// One client, as announced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ClientFigures {
+pub struct ClientCounts {
     /// Passwords that the checker was asked about.
     pub checks: u64,
     /// Of these, right ones.
@@ -72,25 +72,25 @@ pub struct Mail {
 
 /// One open connection; dropped, it is counted as closed.
 #[derive(Debug)]
-pub(super) struct Open(Arc<Counters>);
+pub(super) struct OpenConnection(Arc<BackendCounters>);
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.state().totals.open -= 1;
     }
 }
 
-impl Counters {
+impl BackendCounters {
     /// All clients together.
-    pub fn totals(&self) -> Totals {
+    pub fn totals(&self) -> BackendTotals {
         self.state().totals
     }
 
     /// All clients that `of` picks, together.
-    pub fn of_clients(&self, of: impl Fn(IpAddr) -> bool) -> ClientFigures {
+    pub fn of_clients(&self, of: impl Fn(IpAddr) -> bool) -> ClientCounts {
         let state = self.state();
         let picked = state.clients.iter().filter(|(client, _)| of(**client));
-        picked.fold(ClientFigures::default(), |sum, (_, client)| ClientFigures {
+        picked.fold(ClientCounts::default(), |sum, (_, client)| ClientCounts {
             checks: sum.checks + client.checks,
             logins: sum.logins + client.logins,
             mails: sum.mails + client.mails,
@@ -102,11 +102,11 @@ impl Counters {
         self.state().last.iter().cloned().collect()
     }
 
-    pub(super) fn connected(self: &Arc<Self>) -> Open {
+    pub(super) fn connected(self: &Arc<Self>) -> OpenConnection {
         let mut state = self.state();
         state.totals.connections += 1;
         state.totals.open += 1;
-        Open(Arc::clone(self))
+        OpenConnection(Arc::clone(self))
     }
 
     pub(super) fn asked(&self, client: IpAddr) {
@@ -132,13 +132,13 @@ impl Counters {
         state.last.push_back(mail);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CounterState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn client(&mut self, client: IpAddr, count: impl FnOnce(&mut ClientFigures)) {
+impl CounterState {
+    fn client(&mut self, client: IpAddr, count: impl FnOnce(&mut ClientCounts)) {
         if self.clients.len() < CLIENTS || self.clients.contains_key(&client) {
             count(self.clients.entry(client).or_default());
         }

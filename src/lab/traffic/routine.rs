@@ -1,16 +1,16 @@
-//! honest - what people do: write mail at home and on the phone, travel, work in an office
+//! routine - what honest users do: write mail at home and on the phone, travel, work in an office
 //!
-//! A [`Visit`] is one wish to send a mail: one login, or two when the first is mistyped (one of ten is).
-//! Whoever is told "not now" has a mail program that tries again every few minutes; `run` plays that.
-//! Not here: what attackers do (`attack`), phones with an old password (`attack` too: they guess nothing,
-//! but nobody can know that).
+//! A [`PlannedLogin`] is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
+//! A mail program that is answered "not now" tries again every few minutes; `run` plays that.
+//! Not here: what attackers do (`campaign`), phones with an old password (`campaign` too: they guess nothing,
+//! but no server can know that).
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::traffic::people::{self, People};
 use crate::traffic::random::Random;
-use crate::traffic::{DAY, HOUR, MINUTE, Plan, START};
+use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -19,12 +19,12 @@ const MISTYPED_PERCENT: u32 = 10;
 /// Mails a person writes at a desk in a day, and on the phone.
 const AT_DESK: u32 = 2;
 const ON_PHONE: u32 = 1;
-/// People who set out in a day, whatever the size of the server.
+/// Users who begin a journey in a day, whatever the size of the server.
 const TRIPS: u32 = 20;
 
-/// One wish to send a mail.
+/// One mail to be sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Visit {
+pub struct PlannedLogin {
     /// When.
     pub at: Moment,
     /// Who.
@@ -41,19 +41,19 @@ pub struct Routine {
     habit: Habit,
     day: u32,
     days: u32,
-    today: VecDeque<Visit>,
+    today: VecDeque<PlannedLogin>,
 }
 
 /// Who does what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit {
-    /// Everybody writes at home, and on a phone that gets another address every day.
+    /// All users write at home, and on a phone that gets another address every day.
     Daily,
-    /// Some set out: first mail from a hotel or a foreign carrier, two more from there that day.
+    /// Some travel: first mail from a hotel or a foreign carrier, two more from there that day.
     Travel,
     /// The staff of the office write from its one address.
     Office,
-    /// Everybody writes from the webmail host once a day.
+    /// All users write from the webmail host once a day.
     Webmail,
     /// One account sends a hundred mails a day from the networks of a cloud.
     Cloud,
@@ -61,7 +61,7 @@ pub enum Habit {
 
 impl Routine {
     /// A habit, for as long as the plan goes.
-    pub fn new(habit: Habit, plan: &Plan) -> Self {
+    pub fn new(habit: Habit, plan: &SimulationPlan) -> Self {
         Self {
             random: Random::new(plan.seed, habit.stream()),
             habit,
@@ -72,7 +72,7 @@ impl Routine {
     }
 
     /// The next visit, in the order of time.
-    pub fn next(&mut self, people: &People) -> Option<Visit> {
+    pub fn next(&mut self, people: &People) -> Option<PlannedLogin> {
         while self.today.is_empty() && self.day < self.days {
             let mut visits = Vec::new();
             let morning = START + DAY * self.day;
@@ -84,7 +84,7 @@ impl Routine {
         self.today.pop_front()
     }
 
-    fn fill(&mut self, people: &People, morning: Moment, visits: &mut Vec<Visit>) {
+    fn fill(&mut self, people: &People, morning: Moment, visits: &mut Vec<PlannedLogin>) {
         match self.habit {
             Habit::Daily => {
                 for (number, person) in people.all() {
@@ -110,13 +110,13 @@ impl Routine {
                     let at = morning + self.time_of_day();
                     let visit = self.visit(0, client, at);
                     let mistyped = false;
-                    visits.push(Visit { mistyped, ..visit });
+                    visits.push(PlannedLogin { mistyped, ..visit });
                 }
             }
         }
     }
 
-    fn trips(&mut self, people: &People, morning: Moment, visits: &mut Vec<Visit>) {
+    fn trips(&mut self, people: &People, morning: Moment, visits: &mut Vec<PlannedLogin>) {
         for _ in 0..TRIPS {
             let number = self.random.index(people.count() as usize) as u32;
             let arrived = morning + self.time_of_day();
@@ -140,7 +140,7 @@ impl Routine {
         person: u32,
         client: ClientKey,
         morning: Moment,
-        visits: &mut Vec<Visit>,
+        visits: &mut Vec<PlannedLogin>,
     ) {
         for _ in 0..times {
             let at = morning + self.time_of_day();
@@ -148,8 +148,8 @@ impl Routine {
         }
     }
 
-    fn visit(&mut self, person: u32, client: ClientKey, at: Moment) -> Visit {
-        Visit {
+    fn visit(&mut self, person: u32, client: ClientKey, at: Moment) -> PlannedLogin {
+        PlannedLogin {
             at,
             person,
             client,

@@ -1,4 +1,4 @@
-//! conversation - one client of the backend, from its banner to its QUIT
+//! smtp_session - one client of the backend, from its banner to its QUIT
 //!
 //! Replies to a pipelined group leave in one piece, as Postfix's do.
 //! Not here: who the client is (`proxy`), whether a password is right (`checker`).
@@ -11,24 +11,24 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::content::{Content, Fed, Unstuffer};
-use super::{IDLE, Mail, Session};
+use super::content::{Fed, MailContent, Unstuffer};
+use super::{BackendSession, IDLE, Mail};
 use crate::wire::Wire;
 
 /// The largest mail, in octets.
 const SIZE_LIMIT: u64 = 52_428_800;
-/// After so many errors the client is told 421: Postfix's `smtpd_hard_error_limit`.
+/// After so many errors the client is answered 421: Postfix's `smtpd_hard_error_limit`.
 const ERROR_LIMIT: u32 = 20;
 
-/// Serves until the client leaves or the drain begins.
+/// Serves until the client disconnects or the drain begins.
 ///
 /// # Errors
-/// What the stream says, and `UnexpectedEof` for a client that leaves in the middle of something.
-pub(super) async fn serve<S>(stream: S, client: IpAddr, session: &Session) -> io::Result<()>
+/// Those of the stream, and `UnexpectedEof` for a client that leaves in the middle of something.
+pub(super) async fn serve<S>(stream: S, client: IpAddr, session: &BackendSession) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut conversation = Conversation {
+    let mut conversation = SmtpSession {
         wire: Wire::new(stream),
         session,
         client,
@@ -47,9 +47,9 @@ where
     }
 }
 
-struct Conversation<'a, S> {
+struct SmtpSession<'a, S> {
     wire: Wire<S>,
-    session: &'a Session,
+    session: &'a BackendSession,
     client: IpAddr,
     greeted: bool,
     user: Option<String>,
@@ -60,29 +60,29 @@ struct Conversation<'a, S> {
 struct Envelope {
     sender: String,
     recipients: usize,
-    content: Content,
+    content: MailContent,
     /// A BDAT was seen, so DATA may not follow.
     chunked: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum AfterCommand {
     Line,
     HangUp,
 }
 
-/// Why an AUTH came to no check.
+/// Why an AUTH command led to no password check.
 enum AuthFault {
     Cancelled,
     Malformed,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> SmtpSession<'_, S> {
     async fn run(&mut self) -> io::Result<()> {
         let banner = format!("220 {} ESMTP lab backend", self.session.hostname);
         self.reply(&banner);
         while let Some(line) = self.line().await? {
-            if self.obey(&line).await? == Next::HangUp {
+            if self.run_command(&line).await? == AfterCommand::HangUp {
                 break;
             }
             if self.errors >= ERROR_LIMIT {
@@ -115,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
         self.reply(reply);
     }
 
-    async fn obey(&mut self, line: &str) -> io::Result<Next> {
+    async fn run_command(&mut self, line: &str) -> io::Result<AfterCommand> {
         let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => self.ehlo(),
@@ -136,11 +136,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             "NOOP" => self.reply("250 2.0.0 Ok"),
             "QUIT" => {
                 self.reply("221 2.0.0 Bye");
-                return Ok(Next::HangUp);
+                return Ok(AfterCommand::HangUp);
             }
             _ => self.refuse("502 5.5.2 Error: command not recognized"),
         }
-        Ok(Next::Line)
+        Ok(AfterCommand::Line)
     }
 
     fn ehlo(&mut self) {
@@ -175,14 +175,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             }
         };
         match credentials {
-            Ok((user, password)) => self.judge(user, &password).await,
+            Ok((user, password)) => self.check_password(user, &password).await,
             Err(AuthFault::Cancelled) => self.refuse("501 5.7.0 Authentication aborted"),
             Err(AuthFault::Malformed) => self.refuse("501 5.5.2 Cannot decode response"),
         }
         Ok(())
     }
 
-    async fn judge(&mut self, user: String, password: &[u8]) {
+    async fn check_password(&mut self, user: String, password: &[u8]) {
         self.session.counters.asked(self.client);
         if self.session.checker.check(&user, password).await {
             self.session.counters.accepted(self.client);
@@ -251,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 self.envelope = Some(Envelope {
                     sender: sender.to_owned(),
                     recipients: 0,
-                    content: Content::default(),
+                    content: MailContent::default(),
                     chunked: false,
                 });
                 self.reply("250 2.1.0 Ok");
@@ -296,16 +296,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
     }
 
     /// `BDAT octets [LAST]`: what is announced is read, also when it is refused.
-    async fn chunk(&mut self, rest: &str) -> io::Result<Next> {
+    async fn chunk(&mut self, rest: &str) -> io::Result<AfterCommand> {
         let mut words = rest.split(' ');
         let count = words.next().and_then(|count| count.parse::<u64>().ok());
         let last = words
             .next()
             .is_some_and(|word| word.eq_ignore_ascii_case("LAST"));
         let Some(mut left) = count else {
-            // Nobody knows where the text ends and the commands begin again.
+            // Where the text ends and the commands begin again is unknown.
             self.refuse("501 5.5.4 Syntax: BDAT count [LAST]");
-            return Ok(Next::HangUp);
+            return Ok(AfterCommand::HangUp);
         };
         let mut envelope = self.envelope.take_if(|envelope| envelope.recipients > 0);
         while left > 0 {
@@ -326,7 +326,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
                 self.reply("250 2.0.0 Ok");
             }
         }
-        Ok(Next::Line)
+        Ok(AfterCommand::Line)
     }
 
     /// At least one octet of a mail's text.
@@ -358,7 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<'_, S> {
             octets: content.octets(),
             crc32: content.crc32(),
         });
-        self.reply("250 2.0.0 Ok: counted and forgotten");
+        self.reply("250 2.0.0 Ok: discarded");
     }
 }
 

@@ -1,6 +1,6 @@
-//! stage - what all scenarios share: the scratch folder, certificates, the backends, the load's runtime
+//! bench - what all scenarios share: the scratch folder, certificates, the backends, the load's runtime
 //!
-//! Also what a run costs whom ([`Meter`]), and the turns in which peers are measured.
+//! Also what a run costs ([`Cost`]), and the rounds in which peers are measured.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,69 +14,69 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::Outcome;
-use crate::backend::{Backend, Hash};
+use crate::BenchResult;
+use crate::backend::{MailBackend, PasswordHash};
 use crate::group;
-use crate::peer::{Ground, Kind, Peer, Wishes};
+use crate::peer::{ConfigChanges, Peer, PeerFiles, PeerKind};
 use crate::results::Results;
 
-/// Whom to measure, how often and how much of it.
+/// What to measure, how often and how much of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Extent {
+pub(crate) struct BenchExtent {
     /// In the order of the report.
-    pub(crate) kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<PeerKind>,
     /// A figure is the median of so many.
     pub(crate) rounds: usize,
-    pub(crate) size: Size,
+    pub(crate) size: BenchSize,
 }
 
 /// How much of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Size {
+pub(crate) enum BenchSize {
     Full,
-    /// For looking, not for quoting.
+    /// For a first look, not for publication.
     Quick,
 }
 
-impl Extent {
+impl BenchExtent {
     /// The larger count, or the smaller one when it has to be quick.
     pub(crate) const fn count(&self, full: usize, quick: usize) -> usize {
         match self.size {
-            Size::Full => full,
-            Size::Quick => quick,
+            BenchSize::Full => full,
+            BenchSize::Quick => quick,
         }
     }
 }
 
-/// The programs of [`Kind::Gatepost`] and [`Kind::Other`], and what becomes of the scratch folder.
+/// The programs of [`PeerKind::Gatepost`] and [`PeerKind::Other`], and what becomes of the scratch folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
     pub(crate) gatepost: PathBuf,
     pub(crate) other: Option<PathBuf>,
-    pub(crate) scratch: Scratch,
+    pub(crate) scratch: ScratchFolder,
 }
 
 /// What becomes of the servers' configurations and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scratch {
+pub(crate) enum ScratchFolder {
     Removed,
     Kept,
 }
 
-/// Where everything is played.
+/// Everything that scenarios share.
 #[derive(Debug)]
-pub(crate) struct Stage {
-    pub(crate) extent: Extent,
-    pub(crate) ground: Ground,
+pub(crate) struct Bench {
+    pub(crate) extent: BenchExtent,
+    pub(crate) files: PeerFiles,
     pub(crate) runtime: Runtime,
     pub(crate) clock: Clock,
     scratch: TempDir,
-    backends: [OnceLock<Backend>; 3],
+    backends: [OnceLock<MailBackend>; 3],
 }
 
 /// Which Postfix and Dovecot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Behind {
+pub(crate) enum BackendKind {
     /// SHA256, Postfix at its default 100 processes.
     Sha256,
     /// bcrypt, the same Postfix.
@@ -85,11 +85,11 @@ pub(crate) enum Behind {
     Wide,
 }
 
-impl Stage {
+impl Bench {
     /// Makes the folder and the certificate; starts nothing yet.
-    pub(crate) fn build(programs: Programs, extent: Extent) -> Outcome<Self> {
+    pub(crate) fn build(programs: Programs, extent: BenchExtent) -> BenchResult<Self> {
         let mut scratch = TempDir::with_prefix("gatepost-bench-")?;
-        scratch.disable_cleanup(programs.scratch == Scratch::Kept);
+        scratch.disable_cleanup(programs.scratch == ScratchFolder::Kept);
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(scratch.path(), permissions)?;
         let clock = Clock::start();
@@ -107,7 +107,7 @@ impl Stage {
             .build()?;
         runtime.spawn(clean_up_early(scratch.path().to_owned()));
         Ok(Self {
-            ground: Ground {
+            files: PeerFiles {
                 scratch: scratch.path().to_owned(),
                 pem,
                 chain: files.chain,
@@ -130,23 +130,28 @@ impl Stage {
     }
 
     /// A Postfix and Dovecot, started when they are first asked for.
-    pub(crate) fn backend(&self, behind: Behind) -> Outcome<&Backend> {
+    pub(crate) fn backend(&self, behind: BackendKind) -> BenchResult<&MailBackend> {
         let (place, name, hash, processes) = match behind {
-            Behind::Sha256 => (&self.backends[0], "sha256", Hash::Sha256, 100),
-            Behind::Bcrypt => (&self.backends[1], "bcrypt", Hash::Bcrypt, 100),
-            Behind::Wide => (&self.backends[2], "wide", Hash::Sha256, 3000),
+            BackendKind::Sha256 => (&self.backends[0], "sha256", PasswordHash::Sha256, 100),
+            BackendKind::Bcrypt => (&self.backends[1], "bcrypt", PasswordHash::Bcrypt, 100),
+            BackendKind::Wide => (&self.backends[2], "wide", PasswordHash::Sha256, 3000),
         };
         if let Some(backend) = place.get() {
             return Ok(backend);
         }
         let folder = self.folder(name);
-        let backend = Backend::start(&folder, &self.ground.pem, hash, processes)?;
+        let backend = MailBackend::start(&folder, &self.files.pem, hash, processes)?;
         Ok(place.get_or_init(|| backend))
     }
 
     /// A Postfix and Dovecot of one's own, with cheap passwords.
-    pub(crate) fn new_backend(&self, name: &str) -> Outcome<Backend> {
-        Backend::start(&self.folder(name), &self.ground.pem, Hash::Sha256, 100)
+    pub(crate) fn new_backend(&self, name: &str) -> BenchResult<MailBackend> {
+        MailBackend::start(
+            &self.folder(name),
+            &self.files.pem,
+            PasswordHash::Sha256,
+            100,
+        )
     }
 
     /// Measures every peer of `kinds` that was asked for, in turns, each newly started. Figures are
@@ -154,21 +159,21 @@ impl Stage {
     pub(crate) fn in_turns(
         &self,
         results: &mut Results,
-        kinds: &[Kind],
-        setting: (Behind, &Wishes),
-        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
-    ) -> Outcome<()> {
+        kinds: &[PeerKind],
+        setting: (BackendKind, &ConfigChanges),
+        measure: impl Fn(&Measurement<'_>) -> BenchResult<Vec<(&'static str, f64)>>,
+    ) -> BenchResult<()> {
         self.rounds(self.extent.rounds, results, (kinds, setting), measure)
     }
 
-    /// As [`Stage::in_turns`], but once, for what takes minutes.
+    /// As [`Bench::in_turns`], but once, for what takes minutes.
     pub(crate) fn once(
         &self,
         results: &mut Results,
-        kinds: &[Kind],
-        setting: (Behind, &Wishes),
-        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
-    ) -> Outcome<()> {
+        kinds: &[PeerKind],
+        setting: (BackendKind, &ConfigChanges),
+        measure: impl Fn(&Measurement<'_>) -> BenchResult<Vec<(&'static str, f64)>>,
+    ) -> BenchResult<()> {
         self.rounds(1, results, (kinds, setting), measure)
     }
 
@@ -176,18 +181,18 @@ impl Stage {
         &self,
         rounds: usize,
         results: &mut Results,
-        (kinds, (behind, wishes)): (&[Kind], (Behind, &Wishes)),
-        measure: impl Fn(&Set<'_>) -> Outcome<Vec<(&'static str, f64)>>,
-    ) -> Outcome<()> {
+        (kinds, (behind, changes)): (&[PeerKind], (BackendKind, &ConfigChanges)),
+        measure: impl Fn(&Measurement<'_>) -> BenchResult<Vec<(&'static str, f64)>>,
+    ) -> BenchResult<()> {
         let backend = self.backend(behind)?;
         for round in 0..rounds {
             for &kind in &self.extent.kinds {
                 if !kinds.contains(&kind) {
                     continue;
                 }
-                let figures = Peer::start(kind, &self.ground, backend, wishes).and_then(|peer| {
-                    measure(&Set {
-                        stage: self,
+                let figures = Peer::start(kind, &self.files, backend, changes).and_then(|peer| {
+                    measure(&Measurement {
+                        bench: self,
                         peer,
                         backend,
                     })
@@ -206,10 +211,10 @@ impl Stage {
 
 /// One peer, ready, with what stands behind it.
 #[derive(Debug)]
-pub(crate) struct Set<'a> {
-    pub(crate) stage: &'a Stage,
+pub(crate) struct Measurement<'a> {
+    pub(crate) bench: &'a Bench,
     pub(crate) peer: Peer,
-    pub(crate) backend: &'a Backend,
+    pub(crate) backend: &'a MailBackend,
 }
 
 /// CPU time, by who used it.
@@ -221,9 +226,9 @@ pub(crate) struct Cost {
     pub(crate) stack: Duration,
 }
 
-impl Set<'_> {
+impl Measurement<'_> {
     /// What was used so far.
-    fn used(&self) -> Outcome<Cost> {
+    fn used(&self) -> BenchResult<Cost> {
         let postfix = self.backend.postfix.group().cpu()?;
         let dovecot = self.backend.dovecot.group().cpu()?;
         let proxy = match &self.peer.program {
@@ -241,7 +246,7 @@ impl Set<'_> {
     }
 
     /// What `work` costs, with what it leaves to be done right after it.
-    pub(crate) fn cost<T>(&self, work: impl FnOnce() -> Outcome<T>) -> Outcome<(Cost, T)> {
+    pub(crate) fn cost<T>(&self, work: impl FnOnce() -> BenchResult<T>) -> BenchResult<(Cost, T)> {
         let before = self.used()?;
         let done = work()?;
         std::thread::sleep(Duration::from_millis(300));
@@ -281,7 +286,7 @@ async fn clean_up_early(scratch: PathBuf) {
 
 /// A crowd of clients holds a descriptor each, and the servers inherit the limit. Gives what it is;
 /// not every root may raise the hard one.
-fn raise_open_files() -> Outcome<u64> {
+fn raise_open_files() -> BenchResult<u64> {
     let text = fs::read_to_string("/proc/sys/fs/nr_open")?;
     let most = text.trim().parse::<u64>()?.min(500_000);
     let limit = Rlimit {

@@ -1,10 +1,10 @@
-//! crowd - who comes to the demo: eight people, and a botnet
+//! actors - the clients of the demo: eight honest users, and a botnet
 //!
 //! Not here: how they behave in a session (`lab::botnet`).
 
 use std::time::Duration;
 
-use crate::botnet::{self, Attack, Habits, Honest, Person, person_address};
+use crate::botnet::{self, AttackPlan, BotHabits, HonestPlan, HonestUser, user_address};
 
 /// The people and their passwords.
 pub(super) const PEOPLE: [(&str, &str); 8] = [
@@ -18,29 +18,29 @@ pub(super) const PEOPLE: [(&str, &str); 8] = [
     ("hugo@demo.gatepost.test", "cinnamon for the judge"),
 ];
 
-/// The account for whoever tries by hand.
+/// The account to try by hand.
 pub(super) const VISITOR: (&str, &str) = ("visitor@demo.gatepost.test", "walk-in-and-look");
 
-/// Addresses of the botnet, two of them loud.
+/// Addresses of the botnet; two of them guess more than the others.
 pub(super) const BOTS: u32 = 400;
 /// Its guesses a second.
 pub(super) const GUESSES_A_SECOND: f64 = 40.0;
 /// Visits a second of all people together.
 const VISITS_A_SECOND: f64 = 2.0;
 
-/// The people, each in a network of his own.
-pub(super) fn people() -> Vec<Person> {
-    let person = |(number, (user, password)): (u32, &(&str, &str))| Person {
+/// The people, each in their own network.
+pub(super) fn people() -> Vec<HonestUser> {
+    let person = |(number, (user, password)): (u32, &(&str, &str))| HonestUser {
         user: (*user).to_owned(),
         password: (*password).to_owned(),
-        source: person_address(number).into(),
+        source: user_address(number).into(),
     };
     (0..).zip(&PEOPLE).map(person).collect()
 }
 
 /// What the people do in a demo of this length.
-pub(super) fn honest(lasting: Duration) -> Honest {
-    Honest {
+pub(super) fn honest(lasting: Duration) -> HonestPlan {
+    HonestPlan {
         people: people(),
         visits: u64::MAX,
         rate: VISITS_A_SECOND,
@@ -52,10 +52,10 @@ pub(super) fn honest(lasting: Duration) -> Honest {
 }
 
 /// What the botnet does in a demo of this length. It knows the people's addresses, as botnets do.
-pub(super) fn attack(lasting: Duration) -> Attack {
+pub(super) fn attack(lasting: Duration) -> AttackPlan {
     let usual = botnet::NAMES.iter().copied();
     let names = usual.chain(PEOPLE.iter().map(|(user, _)| *user));
-    Attack {
+    AttackPlan {
         names: names.map(ToOwned::to_owned).collect(),
         passwords: botnet::PASSWORDS.iter().map(ToString::to_string).collect(),
         addresses: BOTS,
@@ -64,9 +64,9 @@ pub(super) fn attack(lasting: Duration) -> Attack {
         lasting,
         per_session: 3,
         at_once: 300,
-        habits: Habits {
+        habits: BotHabits {
             loud_percent: 20,
-            ..Habits::default()
+            ..BotHabits::default()
         },
     }
 }

@@ -1,7 +1,7 @@
-//! attack - who guesses, from where, at what pace, at whom, with what
+//! campaign - streams of guesses: from which addresses, how often, at which accounts, with which passwords
 //!
 //! A [`Campaign`] is an endless stream of guesses out of four choices. It never looks at an answer: what
-//! the doors see is the same. The paces are published ones: one try every 22 s, 39 s or 118 s of one
+//! the policies see is the same. The paces are published ones: one try every 22 s, 39 s or 118 s of one
 //! address; one or two an hour of each address in a /24; nine failures in 97 s of a pool (8,000 a day).
 //! Not here: which campaigns meet in a scenario (`scenario`).
 
@@ -11,19 +11,19 @@ use crate::traffic::dictionary::Dictionary;
 use crate::traffic::door::Mechanism;
 use crate::traffic::people::{self, People};
 use crate::traffic::random::Random;
-use crate::traffic::{Plan, START};
+use crate::traffic::{START, SimulationPlan};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
 /// One guess.
 #[derive(Debug)]
-pub struct Guess {
+pub struct PlannedGuess {
     /// When.
     pub at: Moment,
     /// From where.
     pub client: ClientKey,
-    /// At whom; none: an account that does not exist.
+    /// The victim; none: an account that does not exist.
     pub person: Option<u32>,
     /// The name that is sent.
     pub user: UserName,
@@ -32,21 +32,21 @@ pub struct Guess {
     /// How it is sent.
     pub mechanism: Mechanism,
     /// Who sends it.
-    pub sender: Sender,
+    pub sender: GuessSender,
 }
 
 /// Who sends a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sender {
+pub enum GuessSender {
     /// An attacker.
     Attacker,
-    /// A phone whose owner has changed his password elsewhere.
+    /// A phone whose owner has changed the password elsewhere.
     OldPhone,
 }
 
-/// Addresses.
+/// The addresses that guesses come from.
 #[derive(Clone, Debug)]
-pub enum Origin {
+pub enum AddressChoice {
     /// One.
     One(ClientKey),
     /// A pool of this size, one try each before the first comes again.
@@ -59,9 +59,9 @@ pub enum Origin {
     Insider(u32, u64),
 }
 
-/// Victims.
+/// The accounts that are tried.
 #[derive(Clone, Debug)]
-pub enum Whom {
+pub enum VictimChoice {
     /// Every account once, then every account again.
     InTurn,
     /// Any account.
@@ -74,13 +74,13 @@ pub enum Whom {
     Names(u32),
 }
 
-/// Passwords.
+/// The passwords that are tried.
 #[derive(Clone, Debug)]
-pub enum With {
+pub enum PasswordChoice {
     /// A word for all accounts, then the next.
-    Rows(Words),
+    Rows(GuessList),
     /// Any word.
-    AnyOf(Words),
+    AnyOf(GuessList),
     /// The victim's name and a year.
     NameYear,
     /// Never the same twice, in no list.
@@ -88,23 +88,23 @@ pub enum With {
     /// The same, but by a mechanism that hides it.
     Hidden,
     /// Of a hundred: sixty words, twenty with name and year, twenty unique.
-    Mixed(Words),
+    Mixed(GuessList),
     /// One password per victim, again and again.
     Always(&'static str),
 }
 
 /// A dictionary.
 #[derive(Clone, Debug)]
-pub struct Words(Dictionary);
+pub struct GuessList(Dictionary);
 
-impl Words {
+impl GuessList {
     /// A thousand, nearly all in the shipped list.
-    pub fn thousand(plan: &Plan) -> Self {
+    pub fn thousand(plan: &SimulationPlan) -> Self {
         Self(Dictionary::new(1_000, 90, plan.seed))
     }
 
     /// Twenty thousand, half of them in no list.
-    pub fn twenty_thousand(plan: &Plan) -> Self {
+    pub fn twenty_thousand(plan: &SimulationPlan) -> Self {
         Self(Dictionary::new(20_000, 50, plan.seed))
     }
 }
@@ -117,19 +117,19 @@ pub struct Campaign {
     until: Moment,
     every: Duration,
     count: u64,
-    from: Origin,
-    whom: Whom,
-    with: With,
-    sender: Sender,
+    from: AddressChoice,
+    whom: VictimChoice,
+    with: PasswordChoice,
+    sender: GuessSender,
 }
 
 impl Campaign {
     /// A campaign for as long as the plan goes, a guess about every `every`.
     pub fn new(
         name: &str,
-        plan: &Plan,
+        plan: &SimulationPlan,
         every: Duration,
-        (from, whom, with): (Origin, Whom, With),
+        (from, whom, with): (AddressChoice, VictimChoice, PasswordChoice),
     ) -> Self {
         Self {
             random: Random::new(plan.seed, name),
@@ -140,12 +140,16 @@ impl Campaign {
             from,
             whom,
             with,
-            sender: Sender::Attacker,
+            sender: GuessSender::Attacker,
         }
     }
 
     /// The plan's number of guesses a day, from wherever.
-    pub fn daily(name: &str, plan: &Plan, choice: (Origin, Whom, With)) -> Self {
+    pub fn daily(
+        name: &str,
+        plan: &SimulationPlan,
+        choice: (AddressChoice, VictimChoice, PasswordChoice),
+    ) -> Self {
         let every = super::DAY / plan.daily.max(1);
         Self::new(name, plan, every, choice)
     }
@@ -153,21 +157,21 @@ impl Campaign {
     /// The same, sent by a phone with an old password, and no longer than `lasting`.
     pub fn by_old_phone(self, lasting: Duration) -> Self {
         Self {
-            sender: Sender::OldPhone,
+            sender: GuessSender::OldPhone,
             until: self.until.min(START + lasting),
             ..self
         }
     }
 
     /// The next guess, in the order of time.
-    pub fn next(&mut self, people: &People) -> Option<Guess> {
+    pub fn next(&mut self, people: &People) -> Option<PlannedGuess> {
         self.at = self.at + self.random.around(self.every);
         if self.at >= self.until {
             return None;
         }
         let n = self.count;
         self.count += 1;
-        if let Origin::Insider(person, regions) = self.from
+        if let AddressChoice::Insider(person, regions) = self.from
             && n.is_multiple_of(8)
         {
             return self.right_login(person, n / 8 % regions, people);
@@ -194,22 +198,22 @@ impl Campaign {
         person: Option<u32>,
         user: UserName,
         password: String,
-    ) -> Guess {
-        Guess {
+    ) -> PlannedGuess {
+        PlannedGuess {
             at: self.at,
             client,
             person,
             user,
             password,
             mechanism: match self.with {
-                With::Hidden => Mechanism::Scram,
+                PasswordChoice::Hidden => Mechanism::Scram,
                 _ => Mechanism::Plain,
             },
             sender: self.sender,
         }
     }
 
-    fn right_login(&self, number: u32, region: u64, people: &People) -> Option<Guess> {
+    fn right_login(&self, number: u32, region: u64, people: &People) -> Option<PlannedGuess> {
         let person = people.person(number)?;
         let password = person.password.clone();
         Some(self.guess(inside(region), Some(number), person.name.clone(), password))
@@ -217,22 +221,22 @@ impl Campaign {
 
     fn client(&mut self, n: u64) -> ClientKey {
         match self.from {
-            Origin::One(client) => client,
-            Origin::Pool(size) => people::bot(n % size.max(1)),
-            Origin::Neighbours => people::neighbour(n),
-            Origin::SimCard => people::mobile(0, &mut self.random),
-            Origin::Insider(_, regions) => inside(n / 8 % regions),
+            AddressChoice::One(client) => client,
+            AddressChoice::Pool(size) => people::bot(n % size.max(1)),
+            AddressChoice::Neighbours => people::neighbour(n),
+            AddressChoice::SimCard => people::mobile(0, &mut self.random),
+            AddressChoice::Insider(_, regions) => inside(n / 8 % regions),
         }
     }
 
     fn person(&mut self, n: u64, people: &People) -> Option<u32> {
         let count = u64::from(people.count()).max(1);
         match self.whom {
-            Whom::InTurn => Some((n % count) as u32),
-            Whom::Any => Some(self.random.below(count) as u32),
-            Whom::Below(end) => Some(self.random.below(u64::from(end).min(count)) as u32),
-            Whom::One(person) => Some(person),
-            Whom::Names(percent) => {
+            VictimChoice::InTurn => Some((n % count) as u32),
+            VictimChoice::Any => Some(self.random.below(count) as u32),
+            VictimChoice::Below(end) => Some(self.random.below(u64::from(end).min(count)) as u32),
+            VictimChoice::One(person) => Some(person),
+            VictimChoice::Names(percent) => {
                 let exists = self.random.happens(percent);
                 exists.then(|| self.random.below(count) as u32)
             }
@@ -242,19 +246,23 @@ impl Campaign {
     fn password(&mut self, n: u64, first: &str, accounts: u32) -> String {
         let random = &mut self.random;
         match &self.with {
-            With::Rows(Words(words)) => {
+            PasswordChoice::Rows(GuessList(words)) => {
                 let row = n / u64::from(accounts.max(1));
                 words.password(row as usize).to_owned()
             }
-            With::AnyOf(Words(words)) => words.password(random.index(words.len())).to_owned(),
-            With::NameYear => name_year(first, random),
-            With::Unique | With::Hidden => format!("{}{}", random.word(6), random.below(100)),
-            With::Mixed(Words(words)) => match random.below(10) {
+            PasswordChoice::AnyOf(GuessList(words)) => {
+                words.password(random.index(words.len())).to_owned()
+            }
+            PasswordChoice::NameYear => name_year(first, random),
+            PasswordChoice::Unique | PasswordChoice::Hidden => {
+                format!("{}{}", random.word(6), random.below(100))
+            }
+            PasswordChoice::Mixed(GuessList(words)) => match random.below(10) {
                 0..6 => words.password(random.index(words.len())).to_owned(),
                 6..8 => name_year(first, random),
                 _ => format!("{}{}", random.word(6), random.below(100)),
             },
-            With::Always(password) => (*password).to_owned(),
+            PasswordChoice::Always(password) => (*password).to_owned(),
         }
     }
 
@@ -269,7 +277,7 @@ impl Campaign {
     }
 }
 
-/// The insider's address in his `region`th /16.
+/// The insider's address in the `region`th /16.
 fn inside(region: u64) -> ClientKey {
     ClientKey::V4(0xc100_0000_u32.wrapping_add((region as u32) << 16) | 7 << 8 | 7)
 }
