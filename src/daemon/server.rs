@@ -134,10 +134,8 @@ impl Server {
             let (sender, receiver) = watch::channel(settings.clone());
             listeners.push((listener, sender, receiver));
         }
-        let shutters = listeners
-            .iter()
-            .map(|(listener, ..)| listener.socket_filter());
-        let filter = Arc::new(Filter::new(shutters.collect()));
+        let filters = listeners.iter().map(|(it, ..)| it.socket_filter());
+        let filter = Arc::new(Filter::new(filters.collect()));
         let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),
