@@ -6,12 +6,12 @@
 //! ```text
 //! net::listener -> net::admission -> net::tls -> session -> net::upstream -> net::splice
 //!                                                |     |
-//!                                   smtp::dialogue     gate
+//!                                   smtp::dialogue     judging -> gate
 //!                                what is answered      who may try a password,
 //!                                  before a login      and what an outcome costs
 //! ```
 //!
-//! Beside it go the gate's events (a ban began): `session` hands them to `server::persist`, which writes the
+//! Beside it go the gate's events (a ban began): `judging` hands them to `server::persist`, which writes the
 //! journal and the snapshots of `store` and tells the log. An operator's question comes over `admin`, and
 //! `server::operator` answers it from the gate.
 //!
@@ -19,9 +19,10 @@
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `ladder`, `judge`, `settle` |
+//! | core | `gate` | the policy: `request` (what is asked), `judging` (both stages, and the `queue` between them), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `judging`, `ladder`, `judge`, `settle` |
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `listen` |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket | `listener`, `upstream` |
+//! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
 //! | daemon | `session` | one client, from handshake to ending | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
@@ -35,20 +36,21 @@
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
-//! `proxy_header`, `tls`, `queue`, `upstream`, `splice`, `filter`, `admission`, `listener`, each importing
+//! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, each importing
 //! only what stands to its left.
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, client, keys, networks, settings}`, `gate::buckets::spec` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, networks, settings, verdict}`, `gate::buckets::{key, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
+//! | judging | `judging` |
 //! | session | `session` |
 //! | config | `config` |
 //! | server | `server` |
 //! | faces | `cli`, `main`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |
 //!
-//! The invariants: no password reaches Postfix without a `gate::request::verdict::Permit`, and a permit is
+//! The invariants: no password reaches Postfix without a `gate::permit::Permit`, and a permit is
 //! settled whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost
 //! at the hand-over; time comes in as a `moment::Moment`. `tests/integration/layers.rs` checks the table.
 //!

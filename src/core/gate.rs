@@ -9,7 +9,8 @@
 //! another is taken**, and none across more than one look at one structure. Tokens are taken before
 //! Postfix is asked, so parallel attempts cannot overshoot; one that is refused halfway gives back.
 //!
-//! Not here: waiting for a turn (`net::turns`), files (`store`), replies (`smtp::dialogue`).
+//! In `judging` both stages and the queue between them are one sequence, for everybody that asks.
+//! Not here: files (`store`), replies (`smtp::dialogue`).
 //!
 //! The rules, each with its reason, are in `gate/POLICY.md`:
 //!
@@ -17,7 +18,10 @@
 
 pub mod buckets;
 pub mod explain;
+pub mod judging;
 pub mod operator;
+pub mod permit;
+pub mod queue;
 pub mod request;
 pub mod state;
 

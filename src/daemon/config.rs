@@ -33,7 +33,7 @@ use self::finding::{Findings, Remark, Source};
 use self::machine::Machine;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
-use gatepost_core::gate::request::settings as gate;
+use gatepost_core::gate::request::settings::{self as gate, QueueSettings};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp;
 
@@ -49,7 +49,7 @@ pub struct Config {
     /// The connection to Postfix.
     pub upstream: net::upstream::UpstreamSettings,
     /// How many strangers' attempts Postfix gets at the same time, and how long others may queue.
-    pub turns: net::queue::Settings,
+    pub turns: QueueSettings,
     /// The policy.
     pub gate: gate::GateSettings,
     /// Limits on connections.

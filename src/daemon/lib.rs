@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod drain;
+pub mod judging;
 pub mod net;
 pub mod report;
 pub mod server;

@@ -6,7 +6,6 @@ pub mod admission;
 pub mod filter;
 pub mod listener;
 pub mod proxy_header;
-pub mod queue;
 pub mod splice;
 pub mod tls;
 pub mod upstream;

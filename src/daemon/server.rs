@@ -21,17 +21,15 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
+use crate::judging::{Judging, Notices};
 use crate::net::admission::Admission;
 use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::queue::Turns;
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Upstream};
-use crate::report::counters::Counters;
-use crate::report::events::Reporter;
 use crate::report::limits::Limits;
 use crate::report::setup::Log;
-use crate::session::{Notices, Rules, Services, SessionIds};
+use crate::session::{Services, SessionConfig, SessionIds};
 use crate::store::{StoreFault, key};
 use gatepost_core::moment::Moment;
 
@@ -115,17 +113,11 @@ impl Server {
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(Limits::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
+        let judging = Judging::new(gate, config.turns, clock, notices, &limits);
         let services = Arc::new(Services {
-            gate,
-            clock,
+            judging: Arc::new(judging),
             tls,
-            rules: ArcSwap::from_pointee(rules(&config, None)),
-            notices,
-            reporter: Reporter::new(Arc::clone(&limits)),
-            counters: Counters {
-                limits: Arc::clone(&limits),
-                ..Counters::default()
-            },
+            config: ArcSwap::from_pointee(session_config(&config, None)),
             ids: SessionIds::new(began),
         });
         let mut listeners = Vec::new();
@@ -211,7 +203,7 @@ impl Server {
         tasks.wait().await;
         // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
         self.context.sessions.close();
-        let longest = self.context.services.rules.load().grace + DRAIN_MARGIN;
+        let longest = self.context.services.config.load().grace + DRAIN_MARGIN;
         if timeout(longest, self.context.sessions.wait())
             .await
             .is_err()
@@ -220,34 +212,24 @@ impl Server {
             let sessions = self.context.sessions.len();
             warn!(sessions, "sessions are cut off: they did not end in time");
         }
-        self.context.services.reporter.summary();
+        self.context.services.judging.reporter.summary();
         stopper.begin();
         // Its panics are told by the runtime; there is nothing left to do about one.
         let _ = persister.await;
     }
 }
 
-/// What a session begins with. What `before` has of the same settings is kept: an upstream with what it
-/// knows of Postfix, turns with who holds them.
-fn rules(config: &Config, before: Option<(&Config, &Rules)>) -> Rules {
+/// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
+fn session_config(config: &Config, before: Option<(&Config, &SessionConfig)>) -> SessionConfig {
     let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
-    let turns = before.filter(|(old, _)| old.turns == config.turns);
-    Rules {
+    SessionConfig {
         dialogue: Arc::new(config.dialogue.clone()),
         timeouts: config.timeouts,
         grace: config.drain,
         filter: config.admission.filter,
         upstream: match upstream {
-            Some((_, rules)) => Arc::clone(&rules.upstream),
+            Some((_, before)) => Arc::clone(&before.upstream),
             None => Arc::new(Upstream::new(config.upstream.clone(), Deadlines::default())),
-        },
-        turns: match turns {
-            Some((_, rules)) => rules.turns.clone(),
-            None => Turns::new(config.turns),
-        },
-        exchanges: match turns {
-            Some((_, rules)) => rules.exchanges.clone(),
-            None => Turns::new(config.turns),
         },
     }
 }
@@ -264,7 +246,7 @@ fn raise_open_files() {
 async fn probe(services: Arc<Services>, mut drain: Drain) {
     let mut rounds_to_rest = 0;
     loop {
-        let upstream = Arc::clone(&services.rules.load().upstream);
+        let upstream = Arc::clone(&services.config.load().upstream);
         if rounds_to_rest == 0 || !upstream.is_up() {
             tokio::select! {
                 // What came of it is kept there.
@@ -285,7 +267,7 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
 async fn summarise(services: Arc<Services>, mut drain: Drain) {
     loop {
         tokio::select! {
-            () = sleep(SUMMARY) => services.reporter.summary(),
+            () = sleep(SUMMARY) => services.judging.reporter.summary(),
             () = drain.begun() => return,
         }
     }

@@ -15,19 +15,16 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::clock::Clock;
 use crate::drain::Drain;
+use crate::judging::{Asker, Judging};
 use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
-use crate::net::queue::Turns;
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::{HandshakeFault, Negotiated, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
-use crate::report::counters::Counters;
-use crate::report::events::{self, Reporter};
+use crate::report::events;
 use crate::report::limits::Limit;
-use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -38,15 +35,13 @@ mod conversation;
 mod ending;
 mod id;
 mod login;
-mod notice;
 mod peer;
 
 pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
-pub use notice::{Notice, Notices};
 
 use conversation::{Conversation, Next};
-use peer::{LastWords, Peer};
+use peer::{Peer, WriteAndClose};
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,37 +61,25 @@ pub struct Timeouts {
 /// What all sessions share, for the life of the process.
 #[derive(Debug)]
 pub struct Services {
-    /// The judge.
-    pub gate: Gate,
-    /// The source of moments.
-    pub clock: Clock,
+    /// The gate, the clock, and what is told.
+    pub judging: Arc<Judging>,
     /// Certificates and handshakes.
     pub tls: Tls,
-    /// What a reload replaces; a session keeps those that it began with.
-    pub rules: ArcSwap<Rules>,
-    /// Where the gate's events go.
-    pub notices: Notices,
-    /// The log.
-    pub reporter: Reporter,
-    /// The numbers.
-    pub counters: Counters,
+    /// What a reload replaces; a session keeps what it began with.
+    pub config: ArcSwap<SessionConfig>,
     /// The next session's id.
     pub ids: SessionIds,
 }
 
 /// What a reload replaces.
 #[derive(Debug)]
-pub struct Rules {
+pub struct SessionConfig {
     /// Banner, EHLO, mechanisms.
     pub dialogue: Arc<dialogue::DialogueSettings>,
     /// Deadlines.
     pub timeouts: Timeouts,
     /// The Postfix behind us.
     pub upstream: Arc<Upstream>,
-    /// Strangers with a password at Postfix at once.
-    pub turns: Turns,
-    /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
-    pub exchanges: Turns,
     /// Whether the kernel may drop banned clients' connections.
     pub filter: filter::FilterMode,
     /// How long a splice may go on when the drain has begun.
@@ -112,7 +95,7 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) slot: Slot,
     pub(in crate::session) began: Moment,
     pub(in crate::session) services: Arc<Services>,
-    pub(in crate::session) rules: Arc<Rules>,
+    pub(in crate::session) config: Arc<SessionConfig>,
     pub(in crate::session) drain: Drain,
     /// `TLSv1.3`, `TLSv1.2`, or `none` as yet.
     pub(in crate::session) tls: &'static str,
@@ -137,15 +120,15 @@ pub fn serve(
     services: Arc<Services>,
     drain: Drain,
 ) -> impl Future<Output = ()> + Send {
-    services.counters.sessions.count();
+    services.judging.counters.sessions.count();
     let visit = Visit {
         id: services.ids.next(),
         client: visitor.client,
         key: ClientKey::new(visitor.client.ip()),
         listener: visitor.listener,
         slot: visitor.slot,
-        began: services.clock.now(),
-        rules: services.rules.load_full(),
+        began: services.judging.clock.now(),
+        config: services.config.load_full(),
         services,
         drain,
         tls: "none",
@@ -175,9 +158,7 @@ async fn with_implicit_tls(visit: &mut Visit, stream: TcpStream) -> Result<Cross
     let mut peer = Peer::new(shake_hands(visit, stream).await?);
     let mut dialogue = visit.dialogue(Channel::Secured);
     let first = open(visit, &mut peer, &mut dialogue).await;
-    let mut conversation = Conversation::new(visit, &mut peer, &mut dialogue);
-    let next = conversation.run(Some(first)).await?;
-    crossing(peer, next)
+    until_login(visit, peer, &mut dialogue, Some(first)).await
 }
 
 /// Everything up to a login, where the client asks for TLS. RFC 3207.
@@ -186,23 +167,44 @@ async fn with_starttls(visit: &mut Visit, stream: TcpStream) -> Result<Crossing,
     let mut dialogue = visit.dialogue(Channel::ClearUntilStartTls);
     let first = open(visit, &mut peer, &mut dialogue).await;
     let mut conversation = Conversation::new(visit, &mut peer, &mut dialogue);
-    match conversation.run(Some(first)).await? {
-        Next::StartTls => {}
-        Next::LoggedIn(..) => return Err(Ending::HungUp),
-    }
+    let Next::StartTls = conversation.run(Some(first)).await? else {
+        return Err(Ending::HungUp);
+    };
     // The octets that came in clear behind STARTTLS are dropped with the peer's buffer.
     let (stream, _) = peer.into_parts();
-    let mut peer = Peer::new(shake_hands(visit, stream).await?);
+    let peer = Peer::new(shake_hands(visit, stream).await?);
     dialogue.secured();
-    let mut conversation = Conversation::new(visit, &mut peer, &mut dialogue);
-    let next = conversation.run(None).await?;
-    crossing(peer, next)
+    until_login(visit, peer, &mut dialogue, None).await
 }
 
-/// The banner, or good-bye for one who talked first. Those talk of themselves too: the name of a botnet's
-/// program springs its trap here as well.
-async fn open<S: LastWords>(visit: &Visit, peer: &mut Peer<S>, dialogue: &mut Dialogue) -> Action {
-    let following = peer.talks().await;
+/// A conversation in TLS, which ends with a login if it does not end the session.
+async fn until_login(
+    visit: &mut Visit,
+    mut peer: Peer<Secured>,
+    dialogue: &mut Dialogue,
+    first: Option<Action>,
+) -> Result<Crossing, Ending> {
+    let mut conversation = Conversation::new(visit, &mut peer, dialogue);
+    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
+        return Err(Ending::HungUp);
+    };
+    let (stream, pipelined) = peer.into_parts();
+    Ok(Crossing {
+        stream,
+        pipelined,
+        logged_in: *logged_in,
+        user,
+    })
+}
+
+/// The banner. A client that talks first gets 554 and is closed; the HELO name that it sent is checked
+/// against the traps all the same.
+async fn open<S: WriteAndClose>(
+    visit: &Visit,
+    peer: &mut Peer<S>,
+    dialogue: &mut Dialogue,
+) -> Action {
+    let following = peer.early_octets().await;
     if let Some(line) = peer.early_line()
         && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
     {
@@ -213,7 +215,7 @@ async fn open<S: LastWords>(visit: &Visit, peer: &mut Peer<S>, dialogue: &mut Di
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
     let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, visit.rules.timeouts.handshake) => accepted,
+        accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
         () = visit.drain.begun() => return Err(Ending::Drained),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
@@ -223,28 +225,13 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
             Ok(stream)
         }
         Err(fault) => {
-            visit.services.counters.handshakes_failed.count();
+            let counters = &visit.services.judging.counters;
+            counters.handshakes_failed.count();
             if matches!(fault, HandshakeFault::Busy) {
-                visit.services.counters.limits.count(Limit::Handshakes);
+                counters.limits.count(Limit::Handshakes);
             }
             Err(Ending::Client(fault.into()))
         }
-    }
-}
-
-/// What comes after a conversation in TLS.
-fn crossing(peer: Peer<Secured>, next: Next) -> Result<Crossing, Ending> {
-    match next {
-        Next::LoggedIn(logged_in, user) => {
-            let (stream, pipelined) = peer.into_parts();
-            Ok(Crossing {
-                stream,
-                pipelined,
-                logged_in: *logged_in,
-                user,
-            })
-        }
-        Next::StartTls => Err(Ending::HungUp),
     }
 }
 
@@ -264,8 +251,8 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         to_client,
     };
     let limits = SpliceLimits {
-        idle: visit.rules.timeouts.idle,
-        grace: visit.rules.grace,
+        idle: visit.config.timeouts.idle,
+        grace: visit.config.grace,
     };
     let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
     splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
@@ -273,44 +260,58 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {
     let services = &visit.services;
-    services.counters.octets_in.add(tally.from_client);
-    services.counters.octets_out.add(tally.to_client);
-    services.reporter.end(&events::End {
+    services.judging.counters.octets_in.add(tally.from_client);
+    services.judging.counters.octets_out.add(tally.to_client);
+    services.judging.reporter.end(&events::End {
         session: visit.seen(),
         ending: ending.as_str(),
         fault: ending.fault(),
         blame: ending.blame(),
         user,
-        duration: services.clock.now().since(visit.began),
+        duration: services.judging.clock.now().since(visit.began),
         octets_in: tally.from_client,
         octets_out: tally.to_client,
     });
 }
 
-impl Visit {
-    /// What the log tells of this session.
-    pub(in crate::session) fn seen(&self) -> events::Session<'_> {
+impl Asker for Visit {
+    fn client(&self) -> ClientKey {
+        self.key
+    }
+
+    fn session(&self) -> u64 {
+        self.id.number()
+    }
+
+    fn seen(&self) -> events::Session<'_> {
         events::Session {
             id: &self.id,
-            client: self.client,
-            listener: self.listener,
+            key: self.key,
+            client: &self.client,
+            listener: &self.listener,
             tls: self.tls,
         }
     }
 
+    fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+}
+
+impl Visit {
     /// The present moment.
     pub(in crate::session) fn now(&self) -> Moment {
-        self.services.clock.now()
+        self.services.judging.clock.now()
     }
 
     fn dialogue(&self, channel: Channel) -> Dialogue {
-        Dialogue::new(&self.rules.dialogue, self.id.to_string(), channel)
+        Dialogue::new(&self.config.dialogue, self.id.to_string(), channel)
     }
 
     /// What is left of the time before login.
     pub(in crate::session) fn time_left(&self) -> Duration {
-        let spent = self.services.clock.now().since(self.began);
-        self.rules.timeouts.login.saturating_sub(spent)
+        let spent = self.services.judging.clock.now().since(self.began);
+        self.config.timeouts.login.saturating_sub(spent)
     }
 }
 #[cfg(test)]

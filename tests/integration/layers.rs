@@ -37,17 +37,19 @@ const TABLE: &[Row] = &[
         "core::smtp", "core::smtp::line", "core::smtp::command", "core::smtp::reply", "core::smtp::capabilities",
         "core::smtp::sasl",
         "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::keys",
-        "core::gate::request::networks", "core::gate::request::settings", "core::gate::buckets::spec",
+        "core::gate::request::change", "core::gate::request::networks", "core::gate::request::settings",
+        "core::gate::request::verdict", "core::gate::buckets::spec", "core::gate::buckets::key",
     ], &[]),
     row_of("dialogue", &["core::smtp::dialogue"], &["words"]),
     row_of("gate",     &["core::gate"],           &["words"]),
     row_of("logs",     &["core::logs"],           &["words"]),
     row_of("messages", &["daemon::admin", "daemon::admin::message"], &[]),
-    row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::report"], &["words", "gate"]),
+    row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::report"], &["words"]),
     row_of("edges",    &["daemon::store", "daemon::net", "daemon::admin::client"], &["words", "gate", "clock"]),
-    row_of("session",  &["daemon::session"], &["words", "dialogue", "gate", "clock", "edges"]),
+    row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
+    row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session"]),
-    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "session", "config"]),
+    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),
     row_of("models",   &["lab::traffic", "lab::models"], &["words", "gate"]),
     row_of("lab",      &[
@@ -58,10 +60,9 @@ const TABLE: &[Row] = &[
 ];
 
 /// Inside `net`, each may import what stands to its left.
-const NET: [&str; 8] = [
+const NET: [&str; 7] = [
     "proxy_header",
     "tls",
-    "queue",
     "upstream",
     "splice",
     "filter",

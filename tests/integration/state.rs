@@ -10,11 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
-use gatepost_core::gate::request::verdict::Verdict;
 use gatepost_core::gate::state::file::{FileReport, Soundness};
 use gatepost_core::gate::state::frame;
 use gatepost_core::gate::{Gate, Keys};

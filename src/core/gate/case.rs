@@ -13,7 +13,7 @@ use crate::gate::ladder::Few;
 use crate::gate::request::attempt::{AuthAttempt, Password};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::{Guess, UserId};
-use crate::gate::request::verdict::{Permit, Reason};
+use crate::gate::request::verdict::Reason;
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Context;
 use crate::moment::Moment;
@@ -104,21 +104,6 @@ impl Case {
             reason,
             wait,
             user: self.user,
-        }
-    }
-}
-
-impl Permit {
-    /// What the attempt is forwarded on: the last bucket it paid, or why it pays none.
-    pub fn grounds(&self) -> Reason {
-        self.claim.grounds
-    }
-
-    /// What would have refused it, but for a dry run or settling in.
-    pub fn would_refuse(&self) -> Option<Reason> {
-        match self.claim.basis {
-            Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
-            Basis::Listed | Basis::Paid | Basis::Repeat => None,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! judge - the way of one attempt up the ladder, and what is taken on it
 //!
 //! [`Gate::judge`] looks, and refuses at once what a bucket would refuse anyway; who is not familiar
-//! is then told to wait for his turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
+//! is then told to wait for a turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
 //! from its own bucket and needs no turn, unless its client has just failed.
-//! Not here: the steps themselves (`ladder`), what an outcome does (`settle`), the turns themselves (`net::turns`).
+//! Not here: the steps themselves (`ladder`), what an outcome does (`settle`), the turns (`queue`).
 
 use std::time::Duration;
 
@@ -15,9 +15,10 @@ use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::buckets::tries::Past;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::ladder::{Finding, NO_STEP, Named, Question, Route, STEPS, Short, refusal};
+use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{BanCause, Permit, Reason, Refusal, Verdict};
+use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::strikes::Offender;
@@ -31,18 +32,49 @@ const KNOWN_WRONG: Duration = Duration::from_secs(600);
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Nothing is taken from who must wait for a turn.
-    First,
-    /// It has its turn, or needs none.
-    InTurn,
+/// The two stages differ in their answers, so that only the first can tell anybody to wait.
+trait Stage {
+    /// What is answered.
+    type Answer: From<Verdict>;
+
+    /// What is answered to an attempt that must wait for a turn. None: this is its turn.
+    fn wait(&self) -> Option<Self::Answer>;
+}
+
+/// Nothing is taken from who must wait for a turn.
+struct BeforeTurn;
+
+impl Stage for BeforeTurn {
+    type Answer = First;
+
+    fn wait(&self) -> Option<First> {
+        Some(First::Wait)
+    }
+}
+
+/// It has its turn, or needs none.
+struct InTurn;
+
+impl Stage for InTurn {
+    type Answer = Verdict;
+
+    fn wait(&self) -> Option<Verdict> {
+        None
+    }
+}
+
+/// What came of paying.
+enum Payment<A> {
+    /// It must wait for a turn: this is its answer.
+    Waits(A),
+    /// One token of each bucket, and the last bucket as its reason.
+    Paid(Tokens, Reason),
 }
 
 impl Gate {
     /// Judges an attempt. It may have to wait: then take a turn and ask [`Gate::judge_in_turn`].
-    pub fn judge(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> Verdict {
-        self.hear(attempt, Stage::First, now, events)
+    pub fn judge(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> First {
+        self.evaluate(attempt, BeforeTurn, now, events)
     }
 
     /// Judges an attempt that has its turn: it is never told to wait.
@@ -52,7 +84,7 @@ impl Gate {
         now: Moment,
         events: &mut Events,
     ) -> Verdict {
-        self.hear(attempt, Stage::InTurn, now, events)
+        self.evaluate(attempt, InTurn, now, events)
     }
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
@@ -65,16 +97,16 @@ impl Gate {
         missed
     }
 
-    fn hear(
+    fn evaluate<S: Stage>(
         &self,
         attempt: &AuthAttempt<'_>,
-        stage: Stage,
+        stage: S,
         now: Moment,
         events: &mut Events,
-    ) -> Verdict {
+    ) -> S::Answer {
         let rules = self.rules.load();
         let case = self.case(attempt, &rules, now);
-        let hearing = Hearing {
+        let evaluation = Evaluation {
             gate: self,
             rules: &rules,
             user: attempt.user,
@@ -86,12 +118,12 @@ impl Gate {
             now,
             events,
         };
-        hearing.decide()
+        evaluation.decide()
     }
 }
 
-/// One attempt before the judge, with all that the judgement needs.
-struct Hearing<'a> {
+/// One attempt in one stage, with all that its evaluation needs.
+struct Evaluation<'a, S> {
     gate: &'a Gate,
     rules: &'a Rules,
     user: &'a UserName,
@@ -99,24 +131,26 @@ struct Hearing<'a> {
     past: Past,
     ban: Option<Ban>,
     settling: bool,
-    stage: Stage,
+    stage: S,
     now: Moment,
     events: &'a mut Events,
 }
 
-impl Hearing<'_> {
-    fn decide(mut self) -> Verdict {
+impl<S: Stage> Evaluation<'_, S> {
+    fn decide(mut self) -> S::Answer {
         for step in STEPS {
             match self.question().ask(step) {
                 Finding::Pass => {}
-                Finding::Allow(reason) => return self.allow(Tokens::NONE, reason, Basis::Listed),
+                Finding::Allow(reason) => {
+                    return self.allow(Tokens::NONE, reason, Basis::Listed);
+                }
                 Finding::Refuse(refusal) => return self.refuse(refusal),
                 Finding::Repeat(wrong) => return self.repeat(wrong),
                 Finding::Pay(trust) => match self.pay(trust) {
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                     Err(short) => return self.refuse(short.refusal),
-                    Ok(None) => return Verdict::Wait,
-                    Ok(Some((tokens, grounds))) => {
+                    Ok(Payment::Waits(answer)) => return answer,
+                    Ok(Payment::Paid(tokens, grounds)) => {
                         return self.allow(tokens, grounds, Basis::Paid);
                     }
                 },
@@ -142,41 +176,41 @@ impl Hearing<'_> {
         }
     }
 
-    fn repeat(self, wrong: Moment) -> Verdict {
+    fn repeat(self, wrong: Moment) -> S::Answer {
         let known = match self.case.who.trust {
             Trust::Familiar => KNOWN_WRONG_FAMILIAR,
             Trust::Near | Trust::Far => KNOWN_WRONG,
         };
         let stranger = self.case.who.trust != Trust::Familiar;
-        let in_turn = self.stage == Stage::InTurn;
+        let wait = self.stage.wait();
         let fresh = self.now.since(wrong) < known
-            || (in_turn && stranger && !self.gate.repeats.take(self.now));
+            || (wait.is_none() && stranger && !self.gate.repeats.take(self.now));
         if fresh && self.rules.mode == Mode::Enforce {
             self.gate.counters.refuse(Reason::Repeat);
             self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
-            return Verdict::Repeat;
+            return Verdict::Repeat.into();
         }
-        match (in_turn, fresh) {
-            (false, _) => Verdict::Wait,
-            (true, false) => self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat),
-            (true, true) => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
+        match (wait, fresh) {
+            (Some(wait), _) => wait,
+            (None, false) => self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat),
+            (None, true) => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
         }
     }
 
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
     /// unless the try must wait for its turn.
-    fn pay(&mut self, trust: Trust) -> Result<Option<(Tokens, Reason)>, Short> {
+    fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
         let failed_lately = self
             .past
             .failed
             .is_some_and(|at| self.now.since(at) < FAILED_LATELY);
         let in_turn = self.case.who.trust != Trust::Familiar || failed_lately;
-        if in_turn && self.stage == Stage::First {
-            return Ok(None);
+        if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
+            return Ok(Payment::Waits(wait));
         }
         let tokens = self.take_all(&route)?;
-        Ok(Some((tokens, route.grounds())))
+        Ok(Payment::Paid(tokens, route.grounds()))
     }
 
     /// Takes a token of each bucket. Another attempt may have taken the last one since the look: then what
@@ -206,10 +240,10 @@ impl Hearing<'_> {
         self.take(key, self.rules.limit(bucket, self.case.who.users))
     }
 
-    fn refuse(mut self, mut refusal: Refusal) -> Verdict {
+    fn refuse(mut self, mut refusal: Refusal) -> S::Answer {
         let meant = self.question().is_meant(refusal.reason);
-        if !meant && self.stage == Stage::First {
-            return Verdict::Wait;
+        if let Some(wait) = self.stage.wait().filter(|_| !meant) {
+            return wait;
         }
         if !meant && self.rules.mode == Mode::Enforce {
             return self.settle_in(refusal.reason);
@@ -218,13 +252,13 @@ impl Hearing<'_> {
         if meant {
             self.gate.counters.refuse(refusal.reason);
             self.tell(Answer::Refuse, refusal.reason, refusal.wait);
-            return Verdict::Refuse(refusal);
+            return Verdict::Refuse(refusal).into();
         }
         self.allow(Tokens::NONE, refusal.reason, Basis::DryRun)
     }
 
     /// While settling in, what another bucket would refuse goes through for a token of `client`.
-    fn settle_in(mut self, reason: Reason) -> Verdict {
+    fn settle_in(mut self, reason: Reason) -> S::Answer {
         match self.take_of_client() {
             Ok(token) => self.allow(Tokens::one(token), reason, Basis::Settling),
             Err(wait) => self.refuse(refusal(Reason::Bucket(Bucket::Client), wait)),
@@ -260,7 +294,7 @@ impl Hearing<'_> {
         gate.seen.note(self.case.word, user, network, now);
     }
 
-    fn allow(self, tokens: Tokens, grounds: Reason, basis: Basis) -> Verdict {
+    fn allow(self, tokens: Tokens, grounds: Reason, basis: Basis) -> S::Answer {
         match basis {
             Basis::Settling | Basis::DryRun => {
                 self.gate.counters.would_refuse(grounds);
@@ -271,14 +305,13 @@ impl Hearing<'_> {
                 self.tell(Answer::Allow, grounds, Duration::ZERO);
             }
         }
-        Verdict::Allow(Permit {
-            claim: Box::new(Claim {
-                case: self.case,
-                tokens,
-                grounds,
-                basis,
-            }),
-        })
+        let claim = Box::new(Claim {
+            case: self.case,
+            tokens,
+            grounds,
+            basis,
+        });
+        Verdict::Allow(Permit { claim }).into()
     }
 
     fn tell(&self, answer: Answer, reason: Reason, wait: Duration) {

@@ -13,8 +13,9 @@ use std::time::Duration;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
-use crate::gate::request::verdict::{Permit, Reason, Settled};
+use crate::gate::request::verdict::{Reason, Settled};
 use crate::gate::{Events, Gate};
 use crate::moment::Moment;
 

@@ -2,6 +2,7 @@
 
 mod bans;
 mod bound;
+mod judging;
 mod kit;
 mod modes;
 mod newcomers;

@@ -17,7 +17,7 @@ use super::value::Quoted;
 use crate::net::listener::open_files;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
-use gatepost_core::gate::request::settings::Quota;
+use gatepost_core::gate::request::settings::{QueueSettings, Quota};
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
 
@@ -163,12 +163,13 @@ pub(super) fn turns(
     file: &raw::RawFile,
     login: Duration,
     findings: &mut Findings,
-) -> net::queue::Settings {
+) -> QueueSettings {
     let given = &file.timeouts.turn;
+    let defaults = QueueSettings::default();
     let deadline = findings.time(
         "timeouts.turn",
         given,
-        15 * SECOND,
+        defaults.deadline,
         SECOND / 10..=5 * MINUTE,
     );
     if deadline >= login
@@ -185,11 +186,11 @@ pub(super) fn turns(
             .help("make timeouts.turn shorter than timeouts.login"),
         );
     }
-    net::queue::Settings {
+    QueueSettings {
         at_once: findings.number(
             "upstream.strangers-at-once",
             &file.upstream.strangers_at_once,
-            4,
+            defaults.at_once,
             1..=10_000,
         ),
         deadline,

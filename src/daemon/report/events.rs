@@ -10,7 +10,6 @@
 
 use std::fmt::Display;
 use std::hash::Hash;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,10 +59,12 @@ impl Verdict {
 pub struct Session<'a> {
     /// The id that the client sees in a 454.
     pub id: &'a dyn Display,
+    /// The client, as it is counted.
+    pub key: ClientKey,
     /// The client's address and port, as Postfix sees them too.
-    pub client: SocketAddr,
-    /// The address that it came to.
-    pub listener: SocketAddr,
+    pub client: &'a dyn Display,
+    /// Where it came in: an address of ours.
+    pub listener: &'a dyn Display,
     /// `TLSv1.3`, `TLSv1.2`, or `none` before the handshake.
     pub tls: &'static str,
 }
@@ -155,7 +156,7 @@ impl Reporter {
 
     /// One event a judged attempt: `attempt`.
     pub fn attempt(&self, attempt: &Attempt<'_>, now: Moment) {
-        let client = ClientKey::new(attempt.session.client.ip());
+        let client = attempt.session.key;
         let (level, suppressed) = match attempt.verdict {
             Verdict::Accept | Verdict::Reject => (tracing::Level::INFO, 0),
             other => {

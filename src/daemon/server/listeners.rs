@@ -73,7 +73,7 @@ impl ListenerContext {
                 () = sleep(Duration::from_secs(1)) => {}
                 () = drain.begun() => return,
             }
-            let before = std::mem::replace(&mut mode, self.services.rules.load().filter);
+            let before = std::mem::replace(&mut mode, self.services.config.load().filter);
             let kept = match (before, mode) {
                 (filter::FilterMode::Off, filter::FilterMode::Off) => Ok(()),
                 (filter::FilterMode::On, filter::FilterMode::Off) => self.filter.clear(),
@@ -86,8 +86,9 @@ impl ListenerContext {
     }
 
     fn refresh_filter(&self) -> Result<(), FilterFault> {
-        let now = self.services.clock.now();
-        let banned = |client| self.services.gate.standing(client, now) == Standing::Banned;
+        let now = self.services.judging.clock.now();
+        let banned =
+            |client| self.services.judging.gate().standing(client, now) == Standing::Banned;
         self.filter.refresh(banned).map(|_| ())
     }
 
@@ -96,7 +97,7 @@ impl ListenerContext {
     fn admit_or_note(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
         let admitted = self.admit(client);
         if matches!(admitted, Err(TurnedAway::Ban))
-            && self.services.rules.load().filter == filter::FilterMode::On
+            && self.services.config.load().filter == filter::FilterMode::On
         {
             self.filter.reset(client);
         }
@@ -104,9 +105,12 @@ impl ListenerContext {
     }
 
     fn admit(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
-        let now = self.services.clock.now();
-        self.admission
-            .admit(client, self.services.gate.standing(client, now), now)
+        let now = self.services.judging.clock.now();
+        self.admission.admit(
+            client,
+            self.services.judging.gate().standing(client, now),
+            now,
+        )
     }
 
     fn spawn_session(&self, visitor: AdmittedConnection, tls: TlsStart) {
@@ -118,7 +122,7 @@ impl ListenerContext {
     fn read_proxy_header(&self, balancer: Balancer, tls: TlsStart) {
         let context = self.clone();
         self.sessions.spawn(async move {
-            let deadline = context.services.rules.load().timeouts.handshake;
+            let deadline = context.services.config.load().timeouts.handshake;
             let peer = balancer.peer();
             match balancer
                 .read_header(deadline, |client| context.admit(client))

@@ -35,17 +35,17 @@ impl Operator {
 
     /// Answers one question.
     pub async fn answer(&self, request: Request) -> Response {
-        let now = self.context.services.clock.now();
+        let now = self.context.services.judging.clock.now();
         let mut events = Vec::new();
         let answered = self.decide(request, now, &mut events);
-        self.context.services.notices.pass(events).await;
+        self.context.services.judging.notices.pass(events).await;
         let response = answered.unwrap_or_else(|message| Response::Refused { message });
         tell(&response);
         response
     }
 
     pub(in crate::server) fn limits(&self) -> &Limits {
-        &self.context.services.counters.limits
+        &self.context.services.judging.counters.limits
     }
 
     /// How things stand.
@@ -185,7 +185,7 @@ impl Operator {
     }
 
     fn gate(&self) -> &Gate {
-        &self.context.services.gate
+        self.context.services.judging.gate()
     }
 }
 

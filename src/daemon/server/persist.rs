@@ -14,8 +14,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
 
 use crate::drain::Drain;
+use crate::judging::Notice;
 use crate::report::events::{self, Reporter};
-use crate::session::{Notice, Services};
+use crate::session::Services;
 use crate::store::{Saved, Store, StoreFault};
 use gatepost_core::gate::request::change::{Change, Fact};
 
@@ -84,7 +85,7 @@ impl Persister {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         let notices: Vec<_> = std::iter::once(first).chain(more).collect();
         for notice in &notices {
-            log(&self.services.reporter, &notice.events);
+            log(&self.services.judging.reporter, &notice.events);
         }
         self.disk.persist(notices).await;
     }
@@ -92,9 +93,10 @@ impl Persister {
     async fn each_second(&mut self) {
         let mut changes = Vec::new();
         self.services
-            .gate
-            .tick(self.services.clock.now(), &mut changes);
-        log(&self.services.reporter, &changes);
+            .judging
+            .gate()
+            .tick(self.services.judging.clock.now(), &mut changes);
+        log(&self.services.judging.reporter, &changes);
         self.disk.append(changes).await;
         self.disk.sync().await;
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
@@ -109,7 +111,7 @@ impl Persister {
         let services = Arc::clone(&self.services);
         if let Some(saving) = self.disk.run(Store::begin_save).await {
             self.saving = Some(spawn_blocking(move || {
-                saving.write(&services.gate, services.clock.now())
+                saving.write(services.judging.gate(), services.judging.clock.now())
             }));
         }
     }
@@ -141,7 +143,7 @@ impl Persister {
         }
         let services = Arc::clone(&self.services);
         self.disk
-            .run(move |store| store.save(&services.gate, services.clock.now()))
+            .run(move |store| store.save(services.judging.gate(), services.judging.clock.now()))
             .await;
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::listeners::ListenerContext;
-use super::rules;
+use super::session_config;
 use crate::config::Config;
 use crate::net::listener;
 use crate::report::events;
@@ -37,7 +37,7 @@ impl Reloader {
     /// on as before.
     pub async fn reload(&self) {
         let services = &self.context.services;
-        let now = services.clock.now();
+        let now = services.judging.clock.now();
         let (config, warnings) = match Config::load(&self.path, now) {
             Ok(loaded) => loaded,
             Err(faults) => return error!("not reloaded, the old config stays:\n{faults}"),
@@ -56,21 +56,23 @@ impl Reloader {
         services.tls.cap_handshakes(config.admission.handshakes);
         let mut events = Vec::new();
         services
-            .gate
+            .judging
+            .gate()
             .reconfigure(config.gate.clone(), now, &mut events);
-        services.notices.pass(events).await;
+        services.judging.notices.pass(events).await;
         self.context.admission.reconfigure(&config.admission);
         self.log.change(&config.report);
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
         }
-        let rules = rules(&config, Some((&before, &services.rules.load())));
+        services.judging.reconfigure(config.turns);
+        let session = session_config(&config, Some((&before, &services.config.load())));
         if before.upstream != config.upstream {
             // A Postfix that is new to us is asked before the first client is sent to it. Should it take too
             // long, the probe's task goes on asking.
-            let _ = timeout(FIRST_PROBE, rules.upstream.probe()).await;
+            let _ = timeout(FIRST_PROBE, session.upstream.probe()).await;
         }
-        services.rules.store(Arc::new(rules));
+        services.config.store(Arc::new(session));
         self.config.store(Arc::new(config));
         info!("reloaded");
     }

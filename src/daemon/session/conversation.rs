@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::login::{self, Relay, Tried};
-use super::peer::{Heard, LastWords, Peer};
+use super::login::{self, Client, Left, Tried};
+use super::peer::{LineEvent, Peer, WriteAndClose};
 use super::{ClientFault, Ending, Visit};
 use crate::net::upstream::LoggedIn;
-use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::smtp::dialogue::{Action, Dialogue, Resolution};
 use gatepost_core::smtp::reply::Reply;
 
@@ -24,10 +24,10 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 const ROUND: Duration = Duration::from_secs(10);
 
 /// How long a client may take to take a reply.
-const SAY: Duration = Duration::from_secs(10);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client may take to take our close_notify.
-const GOOD_BYE: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What comes after a conversation that did not end the session.
 pub(in crate::session) enum Next {
@@ -42,18 +42,11 @@ pub(in crate::session) struct Conversation<'a, S> {
     visit: &'a mut Visit,
     peer: &'a mut Peer<S>,
     dialogue: &'a mut Dialogue,
-    /// The exchange that is being relayed, if one is.
-    relay: Option<Box<Relay>>,
     /// Why the dialogue was told to close, if it was.
     closing: Option<Ending>,
 }
 
-enum Stepped {
-    On(Action),
-    Out(Next),
-}
-
-impl<'a, S: LastWords> Conversation<'a, S> {
+impl<'a, S: WriteAndClose> Conversation<'a, S> {
     /// A conversation that has not begun.
     pub(in crate::session) fn new(
         visit: &'a mut Visit,
@@ -64,122 +57,82 @@ impl<'a, S: LastWords> Conversation<'a, S> {
             visit,
             peer,
             dialogue,
-            relay: None,
             closing: None,
         }
     }
 
     /// Carries on from `first`, or from the client's next line, until login, STARTTLS or the end.
     pub(in crate::session) async fn run(&mut self, first: Option<Action>) -> Result<Next, Ending> {
-        let ended = self.until_it_ends(first).await;
+        let ended = self.carry_out(first).await;
         if ended.is_err() {
             // A client that does not take even our close_notify is left to the kernel.
-            let _ = timeout(GOOD_BYE, self.peer.close()).await;
+            let _ = timeout(CLOSE_TIMEOUT, self.peer.close()).await;
         }
-        self.abandon().await;
         ended
     }
 
-    async fn until_it_ends(&mut self, first: Option<Action>) -> Result<Next, Ending> {
+    async fn carry_out(&mut self, first: Option<Action>) -> Result<Next, Ending> {
         let mut action = match first {
             Some(action) => action,
-            None => self.hear().await?,
+            None => self.read_line(self.visit.config.timeouts.line).await?,
         };
         loop {
-            action = match self.step(action).await? {
-                Stepped::On(action) => action,
-                Stepped::Out(next) => return Ok(next),
+            action = match action {
+                Action::Reply(reply) | Action::Cancel(reply) => {
+                    self.write(reply).await?;
+                    self.read_line(self.visit.config.timeouts.line).await?
+                }
+                Action::AskCapabilities => {
+                    let known = login::capabilities(self.visit, FIRST_PROBE).await;
+                    self.dialogue.set_capabilities(known)
+                }
+                Action::JudgeHelo(name) => {
+                    let trap = login::helo(self.visit, &name).await;
+                    self.dialogue.helo_judged(trap)
+                }
+                Action::StartTls(reply) => {
+                    self.write(reply).await?;
+                    return Ok(Next::StartTls);
+                }
+                Action::LogIn(wish) => {
+                    let helo = self.dialogue.helo().cloned();
+                    match Box::pin(login::log_in(self, helo, wish)).await? {
+                        Tried::LoggedIn(logged_in, user) => {
+                            return Ok(Next::LoggedIn(logged_in, user));
+                        }
+                        Tried::Resolved(resolution) => self.dialogue.resolve(resolution),
+                        Tried::Left(action) => action,
+                    }
+                }
+                // Answers to a challenge are taken in `ask`; there is none here.
+                Action::Relay(_) => self.dialogue.resolve(Resolution::Defer),
+                Action::Close(reply) => return Err(self.hang_up(reply).await),
             };
         }
     }
 
-    async fn step(&mut self, action: Action) -> Result<Stepped, Ending> {
-        let next = match action {
-            Action::Reply(reply) => {
-                self.say(reply).await?;
-                self.hear().await?
-            }
-            Action::AskCapabilities => {
-                let known = login::capabilities(self.visit, FIRST_PROBE).await;
-                self.dialogue.set_capabilities(known)
-            }
-            Action::JudgeHelo(name) => {
-                let trap = login::helo(self.visit, &name).await;
-                self.dialogue.helo_judged(trap)
-            }
-            Action::StartTls(reply) => {
-                self.say(reply).await?;
-                return Ok(Stepped::Out(Next::StartTls));
-            }
-            Action::LogIn(wish) => {
-                let helo = self.dialogue.helo().cloned();
-                let tried = Box::pin(login::try_it(self.visit, helo, wish)).await;
-                return Ok(self.tried(tried));
-            }
-            Action::Relay(answer) => {
-                let tried = match self.relay.take() {
-                    Some(relay) => Box::pin(relay.answer(self.visit, &answer)).await,
-                    None => Tried::Resolved(Resolution::Defer),
-                };
-                return Ok(self.tried(tried));
-            }
-            Action::Cancel(reply) => {
-                self.abandon().await;
-                self.say(reply).await?;
-                self.hear().await?
-            }
-            Action::Close(reply) => {
-                let said = timeout(self.visit.rules.timeouts.line, self.peer.say_last(&reply));
-                took(said.await)?;
-                return Err(self.closing.take().unwrap_or(match reply.code() {
-                    221 => Ending::Quit,
-                    _ => Ending::HungUp,
-                }));
-            }
-        };
-        Ok(Stepped::On(next))
-    }
-
-    /// Feeds the dialogue what came of an attempt.
-    fn tried(&mut self, tried: Tried) -> Stepped {
-        match tried {
-            Tried::LoggedIn(logged_in, user) => Stepped::Out(Next::LoggedIn(logged_in, user)),
-            Tried::Resolved(resolution) => Stepped::On(self.dialogue.resolve(resolution)),
-            Tried::Challenged(challenge, relay) => {
-                self.relay = Some(relay);
-                Stepped::On(self.dialogue.resolve(Resolution::Challenge(challenge)))
-            }
-        }
-    }
-
-    /// Lets go of a relayed exchange, if there is one.
-    async fn abandon(&mut self) {
-        if let Some(relay) = self.relay.take() {
-            Box::pin(relay.abandon(self.visit)).await;
-        }
+    async fn prompt(&mut self, prompt: Reply) -> Result<Action, Ending> {
+        self.write(prompt).await?;
+        let line = self.visit.config.timeouts.line;
+        self.read_line(line.min(ROUND)).await
     }
 
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
-    async fn hear(&mut self) -> Result<Action, Ending> {
+    async fn read_line(&mut self, patience: Duration) -> Result<Action, Ending> {
         let limit = self.dialogue.line_limit();
-        let line = self.visit.rules.timeouts.line;
-        let patience = match self.relay {
-            Some(_) => line.min(ROUND),
-            None => line,
-        };
         let patience = patience.min(self.visit.time_left());
         let visit = &mut *self.visit;
-        let heard = tokio::select! {
+        let event = tokio::select! {
             biased;
-            heard = timeout(patience, self.peer.line(limit)) => heard,
+            event = timeout(patience, self.peer.read_line(limit)) => event,
             () = visit.drain.begun() => return Ok(self.end(Ending::Drained)),
             () = visit.slot.evicted() => return Ok(self.end(Ending::Evicted)),
         };
-        match heard {
-            Ok(Ok(Heard::Line(line))) => Ok(self.dialogue.feed(&line, self.peer.following())),
-            Ok(Ok(Heard::Fault(fault))) => Ok(self.dialogue.line_fault(fault)),
-            Ok(Ok(Heard::End)) => Err(Ending::Quit),
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+        match event {
+            Ok(Ok(LineEvent::Line(line))) => Ok(self.dialogue.feed(&line, self.peer.following())),
+            Ok(Ok(LineEvent::Fault(fault))) => Ok(self.dialogue.line_fault(fault)),
+            Ok(Ok(LineEvent::End)) => Err(Ending::Quit),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(Ending::Client(ClientFault::Gone))
             }
             Ok(Err(error)) => Err(Ending::Client(error.into())),
@@ -187,7 +140,7 @@ impl<'a, S: LastWords> Conversation<'a, S> {
         }
     }
 
-    /// The good-bye that fits an ending of our own making.
+    /// Closes a dialogue for a reason of our own.
     fn end(&mut self, ending: Ending) -> Action {
         let reply = match ending {
             Ending::Drained => self.dialogue.draining(),
@@ -198,15 +151,50 @@ impl<'a, S: LastWords> Conversation<'a, S> {
         Action::Close(reply)
     }
 
-    /// Sends a reply to a client that has [`SAY`] to take it: it fits into any socket's buffer.
-    async fn say(&mut self, reply: Reply) -> Result<(), Ending> {
-        took(timeout(SAY, self.peer.say(&reply)).await)
+    /// The last reply, and how the session ends with it.
+    async fn hang_up(&mut self, reply: Reply) -> Ending {
+        let line = self.visit.config.timeouts.line;
+        let written = timeout(line, self.peer.write_last(&reply)).await;
+        if let Err(ending) = taken(written) {
+            return ending;
+        }
+        self.closing.take().unwrap_or(match reply.code() {
+            221 => Ending::Quit,
+            _ => Ending::HungUp,
+        })
+    }
+
+    /// Sends a reply. It fits into any socket's buffer, so [`WRITE_TIMEOUT`] is ample.
+    async fn write(&mut self, reply: Reply) -> Result<(), Ending> {
+        taken(timeout(WRITE_TIMEOUT, self.peer.write(&reply)).await)
+    }
+}
+
+impl<S: WriteAndClose> Client for Conversation<'_, S> {
+    fn visit(&self) -> &Visit {
+        self.visit
+    }
+
+    fn visit_mut(&mut self) -> &mut Visit {
+        self.visit
+    }
+
+    async fn ask(&mut self, challenge: Secret) -> Result<Secret, Left> {
+        let asked = self.dialogue.resolve(Resolution::Challenge(challenge));
+        let answered = match asked {
+            Action::Reply(prompt) => self.prompt(prompt).await.map_err(Left::Ended)?,
+            other => other,
+        };
+        match answered {
+            Action::Relay(answer) => Ok(answer),
+            other => Err(Left::Action(other)),
+        }
     }
 }
 
 /// Whether the client took what it was sent.
-fn took(said: Result<io::Result<()>, Elapsed>) -> Result<(), Ending> {
-    match said {
+fn taken(written: Result<io::Result<()>, Elapsed>) -> Result<(), Ending> {
+    match written {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Ending::Client(error.into())),
         Err(_) => Err(Ending::TimedOut),

@@ -1,361 +1,305 @@
-//! login - one attempt: judged, in turn, tried at Postfix, settled, told
+//! login - one attempt: judged, in turn, tried at Postfix, settled
 //!
-//! [`try_it`] takes what the dialogue understood and says what came of it. Every permit is settled here,
-//! on every way out. Not here: the rounds' words (`smtp::sasl`), the policy (`gate`), Postfix's side
-//! of the exchange (`net::upstream`).
-//! The failure delay is served here, when Postfix has been let go: a waiting client costs us
-//! kilobytes, and Postfix nothing.
+//! [`log_in`] is the one way for every mechanism; they differ only in the exchange between. With
+//! credentials all is known at once. SCRAM names its user first, and is judged before its first octet
+//! reaches Postfix; CRAM-MD5 names it with its answer, and is judged before that does.
+//! Nobody holds a turn while the client thinks: how many exchanges of strangers hold a Postfix process
+//! then is bounded by turns of their own. A client that stops before its proof was sent is not
+//! charged; after that, Postfix's answer decides. Every permit is settled here, on every way out.
+//! Not here: the judging (`judging`), the rounds' words (`smtp::sasl`), Postfix's side (`net::upstream`).
+//! RFC 4954 section 4, RFC 5802 section 5, RFC 2195 section 2.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::Visit;
-use crate::net::queue::Turn;
-use crate::net::upstream::{Attempted, ClientOrigin, LoggedIn};
-use crate::report::events;
-use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
-use gatepost_core::gate::request::verdict::{Permit, Reason, Refusal, Verdict};
+use super::{Ending, Visit};
+use crate::judging::{Granted, Held, Refused, Unjudged};
+use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
+use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
-use gatepost_core::smtp::dialogue::{LogIn, Resolution, Trap};
-use gatepost_core::smtp::sasl::Credentials;
+use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
+use gatepost_core::smtp::sasl::{self, Credentials, Mechanism};
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
 
-mod relay;
-pub(in crate::session) use relay::Relay;
+/// The client, as far as an exchange needs it.
+pub(in crate::session) trait Client: Send {
+    /// What the session knows.
+    fn visit(&self) -> &Visit;
 
-/// What came of an attempt, or of one round of it.
+    /// What the session knows.
+    fn visit_mut(&mut self) -> &mut Visit;
+
+    /// Passes a challenge of Postfix on, and takes the client's answer to it.
+    fn ask(&mut self, challenge: Secret) -> impl Future<Output = Result<Secret, Left>> + Send;
+}
+
+/// How a client left an exchange that it was asked to go on with.
+pub(in crate::session) enum Left {
+    /// The dialogue goes on with this.
+    Action(Action),
+    /// So does nothing.
+    Ended(Ending),
+}
+
+/// What came of a login.
 pub(in crate::session) enum Tried {
     /// 235.
     LoggedIn(Box<LoggedIn>, UserName),
-    /// Anything else that ends the exchange.
+    /// The dialogue is told, and goes on.
     Resolved(Resolution),
-    /// Postfix wants to know more.
-    Challenged(gatepost_core::gate::request::attempt::Secret, Box<Relay>),
+    /// The client left the exchange; the dialogue goes on with this.
+    Left(Action),
 }
 
-/// Postfix's capabilities; waits up to `patience` for the first answer of a probe.
-pub(in crate::session) async fn capabilities(
-    visit: &Visit,
-    patience: Duration,
-) -> Option<Arc<Capabilities>> {
-    let mut told = visit.rules.upstream.capabilities();
-    let known = told.borrow().clone();
-    if known.is_some() {
-        return known;
-    }
-    // Rare, and large: kept out of every session's own future.
-    let first = Box::pin(timeout(patience, told.wait_for(Option::is_some))).await;
-    first.ok()?.ok()?.clone()
+/// Postfix has answered, or will not: the permit is settled with that.
+struct Answered {
+    granted: Granted,
+    attempted: Attempted,
+    /// When the password, or the last message of its proof, was sent. None: nothing of it was.
+    proof_sent: Option<Moment>,
 }
 
-/// Asks the gate about a HELO name.
-pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
-    let mut events = Vec::new();
-    let now = visit.services.clock.now();
-    let refusal = visit.services.gate.helo(visit.key, name, now, &mut events);
-    visit.services.notices.pass(events).await;
-    match refusal {
-        Some(_) => Trap::Touched,
-        None => Trap::Untouched,
+/// Why Postfix has not answered. The attempt is told, and nothing is owed for it.
+enum Unanswered {
+    /// It may not be tried.
+    Refused(Refused),
+    /// No exchange came about.
+    Resolved(Resolution),
+    /// The client did not stay.
+    Left(Left),
+}
+
+impl From<Refused> for Unanswered {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
     }
 }
 
-/// Judges an attempt and tries it.
-pub(in crate::session) async fn try_it(
-    visit: &mut Visit,
+/// Judges a login and tries it.
+///
+/// # Errors
+///
+/// The session ended meanwhile.
+pub(in crate::session) async fn log_in(
+    client: &mut impl Client,
     helo: Option<HeloName>,
     wish: LogIn,
-) -> Tried {
+) -> Result<Tried, Ending> {
+    let visit = client.visit();
     let origin = ClientOrigin {
         client: visit.client,
         listener: visit.listener,
         helo,
     };
-    match wish {
-        LogIn::Credentials(credentials) => with_credentials(visit, &origin, &credentials).await,
+    let attempt = visit.services.judging.begin(mechanism(&wish).as_str());
+    let answered = match wish {
+        LogIn::Credentials(credentials) => {
+            with_credentials(visit, attempt, &origin, &credentials).await
+        }
         LogIn::Scram {
             mechanism,
             user,
             first,
-        } => relay::scram(visit, &origin, mechanism, user, &first).await,
-        LogIn::CramMd5 => relay::cram_md5(visit, &origin).await,
+        } => scram(client, attempt, &origin, mechanism, &user, &first).await,
+        LogIn::CramMd5 => cram_md5(client, attempt, &origin).await,
+    };
+    let visit = client.visit_mut();
+    match answered {
+        Ok(answered) => Ok(settle(visit, answered).await),
+        Err(Unanswered::Refused(refused)) => Ok(Tried::Resolved(refuse(visit, refused).await)),
+        Err(Unanswered::Resolved(resolution)) => Ok(Tried::Resolved(resolution)),
+        Err(Unanswered::Left(Left::Action(action))) => Ok(Tried::Left(action)),
+        Err(Unanswered::Left(Left::Ended(ending))) => Err(ending),
     }
 }
 
 async fn with_credentials(
-    visit: &mut Visit,
+    visit: &Visit,
+    attempt: Unjudged,
     origin: &ClientOrigin,
     credentials: &Credentials,
-) -> Tried {
-    let attempt = AuthAttempt {
-        client: visit.key,
-        user: &credentials.user,
-        password: credentials.password(),
-        session: visit.id.number(),
-    };
-    let record = Record::begin(visit, credentials.mechanism.as_str());
-    let (permit, turn) = match judge(visit, &attempt).await {
-        Ok(permitted) => permitted,
-        Err(refused) => {
-            return record
-                .refused(visit, Some(&credentials.user), refused)
-                .await;
-        }
-    };
-    let connected = visit.rules.upstream.connect(origin).await;
-    let sent = visit.now();
+) -> Result<Answered, Unanswered> {
+    let password = credentials.password();
+    let granted = attempt.judge(visit, &credentials.user, password).await?;
+    let connected = visit.config.upstream.connect(origin).await;
+    let proof_sent = Some(visit.now());
     let attempted = match connected {
-        Ok(connected) => connected.log_in(&permit, credentials).await,
+        Ok(connected) => connected.log_in(granted.permit(), credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
-    drop(turn);
-    record
-        .settled(visit, &credentials.user, permit, attempted, sent)
-        .await
+    Ok(Answered {
+        granted,
+        attempted,
+        proof_sent,
+    })
 }
 
-/// Why an attempt may not be tried.
-pub(in crate::session) enum Refused {
-    /// 454.
-    Refuse(Refusal),
-    /// 535 without asking Postfix.
-    Repeat,
-    /// 454: we are stopping.
-    Draining,
-}
-
-/// Asks the gate, and waits for a turn where it says so.
-pub(in crate::session) async fn judge(
-    visit: &mut Visit,
-    attempt: &AuthAttempt<'_>,
-) -> Result<(Permit, Option<Turn>), Refused> {
-    let services = Arc::clone(&visit.services);
-    let mut events = Vec::new();
-    let verdict = services
-        .gate
-        .judge(attempt, services.clock.now(), &mut events);
-    services.notices.pass(events).await;
-    match verdict {
-        Verdict::Allow(permit) => Ok((permit, None)),
-        Verdict::Refuse(refusal) => Err(Refused::Refuse(refusal)),
-        Verdict::Repeat => Err(Refused::Repeat),
-        Verdict::Wait => in_turn(visit, attempt).await,
-    }
-}
-
-async fn in_turn(
-    visit: &mut Visit,
-    attempt: &AuthAttempt<'_>,
-) -> Result<(Permit, Option<Turn>), Refused> {
-    let services = Arc::clone(&visit.services);
-    let turn = tokio::select! {
-        turn = visit.rules.turns.take(visit.key.network()) => turn,
-        () = visit.drain.begun() => return Err(Refused::Draining),
+async fn scram(
+    client: &mut impl Client,
+    attempt: Unjudged,
+    origin: &ClientOrigin,
+    mechanism: Mechanism,
+    user: &UserName,
+    first: &Secret,
+) -> Result<Answered, Unanswered> {
+    let visit = client.visit();
+    let granted = attempt.judge(visit, user, Password::Hidden).await?;
+    let Some((granted, place)) = granted.exchange(visit).await else {
+        return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let Some(turn) = turn else {
-        let missed = services.gate.miss_turn(attempt, services.clock.now());
-        return Err(Refused::Refuse(missed));
-    };
-    let mut events = Vec::new();
-    let verdict = services
-        .gate
-        .judge_in_turn(attempt, services.clock.now(), &mut events);
-    services.notices.pass(events).await;
-    match verdict {
-        Verdict::Allow(permit) => Ok((permit, Some(turn))),
-        Verdict::Refuse(refusal) => Err(Refused::Refuse(refusal)),
-        Verdict::Repeat | Verdict::Wait => Err(Refused::Repeat),
-    }
-}
-
-/// What the log will tell of an attempt, kept from its first moment.
-pub(in crate::session) struct Record {
-    mechanism: &'static str,
-    began: Moment,
-}
-
-impl Record {
-    /// An attempt begins.
-    pub(in crate::session) fn begin(visit: &Visit, mechanism: &'static str) -> Self {
-        visit.services.counters.attempts.count();
-        Self {
-            mechanism,
-            began: visit.services.clock.now(),
+    let round = match visit.config.upstream.connect(origin).await {
+        Ok(connected) => {
+            connected
+                .begin_scram(granted.permit(), mechanism, first)
+                .await
         }
-    }
+        Err(fault) => Round::Done(Attempted::Defer(fault)),
+    };
+    relay(client, granted, place, None, round).await
+}
 
-    /// The gate said no.
-    pub(in crate::session) async fn refused(
-        &self,
-        visit: &mut Visit,
-        user: Option<&UserName>,
-        refused: Refused,
-    ) -> Tried {
-        let counters = &visit.services.counters;
-        let (verdict, reason, wait, resolution) = match refused {
-            Refused::Refuse(Refusal { reason, wait }) => {
-                counters.refused.count();
-                (
-                    events::Verdict::Refuse,
-                    Some(reason),
-                    wait,
-                    Resolution::Refuse,
-                )
-            }
-            Refused::Repeat => {
-                counters.repeated.count();
-                let none = Duration::ZERO;
-                (
-                    events::Verdict::Repeat,
-                    Some(Reason::Repeat),
-                    none,
-                    Resolution::Reject,
-                )
-            }
-            Refused::Draining => {
-                counters.deferred.count();
-                (
-                    events::Verdict::Defer,
-                    None,
-                    Duration::ZERO,
-                    Resolution::Defer,
-                )
+async fn cram_md5(
+    client: &mut impl Client,
+    attempt: Unjudged,
+    origin: &ClientOrigin,
+) -> Result<Answered, Unanswered> {
+    let visit = client.visit();
+    let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
+    let round = match visit.config.upstream.connect(origin).await {
+        Ok(connected) => connected.begin_cram_md5().await,
+        Err(fault) => Round::Done(Attempted::Defer(fault)),
+    };
+    let Round::Challenge(exchange, challenge) = round else {
+        attempt.cancel(visit);
+        return Err(Unanswered::Resolved(Resolution::Defer));
+    };
+    let answer = match client.ask(challenge).await {
+        Ok(answer) => answer,
+        Err(left) => {
+            attempt.cancel(client.visit());
+            return Err(Unanswered::Left(left));
+        }
+    };
+    let visit = client.visit();
+    let Ok(user) = sasl::cram_user(answer.expose()) else {
+        attempt.cancel(visit);
+        return Err(Unanswered::Resolved(Resolution::Reject));
+    };
+    let mut granted = attempt.judge(visit, &user, Password::Hidden).await?;
+    let proof_sent = Some(visit.now());
+    let round = exchange.answer(granted.permit(), &answer).await;
+    granted.give_up_turn();
+    relay(client, granted, Some(place), proof_sent, round).await
+}
+
+/// Relays the rounds that are left, until Postfix ends them or the client leaves. A stranger's first
+/// proof is checked in turn: who has a `place` among the exchanges is one.
+async fn relay(
+    client: &mut impl Client,
+    mut granted: Granted,
+    place: Option<Held>,
+    mut proof_sent: Option<Moment>,
+    mut round: Round,
+) -> Result<Answered, Unanswered> {
+    loop {
+        let (exchange, challenge) = match round {
+            Round::Challenge(exchange, challenge) => (exchange, challenge),
+            Round::Done(attempted) => {
+                return Ok(Answered {
+                    granted,
+                    attempted,
+                    proof_sent,
+                });
             }
         };
-        self.log(
-            visit,
-            Told {
-                user,
-                verdict,
-                reason,
-                would_refuse: None,
-                wait,
-                reply: &"none",
-            },
-        );
-        if verdict == events::Verdict::Repeat {
+        let answer = match client.ask(challenge).await {
+            Ok(answer) => answer,
+            Err(left) => {
+                abandon(client.visit_mut(), granted, exchange, proof_sent).await;
+                return Err(Unanswered::Left(left));
+            }
+        };
+        let visit = client.visit();
+        if place.is_some() && proof_sent.is_none() {
+            let Some(in_turn) = granted.in_turn(visit).await else {
+                return Err(Unanswered::Resolved(Resolution::Defer));
+            };
+            granted = in_turn;
+        }
+        proof_sent = Some(visit.now());
+        round = exchange.answer(granted.permit(), &answer).await;
+        granted.give_up_turn();
+    }
+}
+
+/// The client left the exchange. What it had proven by then is asked for all the same.
+async fn abandon(
+    visit: &mut Visit,
+    granted: Granted,
+    exchange: Exchange,
+    proof_sent: Option<Moment>,
+) {
+    if proof_sent.is_none() {
+        return granted.cancel(visit).await;
+    }
+    // After SCRAM's last challenge an empty answer is all that is missing.
+    let nothing = Secret::new(Vec::new());
+    let proof_sent = Some(visit.now());
+    let attempted = match exchange.answer(granted.permit(), &nothing).await {
+        Round::Done(attempted) => attempted,
+        Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
+    };
+    let answered = Answered {
+        granted,
+        attempted,
+        proof_sent,
+    };
+    // Nobody is there to be told.
+    let _ = settle(visit, answered).await;
+}
+
+/// Settles the permit. A rejected client waits here, when Postfix has been let go: it costs us
+/// kilobytes, and Postfix nothing.
+async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
+    let Answered {
+        granted,
+        attempted,
+        proof_sent,
+    } = answered;
+    let user = granted.user().clone();
+    let now = visit.now();
+    let took = now.since(proof_sent.unwrap_or(now));
+    let outcome = outcome(&attempted, took);
+    let settled = granted.settle(visit, outcome, &attempted).await;
+    match (settled.outcome, attempted) {
+        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
+            Tried::LoggedIn(Box::new(logged_in), user)
+        }
+        (AuthOutcome::Reject, attempted) => {
+            drop(attempted);
             failure_delay(visit).await;
+            Tried::Resolved(Resolution::Reject)
         }
-        Tried::Resolved(resolution)
-    }
-
-    /// Postfix has answered, or will not, to what was `sent` then: settles the permit.
-    pub(in crate::session) async fn settled(
-        &self,
-        visit: &mut Visit,
-        user: &UserName,
-        permit: Permit,
-        attempted: Attempted,
-        sent: Moment,
-    ) -> Tried {
-        let would_refuse = permit.would_refuse();
-        let grounds = permit.grounds();
-        if would_refuse.is_some() {
-            visit.services.counters.would_refuse.count();
-        }
-        let mut noted = Vec::new();
-        let now = visit.services.clock.now();
-        let settled = visit.services.gate.settle(
-            permit,
-            outcome(&attempted, now.since(sent)),
-            now,
-            &mut noted,
-        );
-        visit.services.notices.pass(noted).await;
-        let counters = &visit.services.counters;
-        let (verdict, counter) = match settled.outcome {
-            AuthOutcome::Accept => (events::Verdict::Accept, &counters.accepted),
-            AuthOutcome::Reject => (events::Verdict::Reject, &counters.rejected),
-            AuthOutcome::Defer | AuthOutcome::Stalled => {
-                (events::Verdict::Defer, &counters.deferred)
-            }
-        };
-        counter.count();
-        let reason = Some(settled.reason.unwrap_or(grounds));
-        let told = Told {
-            user: Some(user),
-            verdict,
-            reason,
-            would_refuse,
-            wait: Duration::ZERO,
-            reply: &attempted,
-        };
-        self.log(visit, told);
-        match (settled.outcome, attempted) {
-            (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
-                Tried::LoggedIn(Box::new(logged_in), user.clone())
-            }
-            (AuthOutcome::Reject, attempted) => {
-                // Postfix is let go before the delay: a client that waits holds nothing of it.
-                drop(attempted);
-                failure_delay(visit).await;
-                Tried::Resolved(Resolution::Reject)
-            }
-            _ => Tried::Resolved(Resolution::Defer),
-        }
-    }
-
-    /// The client called it off, or its time ran out, before a password was sent: nothing is charged.
-    pub(in crate::session) async fn abandoned(
-        &self,
-        visit: &Visit,
-        user: Option<&UserName>,
-        permit: Option<Permit>,
-    ) {
-        let grounds = permit.as_ref().map(Permit::grounds);
-        if let Some(permit) = permit {
-            let mut noted = Vec::new();
-            let now = visit.services.clock.now();
-            let _ = visit
-                .services
-                .gate
-                .settle(permit, AuthOutcome::Defer, now, &mut noted);
-            visit.services.notices.pass(noted).await;
-        }
-        let verdict = events::Verdict::Cancel;
-        let wait = Duration::ZERO;
-        let told = Told {
-            user,
-            verdict,
-            reason: grounds,
-            would_refuse: None,
-            wait,
-            reply: &"none",
-        };
-        self.log(visit, told);
-    }
-
-    fn log(&self, visit: &Visit, told: Told<'_>) {
-        let now = visit.services.clock.now();
-        let attempt = events::Attempt {
-            session: visit.seen(),
-            mechanism: self.mechanism,
-            user: told.user,
-            verdict: told.verdict,
-            reason: told.reason,
-            would_refuse: told.would_refuse,
-            wait: told.wait,
-            reply: told.reply,
-            duration: now.since(self.began),
-        };
-        visit.services.reporter.attempt(&attempt, now);
+        _ => Tried::Resolved(Resolution::Defer),
     }
 }
 
-/// The part of a log line that the end of the attempt decides.
-struct Told<'a> {
-    user: Option<&'a UserName>,
-    verdict: events::Verdict,
-    reason: Option<Reason>,
-    would_refuse: Option<Reason>,
-    wait: Duration,
-    reply: &'a dyn std::fmt::Display,
+/// What the client of a refused attempt is told, and when.
+async fn refuse(visit: &mut Visit, refused: Refused) -> Resolution {
+    match refused {
+        Refused::Refuse(_) => Resolution::Refuse,
+        Refused::Draining => Resolution::Defer,
+        Refused::Repeat => {
+            failure_delay(visit).await;
+            Resolution::Reject
+        }
+    }
 }
 
 /// What the permit is settled with, when the answer took so long.
@@ -368,15 +312,46 @@ fn outcome(attempted: &Attempted, took: Duration) -> AuthOutcome {
 
 async fn failure_delay(visit: &mut Visit) {
     tokio::select! {
-        () = sleep(visit.rules.timeouts.failure_delay) => {}
+        () = sleep(visit.config.timeouts.failure_delay) => {}
         () = visit.drain.begun() => {}
+    }
+}
+
+const fn mechanism(wish: &LogIn) -> Mechanism {
+    match wish {
+        LogIn::Credentials(credentials) => credentials.mechanism,
+        LogIn::Scram { mechanism, .. } => *mechanism,
+        LogIn::CramMd5 => Mechanism::CramMd5,
+    }
+}
+
+/// Postfix's capabilities; waits up to `patience` for the first answer of a probe.
+pub(in crate::session) async fn capabilities(
+    visit: &Visit,
+    patience: Duration,
+) -> Option<Arc<Capabilities>> {
+    let mut told = visit.config.upstream.capabilities();
+    let known = told.borrow().clone();
+    if known.is_some() {
+        return known;
+    }
+    // Rare, and large: kept out of every session's own future.
+    let first = Box::pin(timeout(patience, told.wait_for(Option::is_some))).await;
+    first.ok()?.ok()?.clone()
+}
+
+/// Asks the gate about a HELO name.
+pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
+    match visit.services.judging.helo(visit.key, name).await {
+        Some(_) => Trap::Touched,
+        None => Trap::Untouched,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::upstream::{Step, UpstreamFault};
+    use crate::net::upstream::Step;
     use gatepost_core::smtp::reply::Reply;
 
     #[test]

@@ -25,29 +25,31 @@ pub(in crate::session) struct Peer<S> {
     lines: LineBuffer,
 }
 
-/// A stream that may send its last octets together with its end.
+/// A stream that may coalesce its last octets with its end.
 ///
 /// The reply to QUIT and TLS's close_notify in one packet: a write less is 7 % of a session that never
 /// logs in.
-pub(in crate::session) trait LastWords: AsyncRead + AsyncWrite + Unpin {
-    /// How many of `octets` it keeps until [`AsyncWrite::poll_shutdown`]; the others are sent ahead.
-    fn keep_for_the_end(&mut self, octets: &[u8]) -> io::Result<usize>;
+pub(in crate::session) trait WriteAndClose:
+    AsyncRead + AsyncWrite + Unpin + Send
+{
+    /// How many of `octets` it holds back until [`AsyncWrite::poll_shutdown`]; the others are sent ahead.
+    fn hold_until_close(&mut self, octets: &[u8]) -> io::Result<usize>;
 }
 
-impl LastWords for TcpStream {
-    fn keep_for_the_end(&mut self, _: &[u8]) -> io::Result<usize> {
+impl WriteAndClose for TcpStream {
+    fn hold_until_close(&mut self, _: &[u8]) -> io::Result<usize> {
         Ok(0)
     }
 }
 
-impl LastWords for Box<TlsStream<TcpStream>> {
-    fn keep_for_the_end(&mut self, octets: &[u8]) -> io::Result<usize> {
+impl WriteAndClose for Box<TlsStream<TcpStream>> {
+    fn hold_until_close(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.get_mut().1.writer().write(octets)
     }
 }
 
 /// What came of waiting for a line.
-pub(in crate::session) enum Heard {
+pub(in crate::session) enum LineEvent {
     /// A line.
     Line(Line),
     /// Something that is no line.
@@ -56,7 +58,7 @@ pub(in crate::session) enum Heard {
     End,
 }
 
-impl<S: LastWords> Peer<S> {
+impl<S: WriteAndClose> Peer<S> {
     /// A client that has said nothing yet.
     pub(in crate::session) fn new(stream: S) -> Self {
         Self {
@@ -66,11 +68,11 @@ impl<S: LastWords> Peer<S> {
     }
 
     /// Waits for a line of at most `limit` octets. Cancel-safe: what was read stays.
-    pub(in crate::session) async fn line(&mut self, limit: usize) -> io::Result<Heard> {
+    pub(in crate::session) async fn read_line(&mut self, limit: usize) -> io::Result<LineEvent> {
         loop {
             match self.lines.next_line(limit) {
-                Ok(Some(line)) => return Ok(Heard::Line(line)),
-                Err(fault) => return Ok(Heard::Fault(fault)),
+                Ok(Some(line)) => return Ok(LineEvent::Line(line)),
+                Err(fault) => return Ok(LineEvent::Fault(fault)),
                 Ok(None) => {}
             }
             // An end without close_notify is an end: rustls calls it an error.
@@ -81,7 +83,7 @@ impl<S: LastWords> Peer<S> {
             };
             if ended {
                 return match self.lines.len() {
-                    0 => Ok(Heard::End),
+                    0 => Ok(LineEvent::End),
                     _ => Err(io::ErrorKind::UnexpectedEof.into()),
                 };
             }
@@ -89,7 +91,7 @@ impl<S: LastWords> Peer<S> {
     }
 
     /// Whether octets are there already, without waiting for any.
-    pub(in crate::session) async fn talks(&mut self) -> Following {
+    pub(in crate::session) async fn early_octets(&mut self) -> Following {
         poll_fn(|cx| {
             let _ = self.poll_fill(cx);
             Poll::Ready(())
@@ -112,7 +114,7 @@ impl<S: LastWords> Peer<S> {
     }
 
     /// Sends a reply.
-    pub(in crate::session) async fn say(&mut self, reply: &Reply) -> io::Result<()> {
+    pub(in crate::session) async fn write(&mut self, reply: &Reply) -> io::Result<()> {
         let mut octets = Vec::with_capacity(256);
         reply.render(&mut octets);
         self.stream.write_all(&octets).await?;
@@ -120,11 +122,11 @@ impl<S: LastWords> Peer<S> {
     }
 
     /// Sends the last reply before [`Peer::close`], or leaves it to that.
-    pub(in crate::session) async fn say_last(&mut self, reply: &Reply) -> io::Result<()> {
+    pub(in crate::session) async fn write_last(&mut self, reply: &Reply) -> io::Result<()> {
         let mut octets = Vec::with_capacity(256);
         reply.render(&mut octets);
-        let kept = self.stream.keep_for_the_end(&octets)?;
-        match octets.get(kept..) {
+        let held = self.stream.hold_until_close(&octets)?;
+        match octets.get(held..) {
             None | Some([]) => Ok(()),
             Some(ahead) => self.stream.write_all(ahead).await,
         }
@@ -132,7 +134,7 @@ impl<S: LastWords> Peer<S> {
 
     /// Ends our side, with a close_notify where there is TLS.
     pub(in crate::session) async fn close(&mut self) {
-        // A client that is gone needs no good-bye.
+        // A client that is gone needs no close_notify.
         let _ = self.stream.shutdown().await;
     }
 

@@ -1,39 +1,37 @@
-//! gatehouse - the gate as a door: admission, judgement, turns, Postfix, settlement
+//! gatehouse - the gate as a door: admission, judging, Postfix, settlement
 //!
-//! The same [`Gate`] that runs live. Around it stand what a live server has: banned clients are reset
-//! before they speak, strangers wait for one of four turns, one a network, for at most 15 s, and a password
-//! check takes 45 ms. Familiar attempts are settled in the moment in which they come.
-//! Not here: the turns of the running server (`net::turns`), files (`store`).
+//! The same judging that runs live: gate, both stages, and the queue before Postfix with its defaults. Around
+//! it stand what a live server has: banned clients are reset before they speak, and a password check takes
+//! 45 ms. Attempts that need no turn are settled in the moment in which they come.
+//! Not here: files (`store`), waiting (the daemon's `judging`).
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
 use crate::traffic::{MINUTE, START};
+use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
+use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
-use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
-use gatepost_core::gate::request::settings::GateSettings;
-use gatepost_core::gate::request::verdict::{Permit, Reason, Standing, Verdict};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
+use gatepost_core::gate::request::verdict::{Reason, Standing};
 use gatepost_core::gate::state::file::StateFile;
 use gatepost_core::gate::state::journal;
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::moment::Moment;
 
-/// Attempts of strangers at Postfix at once.
-const STRANGERS: usize = 4;
-/// How long they wait for it.
-const DEADLINE: Duration = Duration::from_secs(15);
 /// One bcrypt.
 const CHECK: Duration = Duration::from_millis(45);
+/// Later than every deadline.
+const NEVER: Moment = Moment::from_nanos(u64::MAX);
 
 /// The gate, and what stands around it.
 #[derive(Debug)]
 pub struct Gatehouse {
-    gate: Gate,
+    judging: Judging<Waiting>,
     settings: GateSettings,
     starts: u8,
-    waiting: VecDeque<Waiting>,
     serving: Vec<Serving>,
     events: Events,
     ticked: Moment,
@@ -48,14 +46,12 @@ pub struct Gatehouse {
 struct Waiting {
     ticket: u64,
     knock: Knock,
-    deadline: Moment,
 }
 
 #[derive(Debug)]
 struct Serving {
     ticket: u64,
-    network: NetworkKey,
-    permit: Permit,
+    granted: Granted,
     truth: Truth,
     done: Moment,
 }
@@ -64,10 +60,9 @@ impl Gatehouse {
     /// A gate that knows nobody.
     pub fn new(settings: GateSettings) -> Self {
         Self {
-            gate: Gate::new(settings.clone(), keys(0), START),
+            judging: judging(Gate::new(settings.clone(), keys(0), START)),
             settings,
             starts: 0,
-            waiting: VecDeque::new(),
             serving: Vec::new(),
             events: Vec::new(),
             ticked: START,
@@ -81,7 +76,7 @@ impl Gatehouse {
     fn tick(&mut self, now: Moment) {
         if now.since(self.ticked) >= MINUTE {
             self.ticked = now;
-            self.gate.tick(now, &mut self.events);
+            self.judging.gate().tick(now, &mut self.events);
         }
         for change in self.events.drain(..) {
             self.bans += u64::from(matches!(change.fact, Fact::BanBegan(_)));
@@ -91,37 +86,45 @@ impl Gatehouse {
         }
     }
 
-    /// Gives free turns to those who wait longest, one a network.
-    fn grant(&mut self, now: Moment, ended: &mut Ended) {
-        while self.serving.len() < STRANGERS {
-            let serving = &self.serving;
-            let free = |waiting: &Waiting| {
-                let network = waiting.knock.client.network();
-                serving.iter().all(|other| other.network != network)
-            };
-            let Some(at) = self.waiting.iter().position(free) else {
+    /// Judges those whose turn it is and sends away those who waited in vain. A refusal in turn frees the
+    /// turn for the next.
+    fn advance(&mut self, now: Moment, ended: &mut Ended) {
+        loop {
+            let woken = self.judging.queue().advance(now);
+            if woken.is_empty() {
                 return;
-            };
-            let Some(Waiting { ticket, knock, .. }) = self.waiting.remove(at) else {
-                return;
-            };
-            let (gate, events) = (&self.gate, &mut self.events);
-            let verdict = attempt(&knock, ticket, |try_| gate.judge_in_turn(try_, now, events));
-            match verdict {
-                Verdict::Allow(permit) => self.serving.push(Serving {
-                    ticket,
-                    network: knock.client.network(),
-                    permit,
-                    truth: knock.truth,
-                    done: now + CHECK,
-                }),
-                refused => ended.push((ticket, refusal(&refused))),
+            }
+            for woken in woken {
+                self.wake_one(woken, now, ended);
             }
         }
     }
 
-    fn settle(&mut self, permit: Permit, truth: Truth, now: Moment) -> Outcome {
-        let asked = match permit.grounds() {
+    fn wake_one(&mut self, woken: Woken<Waiting>, now: Moment, ended: &mut Ended) {
+        let (judging, events) = (&self.judging, &mut self.events);
+        let (ticket, judged) = match woken {
+            Woken::Missed(Waiting { ticket, knock }) => {
+                let attempt = attempt(&knock, ticket);
+                (ticket, Err(judging.missed(&attempt, now)))
+            }
+            Woken::Turn(Waiting { ticket, knock }, turn) => {
+                let judged = judging.in_turn(turn, &attempt(&knock, ticket), now, events);
+                (ticket, judged.map(|granted| (granted, knock.truth)))
+            }
+        };
+        match judged {
+            Ok((granted, truth)) => self.serving.push(Serving {
+                ticket,
+                granted,
+                truth,
+                done: now + CHECK,
+            }),
+            Err(refused) => ended.push((ticket, refusal(refused))),
+        }
+    }
+
+    fn settle(&mut self, granted: Granted, truth: Truth, now: Moment) -> Outcome {
+        let asked = match granted.permit().grounds() {
             Reason::Repeat => Asked::Again,
             _ => Asked::Once,
         };
@@ -129,7 +132,7 @@ impl Gatehouse {
             Truth::Right => AuthOutcome::Accept,
             Truth::Wrong | Truth::NoSuchUser | Truth::Sick => AuthOutcome::Reject,
         };
-        let settled = self.gate.settle(permit, outcome, now, &mut self.events);
+        let settled = self.judging.settle(granted, outcome, now, &mut self.events);
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::LoggedIn,
             AuthOutcome::Reject => Answer::Wrong,
@@ -140,24 +143,35 @@ impl Gatehouse {
 
     /// Starts anew. Who was waiting or at Postfix is cut off.
     fn start(&mut self, files: &[StateFile], now: Moment, ended: &mut Ended) {
+        self.cut_off(ended);
         let banned = self.banned(now);
         self.starts = self.starts.wrapping_add(1);
         let keys = keys(self.starts);
-        (self.gate, _) = Gate::restore(self.settings.clone(), keys, files, now);
+        let (gate, _) = Gate::restore(self.settings.clone(), keys, files, now);
+        self.judging = judging(gate);
         let still = self.banned(now);
         let lost = banned.iter().filter(|subject| !still.contains(subject));
         self.bans_lost += lost.count() as u64;
-        let cut = |ticket, asked| {
+    }
+
+    /// Those who wait in the order in which they came, then those at Postfix, whose turns are free again.
+    fn cut_off(&mut self, ended: &mut Ended) {
+        let mut cut = |ticket, asked| {
             let answer = Answer::Cut;
-            (ticket, Outcome { answer, asked })
+            ended.push((ticket, Outcome { answer, asked }));
         };
-        let (waiting, serving) = (self.waiting.drain(..), self.serving.drain(..));
-        ended.extend(waiting.map(|waiting| cut(waiting.ticket, Asked::Not)));
-        ended.extend(serving.map(|serving| cut(serving.ticket, Asked::Once)));
+        for woken in self.judging.queue().advance(NEVER) {
+            let (Woken::Missed(waiting) | Woken::Turn(waiting, _)) = woken;
+            cut(waiting.ticket, Asked::Not);
+        }
+        for mut serving in self.serving.drain(..) {
+            self.judging.give_up_turn(&mut serving.granted);
+            cut(serving.ticket, Asked::Once);
+        }
     }
 
     fn banned(&self, now: Moment) -> Vec<Subject> {
-        let bans = self.gate.bans(now).into_iter();
+        let bans = self.judging.gate().bans(now).into_iter();
         bans.map(|ban| ban.subject).collect()
     }
 }
@@ -169,77 +183,62 @@ impl Door for Gatehouse {
 
     fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
         self.tick(now);
-        let standing = self.gate.standing(knock.client, now);
+        let standing = self.judging.gate().standing(knock.client, now);
         if matches!(standing, Standing::Deny | Standing::Banned) {
             let answer = Answer::Later(Some(Reason::Ban));
             let asked = Asked::Not;
             ended.push((ticket, Outcome { answer, asked }));
             return;
         }
-        let (gate, events) = (&self.gate, &mut self.events);
-        let verdict = attempt(&knock, ticket, |try_| gate.judge(try_, now, events));
-        match verdict {
-            Verdict::Allow(permit) => {
-                let outcome = self.settle(permit, knock.truth, now);
+        let attempt = attempt(&knock, ticket);
+        match self.judging.begin(&attempt, now, &mut self.events) {
+            Begun::Granted(granted) => {
+                let outcome = self.settle(granted, knock.truth, now);
                 ended.push((ticket, outcome));
             }
-            Verdict::Wait => {
-                let deadline = now + DEADLINE;
-                self.waiting.push_back(Waiting {
-                    ticket,
-                    knock,
-                    deadline,
-                });
-                self.grant(now, ended);
+            Begun::Refused(refused) => ended.push((ticket, refusal(refused))),
+            Begun::Wait => {
+                let network = knock.client.network();
+                let waiting = Waiting { ticket, knock };
+                self.judging.queue().enter(network, waiting, now);
+                self.advance(now, ended);
             }
-            refused => ended.push((ticket, refusal(&refused))),
         }
     }
 
     fn next(&self) -> Option<Moment> {
         let served = self.serving.iter().map(|serving| serving.done);
-        let missed = self.waiting.front().map(|waiting| waiting.deadline);
+        let missed = self.judging.queue().next_deadline();
         served.chain(missed).min()
     }
 
     fn wake(&mut self, now: Moment, ended: &mut Ended) {
         while let Some(at) = self.serving.iter().position(|serving| serving.done <= now) {
             let served = self.serving.remove(at);
-            let outcome = self.settle(served.permit, served.truth, now);
+            let outcome = self.settle(served.granted, served.truth, now);
             ended.push((served.ticket, outcome));
         }
-        while self
-            .waiting
-            .front()
-            .is_some_and(|first| first.deadline <= now)
-        {
-            let Some(Waiting { ticket, knock, .. }) = self.waiting.pop_front() else {
-                break;
-            };
-            let gate = &self.gate;
-            let missed = attempt(&knock, ticket, |try_| gate.miss_turn(try_, now));
-            ended.push((ticket, refusal(&Verdict::Refuse(missed))));
-        }
-        self.grant(now, ended);
+        self.advance(now, ended);
     }
 
     fn learn(&mut self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
-        self.gate.learn(user, client, when, now, &mut self.events);
+        let gate = self.judging.gate();
+        gate.learn(user, client, when, now, &mut self.events);
     }
 
     fn learnt(&mut self) {
-        self.gate.finish_settling();
+        self.judging.gate().finish_settling();
     }
 
     fn befall(&mut self, mishap: Mishap, now: Moment, ended: &mut Ended) {
         self.tick(now);
         match mishap {
             Mishap::Snapshot => {
-                self.snapshot = self.gate.snapshots(now).ok();
+                self.snapshot = self.judging.gate().snapshots(now).ok();
                 self.journal.clear();
             }
             Mishap::Restart => {
-                if let Ok(files) = self.gate.snapshots(now) {
+                if let Ok(files) = self.judging.gate().snapshots(now) {
                     self.start(&files, now, ended);
                 }
             }
@@ -261,9 +260,13 @@ impl Door for Gatehouse {
     }
 }
 
-/// Shows a knock to the gate.
-fn attempt<T>(knock: &Knock, ticket: u64, ask: impl FnOnce(&AuthAttempt<'_>) -> T) -> T {
-    ask(&AuthAttempt {
+fn judging(gate: Gate) -> Judging<Waiting> {
+    Judging::new(gate, QueueSettings::default())
+}
+
+/// What the gate is shown of a knock.
+fn attempt(knock: &Knock, ticket: u64) -> AuthAttempt<'_> {
+    AuthAttempt {
         session: ticket,
         client: knock.client,
         user: &knock.user,
@@ -271,15 +274,14 @@ fn attempt<T>(knock: &Knock, ticket: u64, ask: impl FnOnce(&AuthAttempt<'_>) -> 
             Mechanism::Plain => Password::Shown(&knock.password),
             Mechanism::Scram => Password::Hidden,
         },
-    })
+    }
 }
 
-/// What a client sees of a verdict that lets nothing through.
-fn refusal(verdict: &Verdict) -> Outcome {
-    let answer = match verdict {
-        Verdict::Repeat => Answer::Wrong,
-        Verdict::Refuse(refusal) => Answer::Later(Some(refusal.reason)),
-        Verdict::Allow(_) | Verdict::Wait => Answer::Later(None),
+/// What a client sees of a refusal.
+fn refusal(refused: Refused) -> Outcome {
+    let answer = match refused {
+        Refused::Repeat => Answer::Wrong,
+        Refused::Refuse(refusal) => Answer::Later(Some(refusal.reason)),
     };
     Outcome {
         answer,

@@ -52,7 +52,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);
     let mut events = Vec::new();
-    let mut hearing = Hearing {
+    let mut evaluation = Evaluation {
         gate: &gate,
         rules: &rules,
         user: &name,
@@ -60,15 +60,15 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         case,
         ban: None,
         settling: false,
-        stage: Stage::InTurn,
+        stage: InTurn,
         now: START,
         events: &mut events,
     };
-    let route = hearing.question().afford(Trust::Far).ok().unwrap();
+    let route = evaluation.question().afford(Trust::Far).ok().unwrap();
     // Between the look and the taking another client takes the last token.
     let verdict = gate.judge_in_turn(&attempt(other), START, &mut Vec::new());
     assert!(matches!(verdict, Verdict::Allow(_)), "{verdict:?}");
-    let short = hearing.take_all(&route).err().unwrap();
+    let short = evaluation.take_all(&route).err().unwrap();
     assert_eq!(short.refusal.reason, Reason::Bucket(Bucket::Unknown));
     for (bucket, full) in [(Bucket::Client, 10), (Bucket::Network, 20)] {
         assert_eq!(left(&gate, here, bucket), full, "{bucket:?}");

@@ -166,3 +166,21 @@ impl Default for GateSettings {
         }
     }
 }
+
+/// The queue before Postfix: how many at once, and how long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Attempts that are not familiar, at Postfix at once. Default: 4.
+    pub at_once: usize,
+    /// How long an attempt waits for its turn. Default: 15 s.
+    pub deadline: Duration,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self {
+            at_once: 4,
+            deadline: Duration::from_secs(15),
+        }
+    }
+}

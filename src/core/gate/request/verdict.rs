@@ -1,8 +1,8 @@
-//! verdict - what the gate answers, and why
+//! verdict - what a verdict rests on: reasons, refusals, standings
 //!
-//! Verdict and reason come together; every reason has one log value.
-//! Not here: how a verdict is reached (`gate`), what changed with it (`change`), the replies to the
-//! client (`smtp::dialogue`).
+//! Every reason has one log value.
+//! Not here: the verdicts themselves, for one carries a permit (`gate::permit`), how a verdict is
+//! reached (`gate`), what changed with it (`change`), the replies to the client (`smtp::dialogue`).
 
 use std::fmt;
 use std::time::Duration;
@@ -10,20 +10,6 @@ use std::time::Duration;
 use crate::gate::buckets::spec::{BUCKETS, Bucket};
 use crate::gate::request::attempt::AuthOutcome;
 pub use crate::gate::request::change::{BanCause, Subject};
-
-/// The gate's answer to one attempt.
-#[derive(Debug)]
-#[must_use]
-pub enum Verdict {
-    /// Forward it now, and settle the permit with the outcome.
-    Allow(Permit),
-    /// Not familiar: take a turn, then ask again with `Gate::judge_in_turn`.
-    Wait,
-    /// The same wrong password as a moment ago: answer 535 without asking Postfix.
-    Repeat,
-    /// Answer 454.
-    Refuse(Refusal),
-}
 
 /// Why an attempt is refused, and for how long at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,15 +88,6 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// Proof that the gate was asked, and the tokens it took. Only `gate` can make one.
-///
-/// A permit that is dropped unsettled keeps its tokens spent, as if the attempt had failed.
-#[derive(Debug)]
-#[must_use = "settle it with the outcome, or its tokens are lost"]
-pub struct Permit {
-    pub(in crate::gate) claim: Box<crate::gate::case::Claim>,
 }
 
 /// How a permit was settled.

@@ -9,12 +9,13 @@ use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
 use super::{journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Subject};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::Keys;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::request::verdict::{Reason, Standing, Verdict};
+use crate::gate::request::verdict::{Reason, Standing};
 use crate::moment::Moment;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);

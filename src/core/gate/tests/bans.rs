@@ -2,8 +2,9 @@
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::Verdict;
 use crate::gate::request::change::{BanCause, BanEnd, BanEnding, Change, Fact, Subject};
-use crate::gate::request::verdict::{Reason, Standing, Verdict};
+use crate::gate::request::verdict::{Reason, Standing};
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
-use crate::gate::request::verdict::{Permit, Reason, Refusal, Verdict};
+use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
 
@@ -85,7 +86,7 @@ impl World {
         from: ClientKey,
         name: &str,
         password: Option<&str>,
-    ) -> Verdict {
+    ) -> First {
         let (gate, now) = (&self.gate, self.now);
         let events = &mut self.events;
         with_attempt(from, name, password, |try_| gate.judge(try_, now, events))
@@ -94,14 +95,14 @@ impl World {
     /// The verdict, waiting for a turn where one is needed.
     pub(super) fn judge(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Verdict {
         match self.ask_first(from, name, password) {
-            Verdict::Wait => {
+            First::Wait => {
                 let (gate, now) = (&self.gate, self.now);
                 let events = &mut self.events;
                 with_attempt(from, name, password, |try_| {
                     gate.judge_in_turn(try_, now, events)
                 })
             }
-            verdict => verdict,
+            First::Decided(verdict) => verdict,
         }
     }
 
@@ -144,7 +145,6 @@ impl World {
             }
             Verdict::Repeat => Fate::Repeat,
             Verdict::Refuse(refusal) => Fate::Refused(refusal.reason),
-            Verdict::Wait => panic!("told to wait in turn"),
         }
     }
 

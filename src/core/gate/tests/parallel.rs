@@ -5,8 +5,9 @@ use std::thread;
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
-use crate::gate::request::verdict::{Reason, Verdict};
+use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
 const HOME: &str = "203.0.113.7";

@@ -2,9 +2,10 @@
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::settings::Quota;
-use crate::gate::request::verdict::{Reason, Verdict};
+use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
 const HOME: &str = "203.0.113.7";

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::First;
 use crate::gate::request::attempt::AuthOutcome;
-use crate::gate::request::verdict::{Reason, Verdict};
+use crate::gate::request::verdict::Reason;
 
 const HOME: &str = "203.0.113.7";
 const DESK: &str = "203.0.113.8";
@@ -60,10 +61,7 @@ fn a_repetition_that_postfix_must_hear_again_waits_for_its_turn() {
     world.befriend("anna", HOME);
     world.guess(HOME, "anna", OLD);
     world.pass(HOUR);
-    assert!(matches!(
-        first(&mut world, HOME, "anna", OLD),
-        Verdict::Wait
-    ));
+    assert!(matches!(first(&mut world, HOME, "anna", OLD), First::Wait));
 }
 
 #[test]
@@ -224,6 +222,6 @@ fn the_strangers_repetitions_do_not_keep_a_familiar_one_from_being_asked() {
 }
 
 /// The verdict of the first question, before any turn.
-fn first(world: &mut World, from: &str, name: &str, password: &str) -> Verdict {
+fn first(world: &mut World, from: &str, name: &str, password: &str) -> First {
     world.ask_first(client(from), name, Some(password))
 }

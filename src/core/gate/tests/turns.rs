@@ -2,15 +2,16 @@
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::permit::{First, Verdict};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::change::{Change, Fact};
-use crate::gate::request::verdict::{Reason, Verdict};
+use crate::gate::request::verdict::Reason;
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
 const GOOD: &str = "Zwiebel-kuchen-fest";
 
-fn first(world: &mut World, from: &str, name: &str) -> Verdict {
+fn first(world: &mut World, from: &str, name: &str) -> First {
     world.ask_first(client(from), name, Some(GOOD))
 }
 
@@ -19,7 +20,7 @@ fn who_is_not_familiar_waits_for_a_turn_and_pays_nothing_before_it() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
     for _ in 0..200 {
-        assert!(matches!(first(&mut world, FAR, "anna"), Verdict::Wait));
+        assert!(matches!(first(&mut world, FAR, "anna"), First::Wait));
     }
     for holding in world
         .gate
@@ -35,7 +36,10 @@ fn who_is_not_familiar_waits_for_a_turn_and_pays_nothing_before_it() {
 fn a_familiar_pair_never_waits() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
-    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Allow(_)));
+    assert!(matches!(
+        first(&mut world, HOME, "anna"),
+        First::Decided(Verdict::Allow(_))
+    ));
 }
 
 #[test]
@@ -44,7 +48,7 @@ fn what_a_bucket_would_refuse_anyway_is_refused_at_once() {
     for n in 0..10 {
         world.guess(FAR, &format!("u{n}"), &format!("{GOOD}{n}x"));
     }
-    let Verdict::Refuse(refusal) = first(&mut world, FAR, "anna") else {
+    let First::Decided(Verdict::Refuse(refusal)) = first(&mut world, FAR, "anna") else {
         panic!("not refused");
     };
     assert_eq!(refusal.reason, Reason::Bucket(Bucket::Client));
@@ -56,17 +60,23 @@ fn after_a_clients_new_failure_its_familiar_pairs_wait_in_turn_for_a_minute() {
     world.befriend("anna", HOME);
     world.befriend("bert", HOME);
     world.guess(HOME, "bert", "Falscher-Satz-hier");
-    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Wait));
+    assert!(matches!(first(&mut world, HOME, "anna"), First::Wait));
     // Another client of the same office does not.
     assert!(matches!(
         first(&mut world, "203.0.113.9", "anna"),
-        Verdict::Allow(_)
+        First::Decided(Verdict::Allow(_))
     ));
     world.pass(MINUTE);
-    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Allow(_)));
+    assert!(matches!(
+        first(&mut world, HOME, "anna"),
+        First::Decided(Verdict::Allow(_))
+    ));
     // A forgotten phone's repetitions are no new failures.
     world.guess(HOME, "bert", "Falscher-Satz-hier");
-    assert!(matches!(first(&mut world, HOME, "anna"), Verdict::Allow(_)));
+    assert!(matches!(
+        first(&mut world, HOME, "anna"),
+        First::Decided(Verdict::Allow(_))
+    ));
 }
 
 #[test]

@@ -2,20 +2,21 @@
 //!
 //! Not here: parsing logs (`logs` in the core), the output (`report`).
 //!
-//! LogCounts show no passwords. Every failure is taken as a new guess and as no common password, so no repetition is
+//! Logs show no passwords. Every failure is taken as a new guess and as no common password, so no repetition is
 //! free and none takes a token from `words`. Both results of a trial, guesses let through and honest logins
 //! refused, are then upper bounds for the other shared buckets. A user's right password is always the
 //! same and not common. A failure without a user name is taken as one for an unknown user of its own. Turns
 //! are always free, and a refused client neither waits nor comes back later than in the log.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
 
+use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
+use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{GateSettings, Mode};
-use gatepost_core::gate::request::verdict::{Reason, Refusal, Verdict};
+use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
+use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::gate::{Events, Gate, Keys};
 use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
 use gatepost_core::moment::Moment;
@@ -106,7 +107,7 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: ReplayP
         .map_or(plan.since, |login| login.at);
     let begin = first.max(plan.since);
     let mut run = ReplayRun {
-        gate: Gate::new(settings, KEYS, begin),
+        judging: Judging::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
         history,
         begin,
         events: Vec::new(),
@@ -121,7 +122,8 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: ReplayP
 }
 
 struct ReplayRun<'a> {
-    gate: Gate,
+    /// Nobody waits: each attempt is settled before the next comes.
+    judging: Judging<()>,
     history: &'a LoginHistory,
     begin: Moment,
     events: Events,
@@ -161,9 +163,9 @@ impl ReplayRun<'_> {
         let user = login.user.and_then(|id| self.history.names.get(id));
         if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
             let now = login.at.max(self.begin);
-            self.gate
-                .learn(user, login.client, login.at, now, &mut self.events);
-            self.gate.finish_settling();
+            let gate = self.judging.gate();
+            gate.learn(user, login.client, login.at, now, &mut self.events);
+            gate.finish_settling();
             self.trial.learnt += 1;
         }
     }
@@ -192,30 +194,44 @@ impl ReplayRun<'_> {
             password: Password::Shown(&password),
         };
         self.tick(login.at);
-        let gate = &self.gate;
-        let verdict = match gate.judge(&attempt, login.at, &mut self.events) {
-            Verdict::Wait => gate.judge_in_turn(&attempt, login.at, &mut self.events),
-            verdict => verdict,
-        };
+        let granted = self.granted(&attempt, login.at);
         self.trial.attempts += 1;
         self.trial.successes += u64::from(success);
-        let reached = matches!(verdict, Verdict::Allow(_));
-        match verdict {
-            Verdict::Allow(permit) => {
+        let reached = granted.is_ok();
+        match granted {
+            Ok(granted) => {
+                let permit = granted.permit();
                 count(&mut self.trial.allowed, permit.grounds());
                 if let Some(reason) = permit.would_refuse() {
                     count(&mut self.trial.would_refuse, reason);
                 }
-                let _ = gate.settle(permit, login.outcome, login.at, &mut self.events);
+                let _ = self
+                    .judging
+                    .settle(granted, login.outcome, login.at, &mut self.events);
             }
-            Verdict::Repeat => self.trial.repeated += 1,
-            Verdict::Refuse(refusal) => self.refuse(login, user, refusal),
-            Verdict::Wait => self.refuse(login, user, NO_TURN),
+            Err(Refused::Repeat) => self.trial.repeated += 1,
+            Err(Refused::Refuse(refusal)) => self.refuse(login, user, refusal),
         }
         if login.outcome == AuthOutcome::Reject {
             self.offend(login, u64::from(reached));
         }
         self.note_events();
+    }
+
+    /// Both stages; all turns are free.
+    fn granted(&mut self, attempt: &AuthAttempt<'_>, now: Moment) -> Result<Granted, Refused> {
+        let (judging, events) = (&self.judging, &mut self.events);
+        match judging.begin(attempt, now, events) {
+            Begun::Granted(granted) => return Ok(granted),
+            Begun::Refused(refused) => return Err(refused),
+            Begun::Wait => {}
+        }
+        let queue = judging.queue();
+        queue.enter(attempt.client.network(), (), now);
+        match queue.advance(now).pop() {
+            Some(Woken::Turn((), turn)) => judging.in_turn(turn, attempt, now, events),
+            Some(Woken::Missed(())) | None => Err(judging.missed(attempt, now)),
+        }
     }
 
     fn refuse(&mut self, login: &LoggedAttempt, user: &UserName, refusal: Refusal) {
@@ -263,7 +279,7 @@ impl ReplayRun<'_> {
         let second = now.as_seconds();
         if second != self.second {
             self.second = second;
-            self.gate.tick(now, &mut self.events);
+            self.judging.gate().tick(now, &mut self.events);
         }
     }
 
@@ -272,11 +288,6 @@ impl ReplayRun<'_> {
         self.trial.bans += self.events.drain(..).filter(began).count() as u64;
     }
 }
-
-const NO_TURN: Refusal = Refusal {
-    reason: Reason::Turn,
-    wait: Duration::ZERO,
-};
 
 fn count(by: &mut BTreeMap<&'static str, u64>, reason: Reason) {
     *by.entry(reason.as_str()).or_default() += 1;

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::net::upstream::command_stream::CommandStream;
 use crate::net::upstream::{Endpoint, Step, Stream, UpstreamFault};
+use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::AuthOutcome;
-use gatepost_core::gate::request::verdict::Permit;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::reply::{EnhancedCode, Reply};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, OAUTH_DISMISSAL, Secret};

@@ -34,10 +34,10 @@ pub(super) fn time(moment: Moment) -> String {
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
     let services = &context.services;
-    let now = services.clock.now();
-    let gate = services.gate.status(now);
+    let now = services.judging.clock.now();
+    let gate = services.judging.gate().status(now);
     let admission = context.admission.counts();
-    let upstream = &services.rules.load().upstream;
+    let upstream = &services.config.load().upstream;
     StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
@@ -99,7 +99,7 @@ fn tables(gate: &explain::Status) -> BTreeMap<String, Fill> {
 }
 
 fn counters(context: &ListenerContext) -> Counts {
-    let counters = &context.services.counters;
+    let counters = &context.services.judging.counters;
     [
         ("sessions", &counters.sessions),
         ("handshakes-failed", &counters.handshakes_failed),
@@ -118,8 +118,14 @@ fn counters(context: &ListenerContext) -> Counts {
     .chain(
         [
             ("evicted", context.admission.counts().evicted),
-            ("state-skipped", context.services.gate.restored().skipped),
-            ("state-damaged", context.services.gate.restored().damaged),
+            (
+                "state-skipped",
+                context.services.judging.gate().restored().skipped,
+            ),
+            (
+                "state-damaged",
+                context.services.judging.gate().restored().damaged,
+            ),
         ]
         .map(|(name, count)| (name.to_owned(), count)),
     )
@@ -161,7 +167,7 @@ fn acted(limit: Limit, context: &ListenerContext, gate: &explain::Status) -> u64
         | Limit::Operators
         | Limit::OperatorAccepts
         | Limit::OperatorRequests
-        | Limit::LogLines => context.services.counters.limits.get(limit),
+        | Limit::LogLines => context.services.judging.counters.limits.get(limit),
     }
 }
 

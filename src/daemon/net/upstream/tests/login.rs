@@ -3,8 +3,8 @@
 use tokio::io::{DuplexStream, duplex};
 
 use super::*;
+use gatepost_core::gate::permit::{Permit, Verdict};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
-use gatepost_core::gate::request::verdict::{Permit, Verdict};
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::sasl::{Credentials, Mechanism, Secret};

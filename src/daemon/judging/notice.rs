@@ -15,8 +15,8 @@ use crate::report::limits::{Limit, Limits};
 use gatepost_core::gate::Events;
 use gatepost_core::gate::request::change::Change;
 
-/// How long a session waits for the journal. A disk that is slower than this is told by the store.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a session waits for the journal. The store logs a disk that is slower than this.
+const JOURNAL_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Some changes, and who waits until they are in the journal.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Notice {
     pub written: Option<oneshot::Sender<()>>,
 }
 
-/// The sender's end.
+/// The sending end.
 #[derive(Clone, Debug)]
 pub struct Notices {
     sender: mpsc::Sender<Notice>,
@@ -43,7 +43,7 @@ impl Notices {
         (Self { sender, limits }, receiver)
     }
 
-    /// Passes changes on. Returns when those that are awaited are written, or time is up.
+    /// Passes changes on. Returns when those that are awaited are written, or after [`JOURNAL_TIMEOUT`].
     pub async fn pass(&self, events: Events) {
         if !events.is_empty() {
             // Rare, and large: kept out of every session's own future.
@@ -61,7 +61,7 @@ impl Notices {
         // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
         // log; the gate has it all the same, and the next snapshot with it.
         let mut acted = Limit::Notices;
-        let passed = timeout(PATIENCE, async {
+        let passed = timeout(JOURNAL_TIMEOUT, async {
             self.sender.send(notice).await.ok()?;
             acted = Limit::Acknowledgements;
             match awaited {

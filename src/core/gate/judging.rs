@@ -1,0 +1,169 @@
+//! judging - the one way of an attempt: first stage, turn, second stage, settlement
+//!
+//! Pure: the same sequence runs live (the daemon's `judging`), replays old logs, and simulates. An attempt
+//! begins; it is granted, refused, or has to wait. Who waits enters the queue, and asks again with
+//! the turn that it gives, or is refused when none came. What is granted is settled, which frees its turn.
+//! Not here: the rules (`judge`, `settle`), who is next (`queue`), waiting, clocks, and what is told.
+
+use std::sync::Arc;
+
+use crate::gate::permit::{First, Permit, Verdict};
+use crate::gate::queue::{Queue, Turn};
+use crate::gate::request::attempt::{AuthAttempt, AuthOutcome};
+use crate::gate::request::settings::QueueSettings;
+use crate::gate::request::verdict::{Refusal, Settled};
+use crate::gate::{Events, Gate};
+use crate::moment::Moment;
+
+/// The gate, and the queue before Postfix. `W` is what waits in the queue.
+#[derive(Debug)]
+pub struct Judging<W> {
+    gate: Gate,
+    queue: Arc<Queue<W>>,
+}
+
+/// What an attempt comes to at first.
+#[derive(Debug)]
+#[must_use]
+pub enum Begun {
+    /// It may be tried now.
+    Granted(Granted),
+    /// It may not.
+    Refused(Refused),
+    /// It enters the queue; then [`Judging::in_turn`] or [`Judging::missed`].
+    Wait,
+}
+
+/// The right to try one attempt at Postfix. [`Judging::settle`] it with the outcome.
+///
+/// Dropped, its turn is lost to all others, and its tokens to the client.
+#[derive(Debug)]
+#[must_use = "settle it with the outcome, or its turn and its tokens are lost"]
+pub struct Granted {
+    permit: Permit,
+    turn: Option<Turn>,
+}
+
+/// Why an attempt may not be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Refused {
+    /// 454.
+    Refuse(Refusal),
+    /// 535: the same wrong password as a moment ago.
+    Repeat,
+}
+
+impl Granted {
+    /// The proof that it was judged.
+    pub const fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// Whether it holds a turn: it is not familiar, and bounded.
+    pub const fn holds_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Takes its turn out, for a caller that keeps it apart.
+    pub const fn take_turn(&mut self) -> Option<Turn> {
+        self.turn.take()
+    }
+
+    /// With this turn, which is freed when it is settled.
+    pub fn with_turn(self, turn: Option<Turn>) -> Self {
+        Self { turn, ..self }
+    }
+}
+
+impl<W> Judging<W> {
+    /// Nobody waits yet.
+    pub fn new(gate: Gate, settings: QueueSettings) -> Self {
+        Self {
+            gate,
+            queue: Arc::new(Queue::new(settings)),
+        }
+    }
+
+    /// The gate, for all that is no attempt.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The queue of those who must wait.
+    pub const fn queue(&self) -> &Arc<Queue<W>> {
+        &self.queue
+    }
+
+    /// The first stage of an attempt.
+    pub fn begin(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> Begun {
+        match self.gate.judge(attempt, now, events) {
+            First::Wait => Begun::Wait,
+            First::Decided(verdict) => match decided(verdict) {
+                Ok(permit) => Begun::Granted(Granted { permit, turn: None }),
+                Err(refused) => Begun::Refused(refused),
+            },
+        }
+    }
+
+    /// The second stage, of an attempt that has its turn.
+    ///
+    /// # Errors
+    ///
+    /// It is refused, and its turn is free.
+    pub fn in_turn(
+        &self,
+        turn: Turn,
+        attempt: &AuthAttempt<'_>,
+        now: Moment,
+        events: &mut Events,
+    ) -> Result<Granted, Refused> {
+        match decided(self.gate.judge_in_turn(attempt, now, events)) {
+            Ok(permit) => Ok(Granted {
+                permit,
+                turn: Some(turn),
+            }),
+            Err(refused) => {
+                self.queue.free(turn);
+                Err(refused)
+            }
+        }
+    }
+
+    /// No turn came for an attempt before its deadline. It costs nothing.
+    pub fn missed(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refused {
+        Refused::Refuse(self.gate.miss_turn(attempt, now))
+    }
+
+    /// Settles the permit with what Postfix made of the attempt, then frees its turn: the next in line
+    /// is judged by what this one has shown.
+    pub fn settle(
+        &self,
+        granted: Granted,
+        outcome: AuthOutcome,
+        now: Moment,
+        events: &mut Events,
+    ) -> Settled {
+        let Granted { permit, turn } = granted;
+        let settled = self.gate.settle(permit, outcome, now, events);
+        if let Some(turn) = turn {
+            self.queue.free(turn);
+        }
+        settled
+    }
+
+    /// Frees the turn of an attempt that asks nothing of Postfix for a while; the permit stays.
+    pub fn give_up_turn(&self, granted: &mut Granted) {
+        if let Some(turn) = granted.turn.take() {
+            self.queue.free(turn);
+        }
+    }
+}
+
+fn decided(verdict: Verdict) -> Result<Permit, Refused> {
+    match verdict {
+        Verdict::Allow(permit) => Ok(permit),
+        Verdict::Repeat => Err(Refused::Repeat),
+        Verdict::Refuse(refusal) => Err(Refused::Refuse(refusal)),
+    }
+}

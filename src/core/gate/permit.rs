@@ -1,0 +1,60 @@
+//! permit - the answers of the two stages, and the proof that the gate was asked
+//!
+//! Apart from the words of `request::verdict`, for a permit carries what the gate's tables know.
+//! Only the first stage can tell an attempt to wait; only what was decided can be told to a client.
+//! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
+
+use crate::gate::case::{Basis, Claim};
+use crate::gate::request::verdict::{Reason, Refusal};
+
+/// The answer of the first stage, before an attempt has a turn at Postfix.
+#[derive(Debug)]
+#[must_use]
+pub enum First {
+    /// It needs no turn: this is the verdict.
+    Decided(Verdict),
+    /// Not familiar: take a turn, then ask again with `Gate::judge_in_turn`.
+    Wait,
+}
+
+/// The gate's verdict on one attempt.
+#[derive(Debug)]
+#[must_use]
+pub enum Verdict {
+    /// Forward it now, and settle the permit with the outcome.
+    Allow(Permit),
+    /// The same wrong password as a moment ago: answer 535 without asking Postfix.
+    Repeat,
+    /// Answer 454.
+    Refuse(Refusal),
+}
+
+impl From<Verdict> for First {
+    fn from(verdict: Verdict) -> Self {
+        Self::Decided(verdict)
+    }
+}
+
+/// Proof that the gate was asked, and the tokens it took. Only the gate can make one.
+///
+/// A permit that is dropped unsettled keeps its tokens spent, as if the attempt had failed.
+#[derive(Debug)]
+#[must_use = "settle it with the outcome, or its tokens are lost"]
+pub struct Permit {
+    pub(in crate::gate) claim: Box<Claim>,
+}
+
+impl Permit {
+    /// What the attempt is forwarded on: the last bucket it paid, or why it pays none.
+    pub fn grounds(&self) -> Reason {
+        self.claim.grounds
+    }
+
+    /// What would have refused it, but for a dry run or settling in.
+    pub fn would_refuse(&self) -> Option<Reason> {
+        match self.claim.basis {
+            Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
+            Basis::Listed | Basis::Paid | Basis::Repeat => None,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! tests - turns on a clock of their own
+
+use proptest::prelude::*;
+
+use super::*;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(15);
+const START: Moment = Moment::from_seconds(1_795_478_400);
+
+fn settings(at_once: usize) -> QueueSettings {
+    QueueSettings {
+        at_once,
+        deadline: DEADLINE,
+    }
+}
+
+/// Waiters are numbers.
+fn queue(at_once: usize) -> Queue<u32> {
+    Queue::new(settings(at_once))
+}
+
+fn network(number: u32) -> NetworkKey {
+    NetworkKey::V4(number << 8)
+}
+
+/// The turns that are given now, and to whom; nobody may be sent away.
+#[track_caller]
+fn granted(queue: &Queue<u32>) -> Vec<(u32, Turn)> {
+    let woken = queue.advance(START).into_iter().map(|woken| match woken {
+        Woken::Turn(waiter, turn) => (waiter, turn),
+        Woken::Missed(waiter) => panic!("{waiter} was sent away"),
+    });
+    woken.collect()
+}
+
+/// The one turn that is given now, to `waiter`.
+#[track_caller]
+fn turn_of(queue: &Queue<u32>, waiter: u32) -> Turn {
+    let mut granted = granted(queue);
+    let (first, turn) = granted.pop().expect("a turn");
+    assert_eq!((first, granted.len()), (waiter, 0));
+    turn
+}
+
+#[track_caller]
+fn nothing_is_kept(queue: &Queue<u32>) {
+    let lines = queue.lock();
+    assert_eq!(lines.held, 0);
+    assert!(lines.networks.is_empty(), "{lines:?}");
+    assert!(lines.order.is_empty(), "{lines:?}");
+    assert!(lines.deadlines.is_empty(), "{lines:?}");
+}
+
+#[test]
+fn a_network_has_one_turn_and_another_does_not_wait_for_it() {
+    let queue = queue(2);
+    queue.enter(network(1), 10, START);
+    let first = turn_of(&queue, 10);
+    queue.enter(network(1), 11, START);
+    queue.enter(network(2), 20, START);
+    let other = turn_of(&queue, 20);
+    queue.free(first);
+    let second = turn_of(&queue, 11);
+    queue.free(second);
+    queue.free(other);
+    nothing_is_kept(&queue);
+}
+
+#[test]
+fn the_first_to_come_is_first_and_a_crowd_holds_up_nobody_else() {
+    let queue = queue(1);
+    queue.enter(network(9), 90, START);
+    let mut turn = turn_of(&queue, 90);
+    for waiter in [10, 11, 12] {
+        queue.enter(network(1), waiter, START);
+    }
+    queue.enter(network(2), 20, START);
+    // The crowd's network goes to the back after each turn.
+    for waiter in [10, 20, 11, 12] {
+        assert!(granted(&queue).is_empty());
+        queue.free(turn);
+        turn = turn_of(&queue, waiter);
+    }
+    queue.free(turn);
+    nothing_is_kept(&queue);
+}
+
+#[test]
+fn no_turn_comes_at_the_deadline_and_one_comes_just_before_it() {
+    let queue = queue(1);
+    queue.enter(network(1), 10, START);
+    let busy = turn_of(&queue, 10);
+    let late = queue.enter(network(2), 20, START);
+    queue.enter(network(3), 30, START + Duration::from_nanos(1));
+    assert_eq!(late.deadline(), START + DEADLINE);
+    assert_eq!(queue.next_deadline(), Some(late.deadline()));
+    queue.free(busy);
+    let mut woken = queue.advance(START + DEADLINE).into_iter();
+    assert!(matches!(woken.next(), Some(Woken::Missed(20))));
+    let Some(Woken::Turn(30, turn)) = woken.next() else {
+        panic!("no turn for the one whose deadline is still to come");
+    };
+    assert!(woken.next().is_none());
+    queue.free(turn);
+    nothing_is_kept(&queue);
+}
+
+#[test]
+fn a_waiter_that_leaves_leaves_no_trace_and_takes_no_turn() {
+    let queue = queue(1);
+    queue.enter(network(1), 10, START);
+    let busy = turn_of(&queue, 10);
+    let leaver = queue.enter(network(2), 20, START);
+    queue.enter(network(3), 30, START);
+    queue.leave(leaver);
+    queue.leave(leaver);
+    queue.free(busy);
+    let turn = turn_of(&queue, 30);
+    queue.free(turn);
+    nothing_is_kept(&queue);
+}
+
+#[test]
+fn without_turns_nobody_gets_one() {
+    let queue = queue(0);
+    queue.enter(network(1), 10, START);
+    assert!(granted(&queue).is_empty());
+    let woken = queue.advance(START + DEADLINE);
+    assert!(matches!(woken[..], [Woken::Missed(10)]));
+    nothing_is_kept(&queue);
+}
+
+#[test]
+fn new_settings_hold_at_once_and_take_no_turn_away() {
+    let queue = queue(2);
+    for number in 0..4 {
+        queue.enter(network(number), number, START);
+    }
+    let mut held = granted(&queue);
+    assert_eq!(held.len(), 2);
+    queue.reconfigure(settings(1));
+    let (_, turn) = held.pop().unwrap();
+    queue.free(turn);
+    assert!(granted(&queue).is_empty());
+    queue.reconfigure(settings(3));
+    held.extend(granted(&queue));
+    assert_eq!(held.len(), 3);
+    held.into_iter().for_each(|(_, turn)| queue.free(turn));
+    nothing_is_kept(&queue);
+}
+
+/// What may happen to a queue.
+#[derive(Clone, Debug)]
+enum Happening {
+    Come(u32),
+    Leave(usize),
+    Finish(usize),
+    Pass(u64),
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let happening = prop_oneof![
+        6 => (0u32..5).prop_map(Happening::Come),
+        2 => (0usize..20).prop_map(Happening::Leave),
+        4 => (0usize..20).prop_map(Happening::Finish),
+        1 => (0u64..12).prop_map(Happening::Pass),
+    ];
+    proptest::collection::vec(happening, 0..80)
+}
+
+/// A queue, and what it must do by the simplest of rules.
+struct Model {
+    queue: Queue<u32>,
+    now: Moment,
+    next: u32,
+    /// Waiters in the order in which they came, with their networks.
+    waiting: Vec<(u32, u32, Ticket)>,
+    held: Vec<(u32, Turn)>,
+}
+
+impl Model {
+    const AT_ONCE: usize = 3;
+
+    fn happen(&mut self, happening: &Happening) {
+        match *happening {
+            Happening::Come(number) => {
+                let ticket = self.queue.enter(network(number), self.next, self.now);
+                self.waiting.push((self.next, number, ticket));
+                self.next += 1;
+            }
+            Happening::Leave(index) if index < self.waiting.len() => {
+                self.queue.leave(self.waiting.remove(index).2);
+            }
+            Happening::Finish(index) if index < self.held.len() => {
+                self.queue.free(self.held.remove(index).1);
+            }
+            Happening::Pass(seconds) => self.now = self.now + Duration::from_secs(seconds),
+            _ => {}
+        }
+        for woken in self.queue.advance(self.now) {
+            self.wake(woken);
+        }
+        self.check();
+    }
+
+    fn wake(&mut self, woken: Woken<u32>) {
+        let (waiter, turn) = match woken {
+            Woken::Turn(waiter, turn) => (waiter, Some(turn)),
+            Woken::Missed(waiter) => (waiter, None),
+        };
+        let mut waiting = self.waiting.iter();
+        let index = waiting.position(|(other, ..)| *other == waiter);
+        // It is found: only a waiter is woken, and only once.
+        let (_, number, ticket) = self
+            .waiting
+            .remove(index.expect("woken twice, or after leaving"));
+        assert_eq!(turn.is_none(), ticket.deadline() <= self.now);
+        let older = self
+            .waiting
+            .iter()
+            .any(|(other, of, _)| *of == number && *other < waiter);
+        assert!(!older, "{waiter} overtook one of its own network");
+        self.held.extend(turn.map(|turn| (number, turn)));
+    }
+
+    fn check(&self) {
+        let mut busy: Vec<u32> = self.held.iter().map(|(number, _)| *number).collect();
+        busy.sort_unstable();
+        busy.dedup();
+        assert_eq!(busy.len(), self.held.len(), "two of one network");
+        assert!(self.held.len() <= Self::AT_ONCE);
+        let could_go = |(_, number, _): &(u32, u32, Ticket)| !busy.contains(number);
+        assert!(
+            self.held.len() == Self::AT_ONCE || !self.waiting.iter().any(could_go),
+            "somebody waits beside a free turn"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn turns_are_never_exceeded_never_idle_and_every_waiter_is_woken_once(
+        happenings in happenings()
+    ) {
+        let mut model = Model {
+            queue: queue(Model::AT_ONCE),
+            now: START,
+            next: 0,
+            waiting: Vec::new(),
+            held: Vec::new(),
+        };
+        for happening in &happenings {
+            model.happen(happening);
+        }
+        model.held.drain(..).for_each(|(_, turn)| model.queue.free(turn));
+        // Every waiter that is left gets a turn.
+        while !model.waiting.is_empty() {
+            model.happen(&Happening::Finish(0));
+        }
+        while !model.held.is_empty() {
+            model.happen(&Happening::Finish(0));
+        }
+        nothing_is_kept(&model.queue);
+    }
+}

@@ -1,0 +1,188 @@
+//! judging - the one way to judge a login: gate, queue, clock, and what is told of it
+//!
+//! [`Judging::attempt`] judges an attempt, in turn where the gate says so; [`Granted::settle`] tells the gate
+//! how it came out. Counters, log lines and the gate's events are seen to here, so an [`Asker`] says only
+//! who it is. Whatever is granted is settled or cancelled; dropped, its turn is free at least.
+//! Not here: the rules (`gate`), the sequence itself (`gate::judging`), Postfix and the replies (`session`).
+//! CRAM-MD5 names its user late: [`Judging::begin`], then [`Unjudged::judge`] when the name is there.
+
+use std::sync::Arc;
+
+use gatepost_core::gate::Gate;
+use gatepost_core::gate::judging as sequence;
+use gatepost_core::gate::queue::Queue;
+use gatepost_core::gate::request::attempt::{AuthAttempt, Password, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::settings::QueueSettings;
+use gatepost_core::gate::request::verdict::Refusal;
+
+use crate::clock::Clock;
+use crate::drain::Drain;
+use crate::report::counters::Counters;
+use crate::report::events::{self, Reporter};
+use crate::report::limits::Limits;
+
+mod attempt;
+mod notice;
+mod turns;
+
+pub use attempt::{Granted, Unjudged};
+pub use notice::{Notice, Notices};
+pub use turns::Held;
+
+use turns::Waiter;
+
+/// Who asks about attempts: a session, or anything else that lets clients try passwords.
+pub trait Asker {
+    /// The client that tries.
+    fn client(&self) -> ClientKey;
+    /// The session's number, for `explain`.
+    fn session(&self) -> u64;
+    /// What the log tells of it.
+    fn seen(&self) -> events::Session<'_>;
+    /// When it gives up waiting.
+    fn drain(&self) -> Drain;
+}
+
+/// The gate with all that a judgement needs, for the life of the process.
+#[derive(Debug)]
+pub struct Judging {
+    sequence: sequence::Judging<Waiter>,
+    /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
+    exchanges: Arc<Queue<Waiter>>,
+    /// The source of moments.
+    pub clock: Clock,
+    /// Where the gate's events go.
+    pub notices: Notices,
+    /// The log.
+    pub reporter: Reporter,
+    /// The numbers.
+    pub counters: Counters,
+}
+
+/// Why an attempt may not be tried. It is counted and told already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Refused {
+    /// 454.
+    Refuse(Refusal),
+    /// 535 without asking Postfix.
+    Repeat,
+    /// 454: Gatepost is stopping.
+    Draining,
+}
+
+impl Judging {
+    /// Judges by `gate`, with both queues as `settings` say.
+    /// Bounds that act are counted in `limits`.
+    pub fn new(
+        gate: Gate,
+        settings: QueueSettings,
+        clock: Clock,
+        notices: Notices,
+        limits: &Arc<Limits>,
+    ) -> Self {
+        Self {
+            sequence: sequence::Judging::new(gate, settings),
+            // limit: exchanges
+            exchanges: Arc::new(Queue::new(settings)),
+            clock,
+            notices,
+            reporter: Reporter::new(Arc::clone(limits)),
+            counters: Counters {
+                limits: Arc::clone(limits),
+                ..Counters::default()
+            },
+        }
+    }
+
+    /// The gate, for all that is no attempt.
+    pub const fn gate(&self) -> &Gate {
+        self.sequence.gate()
+    }
+
+    /// Takes over new settings of the queues.
+    pub fn reconfigure(&self, settings: QueueSettings) {
+        for queue in [self.sequence.queue(), &self.exchanges] {
+            queue.reconfigure(settings);
+            turns::wake(queue);
+        }
+    }
+
+    /// Checks a HELO name. The refusal, if the client is to be sent away.
+    pub async fn helo(&self, client: ClientKey, name: &[u8]) -> Option<Refusal> {
+        let mut events = Vec::new();
+        let refusal = self
+            .gate()
+            .helo(client, name, self.clock.now(), &mut events);
+        self.notices.pass(events).await;
+        refusal
+    }
+
+    /// Judges an attempt, and waits for its turn where it needs one.
+    ///
+    /// # Errors
+    ///
+    /// It may not be tried; what the client is told hangs on why.
+    pub async fn attempt(
+        self: &Arc<Self>,
+        asker: &(impl Asker + Sync),
+        mechanism: &'static str,
+        user: &UserName,
+        password: Password<'_>,
+    ) -> Result<Granted, Refused> {
+        self.begin(mechanism).judge(asker, user, password).await
+    }
+
+    /// An attempt begins: it is counted, and its time runs.
+    pub fn begin(self: &Arc<Self>, mechanism: &'static str) -> Unjudged {
+        self.counters.attempts.count();
+        Unjudged {
+            began: self.clock.now(),
+            judging: Arc::clone(self),
+            mechanism,
+        }
+    }
+
+    /// The second stage, when the turn has come.
+    async fn in_turn(
+        &self,
+        attempt: &AuthAttempt<'_>,
+        mut drain: Drain,
+    ) -> Result<(sequence::Granted, Option<Held>), Refused> {
+        let queue = self.sequence.queue();
+        let held = tokio::select! {
+            held = turns::take(queue, attempt.client.network(), self.clock.now()) => held,
+            () = drain.begun() => return Err(Refused::Draining),
+        };
+        let now = self.clock.now();
+        let Some(turn) = held.and_then(Held::into_turn) else {
+            return Err(self.sequence.missed(attempt, now).into());
+        };
+        let mut events = Vec::new();
+        let judged = self
+            .sequence
+            .in_turn(turn, attempt, now, &mut events)
+            .map(|mut granted| {
+                let turn = granted.take_turn().map(|turn| Held::new(queue, turn));
+                (granted, turn)
+            });
+        if judged.is_err() {
+            turns::wake(queue);
+        }
+        self.notices.pass(events).await;
+        judged.map_err(Refused::from)
+    }
+}
+
+impl From<sequence::Refused> for Refused {
+    fn from(refused: sequence::Refused) -> Self {
+        match refused {
+            sequence::Refused::Refuse(refusal) => Self::Refuse(refusal),
+            sequence::Refused::Repeat => Self::Repeat,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

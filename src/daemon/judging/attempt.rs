@@ -1,0 +1,298 @@
+//! attempt - one attempt on its way: begun, judged, granted, settled
+//!
+//! Each state consumes the one before, and carries what that stage knows. The end of each is counted and
+//! told here. Not here: the queue's shell (`turns`).
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::turns::{self, Held};
+use super::{Asker, Judging, Refused};
+use crate::report::events::{self, Verdict};
+use crate::report::limits::Limit;
+use gatepost_core::gate::judging::{self as sequence, Begun};
+use gatepost_core::gate::permit::Permit;
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
+use gatepost_core::moment::Moment;
+
+/// How long a client is told to wait for whose exchange Postfix has no place.
+const NO_EXCHANGE: Duration = Duration::from_secs(10);
+
+/// An attempt that has begun, and was not judged yet.
+#[derive(Debug)]
+#[must_use]
+pub struct Unjudged {
+    pub(super) judging: Arc<Judging>,
+    pub(super) mechanism: &'static str,
+    pub(super) began: Moment,
+}
+
+/// An attempt that may be tried at Postfix.
+#[derive(Debug)]
+#[must_use = "settle it with the outcome"]
+pub struct Granted {
+    attempt: Unjudged,
+    user: UserName,
+    /// Its turn stands beside it: dropped, it is free.
+    granted: sequence::Granted,
+    turn: Option<Held>,
+}
+
+impl Unjudged {
+    /// Judges it, and waits for its turn where it needs one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Judging::attempt`].
+    pub async fn judge(
+        self,
+        asker: &(impl Asker + Sync),
+        user: &UserName,
+        password: Password<'_>,
+    ) -> Result<Granted, Refused> {
+        let attempt = AuthAttempt {
+            session: asker.session(),
+            client: asker.client(),
+            user,
+            password,
+        };
+        let judging = Arc::clone(&self.judging);
+        let mut events = Vec::new();
+        let begun = judging
+            .sequence
+            .begin(&attempt, judging.clock.now(), &mut events);
+        judging.notices.pass(events).await;
+        let judged = match begun {
+            Begun::Granted(granted) => Ok((granted, None)),
+            Begun::Refused(refused) => Err(refused.into()),
+            Begun::Wait => judging.in_turn(&attempt, asker.drain()).await,
+        };
+        match judged {
+            Ok((granted, turn)) => Ok(Granted {
+                attempt: self,
+                user: user.clone(),
+                granted,
+                turn,
+            }),
+            Err(refused) => Err(self.refuse(asker, Some(user), refused)),
+        }
+    }
+
+    /// Goes on unless the client would be refused whatever its name: for CRAM-MD5. Takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// It would be.
+    pub fn peek(self, asker: &impl Asker) -> Result<Self, Refused> {
+        let judging = &self.judging;
+        match judging.gate().peek(asker.client(), judging.clock.now()) {
+            None => Ok(self),
+            Some(refusal) => Err(self.refuse(asker, None, Refused::Refuse(refusal))),
+        }
+    }
+
+    /// Waits for a place among the exchanges that hold Postfix before anybody is judged.
+    ///
+    /// # Errors
+    ///
+    /// There was none in time.
+    pub async fn exchange(self, asker: &(impl Asker + Sync)) -> Result<(Self, Held), Refused> {
+        let judging = Arc::clone(&self.judging);
+        let network = asker.client().network();
+        match turns::take(&judging.exchanges, network, judging.clock.now()).await {
+            Some(held) => Ok((self, held)),
+            None => {
+                judging.counters.limits.count(Limit::Exchanges);
+                let refusal = Refusal {
+                    reason: Reason::Turn,
+                    wait: NO_EXCHANGE,
+                };
+                Err(self.refuse(asker, None, Refused::Refuse(refusal)))
+            }
+        }
+    }
+
+    /// The client called it off, or Postfix did, before anybody was judged.
+    pub fn cancel(self, asker: &impl Asker) {
+        self.tell(asker, None, &Told::of(Verdict::Cancel));
+    }
+
+    fn refuse(self, asker: &impl Asker, user: Option<&UserName>, refused: Refused) -> Refused {
+        let counters = &self.judging.counters;
+        let told = match refused {
+            Refused::Refuse(Refusal { reason, wait }) => {
+                counters.refused.count();
+                Told {
+                    reason: Some(reason),
+                    wait,
+                    ..Told::of(Verdict::Refuse)
+                }
+            }
+            Refused::Repeat => {
+                counters.repeated.count();
+                Told {
+                    reason: Some(Reason::Repeat),
+                    ..Told::of(Verdict::Repeat)
+                }
+            }
+            Refused::Draining => {
+                counters.deferred.count();
+                Told::of(Verdict::Defer)
+            }
+        };
+        self.tell(asker, user, &told);
+        refused
+    }
+
+    fn tell(&self, asker: &impl Asker, user: Option<&UserName>, told: &Told<'_>) {
+        let now = self.judging.clock.now();
+        let attempt = events::Attempt {
+            session: asker.seen(),
+            mechanism: self.mechanism,
+            user,
+            verdict: told.verdict,
+            reason: told.reason,
+            would_refuse: told.would_refuse,
+            wait: told.wait,
+            reply: told.reply,
+            duration: now.since(self.began),
+        };
+        self.judging.reporter.attempt(&attempt, now);
+    }
+}
+
+impl Granted {
+    /// The proof that it was judged.
+    pub const fn permit(&self) -> &Permit {
+        self.granted.permit()
+    }
+
+    /// As whom it is tried.
+    pub const fn user(&self) -> &UserName {
+        &self.user
+    }
+
+    /// Settles it with what Postfix made of it, whose words are `reply`. The answer is what the client
+    /// is told.
+    pub async fn settle(
+        self,
+        asker: &(impl Asker + Sync),
+        outcome: AuthOutcome,
+        reply: &(dyn Display + Sync),
+    ) -> Settled {
+        let would_refuse = self.permit().would_refuse();
+        let grounds = self.permit().grounds();
+        let (attempt, user, settled) = self.end(outcome).await;
+        let counters = &attempt.judging.counters;
+        if would_refuse.is_some() {
+            counters.would_refuse.count();
+        }
+        let (verdict, counter) = match settled.outcome {
+            AuthOutcome::Accept => (Verdict::Accept, &counters.accepted),
+            AuthOutcome::Reject => (Verdict::Reject, &counters.rejected),
+            AuthOutcome::Defer | AuthOutcome::Stalled => (Verdict::Defer, &counters.deferred),
+        };
+        counter.count();
+        let told = Told {
+            reason: Some(settled.reason.unwrap_or(grounds)),
+            would_refuse,
+            reply,
+            ..Told::of(verdict)
+        };
+        attempt.tell(asker, Some(&user), &told);
+        settled
+    }
+
+    /// The client called it off, or its time ran out, before a password was sent: nothing is charged.
+    pub async fn cancel(self, asker: &(impl Asker + Sync)) {
+        let grounds = self.permit().grounds();
+        // What Postfix would have said is not known: the tokens go back.
+        let (attempt, user, _) = self.end(AuthOutcome::Defer).await;
+        let told = Told {
+            reason: Some(grounds),
+            ..Told::of(Verdict::Cancel)
+        };
+        attempt.tell(asker, Some(&user), &told);
+    }
+
+    /// For an exchange in which Postfix waits for the client. Who needed a turn gives it up meanwhile, for
+    /// a place among the exchanges of strangers that is free now.
+    ///
+    /// None: there is no such place. Its tokens are with it already, so it is not kept waiting with
+    /// them, but cancelled.
+    pub async fn exchange(mut self, asker: &(impl Asker + Sync)) -> Option<(Self, Option<Held>)> {
+        if self.turn.take().is_none() {
+            return Some((self, None));
+        }
+        let judging = &self.attempt.judging;
+        let network = asker.client().network();
+        match turns::take_now(&judging.exchanges, network, judging.clock.now()) {
+            Some(held) => Some((self, Some(held))),
+            None => {
+                judging.counters.limits.count(Limit::Exchanges);
+                self.cancel(asker).await;
+                None
+            }
+        }
+    }
+
+    /// Waits for a turn again, to have a proof checked. None: none came in time, and it is cancelled.
+    pub async fn in_turn(mut self, asker: &(impl Asker + Sync)) -> Option<Self> {
+        let judging = &self.attempt.judging;
+        let network = asker.client().network();
+        let queue = judging.sequence.queue();
+        self.turn = turns::take(queue, network, judging.clock.now()).await;
+        if self.turn.is_none() {
+            self.cancel(asker).await;
+            return None;
+        }
+        Some(self)
+    }
+
+    /// Gives up its turn, if it has one: nothing is asked of Postfix for a while.
+    pub fn give_up_turn(&mut self) {
+        self.turn = None;
+    }
+
+    /// Tells the gate, which frees the turn; then those who keep its events.
+    async fn end(self, outcome: AuthOutcome) -> (Unjudged, UserName, Settled) {
+        let Self {
+            attempt,
+            user,
+            granted,
+            turn,
+        } = self;
+        let judging = &attempt.judging;
+        let mut events = Vec::new();
+        let granted = granted.with_turn(turn.and_then(Held::into_turn));
+        let now = judging.clock.now();
+        let settled = judging.sequence.settle(granted, outcome, now, &mut events);
+        turns::wake(judging.sequence.queue());
+        judging.notices.pass(events).await;
+        (attempt, user, settled)
+    }
+}
+
+/// The part of a log line that the end of the attempt decides.
+struct Told<'a> {
+    verdict: Verdict,
+    reason: Option<Reason>,
+    would_refuse: Option<Reason>,
+    wait: Duration,
+    reply: &'a dyn Display,
+}
+
+impl Told<'_> {
+    /// This, and nothing else.
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            reason: None,
+            would_refuse: None,
+            wait: Duration::ZERO,
+            reply: &"none",
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! turns - waiting for a turn: the core's queue, with channels and timers
+//!
+//! A waiter is a channel's end. [`wake`] hands out what the queue gives, after every change; each waiter
+//! has a timer of its own for its deadline. Nobody who stops waiting takes a turn along.
+//! Not here: who is next (`gate::queue`), who has to wait (the gate says so).
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use gatepost_core::gate::queue::{Queue, Ticket, Turn, Woken};
+use gatepost_core::gate::request::client::NetworkKey;
+use gatepost_core::moment::Moment;
+
+/// A waiter in a queue.
+#[derive(Debug)]
+pub(in crate::judging) struct Waiter(oneshot::Sender<Held>);
+
+/// A turn that somebody holds; dropped, it is the next one's.
+#[derive(Debug)]
+#[must_use]
+pub struct Held {
+    queue: Arc<Queue<Waiter>>,
+    /// None: somebody else has taken it over.
+    turn: Option<Turn>,
+}
+
+impl Held {
+    /// Holds a turn of `queue`.
+    pub(in crate::judging) fn new(queue: &Arc<Queue<Waiter>>, turn: Turn) -> Self {
+        Self {
+            queue: Arc::clone(queue),
+            turn: Some(turn),
+        }
+    }
+
+    /// The turn, which is no longer given back by itself.
+    pub(in crate::judging) fn into_turn(mut self) -> Option<Turn> {
+        self.turn.take()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            self.queue.free(turn);
+            wake(&self.queue);
+        }
+    }
+}
+
+/// Waits for a turn; none if it did not come before the deadline. Cancel-safe.
+pub(in crate::judging) async fn take(
+    queue: &Arc<Queue<Waiter>>,
+    network: NetworkKey,
+    now: Moment,
+) -> Option<Held> {
+    let mut place = Place::enter(queue, network, now);
+    // Nothing to wait for, no timer.
+    if let Some(held) = place.fetch() {
+        return Some(held);
+    }
+    let deadline = place.ticket.deadline();
+    match timeout(deadline.since(now), &mut place.granted).await {
+        Ok(granted) => granted.ok(),
+        Err(_) => {
+            advance(queue, deadline);
+            place.fetch()
+        }
+    }
+}
+
+/// A turn that is free now, if there is one.
+pub(in crate::judging) fn take_now(
+    queue: &Arc<Queue<Waiter>>,
+    network: NetworkKey,
+    now: Moment,
+) -> Option<Held> {
+    Place::enter(queue, network, now).fetch()
+}
+
+/// Hands out the turns that are free.
+pub(in crate::judging) fn wake(queue: &Arc<Queue<Waiter>>) {
+    // Deadlines are left to their waiters' own timers.
+    advance(queue, Moment::EPOCH);
+}
+
+/// Hands out the turns that are free, and ends the waiting of those whose deadline has come.
+fn advance(queue: &Arc<Queue<Waiter>>, now: Moment) {
+    loop {
+        let mut unwanted = Vec::new();
+        for woken in queue.advance(now) {
+            // A channel that is dropped tells its waiter that no turn came.
+            if let Woken::Turn(Waiter(sender), turn) = woken {
+                if let Err(held) = sender.send(Held::new(queue, turn)) {
+                    unwanted.extend(held.into_turn());
+                }
+            }
+        }
+        if unwanted.is_empty() {
+            return;
+        }
+        // They stopped waiting a moment ago.
+        for turn in unwanted {
+            queue.free(turn);
+        }
+    }
+}
+
+/// A place in the queue; it is left however the waiting ends.
+struct Place<'a> {
+    queue: &'a Queue<Waiter>,
+    ticket: Ticket,
+    granted: oneshot::Receiver<Held>,
+}
+
+impl<'a> Place<'a> {
+    fn enter(queue: &'a Arc<Queue<Waiter>>, network: NetworkKey, now: Moment) -> Self {
+        let (sender, granted) = oneshot::channel();
+        let ticket = queue.enter(network, Waiter(sender), now);
+        let place = Self {
+            queue,
+            ticket,
+            granted,
+        };
+        wake(queue);
+        place
+    }
+
+    fn fetch(&mut self) -> Option<Held> {
+        self.granted.try_recv().ok()
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.queue.leave(self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests;
