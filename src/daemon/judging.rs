@@ -1,17 +1,17 @@
 //! judging - the one way to judge a login: gate, queue, clock, and what is told of it
 //!
-//! [`Judging::attempt`] judges an attempt, in turn where the gate says so; [`Granted::settle`] tells the gate
-//! how it came out. Counters, log lines and the gate's events are seen to here, so an [`Asker`] says only
-//! who it is. Whatever is granted is settled or cancelled; dropped, its turn is free at least.
+//! [`Judging::begin`] begins an attempt and [`Unjudged::judge`] judges it, in turn where the gate says so;
+//! [`Granted::settle`] tells the gate how it came out. Between the first two an exchange may still have to
+//! learn the user's name (CRAM-MD5). Counters, log lines and the gate's events are seen to here, so an
+//! [`Asker`] says only who it is. What is granted is settled or cancelled; dropped, its turn is free at least.
 //! Not here: the rules (`gate`), the sequence itself (`gate::judging`), Postfix and the replies (`session`).
-//! CRAM-MD5 names its user late: [`Judging::begin`], then [`Unjudged::judge`] when the name is there.
 
 use std::sync::Arc;
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::judging as sequence;
 use gatepost_core::gate::queue::Queue;
-use gatepost_core::gate::request::attempt::{AuthAttempt, Password, UserName};
+use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::gate::request::verdict::Refusal;
@@ -117,21 +117,6 @@ impl Judging {
             .helo(client, name, self.clock.now(), &mut events);
         self.notices.pass(events).await;
         refusal
-    }
-
-    /// Judges an attempt, and waits for its turn where it needs one.
-    ///
-    /// # Errors
-    ///
-    /// It may not be tried; what the client is told hangs on why.
-    pub async fn attempt(
-        self: &Arc<Self>,
-        asker: &(impl Asker + Sync),
-        mechanism: &'static str,
-        user: &UserName,
-        password: Password<'_>,
-    ) -> Result<Granted, Refused> {
-        self.begin(mechanism).judge(asker, user, password).await
     }
 
     /// An attempt begins: it is counted, and its time runs.

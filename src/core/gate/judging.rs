@@ -61,6 +61,7 @@ impl Granted {
     }
 
     /// Whether it holds a turn: it is not familiar, and bounded.
+    #[cfg(test)]
     pub const fn holds_turn(&self) -> bool {
         self.turn.is_some()
     }

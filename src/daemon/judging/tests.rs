@@ -9,7 +9,7 @@ use super::*;
 use crate::drain;
 use crate::report::limits::Limit;
 use gatepost_core::gate::Keys;
-use gatepost_core::gate::request::attempt::{AuthOutcome, Secret};
+use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Reason;
 
@@ -90,7 +90,7 @@ async fn judge_lines(judging: &Arc<Judging>, input: impl AsyncRead + Unpin) -> V
         let user = UserName::new(words.next().unwrap().as_bytes());
         let secret = Secret::new(words.next().unwrap().into());
         let password = Password::Shown(&secret);
-        let answer = match judging.attempt(&asker, "LINE", &user, password).await {
+        let answer = match judging.begin("LINE").judge(&asker, &user, password).await {
             Err(Refused::Repeat) => "wrong again".to_owned(),
             Err(Refused::Refuse(refusal)) => format!("refused: {}", refusal.reason),
             Err(Refused::Draining) => "later".to_owned(),
@@ -112,7 +112,7 @@ async fn grant(judging: &Arc<Judging>, asker: &Line, password: &str) -> Result<G
     let user = UserName::new(b"anna".to_vec());
     let secret = Secret::new(password.into());
     let password = Password::Shown(&secret);
-    judging.attempt(asker, "LINE", &user, password).await
+    judging.begin("LINE").judge(asker, &user, password).await
 }
 
 #[tokio::test(start_paused = true)]
