@@ -45,7 +45,7 @@ impl Unjudged {
     ///
     /// # Errors
     ///
-    /// As for [`Judging::attempt`].
+    /// It may not be tried; what the client is told depends on why.
     pub async fn judge(
         self,
         asker: &(impl Asker + Sync),

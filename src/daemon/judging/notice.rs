@@ -43,7 +43,7 @@ impl Notices {
         (Self { sender, limits }, receiver)
     }
 
-    /// Passes changes on. Returns when those that are awaited are written, or after [`JOURNAL_TIMEOUT`].
+    /// Passes changes on. Returns when those that are awaited are written, or after `JOURNAL_TIMEOUT`.
     pub async fn pass(&self, events: Events) {
         if !events.is_empty() {
             // Rare, and large: kept out of every session's own future.
