@@ -124,10 +124,8 @@ impl Server {
             ids: SessionIds::new(began),
         });
         let listeners = bind_all(&config, &limits)?;
-        let shutters = listeners
-            .iter()
-            .map(|(listener, ..)| listener.socket_filter());
-        let filter = Arc::new(Filter::new(shutters.collect()));
+        let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
+        let filter = Arc::new(Filter::new(sockets.collect()));
         let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),

@@ -3,9 +3,9 @@
 //! A [`Model`] is asked before Postfix is, and sees what Postfix answered; [`Modelled`] makes a policy of
 //! it. Each is in its own file and names its source. They are models: what a manual leaves open is stated
 //! in the file, and decided in the model's favour.
-//! Not here: the gate (`traffic::gatehouse`).
+//! Not here: the gate (`traffic::gate_policy`).
 
-use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Outcome, Truth};
+use crate::traffic::policy::{Answer, Asked, Ended, Expected, LoginAttempt, Outcome, Policy};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -21,11 +21,11 @@ pub trait Model {
     /// Its name in tables.
     fn name(&self) -> &'static str;
 
-    /// Whether an attempt may go on to Postfix. It must not look at the truth.
-    fn admits(&mut self, knock: &Knock, now: Moment) -> bool;
+    /// Whether an attempt may go on to Postfix. It must not look at `expected`.
+    fn admits(&mut self, attempt: &LoginAttempt, now: Moment) -> bool;
 
     /// What Postfix answered to an attempt that went on.
-    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment);
+    fn observe(&mut self, attempt: &LoginAttempt, said: Expected, now: Moment);
 
     /// A login of the past.
     fn learn(&mut self, _user: &UserName, _client: ClientKey, _when: Moment) {}
@@ -58,17 +58,17 @@ impl Modelled {
     }
 }
 
-impl Door for Modelled {
+impl Policy for Modelled {
     fn name(&self) -> &'static str {
         self.0.name()
     }
 
-    fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
-        let outcome = if self.0.admits(&knock, now) {
-            self.0.observe(&knock, knock.truth, now);
-            let answer = match knock.truth {
-                Truth::Right => Answer::LoggedIn,
-                Truth::Wrong | Truth::NoSuchUser | Truth::Sick => Answer::Wrong,
+    fn log_in(&mut self, ticket: u64, attempt: LoginAttempt, now: Moment, ended: &mut Ended) {
+        let outcome = if self.0.admits(&attempt, now) {
+            self.0.observe(&attempt, attempt.expected, now);
+            let answer = match attempt.expected {
+                Expected::Right => Answer::LoggedIn,
+                Expected::Wrong | Expected::NoSuchUser | Expected::Sick => Answer::Wrong,
             };
             let asked = Asked::Once;
             Outcome { answer, asked }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::models::{self, Modelled};
 use crate::numbers::thousands;
 use crate::table::Style;
-use crate::traffic::gatehouse::Gatehouse;
+use crate::traffic::gate_policy::GatePolicy;
 use crate::traffic::report::Report;
 use crate::traffic::run::run as play;
 use crate::traffic::scenario::{SCENARIOS, Scenario};
@@ -239,7 +239,7 @@ impl Job {
             None => play(
                 scenario,
                 &plan,
-                &mut Gatehouse::new(scenario.settings(&plan)),
+                &mut GatePolicy::new(scenario.settings(&plan)),
             ),
         };
         Run {

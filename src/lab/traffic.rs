@@ -1,15 +1,15 @@
 //! traffic - synthetic months: honest users and attackers before one policy, and how each of them fares
 //!
-//! [`scenario`] names the traces, [`run`](fn@run::run) plays one of them through a [`door::Door`]: the
-//! gate itself ([`gatehouse`]), or a model of something else (`lab::models`). Every trace is drawn from
+//! [`scenario`] names the traces, [`run`](fn@run::run) plays one of them through a [`policy::Policy`]: the
+//! gate itself ([`gate_policy`]), or a model of something else (`lab::models`). Every trace is drawn from
 //! a seed alone and never from what a policy answers, so all policies see the same; only clients that were
 //! refused try again.
 //! Not here: sockets and protocol (`lab::botnet`), tables and plots (`cli::simulate`, `lab::plot`).
 
 pub mod campaign;
-pub mod door;
-pub mod gatehouse;
+pub mod gate_policy;
 pub mod people;
+pub mod policy;
 pub mod promise;
 pub mod random;
 pub mod report;

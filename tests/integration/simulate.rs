@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use gatepost_lab::models::{self, Modelled};
 use gatepost_lab::simulate::pictures::picture;
-use gatepost_lab::traffic::gatehouse::Gatehouse;
+use gatepost_lab::traffic::gate_policy::GatePolicy;
 use gatepost_lab::traffic::promise::bound;
 use gatepost_lab::traffic::report::Report;
 use gatepost_lab::traffic::run::run;
@@ -53,7 +53,11 @@ const FRESH: SimulationPlan = SimulationPlan {
 #[track_caller]
 fn play(name: &str, plan: &SimulationPlan) -> Report {
     let scenario = Scenario::named(name).unwrap();
-    run(scenario, plan, &mut Gatehouse::new(scenario.settings(plan)))
+    run(
+        scenario,
+        plan,
+        &mut GatePolicy::new(scenario.settings(plan)),
+    )
 }
 
 #[track_caller]
@@ -246,8 +250,8 @@ fn the_models_stop_the_loud_one_or_lock_out_the_owner_and_none_stops_a_pool() {
     let plan = SimulationPlan { days: 2, ..FRESH };
     let scenario = Scenario::named("unique").unwrap();
     for model in models::all() {
-        let mut door = Modelled::new(model);
-        let report = run(scenario, &plan, &mut door);
+        let mut policy = Modelled::new(model);
+        let report = run(scenario, &plan, &mut policy);
         assert!(report.bound.is_none() && report.broken.is_empty());
         let reached = report.guesses.reached;
         // Who limits by address sees ever new ones; who limits by user locks the travellers out, too.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::models::Model;
 use crate::traffic::MINUTE;
-use crate::traffic::door::{Knock, Truth};
+use crate::traffic::policy::{Expected, LoginAttempt};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -26,8 +26,8 @@ impl Model for Anvil {
         "anvil"
     }
 
-    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
-        let (begin, commands) = self.addresses.entry(knock.client).or_insert((now, 0));
+    fn admits(&mut self, attempt: &LoginAttempt, now: Moment) -> bool {
+        let (begin, commands) = self.addresses.entry(attempt.client).or_insert((now, 0));
         if now.since(*begin) >= MINUTE {
             (*begin, *commands) = (now, 0);
         }
@@ -35,5 +35,5 @@ impl Model for Anvil {
         *commands <= LIMIT
     }
 
-    fn observe(&mut self, _knock: &Knock, _said: Truth, _now: Moment) {}
+    fn observe(&mut self, _knock: &LoginAttempt, _said: Expected, _now: Moment) {}
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::models::Model;
 use crate::traffic::MINUTE;
-use crate::traffic::door::{Knock, Truth};
+use crate::traffic::policy::{Expected, LoginAttempt};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -27,14 +27,14 @@ impl Model for PerAddress {
         "bucket per address"
     }
 
-    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
-        let full = self.full.get(&knock.client);
+    fn admits(&mut self, attempt: &LoginAttempt, now: Moment) -> bool {
+        let full = self.full.get(&attempt.client);
         full.is_none_or(|full| full.since(now) <= EVERY * (BURST - 1))
     }
 
-    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
-        if said != Truth::Right {
-            let full = self.full.entry(knock.client).or_insert(now);
+    fn observe(&mut self, attempt: &LoginAttempt, said: Expected, now: Moment) {
+        if said != Expected::Right {
+            let full = self.full.entry(attempt.client).or_insert(now);
             *full = (*full).max(now) + EVERY;
         }
     }

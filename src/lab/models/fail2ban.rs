@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::models::Model;
 use crate::traffic::MINUTE;
-use crate::traffic::door::{Knock, Mechanism, Truth};
+use crate::traffic::policy::{Expected, LoginAttempt, Mechanism};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -59,17 +59,17 @@ impl Model for Fail2ban {
         }
     }
 
-    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
-        let address = self.addresses.get(&knock.client);
+    fn admits(&mut self, attempt: &LoginAttempt, now: Moment) -> bool {
+        let address = self.addresses.get(&attempt.client);
         let until = address.and_then(|address| address.until);
         until.is_none_or(|until| until <= now)
     }
 
-    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
-        if said == Truth::Right || knock.mechanism == Mechanism::Scram {
+    fn observe(&mut self, attempt: &LoginAttempt, said: Expected, now: Moment) {
+        if said == Expected::Right || attempt.mechanism == Mechanism::Scram {
             return;
         }
-        let address = self.addresses.entry(knock.client).or_default();
+        let address = self.addresses.entry(attempt.client).or_default();
         address.failures.retain(|at| now.since(*at) < FIND_TIME);
         address.failures.push(now);
         if address.failures.len() < MAX_RETRY {

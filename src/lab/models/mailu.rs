@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::models::Model;
-use crate::traffic::door::{Knock, Truth};
+use crate::traffic::policy::{Expected, LoginAttempt};
 use crate::traffic::{DAY, HOUR};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::moment::Moment;
@@ -62,35 +62,35 @@ impl Model for Mailu {
         "Mailu"
     }
 
-    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
-        if self.is_exempt(knock.client, now) {
+    fn admits(&mut self, attempt: &LoginAttempt, now: Moment) -> bool {
+        if self.is_exempt(attempt.client, now) {
             return true;
         }
-        let network = self.networks.get_mut(&knock.client.network());
+        let network = self.networks.get_mut(&attempt.client.network());
         if network.is_some_and(|window| window.count(HOUR, now) >= PER_NETWORK) {
             return false;
         }
-        let user = self.users.get_mut(&knock.user.folded());
+        let user = self.users.get_mut(&attempt.user.folded());
         user.is_none_or(|window| window.count(DAY, now) < PER_USER)
     }
 
-    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
-        if said == Truth::Right {
-            self.exempt.insert(knock.client, now + EXEMPTION);
+    fn observe(&mut self, attempt: &LoginAttempt, said: Expected, now: Moment) {
+        if said == Expected::Right {
+            self.exempt.insert(attempt.client, now + EXEMPTION);
             return;
         }
-        if self.is_exempt(knock.client, now) {
+        if self.is_exempt(attempt.client, now) {
             return;
         }
-        let name = knock.user.folded();
-        if said == Truth::NoSuchUser {
-            let window = self.networks.entry(knock.client.network()).or_default();
+        let name = attempt.user.folded();
+        if said == Expected::NoSuchUser {
+            let window = self.networks.entry(attempt.client.network()).or_default();
             window.count(HOUR, now);
             window.hit(&name, now);
         } else {
             let window = self.users.entry(name).or_default();
             window.count(DAY, now);
-            window.hit(knock.password.expose(), now);
+            window.hit(attempt.password.expose(), now);
         }
     }
 }

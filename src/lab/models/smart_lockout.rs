@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::models::Model;
-use crate::traffic::door::{Knock, Truth};
+use crate::traffic::policy::{Expected, LoginAttempt};
 use crate::traffic::{DAY, MINUTE};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, RegionKey};
@@ -42,8 +42,8 @@ struct AccountState {
 }
 
 impl SmartLockout {
-    fn key(&self, knock: &Knock) -> (Vec<u8>, Familiarity) {
-        let pair = (knock.user.folded(), knock.client.region());
+    fn key(&self, attempt: &LoginAttempt) -> (Vec<u8>, Familiarity) {
+        let pair = (attempt.user.folded(), attempt.client.region());
         let place = match self.familiar.contains(&pair) {
             true => Familiarity::Familiar,
             false => Familiarity::Unfamiliar,
@@ -57,21 +57,22 @@ impl Model for SmartLockout {
         "smart lockout"
     }
 
-    fn admits(&mut self, knock: &Knock, now: Moment) -> bool {
-        let account = self.accounts.get(&self.key(knock));
+    fn admits(&mut self, attempt: &LoginAttempt, now: Moment) -> bool {
+        let account = self.accounts.get(&self.key(attempt));
         let locked = account.and_then(|account| account.locked);
         locked.is_none_or(|until| until <= now)
     }
 
-    fn observe(&mut self, knock: &Knock, said: Truth, now: Moment) {
-        let key = self.key(knock);
-        if said == Truth::Right {
-            self.familiar.insert((key.0.clone(), knock.client.region()));
+    fn observe(&mut self, attempt: &LoginAttempt, said: Expected, now: Moment) {
+        let key = self.key(attempt);
+        if said == Expected::Right {
+            self.familiar
+                .insert((key.0.clone(), attempt.client.region()));
             self.accounts.remove(&key);
             return;
         }
         let account = self.accounts.entry(key).or_default();
-        let password = knock.password.expose().to_vec();
+        let password = attempt.password.expose().to_vec();
         if account.last.contains(&password) {
             return;
         }

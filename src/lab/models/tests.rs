@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::traffic::door::Mechanism;
+use crate::traffic::policy::Mechanism;
 use crate::traffic::{DAY, HOUR, MINUTE, SECOND, START};
 use gatepost_core::gate::request::attempt::Secret;
 
@@ -25,28 +25,28 @@ impl ModelTest {
     }
 
     /// Whether an attempt got through.
-    fn attempt(&mut self, from: &str, user: &str, password: &str, truth: Truth) -> bool {
-        let knock = Knock {
+    fn attempt(&mut self, from: &str, user: &str, password: &str, expected: Expected) -> bool {
+        let attempt = LoginAttempt {
             client: from.parse().unwrap(),
             user: UserName::new(user.as_bytes()),
             password: Secret::new(password.as_bytes().to_vec()),
             mechanism: Mechanism::Plain,
-            truth,
+            expected,
         };
-        let admitted = self.model.admits(&knock, self.now);
+        let admitted = self.model.admits(&attempt, self.now);
         if admitted {
-            self.model.observe(&knock, truth, self.now);
+            self.model.observe(&attempt, expected, self.now);
         }
         admitted
     }
 
     /// A failure with a password of its own.
     fn fail(&mut self, from: &str, user: &str, n: usize) -> bool {
-        self.attempt(from, user, &format!("wrong {n}"), Truth::Wrong)
+        self.attempt(from, user, &format!("wrong {n}"), Expected::Wrong)
     }
 
     fn login(&mut self, from: &str, user: &str) -> bool {
-        self.attempt(from, user, "right", Truth::Right)
+        self.attempt(from, user, "right", Expected::Right)
     }
 }
 
@@ -96,7 +96,7 @@ fn anvil_counts_good_logins_too() {
 fn mailu_shuts_a_network_out_after_five_unknown_names_and_a_user_after_fifty_passwords() {
     let mut bench = ModelTest::new(mailu::Mailu::default());
     for name in ["a", "b", "c", "c", "d", "e"] {
-        assert!(bench.attempt("192.0.2.1", name, "x", Truth::NoSuchUser));
+        assert!(bench.attempt("192.0.2.1", name, "x", Expected::NoSuchUser));
     }
     assert!(!bench.login("192.0.2.99", "anna"));
     bench.pass(HOUR);

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use crate::traffic::dictionary::Dictionary;
-use crate::traffic::door::Mechanism;
 use crate::traffic::people::{self, People};
+use crate::traffic::policy::Mechanism;
 use crate::traffic::random::Random;
 use crate::traffic::{START, SimulationPlan};
 use gatepost_core::gate::request::attempt::UserName;

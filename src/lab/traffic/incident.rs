@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::traffic::door::Mishap;
+use crate::traffic::policy::Incident;
 use crate::traffic::{DAY, HOUR, SECOND, START, SimulationPlan};
 use gatepost_core::moment::Moment;
 
@@ -28,18 +28,18 @@ impl IncidentSchedule {
     }
 
     /// What happens in a plan, in the order of time.
-    pub(crate) fn schedule(self, plan: &SimulationPlan) -> Vec<(Moment, Mishap)> {
+    pub(crate) fn schedule(self, plan: &SimulationPlan) -> Vec<(Moment, Incident)> {
         if self != Self::Restarts {
             return Vec::new();
         }
         let afternoon = HOUR * 15;
-        let times: [(Duration, Mishap); 3] = [
-            (HOUR * 3, Mishap::Restart),
-            (afternoon, Mishap::Snapshot),
-            (afternoon + SECOND * 50, Mishap::Kill),
+        let times: [(Duration, Incident); 3] = [
+            (HOUR * 3, Incident::Restart),
+            (afternoon, Incident::Snapshot),
+            (afternoon + SECOND * 50, Incident::Kill),
         ];
         let days = (0..plan.days).map(|day| START + DAY * day);
-        days.flat_map(|day| times.map(|(time, mishap)| (day + time, mishap)))
+        days.flat_map(|day| times.map(|(time, incident)| (day + time, incident)))
             .collect()
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::traffic::door::{Answer, Asked, Outcome};
 use crate::traffic::ledger::Locality;
+use crate::traffic::policy::{Answer, Asked, Outcome};
 use crate::traffic::{DAY, HOUR, START, SimulationPlan};
 use gatepost_core::moment::Moment;
 

@@ -10,10 +10,12 @@ use std::collections::{BinaryHeap, HashMap};
 use std::time::Duration;
 
 use crate::traffic::campaign::{Campaign, GuessSender, PlannedGuess};
-use crate::traffic::door::{Answer, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
 use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::ledger::{Ledger, Locality};
 use crate::traffic::people::People;
+use crate::traffic::policy::{
+    Answer, Ended, Expected, Incident, LoginAttempt, Mechanism, Outcome, Policy,
+};
 use crate::traffic::random::Random;
 use crate::traffic::report::{LoginProgress, Report, ReportBuilder};
 use crate::traffic::routine::{PlannedLogin, Routine};
@@ -35,24 +37,24 @@ const RETRY: Duration = MINUTE.saturating_mul(5);
 const GIVE_UP: Duration = DAY;
 
 /// Plays `scenario`, and checks its promises if the policy is the gate.
-pub fn run(scenario: &Scenario, plan: &SimulationPlan, door: &mut dyn Door) -> Report {
+pub fn run(scenario: &Scenario, plan: &SimulationPlan, policy: &mut dyn Policy) -> Report {
     let cast = scenario.cast(plan);
     let mut simulation = Simulation {
         people: cast.people,
         incidents: cast.incidents,
         ledger: Ledger::default(),
-        report: ReportBuilder::new(scenario.name, door.name(), plan),
+        report: ReportBuilder::new(scenario.name, policy.name(), plan),
         queue: BinaryHeap::new(),
         queued: 0,
         tickets: HashMap::new(),
         routines: cast.routines,
         campaigns: cast.campaigns,
-        door,
+        policy,
         ended: Vec::new(),
     };
     simulation.learn_past(cast.start, plan);
-    for (at, mishap) in cast.incidents.schedule(plan) {
-        simulation.queue(at, SimulatedEvent::Mishap(mishap));
+    for (at, incident) in cast.incidents.schedule(plan) {
+        simulation.queue(at, SimulatedEvent::Incident(incident));
     }
     for source in 0..simulation.routines.len() {
         simulation.next_visit(source);
@@ -61,7 +63,7 @@ pub fn run(scenario: &Scenario, plan: &SimulationPlan, door: &mut dyn Door) -> R
         simulation.next_guess(source);
     }
     simulation.play();
-    let (bans, lost) = (simulation.door.bans(), simulation.door.bans_lost());
+    let (bans, lost) = (simulation.policy.bans(), simulation.policy.bans_lost());
     let mut report = simulation.report.finish(bans, lost);
     promise::check(scenario.promises, plan, &mut report);
     report
@@ -78,7 +80,7 @@ struct Simulation<'a> {
     tickets: HashMap<u64, TicketHolder>,
     routines: Vec<Routine>,
     campaigns: Vec<Campaign>,
-    door: &'a mut dyn Door,
+    policy: &'a mut dyn Policy,
     ended: Ended,
 }
 
@@ -90,7 +92,7 @@ enum SimulatedEvent {
     PlannedGuess(usize, PlannedGuess),
     /// A user who was refused or has mistyped tries again.
     Again(HonestLogin),
-    Mishap(Mishap),
+    Incident(Incident),
 }
 
 struct QueuedEvent {
@@ -113,7 +115,7 @@ enum TicketHolder {
         person: Option<u32>,
         locality: Locality,
         sender: GuessSender,
-        truth: Truth,
+        expected: Expected,
         client: ClientKey,
     },
 }
@@ -133,21 +135,21 @@ impl Simulation<'_> {
                 clients.push((super::people::OFFICE, yesterday));
             }
             for (client, when) in clients {
-                self.door.learn(&person.name, client, when, START);
+                self.policy.learn(&person.name, client, when, START);
                 self.ledger.login(number, client.network(), when);
             }
         }
-        self.door.learnt();
+        self.policy.learnt();
     }
 
     fn play(&mut self) {
         loop {
-            let woken = self.door.next();
+            let woken = self.policy.next();
             let queued = self.queue.peek().map(|Reverse(next)| next.at);
             match (woken, queued) {
                 (None, None) => return,
                 (Some(woken), _) if queued.is_none_or(|queued| woken <= queued) => {
-                    self.door.wake(woken, &mut self.ended);
+                    self.policy.wake(woken, &mut self.ended);
                     self.answer(woken);
                 }
                 _ => {
@@ -186,8 +188,8 @@ impl Simulation<'_> {
                 self.guess(guess, next.order, now);
             }
             SimulatedEvent::Again(login) => self.log_in(login, next.order, now),
-            SimulatedEvent::Mishap(mishap) => {
-                self.door.befall(mishap, now, &mut self.ended);
+            SimulatedEvent::Incident(incident) => {
+                self.policy.happen(incident, now, &mut self.ended);
                 self.answer(now);
             }
         }
@@ -218,31 +220,31 @@ impl Simulation<'_> {
             return;
         };
         let mut password = person.password.clone();
-        let truth = match login.visit.mistyped {
+        let expected = match login.visit.mistyped {
             true => {
                 // A finger beside the key, and a different one each day.
                 let beside = b'a' + (now.as_seconds() / 86_400 % 25) as u8;
                 password.insert(password.len() / 2, char::from(beside));
-                Truth::Wrong
+                Expected::Wrong
             }
-            false => Truth::Right,
+            false => Expected::Right,
         };
-        let knock = Knock {
+        let attempt = LoginAttempt {
             client: login.visit.client,
             user: person.name.clone(),
             password: Secret::new(password.into_bytes()),
             mechanism: Mechanism::Plain,
-            truth: self.truth(truth, now),
+            expected: self.expected(expected, now),
         };
-        self.knock(ticket, TicketHolder::HonestLogin(login), knock, now);
+        self.submit(ticket, TicketHolder::HonestLogin(login), attempt, now);
     }
 
     fn guess(&mut self, guess: PlannedGuess, ticket: u64, now: Moment) {
         let person = guess.person.and_then(|number| self.people.person(number));
-        let truth = match person {
-            None => Truth::NoSuchUser,
-            Some(person) if person.password == guess.password => Truth::Right,
-            Some(_) => Truth::Wrong,
+        let expected = match person {
+            None => Expected::NoSuchUser,
+            Some(person) if person.password == guess.password => Expected::Right,
+            Some(_) => Expected::Wrong,
         };
         let network = guess.client.network();
         let locality = guess.person.map_or(Locality::Far, |number| {
@@ -252,29 +254,29 @@ impl Simulation<'_> {
             person: guess.person,
             locality,
             sender: guess.sender,
-            truth,
+            expected,
             client: guess.client,
         };
-        let knock = Knock {
+        let attempt = LoginAttempt {
             client: guess.client,
             user: user_as_typed(guess.user, ticket),
             password: Secret::new(guess.password.into_bytes()),
             mechanism: guess.mechanism,
-            truth: self.truth(truth, now),
+            expected: self.expected(expected, now),
         };
-        self.knock(ticket, holder, knock, now);
+        self.submit(ticket, holder, attempt, now);
     }
 
-    fn truth(&self, truth: Truth, now: Moment) -> Truth {
+    fn expected(&self, expected: Expected, now: Moment) -> Expected {
         match self.incidents.dovecot_fails(now) {
-            true => Truth::Sick,
-            false => truth,
+            true => Expected::Sick,
+            false => expected,
         }
     }
 
-    fn knock(&mut self, ticket: u64, holder: TicketHolder, knock: Knock, now: Moment) {
+    fn submit(&mut self, ticket: u64, holder: TicketHolder, attempt: LoginAttempt, now: Moment) {
         self.tickets.insert(ticket, holder);
-        self.door.knock(ticket, knock, now, &mut self.ended);
+        self.policy.log_in(ticket, attempt, now, &mut self.ended);
         self.answer(now);
     }
 
@@ -289,13 +291,13 @@ impl Simulation<'_> {
                     person,
                     locality,
                     sender,
-                    truth,
+                    expected,
                     client,
                 }) => {
                     if let (Answer::LoggedIn, Some(person)) = (outcome.answer, person) {
                         self.ledger.login(person, client.network(), now);
                     }
-                    self.write_down(person, locality, sender, truth, outcome, now);
+                    self.write_down(person, locality, sender, expected, outcome, now);
                 }
                 None => {}
             }
@@ -307,14 +309,14 @@ impl Simulation<'_> {
         person: Option<u32>,
         locality: Locality,
         sender: GuessSender,
-        truth: Truth,
+        expected: Expected,
         outcome: Outcome,
         now: Moment,
     ) {
         match sender {
             GuessSender::OldPhone => self.report.old_phone(outcome, now),
             // An insider who logs in with the right password does not guess.
-            GuessSender::Attacker if truth == Truth::Right => {}
+            GuessSender::Attacker if expected == Expected::Right => {}
             GuessSender::Attacker => self.report.guess(person, locality, outcome, now),
         }
     }

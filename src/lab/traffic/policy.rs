@@ -1,8 +1,8 @@
-//! door - what stands before the mail server, seen from the street
+//! policy - what decides about login attempts before the mail server: the interface
 //!
-//! A [`Knock`] is one login attempt together with the truth about it, which no door may look at before it
-//! has let the attempt through. A door answers at once, or later (`wake`), when attempts wait for turns.
-//! Not here: the doors themselves (`gatehouse`, `lab::models`).
+//! A [`LoginAttempt`] carries what Postfix is expected to say, which no policy may look at before it has let
+//! the attempt through. A policy answers at once, or later (`wake`), when attempts wait for turns.
+//! Not here: the policies themselves (`gate_policy`, `lab::models`).
 
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
@@ -11,7 +11,7 @@ use gatepost_core::moment::Moment;
 
 /// One login attempt.
 #[derive(Debug)]
-pub struct Knock {
+pub struct LoginAttempt {
     /// Where it comes from.
     pub client: ClientKey,
     /// As whom.
@@ -20,8 +20,8 @@ pub struct Knock {
     pub password: Secret,
     /// How it is sent.
     pub mechanism: Mechanism,
-    /// What Postfix would say.
-    pub truth: Truth,
+    /// What Postfix says if it is asked.
+    pub expected: Expected,
 }
 
 /// How a password is sent.
@@ -33,9 +33,9 @@ pub enum Mechanism {
     Scram,
 }
 
-/// What Postfix would say to an attempt.
+/// What Postfix says to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
+pub enum Expected {
     /// 235.
     Right,
     /// 535: the account exists, the password is wrong.
@@ -53,7 +53,7 @@ pub enum Answer {
     LoggedIn,
     /// 535.
     Wrong,
-    /// 454, or a reset connection. Why, where the door says so.
+    /// 454, or a reset connection. Why, where the policy says so.
     Later(Option<Reason>),
     /// The connection broke: the machine restarted.
     Cut,
@@ -66,11 +66,11 @@ pub enum Asked {
     Not,
     /// It checked a password.
     Once,
-    /// It checked a password that the door knew to be a wrong one already.
+    /// It checked a password that the policy knew to be a wrong one already.
     Again,
 }
 
-/// How a knock ended.
+/// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// What the client sees.
@@ -79,27 +79,27 @@ pub struct Outcome {
     pub asked: Asked,
 }
 
-/// Ended knocks, by their tickets.
+/// Attempts that ended, by their tickets.
 pub type Ended = Vec<(u64, Outcome)>;
 
-/// Something that happens to the door's machine.
+/// What happens to the machine that the policy runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
+pub enum Incident {
     /// The state is written, as every minute.
     Snapshot,
-    /// A stop in peace, and a start.
+    /// An orderly stop, and a start.
     Restart,
     /// kill -9, and a start from the last snapshot and the journal.
     Kill,
 }
 
-/// What stands before the mail server.
-pub trait Door {
+/// What decides whether an attempt reaches the mail server.
+pub trait Policy {
     /// Its name in tables.
     fn name(&self) -> &'static str;
 
-    /// Somebody knocks. The end is pushed to `ended`, now or by a later [`Door::wake`].
-    fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended);
+    /// A client tries to log in. The end is pushed to `ended`, now or by a later [`Policy::wake`].
+    fn log_in(&mut self, ticket: u64, attempt: LoginAttempt, now: Moment, ended: &mut Ended);
 
     /// When it wants to be woken.
     fn next(&self) -> Option<Moment> {
@@ -116,7 +116,7 @@ pub trait Door {
     fn learnt(&mut self) {}
 
     /// Something happens to the machine.
-    fn befall(&mut self, _mishap: Mishap, _now: Moment, _ended: &mut Ended) {}
+    fn happen(&mut self, _incident: Incident, _now: Moment, _ended: &mut Ended) {}
 
     /// Bans so far.
     fn bans(&self) -> u64;

@@ -1,4 +1,4 @@
-//! gatehouse - the gate as a door: admission, judging, Postfix, settlement
+//! gate_policy - the gate as a policy: admission, judging, Postfix, settlement
 //!
 //! The same judging that runs live: gate, both stages, and the queue before Postfix with its defaults. Around
 //! it stand what a live server has: banned clients are reset before they speak, and a password check takes
@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use crate::traffic::door::{Answer, Asked, Door, Ended, Knock, Mechanism, Mishap, Outcome, Truth};
+use crate::traffic::policy::{
+    Answer, Asked, Ended, Expected, Incident, LoginAttempt, Mechanism, Outcome, Policy,
+};
 use crate::traffic::{MINUTE, START};
 use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
 use gatepost_core::gate::queue::Woken;
@@ -26,9 +28,9 @@ const CHECK: Duration = Duration::from_millis(45);
 /// Later than every deadline.
 const NEVER: Moment = Moment::from_nanos(u64::MAX);
 
-/// The gate, and what stands around it.
+/// The gate, and what a live server has around it.
 #[derive(Debug)]
-pub struct Gatehouse {
+pub struct GatePolicy {
     judging: Judging<Waiting>,
     settings: GateSettings,
     starts: u8,
@@ -45,18 +47,18 @@ pub struct Gatehouse {
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
-    knock: Knock,
+    attempt: LoginAttempt,
 }
 
 #[derive(Debug)]
 struct Serving {
     ticket: u64,
     granted: Granted,
-    truth: Truth,
+    expected: Expected,
     done: Moment,
 }
 
-impl Gatehouse {
+impl GatePolicy {
     /// A gate that knows nobody.
     pub fn new(settings: GateSettings) -> Self {
         Self {
@@ -86,7 +88,7 @@ impl Gatehouse {
         }
     }
 
-    /// Judges those whose turn it is and sends away those who waited in vain. A refusal in turn frees the
+    /// Judges those whose turn it is and refuses those whose deadline has come. A refusal in turn frees the
     /// turn for the next.
     fn advance(&mut self, now: Moment, ended: &mut Ended) {
         loop {
@@ -103,34 +105,34 @@ impl Gatehouse {
     fn wake_one(&mut self, woken: Woken<Waiting>, now: Moment, ended: &mut Ended) {
         let (judging, events) = (&self.judging, &mut self.events);
         let (ticket, judged) = match woken {
-            Woken::Missed(Waiting { ticket, knock }) => {
-                let attempt = attempt(&knock, ticket);
-                (ticket, Err(judging.missed(&attempt, now)))
+            Woken::Missed(Waiting { ticket, attempt }) => {
+                let shown = shown(&attempt, ticket);
+                (ticket, Err(judging.missed(&shown, now)))
             }
-            Woken::Turn(Waiting { ticket, knock }, turn) => {
-                let judged = judging.in_turn(turn, &attempt(&knock, ticket), now, events);
-                (ticket, judged.map(|granted| (granted, knock.truth)))
+            Woken::Turn(Waiting { ticket, attempt }, turn) => {
+                let judged = judging.in_turn(turn, &shown(&attempt, ticket), now, events);
+                (ticket, judged.map(|granted| (granted, attempt.expected)))
             }
         };
         match judged {
-            Ok((granted, truth)) => self.serving.push(Serving {
+            Ok((granted, expected)) => self.serving.push(Serving {
                 ticket,
                 granted,
-                truth,
+                expected,
                 done: now + CHECK,
             }),
             Err(refused) => ended.push((ticket, refusal(refused))),
         }
     }
 
-    fn settle(&mut self, granted: Granted, truth: Truth, now: Moment) -> Outcome {
+    fn settle(&mut self, granted: Granted, expected: Expected, now: Moment) -> Outcome {
         let asked = match granted.permit().grounds() {
             Reason::Repeat => Asked::Again,
             _ => Asked::Once,
         };
-        let outcome = match truth {
-            Truth::Right => AuthOutcome::Accept,
-            Truth::Wrong | Truth::NoSuchUser | Truth::Sick => AuthOutcome::Reject,
+        let outcome = match expected {
+            Expected::Right => AuthOutcome::Accept,
+            Expected::Wrong | Expected::NoSuchUser | Expected::Sick => AuthOutcome::Reject,
         };
         let settled = self.judging.settle(granted, outcome, now, &mut self.events);
         let answer = match settled.outcome {
@@ -176,30 +178,30 @@ impl Gatehouse {
     }
 }
 
-impl Door for Gatehouse {
+impl Policy for GatePolicy {
     fn name(&self) -> &'static str {
         "gatepost"
     }
 
-    fn knock(&mut self, ticket: u64, knock: Knock, now: Moment, ended: &mut Ended) {
+    fn log_in(&mut self, ticket: u64, attempt: LoginAttempt, now: Moment, ended: &mut Ended) {
         self.tick(now);
-        let standing = self.judging.gate().standing(knock.client, now);
+        let standing = self.judging.gate().standing(attempt.client, now);
         if matches!(standing, Standing::Deny | Standing::Banned) {
             let answer = Answer::Later(Some(Reason::Ban));
             let asked = Asked::Not;
             ended.push((ticket, Outcome { answer, asked }));
             return;
         }
-        let attempt = attempt(&knock, ticket);
-        match self.judging.begin(&attempt, now, &mut self.events) {
+        let shown = shown(&attempt, ticket);
+        match self.judging.begin(&shown, now, &mut self.events) {
             Begun::Granted(granted) => {
-                let outcome = self.settle(granted, knock.truth, now);
+                let outcome = self.settle(granted, attempt.expected, now);
                 ended.push((ticket, outcome));
             }
             Begun::Refused(refused) => ended.push((ticket, refusal(refused))),
             Begun::Wait => {
-                let network = knock.client.network();
-                let waiting = Waiting { ticket, knock };
+                let network = attempt.client.network();
+                let waiting = Waiting { ticket, attempt };
                 self.judging.queue().enter(network, waiting, now);
                 self.advance(now, ended);
             }
@@ -215,7 +217,7 @@ impl Door for Gatehouse {
     fn wake(&mut self, now: Moment, ended: &mut Ended) {
         while let Some(at) = self.serving.iter().position(|serving| serving.done <= now) {
             let served = self.serving.remove(at);
-            let outcome = self.settle(served.granted, served.truth, now);
+            let outcome = self.settle(served.granted, served.expected, now);
             ended.push((served.ticket, outcome));
         }
         self.advance(now, ended);
@@ -230,19 +232,19 @@ impl Door for Gatehouse {
         self.judging.gate().finish_settling();
     }
 
-    fn befall(&mut self, mishap: Mishap, now: Moment, ended: &mut Ended) {
+    fn happen(&mut self, incident: Incident, now: Moment, ended: &mut Ended) {
         self.tick(now);
-        match mishap {
-            Mishap::Snapshot => {
+        match incident {
+            Incident::Snapshot => {
                 self.snapshot = self.judging.gate().snapshots(now).ok();
                 self.journal.clear();
             }
-            Mishap::Restart => {
+            Incident::Restart => {
                 if let Ok(files) = self.judging.gate().snapshots(now) {
                     self.start(&files, now, ended);
                 }
             }
-            Mishap::Kill => {
+            Incident::Kill => {
                 if let Some([known, debts]) = self.snapshot.take() {
                     let changes = journal::file(&std::mem::take(&mut self.journal));
                     self.start(&[known, debts, changes], now, ended);
@@ -264,14 +266,14 @@ fn judging(gate: Gate) -> Judging<Waiting> {
     Judging::new(gate, QueueSettings::default())
 }
 
-/// What the gate is shown of a knock.
-fn attempt(knock: &Knock, ticket: u64) -> AuthAttempt<'_> {
+/// What the gate is shown of an attempt.
+fn shown(attempt: &LoginAttempt, ticket: u64) -> AuthAttempt<'_> {
     AuthAttempt {
         session: ticket,
-        client: knock.client,
-        user: &knock.user,
-        password: match knock.mechanism {
-            Mechanism::Plain => Password::Shown(&knock.password),
+        client: attempt.client,
+        user: &attempt.user,
+        password: match attempt.mechanism {
+            Mechanism::Plain => Password::Shown(&attempt.password),
             Mechanism::Scram => Password::Hidden,
         },
     }
