@@ -183,6 +183,3 @@ impl From<sequence::Refused> for Refused {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
