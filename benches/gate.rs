@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
+use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{GateSettings, Quota};
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;

@@ -41,7 +41,7 @@
 //!
 //! | layer | rooms |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, networks, settings, verdict}`, `gate::buckets::{key, spec}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | judging | `judging` |

@@ -7,6 +7,7 @@
 //! Not here: what the settings do (each module), and reading the file again on SIGHUP (`server`).
 
 mod bounds;
+mod buckets;
 mod finding;
 mod inspect;
 mod limits;

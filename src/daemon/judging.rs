@@ -183,3 +183,6 @@ impl From<sequence::Refused> for Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Events, their fields and their values are public API: defined here, once, listed in the changelog.
 //! Not here: the operator's questions (`admin`), the gate's own counters (`gate`).
 
+pub mod counter;
 pub mod counters;
 pub mod events;
 pub mod limits;

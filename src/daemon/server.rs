@@ -79,15 +79,18 @@ pub enum StartFault {
     Socket(#[from] SocketFault),
 }
 
+/// A listener, and the two ends of what changes its settings.
+type Bound = (
+    Listener,
+    watch::Sender<listener::ListenerSettings>,
+    watch::Receiver<listener::ListenerSettings>,
+);
+
 /// A Gatepost, built and bound, not yet serving.
 #[derive(Debug)]
 pub struct Server {
     context: ListenerContext,
-    listeners: Vec<(
-        Listener,
-        watch::Sender<listener::ListenerSettings>,
-        watch::Receiver<listener::ListenerSettings>,
-    )>,
+    listeners: Vec<Bound>,
     persister: Persister,
     socket: OperatorSocket,
     config: Arc<ArcSwap<Config>>,
@@ -120,16 +123,9 @@ impl Server {
             config: ArcSwap::from_pointee(session_config(&config, None)),
             ids: SessionIds::new(began),
         });
-        let mut listeners = Vec::new();
-        for settings in &config.listeners {
-            let listener = Listener::bind(settings, &limits)?;
-            let (sender, receiver) = watch::channel(settings.clone());
-            listeners.push((listener, sender, receiver));
-        }
-        let shutters = listeners
-            .iter()
-            .map(|(listener, ..)| listener.socket_filter());
-        let filter = Arc::new(Filter::new(shutters.collect()));
+        let listeners = bind_all(&config, &limits)?;
+        let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
+        let filter = Arc::new(Filter::new(sockets.collect()));
         let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),
@@ -216,9 +212,20 @@ impl Server {
         }
         self.context.services.judging.reporter.summary();
         stopper.begin();
-        // Its panics are told by the runtime; there is nothing left to do about one.
+        // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
     }
+}
+
+/// Binds every listener of the config, in its order.
+fn bind_all(config: &Config, limits: &Arc<Limits>) -> Result<Vec<Bound>, BindFault> {
+    let mut bound = Vec::new();
+    for settings in &config.listeners {
+        let listener = Listener::bind(settings, limits)?;
+        let (sender, receiver) = watch::channel(settings.clone());
+        bound.push((listener, sender, receiver));
+    }
+    Ok(bound)
 }
 
 /// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.

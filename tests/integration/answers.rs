@@ -57,7 +57,7 @@ fn an_address_is_not_called_free_while_its_network_is_banned() {
         &["cleared bans, strikes and buckets"],
     );
     answered(&proxy, &["bans"], 0, &["no bans"]);
-    answered(&proxy, &remove, 2, &["`gatepost bans` lists who is"]);
+    answered(&proxy, &remove, 2, &["`gatepost bans` lists all bans"]);
 }
 
 #[test]

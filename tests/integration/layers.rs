@@ -39,6 +39,7 @@ const TABLE: &[Row] = &[
         "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::keys",
         "core::gate::request::change", "core::gate::request::networks", "core::gate::request::settings",
         "core::gate::request::verdict", "core::gate::buckets::spec", "core::gate::buckets::key",
+        "core::gate::buckets::quota",
     ], &[]),
     row_of("dialogue", &["core::smtp::dialogue"], &["words"]),
     row_of("gate",     &["core::gate"],           &["words"]),
@@ -73,16 +74,8 @@ const NET: [&str; 7] = [
 /// Files that still import each other, by their modules, and why. A row that is no longer true fails.
 const CIRCLES: &[(&str, &str)] = &[
     (
-        "core::gate::buckets::recent, core::gate::case, core::gate::ladder, core::gate::request::verdict",
+        "core::gate::buckets::recent, core::gate::buckets::route, core::gate::case, core::gate::request::verdict",
         "a permit carries the case that it was given for, and a case names the reason",
-    ),
-    (
-        "core::gate::buckets::key, core::gate::buckets::spec, core::gate::request::settings",
-        "the table of buckets names settings, and the settings have a quota for each bucket of the table",
-    ),
-    (
-        "daemon::config::limits, daemon::config::raw",
-        "the buckets' part of the file is read by a type of its own, which uses the file's quotas",
     ),
     (
         "daemon::report::counters, daemon::report::limits",

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use gatepost_daemon::report::limits::TABLE;
@@ -26,7 +26,7 @@ const BOUNDS: [&str; 6] = [
     "sync_channel(",
     "NonBlockingBuilder::",
     "ClientRate::new(",
-    "Tally::new(",
+    "BannedCounts::new(",
 ];
 
 fn before(impostor: &Impostor) -> Setup {
@@ -43,18 +43,10 @@ fn status(proxy: &Proxy) -> Value {
 #[test]
 fn whatever_bounds_something_names_its_limit() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![source.join("daemon")];
     let (mut found, mut nameless) = (0, Vec::new());
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.extension() {
-                _ if path.is_dir() => folders.push(path),
-                Some(extension) if extension == "rs" && !path.ends_with("tests.rs") => {
-                    found += bounds(&path, &mut nameless);
-                }
-                _ => {}
-            }
+    for path in files(&source.join("daemon")) {
+        if !path.ends_with("tests.rs") {
+            found += bounds(&path, &mut nameless);
         }
     }
     assert!(
@@ -63,6 +55,43 @@ fn whatever_bounds_something_names_its_limit() {
         nameless.join("\n")
     );
     assert!(found >= 8, "the bounds are written otherwise now: {found}");
+}
+
+/// Every Rust file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension() {
+            _ if path.is_dir() => found.extend(files(&path)),
+            Some(extension) if extension == "rs" => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_limit_is_counted_somewhere() {
+    let daemon = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/daemon");
+    let present = daemon.join("server/operator/present.rs");
+    let asked = fs::read_to_string(&present).unwrap();
+    let own = [present, daemon.join("report/limits.rs")];
+    let counting: String = files(&daemon)
+        .into_iter()
+        .filter(|path| !own.contains(path))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let is_word_end = |text: &str| !text.starts_with(|letter: char| letter.is_alphanumeric());
+    for row in &TABLE {
+        let limit = format!("Limit::{:?}", row.limit);
+        let counted = counting
+            .match_indices(&limit)
+            .any(|(at, _)| is_word_end(&counting[at + limit.len()..]));
+        // Asked of the room that counts it by itself.
+        let is_asked = asked.contains(&format!("\n        {limit} => "));
+        assert!(counted || is_asked, "nobody counts {}", row.name);
+    }
 }
 
 /// How many lines of a file bound something; those without a limit of the table go to `nameless`.

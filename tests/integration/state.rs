@@ -142,6 +142,29 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
     store.append(&changes).unwrap();
 }
 
+/// Guesses that empty buckets of every kind, and bans for strikes, traps and neighbours.
+fn attack(gate: &Gate, store: &mut Store) {
+    for n in 0..30 {
+        let word = format!("Zwiebel{n}kuchen");
+        let mut guess = |from: &str, name, word: &str| {
+            self::guess(gate, from, name, word, NOW, store);
+        };
+        guess("198.51.100.7", "ghost", &word);
+        guess("203.0.113.7", "anna", &word);
+        guess("203.0.112.9", "anna", &word);
+        guess(&format!("2001:db8:9:{n}::1"), "bert", &word);
+        guess(&format!("198.18.{n}.1"), "carl", "password");
+    }
+    for n in 0..9 {
+        let from = format!("172.16.{n}.1");
+        guess(gate, &from, "anna", "Birne9baum7", NOW, store);
+    }
+    for last in 1..6 {
+        let from = format!("192.0.2.{last}");
+        guess(gate, &from, "root", "x", NOW, store);
+    }
+}
+
 /// What stands in every fixture: users, pairs, bans of every cause, buckets of every kind, strikes; some of it
 /// in the snapshots, some in the journal after them.
 fn live(directory: &Path, mode: Mode) {
@@ -158,25 +181,7 @@ fn live(directory: &Path, mode: Mode) {
         gate.learn(&user(name), client(from), when, NOW, &mut changes);
     }
     gate.introduce(&user("carl"), None, NOW, &mut changes);
-    for n in 0..30 {
-        let word = format!("Zwiebel{n}kuchen");
-        let mut guess = |from: &str, name, word: &str| {
-            self::guess(&gate, from, name, word, NOW, &mut store);
-        };
-        guess("198.51.100.7", "ghost", &word);
-        guess("203.0.113.7", "anna", &word);
-        guess("203.0.112.9", "anna", &word);
-        guess(&format!("2001:db8:9:{n}::1"), "bert", &word);
-        guess(&format!("198.18.{n}.1"), "carl", "password");
-    }
-    for n in 0..9 {
-        let from = format!("172.16.{n}.1");
-        guess(&gate, &from, "anna", "Birne9baum7", NOW, &mut store);
-    }
-    for last in 1..6 {
-        let from = format!("192.0.2.{last}");
-        guess(&gate, &from, "root", "x", NOW, &mut store);
-    }
+    attack(&gate, &mut store);
     let network = Subject::Network(client("198.18.7.0").network());
     gate.ban(network, NOW + DAY * 400, NOW, &mut changes);
     for address in ["10.0.9.9", "10.0.9.10"] {

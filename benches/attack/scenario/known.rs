@@ -10,11 +10,12 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::{GateSettings, Quota};
+use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;

@@ -1,11 +1,12 @@
 //! buckets - what is counted: tokens, tries, words, and what was decided
 //!
-//! `spec` is the table of buckets, `key` says which row of a bucket an attempt pays from, `limit` decides
-//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `tries`,
+//! `spec` is the table of buckets with their `quota`, `key` says which row of a bucket an attempt pays from, `limit` decides
+//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `route` holds those that one attempt pays. `tries`,
 //! `words` and `repeats` remember passwords as keyed hashes. `counters` and `recent` are for the operator.
 //! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;
+pub mod quota;
 pub mod rate;
 pub mod recent;
 pub mod spec;
@@ -14,6 +15,7 @@ pub(in crate::gate) mod bucket;
 pub(in crate::gate) mod key;
 pub(in crate::gate) mod limit;
 pub(in crate::gate) mod repeats;
+pub(in crate::gate) mod route;
 pub(in crate::gate) mod table;
 pub(in crate::gate) mod tries;
 pub(in crate::gate) mod words;

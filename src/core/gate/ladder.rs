@@ -14,7 +14,8 @@ use std::time::Duration;
 use crate::gate::Gate;
 use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::limit::Limit;
-use crate::gate::buckets::spec::{BUCKETS, Bucket, BucketSpec, Reserve, Store, WhenEmpty};
+use crate::gate::buckets::route::{Due, Route};
+use crate::gate::buckets::spec::{Bucket, BucketSpec, Reserve, Store, WhenEmpty};
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::{Trust, UserName};
@@ -80,45 +81,6 @@ pub(in crate::gate) struct Named<'a> {
     pub(in crate::gate) user: &'a UserName,
     pub(in crate::gate) case: &'a Case,
     pub(in crate::gate) past: &'a Past,
-}
-
-/// One bucket that an attempt must pay.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::gate) struct Due {
-    pub(in crate::gate) key: BucketKey,
-    pub(in crate::gate) limit: Limit,
-}
-
-/// At most one of each bucket that one attempt pays, in the order of [`BUCKETS`]; no heap.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::gate) struct Few<T>([Option<T>; LONGEST]);
-
-/// The buckets that an attempt must pay, in the order in which they may refuse it.
-pub(in crate::gate) type Route = Few<Due>;
-
-/// The most buckets that one attempt pays: what the table says of those it is for, and of the shared ones
-/// the first that fits.
-const LONGEST: usize = {
-    let (familiar, near, far) = (
-        route_length(&BUCKETS, Trust::Familiar),
-        route_length(&BUCKETS, Trust::Near),
-        route_length(&BUCKETS, Trust::Far),
-    );
-    let most = if familiar > near { familiar } else { near };
-    if most > far { most } else { far }
-};
-
-const fn route_length(mut specs: &[BucketSpec], trust: Trust) -> usize {
-    let (mut keyed, mut shared) = (0, 0);
-    while let [spec, rest @ ..] = specs {
-        match (spec.payers.include(trust), spec.store) {
-            (true, Store::Rows(_)) => keyed += 1,
-            (true, Store::Shared(_)) => shared = 1,
-            (false, _) => {}
-        }
-        specs = rest;
-    }
-    keyed + shared
 }
 
 /// What keeps an attempt from paying a route.
@@ -299,34 +261,5 @@ impl Due {
             refusal: refusal(Reason::Bucket(bucket), wait),
             when_empty: bucket.spec().when_empty,
         }
-    }
-}
-
-impl<T: Copy> Few<T> {
-    pub(in crate::gate) const NONE: Self = Self([None; LONGEST]);
-
-    pub(in crate::gate) fn one(value: T) -> Self {
-        let mut few = Self::NONE;
-        few.push(value);
-        few
-    }
-
-    /// Adds one in the first empty place. There is a place for each bucket that one attempt pays.
-    pub(in crate::gate) fn push(&mut self, value: T) {
-        if let Some(empty) = self.0.iter_mut().find(|place| place.is_none()) {
-            *empty = Some(value);
-        }
-    }
-
-    pub(in crate::gate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.0.iter().flatten()
-    }
-}
-
-impl Route {
-    /// What it rests on: its last bucket.
-    pub(in crate::gate) fn grounds(&self) -> Reason {
-        let last = self.iter().next_back();
-        last.map_or(NO_STEP.reason, |due| Reason::Bucket(due.key.bucket()))
     }
 }

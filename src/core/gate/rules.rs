@@ -10,12 +10,13 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixSet;
 
 use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::quota::BucketQuota;
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
 use crate::gate::request::networks::canonical;
-use crate::gate::request::settings::{BucketQuota, GateSettings, Mode};
+use crate::gate::request::settings::{GateSettings, Mode};
 
 pub(in crate::gate) struct Rules {
     pub(in crate::gate) mode: Mode,

@@ -7,10 +7,10 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::buckets::{RawBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
-use super::raw::{Given, RawBucket, RawGrowingBucket};
-use super::value::{Number, Quoted};
-use gatepost_core::gate::request::settings::{BucketQuota, Quota};
+use super::value::{Given, Number, Quoted};
+use gatepost_core::gate::buckets::quota::{BucketQuota, Quota};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -197,8 +197,8 @@ fn years(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::raw::Given;
     use crate::config::testing::{findings, given};
+    use crate::config::value::Given;
 
     fn number(value: i64) -> Given<Number> {
         given(Number(value.into()))

@@ -9,8 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
+use super::buckets::{RawBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
-use super::raw::{RawBucket, RawGrowingBucket};
 use super::value::Table;
 use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
 use gatepost_core::gate::request::settings::{Capacity, Limits as Quotas};
@@ -93,9 +93,9 @@ impl<'de> Deserialize<'de> for RawLimits {
 
 impl<'de> Deserialize<'de> for LimitKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct LimitsVisitor;
+        struct LimitKeyVisitor;
 
-        impl de::Visitor<'_> for LimitsVisitor {
+        impl de::Visitor<'_> for LimitKeyVisitor {
             type Value = LimitKey;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -115,17 +115,7 @@ impl<'de> Deserialize<'de> for LimitKey {
             }
         }
 
-        deserializer.deserialize_identifier(LimitsVisitor)
-    }
-}
-
-impl From<&RawBucket> for RawGrowingBucket {
-    fn from(bucket: &RawBucket) -> Self {
-        Self {
-            burst: bucket.burst.clone(),
-            every: bucket.every.clone(),
-            daily_per_user: None,
-        }
+        deserializer.deserialize_identifier(LimitKeyVisitor)
     }
 }
 

@@ -10,18 +10,13 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::buckets::RawBucket;
 use super::limits::RawLimits;
-use super::value::{Number, Quoted, Table};
+use super::value::{Given, GivenList, Number, Quoted, Table};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
 use gatepost_core::smtp::sasl::Mechanism;
-
-/// An optional key, with its position.
-pub(super) type Given<T> = Option<Spanned<T>>;
-
-/// An optional list, with the position of each value.
-pub(super) type GivenList<T> = Given<Vec<Spanned<T>>>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -73,21 +68,6 @@ pub(super) struct RawUpstream {
     pub(super) addresses: GivenList<Quoted<UpstreamAddress>>,
     pub(super) announce: Given<Quoted<Announce>>,
     pub(super) strangers_at_once: Given<Number>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawBucket {
-    pub(super) burst: Given<Number>,
-    pub(super) every: Given<Quoted<Duration>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RawGrowingBucket {
-    pub(super) burst: Given<Number>,
-    pub(super) every: Given<Quoted<Duration>>,
-    pub(super) daily_per_user: Given<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,7 +11,8 @@ use super::bounds::{DAY, SECOND, shown};
 use super::finding::{Findings, Remark};
 use super::limits;
 use super::networks;
-use super::raw::{self, GivenList};
+use super::raw;
+use super::value::GivenList;
 use gatepost_core::gate::request::settings::{Bans, Capacity, GateSettings, Mode, Traps};
 
 /// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.

@@ -12,12 +12,13 @@ use toml::Spanned;
 use super::bounds::{DAY, HOUR, MINUTE, SECOND};
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
-use super::raw::{self, Given, GivenList};
-use super::value::Quoted;
+use super::raw;
+use super::value::{Given, GivenList, Quoted};
 use crate::net::listener::open_files;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
-use gatepost_core::gate::request::settings::{QueueSettings, Quota};
+use gatepost_core::gate::buckets::quota::Quota;
+use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::Spanned;
 
 use super::finding::{Findings, Source};
-use super::raw::Given;
+use super::value::Given;
 
 /// Findings on an empty file.
 pub(super) fn findings() -> Findings {

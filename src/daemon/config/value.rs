@@ -13,11 +13,18 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
 
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
 use gatepost_core::smtp::sasl::Mechanism;
+
+/// An optional key, with its position.
+pub(super) type Given<T> = Option<Spanned<T>>;
+
+/// An optional list, with the position of each value.
+pub(super) type GivenList<T> = Given<Vec<Spanned<T>>>;
 
 /// A whole number. Its bounds are checked later, by name.
 #[derive(Clone, Copy, Debug)]

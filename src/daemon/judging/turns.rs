@@ -92,10 +92,10 @@ fn advance(queue: &Arc<Queue<Waiter>>, now: Moment) {
         let mut unwanted = Vec::new();
         for woken in queue.advance(now) {
             // A channel that is dropped tells its waiter that no turn came.
-            if let Woken::Turn(Waiter(sender), turn) = woken {
-                if let Err(held) = sender.send(Held::new(queue, turn)) {
-                    unwanted.extend(held.into_turn());
-                }
+            if let Woken::Turn(Waiter(sender), turn) = woken
+                && let Err(held) = sender.send(Held::new(queue, turn))
+            {
+                unwanted.extend(held.into_turn());
             }
         }
         if unwanted.is_empty() {

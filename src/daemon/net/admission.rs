@@ -22,9 +22,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::connections::{Connections, EvictionEntry, SlotKind};
 use crate::net::filter;
+use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::rate::ClientRate;
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::Quota;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 

@@ -39,7 +39,7 @@ mod xclient;
 use command_stream::CommandStream;
 use greeting::Party;
 use health::AddressHealth;
-use retry::{Next, Retries, Retry};
+use retry::{Retries, Retry, RetryDecision};
 
 /// Where Postfix listens, and how it is logged the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,9 +229,9 @@ impl Upstream {
             return self.attempt(endpoint, party).await;
         }
         match endpoint.retries.next(|| endpoint.health.is_dead()).await {
-            Next::Go => self.attempt(endpoint, party).await,
-            Next::Try(retry) => self.retry(endpoint, party, retry).await,
-            Next::GiveUp => Err(UpstreamFault::Down),
+            RetryDecision::Go => self.attempt(endpoint, party).await,
+            RetryDecision::Try(retry) => self.retry(endpoint, party, retry).await,
+            RetryDecision::GiveUp => Err(UpstreamFault::Down),
         }
     }
 

@@ -1,33 +1,12 @@
 //! counters - how many sessions went which way
 //!
-//! Plain atomics, read by `gatepost status`. Not here: verdicts by reason (the gate counts its own),
+//! Read by `gatepost status`. Not here: verdicts by reason (the gate counts its own),
 //! refused connections by reason (admission counts its own), bounds that acted (`limits`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::counter::Counter;
 use super::limits::Limits;
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds one.
-    pub fn count(&self) {
-        self.add(1);
-    }
-
-    /// Adds `n`.
-    pub fn add(&self, n: u64) {
-        self.0.fetch_add(n, Ordering::Relaxed);
-    }
-
-    /// The number now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// What the sessions of this process came to.
 #[derive(Debug, Default)]

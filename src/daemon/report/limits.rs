@@ -6,7 +6,7 @@
 //! Not here: the bounds themselves (each with its resource), what a client may do in one session (its faults
 //! end it, and the log tells that).
 
-use super::counters::Counter;
+use super::counter::Counter;
 
 /// A bounded resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -287,7 +287,7 @@ fn a_file_of_a_later_version_waits_for_it_and_is_merged_when_it_comes() {
     store.save(&gate, NOW).unwrap();
     drop(store);
     let (store, left) = open(directory.path());
-    assert_eq!(left.waiting, [waiting.clone()]);
+    assert_eq!(left.waiting, std::slice::from_ref(&waiting));
     drop(store);
     // The other version comes back: here it is this one, with its own number on the file.
     fs::remove_file(&waiting).unwrap();

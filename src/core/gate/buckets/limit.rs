@@ -22,7 +22,7 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{NotUntil, Quota as GovernorQuota, RateLimiter};
 
-use crate::gate::request::settings::{BucketQuota, Quota};
+use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::moment::Moment;
 
 /// No bucket takes longer to fill: sums of arrival times never overflow.

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::quota::Quota;
 use crate::gate::buckets::table::Table;
 use crate::gate::request::client::ClientKey;
-use crate::gate::request::settings::Quota;
 use crate::moment::Moment;
 
 /// The buckets of all clients that have lately taken a token.

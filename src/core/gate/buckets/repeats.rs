@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::gate::buckets::limit::Limit;
-use crate::gate::request::settings::Quota;
+use crate::gate::buckets::quota::Quota;
 use crate::moment::Moment;
 
 const ALL: Quota = Quota {

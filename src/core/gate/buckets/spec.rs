@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
+use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::request::attempt::Trust;
-use crate::gate::request::settings::{BucketQuota, Quota};
 
 /// A bucket of tokens. As a reason it stands for a refusal by that bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,16 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
-
-/// A token bucket: `burst` tokens at most, one back every `every`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// Tokens in a full bucket, at least 1.
-    pub burst: u32,
-    /// The time in which one token comes back, longer than zero.
-    pub every: Duration,
-}
 
 /// Whether refusals are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,16 +84,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self(PerBucket::new(|spec| spec.quota))
     }
-}
-
-/// A bucket's quota, which may grow with the number of known users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BucketQuota {
-    /// The bucket of a server without users. The burst of one that grows is larger by one for every ten
-    /// known users.
-    pub base: Quota,
-    /// Tokens more a day for every known user; none: it does not grow.
-    pub daily_per_user: Option<u32>,
 }
 
 /// When to ban, and for how long.

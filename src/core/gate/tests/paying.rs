@@ -1,10 +1,10 @@
 //! paying - rules 1 and 2, and which buckets a try pays
 
 use super::kit::*;
+use crate::gate::buckets::quota::Quota;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
-use crate::gate::request::settings::Quota;
 use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";

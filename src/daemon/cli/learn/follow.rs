@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::import::{self, ImportFault};
-use super::tail::{LineSplitter, Tail, TailEvent};
+use super::tail::{LineSplitter, LogTail, TailEvent};
 use super::{ImportBatch, LearnArgs, logs, report};
 use crate::admin::message::ImportStats;
 use crate::clock::Clock;
@@ -23,7 +23,7 @@ use gatepost_core::logs::parser::LogParser;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// A growing log, and its parser.
-type Followed = (Tail, LogParser);
+type Followed = (LogTail, LogParser);
 
 /// Imports until the process is ended, or standard input ends.
 pub(super) fn follow(
@@ -77,7 +77,7 @@ impl<'a> Follower<'a> {
         let mut followed = Vec::new();
         for path in paths {
             if !self.is_packed(path)? {
-                followed.push((Tail::new(path), LogParser::new(logs::zone())));
+                followed.push((LogTail::new(path), LogParser::new(logs::zone())));
             }
         }
         Ok(followed)

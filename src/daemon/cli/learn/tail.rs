@@ -1,6 +1,6 @@
 //! tail - reads the lines added to a growing log, over rotation and truncation
 //!
-//! Never waits: [`Tail::poll`] takes what is available. The last line is held back until its end is written.
+//! Never waits: [`LogTail::poll`] takes what is available. The last line is held back until its end is written.
 //! Not here: when to poll again (`follow`).
 //!
 //! When the name gets another inode, the old file is read to its end, then the new one from its
@@ -25,7 +25,7 @@ pub(super) enum TailEvent<'a> {
 
 /// A log that is read as it grows.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct LogTail {
     path: PathBuf,
     open: Option<OpenFile>,
     splitter: LineSplitter,
@@ -38,7 +38,7 @@ struct OpenFile {
     position: u64,
 }
 
-impl Tail {
+impl LogTail {
     /// The log `path`, from its beginning.
     pub(super) fn new(path: &Path) -> Self {
         Self {
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     /// Every line that a poll finds, `+` for a file that begins.
-    fn poll(tail: &mut Tail) -> String {
+    fn poll(tail: &mut LogTail) -> String {
         let mut event = String::new();
         tail.poll(&mut |said| match said {
             TailEvent::NewFile(_) => event.push('+'),
@@ -175,7 +175,7 @@ mod tests {
     fn a_line_is_held_back_until_it_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("mail.log");
-        let mut tail = Tail::new(&log);
+        let mut tail = LogTail::new(&log);
         assert_eq!(poll(&mut tail), "", "no log yet");
         append(&log, "a\nb");
         assert_eq!(poll(&mut tail), "+a;");
@@ -189,7 +189,7 @@ mod tests {
     fn rotation_loses_no_line_and_repeats_none() {
         let folder = tempfile::tempdir().unwrap();
         let [log, old] = ["mail.log", "mail.log.1"].map(|name| folder.path().join(name));
-        let mut tail = Tail::new(&log);
+        let mut tail = LogTail::new(&log);
         append(&log, "a\n");
         assert_eq!(poll(&mut tail), "+a;");
         rename(&log, &old).unwrap();
@@ -206,7 +206,7 @@ mod tests {
     fn a_truncated_log_is_read_from_its_beginning() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("mail.log");
-        let mut tail = Tail::new(&log);
+        let mut tail = LogTail::new(&log);
         append(&log, "aaaa\nbb");
         assert_eq!(poll(&mut tail), "+aaaa;");
         write(&log, "c\n").unwrap();
@@ -225,7 +225,7 @@ mod tests {
             let log = folder.path().join(octets.to_string());
             append(&log, &"x".repeat(octets));
             append(&log, "\nz\n");
-            let event = poll(&mut Tail::new(&log)).replace('x', "");
+            let event = poll(&mut LogTail::new(&log)).replace('x', "");
             assert_eq!(event, expected, "{octets}");
         }
     }

@@ -12,7 +12,7 @@ use gatepost_core::gate::request::client::ClientKey;
 pub(super) struct BannedCounts {
     counts: HashMap<ClientKey, u32>,
     capacity: usize,
-    /// Connections that were not counted, for want of room.
+    /// Connections that were not counted because the map was full.
     left_out: u64,
 }
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::net::admission::{self, Admission};
 use crate::net::listener::{self, AdmittedConnection, Arrival, Listener, TlsStart};
-use gatepost_core::gate::request::settings::Quota;
+use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 

@@ -39,7 +39,7 @@ fn admission() -> Admission {
         sessions: 100,
         per_client: 50,
         per_network: 50,
-        connects: gatepost_core::gate::request::settings::Quota {
+        connects: gatepost_core::gate::buckets::quota::Quota {
             burst: 60,
             every: Duration::from_secs(1),
         },

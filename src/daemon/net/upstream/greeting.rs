@@ -15,7 +15,7 @@ use crate::net::upstream::{Announce, ClientOrigin, Step, UpstreamFault, xclient}
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::reply::Reply;
 
-/// For whom we connect.
+/// The purpose of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Party<'a> {
     /// For a client.

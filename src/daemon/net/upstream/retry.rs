@@ -42,7 +42,7 @@ impl Tries {
 
 /// What a session does at an address that did not answer.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum RetryDecision {
     /// Try, and report the result through the [`Retry`].
     Try(Retry),
     /// The address answers again.
@@ -60,22 +60,22 @@ pub(super) struct Retry {
 
 impl Retries {
     /// Waits for the decision; returns at once if no try is in progress. Cancel-safe.
-    pub(super) async fn next(&self, is_dead: impl Fn() -> bool) -> Next {
+    pub(super) async fn next(&self, is_dead: impl Fn() -> bool) -> RetryDecision {
         let mut tries = self.0.subscribe();
         let known = tries.borrow_and_update().begun;
         loop {
             if !is_dead() {
-                return Next::Go;
+                return RetryDecision::Go;
             }
             if tries.borrow_and_update().failed > known {
-                return Next::GiveUp;
+                return RetryDecision::GiveUp;
             }
             if let Some(retry) = self.begin(known) {
-                return Next::Try(retry);
+                return RetryDecision::Try(retry);
             }
             if tries.changed().await.is_err() {
                 // Not while `self` holds a sender.
-                return Next::GiveUp;
+                return RetryDecision::GiveUp;
             }
         }
     }
@@ -126,10 +126,10 @@ mod tests {
 
     use super::*;
 
-    type Waiting<'a> = Pin<Box<dyn Future<Output = Next> + 'a>>;
+    type WaitingSession<'a> = Pin<Box<dyn Future<Output = RetryDecision> + 'a>>;
 
     /// The decision for a waiting session, if there is one now.
-    fn now(waiting: &mut Waiting<'_>) -> Option<Next> {
+    fn now(waiting: &mut WaitingSession<'_>) -> Option<RetryDecision> {
         match waiting
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
@@ -140,15 +140,18 @@ mod tests {
     }
 
     /// A session that comes now: it is polled once.
-    fn comes<'a>(retries: &'a Retries, dead: &'a Cell<bool>) -> (Waiting<'a>, Option<Next>) {
-        let mut waiting: Waiting<'a> = Box::pin(retries.next(|| dead.get()));
+    fn comes<'a>(
+        retries: &'a Retries,
+        dead: &'a Cell<bool>,
+    ) -> (WaitingSession<'a>, Option<RetryDecision>) {
+        let mut waiting: WaitingSession<'a> = Box::pin(retries.next(|| dead.get()));
         let told = now(&mut waiting);
         (waiting, told)
     }
 
-    fn tries(told: Option<Next>) -> Retry {
+    fn tries(told: Option<RetryDecision>) -> Retry {
         match told {
-            Some(Next::Try(retry)) => retry,
+            Some(RetryDecision::Try(retry)) => retry,
             other => panic!("{other:?}"),
         }
     }
@@ -164,7 +167,10 @@ mod tests {
         let second = tries(now(&mut waiting));
         second.failed();
         drop(second);
-        assert!(matches!(comes(&retries, &dead).1, Some(Next::Try(_))));
+        assert!(matches!(
+            comes(&retries, &dead).1,
+            Some(RetryDecision::Try(_))
+        ));
     }
 
     #[test]
@@ -180,7 +186,7 @@ mod tests {
         assert!(waiting[1..].iter_mut().all(|one| now(one).is_none()));
         second.failed();
         for one in &mut waiting[1..] {
-            assert!(matches!(now(one), Some(Next::GiveUp)));
+            assert!(matches!(now(one), Some(RetryDecision::GiveUp)));
         }
         drop((hangs, second));
     }
@@ -192,7 +198,7 @@ mod tests {
         let (mut waiting, _) = comes(&retries, &dead);
         dead.set(false);
         drop(retry);
-        assert!(matches!(now(&mut waiting), Some(Next::Go)));
+        assert!(matches!(now(&mut waiting), Some(RetryDecision::Go)));
     }
 
     #[test]
@@ -205,6 +211,6 @@ mod tests {
         drop(tries(now(&mut second)));
         assert!(now(&mut waiting).is_none(), "one is still under way");
         drop(hangs);
-        assert!(matches!(now(&mut waiting), Some(Next::Try(_))));
+        assert!(matches!(now(&mut waiting), Some(RetryDecision::Try(_))));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::*;
-use crate::gate::request::settings::{BucketQuota, Quota};
+use crate::gate::buckets::quota::{BucketQuota, Quota};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const CLIENT: Key = Key {

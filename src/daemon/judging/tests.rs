@@ -1,0 +1,233 @@
+//! tests - an asker that is no session: it judges the lines of its standard input
+
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::drain;
+use crate::report::limits::Limit;
+use gatepost_core::gate::Keys;
+use gatepost_core::gate::request::attempt::{AuthOutcome, Secret};
+use gatepost_core::gate::request::settings::GateSettings;
+use gatepost_core::gate::request::verdict::Reason;
+
+const DEADLINE: Duration = Duration::from_secs(15);
+const RIGHT: &str = "Korrekt-Pferd-Batterie";
+
+/// Judging with `at_once` turns, and what takes its notices.
+fn judging(at_once: usize) -> (Arc<Judging>, mpsc::Receiver<Notice>) {
+    let settings = GateSettings {
+        settling: Duration::ZERO,
+        ..GateSettings::default()
+    };
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    };
+    let clock = Clock::start();
+    let gate = Gate::new(settings, keys, clock.now());
+    let limits = Arc::new(Limits::default());
+    let (notices, received) = Notices::channel(1_000, &limits);
+    let queue = QueueSettings {
+        at_once,
+        deadline: DEADLINE,
+    };
+    let judging = Judging::new(gate, queue, clock, notices, &limits);
+    (Arc::new(judging), received)
+}
+
+/// Who asks about one line: `CLIENT USER PASSWORD`.
+struct Line {
+    number: u64,
+    client: ClientKey,
+    drain: Drain,
+}
+
+impl Asker for Line {
+    fn client(&self) -> ClientKey {
+        self.client
+    }
+
+    fn session(&self) -> u64 {
+        self.number
+    }
+
+    fn seen(&self) -> events::Session<'_> {
+        events::Session {
+            id: &self.number,
+            key: self.client,
+            client: &self.client,
+            listener: &"stdin",
+            tls: "none",
+        }
+    }
+
+    fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+}
+
+fn line(client: &str) -> (drain::Drainer, Line) {
+    let (drainer, drain) = drain::channel();
+    let line = Line {
+        number: 7,
+        client: client.parse().unwrap(),
+        drain,
+    };
+    (drainer, line)
+}
+
+/// The whole of a second asker: it reads, asks, checks the password itself, and settles.
+async fn judge_lines(judging: &Arc<Judging>, input: impl AsyncRead + Unpin) -> Vec<String> {
+    let mut lines = BufReader::new(input).lines();
+    let mut answers = Vec::new();
+    while let Some(text) = lines.next_line().await.unwrap() {
+        let mut words = text.split(' ');
+        let (_drainer, asker) = line(words.next().unwrap());
+        let user = UserName::new(words.next().unwrap().as_bytes());
+        let secret = Secret::new(words.next().unwrap().into());
+        let password = Password::Shown(&secret);
+        let answer = match judging.attempt(&asker, "LINE", &user, password).await {
+            Err(Refused::Repeat) => "wrong again".to_owned(),
+            Err(Refused::Refuse(refusal)) => format!("refused: {}", refusal.reason),
+            Err(Refused::Draining) => "later".to_owned(),
+            Ok(granted) => {
+                let outcome = match secret.expose() == RIGHT.as_bytes() {
+                    true => AuthOutcome::Accept,
+                    false => AuthOutcome::Reject,
+                };
+                let settled = granted.settle(&asker, outcome, &"checked here").await;
+                format!("{:?}", settled.outcome)
+            }
+        };
+        answers.push(answer);
+    }
+    answers
+}
+
+async fn grant(judging: &Arc<Judging>, asker: &Line, password: &str) -> Result<Granted, Refused> {
+    let user = UserName::new(b"anna".to_vec());
+    let secret = Secret::new(password.into());
+    let password = Password::Shown(&secret);
+    judging.attempt(asker, "LINE", &user, password).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_reads_lines_can_ask_and_is_judged_as_a_session_is() {
+    let (judging, mut received) = judging(4);
+    let input = format!(
+        "198.51.100.7 anna Falscher-Satz-hier\n\
+         198.51.100.7 anna Falscher-Satz-hier\n\
+         198.51.100.7 anna {RIGHT}\n"
+    );
+    let mut input = input.as_bytes();
+    let answers = tokio::select! {
+        answers = judge_lines(&judging, &mut input) => answers,
+        () = async { while let Some(notice) = received.recv().await {
+            notice.written.map(|written| written.send(()));
+        } } => panic!("nobody asks"),
+    };
+    assert_eq!(answers, ["Reject", "wrong again", "Accept"]);
+    let counters = &judging.counters;
+    assert_eq!(counters.attempts.get(), 3);
+    assert_eq!(counters.rejected.get(), 1);
+    assert_eq!(counters.repeated.get(), 1);
+    assert_eq!(counters.accepted.get(), 1);
+    let told = judging.gate().explain_session(7);
+    assert!(!told.is_empty(), "explain knows the asker's sessions");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_turn_in_time_is_refused_and_who_is_granted_frees_it_by_settling() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let granted = grant(&judging, &first, "Zwiebel-kuchen-fest")
+        .await
+        .unwrap();
+    let Err(Refused::Refuse(refusal)) = grant(&judging, &second, "Kartoffel-salat-fest").await
+    else {
+        panic!("two strangers at once");
+    };
+    assert_eq!(refusal.reason, Reason::Turn);
+    assert_eq!(judging.counters.refused.get(), 1);
+    let _ = granted.settle(&first, AuthOutcome::Defer, &"none").await;
+    assert!(
+        grant(&judging, &second, "Kartoffel-salat-fest")
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_is_dropped_frees_its_turn() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    drop(
+        grant(&judging, &first, "Zwiebel-kuchen-fest")
+            .await
+            .unwrap(),
+    );
+    assert!(
+        grant(&judging, &second, "Kartoffel-salat-fest")
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_when_the_drain_begins_gives_up_and_leaves_the_queue() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (drainer, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let _granted = grant(&judging, &first, "Zwiebel-kuchen-fest")
+        .await
+        .unwrap();
+    let waits = grant(&judging, &second, "Kartoffel-salat-fest");
+    let (refused, ()) = tokio::join!(waits, async { drainer.begin() });
+    assert_eq!(refused.unwrap_err(), Refused::Draining);
+    assert_eq!(judging.counters.deferred.get(), 1);
+    assert_eq!(judging.sequence.queue().next_deadline(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_gives_up_its_turn_for_a_place_and_without_one_it_is_cancelled_uncharged() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let thinks = grant(&judging, &first, "Zwiebel-kuchen-fest")
+        .await
+        .unwrap();
+    let (thinks, place) = thinks.exchange(&first).await.unwrap();
+    assert!(place.is_some());
+    // Its turn is free meanwhile, its place is not.
+    let other = grant(&judging, &second, "Kartoffel-salat-fest")
+        .await
+        .unwrap();
+    assert!(other.exchange(&second).await.is_none());
+    assert_eq!(judging.counters.limits.get(Limit::Exchanges), 1);
+    // The proof is checked in turn.
+    let busy = grant(&judging, &second, "Kartoffel-salat-fest")
+        .await
+        .unwrap();
+    assert!(thinks.in_turn(&first).await.is_none());
+    busy.cancel(&second).await;
+    let now = judging.clock.now();
+    assert_eq!(judging.gate().status(now).rows_used, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_settings_of_the_queue_wake_those_who_wait() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let _granted = grant(&judging, &first, "Zwiebel-kuchen-fest")
+        .await
+        .unwrap();
+    let waits = grant(&judging, &second, "Kartoffel-salat-fest");
+    let more = QueueSettings {
+        at_once: 2,
+        deadline: DEADLINE,
+    };
+    let (granted, ()) = tokio::join!(waits, async { judging.reconfigure(more) });
+    assert!(granted.is_ok());
+}
