@@ -113,7 +113,7 @@ pub fn logs(octets: &[u8]) {
             continue;
         };
         let shown = name.to_string();
-        assert!(shown.bytes().all(|octet| octet.is_ascii_graphic()));
+        assert!(shown.bytes().all(|octet| matches!(octet, b' '..=b'~')));
     }
     assert_eq!(
         self::history(octets, 2).attempts.len(),
