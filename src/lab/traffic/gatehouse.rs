@@ -18,7 +18,7 @@ use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Standing};
 use gatepost_core::gate::state::file::StateFile;
 use gatepost_core::gate::state::journal;
-use gatepost_core::gate::{Events, Gate, Keys};
+use gatepost_core::gate::{Changes, Gate, Keys};
 use gatepost_core::moment::Moment;
 
 /// One bcrypt.
@@ -33,7 +33,7 @@ pub struct Gatehouse {
     settings: GateSettings,
     starts: u8,
     serving: Vec<Serving>,
-    events: Events,
+    changes: Changes,
     ticked: Moment,
     /// The last snapshot, and the journal since.
     snapshot: Option<[StateFile; 2]>,
@@ -64,7 +64,7 @@ impl Gatehouse {
             settings,
             starts: 0,
             serving: Vec::new(),
-            events: Vec::new(),
+            changes: Vec::new(),
             ticked: START,
             snapshot: None,
             journal: Vec::new(),
@@ -76,9 +76,9 @@ impl Gatehouse {
     fn tick(&mut self, now: Moment) {
         if now.since(self.ticked) >= MINUTE {
             self.ticked = now;
-            self.judging.gate().tick(now, &mut self.events);
+            self.judging.gate().tick(now, &mut self.changes);
         }
-        for change in self.events.drain(..) {
+        for change in self.changes.drain(..) {
             self.bans += u64::from(matches!(change.fact, Fact::BanBegan(_)));
             if self.snapshot.is_some() {
                 self.journal.push(change);
@@ -101,14 +101,14 @@ impl Gatehouse {
     }
 
     fn wake_one(&mut self, woken: Woken<Waiting>, now: Moment, ended: &mut Ended) {
-        let (judging, events) = (&self.judging, &mut self.events);
+        let (judging, changes) = (&self.judging, &mut self.changes);
         let (ticket, judged) = match woken {
             Woken::Missed(Waiting { ticket, knock }) => {
                 let attempt = attempt(&knock, ticket);
                 (ticket, Err(judging.missed(&attempt, now)))
             }
             Woken::Turn(Waiting { ticket, knock }, turn) => {
-                let judged = judging.in_turn(turn, &attempt(&knock, ticket), now, events);
+                let judged = judging.in_turn(turn, &attempt(&knock, ticket), now, changes);
                 (ticket, judged.map(|granted| (granted, knock.truth)))
             }
         };
@@ -132,7 +132,9 @@ impl Gatehouse {
             Truth::Right => AuthOutcome::Accept,
             Truth::Wrong | Truth::NoSuchUser | Truth::Sick => AuthOutcome::Reject,
         };
-        let settled = self.judging.settle(granted, outcome, now, &mut self.events);
+        let settled = self
+            .judging
+            .settle(granted, outcome, now, &mut self.changes);
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::LoggedIn,
             AuthOutcome::Reject => Answer::Wrong,
@@ -191,7 +193,7 @@ impl Door for Gatehouse {
             return;
         }
         let attempt = attempt(&knock, ticket);
-        match self.judging.begin(&attempt, now, &mut self.events) {
+        match self.judging.begin(&attempt, now, &mut self.changes) {
             Begun::Granted(granted) => {
                 let outcome = self.settle(granted, knock.truth, now);
                 ended.push((ticket, outcome));
@@ -223,7 +225,7 @@ impl Door for Gatehouse {
 
     fn learn(&mut self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
         let gate = self.judging.gate();
-        gate.learn(user, client, when, now, &mut self.events);
+        gate.learn(user, client, when, now, &mut self.changes);
     }
 
     fn learnt(&mut self) {
