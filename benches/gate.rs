@@ -70,11 +70,11 @@ fn try_once(gate: &Gate, number: u32, outcome: AuthOutcome) {
         password: Password::Shown(&secret),
         session: 1,
     };
-    let mut events = Vec::new();
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, NOW, &mut events) {
-        let _ = gate.settle(permit, outcome, NOW, &mut events);
+    let mut changes = Vec::new();
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, NOW, &mut changes) {
+        let _ = gate.settle(permit, outcome, NOW, &mut changes);
     }
-    black_box(events);
+    black_box(changes);
 }
 
 /// Numbers below `below` without order.
@@ -112,11 +112,11 @@ fn by_size(bench: &mut Criterion) {
 
 fn refused(bench: &mut Criterion) {
     let gate = knowing(1_000);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for number in 0..100_000 {
         let until = NOW + Duration::from_secs(3600);
-        gate.ban(Subject::Client(client(number)), until, NOW, &mut events);
-        events.clear();
+        gate.ban(Subject::Client(client(number)), until, NOW, &mut changes);
+        changes.clear();
     }
     let mut banned = random(100_000);
     bench.bench_function("gate/standing, one of 100,000 banned", |bench| {

@@ -60,7 +60,7 @@ pub use request::keys::Keys;
 pub use state::restore::Restored;
 
 /// What changed: pass it on in its order.
-pub type Events = Vec<Change>;
+pub type Changes = Vec<Change>;
 
 const HOUR: u64 = 3600;
 
@@ -139,7 +139,7 @@ impl Gate {
         client: ClientKey,
         name: &[u8],
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Option<Refusal> {
         let rules = self.rules.load();
         if !rules.is_trap_helo(name) || rules.allows(client) {
@@ -147,7 +147,7 @@ impl Gate {
         }
         let network = self.familiar.network_trust(client.network());
         let offender = Offender { client, network };
-        let wait = self.touch_trap(&rules, offender, now, events);
+        let wait = self.touch_trap(&rules, offender, now, changes);
         let reason = Reason::Trap;
         if rules.mode == Mode::DryRun {
             self.counters.would_refuse(reason);
@@ -175,9 +175,9 @@ impl Gate {
     }
 
     /// Once a second: ends the bans whose time is over, and forgets what is too old.
-    pub fn tick(&self, now: Moment, events: &mut Events) {
-        self.bans.expire(now, events);
-        self.outage.tick(now, events);
+    pub fn tick(&self, now: Moment, changes: &mut Changes) {
+        self.bans.expire(now, changes);
+        self.outage.tick(now, changes);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
@@ -185,7 +185,7 @@ impl Gate {
     }
 
     /// Takes over new settings; capacities stay. What a dry run did is cleared when it ends.
-    pub fn reconfigure(&self, settings: GateSettings, now: Moment, events: &mut Events) {
+    pub fn reconfigure(&self, settings: GateSettings, now: Moment, changes: &mut Changes) {
         self.familiar.list(rules::listed(&settings, &self.keys));
         let new = Arc::new(Rules::new(&settings));
         let old = self.rules.swap(new.clone());
@@ -193,10 +193,10 @@ impl Gate {
         self.buckets
             .cut_keyed(|bucket| new.limit(bucket, known), now);
         self.buckets
-            .cut_shared(|bucket| new.limit(bucket, known), now, events);
+            .cut_shared(|bucket| new.limit(bucket, known), now, changes);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {
-            self.buckets.clear(now, events);
-            self.bans.clear(now, events);
+            self.buckets.clear(now, changes);
+            self.bans.clear(now, changes);
             self.tries.clear();
             self.seen.clear();
         }
@@ -215,9 +215,9 @@ impl Gate {
         network: Option<NetworkKey>,
         when: Moment,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) {
-        events.extend(self.familiar.login(user, network, when, now));
+        changes.extend(self.familiar.login(user, network, when, now));
     }
 }
 

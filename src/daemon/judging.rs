@@ -2,7 +2,7 @@
 //!
 //! [`Judging::begin`] begins an attempt and [`Unjudged::judge`] judges it, in turn where the gate says so;
 //! [`Granted::settle`] tells the gate how it came out. Between the first two an exchange may still have to
-//! learn the user's name (CRAM-MD5). Counters, log lines and the gate's events are seen to here, so an
+//! learn the user's name (CRAM-MD5). Counters, log lines and the gate's changes are seen to here, so an
 //! [`Asker`] says only who it is. What is granted is settled or cancelled; dropped, its turn is free at least.
 //! Not here: the rules (`gate`), the sequence itself (`gate::judging`), Postfix and the replies (`session`).
 
@@ -52,7 +52,7 @@ pub struct Judging {
     exchanges: Arc<Queue<Waiter>>,
     /// The source of moments.
     pub clock: Clock,
-    /// Where the gate's events go.
+    /// Where the gate's changes go.
     pub notices: Notices,
     /// The log.
     pub reporter: Reporter,
@@ -111,11 +111,11 @@ impl Judging {
 
     /// Checks a HELO name. The refusal, if the client is to be sent away.
     pub async fn helo(&self, client: ClientKey, name: &[u8]) -> Option<Refusal> {
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         let refusal = self
             .gate()
-            .helo(client, name, self.clock.now(), &mut events);
-        self.notices.pass(events).await;
+            .helo(client, name, self.clock.now(), &mut changes);
+        self.notices.pass(changes).await;
         refusal
     }
 
@@ -144,10 +144,10 @@ impl Judging {
         let Some(turn) = held.and_then(Held::into_turn) else {
             return Err(self.sequence.missed(attempt, now).into());
         };
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         let judged = self
             .sequence
-            .in_turn(turn, attempt, now, &mut events)
+            .in_turn(turn, attempt, now, &mut changes)
             .map(|mut granted| {
                 let turn = granted.take_turn().map(|turn| Held::new(queue, turn));
                 (granted, turn)
@@ -155,7 +155,7 @@ impl Judging {
         if judged.is_err() {
             turns::wake(queue);
         }
-        self.notices.pass(events).await;
+        self.notices.pass(changes).await;
         judged.map_err(Refused::from)
     }
 }

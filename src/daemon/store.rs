@@ -153,7 +153,7 @@ impl Store {
     ) -> Result<Option<SetAside>, StoreFault> {
         let why = match soundness {
             Soundness::Whole => return Ok(None),
-            Soundness::Damaged(places) => format!("{places} places in it are damaged"),
+            Soundness::Damaged(places) => format!("damaged places: {places}"),
             Soundness::Version(number) => {
                 format!("it was written by version {number} of the format")
             }

@@ -83,13 +83,18 @@ fn banned(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     let now = bench.clock.now();
     let before = resident()?;
     let gate = Gate::new(settings(), keys(), now);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     let mut bans = 0;
     for so_many in [1, 10, 100, 1_000, 10_000, 100_000] {
         for number in bans..so_many {
             let subject = Subject::Client(client(number * 7));
-            gate.ban(subject, now + Duration::from_secs(86_400), now, &mut events);
-            events.clear();
+            gate.ban(
+                subject,
+                now + Duration::from_secs(86_400),
+                now,
+                &mut changes,
+            );
+            changes.clear();
         }
         bans = so_many;
         let nanos = each(bench.clock, bans, |number| {
@@ -144,7 +149,7 @@ fn client(number: u32) -> ClientKey {
 
 /// A wrong password from this client.
 fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     let user = UserName::new(format!("user{}", number % 1000).as_bytes());
     let secret = Secret::new(format!("Raten{number}wieder").into_bytes());
     let attempt = AuthAttempt {
@@ -153,8 +158,8 @@ fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
         password: Password::Shown(&secret),
         session: u64::from(number),
     };
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut events) {
-        let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut events);
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut changes) {
+        let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut changes);
     }
 }
 

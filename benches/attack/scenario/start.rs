@@ -82,12 +82,17 @@ fn save_bans(bench: &Bench, directory: &Path) -> BenchResult<()> {
     };
     let now = bench.clock.now();
     let gate = Gate::new(GateSettings::default(), keys, now);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for number in 0..BANS {
         let address = IpAddr::V4(Ipv4Addr::from(0x0b00_0000 + number * 7));
         let subject = Subject::Client(ClientKey::new(address));
-        gate.ban(subject, now + Duration::from_secs(86_400), now, &mut events);
-        events.clear();
+        gate.ban(
+            subject,
+            now + Duration::from_secs(86_400),
+            now,
+            &mut changes,
+        );
+        changes.clear();
     }
     store.save(&gate, now)?;
     Ok(())

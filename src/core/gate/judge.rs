@@ -23,7 +23,7 @@ use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::strikes::Offender;
-use crate::gate::{Events, Gate};
+use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// How long a wrong password is answered without asking Postfix again.
@@ -74,8 +74,8 @@ enum Payment<A> {
 
 impl Gate {
     /// Judges an attempt. It may have to wait: then take a turn and ask [`Gate::judge_in_turn`].
-    pub fn judge(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> First {
-        self.evaluate(attempt, BeforeTurn, now, events)
+    pub fn judge(&self, attempt: &AuthAttempt<'_>, now: Moment, changes: &mut Changes) -> First {
+        self.evaluate(attempt, BeforeTurn, now, changes)
     }
 
     /// Judges an attempt that has its turn: it is never told to wait.
@@ -83,9 +83,9 @@ impl Gate {
         &self,
         attempt: &AuthAttempt<'_>,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Verdict {
-        self.evaluate(attempt, InTurn, now, events)
+        self.evaluate(attempt, InTurn, now, changes)
     }
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
@@ -103,7 +103,7 @@ impl Gate {
         attempt: &AuthAttempt<'_>,
         stage: S,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> S::Answer {
         let rules = self.rules.load();
         let case = self.case(attempt, &rules, now);
@@ -117,7 +117,7 @@ impl Gate {
             case,
             stage,
             now,
-            events,
+            changes,
         };
         evaluation.decide()
     }
@@ -134,7 +134,7 @@ struct Evaluation<'a, S> {
     settling: bool,
     stage: S,
     now: Moment,
-    events: &'a mut Events,
+    changes: &'a mut Changes,
 }
 
 impl<S: Stage> Evaluation<'_, S> {
@@ -222,7 +222,7 @@ impl<S: Stage> Evaluation<'_, S> {
             match self.take(due.key, due.limit) {
                 Ok(token) => tokens.push(token),
                 Err(wait) => {
-                    self.gate.give_back(&tokens, self.now, self.events);
+                    self.gate.give_back(&tokens, self.now, self.changes);
                     return Err(due.short(wait));
                 }
             }
@@ -231,7 +231,7 @@ impl<S: Stage> Evaluation<'_, S> {
     }
 
     fn take(&mut self, key: BucketKey, limit: Limit) -> Result<Token, Duration> {
-        self.gate.buckets.take(key, limit, self.now, self.events)
+        self.gate.buckets.take(key, limit, self.now, self.changes)
     }
 
     /// Takes a token of the client's own bucket.
@@ -276,14 +276,14 @@ impl<S: Stage> Evaluation<'_, S> {
         let (gate, now) = (self.gate, self.now);
         match refusal.reason {
             Reason::Trap => {
-                refusal.wait = gate.touch_trap(self.rules, offender, now, self.events);
+                refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
             Reason::DenyList | Reason::Ban => return,
             Reason::Bucket(Bucket::Familiar) => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
-                let ban = gate.strike(self.rules, offender, cause, now, self.events);
+                let ban = gate.strike(self.rules, offender, cause, now, self.changes);
                 refusal.wait = refusal.wait.max(ban);
             }
             // The client's own token stays spent: so hammering while all is empty earns strikes.

@@ -12,7 +12,7 @@ use crate::gate::queue::{Queue, Turn};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome};
 use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::{Refusal, Settled};
-use crate::gate::{Events, Gate};
+use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// The gate, and the queue before Postfix. `W` is what waits in the queue.
@@ -97,8 +97,8 @@ impl<W> Judging<W> {
     }
 
     /// The first stage of an attempt.
-    pub fn begin(&self, attempt: &AuthAttempt<'_>, now: Moment, events: &mut Events) -> Begun {
-        match self.gate.judge(attempt, now, events) {
+    pub fn begin(&self, attempt: &AuthAttempt<'_>, now: Moment, changes: &mut Changes) -> Begun {
+        match self.gate.judge(attempt, now, changes) {
             First::Wait => Begun::Wait,
             First::Decided(verdict) => match decided(verdict) {
                 Ok(permit) => Begun::Granted(Granted { permit, turn: None }),
@@ -117,9 +117,9 @@ impl<W> Judging<W> {
         turn: Turn,
         attempt: &AuthAttempt<'_>,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Result<Granted, Refused> {
-        match decided(self.gate.judge_in_turn(attempt, now, events)) {
+        match decided(self.gate.judge_in_turn(attempt, now, changes)) {
             Ok(permit) => Ok(Granted {
                 permit,
                 turn: Some(turn),
@@ -143,10 +143,10 @@ impl<W> Judging<W> {
         granted: Granted,
         outcome: AuthOutcome,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Settled {
         let Granted { permit, turn } = granted;
-        let settled = self.gate.settle(permit, outcome, now, events);
+        let settled = self.gate.settle(permit, outcome, now, changes);
         if let Some(turn) = turn {
             self.queue.free(turn);
         }

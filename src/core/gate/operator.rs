@@ -12,7 +12,7 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::gate::trust::ban::Ban;
-use crate::gate::{Events, Gate};
+use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// One ban, as it is listed.
@@ -41,7 +41,7 @@ impl BanEntry {
 
 impl Gate {
     /// Bans by hand until `until`, in a dry run too. Familiar pairs are not refused by it either.
-    pub fn ban(&self, subject: Subject, until: Moment, now: Moment, events: &mut Events) {
+    pub fn ban(&self, subject: Subject, until: Moment, now: Moment, changes: &mut Changes) {
         let ban = Ban {
             until,
             cause: BanCause::Operator,
@@ -51,15 +51,15 @@ impl Gate {
             Subject::Client(client) => self.buckets.row(Key::client(client)).strikes_at(now),
             Subject::Network(_) => 0,
         };
-        self.bans.begin(subject, ban, strikes, now, events);
+        self.bans.begin(subject, ban, strikes, now, changes);
     }
 
     /// Lifts a ban, and a client's strikes with it; whether there was one.
-    pub fn unban(&self, subject: Subject, now: Moment, events: &mut Events) -> bool {
+    pub fn unban(&self, subject: Subject, now: Moment, changes: &mut Changes) -> bool {
         if let Subject::Client(client) = subject {
             self.buckets.forget_strikes(Key::client(client), now);
         }
-        self.bans.lift(subject, now, events)
+        self.bans.lift(subject, now, changes)
     }
 
     /// All bans, the one that ends first at the front.
@@ -71,7 +71,7 @@ impl Gate {
 
     /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
     /// their bans and strikes.
-    pub fn forgive_client(&self, client: ClientKey, now: Moment, events: &mut Events) {
+    pub fn forgive_client(&self, client: ClientKey, now: Moment, changes: &mut Changes) {
         let network = client.network();
         for spec in &BUCKETS {
             let key = BucketKey::of(spec.bucket, client, None, &self.keys);
@@ -80,18 +80,18 @@ impl Gate {
             }
         }
         self.tries.forget_client(client);
-        self.bans.lift(Subject::Client(client), now, events);
-        self.bans.lift(Subject::Network(network), now, events);
-        events.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
+        self.bans.lift(Subject::Client(client), now, changes);
+        self.bans.lift(Subject::Network(network), now, changes);
+        changes.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
     }
 
     /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
-    pub fn forgive_user(&self, user: &UserName, now: Moment, events: &mut Events) {
+    pub fn forgive_user(&self, user: &UserName, now: Moment, changes: &mut Changes) {
         let user = self.keys.user(user);
         self.fill_buckets_of(user);
         self.tries.forget_user(user);
         let user = ForgivenUser(user);
-        events.push(Change::here(now, Fact::Forgiven(Forgiven::User(user))));
+        changes.push(Change::here(now, Fact::Forgiven(Forgiven::User(user))));
     }
 
     /// Fills the buckets of a user.
@@ -110,9 +110,9 @@ impl Gate {
         user: &UserName,
         network: Option<NetworkKey>,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) {
-        self.login(self.keys.user(user), network, now, now, events);
+        self.login(self.keys.user(user), network, now, now, changes);
     }
 
     /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
@@ -123,10 +123,10 @@ impl Gate {
         client: ClientKey,
         when: Moment,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) {
         let network = Some(client.network());
-        self.login(self.keys.user(user), network, when, now, events);
+        self.login(self.keys.user(user), network, when, now, changes);
     }
 
     /// Ends settling in: all users who should be familiar were learnt.

@@ -16,7 +16,7 @@ use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::verdict::{Reason, Settled};
-use crate::gate::{Events, Gate};
+use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// The backend is taken to work for so long after an answer of any kind.
@@ -34,17 +34,17 @@ impl Gate {
         permit: Permit,
         outcome: AuthOutcome,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Settled {
         let claim = permit.claim;
         let settled = match outcome {
-            AuthOutcome::Accept => self.accepted(&claim, now, events),
-            AuthOutcome::Reject => self.rejected(&claim, now, events),
+            AuthOutcome::Accept => self.accepted(&claim, now, changes),
+            AuthOutcome::Reject => self.rejected(&claim, now, changes),
             AuthOutcome::Defer => {
-                self.give_back(&claim.tokens, now, events);
+                self.give_back(&claim.tokens, now, changes);
                 DEFERRED
             }
-            AuthOutcome::Stalled => self.stalled(&claim, now, events),
+            AuthOutcome::Stalled => self.stalled(&claim, now, changes),
         };
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::Accept,
@@ -58,14 +58,14 @@ impl Gate {
     }
 
     /// Gives tokens back, each to its bucket.
-    pub(in crate::gate) fn give_back(&self, tokens: &Tokens, now: Moment, events: &mut Events) {
+    pub(in crate::gate) fn give_back(&self, tokens: &Tokens, now: Moment, changes: &mut Changes) {
         for token in tokens.iter() {
-            self.buckets.refund(*token, now, events);
+            self.buckets.refund(*token, now, changes);
         }
     }
 
     /// The backend kept this one waiting. If it has answered others, that is about this client.
-    fn stalled(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+    fn stalled(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
         let Case {
             client,
@@ -74,7 +74,7 @@ impl Gate {
             ..
         } = claim.case;
         if now.since(answered) >= ANSWERS {
-            self.give_back(&claim.tokens, now, events);
+            self.give_back(&claim.tokens, now, changes);
         } else if claim.basis == Basis::Repeat {
             self.tries.wrong(client, user, guess, Novelty::Repeat, now);
         } else {
@@ -84,7 +84,7 @@ impl Gate {
         DEFERRED
     }
 
-    fn accepted(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+    fn accepted(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         self.answered.store(now.as_nanos(), Ordering::Relaxed);
         let Case {
             client,
@@ -93,19 +93,19 @@ impl Gate {
             guess,
             ..
         } = claim.case;
-        self.give_back(&claim.tokens, now, events);
+        self.give_back(&claim.tokens, now, changes);
         self.tries.right(client, user, guess, now);
-        self.outage.accepted(now, events);
+        self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
-        self.login(user, network, now, now, events);
+        self.login(user, network, now, now, changes);
         Settled {
             outcome: AuthOutcome::Accept,
             reason: None,
         }
     }
 
-    fn rejected(&self, claim: &Claim, now: Moment, events: &mut Events) -> Settled {
+    fn rejected(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         self.answered.store(now.as_nanos(), Ordering::Relaxed);
         let Case {
             client,
@@ -118,9 +118,9 @@ impl Gate {
         } = claim.case;
         let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
         if new && who.trust == Trust::Familiar {
-            let sick = self.outage.rejected(&claim.case, now, events);
+            let sick = self.outage.rejected(&claim.case, now, changes);
             if let Some(refunded) = sick {
-                return self.deferred_as_sick(claim, &refunded, now, events);
+                return self.deferred_as_sick(claim, &refunded, now, changes);
             }
         }
         match claim.basis {
@@ -148,9 +148,9 @@ impl Gate {
         claim: &Claim,
         refunded: &[Case],
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Settled {
-        self.give_back(&claim.tokens, now, events);
+        self.give_back(&claim.tokens, now, changes);
         for case in refunded {
             self.tries.right(case.client, case.user, case.guess, now);
         }

@@ -59,11 +59,11 @@ impl Unjudged {
             password,
         };
         let judging = Arc::clone(&self.judging);
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         let begun = judging
             .sequence
-            .begin(&attempt, judging.clock.now(), &mut events);
-        judging.notices.pass(events).await;
+            .begin(&attempt, judging.clock.now(), &mut changes);
+        judging.notices.pass(changes).await;
         let judged = match begun {
             Begun::Granted(granted) => Ok((granted, None)),
             Begun::Refused(refused) => Err(refused.into()),
@@ -256,7 +256,7 @@ impl Granted {
         self.turn = None;
     }
 
-    /// Tells the gate, which frees the turn; then those who keep its events.
+    /// Tells the gate, which frees the turn; then those who keep its changes.
     async fn end(self, outcome: AuthOutcome) -> (Unjudged, UserName, Settled) {
         let Self {
             attempt,
@@ -265,12 +265,12 @@ impl Granted {
             turn,
         } = self;
         let judging = &attempt.judging;
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         let granted = granted.with_turn(turn.and_then(Held::into_turn));
         let now = judging.clock.now();
-        let settled = judging.sequence.settle(granted, outcome, now, &mut events);
+        let settled = judging.sequence.settle(granted, outcome, now, &mut changes);
         turns::wake(judging.sequence.queue());
-        judging.notices.pass(events).await;
+        judging.notices.pass(changes).await;
         (attempt, user, settled)
     }
 }

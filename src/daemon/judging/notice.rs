@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::report::limits::{Limit, Limits};
-use gatepost_core::gate::Events;
+use gatepost_core::gate::Changes;
 use gatepost_core::gate::request::change::Change;
 
 /// How long a session waits for the journal. The store logs a disk that is slower than this.
@@ -22,7 +22,7 @@ const JOURNAL_TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Notice {
     /// The changes of one call of the gate.
-    pub events: Events,
+    pub changes: Changes,
     /// Acknowledged when the journal has them; none: nobody waits.
     pub written: Option<oneshot::Sender<()>>,
 }
@@ -44,18 +44,18 @@ impl Notices {
     }
 
     /// Passes changes on. Returns when those that are awaited are written, or after `JOURNAL_TIMEOUT`.
-    pub async fn pass(&self, events: Events) {
-        if !events.is_empty() {
+    pub async fn pass(&self, changes: Changes) {
+        if !changes.is_empty() {
             // Rare, and large: kept out of every session's own future.
-            Box::pin(self.hand_over(events)).await;
+            Box::pin(self.hand_over(changes)).await;
         }
     }
 
-    async fn hand_over(&self, events: Events) {
-        let awaited = events.iter().any(Change::is_awaited);
+    async fn hand_over(&self, changes: Changes) {
+        let awaited = changes.iter().any(Change::is_awaited);
         let (written, acknowledged) = oneshot::channel();
         let notice = Notice {
-            events,
+            changes,
             written: awaited.then_some(written),
         };
         // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
@@ -82,7 +82,7 @@ mod tests {
     use gatepost_core::gate::request::change::{Fact, SharedLevel};
     use gatepost_core::moment::Moment;
 
-    fn journalled() -> Events {
+    fn journalled() -> Changes {
         let level = SharedLevel {
             bucket: 0,
             arrival: 1,

@@ -13,7 +13,7 @@ use crate::report::limits::Limits;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::{Standing, Subject};
-use gatepost_core::gate::{Events, Gate};
+use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
 
 mod present;
@@ -36,9 +36,9 @@ impl Operator {
     /// Answers one question.
     pub async fn answer(&self, request: Request) -> Response {
         let now = self.context.services.judging.clock.now();
-        let mut events = Vec::new();
-        let answered = self.decide(request, now, &mut events);
-        self.context.services.judging.notices.pass(events).await;
+        let mut changes = Vec::new();
+        let answered = self.decide(request, now, &mut changes);
+        self.context.services.judging.notices.pass(changes).await;
         let response = answered.unwrap_or_else(|message| Response::Refused { message });
         tell(&response);
         response
@@ -57,7 +57,7 @@ impl Operator {
         &self,
         request: Request,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Result<Response, String> {
         let gate = self.gate();
         match request {
@@ -69,7 +69,7 @@ impl Operator {
             Request::BansAdd { subject, seconds } => {
                 let subject = read_subject(&subject)?;
                 let until = now + Duration::from_secs(seconds);
-                gate.ban(subject, until, now, events);
+                gate.ban(subject, until, now, changes);
                 let until = present::time(until);
                 done(match self.is_home(subject, now) {
                     false => format!("{subject} is banned until {until}"),
@@ -82,7 +82,7 @@ impl Operator {
             Request::BansRemove { subject } => {
                 let subject = read_subject(&subject)?;
                 match (
-                    gate.unban(subject, now, events),
+                    gate.unban(subject, now, changes),
                     self.ban_around(subject, now),
                 ) {
                     (true, None) => done(format!("{subject} is no longer banned")),
@@ -97,30 +97,35 @@ impl Operator {
                     )),
                 }
             }
-            Request::Forgive { target } => self.forgive(&target, now, events),
-            Request::Introduce { user, network } => self.introduce(&user, network, now, events),
+            Request::Forgive { target } => self.forgive(&target, now, changes),
+            Request::Introduce { user, network } => self.introduce(&user, network, now, changes),
             Request::Explain { address, user } => self.explain(&address, user, now),
-            Request::Learn { logins } => {
-                Ok(Response::Learnt(restore::learn(gate, &logins, now, events)))
-            }
+            Request::Learn { logins } => Ok(Response::Learnt(restore::learn(
+                gate, &logins, now, changes,
+            ))),
         }
     }
 
-    fn forgive(&self, target: &str, now: Moment, events: &mut Events) -> Result<Response, String> {
+    fn forgive(
+        &self,
+        target: &str,
+        now: Moment,
+        changes: &mut Changes,
+    ) -> Result<Response, String> {
         match read_subject(target) {
             Ok(Subject::Client(client)) => {
-                self.gate().forgive_client(client, now, events);
+                self.gate().forgive_client(client, now, changes);
                 done(format!("cleared bans, strikes and buckets of {client}"))
             }
             Ok(subject @ Subject::Network(_)) => {
-                self.gate().unban(subject, now, events);
+                self.gate().unban(subject, now, changes);
                 done(format!(
                     "{subject} is no longer banned; the buckets of its clients are unchanged"
                 ))
             }
             Err(_) => {
                 let user = user_name(target)?;
-                self.gate().forgive_user(&user, now, events);
+                self.gate().forgive_user(&user, now, changes);
                 done(format!("cleared the buckets of the user {user}"))
             }
         }
@@ -131,18 +136,18 @@ impl Operator {
         user: &str,
         network: Option<String>,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Result<Response, String> {
         let name = user_name(user)?;
         let Some(network) = network else {
-            self.gate().introduce(&name, None, now, events);
+            self.gate().introduce(&name, None, now, changes);
             return done(format!(
                 "{name} added as a known user. To trust a network for this user: gatepost introduce \
                  {name} NETWORK"
             ));
         };
         let network = read_network(&network)?;
-        self.gate().introduce(&name, Some(network), now, events);
+        self.gate().introduce(&name, Some(network), now, changes);
         done(format!("{name} is familiar in {network} for 90 days"))
     }
 

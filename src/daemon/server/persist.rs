@@ -85,7 +85,7 @@ impl Persister {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         let notices: Vec<_> = std::iter::once(first).chain(more).collect();
         for notice in &notices {
-            log(&self.services.judging.reporter, &notice.events);
+            log(&self.services.judging.reporter, &notice.changes);
         }
         self.disk.persist(notices).await;
     }
@@ -163,7 +163,7 @@ impl Disk {
         let mut changes = Vec::new();
         let mut waiting = Vec::new();
         for notice in notices {
-            changes.extend(notice.events);
+            changes.extend(notice.changes);
             waiting.extend(notice.written);
         }
         self.append(changes).await;

@@ -54,12 +54,12 @@ impl Reloader {
         }
         let config = config.with_fixed_of(&before);
         services.tls.cap_handshakes(config.admission.handshakes);
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         services
             .judging
             .gate()
-            .reconfigure(config.gate.clone(), now, &mut events);
-        services.judging.notices.pass(events).await;
+            .reconfigure(config.gate.clone(), now, &mut changes);
+        services.judging.notices.pass(changes).await;
         self.context.admission.reconfigure(&config.admission);
         self.log.change(&config.report);
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {

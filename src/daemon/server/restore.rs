@@ -14,7 +14,7 @@ use crate::store::{Content, FoundFile, Past, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::state::file::{FileReport, Soundness, StateFile};
-use gatepost_core::gate::{Events, Gate, Keys};
+use gatepost_core::gate::{Changes, Gate, Keys};
 use gatepost_core::moment::Moment;
 
 /// What an operator can do where it is not known any more who is known.
@@ -99,13 +99,13 @@ fn tell(
 }
 
 /// Makes familiar who logged in, and ends settling in if anybody did; what that added.
-pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, events: &mut Events) -> ImportStats {
+pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, changes: &mut Changes) -> ImportStats {
     let (users_before, pairs_before) = gate.known();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
         let user = UserName::new(login.user.as_bytes());
         let client = ClientKey::new(login.address);
-        gate.learn(&user, client, Moment::from_seconds(login.at), now, events);
+        gate.learn(&user, client, Moment::from_seconds(login.at), now, changes);
     }
     if !logins.is_empty() {
         gate.finish_settling();

@@ -20,7 +20,7 @@ use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Standing};
 use gatepost_core::gate::state::file::StateFile;
 use gatepost_core::gate::state::journal;
-use gatepost_core::gate::{Events, Gate, Keys};
+use gatepost_core::gate::{Changes, Gate, Keys};
 use gatepost_core::moment::Moment;
 
 /// One bcrypt.
@@ -35,7 +35,7 @@ pub struct GatePolicy {
     settings: GateSettings,
     starts: u8,
     serving: Vec<Serving>,
-    events: Events,
+    changes: Changes,
     ticked: Moment,
     /// The last snapshot, and the journal since.
     snapshot: Option<[StateFile; 2]>,
@@ -66,7 +66,7 @@ impl GatePolicy {
             settings,
             starts: 0,
             serving: Vec::new(),
-            events: Vec::new(),
+            changes: Vec::new(),
             ticked: START,
             snapshot: None,
             journal: Vec::new(),
@@ -78,9 +78,9 @@ impl GatePolicy {
     fn tick(&mut self, now: Moment) {
         if now.since(self.ticked) >= MINUTE {
             self.ticked = now;
-            self.judging.gate().tick(now, &mut self.events);
+            self.judging.gate().tick(now, &mut self.changes);
         }
-        for change in self.events.drain(..) {
+        for change in self.changes.drain(..) {
             self.bans += u64::from(matches!(change.fact, Fact::BanBegan(_)));
             if self.snapshot.is_some() {
                 self.journal.push(change);
@@ -103,14 +103,14 @@ impl GatePolicy {
     }
 
     fn wake_one(&mut self, woken: Woken<Waiting>, now: Moment, ended: &mut Ended) {
-        let (judging, events) = (&self.judging, &mut self.events);
+        let (judging, changes) = (&self.judging, &mut self.changes);
         let (ticket, judged) = match woken {
             Woken::Missed(Waiting { ticket, attempt }) => {
                 let shown = shown(&attempt, ticket);
                 (ticket, Err(judging.missed(&shown, now)))
             }
             Woken::Turn(Waiting { ticket, attempt }, turn) => {
-                let judged = judging.in_turn(turn, &shown(&attempt, ticket), now, events);
+                let judged = judging.in_turn(turn, &shown(&attempt, ticket), now, changes);
                 (ticket, judged.map(|granted| (granted, attempt.expected)))
             }
         };
@@ -134,7 +134,9 @@ impl GatePolicy {
             Expected::Right => AuthOutcome::Accept,
             Expected::Wrong | Expected::NoSuchUser | Expected::Sick => AuthOutcome::Reject,
         };
-        let settled = self.judging.settle(granted, outcome, now, &mut self.events);
+        let settled = self
+            .judging
+            .settle(granted, outcome, now, &mut self.changes);
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::LoggedIn,
             AuthOutcome::Reject => Answer::Wrong,
@@ -193,7 +195,7 @@ impl Policy for GatePolicy {
             return;
         }
         let shown = shown(&attempt, ticket);
-        match self.judging.begin(&shown, now, &mut self.events) {
+        match self.judging.begin(&shown, now, &mut self.changes) {
             Begun::Granted(granted) => {
                 let outcome = self.settle(granted, attempt.expected, now);
                 ended.push((ticket, outcome));
@@ -225,7 +227,7 @@ impl Policy for GatePolicy {
 
     fn learn(&mut self, user: &UserName, client: ClientKey, when: Moment, now: Moment) {
         let gate = self.judging.gate();
-        gate.learn(user, client, when, now, &mut self.events);
+        gate.learn(user, client, when, now, &mut self.changes);
     }
 
     fn learnt(&mut self) {

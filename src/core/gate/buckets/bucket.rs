@@ -103,7 +103,7 @@ impl Buckets {
         key: BucketKey,
         limit: Limit,
         now: Moment,
-        events: &mut Vec<Change>,
+        changes: &mut Vec<Change>,
     ) -> Result<Token, Duration> {
         let after = match key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
@@ -117,7 +117,7 @@ impl Buckets {
                 let mut level = self.level(bucket);
                 level.carry_over(limit.every(), now);
                 level.arrival = limit.take(level.arrival, now)?;
-                events.push(level.change(bucket, now));
+                changes.push(level.change(bucket, now));
                 level.arrival
             }
         };
@@ -144,7 +144,7 @@ impl Buckets {
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
-    pub(in crate::gate) fn refund(&self, token: Token, now: Moment, events: &mut Vec<Change>) {
+    pub(in crate::gate) fn refund(&self, token: Token, now: Moment, changes: &mut Vec<Change>) {
         match token.key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
                 let less = row.map(Row::unpack).map(|row| Row {
@@ -157,7 +157,7 @@ impl Buckets {
                 let mut level = self.level(bucket);
                 let taken = token.taken.at_speed(level.every, now);
                 level.arrival = taken.refund(level.arrival, now);
-                events.push(level.change(bucket, now));
+                changes.push(level.change(bucket, now));
             }
         }
     }
@@ -216,12 +216,12 @@ impl Buckets {
     }
 
     /// Forgets every debt and strike.
-    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Change>) {
+    pub(in crate::gate) fn clear(&self, now: Moment, changes: &mut Vec<Change>) {
         self.table.clear();
         for bucket in Bucket::all_shared() {
             let mut level = self.level(bucket);
             level.arrival = 0;
-            events.push(level.change(bucket, now));
+            changes.push(level.change(bucket, now));
         }
     }
 
@@ -239,7 +239,7 @@ impl Buckets {
         &self,
         limit: impl Fn(Bucket) -> Limit,
         now: Moment,
-        events: &mut Vec<Change>,
+        changes: &mut Vec<Change>,
     ) {
         for bucket in Bucket::all_shared() {
             let limit = limit(bucket);
@@ -251,7 +251,7 @@ impl Buckets {
             level.carry_over(limit.every(), now);
             level.arrival = limit.bounded(level.arrival, now);
             if *level != before {
-                events.push(level.change(bucket, now));
+                changes.push(level.change(bucket, now));
             }
         }
     }

@@ -51,7 +51,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
     };
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     let mut evaluation = Evaluation {
         gate: &gate,
         rules: &rules,
@@ -62,7 +62,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         settling: false,
         stage: InTurn,
         now: START,
-        events: &mut events,
+        changes: &mut changes,
     };
     let route = evaluation.question().afford(Trust::Far).ok().unwrap();
     // Between the look and the taking another client takes the last token.

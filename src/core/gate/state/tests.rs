@@ -50,7 +50,7 @@ fn user(name: &str) -> UserName {
     UserName::new(name.as_bytes())
 }
 
-fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, events: &mut Vec<Change>) {
+fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &mut Vec<Change>) {
     let (user, secret) = (
         user(name),
         Secret::new(format!("Zwiebel{n}kuchen").into_bytes()),
@@ -61,30 +61,37 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, events: &mu
         user: &user,
         password: Password::Shown(&secret),
     };
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, events) {
-        let _ = gate.settle(permit, AuthOutcome::Reject, now, events);
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, changes) {
+        let _ = gate.settle(permit, AuthOutcome::Reject, now, changes);
     }
 }
 
 /// Debts, strikes, bans of all kinds, familiar pairs in IPv4 and IPv6.
-fn busy(events: &mut Vec<Change>) -> Gate {
+fn busy(changes: &mut Vec<Change>) -> Gate {
     let gate = Gate::new(settings(), keys(2), NOW);
     for (name, from) in [
         ("anna", HOME),
         ("bert", "2001:db8:1:2::1"),
         ("anna", "10.0.0.1"),
     ] {
-        gate.learn(&user(name), client(from), NOW - DAY, NOW, events);
+        gate.learn(&user(name), client(from), NOW - DAY, NOW, changes);
     }
-    gate.introduce(&user("carl"), None, NOW, events);
+    gate.introduce(&user("carl"), None, NOW, changes);
     for n in 0..30 {
-        guess(&gate, FAR, "ghost", n, NOW, events);
-        guess(&gate, HOME, "anna", n, NOW, events);
-        guess(&gate, &format!("2001:db8:9:{n}::1"), "bert", n, NOW, events);
+        guess(&gate, FAR, "ghost", n, NOW, changes);
+        guess(&gate, HOME, "anna", n, NOW, changes);
+        guess(
+            &gate,
+            &format!("2001:db8:9:{n}::1"),
+            "bert",
+            n,
+            NOW,
+            changes,
+        );
     }
-    guess(&gate, "192.0.2.1", "root", 0, NOW, events);
+    guess(&gate, "192.0.2.1", "root", 0, NOW, changes);
     let network = Subject::Network(client("192.0.2.1").network());
-    gate.ban(network, NOW + DAY * 400, NOW, events);
+    gate.ban(network, NOW + DAY * 400, NOW, changes);
     gate
 }
 
@@ -271,9 +278,9 @@ fn settling_in_goes_on_after_a_restart_and_is_not_begun_anew() {
 
 #[test]
 fn the_journal_alone_brings_bans_shared_buckets_and_who_is_known_back() {
-    let mut events = Vec::new();
-    let gate = busy(&mut events);
-    let restored = restore(&[journal(&events)], NOW);
+    let mut changes = Vec::new();
+    let gate = busy(&mut changes);
+    let restored = restore(&[journal(&changes)], NOW);
     assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
     let seen = restored.explain(client("192.0.2.1"), None, NOW);
     assert_eq!((seen.strikes, seen.standing), (3, Standing::Banned));
@@ -284,8 +291,8 @@ fn the_journal_alone_brings_bans_shared_buckets_and_who_is_known_back() {
 
 #[test]
 fn changes_over_older_or_newer_snapshots_twice_or_shuffled_give_the_same() {
-    let mut events = Vec::new();
-    let gate = busy(&mut events);
+    let mut changes = Vec::new();
+    let gate = busy(&mut changes);
     let old = image(&gate, NOW);
     let mut later = Vec::new();
     let then = NOW + MINUTE;
@@ -301,7 +308,7 @@ fn changes_over_older_or_newer_snapshots_twice_or_shuffled_give_the_same() {
     let truth = seen(&restore(&new, then));
     assert_eq!(truth.0, bans(&gate, then));
     assert_eq!(truth.3, 0);
-    let all = [events.clone(), later.clone()].concat();
+    let all = [changes.clone(), later.clone()].concat();
     let mut twice = [all.clone(), all.clone()].concat();
     for image in [&old, &new] {
         let over = |changes: &[Change]| {
@@ -314,7 +321,7 @@ fn changes_over_older_or_newer_snapshots_twice_or_shuffled_give_the_same() {
         assert_eq!(over(&twice), truth);
     }
     // Changes that are older than the snapshots bring nothing back that has ended since.
-    let over_new = [new.as_slice(), &[journal(&events)]].concat();
+    let over_new = [new.as_slice(), &[journal(&changes)]].concat();
     assert_eq!(seen(&restore(&over_new, then)), truth);
 }
 
@@ -377,11 +384,11 @@ fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
 
 #[test]
 fn a_ban_in_the_journal_is_as_much_shorter_as_the_time_away_was_long() {
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     let gate = Gate::new(settings(), keys(1), NOW);
-    guess(&gate, FAR, "root", 0, NOW, &mut events);
+    guess(&gate, FAR, "root", 0, NOW, &mut changes);
     let restored = |then| {
-        let gate = restore(&[journal(&events)], then);
+        let gate = restore(&[journal(&changes)], then);
         gate.bans(then).first().map(|ban| ban.until.since(then))
     };
     assert_eq!(restored(NOW), Some(MINUTE * 10));
@@ -395,16 +402,16 @@ fn what_a_dry_run_left_is_cleared_at_the_start_without_it() {
     let mut dry = settings();
     dry.mode = Mode::DryRun;
     let gate = Gate::new(dry.clone(), keys(1), NOW);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for n in 0..30 {
-        guess(&gate, FAR, "ghost", n, NOW, &mut events);
+        guess(&gate, FAR, "ghost", n, NOW, &mut changes);
     }
-    gate.learn(&user("anna"), client(HOME), NOW, NOW, &mut events);
+    gate.learn(&user("anna"), client(HOME), NOW, NOW, &mut changes);
     let subject = Subject::Client(client("10.9.9.9"));
-    gate.ban(subject, NOW + DAY, NOW, &mut events);
+    gate.ban(subject, NOW + DAY, NOW, &mut changes);
     assert_eq!(gate.bans(NOW).len(), 2);
     let image = image(&gate, NOW);
-    let with_journal = [image.as_slice(), &[journal(&events)]].concat();
+    let with_journal = [image.as_slice(), &[journal(&changes)]].concat();
     let meant = restore(&with_journal, NOW);
     assert_eq!(meant.bans(NOW).len(), 1);
     assert_eq!(holdings(&meant, FAR, NOW).0[0], 10);
@@ -415,7 +422,7 @@ fn what_a_dry_run_left_is_cleared_at_the_start_without_it() {
         .any(|held| held.tokens < held.burst);
     assert!(!refused);
     assert_eq!(meant.status(NOW).familiar_pairs, 1);
-    assert_eq!(restore(&[journal(&events)], NOW).bans(NOW).len(), 1);
+    assert_eq!(restore(&[journal(&changes)], NOW).bans(NOW).len(), 1);
     assert_eq!(restore_with(dry, &with_journal, NOW).bans(NOW).len(), 2);
 }
 
@@ -535,12 +542,12 @@ proptest! {
         let files = [with(Form::Snapshot, SNAPSHOT_LINE), with(Form::Journal, JOURNAL_LINE)];
         let now = Moment::from_nanos(now);
         let (gate, _) = Gate::restore(settings(), keys(1), &files, now);
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         for n in 0..3 {
-            guess(&gate, FAR, "anna", n, now, &mut events);
-            guess(&gate, HOME, "anna", n, now, &mut events);
+            guess(&gate, FAR, "anna", n, now, &mut changes);
+            guess(&gate, HOME, "anna", n, now, &mut changes);
         }
-        gate.tick(now, &mut events);
+        gate.tick(now, &mut changes);
         gate.status(now);
         gate.explain(client(HOME), Some(&user("anna")), now);
         for report in Gate::restore(settings(), keys(1), &image(&gate, now), now).1 {

@@ -60,7 +60,7 @@ fn the_third_refusal_by_client_bans_for_ten_minutes() {
     );
     assert_eq!(standing(&world, FAR), Standing::Banned);
     assert_eq!(minutes_banned(&world, FAR), 10);
-    let begun = world.events.iter().find_map(|event| match event {
+    let begun = world.changes.iter().find_map(|event| match event {
         Change {
             fact: Fact::BanBegan(ban),
             ..
@@ -71,13 +71,13 @@ fn the_third_refusal_by_client_bans_for_ten_minutes() {
         begun,
         Some((Subject::Client(client(FAR)), BanCause::Strikes))
     );
-    world.events.clear();
+    world.changes.clear();
     world.pass(MINUTE * 10);
     assert_eq!(standing(&world, FAR), Standing::Stranger);
     let subject = Subject::Client(client(FAR));
     let why = BanEnding::Expired;
     let ended = Fact::BanEnded(BanEnd { subject, why });
-    assert_eq!(world.events, [Change::here(world.now, ended)]);
+    assert_eq!(world.changes, [Change::here(world.now, ended)]);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn four_banned_clients_ban_their_network_for_an_hour_and_never_longer() {
         .change(Bucket::Unknown, |limit| limit.base.burst = 1000);
     world
         .gate
-        .reconfigure(settings, world.now, &mut world.events);
+        .reconfigure(settings, world.now, &mut world.changes);
     for n in 1..=3 {
         get_banned(&mut world, &format!("198.51.100.{n}"));
     }
@@ -305,7 +305,7 @@ fn the_helo_trap_bans_too_and_costs_tokens_where_somebody_is_familiar() {
     let helo = |world: &mut World, from, name: &[u8]| {
         let refusal = world
             .gate
-            .helo(client(from), name, world.now, &mut world.events);
+            .helo(client(from), name, world.now, &mut world.changes);
         refusal.map(|refusal| refusal.reason)
     };
     assert_eq!(helo(&mut world, FAR, b"laptop"), None);
@@ -326,7 +326,9 @@ fn the_order_is_trap_then_ban_then_repeat_then_buckets() {
     assert_eq!(world.guess(HOME, "bert", &password), Fate::Repeat);
     let subject = Subject::Client(client(HOME));
     let until = world.now + HOUR;
-    world.gate.ban(subject, until, world.now, &mut world.events);
+    world
+        .gate
+        .ban(subject, until, world.now, &mut world.changes);
     assert_eq!(
         world.guess(HOME, "bert", &password),
         Fate::Refused(Reason::Ban)
@@ -344,7 +346,9 @@ fn what_the_operator_banned_no_rule_shortens_or_takes_over() {
     for hours in [1, 24 * 400] {
         let subject = Subject::Client(client(HOME));
         let until = world.now + HOUR * hours;
-        world.gate.ban(subject, until, world.now, &mut world.events);
+        world
+            .gate
+            .ban(subject, until, world.now, &mut world.changes);
         for _ in 0..20 {
             world.guess(HOME, "root", "x");
         }
@@ -362,7 +366,7 @@ fn the_refusal_that_bans_says_how_long_the_ban_is() {
     let mut world = World::new(settings());
     for salt in 0..6 {
         hammer(&mut world, FAR, salt, Reason::Bucket(Bucket::Client));
-        world.gate.bans.clear(world.now, &mut world.events);
+        world.gate.bans.clear(world.now, &mut world.changes);
     }
     let verdict = world.judge(client(FAR), "ghost", Some("Noch-ein-anderer-Satz"));
     let Verdict::Refuse(refusal) = verdict else {

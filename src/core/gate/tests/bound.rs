@@ -91,7 +91,7 @@ impl Siege {
             }
             fate => panic!("{fate:?}"),
         }
-        self.world.events.clear();
+        self.world.changes.clear();
     }
 }
 

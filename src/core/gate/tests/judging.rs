@@ -53,7 +53,7 @@ impl Try {
 struct Court {
     judging: Judging<Try>,
     now: Moment,
-    events: Vec<Change>,
+    changes: Vec<Change>,
     granted: Vec<(ClientKey, Granted)>,
     refused: Vec<Refused>,
 }
@@ -61,8 +61,14 @@ struct Court {
 impl Court {
     fn new() -> Self {
         let gate = Gate::new(settings(), keys(), START);
-        let mut events = Vec::new();
-        gate.learn(&user("anna"), client(HOME), START - DAY, START, &mut events);
+        let mut changes = Vec::new();
+        gate.learn(
+            &user("anna"),
+            client(HOME),
+            START - DAY,
+            START,
+            &mut changes,
+        );
         Self {
             judging: Judging::new(
                 gate,
@@ -72,7 +78,7 @@ impl Court {
                 },
             ),
             now: START,
-            events,
+            changes,
             granted: Vec::new(),
             refused: Vec::new(),
         }
@@ -82,7 +88,7 @@ impl Court {
         let asked = Try::new(from, name, password);
         match self
             .judging
-            .begin(&asked.attempt(), self.now, &mut self.events)
+            .begin(&asked.attempt(), self.now, &mut self.changes)
         {
             Begun::Granted(granted) => self.granted.push((asked.client, granted)),
             Begun::Refused(refused) => self.refused.push(refused),
@@ -114,7 +120,7 @@ impl Court {
                     }
                     Woken::Turn(asked, turn) => {
                         let (attempt, now) = (asked.attempt(), self.now);
-                        let judged = self.judging.in_turn(turn, &attempt, now, &mut self.events);
+                        let judged = self.judging.in_turn(turn, &attempt, now, &mut self.changes);
                         match judged {
                             Ok(granted) => self.granted.push((asked.client, granted)),
                             Err(refused) => self.refused.push(refused),
@@ -129,7 +135,7 @@ impl Court {
         let (_, granted) = self.granted.remove(index);
         let settled = self
             .judging
-            .settle(granted, outcome, self.now, &mut self.events);
+            .settle(granted, outcome, self.now, &mut self.changes);
         assert_eq!(settled.outcome, outcome);
         self.advance();
     }

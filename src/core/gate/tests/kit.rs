@@ -60,7 +60,7 @@ pub(super) enum Fate {
 pub(super) struct World {
     pub(super) gate: Gate,
     pub(super) now: Moment,
-    pub(super) events: Vec<Change>,
+    pub(super) changes: Vec<Change>,
     /// Passwords that Postfix takes: (user, password).
     right: &'static str,
 }
@@ -70,14 +70,14 @@ impl World {
         Self {
             gate: Gate::new(settings, keys(), START),
             now: START,
-            events: Vec::new(),
+            changes: Vec::new(),
             right: "Korrekt-Pferd-Batterie",
         }
     }
 
     pub(super) fn pass(&mut self, span: Duration) {
         self.now = self.now + span;
-        self.gate.tick(self.now, &mut self.events);
+        self.gate.tick(self.now, &mut self.changes);
     }
 
     /// The first answer, before any turn.
@@ -88,8 +88,8 @@ impl World {
         password: Option<&str>,
     ) -> First {
         let (gate, now) = (&self.gate, self.now);
-        let events = &mut self.events;
-        with_attempt(from, name, password, |try_| gate.judge(try_, now, events))
+        let changes = &mut self.changes;
+        with_attempt(from, name, password, |try_| gate.judge(try_, now, changes))
     }
 
     /// The verdict, waiting for a turn where one is needed.
@@ -97,9 +97,9 @@ impl World {
         match self.ask_first(from, name, password) {
             First::Wait => {
                 let (gate, now) = (&self.gate, self.now);
-                let events = &mut self.events;
+                let changes = &mut self.changes;
                 with_attempt(from, name, password, |try_| {
-                    gate.judge_in_turn(try_, now, events)
+                    gate.judge_in_turn(try_, now, changes)
                 })
             }
             First::Decided(verdict) => verdict,
@@ -124,7 +124,7 @@ impl World {
     pub(super) fn settle(&mut self, permit: Permit, outcome: AuthOutcome) -> AuthOutcome {
         let settled = self
             .gate
-            .settle(permit, outcome, self.now, &mut self.events);
+            .settle(permit, outcome, self.now, &mut self.changes);
         settled.outcome
     }
 

@@ -186,7 +186,7 @@ fn the_allow_list_is_never_judged_and_the_deny_list_never_admitted() {
     assert_eq!(
         world
             .gate
-            .helo(client(HOME), b"ylmf-pc", world.now, &mut world.events),
+            .helo(client(HOME), b"ylmf-pc", world.now, &mut world.changes),
         None
     );
     assert_eq!(standing(&world, HOME), Standing::Allow);
@@ -230,7 +230,7 @@ fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
     assert_eq!(bans(&world), bans(&enforced));
     assert_eq!(standing(&world, FAR), Standing::Stranger);
     assert_eq!(standing(&enforced, FAR), Standing::Banned);
-    assert!(world.events.iter().all(|change| match change.fact {
+    assert!(world.changes.iter().all(|change| match change.fact {
         Fact::BanBegan(ban) => ban.mode == Mode::DryRun,
         _ => true,
     }));
@@ -276,12 +276,12 @@ fn what_a_dry_run_did_is_cleared_when_it_is_switched_off_but_logins_and_operator
     let subject = Subject::Client(client("10.9.9.9"));
     world
         .gate
-        .ban(subject, world.now + HOUR, world.now, &mut world.events);
+        .ban(subject, world.now + HOUR, world.now, &mut world.changes);
     assert_eq!(standing(&world, "10.9.9.9"), Standing::Banned);
     assert_eq!(world.gate.bans(world.now).len(), 2);
     world
         .gate
-        .reconfigure(settings(), world.now, &mut world.events);
+        .reconfigure(settings(), world.now, &mut world.changes);
     assert_eq!(world.gate.bans(world.now).len(), 1);
     assert_eq!(standing(&world, "10.9.9.9"), Standing::Banned);
     assert_eq!(world.gate.status(world.now).rows_used, 0);
@@ -305,7 +305,7 @@ fn a_tightened_quota_holds_debts_of_the_old_one_to_one_burst() {
     quick.limits.change(Bucket::Client, |limit| {
         limit.base.every = Duration::from_secs(10)
     });
-    world.gate.reconfigure(quick, world.now, &mut world.events);
+    world.gate.reconfigure(quick, world.now, &mut world.changes);
     assert_eq!(
         world.guess(FAR, "ghost", &good(20)),
         Fate::Refused(Reason::Bucket(Bucket::Client))
@@ -327,7 +327,7 @@ fn a_smaller_shared_bucket_holds_debts_to_one_burst_too() {
     small
         .limits
         .change(Bucket::Unknown, |limit| limit.base.burst = 2);
-    world.gate.reconfigure(small, world.now, &mut world.events);
+    world.gate.reconfigure(small, world.now, &mut world.changes);
     assert_eq!(
         world.guess(FAR, "ghost", &good(50)),
         Fate::Refused(Reason::Bucket(Bucket::Unknown))
@@ -359,7 +359,7 @@ fn the_users_file_makes_known_at_once_and_on_reload() {
     };
     world
         .gate
-        .reconfigure(settings, world.now, &mut world.events);
+        .reconfigure(settings, world.now, &mut world.changes);
     assert_eq!(
         world.guess(FAR, "bert", &good(3)),
         Fate::Asked(Reason::Bucket(Bucket::Strangers))

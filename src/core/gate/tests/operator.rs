@@ -23,7 +23,9 @@ fn a_ban_by_hand_is_listed_told_and_lifted_with_the_strikes() {
     let mut world = World::new(settings());
     let subject = Subject::Client(client(FAR));
     let until = world.now + HOUR * 5;
-    world.gate.ban(subject, until, world.now, &mut world.events);
+    world
+        .gate
+        .ban(subject, until, world.now, &mut world.changes);
     assert_eq!(standing(&world, FAR), Standing::Banned);
     let bans = world.gate.bans(world.now);
     assert_eq!(
@@ -31,27 +33,27 @@ fn a_ban_by_hand_is_listed_told_and_lifted_with_the_strikes() {
         (subject, until, BanCause::Operator)
     );
     assert!(matches!(
-        world.events[..],
+        world.changes[..],
         [Change {
             fact: Fact::BanBegan(_),
             ..
         }]
     ));
-    world.events.clear();
-    assert!(world.gate.unban(subject, world.now, &mut world.events));
+    world.changes.clear();
+    assert!(world.gate.unban(subject, world.now, &mut world.changes));
     assert!(matches!(
-        world.events[..],
+        world.changes[..],
         [Change {
             fact: Fact::BanEnded(_),
             ..
         }]
     ));
     assert_eq!(standing(&world, FAR), Standing::Stranger);
-    assert!(!world.gate.unban(subject, world.now, &mut world.events));
+    assert!(!world.gate.unban(subject, world.now, &mut world.changes));
 
     world.guess(FAR, "root", "x");
     assert_eq!(world.gate.explain(client(FAR), None, world.now).strikes, 3);
-    world.gate.unban(subject, world.now, &mut world.events);
+    world.gate.unban(subject, world.now, &mut world.changes);
     assert_eq!(world.gate.explain(client(FAR), None, world.now).strikes, 0);
 }
 
@@ -62,7 +64,9 @@ fn a_network_banned_by_hand_lets_familiar_pairs_through() {
     for from in [HOME, FAR] {
         let subject = Subject::Network(client(from).network());
         let until = world.now + HOUR;
-        world.gate.ban(subject, until, world.now, &mut world.events);
+        world
+            .gate
+            .ban(subject, until, world.now, &mut world.changes);
     }
     assert_eq!(standing(&world, FAR), Standing::Banned);
     assert_eq!(
@@ -81,7 +85,7 @@ fn forgiving_a_client_fills_its_buckets_and_lifts_its_bans() {
     world.guess(FAR, "root", "x");
     world
         .gate
-        .forgive_client(client(FAR), world.now, &mut world.events);
+        .forgive_client(client(FAR), world.now, &mut world.changes);
     assert_eq!(standing(&world, FAR), Standing::Stranger);
     let explanation = world.gate.explain(client(FAR), None, world.now);
     assert_eq!(explanation.strikes, 0);
@@ -105,7 +109,7 @@ fn forgiving_a_user_fills_his_buckets_everywhere() {
     );
     world
         .gate
-        .forgive_user(&user("Anna"), world.now, &mut world.events);
+        .forgive_user(&user("Anna"), world.now, &mut world.changes);
     assert_eq!(
         world.login(HOME, "anna"),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -124,7 +128,7 @@ fn what_was_wrong_before_forgiving_is_asked_about_again() {
     assert_eq!(world.guess("203.0.113.8", "anna", &good(1)), Fate::Repeat);
     world
         .gate
-        .forgive_user(&user("anna"), world.now, &mut world.events);
+        .forgive_user(&user("anna"), world.now, &mut world.changes);
     assert_eq!(
         world.guess("203.0.113.8", "anna", &good(1)),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -133,7 +137,7 @@ fn what_was_wrong_before_forgiving_is_asked_about_again() {
     assert_eq!(world.guess(FAR, "bert", &good(2)), Fate::Repeat);
     world
         .gate
-        .forgive_client(client(FAR), world.now, &mut world.events);
+        .forgive_client(client(FAR), world.now, &mut world.changes);
     assert_eq!(
         world.guess(FAR, "bert", &good(2)),
         Fate::Asked(Reason::Bucket(Bucket::Unknown))
@@ -156,7 +160,7 @@ fn introducing_makes_known_and_with_a_network_familiar() {
     let mut world = World::new(settings());
     world
         .gate
-        .introduce(&user("anna"), None, world.now, &mut world.events);
+        .introduce(&user("anna"), None, world.now, &mut world.changes);
     assert_eq!(
         world.login(FAR, "anna"),
         Fate::Asked(Reason::Bucket(Bucket::Strangers))
@@ -164,7 +168,7 @@ fn introducing_makes_known_and_with_a_network_familiar() {
     let network = client(HOME).network();
     world
         .gate
-        .introduce(&user("bert"), Some(network), world.now, &mut world.events);
+        .introduce(&user("bert"), Some(network), world.now, &mut world.changes);
     assert_eq!(
         world.login(HOME, "bert"),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
@@ -180,7 +184,7 @@ fn a_learnt_login_makes_familiar_until_90_days_after_it() {
         client(HOME),
         when,
         world.now,
-        &mut world.events,
+        &mut world.changes,
     );
     let old = world.now - DAY * 91;
     world.gate.learn(
@@ -188,7 +192,7 @@ fn a_learnt_login_makes_familiar_until_90_days_after_it() {
         client(HOME),
         old,
         world.now,
-        &mut world.events,
+        &mut world.changes,
     );
     assert_eq!(
         world.guess(HOME, "anna", &good(1)),

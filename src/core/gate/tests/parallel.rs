@@ -101,7 +101,7 @@ fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_
     thread::scope(|threads| {
         for n in 0..8 {
             threads.spawn(move || {
-                let (user, mut events) = (user(&format!("user{n}")), Vec::new());
+                let (user, mut changes) = (user(&format!("user{n}")), Vec::new());
                 let secret = Secret::new(good(n).into_bytes());
                 for from in (0..400).map(|n| match n % 2 {
                     0 => client(HOME),
@@ -113,21 +113,22 @@ fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_
                         user: &user,
                         password: Password::Shown(&secret),
                     };
-                    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut events) {
-                        let _ = gate.settle(permit, AuthOutcome::Defer, now, &mut events);
+                    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut changes)
+                    {
+                        let _ = gate.settle(permit, AuthOutcome::Defer, now, &mut changes);
                     }
                 }
             });
         }
         threads.spawn(move || {
             for _ in 0..20 {
-                let mut events = Vec::new();
+                let mut changes = Vec::new();
                 gate.write_known(now, std::io::sink()).unwrap();
                 gate.write_debts(now, std::io::sink()).unwrap();
-                gate.tick(now, &mut events);
+                gate.tick(now, &mut changes);
                 gate.explain(client(FAR), Some(&user("user1")), now);
                 gate.status(now);
-                gate.reconfigure(settings(), now, &mut events);
+                gate.reconfigure(settings(), now, &mut changes);
             }
         });
     });

@@ -163,7 +163,7 @@ fn the_network_bucket_stops_neighbours_that_each_try_a_little() {
         .change(Bucket::Unknown, |limit| limit.base.burst = 1000);
     world
         .gate
-        .reconfigure(settings, world.now, &mut world.events);
+        .reconfigure(settings, world.now, &mut world.changes);
     let fates: Vec<_> = (0..30)
         .map(|n| world.guess(&format!("198.51.100.{n}"), &format!("u{n}"), &good(n)))
         .collect();

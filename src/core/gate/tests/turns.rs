@@ -29,7 +29,7 @@ fn who_is_not_familiar_waits_for_a_turn_and_pays_nothing_before_it() {
     {
         assert_eq!(holding.tokens, holding.burst, "{}", holding.bucket);
     }
-    assert!(world.events.is_empty());
+    assert!(world.changes.is_empty());
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn office(world: &World) {
 }
 
 fn told(world: &World, fact: Fact) -> bool {
-    world.events.iter().any(|change| change.fact == fact)
+    world.changes.iter().any(|change| change.fact == fact)
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
     assert_eq!(outcomes[..4], [AuthOutcome::Reject; 4]);
     assert_eq!(outcomes[4..], [AuthOutcome::Defer; 4]);
     let failing = |change: &&Change| change.fact == Fact::BackendFailing;
-    let sick = world.events.iter().filter(failing);
+    let sick = world.changes.iter().filter(failing);
     assert_eq!(sick.count(), 1);
     let tallies = world.gate.status(world.now).tallies;
     let tally = tallies.iter().find(|tally| tally.reason == Reason::Sick);

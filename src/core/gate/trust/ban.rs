@@ -93,14 +93,14 @@ impl Bans {
         ban: Ban,
         strikes: u8,
         now: Moment,
-        events: &mut Vec<Change>,
+        changes: &mut Vec<Change>,
     ) {
         let mut book = self.write();
         let evicted = book.make_room(subject, self.capacity, now);
         let changed = book.change(now);
         book.set(subject, HeldBan { ban, changed });
         drop(book);
-        events.extend(evicted);
+        changes.extend(evicted);
         let began = BanStart {
             subject,
             until: ban.until,
@@ -108,7 +108,7 @@ impl Bans {
             mode: ban.mode,
             strikes,
         };
-        events.push(Change::here(changed, Fact::BanBegan(began)));
+        changes.push(Change::here(changed, Fact::BanBegan(began)));
     }
 
     /// Lifts a ban; whether there was one.
@@ -116,7 +116,7 @@ impl Bans {
         &self,
         subject: Subject,
         now: Moment,
-        events: &mut Vec<Change>,
+        changes: &mut Vec<Change>,
     ) -> bool {
         let mut book = self.write();
         if book.clear(subject).is_none() {
@@ -124,27 +124,27 @@ impl Bans {
         }
         let at = book.change(now);
         drop(book);
-        events.push(ended(subject, BanEnding::Lifted, at));
+        changes.push(ended(subject, BanEnding::Lifted, at));
         true
     }
 
     /// Ends the bans whose time is over.
-    pub(in crate::gate) fn expire(&self, now: Moment, events: &mut Vec<Change>) {
+    pub(in crate::gate) fn expire(&self, now: Moment, changes: &mut Vec<Change>) {
         if self.read().ends.first().is_none_or(|(end, _)| *end > now) {
             return;
         }
         let mut book = self.write();
         while book.ends.first().is_some_and(|(end, _)| *end <= now) {
             let subject = book.end_first();
-            events.extend(subject.map(|subject| ended(subject, BanEnding::Expired, now)));
+            changes.extend(subject.map(|subject| ended(subject, BanEnding::Expired, now)));
         }
     }
 
     /// Forgets every ban but the operator's.
-    pub(in crate::gate) fn clear(&self, now: Moment, events: &mut Vec<Change>) {
+    pub(in crate::gate) fn clear(&self, now: Moment, changes: &mut Vec<Change>) {
         for (subject, ban) in self.all(now) {
             if ban.cause != BanCause::Operator {
-                self.lift(subject, now, events);
+                self.lift(subject, now, changes);
             }
         }
     }

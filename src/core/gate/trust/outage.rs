@@ -41,7 +41,7 @@ impl OutageDetector {
         &self,
         case: &Case,
         now: Moment,
-        events: &mut Vec<Change>,
+        changes: &mut Vec<Change>,
     ) -> Option<Vec<Case>> {
         let mut signs = self.lock();
         signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
@@ -57,28 +57,28 @@ impl OutageDetector {
                 return None;
             }
             refunded.extend(signs.rejected.drain(..).map(|(_, case)| case));
-            events.push(Change::here(now, Fact::BackendFailing));
+            changes.push(Change::here(now, Fact::BackendFailing));
         }
         signs.since = Some(now);
         Some(refunded)
     }
 
     /// Somebody was accepted.
-    pub(in crate::gate) fn accepted(&self, now: Moment, events: &mut Vec<Change>) {
+    pub(in crate::gate) fn accepted(&self, now: Moment, changes: &mut Vec<Change>) {
         let mut signs = self.lock();
         signs.rejected.clear();
         if signs.since.take().is_some() {
-            events.push(Change::here(now, Fact::BackendRecovered));
+            changes.push(Change::here(now, Fact::BackendRecovered));
         }
     }
 
     /// Ends what nobody has confirmed for long.
-    pub(in crate::gate) fn tick(&self, now: Moment, events: &mut Vec<Change>) {
+    pub(in crate::gate) fn tick(&self, now: Moment, changes: &mut Vec<Change>) {
         let mut signs = self.lock();
         if signs.since.is_some_and(|at| now.since(at) >= FORGOTTEN) {
             signs.since = None;
             signs.rejected.clear();
-            events.push(Change::here(now, Fact::BackendRecovered));
+            changes.push(Change::here(now, Fact::BackendRecovered));
         }
     }
 
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_flood_of_rejections_makes_nothing_grow_and_one_network_is_no_backend() {
         let outage = OutageDetector::default();
-        let mut events = Vec::new();
+        let mut changes = Vec::new();
         let client = ClientKey::V4(1);
         for n in 0..1000 {
             let case = Case {
@@ -129,9 +129,9 @@ mod tests {
                 },
             };
             let now = Moment::from_nanos(n);
-            assert!(outage.rejected(&case, now, &mut events).is_none());
+            assert!(outage.rejected(&case, now, &mut changes).is_none());
         }
         assert_eq!(outage.lock().rejected.len(), REMEMBERED);
-        assert!(events.is_empty());
+        assert!(changes.is_empty());
     }
 }

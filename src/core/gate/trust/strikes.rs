@@ -14,7 +14,7 @@ use crate::gate::request::verdict::{BanCause, Subject};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
-use crate::gate::{Events, Gate};
+use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// Banned clients that ban their network.
@@ -38,17 +38,17 @@ impl Gate {
         rules: &Rules,
         offender: Offender,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Duration {
         if offender.network == NetworkTrust::Unknown && rules.strikes > 0 {
-            return self.strike(rules, offender, BanCause::Trap, now, events);
+            return self.strike(rules, offender, BanCause::Trap, now, changes);
         }
         let key = Key::client(offender.client);
         let limit = rules.limit(Bucket::Client, 0);
         if self.buckets.drain(key, TRAP_TOKENS, limit, now) {
             return Duration::ZERO;
         }
-        self.strike(rules, offender, BanCause::Strikes, now, events)
+        self.strike(rules, offender, BanCause::Strikes, now, changes)
     }
 
     /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
@@ -58,7 +58,7 @@ impl Gate {
         offender: Offender,
         cause: BanCause,
         now: Moment,
-        events: &mut Events,
+        changes: &mut Changes,
     ) -> Duration {
         let (needed, most) = (rules.strikes, rules.most_strikes());
         if needed == 0 {
@@ -70,14 +70,14 @@ impl Gate {
         if strikes < needed {
             return Duration::ZERO;
         }
-        self.bans.expire(now, events);
+        self.bans.expire(now, changes);
         let length = rules.ban_length(strikes);
         let ban = Ban {
             until: now + length,
             cause,
             mode: rules.mode,
         };
-        self.shut_out(Subject::Client(offender.client), ban, strikes, now, events);
+        self.shut_out(Subject::Client(offender.client), ban, strikes, now, changes);
         let network = offender.client.network();
         if offender.network == NetworkTrust::Unknown
             && self.bans.neighbours(network, NEIGHBOURS) == NEIGHBOURS
@@ -87,19 +87,26 @@ impl Gate {
                 cause: BanCause::Neighbours,
                 ..ban
             };
-            self.shut_out(Subject::Network(network), ban, 0, now, events);
+            self.shut_out(Subject::Network(network), ban, 0, now, changes);
         }
         length
     }
 
     /// Begins a ban, unless one is there that this one may not replace: the operator's, and for a
     /// network any, since it is banned for an hour and never longer.
-    fn shut_out(&self, subject: Subject, ban: Ban, strikes: u8, now: Moment, events: &mut Events) {
+    fn shut_out(
+        &self,
+        subject: Subject,
+        ban: Ban,
+        strikes: u8,
+        now: Moment,
+        changes: &mut Changes,
+    ) {
         let stays = self.bans.exactly(subject, now).is_some_and(|held| {
             held.cause == BanCause::Operator || ban.cause == BanCause::Neighbours
         });
         if !stays {
-            self.bans.begin(subject, ban, strikes, now, events);
+            self.bans.begin(subject, ban, strikes, now, changes);
         }
     }
 }

@@ -17,7 +17,7 @@ use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
-use gatepost_core::gate::{Events, Gate, Keys};
+use gatepost_core::gate::{Changes, Gate, Keys};
 use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
 use gatepost_core::moment::Moment;
 
@@ -110,7 +110,7 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: ReplayP
         judging: Judging::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
         history,
         begin,
-        events: Vec::new(),
+        changes: Vec::new(),
         failures: 0,
         second: 0,
         trial: Trial::default(),
@@ -126,7 +126,7 @@ struct ReplayRun<'a> {
     judging: Judging<()>,
     history: &'a LoginHistory,
     begin: Moment,
-    events: Events,
+    changes: Changes,
     failures: u64,
     /// The second of the gate's last tick.
     second: u64,
@@ -164,7 +164,7 @@ impl ReplayRun<'_> {
         if let (AuthOutcome::Accept, Some(user)) = (login.outcome, user) {
             let now = login.at.max(self.begin);
             let gate = self.judging.gate();
-            gate.learn(user, login.client, login.at, now, &mut self.events);
+            gate.learn(user, login.client, login.at, now, &mut self.changes);
             gate.finish_settling();
             self.trial.learnt += 1;
         }
@@ -207,7 +207,7 @@ impl ReplayRun<'_> {
                 }
                 let _ = self
                     .judging
-                    .settle(granted, login.outcome, login.at, &mut self.events);
+                    .settle(granted, login.outcome, login.at, &mut self.changes);
             }
             Err(Refused::Repeat) => self.trial.repeated += 1,
             Err(Refused::Refuse(refusal)) => self.refuse(login, user, refusal),
@@ -215,13 +215,13 @@ impl ReplayRun<'_> {
         if login.outcome == AuthOutcome::Reject {
             self.offend(login, u64::from(reached));
         }
-        self.note_events();
+        self.note_changes();
     }
 
     /// Both stages; all turns are free.
     fn granted(&mut self, attempt: &AuthAttempt<'_>, now: Moment) -> Result<Granted, Refused> {
-        let (judging, events) = (&self.judging, &mut self.events);
-        match judging.begin(attempt, now, events) {
+        let (judging, changes) = (&self.judging, &mut self.changes);
+        match judging.begin(attempt, now, changes) {
             Begun::Granted(granted) => return Ok(granted),
             Begun::Refused(refused) => return Err(refused),
             Begun::Wait => {}
@@ -229,7 +229,7 @@ impl ReplayRun<'_> {
         let queue = judging.queue();
         queue.enter(attempt.client.network(), (), now);
         match queue.advance(now).pop() {
-            Some(Woken::Turn((), turn)) => judging.in_turn(turn, attempt, now, events),
+            Some(Woken::Turn((), turn)) => judging.in_turn(turn, attempt, now, changes),
             Some(Woken::Missed(())) | None => Err(judging.missed(attempt, now)),
         }
     }
@@ -279,13 +279,13 @@ impl ReplayRun<'_> {
         let second = now.as_seconds();
         if second != self.second {
             self.second = second;
-            self.judging.gate().tick(now, &mut self.events);
+            self.judging.gate().tick(now, &mut self.changes);
         }
     }
 
-    fn note_events(&mut self) {
+    fn note_changes(&mut self) {
         let began = |change: &Change| matches!(change.fact, Fact::BanBegan(_));
-        self.trial.bans += self.events.drain(..).filter(began).count() as u64;
+        self.trial.bans += self.changes.drain(..).filter(began).count() as u64;
     }
 }
 

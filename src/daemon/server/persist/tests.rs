@@ -37,7 +37,7 @@ async fn a_session_is_acknowledged_when_the_journal_has_its_change_and_not_befor
     is_busy.recv().unwrap();
     let (written, mut acknowledged) = oneshot::channel();
     let notice = Notice {
-        events: vec![LIFTED],
+        changes: vec![LIFTED],
         written: Some(written),
     };
     let persisting = tokio::spawn(async move { disk.persist(vec![notice]).await });

@@ -60,9 +60,9 @@ fn parallel_takes_and_refunds_lose_no_token() {
             for _ in 0..16 {
                 threads.spawn(|| {
                     for _ in 0..200 {
-                        let mut events = Vec::new();
-                        let token = buckets.take(key, limit, NOW, &mut events).unwrap();
-                        buckets.refund(token, NOW, &mut events);
+                        let mut changes = Vec::new();
+                        let token = buckets.take(key, limit, NOW, &mut changes).unwrap();
+                        buckets.refund(token, NOW, &mut changes);
                     }
                 });
             }
@@ -102,18 +102,18 @@ fn a_shared_bucket_that_grows_keeps_its_debt_in_tokens() {
     };
     let key = BucketKey::Shared(Bucket::Strangers);
     let buckets = buckets();
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     let small = Limit::growing(growing, 0);
     let mut tokens = Vec::new();
     for _ in 0..60 {
-        tokens.push(buckets.take(key, small, NOW, &mut events).unwrap());
+        tokens.push(buckets.take(key, small, NOW, &mut changes).unwrap());
     }
     let large = Limit::growing(growing, 10_000);
     assert_eq!(buckets.left(key, large, NOW), 1100 - 60);
     // Tokens taken at the old speed go back as tokens of the new one.
-    buckets.take(key, large, NOW, &mut events).unwrap();
+    buckets.take(key, large, NOW, &mut changes).unwrap();
     for token in tokens {
-        buckets.refund(token, NOW, &mut events);
+        buckets.refund(token, NOW, &mut changes);
     }
     assert_eq!(buckets.left(key, large, NOW), 1100 - 1);
 }
@@ -123,12 +123,12 @@ fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
     let (slow, quick) = (limit(10, 120), limit(10, 30));
     let key = BucketKey::Shared(Bucket::Strangers);
     let buckets = buckets();
-    let mut events = Vec::new();
-    let first = buckets.take(key, slow, NOW, &mut events).unwrap();
+    let mut changes = Vec::new();
+    let first = buckets.take(key, slow, NOW, &mut changes).unwrap();
     // Half of it has flowed back when another pays at four times the speed.
     let then = NOW + Duration::from_secs(60);
-    buckets.take(key, quick, then, &mut events).unwrap();
-    buckets.refund(first, then, &mut events);
+    buckets.take(key, quick, then, &mut changes).unwrap();
+    buckets.refund(first, then, &mut changes);
     let alone = then + Duration::from_secs(30);
     assert_eq!(buckets.level(Bucket::Strangers).arrival, alone.as_nanos());
 }
@@ -171,20 +171,20 @@ fn every_change_of_a_shared_bucket_is_told_and_is_later_than_the_one_before() {
     let buckets = buckets();
     let few = limit(20, 600);
     let key = BucketKey::Shared(Bucket::Unknown);
-    let mut events = Vec::new();
-    let token = buckets.take(key, few, NOW, &mut events).unwrap();
+    let mut changes = Vec::new();
+    let token = buckets.take(key, few, NOW, &mut changes).unwrap();
     // A clock that stands still, and one that is behind.
-    buckets.take(key, few, NOW, &mut events).unwrap();
+    buckets.take(key, few, NOW, &mut changes).unwrap();
     let before = Moment::from_nanos(NOW.as_nanos() - 5);
-    buckets.refund(token, before, &mut events);
-    buckets.cut_shared(|_| limit(1, 600), NOW, &mut events);
+    buckets.refund(token, before, &mut changes);
+    buckets.cut_shared(|_| limit(1, 600), NOW, &mut changes);
     // Cut already: nothing changes.
-    buckets.cut_shared(|_| limit(1, 600), NOW, &mut events);
+    buckets.cut_shared(|_| limit(1, 600), NOW, &mut changes);
     buckets
-        .take(BucketKey::Shared(Bucket::Near), few, NOW, &mut events)
+        .take(BucketKey::Shared(Bucket::Near), few, NOW, &mut changes)
         .unwrap();
-    buckets.clear(NOW, &mut events);
-    let told: Vec<_> = events
+    buckets.clear(NOW, &mut changes);
+    let told: Vec<_> = changes
         .iter()
         .map(|change| match change.fact {
             Fact::SharedBucket(level) => (level.bucket, change.at, level.arrival),
@@ -208,12 +208,14 @@ fn every_change_of_a_shared_bucket_is_told_and_is_later_than_the_one_before() {
 fn a_shared_debt_that_is_cut_is_told() {
     let buckets = buckets();
     let key = BucketKey::Shared(Bucket::Words);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for _ in 0..10 {
-        buckets.take(key, limit(20, 600), NOW, &mut events).unwrap();
+        buckets
+            .take(key, limit(20, 600), NOW, &mut changes)
+            .unwrap();
     }
-    events.clear();
-    buckets.cut_shared(|_| limit(2, 600), NOW, &mut events);
+    changes.clear();
+    buckets.cut_shared(|_| limit(2, 600), NOW, &mut changes);
     let level = *buckets.level(Bucket::Words);
     let told = SharedLevel {
         bucket: Bucket::Words.shared_number().unwrap(),
@@ -221,6 +223,6 @@ fn a_shared_debt_that_is_cut_is_told() {
         every: level.every,
     };
     let at = Moment::from_nanos(level.changed);
-    assert_eq!(events, [Change::here(at, Fact::SharedBucket(told))]);
+    assert_eq!(changes, [Change::here(at, Fact::SharedBucket(told))]);
     assert_eq!(buckets.left(key, limit(2, 600), NOW), 0);
 }

@@ -18,8 +18,8 @@ fn until(seconds: u64) -> Ban {
     }
 }
 
-fn ended(events: &[Change]) -> Vec<Subject> {
-    let ended = events.iter().filter_map(|change| match change.fact {
+fn ended(changes: &[Change]) -> Vec<Subject> {
+    let ended = changes.iter().filter_map(|change| match change.fact {
         Fact::BanEnded(end) => Some(end.subject),
         _ => None,
     });
@@ -29,17 +29,17 @@ fn ended(events: &[Change]) -> Vec<Subject> {
 #[test]
 fn bans_end_in_their_order_and_each_end_is_told_once() {
     let bans = Bans::new(100);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for (n, seconds) in [(1, 30), (2, 10), (3, 20)] {
-        bans.begin(client(n), until(seconds), 3, NOW, &mut events);
+        bans.begin(client(n), until(seconds), 3, NOW, &mut changes);
     }
-    bans.begin(client(2), until(40), 4, NOW, &mut events);
-    events.clear();
+    bans.begin(client(2), until(40), 4, NOW, &mut changes);
+    changes.clear();
     let at = |seconds| NOW + Duration::from_secs(seconds);
-    bans.expire(at(19), &mut events);
-    assert!(events.is_empty());
-    bans.expire(at(30), &mut events);
-    assert_eq!(ended(&events), [client(3), client(1)]);
+    bans.expire(at(19), &mut changes);
+    assert!(changes.is_empty());
+    bans.expire(at(30), &mut changes);
+    assert_eq!(ended(&changes), [client(3), client(1)]);
     assert_eq!(bans.all(at(30)), [(client(2), until(40))]);
     // Nobody had to tick for a ban to be over.
     assert_eq!(bans.exactly(client(2), at(40)), None);
@@ -48,30 +48,30 @@ fn bans_end_in_their_order_and_each_end_is_told_once() {
 #[test]
 fn a_full_book_lets_the_ban_that_ends_first_go() {
     let bans = Bans::new(10);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for n in 0..1000 {
-        bans.begin(client(n), until(u64::from(n) + 1), 3, NOW, &mut events);
+        bans.begin(client(n), until(u64::from(n) + 1), 3, NOW, &mut changes);
         assert!(bans.counts().0 <= 10);
     }
     assert_eq!(bans.counts(), (10, 990));
-    assert_eq!(ended(&events).len(), 990);
+    assert_eq!(ended(&changes).len(), 990);
     assert!(bans.exactly(client(999), NOW).is_some());
 }
 
 #[test]
 fn banned_neighbours_are_counted_by_network() {
     let bans = Bans::new(100);
-    let mut events = Vec::new();
+    let mut changes = Vec::new();
     for n in [0x0a00_0001, 0x0a00_0002, 0x0a00_0003, 0x0a00_0101] {
-        bans.begin(client(n), until(10), 3, NOW, &mut events);
-        bans.begin(client(n), until(20), 4, NOW, &mut events);
+        bans.begin(client(n), until(10), 3, NOW, &mut changes);
+        bans.begin(client(n), until(20), 4, NOW, &mut changes);
     }
     let network = ClientKey::V4(0x0a00_0001).network();
     assert_eq!(bans.neighbours(network, 9), 3);
     assert_eq!(bans.neighbours(network, 2), 2);
-    bans.lift(client(0x0a00_0002), NOW, &mut events);
+    bans.lift(client(0x0a00_0002), NOW, &mut changes);
     assert_eq!(bans.neighbours(network, 9), 2);
-    bans.expire(NOW + Duration::from_secs(20), &mut events);
+    bans.expire(NOW + Duration::from_secs(20), &mut changes);
     assert_eq!(bans.neighbours(network, 9), 0);
 }
 
