@@ -33,7 +33,9 @@ fn an_attempt_that_nobody_answers_does_not_keep_a_stop_from_saving() {
     proxy.log().find("who was cut off", |event| {
         event.message().contains("cut off")
     });
-    assert!(proxy.setup.folder().join("state/snapshot").exists());
+    for file in ["known", "debts"] {
+        assert!(proxy.setup.folder().join("state").join(file).exists());
+    }
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn a_disk_that_refuses_is_told_once_though_it_still_syncs() {
         .with("upstream.announce", "none")
         .start();
     // No record can be written where a folder stands in the way.
-    std::fs::create_dir(proxy.setup.folder().join("state/journal.1")).unwrap();
+    std::fs::create_dir(proxy.setup.folder().join("state/changes.1")).unwrap();
     for address in ["192.0.2.1", "192.0.2.2"] {
         let ran = proxy
             .setup
@@ -99,6 +101,6 @@ fn a_disk_that_refuses_is_told_once_though_it_still_syncs() {
             .events(|event| event.message().contains(what))
             .len()
     };
-    assert_eq!(told("cannot be kept"), 1);
-    assert_eq!(told("being kept again"), 0);
+    assert_eq!(told("cannot be saved"), 1);
+    assert_eq!(told("being saved again"), 0);
 }

@@ -39,8 +39,10 @@ struct Disk {
     store: Arc<Mutex<Store>>,
     /// Whether the journal has octets that are not on the disk yet.
     unsynced: bool,
-    /// Whether the disk has refused something since the last snapshot that it took.
+    /// Whether the disk has refused something that no snapshot holds yet.
     failing: bool,
+    /// Whether it has refused something since the last snapshot began.
+    refused_since_save: bool,
 }
 
 impl Persister {
@@ -110,6 +112,7 @@ impl Persister {
         }
         let services = Arc::clone(&self.services);
         if let Some(saving) = self.disk.run(Store::begin_save).await {
+            self.disk.refused_since_save = false;
             self.saving = Some(spawn_blocking(move || {
                 saving.write(services.judging.gate(), services.judging.clock.now())
             }));
@@ -154,6 +157,7 @@ impl Disk {
             store: Arc::new(Mutex::new(store)),
             unsynced: false,
             failing: false,
+            refused_since_save: false,
         }
     }
 
@@ -210,6 +214,7 @@ impl Disk {
     /// Tells that the disk does not take what it is given, once until it has taken a snapshot: a full disk
     /// still syncs, and takes a record now and then.
     fn refused(&mut self, fault: &StoreFault) {
+        self.refused_since_save = true;
         if !std::mem::replace(&mut self.failing, true) {
             error!(
                 "the state cannot be saved: {fault}. The service goes on; what has changed since the last \
@@ -218,9 +223,10 @@ impl Disk {
         }
     }
 
-    /// A snapshot holds all that was refused before.
+    /// A snapshot holds all that was refused before it began; of what came since it knows nothing.
     fn snapshot_taken(&mut self) {
-        if std::mem::take(&mut self.failing) {
+        if self.failing && !self.refused_since_save {
+            self.failing = false;
             info!("state is being saved again");
         }
     }
