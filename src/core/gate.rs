@@ -161,13 +161,14 @@ impl Gate {
     /// comes. Takes nothing.
     pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
         let rules = self.rules.load();
+        let ban = self.bans.of(client, now);
         let question = Question {
             gate: self,
             rules: &rules,
             client,
             attempt: None,
             network: self.familiar.network_trust(client.network()),
-            ban: self.bans.of(client, now),
+            ban: ban.as_ref(),
             settling: self.is_settling(&rules, now),
             now,
         };

@@ -222,6 +222,7 @@ impl Gate {
             word: Word::Rare(0),
             who,
         };
+        let ban = self.bans.of(client, now);
         let question = Question {
             gate: self,
             rules,
@@ -232,7 +233,7 @@ impl Gate {
                 past: &self.tries.past(client, id, None),
             }),
             network: who.network,
-            ban: self.bans.of(client, now),
+            ban: ban.as_ref(),
             settling: self.is_settling(rules, now),
             now,
         };
@@ -267,7 +268,7 @@ impl Gate {
     ) -> Holding {
         let bucket = key.bucket();
         let limit = rules.limit(bucket, known);
-        let kept = kept(bucket.spec().reserve, history, limit);
+        let kept = kept(bucket.spec().reserve, history, &limit);
         Holding {
             bucket: Reason::Bucket(bucket),
             tokens: self.buckets.left(key, limit, now),
@@ -275,7 +276,7 @@ impl Gate {
             every: Duration::from_nanos(limit.every()),
             wait: self
                 .buckets
-                .peek(key, limit, kept, now)
+                .peek(key, &limit, kept, now)
                 .err()
                 .unwrap_or_default(),
         }

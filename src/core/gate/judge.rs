@@ -171,7 +171,7 @@ impl<S: Stage> Evaluation<'_, S> {
                 past: &self.past,
             }),
             network: self.case.who.network,
-            ban: self.ban,
+            ban: self.ban.as_ref(),
             settling: self.settling,
             now: self.now,
         }
@@ -223,7 +223,7 @@ impl<S: Stage> Evaluation<'_, S> {
                 Ok(token) => tokens.push(token),
                 Err(wait) => {
                     self.gate.give_back(&tokens, self.now, self.changes);
-                    return Err(due.short(wait));
+                    return Err(Short::of(due.key.bucket(), wait));
                 }
             }
         }

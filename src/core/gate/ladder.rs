@@ -15,14 +15,14 @@ use crate::gate::Gate;
 use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::route::{Due, Route};
-use crate::gate::buckets::spec::{Bucket, BucketSpec, Reserve, Store, WhenEmpty};
+use crate::gate::buckets::spec::{Bucket, Reserve, Store, WhenEmpty};
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal};
-use crate::gate::rules::Rules;
+use crate::gate::rules::{Payable, Rules};
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
 use crate::moment::Moment;
@@ -70,7 +70,7 @@ pub(in crate::gate) struct Question<'a> {
     /// None while the client has not named its user.
     pub(in crate::gate) attempt: Option<Named<'a>>,
     pub(in crate::gate) network: NetworkTrust,
-    pub(in crate::gate) ban: Option<Ban>,
+    pub(in crate::gate) ban: Option<&'a Ban>,
     pub(in crate::gate) settling: bool,
     pub(in crate::gate) now: Moment,
 }
@@ -90,8 +90,8 @@ pub(in crate::gate) struct Short {
 }
 
 impl Question<'_> {
-    /// What one step says.
-    #[inline]
+    /// What one step says. Always inlined, as what it calls is: a walk over the steps becomes straight code.
+    #[inline(always)]
     pub(in crate::gate) fn ask(&self, step: Step) -> Finding {
         match step {
             Step::Deny if self.rules.denies(self.client) => {
@@ -117,39 +117,38 @@ impl Question<'_> {
     }
 
     /// Looks into the buckets of a route, one after another, up to the first that has no token.
-    #[inline]
+    #[inline(always)]
     fn look(&self, trust: Trust, mut see: impl FnMut(Due)) -> Result<(), Short> {
         let user = self.attempt.map(|named| named.case.user);
         let mut shared = self.attempt;
-        for spec in &self.rules.ladder.specs {
-            if !spec.payers.include(trust) {
-                continue;
-            }
-            if matches!(spec.store, Store::Shared(_)) {
+        for payable in self.rules.route(trust) {
+            if matches!(payable.store, Store::Shared(_)) {
                 // Of the shared ones the first that fits is enough. Which one does, the user decides.
                 let Some(named) = shared else { continue };
-                if !self.fits(spec.bucket, named.case) {
+                if !self.fits(payable.bucket, named.case) {
                     continue;
                 }
                 shared = None;
             }
-            if let Some(key) = BucketKey::of(spec.bucket, self.client, user, &self.gate.keys) {
-                see(self.due(spec, key)?);
+            if let Some(key) = BucketKey::of(payable.bucket, self.client, user, &self.gate.keys) {
+                see(self.due(payable, key)?);
             }
         }
         Ok(())
     }
 
-    #[inline]
-    fn due(&self, spec: &BucketSpec, key: BucketKey) -> Result<Due, Short> {
+    #[inline(always)]
+    fn due(&self, payable: &Payable, key: BucketKey) -> Result<Due, Short> {
         let (users, history) = self.attempt.map_or((0, History::First), |named| {
             (named.case.who.users, named.past.history)
         });
-        let limit = self.rules.limit(spec.bucket, users);
-        let due = Due { key, limit };
-        let kept = kept(spec.reserve, history, limit);
-        let looked = self.gate.buckets.peek(key, limit, kept, self.now);
-        looked.map(|()| due).map_err(|wait| due.short(wait))
+        payable.with_limit(users, |limit| {
+            let kept = kept(payable.reserve, history, limit);
+            match self.gate.buckets.peek(key, limit, kept, self.now) {
+                Ok(()) => Ok(Due { key, limit: *limit }),
+                Err(wait) => Err(Short::of(payable.bucket, wait)),
+            }
+        })
     }
 
     /// What a new attempt would be answered: the grounds, or the refusal.
@@ -218,7 +217,7 @@ impl Question<'_> {
     }
 
     /// Whether this attempt pays as one with this trust does.
-    #[inline]
+    #[inline(always)]
     fn pays_as(&self, trust: Trust) -> bool {
         match self.attempt.map(|named| named.case.who.trust) {
             Some(Trust::Near) => trust != Trust::Familiar,
@@ -239,7 +238,7 @@ impl Question<'_> {
 }
 
 /// Tokens of a bucket that a client with this history must leave to newcomers.
-pub(in crate::gate) fn kept(reserve: Reserve, history: History, limit: Limit) -> u32 {
+pub(in crate::gate) fn kept(reserve: Reserve, history: History, limit: &Limit) -> u32 {
     match (reserve, history) {
         (Reserve::LastThird, History::Repeat) => limit.burst() / 3,
         (Reserve::LastThird, History::First) | (Reserve::Nothing, _) => 0,
@@ -254,10 +253,10 @@ pub(in crate::gate) const fn refusal(reason: Reason, wait: Duration) -> Refusal 
     Refusal { reason, wait }
 }
 
-impl Due {
-    pub(in crate::gate) fn short(&self, wait: Duration) -> Short {
-        let bucket = self.key.bucket();
-        Short {
+impl Short {
+    /// An empty bucket, and when it has a token.
+    pub(in crate::gate) fn of(bucket: Bucket, wait: Duration) -> Self {
+        Self {
             refusal: refusal(Reason::Bucket(bucket), wait),
             when_empty: bucket.spec().when_empty,
         }

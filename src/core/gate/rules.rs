@@ -11,8 +11,8 @@ use prefix_trie::PrefixSet;
 
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::BucketQuota;
-use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
-use crate::gate::request::attempt::UserName;
+use crate::gate::buckets::spec::{Bucket, BucketSpec, Ladder, PerBucket, Reserve, Store};
+use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
 use crate::gate::request::networks::canonical;
@@ -26,6 +26,7 @@ pub(in crate::gate) struct Rules {
     first_ban: Duration,
     longest_ban: Duration,
     limits: PerBucket<RuleLimit>,
+    routes: Routes,
     /// The steps of the judgement, as data.
     pub(in crate::gate) ladder: Ladder,
     trap_users: HashSet<Vec<u8>>,
@@ -39,6 +40,55 @@ pub(in crate::gate) struct Rules {
 enum RuleLimit {
     Fixed(Limit),
     Growing(BucketQuota),
+}
+
+/// The buckets that attempts with each trust may pay, in their order: what the table of buckets says,
+/// without what a look at a bucket does not need.
+struct Routes {
+    familiar: Box<[Payable]>,
+    near: Box<[Payable]>,
+    far: Box<[Payable]>,
+}
+
+/// A bucket that an attempt may pay.
+pub(in crate::gate) struct Payable {
+    pub(in crate::gate) bucket: Bucket,
+    pub(in crate::gate) store: Store,
+    pub(in crate::gate) reserve: Reserve,
+    limit: RuleLimit,
+}
+
+impl Payable {
+    /// Shows `ask` its limit on a server with this many known users. Lent, for a copy of it is half of what
+    /// a look at a bucket costs.
+    #[inline(always)]
+    pub(in crate::gate) fn with_limit<T>(&self, known: usize, ask: impl FnOnce(&Limit) -> T) -> T {
+        match &self.limit {
+            RuleLimit::Fixed(limit) => ask(limit),
+            RuleLimit::Growing(quota) => ask(&Limit::growing(*quota, known)),
+        }
+    }
+}
+
+impl Routes {
+    fn new(ladder: &Ladder, limits: &PerBucket<RuleLimit>) -> Self {
+        let payable = |spec: &BucketSpec| Payable {
+            bucket: spec.bucket,
+            store: spec.store,
+            reserve: spec.reserve,
+            limit: *limits.get(spec.bucket),
+        };
+        let route = |trust| {
+            let specs = ladder.specs.iter();
+            let paid = specs.filter(|spec| spec.payers.include(trust));
+            paid.map(payable).collect()
+        };
+        Self {
+            familiar: route(Trust::Familiar),
+            near: route(Trust::Near),
+            far: route(Trust::Far),
+        }
+    }
 }
 
 impl RuleLimit {
@@ -58,13 +108,15 @@ impl Rules {
                 .map(|name| name.as_bytes().to_ascii_lowercase());
             names.collect()
         };
+        let limits = PerBucket::new(|spec| RuleLimit::new(settings.limits.of(spec.bucket)));
         Self {
             mode: settings.mode,
             settling: settings.settling,
             strikes: u8::try_from(settings.bans.strikes).unwrap_or(u8::MAX),
             first_ban: settings.bans.first,
             longest_ban: settings.bans.longest,
-            limits: PerBucket::new(|spec| RuleLimit::new(settings.limits.of(spec.bucket))),
+            routes: Routes::new(&settings.ladder, &limits),
+            limits,
             ladder: settings.ladder.clone(),
             trap_users: folded(&settings.traps.users),
             trap_helos: folded(&settings.traps.helo),
@@ -90,11 +142,21 @@ impl Rules {
     }
 
     /// The limit of a bucket on a server with this many known users.
-    #[inline]
+    #[inline(always)]
     pub(in crate::gate) fn limit(&self, bucket: Bucket, known: usize) -> Limit {
         match self.limits.get(bucket) {
             RuleLimit::Fixed(limit) => *limit,
             RuleLimit::Growing(quota) => Limit::growing(*quota, known),
+        }
+    }
+
+    /// The buckets that an attempt with this trust may pay, in their order.
+    #[inline(always)]
+    pub(in crate::gate) fn route(&self, trust: Trust) -> &[Payable] {
+        match trust {
+            Trust::Familiar => &self.routes.familiar,
+            Trust::Near => &self.routes.near,
+            Trust::Far => &self.routes.far,
         }
     }
 

@@ -131,7 +131,7 @@ impl Buckets {
     pub(in crate::gate) fn peek(
         &self,
         key: BucketKey,
-        limit: Limit,
+        limit: &Limit,
         kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
@@ -140,7 +140,7 @@ impl Buckets {
 
     /// Whole tokens in a bucket.
     pub(in crate::gate) fn left(&self, key: BucketKey, limit: Limit, now: Moment) -> u32 {
-        limit.left(self.arrival(key, limit, now), now)
+        limit.left(self.arrival(key, &limit, now), now)
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
@@ -309,7 +309,7 @@ impl Buckets {
         (self.table.rows(), self.table.evictions())
     }
 
-    fn arrival(&self, key: BucketKey, limit: Limit, now: Moment) -> u64 {
+    fn arrival(&self, key: BucketKey, limit: &Limit, now: Moment) -> u64 {
         match key {
             BucketKey::Keyed(_, key) => self.row(key).arrival,
             BucketKey::Shared(bucket) => {

@@ -75,7 +75,7 @@ pub(in crate::gate) enum BucketKey {
 impl BucketKey {
     /// The bucket of `bucket` that an attempt of this client for this user pays from; none while the
     /// client has not named its user, where the row depends on the user.
-    #[inline]
+    #[inline(always)]
     pub(in crate::gate) fn of(
         bucket: Bucket,
         client: ClientKey,

@@ -103,7 +103,7 @@ impl Limit {
     /// # Errors
     /// The time until there is a token.
     pub(in crate::gate) fn take(&self, arrival: u64, now: Moment) -> Result<u64, Duration> {
-        let limiter = self.limiter::<NoOpMiddleware<Nanos>>(arrival, now);
+        let limiter = self.limiter::<NoOpMiddleware<Nanos>>(self.bounded(arrival, now), now);
         match limiter.check() {
             Ok(()) => Ok(limiter.into_state_store().0.get()),
             Err(until) => Err(wait(&until, now)),
@@ -120,21 +120,18 @@ impl Limit {
         kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
-        let tokens = kept.saturating_add(1).min(self.burst());
-        let tokens = NonZeroU32::new(tokens).unwrap_or(NonZeroU32::MIN);
-        let limiter = self.limiter::<NoOpMiddleware<Nanos>>(arrival, now);
-        match limiter.check_n(tokens) {
-            Ok(answer) => answer.map_err(|until| wait(&until, now)),
-            // More than a full bucket, which the bound above excludes.
-            Err(_) => Err(Duration::from_nanos(self.full)),
-        }
+        // As if they had been taken a moment ago: a look for one token, which costs governor no division.
+        let kept = self.every.saturating_mul(u64::from(kept));
+        let arrival = self.bounded(arrival, now).max(nanos(now));
+        let limiter = self.limiter::<NoOpMiddleware<Nanos>>(arrival.saturating_add(kept), now);
+        limiter.check().map_err(|until| wait(&until, now))
     }
 
     /// Whole tokens in the bucket now.
     pub(in crate::gate) fn left(&self, arrival: u64, now: Moment) -> u32 {
         // governor tells what is left beside the token that a look asks for.
         match self
-            .limiter::<StateInformationMiddleware>(arrival, now)
+            .limiter::<StateInformationMiddleware>(self.bounded(arrival, now), now)
             .check()
         {
             Ok(left) => left.remaining_burst_capacity().saturating_add(1),
@@ -165,7 +162,7 @@ impl Limit {
 
     /// governor, about one bucket at one moment.
     fn limiter<M: RateLimitingMiddleware<Nanos>>(&self, arrival: u64, now: Moment) -> Limiter<M> {
-        let arrival = Arrival(Cell::new(self.bounded(arrival, now)));
+        let arrival = Arrival(Cell::new(arrival));
         let limiter: Limiter<M> = RateLimiter::new(self.quota, arrival, Pinned(Cell::new(0)));
         limiter.clock().0.set(nanos(now));
         limiter
