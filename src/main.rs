@@ -20,7 +20,7 @@ enum ProgramCommand {
     Daemon(gatepost_daemon::cli::DaemonCommand),
     #[cfg(feature = "lab")]
     #[command(flatten)]
-    Lab(gatepost_lab::Command),
+    Lab(gatepost_lab::LabCommand),
 }
 
 fn main() -> ExitCode {

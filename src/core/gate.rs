@@ -38,7 +38,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::gate::buckets::bucket::Buckets;
-use crate::gate::buckets::counters::Counters;
+use crate::gate::buckets::counters::DecisionCounters;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
@@ -75,7 +75,7 @@ pub struct Gate {
     bans: Bans,
     repeats: RepeatLimit,
     outage: OutageDetector,
-    counters: Counters,
+    counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
@@ -102,7 +102,7 @@ impl Gate {
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
             outage: OutageDetector::default(),
-            counters: Counters::default(),
+            counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
             restored: Restored::default(),

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
-use crate::report::limits::Limits;
+use crate::report::limits::LimitCounters;
 
 mod attempt;
 mod notice;
@@ -47,7 +47,7 @@ pub trait Asker {
 /// The gate with all that a judgement needs, for the life of the process.
 #[derive(Debug)]
 pub struct Judging {
-    sequence: sequence::Judging<Waiter>,
+    sequence: sequence::JudgingSequence<Waiter>,
     /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
     exchanges: Arc<Queue<Waiter>>,
     /// The source of moments.
@@ -80,10 +80,10 @@ impl Judging {
         settings: QueueSettings,
         clock: Clock,
         notices: Notices,
-        limits: &Arc<Limits>,
+        limits: &Arc<LimitCounters>,
     ) -> Self {
         Self {
-            sequence: sequence::Judging::new(gate, settings),
+            sequence: sequence::JudgingSequence::new(gate, settings),
             // limit: exchanges
             exchanges: Arc::new(Queue::new(settings)),
             clock,
@@ -134,7 +134,7 @@ impl Judging {
         &self,
         attempt: &AuthAttempt<'_>,
         mut drain: Drain,
-    ) -> Result<(sequence::Granted, Option<Held>), Refused> {
+    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
         let queue = self.sequence.queue();
         let held = tokio::select! {
             held = turns::take(queue, attempt.client.network(), self.clock.now()) => held,
@@ -160,11 +160,11 @@ impl Judging {
     }
 }
 
-impl From<sequence::Refused> for Refused {
-    fn from(refused: sequence::Refused) -> Self {
+impl From<sequence::RefusedAttempt> for Refused {
+    fn from(refused: sequence::RefusedAttempt) -> Self {
         match refused {
-            sequence::Refused::Refuse(refusal) => Self::Refuse(refusal),
-            sequence::Refused::Repeat => Self::Repeat,
+            sequence::RefusedAttempt::Refuse(refusal) => Self::Refuse(refusal),
+            sequence::RefusedAttempt::Repeat => Self::Repeat,
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Upstream};
-use crate::report::limits::Limits;
+use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
 use crate::session::{Services, SessionConfig, SessionIds};
 use crate::store::{StoreFault, key};
@@ -114,7 +114,7 @@ impl Server {
         let (store, gate) = restore::restore(&config, began)?;
         raise_open_files();
         let socket = OperatorSocket::bind(&config.admin)?;
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let judging = Judging::new(gate, config.turns, clock, notices, &limits);
         let services = Arc::new(Services {
@@ -218,7 +218,7 @@ impl Server {
 }
 
 /// Binds every listener of the config, in its order.
-fn bind_all(config: &Config, limits: &Arc<Limits>) -> Result<Vec<Bound>, BindFault> {
+fn bind_all(config: &Config, limits: &Arc<LimitCounters>) -> Result<Vec<Bound>, BindFault> {
     let mut bound = Vec::new();
     for settings in &config.listeners {
         let listener = Listener::bind(settings, limits)?;

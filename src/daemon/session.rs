@@ -24,7 +24,7 @@ use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::{HandshakeFault, Negotiated, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::events;
-use crate::report::limits::Limit;
+use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -228,7 +228,7 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
             let counters = &visit.services.judging.counters;
             counters.handshakes_failed.count();
             if matches!(fault, HandshakeFault::Busy) {
-                counters.limits.count(Limit::Handshakes);
+                counters.limits.count(ResourceLimit::Handshakes);
             }
             Err(Ending::Client(fault.into()))
         }

@@ -32,7 +32,7 @@ mod lock;
 mod private;
 mod replace;
 
-pub use find::{Content, FoundFile, Past};
+pub use find::{Content, FoundFile, PastState};
 
 use find::Elder;
 use journal::Journal;
@@ -86,7 +86,7 @@ pub struct SetAside {
 
 /// What an earlier process left.
 #[derive(Debug)]
-pub struct Left {
+pub struct EarlierState {
     /// The secrets that the state was made with.
     pub keys: StateKeys,
     /// The keys, if they could not be read: then no user is known by name any more.
@@ -94,7 +94,7 @@ pub struct Left {
     /// Snapshots and journals.
     pub files: Vec<FoundFile>,
     /// Whether an earlier process saved anything at all, readable or not.
-    pub past: Past,
+    pub past: PastState,
     /// Files that another version wrote, and that wait for it.
     pub waiting: Vec<PathBuf>,
 }
@@ -117,13 +117,13 @@ impl Store {
     ///
     /// [`StoreFault::Locked`] when another process has it; [`StoreFault::Io`] when it cannot be
     /// made or read. A read-only or full disk is no error here but in [`Store::append`] and [`Store::save`].
-    pub fn open(settings: &StoreSettings) -> Result<(Self, Left), StoreFault> {
+    pub fn open(settings: &StoreSettings) -> Result<(Self, EarlierState), StoreFault> {
         let directory = settings.directory.clone();
         lock::make_directory(&directory)?;
         let lock = Lock::take(&directory)?;
         let (key_file, keys_set_aside) = KeyFile::load_or_make(&directory)?;
         let found = find::find(&directory)?;
-        let left = Left {
+        let left = EarlierState {
             keys: key_file.keys,
             keys_set_aside,
             files: found.files,

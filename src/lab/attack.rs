@@ -37,7 +37,7 @@ const AT_ONCE: usize = 500;
 /// Every bot and every honest user has an address of its own out of 127.0.0.0/8. Targets elsewhere
 /// are refused. Certificates are not checked.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct AttackArgs {
     // No doc comment: rustdoc takes [::1] for a link.
     #[arg(
         value_name = "TARGET",
@@ -102,14 +102,14 @@ struct AttackSummary {
 }
 
 /// Attacks, and prints what the attackers saw. 0 after an attack, 2 where there was none.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &AttackArgs) -> ExitCode {
     match attacked(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => exit::fail(&fault),
     }
 }
 
-fn attacked(args: &Args) -> Result<(), AttackFault> {
+fn attacked(args: &AttackArgs) -> Result<(), AttackFault> {
     let begins = match args.starttls {
         true => TargetTls::StartTls,
         false => TargetTls::Implicit,
@@ -133,7 +133,7 @@ fn attacked(args: &Args) -> Result<(), AttackFault> {
     Ok(())
 }
 
-async fn perform(args: &Args, target: &Target, attack: AttackPlan) -> AttackSummary {
+async fn perform(args: &AttackArgs, target: &Target, attack: AttackPlan) -> AttackSummary {
     let clock = Clock::start();
     let (drainer, drain) = drain::channel();
     let tallies = Tallies {
@@ -230,7 +230,7 @@ async fn show(tallies: &Tallies, mut drain: Drain) {
     }
 }
 
-fn plan(args: &Args) -> Result<AttackPlan, AttackFault> {
+fn plan(args: &AttackArgs) -> Result<AttackPlan, AttackFault> {
     Ok(AttackPlan {
         names: words(args.users.as_deref(), botnet::NAMES)?,
         passwords: words(args.passwords.as_deref(), botnet::PASSWORDS)?,

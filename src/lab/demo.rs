@@ -29,7 +29,7 @@ mod view;
 /// Gatepost on 127.0.0.1:4650, a small submission server behind it, honest users and a botnet in
 /// front. Ends with Ctrl-C, after an hour at most.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DemoArgs {
     /// End with a summary after so many seconds
     #[arg(long, value_name = "N", default_value_t = 3600, hide_default_value = true,
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -40,7 +40,7 @@ pub struct Args {
 }
 
 /// Runs the demo. 0 after it, 2 where it could not start.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &DemoArgs) -> ExitCode {
     raise_descriptor_limit();
     let runtime = match gatepost_daemon::cli::runtime() {
         Ok(runtime) => runtime,
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-async fn perform(args: &Args) -> Result<(), DemoFault> {
+async fn perform(args: &DemoArgs) -> Result<(), DemoFault> {
     let clock = Clock::start();
     let DemoSetup {
         server,
@@ -85,7 +85,7 @@ async fn perform(args: &Args) -> Result<(), DemoFault> {
 }
 
 /// The last table and the summary, or the JSON.
-fn print_end(args: &Args, status: &DemoStatus, screen: &mut Screen) -> Result<(), DemoFault> {
+fn print_end(args: &DemoArgs, status: &DemoStatus, screen: &mut Screen) -> Result<(), DemoFault> {
     if args.json {
         let object = serde_json::to_string_pretty(status).map_err(std::io::Error::from)?;
         print_line(&object);
@@ -107,7 +107,7 @@ struct DemoClients {
 
 impl DemoClients {
     /// Runs until the time is over or Ctrl-C, and gives the status at the end.
-    async fn run(&self, args: &Args, screen: &mut Screen) -> DemoStatus {
+    async fn run(&self, args: &DemoArgs, screen: &mut Screen) -> DemoStatus {
         let lasting = Duration::from_secs(args.seconds);
         let (ending, drain) = drain::channel();
         let target = &self.info.target;

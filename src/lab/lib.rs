@@ -32,13 +32,13 @@ mod wire;
     missing_docs,
     reason = "clap takes a command's help from its Args; text here would replace it"
 )]
-pub enum Command {
-    Demo(demo::Args),
-    Attack(attack::Args),
-    Simulate(simulate::Args),
+pub enum LabCommand {
+    Demo(demo::DemoArgs),
+    Attack(attack::AttackArgs),
+    Simulate(simulate::SimulateArgs),
 }
 
-impl Command {
+impl LabCommand {
     /// Runs the command to its end.
     pub fn run(&self) -> ExitCode {
         match self {

@@ -5,7 +5,7 @@
 //! in the file, and decided in the model's favour.
 //! Not here: the gate (`traffic::gate_policy`).
 
-use crate::traffic::policy::{Answer, Asked, Ended, Expected, LoginAttempt, Outcome, Policy};
+use crate::traffic::policy::{Asked, ClientAnswer, Ended, Expected, LoginAttempt, Outcome, Policy};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -67,13 +67,13 @@ impl Policy for Modelled {
         let outcome = if self.0.admits(&attempt, now) {
             self.0.observe(&attempt, attempt.expected, now);
             let answer = match attempt.expected {
-                Expected::Right => Answer::LoggedIn,
-                Expected::Wrong | Expected::NoSuchUser | Expected::Sick => Answer::Wrong,
+                Expected::Right => ClientAnswer::LoggedIn,
+                Expected::Wrong | Expected::NoSuchUser | Expected::Outage => ClientAnswer::Wrong,
             };
             let asked = Asked::Once;
             Outcome { answer, asked }
         } else {
-            let answer = Answer::Later(None);
+            let answer = ClientAnswer::Later(None);
             let asked = Asked::Not;
             Outcome { answer, asked }
         };

@@ -36,7 +36,7 @@ const DAILY: u32 = 8_000;
 /// Honest users write, roam, mistype and travel meanwhile. Every scenario is drawn from a seed and shows
 /// the same on every machine. Exit code 1: a promise of the manual was broken.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct SimulateArgs {
     /// Only this scenario; may be repeated
     #[arg(long, value_name = "NAME", value_parser = find)]
     scenario: Vec<&'static Scenario>,
@@ -102,7 +102,7 @@ struct SimulationSummary<'a> {
 }
 
 /// Simulates, and prints. 0: all promises were kept, 1: one was broken, 2: a file could not be written.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &SimulateArgs) -> ExitCode {
     match simulated(args) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(exit::BELOW_REQUIREMENT),
@@ -111,7 +111,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 /// How many promises were broken.
-fn simulated(args: &Args) -> Result<usize, String> {
+fn simulated(args: &SimulateArgs) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     if args.list {
         // A reader that has closed the pipe wants no more.
@@ -143,7 +143,7 @@ fn simulated(args: &Args) -> Result<usize, String> {
     Ok(broken)
 }
 
-fn jobs(args: &Args) -> Vec<Job> {
+fn jobs(args: &SimulateArgs) -> Vec<Job> {
     let scenarios = match args.scenario.as_slice() {
         [] => SCENARIOS.iter().collect(),
         chosen => chosen.to_vec(),

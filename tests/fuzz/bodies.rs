@@ -110,7 +110,7 @@ fn replies(octets: &[u8]) -> Vec<Reply> {
     replies
 }
 
-/// SASL: base64 has one reading, and Postfix is told whom and what we read.
+/// SASL: base64 has one reading, and Postfix gets the user and password that were read.
 pub fn sasl(octets: &[u8]) {
     if let Ok(decoded) = sasl::decode(octets) {
         assert_eq!(sasl::encode(decoded.expose()).expose(), octets);
@@ -160,7 +160,7 @@ pub fn dialogue(octets: &[u8]) {
     let mut talk = Talk::new(Dialogue::new(&Arc::new(settings), "id", channel), judge);
     talk.open();
     for segment in octets.split(|&octet| octet == 0) {
-        talk.hear(segment);
+        talk.feed(segment);
     }
 }
 

@@ -6,7 +6,7 @@
 use gatepost_core::smtp::dialogue::{Action, Dialogue};
 use gatepost_core::smtp::line::{Following, LineBuffer};
 
-/// Whoever carries out actions.
+/// Carries out actions.
 pub trait Partner {
     /// Carries out one action.
     fn obey(&mut self, action: Action, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next;
@@ -59,7 +59,7 @@ impl<P: Partner> Talk<P> {
     }
 
     /// More octets of the client, and all that comes of them.
-    pub fn hear(&mut self, octets: &[u8]) {
+    pub fn feed(&mut self, octets: &[u8]) {
         self.buffer.push(octets);
         while !self.over {
             let action = match self.buffer.next_line(self.dialogue.line_limit()) {

@@ -1,4 +1,4 @@
-//! answers - what an operator reads when he has typed a command, right or wrong
+//! answers - what an operator reads after a command, right or wrong
 //!
 //! Without a Postfix: nothing here logs in. Not here: what comes of the commands (`postfix::operator`).
 

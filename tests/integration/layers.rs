@@ -1,4 +1,4 @@
-//! layers - the rules that a compiler does not know: who may import whom, headers, lengths
+//! layers - the rules that a compiler does not know: which room may import which, headers, lengths
 //!
 //! Reads every file under `src`. The table says what the header of `src/lib.rs` says; where building
 //! shows that it is wrong, both are changed in one commit. That the core knows no runtime and no log,
@@ -74,6 +74,9 @@ const NET: [&str; 7] = [
 /// Files that still import each other, by their modules, and why. A row that is no longer true fails.
 const CIRCLES: &[(&str, &str)] = &[];
 
+/// Names that stand for a type in more than one room, and why.
+const SHARED_NAMES: &[(&str, &str)] = &[];
+
 /// A file longer than this has more than one duty; tests may be longer.
 const LONGEST_FILE: usize = 400;
 
@@ -141,6 +144,22 @@ fn the_core_reads_no_clock() {
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn one_name_stands_for_one_type() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in sources() {
+        for name in types(&file.code) {
+            places.entry(name).or_default().push(file.name.clone());
+        }
+    }
+    let is_shared = |(name, files): &(String, Vec<String>)| {
+        let is_known = SHARED_NAMES.iter().any(|(shared, _)| shared == name);
+        files.len() > 1 && !is_known
+    };
+    let shared: Vec<_> = places.into_iter().filter(is_shared).collect();
+    assert!(shared.is_empty(), "{shared:#?}");
 }
 
 #[test]
@@ -344,6 +363,21 @@ fn code(text: &str) -> String {
         }
     }
     code
+}
+
+/// The types that are defined at the outermost level of a file.
+fn types(code: &str) -> impl Iterator<Item = String> {
+    code.lines().filter_map(|line| {
+        let line = match line.strip_prefix("pub") {
+            Some(rest) => rest.split_once(' ')?.1,
+            None => line,
+        };
+        // `pub(in crate::gate) struct`: what stands in the brackets has a blank.
+        let line = line.split_once(") ").map_or(line, |(_, rest)| rest);
+        let (kind, rest) = line.split_once(' ')?;
+        let is_type = matches!(kind, "struct" | "enum" | "trait" | "type");
+        is_type.then(|| words(rest).next().unwrap_or_default().to_owned())
+    })
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

@@ -1,6 +1,6 @@
 //! session_balancer - a load balancer speaks for its clients with the PROXY protocol
 //!
-//! The announced client is judged and told to Postfix, never the balancer; whoever is not listed as
+//! The announced client is judged and told to Postfix, never the balancer; a peer that is not listed as
 //! a balancer is not listened to. Not here: every form of the header (`net::proxy_header`).
 
 use toml::toml;

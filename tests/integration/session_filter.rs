@@ -1,4 +1,4 @@
-//! session_filter - `admission.filter` in a running Gatepost: the kernel drops the banned who knock
+//! session_filter - `admission.filter` in a running Gatepost: the kernel drops connections of banned clients
 //!
 //! Where the kernel wants a capability that we lack, Gatepost must say so once and reset them as ever.
 //! Not here: the programs, the budget, who is busiest (`net::filter`).
@@ -28,7 +28,7 @@ enum Fate {
     Awaited,
 }
 
-fn knock(proxy: &Proxy, source: IpAddr) -> Fate {
+fn connect_from(proxy: &Proxy, source: IpAddr) -> Fate {
     let host = match source {
         IpAddr::V4(_) => proxy.implicit().ip(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
@@ -53,7 +53,7 @@ fn knock(proxy: &Proxy, source: IpAddr) -> Fate {
 
 fn meets(proxy: &Proxy, source: IpAddr, fate: Fate) {
     wait::until("the fate of a client changes", || {
-        knock(proxy, source) == fate
+        connect_from(proxy, source) == fate
     });
 }
 
@@ -73,7 +73,7 @@ fn is_taken(proxy: &Proxy, banned: IpAddr) -> bool {
     let told = |proxy: &Proxy| proxy.log().text().contains("CAP_NET_ADMIN");
     let mut taken = false;
     wait::until("the filter works, or cannot", || {
-        taken = knock(proxy, banned) == Fate::Dropped;
+        taken = connect_from(proxy, banned) == Fate::Dropped;
         taken || told(proxy)
     });
     taken
@@ -83,13 +83,13 @@ fn is_taken(proxy: &Proxy, banned: IpAddr) -> bool {
 fn the_banned_are_dropped_others_come_in_and_so_do_the_banned_when_their_ban_is_lifted() {
     let (_mail, proxy) = house();
     let (banned, good) = (loopback(77, 1), loopback(77, 2));
-    assert_eq!(knock(&proxy, banned), Fate::Awaited);
+    assert_eq!(connect_from(&proxy, banned), Fate::Awaited);
     ban(&proxy, "add", "127.77.0.1");
     if !is_taken(&proxy, banned) {
-        assert_eq!(knock(&proxy, banned), Fate::Reset);
+        assert_eq!(connect_from(&proxy, banned), Fate::Reset);
         return;
     }
-    assert_eq!(knock(&proxy, good), Fate::Awaited);
+    assert_eq!(connect_from(&proxy, good), Fate::Awaited);
     let mut client = proxy.client(good);
     assert_eq!(client.reply().code, 220);
     ban(&proxy, "remove", "127.77.0.1");
@@ -119,7 +119,7 @@ fn an_ipv6_client_is_dropped_at_a_listener_for_both() {
     let banned = IpAddr::V6(Ipv6Addr::LOCALHOST);
     ban(&proxy, "add", "::1");
     if is_taken(&proxy, banned) {
-        assert_eq!(knock(&proxy, loopback(77, 2)), Fate::Awaited);
+        assert_eq!(connect_from(&proxy, loopback(77, 2)), Fate::Awaited);
         ban(&proxy, "remove", "::1");
         meets(&proxy, banned, Fate::Awaited);
     }

@@ -19,7 +19,7 @@ use gatepost_core::gate::state::file::{FileReport, Soundness};
 use gatepost_core::gate::state::frame;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
-use gatepost_daemon::store::{Left, Past, Store, StoreSettings};
+use gatepost_daemon::store::{EarlierState, PastState, Store, StoreSettings};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -64,14 +64,14 @@ fn user(name: &str) -> UserName {
     UserName::new(name.as_bytes())
 }
 
-fn open(directory: &Path) -> (Store, Left) {
+fn open(directory: &Path) -> (Store, EarlierState) {
     Store::open(&StoreSettings {
         directory: directory.to_owned(),
     })
     .unwrap()
 }
 
-fn keys(left: &Left) -> Keys {
+fn keys(left: &EarlierState) -> Keys {
     Keys {
         users: left.keys.users,
         passwords: [2; 16],
@@ -92,7 +92,7 @@ fn copy(fixture: &Path) -> tempfile::TempDir {
 /// The gate that a start in this directory builds, five minutes after the last snapshot.
 fn start(directory: &Path, mode: Mode) -> (Store, Gate, Vec<FileReport>) {
     let (store, left) = open(directory);
-    assert_eq!(left.past, Past::Some);
+    assert_eq!(left.past, PastState::Some);
     let keys = keys(&left);
     let files: Vec<_> = left.files.into_iter().map(|found| found.file).collect();
     let (gate, reports) = Gate::restore(settings(mode), keys, &files, NOW + MINUTE * 5);

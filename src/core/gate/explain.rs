@@ -103,8 +103,8 @@ pub struct Status {
     pub pairs_evicted: u64,
     /// Bans that ended early for want of room.
     pub bans_evicted: u64,
-    /// Whether the backend is taken for sick.
-    pub backend_sick: bool,
+    /// Whether the backend is taken to be failing.
+    pub backend_outage: bool,
     /// The shared buckets.
     pub shared: Vec<Holding>,
     /// What became of the attempts, by reason.
@@ -171,7 +171,7 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
-            backend_sick: self.outage.is_sick(),
+            backend_outage: self.outage.is_on(),
             shared: Bucket::all_shared()
                 .map(|bucket| {
                     let key = BucketKey::Shared(bucket);

@@ -15,7 +15,7 @@ use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::buckets::tries::Past;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
-use crate::gate::ladder::{Finding, NO_STEP, Named, Question, STEPS, Short, refusal};
+use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
 use crate::gate::request::settings::Mode;
@@ -34,7 +34,7 @@ const KNOWN_WRONG: Duration = Duration::from_secs(600);
 const FAILED_LATELY: Duration = Duration::from_secs(60);
 
 /// The two stages differ in their answers, so that only the first can tell anybody to wait.
-trait Stage {
+trait JudgementStage {
     /// What is answered.
     type Answer: From<Verdict>;
 
@@ -45,7 +45,7 @@ trait Stage {
 /// Nothing is taken from who must wait for a turn.
 struct BeforeTurn;
 
-impl Stage for BeforeTurn {
+impl JudgementStage for BeforeTurn {
     type Answer = First;
 
     fn wait(&self) -> Option<First> {
@@ -56,7 +56,7 @@ impl Stage for BeforeTurn {
 /// It has its turn, or needs none.
 struct InTurn;
 
-impl Stage for InTurn {
+impl JudgementStage for InTurn {
     type Answer = Verdict;
 
     fn wait(&self) -> Option<Verdict> {
@@ -98,7 +98,7 @@ impl Gate {
         missed
     }
 
-    fn evaluate<S: Stage>(
+    fn evaluate<S: JudgementStage>(
         &self,
         attempt: &AuthAttempt<'_>,
         stage: S,
@@ -137,17 +137,17 @@ struct Evaluation<'a, S> {
     changes: &'a mut Changes,
 }
 
-impl<S: Stage> Evaluation<'_, S> {
+impl<S: JudgementStage> Evaluation<'_, S> {
     fn decide(mut self) -> S::Answer {
         for step in STEPS {
             match self.question().ask(step) {
-                Finding::Pass => {}
-                Finding::Allow(reason) => {
+                StepFinding::Pass => {}
+                StepFinding::Allow(reason) => {
                     return self.allow(Tokens::NONE, reason, Basis::Listed);
                 }
-                Finding::Refuse(refusal) => return self.refuse(refusal),
-                Finding::Repeat(wrong) => return self.repeat(wrong),
-                Finding::Pay(trust) => match self.pay(trust) {
+                StepFinding::Refuse(refusal) => return self.refuse(refusal),
+                StepFinding::Repeat(wrong) => return self.repeat(wrong),
+                StepFinding::Pay(trust) => match self.pay(trust) {
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                     Err(short) => return self.refuse(short.refusal),
                     Ok(Payment::Waits(answer)) => return answer,

@@ -17,7 +17,7 @@ use crate::moment::Moment;
 
 /// The gate, and the queue before Postfix. `W` is what waits in the queue.
 #[derive(Debug)]
-pub struct Judging<W> {
+pub struct JudgingSequence<W> {
     gate: Gate,
     queue: Arc<Queue<W>>,
 }
@@ -27,19 +27,19 @@ pub struct Judging<W> {
 #[must_use]
 pub enum Begun {
     /// It may be tried now.
-    Granted(Granted),
+    Granted(GrantedAttempt),
     /// It may not.
-    Refused(Refused),
-    /// It enters the queue; then [`Judging::in_turn`] or [`Judging::missed`].
+    Refused(RefusedAttempt),
+    /// It enters the queue; then [`JudgingSequence::in_turn`] or [`JudgingSequence::missed`].
     Wait,
 }
 
-/// The right to try one attempt at Postfix. [`Judging::settle`] it with the outcome.
+/// The right to try one attempt at Postfix. [`JudgingSequence::settle`] it with the outcome.
 ///
 /// Dropped, its turn is lost to all others, and its tokens to the client.
 #[derive(Debug)]
 #[must_use = "settle it with the outcome, or its turn and its tokens are lost"]
-pub struct Granted {
+pub struct GrantedAttempt {
     permit: Permit,
     turn: Option<Turn>,
 }
@@ -47,14 +47,14 @@ pub struct Granted {
 /// Why an attempt may not be tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Refused {
+pub enum RefusedAttempt {
     /// 454.
     Refuse(Refusal),
     /// 535: the same wrong password as a moment ago.
     Repeat,
 }
 
-impl Granted {
+impl GrantedAttempt {
     /// The proof that it was judged.
     pub const fn permit(&self) -> &Permit {
         &self.permit
@@ -77,7 +77,7 @@ impl Granted {
     }
 }
 
-impl<W> Judging<W> {
+impl<W> JudgingSequence<W> {
     /// Nobody waits yet.
     pub fn new(gate: Gate, settings: QueueSettings) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl<W> Judging<W> {
         match self.gate.judge(attempt, now, changes) {
             First::Wait => Begun::Wait,
             First::Decided(verdict) => match decided(verdict) {
-                Ok(permit) => Begun::Granted(Granted { permit, turn: None }),
+                Ok(permit) => Begun::Granted(GrantedAttempt { permit, turn: None }),
                 Err(refused) => Begun::Refused(refused),
             },
         }
@@ -118,9 +118,9 @@ impl<W> Judging<W> {
         attempt: &AuthAttempt<'_>,
         now: Moment,
         changes: &mut Changes,
-    ) -> Result<Granted, Refused> {
+    ) -> Result<GrantedAttempt, RefusedAttempt> {
         match decided(self.gate.judge_in_turn(attempt, now, changes)) {
-            Ok(permit) => Ok(Granted {
+            Ok(permit) => Ok(GrantedAttempt {
                 permit,
                 turn: Some(turn),
             }),
@@ -132,20 +132,20 @@ impl<W> Judging<W> {
     }
 
     /// No turn came for an attempt before its deadline. It costs nothing.
-    pub fn missed(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refused {
-        Refused::Refuse(self.gate.miss_turn(attempt, now))
+    pub fn missed(&self, attempt: &AuthAttempt<'_>, now: Moment) -> RefusedAttempt {
+        RefusedAttempt::Refuse(self.gate.miss_turn(attempt, now))
     }
 
     /// Settles the permit with what Postfix made of the attempt, then frees its turn: the next in line
     /// is judged by what this one has shown.
     pub fn settle(
         &self,
-        granted: Granted,
+        granted: GrantedAttempt,
         outcome: AuthOutcome,
         now: Moment,
         changes: &mut Changes,
     ) -> Settled {
-        let Granted { permit, turn } = granted;
+        let GrantedAttempt { permit, turn } = granted;
         let settled = self.gate.settle(permit, outcome, now, changes);
         if let Some(turn) = turn {
             self.queue.free(turn);
@@ -154,17 +154,17 @@ impl<W> Judging<W> {
     }
 
     /// Frees the turn of an attempt that asks nothing of Postfix for a while; the permit stays.
-    pub fn give_up_turn(&self, granted: &mut Granted) {
+    pub fn give_up_turn(&self, granted: &mut GrantedAttempt) {
         if let Some(turn) = granted.turn.take() {
             self.queue.free(turn);
         }
     }
 }
 
-fn decided(verdict: Verdict) -> Result<Permit, Refused> {
+fn decided(verdict: Verdict) -> Result<Permit, RefusedAttempt> {
     match verdict {
         Verdict::Allow(permit) => Ok(permit),
-        Verdict::Repeat => Err(Refused::Repeat),
-        Verdict::Refuse(refusal) => Err(Refused::Refuse(refusal)),
+        Verdict::Repeat => Err(RefusedAttempt::Repeat),
+        Verdict::Refuse(refusal) => Err(RefusedAttempt::Refuse(refusal)),
     }
 }

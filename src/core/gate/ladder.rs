@@ -15,7 +15,7 @@ use crate::gate::Gate;
 use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::route::{Due, Route};
-use crate::gate::buckets::spec::{Bucket, Reserve, Store, WhenEmpty};
+use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::{Trust, UserName};
@@ -52,7 +52,7 @@ pub(in crate::gate) const STEPS: [Step; 8] = [
 ];
 
 /// What a step says.
-pub(in crate::gate) enum Finding {
+pub(in crate::gate) enum StepFinding {
     Pass,
     Allow(Reason),
     Refuse(Refusal),
@@ -92,20 +92,24 @@ pub(in crate::gate) struct Short {
 impl Question<'_> {
     /// What one step says. Always inlined, as what it calls is: a walk over the steps becomes straight code.
     #[inline(always)]
-    pub(in crate::gate) fn ask(&self, step: Step) -> Finding {
+    pub(in crate::gate) fn ask(&self, step: Step) -> StepFinding {
         match step {
             Step::Deny if self.rules.denies(self.client) => {
-                Finding::Refuse(refusal(Reason::DenyList, Duration::ZERO))
+                StepFinding::Refuse(refusal(Reason::DenyList, Duration::ZERO))
             }
-            Step::Allow if self.rules.allows(self.client) => Finding::Allow(Reason::AllowList),
-            Step::Trap if self.is_trap() => Finding::Refuse(refusal(Reason::Trap, Duration::ZERO)),
+            Step::Allow if self.rules.allows(self.client) => StepFinding::Allow(Reason::AllowList),
+            Step::Trap if self.is_trap() => {
+                StepFinding::Refuse(refusal(Reason::Trap, Duration::ZERO))
+            }
             Step::Ban => match self.ban.filter(|_| !self.may_be_familiar()) {
-                Some(ban) => Finding::Refuse(refusal(Reason::Ban, ban.until.since(self.now))),
-                None => Finding::Pass,
+                Some(ban) => StepFinding::Refuse(refusal(Reason::Ban, ban.until.since(self.now))),
+                None => StepFinding::Pass,
             },
-            Step::Repeat => self.known_wrong().map_or(Finding::Pass, Finding::Repeat),
-            Step::Buckets(trust) if self.pays_as(trust) => Finding::Pay(trust),
-            Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => Finding::Pass,
+            Step::Repeat => self
+                .known_wrong()
+                .map_or(StepFinding::Pass, StepFinding::Repeat),
+            Step::Buckets(trust) if self.pays_as(trust) => StepFinding::Pay(trust),
+            Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => StepFinding::Pass,
         }
     }
 
@@ -122,7 +126,7 @@ impl Question<'_> {
         let user = self.attempt.map(|named| named.case.user);
         let mut shared = self.attempt;
         for payable in self.rules.route(trust) {
-            if matches!(payable.store, Store::Shared(_)) {
+            if matches!(payable.store, BucketStore::Shared(_)) {
                 // Of the shared ones the first that fits is enough. Which one does, the user decides.
                 let Some(named) = shared else { continue };
                 if !self.fits(payable.bucket, named.case) {
@@ -155,10 +159,10 @@ impl Question<'_> {
     pub(in crate::gate) fn outlook(&self) -> Result<Reason, Refusal> {
         for step in STEPS {
             match self.ask(step) {
-                Finding::Pass | Finding::Repeat(_) => {}
-                Finding::Allow(reason) => return Ok(reason),
-                Finding::Refuse(refusal) => return Err(refusal),
-                Finding::Pay(trust) => match self.afford(trust) {
+                StepFinding::Pass | StepFinding::Repeat(_) => {}
+                StepFinding::Allow(reason) => return Ok(reason),
+                StepFinding::Refuse(refusal) => return Err(refusal),
+                StepFinding::Pay(trust) => match self.afford(trust) {
                     Ok(route) => return Ok(route.grounds()),
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                     Err(short) => return Err(short.refusal),
@@ -172,10 +176,12 @@ impl Question<'_> {
     pub(in crate::gate) fn certain(&self) -> Option<Refusal> {
         for step in STEPS {
             let refusal = match self.ask(step) {
-                Finding::Allow(_) => return None,
-                Finding::Refuse(refusal) => Some(refusal),
-                Finding::Pay(trust) => self.look(trust, |_| {}).err().map(|short| short.refusal),
-                Finding::Pass | Finding::Repeat(_) => None,
+                StepFinding::Allow(_) => return None,
+                StepFinding::Refuse(refusal) => Some(refusal),
+                StepFinding::Pay(trust) => {
+                    self.look(trust, |_| {}).err().map(|short| short.refusal)
+                }
+                StepFinding::Pass | StepFinding::Repeat(_) => None,
             };
             let meant = refusal.filter(|refusal| self.is_meant(refusal.reason));
             if meant.is_some() {

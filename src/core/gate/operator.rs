@@ -18,7 +18,7 @@ use crate::moment::Moment;
 /// One ban, as it is listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BanEntry {
-    /// Whom it is for.
+    /// The client or network.
     pub subject: Subject,
     /// When it ends.
     pub until: Moment,

@@ -116,7 +116,7 @@ struct Lines<W> {
     held: usize,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
-    networks: HashMap<NetworkKey, Line<W>>,
+    networks: HashMap<NetworkKey, NetworkLine<W>>,
     /// Networks that wait and have nobody at Postfix, by place.
     order: BTreeMap<u64, NetworkKey>,
     /// All waiters' networks, by deadline and number.
@@ -125,7 +125,7 @@ struct Lines<W> {
 
 /// The attempts of one network.
 #[derive(Debug)]
-struct Line<W> {
+struct NetworkLine<W> {
     at_postfix: bool,
     /// In `order`; none while the network is at Postfix, or nobody waits.
     place: Option<u64>,
@@ -141,7 +141,7 @@ impl<W> Lines<W> {
             deadline: now + self.settings.deadline,
         };
         self.next += 1;
-        let line = self.networks.entry(network).or_insert_with(|| Line {
+        let line = self.networks.entry(network).or_insert_with(|| NetworkLine {
             at_postfix: false,
             place: None,
             waiting: BTreeMap::new(),

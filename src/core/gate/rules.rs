@@ -11,7 +11,7 @@ use prefix_trie::PrefixSet;
 
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::BucketQuota;
-use crate::gate::buckets::spec::{Bucket, BucketSpec, Ladder, PerBucket, Reserve, Store};
+use crate::gate::buckets::spec::{Bucket, BucketSpec, BucketStore, Ladder, PerBucket, Reserve};
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
@@ -53,7 +53,7 @@ struct Routes {
 /// A bucket that an attempt may pay.
 pub(in crate::gate) struct Payable {
     pub(in crate::gate) bucket: Bucket,
-    pub(in crate::gate) store: Store,
+    pub(in crate::gate) store: BucketStore,
     pub(in crate::gate) reserve: Reserve,
     limit: RuleLimit,
 }

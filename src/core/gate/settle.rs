@@ -2,8 +2,8 @@
 //!
 //! Accept: the tokens go back, exactly those, and the pair is familiar. Reject: they stay spent, and
 //! the wrong password is remembered. Defer: they go back. Stalled: as defer, unless the backend answers
-//! others, for Dovecot holds back whom it has seen fail; a wrong password that is checked and then costs
-//! nothing would be a guess beyond every bound. A sick backend's rejections of familiar
+//! others, for Dovecot delays clients that it has seen fail; a wrong password that is checked and then costs
+//! nothing would be a guess beyond every bound. A failing backend's rejections of familiar
 //! pairs count as defer.
 //! Not here: judging (`judge`).
 
@@ -118,16 +118,16 @@ impl Gate {
         } = claim.case;
         let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
         if new && who.trust == Trust::Familiar {
-            let sick = self.outage.rejected(&claim.case, now, changes);
-            if let Some(refunded) = sick {
-                return self.deferred_as_sick(claim, &refunded, now, changes);
+            let refunded = self.outage.rejected(&claim.case, now, changes);
+            if let Some(refunded) = refunded {
+                return self.deferred_in_outage(claim, &refunded, now, changes);
             }
         }
         match claim.basis {
             Basis::Paid | Basis::Settling => {
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 self.seen.note(word, user, network, now);
-                if who.trust == Trust::Familiar && self.outage.is_sick() {
+                if who.trust == Trust::Familiar && self.outage.is_on() {
                     // Seen in another session meanwhile: this case was refunded before it was noted.
                     self.tries.right(client, user, guess, now);
                 }
@@ -143,7 +143,7 @@ impl Gate {
     }
 
     /// The backend's fault, not the client's; nor were the rejections that showed it the clients'.
-    fn deferred_as_sick(
+    fn deferred_in_outage(
         &self,
         claim: &Claim,
         refunded: &[Case],
@@ -154,10 +154,10 @@ impl Gate {
         for case in refunded {
             self.tries.right(case.client, case.user, case.guess, now);
         }
-        self.counters.refuse(Reason::Sick);
+        self.counters.refuse(Reason::Outage);
         Settled {
             outcome: AuthOutcome::Defer,
-            reason: Some(Reason::Sick),
+            reason: Some(Reason::Outage),
         }
     }
 }

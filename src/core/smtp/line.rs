@@ -55,7 +55,7 @@ pub enum LineFault {
 }
 
 /// Result of the search for a line's end; positions count from the start of the buffer.
-enum Found {
+enum LineEnd {
     End(usize),
     Bare(LineFault),
     NothingBefore(usize),
@@ -94,7 +94,7 @@ impl LineBuffer {
     /// [`LineFault::TooLong`] once per line, when its CRLF has arrived; the others at once.
     pub fn next_line(&mut self, limit: usize) -> Result<Option<Line>, LineFault> {
         match self.find_end() {
-            Found::End(end) => {
+            LineEnd::End(end) => {
                 let line = Line::new(self.octets.get(self.taken..end).unwrap_or_default());
                 self.release(end + 2);
                 if std::mem::take(&mut self.overlong) || line.len() > limit {
@@ -102,11 +102,11 @@ impl LineBuffer {
                 }
                 Ok(Some(line))
             }
-            Found::Bare(fault) => {
+            LineEnd::Bare(fault) => {
                 self.clear();
                 Err(fault)
             }
-            Found::NothingBefore(scanned) => {
+            LineEnd::NothingBefore(scanned) => {
                 self.scanned = scanned;
                 self.overlong |= scanned - self.taken > limit;
                 if self.overlong {
@@ -157,16 +157,16 @@ impl LineBuffer {
         self.octets.get(self.taken..).unwrap_or_default()
     }
 
-    fn find_end(&self) -> Found {
+    fn find_end(&self) -> LineEnd {
         let unread = self.octets.get(self.scanned..).unwrap_or_default();
         let Some(offset) = unread.iter().position(|o| matches!(o, b'\r' | b'\n')) else {
-            return Found::NothingBefore(self.octets.len());
+            return LineEnd::NothingBefore(self.octets.len());
         };
         match unread.get(offset..offset + 2) {
-            Some(b"\r\n") => Found::End(self.scanned + offset),
-            _ if unread.get(offset) == Some(&b'\n') => Found::Bare(LineFault::BareLineFeed),
-            Some(_) => Found::Bare(LineFault::BareCarriageReturn),
-            None => Found::NothingBefore(self.scanned + offset),
+            Some(b"\r\n") => LineEnd::End(self.scanned + offset),
+            _ if unread.get(offset) == Some(&b'\n') => LineEnd::Bare(LineFault::BareLineFeed),
+            Some(_) => LineEnd::Bare(LineFault::BareCarriageReturn),
+            None => LineEnd::NothingBefore(self.scanned + offset),
         }
     }
 

@@ -38,12 +38,12 @@ pub struct Reply {
 #[derive(Debug, Default)]
 pub struct ReplyBuffer {
     octets: LineBuffer,
-    begun: Option<Begun>,
+    begun: Option<PartialReply>,
 }
 
 /// A reply whose last line has not arrived.
 #[derive(Debug)]
-struct Begun {
+struct PartialReply {
     code: u16,
     lines: Vec<String>,
     octets: usize,
@@ -252,7 +252,7 @@ impl ReplyBuffer {
 
     fn take_line(&mut self, line: &[u8]) -> Result<Option<Reply>, ReplyFault> {
         let (code, more, text) = split_line(line).ok_or(ReplyFault::NotAReply)?;
-        let mut begun = self.begun.take().unwrap_or(Begun {
+        let mut begun = self.begun.take().unwrap_or(PartialReply {
             code,
             lines: Vec::new(),
             octets: 0,

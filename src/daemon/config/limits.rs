@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::buckets::{RawBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
-use super::value::Table;
+use super::value::TomlTable;
 use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
-use gatepost_core::gate::request::settings::{Capacity, Limits as Quotas};
+use gatepost_core::gate::request::settings::{Capacity, Quotas};
 
 /// How often a mail program may try an old password before its user notices.
 const TRIES_OF_A_MAIL_PROGRAM: u32 = 5;
@@ -78,8 +78,8 @@ impl<'de> Deserialize<'de> for RawLimits {
                 let mut limits = RawLimits::default();
                 while let Some(LimitKey(spec)) = map.next_key()? {
                     let table = match spec.quota.daily_per_user {
-                        Some(_) => (*map.next_value::<Table<RawGrowingBucket>>()?).clone(),
-                        None => RawGrowingBucket::from(&*map.next_value::<Table<RawBucket>>()?),
+                        Some(_) => (*map.next_value::<TomlTable<RawGrowingBucket>>()?).clone(),
+                        None => RawGrowingBucket::from(&*map.next_value::<TomlTable<RawBucket>>()?),
                     };
                     limits.0.insert(spec.key, table);
                 }

@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::buckets::RawBucket;
 use super::limits::RawLimits;
-use super::value::{Given, GivenList, Number, Quoted, Table};
+use super::value::{Given, GivenList, Number, Quoted, TomlTable};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
@@ -26,19 +26,19 @@ pub(super) struct RawFile {
     pub(super) settling: Given<Quoted<Duration>>,
     pub(super) mechanisms: GivenList<Quoted<Mechanism>>,
     pub(super) users: Given<String>,
-    pub(super) listen: Option<Vec<Spanned<Table<RawListen>>>>,
-    pub(super) tls: Table<RawTls>,
-    pub(super) upstream: Table<RawUpstream>,
-    pub(super) limits: Table<RawLimits>,
-    pub(super) admission: Table<RawAdmission>,
-    pub(super) timeouts: Table<RawTimeouts>,
-    pub(super) bans: Table<RawBans>,
-    pub(super) traps: Table<RawTraps>,
-    pub(super) networks: Table<RawNetworks>,
-    pub(super) capacity: Table<RawCapacity>,
-    pub(super) state: Table<RawState>,
-    pub(super) admin: Table<RawAdmin>,
-    pub(super) log: Table<RawLog>,
+    pub(super) listen: Option<Vec<Spanned<TomlTable<RawListen>>>>,
+    pub(super) tls: TomlTable<RawTls>,
+    pub(super) upstream: TomlTable<RawUpstream>,
+    pub(super) limits: TomlTable<RawLimits>,
+    pub(super) admission: TomlTable<RawAdmission>,
+    pub(super) timeouts: TomlTable<RawTimeouts>,
+    pub(super) bans: TomlTable<RawBans>,
+    pub(super) traps: TomlTable<RawTraps>,
+    pub(super) networks: TomlTable<RawNetworks>,
+    pub(super) capacity: TomlTable<RawCapacity>,
+    pub(super) state: TomlTable<RawState>,
+    pub(super) admin: TomlTable<RawAdmin>,
+    pub(super) log: TomlTable<RawLog>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,7 +52,7 @@ pub(super) struct RawListen {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawTls {
-    pub(super) certificate: Vec<Spanned<Table<RawCertificate>>>,
+    pub(super) certificate: Vec<Spanned<TomlTable<RawCertificate>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -76,7 +76,7 @@ pub(super) struct RawAdmission {
     pub(super) sessions: Given<Number>,
     pub(super) per_client: Given<Number>,
     pub(super) per_network: Given<Number>,
-    pub(super) connects: Table<RawBucket>,
+    pub(super) connects: TomlTable<RawBucket>,
     pub(super) handshakes: Given<Number>,
     pub(super) filter: bool,
 }

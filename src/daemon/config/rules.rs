@@ -13,7 +13,7 @@ use super::limits;
 use super::networks;
 use super::raw;
 use super::value::GivenList;
-use gatepost_core::gate::request::settings::{Bans, Capacity, GateSettings, Mode, Traps};
+use gatepost_core::gate::request::settings::{BanSettings, Capacity, GateSettings, Mode, Traps};
 
 /// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.
 pub(super) const LONGEST_NAME: usize = 255;
@@ -59,8 +59,8 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
     }
 }
 
-fn bans(given: &raw::RawBans, defaults: Bans, findings: &mut Findings) -> Bans {
-    let bans = Bans {
+fn bans(given: &raw::RawBans, defaults: BanSettings, findings: &mut Findings) -> BanSettings {
+    let bans = BanSettings {
         strikes: findings.number("bans.strikes", &given.strikes, defaults.strikes, 0..=1_000),
         first: findings.time(
             "bans.first",

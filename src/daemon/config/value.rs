@@ -56,9 +56,9 @@ impl<'de> Deserialize<'de> for Number {
 
 /// A table with keys of its own. serde alone would also accept a list of their values.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table<T>(T);
+pub(super) struct TomlTable<T>(T);
 
-impl<T> Deref for Table<T> {
+impl<T> Deref for TomlTable<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -66,19 +66,19 @@ impl<T> Deref for Table<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for TomlTable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TableVisitor<T>(PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> de::Visitor<'de> for TableVisitor<T> {
-            type Value = Table<T>;
+            type Value = TomlTable<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a table with keys of its own")
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<TomlTable<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(TomlTable)
             }
         }
 

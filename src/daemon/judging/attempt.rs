@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::turns::{self, Held};
 use super::{Asker, Judging, Refused};
-use crate::report::events::{self, Verdict};
-use crate::report::limits::Limit;
+use crate::report::events::{self, AttemptVerdict};
+use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::judging::{self as sequence, Begun};
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
@@ -36,7 +36,7 @@ pub struct Granted {
     attempt: Unjudged,
     user: UserName,
     /// Its turn stands beside it: dropped, it is free.
-    granted: sequence::Granted,
+    granted: sequence::GrantedAttempt,
     turn: Option<Held>,
 }
 
@@ -104,7 +104,7 @@ impl Unjudged {
         match turns::take(&judging.exchanges, network, judging.clock.now()).await {
             Some(held) => Ok((self, held)),
             None => {
-                judging.counters.limits.count(Limit::Exchanges);
+                judging.counters.limits.count(ResourceLimit::Exchanges);
                 let refusal = Refusal {
                     reason: Reason::Turn,
                     wait: NO_EXCHANGE,
@@ -116,7 +116,7 @@ impl Unjudged {
 
     /// The client called it off, or Postfix did, before anybody was judged.
     pub fn cancel(self, asker: &impl Asker) {
-        self.tell(asker, None, &Told::of(Verdict::Cancel));
+        self.tell(asker, None, &Told::of(AttemptVerdict::Cancel));
     }
 
     fn refuse(self, asker: &impl Asker, user: Option<&UserName>, refused: Refused) -> Refused {
@@ -127,19 +127,19 @@ impl Unjudged {
                 Told {
                     reason: Some(reason),
                     wait,
-                    ..Told::of(Verdict::Refuse)
+                    ..Told::of(AttemptVerdict::Refuse)
                 }
             }
             Refused::Repeat => {
                 counters.repeated.count();
                 Told {
                     reason: Some(Reason::Repeat),
-                    ..Told::of(Verdict::Repeat)
+                    ..Told::of(AttemptVerdict::Repeat)
                 }
             }
             Refused::Draining => {
                 counters.deferred.count();
-                Told::of(Verdict::Defer)
+                Told::of(AttemptVerdict::Defer)
             }
         };
         self.tell(asker, user, &told);
@@ -169,7 +169,7 @@ impl Granted {
         self.granted.permit()
     }
 
-    /// As whom it is tried.
+    /// The user that is tried.
     pub const fn user(&self) -> &UserName {
         &self.user
     }
@@ -190,9 +190,11 @@ impl Granted {
             counters.would_refuse.count();
         }
         let (verdict, counter) = match settled.outcome {
-            AuthOutcome::Accept => (Verdict::Accept, &counters.accepted),
-            AuthOutcome::Reject => (Verdict::Reject, &counters.rejected),
-            AuthOutcome::Defer | AuthOutcome::Stalled => (Verdict::Defer, &counters.deferred),
+            AuthOutcome::Accept => (AttemptVerdict::Accept, &counters.accepted),
+            AuthOutcome::Reject => (AttemptVerdict::Reject, &counters.rejected),
+            AuthOutcome::Defer | AuthOutcome::Stalled => {
+                (AttemptVerdict::Defer, &counters.deferred)
+            }
         };
         counter.count();
         let told = Told {
@@ -212,7 +214,7 @@ impl Granted {
         let (attempt, user, _) = self.end(AuthOutcome::Defer).await;
         let told = Told {
             reason: Some(grounds),
-            ..Told::of(Verdict::Cancel)
+            ..Told::of(AttemptVerdict::Cancel)
         };
         attempt.tell(asker, Some(&user), &told);
     }
@@ -231,7 +233,7 @@ impl Granted {
         match turns::take_now(&judging.exchanges, network, judging.clock.now()) {
             Some(held) => Some((self, Some(held))),
             None => {
-                judging.counters.limits.count(Limit::Exchanges);
+                judging.counters.limits.count(ResourceLimit::Exchanges);
                 self.cancel(asker).await;
                 None
             }
@@ -277,7 +279,7 @@ impl Granted {
 
 /// The part of a log line that the end of the attempt decides.
 struct Told<'a> {
-    verdict: Verdict,
+    verdict: AttemptVerdict,
     reason: Option<Reason>,
     would_refuse: Option<Reason>,
     wait: Duration,
@@ -286,7 +288,7 @@ struct Told<'a> {
 
 impl Told<'_> {
     /// This, and nothing else.
-    fn of(verdict: Verdict) -> Self {
+    fn of(verdict: AttemptVerdict) -> Self {
         Self {
             verdict,
             reason: None,

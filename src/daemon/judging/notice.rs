@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::report::limits::{Limit, Limits};
+use crate::report::limits::{LimitCounters, ResourceLimit};
 use gatepost_core::gate::Changes;
 use gatepost_core::gate::request::change::Change;
 
@@ -31,12 +31,12 @@ pub struct Notice {
 #[derive(Clone, Debug)]
 pub struct Notices {
     sender: mpsc::Sender<Notice>,
-    limits: Arc<Limits>,
+    limits: Arc<LimitCounters>,
 }
 
 impl Notices {
     /// A channel for at most `length` notices. What is lost or late is counted in `limits`.
-    pub fn channel(length: usize, limits: &Arc<Limits>) -> (Self, mpsc::Receiver<Notice>) {
+    pub fn channel(length: usize, limits: &Arc<LimitCounters>) -> (Self, mpsc::Receiver<Notice>) {
         // limit: notices
         let (sender, receiver) = mpsc::channel(length);
         let limits = Arc::clone(limits);
@@ -60,10 +60,10 @@ impl Notices {
         };
         // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
         // log; the gate has it all the same, and the next snapshot with it.
-        let mut acted = Limit::Notices;
+        let mut acted = ResourceLimit::Notices;
         let passed = timeout(JOURNAL_TIMEOUT, async {
             self.sender.send(notice).await.ok()?;
-            acted = Limit::Acknowledgements;
+            acted = ResourceLimit::Acknowledgements;
             match awaited {
                 true => acknowledged.await.ok(),
                 false => Some(()),
@@ -93,12 +93,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_lost_and_what_is_late_is_counted() {
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(LimitCounters::default());
         let (notices, mut received) = Notices::channel(1, &limits);
         let counts = || {
             (
-                limits.get(Limit::Notices),
-                limits.get(Limit::Acknowledgements),
+                limits.get(ResourceLimit::Notices),
+                limits.get(ResourceLimit::Acknowledgements),
             )
         };
         notices.pass(journalled()).await;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::drain;
-use crate::report::limits::Limit;
+use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::settings::GateSettings;
@@ -29,7 +29,7 @@ fn judging(at_once: usize) -> (Arc<Judging>, mpsc::Receiver<Notice>) {
     };
     let clock = Clock::start();
     let gate = Gate::new(settings, keys, clock.now());
-    let limits = Arc::new(Limits::default());
+    let limits = Arc::new(LimitCounters::default());
     let (notices, received) = Notices::channel(1_000, &limits);
     let queue = QueueSettings {
         at_once,
@@ -205,7 +205,7 @@ async fn an_exchange_gives_up_its_turn_for_a_place_and_without_one_it_is_cancell
         .await
         .unwrap();
     assert!(other.exchange(&second).await.is_none());
-    assert_eq!(judging.counters.limits.get(Limit::Exchanges), 1);
+    assert_eq!(judging.counters.limits.get(ResourceLimit::Exchanges), 1);
     // The proof is checked in turn.
     let busy = grant(&judging, &second, "Kartoffel-salat-fest")
         .await

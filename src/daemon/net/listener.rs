@@ -36,7 +36,7 @@ use self::socket::{
 use crate::net::admission::{Slot, TurnedAway};
 use crate::net::filter::SocketFilter;
 use crate::net::proxy_header::{self, Announced, HeaderFault};
-use crate::report::limits::{Limit, Limits};
+use crate::report::limits::{LimitCounters, ResourceLimit};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::networks;
 
@@ -80,7 +80,7 @@ pub struct Listener {
     filter: Arc<SocketFilter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
-    limits: Arc<Limits>,
+    limits: Arc<LimitCounters>,
     /// Connections accepted in a row without yielding.
     in_a_row: u32,
     health: AcceptHealth,
@@ -166,7 +166,10 @@ impl Listener {
     ///
     /// # Errors
     /// The address is in use, is not an address of this machine, or needs a privilege.
-    pub fn bind(settings: &ListenerSettings, limits: &Arc<Limits>) -> Result<Self, BindFault> {
+    pub fn bind(
+        settings: &ListenerSettings,
+        limits: &Arc<LimitCounters>,
+    ) -> Result<Self, BindFault> {
         let fault = |error| BindFault {
             address: settings.address,
             error,
@@ -224,12 +227,12 @@ impl Listener {
                     match self.dispatch(socket, peer, &admit) {
                         Ok(Some(arrival)) => return arrival,
                         Ok(None) => {}
-                        Err(_) => self.limits.count(Limit::Connections),
+                        Err(_) => self.limits.count(ResourceLimit::Connections),
                     }
                 }
                 Err(error) if is_of_one_connection(error) => {}
                 Err(error) => {
-                    self.limits.count(Limit::Accepts);
+                    self.limits.count(ResourceLimit::Accepts);
                     let reported = self.health != AcceptHealth::Ok;
                     self.health = AcceptHealth::Failing { accepted: 0 };
                     if !reported {
@@ -267,7 +270,7 @@ impl Listener {
     ) -> io::Result<Option<Arrival>> {
         if self.is_balancer(peer.ip()) {
             let Ok(pending) = Arc::clone(&self.headers).try_acquire_owned() else {
-                self.limits.count(Limit::ProxyHeaders);
+                self.limits.count(ResourceLimit::ProxyHeaders);
                 return Ok(None);
             };
             return Ok(Some(Arrival::Balancer(Balancer {

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 
-pub use fault::{Step, UpstreamFault};
+pub use fault::{UpstreamFault, UpstreamStep};
 pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
 pub use stream::Stream;
 
@@ -277,8 +277,8 @@ impl Upstream {
     ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
         let stream = timeout(self.deadlines.connect, Stream::connect(&endpoint.address))
             .await
-            .map_err(|_| UpstreamFault::TimedOut(Step::Connect))?
-            .map_err(|fault| UpstreamFault::Lost(Step::Connect, fault))?;
+            .map_err(|_| UpstreamFault::TimedOut(UpstreamStep::Connect))?
+            .map_err(|fault| UpstreamFault::Lost(UpstreamStep::Connect, fault))?;
         let mut commands = CommandStream::new(stream);
         let hello = commands.greet(self.announce, party, &self.hostname);
         let greeted = timeout(self.deadlines.greeting, hello).await;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::counter::Counter;
-use super::limits::Limits;
+use super::limits::LimitCounters;
 
 /// What the sessions of this process came to.
 #[derive(Debug, Default)]
@@ -34,5 +34,5 @@ pub struct Counters {
     /// Octets from Postfix to clients after login.
     pub octets_out: Counter,
     /// How often each bound acted.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<LimitCounters>,
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
-use super::limits::{Limit, Limits};
+use super::limits::{LimitCounters, ResourceLimit};
 use super::quiet::{Quiet, Say};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -25,7 +25,7 @@ use gatepost_core::moment::Moment;
 
 /// How an attempt ended. The log values are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum AttemptVerdict {
     /// Postfix accepted.
     Accept,
     /// Postfix rejected.
@@ -40,7 +40,7 @@ pub enum Verdict {
     Cancel,
 }
 
-impl Verdict {
+impl AttemptVerdict {
     /// The log value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,10 +75,10 @@ pub struct Attempt<'a> {
     pub session: Session<'a>,
     /// The mechanism's registered name.
     pub mechanism: &'a str,
-    /// As whom; none where CRAM-MD5 never came to the name.
+    /// The user; none where CRAM-MD5 never came to the name.
     pub user: Option<&'a UserName>,
     /// How it ended.
-    pub verdict: Verdict,
+    pub verdict: AttemptVerdict,
     /// What the verdict rests on.
     pub reason: Option<Reason>,
     /// What would have refused it, were it not for dry run or settling in.
@@ -130,7 +130,7 @@ const SPAN: Duration = Duration::from_secs(600);
 pub struct Reporter {
     attempts: Quiet,
     bans: Quiet,
-    limits: Arc<Limits>,
+    limits: Arc<LimitCounters>,
 }
 
 /// One event at a level that is known only at run time.
@@ -146,7 +146,7 @@ macro_rules! at {
 
 impl Reporter {
     /// What it does not write is counted in `limits`.
-    pub fn new(limits: Arc<Limits>) -> Self {
+    pub fn new(limits: Arc<LimitCounters>) -> Self {
         Self {
             attempts: Quiet::new(SPAN),
             bans: Quiet::new(SPAN),
@@ -158,7 +158,7 @@ impl Reporter {
     pub fn attempt(&self, attempt: &Attempt<'_>, now: Moment) {
         let client = attempt.session.key;
         let (level, suppressed) = match attempt.verdict {
-            Verdict::Accept | Verdict::Reject => (tracing::Level::INFO, 0),
+            AttemptVerdict::Accept | AttemptVerdict::Reject => (tracing::Level::INFO, 0),
             other => {
                 let reason = attempt.reason.map_or(other.as_str(), Reason::as_str);
                 self.level(&self.attempts, &(client, other), reason, now)
@@ -193,7 +193,7 @@ impl Reporter {
             Say::Now { suppressed } => (tracing::Level::INFO, suppressed),
             Say::Later => (tracing::Level::DEBUG, 0),
             Say::Counted => {
-                self.limits.count(Limit::LogLines);
+                self.limits.count(ResourceLimit::LogLines);
                 (tracing::Level::DEBUG, 0)
             }
         }
@@ -270,17 +270,17 @@ impl Reporter {
     }
 }
 
-/// `backend sick`: users that logged in before are rejected one after the other.
-pub fn backend_sick() {
+/// `backend outage`: users that logged in before are rejected one after the other.
+pub fn backend_outage() {
     error!(
-        "backend sick: users who have logged in before are being rejected one after the other; they get \
+        "backend outage: users who have logged in before are being rejected one after the other; they get \
          454. Look at Dovecot and its password database"
     );
 }
 
-/// `backend well`: logins are accepted again.
-pub fn backend_well() {
-    info!("backend well: logins are accepted again");
+/// `backend recovered`: logins are accepted again.
+pub fn backend_recovered() {
+    info!("backend recovered: logins are accepted again");
 }
 
 /// `operator`: what was done by hand, in the words that the operator got.

@@ -1,7 +1,7 @@
 //! limits - every bounded resource of the daemon, and how often its bound acted
 //!
 //! A bound that acts unseen looks like a fault elsewhere. So each stands in [`TABLE`] with its name, and
-//! `gatepost status` shows its count under that name. [`Limits`] holds the counts of those that nobody else
+//! `gatepost status` shows its count under that name. [`LimitCounters`] holds the counts of those that nobody else
 //! counts; admission and the gate count their own.
 //! Not here: the bounds themselves (each with its resource), what a client may do in one session (its faults
 //! end it, and the log tells that).
@@ -10,7 +10,7 @@ use super::counter::Counter;
 
 /// A bounded resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
+pub enum ResourceLimit {
     /// Connections at once.
     Sessions,
     /// Connections at once of one client.
@@ -61,70 +61,70 @@ pub enum Limit {
 
 /// What is known of a limit. The name is public API: the key in `status`.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct LimitRow {
     /// Which one.
-    pub limit: Limit,
+    pub limit: ResourceLimit,
     /// Its key in `status`.
     pub name: &'static str,
     /// What its count counts.
     pub counts: &'static str,
 }
 
-const fn row(limit: Limit, name: &'static str, counts: &'static str) -> Row {
-    Row {
+const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> LimitRow {
+    LimitRow {
         limit,
         name,
         counts,
     }
 }
 
-/// Every limit, in the order of [`Limit`].
+/// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [Row; 23] = [
-    row(Limit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
-    row(Limit::PerClient, "per-client", "connections turned away: too many of this client"),
-    row(Limit::PerNetwork, "per-network", "connections turned away: too many of this network"),
-    row(Limit::Connects, "connects", "connections turned away: too many new ones of this client"),
-    row(Limit::ConnectRates, "connect-rates", "clients whose rate was forgotten early"),
-    row(Limit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
-    row(Limit::Connections, "connections", "admitted connections that were lost before their session"),
-    row(Limit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
-    row(Limit::Handshakes, "handshakes", "handshakes that found no place before their deadline"),
-    row(Limit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
-    row(Limit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
-    row(Limit::Notices, "notices", "events that neither the journal nor the log got"),
-    row(Limit::Acknowledgements, "acknowledgements", "sessions that went on before the journal had what they did"),
-    row(Limit::Operators, "operators", "operators' connections refused"),
-    row(Limit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
-    row(Limit::OperatorRequests, "operator-requests", "requests that were too long"),
-    row(Limit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
-    row(Limit::LogLines, "log-lines", "lines about refused clients that were only counted"),
-    row(Limit::Clients, "clients", "clients forgotten early"),
-    row(Limit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
-    row(Limit::Bans, "bans", "bans that ended early"),
-    row(Limit::FilterCounts, "filter-counts", "connections of banned clients not counted"),
-    row(Limit::FilterProgram, "filter-program", "times that banned clients did not all fit into the kernel's program"),
+pub const TABLE: [LimitRow; 23] = [
+    row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
+    row(ResourceLimit::PerClient, "per-client", "connections turned away: too many of this client"),
+    row(ResourceLimit::PerNetwork, "per-network", "connections turned away: too many of this network"),
+    row(ResourceLimit::Connects, "connects", "connections turned away: too many new ones of this client"),
+    row(ResourceLimit::ConnectRates, "connect-rates", "clients whose rate was forgotten early"),
+    row(ResourceLimit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
+    row(ResourceLimit::Connections, "connections", "admitted connections that were lost before their session"),
+    row(ResourceLimit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
+    row(ResourceLimit::Handshakes, "handshakes", "handshakes that found no place before their deadline"),
+    row(ResourceLimit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
+    row(ResourceLimit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
+    row(ResourceLimit::Notices, "notices", "events that neither the journal nor the log got"),
+    row(ResourceLimit::Acknowledgements, "acknowledgements", "sessions that went on before the journal had what they did"),
+    row(ResourceLimit::Operators, "operators", "operators' connections refused"),
+    row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
+    row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
+    row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
+    row(ResourceLimit::LogLines, "log-lines", "lines about refused clients that were only counted"),
+    row(ResourceLimit::Clients, "clients", "clients forgotten early"),
+    row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
+    row(ResourceLimit::Bans, "bans", "bans that ended early"),
+    row(ResourceLimit::FilterCounts, "filter-counts", "connections of banned clients not counted"),
+    row(ResourceLimit::FilterProgram, "filter-program", "times that banned clients did not all fit into the kernel's program"),
 ];
 
 /// How often each limit acted, for those that nobody else counts.
 #[derive(Debug, Default)]
-pub struct Limits([Counter; TABLE.len()]);
+pub struct LimitCounters([Counter; TABLE.len()]);
 
-impl Limits {
+impl LimitCounters {
     /// It acted once.
-    pub fn count(&self, limit: Limit) {
+    pub fn count(&self, limit: ResourceLimit) {
         self.add(limit, 1);
     }
 
     /// It acted `n` times.
-    pub fn add(&self, limit: Limit, n: u64) {
+    pub fn add(&self, limit: ResourceLimit, n: u64) {
         if let Some(counter) = self.0.get(limit as usize) {
             counter.add(n);
         }
     }
 
     /// How often it acted.
-    pub fn get(&self, limit: Limit) -> u64 {
+    pub fn get(&self, limit: ResourceLimit) -> u64 {
         self.0.get(limit as usize).map_or(0, Counter::get)
     }
 }
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn every_limit_has_its_row_and_its_own_count() {
-        let limits = Limits::default();
+        let limits = LimitCounters::default();
         for (index, row) in TABLE.iter().enumerate() {
             assert_eq!(row.limit as usize, index, "{}", row.name);
             limits.add(row.limit, index as u64);
@@ -145,7 +145,7 @@ mod tests {
         for (index, row) in TABLE.iter().enumerate() {
             assert_eq!(limits.get(row.limit), index as u64, "{}", row.name);
         }
-        assert_eq!(Limit::FilterProgram as usize + 1, TABLE.len());
+        assert_eq!(ResourceLimit::FilterProgram as usize + 1, TABLE.len());
         let names: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
         assert_eq!(names.len(), TABLE.len(), "two limits of one name");
     }

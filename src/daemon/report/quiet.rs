@@ -43,7 +43,7 @@ pub enum Say {
 pub type Summary = BTreeMap<&'static str, u64>;
 
 #[derive(Clone, Copy, Default)]
-struct Row {
+struct QuietRow {
     key: u64,
     spoke: Moment,
     suppressed: u32,
@@ -59,13 +59,13 @@ pub struct Quiet {
 
 #[derive(Debug)]
 struct State {
-    rows: Box<[Row]>,
+    rows: Box<[QuietRow]>,
     /// When the bucket is full again.
     full_at: Moment,
     summary: Summary,
 }
 
-impl std::fmt::Debug for Row {
+impl std::fmt::Debug for QuietRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.suppressed)
     }
@@ -78,7 +78,7 @@ impl Quiet {
             span,
             hasher: RandomState::new(),
             state: Mutex::new(State {
-                rows: vec![Row::default(); ROWS].into_boxed_slice(),
+                rows: vec![QuietRow::default(); ROWS].into_boxed_slice(),
                 full_at: Moment::EPOCH,
                 summary: Summary::new(),
             }),
@@ -97,7 +97,7 @@ impl Quiet {
             (Say::Later, row.with_one_more())
         } else if state.take_line(now) {
             let suppressed = if row.key == hash { row.suppressed } else { 0 };
-            let row = Row {
+            let row = QuietRow {
                 key: hash,
                 spoke: now,
                 suppressed: 0,
@@ -109,7 +109,7 @@ impl Quiet {
                 (true, _) => row.with_one_more(),
                 // The other key's line was written, and its count is still to be told.
                 (false, true) => row,
-                (false, false) => Row {
+                (false, false) => QuietRow {
                     key: hash,
                     spoke: Moment::EPOCH,
                     suppressed: 1,
@@ -133,7 +133,7 @@ impl Quiet {
     }
 }
 
-impl Row {
+impl QuietRow {
     fn with_one_more(self) -> Self {
         Self {
             suppressed: self.suppressed.saturating_add(1),

@@ -19,13 +19,13 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt as lines, reload};
 
-use super::writer::Queue;
+use super::writer::LineQueue;
 use super::{Level, ReportSettings};
 
 /// Changes the log of this process. When the last clone is dropped, what waits is written.
 #[derive(Clone)]
 pub struct Log {
-    queue: Queue,
+    queue: LineQueue,
     filter: reload::Handle<Ours, Registry>,
     json: Arc<AtomicBool>,
 }
@@ -41,10 +41,13 @@ impl Log {
     pub fn start(settings: &ReportSettings) -> Self {
         let (ours, filter) = reload::Layer::new(Ours(level(settings)));
         let json = Arc::new(AtomicBool::new(settings.format == super::Format::Json));
-        let queue = Queue::before_standard_error();
+        let queue = LineQueue::before_standard_error();
         let written = lines::layer()
             .with_ansi(false)
-            .event_format(Form::new(Arc::clone(&json), Reader::of_standard_error()))
+            .event_format(LogLineForm::new(
+                Arc::clone(&json),
+                LogTarget::of_standard_error(),
+            ))
             .with_writer(queue.sender());
         let _ = tracing_subscriber::registry()
             .with(ours)
@@ -83,14 +86,14 @@ fn level(settings: &ReportSettings) -> LevelFilter {
 
 /// Who takes the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
+enum LogTarget {
     /// systemd's journal.
     Journal,
     /// A terminal, a file, a container's runtime.
     Other,
 }
 
-impl Reader {
+impl LogTarget {
     /// Who reads our standard error. systemd names the journal's stream, systemd.exec(5).
     fn of_standard_error() -> Self {
         let Ok(named) = std::env::var("JOURNAL_STREAM") else {
@@ -112,16 +115,16 @@ impl Reader {
 }
 
 /// A line in the form that its reader and the config ask for.
-struct Form {
+struct LogLineForm {
     json: Arc<AtomicBool>,
-    reader: Reader,
+    reader: LogTarget,
     as_text: Format<Full>,
     as_entry: Format<Full, ()>,
     as_json: Format<Json>,
 }
 
-impl Form {
-    fn new(json: Arc<AtomicBool>, reader: Reader) -> Self {
+impl LogLineForm {
+    fn new(json: Arc<AtomicBool>, reader: LogTarget) -> Self {
         let as_text = Format::default().with_target(false).with_ansi(false);
         Self {
             json,
@@ -138,7 +141,7 @@ impl Form {
     }
 }
 
-impl<S, N> FormatEvent<S, N> for Form
+impl<S, N> FormatEvent<S, N> for LogLineForm
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -149,13 +152,13 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if self.reader == Reader::Journal {
+        if self.reader == LogTarget::Journal {
             write!(writer, "<{}>", priority(*event.metadata().level()))?;
         }
         match (self.json.load(Ordering::Relaxed), self.reader) {
             (true, _) => self.as_json.format_event(context, writer, event),
-            (false, Reader::Journal) => self.as_entry.format_event(context, writer, event),
-            (false, Reader::Other) => self.as_text.format_event(context, writer, event),
+            (false, LogTarget::Journal) => self.as_entry.format_event(context, writer, event),
+            (false, LogTarget::Other) => self.as_text.format_event(context, writer, event),
         }
     }
 }
@@ -221,13 +224,13 @@ mod tests {
     }
 
     #[track_caller]
-    fn written(format: report::Format, reader: Reader) -> String {
+    fn written(format: report::Format, reader: LogTarget) -> String {
         let page = Page::default();
         let json = Arc::new(AtomicBool::new(format == report::Format::Json));
         let copy = page.clone();
         let written = lines::layer()
             .with_ansi(false)
-            .event_format(Form::new(json, reader))
+            .event_format(LogLineForm::new(json, reader))
             .with_writer(move || copy.clone());
         let subscriber = tracing_subscriber::registry().with(written);
         tracing::subscriber::with_default(subscriber, || {
@@ -239,15 +242,15 @@ mod tests {
 
     #[test]
     fn the_journal_gets_no_second_time_and_the_level_as_its_prefix() {
-        let line = written(report::Format::Text, Reader::Journal);
+        let line = written(report::Format::Text, LogTarget::Journal);
         assert_eq!(line, "<4>told reply=\"454 4.7.0 later\"\n");
-        let line = written(report::Format::Json, Reader::Journal);
+        let line = written(report::Format::Json, LogTarget::Journal);
         assert!(line.starts_with("<4>{\"timestamp\""), "{line}");
     }
 
     #[test]
     fn everybody_else_gets_time_and_level() {
-        let line = written(report::Format::Text, Reader::Other);
+        let line = written(report::Format::Text, LogTarget::Other);
         assert!(
             line.ends_with("  WARN told reply=\"454 4.7.0 later\"\n"),
             "{line}"
@@ -257,8 +260,8 @@ mod tests {
 
     #[test]
     fn the_journal_is_known_by_the_device_and_inode_of_its_stream() {
-        assert_eq!(Reader::of("9:4711", 9, 4711), Reader::Journal);
-        assert_eq!(Reader::of("9:4711", 9, 4712), Reader::Other);
-        assert_eq!(Reader::of("", 9, 4711), Reader::Other);
+        assert_eq!(LogTarget::of("9:4711", 9, 4711), LogTarget::Journal);
+        assert_eq!(LogTarget::of("9:4711", 9, 4712), LogTarget::Other);
+        assert_eq!(LogTarget::of("", 9, 4711), LogTarget::Other);
     }
 }

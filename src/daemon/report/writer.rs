@@ -17,7 +17,7 @@ const LINES: usize = 4_096;
 
 /// The queue and its thread. Clones are the same queue.
 #[derive(Clone)]
-pub(in crate::report) struct Queue {
+pub(in crate::report) struct LineQueue {
     sender: NonBlocking,
     /// Dropped, it waits a second at most until the lines are written.
     guard: Arc<Mutex<Option<WorkerGuard>>>,
@@ -40,7 +40,7 @@ pub fn lines_lost() -> u64 {
     LOSSES.get().map_or(0, |losses| losses.all())
 }
 
-impl Queue {
+impl LineQueue {
     /// A queue before standard error, whose losses are this process's from now on.
     pub(in crate::report) fn before_standard_error() -> Self {
         let losses = Arc::clone(LOSSES.get_or_init(Arc::default));
@@ -52,7 +52,7 @@ impl Queue {
         let (sender, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES)
             .thread_name("gatepost-log")
-            .finish(Reader {
+            .finish(LineReader {
                 reader,
                 losses: Arc::clone(&losses),
                 told: 0,
@@ -86,7 +86,7 @@ impl Losses {
 }
 
 /// The reader, and what it was told of the losses. Lives in the queue's thread.
-struct Reader<W> {
+struct LineReader<W> {
     reader: W,
     losses: Arc<Losses>,
     /// Losses that a line has told.
@@ -95,7 +95,7 @@ struct Reader<W> {
     written: usize,
 }
 
-impl<W> Reader<W> {
+impl<W> LineReader<W> {
     fn tell_losses(&mut self) {
         let lost = self.losses.all();
         let lines = lost.saturating_sub(self.told);
@@ -110,7 +110,7 @@ impl<W> Reader<W> {
     }
 }
 
-impl<W: Write> Write for Reader<W> {
+impl<W: Write> Write for LineReader<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.reader.write(octets)
     }
@@ -165,7 +165,7 @@ mod tests {
         let (taken, lines) = channel();
         let losses = Arc::new(Losses::default());
         let slow = Slow { go: wait, taken };
-        let queue = Queue::before(slow, Arc::clone(&losses));
+        let queue = LineQueue::before(slow, Arc::clone(&losses));
         let mut sender = queue.sender();
         for _ in 0..LINES + 100 {
             sender.write_all(b"a line\n").unwrap();
@@ -183,7 +183,7 @@ mod tests {
         let (go, wait) = channel();
         let (taken, lines) = channel();
         let slow = Slow { go: wait, taken };
-        let queue = Queue::before(slow, Arc::default());
+        let queue = LineQueue::before(slow, Arc::default());
         queue.sender().write_all(b"the last\n").unwrap();
         go.send(()).unwrap();
         queue.finish();
@@ -199,7 +199,7 @@ mod tests {
             go: wait,
             taken: channel().0,
         };
-        let queue = Queue::before(slow, Arc::clone(&losses));
+        let queue = LineQueue::before(slow, Arc::clone(&losses));
         queue.sender().write_all(b"gone\n").unwrap();
         queue.finish();
         assert_eq!(losses.all(), 1);

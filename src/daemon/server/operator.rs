@@ -9,7 +9,7 @@ use super::listeners::ListenerContext;
 use super::restore;
 use crate::admin::message::{self, ImportStats, Request, Response};
 use crate::report::events;
-use crate::report::limits::Limits;
+use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::{Standing, Subject};
@@ -44,7 +44,7 @@ impl Operator {
         response
     }
 
-    pub(in crate::server) fn limits(&self) -> &Limits {
+    pub(in crate::server) fn limits(&self) -> &LimitCounters {
         &self.context.services.judging.counters.limits
     }
 

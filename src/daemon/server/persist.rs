@@ -240,8 +240,8 @@ fn log(reporter: &Reporter, changes: &[Change]) {
                 reporter.ban_began(ban.subject, ban.until, ban.cause, ban.mode, change.at);
             }
             Fact::BanEnded(end) => reporter.ban_ended(end.subject, change.at),
-            Fact::BackendFailing => events::backend_sick(),
-            Fact::BackendRecovered => events::backend_well(),
+            Fact::BackendFailing => events::backend_outage(),
+            Fact::BackendRecovered => events::backend_recovered(),
             Fact::SharedBucket(_)
             | Fact::UserKnown(_)
             | Fact::PairFamiliar(_)

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::admin::message::{ImportStats, PastLogin};
 use crate::config::Config;
 use crate::store::key::random;
-use crate::store::{Content, FoundFile, Past, Store, StoreFault};
+use crate::store::{Content, FoundFile, PastState, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::state::file::{FileReport, Soundness, StateFile};
@@ -36,7 +36,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     let (found, files): (Vec<_>, Vec<StateFile>) = left.files.into_iter().map(split).unzip();
     let (gate, reports) = Gate::restore(config.gate.clone(), keys, &files, now);
     drop(files);
-    if left.past == Past::Some && found.is_empty() {
+    if left.past == PastState::Some && found.is_empty() {
         // Nothing that could be read: what it said of settling in is lost with it.
         gate.finish_settling();
     }
@@ -50,7 +50,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     }
     if let Some(aside) = &left.keys_set_aside {
         error!(path = %aside.path.display(), why = %aside.why, "the keys of the state are lost: {CURE}");
-    } else if left.past == Past::Some && !knows {
+    } else if left.past == PastState::Some && !knows {
         error!("who is known and banned could not be read: {CURE}");
     }
     if let Some(until) = gate.settles_until(now) {

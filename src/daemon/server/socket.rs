@@ -23,7 +23,7 @@ use super::operator::Operator;
 use crate::admin;
 use crate::admin::message::{LONGEST, Request, Response};
 use crate::drain::Drain;
-use crate::report::limits::{Limit, Limits};
+use crate::report::limits::{LimitCounters, ResourceLimit};
 
 /// How long an operator's command may be silent.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,7 +114,7 @@ impl OperatorSocket {
                     });
                 }
                 Err(_) => {
-                    operator.limits().count(Limit::Operators);
+                    operator.limits().count(ResourceLimit::Operators);
                     turn_away(stream);
                 }
             }
@@ -123,12 +123,12 @@ impl OperatorSocket {
         tasks.wait().await;
     }
 
-    async fn accept(&self, limits: &Limits) -> UnixStream {
+    async fn accept(&self, limits: &LimitCounters) -> UnixStream {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => return stream,
                 Err(_) => {
-                    limits.count(Limit::OperatorAccepts);
+                    limits.count(ResourceLimit::OperatorAccepts);
                     sleep(BACK_OFF).await;
                 }
             }
@@ -149,7 +149,7 @@ fn turn_away(stream: UnixStream) {
         message: format!("{OPERATORS} operators are connected already; try again"),
     };
     let octets = rendered(&response);
-    // A fresh socket has room for a line. Whoever does not get it sees a closed connection.
+    // A fresh socket has room for a line. An operator that does not get it sees a closed connection.
     let _ = stream
         .into_std()
         .and_then(|stream| io::Write::write_all(&mut &stream, &octets));
@@ -165,15 +165,15 @@ async fn answer(stream: UnixStream, operator: Operator, mut drain: Drain) {
             () = drain.begun() => return,
         };
         let response = match asked {
-            Asked::Request(request) => operator.answer(request).await,
-            Asked::Malformed(message) => Response::Refused { message },
-            Asked::TooLong => {
-                operator.limits().count(Limit::OperatorRequests);
+            OperatorInput::Request(request) => operator.answer(request).await,
+            OperatorInput::Malformed(message) => Response::Refused { message },
+            OperatorInput::TooLong => {
+                operator.limits().count(ResourceLimit::OperatorRequests);
                 let message = format!("the request is longer than {LONGEST} octets");
                 let _ = write_response(&mut writer, &Response::Refused { message }).await;
                 return;
             }
-            Asked::Nothing => return,
+            OperatorInput::Nothing => return,
         };
         if write_response(&mut writer, &response).await.is_err() {
             return;
@@ -183,7 +183,7 @@ async fn answer(stream: UnixStream, operator: Operator, mut drain: Drain) {
 
 /// What came from an operator.
 #[derive(Debug, PartialEq)]
-enum Asked {
+enum OperatorInput {
     Request(Request),
     /// A line that is no request, and why.
     Malformed(String),
@@ -193,19 +193,19 @@ enum Asked {
     Nothing,
 }
 
-async fn read_request(reader: &mut (impl AsyncBufRead + Unpin)) -> Asked {
+async fn read_request(reader: &mut (impl AsyncBufRead + Unpin)) -> OperatorInput {
     let mut line = Vec::new();
     let mut bounded = reader.take(LONGEST as u64);
     match timeout(PATIENCE, bounded.read_until(b'\n', &mut line)).await {
         Ok(Ok(octets)) if octets > 0 => {}
-        _ => return Asked::Nothing,
+        _ => return OperatorInput::Nothing,
     }
     if line.len() >= LONGEST && !line.ends_with(b"\n") {
-        return Asked::TooLong;
+        return OperatorInput::TooLong;
     }
     match serde_json::from_slice(&line) {
-        Ok(request) => Asked::Request(request),
-        Err(fault) => Asked::Malformed(format!("no request: {fault}")),
+        Ok(request) => OperatorInput::Request(request),
+        Err(fault) => OperatorInput::Malformed(format!("no request: {fault}")),
     }
 }
 
@@ -301,14 +301,21 @@ mod tests {
         let mut ours = BufReader::new(ours);
         operator.write_all(&vec![b'x'; LONGEST - 1]).await.unwrap();
         operator.write_all(b"\n").await.unwrap();
-        assert!(matches!(read_request(&mut ours).await, Asked::Malformed(_)));
+        assert!(matches!(
+            read_request(&mut ours).await,
+            OperatorInput::Malformed(_)
+        ));
         operator.write_all(&vec![b'x'; LONGEST]).await.unwrap();
         // Time would go on, to the end of patience, where more were waited for.
-        assert_eq!(read_request(&mut ours).await, Asked::TooLong);
+        assert_eq!(read_request(&mut ours).await, OperatorInput::TooLong);
         operator.write_all(b"{\"do\":\"status\"}\n").await.unwrap();
-        let request = Asked::Request(Request::Status);
+        let request = OperatorInput::Request(Request::Status);
         assert_eq!(read_request(&mut ours).await, request);
-        assert_eq!(read_request(&mut ours).await, Asked::Nothing, "silence");
+        assert_eq!(
+            read_request(&mut ours).await,
+            OperatorInput::Nothing,
+            "silence"
+        );
     }
 
     #[tokio::test]

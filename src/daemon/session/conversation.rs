@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::login::{self, Client, Left, Tried};
+use super::login::{self, Client, ExchangeEnd, Tried};
 use super::peer::{LineEvent, Peer, WriteAndClose};
 use super::{ClientFault, Ending, Visit};
 use crate::net::upstream::LoggedIn;
@@ -101,7 +101,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
                             return Ok(Next::LoggedIn(logged_in, user));
                         }
                         Tried::Resolved(resolution) => self.dialogue.resolve(resolution),
-                        Tried::Left(action) => action,
+                        Tried::ExchangeEnd(action) => action,
                     }
                 }
                 // Answers to a challenge are taken in `ask`; there is none here.
@@ -179,15 +179,15 @@ impl<S: WriteAndClose> Client for Conversation<'_, S> {
         self.visit
     }
 
-    async fn ask(&mut self, challenge: Secret) -> Result<Secret, Left> {
+    async fn ask(&mut self, challenge: Secret) -> Result<Secret, ExchangeEnd> {
         let asked = self.dialogue.resolve(Resolution::Challenge(challenge));
         let answered = match asked {
-            Action::Reply(prompt) => self.prompt(prompt).await.map_err(Left::Ended)?,
+            Action::Reply(prompt) => self.prompt(prompt).await.map_err(ExchangeEnd::Ended)?,
             other => other,
         };
         match answered {
             Action::Relay(answer) => Ok(answer),
-            other => Err(Left::Action(other)),
+            other => Err(ExchangeEnd::Action(other)),
         }
     }
 }

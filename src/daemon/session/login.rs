@@ -36,11 +36,14 @@ pub(in crate::session) trait Client: Send {
     fn visit_mut(&mut self) -> &mut Visit;
 
     /// Passes a challenge of Postfix on, and takes the client's answer to it.
-    fn ask(&mut self, challenge: Secret) -> impl Future<Output = Result<Secret, Left>> + Send;
+    fn ask(
+        &mut self,
+        challenge: Secret,
+    ) -> impl Future<Output = Result<Secret, ExchangeEnd>> + Send;
 }
 
 /// How a client left an exchange that it was asked to go on with.
-pub(in crate::session) enum Left {
+pub(in crate::session) enum ExchangeEnd {
     /// The dialogue goes on with this.
     Action(Action),
     /// So does nothing.
@@ -54,7 +57,7 @@ pub(in crate::session) enum Tried {
     /// The dialogue is told, and goes on.
     Resolved(Resolution),
     /// The client left the exchange; the dialogue goes on with this.
-    Left(Action),
+    ExchangeEnd(Action),
 }
 
 /// Postfix has answered, or will not: the permit is settled with that.
@@ -72,7 +75,7 @@ enum Unanswered {
     /// No exchange came about.
     Resolved(Resolution),
     /// The client did not stay.
-    Left(Left),
+    ExchangeEnd(ExchangeEnd),
 }
 
 impl From<Refused> for Unanswered {
@@ -114,8 +117,8 @@ pub(in crate::session) async fn log_in(
         Ok(answered) => Ok(settle(visit, answered).await),
         Err(Unanswered::Refused(refused)) => Ok(Tried::Resolved(refuse(visit, refused).await)),
         Err(Unanswered::Resolved(resolution)) => Ok(Tried::Resolved(resolution)),
-        Err(Unanswered::Left(Left::Action(action))) => Ok(Tried::Left(action)),
-        Err(Unanswered::Left(Left::Ended(ending))) => Err(ending),
+        Err(Unanswered::ExchangeEnd(ExchangeEnd::Action(action))) => Ok(Tried::ExchangeEnd(action)),
+        Err(Unanswered::ExchangeEnd(ExchangeEnd::Ended(ending))) => Err(ending),
     }
 }
 
@@ -183,7 +186,7 @@ async fn cram_md5(
         Ok(answer) => answer,
         Err(left) => {
             attempt.cancel(client.visit());
-            return Err(Unanswered::Left(left));
+            return Err(Unanswered::ExchangeEnd(left));
         }
     };
     let visit = client.visit();
@@ -222,7 +225,7 @@ async fn relay(
             Ok(answer) => answer,
             Err(left) => {
                 abandon(client.visit_mut(), granted, exchange, proof_sent).await;
-                return Err(Unanswered::Left(left));
+                return Err(Unanswered::ExchangeEnd(left));
             }
         };
         let visit = client.visit();
@@ -351,20 +354,20 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::upstream::Step;
+    use crate::net::upstream::UpstreamStep;
     use gatepost_core::smtp::reply::Reply;
 
     #[test]
     fn only_what_postfix_put_off_after_a_wait_has_stalled() {
         let put_off = |code| {
             let reply = Reply::new(code, None, "Temporary authentication failure");
-            Attempted::Defer(UpstreamFault::Refused(Step::Auth, reply))
+            Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
         };
         let just_below = STALL.saturating_sub(Duration::from_millis(1));
         assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
         assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
         assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
-        let silent = Attempted::Defer(UpstreamFault::TimedOut(Step::Auth));
+        let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
         assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
     }
 }

@@ -49,7 +49,7 @@ pub enum Content {
 
 /// Whether an earlier process saved anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Past {
+pub enum PastState {
     /// Nothing: this is the first start. Keys alone are nothing, for they come before the first save.
     None,
     /// Something, readable or not.
@@ -68,22 +68,22 @@ pub(in crate::store) struct Elder {
 
 /// What a state directory holds.
 #[derive(Debug)]
-pub(in crate::store) struct Found {
+pub(in crate::store) struct FoundState {
     pub(in crate::store) files: Vec<FoundFile>,
     pub(in crate::store) elders: Vec<Elder>,
     pub(in crate::store) waiting: Vec<PathBuf>,
-    pub(in crate::store) past: Past,
+    pub(in crate::store) past: PastState,
     /// The highest number of a journal; 0: there is none.
     pub(in crate::store) last_journal: u64,
 }
 
 /// Reads the directory.
-pub(in crate::store) fn find(directory: &Path) -> Result<Found, StoreFault> {
-    let mut found = Found {
+pub(in crate::store) fn find(directory: &Path) -> Result<FoundState, StoreFault> {
+    let mut found = FoundState {
         files: Vec::new(),
         elders: Vec::new(),
         waiting: Vec::new(),
-        past: Past::None,
+        past: PastState::None,
         last_journal: 0,
     };
     let mut names = list(directory)?;
@@ -115,12 +115,12 @@ pub(in crate::store) fn find(directory: &Path) -> Result<Found, StoreFault> {
                 found.read(path, content, form)?;
             }
         }
-        found.past = Past::Some;
+        found.past = PastState::Some;
     }
     Ok(found)
 }
 
-impl Found {
+impl FoundState {
     fn read(&mut self, path: PathBuf, content: Content, form: Form) -> Result<(), StoreFault> {
         let octets = std::fs::read(&path).map_err(StoreFault::io("reading", &path))?;
         let file = StateFile { form, octets };

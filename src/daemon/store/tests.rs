@@ -14,7 +14,7 @@ use gatepost_core::gate::state::file::StateFile;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
-fn open(directory: &Path) -> (Store, Left) {
+fn open(directory: &Path) -> (Store, EarlierState) {
     Store::open(&StoreSettings {
         directory: directory.to_owned(),
     })
@@ -27,7 +27,7 @@ fn settings() -> GateSettings {
     settings
 }
 
-fn keys(left: &Left) -> Keys {
+fn keys(left: &EarlierState) -> Keys {
     Keys {
         users: left.keys.users,
         passwords: [0; 16],
@@ -36,7 +36,7 @@ fn keys(left: &Left) -> Keys {
 }
 
 /// The gate that a start would build, and the soundness of each file by its name.
-fn restored(left: Left) -> (Gate, Vec<(String, Soundness)>) {
+fn restored(left: EarlierState) -> (Gate, Vec<(String, Soundness)>) {
     let keys = keys(&left);
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     let names: Vec<_> = left.files.iter().map(|found| name(&found.path)).collect();
@@ -88,14 +88,14 @@ fn names(directory: &Path) -> Vec<String> {
 fn what_was_saved_and_journaled_is_read_back_and_the_key_stays() {
     let directory = tempfile::tempdir().unwrap();
     let (first, left) = open(directory.path());
-    assert_eq!(left.past, Past::None);
+    assert_eq!(left.past, PastState::None);
     drop(first);
     let (mut store, gate) = anna(directory.path());
     ban(&mut store, &gate, 1);
     ban(&mut store, &gate, 2);
     drop(store);
     let (_store, second) = open(directory.path());
-    assert_eq!(second.past, Past::Some);
+    assert_eq!(second.past, PastState::Some);
     assert_eq!(second.keys.users, left.keys.users);
     assert_eq!(second.keys.rows, left.keys.rows);
     let (gate, sound) = restored(second);
@@ -310,12 +310,12 @@ fn a_directory_with_nothing_but_other_versions_and_damage_is_not_new() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(name), b"what").unwrap();
-        assert_eq!(open(directory.path()).1.past, Past::Some, "{name}");
+        assert_eq!(open(directory.path()).1.past, PastState::Some, "{name}");
     }
     for name in ["lost+found", "known.new", "notes.txt", "keys"] {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(name), b"what").unwrap();
-        assert_eq!(open(directory.path()).1.past, Past::None, "{name}");
+        assert_eq!(open(directory.path()).1.past, PastState::None, "{name}");
     }
 }
 

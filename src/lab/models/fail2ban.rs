@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::models::Model;
 use crate::traffic::MINUTE;
-use crate::traffic::policy::{Expected, LoginAttempt, Mechanism};
+use crate::traffic::policy::{Expected, LoginAttempt, PasswordForm};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -66,7 +66,7 @@ impl Model for Fail2ban {
     }
 
     fn observe(&mut self, attempt: &LoginAttempt, said: Expected, now: Moment) {
-        if said == Expected::Right || attempt.mechanism == Mechanism::Scram {
+        if said == Expected::Right || attempt.mechanism == PasswordForm::Scram {
             return;
         }
         let address = self.addresses.entry(attempt.client).or_default();

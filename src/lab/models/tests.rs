@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::traffic::policy::Mechanism;
+use crate::traffic::policy::PasswordForm;
 use crate::traffic::{DAY, HOUR, MINUTE, SECOND, START};
 use gatepost_core::gate::request::attempt::Secret;
 
@@ -30,7 +30,7 @@ impl ModelTest {
             client: from.parse().unwrap(),
             user: UserName::new(user.as_bytes()),
             password: Secret::new(password.as_bytes().to_vec()),
-            mechanism: Mechanism::Plain,
+            mechanism: PasswordForm::Plain,
             expected,
         };
         let admitted = self.model.admits(&attempt, self.now);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::traffic::dictionary::Dictionary;
 use crate::traffic::people::{self, People};
-use crate::traffic::policy::Mechanism;
+use crate::traffic::policy::PasswordForm;
 use crate::traffic::random::Random;
 use crate::traffic::{START, SimulationPlan};
 use gatepost_core::gate::request::attempt::UserName;
@@ -30,7 +30,7 @@ pub struct PlannedGuess {
     /// The password.
     pub password: String,
     /// How it is sent.
-    pub mechanism: Mechanism,
+    pub mechanism: PasswordForm,
     /// Who sends it.
     pub sender: GuessSender,
 }
@@ -118,7 +118,7 @@ pub struct Campaign {
     every: Duration,
     count: u64,
     from: AddressChoice,
-    whom: VictimChoice,
+    victims: VictimChoice,
     with: PasswordChoice,
     sender: GuessSender,
 }
@@ -129,7 +129,7 @@ impl Campaign {
         name: &str,
         plan: &SimulationPlan,
         every: Duration,
-        (from, whom, with): (AddressChoice, VictimChoice, PasswordChoice),
+        (from, victims, with): (AddressChoice, VictimChoice, PasswordChoice),
     ) -> Self {
         Self {
             random: Random::new(plan.seed, name),
@@ -138,7 +138,7 @@ impl Campaign {
             every,
             count: 0,
             from,
-            whom,
+            victims,
             with,
             sender: GuessSender::Attacker,
         }
@@ -206,8 +206,8 @@ impl Campaign {
             user,
             password,
             mechanism: match self.with {
-                PasswordChoice::Hidden => Mechanism::Scram,
-                _ => Mechanism::Plain,
+                PasswordChoice::Hidden => PasswordForm::Scram,
+                _ => PasswordForm::Plain,
             },
             sender: self.sender,
         }
@@ -231,7 +231,7 @@ impl Campaign {
 
     fn person(&mut self, n: u64, people: &People) -> Option<u32> {
         let count = u64::from(people.count()).max(1);
-        match self.whom {
+        match self.victims {
             VictimChoice::InTurn => Some((n % count) as u32),
             VictimChoice::Any => Some(self.random.below(count) as u32),
             VictimChoice::Below(end) => Some(self.random.below(u64::from(end).min(count)) as u32),

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use crate::traffic::policy::{
-    Answer, Asked, Ended, Expected, Incident, LoginAttempt, Mechanism, Outcome, Policy,
+    Asked, ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
 };
 use crate::traffic::{MINUTE, START};
-use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
+use gatepost_core::gate::judging::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
@@ -31,7 +31,7 @@ const NEVER: Moment = Moment::from_nanos(u64::MAX);
 /// The gate, and what a live server has around it.
 #[derive(Debug)]
 pub struct GatePolicy {
-    judging: Judging<Waiting>,
+    judging: JudgingSequence<Waiting>,
     settings: GateSettings,
     starts: u8,
     serving: Vec<Serving>,
@@ -53,7 +53,7 @@ struct Waiting {
 #[derive(Debug)]
 struct Serving {
     ticket: u64,
-    granted: Granted,
+    granted: GrantedAttempt,
     expected: Expected,
     done: Moment,
 }
@@ -125,22 +125,22 @@ impl GatePolicy {
         }
     }
 
-    fn settle(&mut self, granted: Granted, expected: Expected, now: Moment) -> Outcome {
+    fn settle(&mut self, granted: GrantedAttempt, expected: Expected, now: Moment) -> Outcome {
         let asked = match granted.permit().grounds() {
             Reason::Repeat => Asked::Again,
             _ => Asked::Once,
         };
         let outcome = match expected {
             Expected::Right => AuthOutcome::Accept,
-            Expected::Wrong | Expected::NoSuchUser | Expected::Sick => AuthOutcome::Reject,
+            Expected::Wrong | Expected::NoSuchUser | Expected::Outage => AuthOutcome::Reject,
         };
         let settled = self
             .judging
             .settle(granted, outcome, now, &mut self.changes);
         let answer = match settled.outcome {
-            AuthOutcome::Accept => Answer::LoggedIn,
-            AuthOutcome::Reject => Answer::Wrong,
-            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Later(settled.reason),
+            AuthOutcome::Accept => ClientAnswer::LoggedIn,
+            AuthOutcome::Reject => ClientAnswer::Wrong,
+            AuthOutcome::Defer | AuthOutcome::Stalled => ClientAnswer::Later(settled.reason),
         };
         Outcome { answer, asked }
     }
@@ -161,7 +161,7 @@ impl GatePolicy {
     /// Those who wait in the order in which they came, then those at Postfix, whose turns are free again.
     fn cut_off(&mut self, ended: &mut Ended) {
         let mut cut = |ticket, asked| {
-            let answer = Answer::Cut;
+            let answer = ClientAnswer::Cut;
             ended.push((ticket, Outcome { answer, asked }));
         };
         for woken in self.judging.queue().advance(NEVER) {
@@ -189,7 +189,7 @@ impl Policy for GatePolicy {
         self.tick(now);
         let standing = self.judging.gate().standing(attempt.client, now);
         if matches!(standing, Standing::Deny | Standing::Banned) {
-            let answer = Answer::Later(Some(Reason::Ban));
+            let answer = ClientAnswer::Later(Some(Reason::Ban));
             let asked = Asked::Not;
             ended.push((ticket, Outcome { answer, asked }));
             return;
@@ -264,8 +264,8 @@ impl Policy for GatePolicy {
     }
 }
 
-fn judging(gate: Gate) -> Judging<Waiting> {
-    Judging::new(gate, QueueSettings::default())
+fn judging(gate: Gate) -> JudgingSequence<Waiting> {
+    JudgingSequence::new(gate, QueueSettings::default())
 }
 
 /// What the gate is shown of an attempt.
@@ -275,17 +275,17 @@ fn shown(attempt: &LoginAttempt, ticket: u64) -> AuthAttempt<'_> {
         client: attempt.client,
         user: &attempt.user,
         password: match attempt.mechanism {
-            Mechanism::Plain => Password::Shown(&attempt.password),
-            Mechanism::Scram => Password::Hidden,
+            PasswordForm::Plain => Password::Shown(&attempt.password),
+            PasswordForm::Scram => Password::Hidden,
         },
     }
 }
 
 /// What a client sees of a refusal.
-fn refusal(refused: Refused) -> Outcome {
+fn refusal(refused: RefusedAttempt) -> Outcome {
     let answer = match refused {
-        Refused::Repeat => Answer::Wrong,
-        Refused::Refuse(refusal) => Answer::Later(Some(refusal.reason)),
+        RefusedAttempt::Repeat => ClientAnswer::Wrong,
+        RefusedAttempt::Refuse(refusal) => ClientAnswer::Later(Some(refusal.reason)),
     };
     Outcome {
         answer,

@@ -14,19 +14,19 @@ use gatepost_core::moment::Moment;
 pub struct LoginAttempt {
     /// Where it comes from.
     pub client: ClientKey,
-    /// As whom.
+    /// The user.
     pub user: UserName,
     /// With what.
     pub password: Secret,
     /// How it is sent.
-    pub mechanism: Mechanism,
+    pub mechanism: PasswordForm,
     /// What Postfix says if it is asked.
     pub expected: Expected,
 }
 
 /// How a password is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mechanism {
+pub enum PasswordForm {
     /// PLAIN or LOGIN: it is seen.
     Plain,
     /// SCRAM: it is not.
@@ -43,12 +43,12 @@ pub enum Expected {
     /// 535: there is no such account.
     NoSuchUser,
     /// 535 whatever the password: Dovecot fails.
-    Sick,
+    Outage,
 }
 
 /// What the client sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum ClientAnswer {
     /// 235.
     LoggedIn,
     /// 535.
@@ -74,7 +74,7 @@ pub enum Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// What the client sees.
-    pub answer: Answer,
+    pub answer: ClientAnswer,
     /// What Postfix had to do with it.
     pub asked: Asked,
 }

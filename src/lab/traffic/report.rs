@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::traffic::ledger::Locality;
-use crate::traffic::policy::{Answer, Asked, Outcome};
+use crate::traffic::policy::{Asked, ClientAnswer, Outcome};
 use crate::traffic::{DAY, HOUR, START, SimulationPlan};
 use gatepost_core::moment::Moment;
 
@@ -214,7 +214,7 @@ impl ReportBuilder {
     }
 
     /// An honest login ended: logged in, or given up.
-    pub(crate) fn visit(&mut self, past: &LoginProgress, answer: Answer, now: Moment) {
+    pub(crate) fn visit(&mut self, past: &LoginProgress, answer: ClientAnswer, now: Moment) {
         let visits = match past.locality {
             Locality::Home => &mut self.report.home,
             Locality::Near => &mut self.report.near,
@@ -222,12 +222,12 @@ impl ReportBuilder {
         };
         visits.all += 1;
         visits.wrongly_rejected += u64::from(past.wrongly_rejected);
-        if answer != Answer::LoggedIn {
+        if answer != ClientAnswer::LoggedIn {
             visits.never += 1;
         }
         let Some(refused) = past.refused else { return };
         visits.refused += 1;
-        if answer == Answer::LoggedIn {
+        if answer == ClientAnswer::LoggedIn {
             let wait = now.since(refused);
             visits.waited += wait;
             visits.came_in_late += 1;

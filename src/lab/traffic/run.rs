@@ -14,7 +14,7 @@ use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::ledger::{Ledger, Locality};
 use crate::traffic::people::People;
 use crate::traffic::policy::{
-    Answer, Ended, Expected, Incident, LoginAttempt, Mechanism, Outcome, Policy,
+    ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
 };
 use crate::traffic::random::Random;
 use crate::traffic::report::{LoginProgress, Report, ReportBuilder};
@@ -233,7 +233,7 @@ impl Simulation<'_> {
             client: login.visit.client,
             user: person.name.clone(),
             password: Secret::new(password.into_bytes()),
-            mechanism: Mechanism::Plain,
+            mechanism: PasswordForm::Plain,
             expected: self.expected(expected, now),
         };
         self.submit(ticket, TicketHolder::HonestLogin(login), attempt, now);
@@ -269,7 +269,7 @@ impl Simulation<'_> {
 
     fn expected(&self, expected: Expected, now: Moment) -> Expected {
         match self.incidents.dovecot_fails(now) {
-            true => Expected::Sick,
+            true => Expected::Outage,
             false => expected,
         }
     }
@@ -294,7 +294,7 @@ impl Simulation<'_> {
                     expected,
                     client,
                 }) => {
-                    if let (Answer::LoggedIn, Some(person)) = (outcome.answer, person) {
+                    if let (ClientAnswer::LoggedIn, Some(person)) = (outcome.answer, person) {
                         self.ledger.login(person, client.network(), now);
                     }
                     self.write_down(person, locality, sender, expected, outcome, now);
@@ -321,26 +321,26 @@ impl Simulation<'_> {
         }
     }
 
-    fn answer_honest(&mut self, mut login: HonestLogin, answer: Answer, now: Moment) {
+    fn answer_honest(&mut self, mut login: HonestLogin, answer: ClientAnswer, now: Moment) {
         let wait = match answer {
-            Answer::LoggedIn => {
+            ClientAnswer::LoggedIn => {
                 let PlannedLogin { person, client, .. } = login.visit;
                 self.ledger.login(person, client.network(), now);
                 self.report.visit(&login.progress, answer, now);
                 return;
             }
-            Answer::Wrong if login.visit.mistyped => {
+            ClientAnswer::Wrong if login.visit.mistyped => {
                 login.visit.mistyped = false;
                 RETYPED
             }
-            Answer::Wrong => {
+            ClientAnswer::Wrong => {
                 login.progress.wrongly_rejected = true;
                 login.retyped += 1;
                 RETYPED_UNCHANGED
             }
             // What Dovecot cannot check is no refusal of ours, nor is a restart.
-            Answer::Later(Some(Reason::Sick)) | Answer::Cut => RETRY,
-            Answer::Later(_) => {
+            ClientAnswer::Later(Some(Reason::Outage)) | ClientAnswer::Cut => RETRY,
+            ClientAnswer::Later(_) => {
                 login.progress.refused.get_or_insert(now);
                 RETRY
             }

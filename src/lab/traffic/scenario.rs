@@ -196,13 +196,13 @@ fn pool_of_a_million(plan: &SimulationPlan) -> Vec<Campaign> {
 fn spray(
     name: &str,
     plan: &SimulationPlan,
-    whom: VictimChoice,
+    victims: VictimChoice,
     with: PasswordChoice,
 ) -> Vec<Campaign> {
     vec![Campaign::daily(
         name,
         plan,
-        (AddressChoice::Pool(plan.pool), whom, with),
+        (AddressChoice::Pool(plan.pool), victims, with),
     )]
 }
 

@@ -92,7 +92,7 @@ pub(crate) fn play(script: &[&str]) -> Vec<String> {
     if greeted {
         let shown = talk.partner.played.len();
         talk.open();
-        talk.hear(b"EHLO laptop\r\n");
+        talk.feed(b"EHLO laptop\r\n");
         talk.partner.played.truncate(shown);
     } else {
         let early = talk.partner.client_lines();
@@ -102,7 +102,7 @@ pub(crate) fn play(script: &[&str]) -> Vec<String> {
         talk.partner.skip_expected();
         match talk.partner.client_lines() {
             said if said.is_empty() => break,
-            said => talk.hear(&said),
+            said => talk.feed(&said),
         }
     }
     talk.partner.played

@@ -48,7 +48,7 @@ fn talk<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, outcome: Outcome) -> Sto
     for piece in pieces {
         match &mut talk.partner.story.handed_over {
             Some(rest) => rest.extend_from_slice(piece),
-            None => talk.hear(piece),
+            None => talk.feed(piece),
         }
     }
     talk.partner.story

@@ -31,7 +31,7 @@ pub(crate) const BERT: User = User("bert@example.org", "Sanddorn4Holunder");
 /// And another one.
 pub(crate) const CARLA: User = User("carla@example.org", "Quitte9Mispel");
 
-/// Of whom only the kit knows (`evidence`).
+/// A user that only the kit knows (`evidence`).
 const MARKER: User = User("marker@example.org", "Weissdorn3Schlehe");
 
 /// How many [`numbered`] users there are.
@@ -59,7 +59,7 @@ pub(crate) enum Entry {
     ProxyProtocol,
     /// Takes XCLIENT from 127.0.0.1.
     Xclient,
-    /// Takes whoever connects for the client.
+    /// Takes the peer of the connection for the client.
     Plain,
     /// As `ProxyProtocol`, and wrongly offers STARTTLS.
     StartTls,

@@ -1,7 +1,7 @@
 //! proxy - a running Gatepost, its config file and its log
 //!
 //! The program that cargo built, started with `run --config`, as an operator starts it.
-//! Not here: the certificates (`authority`), whoever is behind it (`mail`, `impostor`).
+//! Not here: the certificates (`authority`), what is behind it (`mail`, `impostor`).
 
 mod log;
 

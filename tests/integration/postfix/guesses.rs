@@ -141,7 +141,7 @@ fn of_five_hundred_guesses_dovecot_sees_the_burst_and_the_rest_are_told_to_wait(
     );
     assert_eq!(guesses_checked(&mail).len(), rejected);
 
-    // The right password is no way round: he has no token, so nobody tells him that it is right.
+    // The right password is no way round: without a token it is not checked, so nothing tells that it is right.
     assert_eq!(guesser(&proxy).guess(ANNA), Answer::Code(454));
     assert_eq!(guesses_checked(&mail).len(), rejected);
     honest_login(&proxy);

@@ -57,10 +57,10 @@ fn an_infected_machine_does_not_lock_its_office_out() {
 }
 
 #[test]
-fn a_sick_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong() {
+fn a_failing_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong() {
     let mail = Mail::start();
     let proxy = Setup::before(&mail).start();
-    // All at once, each from a network of his own.
+    // All at once, each from a network of their own.
     let all_log_in = || -> Vec<u16> {
         let log_in_user = |number: usize| {
             let (name, password) = numbered(number);
@@ -85,15 +85,15 @@ fn a_sick_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong() {
         all_log_in().iter().all(|code| *code == 454),
         "nobody is told 535 any more"
     );
-    let sick = |event: &Event| event.message().starts_with("backend sick");
-    assert_eq!(proxy.log().find("that it is sick", sick).level(), "ERROR");
+    let outage = |event: &Event| event.message().starts_with("backend outage");
+    assert_eq!(proxy.log().find("that it fails", outage).level(), "ERROR");
 
     mail.mend_passwords();
     assert!(
         all_log_in().iter().all(|code| *code == 235),
         "and nobody was charged"
     );
-    assert_eq!(proxy.log().events(sick).len(), 1);
+    assert_eq!(proxy.log().events(outage).len(), 1);
 }
 
 #[test]

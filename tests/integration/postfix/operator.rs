@@ -1,6 +1,6 @@
 //! operator - what the administrator asks a running Gatepost, and what comes of it
 //!
-//! By the commands, as he types them. Not here: how an answer is put together (`server`).
+//! By the commands, as they are typed. Not here: how an answer is put together (`server`).
 
 use serde_json::Value;
 
@@ -62,7 +62,7 @@ fn a_ban_is_listed_explained_and_lifted() {
     assert!(ask(&proxy, &["explain", GUESSER]).contains("ban"));
 
     ask(&proxy, &["bans", "remove", GUESSER]);
-    // He is let in again, but has no token, whoever he says that he is.
+    // It is admitted again, but has no token, whatever user it names.
     assert_eq!(log_in(&proxy, 90, BERT).unwrap().code, 454);
     ask(&proxy, &["forgive", GUESSER]);
     assert_eq!(log_in(&proxy, 90, BERT).unwrap().code, 235);

@@ -29,13 +29,13 @@ pub(super) enum Tls {
 
 /// One mail to send.
 pub(super) struct Job<'a> {
-    /// Through whom.
+    /// The server.
     pub(super) proxy: &'a Proxy,
     /// To which listener.
     pub(super) tls: Tls,
     /// `PLAIN`, `LOGIN`, or another one that the program knows.
     pub(super) mechanism: &'a str,
-    /// As whom, and with which password.
+    /// The user and the password.
     pub(super) user: User<'a>,
     /// The mail, header and body, lines ended by LF.
     pub(super) text: &'a str,

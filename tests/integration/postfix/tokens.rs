@@ -1,4 +1,4 @@
-//! tokens - what a stranger may try to get more guesses than his tokens
+//! tokens - what a stranger may try to get more guesses than it has tokens
 //!
 //! Counted where it matters: in Dovecot's log. Not here: the buckets' arithmetic (`gate`).
 

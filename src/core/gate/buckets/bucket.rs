@@ -42,7 +42,7 @@ pub(in crate::gate) struct BucketLevel {
 
 /// What is kept of a keyed bucket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct Row {
+pub(in crate::gate) struct BucketRow {
     /// The arrival time, in nanoseconds since the epoch.
     pub(in crate::gate) arrival: u64,
     /// Strikes when they were last counted.
@@ -51,7 +51,7 @@ pub(in crate::gate) struct Row {
     pub(in crate::gate) counted: u32,
 }
 
-impl Row {
+impl BucketRow {
     pub(in crate::gate) fn unpack(row: &[u64; 3]) -> Self {
         let [_, arrival, meta] = *row;
         let [_, strikes, ..] = meta.to_le_bytes();
@@ -92,7 +92,7 @@ pub(in crate::gate) struct Buckets {
 impl Buckets {
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
         Self {
-            table: Table::new(rows, secret, |row| Row::unpack(row).clean_at()),
+            table: Table::new(rows, secret, |row| BucketRow::unpack(row).clean_at()),
             shared: PerBucket::default(),
         }
     }
@@ -107,9 +107,9 @@ impl Buckets {
     ) -> Result<Token, Duration> {
         let after = match key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
-                let row = row.map(Row::unpack).unwrap_or_default();
+                let row = row.map(BucketRow::unpack).unwrap_or_default();
                 match limit.take(row.arrival, now) {
-                    Ok(arrival) => (Ok(arrival), Some(Row { arrival, ..row }.pack())),
+                    Ok(arrival) => (Ok(arrival), Some(BucketRow { arrival, ..row }.pack())),
                     Err(wait) => (Err(wait), None),
                 }
             })?,
@@ -147,11 +147,11 @@ impl Buckets {
     pub(in crate::gate) fn refund(&self, token: Token, now: Moment, changes: &mut Vec<Change>) {
         match token.key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
-                let less = row.map(Row::unpack).map(|row| Row {
+                let less = row.map(BucketRow::unpack).map(|row| BucketRow {
                     arrival: token.taken.refund(row.arrival, now),
                     ..row
                 });
-                ((), less.map(Row::pack))
+                ((), less.map(BucketRow::pack))
             }),
             BucketKey::Shared(bucket) => {
                 let mut level = self.level(bucket);
@@ -165,11 +165,11 @@ impl Buckets {
     /// Takes tokens by force, as far as there are any; whether there was one.
     pub(in crate::gate) fn drain(&self, key: Key, tokens: u32, limit: Limit, now: Moment) -> bool {
         self.table.with(key, now, |row| {
-            let row = row.map(Row::unpack).unwrap_or_default();
+            let row = row.map(BucketRow::unpack).unwrap_or_default();
             let arrival = limit.drain(row.arrival, tokens, now);
             (
                 limit.peek(row.arrival, 0, now).is_ok(),
-                Some(Row { arrival, ..row }.pack()),
+                Some(BucketRow { arrival, ..row }.pack()),
             )
         })
     }
@@ -178,9 +178,9 @@ impl Buckets {
     /// are then.
     pub(in crate::gate) fn strike(&self, key: Key, least: u8, most: u8, now: Moment) -> u8 {
         self.table.with(key, now, |row| {
-            let row = row.map(Row::unpack).unwrap_or_default();
+            let row = row.map(BucketRow::unpack).unwrap_or_default();
             let strikes = row.strikes_at(now).saturating_add(1).max(least);
-            let struck = Row {
+            let struck = BucketRow {
                 strikes: strikes.min(most),
                 counted: seconds(now),
                 ..row
@@ -192,21 +192,23 @@ impl Buckets {
     /// Forgets a client's strikes.
     pub(in crate::gate) fn forget_strikes(&self, key: Key, now: Moment) {
         self.table.with(key, now, |row| {
-            let less = row.map(Row::unpack).map(|row| Row { strikes: 0, ..row });
-            ((), less.map(Row::pack))
+            let less = row
+                .map(BucketRow::unpack)
+                .map(|row| BucketRow { strikes: 0, ..row });
+            ((), less.map(BucketRow::pack))
         });
     }
 
     /// What is kept under a key.
-    pub(in crate::gate) fn row(&self, key: Key) -> Row {
+    pub(in crate::gate) fn row(&self, key: Key) -> BucketRow {
         self.table
             .read(key)
-            .map(|row| Row::unpack(&row))
+            .map(|row| BucketRow::unpack(&row))
             .unwrap_or_default()
     }
 
     /// Puts a row back as it was kept.
-    pub(in crate::gate) fn put(&self, key: Key, row: Row, now: Moment) {
+    pub(in crate::gate) fn put(&self, key: Key, row: BucketRow, now: Moment) {
         self.table.with(key, now, |_| ((), Some(row.pack())));
     }
 
@@ -228,9 +230,9 @@ impl Buckets {
     /// Cuts every keyed debt to one burst of what is the limit now.
     pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Bucket) -> Limit, now: Moment) {
         self.table.change(|kind, row| {
-            let kept = Row::unpack(row);
+            let kept = BucketRow::unpack(row);
             let arrival = limit(Bucket::of_kind(kind)?).bounded(kept.arrival, now);
-            (arrival != kept.arrival).then(|| Row { arrival, ..kept }.pack())
+            (arrival != kept.arrival).then(|| BucketRow { arrival, ..kept }.pack())
         });
     }
 
@@ -262,20 +264,20 @@ impl Buckets {
     }
 
     /// The keyed buckets in one part of the table.
-    pub(in crate::gate) fn part(&self, part: usize) -> Vec<(Kind, u64, Row)> {
+    pub(in crate::gate) fn part(&self, part: usize) -> Vec<(Kind, u64, BucketRow)> {
         let mut rows = Vec::new();
         self.table.for_each_in(part, |kind, row| {
             let [id, ..] = *row;
-            rows.push((kind, id, Row::unpack(row)));
+            rows.push((kind, id, BucketRow::unpack(row)));
         });
         rows
     }
 
     /// Shows every keyed bucket.
-    pub(in crate::gate) fn for_each(&self, mut see: impl FnMut(Kind, u64, Row)) {
+    pub(in crate::gate) fn for_each(&self, mut see: impl FnMut(Kind, u64, BucketRow)) {
         self.table.for_each(|kind, row| {
             let [id, ..] = *row;
-            see(kind, id, Row::unpack(row));
+            see(kind, id, BucketRow::unpack(row));
         });
     }
 
@@ -287,15 +289,15 @@ impl Buckets {
 
     /// Takes over what an earlier process left of a keyed bucket; where there is something already, the
     /// larger debt and the more strikes hold.
-    pub(in crate::gate) fn merge(&self, key: Key, row: Row, now: Moment) {
+    pub(in crate::gate) fn merge(&self, key: Key, row: BucketRow, now: Moment) {
         self.table.with(key, now, |held| {
-            let held = held.map(Row::unpack).unwrap_or_default();
+            let held = held.map(BucketRow::unpack).unwrap_or_default();
             let strikes = match held.strikes_at(now) > row.strikes_at(now) {
                 true => held,
                 false => row,
             };
             let arrival = held.arrival.max(row.arrival);
-            ((), Some(Row { arrival, ..strikes }.pack()))
+            ((), Some(BucketRow { arrival, ..strikes }.pack()))
         });
     }
 

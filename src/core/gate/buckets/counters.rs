@@ -9,7 +9,7 @@ use crate::gate::request::verdict::Reason;
 const REASONS: usize = Reason::COUNT;
 
 #[derive(Default)]
-pub(in crate::gate) struct Counters {
+pub(in crate::gate) struct DecisionCounters {
     allowed: [AtomicU64; REASONS],
     refused: [AtomicU64; REASONS],
     would_refuse: [AtomicU64; REASONS],
@@ -28,7 +28,7 @@ pub struct Tally {
     pub would_refuse: u64,
 }
 
-impl Counters {
+impl DecisionCounters {
     pub(in crate::gate) fn allow(&self, reason: Reason) {
         add(&self.allowed, reason);
     }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_reason_has_a_counter_of_its_own() {
-        let counters = Counters::default();
+        let counters = DecisionCounters::default();
         for (times, reason) in Reason::all().enumerate() {
             for _ in 0..=times {
                 counters.refuse(reason);

@@ -162,7 +162,7 @@ impl Limit {
 
     /// governor, about one bucket at one moment.
     fn limiter<M: RateLimitingMiddleware<Nanos>>(&self, arrival: u64, now: Moment) -> Limiter<M> {
-        let arrival = Arrival(Cell::new(arrival));
+        let arrival = HeldArrival(Cell::new(arrival));
         let limiter: Limiter<M> = RateLimiter::new(self.quota, arrival, Pinned(Cell::new(0)));
         limiter.clock().0.set(nanos(now));
         limiter
@@ -207,12 +207,12 @@ fn nanos(now: Moment) -> u64 {
     now.as_nanos().min(u64::MAX / 2)
 }
 
-type Limiter<M> = RateLimiter<NotKeyed, Arrival, Pinned, M>;
+type Limiter<M> = RateLimiter<NotKeyed, HeldArrival, Pinned, M>;
 
 /// governor's state for one bucket that we hold in our hands.
-struct Arrival(Cell<u64>);
+struct HeldArrival(Cell<u64>);
 
-impl StateStore for Arrival {
+impl StateStore for HeldArrival {
     type Key = NotKeyed;
 
     fn measure_and_replace<T, F, E>(&self, _key: &NotKeyed, measure: F) -> Result<T, E>

@@ -5,7 +5,7 @@
 
 use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::limit::Limit;
-use crate::gate::buckets::spec::{BUCKETS, Bucket, BucketSpec, Store};
+use crate::gate::buckets::spec::{BUCKETS, Bucket, BucketSpec, BucketStore};
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::verdict::Reason;
 
@@ -39,8 +39,8 @@ const fn route_length(mut specs: &[BucketSpec], trust: Trust) -> usize {
     let (mut keyed, mut shared) = (0, 0);
     while let [spec, rest @ ..] = specs {
         match (spec.payers.include(trust), spec.store) {
-            (true, Store::Rows(_)) => keyed += 1,
-            (true, Store::Shared(_)) => shared = 1,
+            (true, BucketStore::Rows(_)) => keyed += 1,
+            (true, BucketStore::Shared(_)) => shared = 1,
             (false, _) => {}
         }
         specs = rest;

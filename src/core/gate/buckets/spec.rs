@@ -45,7 +45,7 @@ pub struct BucketSpec {
     pub key: &'static str,
     /// The quota where the config gives none.
     pub quota: BucketQuota,
-    pub(in crate::gate) store: Store,
+    pub(in crate::gate) store: BucketStore,
     pub(in crate::gate) payers: Payers,
     pub(in crate::gate) reserve: Reserve,
     pub(in crate::gate) when_empty: WhenEmpty,
@@ -53,7 +53,7 @@ pub struct BucketSpec {
 
 /// Where a bucket is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Store {
+pub(in crate::gate) enum BucketStore {
     /// In rows of the table, one for each key; under these kinds.
     Rows(&'static [Kind]),
     /// In one place, for all who pay it; under this number in snapshot and journal.
@@ -120,26 +120,26 @@ pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
 /// All buckets, in the order in which they may refuse an attempt.
 pub const BUCKETS: [BucketSpec; 9] = [
     BucketSpec {
-        store: Store::Rows(&[Kind::PAIR]),
+        store: BucketStore::Rows(&[Kind::PAIR]),
         payers: Payers::Familiar,
         ..own(Bucket::Familiar, "familiar", "familiar", quota(20, 30))
     },
     BucketSpec {
-        store: Store::Rows(&[Kind::CLIENT_V4, Kind::CLIENT_V6]),
+        store: BucketStore::Rows(&[Kind::CLIENT_V4, Kind::CLIENT_V6]),
         ..own(Bucket::Client, "client", "client", quota(10, 30))
     },
     BucketSpec {
-        store: Store::Rows(&[Kind::NETWORK]),
+        store: BucketStore::Rows(&[Kind::NETWORK]),
         ..own(Bucket::Network, "network", "network", quota(20, 10))
     },
     BucketSpec {
-        store: Store::Rows(&[Kind::USER_NEAR]),
+        store: BucketStore::Rows(&[Kind::USER_NEAR]),
         payers: Payers::Near,
         reserve: Reserve::LastThird,
         ..own(Bucket::UserNear, "user-near", "user", quota(10, 60))
     },
     BucketSpec {
-        store: Store::Rows(&[Kind::USER_FAR]),
+        store: BucketStore::Rows(&[Kind::USER_FAR]),
         payers: Payers::Far,
         reserve: Reserve::LastThird,
         ..own(Bucket::UserFar, "user-far", "user", quota(10, 60))
@@ -171,7 +171,7 @@ const fn own(
         reason,
         key,
         quota,
-        store: Store::Rows(&[]),
+        store: BucketStore::Rows(&[]),
         payers: Payers::NearAndFar,
         reserve: Reserve::Nothing,
         when_empty: WhenEmpty::Refuse,
@@ -181,7 +181,7 @@ const fn own(
 /// A shared bucket of attempts from far.
 const fn shared(bucket: Bucket, number: u8, name: &'static str, quota: BucketQuota) -> BucketSpec {
     BucketSpec {
-        store: Store::Shared(number),
+        store: BucketStore::Shared(number),
         payers: Payers::Far,
         reserve: Reserve::LastThird,
         ..own(bucket, name, name, quota)
@@ -279,15 +279,15 @@ impl Bucket {
     pub(in crate::gate) fn all_shared() -> impl Iterator<Item = Self> {
         BUCKETS
             .iter()
-            .filter(|spec| matches!(spec.store, Store::Shared(_)))
+            .filter(|spec| matches!(spec.store, BucketStore::Shared(_)))
             .map(|spec| spec.bucket)
     }
 
     /// The bucket whose rows have this kind.
     pub(in crate::gate) fn of_kind(kind: Kind) -> Option<Self> {
         let of_kind = |spec: &&BucketSpec| match spec.store {
-            Store::Rows(kinds) => kinds.contains(&kind),
-            Store::Shared(_) => false,
+            BucketStore::Rows(kinds) => kinds.contains(&kind),
+            BucketStore::Shared(_) => false,
         };
         BUCKETS.iter().find(of_kind).map(|spec| spec.bucket)
     }
@@ -300,8 +300,8 @@ impl Bucket {
     /// The number of a shared bucket in snapshot and journal.
     pub(in crate::gate) fn shared_number(self) -> Option<u8> {
         match self.spec().store {
-            Store::Shared(number) => Some(number),
-            Store::Rows(_) => None,
+            BucketStore::Shared(number) => Some(number),
+            BucketStore::Rows(_) => None,
         }
     }
 }

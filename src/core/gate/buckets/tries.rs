@@ -37,14 +37,14 @@ struct Entry {
 
 /// The last `K` tries, the latest first, in a row of `N` words: id, guesses, times, the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Recent<const K: usize> {
+struct RecentTries<const K: usize> {
     entries: [Entry; K],
     /// The last new failure, in seconds since the epoch.
     failed: u32,
 }
 
-type OfClient = Recent<4>;
-type OfUser = Recent<8>;
+type OfClient = RecentTries<4>;
+type OfUser = RecentTries<8>;
 const CLIENT_WORDS: usize = 8;
 const USER_WORDS: usize = 14;
 
@@ -197,7 +197,7 @@ pub(in crate::gate) enum Novelty {
     Repeat,
 }
 
-impl<const K: usize> Default for Recent<K> {
+impl<const K: usize> Default for RecentTries<K> {
     fn default() -> Self {
         Self {
             entries: [Entry::default(); K],
@@ -206,7 +206,7 @@ impl<const K: usize> Default for Recent<K> {
     }
 }
 
-impl<const K: usize> Recent<K> {
+impl<const K: usize> RecentTries<K> {
     fn find(&self, guess: Guess) -> Option<Entry> {
         let mut entries = self.entries.iter();
         entries

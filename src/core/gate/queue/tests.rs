@@ -24,7 +24,7 @@ fn network(number: u32) -> NetworkKey {
     NetworkKey::V4(number << 8)
 }
 
-/// The turns that are given now, and to whom; nobody may be sent away.
+/// The turns that are given now, and their takers; no waiter may have missed its deadline.
 #[track_caller]
 fn granted(queue: &Queue<u32>) -> Vec<(u32, Turn)> {
     let woken = queue.advance(START).into_iter().map(|woken| match woken {

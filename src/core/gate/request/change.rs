@@ -80,7 +80,7 @@ pub enum Fact {
 /// A ban that began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BanStart {
-    /// Whom it is for.
+    /// The client or network.
     pub subject: Subject,
     /// When it ends.
     pub until: Moment,
@@ -95,7 +95,7 @@ pub struct BanStart {
 /// A ban that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BanEnd {
-    /// Whom it was for.
+    /// The client or network.
     pub subject: Subject,
     /// Why it ended.
     pub why: BanEnding,
@@ -154,7 +154,7 @@ pub enum Forgiven {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgivenUser(pub(in crate::gate) UserId);
 
-/// Whom a ban is for.
+/// A client or network that is banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// One client.

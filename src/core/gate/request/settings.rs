@@ -39,9 +39,9 @@ pub struct GateSettings {
     /// Names from the `users` file: known from the start.
     pub users: Vec<String>,
     /// The buckets.
-    pub limits: Limits,
+    pub limits: Quotas,
     /// When to ban, and for how long.
-    pub bans: Bans,
+    pub bans: BanSettings,
     /// Names that no honest user has.
     pub traps: Traps,
     /// Never judged.
@@ -56,9 +56,9 @@ pub struct GateSettings {
 
 /// The quota of every bucket. Buckets with one key in the config have one quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits(PerBucket<BucketQuota>);
+pub struct Quotas(PerBucket<BucketQuota>);
 
-impl Limits {
+impl Quotas {
     /// The quota of a bucket.
     pub fn of(&self, bucket: Bucket) -> BucketQuota {
         *self.0.get(bucket)
@@ -80,7 +80,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for Quotas {
     fn default() -> Self {
         Self(PerBucket::new(|spec| spec.quota))
     }
@@ -88,7 +88,7 @@ impl Default for Limits {
 
 /// When to ban, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bans {
+pub struct BanSettings {
     /// Refusals by `client` until a ban; 0: no bans.
     pub strikes: u32,
     /// The first ban; each further one is twice as long.
@@ -125,8 +125,8 @@ impl Default for GateSettings {
             mode: Mode::Enforce,
             settling: DAY * 7,
             users: Vec::new(),
-            limits: Limits::default(),
-            bans: Bans {
+            limits: Quotas::default(),
+            bans: BanSettings {
                 strikes: 3,
                 first: MINUTE * 10,
                 longest: DAY,

@@ -38,7 +38,7 @@ pub enum Reason {
     /// No turn came before the deadline.
     Turn,
     /// The backend rejects many familiar pairs at once: it is failing.
-    Sick,
+    Outage,
 }
 
 impl Reason {
@@ -51,7 +51,13 @@ impl Reason {
         [Self::AllowList, Self::DenyList]
             .into_iter()
             .chain(buckets)
-            .chain([Self::Repeat, Self::Trap, Self::Ban, Self::Turn, Self::Sick])
+            .chain([
+                Self::Repeat,
+                Self::Trap,
+                Self::Ban,
+                Self::Turn,
+                Self::Outage,
+            ])
     }
 
     /// Its place in [`Self::all`].
@@ -65,7 +71,7 @@ impl Reason {
             Self::Trap => AFTER + 1,
             Self::Ban => AFTER + 2,
             Self::Turn => AFTER + 3,
-            Self::Sick => AFTER + 4,
+            Self::Outage => AFTER + 4,
         }
     }
 
@@ -79,7 +85,7 @@ impl Reason {
             Self::Trap => "trap",
             Self::Ban => "ban",
             Self::Turn => "turn",
-            Self::Sick => "sick-backend",
+            Self::Outage => "backend-outage",
         }
     }
 }
@@ -94,7 +100,7 @@ impl fmt::Display for Reason {
 #[derive(Debug)]
 #[must_use]
 pub struct Settled {
-    /// What the client is told: a rejection by a sick backend becomes `Defer`.
+    /// What the client is told: a rejection by a failing backend becomes `Defer`.
     pub outcome: AuthOutcome,
     /// The reason, where the gate changed the outcome.
     pub reason: Option<Reason>,

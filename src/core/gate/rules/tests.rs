@@ -1,7 +1,7 @@
 //! tests - lists, traps and the lengths of bans
 
 use super::*;
-use crate::gate::request::settings::Bans;
+use crate::gate::request::settings::BanSettings;
 
 fn client(text: &str) -> ClientKey {
     text.parse().unwrap()
@@ -48,7 +48,7 @@ fn bans_double_from_ten_minutes_to_one_day() {
 fn odd_ban_settings_are_harmless() {
     for (strikes, first, longest) in [(0, 0, 0), (1, 100, 10), (9999, 0, 86_400)] {
         let rules = Rules::new(&GateSettings {
-            bans: Bans {
+            bans: BanSettings {
                 strikes,
                 first: Duration::from_secs(first),
                 longest: Duration::from_secs(longest),

@@ -3,7 +3,7 @@
 //! Not here: reading (`read`, `version1`), writing (`image`, `journal`), names and places of files (the
 //! daemon's `store`).
 
-use crate::gate::buckets::bucket::Row;
+use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
 use crate::gate::request::change::{Change, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
@@ -64,7 +64,7 @@ pub struct FileReport {
 
 /// Everything that was read, of all files. Moments are by the clocks of those who wrote them.
 #[derive(Debug, Default)]
-pub(in crate::gate) struct Left {
+pub(in crate::gate) struct StateRead {
     pub(in crate::gate) snapshots: Vec<Snapshot>,
     pub(in crate::gate) changes: Vec<Change>,
 }
@@ -77,7 +77,7 @@ pub(in crate::gate) struct Snapshot {
     /// Users, and pairs of user and network, by their last logins.
     pub(in crate::gate) logins: Vec<(UserId, Option<NetworkKey>, u32)>,
     pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
-    pub(in crate::gate) buckets: Vec<(Key, Row)>,
+    pub(in crate::gate) buckets: Vec<(Key, BucketRow)>,
     pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
 }
 

@@ -7,16 +7,17 @@
 
 use crate::gate::request::change::Fact;
 use crate::gate::state::file::{
-    FileReport, Form, JOURNAL_LINE, Left, SNAPSHOT_LINE, Snapshot, Soundness, StateFile, unreadable,
+    FileReport, Form, JOURNAL_LINE, SNAPSHOT_LINE, Snapshot, Soundness, StateFile, StateRead,
+    unreadable,
 };
 use crate::gate::state::frame::{Frame, Frames, Item};
 use crate::gate::state::record::{self, Head};
 use crate::gate::state::version1;
 
 /// Reads all files; one report for each, in their order.
-pub(in crate::gate) fn read(files: &[StateFile]) -> (Left, Vec<FileReport>) {
-    let mut left = Left::default();
-    let mut first = version1::First::default();
+pub(in crate::gate) fn read(files: &[StateFile]) -> (StateRead, Vec<FileReport>) {
+    let mut left = StateRead::default();
+    let mut first = version1::FirstFormat::default();
     let reports = files.iter().map(|file| {
         let octets = file.octets.as_slice();
         match file.form {
@@ -31,7 +32,7 @@ pub(in crate::gate) fn read(files: &[StateFile]) -> (Left, Vec<FileReport>) {
     (left, reports)
 }
 
-fn read_snapshot(octets: &[u8], left: &mut Left) -> FileReport {
+fn read_snapshot(octets: &[u8], left: &mut StateRead) -> FileReport {
     let Some(octets) = octets.strip_prefix(SNAPSHOT_LINE.as_bytes()) else {
         return unreadable(octets, "gatepost state ");
     };
@@ -55,7 +56,7 @@ fn read_snapshot(octets: &[u8], left: &mut Left) -> FileReport {
     reading.report()
 }
 
-fn read_journal(octets: &[u8], left: &mut Left) -> FileReport {
+fn read_journal(octets: &[u8], left: &mut StateRead) -> FileReport {
     if JOURNAL_LINE.as_bytes().starts_with(octets) {
         // Its writer was killed before the first record.
         return Reading::default().report();

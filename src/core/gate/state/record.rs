@@ -9,7 +9,7 @@
 
 use bytes::{Buf, BufMut};
 
-use crate::gate::buckets::bucket::Row;
+use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
@@ -135,7 +135,7 @@ pub(in crate::gate) fn read_ban(mut from: &[u8]) -> Option<(Subject, HeldBan)> {
     (origin == Origin::HERE).then_some((subject, HeldBan { ban, changed }))
 }
 
-pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row: Row) {
+pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row: BucketRow) {
     out.put_u8(kind.number());
     out.put_u64_le(id);
     out.put_u64_le(row.arrival);
@@ -143,11 +143,11 @@ pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row:
     out.put_u32_le(row.counted);
 }
 
-pub(in crate::gate) fn read_bucket(mut from: &[u8]) -> Option<(Key, Row)> {
+pub(in crate::gate) fn read_bucket(mut from: &[u8]) -> Option<(Key, BucketRow)> {
     let kind = Kind::new(from.try_get_u8().ok()?)?;
     Bucket::of_kind(kind)?;
     let id = from.try_get_u64_le().ok()?;
-    let row = Row {
+    let row = BucketRow {
         arrival: from.try_get_u64_le().ok()?,
         strikes: from.try_get_u8().ok()?,
         counted: from.try_get_u32_le().ok()?,

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::gate::buckets::bucket::{BucketLevel, Row, seconds};
+use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
@@ -21,7 +21,7 @@ use crate::gate::request::change::{
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::{GateSettings, Mode};
-use crate::gate::state::file::{FileReport, Left, Snapshot, Soundness, StateFile};
+use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
@@ -59,8 +59,8 @@ impl Gate {
         (gate, reports)
     }
 
-    fn take_over(&self, left: Left, now: Moment) {
-        let Left {
+    fn take_over(&self, left: StateRead, now: Moment) {
+        let StateRead {
             snapshots,
             mut changes,
         } = left;
@@ -111,13 +111,13 @@ impl Gate {
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
         let rules = self.rules.load();
-        let mut rows: Vec<(Key, Row)> = Vec::new();
+        let mut rows: Vec<(Key, BucketRow)> = Vec::new();
         for snapshot in snapshots {
             let at = snapshot.at(away);
             rows.extend(snapshot.buckets.iter().filter_map(|(key, row)| {
                 let debt = away.remaining(row.arrival, at);
                 let debt = debt.min(rules.limit(Bucket::of_kind(key.kind)?, 0).full());
-                let row = Row {
+                let row = BucketRow {
                     arrival: away.arrival(debt),
                     counted: away.login(row.counted, at),
                     ..*row
@@ -209,7 +209,7 @@ impl Gate {
         let key = Key::client(client);
         let held = self.buckets.row(key);
         if strikes > 0 || held.strikes > 0 {
-            let row = Row {
+            let row = BucketRow {
                 strikes,
                 counted: seconds(away.now - away.since(at)),
                 ..held

@@ -574,7 +574,7 @@ proptest! {
 
 #[test]
 fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
-    use crate::gate::buckets::bucket::Row;
+    use crate::gate::buckets::bucket::BucketRow;
     use crate::gate::buckets::key::Key;
 
     const ROWS: u32 = 40_000;
@@ -582,9 +582,9 @@ fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
     large.capacity.clients = ROWS as usize;
     let gate = Gate::new(large.clone(), keys(9), NOW);
     for number in 0..ROWS / 10 * 9 {
-        let row = Row {
+        let row = BucketRow {
             arrival: NOW.as_nanos() + u64::from(number % 10_000 + 1) * 1_000_000_000,
-            ..Row::default()
+            ..BucketRow::default()
         };
         gate.buckets
             .put(Key::client(ClientKey::V4(number)), row, NOW);

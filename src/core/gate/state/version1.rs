@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 
-use crate::gate::buckets::bucket::{Row, seconds};
+use crate::gate::buckets::bucket::{BucketRow, seconds};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
@@ -21,7 +21,7 @@ use crate::gate::request::change::{
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
-use crate::gate::state::file::{FileReport, Left, Snapshot, Soundness, unreadable};
+use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateRead, unreadable};
 use crate::gate::state::record::{Head, read_moment, read_subject};
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
@@ -43,7 +43,7 @@ const BAN_RECORD: u8 = 2;
 
 /// What the files of the first format say, until all of them are read.
 #[derive(Default)]
-pub(in crate::gate) struct First {
+pub(in crate::gate) struct FirstFormat {
     snapshot: Option<Snapshot>,
     /// The number of the last change of a ban that the snapshot knows of.
     bans_known: u64,
@@ -53,7 +53,7 @@ pub(in crate::gate) struct First {
     bans: BTreeMap<Subject, (u64, Change)>,
 }
 
-impl First {
+impl FirstFormat {
     pub(in crate::gate) fn read_snapshot(&mut self, octets: &[u8]) -> FileReport {
         let Some(mut octets) = octets.strip_prefix(LINE) else {
             return unreadable(octets, "gatepost snapshot ");
@@ -90,7 +90,7 @@ impl First {
     }
 
     /// Adds all that was read to `left`.
-    pub(in crate::gate) fn finish(self, left: &mut Left) {
+    pub(in crate::gate) fn finish(self, left: &mut StateRead) {
         let Self {
             snapshot,
             bans_known,
@@ -208,12 +208,12 @@ fn section<T>(
     records.map(|mut record| read(&mut record)).collect()
 }
 
-fn read_bucket(from: &mut &[u8], at: Moment) -> Option<(Key, Row)> {
+fn read_bucket(from: &mut &[u8], at: Moment) -> Option<(Key, BucketRow)> {
     let kind = Kind::new(from.try_get_u8().ok()?)?;
     Bucket::of_kind(kind)?;
     let id = from.try_get_u64_le().ok()?;
     let debt = from.try_get_u64_le().ok()?;
-    let row = Row {
+    let row = BucketRow {
         arrival: at.as_nanos().saturating_add(debt),
         strikes: from.try_get_u8().ok()?,
         counted: seconds(at).saturating_sub(from.try_get_u32_le().ok()?),

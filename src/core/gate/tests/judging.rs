@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::kit::*;
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
-use crate::gate::judging::{Begun, Granted, Judging, Refused};
+use crate::gate::judging::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use crate::gate::queue::Woken;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
@@ -51,11 +51,11 @@ impl Try {
 
 /// A judging with a clock, and what came of all that was tried.
 struct Court {
-    judging: Judging<Try>,
+    judging: JudgingSequence<Try>,
     now: Moment,
     changes: Vec<Change>,
-    granted: Vec<(ClientKey, Granted)>,
-    refused: Vec<Refused>,
+    granted: Vec<(ClientKey, GrantedAttempt)>,
+    refused: Vec<RefusedAttempt>,
 }
 
 impl Court {
@@ -70,7 +70,7 @@ impl Court {
             &mut changes,
         );
         Self {
-            judging: Judging::new(
+            judging: JudgingSequence::new(
                 gate,
                 QueueSettings {
                     at_once: AT_ONCE,
@@ -174,7 +174,7 @@ fn settling_frees_the_turn_and_the_next_is_judged_by_what_it_has_shown() {
     assert_eq!((court.granted.len(), court.refused.len()), (1, 0));
     court.settle(0, AuthOutcome::Reject);
     // The same wrong password: answered without asking Postfix, and its turn is free again.
-    assert_eq!(court.refused, [Refused::Repeat]);
+    assert_eq!(court.refused, [RefusedAttempt::Repeat]);
     court.try_(FAR, "bert", "Kartoffel-salat-fest");
     assert_eq!(court.granted.len(), 1);
 }
@@ -187,7 +187,7 @@ fn who_finds_no_turn_in_time_is_refused_for_that_and_pays_nothing() {
     court.pass(DEADLINE - Duration::from_nanos(1));
     assert_eq!(court.refused, []);
     court.pass(Duration::from_nanos(1));
-    let [Refused::Refuse(refusal)] = court.refused[..] else {
+    let [RefusedAttempt::Refuse(refusal)] = court.refused[..] else {
         panic!("{:?}", court.refused);
     };
     assert_eq!(refusal.reason, Reason::Turn);
@@ -258,8 +258,8 @@ proptest! {
         }
         prop_assert_eq!(settled + court.refused.len(), tried);
         prop_assert_eq!(court.judging.queue().next_deadline(), None);
-        let no_turn = |refused: &Refused| {
-            matches!(refused, Refused::Refuse(refusal) if refusal.reason == Reason::Turn)
+        let no_turn = |refused: &RefusedAttempt| {
+            matches!(refused, RefusedAttempt::Refuse(refusal) if refusal.reason == Reason::Turn)
         };
         prop_assert!(court.refused.iter().all(no_turn), "{:?}", court.refused);
         prop_assert_eq!(court.judging.gate().status(court.now).rows_used, 0);

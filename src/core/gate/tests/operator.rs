@@ -1,4 +1,4 @@
-//! operator - what he does by hand, what he asks, and CRAM-MD5's question before the name
+//! operator - what is done and asked by hand, and CRAM-MD5's question before the name
 
 use super::kit::*;
 use crate::gate::buckets::recent::Answer;

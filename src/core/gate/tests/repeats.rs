@@ -157,7 +157,7 @@ fn an_offices_forgotten_phone_bans_nobody_and_is_asked_about_once_a_minute_at_mo
             fate => panic!("minute {minute}: {fate:?}"),
         }
         if minute % 30 == 0 {
-            // The phone's owner and his colleagues go on working behind the same address.
+            // The phone's owner and their colleagues go on working behind the same address.
             for name in ["user0".into(), format!("user{}", minute / 30 % 50)] {
                 assert_eq!(
                     world.login(HOME, &name),

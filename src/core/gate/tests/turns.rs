@@ -113,17 +113,17 @@ fn told(world: &World, fact: Fact) -> bool {
 }
 
 #[test]
-fn many_familiar_pairs_rejected_within_seconds_are_a_sick_backend() {
+fn many_familiar_pairs_rejected_within_seconds_are_an_outage() {
     let mut world = World::new(settings());
     office(&world);
     let outcomes = outage(&mut world);
     assert_eq!(outcomes[..4], [AuthOutcome::Reject; 4]);
     assert_eq!(outcomes[4..], [AuthOutcome::Defer; 4]);
     let failing = |change: &&Change| change.fact == Fact::BackendFailing;
-    let sick = world.changes.iter().filter(failing);
-    assert_eq!(sick.count(), 1);
+    let failed = world.changes.iter().filter(failing);
+    assert_eq!(failed.count(), 1);
     let tallies = world.gate.status(world.now).tallies;
-    let tally = tallies.iter().find(|tally| tally.reason == Reason::Sick);
+    let tally = tallies.iter().find(|tally| tally.reason == Reason::Outage);
     assert_eq!(tally.unwrap().refused, 4);
     // Uncharged, and the password is not taken for wrong.
     let explanation = world
@@ -172,7 +172,7 @@ fn a_login_in_between_or_a_longer_time_says_that_the_backend_is_well() {
 }
 
 #[test]
-fn an_infected_pc_behind_the_offices_address_is_an_attack_and_no_sick_backend() {
+fn an_infected_pc_behind_the_offices_address_is_an_attack_and_no_outage() {
     let mut world = World::new(settings());
     for n in 0..50 {
         world.befriend(&format!("user{n}"), HOME);
@@ -184,11 +184,11 @@ fn an_infected_pc_behind_the_offices_address_is_an_attack_and_no_sick_backend() 
 }
 
 #[test]
-fn a_sick_backend_that_nobody_confirms_is_forgotten() {
+fn an_outage_that_nobody_confirms_is_forgotten() {
     let mut world = World::new(settings());
     office(&world);
     outage(&mut world);
     world.pass(MINUTE * 10);
     assert!(told(&world, Fact::BackendRecovered));
-    assert!(!world.gate.status(world.now).backend_sick);
+    assert!(!world.gate.status(world.now).backend_outage);
 }

@@ -43,11 +43,11 @@ pub(in crate::gate) struct HeldBan {
 
 pub(in crate::gate) struct Bans {
     capacity: usize,
-    book: RwLock<Book>,
+    book: RwLock<BanBook>,
 }
 
 #[derive(Default)]
-struct Book {
+struct BanBook {
     bans: BTreeMap<Subject, HeldBan>,
     /// The same bans, by their end.
     ends: BTreeSet<(Moment, Subject)>,
@@ -196,16 +196,16 @@ impl Bans {
         book.evicted += surplus as u64;
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Book> {
+    fn read(&self) -> RwLockReadGuard<'_, BanBook> {
         self.book.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+    fn write(&self) -> RwLockWriteGuard<'_, BanBook> {
         self.book.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Book {
+impl BanBook {
     fn get(&self, subject: Subject, now: Moment) -> Option<Ban> {
         let held = self.bans.get(&subject)?;
         Some(held.ban).filter(|ban| ban.until > now)

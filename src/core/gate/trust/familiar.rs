@@ -64,11 +64,11 @@ pub(in crate::gate) struct Known {
 
 pub(in crate::gate) struct Familiar {
     capacity: usize,
-    book: RwLock<Book>,
+    book: RwLock<PairBook>,
 }
 
 #[derive(Default)]
-struct Book {
+struct PairBook {
     users: HashMap<UserId, Known>,
     /// How many users are familiar in a network.
     networks: HashMap<u64, u32>,
@@ -225,11 +225,11 @@ impl Familiar {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Book> {
+    fn read(&self) -> RwLockReadGuard<'_, PairBook> {
         self.book.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Book> {
+    fn write(&self) -> RwLockWriteGuard<'_, PairBook> {
         self.book.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -258,7 +258,7 @@ impl Known {
     }
 }
 
-impl Book {
+impl PairBook {
     fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
         match self.networks.contains_key(&network.code()) {
             true => NetworkTrust::Familiar,

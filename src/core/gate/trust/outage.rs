@@ -83,7 +83,7 @@ impl OutageDetector {
     }
 
     /// Whether the backend is taken for failing.
-    pub(in crate::gate) fn is_sick(&self) -> bool {
+    pub(in crate::gate) fn is_on(&self) -> bool {
         self.lock().since.is_some()
     }
 

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gatepost_core::gate::judging::{Begun, Granted, Judging, Refused};
+use gatepost_core::gate::judging::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::{Change, Fact};
@@ -107,7 +107,7 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: ReplayP
         .map_or(plan.since, |login| login.at);
     let begin = first.max(plan.since);
     let mut run = ReplayRun {
-        judging: Judging::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
+        judging: JudgingSequence::new(Gate::new(settings, KEYS, begin), QueueSettings::default()),
         history,
         begin,
         changes: Vec::new(),
@@ -123,7 +123,7 @@ pub(super) fn run(settings: &GateSettings, history: &LoginHistory, plan: ReplayP
 
 struct ReplayRun<'a> {
     /// Nobody waits: each attempt is settled before the next comes.
-    judging: Judging<()>,
+    judging: JudgingSequence<()>,
     history: &'a LoginHistory,
     begin: Moment,
     changes: Changes,
@@ -209,8 +209,8 @@ impl ReplayRun<'_> {
                     .judging
                     .settle(granted, login.outcome, login.at, &mut self.changes);
             }
-            Err(Refused::Repeat) => self.trial.repeated += 1,
-            Err(Refused::Refuse(refusal)) => self.refuse(login, user, refusal),
+            Err(RefusedAttempt::Repeat) => self.trial.repeated += 1,
+            Err(RefusedAttempt::Refuse(refusal)) => self.refuse(login, user, refusal),
         }
         if login.outcome == AuthOutcome::Reject {
             self.offend(login, u64::from(reached));
@@ -219,7 +219,11 @@ impl ReplayRun<'_> {
     }
 
     /// Both stages; all turns are free.
-    fn granted(&mut self, attempt: &AuthAttempt<'_>, now: Moment) -> Result<Granted, Refused> {
+    fn granted(
+        &mut self,
+        attempt: &AuthAttempt<'_>,
+        now: Moment,
+    ) -> Result<GrantedAttempt, RefusedAttempt> {
         let (judging, changes) = (&self.judging, &mut self.changes);
         match judging.begin(attempt, now, changes) {
             Begun::Granted(granted) => return Ok(granted),

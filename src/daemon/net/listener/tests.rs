@@ -287,7 +287,7 @@ async fn beyond_the_pending_headers_a_balancer_is_reset() {
         arrival = listener.accept(unreachable) => panic!("{arrival:?}"),
         () = assert_reset(&mut outside) => {}
     }
-    assert_eq!(listener.limits.get(Limit::ProxyHeaders), 1);
+    assert_eq!(listener.limits.get(ResourceLimit::ProxyHeaders), 1);
     drop(held);
     let _outside = connect_from("127.0.9.3", to).await.unwrap();
     let _balancer = next_balancer(&mut listener).await;
@@ -372,7 +372,7 @@ async fn out_of_descriptors() {
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(listener.limits.get(Limit::Accepts), 1);
+    assert_eq!(listener.limits.get(ResourceLimit::Accepts), 1);
     // Waits without a second report.
     let patience = BACK_OFF * 20;
     assert!(timeout(patience, listener.accept(&admit)).await.is_err());

@@ -10,7 +10,7 @@ use std::task::{Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-use crate::net::upstream::{Step, UpstreamFault};
+use crate::net::upstream::{UpstreamFault, UpstreamStep};
 use gatepost_core::smtp::reply::{Reply, ReplyBuffer};
 
 /// A connection to Postfix, and what was read from it.
@@ -18,7 +18,7 @@ use gatepost_core::smtp::reply::{Reply, ReplyBuffer};
 pub(super) struct CommandStream<S> {
     stream: S,
     replies: ReplyBuffer,
-    step: Step,
+    step: UpstreamStep,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
@@ -27,12 +27,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
         Self {
             stream,
             replies: ReplyBuffer::new(),
-            step: Step::Greeting,
+            step: UpstreamStep::Greeting,
         }
     }
 
     /// The step that the session is in.
-    pub(super) const fn step(&self) -> Step {
+    pub(super) const fn step(&self) -> UpstreamStep {
         self.step
     }
 
@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
     /// Everything that prevents a reply; any reply is a success.
     pub(super) async fn send_command(
         &mut self,
-        step: Step,
+        step: UpstreamStep,
         command: &[u8],
     ) -> Result<Reply, UpstreamFault> {
         self.send(step, command).await?;
@@ -55,7 +55,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
     }
 
     /// Sends octets as part of `step`.
-    pub(super) async fn send(&mut self, step: Step, octets: &[u8]) -> Result<(), UpstreamFault> {
+    pub(super) async fn send(
+        &mut self,
+        step: UpstreamStep,
+        octets: &[u8],
+    ) -> Result<(), UpstreamFault> {
         self.step = step;
         if !self.replies.is_empty() {
             return Err(UpstreamFault::Unasked(step));
@@ -82,7 +86,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
 
     /// Sends QUIT and reads its reply.
     pub(super) async fn quit(mut self) -> Result<(), UpstreamFault> {
-        self.send_command(Step::Quit, b"QUIT\r\n").await.map(drop)
+        self.send_command(UpstreamStep::Quit, b"QUIT\r\n")
+            .await
+            .map(drop)
     }
 
     /// Reads once. The buffer exists only while there is something to read, so a session that

@@ -11,7 +11,7 @@ use gatepost_core::smtp::sasl::Mechanism;
 
 /// The step at which Postfix failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum UpstreamStep {
     /// Taking the connection.
     Connect,
     /// Its 220.
@@ -26,7 +26,7 @@ pub enum Step {
     Quit,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for UpstreamStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "connecting",
@@ -44,23 +44,23 @@ impl fmt::Display for Step {
 pub enum UpstreamFault {
     /// No answer within the deadline.
     #[error("no answer in time at {0}")]
-    TimedOut(Step),
-    /// The connection failed; one that is refused fails at [`Step::Connect`].
+    TimedOut(UpstreamStep),
+    /// The connection failed; one that is refused fails at [`UpstreamStep::Connect`].
     #[error("connection failed at {0}: {1}")]
-    Lost(Step, #[source] io::Error),
+    Lost(UpstreamStep, #[source] io::Error),
     /// Postfix closed the connection.
     #[error("connection closed at {0}")]
-    Closed(Step),
+    Closed(UpstreamStep),
     /// Not an SMTP reply.
     #[error("malformed reply at {0}: {1}")]
-    Malformed(Step, #[source] ReplyFault),
+    Malformed(UpstreamStep, #[source] ReplyFault),
     /// A reply that no command asked for.
     #[error("unexpected reply before {0}")]
-    Unasked(Step),
-    /// Postfix refused, with a temporary or permanent code. In [`Step::Auth`]: a temporary failure, or one of
+    Unasked(UpstreamStep),
+    /// Postfix refused, with a temporary or permanent code. In [`UpstreamStep::Auth`]: a temporary failure, or one of
     /// its configuration.
     #[error("refused at {0}: {1}")]
-    Refused(Step, Reply),
+    Refused(UpstreamStep, Reply),
     /// A challenge that is not base64, or one too many.
     #[error("invalid challenge: not base64, or one too many")]
     Challenge,

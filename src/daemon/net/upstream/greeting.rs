@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::net::proxy_header::{Version, announce, announce_probe};
 use crate::net::upstream::command_stream::CommandStream;
-use crate::net::upstream::{Announce, ClientOrigin, Step, UpstreamFault, xclient};
+use crate::net::upstream::{Announce, ClientOrigin, UpstreamFault, UpstreamStep, xclient};
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::reply::Reply;
 
@@ -38,9 +38,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
     ) -> Result<Capabilities, UpstreamFault> {
         let header = proxy_header(announcement, party);
         if let Some(header) = &header {
-            self.send(Step::Greeting, header).await?;
+            self.send(UpstreamStep::Greeting, header).await?;
         }
-        expect(220, Step::Greeting, self.read_reply().await?)?;
+        expect(220, UpstreamStep::Greeting, self.read_reply().await?)?;
         let hello = hello(party, hostname);
         let offered = match self.ehlo(&hello).await {
             Err(fault) if header.is_some() => return Err(blame_header(fault)),
@@ -51,8 +51,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
                 .ok_or(UpstreamFault::NoXclient)?;
             expect(
                 220,
-                Step::Xclient,
-                self.send_command(Step::Xclient, &command).await?,
+                UpstreamStep::Xclient,
+                self.send_command(UpstreamStep::Xclient, &command).await?,
             )?;
             let as_client = self.ehlo(&hello).await?;
             refuse_unsafe_offers(announcement, party, &as_client)?;
@@ -63,7 +63,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
     }
 
     async fn ehlo(&mut self, hello: &[u8]) -> Result<Capabilities, UpstreamFault> {
-        let reply = expect(250, Step::Ehlo, self.send_command(Step::Ehlo, hello).await?)?;
+        let reply = expect(
+            250,
+            UpstreamStep::Ehlo,
+            self.send_command(UpstreamStep::Ehlo, hello).await?,
+        )?;
         Ok(Capabilities::parse(&reply))
     }
 }
@@ -102,7 +106,7 @@ fn literal(client: SocketAddr) -> String {
     }
 }
 
-fn expect(code: u16, step: Step, reply: Reply) -> Result<Reply, UpstreamFault> {
+fn expect(code: u16, step: UpstreamStep, reply: Reply) -> Result<Reply, UpstreamFault> {
     if reply.code() == code {
         Ok(reply)
     } else {
@@ -114,8 +118,8 @@ fn expect(code: u16, step: Step, reply: Reply) -> Result<Reply, UpstreamFault> {
 /// reply to EHLO.
 fn blame_header(fault: UpstreamFault) -> UpstreamFault {
     match fault {
-        UpstreamFault::Unasked(Step::Ehlo) => UpstreamFault::NoProxyProtocol,
-        UpstreamFault::Refused(Step::Ehlo, reply) if reply.code() == 500 => {
+        UpstreamFault::Unasked(UpstreamStep::Ehlo) => UpstreamFault::NoProxyProtocol,
+        UpstreamFault::Refused(UpstreamStep::Ehlo, reply) if reply.code() == 500 => {
             UpstreamFault::NoProxyProtocol
         }
         other => other,

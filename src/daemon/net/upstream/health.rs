@@ -131,12 +131,12 @@ fn with_lock<S, T>(state: &Mutex<S>, work: impl FnOnce(&mut S) -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::upstream::Step;
+    use crate::net::upstream::UpstreamStep;
 
     #[test]
     fn each_kind_of_fault_is_logged_once_until_recovery() {
         let mut check = CheckState::default();
-        let unanswered = UpstreamFault::TimedOut(Step::Connect);
+        let unanswered = UpstreamFault::TimedOut(UpstreamStep::Connect);
         let escape = UpstreamFault::OffersStartTls;
         assert_eq!(check.note(None), HealthChange::None);
         assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
@@ -144,7 +144,7 @@ mod tests {
         for fault in [
             &unanswered,
             &escape,
-            &UpstreamFault::TimedOut(Step::Greeting),
+            &UpstreamFault::TimedOut(UpstreamStep::Greeting),
         ] {
             assert_eq!(check.note(Some(fault)), HealthChange::None);
         }
@@ -154,7 +154,7 @@ mod tests {
     }
     #[test]
     fn a_silence_counts_unless_a_later_try_was_answered() {
-        let unanswered = UpstreamFault::TimedOut(Step::Greeting);
+        let unanswered = UpstreamFault::TimedOut(UpstreamStep::Greeting);
         let mut greeting = GreetingState::default();
         let (early, late) = (Began(greeting.answered), Began(greeting.answered));
         greeting.note(late, None);

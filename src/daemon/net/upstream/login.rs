@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::net::upstream::command_stream::CommandStream;
-use crate::net::upstream::{Endpoint, Step, Stream, UpstreamFault};
+use crate::net::upstream::{Endpoint, Stream, UpstreamFault, UpstreamStep};
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -98,7 +98,7 @@ impl<S> Attempted<S> {
 
     /// Whether Postfix itself deferred the login.
     pub const fn is_deferred_by_postfix(&self) -> bool {
-        matches!(self, Self::Defer(UpstreamFault::Refused(Step::Auth, reply)) if reply.is_transient())
+        matches!(self, Self::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply)) if reply.is_transient())
     }
 }
 
@@ -216,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
             line.extend_from_slice(part);
         }
         line.extend_from_slice(b"\r\n");
-        self.commands.send_command(Step::Auth, &line).await
+        self.commands.send_command(UpstreamStep::Auth, &line).await
     }
 
     fn next_round(self, answered: Result<Reply, UpstreamFault>, messages: usize) -> Round<S> {
@@ -254,7 +254,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
                 .note_login(&self.endpoint.address, None);
             return Attempted::Reject(reply);
         }
-        self.defer(UpstreamFault::Refused(Step::Auth, reply))
+        self.defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
     }
 
     fn defer(self, fault: UpstreamFault) -> Attempted<S> {
@@ -281,7 +281,7 @@ async fn within(
     reply: impl Future<Output = Result<Reply, UpstreamFault>>,
 ) -> Result<Reply, UpstreamFault> {
     let answered = timeout(deadline, reply).await;
-    answered.unwrap_or(Err(UpstreamFault::TimedOut(Step::Auth)))
+    answered.unwrap_or(Err(UpstreamFault::TimedOut(UpstreamStep::Auth)))
 }
 
 /// Whether a final reply says that the credentials are wrong, which counts as a failure. All other

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 
 /// The tries of one address.
 #[derive(Debug, Default)]
-pub(super) struct Retries(watch::Sender<Tries>);
+pub(super) struct Retries(watch::Sender<RetryState>);
 
 #[derive(Debug, Default)]
-struct Tries {
+struct RetryState {
     /// The number of the latest try.
     begun: u64,
     /// The highest number of a try that failed.
@@ -23,7 +23,7 @@ struct Tries {
     fresh: Option<u64>,
 }
 
-impl Tries {
+impl RetryState {
     /// Whether a session that came when `known` tries had begun may begin another.
     fn may_begin(&self, known: u64) -> bool {
         // A try that began later decides for it, unless that one was dropped before its end.
@@ -54,7 +54,7 @@ pub(super) enum RetryDecision {
 /// A try in progress. Dropping it without a result lets a waiting session begin another.
 #[derive(Debug)]
 pub(super) struct Retry {
-    tries: watch::Sender<Tries>,
+    tries: watch::Sender<RetryState>,
     number: u64,
 }
 

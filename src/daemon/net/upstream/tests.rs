@@ -196,7 +196,7 @@ async fn a_probe_detects_an_address_that_answers_again() {
     let upstream = upstream(vec![address]);
     let fault = upstream.connect(&origin()).await.unwrap_err();
     assert!(
-        matches!(fault, UpstreamFault::Lost(Step::Connect, _)),
+        matches!(fault, UpstreamFault::Lost(UpstreamStep::Connect, _)),
         "{fault}"
     );
     assert!(upstream.endpoints[0].health.is_dead());
@@ -247,7 +247,7 @@ async fn the_retry_of_a_silent_address_is_single_flight() {
     let upstream = Arc::new(upstream(vec![address]));
     let fault = upstream.connect(&origin()).await.unwrap_err();
     assert!(
-        matches!(fault, UpstreamFault::TimedOut(Step::Greeting)),
+        matches!(fault, UpstreamFault::TimedOut(UpstreamStep::Greeting)),
         "{fault}"
     );
     let sessions: Vec<_> = (0..100)
@@ -260,7 +260,7 @@ async fn the_retry_of_a_silent_address_is_single_flight() {
     for session in sessions {
         match session.await.unwrap() {
             Err(UpstreamFault::Down) => down += 1,
-            Err(UpstreamFault::TimedOut(Step::Greeting)) => {}
+            Err(UpstreamFault::TimedOut(UpstreamStep::Greeting)) => {}
             other => panic!("{other:?}"),
         }
     }

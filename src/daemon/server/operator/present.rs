@@ -9,7 +9,7 @@ use crate::admin::message::{
 };
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
-use crate::report::limits::{self, Limit};
+use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
 use crate::server::listeners::ListenerContext;
 use crate::session::SessionId;
@@ -49,7 +49,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         .to_owned(),
         settling_until: gate.settling_until.map(time),
         upstream_up: upstream.is_up(),
-        backend_outage: gate.backend_sick,
+        backend_outage: gate.backend_outage,
         sessions: admission.held as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
@@ -133,41 +133,41 @@ fn counters(context: &ListenerContext) -> Counts {
 }
 
 /// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
-fn acted(limit: Limit, context: &ListenerContext, gate: &explain::Status) -> u64 {
+fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status) -> u64 {
     let admission = context.admission.counts();
     let away = |reason: TurnedAway| {
         let count = admission.turned_away.get(reason as usize);
         count.copied().unwrap_or_default()
     };
     match limit {
-        Limit::Sessions => admission.evicted + away(TurnedAway::Full),
-        Limit::PerClient => away(TurnedAway::Client),
-        Limit::PerNetwork => away(TurnedAway::Network),
-        Limit::Connects => away(TurnedAway::Connects),
-        Limit::ConnectRates => admission.rates_forgotten,
-        Limit::Turns => gate
+        ResourceLimit::Sessions => admission.evicted + away(TurnedAway::Full),
+        ResourceLimit::PerClient => away(TurnedAway::Client),
+        ResourceLimit::PerNetwork => away(TurnedAway::Network),
+        ResourceLimit::Connects => away(TurnedAway::Connects),
+        ResourceLimit::ConnectRates => admission.rates_forgotten,
+        ResourceLimit::Turns => gate
             .tallies
             .iter()
             .filter(|tally| tally.reason == Reason::Turn)
             .map(|tally| tally.refused)
             .sum(),
-        Limit::Clients => gate.rows_evicted,
-        Limit::Pairs => gate.pairs_evicted,
-        Limit::Bans => gate.bans_evicted,
-        Limit::FilterCounts => context.filter.counts().not_counted,
-        Limit::FilterProgram => context.filter.counts().not_fitting,
-        Limit::LogQueue => writer::lines_lost(),
-        Limit::Accepts
-        | Limit::Connections
-        | Limit::ProxyHeaders
-        | Limit::Handshakes
-        | Limit::Exchanges
-        | Limit::Notices
-        | Limit::Acknowledgements
-        | Limit::Operators
-        | Limit::OperatorAccepts
-        | Limit::OperatorRequests
-        | Limit::LogLines => context.services.judging.counters.limits.get(limit),
+        ResourceLimit::Clients => gate.rows_evicted,
+        ResourceLimit::Pairs => gate.pairs_evicted,
+        ResourceLimit::Bans => gate.bans_evicted,
+        ResourceLimit::FilterCounts => context.filter.counts().not_counted,
+        ResourceLimit::FilterProgram => context.filter.counts().not_fitting,
+        ResourceLimit::LogQueue => writer::lines_lost(),
+        ResourceLimit::Accepts
+        | ResourceLimit::Connections
+        | ResourceLimit::ProxyHeaders
+        | ResourceLimit::Handshakes
+        | ResourceLimit::Exchanges
+        | ResourceLimit::Notices
+        | ResourceLimit::Acknowledgements
+        | ResourceLimit::Operators
+        | ResourceLimit::OperatorAccepts
+        | ResourceLimit::OperatorRequests
+        | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
 }
 

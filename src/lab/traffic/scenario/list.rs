@@ -82,7 +82,7 @@ pub const SCENARIOS: &[Scenario] = &[
         install, Surroundings::Install, &[Nobody]),
     scenario("install-learnt", "the same after `gatepost learn`",
         install, Surroundings::InstallLearnt, &[Bound, Nobody]),
-    scenario("sick", "Dovecot fails for an hour a day, beside the pool",
+    scenario("outage", "Dovecot fails for an hour a day, beside the pool",
         pool, Surroundings::FailingDovecot, &[Bound, Home]),
     scenario("restart", "a restart and a kill -9 a day, beside the pool and three loud addresses",
         install, Surroundings::Restarts, &[Bound, Home, Near, Travellers, Restarts]),

@@ -254,7 +254,7 @@ proptest! {
         }
     }
 
-    // Whoever gives tokens back late gets no more tries than a bucket in which the tokens that
+    // Giving tokens back late yields no more tries than a bucket in which the tokens that
     // were given back had been taken a moment later or never.
     #[test]
     fn giving_back_never_gives_more_than_was_taken(

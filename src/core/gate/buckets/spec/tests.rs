@@ -17,11 +17,11 @@ fn the_numbers_on_disk_never_change() {
     let kinds: Vec<(&str, Vec<u8>)> = BUCKETS
         .iter()
         .map(|spec| match spec.store {
-            Store::Rows(kinds) => (
+            BucketStore::Rows(kinds) => (
                 spec.reason,
                 kinds.iter().map(|kind| kind.number()).collect(),
             ),
-            Store::Shared(number) => (spec.reason, vec![number]),
+            BucketStore::Shared(number) => (spec.reason, vec![number]),
         })
         .collect();
     let expected = [
@@ -44,13 +44,13 @@ fn no_two_buckets_share_a_reason_a_kind_or_a_number() {
     assert_eq!(reasons.len(), BUCKETS.len());
     for spec in &BUCKETS {
         match spec.store {
-            Store::Rows(kinds) => {
+            BucketStore::Rows(kinds) => {
                 assert!(!kinds.is_empty(), "{}", spec.reason);
                 for kind in kinds {
                     assert_eq!(Bucket::of_kind(*kind), Some(spec.bucket));
                 }
             }
-            Store::Shared(number) => {
+            BucketStore::Shared(number) => {
                 assert_eq!(Bucket::of_shared_number(number), Some(spec.bucket));
             }
         }

@@ -161,7 +161,7 @@ fn every_section_has_the_octets_that_it_always_had() {
     let subject = Subject::Client(client("192.0.2.1"));
     let octets = format!("{PLACE}00010200c00000000022110000000000000401");
     golden(BANS, &|out| write_ban(out, subject, held), &octets);
-    let row = Row {
+    let row = BucketRow {
         arrival: 0x99,
         strikes: 3,
         counted: 0xaa,

@@ -242,7 +242,7 @@ async fn an_endless_reply_is_not_read() {
             .await;
         assert!(matches!(
             greeted,
-            Err(UpstreamFault::Malformed(Step::Ehlo, _))
+            Err(UpstreamFault::Malformed(UpstreamStep::Ehlo, _))
         ));
         drop(commands);
         assert!(flooded.await.unwrap() < 1_000_000);
