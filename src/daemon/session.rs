@@ -115,7 +115,7 @@ struct Crossing {
 
 /// Serves one client to its end, and logs that.
 pub fn serve(
-    visitor: AdmittedConnection,
+    connection: AdmittedConnection,
     start: TlsStart,
     services: Arc<Services>,
     drain: Drain,
@@ -123,17 +123,17 @@ pub fn serve(
     services.judging.counters.sessions.count();
     let visit = Visit {
         id: services.ids.next(),
-        client: visitor.client,
-        key: ClientKey::new(visitor.client.ip()),
-        listener: visitor.listener,
-        slot: visitor.slot,
+        client: connection.client,
+        key: ClientKey::new(connection.client.ip()),
+        listener: connection.listener,
+        slot: connection.slot,
         began: services.judging.clock.now(),
         config: services.config.load_full(),
         services,
         drain,
         tls: "none",
     };
-    attend(visit, visitor.stream, start)
+    attend(visit, connection.stream, start)
 }
 
 async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {

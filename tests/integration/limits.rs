@@ -84,7 +84,7 @@ fn every_limit_is_counted_somewhere() {
         .collect();
     let is_word_end = |text: &str| !text.starts_with(|letter: char| letter.is_alphanumeric());
     for row in &TABLE {
-        let limit = format!("Limit::{:?}", row.limit);
+        let limit = format!("ResourceLimit::{:?}", row.limit);
         let counted = counting
             .match_indices(&limit)
             .any(|(at, _)| is_word_end(&counting[at + limit.len()..]));

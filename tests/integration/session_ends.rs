@@ -10,7 +10,7 @@ use crate::kit::mail::ANNA;
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
 
-/// In front of a Postfix that accepts everybody, with patience for every line.
+/// In front of a Postfix that accepts everybody, with time for every line.
 fn patient(impostor: &Impostor) -> Setup {
     Setup::new(&impostor.address().to_string())
         .with("upstream.announce", "none")

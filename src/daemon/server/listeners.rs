@@ -53,7 +53,7 @@ impl ListenerContext {
                 arrival = listener.accept(|client| self.admit_or_note(client)) => arrival,
             };
             match arrival {
-                Arrival::Client(visitor) => self.spawn_session(visitor, tls),
+                Arrival::Client(connection) => self.spawn_session(connection, tls),
                 Arrival::Balancer(balancer) => self.read_proxy_header(balancer, tls),
                 Arrival::AcceptFailed(error) => warn!(
                     "no more connections can be accepted at {}: {error}. They wait in the kernel's queue; \
@@ -113,9 +113,9 @@ impl ListenerContext {
         )
     }
 
-    fn spawn_session(&self, visitor: AdmittedConnection, tls: TlsStart) {
+    fn spawn_session(&self, connection: AdmittedConnection, tls: TlsStart) {
         let services = Arc::clone(&self.services);
-        let session = session::serve(visitor, tls, services, self.drain.clone());
+        let session = session::serve(connection, tls, services, self.drain.clone());
         self.sessions.spawn(session);
     }
 
@@ -128,11 +128,11 @@ impl ListenerContext {
                 .read_header(deadline, |client| context.admit(client))
                 .await
             {
-                Ok(visitor) => {
+                Ok(connection) => {
                     let Self {
                         services, drain, ..
                     } = context;
-                    session::serve(visitor, tls, services, drain).await;
+                    session::serve(connection, tls, services, drain).await;
                 }
                 Err(fault) => debug!(balancer = %peer, fault = fault.to_string(), "balancer"),
             }

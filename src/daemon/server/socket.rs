@@ -306,7 +306,7 @@ mod tests {
             OperatorInput::Malformed(_)
         ));
         operator.write_all(&vec![b'x'; LONGEST]).await.unwrap();
-        // Time would go on, to the end of patience, where more were waited for.
+        // Time would go on, to the time-out, where more were waited for.
         assert_eq!(read_request(&mut ours).await, OperatorInput::TooLong);
         operator.write_all(b"{\"do\":\"status\"}\n").await.unwrap();
         let request = OperatorInput::Request(Request::Status);

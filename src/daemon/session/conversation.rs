@@ -118,13 +118,13 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
     }
 
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
-    async fn read_line(&mut self, patience: Duration) -> Result<Action, Ending> {
+    async fn read_line(&mut self, time_limit: Duration) -> Result<Action, Ending> {
         let limit = self.dialogue.line_limit();
-        let patience = patience.min(self.visit.time_left());
+        let time_limit = time_limit.min(self.visit.time_left());
         let visit = &mut *self.visit;
         let event = tokio::select! {
             biased;
-            event = timeout(patience, self.peer.read_line(limit)) => event,
+            event = timeout(time_limit, self.peer.read_line(limit)) => event,
             () = visit.drain.begun() => return Ok(self.end(Ending::Drained)),
             () = visit.slot.evicted() => return Ok(self.end(Ending::Evicted)),
         };

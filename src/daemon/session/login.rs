@@ -328,10 +328,10 @@ const fn mechanism(wish: &LogIn) -> Mechanism {
     }
 }
 
-/// Postfix's capabilities; waits up to `patience` for the first answer of a probe.
+/// Postfix's capabilities; waits up to `time_limit` for the first answer of a probe.
 pub(in crate::session) async fn capabilities(
     visit: &Visit,
-    patience: Duration,
+    time_limit: Duration,
 ) -> Option<Arc<Capabilities>> {
     let mut told = visit.config.upstream.capabilities();
     let known = told.borrow().clone();
@@ -339,7 +339,7 @@ pub(in crate::session) async fn capabilities(
         return known;
     }
     // Rare, and large: kept out of every session's own future.
-    let first = Box::pin(timeout(patience, told.wait_for(Option::is_some))).await;
+    let first = Box::pin(timeout(time_limit, told.wait_for(Option::is_some))).await;
     first.ok()?.ok()?.clone()
 }
 

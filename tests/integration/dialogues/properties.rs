@@ -29,7 +29,7 @@ enum Outcome {
 }
 
 /// Keeps the story.
-struct Teller {
+struct SplitPartner {
     setup: Setup,
     outcome: Outcome,
     story: Story,
@@ -38,12 +38,12 @@ struct Teller {
 /// Plays `pieces`, each a segment that comes when all before it was answered.
 fn talk<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, outcome: Outcome) -> Story {
     let setup = Setup::new();
-    let teller = Teller {
+    let partner = SplitPartner {
         setup,
         outcome,
         story: Story::default(),
     };
-    let mut talk = Talk::new(teller.setup.dialogue(), teller);
+    let mut talk = Talk::new(partner.setup.dialogue(), partner);
     talk.open();
     for piece in pieces {
         match &mut talk.partner.story.handed_over {
@@ -54,7 +54,7 @@ fn talk<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, outcome: Outcome) -> Sto
     talk.partner.story
 }
 
-impl Partner for Teller {
+impl Partner for SplitPartner {
     fn obey(&mut self, action: Action, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
         match action {
             Action::Reply(reply) | Action::Cancel(reply) => {
@@ -87,7 +87,7 @@ impl Partner for Teller {
     }
 }
 
-impl Teller {
+impl SplitPartner {
     fn settle(&mut self, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
         match self.outcome {
             Outcome::Reject => Next::Then(dialogue.resolve(Resolution::Reject)),

@@ -374,8 +374,8 @@ async fn out_of_descriptors() {
     }
     assert_eq!(listener.limits.get(ResourceLimit::Accepts), 1);
     // Waits without a second report.
-    let patience = BACK_OFF * 20;
-    assert!(timeout(patience, listener.accept(&admit)).await.is_err());
+    let time_limit = BACK_OFF * 20;
+    assert!(timeout(time_limit, listener.accept(&admit)).await.is_err());
     fill.clear();
     let accepted = next_client(&mut listener, &admit).await;
     assert_eq!(accepted.client.ip().to_string(), "127.0.9.2");
@@ -385,5 +385,5 @@ async fn out_of_descriptors() {
     while let Ok(descriptor) = listener.socket.get_ref().try_clone() {
         fill.push(descriptor);
     }
-    assert!(timeout(patience, listener.accept(&admit)).await.is_err());
+    assert!(timeout(time_limit, listener.accept(&admit)).await.is_err());
 }
