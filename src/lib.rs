@@ -1,6 +1,6 @@
 //! Gatepost: an SMTP submission proxy that judges every login attempt before Postfix sees it.
 //!
-//! The map. Three crates: [`core`] decides and touches nothing, [`daemon`] acts, [`lab`] imitates attackers
+//! The map of crates, modules and layers; the terms are explained in [`core`]. Three crates: [`core`] decides and touches nothing, [`daemon`] acts, [`lab`] imitates attackers
 //! and backends for demo, attack, simulate and the benches. The way of one session:
 //!
 //! ```text
@@ -11,35 +11,36 @@
 //!                                  before a login      and what an outcome costs
 //! ```
 //!
-//! Beside it go the gate's events (a ban began): `judging` hands them to `server::persist`, which writes the
-//! journal and the snapshots of `store` and tells the log. An operator's question comes over `admin`, and
+//! Beside it go the gate's changes (a ban began): `judging` sends them to `server::persist`, which tells the log
+//! and has `store::journal` and `store` write them to the disk. An operator's question comes over `admin`, and
 //! `server::operator` answers it from the gate.
 //!
-//! | crate | room | duty | begin with |
+//! | crate | module | duty | begin with |
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | core | `gate` | the policy: `request` (what is asked), `judging` (both stages, and the `queue` between them), `buckets` (what is counted), `trust` (who is trusted), `state` (what is kept) | `judging`, `ladder`, `judge`, `settle` |
-//! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `listen` |
-//! | daemon | `net` | everything that touches a client's or Postfix's socket | `listener`, `upstream` |
+//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted, and the wait for a token: `buckets::limit`), `trust` (who is familiar or banned), `state` (what is kept); `ladder`, `judge` and `settle` decide, `queue` and `sequence` put attempts in their order | `judge`, `ladder`, `settle` |
+//! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `collector`, `parser` |
+//! | daemon | `clock`, `drain` | moments; the end of the process | |
+//! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
 //! | daemon | `session` | one client, from handshake to ending | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
-//! | daemon | `config` | the file, checked, as each room's settings | `Config` |
+//! | daemon | `config` | the file, checked, as each module's settings | `Config` |
 //! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
 //! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
 //! | daemon | `cli` | the commands, a file each | `run` |
 //! | lab | `traffic`, `models` | synthetic months of honest users and attacks, for `simulate` | `traffic` |
 //! | lab | `botnet`, `backend`, `certificate`, `any_certificate`, `load`, `wire` | the live attack and its surroundings, for `demo`, `attack` and the benches | `botnet` |
-//! | lab | `numbers`, `table`, `plot` | what was measured, as text and as pictures | |
+//! | lab | `numbers`, `table`, `plot`, `board`, `screen` | what was measured, as text and as pictures | |
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
 //! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, each importing
 //! only what stands to its left.
 //!
-//! | layer | rooms |
+//! | layer | modules |
 //! |---|---|
 //! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |

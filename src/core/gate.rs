@@ -9,7 +9,7 @@
 //! another is taken**, and none across more than one look at one structure. Tokens are taken before
 //! Postfix is asked, so parallel attempts cannot overshoot; one that is refused halfway gives back.
 //!
-//! In `judging` both stages and the queue between them are one sequence, for everybody that asks.
+//! `sequence` puts both stages, the `queue` between them and the settlement in their order, for everybody that asks.
 //! Not here: files (`store`), replies (`smtp::dialogue`).
 //!
 //! The rules, each with its reason, are in `gate/POLICY.md`:
@@ -18,11 +18,11 @@
 
 pub mod buckets;
 pub mod explain;
-pub mod judging;
 pub mod operator;
 pub mod permit;
 pub mod queue;
 pub mod request;
+pub mod sequence;
 pub mod state;
 
 mod case;

@@ -4,17 +4,17 @@
 //! [`Granted::settle`] tells the gate how it came out. Between the first two an exchange may still have to
 //! learn the user's name (CRAM-MD5). Counters, log lines and the gate's changes are seen to here, so an
 //! [`Asker`] says only who it is. What is granted is settled or cancelled; dropped, its turn is free at least.
-//! Not here: the rules (`gate`), the sequence itself (`gate::judging`), Postfix and the replies (`session`).
+//! Not here: the rules (`gate`), the sequence itself (`gate::sequence`), Postfix and the replies (`session`).
 
 use std::sync::Arc;
 
 use gatepost_core::gate::Gate;
-use gatepost_core::gate::judging as sequence;
 use gatepost_core::gate::queue::Queue;
 use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::gate::request::verdict::Refusal;
+use gatepost_core::gate::sequence;
 
 use crate::clock::Clock;
 use crate::drain::Drain;

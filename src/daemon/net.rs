@@ -1,6 +1,6 @@
 //! net - everything that touches a socket of a client or of Postfix
 //!
-//! Each module may import those to its left: proxy_header tls queue upstream splice filter admission listener.
+//! Each module may import those to its left: proxy_header tls upstream splice filter admission listener.
 
 pub mod admission;
 pub mod filter;

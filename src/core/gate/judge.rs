@@ -3,6 +3,7 @@
 //! [`Gate::judge`] looks, and refuses at once what a bucket would refuse anyway; who is not familiar
 //! is then told to wait for a turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
 //! from its own bucket and needs no turn, unless its client has just failed.
+//! The wait that a refusal names is that of its bucket (`buckets::limit`), or of its ban (`trust::strikes`).
 //! Not here: the steps themselves (`ladder`), what an outcome does (`settle`), the turns (`queue`).
 
 use std::time::Duration;

@@ -2,7 +2,6 @@
 
 mod bans;
 mod bound;
-mod judging;
 mod kit;
 mod modes;
 mod newcomers;
@@ -10,4 +9,5 @@ mod operator;
 mod parallel;
 mod paying;
 mod repeats;
+mod sequence;
 mod turns;

@@ -11,10 +11,10 @@ use super::turns::{self, Held};
 use super::{Asker, Judging, Refused};
 use crate::report::events::{self, AttemptVerdict};
 use crate::report::limits::ResourceLimit;
-use gatepost_core::gate::judging::{self as sequence, Begun};
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
+use gatepost_core::gate::sequence::{self, Begun};
 use gatepost_core::moment::Moment;
 
 /// How long a client is told to wait for whose exchange Postfix has no place.

@@ -11,13 +11,13 @@ use crate::traffic::policy::{
     Asked, ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
 };
 use crate::traffic::{MINUTE, START};
-use gatepost_core::gate::judging::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Standing};
+use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::state::file::StateFile;
 use gatepost_core::gate::state::journal;
 use gatepost_core::gate::{Changes, Gate, Keys};

@@ -1,4 +1,4 @@
-//! limit - one quota on one arrival time: take, look, count, give back
+//! limit - one quota on one arrival time: take, look, count, give back; how long to wait for a token
 //!
 //! Every decision about a bucket is made here, and governor makes it: its GCRA is the arithmetic of
 //! taking and looking, fuzzed and used by many, and one definition of a token bucket serves the table,

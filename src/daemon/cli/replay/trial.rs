@@ -10,13 +10,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gatepost_core::gate::judging::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
+use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::{Changes, Gate, Keys};
 use gatepost_core::logs::{LoggedAttempt, LoginHistory, Service};
 use gatepost_core::moment::Moment;

@@ -1,4 +1,4 @@
-//! judging - the whole way of attempts, through both stages and the queue between them
+//! sequence - the whole way of attempts, through both stages and the queue between them
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use proptest::prelude::*;
 use super::kit::*;
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
-use crate::gate::judging::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use crate::gate::queue::Woken;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::Reason;
+use crate::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use crate::moment::Moment;
 
 const HOME: &str = "203.0.113.7";

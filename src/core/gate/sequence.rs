@@ -1,4 +1,4 @@
-//! judging - the one way of an attempt: first stage, turn, second stage, settlement
+//! sequence - the one way of an attempt: first stage, turn, second stage, settlement
 //!
 //! Pure: the same sequence runs live (the daemon's `judging`), replays old logs, and simulates. An attempt
 //! begins; it is granted, refused, or has to wait. Who waits enters the queue, and asks again with
