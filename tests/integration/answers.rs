@@ -2,9 +2,7 @@
 //!
 //! Without a Postfix: nothing here logs in. Not here: what comes of the commands (`postfix::operator`).
 
-use std::process::Command;
-
-use crate::kit::proxy::{GATEPOST, Proxy, Setup};
+use crate::kit::proxy::{Proxy, Setup, gatepost};
 
 fn proxy() -> Proxy {
     Setup::new("127.0.0.1:1").start()
@@ -22,7 +20,7 @@ fn answered(proxy: &Proxy, words: &[&str], code: i32, parts: &[&str]) {
 
 #[test]
 fn the_help_says_what_each_command_does() {
-    let help = Command::new(GATEPOST).arg("--help").output().unwrap();
+    let help = gatepost().arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let commands = help.split("Commands:\n").nth(1).unwrap();
     let commands: Vec<(&str, &str)> = commands

@@ -4,13 +4,12 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::process::Command;
 
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Fault, Impostor};
 use crate::kit::mail::ANNA;
 use crate::kit::program;
-use crate::kit::proxy::{GATEPOST, Setup};
+use crate::kit::proxy::{Setup, gatepost};
 use crate::kit::wait;
 
 #[test]
@@ -50,7 +49,7 @@ fn a_reload_that_waits_for_a_silent_postfix_does_not_hold_up_a_stop() {
     proxy.setup.set("limits.words.burst", 7);
     proxy.reload();
     // Not by `Setup::command`, which would write the config anew while it is being read.
-    let mut status = Command::new(GATEPOST);
+    let mut status = gatepost();
     status.args(["status", "--json", "--config"]);
     status.arg(proxy.setup.folder().join("gatepost.toml"));
     wait::until("the reload has come to Postfix", || {

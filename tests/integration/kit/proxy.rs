@@ -5,6 +5,7 @@
 
 mod log;
 
+use std::env;
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -24,8 +25,12 @@ use super::{ports, wait};
 
 pub(crate) use log::{Event, Log};
 
-/// The program under test.
-pub(crate) const GATEPOST: &str = env!("CARGO_BIN_EXE_gatepost");
+/// The program under test: the one that cargo built, or the one that `GATEPOST_PROGRAM` names, so that the
+/// tests can be tried on another build.
+pub(crate) fn gatepost() -> Command {
+    let built = || env!("CARGO_BIN_EXE_gatepost").into();
+    Command::new(env::var_os("GATEPOST_PROGRAM").unwrap_or_else(built))
+}
 
 /// The name on the certificate.
 pub(crate) const NAME: &str = "mail.example.org";
@@ -141,7 +146,7 @@ impl Setup {
     /// Runs a command of Gatepost with `--config` and this config, to its end.
     #[track_caller]
     pub(crate) fn command(&self, arguments: &[&str]) -> Ran {
-        let mut command = Command::new(GATEPOST);
+        let mut command = gatepost();
         command
             .args(arguments)
             .arg("--config")
@@ -183,7 +188,7 @@ impl Setup {
 
     #[track_caller]
     fn spawn(&self) -> (Daemon, [Box<dyn Read + Send>; 2]) {
-        let mut command = Command::new(GATEPOST);
+        let mut command = gatepost();
         command.arg("run").arg("--config").arg(self.write_config());
         Daemon::spawn_with_output(&command)
     }
