@@ -15,11 +15,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsConnector;
 
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Standing;
 use gatepost_daemon::clock::Clock;
-use gatepost_daemon::net::tls::{CertificateFiles, Tls, TlsSettings};
+use gatepost_daemon::net::tls::{CertificateFiles, HandshakeClient, Tls, TlsSettings};
 use gatepost_lab::certificate::Authority;
 
 const DEADLINE: Duration = Duration::from_secs(10);
+
+const STRANGER: HandshakeClient = HandshakeClient {
+    key: ClientKey::V4(0x7f00_0001),
+    standing: Standing::Stranger,
+};
 
 type HandshakeResult<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -57,7 +64,7 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>) -> HandshakeResult<()> {
         HandshakeResult::Ok(())
     };
     let ours = async {
-        let mut stream = tls.accept(near, DEADLINE).await?;
+        let mut stream = tls.accept(near, STRANGER, DEADLINE).await?;
         stream.write_all(b"x").await?;
         stream.flush().await?;
         HandshakeResult::Ok(())

@@ -21,7 +21,7 @@ use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
-use crate::net::tls::{HandshakeFault, Negotiated, Tls};
+use crate::net::tls::{HandshakeClient, HandshakeFault, Negotiated, Tls};
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
@@ -214,8 +214,13 @@ async fn open<S: WriteAndClose>(
 }
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
+    let client = HandshakeClient {
+        key: visit.key,
+        standing: visit.slot.standing(),
+    };
+    let deadline = visit.config.timeouts.handshake;
     let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
+        accepted = visit.services.tls.accept(stream, client, deadline) => accepted,
         () = visit.drain.begun() => return Err(Ending::Drained),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };

@@ -199,6 +199,7 @@ impl Admission {
         Ok(Slot {
             shared: Arc::clone(&self.0),
             client,
+            standing,
             kind,
         })
     }
@@ -220,10 +221,16 @@ impl Shared {
 pub struct Slot {
     shared: Arc<Shared>,
     client: ClientKey,
+    standing: Standing,
     kind: SlotKind,
 }
 
 impl Slot {
+    /// How the client stood when it was admitted.
+    pub const fn standing(&self) -> Standing {
+        self.standing
+    }
+
     /// Records that the client has logged in: it is not evicted any more. This also holds when its
     /// eviction has just begun: a client that Postfix has accepted stays.
     pub fn logged_in(&self) {

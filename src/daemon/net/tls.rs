@@ -4,14 +4,16 @@
 //! The key of the session tickets is kept over a reload, so that a renewed certificate causes no
 //! full handshakes.
 //! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), reading the
-//! ClientHello (`hello`), when a handshake begins (`session`), closing without close_notify (`splice`).
+//! ClientHello (`hello`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
+mod computing;
 pub mod hello;
 mod resolver;
+mod step;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -28,12 +31,14 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
 pub use self::certificate::{Certificate, FileProblem, FileRole, TlsFault};
+use self::computing::Computing;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
 /// The certificate files.
@@ -52,13 +57,6 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// Concurrent handshakes until [`Tls::cap_handshakes`] sets another number.
-const HANDSHAKES: usize = 256;
-
-/// How long a handshake holds its slot while it waits for its client. A slot limits our computing;
-/// a client that stalls after a complete ClientHello must not block others for a whole deadline.
-const SLOT_HOLD: Duration = Duration::from_millis(250);
-
 /// Protocols that no mail program offers. A browser that was redirected here by a cross-protocol
 /// attack (ALPACA, CVE-2021-3618) always offers one.
 const FOREIGN_PROTOCOLS: [&[u8]; 5] = [b"h2", b"http/1.1", b"http/1.0", b"http/0.9", b"h3"];
@@ -70,7 +68,7 @@ const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
 pub struct Tls {
     loaded: ArcSwap<Loaded>,
     ticketer: Arc<dyn ProducesTickets>,
-    slots: ArcSwap<Semaphore>,
+    computing: Computing,
 }
 
 struct Loaded {
@@ -89,7 +87,7 @@ impl Tls {
             loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
             ticketer,
             // limit: handshakes
-            slots: ArcSwap::from_pointee(Semaphore::new(HANDSHAKES)),
+            computing: Computing::new(usize::MAX, cores()),
         })
     }
 
@@ -104,12 +102,11 @@ impl Tls {
         Ok(())
     }
 
-    /// Limits handshakes that compute at the same time to `at_once` (at least one). Those in
-    /// progress continue under the old limit.
+    /// Limits handshakes that compute at the same time to `at_once` (at least one), and to the processor's
+    /// cores; those of strangers to one core less. Steps in progress go on.
     pub fn cap_handshakes(&self, at_once: usize) {
-        let permits = at_once.clamp(1, Semaphore::MAX_PERMITS);
         // limit: handshakes
-        self.slots.store(Arc::new(Semaphore::new(permits)));
+        self.computing.limit(at_once, cores());
     }
 
     /// The certificates in use, in the order of the settings: for the log and for warnings before expiry.
@@ -120,13 +117,14 @@ impl Tls {
     /// Completes the handshake within `deadline`. The stream is boxed: its 1.2 KB would
     /// otherwise be part of every future that passes it on.
     ///
-    /// A handshake slot is taken only when the ClientHello is complete.
+    /// Each step waits until it may compute; while the client is waited for, nothing is held.
     ///
     /// # Errors
     /// Mostly the client's fault. An alert was sent where TLS has one; the stream is dropped.
     pub async fn accept<S>(
         &self,
         stream: S,
+        client: HandshakeClient,
         deadline: Duration,
     ) -> Result<Box<TlsStream<S>>, HandshakeFault>
     where
@@ -134,17 +132,18 @@ impl Tls {
     {
         let waits = AtomicBool::new(false);
         // Boxed, because the handshake's state is larger than everything that a session keeps later.
-        match timeout(deadline, Box::pin(self.handshake(stream, &waits))).await {
+        match timeout(deadline, Box::pin(self.handshake(stream, client, &waits))).await {
             Ok(outcome) => outcome,
             Err(_) if waits.load(Ordering::Relaxed) => Err(HandshakeFault::Busy),
             Err(_) => Err(HandshakeFault::Deadline),
         }
     }
 
-    /// `waits` is true while the handshake waits for its slot.
+    /// `waits` is true while the handshake waits until it may compute.
     async fn handshake<S>(
         &self,
         stream: S,
+        client: HandshakeClient,
         waits: &AtomicBool,
     ) -> Result<Box<TlsStream<S>>, HandshakeFault>
     where
@@ -158,19 +157,44 @@ impl Tls {
             let _ = stream.shutdown().await;
             return Err(HandshakeFault::ForeignProtocol(protocol));
         }
-        let slots = self.slots.load_full();
-        // Only a closed semaphore returns none, and this one is never closed.
-        waits.store(true, Ordering::Relaxed);
-        let slot = slots.acquire().await.ok();
-        waits.store(false, Ordering::Relaxed);
+        let mut slot = self.may_compute(client, waits).await;
         let config = self.loaded.load().config.clone();
         let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
-        if let Ok(outcome) = timeout(SLOT_HOLD, &mut rest).await {
-            return Ok(Box::new(outcome?));
+        loop {
+            let (step, woken) = step::take(&mut rest).await;
+            drop(slot);
+            if let Poll::Ready(outcome) = step {
+                return Ok(Box::new(outcome?));
+            }
+            woken.await;
+            slot = self.may_compute(client, waits).await;
         }
-        drop(slot);
-        Ok(Box::new(rest.await?))
     }
+
+    async fn may_compute(
+        &self,
+        client: HandshakeClient,
+        waits: &AtomicBool,
+    ) -> computing::ComputingSlot<'_> {
+        waits.store(true, Ordering::Relaxed);
+        let slot = self.computing.slot(client.key, client.standing).await;
+        waits.store(false, Ordering::Relaxed);
+        slot
+    }
+}
+
+/// Whose handshake it is, as far as its order among others depends on that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeClient {
+    /// The client.
+    pub key: ClientKey,
+    /// How it stood when its connection was admitted.
+    pub standing: Standing,
+}
+
+/// The processor cores that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl std::fmt::Debug for Tls {
@@ -290,8 +314,8 @@ pub enum HandshakeFault {
     /// Not complete within the deadline.
     #[error("the handshake did not complete in time")]
     Deadline,
-    /// All handshake slots were in use until the deadline.
-    #[error("no free handshake slot before the deadline; see [admission] handshakes")]
+    /// Others were computed until the deadline.
+    #[error("other handshakes were computed until the deadline; see [admission] handshakes")]
     Busy,
     /// The client closed or reset the connection during it, or before its first octet.
     #[error("the client closed during the handshake")]

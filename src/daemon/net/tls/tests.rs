@@ -16,6 +16,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// 2027-01-15.
 pub(super) const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
+const STRANGER: HandshakeClient = HandshakeClient {
+    key: ClientKey::V4(0x7f00_0001),
+    standing: Standing::Stranger,
+};
+
 const BOTH: &[&rustls::SupportedProtocolVersion] =
     &[&rustls::version::TLS13, &rustls::version::TLS12];
 
@@ -98,8 +103,10 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Met {
     let (near, far) = duplex(64 * 1024);
     let connector = TlsConnector::from(Arc::clone(client));
     let name = ServerName::try_from(name.to_owned()).unwrap();
-    let (mut ours, mut theirs) =
-        tokio::join!(tls.accept(near, DEADLINE), connector.connect(name, far));
+    let (mut ours, mut theirs) = tokio::join!(
+        tls.accept(near, STRANGER, DEADLINE),
+        connector.connect(name, far)
+    );
     if let (Ok(ours), Ok(theirs)) = (&mut ours, &mut theirs) {
         ours.write_all(b"!").await.unwrap();
         ours.flush().await.unwrap();
@@ -272,7 +279,7 @@ async fn a_browsers_protocol_is_refused_with_its_alert() {
 async fn a_silent_client_is_closed_at_the_deadline() {
     let tls = Shelf::with(&[&["mx.example.org"]]).load();
     let (near, _far) = duplex(1024);
-    let fault = tls.accept(near, DEADLINE).await.unwrap_err();
+    let fault = tls.accept(near, STRANGER, DEADLINE).await.unwrap_err();
     assert!(matches!(fault, HandshakeFault::Deadline), "{fault}");
 }
 
@@ -284,7 +291,7 @@ async fn a_client_that_closes_is_reported_as_closed() {
         let (near, mut far) = duplex(4096);
         far.write_all(&hello[..sent]).await.unwrap();
         drop(far);
-        let fault = tls.accept(near, DEADLINE).await.unwrap_err();
+        let fault = tls.accept(near, STRANGER, DEADLINE).await.unwrap_err();
         assert!(matches!(fault, HandshakeFault::Closed), "{sent}: {fault}");
     }
 }
@@ -300,7 +307,7 @@ async fn octets_that_are_not_tls_are_reported_as_such() {
     ] {
         let (near, mut far) = duplex(4096);
         far.write_all(garbage).await.unwrap();
-        let fault = tls.accept(near, DEADLINE).await.unwrap_err();
+        let fault = tls.accept(near, STRANGER, DEADLINE).await.unwrap_err();
         assert!(matches!(fault, HandshakeFault::Tls(_)), "{fault}");
         let mut answer = Vec::new();
         far.read_to_end(&mut answer).await.unwrap();
@@ -318,50 +325,80 @@ fn client_hello() -> Vec<u8> {
     wire
 }
 
+/// The octets that a client has sent when it stops.
+async fn stalled(octets: &[u8]) -> (DuplexStream, DuplexStream) {
+    let (near, mut far) = duplex(64 * 1024);
+    far.write_all(octets).await.unwrap();
+    (near, far)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_partial_client_hello_holds_no_handshake_slot() {
+async fn clients_that_stop_in_the_middle_hold_up_nobody() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();
     tls.cap_handshakes(1);
     let hello = client_hello();
-    let (near, mut far) = duplex(4096);
-    far.write_all(&hello[..hello.len() - 1]).await.unwrap();
     let client = Arc::new(shelf.client(BOTH));
-    tokio::select! {
-        biased;
-        fault = tls.accept(near, DEADLINE) => panic!("{fault:?}"),
-        met = async {
-            assert_eq!(tls.slots.load().available_permits(), 1);
-            timeout(SLOT_HOLD / 2, meet(&tls, &client, "mx.example.org")).await
-        } => assert!(met.unwrap().0.is_ok()),
+    let partly = stalled(&hello[..hello.len() - 1]).await;
+    let complete = stalled(&hello).await;
+    // Takes no octet of the answer either.
+    let (near, mut far) = duplex(hello.len());
+    far.write_all(&hello).await.unwrap();
+    let stopped = async {
+        tokio::join!(
+            tls.accept(partly.0, STRANGER, DEADLINE),
+            tls.accept(complete.0, STRANGER, DEADLINE),
+            tls.accept(near, STRANGER, DEADLINE),
+        )
+    };
+    let served = async {
+        let began = tokio::time::Instant::now();
+        for version in BOTH {
+            let client = Arc::new(shelf.client(&[version]));
+            assert!(meet(&tls, &client, "mx.example.org").await.0.is_ok());
+        }
+        assert!(meet(&tls, &client, "mx.example.org").await.0.is_ok());
+        assert_eq!(tokio::time::Instant::now(), began, "nobody was waited for");
+    };
+    let ((first, second, third), ()) = tokio::join!(biased; stopped, served);
+    for fault in [first, second, third] {
+        assert!(matches!(fault, Err(HandshakeFault::Deadline)), "{fault:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stalls_after_its_hello_delays_others_only_briefly() {
+async fn a_handshake_that_may_not_compute_until_its_deadline_is_told_apart() {
+    let tls = Shelf::with(&[&["mx.example.org"]]).load();
+    tls.cap_handshakes(1);
+    let _slot = tls.computing.slot(STRANGER.key, STRANGER.standing).await;
+    let (near, _far) = stalled(&client_hello()).await;
+    let fault = tls.accept(near, STRANGER, DEADLINE).await.unwrap_err();
+    assert!(matches!(fault, HandshakeFault::Busy), "{fault}");
+}
+
+#[tokio::test]
+async fn while_a_stranger_computes_a_familiar_client_does_too() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();
     tls.cap_handshakes(1);
-    let (near, mut far) = duplex(64 * 1024);
-    far.write_all(&client_hello()).await.unwrap();
-    let client = Arc::new(shelf.client(BOTH));
-    let stalled = tls.accept(near, DEADLINE);
-    let served = async {
-        assert_eq!(tls.slots.load().available_permits(), 0);
-        let early = timeout(SLOT_HOLD / 2, meet(&tls, &client, "mx.example.org")).await;
-        assert!(early.is_err(), "one at once");
-        let met = timeout(SLOT_HOLD, meet(&tls, &client, "mx.example.org")).await;
-        assert!(met.unwrap().0.is_ok());
-    };
-    let (stalled, ()) = tokio::join!(biased; stalled, served);
-    assert!(matches!(stalled, Err(HandshakeFault::Deadline)));
-    assert_eq!(tls.slots.load().available_permits(), 1);
+    let _slot = tls.computing.slot(STRANGER.key, STRANGER.standing).await;
+    for standing in [Standing::Familiar, Standing::Allow] {
+        let familiar = HandshakeClient {
+            standing,
+            ..STRANGER
+        };
+        let (near, mut far) = stalled(&client_hello()).await;
+        tokio::select! {
+            fault = tls.accept(near, familiar, DEADLINE) => panic!("{fault:?}"),
+            answer = far.read_u8() => assert_eq!(answer.unwrap(), 22, "a ServerHello"),
+        }
+    }
 }
 
 #[test]
 fn the_future_of_a_handshake_is_small_and_send() {
     let tls = Shelf::with(&[&["mx.example.org"]]).load();
-    let future = tls.accept(duplex(1).0, DEADLINE);
+    let future = tls.accept(duplex(1).0, STRANGER, DEADLINE);
     let size = size_of_val(&future);
     assert!(size < 512, "{size} octets");
     fn may_be_spawned<T: Send>(_: T) {}
