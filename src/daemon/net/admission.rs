@@ -41,7 +41,7 @@ pub struct AdmissionSettings {
     pub per_network: u32,
     /// Rate of new connections of one client.
     pub connects: Quota,
-    /// Concurrent TLS handshakes.
+    /// TLS handshakes that compute at the same time.
     pub handshakes: usize,
     /// Whether the kernel drops the busiest banned clients.
     pub filter: filter::FilterMode,

@@ -27,7 +27,7 @@ pub enum ResourceLimit {
     Connections,
     /// Load balancers' connections whose PROXY header is not read yet.
     ProxyHeaders,
-    /// TLS handshakes at once.
+    /// TLS handshakes that compute at once.
     Handshakes,
     /// Unfamiliar attempts at Postfix at once.
     Turns,
@@ -89,7 +89,7 @@ pub const TABLE: [LimitRow; 23] = [
     row(ResourceLimit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
     row(ResourceLimit::Connections, "connections", "admitted connections that were lost before their session"),
     row(ResourceLimit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
-    row(ResourceLimit::Handshakes, "handshakes", "handshakes that found no place before their deadline"),
+    row(ResourceLimit::Handshakes, "handshakes", "handshakes that others kept from computing until their deadline"),
     row(ResourceLimit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
     row(ResourceLimit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
     row(ResourceLimit::Notices, "notices", "events that neither the journal nor the log got"),

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::login::{self, Client, ExchangeEnd, Tried};
 use super::peer::{LineEvent, Peer, WriteAndClose};
 use super::{ClientFault, Ending, Visit};
+use crate::net::admission::Slot;
 use crate::net::upstream::LoggedIn;
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::smtp::dialogue::{Action, Dialogue, Resolution};
@@ -61,12 +62,21 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
         }
     }
 
+    /// Sends the banner; of a client that talked before it, this is the end.
+    pub(in crate::session) async fn greet(&mut self, banner: Action) -> Result<(), Ending> {
+        let Action::Reply(banner) = banner else {
+            return self.run(Some(banner)).await.map(drop);
+        };
+        self.write(banner).await
+    }
+
     /// Carries on from `first`, or from the client's next line, until login, STARTTLS or the end.
     pub(in crate::session) async fn run(&mut self, first: Option<Action>) -> Result<Next, Ending> {
         let ended = self.carry_out(first).await;
         if ended.is_err() {
             // A client that does not take even our close_notify is left to the kernel.
-            let _ = timeout(CLOSE_TIMEOUT, self.peer.close()).await;
+            let closed = timeout(CLOSE_TIMEOUT, self.peer.close());
+            let _ = unless_evicted(&self.visit.slot, closed).await;
         }
         ended
     }
@@ -141,7 +151,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
     }
 
     /// Closes a dialogue for a reason of our own.
-    fn end(&mut self, ending: Ending) -> Action {
+    pub(in crate::session) fn end(&mut self, ending: Ending) -> Action {
         let reply = match ending {
             Ending::Drained => self.dialogue.draining(),
             Ending::Evicted => self.dialogue.evicted(),
@@ -153,9 +163,8 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
 
     /// The last reply, and how the session ends with it.
     async fn hang_up(&mut self, reply: Reply) -> Ending {
-        let line = self.visit.config.timeouts.line;
-        let written = timeout(line, self.peer.write_last(&reply)).await;
-        if let Err(ending) = taken(written) {
+        let written = timeout(WRITE_TIMEOUT, self.peer.write_last(&reply));
+        if let Err(ending) = taken(unless_evicted(&self.visit.slot, written).await) {
             return ending;
         }
         self.closing.take().unwrap_or(match reply.code() {
@@ -166,7 +175,8 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
 
     /// Sends a reply. It fits into any socket's buffer, so [`WRITE_TIMEOUT`] is ample.
     async fn write(&mut self, reply: Reply) -> Result<(), Ending> {
-        taken(timeout(WRITE_TIMEOUT, self.peer.write(&reply)).await)
+        let written = timeout(WRITE_TIMEOUT, self.peer.write(&reply));
+        taken(unless_evicted(&self.visit.slot, written).await)
     }
 }
 
@@ -192,11 +202,62 @@ impl<S: WriteAndClose> Client for Conversation<'_, S> {
     }
 }
 
+/// Waits for what the client is to take, as long as its place is not wanted for another. Of an evicted client:
+/// what can be done without waiting.
+async fn unless_evicted<T>(slot: &Slot, sent: impl Future<Output = T>) -> Result<T, Ending> {
+    tokio::select! {
+        biased;
+        sent = sent => Ok(sent),
+        () = slot.evicted() => Err(Ending::Evicted),
+    }
+}
+
 /// Whether the client took what it was sent.
-fn taken(written: Result<io::Result<()>, Elapsed>) -> Result<(), Ending> {
-    match written {
+fn taken(written: Result<Result<io::Result<()>, Elapsed>, Ending>) -> Result<(), Ending> {
+    match written? {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Ending::Client(error.into())),
         Err(_) => Err(Ending::TimedOut),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+    use crate::net::admission::{Admission, AdmissionSettings};
+    use crate::net::filter::FilterMode;
+    use gatepost_core::gate::buckets::quota::Quota;
+    use gatepost_core::gate::request::client::ClientKey;
+    use gatepost_core::gate::request::verdict::Standing;
+    use gatepost_core::moment::Moment;
+
+    #[tokio::test]
+    async fn a_client_that_takes_no_octet_makes_room_all_the_same() {
+        let settings = AdmissionSettings {
+            sessions: 1,
+            per_client: 9,
+            per_network: 9,
+            connects: Quota {
+                burst: 9,
+                every: Duration::from_secs(1),
+            },
+            handshakes: 1,
+            filter: FilterMode::Off,
+        };
+        let admission = Admission::new(&settings, &[7; 16]);
+        let admit = || admission.admit(ClientKey::V4(1), Standing::Stranger, Moment::EPOCH);
+        let first = admit().unwrap();
+        let second = admit().unwrap();
+        let written = unless_evicted(&first, pending::<()>()).await;
+        assert!(matches!(written, Err(Ending::Evicted)));
+        // What can be sent at once is sent.
+        assert!(unless_evicted(&first, ready(())).await.is_ok());
+        tokio::select! {
+            biased;
+            _ = unless_evicted(&second, pending::<()>()) => panic!("it may stay"),
+            () = ready(()) => {}
+        }
     }
 }

@@ -67,6 +67,11 @@ impl<S: WriteAndClose> Peer<S> {
         }
     }
 
+    /// The stream, to be waited for.
+    pub(in crate::session) const fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Waits for a line of at most `limit` octets. Cancel-safe: what was read stays.
     pub(in crate::session) async fn read_line(&mut self, limit: usize) -> io::Result<LineEvent> {
         loop {

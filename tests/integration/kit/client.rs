@@ -70,6 +70,18 @@ impl Trust {
     }
 }
 
+impl Trust {
+    /// The octets of a ClientHello for the server's `name`, of a client that does not go on.
+    pub(crate) fn client_hello(&self, name: &str) -> Vec<u8> {
+        let name = ServerName::try_from(name.to_owned()).expect("a server's name");
+        let mut tls =
+            ClientConnection::new(Arc::clone(&self.config), name).expect("a client's side");
+        let mut octets = Vec::new();
+        tls.write_tls(&mut octets).expect("write into memory");
+        octets
+    }
+}
+
 enum Stream {
     Clear(TcpStream),
     Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
@@ -221,6 +233,24 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(rest),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the server has left a connection in clear open. What it has sent until now is taken and gone.
+    pub(crate) fn is_open(&mut self) -> bool {
+        let Stream::Clear(stream) = &mut self.stream else {
+            panic!("this is asked before TLS only");
+        };
+        stream.set_nonblocking(true).expect("a socket's mode");
+        let mut taken = [0; 4096];
+        let open = loop {
+            match stream.read(&mut taken) {
+                Ok(0) => break false,
+                Ok(_) => {}
+                Err(error) => break error.kind() == ErrorKind::WouldBlock,
+            }
+        };
+        stream.set_nonblocking(false).expect("a socket's mode");
+        open
     }
 
     /// Says that no more will be sent, and still reads.

@@ -231,6 +231,18 @@ impl Proxy {
         &self.log
     }
 
+    /// The memory that it has now, in KiB (the kernel's VmRSS).
+    #[track_caller]
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.daemon.id());
+        let status = fs::read_to_string(path).expect("it runs");
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.strip_suffix("kB"));
+        let number = resident.and_then(|number| number.trim().parse().ok());
+        number.expect("a number of the kernel")
+    }
+
     /// What a client needs to trust it.
     pub(crate) fn trust(&self) -> Trust {
         Trust::new(self.setup.authority.roots())
