@@ -25,7 +25,7 @@ const GUESSERS: usize = 2;
 /// The addresses that guess, each in a network of its own.
 const ATTACKERS: usize = 20_000;
 /// Honest logins, or tries at least, between two disturbances.
-const BETWEEN: u64 = 10;
+const BETWEEN: u64 = 20;
 
 /// What the workers of all kinds have seen.
 #[derive(Default)]
