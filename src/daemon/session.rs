@@ -2,19 +2,17 @@
 //!
 //! [`serve`] is the table of contents: TLS, dialogue, login, splice. It reads, writes and waits; what
 //! to answer is the dialogue's business, who may try the gate's.
-//! Not here: accepting and spawning (`net::listener`, `server`), what the events do (`server`).
+//! Not here: the stages up to a login (`arrival`), accepting and spawning (`net::listener`, `server`), what the events do (`server`).
 //! An attempt that was forwarded is settled whatever the client does: while Postfix is asked, nobody
 //! looks at the client, and nobody drops this future (`server` lets it end).
 //! RFC 8314 section 3.3, RFC 3207, RFC 4954.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::drain::Drain;
@@ -23,16 +21,15 @@ use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
-use crate::net::tls::{HandshakeClient, HandshakeFault, Negotiated, Tls};
+use crate::net::tls::Tls;
 use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::events;
-use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
-use gatepost_core::smtp::command::Command;
-use gatepost_core::smtp::dialogue::{self, Action, Channel, Dialogue};
+use gatepost_core::smtp::dialogue::{self, Channel, Dialogue};
 
+mod arrival;
 mod conversation;
 mod ending;
 mod id;
@@ -41,9 +38,6 @@ mod peer;
 
 pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
-
-use conversation::{Conversation, Next};
-use peer::{Peer, WriteAndClose};
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +134,8 @@ pub fn serve(
     // nothing: this future, and no buffer. No function of its own: its arguments would be held twice.
     async move {
         let arrived = match start {
-            TlsStart::Implicit => with_implicit_tls(&mut visit, stream).await,
-            TlsStart::StartTls => with_starttls(&mut visit, stream).await,
+            TlsStart::Implicit => arrival::with_implicit_tls(&mut visit, stream).await,
+            TlsStart::StartTls => arrival::with_starttls(&mut visit, stream).await,
         };
         let (ending, tally, user) = match arrived {
             Ok(crossing) => {
@@ -153,151 +147,6 @@ pub fn serve(
         };
         report(&visit, &ending, tally, user.as_ref());
     }
-}
-
-/// Everything up to a login, where TLS comes first. RFC 8314 section 3.3.
-async fn with_implicit_tls(visit: &mut Visit, stream: TcpStream) -> Result<Crossing, Ending> {
-    let time_limit = visit.config.timeouts.handshake;
-    match Box::pin(first_octet(visit, &stream, time_limit)).await {
-        Ok(()) => {}
-        Err(Ending::TimedOut) => return Err(visit.handshake_failed(HandshakeFault::Deadline)),
-        Err(ending) => return Err(ending),
-    }
-    let spent = visit.now().since(visit.began);
-    Box::pin(from_handshake(
-        visit,
-        stream,
-        time_limit.saturating_sub(spent),
-    ))
-    .await
-}
-
-/// The handshake within `time_limit`, and what follows up to a login.
-async fn from_handshake(
-    visit: &mut Visit,
-    stream: TcpStream,
-    time_limit: Duration,
-) -> Result<Crossing, Ending> {
-    let mut peer = Peer::new(shake_hands(visit, stream, time_limit).await?);
-    let mut dialogue = visit.dialogue(Channel::Secured);
-    let first = open(visit, &mut peer, &mut dialogue).await;
-    until_login(visit, peer, &mut dialogue, Some(first)).await
-}
-
-/// Everything up to a login, where the client asks for TLS. RFC 3207.
-async fn with_starttls(visit: &mut Visit, stream: TcpStream) -> Result<Crossing, Ending> {
-    let greeted = Box::pin(greet(visit, stream)).await?;
-    let time_limit = visit.config.timeouts.line.min(visit.time_left());
-    let waited = Box::pin(first_octet(visit, greeted.peer.stream(), time_limit)).await;
-    Box::pin(from_first_line(visit, greeted, waited)).await
-}
-
-/// A client in clear that has its banner.
-struct Greeted {
-    peer: Peer<TcpStream>,
-    dialogue: Dialogue,
-}
-
-async fn greet(visit: &mut Visit, stream: TcpStream) -> Result<Box<Greeted>, Ending> {
-    let mut peer = Peer::new(stream);
-    let mut dialogue = visit.dialogue(Channel::ClearUntilStartTls);
-    let first = open(visit, &mut peer, &mut dialogue).await;
-    Conversation::new(visit, &mut peer, &mut dialogue)
-        .greet(first)
-        .await?;
-    Ok(Box::new(Greeted { peer, dialogue }))
-}
-
-/// What follows the banner, up to a login.
-async fn from_first_line(
-    visit: &mut Visit,
-    mut greeted: Box<Greeted>,
-    waited: Result<(), Ending>,
-) -> Result<Crossing, Ending> {
-    let Greeted { peer, dialogue } = &mut *greeted;
-    let mut conversation = Conversation::new(visit, peer, dialogue);
-    let first = waited.err().map(|ending| conversation.end(ending));
-    let Next::StartTls = conversation.run(first).await? else {
-        return Err(Ending::HungUp);
-    };
-    let Greeted { peer, mut dialogue } = *greeted;
-    // The octets that came in clear behind STARTTLS are dropped with the peer's buffer.
-    let (stream, _) = peer.into_parts();
-    let time_limit = visit.config.timeouts.handshake;
-    let peer = Peer::new(shake_hands(visit, stream, time_limit).await?);
-    dialogue.secured();
-    until_login(visit, peer, &mut dialogue, None).await
-}
-
-/// Waits until the client has sent something, or closed. It has cost a descriptor, its address and a timer by
-/// then.
-async fn first_octet(
-    visit: &mut Visit,
-    stream: &TcpStream,
-    time_limit: Duration,
-) -> Result<(), Ending> {
-    let octet = poll_fn(|cx| stream.poll_read_ready(cx));
-    tokio::select! {
-        // An error is the next read's, too, which tells it.
-        arrived = timeout(time_limit, octet) => arrived.map(drop).map_err(|_| Ending::TimedOut),
-        () = visit.drain.begun() => Err(Ending::Drained),
-        () = visit.slot.evicted() => Err(Ending::Evicted),
-    }
-}
-
-/// A conversation in TLS, which ends with a login if it does not end the session.
-async fn until_login(
-    visit: &mut Visit,
-    mut peer: Peer<Secured>,
-    dialogue: &mut Dialogue,
-    first: Option<Action>,
-) -> Result<Crossing, Ending> {
-    let mut conversation = Conversation::new(visit, &mut peer, dialogue);
-    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
-        return Err(Ending::HungUp);
-    };
-    let (stream, pipelined) = peer.into_parts();
-    Ok(Crossing {
-        stream,
-        pipelined,
-        logged_in,
-        user,
-    })
-}
-
-/// The banner. A client that talks first gets 554 and is closed; the HELO name that it sent is checked
-/// against the traps all the same.
-async fn open<S: WriteAndClose>(
-    visit: &Visit,
-    peer: &mut Peer<S>,
-    dialogue: &mut Dialogue,
-) -> Action {
-    let following = peer.early_octets().await;
-    if let Some(line) = peer.early_line()
-        && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
-    {
-        login::helo(visit, name).await;
-    }
-    dialogue.open(following)
-}
-
-async fn shake_hands(
-    visit: &mut Visit,
-    stream: TcpStream,
-    time_limit: Duration,
-) -> Result<Secured, Ending> {
-    let client = HandshakeClient {
-        key: visit.key,
-        standing: visit.slot.standing(),
-    };
-    let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, client, time_limit) => accepted,
-        () = visit.drain.begun() => return Err(Ending::Drained),
-        () = visit.slot.evicted() => return Err(Ending::Evicted),
-    };
-    let stream = accepted.map_err(|fault| visit.handshake_failed(fault))?;
-    visit.tls = Negotiated::of(&stream).version;
-    Ok(stream)
 }
 
 async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
@@ -373,49 +222,9 @@ impl Visit {
         Dialogue::new(&self.config.dialogue, self.id.to_string(), channel)
     }
 
-    /// Counts a handshake that failed. How the session ends with it.
-    fn handshake_failed(&self, fault: HandshakeFault) -> Ending {
-        let counters = &self.services.judging.counters;
-        counters.handshakes_failed.count();
-        if matches!(fault, HandshakeFault::Busy) {
-            counters.limits.count(ResourceLimit::Handshakes);
-        }
-        Ending::Client(fault.into())
-    }
-
     /// What is left of the time before login.
     pub(in crate::session) fn time_left(&self) -> Duration {
         let spent = self.services.judging.clock.now().since(self.began);
         self.config.timeouts.login.saturating_sub(spent)
-    }
-}
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn session<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    fn stage<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    fn last_stage<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_hundred_thousand_idle_sessions_hold_little_beside_their_tls() {
-        let silent = session(serve) + stage(first_octet);
-        assert!(silent <= 1_024, "a silent connection takes {silent} octets");
-        for stage in [
-            stage(from_handshake),
-            stage(from_first_line),
-            last_stage(cross),
-        ] {
-            let octets = session(serve) + stage;
-            assert!(octets <= 2_048, "one session takes {octets} octets");
-        }
     }
 }

@@ -7,7 +7,7 @@
 use crate::kit::client::{Client, Reply, auth_plain, base64, loopback};
 use crate::kit::impostor::{Conduct, Fault, Impostor};
 use crate::kit::mail::ANNA;
-use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::proxy::{NAME, Proxy, Setup};
 use crate::kit::wait;
 
 /// In front of a Postfix that accepts everybody, with time for every line.
@@ -58,11 +58,12 @@ fn an_idle_stranger_that_has_to_make_room_is_told_so_and_goes() {
     last.expect("NOOP", 250);
 }
 
-#[test]
-fn a_client_that_never_begins_tls_makes_room_too() {
+/// A client makes room for others that has sent no more than this.
+fn makes_room_after(sent: impl Fn(&Proxy) -> Vec<u8>) {
     let impostor = Impostor::start(Conduct::Honest);
     let proxy = small(&impostor);
     let mut silent = Client::connect(loopback(40, 1), proxy.implicit()).unwrap();
+    silent.send(&sent(&proxy));
     wait::until("it is inside", || {
         let status = proxy.setup.command(&["status", "--json"]);
         status.text.contains("\"sessions\": 1,")
@@ -71,6 +72,26 @@ fn a_client_that_never_begins_tls_makes_room_too() {
     let mut last = stranger(&proxy, 4);
     silent.rest().expect("the end");
     last.expect("NOOP", 250);
+}
+
+#[test]
+fn a_client_that_never_begins_tls_makes_room_too() {
+    makes_room_after(|_| Vec::new());
+}
+
+#[test]
+fn a_client_that_stops_in_its_handshake_makes_room_too() {
+    makes_room_after(|proxy| proxy.trust().client_hello(NAME)[..100].to_vec());
+    makes_room_after(|proxy| proxy.trust().client_hello(NAME));
+}
+
+#[test]
+fn who_says_nothing_behind_the_banner_is_told_so_at_the_deadline_of_a_line() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = patient(&impostor).with("timeouts.line", "1s").start();
+    let mut silent = Client::connect(loopback(40, 1), proxy.starttls()).unwrap();
+    assert_eq!(silent.reply().code, 220);
+    told_to_go(&mut silent, "timeout");
 }
 
 #[test]

@@ -376,7 +376,7 @@ async fn a_handshake_that_may_not_compute_until_its_deadline_is_told_apart() {
     assert!(matches!(fault, HandshakeFault::Busy), "{fault}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_a_stranger_computes_a_familiar_client_does_too() {
     let shelf = Shelf::with(&[&["mx.example.org"]]);
     let tls = shelf.load();

@@ -1,0 +1,215 @@
+//! arrival - a client's way to TLS, and from there to its login
+//!
+//! Each stage is a future of its own on the heap, freed with the stage. Before a client's first octet there is
+//! none: it costs a descriptor, its address and a timer.
+//! Not here: the handshake itself (`net::tls`), the conversation (`conversation`), the splice (`session`).
+//! RFC 8314 section 3.3, RFC 3207.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::conversation::{Conversation, Next};
+use super::peer::{Peer, WriteAndClose};
+use super::{Crossing, Ending, Secured, Visit, login};
+use crate::net::tls::{HandshakeClient, HandshakeFault, Negotiated};
+use crate::report::limits::ResourceLimit;
+use gatepost_core::smtp::command::Command;
+use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue};
+
+/// Everything up to a login, where TLS comes first. RFC 8314 section 3.3.
+pub(in crate::session) async fn with_implicit_tls(
+    visit: &mut Visit,
+    stream: TcpStream,
+) -> Result<Crossing, Ending> {
+    let time_limit = visit.config.timeouts.handshake;
+    match Box::pin(first_octet(visit, &stream, time_limit)).await {
+        Ok(()) => {}
+        Err(Ending::TimedOut) => return Err(handshake_failed(visit, HandshakeFault::Deadline)),
+        Err(ending) => return Err(ending),
+    }
+    let spent = visit.now().since(visit.began);
+    Box::pin(from_handshake(
+        visit,
+        stream,
+        time_limit.saturating_sub(spent),
+    ))
+    .await
+}
+
+/// The handshake within `time_limit`, and what follows up to a login.
+async fn from_handshake(
+    visit: &mut Visit,
+    stream: TcpStream,
+    time_limit: Duration,
+) -> Result<Crossing, Ending> {
+    let mut peer = Peer::new(shake_hands(visit, stream, time_limit).await?);
+    let mut dialogue = visit.dialogue(Channel::Secured);
+    let first = open(visit, &mut peer, &mut dialogue).await;
+    until_login(visit, peer, &mut dialogue, Some(first)).await
+}
+
+/// Everything up to a login, where the client asks for TLS. RFC 3207.
+pub(in crate::session) async fn with_starttls(
+    visit: &mut Visit,
+    stream: TcpStream,
+) -> Result<Crossing, Ending> {
+    let greeted = Box::pin(greet(visit, stream)).await?;
+    let time_limit = visit.config.timeouts.line.min(visit.time_left());
+    let waited = Box::pin(first_octet(visit, greeted.peer.stream(), time_limit)).await;
+    Box::pin(from_first_line(visit, greeted, waited)).await
+}
+
+/// A client in clear that has its banner.
+struct Greeted {
+    peer: Peer<TcpStream>,
+    dialogue: Dialogue,
+}
+
+async fn greet(visit: &mut Visit, stream: TcpStream) -> Result<Box<Greeted>, Ending> {
+    let mut peer = Peer::new(stream);
+    let mut dialogue = visit.dialogue(Channel::ClearUntilStartTls);
+    let first = open(visit, &mut peer, &mut dialogue).await;
+    Conversation::new(visit, &mut peer, &mut dialogue)
+        .greet(first)
+        .await?;
+    Ok(Box::new(Greeted { peer, dialogue }))
+}
+
+/// What follows the banner, up to a login.
+async fn from_first_line(
+    visit: &mut Visit,
+    mut greeted: Box<Greeted>,
+    waited: Result<(), Ending>,
+) -> Result<Crossing, Ending> {
+    let Greeted { peer, dialogue } = &mut *greeted;
+    let mut conversation = Conversation::new(visit, peer, dialogue);
+    let first = waited.err().map(|ending| conversation.end(ending));
+    let Next::StartTls = conversation.run(first).await? else {
+        return Err(Ending::HungUp);
+    };
+    let Greeted { peer, mut dialogue } = *greeted;
+    // The octets that came in clear behind STARTTLS are dropped with the peer's buffer.
+    let (stream, _) = peer.into_parts();
+    let time_limit = visit.config.timeouts.handshake;
+    let peer = Peer::new(shake_hands(visit, stream, time_limit).await?);
+    dialogue.secured();
+    until_login(visit, peer, &mut dialogue, None).await
+}
+
+/// Waits until the client has sent something, or closed. It has cost a descriptor, its address and a timer by
+/// then.
+async fn first_octet(
+    visit: &mut Visit,
+    stream: &TcpStream,
+    time_limit: Duration,
+) -> Result<(), Ending> {
+    // Behind a PROXY header the stream is taken to be readable until a look shows that nothing is there.
+    let octet = poll_fn(|cx| stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])));
+    tokio::select! {
+        // An error is the next read's, too, which tells it.
+        arrived = timeout(time_limit, octet) => arrived.map(drop).map_err(|_| Ending::TimedOut),
+        () = visit.drain.begun() => Err(Ending::Drained),
+        () = visit.slot.evicted() => Err(Ending::Evicted),
+    }
+}
+
+/// A conversation in TLS, which ends with a login if it does not end the session.
+async fn until_login(
+    visit: &mut Visit,
+    mut peer: Peer<Secured>,
+    dialogue: &mut Dialogue,
+    first: Option<Action>,
+) -> Result<Crossing, Ending> {
+    let mut conversation = Conversation::new(visit, &mut peer, dialogue);
+    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
+        return Err(Ending::HungUp);
+    };
+    let (stream, pipelined) = peer.into_parts();
+    Ok(Crossing {
+        stream,
+        pipelined,
+        logged_in,
+        user,
+    })
+}
+
+/// The banner. A client that talks first gets 554 and is closed; the HELO name that it sent is checked
+/// against the traps all the same.
+async fn open<S: WriteAndClose>(
+    visit: &Visit,
+    peer: &mut Peer<S>,
+    dialogue: &mut Dialogue,
+) -> Action {
+    let following = peer.early_octets().await;
+    if let Some(line) = peer.early_line()
+        && let Ok(Command::Hello { name, .. }) = Command::parse(&line)
+    {
+        login::helo(visit, name).await;
+    }
+    dialogue.open(following)
+}
+
+async fn shake_hands(
+    visit: &mut Visit,
+    stream: TcpStream,
+    time_limit: Duration,
+) -> Result<Secured, Ending> {
+    let client = HandshakeClient {
+        key: visit.key,
+        standing: visit.slot.standing(),
+    };
+    let accepted = tokio::select! {
+        accepted = visit.services.tls.accept(stream, client, time_limit) => accepted,
+        () = visit.drain.begun() => return Err(Ending::Drained),
+        () = visit.slot.evicted() => return Err(Ending::Evicted),
+    };
+    let stream = accepted.map_err(|fault| handshake_failed(visit, fault))?;
+    visit.tls = Negotiated::of(&stream).version;
+    Ok(stream)
+}
+
+/// Counts a handshake that failed. How the session ends with it.
+fn handshake_failed(visit: &Visit, fault: HandshakeFault) -> Ending {
+    let counters = &visit.services.judging.counters;
+    counters.handshakes_failed.count();
+    if matches!(fault, HandshakeFault::Busy) {
+        counters.limits.count(ResourceLimit::Handshakes);
+    }
+    Ending::Client(fault.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{cross, serve};
+
+    fn session<A, B, C, D, F>(_: impl FnOnce(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn stage<A, B, C, F>(_: impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    fn last_stage<A, B, F>(_: impl FnOnce(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_hundred_thousand_idle_sessions_hold_little_beside_their_tls() {
+        let silent = session(serve) + stage(first_octet);
+        assert!(silent <= 1_024, "a silent connection takes {silent} octets");
+        for stage in [
+            stage(from_handshake),
+            stage(from_first_line),
+            last_stage(cross),
+        ] {
+            let octets = session(serve) + stage;
+            assert!(octets <= 2_048, "one session takes {octets} octets");
+        }
+    }
+}
