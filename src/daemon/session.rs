@@ -218,10 +218,11 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
     let mut drain = visit.drain.clone();
     let handshake = async {
-        // Read in there: an error is found there too.
-        if timeout(time_limit, stream.readable()).await.is_err() {
-            return Err(HandshakeFault::Deadline);
-        }
+        match timeout(time_limit, stream.peek(&mut [0])).await {
+            Err(_) => return Err(HandshakeFault::Deadline),
+            Ok(Ok(0)) => return Err(HandshakeFault::Closed),
+            Ok(octet) => octet?,
+        };
         visit.slot.progressed(Progress::Spoken);
         let spent = visit.now().since(began);
         let tls = &visit.services.tls;
