@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::drain::Drain;
 use crate::judging::{Asker, Judging};
-use crate::net::admission::Slot;
+use crate::net::admission::{Progress, Slot};
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
@@ -214,13 +215,27 @@ async fn open<S: WriteAndClose>(
 }
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
+    let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
+    let mut drain = visit.drain.clone();
+    let handshake = async {
+        match timeout(time_limit, stream.peek(&mut [0])).await {
+            Err(_) => return Err(HandshakeFault::Deadline),
+            Ok(Ok(0)) => return Err(HandshakeFault::Closed),
+            Ok(octet) => octet?,
+        };
+        visit.slot.progressed(Progress::Spoken);
+        let spent = visit.now().since(began);
+        let tls = &visit.services.tls;
+        tls.accept(stream, time_limit.saturating_sub(spent)).await
+    };
     let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
-        () = visit.drain.begun() => return Err(Ending::Drained),
+        accepted = handshake => accepted,
+        () = drain.begun() => return Err(Ending::Drained),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
     match accepted {
         Ok(stream) => {
+            visit.slot.progressed(Progress::Secured);
             visit.tls = Negotiated::of(&stream).version;
             Ok(stream)
         }

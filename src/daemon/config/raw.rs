@@ -78,6 +78,7 @@ pub(super) struct RawAdmission {
     pub(super) per_client: Given<Number>,
     pub(super) per_network: Given<Number>,
     pub(super) connects: TomlTable<RawBucket>,
+    pub(super) familiar_connects: TomlTable<RawBucket>,
     pub(super) handshakes: Given<Number>,
     pub(super) filter: bool,
 }

@@ -236,6 +236,14 @@ pub(super) fn admission(
                 every: SECOND,
             },
         ),
+        familiar_connects: findings.quota(
+            "admission.familiar-connects",
+            &given.familiar_connects,
+            Quota {
+                burst: 2_000,
+                every: Duration::from_millis(1),
+            },
+        ),
         handshakes: findings.number("admission.handshakes", &given.handshakes, 256, 1..=100_000),
         filter: match given.filter {
             true => net::filter::FilterMode::On,

@@ -19,6 +19,8 @@ pub enum ResourceLimit {
     PerNetwork,
     /// New connections of one client.
     Connects,
+    /// New connections of one familiar network.
+    FamiliarConnects,
     /// Clients whose rate of new connections is remembered.
     ConnectRates,
     /// Descriptors and memory for another connection.
@@ -80,12 +82,13 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 23] = [
+pub const TABLE: [LimitRow; 24] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
-    row(ResourceLimit::PerClient, "per-client", "connections turned away: too many of this client"),
-    row(ResourceLimit::PerNetwork, "per-network", "connections turned away: too many of this network"),
+    row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
+    row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
     row(ResourceLimit::Connects, "connects", "connections turned away: too many new ones of this client"),
-    row(ResourceLimit::ConnectRates, "connect-rates", "clients whose rate was forgotten early"),
+    row(ResourceLimit::FamiliarConnects, "familiar-connects", "connections turned away: too many new ones of this familiar network"),
+    row(ResourceLimit::ConnectRates, "connect-rates", "clients or familiar networks whose rate was forgotten early"),
     row(ResourceLimit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
     row(ResourceLimit::Connections, "connections", "admitted connections that were lost before their session"),
     row(ResourceLimit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),

@@ -141,9 +141,10 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
     };
     match limit {
         ResourceLimit::Sessions => admission.evicted + away(TurnedAway::Full),
-        ResourceLimit::PerClient => away(TurnedAway::Client),
-        ResourceLimit::PerNetwork => away(TurnedAway::Network),
+        ResourceLimit::PerClient => admission.evicted_for_client + away(TurnedAway::Client),
+        ResourceLimit::PerNetwork => admission.evicted_for_network + away(TurnedAway::Network),
         ResourceLimit::Connects => away(TurnedAway::Connects),
+        ResourceLimit::FamiliarConnects => away(TurnedAway::FamiliarConnects),
         ResourceLimit::ConnectRates => admission.rates_forgotten,
         ResourceLimit::Turns => gate
             .tallies
