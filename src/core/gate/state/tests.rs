@@ -345,6 +345,74 @@ fn what_is_forgiven_stays_forgiven_after_a_crash() {
 }
 
 #[test]
+fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_long_it_was_away() {
+    let mut changes = Vec::new();
+    let gate = Gate::new(settings(), keys(2), NOW);
+    let at = |millis| NOW + Duration::from_millis(millis);
+    let elsewhere = "10.0.0.1";
+    for (name, from) in [("anna", HOME), ("anna", elsewhere), ("bert", HOME)] {
+        gate.learn(&user(name), client(from), at(300), at(300), &mut changes);
+    }
+    let before = image(&gate, at(350));
+    let revoke = |gate: &Gate, name: &str, network, now, changes: &mut Vec<Change>| {
+        gate.revoke(&user(name), network, now, changes);
+    };
+    revoke(
+        &gate,
+        "anna",
+        Some(client(HOME).network()),
+        at(400),
+        &mut changes,
+    );
+    revoke(&gate, "bert", None, at(500), &mut changes);
+    // In the same second, and after it.
+    gate.learn(
+        &user("bert"),
+        client(elsewhere),
+        at(600),
+        at(600),
+        &mut changes,
+    );
+    let after = image(&gate, at(5_200));
+    let backwards: Vec<Change> = changes.iter().rev().copied().collect();
+    let both = [before.as_slice(), after.as_slice()].concat();
+    for files in [
+        vec![journal(&changes)],
+        vec![journal(&backwards), journal(&changes)],
+        [before.as_slice(), &[journal(&changes)]].concat(),
+        after.to_vec(),
+        [&[journal(&changes)], both.as_slice()].concat(),
+    ] {
+        for away in [Duration::ZERO, MINUTE, DAY * 30] {
+            let now = at(5_200) + away;
+            let mut again = restore(&files, now);
+            for _ in 0..2 {
+                let trust = |name: &str, from| {
+                    let told = again.explain(client(from), Some(&user(name)), now);
+                    told.user.unwrap().trust
+                };
+                assert_eq!(trust("anna", HOME), Trust::Far, "{away:?}");
+                assert_eq!(trust("anna", elsewhere), Trust::Familiar, "{away:?}");
+                assert_eq!(trust("bert", HOME), Trust::Far, "{away:?}");
+                assert_eq!(trust("bert", elsewhere), Trust::Familiar, "{away:?}");
+                // Not by an old log either.
+                let then = now - away - MINUTE;
+                again.learn(&user("anna"), client(HOME), then, now, &mut Vec::new());
+                assert_eq!(
+                    again
+                        .explain(client(HOME), Some(&user("anna")), now)
+                        .user
+                        .unwrap()
+                        .trust,
+                    Trust::Far
+                );
+                again = restore(&image(&again, now), now);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
     let mut settings = settings();
     settings.capacity.clients = 8192;

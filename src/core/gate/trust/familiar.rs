@@ -18,7 +18,10 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
+mod revoked;
 mod room;
+
+use revoked::Revoked;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
@@ -81,6 +84,8 @@ struct PairBook {
     only_listed: usize,
     /// How many names, known or listed, there are of each local part.
     local_parts: HashMap<u32, usize>,
+    /// What was taken back.
+    revoked: Revoked,
     evicted: u64,
 }
 
@@ -139,7 +144,8 @@ impl Familiar {
         self.read().evicted
     }
 
-    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed.
+    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed. Of a login that
+    /// was judged before the user's familiarity was taken back, the user is only known.
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
@@ -152,7 +158,7 @@ impl Familiar {
             return None;
         }
         let network = network.filter(|_| now - last < KEPT);
-        self.merge(std::iter::once((user, network, last)));
+        let (network, last) = self.add(user, network, when, last);
         let fact = match network {
             Some(network) => Fact::PairFamiliar(PairLogin {
                 user,
@@ -171,9 +177,7 @@ impl Familiar {
     ) {
         let mut book = self.write();
         for (user, network, last) in logins {
-            let network = network.map(NetworkKey::code);
-            let pair = network.map(|network| Pair { network, last });
-            book.add(user, pair, last, self.capacity);
+            book.add_login(user, network, last, self.capacity);
         }
     }
 
@@ -187,8 +191,9 @@ impl Familiar {
     /// Forgets the pairs whose last login is 90 days ago. Users stay known.
     pub(in crate::gate) fn sweep(&self, now: Moment) {
         let now = seconds(now);
-        self.write()
-            .retain(|pair| now.saturating_sub(pair.last) < KEPT);
+        let mut book = self.write();
+        book.retain(|pair| now.saturating_sub(pair.last) < KEPT);
+        book.revoked.sweep(now);
     }
 
     /// The networks where this user is familiar.
@@ -212,6 +217,26 @@ impl Familiar {
         let book = self.read();
         let known = |user: &UserId| Some((*user, book.users.get(user)?.clone()));
         users.iter().filter_map(known).collect()
+    }
+
+    /// Adds a login as far as it counts, and gives that.
+    fn add(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        last: u32,
+    ) -> (Option<NetworkKey>, u32) {
+        let mut book = self.write();
+        let until = network.and_then(|network| book.revoked.until(user, network));
+        let (network, last) = match until {
+            None => (network, last),
+            Some(until) if when <= until => (None, last),
+            // In the second of the revocation, and yet after it: seconds are all that is kept of a pair.
+            Some(until) => (network, last.max(seconds(until).saturating_add(1))),
+        };
+        book.add_login(user, network, last, self.capacity);
+        (network, last)
     }
 
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
@@ -280,6 +305,12 @@ impl PairBook {
         for user in only.chain(users.keys()) {
             *self.local_parts.entry(user.local_part()).or_default() += 1;
         }
+    }
+
+    fn add_login(&mut self, user: UserId, network: Option<NetworkKey>, last: u32, capacity: usize) {
+        let network = network.map(NetworkKey::code);
+        let pair = network.map(|network| Pair { network, last });
+        self.add(user, pair, last, capacity);
     }
 
     fn add(&mut self, user: UserId, pair: Option<Pair>, when: u32, capacity: usize) {
