@@ -71,7 +71,7 @@ impl Gate {
     }
 
     /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
-    /// their bans and strikes.
+    /// their bans and strikes; of its network no ban by hand, which is about others too.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, changes: &mut Changes) {
         let network = client.network();
         for spec in &BUCKETS {
@@ -82,7 +82,14 @@ impl Gate {
         }
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, changes);
-        self.bans.lift(Subject::Network(network), now, changes);
+        let network = Subject::Network(network);
+        if self
+            .bans
+            .exactly(network, now)
+            .is_some_and(|ban| !ban.is_by_hand())
+        {
+            self.bans.lift(network, now, changes);
+        }
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
     }
 

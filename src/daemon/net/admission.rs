@@ -24,6 +24,7 @@ use self::connections::{Connections, EvictionEntry, SlotKind};
 use crate::net::filter;
 use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::rate::ClientRate;
+use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
@@ -162,6 +163,11 @@ impl Admission {
     pub fn reconfigure(&self, settings: &AdmissionSettings) {
         self.0.connects.reconfigure(settings.connects);
         self.0.connections().reconfigure(settings);
+    }
+
+    /// Connections that a client or a network holds now.
+    pub fn held_by(&self, subject: Subject) -> usize {
+        self.0.connections().held_by(subject)
     }
 
     /// The counts now.

@@ -17,6 +17,10 @@ pub enum ResourceLimit {
     PerClient,
     /// Connections at once of one network.
     PerNetwork,
+    /// Sessions of one user that have logged in.
+    PerUser,
+    /// Postfix's processes, for sessions that have logged in.
+    Processes,
     /// New connections of one client.
     Connects,
     /// Clients whose rate of new connections is remembered.
@@ -80,10 +84,12 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 23] = [
+pub const TABLE: [LimitRow; 25] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections turned away: too many of this client"),
     row(ResourceLimit::PerNetwork, "per-network", "connections turned away: too many of this network"),
+    row(ResourceLimit::PerUser, "per-user", "logins refused: too many sessions of this user, and all at work"),
+    row(ResourceLimit::Processes, "processes", "logins refused: Postfix's processes are in use, and nobody gave way"),
     row(ResourceLimit::Connects, "connects", "connections turned away: too many new ones of this client"),
     row(ResourceLimit::ConnectRates, "connect-rates", "clients whose rate was forgotten early"),
     row(ResourceLimit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),

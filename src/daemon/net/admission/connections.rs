@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::Notify;
 
 use super::{AdmissionSettings, TurnedAway};
+use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Standing;
 
@@ -116,6 +117,15 @@ impl Connections {
     /// Connections held, including those being evicted.
     pub(super) fn held(&self) -> usize {
         self.reserved + self.unreserved + self.evicting
+    }
+
+    /// Connections of a client or a network.
+    pub(super) fn held_by(&self, subject: Subject) -> usize {
+        let held = match subject {
+            Subject::Client(client) => self.clients.get(&client).copied(),
+            Subject::Network(network) => self.networks.get(&network).map(|count| count.all),
+        };
+        held.unwrap_or(0) as usize
     }
 
     /// Connections evicted since the start.
