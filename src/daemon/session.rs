@@ -33,6 +33,7 @@ use gatepost_core::smtp::dialogue::{self, Action, Channel, Dialogue};
 
 mod conversation;
 mod ending;
+mod entry;
 mod id;
 mod login;
 mod peer;
@@ -42,7 +43,7 @@ pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
 
 use conversation::{Conversation, Next};
-use login::Entered;
+use entry::Entered;
 use peer::{Peer, WriteAndClose};
 use registry::{Epoch, SessionRegistry};
 

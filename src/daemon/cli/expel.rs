@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{OperatorArgs, show_message};
 use crate::admin::message::Request;
 
-/// End open sessions at once: of a user whose password was stolen, of an address or a network
+/// End open sessions at once: of a user, an address or a network
 ///
 /// A password was stolen: change it first, then `gatepost expel USER`. It ends the user's sessions, the thief's
 /// among them, and forgets all networks where the user has logged in, since the thief's are among those too. The owner

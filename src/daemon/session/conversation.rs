@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
-use super::login::{self, Client, Entered, ExchangeEnd, Tried};
+use super::entry::Entered;
+use super::login::{self, Client, ExchangeEnd, Tried};
 use super::peer::{LineEvent, Peer, WriteAndClose};
 use super::{ClientFault, Ending, Visit, expelled};
 use gatepost_core::gate::request::attempt::Secret;

@@ -14,14 +14,11 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::registry::{Newcomer, NoRoom, Place};
-use super::{Ending, Services, Visit};
-use crate::judging::{Asker, Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
-use crate::report::events;
-use crate::report::limits::ResourceLimit;
+use super::entry::{Entered, enter};
+use super::{Ending, Visit};
+use crate::judging::{Granted, Held, Refused, Unjudged};
+use crate::net::upstream::{Attempted, ClientOrigin, Exchange, Round, UpstreamFault};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
-use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
@@ -62,13 +59,6 @@ pub(in crate::session) enum Tried {
     Resolved(Resolution),
     /// The client left the exchange; the dialogue goes on with this.
     ExchangeEnd(Action),
-}
-
-/// A client that has logged in and has its place among the sessions that have.
-pub(in crate::session) struct Entered {
-    pub(in crate::session) logged_in: LoggedIn,
-    pub(in crate::session) user: UserName,
-    pub(in crate::session) place: Place,
 }
 
 /// Postfix has answered, or will not: the permit is settled with that.
@@ -308,41 +298,6 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         }
         _ => Tried::Resolved(Resolution::Defer),
     }
-}
-
-/// Takes a place among the sessions that have logged in. Why there is none is told and counted here.
-fn enter(visit: &Visit, name: &UserName, user: UserId) -> Result<Place, NoRoom> {
-    let Services {
-        judging, registry, ..
-    } = &*visit.services;
-    let newcomer = Newcomer {
-        user,
-        client: visit.key,
-        epoch: visit.epoch,
-    };
-    let now = visit.now();
-    let entered = match registry.enter(newcomer, now) {
-        // Banned while Postfix was asked: whoever bans looks only for those that have entered.
-        Ok(_) if judging.bars(visit.key) => Err(NoRoom::Expelled),
-        entered => entered,
-    };
-    if let Err(reason) = entered {
-        let limits = &judging.counters.limits;
-        match reason {
-            NoRoom::PerUser => limits.count(ResourceLimit::PerUser),
-            NoRoom::Processes => limits.count(ResourceLimit::Processes),
-            NoRoom::Expelled => {}
-        }
-        let refused = events::LoginWithoutRoom {
-            session: visit.seen(),
-            user: name,
-            reason: reason.as_str(),
-            held: registry.of_user(user),
-            logged_in: registry.len(),
-        };
-        judging.reporter.no_room(&refused, now);
-    }
-    entered
 }
 
 /// What the client of a refused attempt is told, and when.

@@ -29,7 +29,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-use room::{Held, Rooms};
+use room::{HeldSession, Rooms};
 
 /// How often [`SessionRegistry::sample`] ought to be called.
 pub const SAMPLE: Duration = Duration::from_secs(5);
@@ -115,7 +115,7 @@ pub struct SessionRegistry {
 struct Book {
     rooms: Rooms,
     /// By user, in the order of their logins; names with one local part stand together.
-    held: BTreeMap<(UserId, u64), Held>,
+    held: BTreeMap<(UserId, u64), HeldSession>,
     logins: u64,
     orders: VecDeque<(Epoch, Whose)>,
     /// Orders up to this one are not remembered any more.
@@ -151,7 +151,11 @@ impl SessionRegistry {
     ///
     /// # Errors
     /// There is no room for it.
-    pub fn enter(self: &Arc<Self>, newcomer: Newcomer, now: Moment) -> Result<Place, NoRoom> {
+    pub fn enter(
+        self: &Arc<Self>,
+        newcomer: Newcomer,
+        now: Moment,
+    ) -> Result<SessionPlace, NoRoom> {
         let mut book = self.lock();
         if book.was_expelled(Some(newcomer.user), newcomer.client, newcomer.epoch) {
             return Err(NoRoom::Expelled);
@@ -160,10 +164,10 @@ impl SessionRegistry {
         book.logins += 1;
         let key = (newcomer.user, book.logins);
         let control = Arc::new(SpliceControl::default());
-        let held = Held::new(newcomer.client, Arc::clone(&control), now);
+        let held = HeldSession::new(newcomer.client, Arc::clone(&control), now);
         book.held.insert(key, held);
         drop(book);
-        Ok(Place {
+        Ok(SessionPlace {
             registry: Arc::clone(self),
             key,
             control,
@@ -241,7 +245,7 @@ impl SessionRegistry {
 }
 
 impl Book {
-    fn of(&self, user: UserId) -> impl Iterator<Item = (&(UserId, u64), &Held)> {
+    fn of(&self, user: UserId) -> impl Iterator<Item = (&(UserId, u64), &HeldSession)> {
         self.held.range((user, 0)..=(user, u64::MAX))
     }
 
@@ -298,20 +302,20 @@ impl Book {
 /// The place of one session that has logged in. Dropping it frees the place.
 #[must_use = "dropping it frees the place"]
 #[derive(Debug)]
-pub struct Place {
+pub struct SessionPlace {
     registry: Arc<SessionRegistry>,
     key: (UserId, u64),
     control: Arc<SpliceControl>,
 }
 
-impl Place {
+impl SessionPlace {
     /// What the session's splice tells, and is ordered.
     pub fn control(&self) -> &SpliceControl {
         &self.control
     }
 }
 
-impl Drop for Place {
+impl Drop for SessionPlace {
     fn drop(&mut self) {
         self.registry.lock().held.remove(&self.key);
     }

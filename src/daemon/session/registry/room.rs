@@ -46,7 +46,7 @@ pub(super) struct Rooms {
 
 /// What there is no room in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Short {
+pub(super) enum FullRoom {
     /// In what one user may hold.
     OwnLimit,
     /// In what is there for users that hold several, for one that holds this many.
@@ -55,7 +55,7 @@ pub(super) enum Short {
     All(usize),
 }
 
-impl Short {
+impl FullRoom {
     pub(super) const fn reason(self) -> NoRoom {
         match self {
             Self::OwnLimit => NoRoom::PerUser,
@@ -82,14 +82,14 @@ impl Rooms {
     }
 
     /// Whether a user that holds `own` of `held` sessions finds no room for one more.
-    pub(super) fn short_of(&self, own: usize, held: usize) -> Option<Short> {
+    pub(super) fn short_of(&self, own: usize, held: usize) -> Option<FullRoom> {
         let is_full = |room: Option<usize>| room.is_some_and(|room| held >= room);
         if own >= self.per_user {
-            Some(Short::OwnLimit)
+            Some(FullRoom::OwnLimit)
         } else if own >= FEW && is_full(self.common) {
-            Some(Short::Common(own))
+            Some(FullRoom::Common(own))
         } else if is_full(self.all) {
-            Some(Short::All(own))
+            Some(FullRoom::All(own))
         } else {
             None
         }
@@ -98,7 +98,7 @@ impl Rooms {
 
 /// A session that has logged in.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldSession {
     control: Arc<SpliceControl>,
     client: ClientKey,
     since: Moment,
@@ -110,7 +110,7 @@ pub(super) struct Held {
     lately: u32,
 }
 
-impl Held {
+impl HeldSession {
     pub(super) fn new(client: ClientKey, control: Arc<SpliceControl>, now: Moment) -> Self {
         Self {
             control,
@@ -188,16 +188,16 @@ const fn low(octets: u64) -> u32 {
 
 /// The session that gives way to a login of `user`, if there is one.
 pub(super) fn gives_way(
-    held: &BTreeMap<(UserId, u64), Held>,
-    short: Short,
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    short: FullRoom,
     user: UserId,
     per_user: usize,
     now: Moment,
 ) -> Option<(UserId, u64)> {
     match short {
-        Short::OwnLimit => own_silent(held, user, SILENT_BOTH, now),
-        Short::All(own) => least_missed(held, own, per_user, now),
-        Short::Common(own) => {
+        FullRoom::OwnLimit => own_silent(held, user, SILENT_BOTH, now),
+        FullRoom::All(own) => least_missed(held, own, per_user, now),
+        FullRoom::Common(own) => {
             let other = least_missed(held, own, per_user, now);
             other.or_else(|| own_silent(held, user, SILENT, now))
         }
@@ -206,7 +206,7 @@ pub(super) fn gives_way(
 
 /// Of the sessions of users that hold more than `own`, the one that works least.
 fn least_missed(
-    held: &BTreeMap<(UserId, u64), Held>,
+    held: &BTreeMap<(UserId, u64), HeldSession>,
     own: usize,
     per_user: usize,
     now: Moment,
@@ -223,7 +223,7 @@ fn least_missed(
 
 /// Of a user's own sessions, the one that has been silent the longest, and for so long at least.
 fn own_silent(
-    held: &BTreeMap<(UserId, u64), Held>,
+    held: &BTreeMap<(UserId, u64), HeldSession>,
     user: UserId,
     least: Duration,
     now: Moment,
@@ -235,7 +235,10 @@ fn own_silent(
 }
 
 /// How many sessions each user holds; with names of one local part that hold more than `per_user`: all theirs.
-fn weights(held: &BTreeMap<(UserId, u64), Held>, per_user: usize) -> BTreeMap<UserId, usize> {
+fn weights(
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    per_user: usize,
+) -> BTreeMap<UserId, usize> {
     let (mut weights, mut of_local_part) = (BTreeMap::new(), BTreeMap::new());
     for (user, _) in held.keys() {
         *weights.entry(*user).or_default() += 1;

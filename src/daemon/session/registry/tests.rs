@@ -18,7 +18,7 @@ struct World {
     registry: Arc<SessionRegistry>,
     gate: Gate,
     now: Moment,
-    places: HashMap<(String, usize), Place>,
+    places: HashMap<(String, usize), SessionPlace>,
 }
 
 impl World {
@@ -296,7 +296,7 @@ fn a_session_that_began_before_all_remembered_orders_is_refused() {
 
 #[test]
 fn a_session_takes_little() {
-    let held = size_of::<((UserId, u64), Held)>() + size_of::<SpliceControl>();
+    let held = size_of::<((UserId, u64), HeldSession)>() + size_of::<SpliceControl>();
     assert!(held <= 160, "{held} octets");
 }
 
