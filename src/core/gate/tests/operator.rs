@@ -107,6 +107,13 @@ fn an_automatic_ban_of_a_client_hides_no_ban_by_hand_of_its_network() {
     assert_eq!(world.login(HOME, "anna"), Fate::Refused(Reason::Ban));
 }
 
+fn trust(world: &World, name: &str, from: &str) -> Trust {
+    let told = world
+        .gate
+        .explain(client(from), Some(&user(name)), world.now);
+    told.user.unwrap().trust
+}
+
 #[test]
 fn what_was_revoked_is_earned_anew_and_by_nothing_of_before() {
     let mut world = World::new(settings());
@@ -115,12 +122,6 @@ fn what_was_revoked_is_earned_anew_and_by_nothing_of_before() {
         world.befriend("anna", from);
     }
     world.befriend("bert", HOME);
-    let trust = |world: &World, name: &str, from: &str| {
-        let explained = world
-            .gate
-            .explain(client(from), Some(&user(name)), world.now);
-        explained.user.unwrap().trust
-    };
     let judged = world.permit(other, "anna", "Korrekt-Pferd-Batterie");
     world.pass(MINUTE);
     let network = client(HOME).network();
