@@ -29,7 +29,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
-use room::{HeldSession, Rooms};
+use room::{FullRoom, HeldSession, Rooms};
 
 /// How often [`SessionRegistry::sample`] ought to be called.
 pub const SAMPLE: Duration = Duration::from_secs(5);
@@ -255,7 +255,11 @@ impl Book {
         let Some(short) = self.rooms.short_of(own, all) else {
             return Ok(());
         };
-        for held in self.held.values_mut() {
+        let looked_at = match short {
+            FullRoom::OwnLimit => self.held.range_mut((user, 0)..=(user, u64::MAX)),
+            FullRoom::Common(_) | FullRoom::All(_) => self.held.range_mut(..),
+        };
+        for (_, held) in looked_at {
             held.look(now);
         }
         let gives_way = room::gives_way(&self.held, short, user, self.rooms.per_user(), now);

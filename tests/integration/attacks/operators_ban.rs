@@ -6,7 +6,6 @@ use super::{is_open, log_in};
 use crate::kit::client::loopback;
 use crate::kit::mail::{ANNA, BERT, Mail};
 use crate::kit::proxy::{Proxy, Setup};
-use crate::kit::wait;
 
 #[track_caller]
 fn ask(proxy: &Proxy, words: &[&str]) -> Value {
@@ -60,7 +59,11 @@ fn a_new_deny_list_ends_open_sessions_and_a_ban_the_allow_lists() {
         .setup
         .set("networks.deny", vec![toml::Value::from("127.66.0.0/16")]);
     proxy.reload();
-    wait::until("the denied session ends", || !is_open(&mut thief));
+    let reloaded = proxy
+        .log()
+        .find("the reload", |event| event.message() == "reloaded");
+    assert_eq!(reloaded.field("expelled"), "1");
+    assert!(!is_open(&mut thief));
     assert!(is_open(&mut webmail));
     ask(&proxy, &["bans", "add", "127.68.0.1"]);
     assert!(!is_open(&mut webmail));

@@ -11,7 +11,6 @@ use tokio::time::sleep;
 use super::{Operator, present, read_network, read_subject, user_name};
 use crate::admin::message::Response;
 use crate::session::registry::Whose;
-use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::moment::Moment;
@@ -67,9 +66,12 @@ impl Operator {
         }
         let user = user_name(target)?;
         let network = network.map(read_place).transpose()?;
-        let networks = self.revoke(&user, network, now).await;
+        let mut changes = Vec::new();
+        // Trust first: a login that is judged after this earns it anew, one of before finds the order.
+        let networks = self.gate().revoke(&user, network, now, &mut changes);
         let whose = Whose::User(self.gate().user_id(&user), network);
         let sessions = self.context.services.registry.expel(whose);
+        self.context.services.judging.notices.pass(changes).await;
         Ok(Response::Ended {
             message: format!(
                 "{user}: {}; {}",
@@ -90,20 +92,14 @@ impl Operator {
     ) -> Result<Response, String> {
         let user = user_name(user)?;
         let network = network.map(read_place).transpose()?;
-        let networks = self.revoke(&user, network, now).await;
+        let mut changes = Vec::new();
+        let networks = self.gate().revoke(&user, network, now, &mut changes);
+        self.context.services.judging.notices.pass(changes).await;
         Ok(Response::Ended {
             message: format!("{user}: {}", forgotten(networks, network)),
             sessions: 0,
             networks: networks as u64,
         })
-    }
-
-    /// Before the sessions end: a login that is judged after this earns its trust anew.
-    async fn revoke(&self, user: &UserName, network: Option<NetworkKey>, now: Moment) -> usize {
-        let mut changes = Vec::new();
-        let networks = self.gate().revoke(user, network, now, &mut changes);
-        self.context.services.judging.notices.pass(changes).await;
-        networks
     }
 
     fn expel_place(&self, subject: Subject) -> Response {
