@@ -53,6 +53,8 @@ pub struct Config {
     pub turns: QueueSettings,
     /// Postfix's processes.
     pub processes: ProcessSettings,
+    /// Sessions that have logged in.
+    pub registry: session::registry::RegistrySettings,
     /// The policy.
     pub gate: gate::GateSettings,
     /// Limits on connections.
@@ -158,6 +160,7 @@ impl Config {
             ));
         }
         let tls = sections::tls(&file.tls, folder, findings);
+        let processes = sections::processes(&file.upstream, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -170,7 +173,8 @@ impl Config {
             listeners,
             tls,
             turns: sections::turns(file, timeouts.login, findings),
-            processes: sections::processes(&file.upstream, findings),
+            processes,
+            registry: sections::registry(&file.admission, processes, findings),
             gate: rules::gate(file, findings),
             admission: sections::admission(&file.admission, &machine, findings),
             timeouts,

@@ -29,6 +29,7 @@ use crate::net::tls::{Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
+use crate::session::registry::{self, SessionRegistry};
 use crate::session::{Services, SessionConfig, SessionIds};
 use crate::store::{StoreFault, key};
 use gatepost_core::moment::Moment;
@@ -122,6 +123,7 @@ impl Server {
             tls,
             config: ArcSwap::from_pointee(session_config(&config, None)),
             ids: SessionIds::new(began),
+            registry: Arc::new(SessionRegistry::new(config.registry)),
         });
         let listeners = bind_all(&config, &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
@@ -187,6 +189,10 @@ impl Server {
             self.context.drain.clone(),
         ));
         tasks.spawn(self.context.clone().keep_filter());
+        tasks.spawn(sample_sessions(
+            Arc::clone(&self.context.services),
+            self.context.drain.clone(),
+        ));
         tasks.spawn(probe(
             Arc::clone(&self.context.services),
             self.context.drain.clone(),
@@ -267,6 +273,16 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
         rounds_to_rest -= 1;
         tokio::select! {
             () = sleep(PROBE_ROUND) => {}
+            () = drain.begun() => return,
+        }
+    }
+}
+
+/// Notes every few seconds which of the sessions that have logged in work.
+async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
+    loop {
+        tokio::select! {
+            () = sleep(registry::SAMPLE) => services.registry.sample(services.judging.clock.now()),
             () = drain.begun() => return,
         }
     }

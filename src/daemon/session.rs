@@ -23,7 +23,7 @@ use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::{HandshakeFault, Negotiated, Tls};
-use crate::net::upstream::{LoggedIn, Upstream};
+use crate::net::upstream::Upstream;
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
@@ -34,15 +34,19 @@ use gatepost_core::smtp::dialogue::{self, Action, Channel, Dialogue};
 
 mod conversation;
 mod ending;
+mod entry;
 mod id;
 mod login;
 mod peer;
+pub mod registry;
 
 pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
 
 use conversation::{Conversation, Next};
+use entry::Entered;
 use peer::{Peer, WriteAndClose};
+use registry::{Epoch, SessionRegistry};
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,8 @@ pub struct Services {
     pub config: ArcSwap<SessionConfig>,
     /// The next session's id.
     pub ids: SessionIds,
+    /// The sessions that have logged in.
+    pub registry: Arc<SessionRegistry>,
 }
 
 /// What a reload replaces.
@@ -95,6 +101,7 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) listener: SocketAddr,
     pub(in crate::session) slot: Slot,
     pub(in crate::session) began: Moment,
+    pub(in crate::session) epoch: Epoch,
     pub(in crate::session) services: Arc<Services>,
     pub(in crate::session) config: Arc<SessionConfig>,
     pub(in crate::session) drain: Drain,
@@ -110,8 +117,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    logged_in: LoggedIn,
-    user: UserName,
+    entered: Entered,
 }
 
 /// Serves one client to its end, and logs that.
@@ -129,6 +135,7 @@ pub fn serve(
         listener: connection.listener,
         slot: connection.slot,
         began: services.judging.clock.now(),
+        epoch: services.registry.epoch(),
         config: services.config.load_full(),
         services,
         drain,
@@ -145,7 +152,7 @@ async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
     };
     let (ending, tally, user) = match arrived {
         Ok(crossing) => {
-            let user = crossing.user.clone();
+            let user = crossing.entered.user.clone();
             let (tally, end) = cross(&visit, crossing).await;
             (Ending::Spliced(end), tally, Some(user))
         }
@@ -186,15 +193,14 @@ async fn until_login(
     first: Option<Action>,
 ) -> Result<Crossing, Ending> {
     let mut conversation = Conversation::new(visit, &mut peer, dialogue);
-    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
+    let Next::LoggedIn(entered) = conversation.run(first).await? else {
         return Err(Ending::HungUp);
     };
     let (stream, pipelined) = peer.into_parts();
     Ok(Crossing {
         stream,
         pipelined,
-        logged_in: *logged_in,
-        user,
+        entered: *entered,
     })
 }
 
@@ -232,6 +238,7 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
         accepted = handshake => accepted,
         () = drain.begun() => return Err(Ending::Drained),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
+        () = expelled(&visit.services, visit.key, visit.epoch) => return Err(Ending::Expelled),
     };
     match accepted {
         Ok(stream) => {
@@ -250,13 +257,20 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     }
 }
 
+/// Returns when the operator ends a session that has not logged in.
+async fn expelled(services: &Services, client: ClientKey, epoch: Epoch) {
+    let bars = |client| services.judging.bars(client);
+    services.registry.expelled(client, epoch, bars).await;
+}
+
 async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
     let Crossing {
         stream,
         pipelined,
-        logged_in,
-        ..
+        entered: Entered {
+            logged_in, place, ..
+        },
     } = crossing;
     let mut to_client = Vec::new();
     logged_in.reply.render(&mut to_client);
@@ -270,7 +284,15 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         grace: visit.config.grace,
     };
     let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
-    splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
+    splice::splice(
+        &mut stream,
+        &mut upstream,
+        handover,
+        limits,
+        place.control(),
+        &mut drain,
+    )
+    .await
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {

@@ -77,6 +77,7 @@ pub(super) struct RawAdmission {
     pub(super) sessions: Given<Number>,
     pub(super) per_client: Given<Number>,
     pub(super) per_network: Given<Number>,
+    pub(super) per_user: Given<Number>,
     pub(super) connects: TomlTable<RawBucket>,
     pub(super) familiar_connects: TomlTable<RawBucket>,
     pub(super) handshakes: Given<Number>,

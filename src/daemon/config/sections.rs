@@ -212,6 +212,18 @@ pub(super) fn processes(given: &raw::RawUpstream, findings: &mut Findings) -> Pr
     }
 }
 
+/// Sessions that have logged in.
+pub(super) fn registry(
+    given: &raw::RawAdmission,
+    processes: ProcessSettings,
+    findings: &mut Findings,
+) -> session::registry::RegistrySettings {
+    session::registry::RegistrySettings {
+        per_user: findings.number("admission.per-user", &given.per_user, 20, 1..=1_000_000),
+        processes,
+    }
+}
+
 pub(super) fn admission(
     given: &raw::RawAdmission,
     machine: &Machine,

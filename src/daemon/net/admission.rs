@@ -33,6 +33,7 @@ use self::entry::EvictionEntry;
 use crate::net::filter;
 use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::rate::ClientRate;
+use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
@@ -187,6 +188,11 @@ impl Admission {
         let familiar = settings.familiar_connects;
         self.0.familiar_connects.reconfigure(familiar);
         self.0.connections().reconfigure(settings);
+    }
+
+    /// Connections of a client or a network that have not logged in.
+    pub fn pending_of(&self, subject: Subject) -> usize {
+        self.0.connections().pending_of(subject)
     }
 
     /// The counts now.

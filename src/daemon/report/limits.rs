@@ -17,6 +17,10 @@ pub enum ResourceLimit {
     PerClient,
     /// Connections at once of one network.
     PerNetwork,
+    /// Sessions of one user that have logged in.
+    PerUser,
+    /// Postfix's processes, for sessions that have logged in.
+    Processes,
     /// New connections of one client.
     Connects,
     /// New connections of one familiar network.
@@ -82,10 +86,12 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 24] = [
+pub const TABLE: [LimitRow; 26] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
+    row(ResourceLimit::PerUser, "per-user", "logins refused: too many sessions of this user, and all at work"),
+    row(ResourceLimit::Processes, "processes", "logins refused: Postfix's processes are in use, and nobody gave way"),
     row(ResourceLimit::Connects, "connects", "connections turned away: too many new ones of this client"),
     row(ResourceLimit::FamiliarConnects, "familiar-connects", "connections turned away: too many new ones of this familiar network"),
     row(ResourceLimit::ConnectRates, "connect-rates", "clients or familiar networks whose rate was forgotten early"),

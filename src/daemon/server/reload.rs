@@ -60,7 +60,12 @@ impl Reloader {
             .gate()
             .reconfigure(config.gate.clone(), now, &mut changes);
         services.judging.notices.pass(changes).await;
+        // Whoever is on the new deny list.
+        let expelled = services
+            .registry
+            .expel_barred(|client| services.judging.bars(client));
         self.context.admission.reconfigure(&config.admission);
+        services.registry.reconfigure(config.registry);
         self.log.change(&config.report);
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
@@ -74,6 +79,6 @@ impl Reloader {
         }
         services.config.store(Arc::new(session));
         self.config.store(Arc::new(config));
-        info!("reloaded");
+        info!(expelled, "reloaded");
     }
 }

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::entry::{Entered, enter};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
+use crate::net::upstream::{Attempted, ClientOrigin, Exchange, Round, UpstreamFault};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -53,7 +54,7 @@ pub(in crate::session) enum ExchangeEnd {
 /// What came of a login.
 pub(in crate::session) enum Tried {
     /// 235.
-    LoggedIn(Box<LoggedIn>, UserName),
+    LoggedIn(Box<Entered>),
     /// The dialogue is told, and goes on.
     Resolved(Resolution),
     /// The client left the exchange; the dialogue goes on with this.
@@ -276,14 +277,20 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         proof_sent,
     } = answered;
     let user = granted.user().clone();
+    let id = granted.permit().user();
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took);
     let settled = granted.settle(visit, outcome, &attempted).await;
     match (settled.outcome, attempted) {
-        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
-            Tried::LoggedIn(Box::new(logged_in), user)
-        }
+        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => match enter(visit, &user, id) {
+            Ok(place) => Tried::LoggedIn(Box::new(Entered {
+                logged_in,
+                user,
+                place,
+            })),
+            Err(_) => Tried::Resolved(Resolution::Refuse),
+        },
         (AuthOutcome::Reject, attempted) => {
             drop(attempted);
             failure_delay(visit).await;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, Place};
 use super::pending::PendingConnections;
 use super::{AdmissionSettings, TurnedAway};
+use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Standing;
 
@@ -87,6 +88,14 @@ impl Connections {
     /// Connections held, including those being evicted.
     pub(super) fn held(&self) -> usize {
         self.reserved + self.unreserved + self.evicting
+    }
+
+    /// Connections of a client or a network that have not logged in.
+    pub(super) fn pending_of(&self, subject: Subject) -> usize {
+        match subject {
+            Subject::Client(client) => self.pending.of_client(client),
+            Subject::Network(network) => self.pending.of_network(network),
+        }
     }
 
     /// Connections evicted since the start.

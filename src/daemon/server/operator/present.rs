@@ -51,6 +51,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         upstream_up: upstream.is_up(),
         backend_outage: gate.backend_outage,
         sessions: admission.held as u64,
+        logged_in: services.registry.len() as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
@@ -161,6 +162,8 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::Accepts
         | ResourceLimit::Connections
         | ResourceLimit::ProxyHeaders
+        | ResourceLimit::PerUser
+        | ResourceLimit::Processes
         | ResourceLimit::Handshakes
         | ResourceLimit::Exchanges
         | ResourceLimit::Notices
