@@ -20,6 +20,7 @@ use crate::gate::request::change::{
 };
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
+use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
@@ -37,6 +38,8 @@ pub struct Restored {
     pub skipped: u64,
     /// Places in the files that could not be read.
     pub damaged: u64,
+    /// Whether users are still known under the names that they have now.
+    pub names: NamesSince,
 }
 
 impl Gate {
@@ -53,6 +56,7 @@ impl Gate {
         let mut gate = Self::new(settings, keys, now);
         let (left, reports) = read(files);
         gate.restored = sum(&reports);
+        gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
             gate.take_over(left, now);
         }
@@ -98,12 +102,13 @@ impl Gate {
         for snapshot in snapshots {
             let at = snapshot.at(away);
             let logins = snapshot.logins.iter();
-            self.familiar.merge(
-                logins.map(|(user, network, last)| (*user, *network, away.login(*last, at))),
-            );
+            self.familiar.merge(logins.map(|(user, network, last)| {
+                (self.user_since(*user), *network, away.login(*last, at))
+            }));
         }
         let logins = changes.iter().filter_map(|change| {
             let (user, network, last) = login(change)?;
+            let user = self.user_since(user);
             Some((user, network, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
@@ -122,7 +127,8 @@ impl Gate {
                     counted: away.login(row.counted, at),
                     ..*row
                 };
-                (debt > 0 || row.strikes_at(away.now) > 0).then_some((*key, row))
+                let key = self.key_since(*key);
+                (debt > 0 || row.strikes_at(away.now) > 0).then_some((key, row))
             }));
         }
         // The worst first: should a set overflow, for rows come in another order than they once did, it
@@ -195,7 +201,9 @@ impl Gate {
                         self.buckets.forget(Key::client(client));
                         self.buckets.forget(Key::network(client.network()));
                     }
-                    Forgiven::User(ForgivenUser(user)) => self.fill_buckets_of(user),
+                    Forgiven::User(ForgivenUser(user)) => {
+                        self.fill_buckets_of(self.user_since(user));
+                    }
                 },
                 _ => {}
             }

@@ -108,6 +108,12 @@ impl Familiar {
         }
     }
 
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub(in crate::gate) fn is_known(&self, user: UserId) -> bool {
+        let book = self.read();
+        book.users.contains_key(&user) || book.listed.contains(&user)
+    }
+
     /// Whether anybody is familiar in this network.
     pub(in crate::gate) fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
         self.read().network_trust(network)
@@ -323,8 +329,10 @@ impl PairBook {
         if known.pairs.len() <= NETWORKS {
             return;
         }
-        let oldest = known.pairs.iter().enumerate().min_by_key(|(_, p)| p.last);
-        let Some((at, _)) = oldest else { return };
+        let pairs = known.pairs.iter().enumerate();
+        let Some((at, _)) = pairs.min_by_key(|(_, p)| p.last) else {
+            return;
+        };
         let gone = known.pairs.swap_remove(at);
         self.let_go(gone.network);
     }
@@ -342,13 +350,8 @@ impl PairBook {
     fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
         let mut gone = Vec::new();
         for known in self.users.values_mut() {
-            known.pairs.retain(|pair| {
-                let kept = keep(pair);
-                if !kept {
-                    gone.push(pair.network);
-                }
-                kept
-            });
+            let old = known.pairs.extract_if(.., |pair| !keep(pair));
+            gone.extend(old.map(|pair| pair.network));
         }
         for network in gone {
             self.let_go(network);
