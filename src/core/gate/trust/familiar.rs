@@ -220,15 +220,12 @@ impl Familiar {
 
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
         let book = self.read();
-        let Some(known) = book.users.get(&user) else {
-            return false;
-        };
-        match network {
-            None => true,
-            Some(network) => known
-                .pair(network.code())
-                .is_some_and(|pair| when < pair.last.saturating_add(FRESH)),
-        }
+        book.users.get(&user).is_some_and(|known| {
+            network.is_none_or(|network| {
+                let pair = known.pair(network.code());
+                pair.is_some_and(|pair| when < pair.last.saturating_add(FRESH))
+            })
+        })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, PairBook> {
