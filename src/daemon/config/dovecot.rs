@@ -6,6 +6,7 @@
 //! Dovecot 2.3: auth_username_format, auth_default_realm, auth_username_translation, auth_master_user_separator;
 //! 2.4 has auth_default_domain, and filters in its variables.
 
+use std::io::Read;
 use std::process::{Command, Stdio};
 
 use super::finding::{Findings, Remark};
@@ -14,6 +15,9 @@ use gatepost_core::gate::request::names::{Domain, NameSettings};
 
 /// How long doveconf may take, in seconds: timeout(1) ends it then.
 const PATIENCE: &str = "3";
+
+/// No settings have so many octets.
+const LONGEST: u64 = 1 << 20;
 
 /// Warns where the Dovecot of this machine folds names otherwise than `own`.
 pub(super) fn warn(own: &NameSettings, findings: &mut Findings) {
@@ -24,14 +28,22 @@ pub(super) fn warn(own: &NameSettings, findings: &mut Findings) {
 
 /// The settings that differ from Dovecot's defaults.
 fn ask() -> Option<String> {
-    let answer = Command::new("timeout")
+    let mut child = Command::new("timeout")
         .args(["-s", "KILL", PATIENCE, "doveconf", "-n"])
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .output()
+        .spawn()
         .ok()?;
-    let said = answer.status.success().then_some(answer.stdout)?;
-    Some(String::from_utf8_lossy(&said).into_owned())
+    let mut said = Vec::new();
+    // What is read is dropped at once, so that a program which writes on ends by it.
+    let read = child
+        .stdout
+        .take()
+        .map(|stdout| stdout.take(LONGEST).read_to_end(&mut said));
+    let ended = child.wait().ok()?;
+    let whole = ended.success() && matches!(read, Some(Ok(length)) if (length as u64) < LONGEST);
+    whole.then(|| String::from_utf8_lossy(&said).into_owned())
 }
 
 fn compare(said: &str, own: &NameSettings, findings: &mut Findings) {
