@@ -8,6 +8,7 @@
 
 mod expelled;
 mod infected_office;
+mod many_names;
 mod one_account;
 mod operators_ban;
 

@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::bounds::{DAY, SECOND, shown};
 use super::finding::{Findings, Remark};
 use super::limits;
+use super::names;
 use super::networks;
 use super::raw;
 use super::value::GivenList;
@@ -35,17 +36,18 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
             defaults.settling,
             Duration::ZERO..=DAY * 365,
         ),
+        names: names::read(&file.names, findings),
         users: Vec::new(),
         limits: limits::read(&file.limits, capacity, findings),
         bans: bans(&file.bans, defaults.bans, findings),
         traps: Traps {
-            users: names(
+            users: trap_names(
                 "traps.users",
                 &file.traps.users,
                 defaults.traps.users,
                 findings,
             ),
-            helo: names(
+            helo: trap_names(
                 "traps.helo",
                 &file.traps.helo,
                 defaults.traps.helo,
@@ -107,7 +109,7 @@ fn capacity(given: &raw::RawCapacity, defaults: Capacity, findings: &mut Finding
 }
 
 /// Names that an attacker uses, in lower case, as the gate counts them.
-fn names(
+fn trap_names(
     key: &str,
     given: &GivenList<String>,
     default: Vec<String>,

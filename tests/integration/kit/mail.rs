@@ -113,11 +113,24 @@ impl Mail {
 
     /// Starts both. Panics as [`Mail::start`] does.
     pub(crate) fn with_passwords(passwords: Passwords) -> Self {
+        Self::with_settings(passwords, "")
+    }
+
+    /// Starts both, with more settings for Dovecot. Every user has a second name, without the domain, and with the
+    /// same password. Panics as [`Mail::start`] does.
+    pub(crate) fn with_dovecot(settings: &str) -> Self {
+        Self::with_settings(Passwords::Clear, settings)
+    }
+
+    fn with_settings(passwords: Passwords, dovecot: &str) -> Self {
         demand_programs();
         let folder = TempDir::with_prefix("gatepost-mail-").expect("a folder for Postfix");
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("open the folder");
         let ports = Entry::ALL.map(|_| ports::free());
         write_configuration(folder.path(), &ports, passwords);
+        if !dovecot.is_empty() {
+            add_settings(folder.path(), dovecot);
+        }
         program::run(
             Command::new("postfix")
                 .arg("-c")
@@ -140,6 +153,11 @@ impl Mail {
         let place = Entry::ALL.iter().position(|other| *other == entry);
         let port = self.ports[place.expect("ALL holds every entry")];
         (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// Dovecot's config file.
+    pub(crate) fn dovecot_settings(&self) -> PathBuf {
+        self.folder.path().join("dovecot.conf")
     }
 
     /// The UNIX socket of one more listener, which wants the PROXY protocol.
@@ -237,6 +255,19 @@ impl Mail {
         command.args(["auth", "test", name, password]);
         program::with_input(&mut command, b"").text
     }
+}
+
+fn add_settings(folder: &Path, dovecot: &str) {
+    let path = folder.join("dovecot.conf");
+    let settings = fs::read_to_string(&path).expect("Dovecot's settings");
+    let dovecot = dovecot.replace("{folder}", &folder.display().to_string());
+    fs::write(&path, format!("{settings}\n{dovecot}\n")).expect("add to Dovecot's settings");
+    let path = folder.join("users");
+    let users = fs::read_to_string(&path).expect("the users");
+    let bare = users
+        .lines()
+        .map(|line| line.replacen("@example.org", "", 1) + "\n");
+    fs::write(&path, bare.chain([users.clone()]).collect::<String>()).expect("add to the users");
 }
 
 /// # Panics

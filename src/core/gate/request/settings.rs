@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
+use crate::gate::request::names::NameSettings;
 
 /// Whether refusals are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct GateSettings {
     pub mode: Mode,
     /// How long a state in which nobody is familiar enforces only traps and `client`.
     pub settling: Duration,
+    /// Which names are one user. Only a new gate takes it over: what is known is kept under hashes of names.
+    pub names: NameSettings,
     /// Names from the `users` file: known from the start.
     pub users: Vec<String>,
     /// The buckets.
@@ -124,6 +127,7 @@ impl Default for GateSettings {
         Self {
             mode: Mode::Enforce,
             settling: DAY * 7,
+            names: NameSettings::default(),
             users: Vec::new(),
             limits: Quotas::default(),
             bans: BanSettings {

@@ -17,8 +17,9 @@ use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
-    BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
+    BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, Revocation, SharedLevel, Subject,
 };
+use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
@@ -37,6 +38,8 @@ pub struct Restored {
     pub skipped: u64,
     /// Places in the files that could not be read.
     pub damaged: u64,
+    /// Whether users are still known under the names that they have now.
+    pub names: NamesSince,
 }
 
 impl Gate {
@@ -53,6 +56,7 @@ impl Gate {
         let mut gate = Self::new(settings, keys, now);
         let (left, reports) = read(files);
         gate.restored = sum(&reports);
+        gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
             gate.take_over(left, now);
         }
@@ -102,18 +106,21 @@ impl Gate {
             let logins = snapshot.logins.iter();
             self.familiar.merge(logins.map(|(user, network, last)| {
                 let network = revoked.left_of(*user, *network, *last);
-                (*user, network, away.login(*last, at))
+                (self.user_since(*user), network, away.login(*last, at))
             }));
         }
         let logins = changes.iter().filter_map(|change| {
             let (user, network, last) = change.login()?;
             let network = revoked.left_of(user, network, last);
+            let user = self.user_since(user);
             Some((user, network, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
         let revoked = revoked.into_all();
-        self.familiar
-            .restore_revoked(revoked.map(|(what, found)| (what, away.moment(found))));
+        self.familiar.restore_revoked(revoked.map(|(what, found)| {
+            let user = self.user_since(what.user);
+            (Revocation { user, ..what }, away.moment(found))
+        }));
     }
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
@@ -129,7 +136,8 @@ impl Gate {
                     counted: away.login(row.counted, at),
                     ..*row
                 };
-                (debt > 0 || row.strikes_at(away.now) > 0).then_some((*key, row))
+                let key = self.key_since(*key);
+                (debt > 0 || row.strikes_at(away.now) > 0).then_some((key, row))
             }));
         }
         // The worst first: should a set overflow, for rows come in another order than they once did, it
@@ -202,7 +210,9 @@ impl Gate {
                         self.buckets.forget(Key::client(client));
                         self.buckets.forget(Key::network(client.network()));
                     }
-                    Forgiven::User(ForgivenUser(user)) => self.fill_buckets_of(user),
+                    Forgiven::User(ForgivenUser(user)) => {
+                        self.fill_buckets_of(self.user_since(user));
+                    }
                 },
                 _ => {}
             }
