@@ -44,6 +44,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         (true, false) => "answers",
     };
     writeln!(out, "postfix     {upstream}")?;
+    counts(out, "processes", &status.processes)?;
     writeln!(out, "sessions    {}", status.sessions)?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(

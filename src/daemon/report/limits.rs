@@ -33,6 +33,10 @@ pub enum ResourceLimit {
     Turns,
     /// Unfamiliar relayed exchanges at once.
     Exchanges,
+    /// Processes of Postfix for logins.
+    Processes,
+    /// Processes of Postfix for relayed exchanges.
+    RelayedExchanges,
     /// Events of the gate on their way to the journal and the log.
     Notices,
     /// How long a session waits until the journal has what it did.
@@ -80,7 +84,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 23] = [
+pub const TABLE: [LimitRow; 25] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections turned away: too many of this client"),
     row(ResourceLimit::PerNetwork, "per-network", "connections turned away: too many of this network"),
@@ -92,6 +96,8 @@ pub const TABLE: [LimitRow; 23] = [
     row(ResourceLimit::Handshakes, "handshakes", "handshakes that found no place before their deadline"),
     row(ResourceLimit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
     row(ResourceLimit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
+    row(ResourceLimit::Processes, "processes", "logins for which no process of Postfix was free in time"),
+    row(ResourceLimit::RelayedExchanges, "relayed-exchanges", "relayed exchanges for which no process of Postfix was free in time"),
     row(ResourceLimit::Notices, "notices", "events that neither the journal nor the log got"),
     row(ResourceLimit::Acknowledgements, "acknowledgements", "sessions that went on before the journal had what they did"),
     row(ResourceLimit::Operators, "operators", "operators' connections refused"),

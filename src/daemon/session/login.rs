@@ -16,7 +16,10 @@ use tokio::time::{sleep, timeout};
 
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
+use crate::net::upstream::{
+    Attempted, ClientOrigin, Connected, Exchange, LoggedIn, ProcessLine, ProcessRequest, Purpose,
+    Round, UpstreamFault,
+};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -130,7 +133,8 @@ async fn with_credentials(
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
-    let connected = visit.config.upstream.connect(origin).await;
+    let line = ProcessLine::of(granted.permit());
+    let connected = connect(visit, origin, line, Purpose::Login).await;
     let proof_sent = Some(visit.now());
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
@@ -141,6 +145,24 @@ async fn with_credentials(
         attempted,
         proof_sent,
     })
+}
+
+/// Waits for a process of Postfix, and connects to it. Both end with the client's time for its login.
+async fn connect(
+    visit: &Visit,
+    origin: &ClientOrigin,
+    line: ProcessLine,
+    purpose: Purpose,
+) -> Result<Connected, UpstreamFault> {
+    let upstream = &visit.config.upstream;
+    let request = ProcessRequest {
+        line,
+        purpose,
+        patience: visit.time_left(),
+        drain: visit.drain.clone(),
+    };
+    let process = upstream.process(request).await?;
+    upstream.connect(origin, process, visit.time_left()).await
 }
 
 async fn scram(
@@ -156,7 +178,8 @@ async fn scram(
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::of(granted.permit());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
             connected
                 .begin_scram(granted.permit(), mechanism, first)
@@ -174,7 +197,8 @@ async fn cram_md5(
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::unnamed(visit.key.network());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => connected.begin_cram_md5().await,
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };

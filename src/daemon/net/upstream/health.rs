@@ -93,6 +93,11 @@ impl AddressHealth {
         with_lock(&self.greeting, |greeting| Began(greeting.answered))
     }
 
+    /// Whether somebody was answered since then.
+    pub(super) fn has_answered_since(&self, began: Began) -> bool {
+        with_lock(&self.greeting, |greeting| greeting.answered != began.0)
+    }
+
     /// Records the result of connecting and EHLO, in a try that `began` then.
     pub(super) fn note_greeting(
         &self,
