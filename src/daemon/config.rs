@@ -14,6 +14,7 @@ mod limits;
 mod listeners;
 mod machine;
 mod networks;
+mod postfix;
 mod raw;
 mod read;
 mod rules;
@@ -80,6 +81,31 @@ impl Config {
     /// [`ConfigFaults`] with everything that is wrong, as far as it can be detected at once: a syntax
     /// error hides other faults, and a refused value those that depend on it.
     pub fn load(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        Self::load_and(path, now, |_, _| {})
+    }
+
+    /// As [`load`](Self::load), and compares the section `[upstream]` with the files of the Postfix on this
+    /// machine, if there is one: for a person, since it starts programs and may take seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn review(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        Self::load_and(path, now, |config, findings| {
+            postfix::compare(
+                &config.upstream,
+                config.processes,
+                &Machine::read(),
+                findings,
+            );
+        })
+    }
+
+    fn load_and(
+        path: &Path,
+        now: Moment,
+        more: impl FnOnce(&Self, &mut Findings),
+    ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
@@ -87,6 +113,7 @@ impl Config {
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
+            more(config, findings);
         })
     }
 

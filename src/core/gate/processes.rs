@@ -3,13 +3,17 @@
 //! Everybody who may log in needs a process of Postfix, and waits for one here and not inside Postfix, where
 //! nobody is fair and a short deadline cuts the line. Few log in at once; relayed exchanges, in which a process
 //! waits for the client, have a small number of their own; and all of them, with those who have logged in, are
-//! never more than Postfix has processes. Users wait in line, not attempts: one that got a process goes to the
+//! never more than Postfix has processes. How many log in at once follows from how long checks take (`pace`), since
+//! Postfix gives up on a Dovecot that has too many before it. Users wait in line, not attempts: one that got a process goes to the
 //! back, so a user with a hundred devices delays nobody with one by more than one device.
 //! Pure: waiters in, processes out. Not here: the waiting and its end (the caller leaves), who may try (`judge`),
 //! the turns of strangers (`queue`), sessions by user (they are counted after the login).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pace::{Occupancy, Pace};
 
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::Trust;
@@ -17,8 +21,12 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::ProcessSettings;
 
+mod pace;
+
 /// Of those that log in, and of exchanges, one line holds this part at most: what it asks for may be slow.
 const SHARE: usize = 4;
+/// A user's phone does not wait for the same user's laptop.
+const SMALLEST_SHARE: usize = 2;
 
 /// The line in which an attempt waits.
 ///
@@ -103,6 +111,7 @@ impl<W> ProcessQueue<W> {
                 settings,
                 next: 0,
                 logged_in: 0,
+                pace: Pace::new(),
                 login: Pool::default(),
                 exchange: Pool::default(),
                 lines: HashMap::new(),
@@ -142,6 +151,12 @@ impl<W> ProcessQueue<W> {
         self.lock().logged_in(process);
     }
 
+    /// A login was answered after so long: accepted, or put off by Postfix. Wrong passwords say nothing, for they
+    /// are delayed on purpose. [`ProcessQueue::advance`] gives out what is more now.
+    pub fn answered(&self, took: Duration) {
+        self.lock().answered(took);
+    }
+
     /// Takes a process back. It is the next one's with [`ProcessQueue::advance`].
     pub fn free(&self, process: Process) {
         self.lock().free(process);
@@ -177,6 +192,7 @@ struct ProcessLines<W> {
     /// Rises with every waiter and every line that joins an order: a ticket's number, and a place.
     next: u64,
     logged_in: usize,
+    pace: Pace,
     login: Pool,
     exchange: Pool,
     lines: HashMap<LineKey, UserLine<W>>,
@@ -212,14 +228,14 @@ impl<W> ProcessLines<W> {
     fn most_for(&self, purpose: Purpose) -> usize {
         let at_once = self.settings.at_once.min(self.most());
         match purpose {
-            Purpose::Login => at_once,
+            Purpose::Login => self.pace.at_once().min(at_once),
             Purpose::Exchange => at_once / SHARE,
         }
         .max(1)
     }
 
     fn share(&self, purpose: Purpose) -> usize {
-        (self.most_for(purpose) / SHARE).max(1)
+        (self.most_for(purpose) / SHARE).max(SMALLEST_SHARE)
     }
 
     fn pool(&mut self, purpose: Purpose) -> &mut Pool {
@@ -297,6 +313,14 @@ impl<W> ProcessLines<W> {
             self.give_up(key);
             self.logged_in += 1;
         }
+    }
+
+    fn answered(&mut self, took: Duration) {
+        let occupancy = match self.login.held + 1 >= self.most_for(Purpose::Login) {
+            true => Occupancy::Full,
+            false => Occupancy::Free,
+        };
+        self.pace.answered(took, occupancy, self.settings.at_once);
     }
 
     fn free(&mut self, process: Process) {

@@ -135,15 +135,17 @@ async fn with_credentials(
     let granted = attempt.judge(visit, &credentials.user, password).await?;
     let line = ProcessLine::of(granted.permit());
     let connected = connect(visit, origin, line, Purpose::Login).await;
-    let proof_sent = Some(visit.now());
+    let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
+    let processes = visit.config.upstream.processes();
+    processes.answered(&attempted, visit.now().since(sent));
     Ok(Answered {
         granted,
         attempted,
-        proof_sent,
+        proof_sent: Some(sent),
     })
 }
 

@@ -87,14 +87,14 @@ fn strangers_wait_apart_from_the_owner_whom_they_name() {
 
 #[test]
 fn exchanges_have_a_number_of_their_own_and_take_no_logins_place() {
-    let queue = queue(16, None);
+    let queue = queue(8, None);
     let exchange = |owner| queue.take(user(owner), Purpose::Exchange);
-    let _held: Vec<Process> = (0..4).map(|owner| exchange(owner).unwrap()).collect();
+    let _held: Vec<Process> = (0..2).map(|owner| exchange(owner).unwrap()).collect();
     assert!(exchange(5).is_none());
-    let logins = (0..16).map(|owner| queue.take(user(owner), Purpose::Login));
+    let logins = (0..4).map(|owner| queue.take(user(owner), Purpose::Login));
     let _logins: Vec<Process> = logins.map(Option::unwrap).collect();
     assert!(queue.take(user(17), Purpose::Login).is_none());
-    assert_eq!((queue.counts().logins, queue.counts().exchanges), (16, 4));
+    assert_eq!((queue.counts().logins, queue.counts().exchanges), (4, 2));
 }
 
 #[test]
@@ -102,7 +102,10 @@ fn a_postfix_of_few_processes_keeps_most_of_them_for_logins() {
     let queue = queue(32, Some(9));
     let exchanges = (0..8).map_while(|owner| queue.take(user(owner), Purpose::Exchange));
     let exchanges: Vec<Process> = exchanges.collect();
-    let logins = (0..9).map_while(|owner| queue.take(user(owner), Purpose::Login));
+    let logins = (0..9).map_while(|owner| {
+        queue.answered(Duration::ZERO);
+        queue.take(user(owner), Purpose::Login)
+    });
     let logins: Vec<Process> = logins.collect();
     // Eight, for one is the probe's.
     assert_eq!((exchanges.len(), logins.len()), (2, 6));
@@ -127,6 +130,25 @@ fn who_has_logged_in_makes_room_for_a_login_but_not_for_a_process() {
         queue.free(process);
     }
     nothing_is_kept(&queue);
+}
+
+#[test]
+fn answers_that_come_soon_let_more_log_in_at_once_and_late_ones_fewer() {
+    let queue = queue(6, None);
+    let logins = |count| {
+        let taken = (0..count).map_while(|owner| queue.take(user(owner), Purpose::Login));
+        taken.collect::<Vec<Process>>()
+    };
+    let held = logins(9);
+    assert_eq!(held.len(), 4);
+    queue.answered(Duration::ZERO);
+    queue.answered(Duration::ZERO);
+    let more = logins(9);
+    assert_eq!(held.len() + more.len(), 6);
+    queue.answered(Duration::from_secs(5));
+    held.into_iter().for_each(|process| queue.free(process));
+    assert_eq!(logins(9).len(), 2, "four at once again");
+    drop(more);
 }
 
 #[test]

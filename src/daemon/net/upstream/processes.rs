@@ -13,10 +13,12 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use crate::drain::Drain;
+use crate::net::upstream::Attempted;
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use gatepost_core::gate::processes::{
     Process, ProcessCounts, ProcessLine, ProcessQueue, ProcessTicket, Purpose,
 };
+use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::gate::request::settings::ProcessSettings;
 
 /// The processes of the Postfix behind us. Clones share them.
@@ -71,6 +73,15 @@ impl Processes {
     pub fn reconfigure(&self, settings: ProcessSettings) {
         self.0.queue.reconfigure(settings);
         self.0.give_out();
+    }
+
+    /// A login was tried, and answered after so long.
+    pub fn answered(&self, attempted: &Attempted, took: Duration) {
+        // A wrong password is delayed by Dovecot on purpose; other faults were not answered.
+        if attempted.outcome() == AuthOutcome::Accept || attempted.is_deferred_by_postfix() {
+            self.0.queue.answered(took);
+            self.0.give_out();
+        }
     }
 
     /// How many are out.
