@@ -20,6 +20,7 @@ pub mod buckets;
 pub mod explain;
 pub mod operator;
 pub mod permit;
+pub mod processes;
 pub mod queue;
 pub mod request;
 pub mod sequence;

@@ -16,6 +16,7 @@ mod listeners;
 mod machine;
 mod names;
 mod networks;
+mod postfix;
 mod raw;
 mod read;
 mod rules;
@@ -87,8 +88,8 @@ impl Config {
         Self::load_and(path, now, |_, _| {})
     }
 
-    /// As [`load`](Self::load), and compares the section `[names]` with the settings of the Dovecot on this
-    /// machine, if there is one: for a person, since it starts a program and may take seconds.
+    /// As [`load`](Self::load), and compares the sections `[names]` and `[upstream]` with the settings of the Dovecot and
+    /// the Postfix on this machine, if they are there: for a person, since it starts programs and may take seconds.
     ///
     /// # Errors
     ///
@@ -96,6 +97,12 @@ impl Config {
     pub fn review(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::load_and(path, now, |config, findings| {
             dovecot::warn(&config.gate.names, findings);
+            postfix::compare(
+                &config.upstream,
+                config.processes,
+                &Machine::read(),
+                findings,
+            );
         })
     }
 

@@ -272,6 +272,8 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
             logged_in, place, ..
         },
     } = crossing;
+    // Dropped last: Postfix's process is free when its connection is closed.
+    let _process = logged_in.process;
     let mut to_client = Vec::new();
     logged_in.reply.render(&mut to_client);
     to_client.extend_from_slice(&logged_in.rest);

@@ -71,6 +71,7 @@ pub(super) struct RawUpstream {
     pub(super) announce: Given<Quoted<Announce>>,
     pub(super) strangers_at_once: Given<Number>,
     pub(super) processes: Given<Number>,
+    pub(super) at_once: Given<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -209,6 +209,12 @@ pub(super) fn processes(given: &raw::RawUpstream, findings: &mut Findings) -> Pr
     );
     ProcessSettings {
         limit: (limit > 0).then_some(limit),
+        at_once: findings.number(
+            "upstream.at-once",
+            &given.at_once,
+            default.at_once,
+            1..=100_000,
+        ),
     }
 }
 

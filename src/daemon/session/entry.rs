@@ -43,7 +43,7 @@ pub(in crate::session) fn enter(
         let limits = &judging.counters.limits;
         match reason {
             NoRoom::PerUser => limits.count(ResourceLimit::PerUser),
-            NoRoom::Processes => limits.count(ResourceLimit::Processes),
+            NoRoom::Processes => limits.count(ResourceLimit::LoggedIn),
             NoRoom::Expelled => {}
         }
         let refused = events::LoginWithoutRoom {

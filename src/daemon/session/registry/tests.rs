@@ -28,7 +28,10 @@ impl World {
             passwords: [2; 16],
             table: [3; 16],
         };
-        let processes = ProcessSettings { limit: processes };
+        let processes = ProcessSettings {
+            limit: processes,
+            ..ProcessSettings::default()
+        };
         Self {
             registry: Arc::new(SessionRegistry::new(RegistrySettings {
                 per_user,
