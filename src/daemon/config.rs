@@ -194,7 +194,10 @@ impl Config {
             tls,
             turns: sections::turns(file, timeouts.login, findings),
             processes: sections::processes(&file.upstream, findings),
-            gate: rules::gate(file, findings),
+            gate: gate::GateSettings {
+                names: names::read(&file.names, findings),
+                ..rules::gate(file, findings)
+            },
             admission: sections::admission(&file.admission, &machine, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
