@@ -205,7 +205,10 @@ impl Config {
             turns: sections::turns(file, timeouts.login, findings),
             processes,
             registry: sections::registry(&file.admission, processes, findings),
-            gate: rules::gate(file, findings),
+            gate: gate::GateSettings {
+                names: names::read(&file.names, findings),
+                ..rules::gate(file, findings)
+            },
             admission: sections::admission(&file.admission, &machine, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),

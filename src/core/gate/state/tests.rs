@@ -681,58 +681,52 @@ fn trust(gate: &Gate, name: &str) -> Option<Trust> {
     seen.user.filter(|user| user.known).map(|user| user.trust)
 }
 
-#[test]
-fn users_stay_known_when_domains_are_dropped_and_the_loss_is_told_when_they_come_back() {
-    let (keep, strip) = (
-        NameSettings::default(),
-        NameSettings {
-            domain: Domain::Strip,
-            ..NameSettings::default()
-        },
-    );
-    let mut changes = Vec::new();
-    let gate = Gate::new(settings(), keys(1), NOW);
-    gate.introduce(
-        &user("anna@a"),
-        Some(client(HOME).network()),
-        NOW,
-        &mut changes,
-    );
-    gate.introduce(&user("bert"), None, NOW, &mut changes);
-    for n in 0..10 {
-        guess(
-            &gate,
-            &format!("10.{n}.0.1"),
-            "anna@a",
-            n,
-            NOW,
-            &mut changes,
-        );
+fn strip() -> NameSettings {
+    NameSettings {
+        domain: Domain::Strip,
+        ..NameSettings::default()
     }
-    let left = |gate: &Gate, name: &str| {
-        let seen = gate.explain(client(FAR), Some(&user(name)), NOW);
-        let far = Reason::Bucket(Bucket::UserFar);
-        seen.buckets
-            .iter()
-            .find(|held| held.bucket == far)
-            .unwrap()
-            .tokens
-    };
+}
+
+/// A gate that knows anna@a at home, and bert; guesses at anna@a have emptied her bucket.
+fn acquainted(changes: &mut Vec<Change>) -> Gate {
+    let gate = Gate::new(settings(), keys(1), NOW);
+    let home = client(HOME).network();
+    gate.introduce(&user("anna@a"), Some(home), NOW, changes);
+    gate.introduce(&user("bert"), None, NOW, changes);
+    for n in 0..10 {
+        guess(&gate, &format!("10.{n}.0.1"), "anna@a", n, NOW, changes);
+    }
+    gate
+}
+
+#[test]
+fn users_stay_known_when_domains_are_dropped() {
+    let mut changes = Vec::new();
+    let gate = acquainted(&mut changes);
     for files in [image(&gate, NOW).to_vec(), vec![journal(&changes)]] {
-        let stripped = under(&strip, &files);
+        let stripped = under(&strip(), &files);
         assert_eq!(trust(&stripped, "anna@b"), Some(Trust::Familiar));
         assert_eq!(trust(&stripped, "bert@c"), Some(Trust::Far));
     }
-    let stripped = under(&strip, &image(&gate, NOW));
+    let stripped = under(&strip(), &image(&gate, NOW));
+    let seen = stripped.explain(client(FAR), Some(&user("anna")), NOW);
+    let far = Reason::Bucket(Bucket::UserFar);
+    let held = seen.buckets.iter().find(|held| held.bucket == far);
+    assert_eq!(held.unwrap().tokens, 0);
+}
+
+#[test]
+fn a_state_says_whether_its_users_still_have_their_names() {
+    let keep = NameSettings::default();
+    let gate = acquainted(&mut Vec::new());
+    let stripped = under(&strip(), &image(&gate, NOW));
     assert_eq!(stripped.restored().names, NamesSince::Stripped);
-    assert_eq!(left(&stripped, "anna"), 0);
-    let again = under(&strip, &image(&stripped, NOW));
+    let again = under(&strip(), &image(&stripped, NOW));
     assert_eq!(again.restored().names, NamesSince::Same);
     let back = under(&keep, &image(&stripped, NOW));
     assert_eq!(back.restored().names, NamesSince::Other);
     assert_eq!(trust(&back, "anna@a"), None);
-    assert_eq!(
-        under(&keep, &image(&back, NOW)).restored().names,
-        NamesSince::Same
-    );
+    let settled = under(&keep, &image(&back, NOW));
+    assert_eq!(settled.restored().names, NamesSince::Same);
 }
