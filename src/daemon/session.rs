@@ -109,7 +109,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    logged_in: LoggedIn,
+    logged_in: Box<LoggedIn>,
     user: UserName,
 }
 
@@ -192,7 +192,7 @@ async fn until_login(
     Ok(Crossing {
         stream,
         pipelined,
-        logged_in: *logged_in,
+        logged_in,
         user,
     })
 }
@@ -243,11 +243,16 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         logged_in,
         ..
     } = crossing;
-    // Dropped last: Postfix's process is free when its connection is closed.
-    let _process = logged_in.process;
+    let LoggedIn {
+        // Dropped last: Postfix's process is free when its connection is closed.
+        process: _process,
+        stream: mut upstream,
+        reply,
+        rest,
+    } = *logged_in;
     let mut to_client = Vec::new();
-    logged_in.reply.render(&mut to_client);
-    to_client.extend_from_slice(&logged_in.rest);
+    reply.render(&mut to_client);
+    to_client.extend_from_slice(&rest);
     let handover = Handover {
         to_upstream: pipelined,
         to_client,
@@ -256,7 +261,7 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
+    let (mut stream, mut drain) = (stream, visit.drain.clone());
     splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
 }
 
