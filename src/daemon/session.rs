@@ -23,7 +23,7 @@ use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::{HandshakeFault, Negotiated, Tls};
-use crate::net::upstream::Upstream;
+use crate::net::upstream::{LoggedIn, Upstream};
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
@@ -117,7 +117,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    entered: Entered,
+    entered: Box<Entered>,
 }
 
 /// Serves one client to its end, and logs that.
@@ -200,7 +200,7 @@ async fn until_login(
     Ok(Crossing {
         stream,
         pipelined,
-        entered: *entered,
+        entered,
     })
 }
 
@@ -268,15 +268,21 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
     let Crossing {
         stream,
         pipelined,
-        entered: Entered {
-            logged_in, place, ..
-        },
+        entered,
     } = crossing;
-    // Dropped last: Postfix's process is free when its connection is closed.
-    let _process = logged_in.process;
+    let Entered {
+        logged_in, place, ..
+    } = *entered;
+    let LoggedIn {
+        // Dropped last: Postfix's process is free when its connection is closed.
+        process: _process,
+        stream: mut upstream,
+        reply,
+        rest,
+    } = logged_in;
     let mut to_client = Vec::new();
-    logged_in.reply.render(&mut to_client);
-    to_client.extend_from_slice(&logged_in.rest);
+    reply.render(&mut to_client);
+    to_client.extend_from_slice(&rest);
     let handover = Handover {
         to_upstream: pipelined,
         to_client,
@@ -285,7 +291,7 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
+    let (mut stream, mut drain) = (stream, visit.drain.clone());
     splice::splice(
         &mut stream,
         &mut upstream,

@@ -1,5 +1,7 @@
 //! tests - upstream against a scripted Postfix; here: the script, and tests on real sockets
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::task::JoinHandle;
@@ -99,8 +101,10 @@ fn processes() -> Processes {
     Processes::new(ProcessSettings::default(), Arc::default())
 }
 
+/// The line of somebody else each time.
 fn some_line() -> ProcessLine {
-    ProcessLine::unnamed(NetworkKey::V4(7))
+    static NETWORK: AtomicU32 = AtomicU32::new(0);
+    ProcessLine::unnamed(NetworkKey::V4(NETWORK.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Connects, with a process that is there at once and no patience.
