@@ -135,7 +135,8 @@ async fn with_credentials(
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
     let line = ProcessLine::of(granted.permit());
-    let connected = connect(visit, origin, line, Purpose::Login).await;
+    // On the heap: the session's own future is held by every idle client.
+    let connected = Box::pin(connect(visit, origin, line, Purpose::Login)).await;
     let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
@@ -385,22 +386,4 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::upstream::UpstreamStep;
-    use gatepost_core::smtp::reply::Reply;
-
-    #[test]
-    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
-        let put_off = |code| {
-            let reply = Reply::new(code, None, "Temporary authentication failure");
-            Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
-        };
-        let just_below = STALL.saturating_sub(Duration::from_millis(1));
-        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
-        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
-        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
-        let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
-        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
-    }
-}
+mod tests;

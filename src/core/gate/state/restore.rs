@@ -17,7 +17,7 @@ use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
-    BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, Revocation, SharedLevel, Subject,
+    BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };
 use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
@@ -111,16 +111,14 @@ impl Gate {
         }
         let logins = changes.iter().filter_map(|change| {
             let (user, network, last) = change.login()?;
-            let network = revoked.left_of(user, network, last);
-            let user = self.user_since(user);
-            Some((user, network, away.login(last, change.at)))
+            let left = revoked.left_of(user, network, last);
+            Some((self.user_since(user), left, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
         let revoked = revoked.into_all();
-        self.familiar.restore_revoked(revoked.map(|(what, found)| {
-            let user = self.user_since(what.user);
-            (Revocation { user, ..what }, away.moment(found))
-        }));
+        let revoked =
+            revoked.map(|(what, found)| (self.revocation_since(what), away.moment(found)));
+        self.familiar.restore_revoked(revoked);
     }
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
@@ -384,10 +382,8 @@ impl Away {
     /// A ban as it was at `at`; none if it is over.
     fn ban(self, held: HeldBan, at: Moment) -> Option<HeldBan> {
         let left = held.ban.until.since(at).checked_sub(self.since(at))?;
-        let ban = Ban {
-            until: self.now + left,
-            ..held.ban
-        };
+        let until = self.now + left;
+        let ban = Ban { until, ..held.ban };
         (!left.is_zero()).then_some(HeldBan { ban, ..held })
     }
 }
