@@ -32,12 +32,17 @@ use gatepost_core::smtp::dialogue::{self, Channel, Dialogue};
 mod arrival;
 mod conversation;
 mod ending;
+mod entry;
 mod id;
 mod login;
 mod peer;
+pub mod registry;
 
 pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
+
+use entry::Entered;
+use registry::{Epoch, SessionRegistry};
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,8 @@ pub struct Services {
     pub config: ArcSwap<SessionConfig>,
     /// The next session's id.
     pub ids: SessionIds,
+    /// The sessions that have logged in.
+    pub registry: Arc<SessionRegistry>,
 }
 
 /// What a reload replaces.
@@ -90,6 +97,7 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) listener: SocketAddr,
     pub(in crate::session) slot: Slot,
     pub(in crate::session) began: Moment,
+    pub(in crate::session) epoch: Epoch,
     pub(in crate::session) services: Arc<Services>,
     pub(in crate::session) config: Arc<SessionConfig>,
     pub(in crate::session) drain: Drain,
@@ -105,8 +113,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    logged_in: Box<LoggedIn>,
-    user: UserName,
+    entered: Box<Entered>,
 }
 
 /// Serves one client to its end, and logs that.
@@ -124,6 +131,7 @@ pub fn serve(
         listener: connection.listener,
         slot: connection.slot,
         began: services.judging.clock.now(),
+        epoch: services.registry.epoch(),
         config: services.config.load_full(),
         services,
         drain,
@@ -139,7 +147,7 @@ pub fn serve(
         };
         let (ending, tally, user) = match arrived {
             Ok(crossing) => {
-                let user = crossing.user.clone();
+                let user = crossing.entered.user.clone();
                 let (tally, end) = Box::pin(cross(&visit, crossing)).await;
                 (Ending::Spliced(end), tally, Some(user))
             }
@@ -149,17 +157,32 @@ pub fn serve(
     }
 }
 
+/// Returns when the operator ends a session that has not logged in.
+async fn expelled(services: &Services, client: ClientKey, epoch: Epoch) {
+    let bars = |client| services.judging.bars(client);
+    services.registry.expelled(client, epoch, bars).await;
+}
+
 async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
     let Crossing {
         stream,
         pipelined,
-        logged_in,
-        ..
+        entered,
     } = crossing;
+    let Entered {
+        logged_in, place, ..
+    } = *entered;
+    let LoggedIn {
+        // Dropped last: Postfix's process is free when its connection is closed.
+        process: _process,
+        stream: mut upstream,
+        reply,
+        rest,
+    } = logged_in;
     let mut to_client = Vec::new();
-    logged_in.reply.render(&mut to_client);
-    to_client.extend_from_slice(&logged_in.rest);
+    reply.render(&mut to_client);
+    to_client.extend_from_slice(&rest);
     let handover = Handover {
         to_upstream: pipelined,
         to_client,
@@ -168,8 +191,16 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
-    splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
+    let (mut stream, mut drain) = (stream, visit.drain.clone());
+    splice::splice(
+        &mut stream,
+        &mut upstream,
+        handover,
+        limits,
+        place.control(),
+        &mut drain,
+    )
+    .await
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {

@@ -6,6 +6,7 @@
 //! RFC 8314 section 3.3, RFC 3207.
 
 use std::future::poll_fn;
+use std::io;
 use std::time::Duration;
 
 use tokio::io::ReadBuf;
@@ -14,7 +15,8 @@ use tokio::time::timeout;
 
 use super::conversation::{Conversation, Next};
 use super::peer::{Peer, WriteAndClose};
-use super::{Crossing, Ending, Secured, Visit, login};
+use super::{Crossing, Ending, Secured, Visit, expelled, login};
+use crate::net::admission::AdmissionProgress;
 use crate::net::tls::{HandshakeClient, HandshakeFault, Negotiated};
 use crate::report::limits::ResourceLimit;
 use gatepost_core::smtp::command::Command;
@@ -25,19 +27,8 @@ pub(in crate::session) async fn with_implicit_tls(
     visit: &mut Visit,
     stream: TcpStream,
 ) -> Result<Crossing, Ending> {
-    let time_limit = visit.config.timeouts.handshake;
-    match Box::pin(first_octet(visit, &stream, time_limit)).await {
-        Ok(()) => {}
-        Err(Ending::TimedOut) => return Err(handshake_failed(visit, HandshakeFault::Deadline)),
-        Err(ending) => return Err(ending),
-    }
-    let spent = visit.now().since(visit.began);
-    Box::pin(from_handshake(
-        visit,
-        stream,
-        time_limit.saturating_sub(spent),
-    ))
-    .await
+    let time_left = tls_begins(visit, &stream).await?;
+    Box::pin(from_handshake(visit, stream, time_left)).await
 }
 
 /// The handshake within `time_limit`, and what follows up to a login.
@@ -83,7 +74,7 @@ async fn greet(visit: &mut Visit, stream: TcpStream) -> Result<Box<Greeted>, End
 async fn from_first_line(
     visit: &mut Visit,
     mut greeted: Box<Greeted>,
-    waited: Result<(), Ending>,
+    waited: Result<io::Result<usize>, Ending>,
 ) -> Result<Crossing, Ending> {
     let Greeted { peer, dialogue } = &mut *greeted;
     let mut conversation = Conversation::new(visit, peer, dialogue);
@@ -94,26 +85,43 @@ async fn from_first_line(
     let Greeted { peer, mut dialogue } = *greeted;
     // The octets that came in clear behind STARTTLS are dropped with the peer's buffer.
     let (stream, _) = peer.into_parts();
-    let time_limit = visit.config.timeouts.handshake;
-    let peer = Peer::new(shake_hands(visit, stream, time_limit).await?);
+    let time_left = tls_begins(visit, &stream).await?;
+    let peer = Peer::new(shake_hands(visit, stream, time_left).await?);
     dialogue.secured();
     until_login(visit, peer, &mut dialogue, None).await
 }
 
-/// Waits until the client has sent something, or closed. It has cost a descriptor, its address and a timer by
-/// then.
+/// Waits for the first octet of a handshake. What is left of its time.
+async fn tls_begins(visit: &mut Visit, stream: &TcpStream) -> Result<Duration, Ending> {
+    let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
+    let fault = match Box::pin(first_octet(visit, stream, time_limit)).await {
+        Ok(Ok(0)) => HandshakeFault::Closed,
+        Ok(Ok(_)) => {
+            visit.slot.progressed(AdmissionProgress::Spoken);
+            return Ok(time_limit.saturating_sub(visit.now().since(began)));
+        }
+        Ok(Err(error)) => error.into(),
+        Err(Ending::TimedOut) => HandshakeFault::Deadline,
+        Err(ending) => return Err(ending),
+    };
+    Err(handshake_failed(visit, fault))
+}
+
+/// Waits until the client has sent something; zero if it closed instead. It has cost a descriptor, its address
+/// and a timer by then.
 async fn first_octet(
     visit: &mut Visit,
     stream: &TcpStream,
     time_limit: Duration,
-) -> Result<(), Ending> {
+) -> Result<io::Result<usize>, Ending> {
+    let (slot, services) = (&visit.slot, &visit.services);
     // Behind a PROXY header the stream is taken to be readable until a look shows that nothing is there.
     let octet = poll_fn(|cx| stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])));
     tokio::select! {
-        // An error is the next read's, too, which tells it.
-        arrived = timeout(time_limit, octet) => arrived.map(drop).map_err(|_| Ending::TimedOut),
+        arrived = timeout(time_limit, octet) => arrived.map_err(|_| Ending::TimedOut),
         () = visit.drain.begun() => Err(Ending::Drained),
-        () = visit.slot.evicted() => Err(Ending::Evicted),
+        () = slot.evicted() => Err(Ending::Evicted),
+        () = expelled(services, visit.key, visit.epoch) => Err(Ending::Expelled),
     }
 }
 
@@ -125,15 +133,14 @@ async fn until_login(
     first: Option<Action>,
 ) -> Result<Crossing, Ending> {
     let mut conversation = Conversation::new(visit, &mut peer, dialogue);
-    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
+    let Next::LoggedIn(entered) = conversation.run(first).await? else {
         return Err(Ending::HungUp);
     };
     let (stream, pipelined) = peer.into_parts();
     Ok(Crossing {
         stream,
         pipelined,
-        logged_in,
-        user,
+        entered,
     })
 }
 
@@ -166,8 +173,10 @@ async fn shake_hands(
         accepted = visit.services.tls.accept(stream, client, time_limit) => accepted,
         () = visit.drain.begun() => return Err(Ending::Drained),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
+        () = expelled(&visit.services, visit.key, visit.epoch) => return Err(Ending::Expelled),
     };
     let stream = accepted.map_err(|fault| handshake_failed(visit, fault))?;
+    visit.slot.progressed(AdmissionProgress::Secured);
     visit.tls = Negotiated::of(&stream).version;
     Ok(stream)
 }
