@@ -234,14 +234,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_takes_no_octet_makes_room_all_the_same() {
+        let connects = Quota {
+            burst: 9,
+            every: Duration::from_secs(1),
+        };
         let settings = AdmissionSettings {
             sessions: 1,
             per_client: 9,
             per_network: 9,
-            connects: Quota {
-                burst: 9,
-                every: Duration::from_secs(1),
-            },
+            connects,
+            familiar_connects: connects,
             handshakes: 1,
             filter: FilterMode::Off,
         };
