@@ -218,7 +218,7 @@ mod tests {
             last_stage(cross),
         ] {
             let octets = session(serve) + stage;
-            assert!(octets <= 2_176, "one session takes {octets} octets");
+            assert!(octets <= 2_240, "one session takes {octets} octets");
         }
     }
 }

@@ -60,8 +60,8 @@ impl Computing {
             Standing::Stranger | Standing::Banned | Standing::Deny => &self.strangers,
         };
         let (slot, order) = match lane.enter(client) {
-            Entered::Slot(slot, order) => (slot, order),
-            Entered::Wait(mut place) => {
+            ComputingEntry::Slot(slot, order) => (slot, order),
+            ComputingEntry::Wait(mut place) => {
                 // A sender is lost only with its place, and this place is still here.
                 let order = (&mut place.granted).await.unwrap_or(StepOrder::OthersFirst);
                 (place.into_slot(), order)
@@ -118,7 +118,7 @@ struct Rank {
     client: ClientKey,
 }
 
-enum Entered<'a> {
+enum ComputingEntry<'a> {
     Slot(ComputingSlot<'a>, StepOrder),
     Wait(WaitingPlace<'a>),
 }
@@ -167,14 +167,14 @@ impl Lane {
         granted.into_iter().for_each(Grant::send);
     }
 
-    fn enter(&self, client: ClientKey) -> Entered<'_> {
+    fn enter(&self, client: ClientKey) -> ComputingEntry<'_> {
         let mut state = self.state();
         if state.in_use < state.slots {
             let order = state.take();
-            return Entered::Slot(ComputingSlot { lane: self }, order);
+            return ComputingEntry::Slot(ComputingSlot { lane: self }, order);
         }
         let (rank, granted) = state.wait(client);
-        Entered::Wait(WaitingPlace {
+        ComputingEntry::Wait(WaitingPlace {
             lane: self,
             rank: Some(rank),
             granted,
