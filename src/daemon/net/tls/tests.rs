@@ -338,7 +338,6 @@ async fn clients_that_stop_in_the_middle_hold_up_nobody() {
     let tls = shelf.load();
     tls.cap_handshakes(1);
     let hello = client_hello();
-    let client = Arc::new(shelf.client(BOTH));
     let partly = stalled(&hello[..hello.len() - 1]).await;
     let complete = stalled(&hello).await;
     // Takes no octet of the answer either.
@@ -352,13 +351,13 @@ async fn clients_that_stop_in_the_middle_hold_up_nobody() {
         )
     };
     let served = async {
-        let began = tokio::time::Instant::now();
         for version in BOTH {
             let client = Arc::new(shelf.client(&[version]));
-            assert!(meet(&tls, &client, "mx.example.org").await.0.is_ok());
+            let met = meet(&tls, &client, "mx.example.org");
+            // The clock goes on only when there is nothing left to do.
+            let met = timeout(Duration::from_millis(1), met).await;
+            assert!(met.expect("nobody is waited for").0.is_ok());
         }
-        assert!(meet(&tls, &client, "mx.example.org").await.0.is_ok());
-        assert_eq!(tokio::time::Instant::now(), began, "nobody was waited for");
     };
     let ((first, second, third), ()) = tokio::join!(biased; stopped, served);
     for fault in [first, second, third] {
