@@ -83,8 +83,8 @@ fn who_stops_waiting_takes_no_slot_along() {
     let computing = Computing::new(1, 1);
     let held = look(&mut stranger(&computing, A));
     let mut leaves_before = stranger(&computing, A);
-    let mut leaves_after = stranger(&computing, NEIGHBOUR);
-    let mut stays = stranger(&computing, ELSEWHERE);
+    let mut leaves_after = stranger(&computing, ELSEWHERE);
+    let mut stays = stranger(&computing, NEIGHBOUR);
     for waiter in [&mut leaves_before, &mut leaves_after, &mut stays] {
         assert!(look(waiter).is_none());
     }
