@@ -172,7 +172,7 @@ async fn shake_hands(
     let accepted = tokio::select! {
         accepted = visit.services.tls.accept(stream, client, time_limit) => accepted,
         () = visit.drain.begun() => return Err(Ending::Drained),
-        () = visit.slot.evicted() => return Err(Ending::Evicted),
+        
         () = expelled(&visit.services, visit.key, visit.epoch) => return Err(Ending::Expelled),
     };
     let stream = accepted.map_err(|fault| handshake_failed(visit, fault))?;
