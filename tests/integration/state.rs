@@ -214,6 +214,7 @@ const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("dry-run", Mode::
 const WHOLE: FileReport = FileReport {
     soundness: Soundness::Whole,
     skipped: 0,
+    passed_over: 0,
 };
 
 #[track_caller]

@@ -4,13 +4,16 @@
 //! answered is not. A few operators at once, each with a deadline for each line; the drain ends them.
 //! Not here: the answers (`operator`), the messages (`admin::message`).
 
+use std::ffi::OsStr;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::Group;
+use rustix::fs::{AtFlags, FileType, Gid, Mode, chownat, statat, unlinkat};
+use rustix::io::Errno;
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
 };
@@ -21,8 +24,10 @@ use tokio_util::task::TaskTracker;
 
 use super::operator::Operator;
 use crate::admin;
+use crate::admin::client::AdminClient;
 use crate::admin::message::{LONGEST, Request, Response};
 use crate::drain::Drain;
+use crate::owner::{self, Owner};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 
 /// How long an operator's command may be silent.
@@ -60,39 +65,32 @@ pub enum SocketFault {
 #[derive(Debug)]
 pub(in crate::server) struct OperatorSocket {
     listener: UnixListener,
-    path: PathBuf,
+    place: SocketPlace,
 }
 
 impl OperatorSocket {
     /// Makes the socket, with its directory where that is missing.
     pub(in crate::server) fn bind(settings: &admin::AdminSettings) -> Result<Self, SocketFault> {
-        let path = settings.socket.clone();
+        let path = &settings.socket;
         let io = |source| SocketFault::Io {
             path: path.clone(),
             source,
         };
         let group = settings.group.as_deref();
-        let group = group.map(|name| group_id(name, &path)).transpose()?;
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(io)?;
-        }
-        if let Ok(there) = path.symlink_metadata() {
+        let group = group.map(|name| group_id(name, path)).transpose()?;
+        let place = SocketPlace::find(path).map_err(io)?;
+        if let Some(kind) = place.kind().map_err(io)? {
             // A path that was mistyped may be the config's, or a mailbox.
-            if !there.file_type().is_socket() {
-                return Err(SocketFault::NoSocket(path));
+            if kind != FileType::Socket {
+                return Err(SocketFault::NoSocket(path.clone()));
             }
-            if std::os::unix::net::UnixStream::connect(&path).is_ok() {
-                return Err(SocketFault::Taken(path));
+            if AdminClient::connect(path).is_ok() {
+                return Err(SocketFault::Taken(path.clone()));
             }
-            std::fs::remove_file(&path).map_err(io)?;
+            place.remove().map_err(io)?;
         }
-        let listener = bind_private(&path).map_err(io)?;
-        if let Some(group) = group {
-            chown(&path, None, Some(group)).map_err(io)?;
-            let mode = std::fs::Permissions::from_mode(0o660);
-            std::fs::set_permissions(&path, mode).map_err(io)?;
-        }
-        Ok(Self { listener, path })
+        let listener = place.bind(group).map_err(io)?;
+        Ok(Self { listener, place })
     }
 
     /// Answers operators, a task each, until the drain and the last answer.
@@ -139,7 +137,73 @@ impl OperatorSocket {
 impl Drop for OperatorSocket {
     fn drop(&mut self) {
         // One that stays is taken over at the next start.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = self.place.remove();
+    }
+}
+
+/// The directory of the socket, held open, and the name in it. Where the directory is another user's and we are
+/// root, all is done as that user.
+#[derive(Debug)]
+struct SocketPlace {
+    directory: OwnedFd,
+    owner: Owner,
+    path: PathBuf,
+}
+
+impl SocketPlace {
+    fn find(path: &Path) -> io::Result<Self> {
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        let mode = Mode::from_raw_mode(0o755);
+        let (directory, owner) = owner::open_directory(directory, mode)?;
+        Ok(Self {
+            directory,
+            owner,
+            path: path.to_owned(),
+        })
+    }
+
+    fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
+
+    /// What has the name now.
+    fn kind(&self) -> io::Result<Option<FileType>> {
+        match statat(&self.directory, self.name(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let remove = || unlinkat(&self.directory, self.name(), AtFlags::empty());
+        self.owner.act(|| Ok(remove()?))
+    }
+
+    /// Binds with its mode from the first moment on: it is set by umask, not after the fact.
+    fn bind(&self, group: Option<Gid>) -> io::Result<UnixListener> {
+        let mask = match group {
+            Some(_) => 0o117,
+            None => 0o177,
+        };
+        let path = match self.owner {
+            Owner::Ourselves => self.path.clone(),
+            // Its owner need not be able to go the whole way there.
+            Owner::Other { .. } => Path::new("/proc/self/fd")
+                .join(self.directory.as_raw_fd().to_string())
+                .join(self.name()),
+        };
+        self.owner.act(|| {
+            let before = rustix::process::umask(Mode::from_raw_mode(mask));
+            let bound = UnixListener::bind(path);
+            rustix::process::umask(before);
+            let listener = bound?;
+            if group.is_some() {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                chownat(&self.directory, self.name(), None, group, flags)?;
+            }
+            Ok(listener)
+        })
     }
 }
 
@@ -225,18 +289,10 @@ fn rendered(response: &Response) -> Vec<u8> {
     octets
 }
 
-/// Binds with mode 0600 from the first moment on: the mode is set by umask, not after the fact.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-    let bound = UnixListener::bind(path);
-    rustix::process::umask(before);
-    bound
-}
-
 /// The id of a group, by the machine's name service: /etc/group, or a directory's.
-fn group_id(name: &str, path: &Path) -> Result<u32, SocketFault> {
+fn group_id(name: &str, path: &Path) -> Result<Gid, SocketFault> {
     match Group::from_name(name) {
-        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(Some(group)) => Ok(Gid::from_raw(group.gid.as_raw())),
         Ok(None) => Err(SocketFault::NoGroup(name.to_owned())),
         Err(errno) => Err(SocketFault::Io {
             path: path.to_owned(),
@@ -247,6 +303,8 @@ fn group_id(name: &str, path: &Path) -> Result<u32, SocketFault> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
     use super::*;
 
     fn settings(socket: PathBuf) -> admin::AdminSettings {
@@ -286,13 +344,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_group_is_given_the_socket_and_nothing_that_it_could_be_a_link_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let mut settings = settings(path.clone());
+        settings.group = Some("root".to_owned());
+        let held = OperatorSocket::bind(&settings).unwrap();
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660, "{mode:o}");
+        drop(held);
+        let target = folder.path().join("target");
+        std::fs::write(&target, "not ours").unwrap();
+        symlink(&target, &path).unwrap();
+        let refused = OperatorSocket::bind(&settings);
+        assert!(matches!(refused, Err(SocketFault::NoSocket(_))));
+    }
+
+    /// Needs root, as `tests/run` has it.
+    #[tokio::test]
+    async fn root_makes_the_socket_in_anothers_directory_as_that_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(folder.path(), closed).unwrap();
+        let directory = folder.path().join("run");
+        std::fs::create_dir(&directory).unwrap();
+        chown(&directory, Some(12_345), Some(12_346)).unwrap();
+        let path = directory.join("admin.sock");
+        let held = OperatorSocket::bind(&settings(path.clone())).unwrap();
+        assert_eq!(path.metadata().unwrap().uid(), 12_345);
+        assert!(AdminClient::connect(&path).is_ok());
+        drop(held);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
     async fn a_group_that_the_machine_lacks_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(folder.path().join("admin.sock"));
         settings.group = Some("no such group".to_owned());
         let refused = OperatorSocket::bind(&settings).unwrap_err();
         assert!(refused.to_string().contains("no such group"), "{refused}");
-        assert_eq!(group_id("root", Path::new("")).unwrap(), 0);
+        assert_eq!(group_id("root", Path::new("")).unwrap(), Gid::ROOT);
     }
 
     #[tokio::test(start_paused = true)]

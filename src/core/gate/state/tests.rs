@@ -119,6 +119,7 @@ fn restore(files: &[StateFile], now: Moment) -> Gate {
 const WHOLE: FileReport = FileReport {
     soundness: Soundness::Whole,
     skipped: 0,
+    passed_over: 0,
 };
 
 /// What the files say, in an order that no hash map decides; when bans and buckets last changed is

@@ -86,7 +86,7 @@ impl<'a> Follower<'a> {
     /// A gzipped log does not grow: it is read now, and not followed.
     fn is_packed(&mut self, log: &Path) -> Result<bool, logs::LogFault> {
         let fault = || logs::LogFault::of(log);
-        let mut file = std::fs::File::open(log).map_err(fault())?;
+        let mut file = logs::open(log).map_err(fault())?;
         let mut magic = Vec::new();
         Read::by_ref(&mut file)
             .take(2)

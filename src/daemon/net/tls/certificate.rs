@@ -9,8 +9,7 @@
 mod tests;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +21,7 @@ use rustls_pemfile::Item;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::CertificateFiles;
+use crate::files;
 use gatepost_core::moment::Moment;
 
 /// The longest PEM file that is read, in octets.
@@ -196,15 +196,11 @@ enum Encrypted {
 }
 
 fn read_pem(path: &Path) -> Result<Pem, FileProblem> {
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(FileProblem::Unreadable)?;
-    file.take(LONGEST_FILE + 1)
-        .read_to_end(&mut text)
-        .map_err(FileProblem::Unreadable)?;
+    let text = files::read(path, LONGEST_FILE).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => FileProblem::TooLong,
+        _ => FileProblem::Unreadable(error),
+    })?;
     let text = zeroize::Zeroizing::new(text);
-    if text.len() as u64 > LONGEST_FILE {
-        return Err(FileProblem::TooLong);
-    }
     let has_passphrase = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
     let mut pem = Pem {
         certificates: Vec::new(),
