@@ -19,7 +19,7 @@ const HEAD: usize = 16;
 
 /// Octets of records in a frame that we write: what damage to one octet costs at most, and no more than the
 /// smallest damage of a disk, which is a block.
-const LONGEST: usize = 4096 - HEAD;
+pub(in crate::gate) const LONGEST: usize = 4096 - HEAD;
 
 /// Octets of records in a frame that we read: room for a version that writes longer ones.
 const LONGEST_READ: usize = 1 << 20;

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use std::time::Duration;
 
-use super::file::{FileReport, Form, Soundness, StateFile};
+use super::file::{FileReport, Form, Soundness, StateFile, StateRead};
 use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
-use super::{journal as journals, read};
+use super::{frame, journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
@@ -508,6 +508,105 @@ fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
         (Form::FirstSnapshot, b"gatepost snapshot 1\n".as_slice()),
         (Form::FirstJournal, b"".as_slice()),
     ])
+}
+
+/// The frames in a file behind its line, as they lie: where each begins, and the end.
+fn places(octets: &[u8], line: &str) -> Vec<usize> {
+    let mut at = line.len();
+    let mut places = vec![at];
+    while let Some(head) = octets.get(at..at + 16) {
+        at += 16 + u32::from_le_bytes(head[8..12].try_into().unwrap()) as usize;
+        places.push(at);
+    }
+    places
+}
+
+/// Damages each octet of a file in turn; gives what is read then, whether the damage is in the line, and how many
+/// octets the damaged frame has.
+fn damage_each_octet(
+    file: &StateFile,
+    line: &str,
+    check: impl Fn(&StateRead, FileReport, Option<usize>),
+) {
+    let places = places(&file.octets, line);
+    for at in 0..file.octets.len() {
+        for flip in [1, 0x80, 0xff] {
+            let mut damaged = file.clone();
+            damaged.octets[at] ^= flip;
+            let (left, reports) = read::read(&[damaged]);
+            let frame = places
+                .windows(2)
+                .position(|frame| (frame[0]..frame[1]).contains(&at));
+            let passed_over = match frame {
+                None => line.len(),
+                Some(frame) => places[frame + 1] - places[frame],
+            };
+            // The last frame may look like one whose writer was killed.
+            if frame.is_none_or(|frame| frame + 2 < places.len()) {
+                assert_eq!(reports[0].soundness, Soundness::Damaged(1), "octet {at}");
+                assert_eq!(reports[0].passed_over, passed_over as u64, "octet {at}");
+            }
+            check(&left, reports[0], frame);
+        }
+    }
+}
+
+#[test]
+fn one_damaged_octet_in_a_journal_costs_one_record_wherever_it_is() {
+    let mut changes = Vec::new();
+    let gate = busy(&mut changes);
+    for n in 0..5 {
+        let subject = Subject::Client(client(&format!("192.0.2.{n}")));
+        gate.ban(subject, NOW + DAY, NOW, &mut changes);
+    }
+    let file = journals::file(&changes);
+    let (whole, _) = read::read(std::slice::from_ref(&file));
+    damage_each_octet(&file, JOURNAL_LINE, |left, _, frame| {
+        let mut expected = whole.changes.clone();
+        frame.map(|frame| expected.remove(frame));
+        assert_eq!(left.changes, expected, "{frame:?}");
+    });
+}
+
+#[test]
+fn one_damaged_octet_in_a_snapshot_costs_one_frame_wherever_it_is() {
+    let gate = busy(&mut Vec::new());
+    for file in image(&gate, NOW) {
+        let records = |left: &StateRead| {
+            let snapshot = &left.snapshots[0];
+            snapshot.logins.len()
+                + snapshot.bans.len()
+                + snapshot.buckets.len()
+                + snapshot.shared.len()
+        };
+        let whole = records(&read::read(std::slice::from_ref(&file)).0);
+        assert!(whole > 4);
+        damage_each_octet(&file, SNAPSHOT_LINE, |left, report, frame| {
+            assert!(left.snapshots[0].head.is_some(), "it stands twice");
+            match frame {
+                None => assert_eq!(records(left), whole),
+                Some(_) => assert!(records(left) + frame::LONGEST / 12 >= whole),
+            }
+            assert_ne!(report.soundness, Soundness::Whole);
+        });
+    }
+}
+
+#[test]
+fn a_line_of_another_version_is_damage_only_where_the_frames_are_of_this_one() {
+    let gate = busy(&mut Vec::new());
+    let [mut known, _] = image(&gate, NOW);
+    known.octets[SNAPSHOT_LINE.len() - 2] = b'3';
+    let (_, reports) = read::read(std::slice::from_ref(&known));
+    assert_eq!(reports[0].soundness, Soundness::Damaged(1));
+    // As a version 3 writes it: its number is in every frame.
+    for at in places(&known.octets, SNAPSHOT_LINE) {
+        if let Some(version) = known.octets.get_mut(at + 5) {
+            *version = 3;
+        }
+    }
+    let (_, reports) = read::read(std::slice::from_ref(&known));
+    assert_eq!(reports[0].soundness, Soundness::Version(3));
 }
 
 proptest! {
