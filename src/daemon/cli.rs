@@ -78,7 +78,7 @@ pub struct OperatorArgs {
 impl OperatorArgs {
     /// Sends a request to the running Gatepost and prints the answer: as JSON, or as `show` writes it.
     ///
-    /// A refusal is printed on standard error, with exit code 2.
+    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk.
     fn send(
         &self,
         request: &Request,
@@ -99,7 +99,10 @@ impl OperatorArgs {
         };
         // A reader that has closed the pipe needs no more.
         let _ = written.and_then(|()| out.flush());
-        ExitCode::SUCCESS
+        match response {
+            Response::NotKept { .. } => ExitCode::from(exit::BELOW_REQUIREMENT),
+            _ => ExitCode::SUCCESS,
+        }
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
@@ -111,7 +114,9 @@ impl OperatorArgs {
 /// Shows an answer that is one message.
 fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
     match response {
-        Response::Done { message } | Response::Refused { message } => writeln!(out, "{message}"),
+        Response::Done { message }
+        | Response::NotKept { message }
+        | Response::Refused { message } => writeln!(out, "{message}"),
         other => print_json(out, other),
     }
 }

@@ -27,7 +27,7 @@ mod notice;
 mod turns;
 
 pub use attempt::{Granted, Unjudged};
-pub use notice::{Notice, Notices};
+pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
 pub use turns::Held;
 
 use turns::Waiter;

@@ -30,7 +30,7 @@ use crate::net::upstream::{Deadlines, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
 use crate::session::{Services, SessionConfig, SessionIds};
-use crate::store::{StoreFault, key};
+use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
 mod listeners;
@@ -133,8 +133,9 @@ impl Server {
             admission: Admission::new(&config.admission, &key::random()),
             sessions: TaskTracker::new(),
             drain,
+            state: StateHealth::default(),
         };
-        let persister = Persister::new(services, received, store);
+        let persister = Persister::new(services, received, store, context.state.clone());
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             context,

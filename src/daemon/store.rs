@@ -32,10 +32,12 @@ pub mod key;
 
 mod directory;
 mod find;
+mod health;
 mod journal;
 mod replace;
 
 pub use find::{Content, FoundFile, PastState};
+pub use health::{NotKept, StateHealth};
 
 use directory::Directory;
 use find::Elder;
@@ -44,6 +46,9 @@ use key::{FoundKeys, KeyFile, StateKeys};
 
 /// Octets of a file of the state that are read, where nobody says how long one may be.
 pub const LONGEST_FILE: u64 = 1 << 30;
+
+/// Journals that wait for a snapshot. While a disk takes records and no snapshot, the last one goes on.
+const MOST_ELDERS: usize = 16;
 
 /// Where the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +76,14 @@ pub enum StoreFault {
 }
 
 impl StoreFault {
+    /// What stands in the way, without what was being done.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Locked(_) => self.to_string(),
+            Self::Io { source, .. } => source.to_string(),
+        }
+    }
+
     pub(in crate::store) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
@@ -225,15 +238,20 @@ impl Store {
         self.moved || !self.elders.is_empty() || !self.directory.has(find::KNOWN)
     }
 
+    /// Whether the directory is new to us, and no snapshot in it is ours yet.
+    pub fn has_moved(&self) -> bool {
+        self.moved
+    }
+
     /// Sees whether the directory was removed or replaced, and then goes on in what has its name now, made and
     /// locked. What was kept in the old one is in none until the next snapshot, so that should not wait.
     ///
     /// # Errors
     ///
     /// As [`Store::open`]. Then nothing is kept until it succeeds.
-    pub fn stay_in_place(&mut self) -> Result<Place, StoreFault> {
+    pub fn stay_in_place(&mut self) -> Result<DirectoryPlace, StoreFault> {
         if self.directory.is_in_place() {
-            return Ok(Place::Same);
+            return Ok(DirectoryPlace::Same);
         }
         let directory = Directory::open(self.directory.path())?;
         self.journal.move_behind(find::last_journal(&directory)?);
@@ -241,7 +259,7 @@ impl Store {
         self.key_file.moved();
         self.elders.clear();
         self.moved = true;
-        Ok(Place::New)
+        Ok(DirectoryPlace::New)
     }
 
     /// Appends changes to the journal. They survive the process at once, the machine after
@@ -284,7 +302,9 @@ impl Store {
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
         self.stay_in_place()?;
         self.key_file.keep(&self.directory)?;
-        self.elders.extend(self.journal.switch(&self.directory)?);
+        if self.elders.len() < MOST_ELDERS {
+            self.elders.extend(self.journal.switch(&self.directory)?);
+        }
         Ok(Saving {
             directory: Arc::clone(&self.directory),
             covers: self.journal.number(),
@@ -320,7 +340,7 @@ fn name(file: &Path) -> &str {
 
 /// Where the state directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum DirectoryPlace {
     /// Where it was.
     Same,
     /// The old one is gone; this one is new to us.

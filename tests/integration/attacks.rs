@@ -6,4 +6,6 @@
 //! `GATEPOST_PROGRAM=/path/to/gatepost` before that command tries another build.
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
+mod full_disk;
 mod links_as_root;
+mod replaced_directory;

@@ -44,6 +44,14 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         (true, false) => "answers",
     };
     writeln!(out, "postfix     {upstream}")?;
+    match &status.state_not_kept {
+        None => writeln!(out, "state       kept")?,
+        Some(fault) => writeln!(
+            out,
+            "state       NOT KEPT since {}: {}",
+            fault.since, fault.why
+        )?,
+    }
     writeln!(out, "sessions    {}", status.sessions)?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(

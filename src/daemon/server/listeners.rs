@@ -17,6 +17,7 @@ use crate::net::listener::{
     AdmittedConnection, Arrival, Balancer, Listener, ListenerSettings, TlsStart,
 };
 use crate::session::{self, Services};
+use crate::store::StateHealth;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 
@@ -29,6 +30,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) sessions: TaskTracker,
     /// No new connections; dialogues end.
     pub(in crate::server) drain: Drain,
+    /// Whether the disk keeps the state.
+    pub(in crate::server) state: StateHealth,
 }
 
 impl ListenerContext {

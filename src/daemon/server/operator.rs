@@ -38,8 +38,12 @@ impl Operator {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
         let answered = self.decide(request, now, &mut changes);
-        self.context.services.judging.notices.pass(changes).await;
-        let response = answered.unwrap_or_else(|message| Response::Refused { message });
+        let kept = self.context.services.judging.notices.keep(changes).await;
+        let response = match (answered, kept) {
+            (Ok(response), Ok(())) => response,
+            (Ok(response), Err(why)) => present::not_kept(response, &why),
+            (Err(message), _) => Response::Refused { message },
+        };
         tell(&response);
         response
     }
@@ -197,7 +201,7 @@ impl Operator {
 /// What the operator changed, to the log.
 fn tell(response: &Response) {
     match response {
-        Response::Done { message } => events::operator(message),
+        Response::Done { message } | Response::NotKept { message } => events::operator(message),
         Response::Learnt(taught) if *taught != ImportStats::default() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {

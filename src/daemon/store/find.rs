@@ -90,16 +90,16 @@ pub(in crate::store) fn find(
     directory: &Directory,
     longest: u64,
 ) -> Result<FoundState, StoreFault> {
-    let mut finding = Finding {
+    let mut search = DirectorySearch {
         directory,
         longest,
         left: longest.saturating_mul(2),
         found: FoundState::default(),
     };
     for name in directory.names()? {
-        finding.take(&name);
+        search.take(&name);
     }
-    Ok(finding.found)
+    Ok(search.found)
 }
 
 /// The number of the last journal, whoever wrote it.
@@ -115,14 +115,14 @@ pub(in crate::store) fn last_journal(directory: &Directory) -> Result<u64, Store
 }
 
 /// What was found so far, and how much more may be read.
-struct Finding<'a> {
+struct DirectorySearch<'a> {
     directory: &'a Directory,
     longest: u64,
     left: u64,
     found: FoundState,
 }
 
-impl Finding<'_> {
+impl DirectorySearch<'_> {
     fn take(&mut self, name: &str) {
         match Name::of(name) {
             Name::Other => return,

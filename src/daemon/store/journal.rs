@@ -94,9 +94,11 @@ impl Journal {
         directory: &Directory,
     ) -> Result<Option<Elder>, StoreFault> {
         self.sync(directory)?;
-        if self.file.take().is_none() {
+        if self.length == 0 {
+            // None yet, or one that the disk has taken nothing into: the next record goes there.
             return Ok(None);
         }
+        self.file = None;
         let elder = Elder {
             number: self.number,
             name: self.name(),

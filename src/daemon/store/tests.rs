@@ -482,7 +482,7 @@ fn a_directory_that_goes_is_made_and_locked_again_and_keeps_what_comes() {
     let directory = folder.path().join("state");
     let (mut store, gate) = anna(&directory);
     ban(&mut store, &gate, 1);
-    assert_eq!(store.stay_in_place().unwrap(), Place::Same);
+    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::Same);
     fs::rename(&directory, folder.path().join("old")).unwrap();
     ban(&mut store, &gate, 2);
     assert!(store.is_behind(), "what came before is nowhere yet");
@@ -508,7 +508,7 @@ fn a_directory_that_is_put_in_the_place_of_ours_is_gone_on_with_behind_what_it_h
     let (mut store, _) = anna(&directory);
     fs::rename(&directory, folder.path().join("old")).unwrap();
     fs::rename(&backup, &directory).unwrap();
-    assert_eq!(store.stay_in_place().unwrap(), Place::New);
+    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::New);
     ban(&mut store, &gate, 2);
     assert!(directory.join("changes.42").exists());
     // One that another process holds is not ours.

@@ -42,6 +42,8 @@ pub(crate) struct Setup {
     authority: Authority,
     implicit: u16,
     starttls: u16,
+    /// The program that starts Gatepost, with its arguments; empty: none.
+    under: Vec<String>,
 }
 
 impl Setup {
@@ -73,6 +75,7 @@ impl Setup {
             authority: Authority::new(),
             implicit,
             starttls,
+            under: Vec::new(),
         };
         setup.new_certificate();
         setup
@@ -126,6 +129,13 @@ impl Setup {
         fs::write(&path, text).expect("write into Gatepost's folder");
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("close the file");
         path
+    }
+
+    /// Has `gatepost run` started by another program that takes a command line.
+    #[must_use]
+    pub(crate) fn under(mut self, starter: &[&str]) -> Self {
+        self.under = starter.iter().map(ToString::to_string).collect();
+        self
     }
 
     /// Writes the config file; says where.
@@ -190,6 +200,11 @@ impl Setup {
     fn spawn(&self) -> (Daemon, [Box<dyn Read + Send>; 2]) {
         let mut command = gatepost();
         command.arg("run").arg("--config").arg(self.write_config());
+        let starter: Vec<&str> = self.under.iter().map(String::as_str).collect();
+        let command = match starter.is_empty() {
+            true => command,
+            false => program::under(&starter, &command),
+        };
         Daemon::spawn_with_output(&command)
     }
 
@@ -265,6 +280,11 @@ impl Proxy {
     pub(crate) fn reload(&self) {
         self.setup.write_config();
         self.daemon.signal(Signal::HUP);
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.daemon.id()
     }
 
     /// Sends SIGTERM. Does not wait.

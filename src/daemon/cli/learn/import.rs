@@ -24,6 +24,9 @@ pub(super) enum ImportFault {
     /// The connection failed.
     #[error(transparent)]
     Client(#[from] AdminFault),
+    /// The running gatepost has it, and its disk does not.
+    #[error("{0}")]
+    NotKept(String),
     /// The running gatepost refused.
     #[error("gatepost refuses: {0}")]
     Refused(String),
@@ -54,6 +57,7 @@ fn by_socket(client: &mut AdminClient, logins: &[PastLogin]) -> Result<ImportSta
                 imported.users += more.users;
                 imported.settling_ended |= more.settling_ended;
             }
+            Response::NotKept { message } => return Err(ImportFault::NotKept(message)),
             Response::Refused { message } => return Err(ImportFault::Refused(message)),
             other => {
                 return Err(ImportFault::Refused(format!(

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::admin::message::{
-    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, StatusMessage,
+    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, NotKeptMessage, Response,
+    StatusMessage,
 };
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
@@ -70,7 +71,25 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .zip(admission.turned_away)
             .map(|(reason, count)| (reason.to_string(), count))
             .collect(),
+        state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
+            since: time(fault.since),
+            why: fault.why.to_string(),
+        }),
     }
+}
+
+/// What was done, and that the disk does not have it.
+pub(super) fn not_kept(response: Response, why: &str) -> Response {
+    let did = match response {
+        Response::Done { message } => message,
+        Response::Learnt(more) => {
+            let (pairs, users) = (more.pairs, more.users);
+            format!("{pairs} pairs newly familiar, {users} users newly known")
+        }
+        _ => "done".to_owned(),
+    };
+    let message = format!("{did}, but not on disk: {why}");
+    Response::NotKept { message }
 }
 
 /// What the shared buckets give back in a day: all that strangers can spend after the first.
