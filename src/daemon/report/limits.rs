@@ -98,7 +98,7 @@ pub const TABLE: [LimitRow; 23] = [
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
-    row(ResourceLimit::LogLines, "log-lines", "lines about refused clients that were only counted"),
+    row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
