@@ -18,7 +18,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::StoreFault;
-use super::key::random;
+use super::random::random;
 use crate::files;
 use crate::owner::{self, Owner};
 
@@ -161,4 +161,23 @@ impl Directory {
 
 fn not_a_file(what: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, format!("it is {what}, not a file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_was_not_there_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        let (_, first) = directory.create_temporary("known").unwrap();
+        let (_, second) = directory.create_temporary("known").unwrap();
+        assert_ne!(first, second, "nobody can foresee it");
+        assert!(directory.create("changes.1", OFlags::APPEND).is_ok());
+        assert!(directory.create("changes.1", OFlags::APPEND).is_err());
+        std::os::unix::fs::symlink("elsewhere", folder.path().join("changes.2")).unwrap();
+        assert!(directory.create("changes.2", OFlags::APPEND).is_err());
+        assert!(!folder.path().join("elsewhere").exists());
+    }
 }

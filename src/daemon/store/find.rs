@@ -9,12 +9,14 @@ use std::path::PathBuf;
 use gatepost_core::gate::state::file::{Form, StateFile};
 
 use super::directory::{Directory, TEMPORARY};
-use super::{SetAside, StoreFault, key};
+use super::{SetAside, StoreFault};
 
 /// The snapshot of users, pairs and bans.
 pub(in crate::store) const KNOWN: &str = "known";
 /// The snapshot of buckets and strikes.
 pub(in crate::store) const DEBTS: &str = "debts";
+/// The keys.
+pub(in crate::store) const KEYS: &str = "keys";
 /// What the name of a journal begins with.
 pub(in crate::store) const CHANGES: &str = "changes.";
 
@@ -221,7 +223,7 @@ impl Name {
                 _ => Self::Damaged,
             };
         }
-        let is_temporary = |(file, _): (&str, &str)| matches!(file, KNOWN | DEBTS | key::NAME);
+        let is_temporary = |(file, _): (&str, &str)| matches!(file, KNOWN | DEBTS | KEYS);
         if name.split_once(TEMPORARY).is_some_and(is_temporary) {
             return Self::Temporary;
         }

@@ -8,11 +8,10 @@
 use std::fmt;
 use std::io::{ErrorKind, Write};
 
+pub use super::random::random;
+
 use super::directory::Directory;
 use super::{SetAside, StoreFault, find, replace};
-
-/// The name of the file.
-pub(in crate::store) const NAME: &str = "keys";
 
 /// Length and checksum.
 const HEAD: usize = 8;
@@ -83,13 +82,17 @@ impl KeyFile {
     /// Keys that cannot be written (a full disk) serve, and are written before the next snapshot: the
     /// service matters more.
     pub(in crate::store) fn load_or_make(directory: &Directory) -> (Self, FoundKeys) {
-        let found = match directory.read(NAME, LONGEST) {
+        let found = match directory.read(find::KEYS, LONGEST) {
             Ok(octets) => match StateKeys::read(&octets) {
                 Some(keys) => return (Self { keys, kept: true }, FoundKeys::Read),
-                None => FoundKeys::SetAside(find::set_aside(directory, NAME, "it holds no keys")),
+                None => {
+                    FoundKeys::SetAside(find::set_aside(directory, find::KEYS, "it holds no keys"))
+                }
             },
             Err(error) if error.kind() == ErrorKind::NotFound => FoundKeys::Missing,
-            Err(error) => FoundKeys::SetAside(find::set_aside(directory, NAME, &error.to_string())),
+            Err(error) => {
+                FoundKeys::SetAside(find::set_aside(directory, find::KEYS, &error.to_string()))
+            }
         };
         let keys = StateKeys {
             users: random(),
@@ -106,7 +109,7 @@ impl KeyFile {
     pub(in crate::store) fn keep(&mut self, directory: &Directory) -> Result<(), StoreFault> {
         if !self.kept {
             let octets = self.keys.octets();
-            replace::replace(directory, NAME, |out| out.write_all(&octets))?;
+            replace::replace(directory, find::KEYS, |out| out.write_all(&octets))?;
             self.kept = true;
         }
         Ok(())
@@ -116,16 +119,4 @@ impl KeyFile {
     pub(in crate::store) fn moved(&mut self) {
         self.kept = false;
     }
-}
-
-/// Sixteen octets from the system's generator.
-///
-/// # Panics
-///
-/// Never on Linux since 3.17: the generator cannot fail once the machine has started.
-#[expect(clippy::expect_used, reason = "without it nothing is safe")]
-pub fn random() -> [u8; 16] {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).expect("the system's random generator answers");
-    key
 }

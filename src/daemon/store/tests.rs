@@ -395,8 +395,11 @@ fn no_snapshot_is_written_before_the_key_of_its_names() {
     assert_eq!(open(folder.path()).1.keys.users, left.keys.users);
 }
 
+/// What puts something in the place of a file.
+type Trick = Box<dyn Fn(&Path)>;
+
 /// Everything that can have a name, but a file. These tests need root, as `tests/run` has it.
-fn tricks(outside: &Path) -> Vec<(&'static str, Box<dyn Fn(&Path)>)> {
+fn tricks(outside: &Path) -> Vec<(&'static str, Trick)> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use std::os::unix::fs::symlink;
     let (target, dangling) = (outside.join("target"), outside.join("dangling"));
