@@ -33,7 +33,7 @@ mod settle;
 mod trust;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -81,6 +81,9 @@ pub struct Gate {
     settling: AtomicU64,
     /// What of the state of an earlier process could not be taken over.
     restored: Restored,
+    /// How far the clock on the wall is ahead of the gate's moments, in nanoseconds: for the next process, which
+    /// begins by that clock.
+    wall: AtomicI64,
     /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
     answered: AtomicU64,
     /// The hour of the last sweep.
@@ -106,12 +109,20 @@ impl Gate {
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
             restored: Restored::default(),
+            wall: AtomicI64::new(0),
             answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
         };
         gate.familiar.list(rules::listed(&settings, &gate.keys));
         gate
+    }
+
+    /// Tells the gate what the clock on the wall shows at `now`. It judges by moments alone; a snapshot says both,
+    /// so that the next process knows how much time has gone by, also where that clock was set meanwhile.
+    pub fn set_wall(&self, now: Moment, wall: Moment) {
+        let ahead = wall.as_nanos().wrapping_sub(now.as_nanos());
+        self.wall.store(ahead.cast_signed(), Ordering::Relaxed);
     }
 
     /// How a client stands when it connects.

@@ -109,7 +109,7 @@ impl Server {
     /// be had. Nothing is left behind.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
         let began = clock.now();
-        let tls = Tls::load(&config.tls, began)?;
+        let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
         let (store, gate) = restore::restore(&config, began)?;
         raise_open_files();

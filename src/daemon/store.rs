@@ -34,6 +34,7 @@ mod directory;
 mod find;
 mod health;
 mod journal;
+mod random;
 mod replace;
 
 pub use find::{Content, FoundFile, PastState};

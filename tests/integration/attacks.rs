@@ -8,4 +8,6 @@
 
 mod full_disk;
 mod links_as_root;
+mod log_flood;
 mod replaced_directory;
+mod wrong_clock;

@@ -62,7 +62,7 @@ fn read_one(
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
     if path == Path::new(STDIN) {
-        return collector.read(io::stdin().lock(), Clock::start().now(), progress);
+        return collector.read(io::stdin().lock(), Clock::wall(), progress);
     }
     let file = open(path)?;
     let newest = changed(&file)?;

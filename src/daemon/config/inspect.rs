@@ -98,8 +98,8 @@ pub(super) fn certificates(
         let settings = tls::TlsSettings {
             certificates: vec![files],
         };
-        match Tls::load(&settings, now) {
-            Ok(tls) => warn_expiry(&tls.certificates(), chain.span(), now, findings),
+        match Tls::load(&settings) {
+            Ok(tls) => warn_dates(&tls.certificates(), chain.span(), now, findings),
             Err(TlsFault::File {
                 role,
                 path,
@@ -120,16 +120,24 @@ pub(super) fn certificates(
     }
 }
 
-fn warn_expiry(
+/// Warns of a certificate that clients refuse for its dates, or soon will. The clock that is wrong may be ours.
+fn warn_dates(
     certificates: &[Certificate],
     span: Range<usize>,
     now: Moment,
     findings: &mut Findings,
 ) {
     for certificate in certificates {
+        let names = certificate.names.join(", ");
+        if let Some(problem) = certificate.date_problem(now) {
+            let what = format!("the certificate for {names} {problem}: clients refuse it");
+            findings.warn(Remark::at(span.clone(), what).help(
+                "if the machine's clock is right, renew it, then reload gatepost (SIGHUP); it is served as it is",
+            ));
+            continue;
+        }
         let days = certificate.days_left(now);
         if days < LAST_DAYS {
-            let names = certificate.names.join(", ");
             findings.warn(
                 Remark::at(
                     span.clone(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::listeners::ListenerContext;
 use super::restore;
 use crate::admin::message::{self, ImportStats, Request, Response};
+use crate::clock::Clock;
 use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::UserName;
@@ -67,14 +68,15 @@ impl Operator {
         match request {
             Request::Status => Ok(Response::Status(Box::new(self.status()))),
             Request::BansList => {
-                let bans = gate.bans(now).into_iter().map(present::ban).collect();
+                let ban = |entry| present::ban(entry, self.clock());
+                let bans = gate.bans(now).into_iter().map(ban).collect();
                 Ok(Response::Bans { bans })
             }
             Request::BansAdd { subject, seconds } => {
                 let subject = read_subject(&subject)?;
                 let until = now + Duration::from_secs(seconds);
                 gate.ban(subject, until, now, changes);
-                let until = present::time(until);
+                let until = present::time(until, self.clock());
                 done(match self.is_home(subject, now) {
                     false => format!("{subject} is banned until {until}"),
                     true => format!(
@@ -105,7 +107,10 @@ impl Operator {
             Request::Introduce { user, network } => self.introduce(&user, network, now, changes),
             Request::Explain { address, user } => self.explain(&address, user, now),
             Request::Learn { logins } => Ok(Response::Learnt(restore::learn(
-                gate, &logins, now, changes,
+                gate,
+                &logins,
+                self.clock(),
+                changes,
             ))),
         }
     }
@@ -168,7 +173,7 @@ impl Operator {
                 .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
         };
         let explanation = self.gate().explain(client, user.as_ref(), now);
-        let explanation = present::explanation(explanation, user.as_ref(), now);
+        let explanation = present::explanation(explanation, user.as_ref(), self.clock());
         Ok(Response::Explanation(Box::new(explanation)))
     }
 
@@ -191,6 +196,10 @@ impl Operator {
             Subject::Network(network) => ClientKey::new(network.address()),
         };
         self.gate().standing(client, now) == Standing::Familiar
+    }
+
+    fn clock(&self) -> Clock {
+        self.context.services.judging.clock
     }
 
     fn gate(&self) -> &Gate {

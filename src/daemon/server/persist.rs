@@ -14,10 +14,10 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, WallWatch};
 use crate::drain::Drain;
-use crate::judging::{Acknowledge, Notice, WriteOutcome};
-use crate::report::events::{self, Reporter};
+use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
+use crate::report::events;
 use crate::session::Services;
 use crate::store::{Saved, StateHealth, Store, StoreFault};
 use gatepost_core::gate::request::change::{Change, Fact};
@@ -38,6 +38,7 @@ pub(in crate::server) struct Persister {
     notices: mpsc::Receiver<Notice>,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
+    wall: WallWatch,
     /// Whether the state directory is new to us, and the log says so.
     moved: bool,
     /// Seconds for which the state is not kept where it should be.
@@ -66,8 +67,10 @@ impl Persister {
         store: Store,
         health: StateHealth,
     ) -> Self {
+        let clock = services.judging.clock;
         Self {
-            disk: Disk::new(store, health, services.judging.clock),
+            wall: WallWatch::new(clock.now(), Clock::wall()),
+            disk: Disk::new(store, health, clock),
             services,
             notices,
             saving: None,
@@ -103,7 +106,7 @@ impl Persister {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         let notices: Vec<_> = std::iter::once(first).chain(more).collect();
         for notice in &notices {
-            log(&self.services.judging.reporter, &notice.changes);
+            log(&self.services.judging, &notice.changes);
         }
         self.disk.persist(notices).await;
     }
@@ -114,11 +117,12 @@ impl Persister {
             .judging
             .gate()
             .tick(self.services.judging.clock.now(), &mut changes);
-        log(&self.services.judging.reporter, &changes);
+        log(&self.services.judging, &changes);
         // What the disk refuses is told, and shown in `status`.
         let _ = self.disk.append(changes).await;
         let _ = self.disk.sync().await;
         self.stay_in_place().await;
+        self.watch_the_wall().await;
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finish_save().await;
         }
@@ -146,6 +150,17 @@ impl Persister {
             self.begin_save().await;
         }
         self.unkept = self.unkept.saturating_add(1);
+    }
+
+    /// Tells that the machine's clock was set, and saves at once: a start takes the time away from what was written
+    /// last by the old one.
+    async fn watch_the_wall(&mut self) {
+        let (now, wall) = (self.services.judging.clock.now(), Clock::wall());
+        self.services.judging.gate().set_wall(now, wall);
+        if let Some(step) = self.wall.look(now, wall) {
+            events::clock_set(step);
+            self.begin_save().await;
+        }
     }
 
     async fn begin_save(&mut self) {
@@ -301,11 +316,13 @@ impl Disk {
 }
 
 /// Logs what an operator wants to know.
-fn log(reporter: &Reporter, changes: &[Change]) {
+fn log(judging: &Judging, changes: &[Change]) {
+    let reporter = &judging.reporter;
     for change in changes {
         match change.fact {
             Fact::BanBegan(ban) => {
-                reporter.ban_began(ban.subject, ban.until, ban.cause, ban.mode, change.at);
+                let until = judging.clock.on_wall(ban.until);
+                reporter.ban_began(ban.subject, until, ban.cause, ban.mode, change.at);
             }
             Fact::BanEnded(end) => reporter.ban_ended(end.subject, change.at),
             Fact::BackendFailing => events::backend_outage(),

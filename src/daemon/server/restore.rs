@@ -8,6 +8,7 @@
 use tracing::{error, info, warn};
 
 use crate::admin::message::{ImportStats, PastLogin};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::key::{FoundKeys, random};
 use crate::store::{Content, FoundFile, LONGEST_FILE, PastState, SetAside, Store, StoreFault};
@@ -121,13 +122,20 @@ fn tell(content: Content, report: FileReport, store: &mut Store, path: &std::pat
 }
 
 /// Makes familiar who logged in, and ends settling in if anybody did; what that added.
-pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, changes: &mut Changes) -> ImportStats {
+pub fn learn(
+    gate: &Gate,
+    logins: &[PastLogin],
+    clock: Clock,
+    changes: &mut Changes,
+) -> ImportStats {
+    let now = clock.now();
     let (users_before, pairs_before) = gate.known();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
         let user = UserName::new(login.user.as_bytes());
         let client = ClientKey::new(login.address);
-        gate.learn(&user, client, Moment::from_seconds(login.at), now, changes);
+        let at = clock.at_date(Moment::from_seconds(login.at));
+        gate.learn(&user, client, at, now, changes);
     }
     if !logins.is_empty() {
         gate.finish_settling();

@@ -89,3 +89,19 @@ fn a_folder_in_the_place_of_every_file_does_not_stop_the_next_start() {
         assert!(aside.is_dir(), "{name}");
     }
 }
+
+#[test]
+fn keys_that_are_missing_beside_a_state_are_told() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let mut proxy = Setup::new(&impostor.address().to_string()).start();
+    ban(&proxy, "192.0.2.1");
+    proxy.terminate();
+    proxy.ends_well();
+    fs::remove_file(proxy.setup.folder().join("state/keys")).unwrap();
+    let proxy = proxy.setup.start();
+    let told = proxy.log().find("the keys", |event| {
+        event.message().contains("its keys are missing")
+    });
+    assert_eq!(told.level(), "WARN");
+    banned(&proxy, &["192.0.2.1"]);
+}

@@ -32,7 +32,7 @@ pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
 pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
-pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 27);
+pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 35);
 pub(in crate::gate) const USERS: Section = section(USERS_NUMBER, 12);
 pub(in crate::gate) const PAIRS: Section = section(PAIRS_NUMBER, 20);
 pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
@@ -62,6 +62,9 @@ const fn section(number: u8, size: u16) -> Section {
 pub(in crate::gate) struct Head {
     /// When it was begun. What is said of the future or the past is a distance from here.
     pub(in crate::gate) at: Moment,
+    /// What the clock on the wall showed then: the next process begins by it. Heads that do not say were written by
+    /// processes that took no notice of a clock that was set.
+    pub(in crate::gate) wall: Moment,
     pub(in crate::gate) origin: Origin,
     pub(in crate::gate) mode: Mode,
     /// Since when the state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -76,6 +79,7 @@ impl Head {
         out.put_u8(mode_number(self.mode));
         out.put_u64_le(self.settling);
         out.put_u64_le(self.bans.as_nanos());
+        out.put_u64_le(self.wall.as_nanos());
     }
 
     /// A mode that is unknown is taken for the strict one.
@@ -87,6 +91,7 @@ impl Head {
             mode: read_mode(&mut from).unwrap_or(Mode::Enforce),
             settling: from.try_get_u64_le().ok()?,
             bans: read_moment(&mut from)?,
+            wall: read_moment(&mut from).unwrap_or(at),
         })
     }
 }

@@ -510,6 +510,37 @@ fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
     ])
 }
 
+#[test]
+fn a_clock_that_was_set_while_the_gate_ran_takes_nothing_from_bans_and_debts() {
+    // Started in 1970, put right, saved, and read an hour later by a process that starts by the right clock.
+    let start = Moment::from_seconds(60);
+    let gate = Gate::new(settings(), keys(1), start);
+    let subject = Subject::Client(client(FAR));
+    let mut changes = Vec::new();
+    gate.ban(subject, start + DAY, start, &mut changes);
+    let hour = MINUTE * 60;
+    gate.set_wall(start + hour, NOW);
+    let mut files = image(&gate, start + hour).to_vec();
+    let later = Subject::Client(client(HOME));
+    gate.ban(
+        later,
+        start + hour * 2 + DAY,
+        start + hour * 2,
+        &mut changes,
+    );
+    files.push(journals::file(&changes));
+    let restored = restore(&files, NOW + hour * 2);
+    let left: Vec<_> = restored.bans(NOW + hour * 2);
+    assert_eq!(left.len(), 2);
+    for ban in left {
+        let expected = match ban.subject == subject {
+            true => DAY - hour * 3,
+            false => DAY - hour,
+        };
+        assert_eq!(ban.until.since(NOW + hour * 2), expected, "{}", ban.subject);
+    }
+}
+
 /// The frames in a file behind its line, as they lie: where each begins, and the end.
 fn places(octets: &[u8], line: &str) -> Vec<usize> {
     let mut at = line.len();

@@ -123,6 +123,7 @@ impl FirstFormat {
         let mut snapshot = Snapshot {
             head: Some(Head {
                 at,
+                wall: at,
                 origin: Origin::HERE,
                 mode,
                 settling: match settling {

@@ -121,7 +121,7 @@ impl<'a> Follower<'a> {
         input: &mut dyn BufRead,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let mut parser = LogParser::new(logs::zone());
-        parser.begin(Clock::start().now());
+        parser.begin(Clock::wall());
         let mut splitter = LineSplitter::default();
         loop {
             let octets = input.fill_buf()?;

@@ -71,10 +71,11 @@ fn by_socket(client: &mut AdminClient, logins: &[PastLogin]) -> Result<ImportSta
 
 /// Imports into the state of a gatepost that does not run.
 fn in_state(config: &Config, logins: &[PastLogin]) -> Result<ImportStats, StoreFault> {
-    let now = Clock::start().now();
+    let clock = Clock::start();
+    let now = clock.now();
     let (mut store, gate) = restore::restore(config, now)?;
     // No changes are journaled: the snapshot has them all.
-    let imported = restore::learn(&gate, logins, now, &mut Vec::new());
+    let imported = restore::learn(&gate, logins, clock, &mut Vec::new());
     store.save(&gate, now)?;
     Ok(imported)
 }

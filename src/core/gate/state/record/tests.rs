@@ -128,6 +128,23 @@ fn every_bucket_has_the_number_that_it_always_had() {
 }
 
 #[test]
+fn a_head_that_does_not_say_what_the_wall_showed_is_of_a_process_that_did_not_look() {
+    let head = Head {
+        at: AT,
+        origin: Origin::HERE,
+        mode: Mode::Enforce,
+        settling: 0,
+        bans: Moment::EPOCH,
+        wall: AT + std::time::Duration::from_secs(9),
+    };
+    let mut octets = Vec::new();
+    head.write(&mut octets);
+    assert_eq!(Head::read(&octets), Some(head));
+    octets.truncate(octets.len() - 8);
+    assert_eq!(Head::read(&octets), Some(Head { wall: AT, ..head }));
+}
+
+#[test]
 fn every_section_has_the_octets_that_it_always_had() {
     let golden = |section: Section, write: &dyn Fn(&mut Vec<u8>), octets: &str| {
         let mut out = Vec::new();
@@ -141,8 +158,9 @@ fn every_section_has_the_octets_that_it_always_had() {
         mode: Mode::DryRun,
         settling: 0x77,
         bans: Moment::from_nanos(0x88),
+        wall: Moment::from_nanos(0xbb),
     };
-    let octets = format!("{PLACE}0277000000000000008800000000000000");
+    let octets = format!("{PLACE}0277000000000000008800000000000000bb00000000000000");
     golden(HEAD, &|out| head.write(out), &octets);
     let user = UserId(0x55);
     let octets = "550000000000000066000000";
