@@ -51,6 +51,7 @@ use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
+use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Familiar, NetworkTrust};
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::strikes::Offender;
@@ -75,6 +76,7 @@ pub struct Gate {
     bans: Bans,
     repeats: RepeatLimit,
     outage: OutageDetector,
+    doubts: Doubts,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -102,6 +104,7 @@ impl Gate {
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
             outage: OutageDetector::default(),
+            doubts: Doubts::default(),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -179,6 +182,7 @@ impl Gate {
     pub fn tick(&self, now: Moment, changes: &mut Changes) {
         self.bans.expire(now, changes);
         self.outage.tick(now, changes);
+        self.doubts.tick(now);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
@@ -199,6 +203,7 @@ impl Gate {
             self.buckets.clear(now, changes);
             self.bans.clear(now, changes);
             self.tries.clear();
+            self.doubts.clear();
             self.seen.clear();
         }
     }

@@ -36,6 +36,8 @@ pub(in crate::gate) enum Basis {
     Paid,
     /// Its password is known to be wrong, so it is no new guess.
     Repeat,
+    /// It was tried before, and paid, while the backend was suspected to fail.
+    Doubted,
     /// It would be refused, but the state settles in; it holds a token of `client`.
     Settling,
     /// It would be refused, but this is a dry run.

@@ -171,7 +171,7 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
-            backend_outage: self.outage.is_on(),
+            backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
                 .map(|bucket| {
                     let key = BucketKey::Shared(bucket);

@@ -18,11 +18,13 @@ use crate::gate::buckets::tries::Past;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
+use crate::gate::trust::familiar::PairAge;
 use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -33,6 +35,10 @@ const KNOWN_WRONG: Duration = Duration::from_secs(600);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
+/// While the backend is suspected to fail, Postfix is asked again about one password after this, and about those
+/// that a mechanism hides, which may each be another one and pay anew, after this.
+const ASKED_AGAIN: Duration = Duration::from_secs(10);
+const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// The two stages differ in their answers, so that only the first can tell anybody to wait.
 trait JudgementStage {
@@ -40,7 +46,7 @@ trait JudgementStage {
     type Answer: From<Verdict>;
 
     /// What is answered to an attempt that must wait for a turn. None: this is its turn.
-    fn wait(&self) -> Option<Self::Answer>;
+    fn wait(&self, class: QueueClass) -> Option<Self::Answer>;
 }
 
 /// Nothing is taken from who must wait for a turn.
@@ -49,8 +55,8 @@ struct BeforeTurn;
 impl JudgementStage for BeforeTurn {
     type Answer = First;
 
-    fn wait(&self) -> Option<First> {
-        Some(First::Wait)
+    fn wait(&self, class: QueueClass) -> Option<First> {
+        Some(First::Wait(class))
     }
 }
 
@@ -60,9 +66,17 @@ struct InTurn;
 impl JudgementStage for InTurn {
     type Answer = Verdict;
 
-    fn wait(&self) -> Option<Verdict> {
+    fn wait(&self, _: QueueClass) -> Option<Verdict> {
         None
     }
+}
+
+/// What a password in doubt may do.
+enum Again {
+    /// Ask Postfix once more.
+    Ask,
+    /// Not for this long.
+    TooSoon(Duration),
 }
 
 /// What came of paying.
@@ -148,14 +162,21 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 }
                 StepFinding::Refuse(refusal) => return self.refuse(refusal),
                 StepFinding::Repeat(wrong) => return self.repeat(wrong),
-                StepFinding::Pay(trust) => match self.pay(trust) {
-                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
-                    Err(short) => return self.refuse(short.refusal),
-                    Ok(Payment::Waits(answer)) => return answer,
-                    Ok(Payment::Paid(tokens, grounds)) => {
-                        return self.allow(tokens, grounds, Basis::Paid);
+                StepFinding::Pay(trust) => {
+                    if let Some(asked) = self.gate.doubts.asked(&self.case)
+                        && let Some(again) = self.again(asked)
+                    {
+                        return self.ask_again(again);
                     }
-                },
+                    match self.pay(trust) {
+                        Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
+                        Err(short) => return self.refuse(short.refusal),
+                        Ok(Payment::Waits(answer)) => return answer,
+                        Ok(Payment::Paid(tokens, grounds)) => {
+                            return self.allow(tokens, grounds, Basis::Paid);
+                        }
+                    }
+                }
             }
         }
         self.refuse(NO_STEP)
@@ -184,7 +205,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             Trust::Near | Trust::Far => KNOWN_WRONG,
         };
         let stranger = self.case.who.trust != Trust::Familiar;
-        let wait = self.stage.wait();
+        let wait = self.stage.wait(QueueClass::Ordinary);
         let fresh = self.now.since(wrong) < known
             || (wait.is_none() && stranger && !self.gate.repeats.take(self.now));
         if fresh && self.rules.mode == Mode::Enforce {
@@ -199,16 +220,61 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
+    /// What a password may do that was rejected while the backend was suspected to fail, and that Postfix was
+    /// asked about then. None: it is judged like any other.
+    fn again(&self, asked: Moment) -> Option<Again> {
+        let (hidden, every) = match self.case.guess {
+            Some(_) => (false, ASKED_AGAIN),
+            None => (true, HIDDEN_ASKED_AGAIN),
+        };
+        let wait = every.saturating_sub(self.now.since(asked));
+        if self.gate.outage.is_suspected() && !wait.is_zero() {
+            return Some(Again::TooSoon(wait));
+        }
+        (!hidden).then_some(Again::Ask)
+    }
+
+    /// It is paid, and no new guess. So many at once as may be at Postfix, and no password all the time: a
+    /// backend that fails is not helped by a crowd.
+    fn ask_again(self, again: Again) -> S::Answer {
+        let wait = match again {
+            Again::TooSoon(wait) => wait,
+            Again::Ask => {
+                if let Some(wait) = self.stage.wait(self.class()) {
+                    return wait;
+                }
+                let stranger = self.case.who.trust != Trust::Familiar;
+                if !stranger || self.gate.repeats.take(self.now) {
+                    return self.allow(Tokens::NONE, Reason::Repeat, Basis::Doubted);
+                }
+                ASKED_AGAIN
+            }
+        };
+        self.refuse(refusal(Reason::Outage, wait))
+    }
+
+    /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.
+    fn class(&self) -> QueueClass {
+        let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
+        match trusted && !self.failed_lately() && self.gate.outage.is_suspected() {
+            true => QueueClass::Probe,
+            false => QueueClass::Ordinary,
+        }
+    }
+
+    fn failed_lately(&self) -> bool {
+        let failed = self.past.failed;
+        failed.is_some_and(|at| self.now.since(at) < FAILED_LATELY)
+    }
+
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
     /// unless the try must wait for its turn.
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
-        let failed_lately = self
-            .past
-            .failed
-            .is_some_and(|at| self.now.since(at) < FAILED_LATELY);
-        let in_turn = self.case.who.trust != Trust::Familiar || failed_lately;
-        if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
+        let in_turn = self.case.who.trust != Trust::Familiar
+            || self.failed_lately()
+            || self.gate.outage.is_suspected();
+        if let Some(wait) = self.stage.wait(self.class()).filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
         let tokens = self.take_all(&route)?;
@@ -244,7 +310,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
 
     fn refuse(mut self, mut refusal: Refusal) -> S::Answer {
         let meant = self.question().is_meant(refusal.reason);
-        if let Some(wait) = self.stage.wait().filter(|_| !meant) {
+        if let Some(wait) = self.stage.wait(QueueClass::Forgiven).filter(|_| !meant) {
             return wait;
         }
         if !meant && self.rules.mode == Mode::Enforce {
@@ -280,7 +346,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
-            Reason::DenyList | Reason::Ban => return,
+            Reason::DenyList | Reason::Ban | Reason::Outage => return,
             Reason::Bucket(Bucket::Familiar) => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
@@ -302,7 +368,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 self.gate.counters.would_refuse(grounds);
                 self.tell(Answer::WouldRefuse, grounds, Duration::ZERO);
             }
-            Basis::Listed | Basis::Paid | Basis::Repeat => {
+            Basis::Listed | Basis::Paid | Basis::Repeat | Basis::Doubted => {
                 self.gate.counters.allow(grounds);
                 self.tell(Answer::Allow, grounds, Duration::ZERO);
             }

@@ -197,7 +197,7 @@ impl Question<'_> {
             Reason::DenyList => true,
             Reason::Ban => self.ban.is_some_and(|ban| ban.holds(self.rules.mode)),
             _ if self.rules.mode == Mode::DryRun => false,
-            Reason::Trap | Reason::Bucket(Bucket::Client) => true,
+            Reason::Trap | Reason::Outage | Reason::Bucket(Bucket::Client) => true,
             _ => !self.settling,
         }
     }

@@ -5,6 +5,7 @@
 //! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
 
 use crate::gate::case::{Basis, Claim};
+use crate::gate::queue::QueueClass;
 use crate::gate::request::verdict::{Reason, Refusal};
 
 /// The answer of the first stage, before an attempt has a turn at Postfix.
@@ -13,8 +14,9 @@ use crate::gate::request::verdict::{Reason, Refusal};
 pub enum First {
     /// It needs no turn: this is the verdict.
     Decided(Verdict),
-    /// Not familiar: take a turn, then ask again with `Gate::judge_in_turn`.
-    Wait,
+    /// Take a turn with this class, then ask again with `Gate::judge_in_turn`: it is not familiar, or the
+    /// backend is suspected to fail.
+    Wait(QueueClass),
 }
 
 /// The gate's verdict on one attempt.
@@ -54,7 +56,7 @@ impl Permit {
     pub fn would_refuse(&self) -> Option<Reason> {
         match self.claim.basis {
             Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
-            Basis::Listed | Basis::Paid | Basis::Repeat => None,
+            Basis::Listed | Basis::Paid | Basis::Repeat | Basis::Doubted => None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod kit;
 mod modes;
 mod newcomers;
 mod operator;
+mod outage;
 mod parallel;
 mod paying;
 mod repeats;

@@ -201,10 +201,10 @@ impl Policy for GatePolicy {
                 ended.push((ticket, outcome));
             }
             Begun::Refused(refused) => ended.push((ticket, refusal(refused))),
-            Begun::Wait => {
+            Begun::Wait(class) => {
                 let network = attempt.client.network();
                 let waiting = Waiting { ticket, attempt };
-                self.judging.queue().enter(network, waiting, now);
+                self.judging.queue().enter(network, class, waiting, now);
                 self.advance(now, ended);
             }
         }

@@ -95,7 +95,7 @@ impl World {
     /// The verdict, waiting for a turn where one is needed.
     pub(super) fn judge(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Verdict {
         match self.ask_first(from, name, password) {
-            First::Wait => {
+            First::Wait(_) => {
                 let (gate, now) = (&self.gate, self.now);
                 let changes = &mut self.changes;
                 with_attempt(from, name, password, |try_| {

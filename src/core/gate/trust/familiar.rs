@@ -22,6 +22,8 @@ use crate::moment::Moment;
 const NETWORKS: usize = 32;
 /// How long a pair stays familiar, in seconds.
 const KEPT: u32 = 90 * 86_400;
+/// How long a pair is young after its first login, in seconds.
+const YOUNG: u32 = 3600;
 /// A login this soon after the last one, in seconds, changes nothing worth a lock.
 const FRESH: u32 = 600;
 /// When full, this part of everything makes room at once. Names of one local part have no more.
@@ -36,10 +38,20 @@ pub(in crate::gate) enum NetworkTrust {
     Unknown,
 }
 
+/// Whether a pair has been familiar for an hour. A stolen password makes as many pairs as the thief has
+/// networks, at once. Learnt from a log a pair is as old as its last login; a restart forgets earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum PairAge {
+    Old,
+    /// Or not familiar at all.
+    Young,
+}
+
 /// All that a judgement needs to know of a user in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Context {
     pub(in crate::gate) trust: Trust,
+    pub(in crate::gate) age: PairAge,
     /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub(in crate::gate) known: bool,
     pub(in crate::gate) network: NetworkTrust,
@@ -52,6 +64,19 @@ pub(in crate::gate) struct Context {
 pub(in crate::gate) struct Pair {
     pub(in crate::gate) network: u64,
     pub(in crate::gate) last: u32,
+    /// The first login that this process knows of.
+    since: u32,
+}
+
+impl Pair {
+    const fn new(network: u64, last: u32) -> Self {
+        let since = last;
+        Self {
+            network,
+            last,
+            since,
+        }
+    }
 }
 
 /// What is kept of one user.
@@ -102,6 +127,7 @@ impl Familiar {
         let known = book.users.get(&user);
         Context {
             trust: known.map_or(Trust::Far, |known| known.trust(network, now)),
+            age: known.map_or(PairAge::Young, |known| known.age(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             network: book.network_trust(network),
             users: book.local_parts.len(),
@@ -170,7 +196,7 @@ impl Familiar {
         let mut book = self.write();
         for (user, network, last) in logins {
             let network = network.map(NetworkKey::code);
-            let pair = network.map(|network| Pair { network, last });
+            let pair = network.map(|network| Pair::new(network, last));
             book.add(user, pair, last, self.capacity);
         }
     }
@@ -239,6 +265,14 @@ impl Known {
         self.pairs.iter().find(|pair| pair.network == code)
     }
 
+    fn age(&self, network: NetworkKey, now: Moment) -> PairAge {
+        let old = |pair: &Pair| seconds(now).saturating_sub(pair.since) >= YOUNG;
+        match self.pair(network.code()).is_some_and(old) {
+            true => PairAge::Old,
+            false => PairAge::Young,
+        }
+    }
+
     fn trust(&self, network: NetworkKey, now: Moment) -> Trust {
         let now = seconds(now);
         let (code, region) = (network.code(), network.region());
@@ -297,6 +331,7 @@ impl PairBook {
         let Some(pair) = pair else { return };
         if let Some(held) = known.pairs.iter_mut().find(|p| p.network == pair.network) {
             held.last = held.last.max(pair.last);
+            held.since = held.since.min(pair.since);
             return;
         }
         known.pairs.push(pair);
