@@ -35,9 +35,7 @@ const KNOWN_WRONG: Duration = Duration::from_secs(600);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
-/// While the backend is suspected to fail, Postfix is asked again about one password after this, and about those
-/// that a mechanism hides, which may each be another one and pay anew, after this.
-const ASKED_AGAIN: Duration = Duration::from_secs(10);
+/// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// The two stages differ in their answers, so that only the first can tell anybody to wait.
@@ -72,11 +70,11 @@ impl JudgementStage for InTurn {
 }
 
 /// What a password in doubt may do.
-enum Again {
-    /// Ask Postfix once more.
+enum Again<A> {
+    /// It must wait for a turn: this is its answer.
+    Wait(A),
     Ask,
-    /// Not for this long.
-    TooSoon(Duration),
+    Refuse(Refusal),
 }
 
 /// What came of paying.
@@ -163,10 +161,13 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 StepFinding::Refuse(refusal) => return self.refuse(refusal),
                 StepFinding::Repeat(wrong) => return self.repeat(wrong),
                 StepFinding::Pay(trust) => {
-                    if let Some(asked) = self.gate.doubts.asked(&self.case)
-                        && let Some(again) = self.again(asked)
-                    {
-                        return self.ask_again(again);
+                    match self.ask_again() {
+                        Some(Again::Wait(answer)) => return answer,
+                        Some(Again::Refuse(refusal)) => return self.refuse(refusal),
+                        Some(Again::Ask) => {
+                            return self.allow(Tokens::NONE, Reason::Repeat, Basis::Doubted);
+                        }
+                        None => {}
                     }
                     match self.pay(trust) {
                         Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
@@ -220,37 +221,24 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
-    /// What a password may do that was rejected while the backend was suspected to fail, and that Postfix was
-    /// asked about then. None: it is judged like any other.
-    fn again(&self, asked: Moment) -> Option<Again> {
-        let (hidden, every) = match self.case.guess {
-            Some(_) => (false, ASKED_AGAIN),
-            None => (true, HIDDEN_ASKED_AGAIN),
-        };
-        let wait = every.saturating_sub(self.now.since(asked));
-        if self.gate.outage.is_suspected() && !wait.is_zero() {
-            return Some(Again::TooSoon(wait));
+    /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix
+    /// is asked once more. One that a mechanism hides may be another one and pays anew, so that it has to wait while
+    /// the suspicion lasts: else its user had no token left when it is over. None: it is judged like any other.
+    fn ask_again(&mut self) -> Option<Again<S::Answer>> {
+        let asked = self.gate.doubts.asked(&self.case)?;
+        if self.case.guess.is_none() {
+            let wait = HIDDEN_ASKED_AGAIN.saturating_sub(self.now.since(asked));
+            let is_early = self.gate.outage.is_suspected() && !wait.is_zero();
+            return is_early.then(|| Again::Refuse(refusal(Reason::Outage, wait)));
         }
-        (!hidden).then_some(Again::Ask)
-    }
-
-    /// It is paid, and no new guess. So many at once as may be at Postfix, and no password all the time: a
-    /// backend that fails is not helped by a crowd.
-    fn ask_again(self, again: Again) -> S::Answer {
-        let wait = match again {
-            Again::TooSoon(wait) => wait,
-            Again::Ask => {
-                if let Some(wait) = self.stage.wait(self.class()) {
-                    return wait;
-                }
-                let stranger = self.case.who.trust != Trust::Familiar;
-                if !stranger || self.gate.repeats.take(self.now) {
-                    return self.allow(Tokens::NONE, Reason::Repeat, Basis::Doubted);
-                }
-                ASKED_AGAIN
-            }
-        };
-        self.refuse(refusal(Reason::Outage, wait))
+        if let Some(answer) = self.stage.wait(self.class()) {
+            return Some(Again::Wait(answer));
+        }
+        let stranger = self.case.who.trust != Trust::Familiar;
+        match stranger && !self.gate.repeats.take(self.now) {
+            true => Some(Again::Refuse(refusal(Reason::Outage, Duration::ZERO))),
+            false => Some(Again::Ask),
+        }
     }
 
     /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.

@@ -128,6 +128,27 @@ impl Setup {
         path
     }
 
+    /// Teaches these logins, of yesterday, out of a log, as on the day of the install. Before the start.
+    #[track_caller]
+    pub(crate) fn learn_yesterdays(&self, logins: &[(&str, IpAddr)]) {
+        let mut date = Command::new("date");
+        date.args(["--utc", "--date=yesterday", "+%FT%T+00:00"]);
+        let at = program::run(&mut date);
+        let line = |(user, source): &(&str, IpAddr)| {
+            format!(
+                "{} mx dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={source}, \
+                 lip=127.0.0.1, mpid=1, TLS, session=<x>\n",
+                at.trim()
+            )
+        };
+        let log = self.write(
+            "yesterday.log",
+            &logins.iter().map(line).collect::<String>(),
+        );
+        let ran = self.command(&["learn", &log.display().to_string()]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+    }
+
     /// Writes the config file; says where.
     pub(crate) fn write_config(&self) -> PathBuf {
         self.write("gatepost.toml", &self.config.to_string())
