@@ -30,6 +30,7 @@ mod judge;
 mod ladder;
 mod rules;
 mod settle;
+mod settling;
 mod trust;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Familiar, NetworkTrust};
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::strikes::Offender;
+use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
@@ -77,6 +79,7 @@ pub struct Gate {
     repeats: RepeatLimit,
     outage: OutageDetector,
     doubts: Doubts,
+    typing_errors: TypingErrors,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -105,6 +108,7 @@ impl Gate {
             repeats: RepeatLimit::default(),
             outage: OutageDetector::default(),
             doubts: Doubts::default(),
+            typing_errors: TypingErrors::default(),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -186,6 +190,9 @@ impl Gate {
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
+            if !self.is_settling(&self.rules.load(), now) {
+                self.typing_errors.clear();
+            }
         }
     }
 
@@ -208,7 +215,7 @@ impl Gate {
         }
     }
 
-    /// Whether only traps and `client` are enforced, because nobody was familiar at first.
+    /// Whether what most buckets refuse is forgiven, because nobody was familiar at first.
     fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
         let since = self.settling.load(Ordering::Relaxed);
         since != 0 && now < Moment::from_nanos(since) + rules.settling

@@ -247,6 +247,7 @@ impl Gate {
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
         let user = user.map(|user| self.keys.user(user));
+        let settling = self.is_settling(&self.rules.load(), now);
         let is_familiar = user.is_some_and(|user| {
             let who = self.familiar.context(user, client.network(), now);
             who.trust == Trust::Familiar
@@ -254,6 +255,7 @@ impl Gate {
         BUCKETS
             .iter()
             .filter(|spec| is_familiar || spec.payers != Payers::Familiar)
+            .filter(|spec| settling || spec.payers != Payers::Forgiven)
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))
             .collect()
     }

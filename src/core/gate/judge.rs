@@ -23,6 +23,7 @@ use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
+use crate::gate::settling::Prospect;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::PairAge;
 use crate::gate::trust::strikes::Offender;
@@ -106,6 +107,8 @@ impl Gate {
         let missed = refusal(Reason::Turn, Duration::ZERO);
         self.counters.refuse(missed.reason);
         let case = self.case(attempt, &self.rules.load(), now);
+        // The same again is a mail program that retries, which speaks for it (`settling`).
+        self.tries.refused(case.client, case.guess, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
         self.recent.push(told);
         missed
@@ -298,11 +301,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
 
     fn refuse(mut self, mut refusal: Refusal) -> S::Answer {
         let meant = self.question().is_meant(refusal.reason);
+        if !meant && self.rules.mode == Mode::Enforce {
+            return self.forgive(refusal.reason);
+        }
         if let Some(wait) = self.stage.wait(QueueClass::Forgiven).filter(|_| !meant) {
             return wait;
-        }
-        if !meant && self.rules.mode == Mode::Enforce {
-            return self.settle_in(refusal.reason);
         }
         self.punish(&mut refusal);
         if meant {
@@ -313,11 +316,21 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         self.allow(Tokens::NONE, refusal.reason, Basis::DryRun)
     }
 
-    /// While settling in, what another bucket would refuse goes through for a token of `client`.
-    fn settle_in(mut self, reason: Reason) -> S::Answer {
-        match self.take_of_client() {
-            Ok(token) => self.allow(Tokens::one(token), reason, Basis::Settling),
-            Err(wait) => self.refuse(refusal(Reason::Bucket(Bucket::Client), wait)),
+    /// While settling in, what another bucket would refuse goes through for what forgiving costs.
+    fn forgive(mut self, reason: Reason) -> S::Answer {
+        let prospect = Prospect::of(&self.case, self.past.repeated);
+        let forgiven = match self.question().forgiveness(&self.case, prospect) {
+            Err(short) => Err(short),
+            Ok(route) => {
+                if let Some(wait) = self.stage.wait(prospect.class()) {
+                    return wait;
+                }
+                self.take_all(&route)
+            }
+        };
+        match forgiven {
+            Ok(tokens) => self.allow(tokens, reason, Basis::Settling),
+            Err(short) => self.refuse(short.refusal),
         }
     }
 

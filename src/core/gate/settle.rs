@@ -98,6 +98,11 @@ impl Gate {
         if let Some(spent) = self.doubts.resolve(&claim.case) {
             self.give_back(&spent, now, changes);
         }
+        if claim.case.who.trust != Trust::Familiar && self.is_settling(&self.rules.load(), now) {
+            for spent in self.typing_errors.take(&claim.case, now) {
+                self.give_back(&spent, now, changes);
+            }
+        }
         self.tries.right(client, user, guess, now);
         self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.
@@ -128,6 +133,9 @@ impl Gate {
                 self.doubts.resolve(&claim.case);
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 self.seen.note(word, user, network, now);
+                if who.trust != Trust::Familiar && self.is_settling(&self.rules.load(), now) {
+                    self.typing_errors.keep(&claim.case, claim.tokens, now);
+                }
                 if who.age == PairAge::Old && self.outage.is_suspected() {
                     // Seen in another session meanwhile: this one came into doubt before it was noted.
                     self.tries.right(client, user, guess, now);

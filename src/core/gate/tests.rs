@@ -11,4 +11,5 @@ mod parallel;
 mod paying;
 mod repeats;
 mod sequence;
+mod settling;
 mod turns;
