@@ -228,7 +228,8 @@ fn while_settling_in_all_guesses_together_are_bounded_from_the_first_minute() {
 fn after_a_botnet_a_first_login_is_let_in_when_its_mail_program_retries() {
     let mut world = settling();
     botnet(&mut world, 0..5_000, 40, 1);
-    for n in 0..40 {
+    // Every tenth known user is a token more for anybody.
+    for n in 0..9 {
         let (from, name) = (format!("20.0.{n}.1"), format!("user{n}"));
         let password = format!("Linsen{n}suppe{n}satt");
         assert_eq!(class(&mut world, &from, &name, &password), None);
