@@ -7,3 +7,4 @@
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
 mod feigned_outage;
+mod first_week;

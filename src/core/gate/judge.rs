@@ -46,6 +46,9 @@ trait JudgementStage {
 
     /// What is answered to an attempt that must wait for a turn. None: this is its turn.
     fn wait(&self, class: QueueClass) -> Option<Self::Answer>;
+
+    /// Whether an attempt of this class may go on: none may use the turn of a better one.
+    fn admits(&self, class: QueueClass) -> bool;
 }
 
 /// Nothing is taken from who must wait for a turn.
@@ -57,16 +60,24 @@ impl JudgementStage for BeforeTurn {
     fn wait(&self, class: QueueClass) -> Option<First> {
         Some(First::Wait(class))
     }
+
+    fn admits(&self, _: QueueClass) -> bool {
+        true
+    }
 }
 
-/// It has its turn, or needs none.
-struct InTurn;
+/// It has a turn of this class.
+struct InTurn(QueueClass);
 
 impl JudgementStage for InTurn {
     type Answer = Verdict;
 
     fn wait(&self, _: QueueClass) -> Option<Verdict> {
         None
+    }
+
+    fn admits(&self, class: QueueClass) -> bool {
+        class <= self.0
     }
 }
 
@@ -92,14 +103,15 @@ impl Gate {
         self.evaluate(attempt, BeforeTurn, now, changes)
     }
 
-    /// Judges an attempt that has its turn: it is never told to wait.
+    /// Judges an attempt that has a turn of this class: it is never told to wait.
     pub fn judge_in_turn(
         &self,
         attempt: &AuthAttempt<'_>,
+        class: QueueClass,
         now: Moment,
         changes: &mut Changes,
     ) -> Verdict {
-        self.evaluate(attempt, InTurn, now, changes)
+        self.evaluate(attempt, InTurn(class), now, changes)
     }
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
@@ -325,6 +337,10 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 if let Some(wait) = self.stage.wait(prospect.class()) {
                     return wait;
                 }
+                // The buckets had tokens when it began to wait: a crowd may wait for the same few.
+                if !self.stage.admits(prospect.class()) {
+                    return self.refuse(refusal(Reason::Turn, Duration::ZERO));
+                }
                 self.take_all(&route)
             }
         };
@@ -348,7 +364,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 return;
             }
             Reason::DenyList | Reason::Ban | Reason::Outage => return,
-            Reason::Bucket(Bucket::Familiar) => {}
+            Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
                 let ban = gate.strike(self.rules, offender, cause, now, self.changes);

@@ -199,6 +199,7 @@ impl Question<'_> {
             _ if self.rules.mode == Mode::DryRun => false,
             // A familiar pair is no stranger; and what forgives is bounded itself.
             Reason::Trap
+            | Reason::Turn
             | Reason::Outage
             | Reason::Bucket(
                 Bucket::Client | Bucket::Familiar | Bucket::SettlingUser | Bucket::Settling,

@@ -75,6 +75,13 @@ impl Ticket {
     }
 }
 
+impl Turn {
+    /// The class of the attempt that it was given to.
+    pub const fn class(&self) -> QueueClass {
+        self.class
+    }
+}
+
 impl<W> Queue<W> {
     /// All turns free. Without any (`at_once` 0), nobody ever gets one.
     pub fn new(settings: QueueSettings) -> Self {

@@ -119,7 +119,7 @@ impl<W> JudgingSequence<W> {
         now: Moment,
         changes: &mut Changes,
     ) -> Result<GrantedAttempt, RefusedAttempt> {
-        match decided(self.gate.judge_in_turn(attempt, now, changes)) {
+        match decided(self.gate.judge_in_turn(attempt, turn.class(), now, changes)) {
             Ok(permit) => Ok(GrantedAttempt {
                 permit,
                 turn: Some(turn),

@@ -10,6 +10,7 @@ use super::{journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Subject};
 use crate::gate::request::client::ClientKey;
@@ -61,7 +62,8 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &m
         user: &user,
         password: Password::Shown(&secret),
     };
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, changes) {
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, changes)
+    {
         let _ = gate.settle(permit, AuthOutcome::Reject, now, changes);
     }
 }

@@ -4,7 +4,7 @@
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
-use crate::gate::permit::First;
+use crate::gate::permit::{First, Verdict};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::settings::GateSettings;
@@ -270,6 +270,39 @@ fn who_is_not_refused_waits_before_those_who_are_only_forgiven() {
         class(&mut world, FAR, "bert", "Kartoffel-salat"),
         Some(QueueClass::Forgiven)
     );
+}
+
+#[test]
+fn who_waited_for_a_token_that_is_gone_has_no_turn_of_those_who_are_not_refused() {
+    let mut world = settling();
+    // Twenty more than `unknown` has tokens look at it, and then have their turns.
+    let waiting = (0..40).map(|n| (bot(n), format!("user{n}"), good(n)));
+    let waiting: Vec<_> = waiting.collect();
+    for (from, name, guess) in &waiting {
+        let first = class(&mut world, from, name, guess);
+        assert_eq!(first, Some(QueueClass::Ordinary));
+    }
+    let fates = waiting.iter().map(|(from, name, guess)| {
+        match world.judge_in(QueueClass::Ordinary, client(from), name, guess) {
+            Verdict::Allow(permit) => {
+                world.settle(permit, AuthOutcome::Reject);
+                None
+            }
+            Verdict::Refuse(refusal) => Some(refusal.reason),
+            Verdict::Repeat => panic!("nobody has tried it before"),
+        }
+    });
+    let fates: Vec<_> = fates.collect();
+    assert!(fates[..20].iter().all(Option::is_none), "{fates:?}");
+    assert!(fates[20..].iter().all(|fate| *fate == Some(Reason::Turn)));
+    // It cost nothing, and the same again is a retry.
+    let (from, name, guess) = &waiting[39];
+    assert_eq!(
+        tokens(&world, from, name, Reason::Bucket(Bucket::Client)),
+        10
+    );
+    let again = class(&mut world, from, name, guess);
+    assert_eq!(again, Some(QueueClass::Ordinary));
 }
 
 /// 300 first logins from one address in an hour, one in ten mistyped first; nobody may be refused.

@@ -4,6 +4,7 @@ use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 use gatepost_core::gate::permit::{Permit, Verdict};
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -62,7 +63,7 @@ fn permit(credentials: &Credentials) -> Permit {
         user: &credentials.user,
         password: credentials.password(),
     };
-    match gate.judge_in_turn(&attempt, now, &mut Vec::new()) {
+    match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new()) {
         Verdict::Allow(permit) => permit,
         other => panic!("{other:?}"),
     }
