@@ -72,7 +72,7 @@ pub struct Explanation {
     pub buckets: Vec<Holding>,
     /// The last decisions about the client, and the user if one was asked about; latest first.
     pub decisions: Vec<Decision>,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Whether refusals are meant.
     pub mode: Mode,
@@ -83,7 +83,7 @@ pub struct Explanation {
 pub struct Status {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Users that we know.
     pub known_users: usize,

@@ -55,7 +55,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     }
     if let Some(until) = gate.settles_until(now) {
         info!(
-            "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
+            "settling in: nobody is familiar yet, so most limits forgive until {}; \
              `gatepost learn` makes the users familiar who logged in according to your mail log, and ends it",
             crate::report::events::timestamp(until)
         );

@@ -34,7 +34,7 @@ impl fmt::Display for Mode {
 pub struct GateSettings {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// How long a state in which nobody is familiar enforces only traps and `client`.
+    /// How long a state in which nobody is familiar forgives what most buckets refuse.
     pub settling: Duration,
     /// Names from the `users` file: known from the start.
     pub users: Vec<String>,
