@@ -16,6 +16,7 @@ use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::buckets::tries::Past;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::judge::stage::{BeforeTurn, InTurn, JudgementStage};
 use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::queue::QueueClass;
@@ -39,47 +40,7 @@ const FAILED_LATELY: Duration = Duration::from_secs(60);
 /// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
-/// The two stages differ in their answers, so that only the first can tell anybody to wait.
-trait JudgementStage {
-    /// What is answered.
-    type Answer: From<Verdict>;
-
-    /// What is answered to an attempt that must wait for a turn. None: this is its turn.
-    fn wait(&self, class: QueueClass) -> Option<Self::Answer>;
-
-    /// Whether an attempt of this class may go on: none may use the turn of a better one.
-    fn admits(&self, class: QueueClass) -> bool;
-}
-
-/// Nothing is taken from who must wait for a turn.
-struct BeforeTurn;
-
-impl JudgementStage for BeforeTurn {
-    type Answer = First;
-
-    fn wait(&self, class: QueueClass) -> Option<First> {
-        Some(First::Wait(class))
-    }
-
-    fn admits(&self, _: QueueClass) -> bool {
-        true
-    }
-}
-
-/// It has a turn of this class.
-struct InTurn(QueueClass);
-
-impl JudgementStage for InTurn {
-    type Answer = Verdict;
-
-    fn wait(&self, _: QueueClass) -> Option<Verdict> {
-        None
-    }
-
-    fn admits(&self, class: QueueClass) -> bool {
-        class <= self.0
-    }
-}
+mod stage;
 
 /// What a password in doubt may do.
 enum Again<A> {

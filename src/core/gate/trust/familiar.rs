@@ -18,12 +18,13 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
+mod pair;
+
+use pair::KEPT;
+pub(in crate::gate) use pair::{Known, Pair, PairAge};
+
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
-/// How long a pair stays familiar, in seconds.
-const KEPT: u32 = 90 * 86_400;
-/// How long a pair is young after its first login, in seconds.
-const YOUNG: u32 = 3600;
 /// A login this soon after the last one, in seconds, changes nothing worth a lock.
 const FRESH: u32 = 600;
 /// When full, this part of everything makes room at once. Names of one local part have no more.
@@ -38,15 +39,6 @@ pub(in crate::gate) enum NetworkTrust {
     Unknown,
 }
 
-/// Whether a pair has been familiar for an hour. A stolen password makes as many pairs as the thief has
-/// networks, at once. Learnt from a log a pair is as old as its last login; a restart forgets earlier ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum PairAge {
-    Old,
-    /// Or not familiar at all.
-    Young,
-}
-
 /// All that a judgement needs to know of a user in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Context {
@@ -57,34 +49,6 @@ pub(in crate::gate) struct Context {
     pub(in crate::gate) network: NetworkTrust,
     /// How many users we know, for the buckets that grow with them.
     pub(in crate::gate) users: usize,
-}
-
-/// A network and the last login there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) struct Pair {
-    pub(in crate::gate) network: u64,
-    pub(in crate::gate) last: u32,
-    /// The first login that this process knows of.
-    since: u32,
-}
-
-impl Pair {
-    const fn new(network: u64, last: u32) -> Self {
-        let since = last;
-        Self {
-            network,
-            last,
-            since,
-        }
-    }
-}
-
-/// What is kept of one user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct Known {
-    /// The last login anywhere, in seconds since the epoch.
-    pub(in crate::gate) last: u32,
-    pub(in crate::gate) pairs: Vec<Pair>,
 }
 
 pub(in crate::gate) struct Familiar {
@@ -257,38 +221,6 @@ impl Familiar {
 
     fn write(&self) -> RwLockWriteGuard<'_, PairBook> {
         self.book.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn pair(&self, code: u64) -> Option<&Pair> {
-        self.pairs.iter().find(|pair| pair.network == code)
-    }
-
-    fn age(&self, network: NetworkKey, now: Moment) -> PairAge {
-        let old = |pair: &Pair| seconds(now).saturating_sub(pair.since) >= YOUNG;
-        match self.pair(network.code()).is_some_and(old) {
-            true => PairAge::Old,
-            false => PairAge::Young,
-        }
-    }
-
-    fn trust(&self, network: NetworkKey, now: Moment) -> Trust {
-        let now = seconds(now);
-        let (code, region) = (network.code(), network.region());
-        let mut trust = Trust::Far;
-        for pair in &self.pairs {
-            if now.saturating_sub(pair.last) >= KEPT {
-                continue;
-            }
-            if pair.network == code {
-                return Trust::Familiar;
-            }
-            if NetworkKey::of_code(pair.network).is_some_and(|near| near.region() == region) {
-                trust = Trust::Near;
-            }
-        }
-        trust
     }
 }
 
