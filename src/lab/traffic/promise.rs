@@ -13,8 +13,8 @@ const TRAVELLERS: f64 = 95.0;
 const ONE_ACCOUNT: u64 = 2 * 24;
 /// The same while settling in.
 const ONE_ACCOUNT_SETTLING: u64 = ONE_ACCOUNT + 96;
-/// Who is refused is let in when the mail program tries again, after five minutes, in seconds.
-const RETRIED: u64 = 360;
+/// Who is refused is let in when the mail program tries again, five minutes later or ten, in seconds.
+const RETRIED: u64 = 660;
 
 /// A promise that the manual makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Promise {
     Bound,
     /// The same while settling in.
     SettlingBound,
-    /// Whoever is refused is let in at the next try.
+    /// Those who are refused are let in at the second or third try.
     Retry,
     /// No user is refused in the networks they log in from.
     Home,
