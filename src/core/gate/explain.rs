@@ -173,6 +173,9 @@ impl Gate {
             bans_evicted,
             backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
+                .filter(|bucket| {
+                    bucket.spec().payers != Payers::Forgiven || self.is_settling(&rules, now)
+                })
                 .map(|bucket| {
                     let key = BucketKey::Shared(bucket);
                     self.holding(&rules, History::First, key, known_users, now)
