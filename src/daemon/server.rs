@@ -117,18 +117,18 @@ impl Server {
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
+        let (drainer, drain) = drain::channel();
         let judging = Judging::new(gate, config.turns, clock, notices, &limits);
         let services = Arc::new(Services {
             judging: Arc::new(judging),
             tls,
             config: ArcSwap::from_pointee(session_config(&config, None)),
             ids: SessionIds::new(began),
-            registry: Arc::new(SessionRegistry::new(config.registry)),
+            registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         });
         let listeners = bind_all(&config, &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
-        let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),
             filter: Arc::clone(&filter),

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::drain::Drain;
+use crate::drain::{Drain, Epoch};
 use crate::judging::{Asker, Judging};
 use crate::net::admission::Slot;
 use crate::net::filter;
@@ -45,7 +45,7 @@ pub use id::{IdFault, SessionId, SessionIds};
 use conversation::{Conversation, Next};
 use entry::Entered;
 use peer::{Peer, WriteAndClose};
-use registry::{Epoch, SessionRegistry};
+use registry::SessionRegistry;
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +116,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    entered: Entered,
+    entered: Box<Entered>,
 }
 
 /// Serves one client to its end, and logs that.
@@ -134,7 +134,7 @@ pub fn serve(
         listener: connection.listener,
         slot: connection.slot,
         began: services.judging.clock.now(),
-        epoch: services.registry.epoch(),
+        epoch: drain.epoch(),
         config: services.config.load_full(),
         services,
         drain,
@@ -150,9 +150,10 @@ async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
         TlsStart::StartTls => Box::pin(with_starttls(&mut visit, stream)).await,
     };
     let (ending, tally, user) = match arrived {
-        Ok(crossing) => {
-            let user = crossing.entered.user.clone();
-            let (tally, end) = cross(&visit, crossing).await;
+        Ok(mut crossing) => {
+            let (tally, end) = cross(&visit, &mut crossing).await;
+            // Postfix and the place are let go before the log is written.
+            let user = crossing.into_user();
             (Ending::Spliced(end), tally, Some(user))
         }
         Err(ending) => (ending, SpliceOctets::default(), None),
@@ -199,7 +200,7 @@ async fn until_login(
     Ok(Crossing {
         stream,
         pipelined,
-        entered: *entered,
+        entered,
     })
 }
 
@@ -222,9 +223,8 @@ async fn open<S: WriteAndClose>(
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
     let accepted = tokio::select! {
         accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
-        () = visit.drain.begun() => return Err(Ending::Drained),
+        ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
-        () = expelled(&visit.services, visit.key, visit.epoch) => return Err(Ending::Expelled),
     };
     match accepted {
         Ok(stream) => {
@@ -242,42 +242,46 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     }
 }
 
-/// Returns when the operator ends a session that has not logged in.
-async fn expelled(services: &Services, client: ClientKey, epoch: Epoch) {
-    let bars = |client| services.judging.bars(client);
-    services.registry.expelled(client, epoch, bars).await;
+/// Returns when a session that has not logged in must end, since the drain begins or the operator says so.
+async fn called(drain: &mut Drain, services: &Services, client: ClientKey, epoch: Epoch) -> Ending {
+    let mut seen = epoch;
+    while let Some(now) = drain.begun_or_recalled(seen).await {
+        seen = now;
+        if services.registry.was_expelled(client, epoch) || services.judging.bars(client) {
+            return Ending::Expelled;
+        }
+    }
+    Ending::Drained
 }
 
-async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
+async fn cross(visit: &Visit, crossing: &mut Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
-    let Crossing {
-        stream,
-        pipelined,
-        entered: Entered {
-            logged_in, place, ..
-        },
-    } = crossing;
-    let mut to_client = Vec::new();
-    logged_in.reply.render(&mut to_client);
-    to_client.extend_from_slice(&logged_in.rest);
+    let entered = &mut *crossing.entered;
     let handover = Handover {
-        to_upstream: pipelined,
-        to_client,
+        to_upstream: std::mem::take(&mut crossing.pipelined),
+        to_client: std::mem::take(&mut entered.to_client),
     };
     let limits = SpliceLimits {
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
+    let mut drain = visit.drain.clone();
     splice::splice(
-        &mut stream,
-        &mut upstream,
+        &mut crossing.stream,
+        &mut entered.stream,
         handover,
         limits,
-        place.control(),
+        entered.place.control(),
         &mut drain,
     )
     .await
+}
+
+impl Crossing {
+    /// Lets both sides go.
+    fn into_user(self) -> UserName {
+        self.entered.user
+    }
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {
@@ -347,9 +351,6 @@ mod tests {
     #[test]
     fn a_hundred_thousand_idle_sessions_hold_little_beside_their_tls() {
         let octets = size(serve);
-        assert!(
-            octets <= 2_048,
-            "one session's future takes {octets} octets"
-        );
+        assert!(octets <= 2_048, "one session's future takes {octets} octets");
     }
 }

@@ -6,7 +6,7 @@
 use super::registry::{Newcomer, NoRoom, SessionPlace};
 use super::{Services, Visit};
 use crate::judging::Asker;
-use crate::net::upstream::LoggedIn;
+use crate::net::upstream::{LoggedIn, Stream};
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
@@ -14,9 +14,30 @@ use gatepost_core::gate::request::keys::UserId;
 
 /// A client that has logged in and has its place among the sessions that have.
 pub(in crate::session) struct Entered {
-    pub(in crate::session) logged_in: LoggedIn,
+    pub(in crate::session) stream: Stream,
+    /// Postfix's 235, and what it sent after it: still to be sent to the client.
+    pub(in crate::session) to_client: Vec<u8>,
     pub(in crate::session) user: UserName,
     pub(in crate::session) place: SessionPlace,
+}
+
+impl Entered {
+    /// On the heap: a session's future would hold it once for each function that hands it on.
+    pub(in crate::session) fn new(
+        logged_in: LoggedIn,
+        user: UserName,
+        place: SessionPlace,
+    ) -> Box<Self> {
+        let mut to_client = Vec::new();
+        logged_in.reply.render(&mut to_client);
+        to_client.extend_from_slice(&logged_in.rest);
+        Box::new(Self {
+            stream: logged_in.stream,
+            to_client,
+            user,
+            place,
+        })
+    }
 }
 
 /// Takes a place among the sessions that have logged in. Why there is none is told and counted here.

@@ -284,11 +284,7 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let settled = granted.settle(visit, outcome, &attempted).await;
     match (settled.outcome, attempted) {
         (AuthOutcome::Accept, Attempted::Accept(logged_in)) => match enter(visit, &user, id) {
-            Ok(place) => Tried::LoggedIn(Box::new(Entered {
-                logged_in,
-                user,
-                place,
-            })),
+            Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
             Err(_) => Tried::Resolved(Resolution::Refuse),
         },
         (AuthOutcome::Reject, attempted) => {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::drain::{self, Drain, Drainer};
 use crate::net::splice::SpliceProgress;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::settings::GateSettings;
@@ -17,6 +18,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct World {
     registry: Arc<SessionRegistry>,
     gate: Gate,
+    _drainer: Drainer,
+    drain: Drain,
     now: Moment,
     places: HashMap<(String, usize), SessionPlace>,
 }
@@ -29,11 +32,15 @@ impl World {
             table: [3; 16],
         };
         let processes = ProcessSettings { limit: processes };
+        let settings = RegistrySettings {
+            per_user,
+            processes,
+        };
+        let (drainer, drain) = drain::channel();
         Self {
-            registry: Arc::new(SessionRegistry::new(RegistrySettings {
-                per_user,
-                processes,
-            })),
+            registry: Arc::new(SessionRegistry::new(settings, drainer.recaller())),
+            _drainer: drainer,
+            drain,
             gate: Gate::new(GateSettings::default(), keys, NOW),
             now: NOW,
             places: HashMap::new(),
@@ -48,7 +55,7 @@ impl World {
         Newcomer {
             user: self.user(name),
             client: from.parse().unwrap(),
-            epoch: self.registry.epoch(),
+            epoch: self.drain.epoch(),
         }
     }
 
@@ -219,8 +226,8 @@ fn the_user_with_the_most_sessions_gives_way_first() {
     assert_eq!(world.held("b"), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
+#[test]
+fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
     let mut world = World::new(20, None);
     let home = world.newcomer("anna", "203.0.113.7");
     let away = world.newcomer("anna", "198.51.100.7");
@@ -237,7 +244,7 @@ async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
         (Whose::Place(Subject::Network(network)), [true, false, true]),
     ] {
         let before = [home, away, other].map(|one| Newcomer {
-            epoch: world.registry.epoch(),
+            epoch: world.drain.epoch(),
             ..one
         });
         let places = before.map(|one| world.registry.enter(one, world.now).unwrap());
@@ -247,15 +254,15 @@ async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
             let late = world.registry.enter(*one, world.now).map(drop);
             assert_eq!(late.is_err(), ended, "{whose:?}");
             let anew = Newcomer {
-                epoch: world.registry.epoch(),
+                epoch: world.drain.epoch(),
                 ..*one
             };
             assert!(world.registry.enter(anew, world.now).is_ok());
             // Before a login nobody knows whose session it is.
             let by_place = ended && matches!(whose, Whose::Place(_));
-            let waits = world.registry.expelled(one.client, one.epoch, |_| false);
-            let left = tokio::time::timeout(MINUTE, waits).await;
-            assert_eq!(left.is_ok(), by_place, "{whose:?}");
+            let left = world.registry.was_expelled(one.client, one.epoch);
+            assert_eq!(left, by_place, "{whose:?}");
+            assert!(world.drain.epoch() > one.epoch, "nobody is called");
         }
         drop(places);
     }
@@ -263,20 +270,16 @@ async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
     assert!(world.registry.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_barred_are_ended_before_their_login_and_after_it() {
+#[test]
+fn the_barred_are_ended_and_everybody_else_is_called_to_look() {
     let world = World::new(20, None);
     let one = world.newcomer("anna", "203.0.113.7");
     let other = world.newcomer("anna", "198.51.100.7");
     let places = [one, other].map(|one| world.registry.enter(one, world.now).unwrap());
-    let bars = |client| client == one.client;
-    let registry = &world.registry;
-    let (ended, (), left) = tokio::join!(
-        async { registry.expel_barred(bars) },
-        registry.expelled(one.client, one.epoch, bars),
-        tokio::time::timeout(MINUTE, registry.expelled(other.client, one.epoch, bars)),
-    );
-    assert_eq!((ended, left.is_err()), (1, true));
+    let ended = world.registry.expel_barred(|client| client == one.client);
+    assert_eq!((ended, world.registry.len()), (1, 1));
+    assert!(world.drain.epoch() > one.epoch);
+    assert!(!world.registry.was_expelled(one.client, one.epoch));
     drop(places);
 }
 
