@@ -351,6 +351,9 @@ mod tests {
     #[test]
     fn a_hundred_thousand_idle_sessions_hold_little_beside_their_tls() {
         let octets = size(serve);
-        assert!(octets <= 2_048, "one session's future takes {octets} octets");
+        assert!(
+            octets <= 2_048,
+            "one session's future takes {octets} octets"
+        );
     }
 }
