@@ -60,7 +60,7 @@ impl Reloader {
             .gate()
             .reconfigure(config.gate.clone(), now, &mut changes);
         services.judging.notices.pass(changes).await;
-        // Whoever is on the new deny list.
+        // Those on the new deny list.
         let expelled = services
             .registry
             .expel_barred(|client| services.judging.bars(client));

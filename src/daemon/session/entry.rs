@@ -56,7 +56,7 @@ pub(in crate::session) fn enter(
     };
     let now = visit.now();
     let entered = match registry.enter(newcomer, now) {
-        // Banned while Postfix was asked: whoever bans looks only for those that have entered.
+        // Banned while Postfix was asked: a ban ends only sessions that have entered.
         Ok(_) if judging.bars(visit.key) => Err(NoRoom::Expelled),
         entered => entered,
     };

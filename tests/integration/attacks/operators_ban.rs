@@ -1,4 +1,4 @@
-//! operators_ban - a thief whom the operator bans: by the theft itself the pair of user and network is familiar
+//! operators_ban - a thief is banned by the operator: by the theft itself the pair of user and network is familiar
 
 use serde_json::Value;
 
