@@ -42,7 +42,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
 //! | judging | `judging` |

@@ -26,7 +26,7 @@ use crate::net::admission::Admission;
 use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
-use crate::net::upstream::{Deadlines, Upstream};
+use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
@@ -119,10 +119,11 @@ impl Server {
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let (drainer, drain) = drain::channel();
         let judging = Judging::new(gate, config.turns, clock, notices, &limits);
+        let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
             judging: Arc::new(judging),
             tls,
-            config: ArcSwap::from_pointee(session_config(&config, None)),
+            config: ArcSwap::from_pointee(session_config(&config, None, processes)),
             ids: SessionIds::new(began),
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         });
@@ -235,7 +236,11 @@ fn bind_all(config: &Config, limits: &Arc<LimitCounters>) -> Result<Vec<Bound>, 
 }
 
 /// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
-fn session_config(config: &Config, before: Option<(&Config, &SessionConfig)>) -> SessionConfig {
+fn session_config(
+    config: &Config,
+    before: Option<(&Config, &SessionConfig)>,
+    processes: Processes,
+) -> SessionConfig {
     let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
     SessionConfig {
         dialogue: Arc::new(config.dialogue.clone()),
@@ -244,7 +249,11 @@ fn session_config(config: &Config, before: Option<(&Config, &SessionConfig)>) ->
         filter: config.admission.filter,
         upstream: match upstream {
             Some((_, before)) => Arc::clone(&before.upstream),
-            None => Arc::new(Upstream::new(config.upstream.clone(), Deadlines::default())),
+            None => Arc::new(Upstream::new(
+                config.upstream.clone(),
+                Deadlines::default(),
+                processes,
+            )),
         },
     }
 }

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::drain::{Drain, Epoch};
 use crate::judging::{Asker, Judging};
-use crate::net::admission::Slot;
+use crate::net::admission::{AdmissionProgress, Slot};
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
@@ -151,7 +152,8 @@ async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
     };
     let (ending, tally, user) = match arrived {
         Ok(mut crossing) => {
-            let (tally, end) = cross(&visit, &mut crossing).await;
+            // On the heap: a session that has not logged in does not hold it.
+            let (tally, end) = Box::pin(cross(&visit, &mut crossing)).await;
             // Postfix and the place are let go before the log is written.
             let user = crossing.into_user();
             (Ending::Spliced(end), tally, Some(user))
@@ -221,13 +223,27 @@ async fn open<S: WriteAndClose>(
 }
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
+    let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
+    let mut drain = visit.drain.clone();
+    let handshake = async {
+        match timeout(time_limit, stream.peek(&mut [0])).await {
+            Err(_) => return Err(HandshakeFault::Deadline),
+            Ok(Ok(0)) => return Err(HandshakeFault::Closed),
+            Ok(octet) => octet?,
+        };
+        visit.slot.progressed(AdmissionProgress::Spoken);
+        let spent = visit.now().since(began);
+        let tls = &visit.services.tls;
+        tls.accept(stream, time_limit.saturating_sub(spent)).await
+    };
     let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
-        ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
+        accepted = handshake => accepted,
+        ending = called(&mut drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
     match accepted {
         Ok(stream) => {
+            visit.slot.progressed(AdmissionProgress::Secured);
             visit.tls = Negotiated::of(&stream).version;
             Ok(stream)
         }

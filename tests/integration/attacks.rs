@@ -7,6 +7,10 @@
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
 mod expelled;
+mod herd;
+mod infected_office;
+mod late_greeting;
+mod many_names;
 mod one_account;
 mod operators_ban;
 

@@ -18,7 +18,7 @@ use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::Case;
-use crate::gate::request::attempt::{Trust, UserName};
+use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal};
@@ -82,7 +82,6 @@ pub(in crate::gate) struct Question<'a> {
 /// An attempt whose user is named.
 #[derive(Clone, Copy)]
 pub(in crate::gate) struct Named<'a> {
-    pub(in crate::gate) user: &'a UserName,
     pub(in crate::gate) case: &'a Case,
     pub(in crate::gate) past: &'a Past,
 }
@@ -132,7 +131,7 @@ impl Question<'_> {
     /// Looks into the buckets of a route, one after another, up to the first that has no token.
     #[inline(always)]
     fn look(&self, trust: Trust, mut see: impl FnMut(Due)) -> Result<(), Short> {
-        let user = self.attempt.map(|named| named.case.user);
+        let user = self.attempt.map(|named| named.case.payer);
         let mut shared = self.attempt;
         for payable in self.rules.route(trust) {
             if matches!(payable.store, BucketStore::Shared(_)) {
@@ -214,7 +213,7 @@ impl Question<'_> {
     /// A name that no honest user has; the user of an account has one that is known.
     fn is_trap(&self) -> bool {
         let named = self.attempt.filter(|named| !named.case.who.known);
-        named.is_some_and(|named| self.rules.is_trap(named.user))
+        named.is_some_and(|named| self.rules.is_trap(named.case.user))
     }
 
     fn may_be_familiar(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::names::Characters;
 use crate::gate::request::settings::Mode;
 use crate::gate::trust::ban::Ban;
 use crate::gate::{Changes, Gate};
@@ -95,17 +96,22 @@ impl Gate {
 
     /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
     pub fn forgive_user(&self, user: &UserName, now: Moment, changes: &mut Changes) {
-        let user = self.keys.user(user);
+        let user = self.user(user);
         self.fill_buckets_of(user);
         self.tries.forget_user(user);
         let user = ForgivenUser(user);
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::User(user))));
     }
 
-    /// Fills the buckets of a user.
+    /// Fills the buckets of a user: of one that is not known, those that all with such a name pay from.
     pub(in crate::gate) fn fill_buckets_of(&self, user: UserId) {
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
+        if !self.familiar.is_known(user) {
+            for characters in [Characters::Plain, Characters::Unusual] {
+                self.buckets.forget(Key::far(user.unknown(characters)));
+            }
+        }
         for network in self.familiar.networks(user) {
             self.buckets
                 .forget(Key::pair(self.keys.pair(user, network)));
@@ -120,7 +126,7 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) {
-        self.login(self.keys.user(user), network, now, now, changes);
+        self.login(self.user(user), network, now, now, changes);
     }
 
     /// Takes back that a user is familiar in `network`, or everywhere; in how many networks that was so.
@@ -134,7 +140,7 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) -> usize {
-        let user = self.keys.user(user);
+        let user = self.user(user);
         let (taken, change) = self.familiar.revoke(user, network, now);
         changes.push(change);
         taken.len()
@@ -142,7 +148,7 @@ impl Gate {
 
     /// The user of this name, as the tables know one.
     pub fn user_id(&self, user: &UserName) -> UserId {
-        self.keys.user(user)
+        self.user(user)
     }
 
     /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
@@ -156,7 +162,7 @@ impl Gate {
         changes: &mut Changes,
     ) {
         let network = Some(client.network());
-        self.login(self.keys.user(user), network, when, now, changes);
+        self.login(self.user(user), network, when, now, changes);
     }
 
     /// Ends settling in: all users who should be familiar were learnt.

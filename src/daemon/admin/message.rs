@@ -158,6 +158,8 @@ pub struct StatusMessage {
     pub upstream_up: bool,
     /// Whether an outage of the backend is suspected.
     pub backend_outage: bool,
+    /// Processes of Postfix: at logins, relayed exchanges and sessions that have logged in; and who waits for one.
+    pub processes: BTreeMap<String, u64>,
     /// Open sessions.
     pub sessions: u64,
     /// Sessions that have logged in, each at a process of Postfix.

@@ -44,6 +44,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         (true, false) => "answers",
     };
     writeln!(out, "postfix     {upstream}")?;
+    counts(out, "processes", &status.processes)?;
     writeln!(
         out,
         "sessions    {}, {} of them logged in",

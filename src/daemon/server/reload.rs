@@ -71,7 +71,10 @@ impl Reloader {
             sender.send_replace(settings.clone());
         }
         services.judging.reconfigure(config.turns);
-        let session = session_config(&config, Some((&before, &services.config.load())));
+        let sessions = services.config.load_full();
+        let processes = sessions.upstream.processes().clone();
+        processes.reconfigure(config.processes);
+        let session = session_config(&config, Some((&before, &sessions)), processes);
         if before.upstream != config.upstream {
             // A Postfix that is new to us is asked before the first client is sent to it. Should it take too
             // long, the probe's task goes on asking.

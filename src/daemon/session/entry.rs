@@ -6,7 +6,7 @@
 use super::registry::{Newcomer, NoRoom, SessionPlace};
 use super::{Services, Visit};
 use crate::judging::Asker;
-use crate::net::upstream::{LoggedIn, Stream};
+use crate::net::upstream::{HeldProcess, LoggedIn, Stream};
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
@@ -15,6 +15,8 @@ use gatepost_core::gate::request::keys::UserId;
 /// A client that has logged in and has its place among the sessions that have.
 pub(in crate::session) struct Entered {
     pub(in crate::session) stream: Stream,
+    /// Dropped after the stream: Postfix's process is free when its connection is closed.
+    _process: HeldProcess,
     /// Postfix's 235, and what it sent after it: still to be sent to the client.
     pub(in crate::session) to_client: Vec<u8>,
     pub(in crate::session) user: UserName,
@@ -33,6 +35,7 @@ impl Entered {
         to_client.extend_from_slice(&logged_in.rest);
         Box::new(Self {
             stream: logged_in.stream,
+            _process: logged_in.process,
             to_client,
             user,
             place,
@@ -64,7 +67,7 @@ pub(in crate::session) fn enter(
         let limits = &judging.counters.limits;
         match reason {
             NoRoom::PerUser => limits.count(ResourceLimit::PerUser),
-            NoRoom::Processes => limits.count(ResourceLimit::Processes),
+            NoRoom::Processes => limits.count(ResourceLimit::LoggedIn),
             NoRoom::Expelled => {}
         }
         let refused = events::LoginWithoutRoom {

@@ -17,7 +17,10 @@ use tokio::time::{sleep, timeout};
 use super::entry::{Entered, enter};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, Round, UpstreamFault};
+use crate::net::upstream::{
+    Attempted, ClientOrigin, Connected, Exchange, ProcessLine, ProcessRequest, Purpose, Round,
+    UpstreamFault,
+};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -131,17 +134,39 @@ async fn with_credentials(
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
-    let connected = visit.config.upstream.connect(origin).await;
-    let proof_sent = Some(visit.now());
+    let line = ProcessLine::of(granted.permit());
+    // On the heap: the session's own future is held by every idle client.
+    let connected = Box::pin(connect(visit, origin, line, Purpose::Login)).await;
+    let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
+    let processes = visit.config.upstream.processes();
+    processes.answered(&attempted, visit.now().since(sent));
     Ok(Answered {
         granted,
         attempted,
-        proof_sent,
+        proof_sent: Some(sent),
     })
+}
+
+/// Waits for a process of Postfix, and connects to it. Both end with the client's time for its login.
+async fn connect(
+    visit: &Visit,
+    origin: &ClientOrigin,
+    line: ProcessLine,
+    purpose: Purpose,
+) -> Result<Connected, UpstreamFault> {
+    let upstream = &visit.config.upstream;
+    let request = ProcessRequest {
+        line,
+        purpose,
+        patience: visit.time_left(),
+        drain: visit.drain.clone(),
+    };
+    let process = upstream.process(request).await?;
+    upstream.connect(origin, process, visit.time_left()).await
 }
 
 async fn scram(
@@ -157,7 +182,8 @@ async fn scram(
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::of(granted.permit());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
             connected
                 .begin_scram(granted.permit(), mechanism, first)
@@ -175,7 +201,8 @@ async fn cram_md5(
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::unnamed(visit.key.network());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => connected.begin_cram_md5().await,
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
@@ -355,22 +382,4 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::upstream::UpstreamStep;
-    use gatepost_core::smtp::reply::Reply;
-
-    #[test]
-    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
-        let put_off = |code| {
-            let reply = Reply::new(code, None, "Temporary authentication failure");
-            Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
-        };
-        let just_below = STALL.saturating_sub(Duration::from_millis(1));
-        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
-        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
-        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
-        let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
-        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
-    }
-}
+mod tests;

@@ -127,6 +127,7 @@ impl Gate {
             settling: self.settling.load(Ordering::Relaxed),
             // Before the bans themselves: a ban that begins in between is in both.
             bans: self.bans.changed(),
+            names: Some(self.names.mark()),
         }
     }
 }

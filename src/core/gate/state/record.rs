@@ -33,7 +33,7 @@ pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
-pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 27);
+pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 35);
 pub(in crate::gate) const USERS: Section = section(USERS_NUMBER, 12);
 pub(in crate::gate) const PAIRS: Section = section(PAIRS_NUMBER, 20);
 pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
@@ -75,6 +75,8 @@ pub(in crate::gate) struct Head {
     pub(in crate::gate) settling: u64,
     /// The last change of a ban that it knows of: older ones are contained, or over.
     pub(in crate::gate) bans: Moment,
+    /// How names were folded; none: before there was a choice.
+    pub(in crate::gate) names: Option<u64>,
 }
 
 impl Head {
@@ -83,6 +85,7 @@ impl Head {
         out.put_u8(mode_number(self.mode));
         out.put_u64_le(self.settling);
         out.put_u64_le(self.bans.as_nanos());
+        out.put_u64_le(self.names.unwrap_or(0));
     }
 
     /// A mode that is unknown is taken for the strict one.
@@ -94,6 +97,7 @@ impl Head {
             mode: read_mode(&mut from).unwrap_or(Mode::Enforce),
             settling: from.try_get_u64_le().ok()?,
             bans: read_moment(&mut from)?,
+            names: from.try_get_u64_le().ok().filter(|mark| *mark != 0),
         })
     }
 }

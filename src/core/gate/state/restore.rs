@@ -19,6 +19,7 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
     BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };
+use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
@@ -37,6 +38,8 @@ pub struct Restored {
     pub skipped: u64,
     /// Places in the files that could not be read.
     pub damaged: u64,
+    /// Whether users are still known under the names that they have now.
+    pub names: NamesSince,
 }
 
 impl Gate {
@@ -53,6 +56,7 @@ impl Gate {
         let mut gate = Self::new(settings, keys, now);
         let (left, reports) = read(files);
         gate.restored = sum(&reports);
+        gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
             gate.take_over(left, now);
         }
@@ -102,18 +106,19 @@ impl Gate {
             let logins = snapshot.logins.iter();
             self.familiar.merge(logins.map(|(user, network, last)| {
                 let network = revoked.left_of(*user, *network, *last);
-                (*user, network, away.login(*last, at))
+                (self.user_since(*user), network, away.login(*last, at))
             }));
         }
         let logins = changes.iter().filter_map(|change| {
             let (user, network, last) = change.login()?;
-            let network = revoked.left_of(user, network, last);
-            Some((user, network, away.login(last, change.at)))
+            let left = revoked.left_of(user, network, last);
+            Some((self.user_since(user), left, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
         let revoked = revoked.into_all();
-        self.familiar
-            .restore_revoked(revoked.map(|(what, found)| (what, away.moment(found))));
+        let revoked =
+            revoked.map(|(what, found)| (self.revocation_since(what), away.moment(found)));
+        self.familiar.restore_revoked(revoked);
     }
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
@@ -129,7 +134,8 @@ impl Gate {
                     counted: away.login(row.counted, at),
                     ..*row
                 };
-                (debt > 0 || row.strikes_at(away.now) > 0).then_some((*key, row))
+                let key = self.key_since(*key);
+                (debt > 0 || row.strikes_at(away.now) > 0).then_some((key, row))
             }));
         }
         // The worst first: should a set overflow, for rows come in another order than they once did, it
@@ -202,7 +208,9 @@ impl Gate {
                         self.buckets.forget(Key::client(client));
                         self.buckets.forget(Key::network(client.network()));
                     }
-                    Forgiven::User(ForgivenUser(user)) => self.fill_buckets_of(user),
+                    Forgiven::User(ForgivenUser(user)) => {
+                        self.fill_buckets_of(self.user_since(user));
+                    }
                 },
                 _ => {}
             }
@@ -374,10 +382,8 @@ impl Away {
     /// A ban as it was at `at`; none if it is over.
     fn ban(self, held: HeldBan, at: Moment) -> Option<HeldBan> {
         let left = held.ban.until.since(at).checked_sub(self.since(at))?;
-        let ban = Ban {
-            until: self.now + left,
-            ..held.ban
-        };
+        let until = self.now + left;
+        let ban = Ban { until, ..held.ban };
         (!left.is_zero()).then_some(HeldBan { ban, ..held })
     }
 }

@@ -115,6 +115,12 @@ impl Familiar {
         }
     }
 
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub(in crate::gate) fn is_known(&self, user: UserId) -> bool {
+        let book = self.read();
+        book.users.contains_key(&user) || book.listed.contains(&user)
+    }
+
     /// Whether anybody is familiar in this network.
     pub(in crate::gate) fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
         self.read().network_trust(network)
@@ -241,15 +247,12 @@ impl Familiar {
 
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
         let book = self.read();
-        let Some(known) = book.users.get(&user) else {
-            return false;
-        };
-        match network {
-            None => true,
-            Some(network) => known
-                .pair(network.code())
-                .is_some_and(|pair| when < pair.last.saturating_add(FRESH)),
-        }
+        book.users.get(&user).is_some_and(|known| {
+            network.is_none_or(|network| {
+                let pair = known.pair(network.code());
+                pair.is_some_and(|pair| when < pair.last.saturating_add(FRESH))
+            })
+        })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, PairBook> {
@@ -356,8 +359,10 @@ impl PairBook {
         if known.pairs.len() <= NETWORKS {
             return;
         }
-        let oldest = known.pairs.iter().enumerate().min_by_key(|(_, p)| p.last);
-        let Some((at, _)) = oldest else { return };
+        let pairs = known.pairs.iter().enumerate();
+        let Some((at, _)) = pairs.min_by_key(|(_, p)| p.last) else {
+            return;
+        };
         let gone = known.pairs.swap_remove(at);
         self.let_go(gone.network);
     }
@@ -375,13 +380,8 @@ impl PairBook {
     fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
         let mut gone = Vec::new();
         for known in self.users.values_mut() {
-            known.pairs.retain(|pair| {
-                let kept = keep(pair);
-                if !kept {
-                    gone.push(pair.network);
-                }
-                kept
-            });
+            let old = known.pairs.extract_if(.., |pair| !keep(pair));
+            gone.extend(old.map(|pair| pair.network));
         }
         for network in gone {
             self.let_go(network);

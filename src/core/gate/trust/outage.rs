@@ -120,6 +120,7 @@ mod tests {
                 client,
                 network: client.network(),
                 user: UserId(n),
+                payer: UserId(n),
                 guess: None,
                 word: Word::Common,
                 who: Context {

@@ -32,19 +32,20 @@ impl Operator {
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
         let services = &self.context.services;
-        let open = self.context.admission.held_by(subject);
-        services
+        let pending = self.context.admission.pending_of(subject);
+        let logged_in = services
             .registry
             .expel_barred(|client| services.judging.bars(client));
         services.judging.notices.pass(changes).await;
         let left = self.left_of(subject).await;
+        let sessions = logged_in + pending.saturating_sub(left);
         Ok(Response::Ended {
             message: format!(
                 "{subject} is banned until {}; {}",
                 present::time(until),
-                ended(open.saturating_sub(left), left)
+                ended(sessions, left)
             ),
-            sessions: open.saturating_sub(left) as u64,
+            sessions: sessions as u64,
             networks: 0,
         })
     }
@@ -103,14 +104,15 @@ impl Operator {
     }
 
     fn expel_place(&self, subject: Subject) -> Response {
-        let open = self.context.admission.held_by(subject);
-        self.context.services.registry.expel(Whose::Place(subject));
+        let pending = self.context.admission.pending_of(subject);
+        let registry = &self.context.services.registry;
+        let sessions = registry.expel(Whose::Place(subject)) + pending;
         Response::Ended {
             message: format!(
                 "{subject}: {}; it may come back at once: `gatepost bans add {subject}` keeps it out",
-                ended(open, 0)
+                ended(sessions, 0)
             ),
-            sessions: open as u64,
+            sessions: sessions as u64,
             networks: 0,
         }
     }
@@ -118,12 +120,12 @@ impl Operator {
     /// How many sessions of a banned subject are still open when their time to end is over.
     async fn left_of(&self, subject: Subject) -> usize {
         for _ in 0..ROUNDS {
-            if self.context.admission.held_by(subject) == 0 {
+            if self.context.admission.pending_of(subject) == 0 {
                 return 0;
             }
             sleep(ROUND).await;
         }
-        self.context.admission.held_by(subject)
+        self.context.admission.pending_of(subject)
     }
 }
 

@@ -31,7 +31,10 @@ impl World {
             passwords: [2; 16],
             table: [3; 16],
         };
-        let processes = ProcessSettings { limit: processes };
+        let processes = ProcessSettings {
+            limit: processes,
+            ..ProcessSettings::default()
+        };
         let settings = RegistrySettings {
             per_user,
             processes,
