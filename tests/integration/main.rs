@@ -12,7 +12,6 @@
 )]
 
 mod answers;
-mod attacks;
 mod config;
 mod demo;
 mod dialogues;
