@@ -12,6 +12,7 @@
 )]
 
 mod answers;
+mod attacks;
 mod config;
 mod demo;
 mod dialogues;
