@@ -33,10 +33,7 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 
 /// The commands of the daemon and its operator.
 #[derive(Debug, Subcommand)]
-#[expect(
-    missing_docs,
-    reason = "clap takes a command's help from its Args; text here would replace it"
-)]
+#[expect(missing_docs, reason = "clap takes a command's help from its Args")]
 pub enum DaemonCommand {
     Run(run::RunArgs),
     Check(check::CheckArgs),

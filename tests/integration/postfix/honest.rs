@@ -93,7 +93,7 @@ fn a_failing_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong(
         all_log_in().iter().all(|code| *code == 235),
         "and nobody was charged"
     );
-    assert_eq!(proxy.log().events(outage).len(), 1);
+    assert_eq!(proxy.logged(outage).len(), 1);
 }
 
 #[test]
