@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, SlotPlace};
+use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, SlotShare};
 use super::pending::PendingConnections;
 use super::{AdmissionSettings, TurnedAway};
 use gatepost_core::gate::request::change::Subject;
@@ -26,7 +26,7 @@ pub(super) const EVICTION_SLACK: usize = 16;
 #[derive(Debug)]
 pub(super) enum SlotKind {
     /// Cannot be evicted, and counts in the total alone.
-    Fixed(ClientKey, SlotPlace),
+    Fixed(ClientKey, SlotShare),
     /// Can be evicted until it logs in.
     Evictable(Arc<EvictionEntry>),
 }
@@ -123,7 +123,7 @@ impl Connections {
         };
         let entry = Arc::new(EvictionEntry::new(client, place, self.arrivals | order));
         self.arrivals += 1;
-        if place == SlotPlace::Rest {
+        if place == SlotShare::Rest {
             self.queue.insert(entry.order, Arc::clone(&entry));
         }
         self.pending.add(&entry);
@@ -212,18 +212,18 @@ impl Connections {
         &mut self,
         network: NetworkKey,
         standing: Standing,
-    ) -> Result<SlotPlace, TurnedAway> {
+    ) -> Result<SlotShare, TurnedAway> {
         if standing != Standing::Stranger
             && self.reserved < self.sessions / 4
             && self.pending.reserved(network) < RESERVE_PER_NETWORK
         {
             self.reserved += 1;
             self.pending.reserve(network);
-            return Ok(SlotPlace::Reserve);
+            return Ok(SlotShare::Reserve);
         }
         self.make_room_in_all()?;
         self.unreserved += 1;
-        Ok(SlotPlace::Rest)
+        Ok(SlotShare::Rest)
     }
 
     fn make_room_in_all(&mut self) -> Result<(), TurnedAway> {
@@ -251,10 +251,10 @@ impl Connections {
         self.pending.remove(entry);
     }
 
-    fn leave_place(&mut self, client: ClientKey, place: SlotPlace) {
+    fn leave_place(&mut self, client: ClientKey, place: SlotShare) {
         match place {
-            SlotPlace::Rest => self.unreserved -= 1,
-            SlotPlace::Reserve => {
+            SlotShare::Rest => self.unreserved -= 1,
+            SlotShare::Reserve => {
                 self.reserved -= 1;
                 self.pending.unreserve(client.network());
             }
