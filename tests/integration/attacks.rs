@@ -6,4 +6,5 @@
 //! `GATEPOST_PROGRAM=/path/to/gatepost` before that command tries another build.
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
+mod connection_flood;
 mod infected_office;
