@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::drain::Drain;
 use crate::judging::{Asker, Judging};
-use crate::net::admission::{Progress, Slot};
+use crate::net::admission::{ConnectionStage, Slot};
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
@@ -223,7 +223,7 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
             Ok(Ok(0)) => return Err(HandshakeFault::Closed),
             Ok(octet) => octet?,
         };
-        visit.slot.progressed(Progress::Spoken);
+        visit.slot.progressed(ConnectionStage::Spoken);
         let spent = visit.now().since(began);
         let tls = &visit.services.tls;
         tls.accept(stream, time_limit.saturating_sub(spent)).await
@@ -235,7 +235,7 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     };
     match accepted {
         Ok(stream) => {
-            visit.slot.progressed(Progress::Secured);
+            visit.slot.progressed(ConnectionStage::Secured);
             visit.tls = Negotiated::of(&stream).version;
             Ok(stream)
         }

@@ -38,7 +38,7 @@ use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
 pub use self::connections::RESERVE_PER_NETWORK;
-pub use self::entry::Progress;
+pub use self::entry::ConnectionStage;
 
 /// The limits on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -273,7 +273,7 @@ impl Slot {
     }
 
     /// Records how far the connection has come.
-    pub fn progressed(&self, progress: Progress) {
+    pub fn progressed(&self, progress: ConnectionStage) {
         if let SlotKind::Evictable(entry) = &self.kind {
             entry.progressed(progress);
         }
@@ -300,7 +300,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let SlotKind::Evictable(entry) = &self.kind
-            && entry.progress() == Progress::Silent
+            && entry.progress() == ConnectionStage::Silent
         {
             self.shared.give_back(self.client, self.standing);
         }

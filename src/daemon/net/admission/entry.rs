@@ -10,7 +10,7 @@ use gatepost_core::gate::request::client::ClientKey;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ConnectionStage {
     /// The client has sent nothing.
     Silent,
     /// It has begun a handshake.
@@ -19,7 +19,7 @@ pub enum Progress {
     Secured,
 }
 
-impl Progress {
+impl ConnectionStage {
     /// In their order.
     pub(super) const ALL: [Self; 3] = [Self::Silent, Self::Spoken, Self::Secured];
 }
@@ -74,7 +74,7 @@ impl EvictionEntry {
             share,
             order,
             state: AtomicU8::new(EntryState::Queued as u8),
-            progress: AtomicU8::new(Progress::Silent as u8),
+            progress: AtomicU8::new(ConnectionStage::Silent as u8),
             notify: Notify::new(),
         }
     }
@@ -93,12 +93,12 @@ impl EvictionEntry {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        let progress = Progress::ALL.get(usize::from(self.progress.load(Ordering::Relaxed)));
-        progress.copied().unwrap_or(Progress::Silent)
+    pub(super) fn progress(&self) -> ConnectionStage {
+        let progress = ConnectionStage::ALL.get(usize::from(self.progress.load(Ordering::Relaxed)));
+        progress.copied().unwrap_or(ConnectionStage::Silent)
     }
 
-    pub(super) fn progressed(&self, progress: Progress) {
+    pub(super) fn progressed(&self, progress: ConnectionStage) {
         self.progress.store(progress as u8, Ordering::Relaxed);
     }
 

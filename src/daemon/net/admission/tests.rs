@@ -236,15 +236,15 @@ fn who_fills_one_stage_shortens_only_the_time_for_that_stage() {
         Ok(slot)
     };
     // A stage that others do not fill is left alone.
-    let colleague = reached(Progress::Spoken).unwrap();
+    let colleague = reached(ConnectionStage::Spoken).unwrap();
     let silent = opened((0..500).map(|_| admission.familiar(1)));
     assert!(!is_evicted(&colleague));
-    colleague.progressed(Progress::Secured);
-    let spoken = opened((0..500).map(|_| reached(Progress::Spoken)));
+    colleague.progressed(ConnectionStage::Secured);
+    let spoken = opened((0..500).map(|_| reached(ConnectionStage::Spoken)));
     assert!(!is_evicted(&colleague));
     drop((silent, spoken));
     // One who holds all of one stage leaves half of the cap to another.
-    let _secured = opened((0..500).map(|_| reached(Progress::Secured)));
+    let _secured = opened((0..500).map(|_| reached(ConnectionStage::Secured)));
     let newcomer = admission.familiar(1).unwrap();
     let _silent = opened((0..28).map(|_| admission.familiar(1)));
     assert!(!is_evicted(&newcomer));
@@ -271,7 +271,7 @@ fn a_familiar_network_has_a_rate_of_its_own_that_counts_handshakes() {
         .collect();
     let reason = admission.familiar(4).unwrap_err();
     assert_eq!(reason, TurnedAway::FamiliarConnects);
-    held[0].progressed(Progress::Spoken);
+    held[0].progressed(ConnectionStage::Spoken);
     drop(held.remove(0));
     assert_eq!(admission.familiar(4).unwrap_err(), reason);
     drop(held.remove(0));
@@ -519,7 +519,7 @@ fn nothing_is_kept_of_a_closed_connection() {
 enum AdmissionStep {
     Enter(u32, Standing),
     LogIn(usize),
-    Progress(usize, Progress),
+    Progress(usize, ConnectionStage),
     Leave(usize),
 }
 
@@ -550,7 +550,7 @@ fn step() -> impl Strategy<Value = AdmissionStep> {
     prop_oneof![
         5 => (0u32..600, standing).prop_map(|(number, standing)| AdmissionStep::Enter(number, standing)),
         1 => (0usize..64).prop_map(AdmissionStep::LogIn),
-        2 => (0usize..64, prop_oneof![Just(Progress::Spoken), Just(Progress::Secured)])
+        2 => (0usize..64, prop_oneof![Just(ConnectionStage::Spoken), Just(ConnectionStage::Secured)])
             .prop_map(|(at, progress)| AdmissionStep::Progress(at, progress)),
         2 => (0usize..64).prop_map(AdmissionStep::Leave),
     ]
