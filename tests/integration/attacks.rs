@@ -6,6 +6,7 @@
 //! `GATEPOST_PROGRAM=/path/to/gatepost` before that command tries another build.
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
+mod connection_flood;
 mod expelled;
 mod herd;
 mod infected_office;

@@ -26,7 +26,7 @@ const BOUNDS: [&str; 6] = [
     "sync_channel(",
     "NonBlockingBuilder::",
     "ClientRate::new(",
-    "BannedCounts::new(",
+    "RefusedCounts::new(",
 ];
 
 fn before(impostor: &Impostor) -> Setup {

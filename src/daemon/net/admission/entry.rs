@@ -54,7 +54,7 @@ impl EntryState {
 #[derive(Debug)]
 pub(super) struct EvictionEntry {
     pub(super) client: ClientKey,
-    pub(super) place: SlotShare,
+    pub(super) share: SlotShare,
     /// Its key in the order of all: the oldest has the smallest, and strangers come before familiar clients.
     pub(super) order: u64,
     /// Written only under the lock of the connections; read outside of it as a hint, after `notify`.
@@ -68,10 +68,10 @@ pub(super) struct EvictionEntry {
 pub(super) const AFTER_STRANGERS: u64 = 1 << 63;
 
 impl EvictionEntry {
-    pub(super) fn new(client: ClientKey, place: SlotShare, order: u64) -> Self {
+    pub(super) fn new(client: ClientKey, share: SlotShare, order: u64) -> Self {
         Self {
             client,
-            place,
+            share,
             order,
             state: AtomicU8::new(EntryState::Queued as u8),
             progress: AtomicU8::new(ConnectionStage::Silent as u8),

@@ -123,6 +123,33 @@ fn at_its_cap_a_clients_oldest_connection_gives_way_to_its_newest() {
 }
 
 #[test]
+fn in_a_familiar_network_only_its_own_cap_holds() {
+    let admission = of(&AdmissionSettings {
+        per_client: 3,
+        per_network: 20,
+        ..settings(100)
+    });
+    let office = opened((0..20).map(|_| admission.familiar(1)));
+    assert_eq!(office.len(), 20);
+    let _one_more = admission.familiar(1).unwrap();
+    assert_eq!(evicted(&office), [0]);
+}
+
+#[test]
+fn a_network_whose_connections_do_not_close_gets_no_more() {
+    let admission = of(&AdmissionSettings {
+        per_network: 2,
+        ..settings(1_000)
+    });
+    let most = 2 + 2 + EVICTION_SLACK;
+    let mut held: Vec<Slot> = (0..most).map(|_| admission.stranger(1).unwrap()).collect();
+    assert_eq!(admission.stranger(2).unwrap_err(), TurnedAway::Network);
+    assert!(admission.stranger(256).is_ok(), "another network");
+    drop(held.remove(0));
+    assert!(admission.stranger(2).is_ok());
+}
+
+#[test]
 fn a_session_that_has_logged_in_counts_neither_for_its_client_nor_for_its_network() {
     let admission = of(&AdmissionSettings {
         per_client: 2,
@@ -492,7 +519,7 @@ fn nothing_is_kept_of_a_closed_connection() {
 enum AdmissionStep {
     Enter(u32, Standing),
     LogIn(usize),
-    ConnectionStage(usize, ConnectionStage),
+    Progress(usize, ConnectionStage),
     Leave(usize),
 }
 
@@ -524,7 +551,7 @@ fn step() -> impl Strategy<Value = AdmissionStep> {
         5 => (0u32..600, standing).prop_map(|(number, standing)| AdmissionStep::Enter(number, standing)),
         1 => (0usize..64).prop_map(AdmissionStep::LogIn),
         2 => (0usize..64, prop_oneof![Just(ConnectionStage::Spoken), Just(ConnectionStage::Secured)])
-            .prop_map(|(at, progress)| AdmissionStep::ConnectionStage(at, progress)),
+            .prop_map(|(at, progress)| AdmissionStep::Progress(at, progress)),
         2 => (0usize..64).prop_map(AdmissionStep::Leave),
     ]
 }
@@ -550,9 +577,9 @@ proptest! {
                     held[at].1 = Counting::Nowhere;
                     logins += 1;
                 }
-                AdmissionStep::ConnectionStage(at, progress) if at < held.len() => held[at].0.progressed(progress),
+                AdmissionStep::Progress(at, progress) if at < held.len() => held[at].0.progressed(progress),
                 AdmissionStep::Leave(at) if at < held.len() => drop(held.swap_remove(at)),
-                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) | AdmissionStep::ConnectionStage(..) => {}
+                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) | AdmissionStep::Progress(..) => {}
             }
             prop_assert_eq!(admission.counts().held, held.len());
             // Those that gave way to their own count in their place.

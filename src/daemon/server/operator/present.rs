@@ -173,6 +173,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::FilterProgram => context.filter.counts().not_fitting,
         ResourceLimit::LogQueue => writer::lines_lost(),
         ResourceLimit::Accepts
+        | ResourceLimit::HeldRefusals
         | ResourceLimit::Connections
         | ResourceLimit::ProxyHeaders
         | ResourceLimit::PerUser
