@@ -23,10 +23,10 @@ use gatepost_core::gate::request::settings::ProcessSettings;
 
 /// The processes of the Postfix behind us. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Processes(Arc<Shared>);
+pub struct Processes(Arc<SharedProcesses>);
 
 #[derive(Debug)]
-struct Shared {
+struct SharedProcesses {
     queue: ProcessQueue<ProcessWaiter>,
     limits: Arc<LimitCounters>,
     /// It was told that somebody waited in vain, and nobody has found a process at once since.
@@ -40,7 +40,7 @@ struct ProcessWaiter(oneshot::Sender<HeldProcess>);
 /// A process of Postfix that a client's connection holds; dropped, it is the next one's.
 #[derive(Debug)]
 pub struct HeldProcess {
-    shared: Arc<Shared>,
+    shared: Arc<SharedProcesses>,
     /// None: it is given back already.
     process: Option<Process>,
 }
@@ -61,7 +61,7 @@ pub struct ProcessRequest {
 impl Processes {
     /// All free. Those who wait in vain are counted in `limits`.
     pub fn new(settings: ProcessSettings, limits: Arc<LimitCounters>) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SharedProcesses {
             // limit: processes
             queue: ProcessQueue::new(settings),
             limits,
@@ -76,10 +76,10 @@ impl Processes {
     }
 
     /// A login was tried, and answered after so long.
-    pub fn answered(&self, attempted: &Attempted, took: Duration) {
+    pub fn answered(&self, line: ProcessLine, attempted: &Attempted, took: Duration) {
         // A wrong password is delayed by Dovecot on purpose; other faults were not answered.
         if attempted.outcome() == AuthOutcome::Accept || attempted.is_deferred_by_postfix() {
-            self.0.queue.answered(took);
+            self.0.queue.answered(line, took);
             self.0.give_out();
         }
     }
@@ -121,7 +121,7 @@ impl Processes {
     }
 }
 
-impl Shared {
+impl SharedProcesses {
     fn hold(self: &Arc<Self>, process: Process) -> HeldProcess {
         HeldProcess {
             shared: Arc::clone(self),
@@ -194,13 +194,13 @@ impl Drop for HeldProcess {
 
 /// A place in a line; it is left however the waiting ends.
 struct WaitingPlace<'a> {
-    shared: &'a Shared,
+    shared: &'a SharedProcesses,
     ticket: ProcessTicket,
     granted: oneshot::Receiver<HeldProcess>,
 }
 
 impl<'a> WaitingPlace<'a> {
-    fn enter(shared: &'a Arc<Shared>, line: ProcessLine, purpose: Purpose) -> Self {
+    fn enter(shared: &'a Arc<SharedProcesses>, line: ProcessLine, purpose: Purpose) -> Self {
         let (sender, granted) = oneshot::channel();
         let ticket = shared.queue.enter(line, purpose, ProcessWaiter(sender));
         let place = Self {
