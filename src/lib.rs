@@ -19,7 +19,7 @@
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted, and the wait for a token: `buckets::limit`), `trust` (who is familiar or banned), `state` (what is kept); `ladder`, `judge` and `settle` decide, `queue` and `sequence` put attempts in their order | `judge`, `ladder`, `settle` |
+//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted, and the wait for a token: `buckets::limit`), `trust` (who is familiar or banned), `state` (what is kept); `ladder`, `judge` and `settle` decide, `queue` and `sequence` put attempts in their order; `processes` shares out Postfix's | `judge`, `ladder`, `settle` |
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `collector`, `parser` |
 //! | daemon | `clock`, `drain` | moments; the end of the process | |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |

@@ -159,7 +159,7 @@ pub struct ProcessSettings {
     /// How many Postfix has, and so how many sessions may be at it, logged in or not. None: not known.
     /// Default: 100, Postfix's `default_process_limit`.
     pub limit: Option<usize>,
-    /// How many may log in at once, familiar or not. Default: 32.
+    /// How many familiar users may log in at once. Default: 32.
     pub at_once: usize,
 }
 
