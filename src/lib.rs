@@ -24,7 +24,7 @@
 //! | daemon | `clock`, `drain` | moments; the end of the process | |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
-//! | daemon | `session` | one client, from handshake to ending | `serve` |
+//! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
 //! | daemon | `config` | the file, checked, as each module's settings | `Config` |

@@ -1,6 +1,6 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! One attempt climbs the steps deny, allow, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
+//! One attempt climbs the steps deny, operator's ban, allow, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
 //! gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
 //! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
 //!
@@ -20,6 +20,7 @@ pub mod buckets;
 pub mod explain;
 pub mod operator;
 pub mod permit;
+pub mod processes;
 pub mod queue;
 pub mod request;
 pub mod sequence;
@@ -125,6 +126,9 @@ impl Gate {
         if rules.denies(client) {
             return Standing::Deny;
         }
+        if self.bans.by_hand(client, now).is_some() {
+            return Standing::Banned;
+        }
         if rules.allows(client) {
             return Standing::Allow;
         }
@@ -135,6 +139,12 @@ impl Gate {
             Some(ban) if ban.holds(rules.mode) => Standing::Banned,
             _ => Standing::Stranger,
         }
+    }
+
+    /// Whether the operator wants nothing of this client: it is on the deny list, or banned by hand. Then its
+    /// open sessions end too.
+    pub fn bars(&self, client: ClientKey, now: Moment) -> bool {
+        self.rules.load().denies(client) || self.bans.by_hand(client, now).is_some()
     }
 
     /// Checks the HELO or EHLO name against the traps: one bans the client, or costs three tokens where

@@ -16,6 +16,7 @@ mod listeners;
 mod machine;
 mod names;
 mod networks;
+mod postfix;
 mod raw;
 mod read;
 mod rules;
@@ -55,6 +56,8 @@ pub struct Config {
     pub turns: QueueSettings,
     /// Postfix's processes.
     pub processes: ProcessSettings,
+    /// Sessions that have logged in.
+    pub registry: session::registry::RegistrySettings,
     /// The policy.
     pub gate: gate::GateSettings,
     /// Limits on connections.
@@ -85,8 +88,8 @@ impl Config {
         Self::load_and(path, now, |_, _| {})
     }
 
-    /// As [`load`](Self::load), and compares the section `[names]` with the settings of the Dovecot on this
-    /// machine, if there is one: for a person, since it starts a program and may take seconds.
+    /// As [`load`](Self::load), and compares the sections `[names]` and `[upstream]` with the settings of the Dovecot and
+    /// the Postfix on this machine, if they are there: for a person, since it starts programs and may take seconds.
     ///
     /// # Errors
     ///
@@ -94,6 +97,12 @@ impl Config {
     pub fn review(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::load_and(path, now, |config, findings| {
             dovecot::warn(&config.gate.names, findings);
+            postfix::compare(
+                &config.upstream,
+                config.processes,
+                &Machine::read(),
+                findings,
+            );
         })
     }
 
@@ -181,6 +190,7 @@ impl Config {
             ));
         }
         let tls = sections::tls(&file.tls, folder, findings);
+        let processes = sections::processes(&file.upstream, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -193,7 +203,8 @@ impl Config {
             listeners,
             tls,
             turns: sections::turns(file, timeouts.login, findings),
-            processes: sections::processes(&file.upstream, findings),
+            processes,
+            registry: sections::registry(&file.admission, processes, findings),
             gate: gate::GateSettings {
                 names: names::read(&file.names, findings),
                 ..rules::gate(file, findings)

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::drain::Drain;
 use crate::judging::{Asker, Judging};
-use crate::net::admission::Slot;
+use crate::net::admission::{AdmissionProgress, Slot};
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
@@ -33,15 +34,19 @@ use gatepost_core::smtp::dialogue::{self, Action, Channel, Dialogue};
 
 mod conversation;
 mod ending;
+mod entry;
 mod id;
 mod login;
 mod peer;
+pub mod registry;
 
 pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
 
 use conversation::{Conversation, Next};
+use entry::Entered;
 use peer::{Peer, WriteAndClose};
+use registry::{Epoch, SessionRegistry};
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +74,8 @@ pub struct Services {
     pub config: ArcSwap<SessionConfig>,
     /// The next session's id.
     pub ids: SessionIds,
+    /// The sessions that have logged in.
+    pub registry: Arc<SessionRegistry>,
 }
 
 /// What a reload replaces.
@@ -94,6 +101,7 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) listener: SocketAddr,
     pub(in crate::session) slot: Slot,
     pub(in crate::session) began: Moment,
+    pub(in crate::session) epoch: Epoch,
     pub(in crate::session) services: Arc<Services>,
     pub(in crate::session) config: Arc<SessionConfig>,
     pub(in crate::session) drain: Drain,
@@ -109,8 +117,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    logged_in: LoggedIn,
-    user: UserName,
+    entered: Box<Entered>,
 }
 
 /// Serves one client to its end, and logs that.
@@ -128,6 +135,7 @@ pub fn serve(
         listener: connection.listener,
         slot: connection.slot,
         began: services.judging.clock.now(),
+        epoch: services.registry.epoch(),
         config: services.config.load_full(),
         services,
         drain,
@@ -144,8 +152,9 @@ async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
     };
     let (ending, tally, user) = match arrived {
         Ok(crossing) => {
-            let user = crossing.user.clone();
-            let (tally, end) = cross(&visit, crossing).await;
+            let user = crossing.entered.user.clone();
+            // On the heap: a session that has not logged in does not hold it.
+            let (tally, end) = Box::pin(cross(&visit, crossing)).await;
             (Ending::Spliced(end), tally, Some(user))
         }
         Err(ending) => (ending, SpliceOctets::default(), None),
@@ -185,15 +194,14 @@ async fn until_login(
     first: Option<Action>,
 ) -> Result<Crossing, Ending> {
     let mut conversation = Conversation::new(visit, &mut peer, dialogue);
-    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
+    let Next::LoggedIn(entered) = conversation.run(first).await? else {
         return Err(Ending::HungUp);
     };
     let (stream, pipelined) = peer.into_parts();
     Ok(Crossing {
         stream,
         pipelined,
-        logged_in: *logged_in,
-        user,
+        entered,
     })
 }
 
@@ -214,13 +222,28 @@ async fn open<S: WriteAndClose>(
 }
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
+    let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
+    let mut drain = visit.drain.clone();
+    let handshake = async {
+        match timeout(time_limit, stream.peek(&mut [0])).await {
+            Err(_) => return Err(HandshakeFault::Deadline),
+            Ok(Ok(0)) => return Err(HandshakeFault::Closed),
+            Ok(octet) => octet?,
+        };
+        visit.slot.progressed(AdmissionProgress::Spoken);
+        let spent = visit.now().since(began);
+        let tls = &visit.services.tls;
+        tls.accept(stream, time_limit.saturating_sub(spent)).await
+    };
     let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
-        () = visit.drain.begun() => return Err(Ending::Drained),
+        accepted = handshake => accepted,
+        () = drain.begun() => return Err(Ending::Drained),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
+        () = expelled(&visit.services, visit.key, visit.epoch) => return Err(Ending::Expelled),
     };
     match accepted {
         Ok(stream) => {
+            visit.slot.progressed(AdmissionProgress::Secured);
             visit.tls = Negotiated::of(&stream).version;
             Ok(stream)
         }
@@ -235,17 +258,32 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     }
 }
 
+/// Returns when the operator ends a session that has not logged in.
+async fn expelled(services: &Services, client: ClientKey, epoch: Epoch) {
+    let bars = |client| services.judging.bars(client);
+    services.registry.expelled(client, epoch, bars).await;
+}
+
 async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
     let Crossing {
         stream,
         pipelined,
-        logged_in,
-        ..
+        entered,
     } = crossing;
+    let Entered {
+        logged_in, place, ..
+    } = *entered;
+    let LoggedIn {
+        // Dropped last: Postfix's process is free when its connection is closed.
+        process: _process,
+        stream: mut upstream,
+        reply,
+        rest,
+    } = logged_in;
     let mut to_client = Vec::new();
-    logged_in.reply.render(&mut to_client);
-    to_client.extend_from_slice(&logged_in.rest);
+    reply.render(&mut to_client);
+    to_client.extend_from_slice(&rest);
     let handover = Handover {
         to_upstream: pipelined,
         to_client,
@@ -254,8 +292,16 @@ async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::Spli
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
-    splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
+    let (mut stream, mut drain) = (stream, visit.drain.clone());
+    splice::splice(
+        &mut stream,
+        &mut upstream,
+        handover,
+        limits,
+        place.control(),
+        &mut drain,
+    )
+    .await
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {
@@ -326,7 +372,7 @@ mod tests {
     fn a_hundred_thousand_idle_sessions_hold_little_beside_their_tls() {
         let octets = size(serve);
         assert!(
-            octets <= 2_048,
+            octets <= 2_176,
             "one session's future takes {octets} octets"
         );
     }

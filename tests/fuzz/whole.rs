@@ -318,15 +318,7 @@ impl Session {
                     self.dialogue.secured();
                     return;
                 }
-                Action::JudgeHelo(name) => {
-                    let changes = &mut Changes::new();
-                    let gate = world.sequence.gate();
-                    let trap = match gate.helo(self.client, &name, world.now, changes) {
-                        Some(_) => Trap::Touched,
-                        None => Trap::Untouched,
-                    };
-                    self.dialogue.helo_judged(trap)
-                }
+                Action::JudgeHelo(name) => self.judge_helo(&name, world),
                 Action::AskCapabilities => {
                     let known = (world.decide() != 0xff).then(|| Arc::clone(&world.capabilities));
                     self.dialogue.set_capabilities(known)
@@ -351,6 +343,15 @@ impl Session {
                 return;
             }
         }
+    }
+
+    fn judge_helo(&mut self, name: &[u8], world: &World) -> Action {
+        let gate = world.sequence.gate();
+        let trap = match gate.helo(self.client, name, world.now, &mut Changes::new()) {
+            Some(_) => Trap::Touched,
+            None => Trap::Untouched,
+        };
+        self.dialogue.helo_judged(trap)
     }
 
     fn resolve(&mut self, resolution: Resolution) -> Action {

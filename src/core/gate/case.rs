@@ -48,6 +48,8 @@ pub(in crate::gate) type Tokens = Few<Token>;
 /// An attempt, as the tables know it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Case {
+    /// When it was judged.
+    pub(in crate::gate) at: Moment,
     pub(in crate::gate) session: u64,
     pub(in crate::gate) client: ClientKey,
     pub(in crate::gate) network: NetworkKey,
@@ -80,6 +82,7 @@ impl Gate {
         };
         let who = self.familiar.context(user, network, now);
         Case {
+            at: now,
             session: attempt.session,
             client: attempt.client,
             network,

@@ -214,6 +214,7 @@ impl Gate {
         let network = client.network();
         let who = self.familiar.context(id, network, now);
         let case = Case {
+            at: now,
             session: 0,
             client,
             network,

@@ -41,7 +41,8 @@ impl BanEntry {
 }
 
 impl Gate {
-    /// Bans by hand until `until`, in a dry run too. Familiar pairs are not refused by it either.
+    /// Bans by hand until `until`, in a dry run too: everybody there, whoever is familiar or on the allow list.
+    /// Open sessions are not ended here; [`Gate::bars`] says which ought to.
     pub fn ban(&self, subject: Subject, until: Moment, now: Moment, changes: &mut Changes) {
         let ban = Ban {
             until,
@@ -71,7 +72,7 @@ impl Gate {
     }
 
     /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
-    /// their bans and strikes.
+    /// their bans and strikes; of its network no ban by hand, which is about others too.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, changes: &mut Changes) {
         let network = client.network();
         for spec in &BUCKETS {
@@ -82,7 +83,14 @@ impl Gate {
         }
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, changes);
-        self.bans.lift(Subject::Network(network), now, changes);
+        let network = Subject::Network(network);
+        if self
+            .bans
+            .exactly(network, now)
+            .is_some_and(|ban| !ban.is_by_hand())
+        {
+            self.bans.lift(network, now, changes);
+        }
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
     }
 
@@ -121,8 +129,30 @@ impl Gate {
         self.login(self.user(user), network, now, now, changes);
     }
 
+    /// Takes back that a user is familiar in `network`, or everywhere; in how many networks that was so.
+    ///
+    /// Logins that were judged before, and those that old logs show, do not count for it any more. The user
+    /// stays known.
+    pub fn revoke(
+        &self,
+        user: &UserName,
+        network: Option<NetworkKey>,
+        now: Moment,
+        changes: &mut Changes,
+    ) -> usize {
+        let user = self.user(user);
+        let (taken, change) = self.familiar.revoke(user, network, now);
+        changes.push(change);
+        taken.len()
+    }
+
+    /// The user of this name, as the tables know one.
+    pub fn user_id(&self, user: &UserName) -> UserId {
+        self.user(user)
+    }
+
     /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
-    /// the client's network. Only ever adds.
+    /// the client's network, unless that was taken back since. Only ever adds.
     pub fn learn(
         &self,
         user: &UserName,

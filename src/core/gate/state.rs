@@ -11,6 +11,7 @@ pub mod frame;
 pub mod image;
 pub mod journal;
 pub mod restore;
+mod revocations;
 
 mod read;
 mod record;

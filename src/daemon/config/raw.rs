@@ -71,6 +71,7 @@ pub(super) struct RawUpstream {
     pub(super) announce: Given<Quoted<Announce>>,
     pub(super) strangers_at_once: Given<Number>,
     pub(super) processes: Given<Number>,
+    pub(super) at_once: Given<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,7 +80,9 @@ pub(super) struct RawAdmission {
     pub(super) sessions: Given<Number>,
     pub(super) per_client: Given<Number>,
     pub(super) per_network: Given<Number>,
+    pub(super) per_user: Given<Number>,
     pub(super) connects: TomlTable<RawBucket>,
+    pub(super) familiar_connects: TomlTable<RawBucket>,
     pub(super) handshakes: Given<Number>,
     pub(super) filter: bool,
 }

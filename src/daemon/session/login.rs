@@ -14,9 +14,13 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::entry::{Entered, enter};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
+use crate::net::upstream::{
+    Attempted, ClientOrigin, Connected, Exchange, ProcessLine, ProcessRequest, Purpose, Round,
+    UpstreamFault,
+};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -53,7 +57,7 @@ pub(in crate::session) enum ExchangeEnd {
 /// What came of a login.
 pub(in crate::session) enum Tried {
     /// 235.
-    LoggedIn(Box<LoggedIn>, UserName),
+    LoggedIn(Box<Entered>),
     /// The dialogue is told, and goes on.
     Resolved(Resolution),
     /// The client left the exchange; the dialogue goes on with this.
@@ -130,17 +134,39 @@ async fn with_credentials(
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
-    let connected = visit.config.upstream.connect(origin).await;
-    let proof_sent = Some(visit.now());
+    let line = ProcessLine::of(granted.permit());
+    // On the heap: the session's own future is held by every idle client.
+    let connected = Box::pin(connect(visit, origin, line, Purpose::Login)).await;
+    let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
+    let processes = visit.config.upstream.processes();
+    processes.answered(&attempted, visit.now().since(sent));
     Ok(Answered {
         granted,
         attempted,
-        proof_sent,
+        proof_sent: Some(sent),
     })
+}
+
+/// Waits for a process of Postfix, and connects to it. Both end with the client's time for its login.
+async fn connect(
+    visit: &Visit,
+    origin: &ClientOrigin,
+    line: ProcessLine,
+    purpose: Purpose,
+) -> Result<Connected, UpstreamFault> {
+    let upstream = &visit.config.upstream;
+    let request = ProcessRequest {
+        line,
+        purpose,
+        patience: visit.time_left(),
+        drain: visit.drain.clone(),
+    };
+    let process = upstream.process(request).await?;
+    upstream.connect(origin, process, visit.time_left()).await
 }
 
 async fn scram(
@@ -156,7 +182,8 @@ async fn scram(
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::of(granted.permit());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
             connected
                 .begin_scram(granted.permit(), mechanism, first)
@@ -174,7 +201,8 @@ async fn cram_md5(
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::unnamed(visit.key.network());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => connected.begin_cram_md5().await,
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
@@ -276,14 +304,20 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         proof_sent,
     } = answered;
     let user = granted.user().clone();
+    let id = granted.permit().user();
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took);
     let settled = granted.settle(visit, outcome, &attempted).await;
     match (settled.outcome, attempted) {
-        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
-            Tried::LoggedIn(Box::new(logged_in), user)
-        }
+        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => match enter(visit, &user, id) {
+            Ok(place) => Tried::LoggedIn(Box::new(Entered {
+                logged_in,
+                user,
+                place,
+            })),
+            Err(_) => Tried::Resolved(Resolution::Refuse),
+        },
         (AuthOutcome::Reject, attempted) => {
             drop(attempted);
             failure_delay(visit).await;
@@ -352,22 +386,4 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::upstream::UpstreamStep;
-    use gatepost_core::smtp::reply::Reply;
-
-    #[test]
-    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
-        let put_off = |code| {
-            let reply = Reply::new(code, None, "Temporary authentication failure");
-            Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
-        };
-        let just_below = STALL.saturating_sub(Duration::from_millis(1));
-        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
-        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
-        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
-        let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
-        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
-    }
-}
+mod tests;

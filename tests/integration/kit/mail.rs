@@ -92,7 +92,21 @@ pub(crate) enum Passwords {
     /// As bcrypt hashes, cost 10: a check takes tens of milliseconds. PLAIN and LOGIN only, and
     /// only the first few users.
     Bcrypt,
+    /// A check takes a second and no computing, for any user, and finds every password right: a Dovecot whose
+    /// database is slow, behind a Postfix of [`FEW`] processes. PLAIN and LOGIN only.
+    Slow,
 }
+
+/// How many processes a Postfix has whose Dovecot is slow.
+pub(crate) const FEW: usize = 20;
+
+/// What Dovecot runs for a check where it is slow. Name and password come on descriptor 3, with NULs behind them.
+const SLOW_CHECK: &str = "#!/bin/sh
+USER=$(tr '\\0' '\\n' <&3 | head -n 1)
+export USER
+sleep 1
+exec \"$@\"
+";
 
 /// A running Postfix and Dovecot.
 pub(crate) struct Mail {
@@ -297,7 +311,9 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     let fill = |template: &str| {
         let mut text = template
             .replace("{folder}", &folder.display().to_string())
-            .replace("{mechanisms}", mechanisms(passwords));
+            .replace("{mechanisms}", mechanisms(passwords))
+            .replace("{passwords}", &passdb(folder, passwords))
+            .replace("{processes}", &processes(passwords).to_string());
         for (entry, port) in Entry::ALL.iter().zip(ports) {
             text = text.replace(&format!("{{{}}}", entry.name()), &port.to_string());
         }
@@ -316,6 +332,9 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     aged.expect("age Postfix's configuration");
     write("dovecot.conf", &fill(include_str!("mail/dovecot.conf")));
     write("users", &passwd_file(passwords));
+    write("check", SLOW_CHECK);
+    let check = Permissions::from_mode(0o755);
+    fs::set_permissions(folder.join("check"), check).expect("let Dovecot run it");
     let signed = Authority::new().sign(&["mail.example.org"]);
     write("postfix.pem", &format!("{}{}", signed.key, signed.chain));
 }
@@ -323,8 +342,26 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
 const fn mechanisms(passwords: Passwords) -> &'static str {
     match passwords {
         Passwords::Clear => MECHANISMS,
-        Passwords::Bcrypt => "plain login",
+        Passwords::Bcrypt | Passwords::Slow => "plain login",
     }
+}
+
+/// How many processes Postfix has for each entry.
+const fn processes(passwords: Passwords) -> usize {
+    match passwords {
+        Passwords::Clear | Passwords::Bcrypt => 100,
+        Passwords::Slow => FEW,
+    }
+}
+
+/// Dovecot's driver for passwords, and its argument.
+fn passdb(folder: &Path, passwords: Passwords) -> String {
+    let (driver, argument) = match passwords {
+        Passwords::Clear | Passwords::Bcrypt => ("passwd-file", "users"),
+        Passwords::Slow => ("checkpassword", "check"),
+    };
+    let argument = folder.join(argument);
+    format!("driver = {driver}\n  args = {}", argument.display())
 }
 
 fn passwd_file(passwords: Passwords) -> String {
@@ -334,10 +371,10 @@ fn passwd_file(passwords: Passwords) -> String {
             .into_iter()
             .chain((0..NUMBERED).map(numbered))
             .collect(),
-        Passwords::Bcrypt => named.into(),
+        Passwords::Bcrypt | Passwords::Slow => named.into(),
     };
     let line = |(name, password): (String, String)| match passwords {
-        Passwords::Clear => format!("{name}:{{PLAIN}}{password}\n"),
+        Passwords::Clear | Passwords::Slow => format!("{name}:{{PLAIN}}{password}\n"),
         Passwords::Bcrypt => format!("{name}:{}\n", bcrypt(&password)),
     };
     let marker = format!("{}:{{PLAIN}}{}\n", MARKER.0, MARKER.1);

@@ -34,13 +34,13 @@ impl fmt::Debug for Keys {
 
 /// A user, as the tables know one: half of it stands for the name's local part, half for all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::gate) struct UserId(pub(in crate::gate) u64);
+pub struct UserId(pub(in crate::gate) u64);
 
 impl UserId {
     const LOCAL_PART: u64 = (u32::MAX as u64) << 32;
 
     /// What all names with this local part have in common.
-    pub(in crate::gate) const fn local_part(self) -> u32 {
+    pub const fn local_part(self) -> u32 {
         (self.0 >> 32) as u32
     }
 

@@ -159,11 +159,16 @@ pub struct ProcessSettings {
     /// How many Postfix has, and so how many sessions may be at it, logged in or not. None: not known.
     /// Default: 100, Postfix's `default_process_limit`.
     pub limit: Option<usize>,
+    /// How many may log in at once, familiar or not. Default: 32.
+    pub at_once: usize,
 }
 
 impl Default for ProcessSettings {
     fn default() -> Self {
-        Self { limit: Some(100) }
+        Self {
+            limit: Some(100),
+            at_once: 32,
+        }
     }
 }
 

@@ -64,6 +64,9 @@ impl Gate {
                 }
             }
         }
+        for (what, at) in self.familiar.revocations() {
+            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);

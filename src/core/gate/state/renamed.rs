@@ -8,6 +8,7 @@
 use crate::gate::Gate;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Kind;
+use crate::gate::request::change::Revocation;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::names::{Domain, NamesSince};
 use crate::gate::state::file::StateRead;
@@ -27,6 +28,12 @@ impl Gate {
             Domain::Keep => user,
             Domain::Strip => user.without_domain(),
         }
+    }
+
+    /// What was taken back from the user of before.
+    pub(in crate::gate) fn revocation_since(&self, what: Revocation) -> Revocation {
+        let user = self.user_since(what.user);
+        Revocation { user, ..what }
     }
 
     /// The row of now behind one of before. What unknown users owe together has no user.

@@ -41,6 +41,10 @@ fn admission() -> Admission {
             burst: 100,
             every: Duration::from_secs(1),
         },
+        familiar_connects: Quota {
+            burst: 100,
+            every: Duration::from_secs(1),
+        },
         handshakes: 1,
         filter: FilterMode::On,
     };

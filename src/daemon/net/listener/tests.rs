@@ -43,6 +43,10 @@ fn admission() -> Admission {
             burst: 60,
             every: Duration::from_secs(1),
         },
+        familiar_connects: gatepost_core::gate::buckets::quota::Quota {
+            burst: 60,
+            every: Duration::from_secs(1),
+        },
         handshakes: 1,
         filter: crate::net::filter::FilterMode::Off,
     };

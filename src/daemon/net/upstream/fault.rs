@@ -92,9 +92,9 @@ pub enum UpstreamFault {
     /// It no longer offers the mechanism.
     #[error("it no longer offers {0}")]
     NoMechanism(Mechanism),
-    /// Another session got no answer a moment ago.
-    #[error("it does not answer")]
-    Down,
+    /// All processes that a login may have were taken for as long as it could wait.
+    #[error("no process of it was free in time")]
+    NoProcess,
     /// No address is configured.
     #[error("no upstream address is configured")]
     NoAddress,
@@ -103,9 +103,6 @@ pub enum UpstreamFault {
 impl UpstreamFault {
     /// Whether there was no answer, as opposed to a wrong one.
     pub(super) fn is_no_answer(&self) -> bool {
-        matches!(
-            self,
-            Self::TimedOut(_) | Self::Lost(..) | Self::Closed(_) | Self::Down
-        )
+        matches!(self, Self::TimedOut(_) | Self::Lost(..) | Self::Closed(_))
     }
 }

@@ -32,13 +32,13 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     let endpoint = Endpoint {
         address: UpstreamAddress::Unix("/postfix".into()),
         health: AddressHealth::default(),
-        retries: Retries::default(),
     };
     let connected = Connected::new(
         CommandStream::new(near),
         Arc::new(Capabilities::parse(&ehlo)),
         Arc::new(endpoint),
         Duration::from_secs(30),
+        processes().take(some_line()).unwrap(),
     );
     (connected, played)
 }
