@@ -68,9 +68,7 @@ fn three_hundred_familiar_logins_at_once_are_all_served() {
         }
     });
     assert_eq!(accepted.into_inner(), usize::from(USERS) * DEVICES);
-    let told = proxy
-        .log()
-        .events(|event| event.message().starts_with("upstream fails"));
+    let told = proxy.logged(|event| event.message().starts_with("upstream fails"));
     assert!(told.is_empty(), "{told:?}");
 }
 
