@@ -273,11 +273,6 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// How the client stood when it was admitted.
-    pub const fn standing(&self) -> Standing {
-        self.standing
-    }
-
     /// Records how far the connection has come.
     pub fn progressed(&self, progress: ConnectionStage) {
         if let SlotKind::Evictable(entry) = &self.kind {

@@ -75,7 +75,7 @@ pub(in crate::session) fn enter(
             user: name,
             reason: reason.as_str(),
             held: registry.of_user(user),
-            logged_in: registry.len(),
+            logged_in: registry.logged_in(),
         };
         judging.reporter.no_room(&refused, now);
     }

@@ -203,13 +203,8 @@ impl SessionRegistry {
     }
 
     /// How many sessions are logged in.
-    pub fn len(&self) -> usize {
+    pub fn logged_in(&self) -> usize {
         self.lock().held.len()
-    }
-
-    /// Whether nobody is logged in.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// How many sessions a user holds.

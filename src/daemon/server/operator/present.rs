@@ -53,7 +53,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         backend_outage: gate.backend_outage,
         processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
-        logged_in: services.registry.len() as u64,
+        logged_in: services.registry.logged_in() as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,

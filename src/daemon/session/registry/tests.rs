@@ -114,7 +114,7 @@ fn a_user_has_so_many_sessions_and_one_that_was_silent_for_a_minute_gives_way() 
     world.pass(MINUTE * 10, &["anna"], 20);
     assert_eq!(world.enter("anna"), Err(NoRoom::PerUser), "all work");
     world.places.clear();
-    assert!(world.registry.is_empty());
+    assert_eq!(world.registry.logged_in(), 0);
     assert_eq!(world.enter("anna"), Ok(()));
 }
 
@@ -127,7 +127,7 @@ fn the_last_quarter_is_for_users_that_hold_fewer_than_two() {
         }
     }
     // 75, and the two that the fifth account had of the reserve.
-    assert_eq!(world.registry.len(), 77);
+    assert_eq!(world.registry.logged_in(), 77);
     for user in 0..5 {
         for _ in 0..2 {
             assert_eq!(world.enter(&format!("user{user}")), Ok(()));
@@ -170,7 +170,7 @@ fn nobody_without_a_session_is_kept_out_by_holders_of_many_accounts_whether_sile
                     "{accounts} {octets}"
                 );
             }
-            assert!(world.registry.len() <= 88);
+            assert!(world.registry.logged_in() <= 88);
         }
     }
 }
@@ -184,7 +184,7 @@ fn one_account_of_many_names_is_one_account() {
     for name in &names {
         let _ = world.enter(name);
     }
-    assert_eq!(world.registry.len(), 88);
+    assert_eq!(world.registry.logged_in(), 88);
     let at_work: Vec<_> = names.iter().map(String::as_str).collect();
     world.pass(MINUTE, &at_work, 2_000_000);
     assert_eq!(world.enter("anna"), Ok(()));
@@ -270,7 +270,7 @@ fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
         drop(places);
     }
     world.places.clear();
-    assert!(world.registry.is_empty());
+    assert_eq!(world.registry.logged_in(), 0);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn the_barred_are_ended_and_everybody_else_is_called_to_look() {
     let other = world.newcomer("anna", "198.51.100.7");
     let places = [one, other].map(|one| world.registry.enter(one, world.now).unwrap());
     let ended = world.registry.expel_barred(|client| client == one.client);
-    assert_eq!((ended, world.registry.len()), (1, 1));
+    assert_eq!((ended, world.registry.logged_in()), (1, 1));
     assert!(world.drain.epoch() > one.epoch);
     assert!(!world.registry.was_expelled(one.client, one.epoch));
     drop(places);
@@ -321,13 +321,13 @@ proptest! {
                 world.places.retain(|(holder, _), _| *holder != name);
                 prop_assert_eq!(world.held(&name), 0);
             } else {
-                let (before, all) = (world.held(&name), world.registry.len());
+                let (before, all) = (world.held(&name), world.registry.logged_in());
                 let entered = world.enter(&name);
                 // Who holds nothing gets in while anybody holds two, and was silent for so long.
                 prop_assert!(entered.is_ok() || before > 0 || wait == 0 || all <= 1);
             }
             prop_assert!(world.held(&name) <= 4);
-            prop_assert!(world.registry.len() <= processes.max(1));
+            prop_assert!(world.registry.logged_in() <= processes.max(1));
         }
     }
 }
