@@ -101,6 +101,11 @@ impl Judging {
         self.sequence.gate()
     }
 
+    /// Whether the operator wants nothing of this client: denied, or banned by hand.
+    pub fn bars(&self, client: ClientKey) -> bool {
+        self.gate().bars(client, self.clock.now())
+    }
+
     /// Takes over new settings of the queues.
     pub fn reconfigure(&self, settings: QueueSettings) {
         for queue in [self.sequence.queue(), &self.exchanges] {

@@ -121,7 +121,7 @@ impl Gate {
             ban.map(|ban| BanEntry::new(subject, ban))
         };
         let keys = self.keys_of(client, user, now);
-        let user_id = user.map(|user| self.keys.user(user));
+        let user_id = user.map(|user| self.user(user));
         // Without a user any try counts as one at somebody else.
         let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
         Explanation {
@@ -213,14 +213,16 @@ impl Gate {
         user: &UserName,
         now: Moment,
     ) -> UserStanding {
-        let id = self.keys.user(user);
+        let id = self.user(user);
         let network = client.network();
         let who = self.familiar.context(id, network, now);
         let case = Case {
+            at: now,
             session: 0,
             client,
             network,
             user: id,
+            payer: self.payer(user, id, &who),
             guess: None,
             word: Word::Rare(0),
             who,
@@ -231,7 +233,6 @@ impl Gate {
             rules,
             client,
             attempt: Some(Named {
-                user,
                 case: &case,
                 past: &self.tries.past(client, id, None),
             }),
@@ -249,12 +250,14 @@ impl Gate {
 
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
-        let user = user.map(|user| self.keys.user(user));
         let settling = self.is_settling(&self.rules.load(), now);
-        let is_familiar = user.is_some_and(|user| {
+        let named = user.map(|name| {
+            let user = self.user(name);
             let who = self.familiar.context(user, client.network(), now);
-            who.trust == Trust::Familiar
+            (self.payer(name, user, &who), who.trust)
         });
+        let user = named.map(|(payer, _)| payer);
+        let is_familiar = named.is_some_and(|(_, trust)| trust == Trust::Familiar);
         BUCKETS
             .iter()
             .filter(|spec| is_familiar || spec.payers != Payers::Familiar)

@@ -20,7 +20,7 @@ use crate::gate::judge::stage::{BeforeTurn, InTurn, JudgementStage};
 use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::queue::QueueClass;
-use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
+use crate::gate::request::attempt::{AuthAttempt, Trust};
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
@@ -99,7 +99,6 @@ impl Gate {
         let evaluation = Evaluation {
             gate: self,
             rules: &rules,
-            user: attempt.user,
             past: self.tries.past(case.client, case.user, case.guess),
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
@@ -116,7 +115,6 @@ impl Gate {
 struct Evaluation<'a, S> {
     gate: &'a Gate,
     rules: &'a Rules,
-    user: &'a UserName,
     case: Case,
     past: Past,
     ban: Option<Ban>,
@@ -165,7 +163,6 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             rules: self.rules,
             client: self.case.client,
             attempt: Some(Named {
-                user: self.user,
                 case: &self.case,
                 past: &self.past,
             }),

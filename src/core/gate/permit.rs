@@ -6,6 +6,7 @@
 
 use crate::gate::case::{Basis, Claim};
 use crate::gate::queue::QueueClass;
+use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 
 /// The answer of the first stage, before an attempt has a turn at Postfix.
@@ -50,6 +51,11 @@ impl Permit {
     /// What the attempt is forwarded on: the last bucket it paid, or why it pays none.
     pub fn grounds(&self) -> Reason {
         self.claim.grounds
+    }
+
+    /// The user that it was given for.
+    pub fn user(&self) -> UserId {
+        self.claim.case.user
     }
 
     /// What would have refused it, but for a dry run or settling in.

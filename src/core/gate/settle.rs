@@ -92,6 +92,7 @@ impl Gate {
             network,
             user,
             guess,
+            at: judged,
             ..
         } = claim.case;
         self.give_back(&claim.tokens, now, changes);
@@ -107,7 +108,8 @@ impl Gate {
         self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
-        self.login(user, network, now, now, changes);
+        // As of when it was judged: what the operator took back meanwhile stays taken.
+        self.login(user, network, judged, now, changes);
         Settled {
             outcome: AuthOutcome::Accept,
             reason: None,

@@ -4,6 +4,7 @@ mod bans;
 mod bound;
 mod kit;
 mod modes;
+mod names;
 mod newcomers;
 mod operator;
 mod outage;

@@ -44,7 +44,12 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         (true, false) => "answers",
     };
     writeln!(out, "postfix     {upstream}")?;
-    writeln!(out, "sessions    {}", status.sessions)?;
+    counts(out, "processes", &status.processes)?;
+    writeln!(
+        out,
+        "sessions    {}, {} of them logged in",
+        status.sessions, status.logged_in
+    )?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,

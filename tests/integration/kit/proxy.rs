@@ -252,6 +252,20 @@ impl Proxy {
         self.daemon.id()
     }
 
+    /// All events that fit, of all that it had to log by now. Its log is written by a thread of its own, and read
+    /// by one of ours: so this bans an address that no test uses, and reads up to that line.
+    #[track_caller]
+    pub(crate) fn logged(&self, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let bans = |event: &Event| event.message() == "ban began";
+        let marker = format!("203.0.113.{}", self.log.events(bans).len());
+        let ran = self.setup.command(&["bans", "add", &marker, "--for", "1m"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+        self.log.find("the ban", |event| {
+            bans(event) && event.field("subject") == marker
+        });
+        self.log.events(fits)
+    }
+
     /// Its log.
     pub(crate) fn log(&self) -> &Log {
         &self.log

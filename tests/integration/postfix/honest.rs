@@ -107,7 +107,7 @@ fn a_failing_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong(
         let own = buckets.find(|bucket| bucket["name"] == "familiar");
         assert_eq!(own.unwrap()["tokens"], 20, "what was charged came back");
     }
-    assert_eq!(proxy.log().events(outage).len(), 1);
+    assert_eq!(proxy.logged(outage).len(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gate::Keys;
-use crate::gate::request::attempt::{Password, Secret};
+use crate::gate::request::attempt::{Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
 
@@ -55,7 +55,6 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
     let mut evaluation = Evaluation {
         gate: &gate,
         rules: &rules,
-        user: &name,
         past: gate.tries.past(case.client, case.user, case.guess),
         case,
         ban: None,

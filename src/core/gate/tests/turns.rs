@@ -5,6 +5,7 @@
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Verdict};
+use crate::gate::processes::ProcessLine;
 use crate::gate::request::verdict::Reason;
 
 const HOME: &str = "203.0.113.7";
@@ -40,6 +41,18 @@ fn a_familiar_pair_never_waits() {
         first(&mut world, HOME, "anna"),
         First::Decided(Verdict::Allow(_))
     ));
+}
+
+#[test]
+fn a_stranger_who_names_a_user_stands_in_another_line() {
+    let mut world = World::new(settings());
+    world.befriend("anna", "203.0.113.7");
+    let mut line =
+        |from, name| ProcessLine::of(&world.permit(from, name, "Zwetschge-und-Mirabelle"));
+    let own = line("203.0.113.7", "anna");
+    assert_eq!(line("203.0.113.8", "ANNA"), own);
+    assert_ne!(line("198.51.100.7", "anna"), own);
+    assert_ne!(line("203.0.113.7", "bert"), own);
 }
 
 #[test]

@@ -19,9 +19,12 @@ use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
 mod pair;
+mod revoked;
+mod room;
 
 use pair::KEPT;
 pub(in crate::gate) use pair::{Known, Pair, PairAge};
+use revoked::Revoked;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
@@ -68,6 +71,8 @@ struct PairBook {
     only_listed: usize,
     /// How many names, known or listed, there are of each local part.
     local_parts: HashMap<u32, usize>,
+    /// What was taken back.
+    revoked: Revoked,
     evicted: u64,
 }
 
@@ -96,6 +101,12 @@ impl Familiar {
             network: book.network_trust(network),
             users: book.local_parts.len(),
         }
+    }
+
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub(in crate::gate) fn is_known(&self, user: UserId) -> bool {
+        let book = self.read();
+        book.users.contains_key(&user) || book.listed.contains(&user)
     }
 
     /// Whether anybody is familiar in this network.
@@ -127,7 +138,8 @@ impl Familiar {
         self.read().evicted
     }
 
-    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed.
+    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed. Of a login that
+    /// was judged before the user's familiarity was taken back, the user is only known.
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
@@ -140,7 +152,7 @@ impl Familiar {
             return None;
         }
         let network = network.filter(|_| now - last < KEPT);
-        self.merge(std::iter::once((user, network, last)));
+        let (network, last) = self.add(user, network, when, last);
         let fact = match network {
             Some(network) => Fact::PairFamiliar(PairLogin {
                 user,
@@ -159,9 +171,7 @@ impl Familiar {
     ) {
         let mut book = self.write();
         for (user, network, last) in logins {
-            let network = network.map(NetworkKey::code);
-            let pair = network.map(|network| Pair::new(network, last));
-            book.add(user, pair, last, self.capacity);
+            book.add_login(user, network, last, self.capacity);
         }
     }
 
@@ -175,8 +185,9 @@ impl Familiar {
     /// Forgets the pairs whose last login is 90 days ago. Users stay known.
     pub(in crate::gate) fn sweep(&self, now: Moment) {
         let now = seconds(now);
-        self.write()
-            .retain(|pair| now.saturating_sub(pair.last) < KEPT);
+        let mut book = self.write();
+        book.retain(|pair| now.saturating_sub(pair.last) < KEPT);
+        book.revoked.sweep(now);
     }
 
     /// The networks where this user is familiar.
@@ -202,17 +213,34 @@ impl Familiar {
         users.iter().filter_map(known).collect()
     }
 
+    /// Adds a login as far as it counts, and gives that.
+    fn add(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        last: u32,
+    ) -> (Option<NetworkKey>, u32) {
+        let mut book = self.write();
+        let until = network.and_then(|network| book.revoked.until(user, network));
+        let (network, last) = match until {
+            None => (network, last),
+            Some(until) if when <= until => (None, last),
+            // In the second of the revocation, and yet after it: seconds are all that is kept of a pair.
+            Some(until) => (network, last.max(seconds(until).saturating_add(1))),
+        };
+        book.add_login(user, network, last, self.capacity);
+        (network, last)
+    }
+
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
         let book = self.read();
-        let Some(known) = book.users.get(&user) else {
-            return false;
-        };
-        match network {
-            None => true,
-            Some(network) => known
-                .pair(network.code())
-                .is_some_and(|pair| when < pair.last.saturating_add(FRESH)),
-        }
+        book.users.get(&user).is_some_and(|known| {
+            network.is_none_or(|network| {
+                let pair = known.pair(network.code());
+                pair.is_some_and(|pair| when < pair.last.saturating_add(FRESH))
+            })
+        })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, PairBook> {
@@ -244,6 +272,12 @@ impl PairBook {
         for user in only.chain(users.keys()) {
             *self.local_parts.entry(user.local_part()).or_default() += 1;
         }
+    }
+
+    fn add_login(&mut self, user: UserId, network: Option<NetworkKey>, last: u32, capacity: usize) {
+        let network = network.map(NetworkKey::code);
+        let pair = network.map(|network| Pair::new(network, last));
+        self.add(user, pair, last, capacity);
     }
 
     fn add(&mut self, user: UserId, pair: Option<Pair>, when: u32, capacity: usize) {
@@ -290,8 +324,10 @@ impl PairBook {
         if known.pairs.len() <= NETWORKS {
             return;
         }
-        let oldest = known.pairs.iter().enumerate().min_by_key(|(_, p)| p.last);
-        let Some((at, _)) = oldest else { return };
+        let pairs = known.pairs.iter().enumerate();
+        let Some((at, _)) = pairs.min_by_key(|(_, p)| p.last) else {
+            return;
+        };
         let gone = known.pairs.swap_remove(at);
         self.let_go(gone.network);
     }
@@ -309,58 +345,13 @@ impl PairBook {
     fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
         let mut gone = Vec::new();
         for known in self.users.values_mut() {
-            known.pairs.retain(|pair| {
-                let kept = keep(pair);
-                if !kept {
-                    gone.push(pair.network);
-                }
-                kept
-            });
+            let old = known.pairs.extract_if(.., |pair| !keep(pair));
+            gone.extend(old.map(|pair| pair.network));
         }
         for network in gone {
             self.let_go(network);
         }
     }
-
-    /// Lets the oldest part of all pairs go.
-    fn make_room_for_pairs(&mut self, capacity: usize) {
-        let mut ages: Vec<(u32, UserId, u64)> = Vec::with_capacity(self.pairs);
-        for (user, known) in &self.users {
-            ages.extend(known.pairs.iter().map(|p| (p.last, *user, p.network)));
-        }
-        let surplus = (self.pairs - capacity + capacity / ROOM).min(ages.len());
-        for (_, user, network) in oldest(ages, surplus) {
-            if let Some(known) = self.users.get_mut(&user) {
-                known.pairs.retain(|pair| pair.network != network);
-            }
-            self.let_go(network);
-            self.evicted += 1;
-        }
-    }
-
-    fn make_room_for_user(&mut self, capacity: usize) {
-        if self.users.len() < capacity {
-            return;
-        }
-        let ages = self.users.iter().map(|(user, known)| (known.last, *user));
-        for (_, user) in oldest(ages.collect(), 1 + capacity / ROOM) {
-            let pairs = self.users.remove(&user).unwrap_or_default().pairs;
-            for pair in pairs {
-                self.let_go(pair.network);
-            }
-            self.evicted += 1;
-        }
-        self.count_listed();
-    }
-}
-
-/// The `count` smallest.
-fn oldest<T: Ord>(mut ages: Vec<T>, count: usize) -> Vec<T> {
-    if count < ages.len() {
-        ages.select_nth_unstable(count);
-        ages.truncate(count);
-    }
-    ages
 }
 
 #[cfg(test)]

@@ -138,10 +138,12 @@ mod tests {
         let client = ClientKey::V4(1);
         for n in 0..1000 {
             let case = Case {
+                at: Moment::from_nanos(n),
                 session: n,
                 client,
                 network: client.network(),
                 user: UserId(n),
+                payer: UserId(n),
                 guess: None,
                 word: Word::Common,
                 who: Context {
