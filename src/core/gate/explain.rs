@@ -72,7 +72,7 @@ pub struct Explanation {
     pub buckets: Vec<Holding>,
     /// The last decisions about the client, and the user if one was asked about; latest first.
     pub decisions: Vec<Decision>,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Whether refusals are meant.
     pub mode: Mode,
@@ -83,7 +83,7 @@ pub struct Explanation {
 pub struct Status {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Users that we know.
     pub known_users: usize,
@@ -121,7 +121,7 @@ impl Gate {
             ban.map(|ban| BanEntry::new(subject, ban))
         };
         let keys = self.keys_of(client, user, now);
-        let user_id = user.map(|user| self.keys.user(user));
+        let user_id = user.map(|user| self.user(user));
         // Without a user any try counts as one at somebody else.
         let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
         Explanation {
@@ -171,8 +171,11 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
-            backend_outage: self.outage.is_on(),
+            backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
+                .filter(|bucket| {
+                    bucket.spec().payers != Payers::Forgiven || self.is_settling(&rules, now)
+                })
                 .map(|bucket| {
                     let key = BucketKey::Shared(bucket);
                     self.holding(&rules, History::First, key, known_users, now)
@@ -210,14 +213,16 @@ impl Gate {
         user: &UserName,
         now: Moment,
     ) -> UserStanding {
-        let id = self.keys.user(user);
+        let id = self.user(user);
         let network = client.network();
         let who = self.familiar.context(id, network, now);
         let case = Case {
+            at: now,
             session: 0,
             client,
             network,
             user: id,
+            payer: self.payer(user, id, &who),
             guess: None,
             word: Word::Rare(0),
             who,
@@ -228,7 +233,6 @@ impl Gate {
             rules,
             client,
             attempt: Some(Named {
-                user,
                 case: &case,
                 past: &self.tries.past(client, id, None),
             }),
@@ -246,14 +250,18 @@ impl Gate {
 
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
-        let user = user.map(|user| self.keys.user(user));
-        let is_familiar = user.is_some_and(|user| {
+        let settling = self.is_settling(&self.rules.load(), now);
+        let named = user.map(|name| {
+            let user = self.user(name);
             let who = self.familiar.context(user, client.network(), now);
-            who.trust == Trust::Familiar
+            (self.payer(name, user, &who), who.trust)
         });
+        let user = named.map(|(payer, _)| payer);
+        let is_familiar = named.is_some_and(|(_, trust)| trust == Trust::Familiar);
         BUCKETS
             .iter()
             .filter(|spec| is_familiar || spec.payers != Payers::Familiar)
+            .filter(|spec| settling || spec.payers != Payers::Forgiven)
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))
             .collect()
     }

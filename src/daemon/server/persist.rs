@@ -330,7 +330,8 @@ fn log(judging: &Judging, changes: &[Change]) {
             Fact::SharedBucket(_)
             | Fact::UserKnown(_)
             | Fact::PairFamiliar(_)
-            | Fact::Forgiven(_) => {}
+            | Fact::Forgiven(_)
+            | Fact::TrustRevoked(_) => {}
         }
     }
 }

@@ -14,15 +14,22 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use connect::connect;
+
+use super::entry::{Entered, enter};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
+use crate::net::upstream::{
+    Attempted, ClientOrigin, Exchange, ProcessLine, Purpose, Round, UpstreamFault,
+};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism};
+
+mod connect;
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
@@ -53,7 +60,7 @@ pub(in crate::session) enum ExchangeEnd {
 /// What came of a login.
 pub(in crate::session) enum Tried {
     /// 235.
-    LoggedIn(Box<LoggedIn>, UserName),
+    LoggedIn(Box<Entered>),
     /// The dialogue is told, and goes on.
     Resolved(Resolution),
     /// The client left the exchange; the dialogue goes on with this.
@@ -130,16 +137,20 @@ async fn with_credentials(
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
-    let connected = visit.config.upstream.connect(origin).await;
-    let proof_sent = Some(visit.now());
+    let line = ProcessLine::of(granted.permit());
+    // On the heap: the session's own future is held by every idle client.
+    let connected = Box::pin(connect(visit, origin, line, Purpose::Login)).await;
+    let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
+    let processes = visit.config.upstream.processes();
+    processes.answered(line, &attempted, visit.now().since(sent));
     Ok(Answered {
         granted,
         attempted,
-        proof_sent,
+        proof_sent: Some(sent),
     })
 }
 
@@ -156,7 +167,8 @@ async fn scram(
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::of(granted.permit());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
             connected
                 .begin_scram(granted.permit(), mechanism, first)
@@ -174,7 +186,8 @@ async fn cram_md5(
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::unnamed(visit.key.network());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => connected.begin_cram_md5().await,
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
@@ -276,14 +289,16 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         proof_sent,
     } = answered;
     let user = granted.user().clone();
+    let id = granted.permit().user();
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took);
     let settled = granted.settle(visit, outcome, &attempted).await;
     match (settled.outcome, attempted) {
-        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
-            Tried::LoggedIn(Box::new(logged_in), user)
-        }
+        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => match enter(visit, &user, id) {
+            Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
+            Err(_) => Tried::Resolved(Resolution::Refuse),
+        },
         (AuthOutcome::Reject, attempted) => {
             drop(attempted);
             failure_delay(visit).await;
@@ -352,22 +367,4 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::upstream::UpstreamStep;
-    use gatepost_core::smtp::reply::Reply;
-
-    #[test]
-    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
-        let put_off = |code| {
-            let reply = Reply::new(code, None, "Temporary authentication failure");
-            Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
-        };
-        let just_below = STALL.saturating_sub(Duration::from_millis(1));
-        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
-        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
-        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
-        let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
-        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
-    }
-}
+mod tests;

@@ -64,6 +64,9 @@ impl Gate {
                 }
             }
         }
+        for (what, at) in self.familiar.revocations() {
+            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);
@@ -130,6 +133,7 @@ impl Gate {
             settling: self.settling.load(Ordering::Relaxed),
             // Before the bans themselves: a ban that begins in between is in both.
             bans: self.bans.changed(),
+            names: Some(self.names.mark()),
         }
     }
 }

@@ -139,6 +139,7 @@ impl Snapshot {
                 let login = record::read_pair(octets)?;
                 Some((login.user, Some(login.network), login.last))
             }),
+            record::REVOKED_NUMBER => take(frame, &mut self.revoked, record::read_revoked),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),
             record::SHARED_NUMBER => take(frame, &mut self.shared, |octets| {

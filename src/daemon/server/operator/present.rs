@@ -9,6 +9,7 @@ use crate::admin::message::{
     StatusMessage,
 };
 use crate::clock::Clock;
+use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
 use crate::report::limits::{self, ResourceLimit};
@@ -20,6 +21,7 @@ use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::buckets::recent;
 use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::operator::BanEntry;
+use gatepost_core::gate::processes::ProcessCounts;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::Mode;
@@ -53,7 +55,9 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         settling_until: gate.settling_until.map(|until| time(until, clock)),
         upstream_up: upstream.is_up(),
         backend_outage: gate.backend_outage,
+        processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
+        logged_in: services.registry.logged_in() as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
@@ -80,10 +84,13 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
     }
 }
 
-/// What was done, and that the disk does not have it.
-pub(super) fn not_kept(response: Response, why: &str) -> Response {
+/// What was done; and if the disk does not have it, that too.
+pub(super) fn kept(response: Response, kept: WriteOutcome) -> Response {
+    let Err(why) = kept else {
+        return response;
+    };
     let did = match response {
-        Response::Done { message } => message,
+        Response::Done { message } | Response::Ended { message, .. } => message,
         Response::Learnt(more) => {
             let (pairs, users) = (more.pairs, more.users);
             format!("{pairs} pairs newly familiar, {users} users newly known")
@@ -99,6 +106,17 @@ fn bound_per_day(shared: &[Holding]) -> u64 {
     const DAY: u128 = 86_400_000_000_000;
     let a_day = |holding: &Holding| DAY / holding.every.as_nanos().max(1);
     u64::try_from(shared.iter().map(a_day).sum::<u128>()).unwrap_or(u64::MAX)
+}
+
+fn processes(counts: ProcessCounts) -> Counts {
+    [
+        ("logins", counts.logins),
+        ("exchanges", counts.exchanges),
+        ("logged-in", counts.logged_in),
+        ("waiting", counts.waiting),
+    ]
+    .map(|(name, count)| (name.to_owned(), count as u64))
+    .into()
 }
 
 fn tables(gate: &explain::Status) -> BTreeMap<String, Fill> {
@@ -162,9 +180,10 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
     };
     match limit {
         ResourceLimit::Sessions => admission.evicted + away(TurnedAway::Full),
-        ResourceLimit::PerClient => away(TurnedAway::Client),
-        ResourceLimit::PerNetwork => away(TurnedAway::Network),
+        ResourceLimit::PerClient => admission.evicted_for_client + away(TurnedAway::Client),
+        ResourceLimit::PerNetwork => admission.evicted_for_network + away(TurnedAway::Network),
         ResourceLimit::Connects => away(TurnedAway::Connects),
+        ResourceLimit::FamiliarConnects => away(TurnedAway::FamiliarConnects),
         ResourceLimit::ConnectRates => admission.rates_forgotten,
         ResourceLimit::Turns => gate
             .tallies
@@ -179,10 +198,15 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::FilterProgram => context.filter.counts().not_fitting,
         ResourceLimit::LogQueue => writer::lines_lost(),
         ResourceLimit::Accepts
+        | ResourceLimit::HeldRefusals
         | ResourceLimit::Connections
         | ResourceLimit::ProxyHeaders
+        | ResourceLimit::PerUser
+        | ResourceLimit::LoggedIn
         | ResourceLimit::Handshakes
         | ResourceLimit::Exchanges
+        | ResourceLimit::Processes
+        | ResourceLimit::RelayedExchanges
         | ResourceLimit::Notices
         | ResourceLimit::Acknowledgements
         | ResourceLimit::Operators

@@ -135,6 +135,7 @@ fn a_head_that_does_not_say_what_the_wall_showed_is_of_a_process_that_did_not_lo
         mode: Mode::Enforce,
         settling: 0,
         bans: Moment::EPOCH,
+        names: None,
         wall: AT + std::time::Duration::from_secs(9),
     };
     let mut octets = Vec::new();
@@ -158,9 +159,13 @@ fn every_section_has_the_octets_that_it_always_had() {
         mode: Mode::DryRun,
         settling: 0x77,
         bans: Moment::from_nanos(0x88),
+        names: Some(0x99),
         wall: Moment::from_nanos(0xbb),
     };
-    let octets = format!("{PLACE}0277000000000000008800000000000000bb00000000000000");
+    let octets = format!(
+        "{PLACE}0277000000000000008800000000000000990000000000000\
+         0bb00000000000000"
+    );
     golden(HEAD, &|out| head.write(out), &octets);
     let user = UserId(0x55);
     let octets = "550000000000000066000000";
@@ -249,4 +254,28 @@ fn a_journal_holds_its_changes_in_their_order() {
     });
     let read: Vec<_> = read.collect();
     assert_eq!(read, [changes[0], changes[2]]);
+}
+
+#[test]
+fn a_head_of_before_names_could_be_folded_says_nothing_of_it() {
+    let head = Head {
+        at: AT,
+        origin: Origin::HERE,
+        mode: Mode::Enforce,
+        settling: 0,
+        bans: AT,
+        names: Some(0x99),
+        wall: AT,
+    };
+    let mut octets = Vec::new();
+    head.write(&mut octets);
+    assert_eq!(Head::read(&octets), Some(head));
+    let short = Head::read(&octets[..27]);
+    assert_eq!(
+        short,
+        Some(Head {
+            names: None,
+            ..head
+        })
+    );
 }
