@@ -49,7 +49,7 @@ fn both(folder: &Path) -> HandshakeResult<(Tls, ClientConfig)> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    Ok((Tls::load(&settings, now)?, client))
+    Ok((Tls::load(&settings)?, client))
 }
 
 /// A handshake and an octet back, so that the client has its ticket.

@@ -19,9 +19,10 @@
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
-//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted, and the wait for a token: `buckets::limit`), `trust` (who is familiar or banned), `state` (what is kept); `ladder`, `judge` and `settle` decide, `queue` and `sequence` put attempts in their order | `judge`, `ladder`, `settle` |
+//! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted, and the wait for a token: `buckets::limit`), `trust` (who is familiar or banned), `state` (what is kept); `ladder`, `judge` and `settle` decide, `queue` and `sequence` put attempts in their order; `processes` shares out Postfix's | `judge`, `ladder`, `settle` |
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `collector`, `parser` |
 //! | daemon | `clock`, `drain` | moments; the end of the process | |
+//! | daemon | `files`, `owner` | files that others may have prepared, read; directories of others, used as their owner | |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
 //! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
@@ -44,7 +45,7 @@
 //! |---|---|
 //! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
-//! | edges | `clock`, `drain`, `report`; then `store`, `net`, `admin::client` |
+//! | edges | `clock`, `drain`, `files`, `owner`, `report`; then `store`, `net`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
 //! | config | `config` |

@@ -31,10 +31,11 @@ mod judge;
 mod ladder;
 mod rules;
 mod settle;
+mod settling;
 mod trust;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -54,9 +55,11 @@ use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
+use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::strikes::Offender;
+use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
@@ -79,12 +82,17 @@ pub struct Gate {
     bans: Bans,
     repeats: RepeatLimit,
     outage: OutageDetector,
+    doubts: Doubts,
+    typing_errors: TypingErrors,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
     /// What of the state of an earlier process could not be taken over.
     restored: Restored,
+    /// How far the clock on the wall is ahead of the gate's moments, in nanoseconds: for the next process, which
+    /// begins by that clock.
+    wall: AtomicI64,
     /// When the backend last accepted or rejected anybody, in nanoseconds since the epoch.
     answered: AtomicU64,
     /// The hour of the last sweep.
@@ -107,10 +115,13 @@ impl Gate {
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
             outage: OutageDetector::default(),
+            doubts: Doubts::default(),
+            typing_errors: TypingErrors::default(),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
             restored: Restored::default(),
+            wall: AtomicI64::new(0),
             answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
@@ -118,6 +129,13 @@ impl Gate {
         };
         gate.list_users(&settings);
         gate
+    }
+
+    /// Tells the gate what the clock on the wall shows at `now`. It judges by moments alone; a snapshot says both,
+    /// so that the next process knows how much time has gone by, also where that clock was set meanwhile.
+    pub fn set_wall(&self, now: Moment, wall: Moment) {
+        let ahead = wall.as_nanos().wrapping_sub(now.as_nanos());
+        self.wall.store(ahead.cast_signed(), Ordering::Relaxed);
     }
 
     /// How a client stands when it connects.
@@ -194,9 +212,13 @@ impl Gate {
     pub fn tick(&self, now: Moment, changes: &mut Changes) {
         self.bans.expire(now, changes);
         self.outage.tick(now, changes);
+        self.doubts.tick(now);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
+            if !self.is_settling(&self.rules.load(), now) {
+                self.typing_errors.clear();
+            }
         }
     }
 
@@ -214,6 +236,7 @@ impl Gate {
             self.buckets.clear(now, changes);
             self.bans.clear(now, changes);
             self.tries.clear();
+            self.doubts.clear();
             self.seen.clear();
         }
     }
@@ -237,7 +260,7 @@ impl Gate {
         self.familiar.list(listed);
     }
 
-    /// Whether only traps and `client` are enforced, because nobody was familiar at first.
+    /// Whether what most buckets refuse is forgiven, because nobody was familiar at first.
     fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
         let since = self.settling.load(Ordering::Relaxed);
         since != 0 && now < Moment::from_nanos(since) + rules.settling

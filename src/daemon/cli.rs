@@ -33,10 +33,7 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 
 /// The commands of the daemon and its operator.
 #[derive(Debug, Subcommand)]
-#[expect(
-    missing_docs,
-    reason = "clap takes a command's help from its Args; text here would replace it"
-)]
+#[expect(missing_docs, reason = "clap takes a command's help from its Args")]
 pub enum DaemonCommand {
     Run(run::RunArgs),
     Check(check::CheckArgs),
@@ -84,7 +81,7 @@ pub struct OperatorArgs {
 impl OperatorArgs {
     /// Sends a request to the running Gatepost and prints the answer: as JSON, or as `show` writes it.
     ///
-    /// A refusal is printed on standard error, with exit code 2.
+    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk.
     fn send(
         &self,
         request: &Request,
@@ -105,7 +102,10 @@ impl OperatorArgs {
         };
         // A reader that has closed the pipe needs no more.
         let _ = written.and_then(|()| out.flush());
-        ExitCode::SUCCESS
+        match response {
+            Response::NotKept { .. } => ExitCode::from(exit::BELOW_REQUIREMENT),
+            _ => ExitCode::SUCCESS,
+        }
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
@@ -118,6 +118,7 @@ impl OperatorArgs {
 fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
     match response {
         Response::Done { message }
+        | Response::NotKept { message }
         | Response::Ended { message, .. }
         | Response::Refused { message } => writeln!(out, "{message}"),
         other => print_json(out, other),

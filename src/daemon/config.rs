@@ -76,7 +76,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the file at `path` and every file that it names: certificates, keys, users.
-    /// Certificates must be valid at `now`.
+    /// Certificates that are not valid at `now`, by the wall's clock, are warned of.
     ///
     /// Returns the config with its warnings and hints.
     ///

@@ -7,6 +7,7 @@ pub mod counter;
 pub mod counters;
 pub mod events;
 pub mod limits;
+pub mod places;
 pub mod quiet;
 pub mod setup;
 pub mod writer;

@@ -31,7 +31,7 @@ use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
 use crate::session::{Services, SessionConfig, SessionIds};
-use crate::store::{StoreFault, key};
+use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
 mod listeners;
@@ -110,13 +110,14 @@ impl Server {
     /// be had. Nothing is left behind.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
         let began = clock.now();
-        let tls = Tls::load(&config.tls, began)?;
+        let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
         let (store, gate) = restore::restore(&config, began)?;
         raise_open_files();
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
+        let (drainer, drain) = drain::channel();
         let judging = Judging::new(gate, config.turns, clock, notices, &limits);
         let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
@@ -124,20 +125,20 @@ impl Server {
             tls,
             config: ArcSwap::from_pointee(session_config(&config, None, processes)),
             ids: SessionIds::new(began),
-            registry: Arc::new(SessionRegistry::new(config.registry)),
+            registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         });
         let listeners = bind_all(&config, &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
-        let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),
             filter: Arc::clone(&filter),
             admission: Admission::new(&config.admission, &key::random()),
             sessions: TaskTracker::new(),
             drain,
+            state: StateHealth::default(),
         };
-        let persister = Persister::new(services, received, store);
+        let persister = Persister::new(services, received, store, context.state.clone());
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             context,

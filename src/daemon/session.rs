@@ -15,14 +15,14 @@ use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::drain::Drain;
+use crate::drain::{Drain, Epoch};
 use crate::judging::{Asker, Judging};
 use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::Tls;
-use crate::net::upstream::{LoggedIn, Upstream};
+use crate::net::upstream::Upstream;
 use crate::report::events;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -42,7 +42,7 @@ pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
 
 use entry::Entered;
-use registry::{Epoch, SessionRegistry};
+use registry::SessionRegistry;
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ pub fn serve(
         listener: connection.listener,
         slot: connection.slot,
         began: services.judging.clock.now(),
-        epoch: services.registry.epoch(),
+        epoch: drain.epoch(),
         config: services.config.load_full(),
         services,
         drain,
@@ -146,9 +146,10 @@ pub fn serve(
             TlsStart::StartTls => arrival::with_starttls(&mut visit, stream).await,
         };
         let (ending, tally, user) = match arrived {
-            Ok(crossing) => {
-                let user = crossing.entered.user.clone();
-                let (tally, end) = Box::pin(cross(&visit, crossing)).await;
+            Ok(mut crossing) => {
+                let (tally, end) = Box::pin(cross(&visit, &mut crossing)).await;
+                // Postfix and the place are let go before the log is written.
+                let user = crossing.into_user();
                 (Ending::Spliced(end), tally, Some(user))
             }
             Err(ending) => (ending, SpliceOctets::default(), None),
@@ -157,50 +158,46 @@ pub fn serve(
     }
 }
 
-/// Returns when the operator ends a session that has not logged in.
-async fn expelled(services: &Services, client: ClientKey, epoch: Epoch) {
-    let bars = |client| services.judging.bars(client);
-    services.registry.expelled(client, epoch, bars).await;
+/// Returns when a session that has not logged in must end, since the drain begins or the operator says so.
+async fn called(drain: &mut Drain, services: &Services, client: ClientKey, epoch: Epoch) -> Ending {
+    let mut seen = epoch;
+    while let Some(now) = drain.begun_or_recalled(seen).await {
+        seen = now;
+        if services.registry.was_expelled(client, epoch) || services.judging.bars(client) {
+            return Ending::Expelled;
+        }
+    }
+    Ending::Drained
 }
 
-async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
+async fn cross(visit: &Visit, crossing: &mut Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
-    let Crossing {
-        stream,
-        pipelined,
-        entered,
-    } = crossing;
-    let Entered {
-        logged_in, place, ..
-    } = *entered;
-    let LoggedIn {
-        // Dropped last: Postfix's process is free when its connection is closed.
-        process: _process,
-        stream: mut upstream,
-        reply,
-        rest,
-    } = logged_in;
-    let mut to_client = Vec::new();
-    reply.render(&mut to_client);
-    to_client.extend_from_slice(&rest);
+    let entered = &mut *crossing.entered;
     let handover = Handover {
-        to_upstream: pipelined,
-        to_client,
+        to_upstream: std::mem::take(&mut crossing.pipelined),
+        to_client: std::mem::take(&mut entered.to_client),
     };
     let limits = SpliceLimits {
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut drain) = (stream, visit.drain.clone());
+    let mut drain = visit.drain.clone();
     splice::splice(
-        &mut stream,
-        &mut upstream,
+        &mut crossing.stream,
+        &mut entered.stream,
         handover,
         limits,
-        place.control(),
+        entered.place.control(),
         &mut drain,
     )
     .await
+}
+
+impl Crossing {
+    /// Lets both sides go.
+    fn into_user(self) -> UserName {
+        self.entered.user
+    }
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {

@@ -14,10 +14,14 @@
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
 //!
-//! Nothing that is found in the directory stops the start.
+//! Nothing that is found in the directory stops the start, and a directory that is removed or replaced while
+//! we run is made and locked anew. Where it is another user's, root acts in it as that user (`crate::owner`).
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
@@ -26,18 +30,26 @@ use gatepost_core::moment::Moment;
 
 pub mod key;
 
+mod directory;
 mod find;
+mod health;
 mod journal;
-mod lock;
-mod private;
+mod random;
 mod replace;
 
 pub use find::{Content, FoundFile, PastState};
+pub use health::{NotKept, StateHealth};
 
+use directory::Directory;
 use find::Elder;
 use journal::Journal;
-use key::{KeyFile, StateKeys};
-use lock::Lock;
+use key::{FoundKeys, KeyFile, StateKeys};
+
+/// Octets of a file of the state that are read, where nobody says how long one may be.
+pub const LONGEST_FILE: u64 = 1 << 30;
+
+/// Journals that wait for a snapshot. While a disk takes records and no snapshot, the last one goes on.
+const MOST_ELDERS: usize = 16;
 
 /// Where the state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +77,14 @@ pub enum StoreFault {
 }
 
 impl StoreFault {
+    /// What stands in the way, without what was being done.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Locked(_) => self.to_string(),
+            Self::Io { source, .. } => source.to_string(),
+        }
+    }
+
     pub(in crate::store) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
@@ -89,8 +109,10 @@ pub struct SetAside {
 pub struct EarlierState {
     /// The secrets that the state was made with.
     pub keys: StateKeys,
-    /// The keys, if they could not be read: then no user is known by name any more.
-    pub keys_set_aside: Option<SetAside>,
+    /// Whether those are new: then no user is known by name any more.
+    pub found_keys: FoundKeys,
+    /// What has the name of a file of ours and could not be read at all.
+    pub unreadable: Vec<SetAside>,
     /// Snapshots and journals.
     pub files: Vec<FoundFile>,
     /// Whether an earlier process saved anything at all, readable or not.
@@ -102,12 +124,13 @@ pub struct EarlierState {
 /// One state directory, locked.
 #[derive(Debug)]
 pub struct Store {
-    directory: PathBuf,
+    directory: Arc<Directory>,
     journal: Journal,
     key_file: KeyFile,
     /// What earlier processes left, until a snapshot holds it.
     elders: Vec<Elder>,
-    _lock: Lock,
+    /// Whether the directory is new to us, and what was kept elsewhere not in it yet.
+    moved: bool,
 }
 
 impl Store {
@@ -116,26 +139,37 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreFault::Locked`] when another process has it; [`StoreFault::Io`] when it cannot be
-    /// made or read. A read-only or full disk is no error here but in [`Store::append`] and [`Store::save`].
+    /// made or listed. A read-only or full disk is no error here but in [`Store::append`] and [`Store::save`].
     pub fn open(settings: &StoreSettings) -> Result<(Self, EarlierState), StoreFault> {
-        let directory = settings.directory.clone();
-        lock::make_directory(&directory)?;
-        let lock = Lock::take(&directory)?;
-        let (key_file, keys_set_aside) = KeyFile::load_or_make(&directory)?;
-        let found = find::find(&directory)?;
+        Self::open_within(settings, LONGEST_FILE)
+    }
+
+    /// As [`Store::open`], where no file is longer than `longest` octets.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_within(
+        settings: &StoreSettings,
+        longest: u64,
+    ) -> Result<(Self, EarlierState), StoreFault> {
+        let directory = Directory::open(&settings.directory)?;
+        let found = find::find(&directory, longest)?;
+        let (key_file, found_keys) = KeyFile::load_or_make(&directory);
         let left = EarlierState {
             keys: key_file.keys,
-            keys_set_aside,
+            found_keys,
+            unreadable: found.unreadable,
             files: found.files,
             past: found.past,
             waiting: found.waiting,
         };
         let store = Self {
-            journal: Journal::after(&directory, found.last_journal),
-            directory,
+            directory: Arc::new(directory),
+            journal: Journal::after(found.last_journal),
             key_file,
             elders: found.elders,
-            _lock: lock,
+            moved: false,
         };
         Ok((store, left))
     }
@@ -159,38 +193,74 @@ impl Store {
             }
             Soundness::Foreign => "its beginning is damaged".to_owned(),
         };
-        let path = match soundness {
+        let name = name(file);
+        let kept = match soundness {
             Soundness::Version(number) => {
-                self.elders.retain(|elder| elder.path != file);
-                find::rename(file, &find::with_suffix(file, &format!("version-{number}")))?
+                self.elders.retain(|elder| elder.name != name);
+                let to = format!("{name}.version-{number}");
+                self.directory.rename(name, &to).map(|()| to)?
             }
             Soundness::Foreign => {
-                self.elders.retain(|elder| elder.path != file);
-                find::rename(file, &find::free_name(file))?
+                self.elders.retain(|elder| elder.name != name);
+                let to = find::free_name(&self.directory, name);
+                self.directory.rename(name, &to).map(|()| to)?
             }
             // What could be read of it is needed again should this process be killed before it saves.
-            _ => self.keep_damaged(file)?,
+            _ => self.keep_damaged(name)?,
         };
+        let path = self.directory.path().join(kept);
         Ok(Some(SetAside { path, why }))
     }
 
-    fn keep_damaged(&mut self, file: &Path) -> Result<PathBuf, StoreFault> {
-        let to = find::free_name(file);
-        if let Some(elder) = self.elders.iter_mut().find(|elder| elder.path == file) {
+    fn keep_damaged(&mut self, name: &str) -> Result<String, StoreFault> {
+        let to = find::free_name(&self.directory, name);
+        if let Some(elder) = self.elders.iter_mut().find(|elder| elder.name == name) {
             elder.rename_to = Some(to.clone());
             return Ok(to);
         }
         // A snapshot is replaced under its name; the second name stays with the damaged file.
-        std::fs::hard_link(file, &to)
-            .or_else(|_| std::fs::copy(file, &to).map(drop))
-            .map_err(StoreFault::io("keeping a copy of", file))?;
+        self.directory
+            .link(name, &to)
+            .or_else(|_| self.copy(name, &to))?;
         Ok(to)
     }
 
-    /// Whether the next snapshot should not wait: there is none, or what earlier processes left is in
-    /// several files.
+    fn copy(&self, name: &str, to: &str) -> Result<(), StoreFault> {
+        let path = self.directory.path().join(name);
+        let copying = || StoreFault::io("keeping a copy of", &path);
+        let octets = self.directory.read(name, LONGEST_FILE).map_err(copying())?;
+        let mut copy = self.directory.create(to, OFlags::empty())?;
+        copy.write_all(&octets).map_err(copying())
+    }
+
+    /// Whether the next snapshot should not wait: there is none, the directory is another, or what earlier
+    /// processes left is in several files.
     pub fn is_behind(&self) -> bool {
-        !self.elders.is_empty() || !self.directory.join(find::KNOWN).exists()
+        self.moved || !self.elders.is_empty() || !self.directory.has(find::KNOWN)
+    }
+
+    /// Whether the directory is new to us, and no snapshot in it is ours yet.
+    pub fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    /// Sees whether the directory was removed or replaced, and then goes on in what has its name now, made and
+    /// locked. What was kept in the old one is in none until the next snapshot, so that should not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`]. Then nothing is kept until it succeeds.
+    pub fn stay_in_place(&mut self) -> Result<DirectoryPlace, StoreFault> {
+        if self.directory.is_in_place() {
+            return Ok(DirectoryPlace::Same);
+        }
+        let directory = Directory::open(self.directory.path())?;
+        self.journal.move_behind(find::last_journal(&directory)?);
+        self.directory = Arc::new(directory);
+        self.key_file.moved();
+        self.elders.clear();
+        self.moved = true;
+        Ok(DirectoryPlace::New)
     }
 
     /// Appends changes to the journal. They survive the process at once, the machine after
@@ -200,7 +270,8 @@ impl Store {
     ///
     /// When the file system refuses; half a record is cut off, or passed over by the next reader.
     pub fn append(&mut self, changes: &[Change]) -> Result<(), StoreFault> {
-        self.journal.append(changes)
+        self.stay_in_place()?;
+        self.journal.append(&self.directory, changes)
     }
 
     /// Brings the journal to the disk.
@@ -209,7 +280,7 @@ impl Store {
     ///
     /// When the file system refuses.
     pub fn sync(&mut self) -> Result<(), StoreFault> {
-        self.journal.sync()
+        self.journal.sync(&self.directory)
     }
 
     /// Saves the gate, all in one: for a start and a stop, when nobody waits for the journal.
@@ -230,10 +301,13 @@ impl Store {
     ///
     /// When the file system refuses to sync the journal, or the key that could not be written at the start.
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
+        self.stay_in_place()?;
         self.key_file.keep(&self.directory)?;
-        self.elders.extend(self.journal.switch()?);
+        if self.elders.len() < MOST_ELDERS {
+            self.elders.extend(self.journal.switch(&self.directory)?);
+        }
         Ok(Saving {
-            directory: self.directory.clone(),
+            directory: Arc::clone(&self.directory),
             covers: self.journal.number(),
         })
     }
@@ -241,12 +315,17 @@ impl Store {
     /// Removes the files that the written snapshots cover. One that stays is read again at the next
     /// start: harmless.
     pub fn finish_save(&mut self, saved: Saved) {
+        if !Arc::ptr_eq(&saved.directory, &self.directory) {
+            // It went to a directory that is no longer ours.
+            return;
+        }
+        self.moved = false;
         self.elders.retain(|elder| {
-            let covered = elder.number < saved.0;
+            let covered = elder.number < saved.covers;
             if covered {
                 let _ = match &elder.rename_to {
-                    Some(to) => std::fs::rename(&elder.path, to),
-                    None => std::fs::remove_file(&elder.path),
+                    Some(to) => self.directory.rename(&elder.name, to),
+                    None => self.directory.remove(&elder.name),
                 };
             }
             !covered
@@ -254,18 +333,36 @@ impl Store {
     }
 }
 
+/// The name of a file that [`find`] has found, in its directory.
+fn name(file: &Path) -> &str {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.unwrap_or_default()
+}
+
+/// Where the state directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectoryPlace {
+    /// Where it was.
+    Same,
+    /// The old one is gone; this one is new to us.
+    New,
+}
+
 /// Snapshots to be written.
 #[derive(Debug)]
 #[must_use]
 pub struct Saving {
-    directory: PathBuf,
+    directory: Arc<Directory>,
     covers: u64,
 }
 
 /// Snapshots that are on disk, and the number of the first journal that they do not cover.
 #[derive(Debug)]
 #[must_use]
-pub struct Saved(u64);
+pub struct Saved {
+    directory: Arc<Directory>,
+    covers: u64,
+}
 
 impl Saving {
     /// Replaces the snapshots by the gate's state, synced.
@@ -274,11 +371,13 @@ impl Saving {
     ///
     /// When the file system refuses; what was not replaced then stays.
     pub fn write(self, gate: &Gate, now: Moment) -> Result<Saved, StoreFault> {
-        let known = self.directory.join(find::KNOWN);
-        replace::replace(&known, |out| gate.write_known(now, out))?;
-        let debts = self.directory.join(find::DEBTS);
-        replace::replace(&debts, |out| gate.write_debts(now, out))?;
-        Ok(Saved(self.covers))
+        let directory = self.directory;
+        replace::replace(&directory, find::KNOWN, |out| gate.write_known(now, out))?;
+        replace::replace(&directory, find::DEBTS, |out| gate.write_debts(now, out))?;
+        Ok(Saved {
+            directory,
+            covers: self.covers,
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_core::gate::buckets::spec::Bucket;
-use gatepost_core::gate::queue::Woken;
+use gatepost_core::gate::queue::{QueueClass, Woken};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::keys::Keys;
@@ -148,7 +148,7 @@ impl World {
         let granted = match self.sequence.begin(&attempt, self.now, changes) {
             Begun::Granted(granted) => Ok(granted),
             Begun::Refused(refused) => Err(refused),
-            Begun::Wait => self.wait(&attempt),
+            Begun::Wait(class) => self.wait(&attempt, class),
         };
         match granted {
             Ok(granted) => {
@@ -163,9 +163,13 @@ impl World {
         }
     }
 
-    fn wait(&mut self, attempt: &AuthAttempt<'_>) -> Result<GrantedAttempt, RefusedAttempt> {
+    fn wait(
+        &mut self,
+        attempt: &AuthAttempt<'_>,
+        class: QueueClass,
+    ) -> Result<GrantedAttempt, RefusedAttempt> {
         let queue = Arc::clone(self.sequence.queue());
-        let ticket = queue.enter(attempt.client.network(), 1, self.now);
+        let ticket = queue.enter(attempt.client.network(), class, 1, self.now);
         loop {
             match queue.advance(self.now).pop() {
                 Some(Woken::Turn(_, turn)) => {
@@ -203,7 +207,7 @@ impl World {
         assert_eq!(self.granted, self.settled);
         let queue = self.sequence.queue();
         assert_eq!(queue.next_deadline(), None);
-        let ticket = queue.enter(client(9).network(), 2, self.now);
+        let ticket = queue.enter(client(9).network(), QueueClass::Ordinary, 2, self.now);
         let woken = queue.advance(self.now).pop();
         assert!(
             matches!(woken, Some(Woken::Turn(2, _))),

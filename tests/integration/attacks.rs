@@ -6,15 +6,23 @@
 //! `GATEPOST_PROGRAM=/path/to/gatepost` before that command tries another build.
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
+mod connection_flood;
 mod crowd_memory;
 mod expelled;
+mod feigned_outage;
+mod first_week;
+mod full_disk;
 mod herd;
 mod infected_office;
 mod late_greeting;
+mod links_as_root;
+mod log_flood;
 mod many_names;
 mod one_account;
 mod operators_ban;
+mod replaced_directory;
 mod stalled_handshakes;
+mod wrong_clock;
 
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::User;

@@ -36,7 +36,9 @@ pub(in crate::gate) enum Basis {
     Paid,
     /// Its password is known to be wrong, so it is no new guess.
     Repeat,
-    /// It would be refused, but the state settles in; it holds a token of `client`.
+    /// It was tried before, and paid, while the backend was suspected to fail.
+    Doubted,
+    /// It would be refused, but the state settles in; it holds the tokens that forgiving costs.
     Settling,
     /// It would be refused, but this is a dry run.
     DryRun,

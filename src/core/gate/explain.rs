@@ -72,7 +72,7 @@ pub struct Explanation {
     pub buckets: Vec<Holding>,
     /// The last decisions about the client, and the user if one was asked about; latest first.
     pub decisions: Vec<Decision>,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Whether refusals are meant.
     pub mode: Mode,
@@ -83,7 +83,7 @@ pub struct Explanation {
 pub struct Status {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Users that we know.
     pub known_users: usize,
@@ -171,8 +171,11 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
-            backend_outage: self.outage.is_on(),
+            backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
+                .filter(|bucket| {
+                    bucket.spec().payers != Payers::Forgiven || self.is_settling(&rules, now)
+                })
                 .map(|bucket| {
                     let key = BucketKey::Shared(bucket);
                     self.holding(&rules, History::First, key, known_users, now)
@@ -247,6 +250,7 @@ impl Gate {
 
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
+        let settling = self.is_settling(&self.rules.load(), now);
         let named = user.map(|name| {
             let user = self.user(name);
             let who = self.familiar.context(user, client.network(), now);
@@ -257,6 +261,7 @@ impl Gate {
         BUCKETS
             .iter()
             .filter(|spec| is_familiar || spec.payers != Payers::Familiar)
+            .filter(|spec| settling || spec.payers != Payers::Forgiven)
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))
             .collect()
     }

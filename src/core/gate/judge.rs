@@ -16,13 +16,17 @@ use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::buckets::tries::Past;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::judge::stage::{BeforeTurn, InTurn, JudgementStage};
 use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, Trust};
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{BanCause, Reason, Refusal};
 use crate::gate::rules::Rules;
+use crate::gate::settling::Prospect;
 use crate::gate::trust::ban::Ban;
+use crate::gate::trust::familiar::PairAge;
 use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -33,36 +37,17 @@ const KNOWN_WRONG: Duration = Duration::from_secs(600);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
+/// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
+const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
-/// The two stages differ in their answers, so that only the first can tell anybody to wait.
-trait JudgementStage {
-    /// What is answered.
-    type Answer: From<Verdict>;
+mod stage;
 
-    /// What is answered to an attempt that must wait for a turn. None: this is its turn.
-    fn wait(&self) -> Option<Self::Answer>;
-}
-
-/// Nothing is taken from who must wait for a turn.
-struct BeforeTurn;
-
-impl JudgementStage for BeforeTurn {
-    type Answer = First;
-
-    fn wait(&self) -> Option<First> {
-        Some(First::Wait)
-    }
-}
-
-/// It has its turn, or needs none.
-struct InTurn;
-
-impl JudgementStage for InTurn {
-    type Answer = Verdict;
-
-    fn wait(&self) -> Option<Verdict> {
-        None
-    }
+/// What a password in doubt may do.
+enum Again<A> {
+    /// It must wait for a turn: this is its answer.
+    Wait(A),
+    Ask,
+    Refuse(Refusal),
 }
 
 /// What came of paying.
@@ -79,14 +64,15 @@ impl Gate {
         self.evaluate(attempt, BeforeTurn, now, changes)
     }
 
-    /// Judges an attempt that has its turn: it is never told to wait.
+    /// Judges an attempt that has a turn of this class: it is never told to wait.
     pub fn judge_in_turn(
         &self,
         attempt: &AuthAttempt<'_>,
+        class: QueueClass,
         now: Moment,
         changes: &mut Changes,
     ) -> Verdict {
-        self.evaluate(attempt, InTurn, now, changes)
+        self.evaluate(attempt, InTurn(class), now, changes)
     }
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
@@ -94,6 +80,8 @@ impl Gate {
         let missed = refusal(Reason::Turn, Duration::ZERO);
         self.counters.refuse(missed.reason);
         let case = self.case(attempt, &self.rules.load(), now);
+        // The same again is a mail program that retries, which speaks for it (`settling`).
+        self.tries.refused(case.client, case.guess, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
         self.recent.push(told);
         missed
@@ -146,14 +134,24 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 }
                 StepFinding::Refuse(refusal) => return self.refuse(refusal),
                 StepFinding::Repeat(wrong) => return self.repeat(wrong),
-                StepFinding::Pay(trust) => match self.pay(trust) {
-                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
-                    Err(short) => return self.refuse(short.refusal),
-                    Ok(Payment::Waits(answer)) => return answer,
-                    Ok(Payment::Paid(tokens, grounds)) => {
-                        return self.allow(tokens, grounds, Basis::Paid);
+                StepFinding::Pay(trust) => {
+                    match self.ask_again() {
+                        Some(Again::Wait(answer)) => return answer,
+                        Some(Again::Refuse(refusal)) => return self.refuse(refusal),
+                        Some(Again::Ask) => {
+                            return self.allow(Tokens::NONE, Reason::Repeat, Basis::Doubted);
+                        }
+                        None => {}
                     }
-                },
+                    match self.pay(trust) {
+                        Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
+                        Err(short) => return self.refuse(short.refusal),
+                        Ok(Payment::Waits(answer)) => return answer,
+                        Ok(Payment::Paid(tokens, grounds)) => {
+                            return self.allow(tokens, grounds, Basis::Paid);
+                        }
+                    }
+                }
             }
         }
         self.refuse(NO_STEP)
@@ -181,7 +179,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             Trust::Near | Trust::Far => KNOWN_WRONG,
         };
         let stranger = self.case.who.trust != Trust::Familiar;
-        let wait = self.stage.wait();
+        let wait = self.stage.wait(QueueClass::Ordinary);
         let fresh = self.now.since(wrong) < known
             || (wait.is_none() && stranger && !self.gate.repeats.take(self.now));
         if fresh && self.rules.mode == Mode::Enforce {
@@ -196,16 +194,48 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
+    /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix
+    /// is asked once more. One that a mechanism hides may be another one and pays anew, so that it has to wait while
+    /// the suspicion lasts: else its user had no token left when it is over. None: it is judged like any other.
+    fn ask_again(&mut self) -> Option<Again<S::Answer>> {
+        let asked = self.gate.doubts.asked(&self.case)?;
+        if self.case.guess.is_none() {
+            let wait = HIDDEN_ASKED_AGAIN.saturating_sub(self.now.since(asked));
+            let is_early = self.gate.outage.is_suspected() && !wait.is_zero();
+            return is_early.then(|| Again::Refuse(refusal(Reason::Outage, wait)));
+        }
+        if let Some(answer) = self.stage.wait(self.class()) {
+            return Some(Again::Wait(answer));
+        }
+        let stranger = self.case.who.trust != Trust::Familiar;
+        match stranger && !self.gate.repeats.take(self.now) {
+            true => Some(Again::Refuse(refusal(Reason::Outage, Duration::ZERO))),
+            false => Some(Again::Ask),
+        }
+    }
+
+    /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.
+    fn class(&self) -> QueueClass {
+        let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
+        match trusted && !self.failed_lately() && self.gate.outage.is_suspected() {
+            true => QueueClass::Probe,
+            false => QueueClass::Ordinary,
+        }
+    }
+
+    fn failed_lately(&self) -> bool {
+        let failed = self.past.failed;
+        failed.is_some_and(|at| self.now.since(at) < FAILED_LATELY)
+    }
+
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
     /// unless the try must wait for its turn.
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
-        let failed_lately = self
-            .past
-            .failed
-            .is_some_and(|at| self.now.since(at) < FAILED_LATELY);
-        let in_turn = self.case.who.trust != Trust::Familiar || failed_lately;
-        if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
+        let in_turn = self.case.who.trust != Trust::Familiar
+            || self.failed_lately()
+            || self.gate.outage.is_suspected();
+        if let Some(wait) = self.stage.wait(self.class()).filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
         let tokens = self.take_all(&route)?;
@@ -241,11 +271,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
 
     fn refuse(mut self, mut refusal: Refusal) -> S::Answer {
         let meant = self.question().is_meant(refusal.reason);
-        if let Some(wait) = self.stage.wait().filter(|_| !meant) {
-            return wait;
-        }
         if !meant && self.rules.mode == Mode::Enforce {
-            return self.settle_in(refusal.reason);
+            return self.forgive(refusal.reason);
+        }
+        if let Some(wait) = self.stage.wait(QueueClass::Forgiven).filter(|_| !meant) {
+            return wait;
         }
         self.punish(&mut refusal);
         if meant {
@@ -256,11 +286,25 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         self.allow(Tokens::NONE, refusal.reason, Basis::DryRun)
     }
 
-    /// While settling in, what another bucket would refuse goes through for a token of `client`.
-    fn settle_in(mut self, reason: Reason) -> S::Answer {
-        match self.take_of_client() {
-            Ok(token) => self.allow(Tokens::one(token), reason, Basis::Settling),
-            Err(wait) => self.refuse(refusal(Reason::Bucket(Bucket::Client), wait)),
+    /// While settling in, what another bucket would refuse goes through for what forgiving costs.
+    fn forgive(mut self, reason: Reason) -> S::Answer {
+        let prospect = Prospect::of(&self.case, self.past.repeated);
+        let forgiven = match self.question().forgiveness(&self.case, prospect) {
+            Err(short) => Err(short),
+            Ok(route) => {
+                if let Some(wait) = self.stage.wait(prospect.class()) {
+                    return wait;
+                }
+                // The buckets had tokens when it began to wait: a crowd may wait for the same few.
+                if !self.stage.admits(prospect.class()) {
+                    return self.refuse(refusal(Reason::Turn, Duration::ZERO));
+                }
+                self.take_all(&route)
+            }
+        };
+        match forgiven {
+            Ok(tokens) => self.allow(tokens, reason, Basis::Settling),
+            Err(short) => self.refuse(short.refusal),
         }
     }
 
@@ -277,8 +321,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
-            Reason::DenyList | Reason::Ban => return,
-            Reason::Bucket(Bucket::Familiar) => {}
+            Reason::DenyList | Reason::Ban | Reason::Outage => return,
+            Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
                 let ban = gate.strike(self.rules, offender, cause, now, self.changes);
@@ -299,7 +343,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 self.gate.counters.would_refuse(grounds);
                 self.tell(Answer::WouldRefuse, grounds, Duration::ZERO);
             }
-            Basis::Listed | Basis::Paid | Basis::Repeat => {
+            Basis::Listed | Basis::Paid | Basis::Repeat | Basis::Doubted => {
                 self.gate.counters.allow(grounds);
                 self.tell(Answer::Allow, grounds, Duration::ZERO);
             }

@@ -205,7 +205,13 @@ impl Question<'_> {
             Reason::DenyList => true,
             Reason::Ban => self.ban.is_some_and(|ban| ban.holds(self.rules.mode)),
             _ if self.rules.mode == Mode::DryRun => false,
-            Reason::Trap | Reason::Bucket(Bucket::Client) => true,
+            // A familiar pair is no stranger; and what forgives is bounded itself.
+            Reason::Trap
+            | Reason::Turn
+            | Reason::Outage
+            | Reason::Bucket(
+                Bucket::Client | Bucket::Familiar | Bucket::SettlingUser | Bucket::Settling,
+            ) => true,
             _ => !self.settling,
         }
     }

@@ -41,7 +41,7 @@ impl BanEntry {
 }
 
 impl Gate {
-    /// Bans by hand until `until`, in a dry run too: everybody there, whoever is familiar or on the allow list.
+    /// Bans by hand until `until`, in a dry run too: everybody there, familiar users and the allow list too.
     /// Open sessions are not ended here; [`Gate::bars`] says which ought to.
     pub fn ban(&self, subject: Subject, until: Moment, now: Moment, changes: &mut Changes) {
         let ban = Ban {

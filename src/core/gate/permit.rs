@@ -5,6 +5,7 @@
 //! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
 
 use crate::gate::case::{Basis, Claim};
+use crate::gate::queue::QueueClass;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 
@@ -14,8 +15,9 @@ use crate::gate::request::verdict::{Reason, Refusal};
 pub enum First {
     /// It needs no turn: this is the verdict.
     Decided(Verdict),
-    /// Not familiar: take a turn, then ask again with `Gate::judge_in_turn`.
-    Wait,
+    /// Take a turn with this class, then ask again with `Gate::judge_in_turn`: it is not familiar, or the
+    /// backend is suspected to fail.
+    Wait(QueueClass),
 }
 
 /// The gate's verdict on one attempt.
@@ -60,7 +62,7 @@ impl Permit {
     pub fn would_refuse(&self) -> Option<Reason> {
         match self.claim.basis {
             Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
-            Basis::Listed | Basis::Paid | Basis::Repeat => None,
+            Basis::Listed | Basis::Paid | Basis::Repeat | Basis::Doubted => None,
         }
     }
 }

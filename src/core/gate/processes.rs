@@ -1,11 +1,12 @@
 //! processes - Postfix's processes, given out fairly by user
 //!
 //! Everybody who may log in needs a process of Postfix, and waits for one here and not inside Postfix, where
-//! nobody is fair and a short deadline cuts the line. Few log in at once; relayed exchanges, in which a process
-//! waits for the client, have a small number of their own; and all of them, with those who have logged in, are
-//! never more than Postfix has processes. How many log in at once follows from how long checks take (`pace`), since
-//! Postfix gives up on a Dovecot that has too many before it. Users wait in line, not attempts: one that got a process goes to the
-//! back, so a user with a hundred devices delays nobody with one by more than one device.
+//! nobody is fair and a short deadline cuts the line. Few familiar users log in at once. Strangers, whose attempts
+//! may be slow on purpose, and relayed exchanges, in which a process waits for the client, have places of their own and
+//! take none of others. All of them, with those who have logged in, are never more than Postfix has processes.
+//! How many log in at once follows from how long checks take (`pace`), since Postfix gives up on a Dovecot that has
+//! too many before it. Users wait in line, not attempts: one that got a process goes to the back, so a user with a
+//! hundred devices delays nobody with one by more than one device.
 //! Pure: waiters in, processes out. Not here: the waiting and its end (the caller leaves), who may try (`judge`),
 //! the turns of strangers (`queue`), sessions by user (they are counted after the login).
 
@@ -13,42 +14,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use line::{LineKey, PoolKind};
 use pace::{Occupancy, Pace};
 
-use crate::gate::permit::Permit;
-use crate::gate::request::attempt::Trust;
-use crate::gate::request::client::NetworkKey;
-use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::ProcessSettings;
 
+mod line;
 mod pace;
+
+pub use line::{ProcessLine, Purpose};
 
 /// Of those that log in, and of exchanges, one line holds this part at most: what it asks for may be slow.
 const SHARE: usize = 4;
 /// A user's phone does not wait for the same user's laptop.
 const SMALLEST_SHARE: usize = 2;
-
-/// The line in which an attempt waits.
-///
-/// Strangers who name a user wait apart from where the user is familiar: they hold up no owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ProcessLine(LineOwner);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum LineOwner {
-    Familiar(UserId),
-    Stranger(UserId),
-    Unnamed(NetworkKey),
-}
-
-/// What a process is wanted for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// A login that Postfix can decide without the client.
-    Login,
-    /// A relayed exchange, in which Postfix waits for the client.
-    Exchange,
-}
 
 /// A place in a line: what its waiter leaves with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,22 +66,6 @@ pub struct ProcessQueue<W> {
     lines: Mutex<ProcessLines<W>>,
 }
 
-impl ProcessLine {
-    /// The line of the user that a permit is for.
-    pub fn of(permit: &Permit) -> Self {
-        let case = &permit.claim.case;
-        Self(match case.who.trust {
-            Trust::Familiar => LineOwner::Familiar(case.user),
-            Trust::Near | Trust::Far => LineOwner::Stranger(case.user),
-        })
-    }
-
-    /// The line of a network, for an exchange that has not named its user yet.
-    pub const fn unnamed(network: NetworkKey) -> Self {
-        Self(LineOwner::Unnamed(network))
-    }
-}
-
 impl<W> ProcessQueue<W> {
     /// All processes free.
     pub fn new(settings: ProcessSettings) -> Self {
@@ -112,7 +75,8 @@ impl<W> ProcessQueue<W> {
                 next: 0,
                 logged_in: 0,
                 pace: Pace::new(),
-                login: Pool::default(),
+                familiar: Pool::default(),
+                stranger: Pool::default(),
                 exchange: Pool::default(),
                 lines: HashMap::new(),
             }),
@@ -152,9 +116,11 @@ impl<W> ProcessQueue<W> {
     }
 
     /// A login was answered after so long: accepted, or put off by Postfix. Wrong passwords say nothing, for they
-    /// are delayed on purpose. [`ProcessQueue::advance`] gives out what is more now.
-    pub fn answered(&self, took: Duration) {
-        self.lock().answered(took);
+    /// are delayed on purpose, and strangers' logins may be. [`ProcessQueue::advance`] gives out what is more now.
+    pub fn answered(&self, line: ProcessLine, took: Duration) {
+        if !line.is_strangers() {
+            self.lock().answered(took);
+        }
     }
 
     /// Takes a process back. It is the next one's with [`ProcessQueue::advance`].
@@ -166,7 +132,7 @@ impl<W> ProcessQueue<W> {
     pub fn counts(&self) -> ProcessCounts {
         let lines = self.lock();
         ProcessCounts {
-            logins: lines.login.held,
+            logins: lines.familiar.held + lines.stranger.held,
             exchanges: lines.exchange.held,
             logged_in: lines.logged_in,
             waiting: lines.lines.values().map(|line| line.waiting.len()).sum(),
@@ -179,13 +145,6 @@ impl<W> ProcessQueue<W> {
     }
 }
 
-/// A line for one purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct LineKey {
-    line: ProcessLine,
-    purpose: Purpose,
-}
-
 #[derive(Debug)]
 struct ProcessLines<W> {
     settings: ProcessSettings,
@@ -193,7 +152,8 @@ struct ProcessLines<W> {
     next: u64,
     logged_in: usize,
     pace: Pace,
-    login: Pool,
+    familiar: Pool,
+    stranger: Pool,
     exchange: Pool,
     lines: HashMap<LineKey, UserLine<W>>,
 }
@@ -223,42 +183,55 @@ impl<W> ProcessLines<W> {
         limit.saturating_sub(1).max(1)
     }
 
-    /// How many may be out for a purpose. Clients decide how long an exchange lasts, so exchanges leave most
-    /// processes to others even where there are few.
-    fn most_for(&self, purpose: Purpose) -> usize {
+    /// How many may be out of a kind. Clients decide how long an exchange lasts, so exchanges leave most processes
+    /// to others even where there are few.
+    fn most_of(&self, kind: PoolKind) -> usize {
         let at_once = self.settings.at_once.min(self.most());
-        match purpose {
-            Purpose::Login => self.pace.at_once().min(at_once),
-            Purpose::Exchange => at_once / SHARE,
+        match kind {
+            PoolKind::Familiar => self.pace.at_once().min(at_once),
+            PoolKind::Stranger => at_once,
+            PoolKind::Exchange => at_once / SHARE,
         }
         .max(1)
     }
 
-    fn share(&self, purpose: Purpose) -> usize {
-        (self.most_for(purpose) / SHARE).max(SMALLEST_SHARE)
+    /// How many of them one line may hold.
+    fn share(&self, kind: PoolKind) -> usize {
+        let most = self.most_of(kind);
+        let share = match kind {
+            // Half of them while the pace is low, so that one user's devices still come forward.
+            PoolKind::Familiar => (self.settings.at_once / SHARE).min(most / 2),
+            PoolKind::Stranger | PoolKind::Exchange => most / SHARE,
+        };
+        share.max(SMALLEST_SHARE)
     }
 
-    fn pool(&mut self, purpose: Purpose) -> &mut Pool {
-        match purpose {
-            Purpose::Login => &mut self.login,
-            Purpose::Exchange => &mut self.exchange,
+    const fn pool(&self, kind: PoolKind) -> &Pool {
+        match kind {
+            PoolKind::Familiar => &self.familiar,
+            PoolKind::Stranger => &self.stranger,
+            PoolKind::Exchange => &self.exchange,
         }
     }
 
-    fn is_free(&self, purpose: Purpose) -> bool {
-        let pool = match purpose {
-            Purpose::Login => &self.login,
-            Purpose::Exchange => &self.exchange,
-        };
-        let out = self.login.held + self.exchange.held + self.logged_in;
-        pool.held < self.most_for(purpose) && out < self.most()
+    const fn pool_mut(&mut self, kind: PoolKind) -> &mut Pool {
+        match kind {
+            PoolKind::Familiar => &mut self.familiar,
+            PoolKind::Stranger => &mut self.stranger,
+            PoolKind::Exchange => &mut self.exchange,
+        }
+    }
+
+    fn is_free(&self, kind: PoolKind) -> bool {
+        let out = self.familiar.held + self.stranger.held + self.exchange.held + self.logged_in;
+        self.pool(kind).held < self.most_of(kind) && out < self.most()
     }
 
     fn take(&mut self, key: LineKey) -> Option<Process> {
-        if !self.is_free(key.purpose) || !self.pool(key.purpose).order.is_empty() {
+        if !self.is_free(key.kind()) || !self.pool(key.kind()).order.is_empty() {
             return None;
         }
-        let share = self.share(key.purpose);
+        let share = self.share(key.kind());
         let line = self.lines.entry(key).or_insert_with(UserLine::new);
         // Below its share a line that waits stands in the order, which is empty.
         (line.held < share).then(|| self.give(key))
@@ -268,7 +241,7 @@ impl<W> ProcessLines<W> {
         if let Some(line) = self.lines.get_mut(&key) {
             line.held += 1;
         }
-        self.pool(key.purpose).held += 1;
+        self.pool_mut(key.kind()).held += 1;
         self.put_in_order(key);
         Process {
             before_login: Some(key),
@@ -292,16 +265,16 @@ impl<W> ProcessLines<W> {
 
     /// A process for the line that has waited longest at the front of an order.
     fn grant(&mut self) -> Option<(W, Process)> {
-        let front = |pool: &Pool| pool.order.first_key_value().map(|(place, _)| *place);
-        let waiting = [
-            (Purpose::Login, front(&self.login)),
-            (Purpose::Exchange, front(&self.exchange)),
-        ];
-        let (purpose, _) = waiting
+        let kinds = [PoolKind::Familiar, PoolKind::Stranger, PoolKind::Exchange];
+        let front = |kind: PoolKind| {
+            let (place, _) = self.pool(kind).order.first_key_value()?;
+            self.is_free(kind).then_some((*place, kind))
+        };
+        let (_, kind) = kinds
             .into_iter()
-            .filter(|(purpose, place)| place.is_some() && self.is_free(*purpose))
-            .min_by_key(|(_, place)| *place)?;
-        let (_, key) = self.pool(purpose).order.pop_first()?;
+            .filter_map(front)
+            .min_by_key(|(place, _)| *place)?;
+        let (_, key) = self.pool_mut(kind).order.pop_first()?;
         let line = self.lines.get_mut(&key)?;
         line.place = None;
         let (_, waiter) = line.waiting.pop_first()?;
@@ -316,7 +289,7 @@ impl<W> ProcessLines<W> {
     }
 
     fn answered(&mut self, took: Duration) {
-        let occupancy = match self.login.held + 1 >= self.most_for(Purpose::Login) {
+        let occupancy = match self.familiar.held + 1 >= self.most_of(PoolKind::Familiar) {
             true => Occupancy::Full,
             false => Occupancy::Free,
         };
@@ -331,7 +304,7 @@ impl<W> ProcessLines<W> {
     }
 
     fn give_up(&mut self, key: LineKey) {
-        let pool = self.pool(key.purpose);
+        let pool = self.pool_mut(key.kind());
         pool.held = pool.held.saturating_sub(1);
         if let Some(line) = self.lines.get_mut(&key) {
             line.held = line.held.saturating_sub(1);
@@ -341,7 +314,7 @@ impl<W> ProcessLines<W> {
 
     /// Puts a line into its order, at the back, or takes it out, as its attempts want it.
     fn put_in_order(&mut self, key: LineKey) {
-        let share = self.share(key.purpose);
+        let share = self.share(key.kind());
         let number = self.next;
         let Some(line) = self.lines.get_mut(&key) else {
             return;
@@ -357,11 +330,11 @@ impl<W> ProcessLines<W> {
         }
         match place {
             None if wants => {
-                self.pool(key.purpose).order.insert(number, key);
+                self.pool_mut(key.kind()).order.insert(number, key);
                 self.next += 1;
             }
             Some(place) if !wants => {
-                self.pool(key.purpose).order.remove(&place);
+                self.pool_mut(key.kind()).order.remove(&place);
             }
             _ => {}
         }

@@ -3,9 +3,12 @@
 //! Blocking, because the commands that use it do nothing else meanwhile. Not here: the requests (`cli`).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::message::{LONGEST, Request, Response};
 
@@ -45,7 +48,7 @@ impl AdminClient {
     ///
     /// When the socket does not answer.
     pub fn connect(path: &Path) -> Result<Self, AdminFault> {
-        let stream = UnixStream::connect(path).map_err(|source| AdminFault::Connect {
+        let stream = connect(path).map_err(|source| AdminFault::Connect {
             path: path.to_owned(),
             source,
         })?;
@@ -73,4 +76,13 @@ impl AdminClient {
         }
         Ok(serde_json::from_slice(&answer)?)
     }
+}
+
+/// Connects without waiting: behind a socket whose owner accepts nobody one would wait for ever.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    socket.set_nonblocking(false)?;
+    Ok(UnixStream::from(OwnedFd::from(socket)))
 }

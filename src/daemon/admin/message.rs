@@ -94,6 +94,11 @@ pub enum Response {
         /// A sentence.
         message: String,
     },
+    /// Done, and gone with a restart, for the disk did not take it; says both.
+    NotKept {
+        /// A sentence.
+        message: String,
+    },
     /// To [`Request::BansAdd`], [`Request::Expel`] and [`Request::Forget`]: done; says what has ended.
     Ended {
         /// A sentence.
@@ -189,6 +194,17 @@ pub struct StatusMessage {
     pub turned_away: BTreeMap<String, u64>,
     /// How often each limit acted since the start.
     pub limits: BTreeMap<String, u64>,
+    /// Since when the state is not kept, and why; none: it is.
+    pub state_not_kept: Option<NotKeptMessage>,
+}
+
+/// The disk does not take the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotKeptMessage {
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// What the disk said last.
+    pub why: String,
 }
 
 /// The tokens of a bucket.

@@ -1,12 +1,13 @@
 //! exit - exit codes, and the message of a failure
 //!
-//! 0: success; 1: a result is below its requirement (`simulate`, `replay`); 2: usage, config or failure.
+//! 0: success; 1: a result is below its requirement (`simulate`, `replay`), or what was done is not on disk;
+//! 2: usage, config or failure.
 
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// A result is below its requirement.
+/// A result is below its requirement, or what was done is not on disk.
 pub const BELOW_REQUIREMENT: u8 = 1;
 /// Wrong usage, a fail config, or another failure.
 pub const FAILURE: u8 = 2;

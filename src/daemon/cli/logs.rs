@@ -12,6 +12,7 @@ use std::time::UNIX_EPOCH;
 use jiff::tz::TimeZone;
 
 use crate::clock::Clock;
+use crate::files;
 use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::moment::Moment;
@@ -61,11 +62,25 @@ fn read_one(
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
     if path == Path::new(STDIN) {
-        return collector.read(io::stdin().lock(), Clock::start().now(), progress);
+        return collector.read(io::stdin().lock(), Clock::wall(), progress);
     }
-    let file = File::open(path)?;
+    let file = open(path)?;
     let newest = changed(&file)?;
     collector.read(file, newest, progress)
+}
+
+/// Opens a log: a regular file, or a pipe that the shell made for this command, as `<(zcat ...)` does. Any other
+/// pipe or device may have no end, and whoever can write into a folder of logs can put one there.
+///
+/// # Errors
+///
+/// When it cannot be opened, or is something else.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let ours = ["/dev/fd", "/dev/stdin", "/proc/self/fd"];
+    match ours.iter().any(|ours| path.starts_with(ours)) {
+        true => File::open(path),
+        false => files::open_regular(path),
+    }
 }
 
 /// When the file was last written.

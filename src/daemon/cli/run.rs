@@ -29,7 +29,7 @@ pub struct RunArgs {
 /// Runs until a signal ends it. Exits with 0 after a drain, with 2 if it could not start.
 pub fn run(args: &RunArgs) -> ExitCode {
     let clock = Clock::start();
-    let (config, warnings) = match Config::load(&args.config, clock.now()) {
+    let (config, warnings) = match Config::load(&args.config, Clock::wall()) {
         Ok(loaded) => loaded,
         Err(faults) => return exit::fail(&faults),
     };
@@ -38,7 +38,12 @@ pub fn run(args: &RunArgs) -> ExitCode {
         events::config_warning(&warning.summary());
     }
     let code = match super::runtime() {
-        Ok(runtime) => runtime.block_on(serve(args, clock, config, log.clone())),
+        Ok(runtime) => {
+            let code = runtime.block_on(serve(args, clock, config, log.clone()));
+            // A thread that waits for a disk that is gone must not keep the process.
+            runtime.shutdown_background();
+            code
+        }
         Err(fault) => exit::fail(&fault),
     };
     log.finish();

@@ -35,15 +35,10 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     if let Some(until) = &status.settling_until {
         writeln!(
             out,
-            "  settling in until {until}: only traps and `client` refuse; `gatepost learn` ends this"
+            "  settling in until {until}: most limits forgive, as far as `settling` has tokens; `gatepost learn` ends this"
         )?;
     }
-    let upstream = match (status.upstream_up, status.backend_outage) {
-        (false, _) => "does not answer",
-        (true, true) => "answers, but rejects trusted users (suspected outage of the backend)",
-        (true, false) => "answers",
-    };
-    writeln!(out, "postfix     {upstream}")?;
+    around(status, out)?;
     counts(out, "processes", &status.processes)?;
     writeln!(
         out,
@@ -72,6 +67,24 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "would refuse", &status.would_refuse)?;
     counts(out, "turned away", &status.turned_away)?;
     limits(status, out)
+}
+
+/// What Gatepost needs: Postfix, and the disk.
+fn around(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    let upstream = match (status.upstream_up, status.backend_outage) {
+        (false, _) => "does not answer",
+        (true, true) => "answers, but rejects trusted users (suspected outage of the backend)",
+        (true, false) => "answers",
+    };
+    writeln!(out, "postfix     {upstream}")?;
+    match &status.state_not_kept {
+        None => writeln!(out, "state       kept"),
+        Some(fault) => writeln!(
+            out,
+            "state       NOT KEPT since {}: {}",
+            fault.since, fault.why
+        ),
+    }
 }
 
 /// The fill of buckets and tables.

@@ -3,14 +3,14 @@
 //! Not here: how certificates are used (`net::tls`).
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::finding::{Findings, Remark, Source};
 use super::{Config, raw, rules, sections};
+use crate::files;
 use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::names::NameFolding;
@@ -100,8 +100,8 @@ pub(super) fn certificates(
         let settings = tls::TlsSettings {
             certificates: vec![files],
         };
-        match Tls::load(&settings, now) {
-            Ok(tls) => warn_expiry(&tls.certificates(), chain.span(), now, findings),
+        match Tls::load(&settings) {
+            Ok(tls) => warn_dates(&tls.certificates(), chain.span(), now, findings),
             Err(TlsFault::File {
                 role,
                 path,
@@ -122,16 +122,24 @@ pub(super) fn certificates(
     }
 }
 
-fn warn_expiry(
+/// Warns of a certificate that clients refuse for its dates, or soon will. The clock that is wrong may be ours.
+fn warn_dates(
     certificates: &[Certificate],
     span: Range<usize>,
     now: Moment,
     findings: &mut Findings,
 ) {
     for certificate in certificates {
+        let names = certificate.names.join(", ");
+        if let Some(problem) = certificate.date_problem(now) {
+            let what = format!("the certificate for {names} {problem}: clients refuse it");
+            findings.warn(Remark::at(span.clone(), what).help(
+                "if the machine's clock is right, renew it, then reload gatepost (SIGHUP); it is served as it is",
+            ));
+            continue;
+        }
         let days = certificate.days_left(now);
         if days < LAST_DAYS {
-            let names = certificate.names.join(", ");
             findings.warn(
                 Remark::at(
                     span.clone(),
@@ -217,19 +225,15 @@ fn warn_user_is_trap(file: &raw::RawFile, config: &Config, findings: &mut Findin
 
 /// Reads a text file of at most `longest` octets, or returns why it cannot.
 fn read(path: &Path, longest: u64) -> Result<String, String> {
-    let mut octets = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut octets));
-    match read {
+    match files::read(path, longest) {
         Err(error) => Err(match error.kind() {
             ErrorKind::NotFound => "there is no such file".to_owned(),
             ErrorKind::PermissionDenied => "permission denied".to_owned(),
             ErrorKind::IsADirectory => "it is a directory".to_owned(),
+            ErrorKind::FileTooLarge => format!("it is longer than {} MiB", longest >> 20),
             _ => error.to_string(),
         }),
-        Ok(length) if length as u64 > longest => {
-            Err(format!("it is longer than {} MiB", longest >> 20))
-        }
-        Ok(_) => String::from_utf8(octets).map_err(|error| {
+        Ok(octets) => String::from_utf8(octets).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let line = error
                 .as_bytes()

@@ -2,7 +2,7 @@
 //!
 //! One bounded channel, owned by `server`. Some changes are waited for until the journal has them, so that a
 //! client that has seen its ban cannot outlive it by a kill -9; the wait has an end, for the service matters
-//! more, and how often it came to that is counted.
+//! more, and how often it came to that is counted. An operator is told what came of it ([`Notices::keep`]).
 //! Not here: what becomes of a change (`server`).
 
 use std::sync::Arc;
@@ -15,16 +15,33 @@ use crate::report::limits::{LimitCounters, ResourceLimit};
 use gatepost_core::gate::Changes;
 use gatepost_core::gate::request::change::Change;
 
-/// How long a session waits for the journal. The store logs a disk that is slower than this.
+/// How long a session waits for the journal. The store logs a disk that is much slower than this.
 const JOURNAL_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Some changes, and who waits until they are in the journal.
+/// How long an operator waits for the disk.
+const DISK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What became of changes: why they are not kept.
+pub type WriteOutcome = Result<(), Arc<str>>;
+
+/// Some changes, and who waits until they are kept.
 #[derive(Debug)]
 pub struct Notice {
     /// The changes of one call of the gate.
     pub changes: Changes,
-    /// Acknowledged when the journal has them; none: nobody waits.
-    pub written: Option<oneshot::Sender<()>>,
+    /// Who is told what became of them.
+    pub waiting: Acknowledge,
+}
+
+/// Who waits for changes to be kept, and where.
+#[derive(Debug)]
+pub enum Acknowledge {
+    /// Nobody.
+    Nobody,
+    /// A session, for the journal: they outlive the process.
+    ForJournal(oneshot::Sender<WriteOutcome>),
+    /// An operator, for the disk: they outlive the machine.
+    ForDisk(oneshot::Sender<WriteOutcome>),
 }
 
 /// The sending end.
@@ -51,12 +68,43 @@ impl Notices {
         }
     }
 
+    /// Passes an operator's changes on, and says whether the disk has them.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub async fn keep(&self, changes: Changes) -> WriteOutcome {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let (told, answer) = oneshot::channel();
+        let notice = Notice {
+            changes,
+            waiting: Acknowledge::ForDisk(told),
+        };
+        let kept = timeout(DISK_TIMEOUT, async {
+            self.sender.send(notice).await.ok()?;
+            answer.await.ok()
+        });
+        match kept.await {
+            Ok(Some(kept)) => kept,
+            Ok(None) => Err("Gatepost is stopping".into()),
+            Err(_) => {
+                self.limits.count(ResourceLimit::Acknowledgements);
+                Err("the disk does not answer".into())
+            }
+        }
+    }
+
     async fn hand_over(&self, changes: Changes) {
         let awaited = changes.iter().any(Change::is_awaited);
         let (written, acknowledged) = oneshot::channel();
         let notice = Notice {
             changes,
-            written: awaited.then_some(written),
+            waiting: match awaited {
+                true => Acknowledge::ForJournal(written),
+                false => Acknowledge::Nobody,
+            },
         };
         // When time is up, or with the receiver gone at the very end, the change may be lost to journal and
         // log; the gate has it all the same, and the next snapshot with it.
@@ -65,7 +113,8 @@ impl Notices {
             self.sender.send(notice).await.ok()?;
             acted = ResourceLimit::Acknowledgements;
             match awaited {
-                true => acknowledged.await.ok(),
+                // A session goes on whatever the disk says; `status` tells that.
+                true => acknowledged.await.ok().map(drop),
                 false => Some(()),
             }
         })
@@ -107,9 +156,32 @@ mod tests {
         assert_eq!(counts(), (1, 1), "no room in time");
         received.recv().await.unwrap();
         let (_, kept) = tokio::join!(notices.pass(journalled()), async {
-            received.recv().await.unwrap().written.unwrap().send(())
+            match received.recv().await.unwrap().waiting {
+                Acknowledge::ForJournal(session) => session.send(Ok(())),
+                other => panic!("{other:?}"),
+            }
         });
         kept.unwrap();
         assert_eq!(counts(), (1, 1), "written in time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_operator_is_told_what_the_disk_said_and_when_it_says_nothing() {
+        let limits = Arc::new(LimitCounters::default());
+        let (notices, mut received) = Notices::channel(1, &limits);
+        assert_eq!(notices.keep(Vec::new()).await, Ok(()), "nothing to keep");
+        let (kept, _) = tokio::join!(notices.keep(journalled()), async {
+            match received.recv().await.unwrap().waiting {
+                Acknowledge::ForDisk(operator) => operator.send(Err("full".into())),
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(kept, Err("full".into()));
+        let late = notices.keep(journalled()).await;
+        assert_eq!(late, Err("the disk does not answer".into()));
+        assert_eq!(limits.get(ResourceLimit::Acknowledgements), 1);
+        drop(received);
+        let ending = notices.keep(journalled()).await;
+        assert_eq!(ending, Err("Gatepost is stopping".into()));
     }
 }

@@ -127,7 +127,9 @@ async fn whatever_reads_lines_can_ask_and_is_judged_as_a_session_is() {
     let answers = tokio::select! {
         answers = judge_lines(&judging, &mut input) => answers,
         () = async { while let Some(notice) = received.recv().await {
-            notice.written.map(|written| written.send(()));
+            if let Acknowledge::ForJournal(session) = notice.waiting {
+                session.send(Ok(())).unwrap();
+            }
         } } => panic!("nobody asks"),
     };
     assert_eq!(answers, ["Reject", "wrong again", "Accept"]);

@@ -39,7 +39,7 @@ use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
 pub use self::connections::RESERVE_PER_NETWORK;
-pub use self::entry::AdmissionProgress;
+pub use self::entry::ConnectionStage;
 
 /// The limits on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,7 +279,7 @@ impl Slot {
     }
 
     /// Records how far the connection has come.
-    pub fn progressed(&self, progress: AdmissionProgress) {
+    pub fn progressed(&self, progress: ConnectionStage) {
         if let SlotKind::Evictable(entry) = &self.kind {
             entry.progressed(progress);
         }
@@ -306,7 +306,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let SlotKind::Evictable(entry) = &self.kind
-            && entry.progress() == AdmissionProgress::Silent
+            && entry.progress() == ConnectionStage::Silent
         {
             self.shared.give_back(self.client, self.standing);
         }

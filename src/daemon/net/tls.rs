@@ -35,11 +35,10 @@ use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
-pub use self::certificate::{Certificate, FileProblem, FileRole, TlsFault};
+pub use self::certificate::{Certificate, DateProblem, FileProblem, FileRole, TlsFault};
 use self::computing::Computing;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
-use gatepost_core::moment::Moment;
 
 /// The certificate files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,14 +76,14 @@ struct Loaded {
 }
 
 impl Tls {
-    /// Reads and checks all certificates. Validity is checked at `now`.
+    /// Reads and checks all certificates. Their dates are no fault: [`Certificate::date_problem`].
     ///
     /// # Errors
     /// The first fault found, with its file.
-    pub fn load(settings: &TlsSettings, now: Moment) -> Result<Self, TlsFault> {
+    pub fn load(settings: &TlsSettings) -> Result<Self, TlsFault> {
         let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsFault::Library)?;
         Ok(Self {
-            loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer, now)?),
+            loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer)?),
             ticketer,
             // limit: handshakes
             computing: Computing::new(usize::MAX, cores()),
@@ -96,8 +95,8 @@ impl Tls {
     ///
     /// # Errors
     /// As [`Tls::load`]. Then the certificates in use stay in use.
-    pub fn reload(&self, settings: &TlsSettings, now: Moment) -> Result<(), TlsFault> {
-        let loaded = Loaded::new(settings, &self.ticketer, now)?;
+    pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsFault> {
+        let loaded = Loaded::new(settings, &self.ticketer)?;
         self.loaded.store(Arc::new(loaded));
         Ok(())
     }
@@ -206,14 +205,10 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Loaded {
-    fn new(
-        settings: &TlsSettings,
-        ticketer: &Arc<dyn ProducesTickets>,
-        now: Moment,
-    ) -> Result<Self, TlsFault> {
+    fn new(settings: &TlsSettings, ticketer: &Arc<dyn ProducesTickets>) -> Result<Self, TlsFault> {
         let provider = Arc::new(provider());
         let (keys, certificates): (Vec<_>, Vec<_>) =
-            certificate::load(&settings.certificates, &provider, now)?
+            certificate::load(&settings.certificates, &provider)?
                 .into_iter()
                 .unzip();
         let resolver = resolver::ByName::new(keys, &certificates);

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
@@ -95,6 +95,8 @@ pub struct Deadlines {
     /// From there to the reply to the last EHLO. 10 s; a Postfix that meanwhile answers others is only busy,
     /// and is given as long again.
     pub greeting: Duration,
+    /// Before a Postfix that hung up before a login is tried again, if it answers others. 1 s.
+    pub retry: Duration,
     /// To answer an AUTH; in a relayed exchange, each message. 30 s: Postfix itself gives Dovecot 10 s,
     /// and Dovecot delays failures by up to 15 s.
     pub login: Duration,
@@ -105,6 +107,7 @@ impl Default for Deadlines {
         Self {
             connect: Duration::from_secs(5),
             greeting: Duration::from_secs(10),
+            retry: Duration::from_secs(1),
             login: Duration::from_secs(30),
         }
     }
@@ -137,6 +140,15 @@ pub struct Upstream {
 struct Endpoint {
     address: UpstreamAddress,
     health: AddressHealth,
+}
+
+/// How long an address is tried.
+#[derive(Clone, Copy, Debug)]
+enum Effort {
+    /// Once, with the greeting's deadline.
+    Once,
+    /// As long as it answers others, for this time at most.
+    For(Duration),
 }
 
 impl Upstream {
@@ -186,7 +198,7 @@ impl Upstream {
     pub async fn probe(&self) -> Result<(), UpstreamFault> {
         let mut outcome = Err(UpstreamFault::NoAddress);
         for endpoint in &self.endpoints {
-            match self.attempt(endpoint, Party::Probe, Duration::ZERO).await {
+            match self.attempt(endpoint, Party::Probe, Effort::Once).await {
                 Ok((commands, offered)) => {
                     if outcome.is_err() {
                         self.store_capabilities(offered);
@@ -225,17 +237,17 @@ impl Upstream {
     ) -> Result<Connected, UpstreamFault> {
         let mut endpoints: Vec<&Arc<Endpoint>> = self.endpoints.iter().collect();
         endpoints.sort_by_key(|endpoint| endpoint.health.is_dead());
+        let party = Party::Client(origin);
         let mut fault = UpstreamFault::NoAddress;
         let mut left = endpoints.len();
         for endpoint in endpoints {
             left -= 1;
-            // Another address may be less busy.
-            let patience = match left {
-                0 => patience,
-                _ => Duration::ZERO,
+            let effort = match left {
+                0 => Effort::For(patience),
+                // Another address may be less busy.
+                _ => Effort::Once,
             };
-            let party = Party::Client(origin);
-            match self.attempt(endpoint, party, patience).await {
+            match self.attempt(endpoint, party, effort).await {
                 Ok((commands, offered)) => {
                     let capabilities = self.store_capabilities(offered);
                     let endpoint = Arc::clone(endpoint);
@@ -255,14 +267,43 @@ impl Upstream {
         &self,
         endpoint: &Endpoint,
         party: Party<'_>,
-        patience: Duration,
+        effort: Effort,
     ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
         let began = endpoint.health.begin();
-        let reached = self.greet(endpoint, party, patience).await;
+        let reached = match effort {
+            Effort::Once => self.greet(endpoint, party, Duration::ZERO).await,
+            Effort::For(patience) => self.insist(endpoint, party, patience).await,
+        };
         endpoint
             .health
             .note_greeting(&endpoint.address, began, reached.as_ref().err());
         reached
+    }
+
+    /// As [`greet`](Self::greet), and again where Postfix hung up before a login and answers others meanwhile: its
+    /// processes end at their start while a busy Dovecot lets them wait. Nothing of the client's was sent then.
+    async fn insist(
+        &self,
+        endpoint: &Endpoint,
+        party: Party<'_>,
+        patience: Duration,
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let tries = async {
+            loop {
+                let began = endpoint.health.begin();
+                let reached = self.greet(endpoint, party, patience).await;
+                if !reached.as_ref().is_err_and(UpstreamFault::is_early_end) {
+                    return reached;
+                }
+                sleep(self.deadlines.retry).await;
+                if !endpoint.health.has_answered_since(began) {
+                    return reached;
+                }
+            }
+        };
+        let limit = self.deadlines.connect + patience.max(self.deadlines.greeting);
+        let reached = timeout(limit, tries).await;
+        reached.unwrap_or(Err(UpstreamFault::TimedOut(UpstreamStep::Greeting)))
     }
 
     async fn greet(

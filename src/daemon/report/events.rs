@@ -3,20 +3,23 @@
 //! Public API: the message, the field names and their values. No password, no AUTH line and no reply to a
 //! LOGIN prompt is a field of anything here, at any level; user names come encoded (`UserName`).
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
-//! What Postfix accepted or rejected is told at info, each. All else is strangers' noise, or one outage seen
+//! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen
 //! by everybody: the first of a client in ten minutes is told, with the count of those suppressed
-//! since the one before; the rest at debug. Over all clients there are 200 such lines at once and two a second;
-//! beyond that, one line a minute says how many there were (`Reporter::summary`).
+//! since the one before; the rest at debug. Over all clients there are 200 rejections, 200 other such lines and 200
+//! lines about bans at once and two a second of each; beyond that, one line a minute says how many there were
+//! (`Reporter::summary`). Nobody but a user, an operator and this machine causes any other event at info or above.
 
 use std::fmt::Display;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
 use super::limits::{LimitCounters, ResourceLimit};
-use super::quiet::{Quiet, Say};
+use super::places;
+use super::quiet::{LineBudget, Quiet, STRANGERS, Say};
+use crate::clock::WallStep;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::Mode;
@@ -143,6 +146,7 @@ const SPAN: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Reporter {
     attempts: Quiet,
+    rejections: Mutex<LineBudget>,
     bans: Quiet,
     limits: Arc<LimitCounters>,
 }
@@ -163,6 +167,7 @@ impl Reporter {
     pub fn new(limits: Arc<LimitCounters>) -> Self {
         Self {
             attempts: Quiet::new(SPAN),
+            rejections: Mutex::new(LineBudget::new(STRANGERS)),
             bans: Quiet::new(SPAN),
             limits,
         }
@@ -172,7 +177,8 @@ impl Reporter {
     pub fn attempt(&self, attempt: &Attempt<'_>, now: Moment) {
         let client = attempt.session.key;
         let (level, suppressed) = match attempt.verdict {
-            AttemptVerdict::Accept | AttemptVerdict::Reject => (tracing::Level::INFO, 0),
+            AttemptVerdict::Accept => (tracing::Level::INFO, 0),
+            AttemptVerdict::Reject => (self.rejection(now), 0),
             other => {
                 let reason = attempt.reason.map_or(other.as_str(), Reason::as_str);
                 self.level(&self.attempts, &(client, other), reason, now)
@@ -193,6 +199,24 @@ impl Reporter {
             ms = millis(attempt.duration),
             suppressed = (suppressed > 0).then_some(suppressed),
             "attempt");
+    }
+
+    /// The level of a line about what Postfix rejected: each is a guess that was checked, and told, unless a
+    /// stranger makes more of them than anybody reads.
+    fn rejection(&self, now: Moment) -> tracing::Level {
+        let mut budget = self.rejections();
+        if budget.take_line(now) {
+            return tracing::Level::INFO;
+        }
+        budget.count(AttemptVerdict::Reject.as_str());
+        self.limits.count(ResourceLimit::LogLines);
+        tracing::Level::DEBUG
+    }
+
+    fn rejections(&self) -> MutexGuard<'_, LineBudget> {
+        self.rejections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `no room`: a login with the right password was answered 454. One line a user in ten minutes.
@@ -231,7 +255,8 @@ impl Reporter {
         }
     }
 
-    /// `ban began`: from now on the subject's connections are refused. `would ban`: in a dry run they are not.
+    /// `ban began`: from now on the subject's connections are refused, `until` then by the clock on the wall.
+    /// `would ban`: in a dry run they are not.
     /// The operator's are always told at info.
     pub fn ban_began(
         &self,
@@ -261,11 +286,13 @@ impl Reporter {
         at!(level, %subject, "ban ended");
     }
 
-    /// `lines suppressed`: how many lines about refused clients were only counted since the last call, by
+    /// `lines suppressed`: how many lines were only counted since the last call, by
     /// reason. For once a minute; nothing is written where there were none.
     pub fn summary(&self) {
         let mut summary = self.attempts.take_summary();
         summary.extend(self.bans.take_summary());
+        summary.extend(self.rejections().take_summary());
+        summary.extend(places::take_summary());
         if summary.is_empty() {
             return;
         }
@@ -328,6 +355,11 @@ pub fn learnt(pairs: u64, users: u64) {
 /// `settled`: settling in is over.
 pub fn settled() {
     info!("settled: all of the gate is enforced from now on");
+}
+
+/// `clock set`: the machine's clock was set by more than a minute, which changes no ban and no debt.
+pub fn clock_set(step: WallStep) {
+    warn!(step = %step, "clock set: bans and debts go on as they were");
 }
 
 /// `config`: what the config file makes worth telling at every start and reload.

@@ -29,6 +29,8 @@ pub enum ResourceLimit {
     ConnectRates,
     /// Descriptors and memory for another connection.
     Accepts,
+    /// Refused connections that are held before their reset.
+    HeldRefusals,
     /// Connections that were admitted and could not be served.
     Connections,
     /// Load balancers' connections whose PROXY header is not read yet.
@@ -63,7 +65,7 @@ pub enum ResourceLimit {
     Pairs,
     /// Bans.
     Bans,
-    /// Banned clients whose connections are counted for the listener filter.
+    /// Refused clients whose connections are counted for the listener filter.
     FilterCounts,
     /// Clients in the kernel's program.
     FilterProgram,
@@ -90,7 +92,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 28] = [
+pub const TABLE: [LimitRow; 29] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -100,6 +102,7 @@ pub const TABLE: [LimitRow; 28] = [
     row(ResourceLimit::FamiliarConnects, "familiar-connects", "connections turned away: too many new ones of this familiar network"),
     row(ResourceLimit::ConnectRates, "connect-rates", "clients or familiar networks whose rate was forgotten early"),
     row(ResourceLimit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
+    row(ResourceLimit::HeldRefusals, "held-refusals", "refused connections that were reset at once"),
     row(ResourceLimit::Connections, "connections", "admitted connections that were lost before their session"),
     row(ResourceLimit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
     row(ResourceLimit::Handshakes, "handshakes", "handshakes that others kept from computing until their deadline"),
@@ -113,12 +116,12 @@ pub const TABLE: [LimitRow; 28] = [
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
-    row(ResourceLimit::LogLines, "log-lines", "lines about refused clients that were only counted"),
+    row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
-    row(ResourceLimit::FilterCounts, "filter-counts", "connections of banned clients not counted"),
-    row(ResourceLimit::FilterProgram, "filter-program", "times that banned clients did not all fit into the kernel's program"),
+    row(ResourceLimit::FilterCounts, "filter-counts", "connections of refused clients not counted"),
+    row(ResourceLimit::FilterProgram, "filter-program", "times that refused clients did not all fit into the kernel's program"),
 ];
 
 /// How often each limit acted, for those that nobody else counts.

@@ -1,8 +1,8 @@
 //! quiet - one line where strangers would write a thousand
 //!
-//! [`Quiet`] gives each key one line in a span, and all keys together a bucket of lines: a burst, then some
-//! a second. What is beyond either is counted: by key, for the key's next line, and beyond the bucket by
-//! reason too, for the summary. Memory is fixed. Two keys that share a row push each other out; that spends
+//! [`LineBudget`] is a bucket of lines: a burst, then some a second. [`Quiet`] gives each key one line in a span, and
+//! all keys together a bucket. What is beyond either is counted: by key, for the key's next line, and beyond the
+//! bucket by reason too, for the summary. Memory is fixed. Two keys that share a row push each other out; that spends
 //! the bucket faster, and never writes more than it allows.
 //! Not here: what is written (`events`).
 
@@ -16,11 +16,11 @@ use gatepost_core::moment::Moment;
 /// Rows. A row is 24 octets: 393 KB.
 const ROWS: usize = 16_384;
 
-/// Lines at once, over all keys.
-const BURST: u32 = 200;
-
-/// The time that gives back one line.
-const EVERY: Duration = Duration::from_millis(500);
+/// Lines about strangers at once, over all keys, and the time that gives back one.
+pub const STRANGERS: LineRate = LineRate {
+    burst: 200,
+    every: Duration::from_millis(500),
+};
 
 /// Reasons counted apart. They come out of the code, not from clients, so there are never more.
 const REASONS: usize = 64;
@@ -60,7 +60,23 @@ pub struct Quiet {
 #[derive(Debug)]
 struct State {
     rows: Box<[QuietRow]>,
-    /// When the bucket is full again.
+    budget: LineBudget,
+}
+
+/// How many lines a bucket holds, and how fast it fills.
+#[derive(Clone, Copy, Debug)]
+pub struct LineRate {
+    /// Lines at once.
+    pub burst: u32,
+    /// The time that gives back one.
+    pub every: Duration,
+}
+
+/// A bucket of lines, and what came when it was empty.
+#[derive(Debug)]
+pub struct LineBudget {
+    rate: LineRate,
+    /// When it is full again.
     full_at: Moment,
     summary: Summary,
 }
@@ -79,8 +95,7 @@ impl Quiet {
             hasher: RandomState::new(),
             state: Mutex::new(State {
                 rows: vec![QuietRow::default(); ROWS].into_boxed_slice(),
-                full_at: Moment::EPOCH,
-                summary: Summary::new(),
+                budget: LineBudget::new(STRANGERS),
             }),
         }
     }
@@ -95,7 +110,7 @@ impl Quiet {
         let is_recent = row.spoke != Moment::EPOCH && now.since(row.spoke) < self.span;
         let (said, row) = if is_ours && is_recent {
             (Say::Later, row.with_one_more())
-        } else if state.take_line(now) {
+        } else if state.budget.take_line(now) {
             let suppressed = if row.key == hash { row.suppressed } else { 0 };
             let row = QuietRow {
                 key: hash,
@@ -104,7 +119,7 @@ impl Quiet {
             };
             (Say::Now { suppressed }, row)
         } else {
-            state.count(reason);
+            state.budget.count(reason);
             let row = match (row.key == hash, is_recent) {
                 (true, _) => row.with_one_more(),
                 // The other key's line was written, and its count is still to be told.
@@ -125,7 +140,7 @@ impl Quiet {
 
     /// What was only counted since the last call, by reason.
     pub fn take_summary(&self) -> Summary {
-        std::mem::take(&mut self.lock().summary)
+        self.lock().budget.take_summary()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -142,21 +157,37 @@ impl QuietRow {
     }
 }
 
-impl State {
+impl LineBudget {
+    /// A full one.
+    pub fn new(rate: LineRate) -> Self {
+        Self {
+            rate,
+            full_at: Moment::EPOCH,
+            summary: Summary::new(),
+        }
+    }
+
     /// Takes one line out of the bucket, if it holds one.
-    fn take_line(&mut self, now: Moment) -> bool {
-        let full_at = self.full_at.max(now) + EVERY;
-        let fits = full_at.since(now) <= EVERY * BURST;
+    pub fn take_line(&mut self, now: Moment) -> bool {
+        let LineRate { burst, every } = self.rate;
+        let full_at = self.full_at.max(now) + every;
+        let fits = full_at.since(now) <= every * burst;
         if fits {
             self.full_at = full_at;
         }
         fits
     }
 
-    fn count(&mut self, reason: &'static str) {
+    /// Counts a line that is not written.
+    pub fn count(&mut self, reason: &'static str) {
         if self.summary.len() < REASONS || self.summary.contains_key(reason) {
             *self.summary.entry(reason).or_default() += 1;
         }
+    }
+
+    /// What was only counted since the last call, by reason.
+    pub fn take_summary(&mut self) -> Summary {
+        std::mem::take(&mut self.summary)
     }
 }
 
@@ -220,7 +251,7 @@ mod tests {
 
     impl Quiet {
         fn take_one_line(&self, now: Moment) -> bool {
-            self.lock().take_line(now)
+            self.lock().budget.take_line(now)
         }
     }
 }

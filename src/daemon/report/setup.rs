@@ -19,8 +19,10 @@ use tracing_subscriber::registry::{LookupSpan, Registry};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt as lines, reload};
 
+use super::places::PlaceBounds;
 use super::writer::LineQueue;
 use super::{Level, ReportSettings};
+use crate::clock::Clock;
 
 /// Changes the log of this process. When the last clone is dropped, what waits is written.
 #[derive(Clone)]
@@ -51,6 +53,7 @@ impl Log {
             .with_writer(queue.sender());
         let _ = tracing_subscriber::registry()
             .with(ours)
+            .with(PlaceBounds::new(Clock::start()))
             .with(written)
             .try_init();
         Self {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::listeners::ListenerContext;
 use super::restore;
 use crate::admin::message::{self, ImportStats, Request, Response};
+use crate::clock::Clock;
 use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
@@ -39,8 +40,11 @@ impl Operator {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
         let answered = self.decide(request, now, &mut changes).await;
-        self.context.services.judging.notices.pass(changes).await;
-        let response = answered.unwrap_or_else(|message| Response::Refused { message });
+        let kept = self.context.services.judging.notices.keep(changes).await;
+        let response = match answered {
+            Ok(response) => present::kept(response, kept),
+            Err(message) => Response::Refused { message },
+        };
         tell(&response);
         response
     }
@@ -65,7 +69,8 @@ impl Operator {
         match request {
             Request::Status => Ok(Response::Status(Box::new(self.status()))),
             Request::BansList => {
-                let bans = gate.bans(now).into_iter().map(present::ban).collect();
+                let ban = |entry| present::ban(entry, self.clock());
+                let bans = gate.bans(now).into_iter().map(ban).collect();
                 Ok(Response::Bans { bans })
             }
             Request::BansAdd { subject, seconds } => {
@@ -97,7 +102,10 @@ impl Operator {
             Request::Introduce { user, network } => self.introduce(&user, network, now, changes),
             Request::Explain { address, user } => self.explain(&address, user, now),
             Request::Learn { logins } => Ok(Response::Learnt(restore::learn(
-                gate, &logins, now, changes,
+                gate,
+                &logins,
+                self.clock(),
+                changes,
             ))),
         }
     }
@@ -172,7 +180,7 @@ impl Operator {
                 .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
         };
         let explanation = self.gate().explain(client, user.as_ref(), now);
-        let explanation = present::explanation(explanation, user.as_ref(), now);
+        let explanation = present::explanation(explanation, user.as_ref(), self.clock());
         Ok(Response::Explanation(Box::new(explanation)))
     }
 
@@ -194,6 +202,10 @@ impl Operator {
             .then_some(network)
     }
 
+    fn clock(&self) -> Clock {
+        self.context.services.judging.clock
+    }
+
     fn gate(&self) -> &Gate {
         self.context.services.judging.gate()
     }
@@ -202,7 +214,9 @@ impl Operator {
 /// What the operator changed, to the log.
 fn tell(response: &Response) {
     match response {
-        Response::Done { message } | Response::Ended { message, .. } => events::operator(message),
+        Response::Done { message }
+        | Response::Ended { message, .. }
+        | Response::NotKept { message } => events::operator(message),
         Response::Learnt(taught) if *taught != ImportStats::default() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {

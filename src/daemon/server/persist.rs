@@ -5,23 +5,31 @@
 //! once, and once more when it takes a snapshot again.
 //! Not here: files (`store`), what a change is in octets (`gate::state`).
 
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{error, info, warn};
 
+use crate::clock::{Clock, WallWatch};
 use crate::drain::Drain;
-use crate::judging::Notice;
-use crate::report::events::{self, Reporter};
+use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
+use crate::report::events;
 use crate::session::Services;
-use crate::store::{Saved, Store, StoreFault};
+use crate::store::{Saved, StateHealth, Store, StoreFault};
 use gatepost_core::gate::request::change::{Change, Fact};
 
 /// Notices taken into one write of the journal.
 const BATCH: usize = 64;
+
+/// A disk that has not answered for this long is told.
+const SLOW_DISK: Duration = Duration::from_secs(10);
+
+/// Seconds between tries to save a state that is not kept where it should be.
+const RETRY: u32 = 5;
 
 /// Persists the state of one Gatepost.
 #[derive(Debug)]
@@ -30,6 +38,11 @@ pub(in crate::server) struct Persister {
     notices: mpsc::Receiver<Notice>,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
+    wall: WallWatch,
+    /// Whether the state directory is new to us, and the log says so.
+    moved: bool,
+    /// Seconds for which the state is not kept where it should be.
+    unkept: u32,
 }
 
 /// The store, and how it fares.
@@ -37,10 +50,11 @@ pub(in crate::server) struct Persister {
 struct Disk {
     /// Locked only where blocking is allowed, by one at a time.
     store: Arc<Mutex<Store>>,
+    clock: Clock,
     /// Whether the journal has octets that are not on the disk yet.
     unsynced: bool,
     /// Whether the disk has refused something that no snapshot holds yet.
-    failing: bool,
+    health: StateHealth,
     /// Whether it has refused something since the last snapshot began.
     refused_since_save: bool,
 }
@@ -51,12 +65,17 @@ impl Persister {
         services: Arc<Services>,
         notices: mpsc::Receiver<Notice>,
         store: Store,
+        health: StateHealth,
     ) -> Self {
+        let clock = services.judging.clock;
         Self {
+            wall: WallWatch::new(clock.now(), Clock::wall()),
+            disk: Disk::new(store, health, clock),
             services,
             notices,
-            disk: Disk::new(store),
             saving: None,
+            moved: false,
+            unkept: 0,
         }
     }
 
@@ -67,7 +86,7 @@ impl Persister {
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let behind = |store: &mut Store| Ok(store.is_behind());
-        if self.disk.run(behind).await != Some(true) {
+        if self.disk.run(behind).await != Ok(true) {
             // The first tick comes at once: nothing has happened that would be worth a snapshot.
             minute.tick().await;
         }
@@ -87,7 +106,7 @@ impl Persister {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         let notices: Vec<_> = std::iter::once(first).chain(more).collect();
         for notice in &notices {
-            log(&self.services.judging.reporter, &notice.changes);
+            log(&self.services.judging, &notice.changes);
         }
         self.disk.persist(notices).await;
     }
@@ -98,11 +117,49 @@ impl Persister {
             .judging
             .gate()
             .tick(self.services.judging.clock.now(), &mut changes);
-        log(&self.services.judging.reporter, &changes);
-        self.disk.append(changes).await;
-        self.disk.sync().await;
+        log(&self.services.judging, &changes);
+        // What the disk refuses is told, and shown in `status`.
+        let _ = self.disk.append(changes).await;
+        let _ = self.disk.sync().await;
+        self.stay_in_place().await;
+        self.watch_the_wall().await;
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
             self.finish_save().await;
+        }
+    }
+
+    /// Goes on in a new directory where ours was removed or replaced, and brings the state there; tries again
+    /// soon where the disk has refused something.
+    async fn stay_in_place(&mut self) {
+        let moved = self.disk.run(|store| {
+            store.stay_in_place()?;
+            Ok(store.has_moved())
+        });
+        let moved = moved.await == Ok(true);
+        if moved && !std::mem::replace(&mut self.moved, moved) {
+            warn!(
+                "the state directory was removed or replaced: the state goes on in the one that has its name now"
+            );
+        }
+        self.moved = moved;
+        if !moved && self.disk.health.not_kept().is_none() {
+            self.unkept = 0;
+            return;
+        }
+        if self.unkept.is_multiple_of(RETRY) {
+            self.begin_save().await;
+        }
+        self.unkept = self.unkept.saturating_add(1);
+    }
+
+    /// Tells that the machine's clock was set, and saves at once: a start takes the time away from what was written
+    /// last by the old one.
+    async fn watch_the_wall(&mut self) {
+        let (now, wall) = (self.services.judging.clock.now(), Clock::wall());
+        self.services.judging.gate().set_wall(now, wall);
+        if let Some(step) = self.wall.look(now, wall) {
+            events::clock_set(step);
+            self.begin_save().await;
         }
     }
 
@@ -111,7 +168,7 @@ impl Persister {
             return;
         }
         let services = Arc::clone(&self.services);
-        if let Some(saving) = self.disk.run(Store::begin_save).await {
+        if let Ok(saving) = self.disk.run(Store::begin_save).await {
             self.disk.refused_since_save = false;
             self.saving = Some(spawn_blocking(move || {
                 saving.write(services.judging.gate(), services.judging.clock.now())
@@ -126,14 +183,15 @@ impl Persister {
         match saving.await {
             Ok(Ok(saved)) => {
                 self.disk.snapshot_taken();
-                self.disk
-                    .run(|store| {
-                        store.finish_save(saved);
-                        Ok(())
-                    })
-                    .await;
+                let finish = |store: &mut Store| {
+                    store.finish_save(saved);
+                    Ok(())
+                };
+                let _ = self.disk.run(finish).await;
             }
-            Ok(Err(fault)) => self.disk.refused(&fault),
+            Ok(Err(fault)) => {
+                self.disk.refused(&fault, &fault.cause().into());
+            }
             Err(panicked) => error!("the snapshot failed: {panicked}"),
         }
     }
@@ -145,48 +203,65 @@ impl Persister {
             self.take(notice).await;
         }
         let services = Arc::clone(&self.services);
-        self.disk
+        let _ = self
+            .disk
             .run(move |store| store.save(services.judging.gate(), services.judging.clock.now()))
             .await;
     }
 }
 
 impl Disk {
-    fn new(store: Store) -> Self {
+    fn new(store: Store, health: StateHealth, clock: Clock) -> Self {
         Self {
             store: Arc::new(Mutex::new(store)),
+            clock,
             unsynced: false,
-            failing: false,
+            health,
             refused_since_save: false,
         }
     }
 
-    /// Writes notices to the journal with one write, then acknowledges them: in this order, so that no
-    /// client sees a ban that a crash would undo.
+    /// Writes notices to the journal with one write, then says what came of it: in this order, so that no
+    /// client sees a ban that a crash would undo, and no operator reads of one that is not kept.
     async fn persist(&mut self, notices: Vec<Notice>) {
         let mut changes = Vec::new();
-        let mut waiting = Vec::new();
+        let (mut sessions, mut operators) = (Vec::new(), Vec::new());
         for notice in notices {
             changes.extend(notice.changes);
-            waiting.extend(notice.written);
+            match notice.waiting {
+                Acknowledge::Nobody => {}
+                Acknowledge::ForJournal(session) => sessions.push(session),
+                Acknowledge::ForDisk(operator) => operators.push(operator),
+            }
         }
-        self.append(changes).await;
-        for written in waiting {
-            // The session may have given up waiting.
-            let _ = written.send(());
+        let written = self.append(changes).await;
+        for session in sessions {
+            // It may have given up waiting.
+            let _ = session.send(written.clone());
+        }
+        if !operators.is_empty() {
+            let kept = match written {
+                Ok(()) => self.sync().await,
+                refused => refused,
+            };
+            for operator in operators {
+                let _ = operator.send(kept.clone());
+            }
         }
     }
 
-    async fn append(&mut self, changes: Vec<Change>) {
-        if !changes.is_empty() {
-            self.unsynced = true;
-            self.run(move |store| store.append(&changes)).await;
+    async fn append(&mut self, changes: Vec<Change>) -> WriteOutcome {
+        if changes.is_empty() {
+            return Ok(());
         }
+        self.unsynced = true;
+        self.run(move |store| store.append(&changes)).await
     }
 
-    async fn sync(&mut self) {
-        if std::mem::take(&mut self.unsynced) {
-            self.run(Store::sync).await;
+    async fn sync(&mut self) -> WriteOutcome {
+        match std::mem::take(&mut self.unsynced) {
+            true => self.run(Store::sync).await,
+            false => Ok(()),
         }
     }
 
@@ -194,28 +269,37 @@ impl Disk {
     async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Store) -> Result<T, StoreFault> + Send + 'static,
-    ) -> Option<T> {
+    ) -> Result<T, Arc<str>> {
         let store = Arc::clone(&self.store);
-        let done =
+        let mut done =
             spawn_blocking(move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner)));
-        match done.await {
-            Ok(Ok(value)) => Some(value),
+        let done = match timeout(SLOW_DISK, &mut done).await {
+            Ok(done) => done,
+            Err(_) => {
+                let why = "the disk does not answer";
+                self.refused(&why, &why.into());
+                done.await
+            }
+        };
+        match done {
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(fault)) => {
-                self.refused(&fault);
-                None
+                let why = fault.cause().into();
+                self.refused(&fault, &why);
+                Err(why)
             }
             Err(panicked) => {
                 error!("the store failed: {panicked}");
-                None
+                Err("a fault of Gatepost's own".into())
             }
         }
     }
 
     /// Tells that the disk does not take what it is given, once until it has taken a snapshot: a full disk
     /// still syncs, and takes a record now and then.
-    fn refused(&mut self, fault: &StoreFault) {
+    fn refused(&mut self, fault: &dyn Display, why: &Arc<str>) {
         self.refused_since_save = true;
-        if !std::mem::replace(&mut self.failing, true) {
+        if self.health.refused(why, self.clock.now()) {
             error!(
                 "the state cannot be saved: {fault}. The service goes on; what has changed since the last \
                  snapshot would not survive a restart"
@@ -225,19 +309,20 @@ impl Disk {
 
     /// A snapshot holds all that was refused before it began; of what came since it knows nothing.
     fn snapshot_taken(&mut self) {
-        if self.failing && !self.refused_since_save {
-            self.failing = false;
+        if !self.refused_since_save && self.health.recovered() {
             info!("state is being saved again");
         }
     }
 }
 
 /// Logs what an operator wants to know.
-fn log(reporter: &Reporter, changes: &[Change]) {
+fn log(judging: &Judging, changes: &[Change]) {
+    let reporter = &judging.reporter;
     for change in changes {
         match change.fact {
             Fact::BanBegan(ban) => {
-                reporter.ban_began(ban.subject, ban.until, ban.cause, ban.mode, change.at);
+                let until = judging.clock.on_wall(ban.until);
+                reporter.ban_began(ban.subject, until, ban.cause, ban.mode, change.at);
             }
             Fact::BanEnded(end) => reporter.ban_ended(end.subject, change.at),
             Fact::BackendFailing => events::backend_outage(),

@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::listeners::ListenerContext;
 use super::session_config;
-use crate::config::Config;
+use crate::clock::Clock;
+use crate::config::{Config, Finding};
 use crate::net::listener;
 use crate::report::events;
 use crate::report::setup::Log;
+
+/// How long the files of a config may take.
+const READING: Duration = Duration::from_secs(30);
 
 /// How long a reload waits for a new Postfix.
 const FIRST_PROBE: Duration = Duration::from_secs(2);
@@ -33,18 +38,36 @@ pub struct Reloader {
 }
 
 impl Reloader {
+    /// Reads the config and all that it names, where reading may take its time, and takes over the certificates.
+    /// A disk that does not answer keeps one thread, and no session.
+    async fn read(&self) -> Result<(Config, Vec<Finding>), String> {
+        let (path, services) = (self.path.clone(), Arc::clone(&self.context.services));
+        let reading = spawn_blocking(move || {
+            let loaded = Config::load(&path, Clock::wall());
+            let (config, warnings) = loaded.map_err(|faults| format!("\n{faults}"))?;
+            let taken = services.tls.reload(&config.tls);
+            taken.map_err(|fault| format!(" {fault}"))?;
+            Ok((config, warnings))
+        });
+        match timeout(READING, reading).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(panicked)) => Err(format!(" {panicked}")),
+            Err(_) => Err(format!(
+                " its files were not read within {} s",
+                READING.as_secs()
+            )),
+        }
+    }
+
     /// Reads the config and its certificates, and goes on with them; or says what is wrong with them and goes
     /// on as before.
     pub async fn reload(&self) {
         let services = &self.context.services;
         let now = services.judging.clock.now();
-        let (config, warnings) = match Config::load(&self.path, now) {
-            Ok(loaded) => loaded,
-            Err(faults) => return error!("not reloaded, the old config stays:\n{faults}"),
+        let (config, warnings) = match self.read().await {
+            Ok(read) => read,
+            Err(fault) => return error!("not reloaded, the old config stays:{fault}"),
         };
-        if let Err(fault) = services.tls.reload(&config.tls, now) {
-            return error!("not reloaded, the old config stays: {fault}");
-        }
         for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
             events::config_warning(&warning.summary());
         }
@@ -60,7 +83,7 @@ impl Reloader {
             .gate()
             .reconfigure(config.gate.clone(), now, &mut changes);
         services.judging.notices.pass(changes).await;
-        // Whoever is on the new deny list.
+        // Those on the new deny list.
         let expelled = services
             .registry
             .expel_barred(|client| services.judging.bars(client));

@@ -8,9 +8,10 @@
 use tracing::{error, info, warn};
 
 use crate::admin::message::{ImportStats, PastLogin};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::key::random;
-use crate::store::{Content, FoundFile, PastState, Store, StoreFault};
+use crate::store::key::{FoundKeys, random};
+use crate::store::{Content, FoundFile, LONGEST_FILE, PastState, SetAside, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::names::NamesSince;
@@ -28,7 +29,7 @@ const CURE: &str = "everything is enforced, and users count as unknown until the
 ///
 /// When another process holds the directory, or it cannot be read.
 pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault> {
-    let (mut store, left) = Store::open(&config.store)?;
+    let (mut store, left) = Store::open_within(&config.store, longest_file(config))?;
     let keys = Keys {
         users: left.keys.users,
         passwords: random(),
@@ -44,20 +45,30 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     let mut knows = false;
     for ((path, content), report) in found.iter().zip(&reports) {
         knows |= *content == Content::Known && is_read(*report);
-        tell(*content, *report, &mut store, path)?;
+        tell(*content, *report, &mut store, path);
     }
     for path in &left.waiting {
         warn!(path = %path.display(), "another version of gatepost wrote this state; that version will read it");
     }
-    if let Some(aside) = &left.keys_set_aside {
-        error!(path = %aside.path.display(), why = %aside.why, "the keys of the state are lost: {CURE}");
-    } else if left.past == PastState::Some && !knows {
-        error!("who is known and banned could not be read: {CURE}");
+    for aside in &left.unreadable {
+        error!(path = %aside.path.display(), why = %aside.why, "this has the name of a state file and could not be read");
+    }
+    match &left.found_keys {
+        FoundKeys::SetAside(aside) => {
+            error!(path = %aside.path.display(), why = %aside.why, "the keys of the state are lost: {CURE}");
+        }
+        FoundKeys::Missing if left.past == PastState::Some => {
+            warn!("the state is here and its keys are missing, so that it names nobody: {CURE}");
+        }
+        _ if left.past == PastState::Some && !knows => {
+            error!("who is known and banned could not be read: {CURE}");
+        }
+        _ => {}
     }
     tell_renamed(&gate);
     if let Some(until) = gate.settles_until(now) {
         info!(
-            "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
+            "settling in: nobody is familiar yet, so most limits forgive until {}; \
              `gatepost learn` makes the users familiar who logged in according to your mail log, and ends it",
             crate::report::events::timestamp(until)
         );
@@ -87,41 +98,60 @@ fn is_read(report: FileReport) -> bool {
     matches!(report.soundness, Soundness::Whole | Soundness::Damaged(_))
 }
 
+/// How long a file of the state may be: what the tables hold, twice over, and never less than a table that was
+/// larger before may have left.
+fn longest_file(config: &Config) -> u64 {
+    const RECORD: u64 = 128;
+    let capacity = config.gate.capacity;
+    let rows = capacity.clients.saturating_add(capacity.pairs);
+    LONGEST_FILE.max((rows as u64).saturating_mul(RECORD))
+}
+
 /// Tells what became of a file, and keeps it where it must be kept.
-fn tell(
-    content: Content,
-    report: FileReport,
-    store: &mut Store,
-    path: &std::path::Path,
-) -> Result<(), StoreFault> {
+fn tell(content: Content, report: FileReport, store: &mut Store, path: &std::path::Path) {
     if report.skipped > 0 {
         let records = report.skipped;
         warn!(path = %path.display(), records, "skipped what a later version wrote and this one does not know");
     }
-    let Some(aside) = store.keep(path, report.soundness)? else {
-        return Ok(());
+    let aside = match store.keep(path, report.soundness) {
+        Ok(Some(aside)) => aside,
+        Ok(None) => return,
+        // A disk that takes no name. What can be read is read all the same.
+        Err(fault) => SetAside {
+            path: path.to_owned(),
+            why: format!("damaged, and not to be kept apart: {fault}"),
+        },
     };
+    let octets = report.passed_over;
     let (path, kept, why) = (path.display(), aside.path.display(), &aside.why);
     match (content, is_read(report)) {
         (Content::Known, true) => error!(
-            %path, %kept, why,
+            %path, %kept, why, octets,
             "state is damaged; what could be read is used. Users may be missing: `gatepost learn` makes \
              known again who logged in according to your mail log"
         ),
-        (_, true) => warn!(%path, %kept, why, "state is damaged; what could be read is used"),
-        (_, false) => error!(%path, %kept, why, "state could not be read"),
+        (_, true) => {
+            warn!(%path, %kept, why, octets, "state is damaged; what could be read is used")
+        }
+        (_, false) => error!(%path, %kept, why, octets, "state could not be read"),
     }
-    Ok(())
 }
 
 /// Makes familiar who logged in, and ends settling in if anybody did; what that added.
-pub fn learn(gate: &Gate, logins: &[PastLogin], now: Moment, changes: &mut Changes) -> ImportStats {
+pub fn learn(
+    gate: &Gate,
+    logins: &[PastLogin],
+    clock: Clock,
+    changes: &mut Changes,
+) -> ImportStats {
+    let now = clock.now();
     let (users_before, pairs_before) = gate.known();
     let settling = gate.settles_until(now).is_some();
     for login in logins {
         let user = UserName::new(login.user.as_bytes());
         let client = ClientKey::new(login.address);
-        gate.learn(&user, client, Moment::from_seconds(login.at), now, changes);
+        let at = clock.at_date(Moment::from_seconds(login.at));
+        gate.learn(&user, client, at, now, changes);
     }
     if !logins.is_empty() {
         gate.finish_settling();

@@ -5,12 +5,12 @@
 //! Not here: the answers (`operator`), the messages (`admin::message`).
 
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::Group;
+use rustix::fs::{FileType, Gid};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
 };
@@ -19,8 +19,13 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+mod place;
+
+use place::SocketPlace;
+
 use super::operator::Operator;
 use crate::admin;
+use crate::admin::client::AdminClient;
 use crate::admin::message::{LONGEST, Request, Response};
 use crate::drain::Drain;
 use crate::report::limits::{LimitCounters, ResourceLimit};
@@ -60,39 +65,32 @@ pub enum SocketFault {
 #[derive(Debug)]
 pub(in crate::server) struct OperatorSocket {
     listener: UnixListener,
-    path: PathBuf,
+    place: SocketPlace,
 }
 
 impl OperatorSocket {
     /// Makes the socket, with its directory where that is missing.
     pub(in crate::server) fn bind(settings: &admin::AdminSettings) -> Result<Self, SocketFault> {
-        let path = settings.socket.clone();
+        let path = &settings.socket;
         let io = |source| SocketFault::Io {
             path: path.clone(),
             source,
         };
         let group = settings.group.as_deref();
-        let group = group.map(|name| group_id(name, &path)).transpose()?;
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(io)?;
-        }
-        if let Ok(there) = path.symlink_metadata() {
+        let group = group.map(|name| group_id(name, path)).transpose()?;
+        let place = SocketPlace::find(path).map_err(io)?;
+        if let Some(kind) = place.kind().map_err(io)? {
             // A path that was mistyped may be the config's, or a mailbox.
-            if !there.file_type().is_socket() {
-                return Err(SocketFault::NoSocket(path));
+            if kind != FileType::Socket {
+                return Err(SocketFault::NoSocket(path.clone()));
             }
-            if std::os::unix::net::UnixStream::connect(&path).is_ok() {
-                return Err(SocketFault::Taken(path));
+            if AdminClient::connect(path).is_ok() {
+                return Err(SocketFault::Taken(path.clone()));
             }
-            std::fs::remove_file(&path).map_err(io)?;
+            place.remove().map_err(io)?;
         }
-        let listener = bind_private(&path).map_err(io)?;
-        if let Some(group) = group {
-            chown(&path, None, Some(group)).map_err(io)?;
-            let mode = std::fs::Permissions::from_mode(0o660);
-            std::fs::set_permissions(&path, mode).map_err(io)?;
-        }
-        Ok(Self { listener, path })
+        let listener = place.bind(group).map_err(io)?;
+        Ok(Self { listener, place })
     }
 
     /// Answers operators, a task each, until the drain and the last answer.
@@ -139,7 +137,7 @@ impl OperatorSocket {
 impl Drop for OperatorSocket {
     fn drop(&mut self) {
         // One that stays is taken over at the next start.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = self.place.remove();
     }
 }
 
@@ -225,18 +223,10 @@ fn rendered(response: &Response) -> Vec<u8> {
     octets
 }
 
-/// Binds with mode 0600 from the first moment on: the mode is set by umask, not after the fact.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-    let bound = UnixListener::bind(path);
-    rustix::process::umask(before);
-    bound
-}
-
 /// The id of a group, by the machine's name service: /etc/group, or a directory's.
-fn group_id(name: &str, path: &Path) -> Result<u32, SocketFault> {
+fn group_id(name: &str, path: &Path) -> Result<Gid, SocketFault> {
     match Group::from_name(name) {
-        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(Some(group)) => Ok(Gid::from_raw(group.gid.as_raw())),
         Ok(None) => Err(SocketFault::NoGroup(name.to_owned())),
         Err(errno) => Err(SocketFault::Io {
             path: path.to_owned(),
@@ -247,6 +237,8 @@ fn group_id(name: &str, path: &Path) -> Result<u32, SocketFault> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
     use super::*;
 
     fn settings(socket: PathBuf) -> admin::AdminSettings {
@@ -286,13 +278,47 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_group_is_given_the_socket_and_nothing_that_it_could_be_a_link_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("admin.sock");
+        let mut settings = settings(path.clone());
+        settings.group = Some("root".to_owned());
+        let held = OperatorSocket::bind(&settings).unwrap();
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o660, "{mode:o}");
+        drop(held);
+        let target = folder.path().join("target");
+        std::fs::write(&target, "not ours").unwrap();
+        symlink(&target, &path).unwrap();
+        let refused = OperatorSocket::bind(&settings);
+        assert!(matches!(refused, Err(SocketFault::NoSocket(_))));
+    }
+
+    /// Needs root, as `tests/run` has it.
+    #[tokio::test]
+    async fn root_makes_the_socket_in_anothers_directory_as_that_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(folder.path(), closed).unwrap();
+        let directory = folder.path().join("run");
+        std::fs::create_dir(&directory).unwrap();
+        chown(&directory, Some(12_345), Some(12_346)).unwrap();
+        let path = directory.join("admin.sock");
+        let held = OperatorSocket::bind(&settings(path.clone())).unwrap();
+        assert_eq!(path.metadata().unwrap().uid(), 12_345);
+        assert!(AdminClient::connect(&path).is_ok());
+        drop(held);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
     async fn a_group_that_the_machine_lacks_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = settings(folder.path().join("admin.sock"));
         settings.group = Some("no such group".to_owned());
         let refused = OperatorSocket::bind(&settings).unwrap_err();
         assert!(refused.to_string().contains("no such group"), "{refused}");
-        assert_eq!(group_id("root", Path::new("")).unwrap(), 0);
+        assert_eq!(group_id("root", Path::new("")).unwrap(), Gid::ROOT);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use super::conversation::{Conversation, Next};
 use super::peer::{Peer, WriteAndClose};
-use super::{Crossing, Ending, Secured, Visit, expelled, login};
-use crate::net::admission::AdmissionProgress;
+use super::{Crossing, Ending, Secured, Visit, called, login};
+use crate::net::admission::ConnectionStage;
 use crate::net::tls::{HandshakeClient, HandshakeFault, Negotiated};
 use crate::report::limits::ResourceLimit;
 use gatepost_core::smtp::command::Command;
@@ -97,7 +97,7 @@ async fn tls_begins(visit: &mut Visit, stream: &TcpStream) -> Result<Duration, E
     let fault = match Box::pin(first_octet(visit, stream, time_limit)).await {
         Ok(Ok(0)) => HandshakeFault::Closed,
         Ok(Ok(_)) => {
-            visit.slot.progressed(AdmissionProgress::Spoken);
+            visit.slot.progressed(ConnectionStage::Spoken);
             return Ok(time_limit.saturating_sub(visit.now().since(began)));
         }
         Ok(Err(error)) => error.into(),
@@ -115,13 +115,13 @@ async fn first_octet(
     time_limit: Duration,
 ) -> Result<io::Result<usize>, Ending> {
     let (slot, services) = (&visit.slot, &visit.services);
+    let (key, epoch) = (visit.key, visit.epoch);
     // Behind a PROXY header the stream is taken to be readable until a look shows that nothing is there.
     let octet = poll_fn(|cx| stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])));
     tokio::select! {
         arrived = timeout(time_limit, octet) => arrived.map_err(|_| Ending::TimedOut),
-        () = visit.drain.begun() => Err(Ending::Drained),
+        ending = called(&mut visit.drain, services, key, epoch) => Err(ending),
         () = slot.evicted() => Err(Ending::Evicted),
-        () = expelled(services, visit.key, visit.epoch) => Err(Ending::Expelled),
     }
 }
 
@@ -171,12 +171,11 @@ async fn shake_hands(
     };
     let accepted = tokio::select! {
         accepted = visit.services.tls.accept(stream, client, time_limit) => accepted,
-        () = visit.drain.begun() => return Err(Ending::Drained),
-        
-        () = expelled(&visit.services, visit.key, visit.epoch) => return Err(Ending::Expelled),
+        ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
+        () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
     let stream = accepted.map_err(|fault| handshake_failed(visit, fault))?;
-    visit.slot.progressed(AdmissionProgress::Secured);
+    visit.slot.progressed(ConnectionStage::Secured);
     visit.tls = Negotiated::of(&stream).version;
     Ok(stream)
 }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::entry::Entered;
 use super::login::{self, Client, ExchangeEnd, Tried};
 use super::peer::{LineEvent, Peer, WriteAndClose};
-use super::{ClientFault, Ending, Visit, expelled};
+use super::{ClientFault, Ending, Visit, called};
 use crate::net::admission::Slot;
 use gatepost_core::gate::request::attempt::Secret;
 use gatepost_core::smtp::dialogue::{Action, Dialogue, Resolution};
@@ -133,9 +133,8 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
         let event = tokio::select! {
             biased;
             event = timeout(time_limit, self.peer.read_line(limit)) => event,
-            () = visit.drain.begun() => return Ok(self.end(Ending::Drained)),
+            ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Ok(self.end(ending)),
             () = visit.slot.evicted() => return Ok(self.end(Ending::Evicted)),
-            () = expelled(&visit.services, visit.key, visit.epoch) => return Ok(self.end(Ending::Expelled)),
         };
         match event {
             Ok(Ok(LineEvent::Line(line))) => Ok(self.dialogue.feed(&line, self.peer.following())),

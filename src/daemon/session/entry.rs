@@ -6,7 +6,7 @@
 use super::registry::{Newcomer, NoRoom, SessionPlace};
 use super::{Services, Visit};
 use crate::judging::Asker;
-use crate::net::upstream::LoggedIn;
+use crate::net::upstream::{HeldProcess, LoggedIn, Stream};
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
@@ -14,9 +14,33 @@ use gatepost_core::gate::request::keys::UserId;
 
 /// A client that has logged in and has its place among the sessions that have.
 pub(in crate::session) struct Entered {
-    pub(in crate::session) logged_in: LoggedIn,
+    pub(in crate::session) stream: Stream,
+    /// Dropped after the stream: Postfix's process is free when its connection is closed.
+    _process: HeldProcess,
+    /// Postfix's 235, and what it sent after it: still to be sent to the client.
+    pub(in crate::session) to_client: Vec<u8>,
     pub(in crate::session) user: UserName,
     pub(in crate::session) place: SessionPlace,
+}
+
+impl Entered {
+    /// On the heap: a session's future would hold it once for each function that hands it on.
+    pub(in crate::session) fn new(
+        logged_in: LoggedIn,
+        user: UserName,
+        place: SessionPlace,
+    ) -> Box<Self> {
+        let mut to_client = Vec::new();
+        logged_in.reply.render(&mut to_client);
+        to_client.extend_from_slice(&logged_in.rest);
+        Box::new(Self {
+            stream: logged_in.stream,
+            _process: logged_in.process,
+            to_client,
+            user,
+            place,
+        })
+    }
 }
 
 /// Takes a place among the sessions that have logged in. Why there is none is told and counted here.
@@ -35,7 +59,7 @@ pub(in crate::session) fn enter(
     };
     let now = visit.now();
     let entered = match registry.enter(newcomer, now) {
-        // Banned while Postfix was asked: whoever bans looks only for those that have entered.
+        // Banned while Postfix was asked: a ban ends only sessions that have entered.
         Ok(_) if judging.bars(visit.key) => Err(NoRoom::Expelled),
         entered => entered,
     };
@@ -51,7 +75,7 @@ pub(in crate::session) fn enter(
             user: name,
             reason: reason.as_str(),
             held: registry.of_user(user),
-            logged_in: registry.len(),
+            logged_in: registry.logged_in(),
         };
         judging.reporter.no_room(&refused, now);
     }

@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use connect::connect;
+
 use super::entry::{Entered, enter};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Held, Refused, Unjudged};
 use crate::net::upstream::{
-    Attempted, ClientOrigin, Connected, Exchange, ProcessLine, ProcessRequest, Purpose, Round,
-    UpstreamFault,
+    Attempted, ClientOrigin, Exchange, ProcessLine, Purpose, Round, UpstreamFault,
 };
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::moment::Moment;
@@ -27,6 +28,8 @@ use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism};
+
+mod connect;
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
@@ -143,30 +146,12 @@ async fn with_credentials(
         Err(fault) => Attempted::Defer(fault),
     };
     let processes = visit.config.upstream.processes();
-    processes.answered(&attempted, visit.now().since(sent));
+    processes.answered(line, &attempted, visit.now().since(sent));
     Ok(Answered {
         granted,
         attempted,
         proof_sent: Some(sent),
     })
-}
-
-/// Waits for a process of Postfix, and connects to it. Both end with the client's time for its login.
-async fn connect(
-    visit: &Visit,
-    origin: &ClientOrigin,
-    line: ProcessLine,
-    purpose: Purpose,
-) -> Result<Connected, UpstreamFault> {
-    let upstream = &visit.config.upstream;
-    let request = ProcessRequest {
-        line,
-        purpose,
-        patience: visit.time_left(),
-        drain: visit.drain.clone(),
-    };
-    let process = upstream.process(request).await?;
-    upstream.connect(origin, process, visit.time_left()).await
 }
 
 async fn scram(
@@ -311,11 +296,7 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let settled = granted.settle(visit, outcome, &attempted).await;
     match (settled.outcome, attempted) {
         (AuthOutcome::Accept, Attempted::Accept(logged_in)) => match enter(visit, &user, id) {
-            Ok(place) => Tried::LoggedIn(Box::new(Entered {
-                logged_in,
-                user,
-                place,
-            })),
+            Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
             Err(_) => Tried::Resolved(Resolution::Refuse),
         },
         (AuthOutcome::Reject, attempted) => {

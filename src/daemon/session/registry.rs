@@ -15,8 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-
+use crate::drain::{Epoch, Recaller};
 use crate::net::splice::{EndOrder, SpliceControl};
 use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
@@ -89,10 +88,6 @@ impl Whose {
     }
 }
 
-/// Counts the operator's orders: a session remembers in which epoch it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Epoch(u64);
-
 /// A session that has just logged in.
 #[derive(Clone, Copy, Debug)]
 pub struct Newcomer {
@@ -108,7 +103,7 @@ pub struct Newcomer {
 #[derive(Debug)]
 pub struct SessionRegistry {
     book: Mutex<Book>,
-    epoch: watch::Sender<Epoch>,
+    recaller: Recaller,
 }
 
 #[derive(Debug)]
@@ -117,34 +112,32 @@ struct Book {
     /// By user, in the order of their logins; names with one local part stand together.
     held: BTreeMap<(UserId, u64), HeldSession>,
     logins: u64,
+    /// The last order's.
+    epoch: Epoch,
     orders: VecDeque<(Epoch, Whose)>,
     /// Orders up to this one are not remembered any more.
     forgotten: Epoch,
 }
 
 impl SessionRegistry {
-    /// Nobody has logged in yet.
-    pub fn new(settings: RegistrySettings) -> Self {
+    /// Nobody has logged in yet. By `recaller` those that have not are called to look whether they are meant.
+    pub fn new(settings: RegistrySettings, recaller: Recaller) -> Self {
         Self {
             book: Mutex::new(Book {
                 rooms: Rooms::new(settings),
                 held: BTreeMap::new(),
                 logins: 0,
+                epoch: Epoch::default(),
                 orders: VecDeque::new(),
-                forgotten: Epoch(0),
+                forgotten: Epoch::default(),
             }),
-            epoch: watch::Sender::new(Epoch(0)),
+            recaller,
         }
     }
 
     /// Takes over new limits. Sessions beyond them stay.
     pub fn reconfigure(&self, settings: RegistrySettings) {
         self.lock().rooms = Rooms::new(settings);
-    }
-
-    /// The epoch now.
-    pub fn epoch(&self) -> Epoch {
-        *self.epoch.borrow()
     }
 
     /// A session has logged in. It may end one that does not work, whose place it takes.
@@ -179,10 +172,10 @@ impl SessionRegistry {
     pub fn expel(&self, whose: Whose) -> usize {
         let mut book = self.lock();
         let ended = book.end(|user, client| whose.is(Some(user), client));
-        let epoch = Epoch(self.epoch().0 + 1);
+        let epoch = book.next_epoch();
         book.remember(epoch, whose);
-        // Under the lock, so that no login of the new epoch precedes the order.
-        self.epoch.send_replace(epoch);
+        drop(book);
+        self.recaller.recall(epoch);
         ended
     }
 
@@ -191,30 +184,15 @@ impl SessionRegistry {
     pub fn expel_barred(&self, bars: impl Fn(ClientKey) -> bool) -> usize {
         let mut book = self.lock();
         let ended = book.end(|_, client| bars(client));
-        self.epoch.send_modify(|epoch| epoch.0 += 1);
+        let epoch = book.next_epoch();
+        drop(book);
+        self.recaller.recall(epoch);
         ended
     }
 
-    /// Returns when a session of this client, which began in `epoch` and has not logged in, must end: it
-    /// was expelled since, or `bars` says so after an order.
-    pub async fn expelled(
-        &self,
-        client: ClientKey,
-        epoch: Epoch,
-        bars: impl Fn(ClientKey) -> bool,
-    ) {
-        let mut epochs = self.epoch.subscribe();
-        loop {
-            if *epochs.borrow_and_update() != epoch {
-                let expelled = self.lock().was_expelled(None, client, epoch);
-                if expelled || bars(client) {
-                    return;
-                }
-            }
-            if epochs.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-        }
+    /// Whether an order since `epoch` was about all of this client's sessions.
+    pub fn was_expelled(&self, client: ClientKey, epoch: Epoch) -> bool {
+        self.lock().was_expelled(None, client, epoch)
     }
 
     /// Notes which sessions have worked since the last call: every [`SAMPLE`].
@@ -225,13 +203,8 @@ impl SessionRegistry {
     }
 
     /// How many sessions are logged in.
-    pub fn len(&self) -> usize {
+    pub fn logged_in(&self) -> usize {
         self.lock().held.len()
-    }
-
-    /// Whether nobody is logged in.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// How many sessions a user holds.
@@ -268,6 +241,11 @@ impl Book {
             held.control().end(EndOrder::GaveWay);
         }
         Ok(())
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epoch.0 += 1;
+        self.epoch
     }
 
     fn end(&mut self, ends: impl Fn(UserId, ClientKey) -> bool) -> usize {

@@ -4,23 +4,28 @@
 //! it here, and it is merged with what there is.
 //! Not here: reading the keys (`key`), what the octets mean (`gate::state`).
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use gatepost_core::gate::state::file::{Form, StateFile};
 
-use super::StoreFault;
+use super::directory::{Directory, TEMPORARY};
+use super::{SetAside, StoreFault};
 
 /// The snapshot of users, pairs and bans.
 pub(in crate::store) const KNOWN: &str = "known";
 /// The snapshot of buckets and strikes.
 pub(in crate::store) const DEBTS: &str = "debts";
+/// The keys.
+pub(in crate::store) const KEYS: &str = "keys";
 /// What the name of a journal begins with.
 pub(in crate::store) const CHANGES: &str = "changes.";
 
 /// What the first format left.
 const FIRST_SNAPSHOT: &str = "snapshot";
 const FIRST_JOURNAL: &str = "journal.";
+
+/// Journals have lower numbers than this: one a minute takes a million million years to get there.
+const LAST_NUMBER: u64 = u64::MAX / 2;
 
 /// The version of the format that this build writes, and reads beside the first.
 const VERSION: &str = "2";
@@ -48,9 +53,10 @@ pub enum Content {
 }
 
 /// Whether an earlier process saved anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PastState {
     /// Nothing: this is the first start. Keys alone are nothing, for they come before the first save.
+    #[default]
     None,
     /// Something, readable or not.
     Some,
@@ -61,75 +67,125 @@ pub enum PastState {
 pub(in crate::store) struct Elder {
     /// Covered by every snapshot whose first uncovered journal has a higher number.
     pub(in crate::store) number: u64,
-    pub(in crate::store) path: PathBuf,
+    pub(in crate::store) name: String,
     /// None: it is removed.
-    pub(in crate::store) rename_to: Option<PathBuf>,
+    pub(in crate::store) rename_to: Option<String>,
 }
 
 /// What a state directory holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::store) struct FoundState {
     pub(in crate::store) files: Vec<FoundFile>,
     pub(in crate::store) elders: Vec<Elder>,
     pub(in crate::store) waiting: Vec<PathBuf>,
+    /// What could not be read at all.
+    pub(in crate::store) unreadable: Vec<SetAside>,
     pub(in crate::store) past: PastState,
     /// The highest number of a journal; 0: there is none.
     pub(in crate::store) last_journal: u64,
 }
 
-/// Reads the directory.
-pub(in crate::store) fn find(directory: &Path) -> Result<FoundState, StoreFault> {
-    let mut found = FoundState {
-        files: Vec::new(),
-        elders: Vec::new(),
-        waiting: Vec::new(),
-        past: PastState::None,
-        last_journal: 0,
+/// Reads the directory: at most `longest` octets of a file, and twice as many of all.
+///
+/// What is no file, is too long or cannot be read is set aside.
+pub(in crate::store) fn find(
+    directory: &Directory,
+    longest: u64,
+) -> Result<FoundState, StoreFault> {
+    let mut search = DirectorySearch {
+        directory,
+        longest,
+        left: longest.saturating_mul(2),
+        found: FoundState::default(),
     };
-    let mut names = list(directory)?;
-    names.sort();
-    for name in names {
-        let path = directory.join(&name);
-        match Name::of(&name) {
-            Name::Other => continue,
+    for name in directory.names()? {
+        search.take(&name);
+    }
+    Ok(search.found)
+}
+
+/// The number of the last journal, whoever wrote it.
+pub(in crate::store) fn last_journal(directory: &Directory) -> Result<u64, StoreFault> {
+    let numbers = directory
+        .names()?
+        .into_iter()
+        .map(|name| match Name::of(&name) {
+            Name::Journal(number) => number,
+            _ => 0,
+        });
+    Ok(numbers.max().unwrap_or_default())
+}
+
+/// What was found so far, and how much more may be read.
+struct DirectorySearch<'a> {
+    directory: &'a Directory,
+    longest: u64,
+    left: u64,
+    found: FoundState,
+}
+
+impl DirectorySearch<'_> {
+    fn take(&mut self, name: &str) {
+        match Name::of(name) {
+            Name::Other => return,
+            Name::Temporary => {
+                // Nobody writes it any more: the directory is ours.
+                let _ = self.directory.remove(name);
+                return;
+            }
             Name::Damaged => {}
-            Name::Waiting => found.waiting.push(path),
-            Name::Snapshot(content) => found.read(path, content, Form::Snapshot)?,
+            Name::Waiting => self.found.waiting.push(self.directory.path().join(name)),
+            Name::Snapshot(content) => self.read(name, content, Form::Snapshot, None),
             Name::Journal(number) => {
-                found.last_journal = found.last_journal.max(number);
-                found.elders.push(elder(number, &path, None));
-                found.read(path, Content::Changes, Form::Journal)?;
+                self.found.last_journal = self.found.last_journal.max(number);
+                let elder = elder(number, name, None);
+                self.read(name, Content::Changes, Form::Journal, Some(elder));
             }
             Name::FirstSnapshot => {
                 // An older build that is put back finds it under this name.
-                let kept = with_suffix(&path, "version-1");
-                found.elders.push(elder(0, &path, Some(kept)));
-                found.read(path, Content::Known, Form::FirstSnapshot)?;
+                let elder = elder(0, name, Some(format!("{name}.version-1")));
+                self.read(name, Content::Known, Form::FirstSnapshot, Some(elder));
             }
             Name::FirstJournal => {
-                found.elders.push(elder(0, &path, None));
-                found.read(path, Content::Changes, Form::FirstJournal)?;
+                let elder = elder(0, name, None);
+                self.read(name, Content::Changes, Form::FirstJournal, Some(elder));
             }
             Name::Kept(content, form) => {
-                found.elders.push(elder(0, &path, None));
-                found.read(path, content, form)?;
+                self.read(name, content, form, Some(elder(0, name, None)));
             }
         }
-        found.past = PastState::Some;
+        self.found.past = PastState::Some;
     }
-    Ok(found)
+
+    fn read(&mut self, name: &str, content: Content, form: Form, elder: Option<Elder>) {
+        match self.directory.read(name, self.longest.min(self.left)) {
+            Ok(octets) => {
+                self.left = self.left.saturating_sub(octets.len() as u64);
+                self.found.elders.extend(elder);
+                self.found.files.push(FoundFile {
+                    path: self.directory.path().join(name),
+                    content,
+                    file: StateFile { form, octets },
+                });
+            }
+            Err(fault) => {
+                let aside = set_aside(self.directory, name, &fault.to_string());
+                self.found.unreadable.push(aside);
+            }
+        }
+    }
 }
 
-impl FoundState {
-    fn read(&mut self, path: PathBuf, content: Content, form: Form) -> Result<(), StoreFault> {
-        let octets = std::fs::read(&path).map_err(StoreFault::io("reading", &path))?;
-        let file = StateFile { form, octets };
-        self.files.push(FoundFile {
-            path,
-            content,
-            file,
-        });
-        Ok(())
+/// Renames what cannot be used, whatever it is; where it is now. Where it may not be renamed it stays.
+pub(in crate::store) fn set_aside(directory: &Directory, name: &str, why: &str) -> SetAside {
+    let to = free_name(directory, name);
+    let name = match directory.rename(name, &to) {
+        Ok(()) => &to,
+        Err(_) => name,
+    };
+    SetAside {
+        path: directory.path().join(name),
+        why: why.to_owned(),
     }
 }
 
@@ -144,6 +200,8 @@ enum Name {
     /// Kept for a version that this build is not.
     Waiting,
     Damaged,
+    /// Half a file of a process that was killed.
+    Temporary,
     Other,
 }
 
@@ -165,7 +223,15 @@ impl Name {
                 _ => Self::Damaged,
             };
         }
-        let number = |prefix| name.strip_prefix(prefix)?.parse::<u64>().ok();
+        let is_temporary = |(file, _): (&str, &str)| matches!(file, KNOWN | DEBTS | KEYS);
+        if name.split_once(TEMPORARY).is_some_and(is_temporary) {
+            return Self::Temporary;
+        }
+        let number = |prefix| {
+            let number = name.strip_prefix(prefix)?.parse::<u64>().ok()?;
+            // A number near the last one was never counted to, and leaves none for ours.
+            (number < LAST_NUMBER).then_some(number)
+        };
         match name {
             KNOWN => Self::Snapshot(Content::Known),
             DEBTS => Self::Snapshot(Content::Debts),
@@ -176,46 +242,19 @@ impl Name {
     }
 }
 
-/// `path` with `.suffix` behind it.
-pub(in crate::store) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// The first free `path.damaged-N`. When a hundred are there, the last one is overwritten: the disk has
+/// The first free `NAME.damaged-N`. When a hundred are there, the last one is overwritten: the disk has
 /// an end.
-pub(in crate::store) fn free_name(path: &Path) -> PathBuf {
+pub(in crate::store) fn free_name(directory: &Directory, name: &str) -> String {
     const MOST: u32 = 100;
-    let candidate = |n: u32| with_suffix(path, &format!("damaged-{n}"));
-    let free = (1..MOST).map(candidate).find(|to| !to.exists());
+    let candidate = |n: u32| format!("{name}.damaged-{n}");
+    let free = (1..MOST).map(candidate).find(|to| !directory.has(to));
     free.unwrap_or_else(|| candidate(MOST))
 }
 
-/// Renames a file; its new name.
-pub(in crate::store) fn rename(path: &Path, to: &Path) -> Result<PathBuf, StoreFault> {
-    std::fs::rename(path, to).map_err(StoreFault::io("renaming", path))?;
-    Ok(to.to_owned())
-}
-
-fn elder(number: u64, path: &Path, rename_to: Option<PathBuf>) -> Elder {
+fn elder(number: u64, name: &str, rename_to: Option<String>) -> Elder {
     Elder {
         number,
-        path: path.to_owned(),
+        name: name.to_owned(),
         rename_to,
     }
-}
-
-fn list(directory: &Path) -> Result<Vec<String>, StoreFault> {
-    let fault = || StoreFault::io("listing", directory);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(fault())? {
-        match entry {
-            Ok(entry) => found.extend(entry.file_name().into_string().ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(fault()(error)),
-        }
-    }
-    Ok(found)
 }

@@ -5,21 +5,22 @@
 //! no harm.
 //! Not here: what a change is in octets (`gate::state::journal`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use gatepost_core::gate::request::change::Change;
 use gatepost_core::gate::state::file::JOURNAL_LINE;
 use gatepost_core::gate::state::journal;
 
+use super::StoreFault;
+use super::directory::Directory;
 use super::find::{CHANGES, Elder};
-use super::{StoreFault, private};
 
 /// The journal being written.
 #[derive(Debug)]
 pub(in crate::store) struct Journal {
-    directory: PathBuf,
     number: u64,
     /// Opened by the first record: a start on a read-only disk must not fail.
     file: Option<File>,
@@ -40,38 +41,47 @@ impl Tail for File {
 
 impl Journal {
     /// The journal behind the one with this number.
-    pub(in crate::store) fn after(directory: &Path, last: u64) -> Self {
+    pub(in crate::store) fn after(last: u64) -> Self {
         Self {
-            directory: directory.to_owned(),
-            number: last + 1,
+            number: last.saturating_add(1),
             file: None,
             length: 0,
         }
     }
 
     /// Appends changes with one write.
-    pub(in crate::store) fn append(&mut self, changes: &[Change]) -> Result<(), StoreFault> {
+    pub(in crate::store) fn append(
+        &mut self,
+        directory: &Directory,
+        changes: &[Change],
+    ) -> Result<(), StoreFault> {
         let mut octets = Vec::new();
         journal::write(changes, &mut octets);
         if octets.is_empty() {
             return Ok(());
         }
-        let path = self.path();
+        let name = self.name();
         let file = match &mut self.file {
             Some(file) => file,
-            vacant => vacant.insert(create(&path)?),
+            vacant => {
+                // A file of this name that came after we looked is not ours: the next try goes to another.
+                let made = directory.create(&name, OFlags::APPEND);
+                let made = made.inspect_err(|_| self.number = self.number.saturating_add(1))?;
+                vacant.insert(made)
+            }
         };
         if self.length == 0 {
             octets.splice(..0, JOURNAL_LINE.bytes());
         }
-        append_whole(file, self.length, &octets).map_err(StoreFault::io("appending to", &path))?;
+        append_whole(file, self.length, &octets)
+            .map_err(StoreFault::io("appending to", &directory.path().join(name)))?;
         self.length += octets.len() as u64;
         Ok(())
     }
 
     /// Brings what was appended to the disk.
-    pub(in crate::store) fn sync(&mut self) -> Result<(), StoreFault> {
-        let path = self.path();
+    pub(in crate::store) fn sync(&mut self, directory: &Directory) -> Result<(), StoreFault> {
+        let path = directory.path().join(self.name());
         match &self.file {
             Some(file) => file.sync_data().map_err(StoreFault::io("syncing", &path)),
             None => Ok(()),
@@ -79,19 +89,29 @@ impl Journal {
     }
 
     /// Goes on in the next file; the one that the coming snapshot covers, if there is one.
-    pub(in crate::store) fn switch(&mut self) -> Result<Option<Elder>, StoreFault> {
-        self.sync()?;
-        if self.file.take().is_none() {
+    pub(in crate::store) fn switch(
+        &mut self,
+        directory: &Directory,
+    ) -> Result<Option<Elder>, StoreFault> {
+        self.sync(directory)?;
+        if self.length == 0 {
+            // None yet, or one that the disk has taken nothing into: the next record goes there.
             return Ok(None);
         }
+        self.file = None;
         let elder = Elder {
             number: self.number,
-            path: self.path(),
+            name: self.name(),
             rename_to: None,
         };
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         self.length = 0;
         Ok(Some(elder))
+    }
+
+    /// Goes on in another directory, behind all journals that it holds.
+    pub(in crate::store) fn move_behind(&mut self, last: u64) {
+        *self = Self::after(last.max(self.number));
     }
 
     /// The number of the journal that the next change goes to.
@@ -99,13 +119,9 @@ impl Journal {
         self.number
     }
 
-    fn path(&self) -> PathBuf {
-        self.directory.join(format!("{CHANGES}{}", self.number))
+    fn name(&self) -> String {
+        format!("{CHANGES}{}", self.number)
     }
-}
-
-fn create(path: &Path) -> Result<File, StoreFault> {
-    private::open(OpenOptions::new().append(true), path)
 }
 
 /// Appends all of `octets` behind `length`, or nothing: half a record would be damage to every reader.

@@ -7,12 +7,17 @@
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
 
+pub use super::random::random;
+
+use super::directory::Directory;
 use super::{SetAside, StoreFault, find, replace};
 
 /// Length and checksum.
 const HEAD: usize = 8;
+
+/// Octets of a file of keys that is read: room for a version that keeps more of them.
+const LONGEST: u64 = 4096;
 
 /// The secrets of one state directory.
 #[derive(Clone, Copy)]
@@ -21,6 +26,17 @@ pub struct StateKeys {
     pub users: [u8; 16],
     /// For the rows of the tables.
     pub rows: [u8; 16],
+}
+
+/// What was there for keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundKeys {
+    /// The keys.
+    Read,
+    /// Nothing: these are new.
+    Missing,
+    /// Something else; these are new.
+    SetAside(SetAside),
 }
 
 /// The secrets, and whether they lie on the disk.
@@ -65,24 +81,19 @@ impl KeyFile {
     ///
     /// Keys that cannot be written (a full disk) serve, and are written before the next snapshot: the
     /// service matters more.
-    pub(in crate::store) fn load_or_make(
-        directory: &Path,
-    ) -> Result<(Self, Option<SetAside>), StoreFault> {
-        let path = path(directory);
-        let mut set_aside = None;
-        match std::fs::read(&path) {
+    pub(in crate::store) fn load_or_make(directory: &Directory) -> (Self, FoundKeys) {
+        let found = match directory.read(find::KEYS, LONGEST) {
             Ok(octets) => match StateKeys::read(&octets) {
-                Some(keys) => return Ok((Self { keys, kept: true }, None)),
+                Some(keys) => return (Self { keys, kept: true }, FoundKeys::Read),
                 None => {
-                    set_aside = Some(SetAside {
-                        path: find::rename(&path, &find::free_name(&path))?,
-                        why: "it holds no keys".to_owned(),
-                    });
+                    FoundKeys::SetAside(find::set_aside(directory, find::KEYS, "it holds no keys"))
                 }
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(StoreFault::io("reading", &path)(error)),
-        }
+            Err(error) if error.kind() == ErrorKind::NotFound => FoundKeys::Missing,
+            Err(error) => {
+                FoundKeys::SetAside(find::set_aside(directory, find::KEYS, &error.to_string()))
+            }
+        };
         let keys = StateKeys {
             users: random(),
             rows: random(),
@@ -90,33 +101,22 @@ impl KeyFile {
         let mut file = Self { keys, kept: false };
         // The first snapshot tells that the disk refuses.
         let _ = file.keep(directory);
-        Ok((file, set_aside))
+        (file, found)
     }
 
     /// Writes the keys, unless they are written. A snapshot without the key of its names is worth nothing,
     /// so this comes first.
-    pub(in crate::store) fn keep(&mut self, directory: &Path) -> Result<(), StoreFault> {
+    pub(in crate::store) fn keep(&mut self, directory: &Directory) -> Result<(), StoreFault> {
         if !self.kept {
             let octets = self.keys.octets();
-            replace::replace(&path(directory), |out| out.write_all(&octets))?;
+            replace::replace(directory, find::KEYS, |out| out.write_all(&octets))?;
             self.kept = true;
         }
         Ok(())
     }
-}
 
-fn path(directory: &Path) -> PathBuf {
-    directory.join("keys")
-}
-
-/// Sixteen octets from the system's generator.
-///
-/// # Panics
-///
-/// Never on Linux since 3.17: the generator cannot fail once the machine has started.
-#[expect(clippy::expect_used, reason = "without it nothing is safe")]
-pub fn random() -> [u8; 16] {
-    let mut key = [0; 16];
-    getrandom::fill(&mut key).expect("the system's random generator answers");
-    key
+    /// The directory is another one: what it has for keys are not these.
+    pub(in crate::store) fn moved(&mut self) {
+        self.kept = false;
+    }
 }

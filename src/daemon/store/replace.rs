@@ -3,35 +3,34 @@
 //! Written to a temporary file, piece by piece, synced, renamed, and the directory synced: a reader sees
 //! the old file or the new one. Not here: what is written (`gate::state`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 
-use super::{StoreFault, private};
+use super::StoreFault;
+use super::directory::Directory;
 
 /// Octets that go to the file at once.
 const PIECE: usize = 1 << 17;
 
-/// Puts what `write` writes in the place of `path`.
+/// Puts what `write` writes in the place of `name`.
 pub(in crate::store) fn replace(
-    path: &Path,
+    directory: &Directory,
+    name: &str,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), StoreFault> {
-    let temporary = path.with_extension("new");
-    let file = private::open(OpenOptions::new().write(true).truncate(true), &temporary)?;
+    let (file, temporary) = directory.create_temporary(name)?;
     let mut out = BufWriter::with_capacity(PIECE, file);
     let written = write(&mut out)
         .and_then(|()| out.flush())
         .and_then(|()| out.get_ref().sync_all());
-    if let Err(error) = written {
-        // Half a file takes room on a disk that may be full. That it may not go matters less.
-        drop(out.into_parts());
-        let _ = std::fs::remove_file(&temporary);
-        return Err(StoreFault::io("writing", &temporary)(error));
-    }
-    std::fs::rename(&temporary, path).map_err(StoreFault::io("replacing", path))?;
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    File::open(directory)
-        .and_then(|handle| handle.sync_all())
-        .map_err(StoreFault::io("syncing", directory))
+    // Half a file that stays would take room on a disk that may be full: `into_parts` writes nothing more.
+    drop(out.into_parts());
+    written
+        .map_err(StoreFault::io("writing", &directory.path().join(name)))
+        .and_then(|()| directory.rename(&temporary, name))
+        .inspect_err(|_| {
+            // That it may not go matters less: the next start removes it.
+            let _ = directory.remove(&temporary);
+        })?;
+    directory.sync()
 }

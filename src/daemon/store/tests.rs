@@ -312,7 +312,14 @@ fn a_directory_with_nothing_but_other_versions_and_damage_is_not_new() {
         fs::write(directory.path().join(name), b"what").unwrap();
         assert_eq!(open(directory.path()).1.past, PastState::Some, "{name}");
     }
-    for name in ["lost+found", "known.new", "notes.txt", "keys"] {
+    for name in [
+        "lost+found",
+        "known.new",
+        "known.new-0123456789abcdef0123456789abcdef",
+        "notes.txt",
+        "keys",
+        "changes.18446744073709551615",
+    ] {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(name), b"what").unwrap();
         assert_eq!(open(directory.path()).1.past, PastState::None, "{name}");
@@ -327,7 +334,9 @@ fn foreign_files_and_keys_are_set_aside_and_named() {
     fs::write(&journal, [0x55; 100]).unwrap();
     fs::write(directory.path().join("keys"), b"what").unwrap();
     let (mut store, left) = open(directory.path());
-    let aside = left.keys_set_aside.clone().unwrap();
+    let FoundKeys::SetAside(aside) = left.found_keys.clone() else {
+        panic!("{:?}", left.found_keys);
+    };
     assert_eq!(aside.path, directory.path().join("keys.damaged-1"));
     let (_, sound) = restored(left);
     assert_eq!(sound[0], ("changes.9".to_owned(), Soundness::Foreign));
@@ -339,33 +348,176 @@ fn foreign_files_and_keys_are_set_aside_and_named() {
 #[test]
 fn half_a_snapshot_never_replaces_a_whole_one() {
     let directory = tempfile::tempdir().unwrap();
-    let (mut store, gate) = anna(directory.path());
+    let (store, _) = anna(directory.path());
     let old = fs::read(directory.path().join("known")).unwrap();
-    // A directory in the temporary file's place stands for a disk that refuses.
-    fs::create_dir(directory.path().join("known.new")).unwrap();
+    let failed = replace::replace(&store.directory, "known", |out| {
+        out.write_all(&[1; 1 << 20])?;
+        Err(io::ErrorKind::StorageFull.into())
+    });
+    assert!(failed.is_err());
+    assert_eq!(fs::read(directory.path().join("known")).unwrap(), old);
+    assert_eq!(names(directory.path()), ["debts", "keys", "known"]);
+}
+
+#[test]
+fn no_change_is_lost_with_a_snapshot_that_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (mut store, gate) = anna(directory.path());
+    // A directory in a snapshot's place stands for a disk that refuses.
+    let obstacle = directory.path().join("debts");
+    fs::remove_file(&obstacle).unwrap();
+    fs::create_dir(&obstacle).unwrap();
     ban(&mut store, &gate, 1);
     assert!(store.save(&gate, NOW).is_err());
     drop(store);
-    assert_eq!(fs::read(directory.path().join("known")).unwrap(), old);
-    let (gate, _) = restored(open(directory.path()).1);
-    let kept = "no change is lost with the failed snapshot";
-    assert_eq!(banned(&gate), [client(1)], "{kept}");
+    let (store, left) = open(directory.path());
+    let aside = &left.unreadable[0].path;
+    assert_eq!(*aside, directory.path().join("debts.damaged-1"));
+    assert_eq!(banned(&restored(left).0), [client(1)]);
+    drop(store);
 }
 
 #[test]
 fn no_snapshot_is_written_before_the_key_of_its_names() {
     let folder = tempfile::tempdir().unwrap();
-    // A key cannot be written where a folder stands in the way.
-    let obstacle = folder.path().join("keys.new");
-    fs::create_dir(&obstacle).unwrap();
     let (mut store, left) = open(folder.path());
     let gate = Gate::new(settings(), keys(&left), NOW);
+    // A key cannot be written where a folder stands in the way.
+    let obstacle = folder.path().join("keys");
+    fs::remove_file(&obstacle).unwrap();
+    fs::create_dir(&obstacle).unwrap();
+    store.key_file.moved();
     assert!(store.save(&gate, NOW).is_err());
     assert!(!folder.path().join("known").exists());
     fs::remove_dir(&obstacle).unwrap();
     store.save(&gate, NOW).unwrap();
     drop(store);
     assert_eq!(open(folder.path()).1.keys.users, left.keys.users);
+}
+
+/// What puts something in the place of a file.
+type Trick = Box<dyn Fn(&Path)>;
+
+/// Everything that can have a name, but a file. These tests need root, as `tests/run` has it.
+fn tricks(outside: &Path) -> Vec<(&'static str, Trick)> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::os::unix::fs::symlink;
+    let (target, dangling) = (outside.join("target"), outside.join("dangling"));
+    let node = |kind: FileType, device| {
+        move |at: &Path| mknodat(CWD, at, kind, Mode::RUSR | Mode::WUSR, device).unwrap()
+    };
+    vec![
+        ("link", Box::new(move |at| symlink(&target, at).unwrap())),
+        (
+            "dangling",
+            Box::new(move |at| symlink(&dangling, at).unwrap()),
+        ),
+        ("zeros", Box::new(|at| symlink("/dev/zero", at).unwrap())),
+        ("fifo", Box::new(node(FileType::Fifo, 0))),
+        ("socket", Box::new(node(FileType::Socket, 0))),
+        ("folder", Box::new(|at| fs::create_dir(at).unwrap())),
+        (
+            "sparse",
+            Box::new(|at| fs::File::create(at).unwrap().set_len(1 << 40).unwrap()),
+        ),
+    ]
+}
+
+#[test]
+fn whatever_has_the_name_of_a_file_it_is_set_aside_and_nothing_is_done_through_it() {
+    const NAMES: [&str; 8] = [
+        "known",
+        "debts",
+        "keys",
+        "changes.1",
+        "changes.7",
+        "snapshot",
+        "journal.3",
+        "known.version-2",
+    ];
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().join("target");
+    for (trick, make) in tricks(outside.path()) {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(&target, "not ours").unwrap();
+        for name in NAMES {
+            make(&directory.path().join(name));
+        }
+        let (mut store, left) = open(directory.path());
+        assert_eq!(left.unreadable.len(), NAMES.len() - 1, "{trick}");
+        assert!(matches!(left.found_keys, FoundKeys::SetAside(_)), "{trick}");
+        assert_eq!(left.past, PastState::Some);
+        let gate = restored(left).0;
+        ban(&mut store, &gate, 1);
+        store.save(&gate, NOW).unwrap();
+        drop(store);
+        let (gate, sound) = restored(open(directory.path()).1);
+        assert_eq!(banned(&gate), [client(1)], "{trick}");
+        assert!(sound.iter().all(|(_, sound)| *sound == Soundness::Whole));
+        assert_eq!(fs::read(&target).unwrap(), b"not ours");
+        assert_eq!(names(outside.path()), ["target"], "{trick}");
+    }
+}
+
+#[test]
+fn a_hard_link_is_read_and_never_written_through() {
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().join("target");
+    fs::write(&target, "not ours").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["known", "debts", "keys", "changes.1", "known.damaged-1"] {
+        fs::hard_link(&target, directory.path().join(name)).unwrap();
+    }
+    let (mut store, left) = open(directory.path());
+    let files: Vec<_> = left.files.iter().map(|found| found.path.clone()).collect();
+    let (gate, sound) = restored(left);
+    for (path, (_, sound)) in files.iter().zip(sound) {
+        store.keep(path, sound).unwrap();
+    }
+    ban(&mut store, &gate, 1);
+    store.save(&gate, NOW).unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"not ours");
+}
+
+#[test]
+fn a_directory_that_goes_is_made_and_locked_again_and_keeps_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("state");
+    let (mut store, gate) = anna(&directory);
+    ban(&mut store, &gate, 1);
+    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::Same);
+    fs::rename(&directory, folder.path().join("old")).unwrap();
+    ban(&mut store, &gate, 2);
+    assert!(store.is_behind(), "what came before is nowhere yet");
+    let settings = StoreSettings {
+        directory: directory.clone(),
+    };
+    assert!(matches!(Store::open(&settings), Err(StoreFault::Locked(_))));
+    store.save(&gate, NOW).unwrap();
+    assert!(!store.is_behind());
+    drop(store);
+    let (gate, _) = restored(open(&directory).1);
+    assert_eq!(banned(&gate), [client(1), client(2)]);
+    assert_eq!(gate.known().0, 1, "under the keys that it was written with");
+}
+
+#[test]
+fn a_directory_that_is_put_in_the_place_of_ours_is_gone_on_with_behind_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, backup) = (folder.path().join("state"), folder.path().join("backup"));
+    let (other, gate) = anna(&backup);
+    drop(other);
+    fs::write(backup.join("changes.41"), "").unwrap();
+    let (mut store, _) = anna(&directory);
+    fs::rename(&directory, folder.path().join("old")).unwrap();
+    fs::rename(&backup, &directory).unwrap();
+    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::New);
+    ban(&mut store, &gate, 2);
+    assert!(directory.join("changes.42").exists());
+    // One that another process holds is not ours.
+    fs::remove_dir_all(&directory).unwrap();
+    let _theirs = open(&directory);
+    assert!(matches!(store.append(&[]), Err(StoreFault::Locked(_))));
 }
 
 #[test]

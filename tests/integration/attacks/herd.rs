@@ -68,9 +68,7 @@ fn three_hundred_familiar_logins_at_once_are_all_served() {
         }
     });
     assert_eq!(accepted.into_inner(), usize::from(USERS) * DEVICES);
-    let told = proxy
-        .log()
-        .events(|event| event.message().starts_with("upstream fails"));
+    let told = proxy.logged(|event| event.message().starts_with("upstream fails"));
     assert!(told.is_empty(), "{told:?}");
 }
 
@@ -93,7 +91,7 @@ fn a_user_with_many_devices_delays_nobody_who_has_one() {
         }
         let mut client = device(&proxy, 2);
         wait::until("the crowd is at Postfix", || {
-            mail.smtpd_processes() >= MANY / 4
+            mail.smtpd_processes() >= MANY / 5
         });
         assert_eq!(log_in(&mut client, 2), 235);
         served.load(Ordering::SeqCst)

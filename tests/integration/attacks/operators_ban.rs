@@ -1,4 +1,4 @@
-//! operators_ban - a thief whom the operator bans: by the theft itself the pair of user and network is familiar
+//! operators_ban - a thief is banned by the operator: by the theft itself the pair of user and network is familiar
 
 use serde_json::Value;
 
@@ -62,8 +62,8 @@ fn a_new_deny_list_ends_open_sessions_and_a_ban_the_allow_lists() {
     let reloaded = proxy
         .log()
         .find("the reload", |event| event.message() == "reloaded");
+    assert!(!is_open(&mut thief), "the denied session goes on");
     assert_eq!(reloaded.field("expelled"), "1");
-    assert!(!is_open(&mut thief));
     assert!(is_open(&mut webmail));
     ask(&proxy, &["bans", "add", "127.68.0.1"]);
     assert!(!is_open(&mut webmail));

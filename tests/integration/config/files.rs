@@ -110,9 +110,9 @@ fn a_key_of_another_certificate_is_refused_at_the_key() {
 }
 
 #[test]
-fn an_expired_certificate_is_refused_at_the_chain() {
+fn an_expired_certificate_is_warned_of_at_the_chain() {
     let folder = Folder::new();
-    let (message, value) = folder.only_fault(LAST + DAY * 3);
+    let (message, value) = folder.only_warning(LAST + DAY * 3);
     assert!(message.contains("expired 3 days ago"), "{message}");
     assert_eq!(value, "\"chain.pem\"");
 }

@@ -76,7 +76,7 @@ fn outcome(command: &Command, input: &[u8]) -> Output {
 }
 
 /// `command`, started by another program that takes a command line.
-fn under(starter: &[&str], command: &Command) -> Command {
+pub(crate) fn under(starter: &[&str], command: &Command) -> Command {
     let mut started = Command::new(starter[0]);
     started.args(&starter[1..]);
     started.arg(command.get_program()).args(command.get_args());

@@ -42,6 +42,8 @@ pub(crate) struct Setup {
     authority: Authority,
     implicit: u16,
     starttls: u16,
+    /// The program that starts Gatepost, with its arguments; empty: none.
+    under: Vec<String>,
 }
 
 impl Setup {
@@ -73,6 +75,7 @@ impl Setup {
             authority: Authority::new(),
             implicit,
             starttls,
+            under: Vec::new(),
         };
         setup.new_certificate();
         setup
@@ -126,6 +129,34 @@ impl Setup {
         fs::write(&path, text).expect("write into Gatepost's folder");
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("close the file");
         path
+    }
+
+    /// Has `gatepost run` started by another program that takes a command line.
+    #[must_use]
+    pub(crate) fn under(mut self, starter: &[&str]) -> Self {
+        self.under = starter.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Teaches these logins, of yesterday, out of a log, as on the day of the install. Before the start.
+    #[track_caller]
+    pub(crate) fn learn_yesterdays(&self, logins: &[(&str, IpAddr)]) {
+        let mut date = Command::new("date");
+        date.args(["--utc", "--date=yesterday", "+%FT%T+00:00"]);
+        let at = program::run(&mut date);
+        let line = |(user, source): &(&str, IpAddr)| {
+            format!(
+                "{} mx dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={source}, \
+                 lip=127.0.0.1, mpid=1, TLS, session=<x>\n",
+                at.trim()
+            )
+        };
+        let log = self.write(
+            "yesterday.log",
+            &logins.iter().map(line).collect::<String>(),
+        );
+        let ran = self.command(&["learn", &log.display().to_string()]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
     }
 
     /// Writes the config file; says where.
@@ -190,6 +221,11 @@ impl Setup {
     fn spawn(&self) -> (Daemon, [Box<dyn Read + Send>; 2]) {
         let mut command = gatepost();
         command.arg("run").arg("--config").arg(self.write_config());
+        let starter: Vec<&str> = self.under.iter().map(String::as_str).collect();
+        let command = match starter.is_empty() {
+            true => command,
+            false => program::under(&starter, &command),
+        };
         Daemon::spawn_with_output(&command)
     }
 
@@ -229,6 +265,20 @@ impl Proxy {
     /// Its process id.
     pub(crate) fn process_id(&self) -> u32 {
         self.daemon.id()
+    }
+
+    /// All events that fit, of all that it had to log by now. Its log is written by a thread of its own, and read
+    /// by one of ours: so this bans an address that no test uses, and reads up to that line.
+    #[track_caller]
+    pub(crate) fn logged(&self, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let bans = |event: &Event| event.message() == "ban began";
+        let marker = format!("203.0.113.{}", self.log.events(bans).len());
+        let ran = self.setup.command(&["bans", "add", &marker, "--for", "1m"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+        self.log.find("the ban", |event| {
+            bans(event) && event.field("subject") == marker
+        });
+        self.log.events(fits)
     }
 
     /// Its log.
@@ -282,6 +332,11 @@ impl Proxy {
     pub(crate) fn reload(&self) {
         self.setup.write_config();
         self.daemon.signal(Signal::HUP);
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.daemon.id()
     }
 
     /// Sends SIGTERM. Does not wait.

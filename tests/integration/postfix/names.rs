@@ -106,7 +106,7 @@ fn observe(seed: u64, dovecot: &str, names: &[(&str, &str)]) -> Observed {
 }
 
 fn counted(proxy: &Proxy) -> HashMap<IpAddr, String> {
-    let attempts = proxy.log().events(|event| event.message() == "attempt");
+    let attempts = proxy.logged(|event| event.message() == "attempt");
     let attempts = attempts.iter().map(|event| {
         let client = event.field("client");
         let (address, _) = client.rsplit_once(':').expect("an address and a port");
@@ -292,8 +292,7 @@ fn users_stay_known_when_domains_are_dropped_and_a_change_that_loses_them_is_tol
     wait::until("the state is saved under the new names", || {
         proxy.restart();
         proxy
-            .log()
-            .events(|event| event.text().contains("[names]"))
+            .logged(|event| event.text().contains("[names]"))
             .is_empty()
     });
 }

@@ -32,6 +32,10 @@ pub enum Bucket {
     Unknown,
     /// All others together.
     Strangers,
+    /// By user, what settling in forgives.
+    SettlingUser,
+    /// All that settling in forgives together.
+    Settling,
 }
 
 /// What sets a bucket apart.
@@ -71,6 +75,7 @@ impl Kind {
     pub(in crate::gate) const USER_NEAR: Self = Self(4);
     pub(in crate::gate) const USER_FAR: Self = Self(5);
     pub(in crate::gate) const PAIR: Self = Self(6);
+    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
     /// No bucket: a folded password, in the table of words.
     pub(in crate::gate) const WORD: Self = Self(7);
 
@@ -94,6 +99,8 @@ pub(in crate::gate) enum Payers {
     Near,
     Far,
     NearAndFar,
+    /// What settling in forgives, whatever refused it.
+    Forgiven,
     Nobody,
 }
 
@@ -118,7 +125,7 @@ pub(in crate::gate) enum WhenEmpty {
 pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
 
 /// All buckets, in the order in which they may refuse an attempt.
-pub const BUCKETS: [BucketSpec; 9] = [
+pub const BUCKETS: [BucketSpec; 11] = [
     BucketSpec {
         store: BucketStore::Rows(&[Kind::PAIR]),
         payers: Payers::Familiar,
@@ -152,7 +159,30 @@ pub const BUCKETS: [BucketSpec; 9] = [
     shared(Bucket::Words, 1, "words", quota(20, 30)),
     shared(Bucket::Unknown, 2, "unknown", quota(20, 10)),
     shared(Bucket::Strangers, 3, "strangers", GROWING),
+    BucketSpec {
+        store: BucketStore::Rows(&[Kind::SETTLING_USER]),
+        payers: Payers::Forgiven,
+        ..own(
+            Bucket::SettlingUser,
+            "settling-user",
+            "settling-user",
+            quota(20, 15),
+        )
+    },
+    BucketSpec {
+        payers: Payers::Forgiven,
+        ..shared(Bucket::Settling, 4, "settling", FORGIVEN)
+    },
 ];
+
+/// A mistyped password in ten of 300 first logins in a morning fits, and a botnet of 10,000 addresses does not.
+const FORGIVEN: BucketQuota = BucketQuota {
+    base: Quota {
+        burst: 200,
+        every: Duration::from_secs(10),
+    },
+    daily_per_user: Some(3),
+};
 
 const GROWING: BucketQuota = BucketQuota {
     daily_per_user: Some(3),
@@ -313,7 +343,15 @@ impl Payers {
             (Self::Familiar, Trust::Familiar)
             | (Self::Near | Self::NearAndFar, Trust::Near)
             | (Self::Far | Self::NearAndFar, Trust::Far) => true,
-            (Self::Familiar | Self::Near | Self::Far | Self::NearAndFar | Self::Nobody, _) => false,
+            (
+                Self::Familiar
+                | Self::Near
+                | Self::Far
+                | Self::NearAndFar
+                | Self::Forgiven
+                | Self::Nobody,
+                _,
+            ) => false,
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::line::LineOwner;
 use super::*;
+use crate::gate::request::keys::UserId;
+
+const KINDS: [PoolKind; 3] = [PoolKind::Familiar, PoolKind::Stranger, PoolKind::Exchange];
 
 fn queue(at_once: usize, limit: Option<usize>) -> ProcessQueue<u32> {
     ProcessQueue::new(ProcessSettings { limit, at_once })
@@ -26,8 +30,9 @@ fn nothing_is_kept(queue: &ProcessQueue<u32>) {
     assert_eq!(queue.counts(), ProcessCounts::default());
     let lines = queue.lock();
     assert!(lines.lines.is_empty(), "{lines:?}");
-    assert!(lines.login.order.is_empty(), "{lines:?}");
-    assert!(lines.exchange.order.is_empty(), "{lines:?}");
+    for kind in KINDS {
+        assert!(lines.pool(kind).order.is_empty(), "{lines:?}");
+    }
 }
 
 #[test]
@@ -69,20 +74,22 @@ fn one_user_holds_a_quarter_and_the_rest_is_there_for_others_at_once() {
     nothing_is_kept(&queue);
 }
 
+fn stranger(number: u64) -> ProcessLine {
+    ProcessLine(LineOwner::Stranger(UserId(number)))
+}
+
 #[test]
-fn strangers_wait_apart_from_the_owner_whom_they_name() {
-    let stranger = ProcessLine(LineOwner::Stranger(UserId(1)));
-    let queue = queue(1, None);
-    let busy = queue.take(user(9), Purpose::Login).unwrap();
-    for waiter in [10, 11] {
-        queue.enter(stranger, Purpose::Login, waiter);
+fn strangers_take_no_place_of_the_familiar_however_slow_they_are() {
+    let queue = queue(16, None);
+    let _slow: Vec<Process> = (0..16)
+        .map(|owner| queue.take(stranger(owner), Purpose::Login).unwrap())
+        .collect();
+    for _ in 0..99 {
+        queue.answered(stranger(1), Duration::from_secs(10));
     }
-    enter(&queue, 1, 20);
-    queue.free(busy);
-    let (first, held) = granted(&queue);
-    held.into_iter().for_each(|process| queue.free(process));
-    let (second, _held) = granted(&queue);
-    assert_eq!((first, second), (vec![10], vec![20]));
+    let familiar = (0..99).map_while(|owner| queue.take(user(owner), Purpose::Login));
+    assert_eq!(familiar.collect::<Vec<Process>>().len(), 16);
+    assert_eq!(queue.counts().logins, 32);
 }
 
 #[test]
@@ -91,10 +98,10 @@ fn exchanges_have_a_number_of_their_own_and_take_no_logins_place() {
     let exchange = |owner| queue.take(user(owner), Purpose::Exchange);
     let _held: Vec<Process> = (0..2).map(|owner| exchange(owner).unwrap()).collect();
     assert!(exchange(5).is_none());
-    let logins = (0..4).map(|owner| queue.take(user(owner), Purpose::Login));
+    let logins = (0..8).map(|owner| queue.take(user(owner), Purpose::Login));
     let _logins: Vec<Process> = logins.map(Option::unwrap).collect();
     assert!(queue.take(user(17), Purpose::Login).is_none());
-    assert_eq!((queue.counts().logins, queue.counts().exchanges), (4, 2));
+    assert_eq!((queue.counts().logins, queue.counts().exchanges), (8, 2));
 }
 
 #[test]
@@ -102,10 +109,7 @@ fn a_postfix_of_few_processes_keeps_most_of_them_for_logins() {
     let queue = queue(32, Some(9));
     let exchanges = (0..8).map_while(|owner| queue.take(user(owner), Purpose::Exchange));
     let exchanges: Vec<Process> = exchanges.collect();
-    let logins = (0..9).map_while(|owner| {
-        queue.answered(Duration::ZERO);
-        queue.take(user(owner), Purpose::Login)
-    });
+    let logins = (0..9).map_while(|owner| queue.take(user(owner), Purpose::Login));
     let logins: Vec<Process> = logins.collect();
     // Eight, for one is the probe's.
     assert_eq!((exchanges.len(), logins.len()), (2, 6));
@@ -134,21 +138,21 @@ fn who_has_logged_in_makes_room_for_a_login_but_not_for_a_process() {
 
 #[test]
 fn answers_that_come_soon_let_more_log_in_at_once_and_late_ones_fewer() {
-    let queue = queue(6, None);
+    let queue = queue(18, None);
     let logins = |count| {
         let taken = (0..count).map_while(|owner| queue.take(user(owner), Purpose::Login));
         taken.collect::<Vec<Process>>()
     };
-    let held = logins(9);
-    assert_eq!(held.len(), 4);
-    queue.answered(Duration::ZERO);
-    queue.answered(Duration::ZERO);
-    let more = logins(9);
-    assert_eq!(held.len() + more.len(), 6);
-    queue.answered(Duration::from_secs(5));
+    let held = logins(99);
+    assert_eq!(held.len(), 16);
+    for _ in 0..9 {
+        queue.answered(user(1), Duration::ZERO);
+    }
+    let more = logins(99);
+    assert_eq!(held.len() + more.len(), 18);
+    queue.answered(user(1), Duration::from_secs(5));
     held.into_iter().for_each(|process| queue.free(process));
-    assert_eq!(logins(9).len(), 2, "four at once again");
-    drop(more);
+    assert_eq!(logins(99).len() + more.len(), 9, "half of it");
 }
 
 #[test]
@@ -191,16 +195,17 @@ fn more_processes_after_a_reload_are_given_out() {
 /// What somebody does.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Want(u64, Purpose),
+    Want(ProcessLine, Purpose),
     Leave(usize),
     LogIn(usize),
     Free(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
+    let line = prop_oneof![(0..4u64).prop_map(user), (0..4u64).prop_map(stranger)];
     let purpose = prop_oneof![Just(Purpose::Login), Just(Purpose::Exchange)];
     prop_oneof![
-        4 => (0..4u64, purpose).prop_map(|(owner, purpose)| Step::Want(owner, purpose)),
+        4 => (line, purpose).prop_map(|(line, purpose)| Step::Want(line, purpose)),
         1 => any::<usize>().prop_map(Step::Leave),
         2 => any::<usize>().prop_map(Step::LogIn),
         3 => any::<usize>().prop_map(Step::Free),
@@ -222,9 +227,9 @@ proptest! {
         let (mut held, mut tickets) = (Vec::new(), Vec::new());
         for step in steps {
             match step {
-                Step::Want(owner, purpose) => match queue.take(user(owner), purpose) {
+                Step::Want(line, purpose) => match queue.take(line, purpose) {
                     Some(process) => held.push(process),
-                    None => tickets.push(queue.enter(user(owner), purpose, 0)),
+                    None => tickets.push(queue.enter(line, purpose, 0)),
                 },
                 Step::Leave(which) => {
                     if let Some(ticket) = one_of(&mut tickets, which) {
@@ -247,11 +252,11 @@ proptest! {
             let counts = queue.counts();
             prop_assert_eq!(counts.logins + counts.exchanges + counts.logged_in, held.len());
             prop_assert!(held.len() < limit);
-            prop_assert!(counts.logins <= at_once);
             prop_assert!(counts.exchanges <= (at_once / 4).max(1));
             let lines = queue.lock();
-            for (purpose, pool) in [(Purpose::Login, &lines.login), (Purpose::Exchange, &lines.exchange)] {
-                prop_assert!(pool.order.is_empty() || !lines.is_free(purpose));
+            prop_assert!(lines.familiar.held <= at_once && lines.stranger.held <= at_once);
+            for kind in KINDS {
+                prop_assert!(lines.pool(kind).order.is_empty() || !lines.is_free(kind));
             }
         }
         for ticket in tickets {

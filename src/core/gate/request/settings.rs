@@ -35,7 +35,7 @@ impl fmt::Display for Mode {
 pub struct GateSettings {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// How long a state in which nobody is familiar enforces only traps and `client`.
+    /// How long a state in which nobody is familiar forgives what most buckets refuse.
     pub settling: Duration,
     /// Which names are one user. Only a new gate takes it over: what is known is kept under hashes of names.
     pub names: NameSettings,
@@ -159,7 +159,7 @@ pub struct ProcessSettings {
     /// How many Postfix has, and so how many sessions may be at it, logged in or not. None: not known.
     /// Default: 100, Postfix's `default_process_limit`.
     pub limit: Option<usize>,
-    /// How many may log in at once, familiar or not. Default: 32.
+    /// How many familiar users may log in at once. Default: 32.
     pub at_once: usize,
 }
 

@@ -12,10 +12,11 @@ use crate::gate::state::record::Head;
 use crate::gate::trust::ban::HeldBan;
 use crate::moment::Moment;
 
-/// The first line of a snapshot. The number changes only when an older reader would go wrong.
+/// The first line of a snapshot. The number changes only when an older reader would go wrong; then it also stands
+/// in every frame (`frame`), so that one damaged octet here makes no other version's file of ours.
 pub const SNAPSHOT_LINE: &str = "gatepost state 2\n";
 
-/// The first line of a journal. The number changes only when an older reader would go wrong.
+/// The first line of a journal. Its number changes as that of a snapshot does.
 pub const JOURNAL_LINE: &str = "gatepost changes 2\n";
 
 /// What a file is, according to its name.
@@ -60,6 +61,8 @@ pub struct FileReport {
     pub soundness: Soundness,
     /// Records that were passed over, because this version does not know what they say.
     pub skipped: u64,
+    /// Octets that could not be read, in all damaged places together.
+    pub passed_over: u64,
 }
 
 /// Everything that was read, of all files. Moments are by the clocks of those who wrote them.
@@ -91,5 +94,6 @@ pub(in crate::gate) fn unreadable(octets: &[u8], title: &str) -> FileReport {
     FileReport {
         soundness: number.map_or(Soundness::Foreign, Soundness::Version),
         skipped: 0,
+        passed_over: octets.len() as u64,
     }
 }

@@ -1,7 +1,7 @@
 //! frame - records in frames that are found again behind damage, for snapshots and journals
 //!
 //! A file is a line that names it and its version, then frames. A frame is a head of 16 octets
-//! (mark, kind of record, a spare octet, octets of one record, octets of all, CRC-32 of what stands
+//! (mark, kind of record, 0 in version 2 and the version in later ones, octets of one record, octets of all, CRC-32 of what stands
 //! before and behind it) and whole records of one kind, one after the other. Numbers are
 //! little-endian. A section of any length is as many frames as it needs, so that no table is too
 //! large for the format, nothing is held in memory twice, and damage costs one frame of one section.
@@ -17,8 +17,9 @@ const MARK: [u8; 4] = [0xf7, b'g', b'p', b'\n'];
 /// The octets before the records.
 const HEAD: usize = 16;
 
-/// Octets of records in a frame that we write: what damage to one octet costs at most.
-const LONGEST: usize = 1 << 16;
+/// Octets of records in a frame that we write: what damage to one octet costs at most, and no more than the
+/// smallest damage of a disk, which is a block.
+pub(in crate::gate) const LONGEST: usize = 4096 - HEAD;
 
 /// Octets of records in a frame that we read: room for a version that writes longer ones.
 const LONGEST_READ: usize = 1 << 20;
@@ -55,8 +56,8 @@ impl<'a> Frame<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Item<'a> {
     Frame(Frame<'a>),
-    /// Octets that are no sound frame; a sound one follows, or the end.
-    Damage,
+    /// So many octets that are no sound frame; a sound one follows, or the end.
+    Damage(usize),
     /// The beginning of a frame at the end of the file: its writer was killed or failed.
     Torn,
     /// The last frame of a snapshot is sound, and says that there were so many records.
@@ -82,14 +83,15 @@ impl<'a> Iterator for Frames<'a> {
         }
         match next_sound(self.0) {
             Some(rest) => {
+                let damaged = self.0.len() - rest.len();
                 self.0 = rest;
-                Some(Item::Damage)
+                Some(Item::Damage(damaged))
             }
             None => {
                 let last = std::mem::take(&mut self.0);
                 Some(match is_torn(last) {
                     true => Item::Torn,
-                    false => Item::Damage,
+                    false => Item::Damage(last.len()),
                 })
             }
         }
@@ -212,12 +214,18 @@ fn sound(octets: &[u8]) -> Option<(Frame<'_>, &[u8])> {
 fn read_head(head: &[u8; HEAD]) -> Option<(Section, usize, u32)> {
     let mut from = head.as_slice().strip_prefix(&MARK)?;
     let number = from.try_get_u8().ok()?;
-    let _spare = from.try_get_u8().ok()?;
+    let version = from.try_get_u8().ok()?;
     let size = from.try_get_u16_le().ok()?;
     let length = from.try_get_u32_le().ok()? as usize;
     let sum = from.try_get_u32_le().ok()?;
-    let whole = size > 0 && length > 0 && length.is_multiple_of(usize::from(size));
+    let whole = version == 0 && size > 0 && length > 0 && length.is_multiple_of(usize::from(size));
     (whole && length <= LONGEST_READ).then_some((Section { number, size }, length, sum))
+}
+
+/// The frames behind a line that is not the one they should have: what is left of a file of this version whose
+/// first octets are damaged. None: it is another version's, or nobody's.
+pub(in crate::gate) fn behind_damage(octets: &[u8]) -> Option<&[u8]> {
+    next_sound(octets)
 }
 
 /// What begins with the next sound frame, if there is one behind the first octet.

@@ -118,10 +118,16 @@ impl Gate {
         out.finish()
     }
 
+    fn on_wall(&self, now: Moment) -> Moment {
+        let ahead = self.wall.load(Ordering::Relaxed);
+        Moment::from_nanos(now.as_nanos().saturating_add_signed(ahead))
+    }
+
     /// The head stands at both ends of a snapshot: without one nothing else has a time.
     fn head(&self, now: Moment) -> Head {
         Head {
             at: now,
+            wall: self.on_wall(now),
             origin: Origin::HERE,
             mode: self.rules.load().mode,
             settling: self.settling.load(Ordering::Relaxed),

@@ -10,7 +10,7 @@ use crate::gate::state::file::{
     FileReport, Form, JOURNAL_LINE, SNAPSHOT_LINE, Snapshot, Soundness, StateFile, StateRead,
     unreadable,
 };
-use crate::gate::state::frame::{Frame, Frames, Item};
+use crate::gate::state::frame::{self, Frame, Frames, Item};
 use crate::gate::state::record::{self, Head};
 use crate::gate::state::version1;
 
@@ -33,18 +33,18 @@ pub(in crate::gate) fn read(files: &[StateFile]) -> (StateRead, Vec<FileReport>)
 }
 
 fn read_snapshot(octets: &[u8], left: &mut StateRead) -> FileReport {
-    let Some(octets) = octets.strip_prefix(SNAPSHOT_LINE.as_bytes()) else {
+    let Some((octets, mut reading)) = Reading::begin(octets, SNAPSHOT_LINE) else {
         return unreadable(octets, "gatepost state ");
     };
     let mut snapshot = Snapshot::default();
-    let mut reading = Reading::default();
     for item in Frames(octets) {
         match item {
             Item::Frame(frame) => {
                 reading.records += frame.len() as u64;
                 reading.skipped += snapshot.take(frame);
             }
-            Item::Damage | Item::Torn => reading.damaged += 1,
+            Item::Damage(octets) => reading.pass_over(octets),
+            Item::Torn => reading.damaged += 1,
             Item::End(records) => reading.promised = Some(records),
         }
     }
@@ -61,10 +61,9 @@ fn read_journal(octets: &[u8], left: &mut StateRead) -> FileReport {
         // Its writer was killed before the first record.
         return Reading::default().report();
     }
-    let Some(octets) = octets.strip_prefix(JOURNAL_LINE.as_bytes()) else {
+    let Some((octets, mut reading)) = Reading::begin(octets, JOURNAL_LINE) else {
         return unreadable(octets, "gatepost changes ");
     };
-    let mut reading = Reading::default();
     for item in Frames(octets) {
         match item {
             Item::Frame(frame) => {
@@ -74,7 +73,7 @@ fn read_journal(octets: &[u8], left: &mut StateRead) -> FileReport {
                     left.changes.extend(change);
                 }
             }
-            Item::Damage => reading.damaged += 1,
+            Item::Damage(octets) => reading.pass_over(octets),
             Item::Torn | Item::End(_) => {}
         }
     }
@@ -88,9 +87,27 @@ struct Reading {
     promised: Option<u64>,
     skipped: u64,
     damaged: u64,
+    passed_over: u64,
 }
 
 impl Reading {
+    /// The frames of a file that begins with `line`, or should: damage to the line costs the line. None: it is
+    /// no file of this version.
+    fn begin<'a>(octets: &'a [u8], line: &str) -> Option<(&'a [u8], Self)> {
+        let mut reading = Self::default();
+        if let Some(frames) = octets.strip_prefix(line.as_bytes()) {
+            return Some((frames, reading));
+        }
+        let frames = frame::behind_damage(octets)?;
+        reading.pass_over(octets.len() - frames.len());
+        Some((frames, reading))
+    }
+
+    fn pass_over(&mut self, octets: usize) {
+        self.damaged += 1;
+        self.passed_over += octets as u64;
+    }
+
     fn report(&self) -> FileReport {
         FileReport {
             soundness: match self.damaged {
@@ -98,6 +115,7 @@ impl Reading {
                 places => Soundness::Damaged(places),
             },
             skipped: self.skipped,
+            passed_over: self.passed_over,
         }
     }
 }

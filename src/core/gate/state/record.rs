@@ -33,7 +33,7 @@ pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
-pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 35);
+pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 43);
 pub(in crate::gate) const USERS: Section = section(USERS_NUMBER, 12);
 pub(in crate::gate) const PAIRS: Section = section(PAIRS_NUMBER, 20);
 pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
@@ -69,6 +69,9 @@ const fn section(number: u8, size: u16) -> Section {
 pub(in crate::gate) struct Head {
     /// When it was begun. What is said of the future or the past is a distance from here.
     pub(in crate::gate) at: Moment,
+    /// What the clock on the wall showed then: the next process begins by it. Heads that do not say were written by
+    /// processes that took no notice of a clock that was set.
+    pub(in crate::gate) wall: Moment,
     pub(in crate::gate) origin: Origin,
     pub(in crate::gate) mode: Mode,
     /// Since when the state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -86,6 +89,7 @@ impl Head {
         out.put_u64_le(self.settling);
         out.put_u64_le(self.bans.as_nanos());
         out.put_u64_le(self.names.unwrap_or(0));
+        out.put_u64_le(self.wall.as_nanos());
     }
 
     /// A mode that is unknown is taken for the strict one.
@@ -98,6 +102,7 @@ impl Head {
             settling: from.try_get_u64_le().ok()?,
             bans: read_moment(&mut from)?,
             names: from.try_get_u64_le().ok().filter(|mark| *mark != 0),
+            wall: read_moment(&mut from).unwrap_or(at),
         })
     }
 }

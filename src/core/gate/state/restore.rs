@@ -333,24 +333,29 @@ enum Kept {
 struct Away {
     /// The last moment that was written: nothing later is known of that clock.
     newest: Moment,
+    /// What the clock on the wall showed then.
+    wall: Moment,
     now: Moment,
 }
 
 impl Away {
     fn new(snapshots: &[Snapshot], changes: &[Change], now: Moment) -> Self {
         let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
-        let written = heads.map(|head| head.at);
+        let head = heads.max_by_key(|head| head.at);
+        let written = head.iter().map(|head| head.at);
         let newest = written.chain(changes.iter().map(|change| change.at)).max();
-        Self {
-            newest: newest.unwrap_or(now),
-            now,
-        }
+        let newest = newest.unwrap_or(now);
+        let wall = head.map_or(newest, |head| {
+            let (ahead, behind) = (head.wall.since(head.at), head.at.since(head.wall));
+            newest + ahead - behind
+        });
+        Self { newest, wall, now }
     }
 
     /// The time that has gone by since `at`, 7 days at most.
     fn since(self, at: Moment) -> Duration {
         let before = self.newest.since(at);
-        let away = self.now.since(self.newest);
+        let away = self.now.since(self.wall);
         (before + away).min(LONGEST_AWAY)
     }
 

@@ -55,6 +55,7 @@ pub(in crate::gate) struct FirstFormat {
 
 impl FirstFormat {
     pub(in crate::gate) fn read_snapshot(&mut self, octets: &[u8]) -> FileReport {
+        let length = octets.len() as u64;
         let Some(mut octets) = octets.strip_prefix(LINE) else {
             return unreadable(octets, "gatepost snapshot ");
         };
@@ -71,6 +72,10 @@ impl FirstFormat {
         FileReport {
             soundness,
             skipped: 0,
+            passed_over: match soundness {
+                Soundness::Whole => 0,
+                _ => length,
+            },
         }
     }
 
@@ -86,7 +91,11 @@ impl FirstFormat {
             64.. if read == 0 => Soundness::Foreign,
             _ => Soundness::Whole,
         };
-        FileReport { soundness, skipped }
+        FileReport {
+            soundness,
+            skipped,
+            passed_over: octets.len() as u64,
+        }
     }
 
     /// Adds all that was read to `left`.
@@ -114,6 +123,7 @@ impl FirstFormat {
         let mut snapshot = Snapshot {
             head: Some(Head {
                 at,
+                wall: at,
                 origin: Origin::HERE,
                 mode,
                 settling: match settling {

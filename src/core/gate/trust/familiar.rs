@@ -18,15 +18,16 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
+mod pair;
 mod revoked;
 mod room;
 
+use pair::KEPT;
+pub(in crate::gate) use pair::{Known, Pair, PairAge};
 use revoked::Revoked;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
-/// How long a pair stays familiar, in seconds.
-const KEPT: u32 = 90 * 86_400;
 /// A login this soon after the last one, in seconds, changes nothing worth a lock.
 const FRESH: u32 = 600;
 /// When full, this part of everything makes room at once. Names of one local part have no more.
@@ -45,26 +46,12 @@ pub(in crate::gate) enum NetworkTrust {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Context {
     pub(in crate::gate) trust: Trust,
+    pub(in crate::gate) age: PairAge,
     /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub(in crate::gate) known: bool,
     pub(in crate::gate) network: NetworkTrust,
     /// How many users we know, for the buckets that grow with them.
     pub(in crate::gate) users: usize,
-}
-
-/// A network and the last login there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) struct Pair {
-    pub(in crate::gate) network: u64,
-    pub(in crate::gate) last: u32,
-}
-
-/// What is kept of one user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct Known {
-    /// The last login anywhere, in seconds since the epoch.
-    pub(in crate::gate) last: u32,
-    pub(in crate::gate) pairs: Vec<Pair>,
 }
 
 pub(in crate::gate) struct Familiar {
@@ -109,6 +96,7 @@ impl Familiar {
         let known = book.users.get(&user);
         Context {
             trust: known.map_or(Trust::Far, |known| known.trust(network, now)),
+            age: known.map_or(PairAge::Young, |known| known.age(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             network: book.network_trust(network),
             users: book.local_parts.len(),
@@ -264,30 +252,6 @@ impl Familiar {
     }
 }
 
-impl Known {
-    fn pair(&self, code: u64) -> Option<&Pair> {
-        self.pairs.iter().find(|pair| pair.network == code)
-    }
-
-    fn trust(&self, network: NetworkKey, now: Moment) -> Trust {
-        let now = seconds(now);
-        let (code, region) = (network.code(), network.region());
-        let mut trust = Trust::Far;
-        for pair in &self.pairs {
-            if now.saturating_sub(pair.last) >= KEPT {
-                continue;
-            }
-            if pair.network == code {
-                return Trust::Familiar;
-            }
-            if NetworkKey::of_code(pair.network).is_some_and(|near| near.region() == region) {
-                trust = Trust::Near;
-            }
-        }
-        trust
-    }
-}
-
 impl PairBook {
     fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
         match self.networks.contains_key(&network.code()) {
@@ -312,7 +276,7 @@ impl PairBook {
 
     fn add_login(&mut self, user: UserId, network: Option<NetworkKey>, last: u32, capacity: usize) {
         let network = network.map(NetworkKey::code);
-        let pair = network.map(|network| Pair { network, last });
+        let pair = network.map(|network| Pair::new(network, last));
         self.add(user, pair, last, capacity);
     }
 
@@ -333,6 +297,7 @@ impl PairBook {
         let Some(pair) = pair else { return };
         if let Some(held) = known.pairs.iter_mut().find(|p| p.network == pair.network) {
             held.last = held.last.max(pair.last);
+            held.since = held.since.min(pair.since);
             return;
         }
         known.pairs.push(pair);

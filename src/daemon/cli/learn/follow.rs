@@ -86,7 +86,7 @@ impl<'a> Follower<'a> {
     /// A gzipped log does not grow: it is read now, and not followed.
     fn is_packed(&mut self, log: &Path) -> Result<bool, logs::LogFault> {
         let fault = || logs::LogFault::of(log);
-        let mut file = std::fs::File::open(log).map_err(fault())?;
+        let mut file = logs::open(log).map_err(fault())?;
         let mut magic = Vec::new();
         Read::by_ref(&mut file)
             .take(2)
@@ -121,7 +121,7 @@ impl<'a> Follower<'a> {
         input: &mut dyn BufRead,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let mut parser = LogParser::new(logs::zone());
-        parser.begin(Clock::start().now());
+        parser.begin(Clock::wall());
         let mut splitter = LineSplitter::default();
         loop {
             let octets = input.fill_buf()?;

@@ -24,6 +24,9 @@ pub(super) enum ImportFault {
     /// The connection failed.
     #[error(transparent)]
     Client(#[from] AdminFault),
+    /// The running gatepost has it, and its disk does not.
+    #[error("{0}")]
+    NotKept(String),
     /// The running gatepost refused.
     #[error("gatepost refuses: {0}")]
     Refused(String),
@@ -54,6 +57,7 @@ fn by_socket(client: &mut AdminClient, logins: &[PastLogin]) -> Result<ImportSta
                 imported.users += more.users;
                 imported.settling_ended |= more.settling_ended;
             }
+            Response::NotKept { message } => return Err(ImportFault::NotKept(message)),
             Response::Refused { message } => return Err(ImportFault::Refused(message)),
             other => {
                 return Err(ImportFault::Refused(format!(
@@ -67,10 +71,11 @@ fn by_socket(client: &mut AdminClient, logins: &[PastLogin]) -> Result<ImportSta
 
 /// Imports into the state of a gatepost that does not run.
 fn in_state(config: &Config, logins: &[PastLogin]) -> Result<ImportStats, StoreFault> {
-    let now = Clock::start().now();
+    let clock = Clock::start();
+    let now = clock.now();
     let (mut store, gate) = restore::restore(config, now)?;
     // No changes are journaled: the snapshot has them all.
-    let imported = restore::learn(&gate, logins, now, &mut Vec::new());
+    let imported = restore::learn(&gate, logins, clock, &mut Vec::new());
     store.save(&gate, now)?;
     Ok(imported)
 }

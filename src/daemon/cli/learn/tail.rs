@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::logs;
+use crate::files;
 use gatepost_core::logs::collector::{LONGEST_LINE_OCTETS, RawLine};
 use gatepost_core::moment::Moment;
 
@@ -70,7 +71,7 @@ impl LogTail {
         }
         // What was written between the last poll and the rotation.
         self.read_on(on_event)?;
-        let file = match File::open(&self.path) {
+        let file = match files::open_regular(&self.path) {
             Ok(file) => file,
             Err(fault) if fault.kind() == ErrorKind::NotFound => return Ok(()),
             Err(fault) => return Err(fault),

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, SlotPlace};
+use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, SlotShare};
 use super::pending::PendingConnections;
 use super::{AdmissionSettings, TurnedAway};
 use gatepost_core::gate::request::change::Subject;
@@ -26,7 +26,7 @@ pub(super) const EVICTION_SLACK: usize = 16;
 #[derive(Debug)]
 pub(super) enum SlotKind {
     /// Cannot be evicted, and counts in the total alone.
-    Fixed(ClientKey, SlotPlace),
+    Fixed(ClientKey, SlotShare),
     /// Can be evicted until it logs in.
     Evictable(Arc<EvictionEntry>),
 }
@@ -110,20 +110,20 @@ impl Connections {
         standing: Standing,
     ) -> Result<SlotKind, TurnedAway> {
         if standing == Standing::Allow {
-            let place = self.choose_place(client.network(), standing)?;
-            return Ok(SlotKind::Fixed(client, place));
+            let share = self.choose_share(client.network(), standing)?;
+            return Ok(SlotKind::Fixed(client, share));
         }
         self.make_room_of_its_own(client, standing)?;
-        let place = self.choose_place(client.network(), standing)?;
+        let share = self.choose_share(client.network(), standing)?;
         // Beyond the reserve familiar clients can be evicted too, after all strangers: an attacker with one
         // valid account can make networks familiar, and could fill the total with connections that never log in.
         let order = match standing {
             Standing::Familiar => AFTER_STRANGERS,
             _ => 0,
         };
-        let entry = Arc::new(EvictionEntry::new(client, place, self.arrivals | order));
+        let entry = Arc::new(EvictionEntry::new(client, share, self.arrivals | order));
         self.arrivals += 1;
-        if place == SlotPlace::Rest {
+        if share == SlotShare::Rest {
             self.queue.insert(entry.order, Arc::clone(&entry));
         }
         self.pending.add(&entry);
@@ -133,7 +133,7 @@ impl Connections {
     /// Frees a place.
     pub(super) fn release(&mut self, kind: &SlotKind) {
         let entry = match kind {
-            SlotKind::Fixed(client, place) => return self.leave_place(*client, *place),
+            SlotKind::Fixed(client, share) => return self.leave_share(*client, *share),
             SlotKind::Evictable(entry) => entry,
         };
         match entry.state() {
@@ -145,7 +145,7 @@ impl Connections {
             EntryState::Queued => self.forget(entry),
             EntryState::Kept => {}
         }
-        self.leave_place(entry.client, entry.place);
+        self.leave_share(entry.client, entry.share);
     }
 
     /// Keeps a connection that has logged in. It counts in its place only.
@@ -208,22 +208,22 @@ impl Connections {
         Ok(())
     }
 
-    fn choose_place(
+    fn choose_share(
         &mut self,
         network: NetworkKey,
         standing: Standing,
-    ) -> Result<SlotPlace, TurnedAway> {
+    ) -> Result<SlotShare, TurnedAway> {
         if standing != Standing::Stranger
             && self.reserved < self.sessions / 4
             && self.pending.reserved(network) < RESERVE_PER_NETWORK
         {
             self.reserved += 1;
             self.pending.reserve(network);
-            return Ok(SlotPlace::Reserve);
+            return Ok(SlotShare::Reserve);
         }
         self.make_room_in_all()?;
         self.unreserved += 1;
-        Ok(SlotPlace::Rest)
+        Ok(SlotShare::Rest)
     }
 
     fn make_room_in_all(&mut self) -> Result<(), TurnedAway> {
@@ -251,10 +251,10 @@ impl Connections {
         self.pending.remove(entry);
     }
 
-    fn leave_place(&mut self, client: ClientKey, place: SlotPlace) {
-        match place {
-            SlotPlace::Rest => self.unreserved -= 1,
-            SlotPlace::Reserve => {
+    fn leave_share(&mut self, client: ClientKey, share: SlotShare) {
+        match share {
+            SlotShare::Rest => self.unreserved -= 1,
+            SlotShare::Reserve => {
                 self.reserved -= 1;
                 self.pending.unreserve(client.network());
             }

@@ -10,7 +10,7 @@ use gatepost_core::gate::request::client::ClientKey;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdmissionProgress {
+pub enum ConnectionStage {
     /// The client has sent nothing.
     Silent,
     /// It has begun a handshake.
@@ -19,14 +19,14 @@ pub enum AdmissionProgress {
     Secured,
 }
 
-impl AdmissionProgress {
+impl ConnectionStage {
     /// In their order.
     pub(super) const ALL: [Self; 3] = [Self::Silent, Self::Spoken, Self::Secured];
 }
 
 /// Where a connection counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SlotPlace {
+pub(super) enum SlotShare {
     /// In the quarter for familiar networks.
     Reserve,
     /// In the rest.
@@ -54,7 +54,7 @@ impl EntryState {
 #[derive(Debug)]
 pub(super) struct EvictionEntry {
     pub(super) client: ClientKey,
-    pub(super) place: SlotPlace,
+    pub(super) share: SlotShare,
     /// Its key in the order of all: the oldest has the smallest, and strangers come before familiar clients.
     pub(super) order: u64,
     /// Written only under the lock of the connections; read outside of it as a hint, after `notify`.
@@ -68,13 +68,13 @@ pub(super) struct EvictionEntry {
 pub(super) const AFTER_STRANGERS: u64 = 1 << 63;
 
 impl EvictionEntry {
-    pub(super) fn new(client: ClientKey, place: SlotPlace, order: u64) -> Self {
+    pub(super) fn new(client: ClientKey, share: SlotShare, order: u64) -> Self {
         Self {
             client,
-            place,
+            share,
             order,
             state: AtomicU8::new(EntryState::Queued as u8),
-            progress: AtomicU8::new(AdmissionProgress::Silent as u8),
+            progress: AtomicU8::new(ConnectionStage::Silent as u8),
             notify: Notify::new(),
         }
     }
@@ -93,13 +93,12 @@ impl EvictionEntry {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn progress(&self) -> AdmissionProgress {
-        let progress =
-            AdmissionProgress::ALL.get(usize::from(self.progress.load(Ordering::Relaxed)));
-        progress.copied().unwrap_or(AdmissionProgress::Silent)
+    pub(super) fn progress(&self) -> ConnectionStage {
+        let progress = ConnectionStage::ALL.get(usize::from(self.progress.load(Ordering::Relaxed)));
+        progress.copied().unwrap_or(ConnectionStage::Silent)
     }
 
-    pub(super) fn progressed(&self, progress: AdmissionProgress) {
+    pub(super) fn progressed(&self, progress: ConnectionStage) {
         self.progress.store(progress as u8, Ordering::Relaxed);
     }
 

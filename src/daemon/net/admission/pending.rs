@@ -4,7 +4,7 @@
 //! an attacker must not be able to choose. A network gives up one of the client with the most, so that one
 //! infected machine pays for itself; clients with few are equal, so that a small office is never the one with
 //! the most beside an attacker with many addresses. Of these connections the oldest goes of the
-//! [`AdmissionProgress`] that most of them have made: who fills one stage, with silent connections or with whole
+//! [`ConnectionStage`] that most of them have made: who fills one stage, with silent connections or with whole
 //! handshakes, shortens only the time that a client has for that stage.
 //! Not here: the total (`connections`), how many a client or a network may hold (`admission`).
 
@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::entry::{AdmissionProgress, EvictionEntry};
+use super::entry::{ConnectionStage, EvictionEntry};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 
 /// Clients of a network with at most so many connections are equal.
@@ -140,14 +140,14 @@ impl PendingConnections {
 fn goes_first<'a>(
     entries: impl Iterator<Item = &'a Arc<EvictionEntry>> + Clone,
 ) -> Option<Arc<EvictionEntry>> {
-    let mut counts = [0_usize; AdmissionProgress::ALL.len()];
+    let mut counts = [0_usize; ConnectionStage::ALL.len()];
     for entry in entries.clone() {
         if let Some(count) = counts.get_mut(entry.progress() as usize) {
             *count += 1;
         }
     }
     // Among stages of one size the earliest: the last of the reversed ones.
-    let fullest = AdmissionProgress::ALL
+    let fullest = ConnectionStage::ALL
         .into_iter()
         .rev()
         .max_by_key(|progress| counts.get(*progress as usize).copied());

@@ -123,6 +123,33 @@ fn at_its_cap_a_clients_oldest_connection_gives_way_to_its_newest() {
 }
 
 #[test]
+fn in_a_familiar_network_only_its_own_cap_holds() {
+    let admission = of(&AdmissionSettings {
+        per_client: 3,
+        per_network: 20,
+        ..settings(100)
+    });
+    let office = opened((0..20).map(|_| admission.familiar(1)));
+    assert_eq!(office.len(), 20);
+    let _one_more = admission.familiar(1).unwrap();
+    assert_eq!(evicted(&office), [0]);
+}
+
+#[test]
+fn a_network_whose_connections_do_not_close_gets_no_more() {
+    let admission = of(&AdmissionSettings {
+        per_network: 2,
+        ..settings(1_000)
+    });
+    let most = 2 + 2 + EVICTION_SLACK;
+    let mut held: Vec<Slot> = (0..most).map(|_| admission.stranger(1).unwrap()).collect();
+    assert_eq!(admission.stranger(2).unwrap_err(), TurnedAway::Network);
+    assert!(admission.stranger(256).is_ok(), "another network");
+    drop(held.remove(0));
+    assert!(admission.stranger(2).is_ok());
+}
+
+#[test]
 fn a_session_that_has_logged_in_counts_neither_for_its_client_nor_for_its_network() {
     let admission = of(&AdmissionSettings {
         per_client: 2,
@@ -209,15 +236,15 @@ fn who_fills_one_stage_shortens_only_the_time_for_that_stage() {
         Ok(slot)
     };
     // A stage that others do not fill is left alone.
-    let colleague = reached(AdmissionProgress::Spoken).unwrap();
+    let colleague = reached(ConnectionStage::Spoken).unwrap();
     let silent = opened((0..500).map(|_| admission.familiar(1)));
     assert!(!is_evicted(&colleague));
-    colleague.progressed(AdmissionProgress::Secured);
-    let spoken = opened((0..500).map(|_| reached(AdmissionProgress::Spoken)));
+    colleague.progressed(ConnectionStage::Secured);
+    let spoken = opened((0..500).map(|_| reached(ConnectionStage::Spoken)));
     assert!(!is_evicted(&colleague));
     drop((silent, spoken));
     // One who holds all of one stage leaves half of the cap to another.
-    let _secured = opened((0..500).map(|_| reached(AdmissionProgress::Secured)));
+    let _secured = opened((0..500).map(|_| reached(ConnectionStage::Secured)));
     let newcomer = admission.familiar(1).unwrap();
     let _silent = opened((0..28).map(|_| admission.familiar(1)));
     assert!(!is_evicted(&newcomer));
@@ -244,7 +271,7 @@ fn a_familiar_network_has_a_rate_of_its_own_that_counts_handshakes() {
         .collect();
     let reason = admission.familiar(4).unwrap_err();
     assert_eq!(reason, TurnedAway::FamiliarConnects);
-    held[0].progressed(AdmissionProgress::Spoken);
+    held[0].progressed(ConnectionStage::Spoken);
     drop(held.remove(0));
     assert_eq!(admission.familiar(4).unwrap_err(), reason);
     drop(held.remove(0));
@@ -492,7 +519,7 @@ fn nothing_is_kept_of_a_closed_connection() {
 enum AdmissionStep {
     Enter(u32, Standing),
     LogIn(usize),
-    AdmissionProgress(usize, AdmissionProgress),
+    Progress(usize, ConnectionStage),
     Leave(usize),
 }
 
@@ -523,8 +550,8 @@ fn step() -> impl Strategy<Value = AdmissionStep> {
     prop_oneof![
         5 => (0u32..600, standing).prop_map(|(number, standing)| AdmissionStep::Enter(number, standing)),
         1 => (0usize..64).prop_map(AdmissionStep::LogIn),
-        2 => (0usize..64, prop_oneof![Just(AdmissionProgress::Spoken), Just(AdmissionProgress::Secured)])
-            .prop_map(|(at, progress)| AdmissionStep::AdmissionProgress(at, progress)),
+        2 => (0usize..64, prop_oneof![Just(ConnectionStage::Spoken), Just(ConnectionStage::Secured)])
+            .prop_map(|(at, progress)| AdmissionStep::Progress(at, progress)),
         2 => (0usize..64).prop_map(AdmissionStep::Leave),
     ]
 }
@@ -550,9 +577,9 @@ proptest! {
                     held[at].1 = Counting::Nowhere;
                     logins += 1;
                 }
-                AdmissionStep::AdmissionProgress(at, progress) if at < held.len() => held[at].0.progressed(progress),
+                AdmissionStep::Progress(at, progress) if at < held.len() => held[at].0.progressed(progress),
                 AdmissionStep::Leave(at) if at < held.len() => drop(held.swap_remove(at)),
-                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) | AdmissionStep::AdmissionProgress(..) => {}
+                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) | AdmissionStep::Progress(..) => {}
             }
             prop_assert_eq!(admission.counts().held, held.len());
             // Those that gave way to their own count in their place.

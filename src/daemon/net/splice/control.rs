@@ -1,6 +1,6 @@
 //! control - what a splice tells while it runs, and the order to end it
 //!
-//! One word that is stored when octets have moved, and one order. Whoever holds the [`SpliceControl`] reads
+//! One word that is stored when octets have moved, and one order. The holder of the [`SpliceControl`] reads
 //! from the word whether the session works, without a lock and without a clock in the splice.
 //! Not here: who gives such an order (`session::registry`).
 

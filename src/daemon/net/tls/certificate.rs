@@ -1,7 +1,8 @@
 //! certificate - reads and checks certificate files
 //!
 //! Every fault names the file, and what would be right. Only the leaf's dates are
-//! checked: a public chain may legitimately end in an expired cross-signature.
+//! looked at: a public chain may legitimately end in an expired cross-signature. A wrong date is no fault: it is the
+//! client that judges it, by a clock that may be better than ours, and a server that does not start helps nobody.
 //! Not here: whether clients trust the chain (they decide), the carets (`config`).
 //! Only `read_pem` uses the PEM crate. RFC 7468, RFC 5280 section 4.
 
@@ -9,8 +10,7 @@
 mod tests;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use rustls_pemfile::Item;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::CertificateFiles;
+use crate::files;
 use gatepost_core::moment::Moment;
 
 /// The longest PEM file that is read, in octets.
@@ -34,14 +35,36 @@ pub struct Certificate {
     pub chain: PathBuf,
     /// Its DNS names, in lower case; a wildcard as `*.example.org`.
     pub names: Vec<Box<str>>,
+    /// When it begins to be valid.
+    pub begins: Moment,
     /// When it expires.
     pub expires: Moment,
+}
+
+/// Why clients whose clock agrees with ours refuse a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DateProblem {
+    /// After its last day.
+    #[error("expired {} ago", days(*.0))]
+    Expired(Duration),
+    /// Before its first day.
+    #[error("is not valid yet, for another {}", days(*.0))]
+    NotYetValid(Duration),
 }
 
 impl Certificate {
     /// Whole days until it expires; 0 on the last one and after.
     pub fn days_left(&self, now: Moment) -> u64 {
         self.expires.since(now).as_secs() / 86_400
+    }
+
+    /// What is wrong with its dates, when the wall's clock shows `now`.
+    pub fn date_problem(&self, now: Moment) -> Option<DateProblem> {
+        match (now < self.begins, now > self.expires) {
+            (true, _) => Some(DateProblem::NotYetValid(self.begins.since(now))),
+            (_, true) => Some(DateProblem::Expired(now.since(self.expires))),
+            _ => None,
+        }
     }
 }
 
@@ -119,12 +142,6 @@ pub enum FileProblem {
         /// Counted from 1.
         place: usize,
     },
-    /// After its last day.
-    #[error("expired {} ago; renew it", days(*.0))]
-    Expired(Duration),
-    /// Before its first day.
-    #[error("is not valid yet, for another {}; check the machine's clock", days(*.0))]
-    NotYetValid(Duration),
 }
 
 /// Reads and checks every certificate of the settings, in their order.
@@ -134,13 +151,12 @@ pub enum FileProblem {
 pub(super) fn load(
     files: &[CertificateFiles],
     provider: &CryptoProvider,
-    now: Moment,
 ) -> Result<Vec<(Arc<CertifiedKey>, Certificate)>, TlsFault> {
     if files.is_empty() {
         return Err(TlsFault::NoCertificate);
     }
     let load = |(certificate, files): (usize, &CertificateFiles)| {
-        load_one(files, provider, now).map_err(|(role, problem)| TlsFault::File {
+        load_one(files, provider).map_err(|(role, problem)| TlsFault::File {
             certificate,
             role,
             path: match role {
@@ -156,13 +172,12 @@ pub(super) fn load(
 fn load_one(
     files: &CertificateFiles,
     provider: &CryptoProvider,
-    now: Moment,
 ) -> Result<(Arc<CertifiedKey>, Certificate), (FileRole, FileProblem)> {
     let of_chain = |problem| (FileRole::Chain, problem);
     let of_key = |problem| (FileRole::Key, problem);
     let chain = chain_of(read_pem(&files.chain).map_err(of_chain)?).map_err(of_chain)?;
     let key = key_of(read_pem(&files.key).map_err(of_key)?).map_err(of_key)?;
-    let certificate = describe(&files.chain, &chain, now).map_err(of_chain)?;
+    let certificate = describe(&files.chain, &chain).map_err(of_chain)?;
     let key = provider
         .key_provider
         .load_private_key(key)
@@ -196,15 +211,11 @@ enum Encrypted {
 }
 
 fn read_pem(path: &Path) -> Result<Pem, FileProblem> {
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(FileProblem::Unreadable)?;
-    file.take(LONGEST_FILE + 1)
-        .read_to_end(&mut text)
-        .map_err(FileProblem::Unreadable)?;
+    let text = files::read(path, LONGEST_FILE).map_err(|error| match error.kind() {
+        ErrorKind::FileTooLarge => FileProblem::TooLong,
+        _ => FileProblem::Unreadable(error),
+    })?;
     let text = zeroize::Zeroizing::new(text);
-    if text.len() as u64 > LONGEST_FILE {
-        return Err(FileProblem::TooLong);
-    }
     let has_passphrase = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
     let mut pem = Pem {
         certificates: Vec::new(),
@@ -250,26 +261,14 @@ fn key_of(pem: Pem) -> Result<PrivateKeyDer<'static>, FileProblem> {
     }
 }
 
-fn describe(
-    path: &Path,
-    chain: &[CertificateDer<'_>],
-    now: Moment,
-) -> Result<Certificate, FileProblem> {
+fn describe(path: &Path, chain: &[CertificateDer<'_>]) -> Result<Certificate, FileProblem> {
     let leaf = chain.first().ok_or(FileProblem::NoCertificate)?;
     let malformed = |error: &dyn fmt::Display| FileProblem::Malformed(error.to_string());
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| malformed(&error))?;
     let moment = |time: x509_parser::time::ASN1Time| {
-        // Before 1970 counts as 1970: expired either way.
+        // Before 1970 counts as 1970.
         Moment::from_seconds(u64::try_from(time.timestamp()).unwrap_or(0))
     };
-    let begins = moment(leaf.validity().not_before);
-    let expires = moment(leaf.validity().not_after);
-    if now < begins {
-        return Err(FileProblem::NotYetValid(begins.since(now)));
-    }
-    if now > expires {
-        return Err(FileProblem::Expired(now.since(expires)));
-    }
     let names = leaf
         .subject_alternative_name()
         .map_err(|error| malformed(&error))?
@@ -283,7 +282,8 @@ fn describe(
     Ok(Certificate {
         chain: path.to_owned(),
         names,
-        expires,
+        begins: moment(leaf.validity().not_before),
+        expires: moment(leaf.validity().not_after),
     })
 }
 

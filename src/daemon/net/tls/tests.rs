@@ -13,9 +13,6 @@ use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// 2027-01-15.
-pub(super) const NOW: Moment = Moment::from_seconds(1_800_000_000);
-
 const STRANGER: HandshakeClient = HandshakeClient {
     key: ClientKey::V4(0x7f00_0001),
     standing: Standing::Stranger,
@@ -75,7 +72,7 @@ impl Shelf {
     }
 
     pub(super) fn load(&self) -> Tls {
-        Tls::load(&self.settings, NOW).unwrap()
+        Tls::load(&self.settings).unwrap()
     }
 
     fn client(&self, versions: &[&'static rustls::SupportedProtocolVersion]) -> ClientConfig {
@@ -225,7 +222,7 @@ async fn a_ticket_outlives_a_reload_with_a_new_certificate() {
         let renewed = KeyPair::generate().unwrap();
         shelf.settings.certificates.clear();
         let certificate = shelf.add(params(&["mx.example.org"]), &renewed);
-        tls.reload(&shelf.settings, NOW).unwrap();
+        tls.reload(&shelf.settings).unwrap();
 
         let again = agreed(&tls, &client, "mx.example.org").await;
         assert_eq!(again.handshake, HandshakeKind::Resumed, "{again:?}");
@@ -245,7 +242,7 @@ async fn a_bad_reload_leaves_the_old_certificate_in_place() {
     let tls = shelf.load();
     let before = tls.certificates();
     fs::write(&shelf.settings.certificates[0].key, "half writ").unwrap();
-    assert!(tls.reload(&shelf.settings, NOW).is_err());
+    assert!(tls.reload(&shelf.settings).is_err());
     assert_eq!(tls.certificates(), before);
     let client = Arc::new(shelf.client(BOTH));
     assert_eq!(

@@ -101,6 +101,15 @@ pub enum UpstreamFault {
 }
 
 impl UpstreamFault {
+    /// Whether Postfix hung up between taking the connection and AUTH.
+    pub(super) const fn is_early_end(&self) -> bool {
+        use UpstreamStep::{Ehlo, Greeting};
+        matches!(
+            self,
+            Self::Closed(Greeting | Ehlo) | Self::Lost(Greeting | Ehlo, _)
+        )
+    }
+
     /// Whether there was no answer, as opposed to a wrong one.
     pub(super) fn is_no_answer(&self) -> bool {
         matches!(self, Self::TimedOut(_) | Self::Lost(..) | Self::Closed(_))

@@ -35,7 +35,7 @@ pub struct Connected<S = Stream> {
     endpoint: Arc<Endpoint>,
     deadline: Duration,
     /// Given back when the connection is closed.
-    process: HeldProcess,
+    pub(super) process: HeldProcess,
 }
 
 /// The outcome of a login.

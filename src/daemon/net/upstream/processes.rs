@@ -76,10 +76,10 @@ impl Processes {
     }
 
     /// A login was tried, and answered after so long.
-    pub fn answered(&self, attempted: &Attempted, took: Duration) {
+    pub fn answered(&self, line: ProcessLine, attempted: &Attempted, took: Duration) {
         // A wrong password is delayed by Dovecot on purpose; other faults were not answered.
         if attempted.outcome() == AuthOutcome::Accept || attempted.is_deferred_by_postfix() {
-            self.0.queue.answered(took);
+            self.0.queue.answered(line, took);
             self.0.give_out();
         }
     }

@@ -267,12 +267,41 @@ async fn what_came_of_one_try_turns_nobody_else_away() {
     served.await.unwrap().unwrap();
     played.await.unwrap();
     assert!(!hangs.is_finished());
-    drop(hanging);
+    assert!(!upstream.endpoints[0].health.is_dead());
+    drop((listener, hanging));
     hangs.await.unwrap().unwrap_err();
-    assert!(
-        !upstream.endpoints[0].health.is_dead(),
-        "it was answered since"
-    );
+}
+
+#[tokio::test]
+async fn a_postfix_that_hangs_up_and_answers_others_is_tried_again() {
+    let hangs_up = "C: PROXY TCP4 203.0.113.7 192.0.2.1 51234 465";
+    for answers_others in [true, false] {
+        let (address, _played) = postfix(&[hangs_up, hangs_up, &announced(GREETS)]).await;
+        let deadlines = Deadlines {
+            retry: Duration::from_millis(20),
+            ..Deadlines::default()
+        };
+        let upstream = with_deadlines(vec![address], deadlines);
+        let endpoint = Arc::clone(&upstream.endpoints[0]);
+        let mut others = tokio::time::interval(Duration::from_millis(1));
+        let answer_others = async {
+            if !answers_others {
+                std::future::pending::<()>().await;
+            }
+            loop {
+                others.tick().await;
+                let began = endpoint.health.begin();
+                endpoint
+                    .health
+                    .note_greeting(&endpoint.address, began, None);
+            }
+        };
+        let connected = tokio::select! {
+            connected = connect(&upstream) => connected,
+            () = answer_others => unreachable!("it goes on for ever"),
+        };
+        assert_eq!(connected.is_ok(), answers_others);
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -36,18 +36,19 @@ impl Operator {
         let logged_in = services
             .registry
             .expel_barred(|client| services.judging.bars(client));
-        services.judging.notices.pass(changes).await;
+        let kept = services.judging.notices.keep(changes).await;
         let left = self.left_of(subject).await;
         let sessions = logged_in + pending.saturating_sub(left);
-        Ok(Response::Ended {
+        let ended = Response::Ended {
             message: format!(
                 "{subject} is banned until {}; {}",
-                present::time(until),
+                present::time(until, self.clock()),
                 ended(sessions, left)
             ),
             sessions: sessions as u64,
             networks: 0,
-        })
+        };
+        Ok(present::kept(ended, kept))
     }
 
     /// Ends the sessions of a user, and takes the user's trust back; or those of a client or a network.
@@ -72,8 +73,8 @@ impl Operator {
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let whose = Whose::User(self.gate().user_id(&user), network);
         let sessions = self.context.services.registry.expel(whose);
-        self.context.services.judging.notices.pass(changes).await;
-        Ok(Response::Ended {
+        let kept = self.context.services.judging.notices.keep(changes).await;
+        let ended = Response::Ended {
             message: format!(
                 "{user}: {}; {}",
                 ended(sessions, 0),
@@ -81,7 +82,8 @@ impl Operator {
             ),
             sessions: sessions as u64,
             networks: networks as u64,
-        })
+        };
+        Ok(present::kept(ended, kept))
     }
 
     /// Takes a user's trust back, and leaves the sessions alone.
@@ -95,12 +97,13 @@ impl Operator {
         let network = network.map(read_place).transpose()?;
         let mut changes = Vec::new();
         let networks = self.gate().revoke(&user, network, now, &mut changes);
-        self.context.services.judging.notices.pass(changes).await;
-        Ok(Response::Ended {
+        let kept = self.context.services.judging.notices.keep(changes).await;
+        let ended = Response::Ended {
             message: format!("{user}: {}", forgotten(networks, network)),
             sessions: 0,
             networks: networks as u64,
-        })
+        };
+        Ok(present::kept(ended, kept))
     }
 
     fn expel_place(&self, subject: Subject) -> Response {

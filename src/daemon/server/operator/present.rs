@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::admin::message::{
-    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, StatusMessage,
+    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, NotKeptMessage, Response,
+    StatusMessage,
 };
+use crate::clock::Clock;
+use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
 use crate::report::events::timestamp;
 use crate::report::limits::{self, ResourceLimit};
@@ -27,15 +30,16 @@ use gatepost_core::moment::Moment;
 
 use super::Counts;
 
-/// A moment, as it is shown.
-pub(super) fn time(moment: Moment) -> String {
-    timestamp(moment)
+/// A moment, as it is shown: by the clock on the wall.
+pub(super) fn time(moment: Moment, clock: Clock) -> String {
+    timestamp(clock.on_wall(moment))
 }
 
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
     let services = &context.services;
-    let now = services.judging.clock.now();
+    let clock = services.judging.clock;
+    let now = clock.now();
     let gate = services.judging.gate().status(now);
     let admission = context.admission.counts();
     let upstream = &services.config.load().upstream;
@@ -48,12 +52,12 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             (Mode::Enforce, None) => "enforce",
         }
         .to_owned(),
-        settling_until: gate.settling_until.map(time),
+        settling_until: gate.settling_until.map(|until| time(until, clock)),
         upstream_up: upstream.is_up(),
         backend_outage: gate.backend_outage,
         processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
-        logged_in: services.registry.len() as u64,
+        logged_in: services.registry.logged_in() as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
@@ -73,7 +77,28 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .zip(admission.turned_away)
             .map(|(reason, count)| (reason.to_string(), count))
             .collect(),
+        state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
+            since: time(fault.since, clock),
+            why: fault.why.to_string(),
+        }),
     }
+}
+
+/// What was done; and if the disk does not have it, that too.
+pub(super) fn kept(response: Response, kept: WriteOutcome) -> Response {
+    let Err(why) = kept else {
+        return response;
+    };
+    let did = match response {
+        Response::Done { message } | Response::Ended { message, .. } => message,
+        Response::Learnt(more) => {
+            let (pairs, users) = (more.pairs, more.users);
+            format!("{pairs} pairs newly familiar, {users} users newly known")
+        }
+        _ => "done".to_owned(),
+    };
+    let message = format!("{did}, but not on disk: {why}");
+    Response::NotKept { message }
 }
 
 /// What the shared buckets give back in a day: all that strangers can spend after the first.
@@ -173,6 +198,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::FilterProgram => context.filter.counts().not_fitting,
         ResourceLimit::LogQueue => writer::lines_lost(),
         ResourceLimit::Accepts
+        | ResourceLimit::HeldRefusals
         | ResourceLimit::Connections
         | ResourceLimit::ProxyHeaders
         | ResourceLimit::PerUser
@@ -196,10 +222,10 @@ fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {
 }
 
 /// One ban.
-pub(super) fn ban(entry: BanEntry) -> BanMessage {
+pub(super) fn ban(entry: BanEntry, clock: Clock) -> BanMessage {
     BanMessage {
         address: entry.subject.to_string(),
-        until: time(entry.until),
+        until: time(entry.until, clock),
         reason: match entry.mode {
             Mode::Enforce => entry.cause.to_string(),
             Mode::DryRun => format!("{} (dry run)", entry.cause),
@@ -227,8 +253,9 @@ pub(super) fn client_of_session(gate: &Gate, id: &str) -> Option<ClientKey> {
 pub(super) fn explanation(
     e: explain::Explanation,
     user: Option<&UserName>,
-    now: Moment,
+    clock: Clock,
 ) -> ExplanationMessage {
+    let now = clock.now();
     let (verdict, reason, wait) = outlook(&e, now);
     ExplanationMessage {
         client: e.client.to_string(),
@@ -238,7 +265,7 @@ pub(super) fn explanation(
         known: e.user.as_ref().map(|user| user.known),
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),
-        ban: e.ban.or(e.network_ban).map(ban),
+        ban: e.ban.or(e.network_ban).map(|held| ban(held, clock)),
         buckets: e.buckets.iter().map(bucket).collect(),
         verdict: verdict.to_owned(),
         reason,
@@ -249,7 +276,7 @@ pub(super) fn explanation(
             _ => "enforce",
         }
         .to_owned(),
-        decisions: e.decisions.iter().map(decision).collect(),
+        decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
     }
 }
 
@@ -280,9 +307,9 @@ fn standing(standing: Standing) -> &'static str {
     }
 }
 
-fn decision(decision: &recent::Decision) -> DecisionMessage {
+fn decision(decision: &recent::Decision, clock: Clock) -> DecisionMessage {
     DecisionMessage {
-        at: time(decision.at),
+        at: time(decision.at, clock),
         session: SessionId::new(decision.session).to_string(),
         client: decision.client.to_string(),
         verdict: decision.answer.to_string(),

@@ -24,7 +24,7 @@ async fn a_session_is_acknowledged_when_the_journal_has_its_change_and_not_befor
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().to_owned();
     let (store, _) = Store::open(&StoreSettings { directory }).unwrap();
-    let mut disk = Disk::new(store);
+    let mut disk = Disk::new(store, StateHealth::default(), Clock::start());
     // A disk that takes its time, as long as we say.
     let (busy, is_busy) = threads::channel();
     let (release, released) = threads::channel::<()>();
@@ -38,7 +38,7 @@ async fn a_session_is_acknowledged_when_the_journal_has_its_change_and_not_befor
     let (written, mut acknowledged) = oneshot::channel();
     let notice = Notice {
         changes: vec![LIFTED],
-        written: Some(written),
+        waiting: Acknowledge::ForJournal(written),
     };
     let persisting = tokio::spawn(async move { disk.persist(vec![notice]).await });
     for _ in 0..100 {
@@ -46,9 +46,43 @@ async fn a_session_is_acknowledged_when_the_journal_has_its_change_and_not_befor
     }
     assert_eq!(acknowledged.try_recv(), Err(TryRecvError::Empty));
     release.send(()).unwrap();
-    acknowledged.await.unwrap();
+    assert_eq!(acknowledged.await.unwrap(), Ok(()));
     let journal = std::fs::read(folder.path().join("changes.1")).unwrap();
     assert!(journal.len() > 30, "the record is there: {journal:?}");
     persisting.await.unwrap();
     slow.join().unwrap();
+}
+
+#[tokio::test]
+async fn an_operator_hears_of_a_disk_that_refuses_and_status_shows_it_until_a_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("state");
+    let settings = StoreSettings {
+        directory: directory.clone(),
+    };
+    let (store, _) = Store::open(&settings).unwrap();
+    let health = StateHealth::default();
+    let mut disk = Disk::new(store, health.clone(), Clock::start());
+    // A file in the directory's place stands for a disk that refuses.
+    std::fs::remove_dir_all(&directory).unwrap();
+    std::fs::write(&directory, "").unwrap();
+    let told = async |disk: &mut Disk| {
+        let (told, answer) = oneshot::channel();
+        let notice = Notice {
+            changes: vec![LIFTED],
+            waiting: Acknowledge::ForDisk(told),
+        };
+        disk.persist(vec![notice]).await;
+        answer.await.unwrap()
+    };
+    let refused = told(&mut disk).await.unwrap_err();
+    assert!(refused.contains("Not a directory"), "{refused}");
+    assert_eq!(health.not_kept().unwrap().why, refused);
+    disk.snapshot_taken();
+    assert!(health.not_kept().is_some(), "it began before the refusal");
+    std::fs::remove_file(&directory).unwrap();
+    assert_eq!(told(&mut disk).await, Ok(()));
+    disk.refused_since_save = false;
+    disk.snapshot_taken();
+    assert_eq!(health.not_kept(), None);
 }

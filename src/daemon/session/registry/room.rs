@@ -23,7 +23,7 @@ use gatepost_core::moment::Moment;
 
 /// A session whose client says nothing for so long is silent, if Postfix has answered.
 const SILENT: Duration = Duration::from_secs(10);
-/// And so long, whoever is to say something. To its own user's next login a session gives way only then.
+/// And so long, whichever side is to say something. To its own user's next login a session gives way only then.
 const SILENT_BOTH: Duration = Duration::from_secs(60);
 /// A session that is no older is at work.
 const AT_WORK: Duration = Duration::from_secs(60);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::drain::{self, Drain, Drainer};
 use crate::net::splice::SpliceProgress;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::settings::GateSettings;
@@ -17,6 +18,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct World {
     registry: Arc<SessionRegistry>,
     gate: Gate,
+    _drainer: Drainer,
+    drain: Drain,
     now: Moment,
     places: HashMap<(String, usize), SessionPlace>,
 }
@@ -32,11 +35,15 @@ impl World {
             limit: processes,
             ..ProcessSettings::default()
         };
+        let settings = RegistrySettings {
+            per_user,
+            processes,
+        };
+        let (drainer, drain) = drain::channel();
         Self {
-            registry: Arc::new(SessionRegistry::new(RegistrySettings {
-                per_user,
-                processes,
-            })),
+            registry: Arc::new(SessionRegistry::new(settings, drainer.recaller())),
+            _drainer: drainer,
+            drain,
             gate: Gate::new(GateSettings::default(), keys, NOW),
             now: NOW,
             places: HashMap::new(),
@@ -51,7 +58,7 @@ impl World {
         Newcomer {
             user: self.user(name),
             client: from.parse().unwrap(),
-            epoch: self.registry.epoch(),
+            epoch: self.drain.epoch(),
         }
     }
 
@@ -107,7 +114,7 @@ fn a_user_has_so_many_sessions_and_one_that_was_silent_for_a_minute_gives_way() 
     world.pass(MINUTE * 10, &["anna"], 20);
     assert_eq!(world.enter("anna"), Err(NoRoom::PerUser), "all work");
     world.places.clear();
-    assert!(world.registry.is_empty());
+    assert_eq!(world.registry.logged_in(), 0);
     assert_eq!(world.enter("anna"), Ok(()));
 }
 
@@ -120,7 +127,7 @@ fn the_last_quarter_is_for_users_that_hold_fewer_than_two() {
         }
     }
     // 75, and the two that the fifth account had of the reserve.
-    assert_eq!(world.registry.len(), 77);
+    assert_eq!(world.registry.logged_in(), 77);
     for user in 0..5 {
         for _ in 0..2 {
             assert_eq!(world.enter(&format!("user{user}")), Ok(()));
@@ -163,7 +170,7 @@ fn nobody_without_a_session_is_kept_out_by_holders_of_many_accounts_whether_sile
                     "{accounts} {octets}"
                 );
             }
-            assert!(world.registry.len() <= 88);
+            assert!(world.registry.logged_in() <= 88);
         }
     }
 }
@@ -177,7 +184,7 @@ fn one_account_of_many_names_is_one_account() {
     for name in &names {
         let _ = world.enter(name);
     }
-    assert_eq!(world.registry.len(), 88);
+    assert_eq!(world.registry.logged_in(), 88);
     let at_work: Vec<_> = names.iter().map(String::as_str).collect();
     world.pass(MINUTE, &at_work, 2_000_000);
     assert_eq!(world.enter("anna"), Ok(()));
@@ -222,8 +229,8 @@ fn the_user_with_the_most_sessions_gives_way_first() {
     assert_eq!(world.held("b"), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
+#[test]
+fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
     let mut world = World::new(20, None);
     let home = world.newcomer("anna", "203.0.113.7");
     let away = world.newcomer("anna", "198.51.100.7");
@@ -240,7 +247,7 @@ async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
         (Whose::Place(Subject::Network(network)), [true, false, true]),
     ] {
         let before = [home, away, other].map(|one| Newcomer {
-            epoch: world.registry.epoch(),
+            epoch: world.drain.epoch(),
             ..one
         });
         let places = before.map(|one| world.registry.enter(one, world.now).unwrap());
@@ -250,36 +257,32 @@ async fn an_order_ends_whose_it_is_and_finds_those_that_are_on_their_way() {
             let late = world.registry.enter(*one, world.now).map(drop);
             assert_eq!(late.is_err(), ended, "{whose:?}");
             let anew = Newcomer {
-                epoch: world.registry.epoch(),
+                epoch: world.drain.epoch(),
                 ..*one
             };
             assert!(world.registry.enter(anew, world.now).is_ok());
             // Before a login nobody knows whose session it is.
             let by_place = ended && matches!(whose, Whose::Place(_));
-            let waits = world.registry.expelled(one.client, one.epoch, |_| false);
-            let left = tokio::time::timeout(MINUTE, waits).await;
-            assert_eq!(left.is_ok(), by_place, "{whose:?}");
+            let left = world.registry.was_expelled(one.client, one.epoch);
+            assert_eq!(left, by_place, "{whose:?}");
+            assert!(world.drain.epoch() > one.epoch, "nobody is called");
         }
         drop(places);
     }
     world.places.clear();
-    assert!(world.registry.is_empty());
+    assert_eq!(world.registry.logged_in(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_barred_are_ended_before_their_login_and_after_it() {
+#[test]
+fn the_barred_are_ended_and_everybody_else_is_called_to_look() {
     let world = World::new(20, None);
     let one = world.newcomer("anna", "203.0.113.7");
     let other = world.newcomer("anna", "198.51.100.7");
     let places = [one, other].map(|one| world.registry.enter(one, world.now).unwrap());
-    let bars = |client| client == one.client;
-    let registry = &world.registry;
-    let (ended, (), left) = tokio::join!(
-        async { registry.expel_barred(bars) },
-        registry.expelled(one.client, one.epoch, bars),
-        tokio::time::timeout(MINUTE, registry.expelled(other.client, one.epoch, bars)),
-    );
-    assert_eq!((ended, left.is_err()), (1, true));
+    let ended = world.registry.expel_barred(|client| client == one.client);
+    assert_eq!((ended, world.registry.logged_in()), (1, 1));
+    assert!(world.drain.epoch() > one.epoch);
+    assert!(!world.registry.was_expelled(one.client, one.epoch));
     drop(places);
 }
 
@@ -318,13 +321,13 @@ proptest! {
                 world.places.retain(|(holder, _), _| *holder != name);
                 prop_assert_eq!(world.held(&name), 0);
             } else {
-                let (before, all) = (world.held(&name), world.registry.len());
+                let (before, all) = (world.held(&name), world.registry.logged_in());
                 let entered = world.enter(&name);
                 // Who holds nothing gets in while anybody holds two, and was silent for so long.
                 prop_assert!(entered.is_ok() || before > 0 || wait == 0 || all <= 1);
             }
             prop_assert!(world.held(&name) <= 4);
-            prop_assert!(world.registry.len() <= processes.max(1));
+            prop_assert!(world.registry.logged_in() <= processes.max(1));
         }
     }
 }

@@ -24,7 +24,10 @@ fn found(octets: &[u8]) -> (Vec<u32>, usize, usize) {
                     .records()
                     .map(|four| u32::from_le_bytes(four.try_into().unwrap())),
             ),
-            Item::Damage => damaged += 1,
+            Item::Damage(octets) => {
+                assert!(octets > 0);
+                damaged += 1;
+            }
             Item::Torn => torn += 1,
             Item::End(_) => {}
         }
@@ -94,6 +97,19 @@ fn half_a_frame_in_the_middle_hides_none_that_come_after_it() {
         let half = [&octets[..frame + cut], &octets[frame * 2..]].concat();
         assert_eq!(found(&half), (vec![1, 3], 1, 0), "cut after {cut} octets");
     }
+}
+
+#[test]
+fn a_frame_of_a_later_version_is_none_of_ours() {
+    let mut octets = journal(&[1, 2, 3]);
+    let frame = octets.len() / 3;
+    let mut later: [u8; HEAD] = octets[..HEAD].try_into().unwrap();
+    later[5] = 3;
+    let sum = checksum(&later, &octets[HEAD..frame]);
+    later[12..].copy_from_slice(&sum.to_le_bytes());
+    octets[..HEAD].copy_from_slice(&later);
+    assert_eq!(found(&octets), (vec![2, 3], 1, 0));
+    assert_eq!(behind_damage(&octets[..frame]), None);
 }
 
 proptest! {

@@ -128,13 +128,32 @@ fn every_bucket_has_the_number_that_it_always_had() {
 }
 
 #[test]
-fn every_section_has_the_octets_that_it_always_had() {
-    let golden = |section: Section, write: &dyn Fn(&mut Vec<u8>), octets: &str| {
-        let mut out = Vec::new();
-        write(&mut out);
-        assert_eq!(hex(&out), octets, "section {}", section.number);
-        assert_eq!(out.len(), usize::from(section.size));
+fn a_head_that_does_not_say_what_the_wall_showed_is_of_a_process_that_did_not_look() {
+    let head = Head {
+        at: AT,
+        origin: Origin::HERE,
+        mode: Mode::Enforce,
+        settling: 0,
+        bans: Moment::EPOCH,
+        names: None,
+        wall: AT + std::time::Duration::from_secs(9),
     };
+    let mut octets = Vec::new();
+    head.write(&mut octets);
+    assert_eq!(Head::read(&octets), Some(head));
+    octets.truncate(octets.len() - 8);
+    assert_eq!(Head::read(&octets), Some(Head { wall: AT, ..head }));
+}
+
+fn golden(section: Section, write: &dyn Fn(&mut Vec<u8>), octets: &str) {
+    let mut out = Vec::new();
+    write(&mut out);
+    assert_eq!(hex(&out), octets, "section {}", section.number);
+    assert_eq!(out.len(), usize::from(section.size));
+}
+
+#[test]
+fn the_head_begins_with_the_octets_that_it_always_had() {
     let head = Head {
         at: AT,
         origin: Origin::HERE,
@@ -142,9 +161,17 @@ fn every_section_has_the_octets_that_it_always_had() {
         settling: 0x77,
         bans: Moment::from_nanos(0x88),
         names: Some(0x99),
+        wall: Moment::from_nanos(0xbb),
     };
-    let octets = format!("{PLACE}02770000000000000088000000000000009900000000000000");
+    let octets = format!(
+        "{PLACE}0277000000000000008800000000000000990000000000000\
+         0bb00000000000000"
+    );
     golden(HEAD, &|out| head.write(out), &octets);
+}
+
+#[test]
+fn every_section_has_the_octets_that_it_always_had() {
     let user = UserId(0x55);
     let octets = "550000000000000066000000";
     golden(USERS, &|out| write_user(out, user, 0x66), octets);
@@ -243,6 +270,7 @@ fn a_head_of_before_names_could_be_folded_says_nothing_of_it() {
         settling: 0,
         bans: AT,
         names: Some(0x99),
+        wall: AT,
     };
     let mut octets = Vec::new();
     head.write(&mut octets);

@@ -7,8 +7,11 @@ use rcgen::{KeyPair, date_time_ymd};
 
 use super::{FileRole, TlsFault};
 use crate::net::tls::Tls;
-use crate::net::tls::tests::{NOW, Shelf, params};
+use crate::net::tls::tests::{Shelf, params};
 use gatepost_core::moment::Moment;
+
+/// 2027-01-15.
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
 #[test]
 fn names_and_expiry_are_read() {
@@ -32,7 +35,7 @@ fn names_and_expiry_are_read() {
 fn fault(chain: &str, key: &str) -> (FileRole, String) {
     let mut shelf = Shelf::with(&[&["first.example.org"]]);
     shelf.add_files(chain, key);
-    match Tls::load(&shelf.settings, NOW).unwrap_err() {
+    match Tls::load(&shelf.settings).unwrap_err() {
         TlsFault::File {
             certificate: 1,
             role,
@@ -97,7 +100,7 @@ fn each_fault_of_a_certificate_names_the_file_and_what_would_be_right() {
 }
 
 #[test]
-fn a_certificate_is_refused_before_its_first_and_after_its_last_second() {
+fn a_wrong_date_is_told_to_the_second_and_is_no_fault() {
     let second = |at: u64| Moment::from_seconds(at);
     let mut shelf = Shelf::new();
     let mut params = params(&["mx.example.org"]);
@@ -105,32 +108,29 @@ fn a_certificate_is_refused_before_its_first_and_after_its_last_second() {
     params.not_after = date_time_ymd(2027, 1, 25);
     shelf.add(params, &KeyPair::generate().unwrap());
     let (first, last) = (1_799_971_200, 1_800_835_200);
-    let load = |now| Tls::load(&shelf.settings, now);
-
-    assert!(load(second(first)).is_ok());
-    assert!(load(second(last)).is_ok());
-    let early = load(second(first - 86_400)).unwrap_err().to_string();
-    assert!(
-        early.contains("another 1 day; check the machine's clock"),
-        "{early}"
-    );
-    let late = load(second(last + 86_400 * 3)).unwrap_err().to_string();
-    assert!(late.contains("expired 3 days ago; renew it"), "{late}");
-    assert!(load(second(last + 1)).is_err());
-    assert!(load(second(first - 1)).is_err());
+    let certificates = Tls::load(&shelf.settings).unwrap().certificates();
+    let problem = |now| certificates[0].date_problem(second(now));
+    assert_eq!(problem(first), None);
+    assert_eq!(problem(last), None);
+    let early = problem(first - 86_400).unwrap().to_string();
+    assert_eq!(early, "is not valid yet, for another 1 day");
+    let late = problem(last + 86_400 * 3).unwrap().to_string();
+    assert_eq!(late, "expired 3 days ago");
+    assert!(problem(last + 1).is_some());
+    assert!(problem(first - 1).is_some());
 }
 
 #[test]
 fn a_missing_file_and_a_missing_certificate_are_refused() {
     let mut shelf = Shelf::with(&[&["mx.example.org"]]);
     fs::remove_file(&shelf.settings.certificates[0].key).unwrap();
-    let told = Tls::load(&shelf.settings, NOW).unwrap_err().to_string();
+    let told = Tls::load(&shelf.settings).unwrap_err().to_string();
     assert!(
         told.contains("key0.pem: cannot be read (No such file"),
         "{told}"
     );
     shelf.settings.certificates.clear();
-    let none = Tls::load(&shelf.settings, NOW).unwrap_err();
+    let none = Tls::load(&shelf.settings).unwrap_err();
     assert!(matches!(none, TlsFault::NoCertificate));
 }
 

@@ -1,0 +1,183 @@
+//! directory - the state directory, held open and locked; every file in it is reached through it
+//!
+//! The lock is on the directory itself, so it works on a disk that is full or read-only, leaves no file behind
+//! and goes with the process, however that ends. flock(2).
+//! No name in it is trusted: nothing is followed, what is made is new and ours alone, a temporary name cannot be
+//! foreseen, and what is read is a regular file of a length that its kind may have.
+//! Not here: as whom (`owner`), what the names mean (`find`), what is written (`replace`, `journal`).
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, Dir, FlockOperation, Mode, OFlags, flock, fstat, linkat, openat, renameat, stat,
+    statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::StoreFault;
+use super::random::random;
+use crate::files;
+use crate::owner::{self, Owner};
+
+/// Behind the name of a file that is not whole yet; then comes what nobody can foresee.
+pub(in crate::store) const TEMPORARY: &str = ".new-";
+
+/// A state directory, ours as long as this lives.
+#[derive(Debug)]
+pub(in crate::store) struct Directory {
+    path: PathBuf,
+    handle: OwnedFd,
+    owner: Owner,
+    identity: (u64, u64),
+}
+
+impl Directory {
+    /// Opens and locks the directory, making it for its owner alone where it is missing.
+    pub(in crate::store) fn open(path: &Path) -> Result<Self, StoreFault> {
+        let io = || StoreFault::io("opening", path);
+        let (handle, owner) = owner::open_directory(path, Mode::RWXU).map_err(io())?;
+        match flock(&handle, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(StoreFault::Locked(path.to_owned())),
+            Err(errno) => return Err(StoreFault::io("locking", path)(errno.into())),
+        }
+        let stat = fstat(&handle).map_err(|errno| io()(errno.into()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            handle,
+            owner,
+            identity: (stat.st_dev, stat.st_ino),
+        })
+    }
+
+    /// Whether its name still leads to it: it was neither removed nor replaced.
+    pub(in crate::store) fn is_in_place(&self) -> bool {
+        stat(&self.path).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.identity)
+    }
+
+    /// Where it is.
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names in it that are UTF-8: all of ours are.
+    pub(in crate::store) fn names(&self) -> Result<Vec<String>, StoreFault> {
+        let list = || {
+            let mut names = Vec::new();
+            for entry in Dir::read_from(&self.handle)? {
+                let name = entry?.file_name().to_owned();
+                names.extend(
+                    name.into_string()
+                        .ok()
+                        .filter(|name| name != "." && name != ".."),
+                );
+            }
+            names.sort();
+            Ok(names)
+        };
+        self.owner
+            .act(list)
+            .map_err(StoreFault::io("listing", &self.path))
+    }
+
+    /// Whether anything has this name.
+    pub(in crate::store) fn has(&self, name: &str) -> bool {
+        statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Reads a regular file of at most `longest` octets.
+    pub(in crate::store) fn read(&self, name: &str, longest: u64) -> io::Result<Vec<u8>> {
+        self.owner.act(|| {
+            let flags = files::READING | OFlags::NOFOLLOW;
+            let file = match openat(&self.handle, name, flags, Mode::empty()) {
+                Err(Errno::LOOP) => return Err(not_a_file("a symbolic link")),
+                Err(Errno::NXIO) => return Err(not_a_file("a socket or a device")),
+                opened => opened?,
+            };
+            files::read_all(files::regular(file)?, longest)
+        })
+    }
+
+    /// Makes a file (mode 0600) that was not there before.
+    pub(in crate::store) fn create(&self, name: &str, flags: OFlags) -> Result<File, StoreFault> {
+        let new =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let made = self.owner.act(|| {
+            let mode = Mode::RUSR | Mode::WUSR;
+            Ok(openat(&self.handle, name, new | flags, mode)?)
+        });
+        made.map(File::from)
+            .map_err(StoreFault::io("making", &self.path.join(name)))
+    }
+
+    /// A new file under a name that nobody can foresee, and the name.
+    pub(in crate::store) fn create_temporary(
+        &self,
+        name: &str,
+    ) -> Result<(File, String), StoreFault> {
+        let name = format!("{name}{TEMPORARY}{:032x}", u128::from_ne_bytes(random()));
+        Ok((self.create(&name, OFlags::empty())?, name))
+    }
+
+    /// Puts what is called `from` in the place of `to`, whatever either is.
+    pub(in crate::store) fn rename(&self, from: &str, to: &str) -> Result<(), StoreFault> {
+        let renamed = self
+            .owner
+            .act(|| Ok(renameat(&self.handle, from, &self.handle, to)?));
+        renamed.map_err(StoreFault::io("renaming", &self.path.join(from)))
+    }
+
+    /// Gives a file a second name.
+    pub(in crate::store) fn link(&self, from: &str, to: &str) -> Result<(), StoreFault> {
+        let linked = self.owner.act(|| {
+            Ok(linkat(
+                &self.handle,
+                from,
+                &self.handle,
+                to,
+                AtFlags::empty(),
+            )?)
+        });
+        linked.map_err(StoreFault::io("keeping a copy of", &self.path.join(from)))
+    }
+
+    /// Removes a file.
+    pub(in crate::store) fn remove(&self, name: &str) -> Result<(), StoreFault> {
+        let removed = self
+            .owner
+            .act(|| Ok(unlinkat(&self.handle, name, AtFlags::empty())?));
+        removed.map_err(StoreFault::io("removing", &self.path.join(name)))
+    }
+
+    /// Brings the names in it to the disk.
+    pub(in crate::store) fn sync(&self) -> Result<(), StoreFault> {
+        let synced = rustix::fs::fsync(&self.handle).map_err(io::Error::from);
+        synced.map_err(StoreFault::io("syncing", &self.path))
+    }
+}
+
+fn not_a_file(what: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, format!("it is {what}, not a file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_was_not_there_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        let (_, first) = directory.create_temporary("known").unwrap();
+        let (_, second) = directory.create_temporary("known").unwrap();
+        assert_ne!(first, second, "nobody can foresee it");
+        assert!(directory.create("changes.1", OFlags::APPEND).is_ok());
+        assert!(directory.create("changes.1", OFlags::APPEND).is_err());
+        std::os::unix::fs::symlink("elsewhere", folder.path().join("changes.2")).unwrap();
+        assert!(directory.create("changes.2", OFlags::APPEND).is_err());
+        assert!(!folder.path().join("elsewhere").exists());
+    }
+}

@@ -1,0 +1,104 @@
+//! log_flood - a line for each of thousands of addresses, until the disk or the journal's own limit is full
+//!
+//! Identities are free for a botnet, so a limit for each is none. The promise: whatever strangers do, and by however
+//! many addresses, the log grows by a bounded number of lines, says how many it left out, and goes on to tell what
+//! users do. The level is `info`, the default.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::Value;
+use toml::toml;
+
+use crate::kit::client::{Client, auth_plain, loopback};
+use crate::kit::impostor::{Conduct, Impostor};
+use crate::kit::mail::User;
+use crate::kit::ports;
+use crate::kit::proxy::{Proxy, Setup};
+
+/// A burst of 200, and two a second for more than a minute.
+const MOST: usize = 350;
+
+fn setup(impostor: &Impostor) -> Setup {
+    Setup::new(&impostor.address().to_string())
+        .with("log.level", "info")
+        .with("upstream.announce", "none")
+}
+
+#[track_caller]
+fn lines(proxy: &Proxy, message: &str) -> usize {
+    let counted = || {
+        let ran = proxy.setup.command(&["status", "--json"]);
+        let status: Value = serde_json::from_str(&ran.text).unwrap();
+        status["limits"]["log-lines"].as_u64().unwrap()
+    };
+    assert!(counted() >= 150, "what was left out is counted");
+    proxy.log().events(|event| event.message() == message).len()
+}
+
+#[test]
+fn a_thousand_addresses_that_spring_a_trap_write_a_bounded_number_of_lines() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let mut setup = setup(&impostor);
+    let port = ports::free();
+    setup.listen(toml! {
+        address = (format!("127.0.0.1:{port}"))
+        tls = "starttls"
+        proxy-protocol-from = ["127.31.0.3/32"]
+    });
+    let proxy = setup.start();
+    let server = (Ipv4Addr::LOCALHOST, port).into();
+    for number in 0..1000 {
+        let (high, low) = (number / 250, number % 250);
+        let mut bot = Client::connect(loopback(31, 3), server).unwrap();
+        let hello = format!("PROXY TCP4 11.{high}.{low}.7 192.0.2.1 4567 587\r\nEHLO ylmf-pc\r\n");
+        bot.send(hello.as_bytes());
+        assert_eq!(bot.reply().code, 554, "{number}");
+    }
+    let bans = proxy.setup.command(&["bans"]);
+    assert!(bans.text.lines().count() > 900, "all are banned");
+    let lines = lines(&proxy, "ban began");
+    assert!(lines <= MOST, "{lines} lines");
+    // What an operator does is told all the same.
+    proxy.setup.command(&["bans", "add", "192.0.2.9"]);
+    proxy.log().find("the operator's ban", |event| {
+        event.message() == "ban began" && event.field("subject") == "192.0.2.9"
+    });
+}
+
+#[test]
+fn hundreds_of_rejected_guesses_write_a_bounded_number_of_lines_and_a_login_its_own() {
+    let impostor = Impostor::start(Conduct::Rejecting);
+    // Behind a webmail that everybody may use: the gate holds up nothing.
+    let setup = setup(&impostor).with("networks.allow", vec![toml::Value::from("127.0.0.0/8")]);
+    let mut proxy = setup.start();
+    for number in 0..600_u16 {
+        let [high, low] = number.to_be_bytes();
+        let source = IpAddr::V4(Ipv4Addr::new(127, 40, high, low | 1));
+        let mut bot = proxy.client(source);
+        bot.greet();
+        let password = format!("Zwiebel{number}kuchen");
+        bot.expect(&auth_plain(User("anna", &password)), 535);
+    }
+    let lines = lines(&proxy, "attempt");
+    assert!(lines <= MOST, "{lines} lines");
+    let honest = Impostor::start(Conduct::Honest);
+    proxy.setup.set(
+        "upstream.addresses",
+        vec![toml::Value::from(honest.address().to_string())],
+    );
+    proxy.reload();
+    proxy.log().wait_for_text("\"reloaded\"");
+    let mut anna = proxy.client(loopback(40, 200));
+    anna.greet();
+    anna.expect(&auth_plain(User("anna", "Birnbaum7Kirsche")), 235);
+    proxy.log().find("the login", |event| {
+        event.message() == "attempt" && event.field("verdict") == "accept"
+    });
+    // At the end, if not before, what was left out is summed up.
+    drop(anna);
+    proxy.terminate();
+    proxy.ends_well();
+    proxy.log().find("the sum", |event| {
+        event.message() == "lines suppressed" && event.field("reasons").contains("reject=")
+    });
+}
