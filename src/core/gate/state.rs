@@ -6,6 +6,7 @@
 //! understand one another, `frame` what finds records again behind damage.
 //! Not here: files (the daemon's `store`).
 
+mod away;
 pub mod file;
 pub mod frame;
 pub mod image;

@@ -18,6 +18,9 @@ use super::StoreFault;
 use super::directory::Directory;
 use super::find::{CHANGES, Elder};
 
+/// How many names are passed over that are taken.
+const NAMES_TRIED: usize = 16;
+
 /// The journal being written.
 #[derive(Debug)]
 pub(in crate::store) struct Journal {
@@ -60,28 +63,24 @@ impl Journal {
         if octets.is_empty() {
             return Ok(());
         }
-        let name = self.name();
         let file = match &mut self.file {
             Some(file) => file,
-            vacant => {
-                // A file of this name that came after we looked is not ours: the next try goes to another.
-                let made = directory.create(&name, OFlags::APPEND);
-                let made = made.inspect_err(|_| self.number = self.number.saturating_add(1))?;
-                vacant.insert(made)
-            }
+            vacant => vacant.insert(begin(directory, &mut self.number)?),
         };
         if self.length == 0 {
             octets.splice(..0, JOURNAL_LINE.bytes());
         }
-        append_whole(file, self.length, &octets)
-            .map_err(StoreFault::io("appending to", &directory.path().join(name)))?;
+        append_whole(file, self.length, &octets).map_err(StoreFault::io(
+            "appending to",
+            &directory.path().join(name(self.number)),
+        ))?;
         self.length += octets.len() as u64;
         Ok(())
     }
 
     /// Brings what was appended to the disk.
     pub(in crate::store) fn sync(&mut self, directory: &Directory) -> Result<(), StoreFault> {
-        let path = directory.path().join(self.name());
+        let path = directory.path().join(name(self.number));
         match &self.file {
             Some(file) => file.sync_data().map_err(StoreFault::io("syncing", &path)),
             None => Ok(()),
@@ -101,7 +100,7 @@ impl Journal {
         self.file = None;
         let elder = Elder {
             number: self.number,
-            name: self.name(),
+            name: name(self.number),
             rename_to: None,
         };
         self.number = self.number.saturating_add(1);
@@ -118,10 +117,21 @@ impl Journal {
     pub(in crate::store) fn number(&self) -> u64 {
         self.number
     }
+}
 
-    fn name(&self) -> String {
-        format!("{CHANGES}{}", self.number)
+/// Makes a file. Where a file of its name came after we looked, it is not ours, and the next number is tried.
+fn begin(directory: &Directory, number: &mut u64) -> Result<File, StoreFault> {
+    for _ in 0..NAMES_TRIED {
+        if !directory.has(&name(*number)) {
+            break;
+        }
+        *number = number.saturating_add(1);
     }
+    directory.create(&name(*number), OFlags::APPEND)
+}
+
+fn name(number: u64) -> String {
+    format!("{CHANGES}{number}")
 }
 
 /// Appends all of `octets` behind `length`, or nothing: half a record would be damage to every reader.

@@ -116,6 +116,8 @@ fn a_ban_that_a_full_disk_did_not_take_is_not_said_to_be_kept_and_is_kept_when_t
     assert_eq!(json["state_not_kept"], Value::Null);
     let ran = proxy.setup.command(&["bans", "add", "198.51.100.2"]);
     assert_eq!(ran.code, Some(0), "{}", ran.text);
+    let told = proxy.logged(|event| event.message().contains("cannot be saved"));
+    assert_eq!(told.len(), 1, "{told:?}");
     let bans = bans_in_a_copy_of(&state);
     let refused = format!("192.0.2.{}", taken + 1);
     for address in [refused.as_str(), "198.51.100.1", "198.51.100.2"] {

@@ -11,7 +11,6 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
 use crate::gate::buckets::key::Key;
@@ -21,15 +20,13 @@ use crate::gate::request::change::{
 };
 use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
+use crate::gate::state::away::Away;
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
-use crate::gate::state::revocations::{Revocations, Written};
+use crate::gate::state::revocations::Revocations;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
-
-/// The time away counts for no more than this.
-const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
 
 /// What of the state of an earlier process could not be taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -326,80 +323,4 @@ enum Kept {
     All,
     /// A dry run has ended: what it counted and banned is cleared.
     Known,
-}
-
-/// How far the present is from moments on the clock of the process that wrote them.
-#[derive(Clone, Copy)]
-struct Away {
-    /// The last moment that was written: nothing later is known of that clock.
-    newest: Moment,
-    /// What the clock on the wall showed then.
-    wall: Moment,
-    now: Moment,
-}
-
-impl Away {
-    fn new(snapshots: &[Snapshot], changes: &[Change], now: Moment) -> Self {
-        let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
-        let head = heads.max_by_key(|head| head.at);
-        let written = head.iter().map(|head| head.at);
-        let newest = written.chain(changes.iter().map(|change| change.at)).max();
-        let newest = newest.unwrap_or(now);
-        let wall = head.map_or(newest, |head| {
-            let (ahead, behind) = (head.wall.since(head.at), head.at.since(head.wall));
-            newest + ahead - behind
-        });
-        Self { newest, wall, now }
-    }
-
-    /// The time that has gone by since `at`, 7 days at most.
-    fn since(self, at: Moment) -> Duration {
-        let before = self.newest.since(at);
-        let away = self.now.since(self.wall);
-        (before + away).min(LONGEST_AWAY)
-    }
-
-    /// What is left of a debt until `arrival`, as it was at `at`, in nanoseconds.
-    fn remaining(self, arrival: u64, at: Moment) -> u64 {
-        let debt = arrival.saturating_sub(at.as_nanos());
-        debt.saturating_sub(nanos(self.since(at)))
-    }
-
-    /// When a bucket that owes this many nanoseconds is full; nothing is owed: 0.
-    fn arrival(self, debt: u64) -> u64 {
-        match debt {
-            0 => 0,
-            debt => self.now.as_nanos().saturating_add(debt),
-        }
-    }
-
-    /// A second of the past, as it was written at `at`, by the clock of now.
-    fn login(self, second: u32, at: Moment) -> u32 {
-        let age = seconds(at).saturating_sub(second);
-        seconds(self.now - self.since(at)).saturating_sub(age)
-    }
-
-    /// A moment of the past by the clock of now.
-    fn moment(self, past: Written) -> Moment {
-        self.now - self.since(past.written) - past.written.since(past.at)
-    }
-
-    /// A ban as it was at `at`; none if it is over.
-    fn ban(self, held: HeldBan, at: Moment) -> Option<HeldBan> {
-        let left = held.ban.until.since(at).checked_sub(self.since(at))?;
-        let until = self.now + left;
-        let ban = Ban { until, ..held.ban };
-        (!left.is_zero()).then_some(HeldBan { ban, ..held })
-    }
-}
-
-impl Snapshot {
-    /// The moment that its times count from. Without a head: the last one that is known.
-    fn at(&self, away: Away) -> Moment {
-        self.head.map_or(away.newest, |head| head.at)
-    }
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -120,7 +120,7 @@ struct Rank {
 
 enum ComputingEntry<'a> {
     Slot(ComputingSlot<'a>, StepOrder),
-    Wait(WaitingPlace<'a>),
+    Wait(WaitingStep<'a>),
 }
 
 /// When a step is done, once there is a slot for it.
@@ -132,14 +132,14 @@ enum StepOrder {
 }
 
 /// A place among those who wait. Whose rank is gone from the lane has got a slot.
-struct WaitingPlace<'a> {
+struct WaitingStep<'a> {
     lane: &'a Lane,
     /// None: the slot was taken out.
     rank: Option<Rank>,
     granted: oneshot::Receiver<StepOrder>,
 }
 
-impl<'a> WaitingPlace<'a> {
+impl<'a> WaitingStep<'a> {
     /// The slot that was granted.
     fn into_slot(mut self) -> ComputingSlot<'a> {
         self.rank = None;
@@ -147,7 +147,7 @@ impl<'a> WaitingPlace<'a> {
     }
 }
 
-impl Drop for WaitingPlace<'_> {
+impl Drop for WaitingStep<'_> {
     fn drop(&mut self) {
         if let Some(rank) = self.rank
             && self.lane.state().leave(rank).is_none()
@@ -174,7 +174,7 @@ impl Lane {
             return ComputingEntry::Slot(ComputingSlot { lane: self }, order);
         }
         let (rank, granted) = state.wait(client);
-        ComputingEntry::Wait(WaitingPlace {
+        ComputingEntry::Wait(WaitingStep {
             lane: self,
             rank: Some(rank),
             granted,
