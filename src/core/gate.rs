@@ -39,6 +39,7 @@ use arc_swap::ArcSwap;
 
 use crate::gate::buckets::bucket::Buckets;
 use crate::gate::buckets::counters::DecisionCounters;
+use crate::gate::buckets::held::HeldAttempts;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
@@ -74,6 +75,7 @@ pub struct Gate {
     seen: Seen,
     bans: Bans,
     repeats: RepeatLimit,
+    held: HeldAttempts,
     outage: OutageDetector,
     counters: DecisionCounters,
     recent: Recent,
@@ -101,6 +103,7 @@ impl Gate {
             seen: Seen::new(few(clients / 16), &keys.table),
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
+            held: HeldAttempts::default(),
             outage: OutageDetector::default(),
             counters: DecisionCounters::default(),
             recent: Recent::default(),

@@ -5,3 +5,7 @@
 //! `cargo test --test integration attacks::`. Each was seen to succeed against the build before its repair;
 //! `GATEPOST_PROGRAM=/path/to/gatepost` before that command tries another build.
 //! Not here: what a client may do by accident (`hostile`, `robust`).
+
+mod broken_exchange;
+mod repeated_password;
+mod slow_backend;

@@ -103,6 +103,8 @@ pub struct Status {
     pub pairs_evicted: u64,
     /// Bans that ended early for want of room.
     pub bans_evicted: u64,
+    /// Attempts without an answer whose tokens stay spent for want of room.
+    pub held_evicted: u64,
     /// Whether the backend is taken to be failing.
     pub backend_outage: bool,
     /// The shared buckets.
@@ -171,6 +173,7 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
+            held_evicted: self.held.evictions(),
             backend_outage: self.outage.is_on(),
             shared: Bucket::all_shared()
                 .map(|bucket| {

@@ -9,14 +9,18 @@
 use std::time::Duration;
 
 use crate::gate::buckets::bucket::Token;
+use crate::gate::buckets::held::HeldTokens;
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::recent::Answer;
+use crate::gate::buckets::repeats;
 use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
-use crate::gate::buckets::tries::Past;
+use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::{Basis, Case, Claim, Tokens};
-use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
+use crate::gate::ladder::{
+    NO_STEP, Named, Question, Repetition, STEPS, Short, StepFinding, refusal,
+};
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
 use crate::gate::request::settings::Mode;
@@ -27,9 +31,11 @@ use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
-/// How long a wrong password is answered without asking Postfix again.
-const KNOWN_WRONG_FAMILIAR: Duration = Duration::from_secs(60);
-const KNOWN_WRONG: Duration = Duration::from_secs(600);
+/// How long a client is told 535 about a password that Postfix rejected from it. The time is kept in whole
+/// seconds, rounded up, so this is less than a minute in any case.
+const KNOWN_WRONG: Duration = Duration::from_secs(59);
+/// How long Postfix is not asked about a wrong password again: a full minute, and at most a second more.
+const NOT_AGAIN: Duration = Duration::from_secs(60);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
@@ -63,6 +69,22 @@ impl JudgementStage for InTurn {
     fn wait(&self) -> Option<Verdict> {
         None
     }
+}
+
+/// What is to become of a repetition.
+enum Repeated<A> {
+    /// Postfix rejected it just now: 535.
+    KnownWrong,
+    /// Postfix rejected it just now, from another client: it is asked again after so long.
+    Later(Duration),
+    /// It must wait for a turn: this is its answer.
+    Waits(A),
+    /// Postfix is asked again, free of charge.
+    AskAgain,
+    /// It goes on with what it has paid.
+    GoOn(Box<HeldTokens>),
+    /// It pays as a new guess does.
+    Pay,
 }
 
 /// What came of paying.
@@ -147,7 +169,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                     return self.allow(Tokens::NONE, reason, Basis::Listed);
                 }
                 StepFinding::Refuse(refusal) => return self.refuse(refusal),
-                StepFinding::Repeat(wrong) => return self.repeat(wrong),
+                StepFinding::Repeat(repetition) => match self.repeated(repetition) {
+                    // What is left for newcomers is not for a password that was tried before.
+                    Repeated::Pay => self.past.history = History::Repeat,
+                    repeated => return self.repeat(repeated),
+                },
                 StepFinding::Pay(trust) => match self.pay(trust) {
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                     Err(short) => return self.refuse(short.refusal),
@@ -178,36 +204,83 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
-    fn repeat(self, wrong: Moment) -> S::Answer {
-        let known = match self.case.who.trust {
-            Trust::Familiar => KNOWN_WRONG_FAMILIAR,
-            Trust::Near | Trust::Far => KNOWN_WRONG,
+    /// What is to become of a password that was tried before. Only this client's own is told to be wrong, and
+    /// only for a minute: what strangers use up never is a reason to say so.
+    fn repeated(&self, repetition: Repetition) -> Repeated<S::Answer> {
+        let wrong = match repetition {
+            Repetition::Stalled => return self.go_on(),
+            Repetition::WrongHere(wrong) => wrong.at,
+            Repetition::WrongElsewhere(at) => at,
         };
-        let stranger = self.case.who.trust != Trust::Familiar;
-        let wait = self.stage.wait();
-        let fresh = self.now.since(wrong) < known
-            || (wait.is_none() && stranger && !self.gate.repeats.take(self.now));
-        if fresh && self.rules.mode == Mode::Enforce {
-            self.gate.counters.refuse(Reason::Repeat);
-            self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
-            return Verdict::Repeat.into();
+        let age = self.now.since(wrong);
+        if let (Repetition::WrongHere(_), true) = (repetition, age < KNOWN_WRONG) {
+            return Repeated::KnownWrong;
         }
-        match (wait, fresh) {
-            (Some(wait), _) => wait,
-            (None, false) => self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat),
-            (None, true) => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
+        if age < NOT_AGAIN {
+            return Repeated::Later(NOT_AGAIN.saturating_sub(age));
         }
+        let is_due = match repetition {
+            Repetition::WrongHere(wrong) => repeats::is_due(wrong, self.now),
+            Repetition::WrongElsewhere(_) | Repetition::Stalled => false,
+        };
+        let is_free = is_due || self.case.who.trust == Trust::Familiar;
+        let repeats = &self.gate.repeats;
+        match self.stage.wait() {
+            Some(wait) if is_free || repeats.has_token(self.now) => Repeated::Waits(wait),
+            None if is_free || repeats.take(self.now) => Repeated::AskAgain,
+            Some(_) | None => Repeated::Pay,
+        }
+    }
+
+    /// A try that had no answer in time goes on with what it has paid, in its turn; if that is gone, it pays.
+    fn go_on(&self) -> Repeated<S::Answer> {
+        let held = &self.gate.held;
+        if let Some(wait) = self
+            .stage
+            .wait()
+            .filter(|_| self.waits_as(self.case.who.trust))
+        {
+            return match held.has(&self.case, self.now) {
+                true => Repeated::Waits(wait),
+                false => Repeated::Pay,
+            };
+        }
+        let taken = held.take(&self.case, self.now);
+        taken.map_or(Repeated::Pay, |taken| Repeated::GoOn(Box::new(taken)))
+    }
+
+    fn repeat(self, repeated: Repeated<S::Answer>) -> S::Answer {
+        let is_enforced = self.rules.mode == Mode::Enforce;
+        match repeated {
+            Repeated::Waits(wait) => wait,
+            Repeated::GoOn(held) => self.allow(held.tokens, held.grounds, held.basis),
+            Repeated::AskAgain | Repeated::Pay => {
+                self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat)
+            }
+            Repeated::KnownWrong if is_enforced => {
+                self.gate.counters.refuse(Reason::Repeat);
+                self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
+                Verdict::Repeat.into()
+            }
+            Repeated::Later(wait) if is_enforced => self.refuse(refusal(Reason::Repeat, wait)),
+            Repeated::KnownWrong | Repeated::Later(_) => match self.stage.wait() {
+                Some(wait) => wait,
+                None => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
+            },
+        }
+    }
+
+    /// Whether an attempt that pays as one with this trust does waits for a turn.
+    fn waits_as(&self, trust: Trust) -> bool {
+        let failed_lately = |at| self.now.since(at) < FAILED_LATELY;
+        trust != Trust::Familiar || self.past.failed.is_some_and(failed_lately)
     }
 
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
     /// unless the try must wait for its turn.
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
-        let failed_lately = self
-            .past
-            .failed
-            .is_some_and(|at| self.now.since(at) < FAILED_LATELY);
-        let in_turn = self.case.who.trust != Trust::Familiar || failed_lately;
+        let in_turn = self.waits_as(self.case.who.trust);
         if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
@@ -280,7 +353,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
-            Reason::DenyList | Reason::Ban => return,
+            Reason::DenyList | Reason::Ban | Reason::Repeat => return,
             Reason::Bucket(Bucket::Familiar) => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;

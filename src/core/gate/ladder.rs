@@ -16,7 +16,7 @@ use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
-use crate::gate::buckets::tries::{History, Past};
+use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
@@ -56,10 +56,21 @@ pub(in crate::gate) enum StepFinding {
     Pass,
     Allow(Reason),
     Refuse(Refusal),
-    /// The same password was found wrong then.
-    Repeat(Moment),
+    /// The same password was tried before, and is no new guess.
+    Repeat(Repetition),
     /// It must pay from the buckets of attempts with this trust.
     Pay(Trust),
+}
+
+/// What is known of a password that was tried before.
+#[derive(Clone, Copy)]
+pub(in crate::gate) enum Repetition {
+    /// Postfix has not answered it in time, and nothing is known of it.
+    Stalled,
+    /// Postfix rejected it, from this client.
+    WrongHere(WrongTry),
+    /// Postfix rejected it then for this user, who is familiar or near here, from another client.
+    WrongElsewhere(Moment),
 }
 
 /// Who asks, and for what.
@@ -106,7 +117,7 @@ impl Question<'_> {
                 None => StepFinding::Pass,
             },
             Step::Repeat => self
-                .known_wrong()
+                .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
             Step::Buckets(trust) if self.pays_as(trust) => StepFinding::Pay(trust),
             Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => StepFinding::Pass,
@@ -197,7 +208,7 @@ impl Question<'_> {
             Reason::DenyList => true,
             Reason::Ban => self.ban.is_some_and(|ban| ban.holds(self.rules.mode)),
             _ if self.rules.mode == Mode::DryRun => false,
-            Reason::Trap | Reason::Bucket(Bucket::Client) => true,
+            Reason::Trap | Reason::Repeat | Reason::Bucket(Bucket::Client) => true,
             _ => !self.settling,
         }
     }
@@ -215,11 +226,17 @@ impl Question<'_> {
         }
     }
 
-    /// When this very password was last found wrong: by this client, or where the user is familiar or near.
-    fn known_wrong(&self) -> Option<Moment> {
+    /// What is known of this very password: from this client, or where the user is familiar or near.
+    fn repetition(&self) -> Option<Repetition> {
         let Named { case, past, .. } = self.attempt?;
+        if let Some(wrong) = past.wrong_here {
+            return Some(Repetition::WrongHere(wrong));
+        }
+        if past.fate_here == Fate::Stalled {
+            return Some(Repetition::Stalled);
+        }
         let trusted = past.wrong_for_user.filter(|_| case.who.trust != Trust::Far);
-        past.wrong_here.max(trusted)
+        trusted.map(Repetition::WrongElsewhere)
     }
 
     /// Whether this attempt pays as one with this trust does.

@@ -3,13 +3,16 @@
 //! Accept: the tokens go back, exactly those, and the pair is familiar. Reject: they stay spent, and
 //! the wrong password is remembered. Defer: they go back. Stalled: as defer, unless the backend answers
 //! others, for Dovecot delays clients that it has seen fail; a wrong password that is checked and then costs
-//! nothing would be a guess beyond every bound. A failing backend's rejections of familiar
-//! pairs count as defer.
+//! nothing would be a guess beyond every bound. Abandoned: the client has a challenge, which tells about
+//! the name, so it costs as a failure does. What the last two have paid is held (`held`) until more is
+//! known: it goes back when the same password, or this user's next from there, is accepted. A failing
+//! backend's rejections of familiar pairs count as defer.
 //! Not here: judging (`judge`).
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::gate::buckets::held::HeldTokens;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
@@ -45,11 +48,12 @@ impl Gate {
                 DEFERRED
             }
             AuthOutcome::Stalled => self.stalled(&claim, now, changes),
+            AuthOutcome::Abandoned => self.abandoned(&claim, now),
         };
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::Accept,
             AuthOutcome::Reject => Answer::Reject,
-            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Defer,
+            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => Answer::Defer,
         };
         let reason = settled.reason.unwrap_or(claim.grounds);
         let told = claim.case.decision(answer, reason, Duration::ZERO, now);
@@ -67,21 +71,37 @@ impl Gate {
     /// The backend kept this one waiting. If it has answered others, that is about this client.
     fn stalled(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
-        let Case {
-            client,
-            user,
-            guess,
-            ..
-        } = claim.case;
+        let Case { client, guess, .. } = claim.case;
         if now.since(answered) >= ANSWERS {
             self.give_back(&claim.tokens, now, changes);
-        } else if claim.basis == Basis::Repeat {
-            self.tries.wrong(client, user, guess, Novelty::Repeat, now);
         } else {
-            // The same again is a mail program that retries, and earns no strike.
-            self.tries.refused(client, guess, now);
+            // The same again is a mail program that retries, and pays nothing more.
+            self.tries.stalled(client, guess, now);
+            self.hold(claim, now);
         }
         DEFERRED
+    }
+
+    /// The client left an exchange after Postfix's challenge: it has learnt what a guess would tell it of
+    /// the name.
+    fn abandoned(&self, claim: &Claim, now: Moment) -> Settled {
+        let Case { client, user, .. } = claim.case;
+        self.tries.wrong(client, user, None, Novelty::New, now);
+        self.hold(claim, now);
+        DEFERRED
+    }
+
+    /// Keeps what was paid until more is known.
+    fn hold(&self, claim: &Claim, now: Moment) {
+        if matches!(claim.basis, Basis::Paid | Basis::Settling) {
+            self.held.keep(HeldTokens {
+                case: claim.case,
+                tokens: claim.tokens,
+                grounds: claim.grounds,
+                basis: claim.basis,
+                at: now,
+            });
+        }
     }
 
     fn accepted(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
@@ -94,6 +114,9 @@ impl Gate {
             ..
         } = claim.case;
         self.give_back(&claim.tokens, now, changes);
+        for held in self.held.accepted(&claim.case) {
+            self.give_back(&held.tokens, now, changes);
+        }
         self.tries.right(client, user, guess, now);
         self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.

@@ -53,6 +53,8 @@ pub enum ResourceLimit {
     Pairs,
     /// Bans.
     Bans,
+    /// Attempts that have paid and had no answer.
+    HeldAttempts,
     /// Banned clients whose connections are counted for the listener filter.
     FilterCounts,
     /// Clients in the kernel's program.
@@ -80,7 +82,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 23] = [
+pub const TABLE: [LimitRow; 24] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections turned away: too many of this client"),
     row(ResourceLimit::PerNetwork, "per-network", "connections turned away: too many of this network"),
@@ -102,6 +104,7 @@ pub const TABLE: [LimitRow; 23] = [
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
+    row(ResourceLimit::HeldAttempts, "held-attempts", "attempts without an answer whose tokens stay spent for want of room"),
     row(ResourceLimit::FilterCounts, "filter-counts", "connections of banned clients not counted"),
     row(ResourceLimit::FilterProgram, "filter-program", "times that banned clients did not all fit into the kernel's program"),
 ];

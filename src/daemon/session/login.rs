@@ -1,13 +1,10 @@
 //! login - one attempt: judged, in turn, tried at Postfix, settled
 //!
 //! [`log_in`] is the one way for every mechanism; they differ only in the exchange between. With
-//! credentials all is known at once. SCRAM names its user first, and is judged before its first octet
-//! reaches Postfix; CRAM-MD5 names it with its answer, and is judged before that does.
-//! Nobody holds a turn while the client thinks: how many exchanges of strangers hold a Postfix process
-//! then is bounded by turns of their own. A client that stops before its proof was sent is not
-//! charged; after that, Postfix's answer decides. Every permit is settled here, on every way out.
-//! Not here: the judging (`judging`), the rounds' words (`smtp::sasl`), Postfix's side (`net::upstream`).
-//! RFC 4954 section 4, RFC 5802 section 5, RFC 2195 section 2.
+//! credentials all is known at once; the mechanisms that hide the password have rounds (`exchange`). Every
+//! permit is settled here, on every way out.
+//! Not here: the judging (`judging`), the credentials (`smtp::sasl`), Postfix's side (`net::upstream`).
+//! RFC 4954 section 4.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,17 +12,19 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{Ending, Visit};
-use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, LoggedIn, Round, UpstreamFault};
-use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
+use crate::judging::{Granted, Refused, Unjudged};
+use crate::net::upstream::{Attempted, ClientOrigin, LoggedIn};
+use gatepost_core::gate::request::attempt::{AuthOutcome, Secret, UserName};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
-use gatepost_core::smtp::sasl::{self, Credentials, Mechanism};
+use gatepost_core::smtp::sasl::{Credentials, Mechanism};
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
+
+mod exchange;
 
 /// The client, as far as an exchange needs it.
 pub(in crate::session) trait Client: Send {
@@ -66,6 +65,15 @@ struct Answered {
     attempted: Attempted,
     /// When the password, or the last message of its proof, was sent. None: nothing of it was.
     proof_sent: Option<Moment>,
+    disclosed: Disclosed,
+}
+
+/// What the client was told before the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disclosed {
+    Nothing,
+    /// A challenge that Postfix made for the name.
+    Challenge,
 }
 
 /// Why Postfix has not answered. The attempt is told, and nothing is owed for it.
@@ -109,8 +117,8 @@ pub(in crate::session) async fn log_in(
             mechanism,
             user,
             first,
-        } => scram(client, attempt, &origin, mechanism, &user, &first).await,
-        LogIn::CramMd5 => cram_md5(client, attempt, &origin).await,
+        } => exchange::scram(client, attempt, &origin, mechanism, &user, &first).await,
+        LogIn::CramMd5 => exchange::cram_md5(client, attempt, &origin).await,
     };
     let visit = client.visit_mut();
     match answered {
@@ -140,131 +148,8 @@ async fn with_credentials(
         granted,
         attempted,
         proof_sent,
+        disclosed: Disclosed::Nothing,
     })
-}
-
-async fn scram(
-    client: &mut impl Client,
-    attempt: Unjudged,
-    origin: &ClientOrigin,
-    mechanism: Mechanism,
-    user: &UserName,
-    first: &Secret,
-) -> Result<Answered, Unanswered> {
-    let visit = client.visit();
-    let granted = attempt.judge(visit, user, Password::Hidden).await?;
-    let Some((granted, place)) = granted.exchange(visit).await else {
-        return Err(Unanswered::Resolved(Resolution::Defer));
-    };
-    let round = match visit.config.upstream.connect(origin).await {
-        Ok(connected) => {
-            connected
-                .begin_scram(granted.permit(), mechanism, first)
-                .await
-        }
-        Err(fault) => Round::Done(Attempted::Defer(fault)),
-    };
-    relay(client, granted, place, None, round).await
-}
-
-async fn cram_md5(
-    client: &mut impl Client,
-    attempt: Unjudged,
-    origin: &ClientOrigin,
-) -> Result<Answered, Unanswered> {
-    let visit = client.visit();
-    let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let round = match visit.config.upstream.connect(origin).await {
-        Ok(connected) => connected.begin_cram_md5().await,
-        Err(fault) => Round::Done(Attempted::Defer(fault)),
-    };
-    let Round::Challenge(exchange, challenge) = round else {
-        attempt.cancel(visit);
-        return Err(Unanswered::Resolved(Resolution::Defer));
-    };
-    let answer = match client.ask(challenge).await {
-        Ok(answer) => answer,
-        Err(left) => {
-            attempt.cancel(client.visit());
-            return Err(Unanswered::ExchangeEnd(left));
-        }
-    };
-    let visit = client.visit();
-    let Ok(user) = sasl::cram_user(answer.expose()) else {
-        attempt.cancel(visit);
-        return Err(Unanswered::Resolved(Resolution::Reject));
-    };
-    let mut granted = attempt.judge(visit, &user, Password::Hidden).await?;
-    let proof_sent = Some(visit.now());
-    let round = exchange.answer(granted.permit(), &answer).await;
-    granted.give_up_turn();
-    relay(client, granted, Some(place), proof_sent, round).await
-}
-
-/// Relays the rounds that are left, until Postfix ends them or the client leaves. A stranger's first
-/// proof is checked in turn: who has a `place` among the exchanges is one.
-async fn relay(
-    client: &mut impl Client,
-    mut granted: Granted,
-    place: Option<Held>,
-    mut proof_sent: Option<Moment>,
-    mut round: Round,
-) -> Result<Answered, Unanswered> {
-    loop {
-        let (exchange, challenge) = match round {
-            Round::Challenge(exchange, challenge) => (exchange, challenge),
-            Round::Done(attempted) => {
-                return Ok(Answered {
-                    granted,
-                    attempted,
-                    proof_sent,
-                });
-            }
-        };
-        let answer = match client.ask(challenge).await {
-            Ok(answer) => answer,
-            Err(left) => {
-                abandon(client.visit_mut(), granted, exchange, proof_sent).await;
-                return Err(Unanswered::ExchangeEnd(left));
-            }
-        };
-        let visit = client.visit();
-        if place.is_some() && proof_sent.is_none() {
-            let Some(in_turn) = granted.in_turn(visit).await else {
-                return Err(Unanswered::Resolved(Resolution::Defer));
-            };
-            granted = in_turn;
-        }
-        proof_sent = Some(visit.now());
-        round = exchange.answer(granted.permit(), &answer).await;
-        granted.give_up_turn();
-    }
-}
-
-/// The client left the exchange. What it had proven by then is asked for all the same.
-async fn abandon(
-    visit: &mut Visit,
-    granted: Granted,
-    exchange: Exchange,
-    proof_sent: Option<Moment>,
-) {
-    if proof_sent.is_none() {
-        return granted.cancel(visit).await;
-    }
-    // After SCRAM's last challenge an empty answer is all that is missing.
-    let nothing = Secret::new(Vec::new());
-    let proof_sent = Some(visit.now());
-    let attempted = match exchange.answer(granted.permit(), &nothing).await {
-        Round::Done(attempted) => attempted,
-        Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
-    };
-    let answered = Answered {
-        granted,
-        attempted,
-        proof_sent,
-    };
-    // Nobody is there to be told.
-    let _ = settle(visit, answered).await;
 }
 
 /// Settles the permit. A rejected client waits here, when Postfix has been let go: it costs us
@@ -274,11 +159,12 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         granted,
         attempted,
         proof_sent,
+        disclosed,
     } = answered;
     let user = granted.user().clone();
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
-    let outcome = outcome(&attempted, took);
+    let outcome = outcome(&attempted, took, disclosed);
     let settled = granted.settle(visit, outcome, &attempted).await;
     match (settled.outcome, attempted) {
         (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
@@ -305,11 +191,14 @@ async fn refuse(visit: &mut Visit, refused: Refused) -> Resolution {
     }
 }
 
-/// What the permit is settled with, when the answer took so long.
-fn outcome(attempted: &Attempted, took: Duration) -> AuthOutcome {
-    match attempted.is_deferred_by_postfix() && took >= STALL {
-        true => AuthOutcome::Stalled,
-        false => attempted.outcome(),
+/// What the permit is settled with, when the answer took so long and the client was told so much.
+fn outcome(attempted: &Attempted, took: Duration, disclosed: Disclosed) -> AuthOutcome {
+    match (attempted.outcome(), disclosed) {
+        (AuthOutcome::Defer, Disclosed::Challenge) => AuthOutcome::Abandoned,
+        (AuthOutcome::Defer, _) if attempted.is_deferred_by_postfix() && took >= STALL => {
+            AuthOutcome::Stalled
+        }
+        (outcome, _) => outcome,
     }
 }
 
@@ -354,7 +243,7 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::upstream::UpstreamStep;
+    use crate::net::upstream::{UpstreamFault, UpstreamStep};
     use gatepost_core::smtp::reply::Reply;
 
     #[test]
@@ -364,10 +253,31 @@ mod tests {
             Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
         };
         let just_below = STALL.saturating_sub(Duration::from_millis(1));
-        assert_eq!(outcome(&put_off(454), STALL), AuthOutcome::Stalled);
-        assert_eq!(outcome(&put_off(454), just_below), AuthOutcome::Defer);
-        assert_eq!(outcome(&put_off(503), STALL), AuthOutcome::Defer);
+        let outcome_of = |attempted, took| outcome(&attempted, took, Disclosed::Nothing);
+        assert_eq!(outcome_of(put_off(454), STALL), AuthOutcome::Stalled);
+        assert_eq!(outcome_of(put_off(454), just_below), AuthOutcome::Defer);
+        assert_eq!(outcome_of(put_off(503), STALL), AuthOutcome::Defer);
         let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
-        assert_eq!(outcome(&silent, STALL), AuthOutcome::Defer);
+        assert_eq!(outcome_of(silent, STALL), AuthOutcome::Defer);
+    }
+
+    #[test]
+    fn after_a_challenge_only_what_postfix_says_of_the_proof_undoes_the_charge() {
+        let reply = |code| Reply::new(code, None, "as it may be");
+        let put_off =
+            |code| Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply(code)));
+        let faults = [
+            put_off(454),
+            put_off(500),
+            Attempted::Defer(UpstreamFault::Challenge),
+            Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth)),
+        ];
+        for fault in faults {
+            let settled = outcome(&fault, STALL, Disclosed::Challenge);
+            assert_eq!(settled, AuthOutcome::Abandoned, "{fault}");
+        }
+        let rejected = Attempted::Reject(reply(535));
+        let settled = outcome(&rejected, STALL, Disclosed::Challenge);
+        assert_eq!(settled, AuthOutcome::Reject);
     }
 }

@@ -140,7 +140,9 @@ impl GatePolicy {
         let answer = match settled.outcome {
             AuthOutcome::Accept => ClientAnswer::LoggedIn,
             AuthOutcome::Reject => ClientAnswer::Wrong,
-            AuthOutcome::Defer | AuthOutcome::Stalled => ClientAnswer::Later(settled.reason),
+            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
+                ClientAnswer::Later(settled.reason)
+            }
         };
         Outcome { answer, asked }
     }

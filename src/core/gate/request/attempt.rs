@@ -129,11 +129,14 @@ pub enum AuthOutcome {
     Accept,
     /// 5xx to the credentials: a failure that counts.
     Reject,
-    /// 4xx, a dead or silent Postfix, a cancelled exchange: no failure of the credentials.
+    /// 4xx, a dead or silent Postfix, an exchange that ended before a challenge: no failure of the credentials.
     Defer,
     /// 4xx after a wait: Dovecot let Postfix wait longer than Postfix does. The password may have been
     /// checked all the same.
     Stalled,
+    /// The client left an exchange after Postfix had given it a challenge, or nobody could check its proof:
+    /// the name was probed, and the password was not checked.
+    Abandoned,
 }
 
 #[cfg(test)]
