@@ -34,7 +34,7 @@ use self::finding::{Findings, Remark, Source};
 use self::machine::Machine;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
-use gatepost_core::gate::request::settings::{self as gate, QueueSettings};
+use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp;
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub upstream: net::upstream::UpstreamSettings,
     /// How many strangers' attempts Postfix gets at the same time, and how long others may queue.
     pub turns: QueueSettings,
+    /// Postfix's processes.
+    pub processes: ProcessSettings,
     /// The policy.
     pub gate: gate::GateSettings,
     /// Limits on connections.
@@ -168,6 +170,7 @@ impl Config {
             listeners,
             tls,
             turns: sections::turns(file, timeouts.login, findings),
+            processes: sections::processes(&file.upstream, findings),
             gate: rules::gate(file, findings),
             admission: sections::admission(&file.admission, &machine, findings),
             timeouts,

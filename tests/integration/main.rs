@@ -34,4 +34,5 @@ mod session_filter;
 mod session_log;
 mod session_tls;
 mod simulate;
+mod soak;
 mod state;

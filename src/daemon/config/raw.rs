@@ -68,6 +68,7 @@ pub(super) struct RawUpstream {
     pub(super) addresses: GivenList<Quoted<UpstreamAddress>>,
     pub(super) announce: Given<Quoted<Announce>>,
     pub(super) strangers_at_once: Given<Number>,
+    pub(super) processes: Given<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -18,7 +18,7 @@ use crate::net::listener::open_files;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::buckets::quota::Quota;
-use gatepost_core::gate::request::settings::QueueSettings;
+use gatepost_core::gate::request::settings::{ProcessSettings, QueueSettings};
 use gatepost_core::smtp;
 use gatepost_core::smtp::sasl::Mechanism;
 
@@ -195,6 +195,20 @@ pub(super) fn turns(
             1..=10_000,
         ),
         deadline,
+    }
+}
+
+/// Postfix's processes; 0 stands for a number that is not known.
+pub(super) fn processes(given: &raw::RawUpstream, findings: &mut Findings) -> ProcessSettings {
+    let default = ProcessSettings::default();
+    let limit = findings.number(
+        "upstream.processes",
+        &given.processes,
+        default.limit.unwrap_or(0),
+        0..=1_000_000,
+    );
+    ProcessSettings {
+        limit: (limit > 0).then_some(limit),
     }
 }
 

@@ -169,6 +169,22 @@ impl Mail {
         wait::until("Postfix starts", || starts(self.postfix_log()) > before);
     }
 
+    /// Stops all processes of Postfix in the middle of what they do; the kernel goes on accepting for them.
+    pub(crate) fn freeze_postfix(&self) {
+        self.postfix
+            .as_ref()
+            .expect("Postfix runs")
+            .signal_group(Signal::STOP);
+    }
+
+    /// Undoes [`Mail::freeze_postfix`].
+    pub(crate) fn thaw_postfix(&self) {
+        self.postfix
+            .as_ref()
+            .expect("Postfix runs")
+            .signal_group(Signal::CONT);
+    }
+
     /// Ends Dovecot with all its processes; nobody listens on its socket any more.
     pub(crate) fn stop_dovecot(&mut self) {
         // Asked to end, it would leave behind an auth process that serves on while it has clients.

@@ -122,6 +122,11 @@ impl Daemon {
         kill_process(self.pid(), signal).expect("signal our own daemon");
     }
 
+    /// Sends a signal to it and to all its children.
+    pub(crate) fn signal_group(&self, signal: Signal) {
+        kill_process_group(self.pid(), signal).expect("signal our own daemon");
+    }
+
     /// Sends a signal that ends it, and waits for the end.
     pub(crate) fn end(mut self, signal: Signal) -> ExitStatus {
         self.signal(signal);

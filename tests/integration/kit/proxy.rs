@@ -226,6 +226,11 @@ impl Proxy {
         (Ipv4Addr::LOCALHOST, self.setup.starttls).into()
     }
 
+    /// Its process id.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.daemon.id()
+    }
+
     /// Its log.
     pub(crate) fn log(&self) -> &Log {
         &self.log

@@ -149,6 +149,20 @@ impl Default for GateSettings {
     }
 }
 
+/// The processes of Postfix behind us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessSettings {
+    /// How many Postfix has, and so how many sessions may be at it, logged in or not. None: not known.
+    /// Default: 100, Postfix's `default_process_limit`.
+    pub limit: Option<usize>,
+}
+
+impl Default for ProcessSettings {
+    fn default() -> Self {
+        Self { limit: Some(100) }
+    }
+}
+
 /// The queue before Postfix: how many at once, and how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueSettings {
