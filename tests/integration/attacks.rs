@@ -7,5 +7,7 @@
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
 mod broken_exchange;
+mod names_by_reply;
+mod names_by_time;
 mod repeated_password;
 mod slow_backend;

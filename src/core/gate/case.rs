@@ -13,7 +13,7 @@ use crate::gate::buckets::words::Word;
 use crate::gate::request::attempt::{AuthAttempt, Password};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::{Guess, UserId};
-use crate::gate::request::verdict::Reason;
+use crate::gate::request::verdict::{FailureReply, Reason};
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Context;
 use crate::moment::Moment;
@@ -25,6 +25,7 @@ pub(in crate::gate) struct Claim {
     pub(in crate::gate) tokens: Tokens,
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
+    pub(in crate::gate) reply: FailureReply,
 }
 
 /// Why an attempt is forwarded.

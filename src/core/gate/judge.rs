@@ -4,41 +4,37 @@
 //! is then told to wait for a turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
 //! from its own bucket and needs no turn, unless its client has just failed.
 //! The wait that a refusal names is that of its bucket (`buckets::limit`), or of its ban (`trust::strikes`).
+//! A password that was tried before has rules of its own (`repetition`).
 //! Not here: the steps themselves (`ladder`), what an outcome does (`settle`), the turns (`queue`).
 
 use std::time::Duration;
 
 use crate::gate::buckets::bucket::Token;
-use crate::gate::buckets::held::HeldTokens;
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::recent::Answer;
-use crate::gate::buckets::repeats;
 use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::{Basis, Case, Claim, Tokens};
-use crate::gate::ladder::{
-    NO_STEP, Named, Question, Repetition, STEPS, Short, StepFinding, refusal,
-};
+use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{BanCause, Reason, Refusal};
+use crate::gate::request::verdict::{BanCause, FailureReply, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
-/// How long a client is told 535 about a password that Postfix rejected from it. The time is kept in whole
-/// seconds, rounded up, so this is less than a minute in any case.
-const KNOWN_WRONG: Duration = Duration::from_secs(59);
-/// How long Postfix is not asked about a wrong password again: a full minute, and at most a second more.
-const NOT_AGAIN: Duration = Duration::from_secs(60);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
+
+mod repetition;
+
+use repetition::Repeated;
 
 /// The two stages differ in their answers, so that only the first can tell anybody to wait.
 trait JudgementStage {
@@ -69,22 +65,6 @@ impl JudgementStage for InTurn {
     fn wait(&self) -> Option<Verdict> {
         None
     }
-}
-
-/// What is to become of a repetition.
-enum Repeated<A> {
-    /// Postfix rejected it just now: 535.
-    KnownWrong,
-    /// Postfix rejected it just now, from another client: it is asked again after so long.
-    Later(Duration),
-    /// It must wait for a turn: this is its answer.
-    Waits(A),
-    /// Postfix is asked again, free of charge.
-    AskAgain,
-    /// It goes on with what it has paid.
-    GoOn(Box<HeldTokens>),
-    /// It pays as a new guess does.
-    Pay,
 }
 
 /// What came of paying.
@@ -137,6 +117,7 @@ impl Gate {
             past: self.tries.past(case.client, case.user, case.guess),
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
+            reply: FailureReply::Outcome,
             case,
             stage,
             now,
@@ -155,6 +136,8 @@ struct Evaluation<'a, S> {
     past: Past,
     ban: Option<Ban>,
     settling: bool,
+    /// What a failure is told as, by how the buckets stand before this attempt takes from them.
+    reply: FailureReply,
     stage: S,
     now: Moment,
     changes: &'a mut Changes,
@@ -204,72 +187,6 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
-    /// What is to become of a password that was tried before. Only this client's own is told to be wrong, and
-    /// only for a minute: what strangers use up never is a reason to say so.
-    fn repeated(&self, repetition: Repetition) -> Repeated<S::Answer> {
-        let wrong = match repetition {
-            Repetition::Stalled => return self.go_on(),
-            Repetition::WrongHere(wrong) => wrong.at,
-            Repetition::WrongElsewhere(at) => at,
-        };
-        let age = self.now.since(wrong);
-        if let (Repetition::WrongHere(_), true) = (repetition, age < KNOWN_WRONG) {
-            return Repeated::KnownWrong;
-        }
-        if age < NOT_AGAIN {
-            return Repeated::Later(NOT_AGAIN.saturating_sub(age));
-        }
-        let is_due = match repetition {
-            Repetition::WrongHere(wrong) => repeats::is_due(wrong, self.now),
-            Repetition::WrongElsewhere(_) | Repetition::Stalled => false,
-        };
-        let is_free = is_due || self.case.who.trust == Trust::Familiar;
-        let repeats = &self.gate.repeats;
-        match self.stage.wait() {
-            Some(wait) if is_free || repeats.has_token(self.now) => Repeated::Waits(wait),
-            None if is_free || repeats.take(self.now) => Repeated::AskAgain,
-            Some(_) | None => Repeated::Pay,
-        }
-    }
-
-    /// A try that had no answer in time goes on with what it has paid, in its turn; if that is gone, it pays.
-    fn go_on(&self) -> Repeated<S::Answer> {
-        let held = &self.gate.held;
-        if let Some(wait) = self
-            .stage
-            .wait()
-            .filter(|_| self.waits_as(self.case.who.trust))
-        {
-            return match held.has(&self.case, self.now) {
-                true => Repeated::Waits(wait),
-                false => Repeated::Pay,
-            };
-        }
-        let taken = held.take(&self.case, self.now);
-        taken.map_or(Repeated::Pay, |taken| Repeated::GoOn(Box::new(taken)))
-    }
-
-    fn repeat(self, repeated: Repeated<S::Answer>) -> S::Answer {
-        let is_enforced = self.rules.mode == Mode::Enforce;
-        match repeated {
-            Repeated::Waits(wait) => wait,
-            Repeated::GoOn(held) => self.allow(held.tokens, held.grounds, held.basis),
-            Repeated::AskAgain | Repeated::Pay => {
-                self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat)
-            }
-            Repeated::KnownWrong if is_enforced => {
-                self.gate.counters.refuse(Reason::Repeat);
-                self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
-                Verdict::Repeat.into()
-            }
-            Repeated::Later(wait) if is_enforced => self.refuse(refusal(Reason::Repeat, wait)),
-            Repeated::KnownWrong | Repeated::Later(_) => match self.stage.wait() {
-                Some(wait) => wait,
-                None => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
-            },
-        }
-    }
-
     /// Whether an attempt that pays as one with this trust does waits for a turn.
     fn waits_as(&self, trust: Trust) -> bool {
         let failed_lately = |at| self.now.since(at) < FAILED_LATELY;
@@ -284,6 +201,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
+        self.reply = self.question().failure_reply();
         let tokens = self.take_all(&route)?;
         Ok(Payment::Paid(tokens, route.grounds()))
     }
@@ -385,6 +303,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             tokens,
             grounds,
             basis,
+            reply: self.reply,
         });
         Verdict::Allow(Permit { claim }).into()
     }

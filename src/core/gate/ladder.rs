@@ -21,7 +21,7 @@ use crate::gate::case::Case;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{Reason, Refusal};
+use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
@@ -210,6 +210,32 @@ impl Question<'_> {
             _ if self.rules.mode == Mode::DryRun => false,
             Reason::Trap | Reason::Repeat | Reason::Bucket(Bucket::Client) => true,
             _ => !self.settling,
+        }
+    }
+
+    /// What a failure of this attempt is told as.
+    ///
+    /// A stranger's password that is no word pays from one shared bucket if the name is known and from another
+    /// if not. If either is empty, attempts at one kind of names are refused unasked; so the others' failures
+    /// look the same then, and only a right password gets another answer.
+    pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
+        let Some(Named { case, .. }) = self.attempt else {
+            return FailureReply::Outcome;
+        };
+        let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
+        if !is_meant || case.who.trust != Trust::Far || self.fits(Bucket::Words, case) {
+            return FailureReply::Outcome;
+        }
+        let mut route = self.rules.route(Trust::Far).iter();
+        let is_short = route.any(|payable| {
+            matches!(payable.bucket, Bucket::Unknown | Bucket::Strangers)
+                && self
+                    .due(payable, BucketKey::Shared(payable.bucket))
+                    .is_err()
+        });
+        match is_short {
+            true => FailureReply::Refusal,
+            false => FailureReply::Outcome,
         }
     }
 

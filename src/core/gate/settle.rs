@@ -18,17 +18,22 @@ use crate::gate::buckets::tries::Novelty;
 use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
-use crate::gate::request::verdict::{Reason, Settled};
+use crate::gate::request::verdict::{FailureReply, Reason, Settled};
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 /// The backend is taken to work for so long after an answer of any kind.
 const ANSWERS: Duration = Duration::from_secs(60);
 
-const DEFERRED: Settled = Settled {
-    outcome: AuthOutcome::Defer,
-    reason: None,
-};
+const fn settled(outcome: AuthOutcome, reason: Option<Reason>) -> Settled {
+    Settled {
+        outcome,
+        reply: FailureReply::Outcome,
+        reason,
+    }
+}
+
+const DEFERRED: Settled = settled(AuthOutcome::Defer, None);
 
 impl Gate {
     /// Settles a permit with what Postfix made of the attempt. The answer is what the client is told.
@@ -40,7 +45,7 @@ impl Gate {
         changes: &mut Changes,
     ) -> Settled {
         let claim = permit.claim;
-        let settled = match outcome {
+        let mut settled = match outcome {
             AuthOutcome::Accept => self.accepted(&claim, now, changes),
             AuthOutcome::Reject => self.rejected(&claim, now, changes),
             AuthOutcome::Defer => {
@@ -50,6 +55,7 @@ impl Gate {
             AuthOutcome::Stalled => self.stalled(&claim, now, changes),
             AuthOutcome::Abandoned => self.abandoned(&claim, now),
         };
+        settled.reply = claim.reply;
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::Accept,
             AuthOutcome::Reject => Answer::Reject,
@@ -122,10 +128,7 @@ impl Gate {
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         self.login(user, network, now, now, changes);
-        Settled {
-            outcome: AuthOutcome::Accept,
-            reason: None,
-        }
+        settled(AuthOutcome::Accept, None)
     }
 
     fn rejected(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
@@ -159,10 +162,7 @@ impl Gate {
             // Enforced, Postfix would not have been asked; listed, nobody counts.
             Basis::DryRun | Basis::Listed => {}
         }
-        Settled {
-            outcome: AuthOutcome::Reject,
-            reason: None,
-        }
+        settled(AuthOutcome::Reject, None)
     }
 
     /// The backend's fault, not the client's; nor were the rejections that showed it the clients'.
@@ -178,9 +178,6 @@ impl Gate {
             self.tries.right(case.client, case.user, case.guess, now);
         }
         self.counters.refuse(Reason::Outage);
-        Settled {
-            outcome: AuthOutcome::Defer,
-            reason: Some(Reason::Outage),
-        }
+        settled(AuthOutcome::Defer, Some(Reason::Outage))
     }
 }

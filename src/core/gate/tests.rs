@@ -9,5 +9,6 @@ mod operator;
 mod parallel;
 mod paying;
 mod repeats;
+mod secrecy;
 mod sequence;
 mod turns;

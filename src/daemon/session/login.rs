@@ -15,6 +15,7 @@ use super::{Ending, Visit};
 use crate::judging::{Granted, Refused, Unjudged};
 use crate::net::upstream::{Attempted, ClientOrigin, LoggedIn};
 use gatepost_core::gate::request::attempt::{AuthOutcome, Secret, UserName};
+use gatepost_core::gate::request::verdict::{FailureReply, Reason, Refusal};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
@@ -65,6 +66,8 @@ struct Answered {
     attempted: Attempted,
     /// When the password, or the last message of its proof, was sent. None: nothing of it was.
     proof_sent: Option<Moment>,
+    /// When the last message of the client came.
+    came: Moment,
     disclosed: Disclosed,
 }
 
@@ -103,6 +106,7 @@ pub(in crate::session) async fn log_in(
     wish: LogIn,
 ) -> Result<Tried, Ending> {
     let visit = client.visit();
+    let came = visit.now();
     let origin = ClientOrigin {
         client: visit.client,
         listener: visit.listener,
@@ -111,7 +115,7 @@ pub(in crate::session) async fn log_in(
     let attempt = visit.services.judging.begin(mechanism(&wish).as_str());
     let answered = match wish {
         LogIn::Credentials(credentials) => {
-            with_credentials(visit, attempt, &origin, &credentials).await
+            with_credentials(visit, attempt, &origin, &credentials, came).await
         }
         LogIn::Scram {
             mechanism,
@@ -123,7 +127,9 @@ pub(in crate::session) async fn log_in(
     let visit = client.visit_mut();
     match answered {
         Ok(answered) => Ok(settle(visit, answered).await),
-        Err(Unanswered::Refused(refused)) => Ok(Tried::Resolved(refuse(visit, refused).await)),
+        Err(Unanswered::Refused(refused)) => {
+            Ok(Tried::Resolved(refuse(visit, refused, came).await))
+        }
         Err(Unanswered::Resolved(resolution)) => Ok(Tried::Resolved(resolution)),
         Err(Unanswered::ExchangeEnd(ExchangeEnd::Action(action))) => Ok(Tried::ExchangeEnd(action)),
         Err(Unanswered::ExchangeEnd(ExchangeEnd::Ended(ending))) => Err(ending),
@@ -135,6 +141,7 @@ async fn with_credentials(
     attempt: Unjudged,
     origin: &ClientOrigin,
     credentials: &Credentials,
+    came: Moment,
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
@@ -148,17 +155,19 @@ async fn with_credentials(
         granted,
         attempted,
         proof_sent,
+        came,
         disclosed: Disclosed::Nothing,
     })
 }
 
-/// Settles the permit. A rejected client waits here, when Postfix has been let go: it costs us
-/// kilobytes, and Postfix nothing.
+/// Settles the permit. A client that is not accepted waits here, when Postfix has been let go and its turn is
+/// free: it costs us kilobytes, and Postfix nothing.
 async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let Answered {
         granted,
         attempted,
         proof_sent,
+        came,
         disclosed,
     } = answered;
     let user = granted.user().clone();
@@ -166,26 +175,36 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took, disclosed);
     let settled = granted.settle(visit, outcome, &attempted).await;
-    match (settled.outcome, attempted) {
-        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
-            Tried::LoggedIn(Box::new(logged_in), user)
+    if let (AuthOutcome::Accept, Attempted::Accept(logged_in)) = (settled.outcome, attempted) {
+        return Tried::LoggedIn(Box::new(logged_in), user);
+    }
+    match (settled.reply, settled.outcome) {
+        (FailureReply::Refusal, _) => {
+            hold_back(visit, came).await;
+            Tried::Resolved(Resolution::Refuse)
         }
-        (AuthOutcome::Reject, attempted) => {
-            drop(attempted);
-            failure_delay(visit).await;
+        (FailureReply::Outcome, AuthOutcome::Reject) => {
+            hold_back(visit, came).await;
             Tried::Resolved(Resolution::Reject)
         }
-        _ => Tried::Resolved(Resolution::Defer),
+        (FailureReply::Outcome, _) => Tried::Resolved(Resolution::Defer),
     }
 }
 
 /// What the client of a refused attempt is told, and when.
-async fn refuse(visit: &mut Visit, refused: Refused) -> Resolution {
+async fn refuse(visit: &mut Visit, refused: Refused, came: Moment) -> Resolution {
     match refused {
-        Refused::Refuse(_) => Resolution::Refuse,
+        Refused::Refuse(Refusal {
+            reason: Reason::DenyList | Reason::Ban | Reason::Trap,
+            ..
+        }) => Resolution::Refuse,
+        Refused::Refuse(_) => {
+            hold_back(visit, came).await;
+            Resolution::Refuse
+        }
         Refused::Draining => Resolution::Defer,
         Refused::Repeat => {
-            failure_delay(visit).await;
+            hold_back(visit, came).await;
             Resolution::Reject
         }
     }
@@ -202,10 +221,27 @@ fn outcome(attempted: &Attempted, took: Duration, disclosed: Disclosed) -> AuthO
     }
 }
 
-async fn failure_delay(visit: &mut Visit) {
+/// Holds an answer back to a fixed distance from the moment the credentials came, so that its time does not
+/// tell what was done for it: whether Postfix was asked, and for how long it had to think.
+async fn hold_back(visit: &mut Visit, came: Moment) {
+    let spent = visit.now().since(came);
+    let rest = until_next(visit.config.timeouts.failure_delay, spent);
+    if rest.is_zero() {
+        return;
+    }
     tokio::select! {
-        () = sleep(visit.config.timeouts.failure_delay) => {}
+        () = sleep(rest) => {}
         () = visit.drain.begun() => {}
+    }
+}
+
+/// From `spent` to the next multiple of `step`. Without a step there is nothing to wait for.
+fn until_next(step: Duration, spent: Duration) -> Duration {
+    match spent.as_nanos().checked_rem(step.as_nanos()) {
+        Some(over) => {
+            step.saturating_sub(Duration::from_nanos(over.try_into().unwrap_or(u64::MAX)))
+        }
+        None => Duration::ZERO,
     }
 }
 
@@ -259,6 +295,25 @@ mod tests {
         assert_eq!(outcome_of(put_off(503), STALL), AuthOutcome::Defer);
         let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
         assert_eq!(outcome_of(silent, STALL), AuthOutcome::Defer);
+    }
+
+    #[test]
+    fn an_answer_waits_for_the_next_multiple_of_the_delay() {
+        let millis = Duration::from_millis;
+        for (spent, rest) in [
+            (0, 2_000),
+            (1, 1_999),
+            (1_999, 1),
+            (2_000, 2_000),
+            (2_600, 1_400),
+        ] {
+            assert_eq!(
+                until_next(millis(2_000), millis(spent)),
+                millis(rest),
+                "{spent}"
+            );
+            assert_eq!(until_next(Duration::ZERO, millis(spent)), Duration::ZERO);
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         case,
         ban: None,
         settling: false,
+        reply: FailureReply::Outcome,
         stage: InTurn,
         now: START,
         changes: &mut changes,

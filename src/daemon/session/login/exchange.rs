@@ -17,6 +17,24 @@ use gatepost_core::moment::Moment;
 use gatepost_core::smtp::dialogue::Resolution;
 use gatepost_core::smtp::sasl::{self, Mechanism};
 
+/// How far the client's messages have come.
+struct Sent {
+    /// When the last message of the proof was sent to Postfix. None: nothing of it was.
+    proof_sent: Option<Moment>,
+    /// When the client's last message came.
+    came: Moment,
+}
+
+impl Sent {
+    /// Nothing but a first message, without a proof.
+    const fn first(came: Moment) -> Self {
+        Self {
+            proof_sent: None,
+            came,
+        }
+    }
+}
+
 pub(super) async fn scram(
     client: &mut impl Client,
     attempt: Unjudged,
@@ -26,6 +44,7 @@ pub(super) async fn scram(
     first: &Secret,
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
+    let came = visit.now();
     let granted = attempt.judge(visit, user, Password::Hidden).await?;
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
@@ -38,7 +57,7 @@ pub(super) async fn scram(
         }
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
-    relay(client, granted, place, None, round).await
+    relay(client, granted, place, Sent::first(came), round).await
 }
 
 pub(super) async fn cram_md5(
@@ -64,6 +83,7 @@ pub(super) async fn cram_md5(
         }
     };
     let visit = client.visit();
+    let came = visit.now();
     let Ok(user) = sasl::cram_user(answer.expose()) else {
         attempt.cancel(visit);
         return Err(Unanswered::Resolved(Resolution::Reject));
@@ -72,7 +92,14 @@ pub(super) async fn cram_md5(
     let proof_sent = Some(visit.now());
     let round = exchange.answer(granted.permit(), &answer).await;
     granted.give_up_turn();
-    relay(client, granted, Some(place), proof_sent, round).await
+    relay(
+        client,
+        granted,
+        Some(place),
+        Sent { proof_sent, came },
+        round,
+    )
+    .await
 }
 
 /// Relays the rounds that are left, until Postfix ends them or the client leaves. A stranger's first
@@ -82,7 +109,10 @@ async fn relay(
     client: &mut impl Client,
     mut granted: Granted,
     place: Option<Held>,
-    mut proof_sent: Option<Moment>,
+    Sent {
+        mut proof_sent,
+        mut came,
+    }: Sent,
     mut round: Round,
 ) -> Result<Answered, Unanswered> {
     let mut disclosed = Disclosed::Nothing;
@@ -94,6 +124,7 @@ async fn relay(
                     granted,
                     attempted,
                     proof_sent,
+                    came,
                     disclosed,
                 });
             }
@@ -109,6 +140,7 @@ async fn relay(
             }
         };
         let visit = client.visit();
+        came = visit.now();
         if place.is_some() && proof_sent.is_none() {
             let Some(in_turn) = granted.in_turn(visit).await else {
                 return Err(Unanswered::Resolved(Resolution::Defer));
@@ -134,7 +166,8 @@ async fn leave(
     }
     // After SCRAM's last challenge an empty answer is all that is missing.
     let nothing = Secret::new(Vec::new());
-    let proof_sent = Some(visit.now());
+    let came = visit.now();
+    let proof_sent = Some(came);
     let attempted = match exchange.answer(granted.permit(), &nothing).await {
         Round::Done(attempted) => attempted,
         Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
@@ -143,6 +176,7 @@ async fn leave(
         granted,
         attempted,
         proof_sent,
+        came,
         disclosed,
     };
     // Nobody is there to be told.

@@ -1,0 +1,112 @@
+//! repetition - a password that was tried before: told to be wrong, asked about again, or paid for
+//!
+//! Only a client's own password is told to be wrong, and only for a minute after Postfix said so: what strangers
+//! use up never is a reason to say so. After that Postfix is asked again; what has no free check left pays.
+//! A try that had no answer in time goes on with what it has paid.
+//! Not here: what is known of a try (`tries`, `held`), the free checks (`buckets::repeats`).
+
+use std::time::Duration;
+
+use super::{Evaluation, JudgementStage};
+use crate::gate::buckets::held::HeldTokens;
+use crate::gate::buckets::recent::Answer;
+use crate::gate::buckets::repeats;
+use crate::gate::case::{Basis, Tokens};
+use crate::gate::ladder::{Repetition, refusal};
+use crate::gate::permit::Verdict;
+use crate::gate::request::attempt::Trust;
+use crate::gate::request::settings::Mode;
+use crate::gate::request::verdict::{FailureReply, Reason};
+
+/// How long a client is told 535 about a password that Postfix rejected from it. The time is kept in whole
+/// seconds, rounded up, so this is less than a minute in any case.
+const KNOWN_WRONG: Duration = Duration::from_secs(59);
+/// How long Postfix is not asked about a wrong password again: a full minute, and at most a second more.
+const NOT_AGAIN: Duration = Duration::from_secs(60);
+/// What is to become of a repetition.
+pub(super) enum Repeated<A> {
+    /// Postfix rejected it just now: 535.
+    KnownWrong,
+    /// Postfix rejected it just now, from another client: it is asked again after so long.
+    Later(Duration),
+    /// It must wait for a turn: this is its answer.
+    Waits(A),
+    /// Postfix is asked again, free of charge.
+    AskAgain,
+    /// It goes on with what it has paid.
+    GoOn(Box<HeldTokens>),
+    /// It pays as a new guess does.
+    Pay,
+}
+
+impl<S: JudgementStage> Evaluation<'_, S> {
+    /// What is to become of a password that was tried before. Only this client's own is told to be wrong, and
+    /// only for a minute: what strangers use up never is a reason to say so.
+    pub(super) fn repeated(&self, repetition: Repetition) -> Repeated<S::Answer> {
+        let wrong = match repetition {
+            Repetition::Stalled => return self.go_on(),
+            Repetition::WrongHere(wrong) => wrong.at,
+            Repetition::WrongElsewhere(at) => at,
+        };
+        let age = self.now.since(wrong);
+        if let (Repetition::WrongHere(_), true) = (repetition, age < KNOWN_WRONG) {
+            return Repeated::KnownWrong;
+        }
+        if age < NOT_AGAIN {
+            return Repeated::Later(NOT_AGAIN.saturating_sub(age));
+        }
+        let is_due = match repetition {
+            Repetition::WrongHere(wrong) => repeats::is_due(wrong, self.now),
+            Repetition::WrongElsewhere(_) | Repetition::Stalled => false,
+        };
+        let is_free = is_due || self.case.who.trust == Trust::Familiar;
+        let repeats = &self.gate.repeats;
+        match self.stage.wait() {
+            Some(wait) if is_free || repeats.has_token(self.now) => Repeated::Waits(wait),
+            None if is_free || repeats.take(self.now) => Repeated::AskAgain,
+            Some(_) | None => Repeated::Pay,
+        }
+    }
+
+    /// A try that had no answer in time goes on with what it has paid, in its turn; if that is gone, it pays.
+    fn go_on(&self) -> Repeated<S::Answer> {
+        let held = &self.gate.held;
+        if let Some(wait) = self
+            .stage
+            .wait()
+            .filter(|_| self.waits_as(self.case.who.trust))
+        {
+            return match held.has(&self.case, self.now) {
+                true => Repeated::Waits(wait),
+                false => Repeated::Pay,
+            };
+        }
+        let taken = held.take(&self.case, self.now);
+        taken.map_or(Repeated::Pay, |taken| Repeated::GoOn(Box::new(taken)))
+    }
+
+    pub(super) fn repeat(mut self, repeated: Repeated<S::Answer>) -> S::Answer {
+        let is_enforced = self.rules.mode == Mode::Enforce;
+        self.reply = self.question().failure_reply();
+        match repeated {
+            Repeated::Waits(wait) => wait,
+            Repeated::GoOn(held) => self.allow(held.tokens, held.grounds, held.basis),
+            Repeated::AskAgain | Repeated::Pay => {
+                self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat)
+            }
+            Repeated::KnownWrong if self.reply == FailureReply::Refusal => {
+                self.refuse(refusal(Reason::Repeat, NOT_AGAIN))
+            }
+            Repeated::KnownWrong if is_enforced => {
+                self.gate.counters.refuse(Reason::Repeat);
+                self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
+                Verdict::Repeat.into()
+            }
+            Repeated::Later(wait) if is_enforced => self.refuse(refusal(Reason::Repeat, wait)),
+            Repeated::KnownWrong | Repeated::Later(_) => match self.stage.wait() {
+                Some(wait) => wait,
+                None => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
+            },
+        }
+    }
+}
