@@ -54,6 +54,7 @@ use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
 use crate::gate::trust::familiar::{Familiar, NetworkTrust};
 use crate::gate::trust::outage::OutageDetector;
+use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
 use crate::moment::Moment;
 
@@ -77,6 +78,7 @@ pub struct Gate {
     repeats: RepeatLimit,
     held: HeldAttempts,
     outage: OutageDetector,
+    passwords: RightPasswords,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -105,6 +107,11 @@ impl Gate {
             repeats: RepeatLimit::default(),
             held: HeldAttempts::default(),
             outage: OutageDetector::default(),
+            passwords: RightPasswords::new(
+                few(settings.capacity.pairs / 4),
+                settings.capacity.pairs,
+                &keys.table,
+            ),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -185,6 +192,7 @@ impl Gate {
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
+            self.passwords.sweep(now);
         }
     }
 

@@ -11,3 +11,4 @@ mod names_by_reply;
 mod names_by_time;
 mod repeated_password;
 mod slow_backend;
+mod stolen_password;

@@ -46,6 +46,14 @@ pub(in crate::gate) enum Basis {
 /// The tokens that a permit holds: at most one of each bucket on its route.
 pub(in crate::gate) type Tokens = Few<Token>;
 
+/// What was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum SecretKind {
+    Password,
+    /// It ends by itself, and is hidden or a token.
+    Passing,
+}
+
 /// An attempt, as the tables know it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Case {
@@ -55,11 +63,24 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) user: UserId,
     /// None: the mechanism hides the password.
     pub(in crate::gate) guess: Option<Guess>,
+    /// What the guess is of.
+    pub(in crate::gate) secret: SecretKind,
     pub(in crate::gate) word: Word,
     pub(in crate::gate) who: Context,
 }
 
 impl Gate {
+    /// What is known of a user in a network.
+    pub(in crate::gate) fn context(
+        &self,
+        user: UserId,
+        network: NetworkKey,
+        now: Moment,
+    ) -> Context {
+        let since = self.passwords.proven_since(user);
+        self.familiar.context(user, network, since, now)
+    }
+
     /// Hashes an attempt and looks up its user.
     pub(in crate::gate) fn case(
         &self,
@@ -71,11 +92,15 @@ impl Gate {
         let network = attempt.client.network();
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
-            Password::Shown(secret) => {
+            Password::Shown(secret) | Password::Token(secret) => {
                 let secret = secret.expose();
                 let word = Word::of(secret, attempt.user, &self.keys, &rules.ladder);
                 (Some(self.keys.guess(user, secret)), word)
             }
+        };
+        let secret = match attempt.password {
+            Password::Shown(_) => SecretKind::Password,
+            Password::Token(_) | Password::Hidden => SecretKind::Passing,
         };
         Case {
             session: attempt.session,
@@ -83,8 +108,9 @@ impl Gate {
             network,
             user,
             guess,
+            secret,
             word,
-            who: self.familiar.context(user, network, now),
+            who: self.context(user, network, now),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::gate::buckets::recent::Decision;
 use crate::gate::buckets::spec::{BUCKETS, Bucket, Payers};
 use crate::gate::buckets::tries::History;
 use crate::gate::buckets::words::Word;
-use crate::gate::case::Case;
+use crate::gate::case::{Case, SecretKind};
 use crate::gate::ladder::{Named, Question, kept};
 use crate::gate::operator::BanEntry;
 use crate::gate::request::attempt::{Trust, UserName};
@@ -215,13 +215,14 @@ impl Gate {
     ) -> UserStanding {
         let id = self.keys.user(user);
         let network = client.network();
-        let who = self.familiar.context(id, network, now);
+        let who = self.context(id, network, now);
         let case = Case {
             session: 0,
             client,
             network,
             user: id,
             guess: None,
+            secret: SecretKind::Passing,
             word: Word::Rare(0),
             who,
         };
@@ -250,13 +251,14 @@ impl Gate {
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
         let user = user.map(|user| self.keys.user(user));
-        let is_familiar = user.is_some_and(|user| {
-            let who = self.familiar.context(user, client.network(), now);
-            who.trust == Trust::Familiar
-        });
+        let trust = user.map(|user| self.context(user, client.network(), now).trust);
         BUCKETS
             .iter()
-            .filter(|spec| is_familiar || spec.payers != Payers::Familiar)
+            .filter(|spec| match spec.payers {
+                Payers::Familiar => trust == Some(Trust::Familiar),
+                Payers::Unproven => trust == Some(Trust::Unproven),
+                _ => true,
+            })
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))
             .collect()
     }

@@ -153,8 +153,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 }
                 StepFinding::Refuse(refusal) => return self.refuse(refusal),
                 StepFinding::Repeat(repetition) => match self.repeated(repetition) {
-                    // What is left for newcomers is not for a password that was tried before.
-                    Repeated::Pay => self.past.history = History::Repeat,
+                    // What is left for newcomers is not for a password that is known to be wrong.
+                    Repeated::Pay if self.past.wrong_here.is_some() => {
+                        self.past.history = History::Repeat;
+                    }
+                    Repeated::Pay => {}
                     repeated => return self.repeat(repeated),
                 },
                 StepFinding::Pay(trust) => match self.pay(trust) {
@@ -190,14 +193,15 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     /// Whether an attempt that pays as one with this trust does waits for a turn.
     fn waits_as(&self, trust: Trust) -> bool {
         let failed_lately = |at| self.now.since(at) < FAILED_LATELY;
-        trust != Trust::Familiar || self.past.failed.is_some_and(failed_lately)
+        !matches!(trust, Trust::Familiar | Trust::Unproven)
+            || self.past.failed.is_some_and(failed_lately)
     }
 
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
     /// unless the try must wait for its turn.
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
-        let in_turn = self.waits_as(self.case.who.trust);
+        let in_turn = self.waits_as(trust);
         if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }

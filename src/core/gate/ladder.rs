@@ -4,7 +4,8 @@
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
-//! A familiar pair pays from its own bucket and no other. Everyone else pays from all keyed buckets of
+//! A familiar pair pays from its own bucket and no other; an unproven one from a smaller one of its own, and as
+//! one from far when that is empty. Everyone else pays from all keyed buckets of
 //! those who are near or far, and from the first shared one that fits. Nothing is taken here, and nothing
 //! is told.
 //! Not here: taking tokens and what a refusal costs (`judge`), the buckets (`spec`), their keys (`key`).
@@ -40,13 +41,14 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 8] = [
+pub(in crate::gate) const STEPS: [Step; 9] = [
     Step::Deny,
     Step::Allow,
     Step::Trap,
     Step::Ban,
     Step::Repeat,
     Step::Buckets(Trust::Familiar),
+    Step::Buckets(Trust::Unproven),
     Step::Buckets(Trust::Near),
     Step::Buckets(Trust::Far),
 ];
@@ -247,7 +249,7 @@ impl Question<'_> {
 
     fn may_be_familiar(&self) -> bool {
         match self.attempt {
-            Some(named) => named.case.who.trust == Trust::Familiar,
+            Some(named) => matches!(named.case.who.trust, Trust::Familiar | Trust::Unproven),
             None => self.network == NetworkTrust::Familiar,
         }
     }
@@ -269,7 +271,8 @@ impl Question<'_> {
     #[inline(always)]
     fn pays_as(&self, trust: Trust) -> bool {
         match self.attempt.map(|named| named.case.who.trust) {
-            Some(Trust::Near) => trust != Trust::Familiar,
+            Some(Trust::Near) => matches!(trust, Trust::Near | Trust::Far),
+            Some(Trust::Unproven) => matches!(trust, Trust::Unproven | Trust::Far),
             Some(own) => own == trust,
             // Whatever the user's name, such a client is near or far; both pay what can be known now.
             None => trust == Trust::Far && !self.may_be_familiar(),

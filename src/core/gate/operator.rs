@@ -99,8 +99,9 @@ impl Gate {
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
         for network in self.familiar.networks(user) {
-            self.buckets
-                .forget(Key::pair(self.keys.pair(user, network)));
+            let pair = self.keys.pair(user, network);
+            self.buckets.forget(Key::pair(pair));
+            self.buckets.forget(Key::unproven(pair));
         }
     }
 

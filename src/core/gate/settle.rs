@@ -15,9 +15,10 @@ use std::time::Duration;
 use crate::gate::buckets::held::HeldTokens;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::tries::Novelty;
-use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::case::{Basis, Case, Claim, SecretKind, Tokens};
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
+use crate::gate::request::client::NetworkKey;
 use crate::gate::request::verdict::{FailureReply, Reason, Settled};
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -92,7 +93,9 @@ impl Gate {
     /// the name.
     fn abandoned(&self, claim: &Claim, now: Moment) -> Settled {
         let Case { client, user, .. } = claim.case;
-        self.tries.wrong(client, user, None, Novelty::New, now);
+        if matches!(claim.basis, Basis::Paid | Basis::Settling) {
+            self.tries.wrong(client, user, None, Novelty::New, now);
+        }
         self.hold(claim, now);
         DEFERRED
     }
@@ -127,8 +130,31 @@ impl Gate {
         self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
-        self.login(user, network, now, now, changes);
+        self.logged_in(&claim.case, network, now, changes);
         settled(AuthOutcome::Accept, None)
+    }
+
+    /// Notes a login. With another password than the last one it is written down in any case: later it shows which
+    /// networks have had a login with that.
+    fn logged_in(
+        &self,
+        case: &Case,
+        network: Option<NetworkKey>,
+        now: Moment,
+        changes: &mut Changes,
+    ) {
+        let user = case.user;
+        let password = case.guess.filter(|_| case.secret == SecretKind::Password);
+        let noted = password.map(|guess| self.passwords.accepted(user, guess, now));
+        let (novelty, changed) = noted.unwrap_or((Novelty::Repeat, None));
+        match novelty {
+            Novelty::New => changes.push(self.familiar.note_login(user, network, now, now)),
+            Novelty::Repeat if case.who.trust == Trust::Unproven => {
+                changes.push(self.familiar.note_login(user, network, now, now));
+            }
+            Novelty::Repeat => self.login(user, network, now, now, changes),
+        }
+        changes.extend(changed);
     }
 
     fn rejected(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
@@ -148,6 +174,9 @@ impl Gate {
             if let Some(refunded) = refunded {
                 return self.deferred_in_outage(claim, &refunded, now, changes);
             }
+        }
+        if let Some(guess) = guess.filter(|_| claim.case.secret == SecretKind::Password) {
+            changes.extend(self.passwords.refused(user, guess, now));
         }
         match claim.basis {
             Basis::Paid | Basis::Settling => {

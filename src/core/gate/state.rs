@@ -2,7 +2,7 @@
 //!
 //! `file` says what a state file is; `image` writes the snapshots and `journal` the changes since; `restore` builds a gate from what
 //! `read` and, for files of the first format, `version1` make of them; `record` has each record's
-//! octets and the rule by which versions understand one another, `frame` what finds records again
+//! octets and the rule by which versions understand one another, `away` the distance between their clocks, `frame` what finds records again
 //! behind damage.
 //! Not here: files (the daemon's `store`).
 
@@ -12,6 +12,7 @@ pub mod image;
 pub mod journal;
 pub mod restore;
 
+mod away;
 mod read;
 mod record;
 mod version1;

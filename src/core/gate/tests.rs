@@ -11,4 +11,5 @@ mod paying;
 mod repeats;
 mod secrecy;
 mod sequence;
+mod stolen;
 mod turns;

@@ -245,7 +245,8 @@ fn log(reporter: &Reporter, changes: &[Change]) {
             Fact::SharedBucket(_)
             | Fact::UserKnown(_)
             | Fact::PairFamiliar(_)
-            | Fact::Forgiven(_) => {}
+            | Fact::Forgiven(_)
+            | Fact::PasswordChanged(_) => {}
         }
     }
 }

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Refused, Unjudged};
 use crate::net::upstream::{Attempted, ClientOrigin, LoggedIn};
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Secret, UserName};
 use gatepost_core::gate::request::verdict::{FailureReply, Reason, Refusal};
 use gatepost_core::moment::Moment;
@@ -194,8 +195,9 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
 /// What the client of a refused attempt is told, and when.
 async fn refuse(visit: &mut Visit, refused: Refused, came: Moment) -> Resolution {
     match refused {
+        // What the address alone decides tells nothing of a name.
         Refused::Refuse(Refusal {
-            reason: Reason::DenyList | Reason::Ban | Reason::Trap,
+            reason: Reason::DenyList | Reason::Ban | Reason::Trap | Reason::Bucket(Bucket::Client),
             ..
         }) => Resolution::Refuse,
         Refused::Refuse(_) => {

@@ -12,6 +12,9 @@ const TRAVELLERS: f64 = 95.0;
 /// Guesses a day at one account by strangers: from near and from far.
 const ONE_ACCOUNT: u64 = 2 * 24;
 
+/// Seconds between two questions about one old phone's password: the gate keeps their times by the second.
+const ONCE_A_MINUTE: u64 = 59;
+
 /// A promise that the manual makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
@@ -70,7 +73,10 @@ impl Promise {
                 })
             }
             Self::OldPhones => {
-                let shortest = report.old_phones.shortest.filter(|gap| *gap < 60)?;
+                let shortest = report
+                    .old_phones
+                    .shortest
+                    .filter(|gap| *gap < ONCE_A_MINUTE)?;
                 Some(format!(
                     "Postfix was asked about an old phone's password twice in {shortest} s"
                 ))

@@ -251,7 +251,7 @@ impl Entry {
     fn wrong(guess: Guess, now: Moment) -> Self {
         Self {
             guess: guess.0,
-            at: seconds_up(now),
+            at: seconds(now),
             fate: Fate::Wrong,
             checks: 0,
         }
@@ -381,7 +381,7 @@ impl<const K: usize> RecentTries<K> {
     }
 }
 
-/// Rounded up, so that nothing is older than it is.
+/// Rounded up, so that no failure is older than it is.
 fn seconds_up(now: Moment) -> u32 {
     seconds(now + Duration::from_nanos(999_999_999))
 }

@@ -18,16 +18,15 @@ use crate::gate::request::attempt::Trust;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{FailureReply, Reason};
 
-/// How long a client is told 535 about a password that Postfix rejected from it. The time is kept in whole
-/// seconds, rounded up, so this is less than a minute in any case.
-const KNOWN_WRONG: Duration = Duration::from_secs(59);
-/// How long Postfix is not asked about a wrong password again: a full minute, and at most a second more.
-const NOT_AGAIN: Duration = Duration::from_secs(60);
+/// How long Postfix is not asked about a wrong password again, and a client is told 535 about its own. The time of
+/// a rejection is kept in whole seconds, rounded down, so it is never longer ago than this.
+const KNOWN_WRONG: Duration = Duration::from_secs(60);
+
 /// What is to become of a repetition.
 pub(super) enum Repeated<A> {
     /// Postfix rejected it just now: 535.
     KnownWrong,
-    /// Postfix rejected it just now, from another client: it is asked again after so long.
+    /// Postfix rejected it just now, from another client, and there is no free check: it is asked again after so long.
     Later(Duration),
     /// It must wait for a turn: this is its answer.
     Waits(A),
@@ -49,21 +48,19 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             Repetition::WrongElsewhere(at) => at,
         };
         let age = self.now.since(wrong);
-        if let (Repetition::WrongHere(_), true) = (repetition, age < KNOWN_WRONG) {
-            return Repeated::KnownWrong;
-        }
-        if age < NOT_AGAIN {
-            return Repeated::Later(NOT_AGAIN.saturating_sub(age));
-        }
+        let is_fresh = age < KNOWN_WRONG;
         let is_due = match repetition {
+            Repetition::WrongHere(_) if is_fresh => return Repeated::KnownWrong,
             Repetition::WrongHere(wrong) => repeats::is_due(wrong, self.now),
             Repetition::WrongElsewhere(_) | Repetition::Stalled => false,
         };
-        let is_free = is_due || self.case.who.trust == Trust::Familiar;
+        let at_home = matches!(self.case.who.trust, Trust::Familiar | Trust::Unproven);
+        let is_free = is_due || at_home && !is_fresh;
         let repeats = &self.gate.repeats;
         match self.stage.wait() {
             Some(wait) if is_free || repeats.has_token(self.now) => Repeated::Waits(wait),
             None if is_free || repeats.take(self.now) => Repeated::AskAgain,
+            Some(_) | None if is_fresh => Repeated::Later(KNOWN_WRONG.saturating_sub(age)),
             Some(_) | None => Repeated::Pay,
         }
     }
@@ -95,7 +92,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat)
             }
             Repeated::KnownWrong if self.reply == FailureReply::Refusal => {
-                self.refuse(refusal(Reason::Repeat, NOT_AGAIN))
+                self.refuse(refusal(Reason::Repeat, KNOWN_WRONG))
             }
             Repeated::KnownWrong if is_enforced => {
                 self.gate.counters.refuse(Reason::Repeat);

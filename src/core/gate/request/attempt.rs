@@ -82,8 +82,10 @@ impl fmt::Debug for Secret {
 /// What the mechanism shows of the password.
 #[derive(Clone, Copy, Debug)]
 pub enum Password<'a> {
-    /// PLAIN and LOGIN show the password, the OAuth mechanisms the token.
+    /// PLAIN and LOGIN show the password.
     Shown(&'a Secret),
+    /// The OAuth mechanisms show a token, which ends by itself.
+    Token(&'a Secret),
     /// SCRAM and CRAM-MD5 show nothing that two tries could be compared by.
     Hidden,
 }
@@ -106,6 +108,8 @@ pub struct AuthAttempt<'a> {
 pub enum Trust {
     /// Logged in from this network within 90 days.
     Familiar,
+    /// So it did, but not since the password was changed.
+    Unproven,
     /// Logged in from its /16 or /32.
     Near,
     /// Everything else.
@@ -116,6 +120,7 @@ impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Familiar => "familiar",
+            Self::Unproven => "unproven",
             Self::Near => "near",
             Self::Far => "far",
         })

@@ -71,6 +71,8 @@ pub enum Fact {
     PairFamiliar(PairLogin),
     /// The operator cleared what is counted against somebody.
     Forgiven(Forgiven),
+    /// A user's password was changed: networks without a login since must earn trust anew.
+    PasswordChanged(PasswordChange),
     /// Many familiar pairs are rejected at once: the backend is failing.
     BackendFailing,
     /// The failing backend accepted again, or nothing is known of it any more.
@@ -139,6 +141,14 @@ pub struct PairLogin {
     pub(in crate::gate) network: NetworkKey,
     /// In seconds since the epoch.
     pub(in crate::gate) last: u32,
+}
+
+/// A change of a user's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordChange {
+    pub(in crate::gate) user: UserId,
+    /// Logins from this second on prove a network, in seconds since the epoch.
+    pub(in crate::gate) since: u32,
 }
 
 /// Who was forgiven: their buckets are full and their strikes gone since.

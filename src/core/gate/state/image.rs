@@ -64,6 +64,11 @@ impl Gate {
                 }
             }
         }
+        for change in self.passwords.all() {
+            out.add(record::PASSWORDS, |out| {
+                record::write_password_change(out, change);
+            })?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);

@@ -10,7 +10,6 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
 use crate::gate::buckets::key::Key;
@@ -21,14 +20,12 @@ use crate::gate::request::change::{
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::{GateSettings, Mode};
+use crate::gate::state::away::Away;
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
-
-/// The time away counts for no more than this.
-const LONGEST_AWAY: Duration = Duration::from_secs(7 * 86_400);
 
 /// What of the state of an earlier process could not be taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +75,7 @@ impl Gate {
         self.settling
             .store(settling(&snapshots, away), Ordering::Relaxed);
         self.restore_logins(&snapshots, &changes, away);
+        self.restore_passwords(&snapshots, &changes, away);
         let covered = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let covered = covered.map(|head| head.bans).max().unwrap_or_default();
         let decisive = decisive(&changes, covered);
@@ -107,6 +105,21 @@ impl Gate {
             Some((user, network, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
+    }
+
+    fn restore_passwords(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
+        let in_snapshots = snapshots.iter().flat_map(|snapshot| {
+            let at = snapshot.at(away);
+            snapshot.passwords.iter().map(move |change| (*change, at))
+        });
+        let since = changes.iter().filter_map(|change| match change.fact {
+            Fact::PasswordChanged(password) => Some((password, change.at)),
+            _ => None,
+        });
+        for (change, at) in in_snapshots.chain(since) {
+            self.passwords
+                .merge(change.user, away.login(change.since, at));
+        }
     }
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {
@@ -321,70 +334,9 @@ enum Kept {
     Known,
 }
 
-/// How far the present is from moments on the clock of the process that wrote them.
-#[derive(Clone, Copy)]
-struct Away {
-    /// The last moment that was written: nothing later is known of that clock.
-    newest: Moment,
-    now: Moment,
-}
-
-impl Away {
-    fn new(snapshots: &[Snapshot], changes: &[Change], now: Moment) -> Self {
-        let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
-        let written = heads.map(|head| head.at);
-        let newest = written.chain(changes.iter().map(|change| change.at)).max();
-        Self {
-            newest: newest.unwrap_or(now),
-            now,
-        }
-    }
-
-    /// The time that has gone by since `at`, 7 days at most.
-    fn since(self, at: Moment) -> Duration {
-        let before = self.newest.since(at);
-        let away = self.now.since(self.newest);
-        (before + away).min(LONGEST_AWAY)
-    }
-
-    /// What is left of a debt until `arrival`, as it was at `at`, in nanoseconds.
-    fn remaining(self, arrival: u64, at: Moment) -> u64 {
-        let debt = arrival.saturating_sub(at.as_nanos());
-        debt.saturating_sub(nanos(self.since(at)))
-    }
-
-    /// When a bucket that owes this many nanoseconds is full; nothing is owed: 0.
-    fn arrival(self, debt: u64) -> u64 {
-        match debt {
-            0 => 0,
-            debt => self.now.as_nanos().saturating_add(debt),
-        }
-    }
-
-    /// A second of the past, as it was written at `at`, by the clock of now.
-    fn login(self, second: u32, at: Moment) -> u32 {
-        let age = seconds(at).saturating_sub(second);
-        seconds(self.now - self.since(at)).saturating_sub(age)
-    }
-
-    /// A ban as it was at `at`; none if it is over.
-    fn ban(self, held: HeldBan, at: Moment) -> Option<HeldBan> {
-        let left = held.ban.until.since(at).checked_sub(self.since(at))?;
-        let ban = Ban {
-            until: self.now + left,
-            ..held.ban
-        };
-        (!left.is_zero()).then_some(HeldBan { ban, ..held })
-    }
-}
-
 impl Snapshot {
     /// The moment that its times count from. Without a head: the last one that is known.
     fn at(&self, away: Away) -> Moment {
         self.head.map_or(away.newest, |head| head.at)
     }
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

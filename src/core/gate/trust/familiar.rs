@@ -18,6 +18,10 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
+mod known;
+
+pub(in crate::gate) use known::{Known, Pair};
+
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
 /// How long a pair stays familiar, in seconds.
@@ -45,21 +49,6 @@ pub(in crate::gate) struct Context {
     pub(in crate::gate) network: NetworkTrust,
     /// How many users we know, for the buckets that grow with them.
     pub(in crate::gate) users: usize,
-}
-
-/// A network and the last login there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) struct Pair {
-    pub(in crate::gate) network: u64,
-    pub(in crate::gate) last: u32,
-}
-
-/// What is kept of one user.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct Known {
-    /// The last login anywhere, in seconds since the epoch.
-    pub(in crate::gate) last: u32,
-    pub(in crate::gate) pairs: Vec<Pair>,
 }
 
 pub(in crate::gate) struct Familiar {
@@ -91,17 +80,18 @@ impl Familiar {
         }
     }
 
-    /// How far `user` is trusted in `network`.
+    /// How far `user` is trusted in `network`, where a login since `proven_since` proves a network.
     pub(in crate::gate) fn context(
         &self,
         user: UserId,
         network: NetworkKey,
+        proven_since: u32,
         now: Moment,
     ) -> Context {
         let book = self.read();
         let known = book.users.get(&user);
         Context {
-            trust: known.map_or(Trust::Far, |known| known.trust(network, now)),
+            trust: known.map_or(Trust::Far, |known| known.trust(network, proven_since, now)),
             known: known.is_some() || book.listed.contains(&user),
             network: book.network_trust(network),
             users: book.local_parts.len(),
@@ -145,10 +135,21 @@ impl Familiar {
         when: Moment,
         now: Moment,
     ) -> Option<Change> {
-        let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
-        if self.is_fresh(user, network, last) {
-            return None;
+        match self.is_fresh(user, network, seconds(when.min(now))) {
+            true => None,
+            false => Some(self.note_login(user, network, when, now)),
         }
+    }
+
+    /// As [`Self::login`], also where the last login was a moment ago.
+    pub(in crate::gate) fn note_login(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        now: Moment,
+    ) -> Change {
+        let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
         let network = network.filter(|_| now - last < KEPT);
         self.merge(std::iter::once((user, network, last)));
         let fact = match network {
@@ -159,7 +160,7 @@ impl Familiar {
             }),
             None => Fact::UserKnown(UserLogin { user, last }),
         };
-        Some(Change::here(at, fact))
+        Change::here(at, fact)
     }
 
     /// Takes over logins: the latest one of a user, and of a pair, holds.
@@ -231,30 +232,6 @@ impl Familiar {
 
     fn write(&self) -> RwLockWriteGuard<'_, PairBook> {
         self.book.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Known {
-    fn pair(&self, code: u64) -> Option<&Pair> {
-        self.pairs.iter().find(|pair| pair.network == code)
-    }
-
-    fn trust(&self, network: NetworkKey, now: Moment) -> Trust {
-        let now = seconds(now);
-        let (code, region) = (network.code(), network.region());
-        let mut trust = Trust::Far;
-        for pair in &self.pairs {
-            if now.saturating_sub(pair.last) >= KEPT {
-                continue;
-            }
-            if pair.network == code {
-                return Trust::Familiar;
-            }
-            if NetworkKey::of_code(pair.network).is_some_and(|near| near.region() == region) {
-                trust = Trust::Near;
-            }
-        }
-        trust
     }
 }
 

@@ -103,6 +103,7 @@ fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
 mod tests {
     use super::*;
     use crate::gate::buckets::words::Word;
+    use crate::gate::case::SecretKind;
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
     use crate::gate::request::keys::UserId;
@@ -120,6 +121,7 @@ mod tests {
                 network: client.network(),
                 user: UserId(n),
                 guess: None,
+                secret: SecretKind::Passing,
                 word: Word::Common,
                 who: Context {
                     trust: Trust::Familiar,
