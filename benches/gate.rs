@@ -14,6 +14,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::permit::Verdict;
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::GateSettings;
@@ -71,7 +72,9 @@ fn try_once(gate: &Gate, number: u32, outcome: AuthOutcome) {
         session: 1,
     };
     let mut changes = Vec::new();
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, NOW, &mut changes) {
+    if let Verdict::Allow(permit) =
+        gate.judge_in_turn(&attempt, QueueClass::Ordinary, NOW, &mut changes)
+    {
         let _ = gate.settle(permit, outcome, NOW, &mut changes);
     }
     black_box(changes);

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use tokio::runtime::{Builder, Runtime};
 
 use gatepost_daemon::drain;
-use gatepost_daemon::net::splice::{Handover, SpliceLimits, splice};
+use gatepost_daemon::net::splice::{Handover, SpliceControl, SpliceLimits, splice};
 
 const MEGABYTE: usize = 1 << 20;
 const LIMITS: SpliceLimits = SpliceLimits {
@@ -24,6 +24,7 @@ async fn session(octets: usize, piece: usize) -> io::Result<u64> {
     let (mut client, mut near) = duplex(64 * 1024);
     let (mut upstream, mut far) = duplex(64 * 1024);
     let (_drainer, mut drain) = drain::channel();
+    let control = SpliceControl::default();
     let sending = async {
         let piece = vec![b'x'; piece];
         for _ in 0..octets / piece.len() {
@@ -42,6 +43,7 @@ async fn session(octets: usize, piece: usize) -> io::Result<u64> {
         &mut upstream,
         Handover::default(),
         LIMITS,
+        &control,
         &mut drain,
     );
     let (sent, received, (tally, _)) = tokio::join!(sending, receiving, passing);

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gatepost_daemon::clock::Clock;
@@ -16,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::BenchResult;
 use crate::backend::{MailBackend, PasswordHash};
+use crate::cores::{Bound, Cores};
 use crate::group;
 use crate::peer::{ConfigChanges, Peer, PeerFiles, PeerKind};
 use crate::results::Results;
@@ -69,6 +71,8 @@ pub(crate) struct Bench {
     pub(crate) extent: BenchExtent,
     pub(crate) files: PeerFiles,
     pub(crate) runtime: Runtime,
+    /// For attackers whom honest clients must not wait for in this process.
+    pub(crate) attackers: Runtime,
     pub(crate) clock: Clock,
     scratch: TempDir,
     backends: [OnceLock<MailBackend>; 3],
@@ -101,10 +105,13 @@ impl Bench {
         fs::write(&pem, both)?;
         fs::set_permissions(&pem, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
         let open_files = raise_open_files()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
+        let threads = |count| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(count)
+                .enable_all()
+                .build()
+        };
+        let (runtime, attackers) = (threads(2)?, threads(1)?);
         runtime.spawn(clean_up_early(scratch.path().to_owned()));
         Ok(Self {
             files: PeerFiles {
@@ -118,6 +125,7 @@ impl Bench {
             },
             extent,
             runtime,
+            attackers,
             clock,
             scratch,
             backends: Default::default(),
@@ -144,14 +152,9 @@ impl Bench {
         Ok(place.get_or_init(|| backend))
     }
 
-    /// A Postfix and Dovecot of one's own, with cheap passwords.
-    pub(crate) fn new_backend(&self, name: &str) -> BenchResult<MailBackend> {
-        MailBackend::start(
-            &self.folder(name),
-            &self.files.pem,
-            PasswordHash::Sha256,
-            100,
-        )
+    /// A Postfix and Dovecot of one's own.
+    pub(crate) fn new_backend(&self, name: &str, hash: PasswordHash) -> BenchResult<MailBackend> {
+        MailBackend::start(&self.folder(name), &self.files.pem, hash, 100)
     }
 
     /// Measures every peer of `kinds` that was asked for, in turns, each newly started. Figures are
@@ -175,6 +178,43 @@ impl Bench {
         measure: impl Fn(&Measurement<'_>) -> BenchResult<Vec<(&'static str, f64)>>,
     ) -> BenchResult<()> {
         self.rounds(1, results, (kinds, setting), measure)
+    }
+
+    /// As [`Bench::once`], each peer with a Postfix and a Dovecot of its own, all on the first processor; the
+    /// bench has the others. For attacks that leave something behind.
+    pub(crate) fn apart(
+        &self,
+        results: &mut Results,
+        kinds: &[PeerKind],
+        (hash, changes): (PasswordHash, &ConfigChanges),
+        measure: impl Fn(&Measurement<'_>) -> BenchResult<Vec<(&'static str, f64)>>,
+    ) -> BenchResult<()> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        for &kind in &self.extent.kinds {
+            if !kinds.contains(&kind) {
+                continue;
+            }
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let name = format!("apart-{number}-{}", kind.name());
+            let bound = Bound::to(Cores::First);
+            let figures = self.new_backend(&name, hash).and_then(|backend| {
+                let peer = Peer::start(kind, &self.files, &backend, changes)?;
+                if let Some(bound) = &bound {
+                    bound.move_to(Cores::Others);
+                }
+                let backend = &backend;
+                measure(&Measurement {
+                    bench: self,
+                    peer,
+                    backend,
+                })
+            });
+            match figures {
+                Ok(figures) => results.file(kind, figures),
+                Err(fault) => results.note(format!("{}: {fault}", kind.name())),
+            }
+        }
+        Ok(())
     }
 
     fn rounds(

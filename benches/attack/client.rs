@@ -99,12 +99,37 @@ impl BenchClient {
         self.resumed.load(Ordering::Relaxed)
     }
 
-    /// Connects and makes the handshake.
-    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
+    /// Connects, and sends nothing.
+    pub(crate) async fn connect(&self, source: Ipv4Addr) -> io::Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((source, 0).into())?;
         let stream = socket.connect(self.address).await?;
         stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// The octets of a ClientHello.
+    pub(crate) fn client_hello(&self) -> io::Result<Vec<u8>> {
+        let name = ServerName::IpAddress(self.address.ip().into());
+        let tls = rustls::ClientConnection::new(Arc::clone(&self.tls), name);
+        let mut hello = Vec::new();
+        tls.map_err(io::Error::other)?.write_tls(&mut hello)?;
+        Ok(hello)
+    }
+
+    /// Connects and makes the handshake.
+    pub(crate) async fn secure(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
+        self.shake_hands(self.connect(source).await?).await
+    }
+
+    /// Makes the handshake on a connection, and reads the banner.
+    pub(crate) async fn greeted(&self, stream: TcpStream) -> io::Result<BenchConnection> {
+        let mut talk = self.shake_hands(stream).await?;
+        expect(220, talk.read_reply().await?)?;
+        Ok(talk)
+    }
+
+    async fn shake_hands(&self, stream: TcpStream) -> io::Result<BenchConnection> {
         let name = ServerName::IpAddress(self.address.ip().into());
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream);
         let stream = timeout(ANSWER_TIMEOUT, stream).await??;
@@ -122,9 +147,7 @@ impl BenchClient {
 
     /// Connects, makes the handshake, and reads the banner.
     pub(crate) async fn call(&self, source: Ipv4Addr) -> io::Result<BenchConnection> {
-        let mut talk = self.secure(source).await?;
-        expect(220, talk.read_reply().await?)?;
-        Ok(talk)
+        self.greeted(self.connect(source).await?).await
     }
 
     /// As [`BenchClient::call`], and sends EHLO.

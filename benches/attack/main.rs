@@ -21,6 +21,7 @@ mod arguments;
 mod backend;
 mod bench;
 mod client;
+mod cores;
 mod group;
 mod load;
 mod peer;

@@ -30,6 +30,12 @@ pub(crate) enum BenchScenario {
     Logins,
     /// The same, with more and more attackers: a plot.
     Growing,
+    /// Familiar clients' handshakes beside strangers' stalled ones, and beside their whole ones.
+    Stalled,
+    /// Honest logins beside strangers that connect as fast as they can.
+    Flood,
+    /// 300 familiar devices log in at once.
+    Herd,
     /// A million addresses known to the gate.
     Known,
     /// From the start to the first accept.
@@ -41,7 +47,7 @@ pub(crate) enum BenchScenario {
 impl BenchScenario {
     /// In the order they are played. The gate alone comes first: it is measured in this process, before others
     /// have left memory behind.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Known,
         Self::Refused,
         Self::Handshake,
@@ -54,6 +60,9 @@ impl BenchScenario {
         Self::Strangers,
         Self::Logins,
         Self::Growing,
+        Self::Stalled,
+        Self::Flood,
+        Self::Herd,
         Self::Start,
         Self::Crowd,
     ];
@@ -138,6 +147,35 @@ pub(crate) const ROWS: &[FigureRow] = &[
     row("steady-p99", BenchScenario::Logins, "the same: p99", "ms", Goal::OfKey("calm-p99", PeerKind::Gatepost, 1.25)),
     row("denied", BenchScenario::Logins, "logins of familiar users that failed, of 700", "", Goal::AtMost(0.0)),
     row("reached", BenchScenario::Logins, "guesses that reached Dovecot in 70 s", "", Goal::None),
+    row("hello-calm-p50", BenchScenario::Stalled, "handshake of a familiar client, calm: p50", "ms", Goal::None),
+    row("hello-calm-p99", BenchScenario::Stalled, "the same: p99", "ms", Goal::None),
+    row("hello-stalled-p50", BenchScenario::Stalled, "beside 1,740 stalled ClientHellos a second: p50", "ms", Goal::None),
+    row("hello-stalled-p99", BenchScenario::Stalled,
+        "the same: p99", "ms", Goal::OfKey("hello-calm-p99", PeerKind::Gatepost, 3.0)),
+    row("hello-stalled-failed", BenchScenario::Stalled, "of these handshakes failed", "", Goal::AtMost(0.0)),
+    row("hello-whole-p50", BenchScenario::Stalled, "beside 400 strangers' whole handshakes at once: p50", "ms", Goal::None),
+    row("hello-whole-p99", BenchScenario::Stalled,
+        "the same: p99", "ms", Goal::OfKey("hello-calm-p99", PeerKind::Gatepost, 3.0)),
+    row("hello-whole-failed", BenchScenario::Stalled, "of these handshakes failed", "", Goal::AtMost(0.0)),
+    row("flood-calm-p50", BenchScenario::Flood, "login of a familiar user, servers on one processor, calm: p50", "ms", Goal::None),
+    row("flood-calm-p99", BenchScenario::Flood, "the same: p99", "ms", Goal::None),
+    row("flood-first-p50", BenchScenario::Flood, "beside a flood of connections, its first 10 s: p50", "ms", Goal::None),
+    row("flood-first-p99", BenchScenario::Flood,
+        "the same: p99", "ms", Goal::OfKey("flood-calm-p99", PeerKind::Gatepost, 1.25)),
+    row("flood-next-p50", BenchScenario::Flood, "the next 20 s: p50", "ms", Goal::None),
+    row("flood-next-p99", BenchScenario::Flood,
+        "the same: p99", "ms", Goal::OfKey("flood-calm-p99", PeerKind::Gatepost, 1.25)),
+    row("flood-failed", BenchScenario::Flood, "logins of familiar users that failed, of 300", "", Goal::AtMost(0.0)),
+    row("flood-resets", BenchScenario::Flood, "connections closed on the attackers, a second", "", Goal::None),
+    row("flood-filter-first-p99", BenchScenario::Flood,
+        "with the listener filter, the first 10 s: p99", "ms", Goal::OfKey("flood-calm-p99", PeerKind::Gatepost, 1.25)),
+    row("flood-filter-next-p99", BenchScenario::Flood,
+        "the next 20 s: p99", "ms", Goal::OfKey("flood-calm-p99", PeerKind::Gatepost, 1.25)),
+    row("flood-filter-failed", BenchScenario::Flood, "logins of familiar users that failed, of 300", "", Goal::AtMost(0.0)),
+    row("flood-filter-resets", BenchScenario::Flood, "connections closed on the attackers, a second", "", Goal::None),
+    row("herd-failed", BenchScenario::Herd, "of 300 familiar logins at once, failed", "", Goal::AtMost(0.0)),
+    row("herd-p50", BenchScenario::Herd, "the others: p50", "ms", Goal::None),
+    row("herd-worst", BenchScenario::Herd, "the slowest of them", "ms", Goal::None),
     row("known", BenchScenario::Known,
         "an address known to the gate, 1,000,000 having failed", "octets", Goal::AtMost(32.0)),
     row("known-held", BenchScenario::Known, "of them held", "", Goal::None),

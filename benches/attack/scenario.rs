@@ -8,6 +8,7 @@ use crate::results::Results;
 use crate::rows::BenchScenario;
 
 mod crowd;
+mod flood;
 mod guesses;
 mod handshake;
 mod honest;
@@ -15,6 +16,7 @@ mod idle;
 mod known;
 mod logins;
 mod refused;
+mod stalled;
 mod start;
 
 /// Plays one, and files its figures.
@@ -35,8 +37,15 @@ pub(crate) fn play(
         BenchScenario::Strangers => idle::strangers(bench, results),
         BenchScenario::Logins => logins::play(bench, results),
         BenchScenario::Growing => logins::growing(bench, results),
+        BenchScenario::Stalled => stalled::play(bench, results),
+        BenchScenario::Flood => flood::play(bench, results),
+        BenchScenario::Herd => flood::herd(bench, results),
         BenchScenario::Known => known::play(bench, results),
         BenchScenario::Start => start::play(bench, results),
         BenchScenario::Crowd => crowd::play(bench, results),
     }
+}
+
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1000.0
 }

@@ -1,6 +1,6 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! One attempt climbs the steps deny, allow, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
+//! One attempt climbs the steps deny, operator's ban, allow, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
 //! gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
 //! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
 //!
@@ -20,6 +20,7 @@ pub mod buckets;
 pub mod explain;
 pub mod operator;
 pub mod permit;
+pub mod processes;
 pub mod queue;
 pub mod request;
 pub mod sequence;
@@ -30,6 +31,7 @@ mod judge;
 mod ladder;
 mod rules;
 mod settle;
+mod settling;
 mod trust;
 
 use std::sync::Arc;
@@ -45,17 +47,21 @@ use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::Seen;
 use crate::gate::ladder::Question;
+use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::names::NameFolding;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
-use crate::gate::trust::familiar::{Familiar, NetworkTrust};
+use crate::gate::trust::doubts::Doubts;
+use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
+use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
 pub use request::keys::Keys;
@@ -69,6 +75,7 @@ const HOUR: u64 = 3600;
 /// The judge. Shared by all sessions; every method takes the present moment.
 pub struct Gate {
     keys: Keys,
+    names: NameFolding,
     rules: ArcSwap<Rules>,
     buckets: Buckets,
     familiar: Familiar,
@@ -79,6 +86,8 @@ pub struct Gate {
     held: HeldAttempts,
     outage: OutageDetector,
     passwords: RightPasswords,
+    doubts: Doubts,
+    typing_errors: TypingErrors,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -96,8 +105,9 @@ impl Gate {
     pub fn new(settings: GateSettings, keys: Keys, now: Moment) -> Self {
         let clients = settings.capacity.clients;
         let few = |rows: usize| rows.max(512);
+        let names = NameFolding::new(&settings.names);
         let gate = Self {
-            rules: ArcSwap::from_pointee(Rules::new(&settings)),
+            rules: ArcSwap::from_pointee(Rules::new(&settings, &names, &keys)),
             buckets: Buckets::new(clients, &keys.table),
             familiar: Familiar::new(settings.capacity.pairs),
             // Beside the 24 octets of a bucket these add 6 for every address.
@@ -112,6 +122,8 @@ impl Gate {
                 settings.capacity.pairs,
                 &keys.table,
             ),
+            doubts: Doubts::default(),
+            typing_errors: TypingErrors::default(),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -119,8 +131,9 @@ impl Gate {
             answered: AtomicU64::new(0),
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
+            names,
         };
-        gate.familiar.list(rules::listed(&settings, &gate.keys));
+        gate.list_users(&settings);
         gate
     }
 
@@ -129,6 +142,9 @@ impl Gate {
         let rules = self.rules.load();
         if rules.denies(client) {
             return Standing::Deny;
+        }
+        if self.bans.by_hand(client, now).is_some() {
+            return Standing::Banned;
         }
         if rules.allows(client) {
             return Standing::Allow;
@@ -140,6 +156,12 @@ impl Gate {
             Some(ban) if ban.holds(rules.mode) => Standing::Banned,
             _ => Standing::Stranger,
         }
+    }
+
+    /// Whether the operator wants nothing of this client: it is on the deny list, or banned by hand. Then its
+    /// open sessions end too.
+    pub fn bars(&self, client: ClientKey, now: Moment) -> bool {
+        self.rules.load().denies(client) || self.bans.by_hand(client, now).is_some()
     }
 
     /// Checks the HELO or EHLO name against the traps: one bans the client, or costs three tokens where
@@ -189,17 +211,21 @@ impl Gate {
     pub fn tick(&self, now: Moment, changes: &mut Changes) {
         self.bans.expire(now, changes);
         self.outage.tick(now, changes);
+        self.doubts.tick(now);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
             self.passwords.sweep(now);
+            if !self.is_settling(&self.rules.load(), now) {
+                self.typing_errors.clear();
+            }
         }
     }
 
-    /// Takes over new settings; capacities stay. What a dry run did is cleared when it ends.
+    /// Takes over new settings; capacities and the folding of names stay. What a dry run did is cleared when it ends.
     pub fn reconfigure(&self, settings: GateSettings, now: Moment, changes: &mut Changes) {
-        self.familiar.list(rules::listed(&settings, &self.keys));
-        let new = Arc::new(Rules::new(&settings));
+        self.list_users(&settings);
+        let new = Arc::new(Rules::new(&settings, &self.names, &self.keys));
         let old = self.rules.swap(new.clone());
         let known = self.familiar.users();
         self.buckets
@@ -210,11 +236,31 @@ impl Gate {
             self.buckets.clear(now, changes);
             self.bans.clear(now, changes);
             self.tries.clear();
+            self.doubts.clear();
             self.seen.clear();
         }
     }
 
-    /// Whether only traps and `client` are enforced, because nobody was familiar at first.
+    /// The user of a name.
+    fn user(&self, name: &UserName) -> UserId {
+        self.keys.user(&self.names.fold(name))
+    }
+
+    /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown
+    /// users with such names.
+    fn payer(&self, name: &UserName, user: UserId, who: &Context) -> UserId {
+        if who.known {
+            return user;
+        }
+        user.unknown(self.names.fold(name).characters())
+    }
+
+    fn list_users(&self, settings: &GateSettings) {
+        let listed = rules::users(&settings.users, &self.names, &self.keys);
+        self.familiar.list(listed);
+    }
+
+    /// Whether what most buckets refuse is forgiven, because nobody was familiar at first.
     fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
         let since = self.settling.load(Ordering::Relaxed);
         since != 0 && now < Moment::from_nanos(since) + rules.settling

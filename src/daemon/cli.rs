@@ -16,7 +16,9 @@ use crate::config::Config;
 pub mod bans;
 pub mod check;
 pub mod exit;
+pub mod expel;
 pub mod explain;
+pub mod forget;
 pub mod forgive;
 pub mod introduce;
 pub mod learn;
@@ -31,10 +33,7 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 
 /// The commands of the daemon and its operator.
 #[derive(Debug, Subcommand)]
-#[expect(
-    missing_docs,
-    reason = "clap takes a command's help from its Args; text here would replace it"
-)]
+#[expect(missing_docs, reason = "clap takes a command's help from its Args")]
 pub enum DaemonCommand {
     Run(run::RunArgs),
     Check(check::CheckArgs),
@@ -42,6 +41,8 @@ pub enum DaemonCommand {
     Bans(bans::BansArgs),
     Explain(explain::ExplainArgs),
     Forgive(forgive::ForgiveArgs),
+    Forget(forget::ForgetArgs),
+    Expel(expel::ExpelArgs),
     Introduce(introduce::IntroduceArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
@@ -57,6 +58,8 @@ impl DaemonCommand {
             Self::Bans(args) => bans::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Forgive(args) => forgive::run(args),
+            Self::Forget(args) => forget::run(args),
+            Self::Expel(args) => expel::run(args),
             Self::Introduce(args) => introduce::run(args),
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
@@ -111,7 +114,9 @@ impl OperatorArgs {
 /// Shows an answer that is one message.
 fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
     match response {
-        Response::Done { message } | Response::Refused { message } => writeln!(out, "{message}"),
+        Response::Done { message }
+        | Response::Ended { message, .. }
+        | Response::Refused { message } => writeln!(out, "{message}"),
         other => print_json(out, other),
     }
 }

@@ -8,12 +8,15 @@
 
 mod bounds;
 mod buckets;
+mod dovecot;
 mod finding;
 mod inspect;
 mod limits;
 mod listeners;
 mod machine;
+mod names;
 mod networks;
+mod postfix;
 mod raw;
 mod read;
 mod rules;
@@ -53,6 +56,8 @@ pub struct Config {
     pub turns: QueueSettings,
     /// Postfix's processes.
     pub processes: ProcessSettings,
+    /// Sessions that have logged in.
+    pub registry: session::registry::RegistrySettings,
     /// The policy.
     pub gate: gate::GateSettings,
     /// Limits on connections.
@@ -80,6 +85,32 @@ impl Config {
     /// [`ConfigFaults`] with everything that is wrong, as far as it can be detected at once: a syntax
     /// error hides other faults, and a refused value those that depend on it.
     pub fn load(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        Self::load_and(path, now, |_, _| {})
+    }
+
+    /// As [`load`](Self::load), and compares the sections `[names]` and `[upstream]` with the settings of the Dovecot and
+    /// the Postfix on this machine, if they are there: for a person, since it starts programs and may take seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn review(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+        Self::load_and(path, now, |config, findings| {
+            dovecot::warn(&config.gate.names, findings);
+            postfix::compare(
+                &config.upstream,
+                config.processes,
+                &Machine::read(),
+                findings,
+            );
+        })
+    }
+
+    fn load_and(
+        path: &Path,
+        now: Moment,
+        more: impl FnOnce(&Self, &mut Findings),
+    ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
@@ -87,6 +118,7 @@ impl Config {
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
+            more(config, findings);
         })
     }
 
@@ -158,6 +190,7 @@ impl Config {
             ));
         }
         let tls = sections::tls(&file.tls, folder, findings);
+        let processes = sections::processes(&file.upstream, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -170,8 +203,12 @@ impl Config {
             listeners,
             tls,
             turns: sections::turns(file, timeouts.login, findings),
-            processes: sections::processes(&file.upstream, findings),
-            gate: rules::gate(file, findings),
+            processes,
+            registry: sections::registry(&file.admission, processes, findings),
+            gate: gate::GateSettings {
+                names: names::read(&file.names, findings),
+                ..rules::gate(file, findings)
+            },
             admission: sections::admission(&file.admission, &machine, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
@@ -188,8 +225,20 @@ impl Config {
             config.listeners.iter().map(|l| l.address).collect()
         };
         let (capacity, new_capacity) = (self.gate.capacity, new.gate.capacity);
+        let (names, new_names) = (&self.gate.names, &new.gate.names);
         [
             ("listen.address", addresses(self) != addresses(new)),
+            ("names.domain", names.domain != new_names.domain),
+            (
+                "names.default-realm",
+                names.default_realm != new_names.default_realm,
+            ),
+            ("names.translate", names.translate != new_names.translate),
+            (
+                "names.master-separator",
+                names.master_separator != new_names.master_separator,
+            ),
+            ("names.subaddress", names.subaddress != new_names.subaddress),
             ("capacity.clients", capacity.clients != new_capacity.clients),
             ("capacity.pairs", capacity.pairs != new_capacity.pairs),
             ("state.directory", self.store != new.store),
@@ -220,6 +269,7 @@ impl Config {
             ..self
         };
         config.gate.capacity = running.gate.capacity;
+        config.gate.names.clone_from(&running.gate.names);
         config
     }
 }

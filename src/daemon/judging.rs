@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use gatepost_core::gate::Gate;
-use gatepost_core::gate::queue::Queue;
+use gatepost_core::gate::queue::{Queue, QueueClass};
 use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::QueueSettings;
@@ -101,6 +101,11 @@ impl Judging {
         self.sequence.gate()
     }
 
+    /// Whether the operator wants nothing of this client: denied, or banned by hand.
+    pub fn bars(&self, client: ClientKey) -> bool {
+        self.gate().bars(client, self.clock.now())
+    }
+
     /// Takes over new settings of the queues.
     pub fn reconfigure(&self, settings: QueueSettings) {
         for queue in [self.sequence.queue(), &self.exchanges] {
@@ -133,11 +138,12 @@ impl Judging {
     async fn in_turn(
         &self,
         attempt: &AuthAttempt<'_>,
+        class: QueueClass,
         mut drain: Drain,
     ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
         let queue = self.sequence.queue();
         let held = tokio::select! {
-            held = turns::take(queue, attempt.client.network(), self.clock.now()) => held,
+            held = turns::take(queue, attempt.client.network(), class, self.clock.now()) => held,
             () = drain.begun() => return Err(Refused::Draining),
         };
         let now = self.clock.now();

@@ -26,9 +26,10 @@ use crate::net::admission::Admission;
 use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
-use crate::net::upstream::{Deadlines, Upstream};
+use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
+use crate::session::registry::{self, SessionRegistry};
 use crate::session::{Services, SessionConfig, SessionIds};
 use crate::store::{StoreFault, key};
 use gatepost_core::moment::Moment;
@@ -116,17 +117,19 @@ impl Server {
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
+        let (drainer, drain) = drain::channel();
         let judging = Judging::new(gate, config.turns, clock, notices, &limits);
+        let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
             judging: Arc::new(judging),
             tls,
-            config: ArcSwap::from_pointee(session_config(&config, None)),
+            config: ArcSwap::from_pointee(session_config(&config, None, processes)),
             ids: SessionIds::new(began),
+            registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         });
         let listeners = bind_all(&config, &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
-        let (drainer, drain) = drain::channel();
         let context = ListenerContext {
             services: Arc::clone(&services),
             filter: Arc::clone(&filter),
@@ -187,6 +190,10 @@ impl Server {
             self.context.drain.clone(),
         ));
         tasks.spawn(self.context.clone().keep_filter());
+        tasks.spawn(sample_sessions(
+            Arc::clone(&self.context.services),
+            self.context.drain.clone(),
+        ));
         tasks.spawn(probe(
             Arc::clone(&self.context.services),
             self.context.drain.clone(),
@@ -229,7 +236,11 @@ fn bind_all(config: &Config, limits: &Arc<LimitCounters>) -> Result<Vec<Bound>, 
 }
 
 /// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
-fn session_config(config: &Config, before: Option<(&Config, &SessionConfig)>) -> SessionConfig {
+fn session_config(
+    config: &Config,
+    before: Option<(&Config, &SessionConfig)>,
+    processes: Processes,
+) -> SessionConfig {
     let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
     SessionConfig {
         dialogue: Arc::new(config.dialogue.clone()),
@@ -238,7 +249,11 @@ fn session_config(config: &Config, before: Option<(&Config, &SessionConfig)>) ->
         filter: config.admission.filter,
         upstream: match upstream {
             Some((_, before)) => Arc::clone(&before.upstream),
-            None => Arc::new(Upstream::new(config.upstream.clone(), Deadlines::default())),
+            None => Arc::new(Upstream::new(
+                config.upstream.clone(),
+                Deadlines::default(),
+                processes,
+            )),
         },
     }
 }
@@ -267,6 +282,16 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
         rounds_to_rest -= 1;
         tokio::select! {
             () = sleep(PROBE_ROUND) => {}
+            () = drain.begun() => return,
+        }
+    }
+}
+
+/// Notes every few seconds which of the sessions that have logged in work.
+async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
+    loop {
+        tokio::select! {
+            () = sleep(registry::SAMPLE) => services.registry.sample(services.judging.clock.now()),
             () = drain.begun() => return,
         }
     }

@@ -13,16 +13,17 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
-use crate::drain::Drain;
+use crate::drain::{Drain, Epoch};
 use crate::judging::{Asker, Judging};
-use crate::net::admission::Slot;
+use crate::net::admission::{ConnectionStage, Slot};
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::{HandshakeFault, Negotiated, Tls};
-use crate::net::upstream::{LoggedIn, Upstream};
+use crate::net::upstream::Upstream;
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::attempt::UserName;
@@ -33,15 +34,19 @@ use gatepost_core::smtp::dialogue::{self, Action, Channel, Dialogue};
 
 mod conversation;
 mod ending;
+mod entry;
 mod id;
 mod login;
 mod peer;
+pub mod registry;
 
 pub use ending::{ClientFault, Ending};
 pub use id::{IdFault, SessionId, SessionIds};
 
 use conversation::{Conversation, Next};
+use entry::Entered;
 use peer::{Peer, WriteAndClose};
+use registry::SessionRegistry;
 
 /// The deadlines of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +74,8 @@ pub struct Services {
     pub config: ArcSwap<SessionConfig>,
     /// The next session's id.
     pub ids: SessionIds,
+    /// The sessions that have logged in.
+    pub registry: Arc<SessionRegistry>,
 }
 
 /// What a reload replaces.
@@ -94,6 +101,7 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) listener: SocketAddr,
     pub(in crate::session) slot: Slot,
     pub(in crate::session) began: Moment,
+    pub(in crate::session) epoch: Epoch,
     pub(in crate::session) services: Arc<Services>,
     pub(in crate::session) config: Arc<SessionConfig>,
     pub(in crate::session) drain: Drain,
@@ -109,8 +117,7 @@ type Secured = Box<TlsStream<TcpStream>>;
 struct Crossing {
     stream: Secured,
     pipelined: Vec<u8>,
-    logged_in: LoggedIn,
-    user: UserName,
+    entered: Box<Entered>,
 }
 
 /// Serves one client to its end, and logs that.
@@ -128,6 +135,7 @@ pub fn serve(
         listener: connection.listener,
         slot: connection.slot,
         began: services.judging.clock.now(),
+        epoch: drain.epoch(),
         config: services.config.load_full(),
         services,
         drain,
@@ -143,9 +151,11 @@ async fn attend(mut visit: Visit, stream: TcpStream, start: TlsStart) {
         TlsStart::StartTls => Box::pin(with_starttls(&mut visit, stream)).await,
     };
     let (ending, tally, user) = match arrived {
-        Ok(crossing) => {
-            let user = crossing.user.clone();
-            let (tally, end) = cross(&visit, crossing).await;
+        Ok(mut crossing) => {
+            // On the heap: a session that has not logged in does not hold it.
+            let (tally, end) = Box::pin(cross(&visit, &mut crossing)).await;
+            // Postfix and the place are let go before the log is written.
+            let user = crossing.into_user();
             (Ending::Spliced(end), tally, Some(user))
         }
         Err(ending) => (ending, SpliceOctets::default(), None),
@@ -185,15 +195,14 @@ async fn until_login(
     first: Option<Action>,
 ) -> Result<Crossing, Ending> {
     let mut conversation = Conversation::new(visit, &mut peer, dialogue);
-    let Next::LoggedIn(logged_in, user) = conversation.run(first).await? else {
+    let Next::LoggedIn(entered) = conversation.run(first).await? else {
         return Err(Ending::HungUp);
     };
     let (stream, pipelined) = peer.into_parts();
     Ok(Crossing {
         stream,
         pipelined,
-        logged_in: *logged_in,
-        user,
+        entered,
     })
 }
 
@@ -214,13 +223,27 @@ async fn open<S: WriteAndClose>(
 }
 
 async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, Ending> {
+    let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
+    let mut drain = visit.drain.clone();
+    let handshake = async {
+        match timeout(time_limit, stream.peek(&mut [0])).await {
+            Err(_) => return Err(HandshakeFault::Deadline),
+            Ok(Ok(0)) => return Err(HandshakeFault::Closed),
+            Ok(octet) => octet?,
+        };
+        visit.slot.progressed(ConnectionStage::Spoken);
+        let spent = visit.now().since(began);
+        let tls = &visit.services.tls;
+        tls.accept(stream, time_limit.saturating_sub(spent)).await
+    };
     let accepted = tokio::select! {
-        accepted = visit.services.tls.accept(stream, visit.config.timeouts.handshake) => accepted,
-        () = visit.drain.begun() => return Err(Ending::Drained),
+        accepted = handshake => accepted,
+        ending = called(&mut drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
     match accepted {
         Ok(stream) => {
+            visit.slot.progressed(ConnectionStage::Secured);
             visit.tls = Negotiated::of(&stream).version;
             Ok(stream)
         }
@@ -235,27 +258,46 @@ async fn shake_hands(visit: &mut Visit, stream: TcpStream) -> Result<Secured, En
     }
 }
 
-async fn cross(visit: &Visit, crossing: Crossing) -> (SpliceOctets, splice::SpliceEnd) {
+/// Returns when a session that has not logged in must end, since the drain begins or the operator says so.
+async fn called(drain: &mut Drain, services: &Services, client: ClientKey, epoch: Epoch) -> Ending {
+    let mut seen = epoch;
+    while let Some(now) = drain.begun_or_recalled(seen).await {
+        seen = now;
+        if services.registry.was_expelled(client, epoch) || services.judging.bars(client) {
+            return Ending::Expelled;
+        }
+    }
+    Ending::Drained
+}
+
+async fn cross(visit: &Visit, crossing: &mut Crossing) -> (SpliceOctets, splice::SpliceEnd) {
     visit.slot.logged_in();
-    let Crossing {
-        stream,
-        pipelined,
-        logged_in,
-        ..
-    } = crossing;
-    let mut to_client = Vec::new();
-    logged_in.reply.render(&mut to_client);
-    to_client.extend_from_slice(&logged_in.rest);
+    let entered = &mut *crossing.entered;
     let handover = Handover {
-        to_upstream: pipelined,
-        to_client,
+        to_upstream: std::mem::take(&mut crossing.pipelined),
+        to_client: std::mem::take(&mut entered.to_client),
     };
     let limits = SpliceLimits {
         idle: visit.config.timeouts.idle,
         grace: visit.config.grace,
     };
-    let (mut stream, mut upstream, mut drain) = (stream, logged_in.stream, visit.drain.clone());
-    splice::splice(&mut stream, &mut upstream, handover, limits, &mut drain).await
+    let mut drain = visit.drain.clone();
+    splice::splice(
+        &mut crossing.stream,
+        &mut entered.stream,
+        handover,
+        limits,
+        entered.place.control(),
+        &mut drain,
+    )
+    .await
+}
+
+impl Crossing {
+    /// Lets both sides go.
+    fn into_user(self) -> UserName {
+        self.entered.user
+    }
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {

@@ -28,10 +28,7 @@ mod wire;
 
 /// The commands of the lab.
 #[derive(Debug, Subcommand)]
-#[expect(
-    missing_docs,
-    reason = "clap takes a command's help from its Args; text here would replace it"
-)]
+#[expect(missing_docs, reason = "clap takes a command's help from its Args")]
 pub enum LabCommand {
     Demo(demo::DemoArgs),
     Attack(attack::AttackArgs),

@@ -2,7 +2,8 @@
 //!
 //! One function a target. They are run by libFuzzer (`targets`), and over the kept corpus by the
 //! integration tests, on stable.
-//! In `edges` and `kept`: what a connection opens with, and what is read from disk. Here: SMTP.
+//! In `edges`, `kept` and `whole`: what a connection opens with, what is read from disk, and sessions as a whole.
+//! Here: SMTP.
 //! Not here: octets (`corpus`). A body that cannot fail would be no target: each asserts more than
 //! that nothing panics.
 
@@ -22,9 +23,11 @@ use drive::{Next, Partner, Talk};
 pub mod drive;
 mod edges;
 mod kept;
+mod whole;
 
 pub use edges::{hello, proxy_header};
-pub use kept::{image, journal, logs};
+pub use kept::{image, journal, logs, state};
+pub use whole::session;
 
 /// Lines: the first octet says how the others are split; the split must not matter.
 pub fn line(octets: &[u8]) {

@@ -52,6 +52,13 @@ fn an_address_is_not_called_free_while_its_network_is_banned() {
         &proxy,
         &["forgive", client],
         0,
+        &["stays banned by hand: `gatepost bans remove 203.0.113.0/24`"],
+    );
+    answered(&proxy, &["bans", "remove", network], 0, &[]);
+    answered(
+        &proxy,
+        &["forgive", client],
+        0,
         &["cleared bans, strikes and buckets"],
     );
     answered(&proxy, &["bans"], 0, &["no bans"]);

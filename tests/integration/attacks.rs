@@ -12,3 +12,37 @@ mod names_by_time;
 mod repeated_password;
 mod slow_backend;
 mod stolen_password;
+
+mod connection_flood;
+mod expelled;
+mod feigned_outage;
+mod first_week;
+mod herd;
+mod infected_office;
+mod late_greeting;
+mod many_names;
+mod one_account;
+mod operators_ban;
+
+use crate::kit::client::{Client, auth_plain, loopback};
+use crate::kit::mail::User;
+use crate::kit::proxy::Proxy;
+
+/// Logs in from 127.`net`.0.`host`: the open session, or the code that it was told; none: it was not admitted.
+fn log_in(proxy: &Proxy, (net, host): (u8, u8), user: User<'_>) -> Result<Client, Option<u16>> {
+    let mut client = proxy.try_client(loopback(net, host)).map_err(|_| None)?;
+    client.try_reply().map_err(|_| None)?;
+    client
+        .try_say("EHLO laptop.example.net")
+        .map_err(|_| None)?;
+    match client.try_say(&auth_plain(user)) {
+        Ok(reply) if reply.code == 235 => Ok(client),
+        Ok(reply) => Err(Some(reply.code)),
+        Err(_) => Err(None),
+    }
+}
+
+/// Whether a session is served.
+fn is_open(client: &mut Client) -> bool {
+    client.try_say("NOOP").is_ok_and(|reply| reply.code == 250)
+}

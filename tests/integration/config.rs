@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use gatepost_core::gate;
 use gatepost_core::gate::buckets::spec::Bucket;
+use gatepost_core::gate::request::names::{Domain, NameSettings};
 use gatepost_core::smtp::sasl::Mechanism;
 use gatepost_daemon::config::{Config, ConfigFaults, Finding};
 use gatepost_daemon::net::upstream::{Announce, UpstreamAddress};
@@ -201,6 +202,17 @@ fn every_value_reaches_its_setting() {
     );
     assert_eq!(bounds.timeouts.login, Duration::from_millis(100));
     assert_eq!(bounds.admin.group.as_deref(), Some("mail"));
+    let names = valid("names.toml").gate.names;
+    assert_eq!(
+        names,
+        NameSettings {
+            domain: Domain::Strip,
+            default_realm: "Example.org".to_owned(),
+            translate: vec![(b'%', b'@'), (b'#', b'-')],
+            master_separator: Some(b'*'),
+            subaddress: Some(b'+'),
+        }
+    );
     let families = valid("every-family.toml");
     assert_eq!(families.listeners.len(), 3);
     assert_eq!(
@@ -236,6 +248,13 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
     new.listeners[0].address = "[::]:4650".parse().unwrap();
     new.gate.capacity.pairs += 1;
     new.gate.capacity.clients += 1;
+    new.gate.names = NameSettings {
+        domain: Domain::Strip,
+        default_realm: "example.org".to_owned(),
+        translate: vec![(b'%', b'@')],
+        master_separator: Some(b'*'),
+        subaddress: Some(b'+'),
+    };
     new.store.directory = PathBuf::from("/elsewhere");
     new.admin.socket = PathBuf::from("/elsewhere.sock");
     new.admin.group = Some("mail".to_owned());
@@ -243,6 +262,11 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
         old.fixed_changes(&new),
         [
             "listen.address",
+            "names.domain",
+            "names.default-realm",
+            "names.translate",
+            "names.master-separator",
+            "names.subaddress",
             "capacity.clients",
             "capacity.pairs",
             "state.directory",
@@ -260,6 +284,7 @@ fn a_reload_applies_what_it_can_and_keeps_the_rest() {
     new.listeners[0].proxy_from.clear();
     new.listeners[1].address = "[::1]:4650".parse().unwrap();
     new.gate.capacity.pairs += 1;
+    new.gate.names.domain = Domain::Strip;
     new.gate.bans.strikes += 1;
     new.admin.group = Some("mail".to_owned());
     let followed = new.with_fixed_of(&running);

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// The targets by their names.
-const TARGETS: [(&str, Body); 10] = [
+const TARGETS: [(&str, Body); 12] = [
     ("line", bodies::line),
     ("command", bodies::command),
     ("reply", bodies::reply),
@@ -26,6 +26,8 @@ const TARGETS: [(&str, Body); 10] = [
     ("image", bodies::image),
     ("journal", bodies::journal),
     ("logs", bodies::logs),
+    ("session", bodies::session),
+    ("state", bodies::state),
 ];
 
 fn fuzz() -> PathBuf {

@@ -26,7 +26,7 @@ const BOUNDS: [&str; 6] = [
     "sync_channel(",
     "NonBlockingBuilder::",
     "ClientRate::new(",
-    "BannedCounts::new(",
+    "RefusedCounts::new(",
 ];
 
 fn before(impostor: &Impostor) -> Setup {
@@ -191,6 +191,58 @@ fn a_log_that_nobody_reads_stops_neither_sessions_nor_the_operator() {
     assert!(text.contains("log lines were lost"), "nobody is told");
     let last = text.lines().last().unwrap();
     assert!(last.contains("stopped"), "{last}");
+}
+
+/// A client that has logged in, in front of an impostor.
+fn logged_in(proxy: &Proxy, host: u8) -> Client {
+    let mut client = proxy.client(loopback(31, host));
+    client.greet();
+    client.expect(&auth_plain(ANNA), 235);
+    client
+}
+
+#[test]
+fn when_postfix_has_no_process_left_a_login_waits_for_one() {
+    let impostor = Impostor::start(Conduct::Honest);
+    // Of three, one is the probe's.
+    let setup = before(&impostor).with("upstream.processes", 3);
+    let proxy = setup
+        .with("networks.allow", vec![toml::Value::from("127.0.0.0/8")])
+        .start();
+    let mut first = logged_in(&proxy, 10);
+    let _second = logged_in(&proxy, 11);
+    thread::scope(|scope| {
+        let third = scope.spawn(|| logged_in(&proxy, 12));
+        wait::until("the third waits", || {
+            status(&proxy)["processes"]["waiting"] == 1
+        });
+        assert_eq!(status(&proxy)["processes"]["logged-in"], 2);
+        first.expect("QUIT", 221);
+        drop(third.join().unwrap());
+    });
+}
+
+#[test]
+fn a_login_that_finds_no_process_in_its_time_is_told_to_come_again_and_counted() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let setup = before(&impostor)
+        .with("upstream.processes", 2)
+        .with("timeouts.login", "2s")
+        .with("limits.client.burst", 1);
+    let proxy = setup.start();
+    let mut first = logged_in(&proxy, 10);
+    let mut second = proxy.client(loopback(31, 11));
+    second.greet();
+    assert_eq!(second.say(&auth_plain(ANNA)).code, 454);
+    let status = status(&proxy);
+    assert_eq!(status["limits"]["processes"], 1);
+    assert_eq!(status["counters"]["deferred"], 1);
+    first.expect("QUIT", 221);
+    drop(first);
+    wait::until("its process is free", || {
+        self::status(&proxy)["processes"]["logged-in"] == 0
+    });
+    drop(logged_in(&proxy, 11));
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod session_crowd;
 mod session_ends;
 mod session_filter;
 mod session_log;
+mod session_octets;
 mod session_tls;
 mod simulate;
 mod soak;

@@ -10,6 +10,7 @@ mod handover;
 mod honest;
 mod logs;
 mod mechanisms;
+mod names;
 mod operator;
 mod programs;
 mod restart;

@@ -40,9 +40,7 @@ fn a_stopped_postfix_costs_nobody_anything_and_is_told_once() {
     client(&proxy).expect(&auth_plain(ANNA), 235);
     mail.stop_postfix();
     all_told_to_come_again(&proxy);
-    let told = proxy
-        .log()
-        .events(|event| event.message() == "upstream fails");
+    let told = proxy.logged(|event| event.message() == "upstream fails");
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].level(), "WARN");
     mail.start_postfix();

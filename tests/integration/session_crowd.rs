@@ -5,7 +5,6 @@
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::{ANNA, Mail};
 use crate::kit::proxy::{Proxy, Setup};
-use crate::kit::wait;
 
 fn let_in(proxy: &Proxy, net: u8, host: u8) -> bool {
     let client = proxy.try_client(loopback(net, host));
@@ -13,21 +12,24 @@ fn let_in(proxy: &Proxy, net: u8, host: u8) -> bool {
 }
 
 #[test]
-fn one_client_holds_no_more_sessions_than_it_may() {
+fn one_client_holds_no_more_strange_sessions_than_it_may_and_its_oldest_gives_way() {
     let mail = Mail::start();
     let proxy = Setup::before(&mail).with("admission.per-client", 3).start();
     let mut held: Vec<Client> = (0..3).map(|_| proxy.client(loopback(23, 1))).collect();
     for client in &mut held {
         client.greet();
     }
-    assert!(!let_in(&proxy, 23, 1), "a fourth");
+    let mut fourth = proxy.client(loopback(23, 1));
+    fourth.greet();
+    assert_eq!(held.remove(0).reply().code, 421);
     assert!(let_in(&proxy, 23, 2));
-    held.pop().unwrap().expect("QUIT", 221);
-    wait::until("the place is free again", || let_in(&proxy, 23, 1));
+    for client in held.iter_mut().chain([&mut fourth]) {
+        client.expect("NOOP", 250);
+    }
 }
 
 #[test]
-fn one_network_holds_no_more_sessions_than_it_may() {
+fn one_network_holds_no_more_strange_sessions_than_it_may_and_its_oldest_gives_way() {
     let mail = Mail::start();
     let proxy = Setup::before(&mail)
         .with("admission.per-network", 3)
@@ -38,8 +40,13 @@ fn one_network_holds_no_more_sessions_than_it_may() {
     for client in &mut held {
         client.greet();
     }
-    assert!(!let_in(&proxy, 23, 4), "a fourth neighbour");
+    let mut fourth = proxy.client(loopback(23, 4));
+    fourth.greet();
+    assert_eq!(held.remove(0).reply().code, 421);
     assert!(let_in(&proxy, 24, 1));
+    for client in held.iter_mut().chain([&mut fourth]) {
+        client.expect("NOOP", 250);
+    }
 }
 
 #[test]

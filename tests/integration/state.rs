@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost_core::gate::permit::Verdict;
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::ClientKey;
@@ -136,7 +137,9 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         password: Password::Shown(&secret),
     };
     let mut changes = Vec::new();
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut changes) {
+    if let Verdict::Allow(permit) =
+        gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)
+    {
         let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut changes);
     }
     store.append(&changes).unwrap();

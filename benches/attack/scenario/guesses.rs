@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::honest::log_everybody_in;
 use crate::BenchResult;
-use crate::backend::user;
+use crate::backend::{PasswordHash, user};
 use crate::bench::{BackendKind, Bench, Measurement, micros_each};
 use crate::client::{BenchClient, BenchConnection, Tickets, attacker};
 use crate::load::run_at_once;
@@ -47,7 +47,7 @@ fn two_attacks(
     kind: PeerKind,
     round: usize,
 ) -> BenchResult<Vec<(&'static str, f64)>> {
-    let backend = bench.new_backend(&format!("{}-{round}", kind.name()))?;
+    let backend = bench.new_backend(&format!("{}-{round}", kind.name()), PasswordHash::Sha256)?;
     let attack = || {
         let peer = Peer::start(kind, &bench.files, &backend, &ConfigChanges::default())?;
         let backend = &backend;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::permit::Verdict;
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::GateSettings;
@@ -158,7 +159,9 @@ fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
         password: Password::Shown(&secret),
         session: u64::from(number),
     };
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut changes) {
+    if let Verdict::Allow(permit) =
+        gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)
+    {
         let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut changes);
     }
 }

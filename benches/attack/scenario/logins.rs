@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::honest::log_everybody_in;
+use super::millis;
 use crate::BenchResult;
 use crate::backend::user;
 use crate::bench::{BackendKind, Bench, Measurement};
@@ -116,10 +117,6 @@ async fn under_attack(set: &Measurement<'_>) -> (JobTally, JobTally, usize) {
     };
     let (burst, steady) = tokio::join!(logins(set, seconds(BURST_SECONDS)), steady);
     (burst, steady, reached)
-}
-
-fn millis(micros: u64) -> f64 {
-    micros as f64 / 1000.0
 }
 
 /// So long.

@@ -25,8 +25,10 @@ use crate::results::Results;
 const BANNED: usize = 1_000;
 /// Connections that are begun and left.
 const IN_VAIN: usize = 4_000;
-/// Threads that connect, one connection each after the other.
+/// Threads that connect.
 const THREADS: usize = 8;
+/// Connections that a thread has open.
+const AT_ONCE: usize = 100;
 
 pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     let kinds = [PeerKind::Gatepost, PeerKind::Other, PeerKind::HaProxy];
@@ -110,17 +112,17 @@ fn ban(peer: &Peer) -> BenchResult<()> {
     Ok(())
 }
 
-/// Connects so often, and waits each time until the connection is closed.
+/// Connects so often, a few at once, and waits each time until they are closed: Gatepost lets them wait.
 fn connect_banned(server: SocketAddr, count: usize) -> BenchResult<()> {
     let each = count / THREADS;
     let worker = |first: usize| {
         move || -> BenchResult<()> {
-            for number in first * each..(first + 1) * each {
-                let socket = from(attacker(number % BANNED))?;
-                socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-                // Reset already, or while we wait: both are what should happen.
-                if socket.connect(&server.into()).is_ok() {
-                    let read = (&socket).read(&mut [0; 8]);
+            let numbers: Vec<usize> = (first * each..(first + 1) * each).collect();
+            for numbers in numbers.chunks(AT_ONCE) {
+                let sockets = numbers.iter().map(|number| banned(*number, server));
+                for socket in sockets.collect::<BenchResult<Vec<_>>>()?.iter().flatten() {
+                    let mut socket: &Socket = socket;
+                    let read = socket.read(&mut [0; 8]);
                     if matches!(read, Ok(octets) if octets > 0) {
                         return Err("a banned client was served".into());
                     }
@@ -136,6 +138,13 @@ fn connect_banned(server: SocketAddr, count: usize) -> BenchResult<()> {
         worker.join().map_err(|_| "a worker died")??;
     }
     Ok(())
+}
+
+/// A banned client's connection; none, when it was reset already.
+fn banned(number: usize, server: SocketAddr) -> BenchResult<Option<Socket>> {
+    let socket = from(attacker(number % BANNED))?;
+    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+    Ok(socket.connect(&server.into()).is_ok().then_some(socket))
 }
 
 /// Begins so many connections and gives how many were answered, with whatever, in half a second:

@@ -37,7 +37,9 @@ pub(in crate::gate) enum Basis {
     Paid,
     /// Its password is known to be wrong, so it is no new guess.
     Repeat,
-    /// It would be refused, but the state settles in; it holds a token of `client`.
+    /// It was tried before, and paid, while the backend was suspected to fail.
+    Doubted,
+    /// It would be refused, but the state settles in; it holds the tokens that forgiving costs.
     Settling,
     /// It would be refused, but this is a dry run.
     DryRun,
@@ -57,10 +59,14 @@ pub(in crate::gate) enum SecretKind {
 /// An attempt, as the tables know it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Case {
+    /// When it was judged.
+    pub(in crate::gate) at: Moment,
     pub(in crate::gate) session: u64,
     pub(in crate::gate) client: ClientKey,
     pub(in crate::gate) network: NetworkKey,
     pub(in crate::gate) user: UserId,
+    /// Who pays as the user: all who are not known under such names pay as one.
+    pub(in crate::gate) payer: UserId,
     /// None: the mechanism hides the password.
     pub(in crate::gate) guess: Option<Guess>,
     /// What the guess is of.
@@ -88,7 +94,7 @@ impl Gate {
         rules: &Rules,
         now: Moment,
     ) -> Case {
-        let user = self.keys.user(attempt.user);
+        let user = self.user(attempt.user);
         let network = attempt.client.network();
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
@@ -102,15 +108,18 @@ impl Gate {
             Password::Shown(_) => SecretKind::Password,
             Password::Token(_) | Password::Hidden => SecretKind::Passing,
         };
+        let who = self.context(user, network, now);
         Case {
+            at: now,
             session: attempt.session,
             client: attempt.client,
             network,
             user,
+            payer: self.payer(attempt.user, user, &who),
             guess,
             secret,
             word,
-            who: self.context(user, network, now),
+            who,
         }
     }
 }

@@ -72,7 +72,7 @@ pub struct Explanation {
     pub buckets: Vec<Holding>,
     /// The last decisions about the client, and the user if one was asked about; latest first.
     pub decisions: Vec<Decision>,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Whether refusals are meant.
     pub mode: Mode,
@@ -83,7 +83,7 @@ pub struct Explanation {
 pub struct Status {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// Until when only traps and `client` are enforced.
+    /// Until when what most buckets refuse is forgiven.
     pub settling_until: Option<Moment>,
     /// Users that we know.
     pub known_users: usize,
@@ -123,7 +123,7 @@ impl Gate {
             ban.map(|ban| BanEntry::new(subject, ban))
         };
         let keys = self.keys_of(client, user, now);
-        let user_id = user.map(|user| self.keys.user(user));
+        let user_id = user.map(|user| self.user(user));
         // Without a user any try counts as one at somebody else.
         let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
         Explanation {
@@ -174,8 +174,11 @@ impl Gate {
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
             held_evicted: self.held.evictions(),
-            backend_outage: self.outage.is_on(),
+            backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
+                .filter(|bucket| {
+                    bucket.spec().payers != Payers::Forgiven || self.is_settling(&rules, now)
+                })
                 .map(|bucket| {
                     let key = BucketKey::Shared(bucket);
                     self.holding(&rules, History::First, key, known_users, now)
@@ -213,14 +216,16 @@ impl Gate {
         user: &UserName,
         now: Moment,
     ) -> UserStanding {
-        let id = self.keys.user(user);
+        let id = self.user(user);
         let network = client.network();
         let who = self.context(id, network, now);
         let case = Case {
+            at: now,
             session: 0,
             client,
             network,
             user: id,
+            payer: self.payer(user, id, &who),
             guess: None,
             secret: SecretKind::Passing,
             word: Word::Rare(0),
@@ -232,7 +237,6 @@ impl Gate {
             rules,
             client,
             attempt: Some(Named {
-                user,
                 case: &case,
                 past: &self.tries.past(client, id, None),
             }),
@@ -250,13 +254,20 @@ impl Gate {
 
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
-        let user = user.map(|user| self.keys.user(user));
-        let trust = user.map(|user| self.context(user, client.network(), now).trust);
+        let settling = self.is_settling(&self.rules.load(), now);
+        let named = user.map(|name| {
+            let user = self.user(name);
+            let who = self.context(user, client.network(), now);
+            (self.payer(name, user, &who), who.trust)
+        });
+        let user = named.map(|(payer, _)| payer);
+        let trust = named.map(|(_, trust)| trust);
         BUCKETS
             .iter()
             .filter(|spec| match spec.payers {
                 Payers::Familiar => trust == Some(Trust::Familiar),
                 Payers::Unproven => trust == Some(Trust::Unproven),
+                Payers::Forgiven => settling,
                 _ => true,
             })
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))

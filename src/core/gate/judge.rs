@@ -17,13 +17,17 @@ use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::judge::stage::{BeforeTurn, InTurn, JudgementStage};
 use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
 use crate::gate::permit::{First, Permit, Verdict};
-use crate::gate::request::attempt::{AuthAttempt, Trust, UserName};
+use crate::gate::queue::QueueClass;
+use crate::gate::request::attempt::{AuthAttempt, Trust};
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{BanCause, FailureReply, Reason, Refusal};
 use crate::gate::rules::Rules;
+use crate::gate::settling::Prospect;
 use crate::gate::trust::ban::Ban;
+use crate::gate::trust::familiar::PairAge;
 use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -31,40 +35,20 @@ use crate::moment::Moment;
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
+/// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
+const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 mod repetition;
+mod stage;
 
 use repetition::Repeated;
 
-/// The two stages differ in their answers, so that only the first can tell anybody to wait.
-trait JudgementStage {
-    /// What is answered.
-    type Answer: From<Verdict>;
-
-    /// What is answered to an attempt that must wait for a turn. None: this is its turn.
-    fn wait(&self) -> Option<Self::Answer>;
-}
-
-/// Nothing is taken from who must wait for a turn.
-struct BeforeTurn;
-
-impl JudgementStage for BeforeTurn {
-    type Answer = First;
-
-    fn wait(&self) -> Option<First> {
-        Some(First::Wait)
-    }
-}
-
-/// It has its turn, or needs none.
-struct InTurn;
-
-impl JudgementStage for InTurn {
-    type Answer = Verdict;
-
-    fn wait(&self) -> Option<Verdict> {
-        None
-    }
+/// What a password in doubt may do.
+enum Again<A> {
+    /// It must wait for a turn: this is its answer.
+    Wait(A),
+    Ask,
+    Refuse(Refusal),
 }
 
 /// What came of paying.
@@ -81,14 +65,15 @@ impl Gate {
         self.evaluate(attempt, BeforeTurn, now, changes)
     }
 
-    /// Judges an attempt that has its turn: it is never told to wait.
+    /// Judges an attempt that has a turn of this class: it is never told to wait.
     pub fn judge_in_turn(
         &self,
         attempt: &AuthAttempt<'_>,
+        class: QueueClass,
         now: Moment,
         changes: &mut Changes,
     ) -> Verdict {
-        self.evaluate(attempt, InTurn, now, changes)
+        self.evaluate(attempt, InTurn(class), now, changes)
     }
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
@@ -96,6 +81,8 @@ impl Gate {
         let missed = refusal(Reason::Turn, Duration::ZERO);
         self.counters.refuse(missed.reason);
         let case = self.case(attempt, &self.rules.load(), now);
+        // The same again is a mail program that retries, which speaks for it (`settling`).
+        self.tries.refused(case.client, case.guess, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
         self.recent.push(told);
         missed
@@ -113,7 +100,6 @@ impl Gate {
         let evaluation = Evaluation {
             gate: self,
             rules: &rules,
-            user: attempt.user,
             past: self.tries.past(case.client, case.user, case.guess),
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
@@ -131,7 +117,6 @@ impl Gate {
 struct Evaluation<'a, S> {
     gate: &'a Gate,
     rules: &'a Rules,
-    user: &'a UserName,
     case: Case,
     past: Past,
     ban: Option<Ban>,
@@ -160,14 +145,25 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                     Repeated::Pay => {}
                     repeated => return self.repeat(repeated),
                 },
-                StepFinding::Pay(trust) => match self.pay(trust) {
-                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
-                    Err(short) => return self.refuse(short.refusal),
-                    Ok(Payment::Waits(answer)) => return answer,
-                    Ok(Payment::Paid(tokens, grounds)) => {
-                        return self.allow(tokens, grounds, Basis::Paid);
+                StepFinding::Pay(trust) => {
+                    match self.ask_again() {
+                        Some(Again::Wait(answer)) => return answer,
+                        Some(Again::Refuse(refusal)) => return self.refuse(refusal),
+                        Some(Again::Ask) => {
+                            self.reply = self.question().failure_reply();
+                            return self.allow(Tokens::NONE, Reason::Repeat, Basis::Doubted);
+                        }
+                        None => {}
                     }
-                },
+                    match self.pay(trust) {
+                        Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
+                        Err(short) => return self.refuse(short.refusal),
+                        Ok(Payment::Waits(answer)) => return answer,
+                        Ok(Payment::Paid(tokens, grounds)) => {
+                            return self.allow(tokens, grounds, Basis::Paid);
+                        }
+                    }
+                }
             }
         }
         self.refuse(NO_STEP)
@@ -179,7 +175,6 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             rules: self.rules,
             client: self.case.client,
             attempt: Some(Named {
-                user: self.user,
                 case: &self.case,
                 past: &self.past,
             }),
@@ -192,9 +187,41 @@ impl<S: JudgementStage> Evaluation<'_, S> {
 
     /// Whether an attempt that pays as one with this trust does waits for a turn.
     fn waits_as(&self, trust: Trust) -> bool {
-        let failed_lately = |at| self.now.since(at) < FAILED_LATELY;
-        !matches!(trust, Trust::Familiar | Trust::Unproven)
-            || self.past.failed.is_some_and(failed_lately)
+        !trust.is_at_home() || self.failed_lately() || self.gate.outage.is_suspected()
+    }
+
+    /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix
+    /// is asked once more. One that a mechanism hides may be another one and pays anew, so that it has to wait while
+    /// the suspicion lasts: else its user had no token left when it is over. None: it is judged like any other.
+    fn ask_again(&mut self) -> Option<Again<S::Answer>> {
+        let asked = self.gate.doubts.asked(&self.case)?;
+        if self.case.guess.is_none() {
+            let wait = HIDDEN_ASKED_AGAIN.saturating_sub(self.now.since(asked));
+            let is_early = self.gate.outage.is_suspected() && !wait.is_zero();
+            return is_early.then(|| Again::Refuse(refusal(Reason::Outage, wait)));
+        }
+        if let Some(answer) = self.stage.wait(self.class()) {
+            return Some(Again::Wait(answer));
+        }
+        let stranger = !self.case.who.trust.is_at_home();
+        match stranger && !self.gate.repeats.take(self.now) {
+            true => Some(Again::Refuse(refusal(Reason::Outage, Duration::ZERO))),
+            false => Some(Again::Ask),
+        }
+    }
+
+    /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.
+    fn class(&self) -> QueueClass {
+        let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
+        match trusted && !self.failed_lately() && self.gate.outage.is_suspected() {
+            true => QueueClass::Probe,
+            false => QueueClass::Ordinary,
+        }
+    }
+
+    fn failed_lately(&self) -> bool {
+        let failed = self.past.failed;
+        failed.is_some_and(|at| self.now.since(at) < FAILED_LATELY)
     }
 
     /// Looks first, so that a try which is refused anyway never shuts another one out; then takes,
@@ -202,7 +229,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
         let in_turn = self.waits_as(trust);
-        if let Some(wait) = self.stage.wait().filter(|_| in_turn) {
+        if let Some(wait) = self.stage.wait(self.class()).filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
         self.reply = self.question().failure_reply();
@@ -239,11 +266,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
 
     fn refuse(mut self, mut refusal: Refusal) -> S::Answer {
         let meant = self.question().is_meant(refusal.reason);
-        if let Some(wait) = self.stage.wait().filter(|_| !meant) {
-            return wait;
-        }
         if !meant && self.rules.mode == Mode::Enforce {
-            return self.settle_in(refusal.reason);
+            return self.forgive(refusal.reason);
+        }
+        if let Some(wait) = self.stage.wait(QueueClass::Forgiven).filter(|_| !meant) {
+            return wait;
         }
         self.punish(&mut refusal);
         if meant {
@@ -254,11 +281,25 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         self.allow(Tokens::NONE, refusal.reason, Basis::DryRun)
     }
 
-    /// While settling in, what another bucket would refuse goes through for a token of `client`.
-    fn settle_in(mut self, reason: Reason) -> S::Answer {
-        match self.take_of_client() {
-            Ok(token) => self.allow(Tokens::one(token), reason, Basis::Settling),
-            Err(wait) => self.refuse(refusal(Reason::Bucket(Bucket::Client), wait)),
+    /// While settling in, what another bucket would refuse goes through for what forgiving costs.
+    fn forgive(mut self, reason: Reason) -> S::Answer {
+        let prospect = Prospect::of(&self.case, self.past.repeated);
+        let forgiven = match self.question().forgiveness(&self.case, prospect) {
+            Err(short) => Err(short),
+            Ok(route) => {
+                if let Some(wait) = self.stage.wait(prospect.class()) {
+                    return wait;
+                }
+                // The buckets had tokens when it began to wait: a crowd may wait for the same few.
+                if !self.stage.admits(prospect.class()) {
+                    return self.refuse(refusal(Reason::Turn, Duration::ZERO));
+                }
+                self.take_all(&route)
+            }
+        };
+        match forgiven {
+            Ok(tokens) => self.allow(tokens, reason, Basis::Settling),
+            Err(short) => self.refuse(short.refusal),
         }
     }
 
@@ -275,8 +316,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
-            Reason::DenyList | Reason::Ban | Reason::Repeat => return,
-            Reason::Bucket(Bucket::Familiar) => {}
+            Reason::DenyList | Reason::Ban | Reason::Repeat | Reason::Outage => return,
+            Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
                 let ban = gate.strike(self.rules, offender, cause, now, self.changes);
@@ -297,7 +338,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 self.gate.counters.would_refuse(grounds);
                 self.tell(Answer::WouldRefuse, grounds, Duration::ZERO);
             }
-            Basis::Listed | Basis::Paid | Basis::Repeat => {
+            Basis::Listed | Basis::Paid | Basis::Repeat | Basis::Doubted => {
                 self.gate.counters.allow(grounds);
                 self.tell(Answer::Allow, grounds, Duration::ZERO);
             }

@@ -1,6 +1,6 @@
 //! ladder - the steps that an attempt climbs, in their order, and what each says
 //!
-//! Deny, allow, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
+//! Deny, the operator's bans, allow, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
@@ -19,7 +19,7 @@ use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
 use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
 use crate::gate::case::Case;
-use crate::gate::request::attempt::{Trust, UserName};
+use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
@@ -32,8 +32,11 @@ use crate::moment::Moment;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Step {
     Deny,
+    /// A ban by the operator, which refuses the familiar too.
+    BanByHand,
     Allow,
     Trap,
+    /// An automatic ban, which does not.
     Ban,
     Repeat,
     /// The buckets of attempts with this trust. Where a near bucket is empty the attempt may pay as a far one.
@@ -41,8 +44,9 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 9] = [
+pub(in crate::gate) const STEPS: [Step; 10] = [
     Step::Deny,
+    Step::BanByHand,
     Step::Allow,
     Step::Trap,
     Step::Ban,
@@ -91,7 +95,6 @@ pub(in crate::gate) struct Question<'a> {
 /// An attempt whose user is named.
 #[derive(Clone, Copy)]
 pub(in crate::gate) struct Named<'a> {
-    pub(in crate::gate) user: &'a UserName,
     pub(in crate::gate) case: &'a Case,
     pub(in crate::gate) past: &'a Past,
 }
@@ -114,16 +117,21 @@ impl Question<'_> {
             Step::Trap if self.is_trap() => {
                 StepFinding::Refuse(refusal(Reason::Trap, Duration::ZERO))
             }
-            Step::Ban => match self.ban.filter(|_| !self.may_be_familiar()) {
-                Some(ban) => StepFinding::Refuse(refusal(Reason::Ban, ban.until.since(self.now))),
-                None => StepFinding::Pass,
-            },
+            Step::BanByHand => self.banned(self.ban.filter(|ban| ban.is_by_hand())),
+            Step::Ban => self.banned(self.ban.filter(|_| !self.may_be_familiar())),
             Step::Repeat => self
                 .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
             Step::Buckets(trust) if self.pays_as(trust) => StepFinding::Pay(trust),
             Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => StepFinding::Pass,
         }
+    }
+
+    #[inline(always)]
+    fn banned(&self, ban: Option<&Ban>) -> StepFinding {
+        ban.map_or(StepFinding::Pass, |ban| {
+            StepFinding::Refuse(refusal(Reason::Ban, ban.until.since(self.now)))
+        })
     }
 
     /// The buckets that this attempt must pay with this trust, if each has a token for it; takes nothing.
@@ -136,7 +144,7 @@ impl Question<'_> {
     /// Looks into the buckets of a route, one after another, up to the first that has no token.
     #[inline(always)]
     fn look(&self, trust: Trust, mut see: impl FnMut(Due)) -> Result<(), Short> {
-        let user = self.attempt.map(|named| named.case.user);
+        let user = self.attempt.map(|named| named.case.payer);
         let mut shared = self.attempt;
         for payable in self.rules.route(trust) {
             if matches!(payable.store, BucketStore::Shared(_)) {
@@ -210,7 +218,14 @@ impl Question<'_> {
             Reason::DenyList => true,
             Reason::Ban => self.ban.is_some_and(|ban| ban.holds(self.rules.mode)),
             _ if self.rules.mode == Mode::DryRun => false,
-            Reason::Trap | Reason::Repeat | Reason::Bucket(Bucket::Client) => true,
+            // A familiar pair is no stranger; and what forgives is bounded itself.
+            Reason::Trap
+            | Reason::Repeat
+            | Reason::Turn
+            | Reason::Outage
+            | Reason::Bucket(
+                Bucket::Client | Bucket::Familiar | Bucket::SettlingUser | Bucket::Settling,
+            ) => true,
             _ => !self.settling,
         }
     }
@@ -244,12 +259,12 @@ impl Question<'_> {
     /// A name that no honest user has; the user of an account has one that is known.
     fn is_trap(&self) -> bool {
         let named = self.attempt.filter(|named| !named.case.who.known);
-        named.is_some_and(|named| self.rules.is_trap(named.user))
+        named.is_some_and(|named| self.rules.is_trap(named.case.user))
     }
 
     fn may_be_familiar(&self) -> bool {
         match self.attempt {
-            Some(named) => matches!(named.case.who.trust, Trust::Familiar | Trust::Unproven),
+            Some(named) => named.case.who.trust.is_at_home(),
             None => self.network == NetworkTrust::Familiar,
         }
     }

@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::spec::BUCKETS;
-use crate::gate::request::attempt::UserName;
+use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::names::Characters;
 use crate::gate::request::settings::Mode;
 use crate::gate::trust::ban::Ban;
 use crate::gate::{Changes, Gate};
@@ -40,7 +41,8 @@ impl BanEntry {
 }
 
 impl Gate {
-    /// Bans by hand until `until`, in a dry run too. Familiar pairs are not refused by it either.
+    /// Bans by hand until `until`, in a dry run too: everybody there, familiar users and the allow list too.
+    /// Open sessions are not ended here; [`Gate::bars`] says which ought to.
     pub fn ban(&self, subject: Subject, until: Moment, now: Moment, changes: &mut Changes) {
         let ban = Ban {
             until,
@@ -70,7 +72,7 @@ impl Gate {
     }
 
     /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
-    /// their bans and strikes.
+    /// their bans and strikes; of its network no ban by hand, which is about others too.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, changes: &mut Changes) {
         let network = client.network();
         for spec in &BUCKETS {
@@ -81,23 +83,35 @@ impl Gate {
         }
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, changes);
-        self.bans.lift(Subject::Network(network), now, changes);
+        let network = Subject::Network(network);
+        if self
+            .bans
+            .exactly(network, now)
+            .is_some_and(|ban| !ban.is_by_hand())
+        {
+            self.bans.lift(network, now, changes);
+        }
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
     }
 
     /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
     pub fn forgive_user(&self, user: &UserName, now: Moment, changes: &mut Changes) {
-        let user = self.keys.user(user);
+        let user = self.user(user);
         self.fill_buckets_of(user);
         self.tries.forget_user(user);
         let user = ForgivenUser(user);
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::User(user))));
     }
 
-    /// Fills the buckets of a user.
+    /// Fills the buckets of a user: of one that is not known, those that all with such a name pay from.
     pub(in crate::gate) fn fill_buckets_of(&self, user: UserId) {
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
+        if !self.familiar.is_known(user) {
+            for characters in [Characters::Plain, Characters::Unusual] {
+                self.buckets.forget(Key::far(user.unknown(characters)));
+            }
+        }
         for network in self.familiar.networks(user) {
             let pair = self.keys.pair(user, network);
             self.buckets.forget(Key::pair(pair));
@@ -113,11 +127,45 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) {
-        self.login(self.keys.user(user), network, now, now, changes);
+        let user = self.user(user);
+        let trust = network.map(|network| self.context(user, network, now).trust);
+        match trust {
+            // However short ago the last login was: it proves nothing.
+            Some(Trust::Unproven) => {
+                changes.push(self.familiar.note_login(user, network, now, now));
+            }
+            _ => self.login(user, network, now, now, changes),
+        }
+    }
+
+    /// Takes back that a user is familiar in `network`, or everywhere; in how many networks that was so.
+    ///
+    /// Logins that were judged before, and those that old logs show, do not count for it any more. The user
+    /// stays known.
+    pub fn revoke(
+        &self,
+        user: &UserName,
+        network: Option<NetworkKey>,
+        now: Moment,
+        changes: &mut Changes,
+    ) -> usize {
+        let user = self.user(user);
+        let (taken, change) = self.familiar.revoke(user, network, now);
+        if network.is_none() {
+            // No network is left to be unproven.
+            self.passwords.forget(user);
+        }
+        changes.push(change);
+        taken.len()
+    }
+
+    /// The user of this name, as the tables know one.
+    pub fn user_id(&self, user: &UserName) -> UserId {
+        self.user(user)
     }
 
     /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
-    /// the client's network. Only ever adds.
+    /// the client's network, unless that was taken back since. Only ever adds.
     pub fn learn(
         &self,
         user: &UserName,
@@ -127,7 +175,7 @@ impl Gate {
         changes: &mut Changes,
     ) {
         let network = Some(client.network());
-        self.login(self.keys.user(user), network, when, now, changes);
+        self.login(self.user(user), network, when, now, changes);
     }
 
     /// Ends settling in: all users who should be familiar were learnt.

@@ -5,6 +5,8 @@
 //! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
 
 use crate::gate::case::{Basis, Claim};
+use crate::gate::queue::QueueClass;
+use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 
 /// The answer of the first stage, before an attempt has a turn at Postfix.
@@ -13,8 +15,9 @@ use crate::gate::request::verdict::{Reason, Refusal};
 pub enum First {
     /// It needs no turn: this is the verdict.
     Decided(Verdict),
-    /// Not familiar: take a turn, then ask again with `Gate::judge_in_turn`.
-    Wait,
+    /// Take a turn with this class, then ask again with `Gate::judge_in_turn`: it is not familiar, or the
+    /// backend is suspected to fail.
+    Wait(QueueClass),
 }
 
 /// The gate's verdict on one attempt.
@@ -50,11 +53,16 @@ impl Permit {
         self.claim.grounds
     }
 
+    /// The user that it was given for.
+    pub fn user(&self) -> UserId {
+        self.claim.case.user
+    }
+
     /// What would have refused it, but for a dry run or settling in.
     pub fn would_refuse(&self) -> Option<Reason> {
         match self.claim.basis {
             Basis::Settling | Basis::DryRun => Some(self.claim.grounds),
-            Basis::Listed | Basis::Paid | Basis::Repeat => None,
+            Basis::Listed | Basis::Paid | Basis::Repeat | Basis::Doubted => None,
         }
     }
 }

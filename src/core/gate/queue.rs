@@ -2,7 +2,9 @@
 //!
 //! A password check is dear: one bcrypt takes Dovecot 45 ms in its one process. Who is not familiar
 //! therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
-//! its turn goes to the back, so a crowd from one network holds up nobody else.
+//! its turn goes to the back, so a crowd from one network holds up nobody else. The lines are served by
+//! their [`QueueClass`]. Who is only forgiven has one turn of four, so that a turn is free for all others, and
+//! its line is short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
 //! turn: a channel, an attempt. Not here: who has to wait (`judge`), the waiting itself (the callers).
 
@@ -13,10 +15,28 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
 
+/// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
+/// the last of them waits 4 s.
+const MOST_FORGIVEN: usize = 8;
+/// One turn of so many, and one at least, is for attempts that are only forgiven.
+const TURNS_PER_FORGIVEN: usize = 4;
+
+/// Which attempts go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueueClass {
+    /// A familiar pair while the backend is suspected to fail: its success shows that it works.
+    Probe,
+    /// No bucket refuses it, or there is reason to think that it is honest.
+    Ordinary,
+    /// A bucket would refuse it, but for settling in or a dry run.
+    Forgiven,
+}
+
 /// A place in the queue: what its waiter leaves with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     network: NetworkKey,
+    class: QueueClass,
     number: u64,
     deadline: Moment,
 }
@@ -26,6 +46,7 @@ pub struct Ticket {
 #[must_use = "give it back, or nobody else ever has it"]
 pub struct Turn {
     network: NetworkKey,
+    class: QueueClass,
 }
 
 /// A waiter whose waiting is over.
@@ -54,6 +75,13 @@ impl Ticket {
     }
 }
 
+impl Turn {
+    /// The class of the attempt that it was given to.
+    pub const fn class(&self) -> QueueClass {
+        self.class
+    }
+}
+
 impl<W> Queue<W> {
     /// All turns free. Without any (`at_once` 0), nobody ever gets one.
     pub fn new(settings: QueueSettings) -> Self {
@@ -61,6 +89,7 @@ impl<W> Queue<W> {
             lines: Mutex::new(Lines {
                 settings,
                 held: 0,
+                forgiven: 0,
                 next: 0,
                 networks: HashMap::new(),
                 order: BTreeMap::new(),
@@ -74,9 +103,10 @@ impl<W> Queue<W> {
         self.lock().settings = settings;
     }
 
-    /// Joins the line. The turn comes with [`Queue::advance`], which may be called at once.
-    pub fn enter(&self, network: NetworkKey, waiter: W, now: Moment) -> Ticket {
-        self.lock().enter(network, waiter, now)
+    /// Joins the line. The turn comes with [`Queue::advance`], which may be called at once. Where too many are
+    /// before it, its deadline is now.
+    pub fn enter(&self, network: NetworkKey, class: QueueClass, waiter: W, now: Moment) -> Ticket {
+        self.lock().enter(network, class, waiter, now)
     }
 
     /// Leaves the line. Nothing happens if the waiting is over already.
@@ -114,13 +144,15 @@ struct Lines<W> {
     settings: QueueSettings,
     /// Turns that are out.
     held: usize,
+    /// Those of them that attempts have which are only forgiven.
+    forgiven: usize,
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
     networks: HashMap<NetworkKey, NetworkLine<W>>,
-    /// Networks that wait and have nobody at Postfix, by place.
-    order: BTreeMap<u64, NetworkKey>,
-    /// All waiters' networks, by deadline and number.
-    deadlines: BTreeMap<(Moment, u64), NetworkKey>,
+    /// Networks that wait and have nobody at Postfix, by the best class of their attempts and by place.
+    order: BTreeMap<(QueueClass, u64), NetworkKey>,
+    /// All waiters' networks and classes, by deadline and number.
+    deadlines: BTreeMap<(Moment, u64), (NetworkKey, QueueClass)>,
 }
 
 /// The attempts of one network.
@@ -128,17 +160,21 @@ struct Lines<W> {
 struct NetworkLine<W> {
     at_postfix: bool,
     /// In `order`; none while the network is at Postfix, or nobody waits.
-    place: Option<u64>,
-    /// By number, with their deadlines.
-    waiting: BTreeMap<u64, (Moment, W)>,
+    place: Option<(QueueClass, u64)>,
+    /// By class and number, with their deadlines.
+    waiting: BTreeMap<(QueueClass, u64), (Moment, W)>,
 }
 
 impl<W> Lines<W> {
-    fn enter(&mut self, network: NetworkKey, waiter: W, now: Moment) -> Ticket {
+    fn enter(&mut self, network: NetworkKey, class: QueueClass, waiter: W, now: Moment) -> Ticket {
         let ticket = Ticket {
             network,
+            class,
             number: self.next,
-            deadline: now + self.settings.deadline,
+            deadline: match class == QueueClass::Forgiven && self.is_crowded() {
+                true => now,
+                false => now + self.settings.deadline,
+            },
         };
         self.next += 1;
         let line = self.networks.entry(network).or_insert_with(|| NetworkLine {
@@ -147,21 +183,29 @@ impl<W> Lines<W> {
             waiting: BTreeMap::new(),
         });
         line.waiting
-            .insert(ticket.number, (ticket.deadline, waiter));
+            .insert((class, ticket.number), (ticket.deadline, waiter));
         self.deadlines
-            .insert((ticket.deadline, ticket.number), network);
+            .insert((ticket.deadline, ticket.number), (network, class));
         self.put_in_order(network);
         ticket
     }
 
+    /// Whether as many networks wait with forgiven attempts as may.
+    fn is_crowded(&self) -> bool {
+        let waiting = self.order.range((QueueClass::Forgiven, 0)..);
+        waiting.take(MOST_FORGIVEN).count() == MOST_FORGIVEN
+    }
+
     fn advance(&mut self, now: Moment) -> Vec<Woken<W>> {
         let mut woken = Vec::new();
-        while let Some((&(deadline, number), &network)) = self.deadlines.first_key_value() {
+        while let Some((&(deadline, number), &(network, class))) = self.deadlines.first_key_value()
+        {
             if deadline > now {
                 break;
             }
             let ticket = Ticket {
                 network,
+                class,
                 number,
                 deadline,
             };
@@ -177,18 +221,27 @@ impl<W> Lines<W> {
 
     /// A turn for the network at the front.
     fn grant(&mut self) -> Option<(W, Turn)> {
+        let (&(class, _), _) = self.order.first_key_value()?;
+        let most = self.settings.at_once.div_ceil(TURNS_PER_FORGIVEN);
+        if class == QueueClass::Forgiven && self.forgiven >= most {
+            return None;
+        }
         let (_, network) = self.order.pop_first()?;
         let line = self.networks.get_mut(&network)?;
         line.place = None;
-        let (number, (deadline, waiter)) = line.waiting.pop_first()?;
+        let ((class, number), (deadline, waiter)) = line.waiting.pop_first()?;
         line.at_postfix = true;
         self.deadlines.remove(&(deadline, number));
         self.held += 1;
-        Some((waiter, Turn { network }))
+        self.forgiven += usize::from(class == QueueClass::Forgiven);
+        Some((waiter, Turn { network, class }))
     }
 
     fn free(&mut self, turn: &Turn) {
         self.held = self.held.saturating_sub(1);
+        if turn.class == QueueClass::Forgiven {
+            self.forgiven = self.forgiven.saturating_sub(1);
+        }
         if let Some(line) = self.networks.get_mut(&turn.network) {
             line.at_postfix = false;
         }
@@ -198,32 +251,35 @@ impl<W> Lines<W> {
     fn take_out(&mut self, ticket: Ticket) -> Option<W> {
         let Ticket {
             network,
+            class,
             number,
             deadline,
         } = ticket;
         self.deadlines.remove(&(deadline, number));
-        let (_, waiter) = self.networks.get_mut(&network)?.waiting.remove(&number)?;
+        let line = self.networks.get_mut(&network)?;
+        let (_, waiter) = line.waiting.remove(&(class, number))?;
         self.put_in_order(network);
         Some(waiter)
     }
 
-    /// Puts a network into the line, at the back, or takes it out, as its attempts want it.
+    /// Puts a network into the line of its best attempt, at the back, or takes it out, as its attempts want it.
     fn put_in_order(&mut self, network: NetworkKey) {
         let Some(line) = self.networks.get_mut(&network) else {
             return;
         };
-        let wants = !line.at_postfix && !line.waiting.is_empty();
-        match line.place {
-            None if wants => {
-                line.place = Some(self.next);
-                self.order.insert(self.next, network);
-                self.next += 1;
-            }
-            Some(place) if !wants => {
-                line.place = None;
+        let first = line.waiting.first_key_value();
+        let wanted = first
+            .map(|((class, _), _)| *class)
+            .filter(|_| !line.at_postfix);
+        if line.place.map(|(class, _)| class) != wanted {
+            if let Some(place) = line.place.take() {
                 self.order.remove(&place);
             }
-            _ => {}
+            if let Some(class) = wanted {
+                line.place = Some((class, self.next));
+                self.order.insert((class, self.next), network);
+                self.next += 1;
+            }
         }
         if !line.at_postfix && line.waiting.is_empty() {
             self.networks.remove(&network);

@@ -1,7 +1,7 @@
 //! request - what is asked of the gate, and what it answers
 //!
 //! The words of an attempt: who tries (`client`), what is tried (`attempt`), as which keyed hashes it is
-//! known (`keys`), in which networks (`networks`), the answer (`verdict`), what changed with it (`change`), and
+//! known (`keys`), which names are one user (`names`), in which networks (`networks`), the answer (`verdict`), what changed with it (`change`), and
 //! what the owner has set (`settings`).
 //! Not here: how the answer is found (`gate::judge`).
 
@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod change;
 pub mod client;
 pub mod keys;
+pub mod names;
 pub mod networks;
 pub mod settings;
 pub mod verdict;

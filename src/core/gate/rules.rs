@@ -15,6 +15,7 @@ use crate::gate::buckets::spec::{Bucket, BucketSpec, BucketStore, Ladder, PerBuc
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
+use crate::gate::request::names::NameFolding;
 use crate::gate::request::networks::canonical;
 use crate::gate::request::settings::{GateSettings, Mode};
 
@@ -29,7 +30,7 @@ pub(in crate::gate) struct Rules {
     routes: Routes,
     /// The steps of the judgement, as data.
     pub(in crate::gate) ladder: Ladder,
-    trap_users: HashSet<Vec<u8>>,
+    trap_users: HashSet<UserId>,
     trap_helos: HashSet<Vec<u8>>,
     allow: Networks,
     deny: Networks,
@@ -103,13 +104,8 @@ impl RuleLimit {
 }
 
 impl Rules {
-    pub(in crate::gate) fn new(settings: &GateSettings) -> Self {
-        let folded = |names: &[String]| {
-            let names = names
-                .iter()
-                .map(|name| name.as_bytes().to_ascii_lowercase());
-            names.collect()
-        };
+    pub(in crate::gate) fn new(settings: &GateSettings, names: &NameFolding, keys: &Keys) -> Self {
+        let helos = settings.traps.helo.iter();
         let limits = PerBucket::new(|spec| RuleLimit::new(settings.limits.of(spec.bucket)));
         Self {
             mode: settings.mode,
@@ -120,8 +116,10 @@ impl Rules {
             routes: Routes::new(&settings.ladder, &limits),
             limits,
             ladder: settings.ladder.clone(),
-            trap_users: folded(&settings.traps.users),
-            trap_helos: folded(&settings.traps.helo),
+            trap_users: users(&settings.traps.users, names, keys),
+            trap_helos: helos
+                .map(|name| name.as_bytes().to_ascii_lowercase())
+                .collect(),
             allow: Networks::new(&settings.allow),
             deny: Networks::new(&settings.deny),
         }
@@ -135,8 +133,8 @@ impl Rules {
         self.deny.contains(client)
     }
 
-    pub(in crate::gate) fn is_trap(&self, user: &UserName) -> bool {
-        !self.trap_users.is_empty() && self.trap_users.contains(&user.folded())
+    pub(in crate::gate) fn is_trap(&self, user: UserId) -> bool {
+        !self.trap_users.is_empty() && self.trap_users.contains(&user)
     }
 
     pub(in crate::gate) fn is_trap_helo(&self, name: &[u8]) -> bool {
@@ -179,11 +177,10 @@ impl Rules {
     }
 }
 
-/// The users of the `users` file.
-pub(in crate::gate) fn listed(settings: &GateSettings, keys: &Keys) -> HashSet<UserId> {
-    let names = settings.users.iter();
-    names
-        .map(|name| keys.user(&UserName::new(name.as_bytes())))
+/// The users of these names.
+pub(in crate::gate) fn users(list: &[String], names: &NameFolding, keys: &Keys) -> HashSet<UserId> {
+    list.iter()
+        .map(|name| keys.user(&names.fold(&UserName::new(name.as_bytes()))))
         .collect()
 }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::gate::permit::{First, Permit, Verdict};
-use crate::gate::queue::{Queue, Turn};
+use crate::gate::queue::{Queue, QueueClass, Turn};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome};
 use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::{Refusal, Settled};
@@ -30,8 +30,8 @@ pub enum Begun {
     Granted(GrantedAttempt),
     /// It may not.
     Refused(RefusedAttempt),
-    /// It enters the queue; then [`JudgingSequence::in_turn`] or [`JudgingSequence::missed`].
-    Wait,
+    /// It enters the queue with this class; then [`JudgingSequence::in_turn`] or [`JudgingSequence::missed`].
+    Wait(QueueClass),
 }
 
 /// The right to try one attempt at Postfix. [`JudgingSequence::settle`] it with the outcome.
@@ -99,7 +99,7 @@ impl<W> JudgingSequence<W> {
     /// The first stage of an attempt.
     pub fn begin(&self, attempt: &AuthAttempt<'_>, now: Moment, changes: &mut Changes) -> Begun {
         match self.gate.judge(attempt, now, changes) {
-            First::Wait => Begun::Wait,
+            First::Wait(class) => Begun::Wait(class),
             First::Decided(verdict) => match decided(verdict) {
                 Ok(permit) => Begun::Granted(GrantedAttempt { permit, turn: None }),
                 Err(refused) => Begun::Refused(refused),
@@ -119,7 +119,7 @@ impl<W> JudgingSequence<W> {
         now: Moment,
         changes: &mut Changes,
     ) -> Result<GrantedAttempt, RefusedAttempt> {
-        match decided(self.gate.judge_in_turn(attempt, now, changes)) {
+        match decided(self.gate.judge_in_turn(attempt, turn.class(), now, changes)) {
             Ok(permit) => Ok(GrantedAttempt {
                 permit,
                 turn: Some(turn),

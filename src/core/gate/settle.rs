@@ -5,8 +5,9 @@
 //! others, for Dovecot delays clients that it has seen fail; a wrong password that is checked and then costs
 //! nothing would be a guess beyond every bound. Abandoned: the client has a challenge, which tells about
 //! the name, so it costs as a failure does. What the last two have paid is held (`held`) until more is
-//! known: it goes back when the same password, or this user's next from there, is accepted. A failing
-//! backend's rejections of familiar pairs count as defer.
+//! known: it goes back when the same password, or this user's next from there, is accepted. While the backend is
+//! suspected to fail, a rejection is told as defer and charged as a rejection; its tokens go back when the same
+//! password is accepted (`trust::doubts`).
 //! Not here: judging (`judge`).
 
 use std::sync::atomic::Ordering;
@@ -20,6 +21,7 @@ use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::verdict::{FailureReply, Reason, Settled};
+use crate::gate::trust::familiar::PairAge;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
@@ -126,6 +128,14 @@ impl Gate {
         for held in self.held.accepted(&claim.case) {
             self.give_back(&held.tokens, now, changes);
         }
+        if let Some(spent) = self.doubts.resolve(&claim.case) {
+            self.give_back(&spent, now, changes);
+        }
+        if claim.case.who.trust != Trust::Familiar && self.is_settling(&self.rules.load(), now) {
+            for spent in self.typing_errors.take(&claim.case, now) {
+                self.give_back(&spent, now, changes);
+            }
+        }
         self.tries.right(client, user, guess, now);
         self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.
@@ -143,16 +153,17 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) {
-        let user = case.user;
+        // As of when it was judged: what the operator took back meanwhile stays taken.
+        let (user, judged) = (case.user, case.at);
         let password = case.guess.filter(|_| case.secret == SecretKind::Password);
         let noted = password.map(|guess| self.passwords.accepted(user, guess, now));
         let (novelty, changed) = noted.unwrap_or((Novelty::Repeat, None));
         match novelty {
-            Novelty::New => changes.push(self.familiar.note_login(user, network, now, now)),
+            Novelty::New => changes.push(self.familiar.note_login(user, network, judged, now)),
             Novelty::Repeat if case.who.trust == Trust::Unproven => {
-                changes.push(self.familiar.note_login(user, network, now, now));
+                changes.push(self.familiar.note_login(user, network, judged, now));
             }
-            Novelty::Repeat => self.login(user, network, now, now, changes),
+            Novelty::Repeat => self.login(user, network, judged, now, changes),
         }
         changes.extend(changed);
     }
@@ -168,22 +179,22 @@ impl Gate {
             who,
             ..
         } = claim.case;
-        let new = matches!(claim.basis, Basis::Paid | Basis::Settling);
-        if new && who.trust == Trust::Familiar {
-            let refunded = self.outage.rejected(&claim.case, now, changes);
-            if let Some(refunded) = refunded {
-                return self.deferred_in_outage(claim, &refunded, now, changes);
-            }
+        if let Some(settled) = self.doubted(claim, now, changes) {
+            return settled;
         }
         if let Some(guess) = guess.filter(|_| claim.case.secret == SecretKind::Password) {
             changes.extend(self.passwords.refused(user, guess, now));
         }
         match claim.basis {
-            Basis::Paid | Basis::Settling => {
+            Basis::Paid | Basis::Settling | Basis::Doubted => {
+                self.doubts.resolve(&claim.case);
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 self.seen.note(word, user, network, now);
-                if who.trust == Trust::Familiar && self.outage.is_on() {
-                    // Seen in another session meanwhile: this case was refunded before it was noted.
+                if who.trust != Trust::Familiar && self.is_settling(&self.rules.load(), now) {
+                    self.typing_errors.keep(&claim.case, claim.tokens, now);
+                }
+                if who.age == PairAge::Old && self.outage.is_suspected() {
+                    // Seen in another session meanwhile: this one came into doubt before it was noted.
                     self.tries.right(client, user, guess, now);
                 }
             }
@@ -194,19 +205,36 @@ impl Gate {
         settled(AuthOutcome::Reject, None)
     }
 
-    /// The backend's fault, not the client's; nor were the rejections that showed it the clients'.
-    fn deferred_in_outage(
-        &self,
-        claim: &Claim,
-        refunded: &[Case],
-        now: Moment,
-        changes: &mut Changes,
-    ) -> Settled {
-        self.give_back(&claim.tokens, now, changes);
-        for case in refunded {
-            self.tries.right(case.client, case.user, case.guess, now);
+    /// What a rejection comes to while the backend is suspected to fail: it tells nothing of the password. It
+    /// stays paid all the same, for those who make the suspicion may be those who guess.
+    fn doubted(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Option<Settled> {
+        let Case { who, .. } = claim.case;
+        let paid = matches!(claim.basis, Basis::Paid | Basis::Settling);
+        if (paid || claim.basis == Basis::Doubted)
+            && (who.trust, who.age) == (Trust::Familiar, PairAge::Old)
+        {
+            let rejection = (claim.case, claim.tokens);
+            for (case, tokens) in self.outage.rejected(rejection, now, changes) {
+                self.tries.right(case.client, case.user, case.guess, now);
+                self.doubt(&case, tokens, now);
+            }
+        }
+        if !self.outage.is_suspected() {
+            return None;
+        }
+        if paid || claim.basis == Basis::Doubted {
+            self.doubt(&claim.case, claim.tokens, now);
         }
         self.counters.refuse(Reason::Outage);
-        settled(AuthOutcome::Defer, Some(Reason::Outage))
+        Some(settled(AuthOutcome::Defer, Some(Reason::Outage)))
+    }
+
+    /// Keeps a guess that may be right. It is one of the client's tries, and its word was tried.
+    fn doubt(&self, case: &Case, tokens: Tokens, now: Moment) {
+        self.doubts.keep(case, tokens, now);
+        self.tries.refused(case.client, case.guess, now);
+        if case.who.trust != Trust::Familiar {
+            self.seen.note(case.word, case.user, case.network, now);
+        }
     }
 }

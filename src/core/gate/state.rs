@@ -1,9 +1,9 @@
 //! state - what is kept over a restart, as octets: snapshots and journals, and a gate made from them
 //!
-//! `file` says what a state file is; `image` writes the snapshots and `journal` the changes since; `restore` builds a gate from what
-//! `read` and, for files of the first format, `version1` make of them; `record` has each record's
-//! octets and the rule by which versions understand one another, `away` the distance between their clocks, `frame` what finds records again
-//! behind damage.
+//! `file` says what a state file is; `image` writes the snapshots and `journal` the changes since; `restore` builds a
+//! gate from what `read` and, for files of the first format, `version1` make of them, and `renamed` from users
+//! whose names are folded otherwise now; `record` has each record's octets and the rule by which versions
+//! understand one another, `away` the distance between their clocks, `frame` what finds records again behind damage.
 //! Not here: files (the daemon's `store`).
 
 pub mod file;
@@ -11,10 +11,12 @@ pub mod frame;
 pub mod image;
 pub mod journal;
 pub mod restore;
+mod revocations;
 
 mod away;
 mod read;
 mod record;
+mod renamed;
 mod version1;
 
 #[cfg(test)]

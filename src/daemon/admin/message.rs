@@ -21,7 +21,7 @@ pub enum Request {
     Status,
     /// All bans.
     BansList,
-    /// BanMessage an address or a network.
+    /// Ban an address or a network, and end its sessions.
     BansAdd {
         /// `203.0.113.7`, `203.0.113.0/24`, `2001:db8::/48`.
         subject: String,
@@ -43,6 +43,20 @@ pub enum Request {
         /// The user.
         user: String,
         /// `203.0.113.0/24`; none: the user becomes known, and familiar nowhere.
+        network: Option<String>,
+    },
+    /// End sessions at once; a user's trust ends with them.
+    Expel {
+        /// A user's name, an address, or a network.
+        target: String,
+        /// Of a user: only from there.
+        network: Option<String>,
+    },
+    /// Take back that a user is familiar.
+    Forget {
+        /// The user.
+        user: String,
+        /// Only there; none: everywhere.
         network: Option<String>,
     },
     /// Explain why a client is, or would be, refused.
@@ -79,6 +93,15 @@ pub enum Response {
     Done {
         /// A sentence.
         message: String,
+    },
+    /// To [`Request::BansAdd`], [`Request::Expel`] and [`Request::Forget`]: done; says what has ended.
+    Ended {
+        /// A sentence.
+        message: String,
+        /// Sessions that were ended.
+        sessions: u64,
+        /// Networks where the user was familiar until now.
+        networks: u64,
     },
     /// Refused; says why.
     Refused {
@@ -135,8 +158,13 @@ pub struct StatusMessage {
     pub upstream_up: bool,
     /// Whether an outage of the backend is suspected.
     pub backend_outage: bool,
+    /// Processes of Postfix: at logins, relayed exchanges and sessions that have logged in; and who waits for one.
+    pub processes: BTreeMap<String, u64>,
     /// Open sessions.
     pub sessions: u64,
+    /// Sessions that have logged in, each at a process of Postfix.
+    #[serde(default)]
+    pub logged_in: u64,
     /// Bans in force.
     pub bans: u64,
     /// Known users.

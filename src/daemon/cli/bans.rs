@@ -22,7 +22,9 @@ pub struct BansArgs {
 enum BansCommand {
     /// List all bans, the next to end first
     List,
-    /// Ban an address or a network
+    /// Ban an address or a network, and end its open sessions
+    ///
+    /// The ban refuses everybody there, users who have logged in before and the allow list too.
     Add {
         /// An address, or a network of this size: 203.0.113.7, 203.0.113.0/24, 2001:db8:1::/48
         address: String,

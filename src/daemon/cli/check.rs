@@ -32,7 +32,7 @@ pub struct CheckArgs {
 /// refuse it.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let paint = Paint::for_stream(&io::stderr());
-    let checked = Config::load(&args.config, Clock::start().now());
+    let checked = Config::review(&args.config, Clock::start().now());
     // If the reader has closed the pipe, the exit code still gives the result.
     let _ = print(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
     if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {

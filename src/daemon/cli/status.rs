@@ -35,7 +35,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     if let Some(until) = &status.settling_until {
         writeln!(
             out,
-            "  settling in until {until}: only traps and `client` refuse; `gatepost learn` ends this"
+            "  settling in until {until}: most limits forgive, as far as `settling` has tokens; `gatepost learn` ends this"
         )?;
     }
     let upstream = match (status.upstream_up, status.backend_outage) {
@@ -44,7 +44,12 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         (true, false) => "answers",
     };
     writeln!(out, "postfix     {upstream}")?;
-    writeln!(out, "sessions    {}", status.sessions)?;
+    counts(out, "processes", &status.processes)?;
+    writeln!(
+        out,
+        "sessions    {}, {} of them logged in",
+        status.sessions, status.logged_in
+    )?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,

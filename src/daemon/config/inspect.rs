@@ -12,6 +12,8 @@ use std::path::Path;
 use super::finding::{Findings, Remark, Source};
 use super::{Config, raw, rules, sections};
 use crate::net::tls::{self, Certificate, CertificateFiles, FileRole, Tls, TlsFault};
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::names::NameFolding;
 use gatepost_core::moment::Moment;
 
 /// The longest config file that is read, in octets.
@@ -195,9 +197,11 @@ fn user(line: &str) -> Result<Option<&str>, &'static str> {
 
 /// Warns of a name that is both a user and a trap.
 fn warn_user_is_trap(file: &raw::RawFile, config: &Config, findings: &mut Findings) {
-    let users: HashSet<&str> = config.gate.users.iter().map(String::as_str).collect();
+    let folding = NameFolding::new(&config.gate.names);
+    let folded = |name: &str| folding.fold(&UserName::new(name.as_bytes())).to_name();
+    let users: HashSet<UserName> = config.gate.users.iter().map(|name| folded(name)).collect();
     for trap in file.traps.users.iter().flat_map(|given| given.get_ref()) {
-        if users.contains(trap.get_ref().to_ascii_lowercase().as_str()) {
+        if users.contains(&folded(trap.get_ref())) {
             findings.warn(
                 Remark::at(
                     trap.span(),

@@ -16,6 +16,7 @@ use super::value::{Given, GivenList, Number, Quoted, TomlTable};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
+use gatepost_core::gate::request::names::Domain;
 use gatepost_core::smtp::sasl::Mechanism;
 
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +35,7 @@ pub(super) struct RawFile {
     pub(super) timeouts: TomlTable<RawTimeouts>,
     pub(super) bans: TomlTable<RawBans>,
     pub(super) traps: TomlTable<RawTraps>,
+    pub(super) names: TomlTable<RawNames>,
     pub(super) networks: TomlTable<RawNetworks>,
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) state: TomlTable<RawState>,
@@ -69,6 +71,7 @@ pub(super) struct RawUpstream {
     pub(super) announce: Given<Quoted<Announce>>,
     pub(super) strangers_at_once: Given<Number>,
     pub(super) processes: Given<Number>,
+    pub(super) at_once: Given<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -77,7 +80,9 @@ pub(super) struct RawAdmission {
     pub(super) sessions: Given<Number>,
     pub(super) per_client: Given<Number>,
     pub(super) per_network: Given<Number>,
+    pub(super) per_user: Given<Number>,
     pub(super) connects: TomlTable<RawBucket>,
+    pub(super) familiar_connects: TomlTable<RawBucket>,
     pub(super) handshakes: Given<Number>,
     pub(super) filter: bool,
 }
@@ -107,6 +112,16 @@ pub(super) struct RawBans {
 pub(super) struct RawTraps {
     pub(super) users: GivenList<String>,
     pub(super) helo: GivenList<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawNames {
+    pub(super) domain: Given<Quoted<Domain>>,
+    pub(super) default_realm: Given<String>,
+    pub(super) translate: Given<String>,
+    pub(super) master_separator: Given<String>,
+    pub(super) subaddress: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

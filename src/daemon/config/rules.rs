@@ -1,7 +1,7 @@
 //! rules - the keys of the policy: bans, traps, lists, capacities
 //!
 //! The defaults are the gate's own (`gate::request::settings`).
-//! Not here: the buckets (`limits`), the other sections (`sections`), the `users` file (`inspect`).
+//! Not here: the buckets (`limits`), names (`names`), the other sections (`sections`), the `users` file (`inspect`).
 
 use std::time::Duration;
 
@@ -13,12 +13,13 @@ use super::limits;
 use super::networks;
 use super::raw;
 use super::value::GivenList;
+use gatepost_core::gate::request::names::NameSettings;
 use gatepost_core::gate::request::settings::{BanSettings, Capacity, GateSettings, Mode, Traps};
 
 /// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// The gate's settings; `users` stays empty.
+/// The gate's settings; `users` and `names` stay as they are without a config.
 pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings {
     let defaults = GateSettings::default();
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
@@ -35,17 +36,18 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
             defaults.settling,
             Duration::ZERO..=DAY * 365,
         ),
+        names: NameSettings::default(),
         users: Vec::new(),
         limits: limits::read(&file.limits, capacity, findings),
         bans: bans(&file.bans, defaults.bans, findings),
         traps: Traps {
-            users: names(
+            users: trap_names(
                 "traps.users",
                 &file.traps.users,
                 defaults.traps.users,
                 findings,
             ),
-            helo: names(
+            helo: trap_names(
                 "traps.helo",
                 &file.traps.helo,
                 defaults.traps.helo,
@@ -107,7 +109,7 @@ fn capacity(given: &raw::RawCapacity, defaults: Capacity, findings: &mut Finding
 }
 
 /// Names that an attacker uses, in lower case, as the gate counts them.
-fn names(
+fn trap_names(
     key: &str,
     given: &GivenList<String>,
     default: Vec<String>,

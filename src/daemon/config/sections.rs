@@ -209,6 +209,24 @@ pub(super) fn processes(given: &raw::RawUpstream, findings: &mut Findings) -> Pr
     );
     ProcessSettings {
         limit: (limit > 0).then_some(limit),
+        at_once: findings.number(
+            "upstream.at-once",
+            &given.at_once,
+            default.at_once,
+            1..=100_000,
+        ),
+    }
+}
+
+/// Sessions that have logged in.
+pub(super) fn registry(
+    given: &raw::RawAdmission,
+    processes: ProcessSettings,
+    findings: &mut Findings,
+) -> session::registry::RegistrySettings {
+    session::registry::RegistrySettings {
+        per_user: findings.number("admission.per-user", &given.per_user, 20, 1..=1_000_000),
+        processes,
     }
 }
 
@@ -234,6 +252,14 @@ pub(super) fn admission(
             Quota {
                 burst: 60,
                 every: SECOND,
+            },
+        ),
+        familiar_connects: findings.quota(
+            "admission.familiar-connects",
+            &given.familiar_connects,
+            Quota {
+                burst: 2_000,
+                every: Duration::from_millis(1),
             },
         ),
         handshakes: findings.number("admission.handshakes", &given.handshakes, 256, 1..=100_000),

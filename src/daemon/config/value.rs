@@ -18,6 +18,7 @@ use toml::Spanned;
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
+use gatepost_core::gate::request::names::Domain;
 use gatepost_core::smtp::sasl::Mechanism;
 
 /// An optional key, with its position.
@@ -202,6 +203,14 @@ impl FromText for Announce {
                 ("none", Self::Nothing),
             ],
         )
+    }
+}
+
+impl FromText for Domain {
+    const EXPECTED: &'static str = "\"keep\" or \"strip\"";
+
+    fn from_text(text: &str) -> Result<Self, Misfit> {
+        choose(text, &[("keep", Self::Keep), ("strip", Self::Strip)])
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Asker, Judging, Refused};
 use crate::report::events::{self, AttemptVerdict};
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::permit::Permit;
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
@@ -67,7 +68,7 @@ impl Unjudged {
         let judged = match begun {
             Begun::Granted(granted) => Ok((granted, None)),
             Begun::Refused(refused) => Err(refused.into()),
-            Begun::Wait => judging.in_turn(&attempt, asker.drain()).await,
+            Begun::Wait(class) => judging.in_turn(&attempt, class, asker.drain()).await,
         };
         match judged {
             Ok((granted, turn)) => Ok(Granted {
@@ -101,7 +102,8 @@ impl Unjudged {
     pub async fn exchange(self, asker: &(impl Asker + Sync)) -> Result<(Self, Held), Refused> {
         let judging = Arc::clone(&self.judging);
         let network = asker.client().network();
-        match turns::take(&judging.exchanges, network, judging.clock.now()).await {
+        let (queue, now) = (&judging.exchanges, judging.clock.now());
+        match turns::take(queue, network, QueueClass::Ordinary, now).await {
             Some(held) => Ok((self, held)),
             None => {
                 judging.counters.limits.count(ResourceLimit::Exchanges);
@@ -255,7 +257,8 @@ impl Granted {
         let judging = &self.attempt.judging;
         let network = asker.client().network();
         let queue = judging.sequence.queue();
-        self.turn = turns::take(queue, network, judging.clock.now()).await;
+        let now = judging.clock.now();
+        self.turn = turns::take(queue, network, QueueClass::Ordinary, now).await;
         if self.turn.is_none() {
             self.abandon(asker).await;
             return None;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use gatepost_core::gate::queue::{Queue, Ticket, Turn, Woken};
+use gatepost_core::gate::queue::{Queue, QueueClass, Ticket, Turn, Woken};
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::moment::Moment;
 
@@ -54,9 +54,10 @@ impl Drop for Held {
 pub(in crate::judging) async fn take(
     queue: &Arc<Queue<Waiter>>,
     network: NetworkKey,
+    class: QueueClass,
     now: Moment,
 ) -> Option<Held> {
-    let mut place = Place::enter(queue, network, now);
+    let mut place = Place::enter(queue, network, class, now);
     // Nothing to wait for, no timer.
     if let Some(held) = place.fetch() {
         return Some(held);
@@ -77,7 +78,7 @@ pub(in crate::judging) fn take_now(
     network: NetworkKey,
     now: Moment,
 ) -> Option<Held> {
-    Place::enter(queue, network, now).fetch()
+    Place::enter(queue, network, QueueClass::Ordinary, now).fetch()
 }
 
 /// Hands out the turns that are free.
@@ -116,9 +117,14 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn enter(queue: &'a Arc<Queue<Waiter>>, network: NetworkKey, now: Moment) -> Self {
+    fn enter(
+        queue: &'a Arc<Queue<Waiter>>,
+        network: NetworkKey,
+        class: QueueClass,
+        now: Moment,
+    ) -> Self {
         let (sender, granted) = oneshot::channel();
-        let ticket = queue.enter(network, Waiter(sender), now);
+        let ticket = queue.enter(network, class, Waiter(sender), now);
         let place = Self {
             queue,
             ticket,

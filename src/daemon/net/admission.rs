@@ -2,7 +2,13 @@
 //!
 //! Decided before TLS, from the address alone: standing, rate of new connections, connections of the
 //! client, of its network and in all. When all sessions are in use, the oldest stranger that has not
-//! logged in is evicted. So idle or slow connections cannot keep others out.
+//! logged in is evicted. So idle or slow connections cannot keep others out. At the cap of a client or a
+//! network one of its own goes for the new one; those that have logged in do not count there.
+//!
+//! In a familiar network many people may share one address, and one of their machines may be infected. Nothing
+//! before the login tells them apart, so what a connection costs us is what is limited there: the rate is
+//! the network's, wide, and counts only clients that begin a handshake. One that says nothing, or leaves at once,
+//! costs little more than its refusal would.
 //!
 //! A quarter of the sessions is reserved for familiar networks, at most [`RESERVE_PER_NETWORK`] of it for
 //! one network, because an infected PC may be in a familiar network too. Familiar clients fill the reserve
@@ -12,6 +18,8 @@
 //! The allow list is exempt from all limits but the total: a webmail host is many users at one address.
 
 mod connections;
+mod entry;
+mod pending;
 
 #[cfg(test)]
 mod tests;
@@ -20,27 +28,32 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::connections::{Connections, EvictionEntry, SlotKind};
+use self::connections::{Connections, SlotKind};
+use self::entry::EvictionEntry;
 use crate::net::filter;
 use gatepost_core::gate::buckets::quota::Quota;
 use gatepost_core::gate::buckets::rate::ClientRate;
+use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
 pub use self::connections::RESERVE_PER_NETWORK;
+pub use self::entry::ConnectionStage;
 
 /// The limits on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdmissionSettings {
     /// Concurrent sessions.
     pub sessions: usize,
-    /// Concurrent sessions of one client.
+    /// Connections of one client that have not logged in; not in a familiar network.
     pub per_client: u32,
-    /// Concurrent sessions of one network.
+    /// Connections of one network that have not logged in.
     pub per_network: u32,
-    /// Rate of new connections of one client.
+    /// Rate of new connections of one client; not in a familiar network.
     pub connects: Quota,
+    /// Rate of new connections of one familiar network, of those that begin a handshake.
+    pub familiar_connects: Quota,
     /// Concurrent TLS handshakes.
     pub handshakes: usize,
     /// Whether the kernel drops the busiest banned clients.
@@ -60,23 +73,26 @@ pub enum TurnedAway {
     Ban,
     /// The client opens connections too fast.
     Connects,
-    /// The client has too many connections.
+    /// The client has too many connections, and those that gave way are not closed yet.
     Client,
-    /// The network has too many connections.
+    /// The network has too many connections, and those that gave way are not closed yet.
     Network,
     /// All sessions are in use, and no stranger can be evicted.
     Full,
+    /// The familiar network opens connections too fast.
+    FamiliarConnects,
 }
 
 impl TurnedAway {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Deny,
         Self::Ban,
         Self::Connects,
         Self::Client,
         Self::Network,
         Self::Full,
+        Self::FamiliarConnects,
     ];
 
     /// The value in the log.
@@ -88,6 +104,7 @@ impl TurnedAway {
             Self::Client => "per-client",
             Self::Network => "per-network",
             Self::Full => "sessions",
+            Self::FamiliarConnects => "familiar-connects",
         }
     }
 }
@@ -105,9 +122,13 @@ pub struct AdmissionCounts {
     pub held: usize,
     /// Connections admitted.
     pub admitted: u64,
-    /// Connections evicted.
+    /// Connections evicted because all sessions were in use.
     pub evicted: u64,
-    /// Clients whose connection rate was evicted before its debt was gone, because the rows were full.
+    /// Connections that gave way to another of their client.
+    pub evicted_for_client: u64,
+    /// Connections that gave way to another of their network.
+    pub evicted_for_network: u64,
+    /// Clients and familiar networks whose connection rate was evicted before its debt was gone, because the rows were full.
     pub rates_forgotten: u64,
     /// Connections refused, in the order of [`TurnedAway::ALL`].
     pub turned_away: [u64; TurnedAway::ALL.len()],
@@ -121,6 +142,7 @@ pub struct Admission(Arc<Shared>);
 struct Shared {
     connections: Mutex<Connections>,
     connects: ClientRate,
+    familiar_connects: ClientRate,
     admitted: AtomicU64,
     turned_away: [AtomicU64; TurnedAway::ALL.len()],
 }
@@ -132,6 +154,8 @@ impl Admission {
             connections: Mutex::new(Connections::new(settings)),
             // limit: connect-rates
             connects: ClientRate::new(settings.connects, RATE_ROWS, secret),
+            // limit: connect-rates
+            familiar_connects: ClientRate::new(settings.familiar_connects, RATE_ROWS, secret),
             admitted: AtomicU64::new(0),
             turned_away: std::array::from_fn(|_| AtomicU64::new(0)),
         }))
@@ -161,7 +185,14 @@ impl Admission {
     /// Sets new limits. Connections that are held stay, even above a lower limit.
     pub fn reconfigure(&self, settings: &AdmissionSettings) {
         self.0.connects.reconfigure(settings.connects);
+        let familiar = settings.familiar_connects;
+        self.0.familiar_connects.reconfigure(familiar);
         self.0.connections().reconfigure(settings);
+    }
+
+    /// Connections of a client or a network that have not logged in.
+    pub fn pending_of(&self, subject: Subject) -> usize {
+        self.0.connections().pending_of(subject)
     }
 
     /// The counts now.
@@ -174,8 +205,10 @@ impl Admission {
         AdmissionCounts {
             held,
             admitted: count(&self.0.admitted),
-            evicted,
-            rates_forgotten: self.0.connects.evictions(),
+            evicted: evicted.full,
+            evicted_for_client: evicted.client,
+            evicted_for_network: evicted.network,
+            rates_forgotten: self.0.connects.evictions() + self.0.familiar_connects.evictions(),
             turned_away: self.0.turned_away.each_ref().map(count),
         }
     }
@@ -190,16 +223,24 @@ impl Admission {
             Standing::Deny => return Err(TurnedAway::Deny),
             Standing::Banned => return Err(TurnedAway::Ban),
             Standing::Allow => {}
-            Standing::Familiar | Standing::Stranger => {
+            Standing::Stranger => {
                 let taken = self.0.connects.take(client, now);
                 taken.map_err(|_| TurnedAway::Connects)?;
             }
+            Standing::Familiar => {
+                let taken = self.0.familiar_connects.take(client.network(), now);
+                taken.map_err(|_| TurnedAway::FamiliarConnects)?;
+            }
         }
-        let kind = self.0.connections().acquire(client, standing)?;
+        let kind = self.0.connections().acquire(client, standing);
+        if kind.is_err() {
+            self.0.give_back(client, standing);
+        }
         Ok(Slot {
             shared: Arc::clone(&self.0),
             client,
-            kind,
+            standing,
+            kind: kind?,
         })
     }
 }
@@ -212,6 +253,13 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// A connection of a familiar network that began no handshake was none for its rate.
+    fn give_back(&self, client: ClientKey, standing: Standing) {
+        if standing == Standing::Familiar {
+            self.familiar_connects.give_back(client.network());
+        }
+    }
 }
 
 /// The right to hold one connection. Dropping it frees the place.
@@ -220,12 +268,20 @@ impl Shared {
 pub struct Slot {
     shared: Arc<Shared>,
     client: ClientKey,
+    standing: Standing,
     kind: SlotKind,
 }
 
 impl Slot {
-    /// Records that the client has logged in: it is not evicted any more. This also holds when its
-    /// eviction has just begun: a client that Postfix has accepted stays.
+    /// Records how far the connection has come.
+    pub fn progressed(&self, progress: ConnectionStage) {
+        if let SlotKind::Evictable(entry) = &self.kind {
+            entry.progressed(progress);
+        }
+    }
+
+    /// Records that the client has logged in: it is not evicted any more, and counts in the total alone. This also
+    /// holds when its eviction has just begun: a client that Postfix has accepted stays.
     pub fn logged_in(&self) {
         if let SlotKind::Evictable(entry) = &self.kind {
             self.shared.connections().exempt(entry);
@@ -237,13 +293,18 @@ impl Slot {
     pub async fn evicted(&self) {
         match &self.kind {
             SlotKind::Evictable(entry) => EvictionEntry::evicted(entry).await,
-            SlotKind::Reserved | SlotKind::Fixed => std::future::pending().await,
+            SlotKind::Fixed(..) => std::future::pending().await,
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.shared.connections().release(self.client, &self.kind);
+        if let SlotKind::Evictable(entry) = &self.kind
+            && entry.progress() == ConnectionStage::Silent
+        {
+            self.shared.give_back(self.client, self.standing);
+        }
+        self.shared.connections().release(&self.kind);
     }
 }

@@ -1,17 +1,18 @@
-//! filter - the listener filter: SYNs of the busiest banned clients, dropped by the kernel
+//! filter - the listener filter: SYNs of the busiest refused clients, dropped by the kernel
 //!
 //! A classic BPF program on the listening socket, so that such a client costs us nothing and runs
 //! into its own timeouts. Best effort, and off by default: newer kernels require
 //! CAP_NET_ADMIN for it. Accept and RST (`listener`) always support.
 //!
-//! A dropped client is no longer seen: its count stays as it is until its ban ends, or
+//! Banned clients are dropped while they are banned; any other that was refused more than fifty times in a
+//! second, for ten seconds. A dropped client is no longer seen: its count stays as it is until then, or
 //! until busier clients take its place.
-//! Not here: which clients are banned (the caller asks the gate again each time, so that a client of a
+//! Not here: how clients stand (the caller asks the gate again each time, so that a client of a
 //! familiar network is removed), when to refresh (at most once a second; `server` owns the timer), the
 //! instructions (`program`).
 
-mod banned_counts;
 mod program;
+mod refused_counts;
 
 #[cfg(test)]
 mod tests;
@@ -24,14 +25,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use rustix::io::Errno;
 use socket2::{SockFilter, SockRef, Socket};
 
-use self::banned_counts::BannedCounts;
 use self::program::{Family, Instruction, LONGEST};
+use self::refused_counts::RefusedCounts;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Standing;
+
+pub use self::refused_counts::RefusedFor;
 
 /// Whether the filter is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FilterMode {
-    /// Banned clients are accepted and reset.
+    /// Refused clients are accepted and reset.
     #[default]
     Off,
     /// The busiest of them are dropped by the kernel, if it allows that.
@@ -47,11 +51,11 @@ pub enum FilterFault {
     /// It requires a capability that we do not have.
     #[error(
         "the kernel requires CAP_NET_ADMIN for the listener filter (EPERM): grant it, or set \
-         admission.filter to false; banned clients are accepted and reset meanwhile"
+         admission.filter to false; refused clients are accepted and reset meanwhile"
     )]
     NotPermitted,
     /// It refuses even the shortest program, for another reason.
-    #[error("the kernel refuses the listener filter: {0}; banned clients are accepted and reset")]
+    #[error("the kernel refuses the listener filter: {0}; refused clients are accepted and reset")]
     Refused(io::Error),
 }
 
@@ -59,16 +63,16 @@ pub enum FilterFault {
 #[derive(Debug)]
 pub struct Filter {
     sockets: Vec<Arc<SocketFilter>>,
-    counts: Mutex<BannedCounts>,
+    counts: Mutex<RefusedCounts>,
     state: Mutex<FilterState>,
 }
 
 /// How often the limits of the filter acted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FilterCounts {
-    /// Connections of banned clients that were not counted because the map was full.
+    /// Connections of refused clients that were not counted because the map was full.
     pub not_counted: u64,
-    /// How often the banned clients did not all fit into the kernel's program.
+    /// How often the refused clients did not all fit into the kernel's program.
     pub not_fitting: u64,
 }
 
@@ -97,7 +101,7 @@ impl Filter {
         Self {
             sockets,
             // limit: filter-counts
-            counts: Mutex::new(BannedCounts::new(4 * MAX_CLIENTS)),
+            counts: Mutex::new(RefusedCounts::new(4 * MAX_CLIENTS)),
             state: Mutex::new(FilterState {
                 dropped: Some(Vec::new()),
                 fits: MAX_CLIENTS,
@@ -107,24 +111,23 @@ impl Filter {
         }
     }
 
-    /// Counts a connection of a banned client that was accepted and reset.
-    pub fn reset(&self, client: ClientKey) {
-        lock(&self.counts).count(client);
+    /// Counts a connection of a client that was accepted and reset.
+    pub fn reset(&self, client: ClientKey, reason: RefusedFor) {
+        lock(&self.counts).count(client, reason);
     }
 
-    /// Updates the kernel's list to the bans; returns how many clients are dropped now.
-    /// `banned` says whether a client is still banned and not in a familiar network.
+    /// Updates the kernel's list; returns how many clients are dropped now. `standing` says how a client stands.
     ///
     /// # Errors
     /// The kernel accepts no filter. Returned once; after that no client is dropped, without an error.
-    pub fn refresh(&self, banned: impl Fn(ClientKey) -> bool) -> Result<usize, FilterFault> {
+    pub fn refresh(&self, standing: impl Fn(ClientKey) -> Standing) -> Result<usize, FilterFault> {
         let mut state = lock(&self.state);
         if state.support == Support::No {
             return Ok(0);
         }
         let busiest = {
             let mut counts = lock(&self.counts);
-            counts.retain(banned);
+            counts.look(standing);
             counts.busiest(MAX_CLIENTS)
         };
         self.apply(&mut state, busiest)
@@ -144,7 +147,7 @@ impl Filter {
     /// The kernel does not detach the program.
     pub fn clear(&self) -> Result<(), FilterFault> {
         let mut state = lock(&self.state);
-        lock(&self.counts).retain(|_| false);
+        lock(&self.counts).clear();
         self.apply(&mut state, Vec::new()).map(|_| ())
     }
 

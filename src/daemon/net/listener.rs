@@ -1,13 +1,14 @@
 //! listener - bind, accept, decide, then register
 //!
-//! A connection is accepted as a raw socket and decided on by its address. A refused one gets an RST and
-//! costs two system calls, accept and close: it is never registered with the reactor.
+//! A connection is accepted as a raw socket and decided on by its address. A refused one gets an RST, a moment
+//! later (`refused`), and costs two system calls, accept and close: it is never registered with the reactor.
 //! `server` passes the decision in as a closure: the gate's
 //! standing, then [`admission`](crate::net::admission).
 //! Not here: which clients are admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
 //! A dual-stack `[::]` sees IPv4 clients as mapped addresses; here they become IPv4.
 
 pub mod open_files;
+mod refused;
 mod socket;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
+use self::refused::RefusedConnections;
 use self::socket::{
     canonical, clear_linger, errno, hint, is_of_one_connection, listening_socket, local_address,
     watch,
@@ -80,6 +82,7 @@ pub struct Listener {
     filter: Arc<SocketFilter>,
     proxy_from: Vec<IpNet>,
     headers: Arc<Semaphore>,
+    refused: RefusedConnections,
     limits: Arc<LimitCounters>,
     /// Connections accepted in a row without yielding.
     in_a_row: u32,
@@ -184,6 +187,7 @@ impl Listener {
             proxy_from: settings.proxy_from.clone(),
             // limit: proxy-headers
             headers: Arc::new(Semaphore::new(HEADERS_PENDING)),
+            refused: RefusedConnections::new(limits),
             limits: Arc::clone(limits),
             in_a_row: 0,
             health: AcceptHealth::Ok,
@@ -206,7 +210,7 @@ impl Listener {
     }
 
     /// The next admitted client or load balancer. Connections that `admit` refuses are closed with
-    /// RST in here. `admit` is not called for a load balancer.
+    /// RST in here, a moment later. `admit` is not called for a load balancer.
     ///
     /// Cancel-safe: no connection is lost when the future is dropped.
     pub async fn accept(
@@ -221,7 +225,15 @@ impl Listener {
                 self.in_a_row = 0;
                 tokio::task::yield_now().await;
             }
-            match self.accept_raw().await {
+            let accepted = tokio::select! {
+                biased;
+                () = self.refused.due() => {
+                    self.refused.reset_older();
+                    continue;
+                }
+                accepted = accept_raw(&self.socket) => accepted,
+            };
+            match accepted {
                 Ok((socket, peer)) => {
                     self.accepted_one();
                     match self.dispatch(socket, peer, &admit) {
@@ -231,6 +243,8 @@ impl Listener {
                     }
                 }
                 Err(error) if is_of_one_connection(error) => {}
+                // Refused connections had the descriptors.
+                Err(_) if self.refused.reset_all() => {}
                 Err(error) => {
                     self.limits.count(ResourceLimit::Accepts);
                     let reported = self.health != AcceptHealth::Ok;
@@ -243,27 +257,9 @@ impl Listener {
         }
     }
 
-    async fn accept_raw(&self) -> Result<(OwnedFd, SocketAddr), Errno> {
-        let accept = |socket: &AsyncFd<Arc<Socket>>| {
-            Ok(acceptfrom_with(
-                socket.get_ref(),
-                SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
-            )?)
-        };
-        loop {
-            let mut ready = self.socket.readable().await.map_err(errno)?;
-            let Ok(accepted) = ready.try_io(accept) else {
-                continue;
-            };
-            let (socket, peer) = accepted.map_err(errno)?;
-            let peer = SocketAddr::try_from(peer.ok_or(Errno::AFNOSUPPORT)?)?;
-            return Ok((socket, canonical(peer)));
-        }
-    }
-
     /// Decides on a connection. `None`: it was refused. An error: it broke before it was registered.
     fn dispatch(
-        &self,
+        &mut self,
         socket: OwnedFd,
         peer: SocketAddr,
         admit: impl Fn(ClientKey) -> Result<Slot, TurnedAway>,
@@ -281,6 +277,7 @@ impl Listener {
             })));
         }
         let Ok(slot) = admit(ClientKey::new(peer.ip())) else {
+            self.refused.hold(socket);
             return Ok(None);
         };
         Ok(Some(Arrival::Client(AdmittedConnection {
@@ -359,6 +356,24 @@ impl Balancer {
                 Err(BalancerFault::TurnedAway(reason))
             }
         }
+    }
+}
+
+async fn accept_raw(socket: &AsyncFd<Arc<Socket>>) -> Result<(OwnedFd, SocketAddr), Errno> {
+    let accept = |socket: &AsyncFd<Arc<Socket>>| {
+        Ok(acceptfrom_with(
+            socket.get_ref(),
+            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+        )?)
+    };
+    loop {
+        let mut ready = socket.readable().await.map_err(errno)?;
+        let Ok(accepted) = ready.try_io(accept) else {
+            continue;
+        };
+        let (socket, peer) = accepted.map_err(errno)?;
+        let peer = SocketAddr::try_from(peer.ok_or(Errno::AFNOSUPPORT)?)?;
+        return Ok((socket, canonical(peer)));
     }
 }
 

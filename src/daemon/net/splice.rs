@@ -21,7 +21,10 @@ use tokio::time::Sleep;
 
 use crate::drain::Drain;
 
+mod control;
 mod direction;
+
+pub use control::{EndOrder, SpliceControl, SpliceProgress};
 
 use direction::{Direction, Stop};
 
@@ -75,6 +78,10 @@ pub enum SpliceEnd {
     Idle,
     /// Gatepost is stopping, and the grace time is over.
     Drained,
+    /// The operator ended it.
+    Expelled,
+    /// It did not work, and its place at Postfix was needed.
+    GaveWay,
 }
 
 impl SpliceEnd {
@@ -87,6 +94,8 @@ impl SpliceEnd {
             Self::UpstreamLost(_) => "upstream-lost",
             Self::Idle => "idle",
             Self::Drained => "drained",
+            Self::Expelled => "expelled",
+            Self::GaveWay => "gave-way",
         }
     }
 }
@@ -97,7 +106,7 @@ impl fmt::Display for SpliceEnd {
     }
 }
 
-/// Copies octets both ways until both directions have ended, or a limit has copied.
+/// Copies octets both ways until both directions have ended, a limit has passed, or `control` orders the end.
 ///
 /// A side that ends without close_notify, or by a reset, ends its direction; what it sent
 /// before is still delivered. Neither stream is closed on return: drop them.
@@ -106,6 +115,7 @@ pub async fn splice<C, U>(
     upstream: &mut U,
     handover: Handover,
     limits: SpliceLimits,
+    control: &SpliceControl,
     drain: &mut Drain,
 ) -> (SpliceOctets, SpliceEnd)
 where
@@ -119,6 +129,8 @@ where
         end: None,
         timer_use: TimerUse::Idle { quiet: 0 },
         interval,
+        told: SpliceOctets::default(),
+        control,
     };
     let mut timer = pin!(tokio::time::sleep(interval));
     let relayed = poll_fn(|cx| relay.poll(cx, client, upstream, timer.as_mut()));
@@ -129,22 +141,22 @@ where
     let end = tokio::select! {
         biased;
         end = relayed => end,
+        end = control.ordered() => end,
         () = grace => SpliceEnd::Drained,
     };
-    let tally = SpliceOctets {
-        from_client: relay.up.copied(),
-        to_client: relay.down.copied(),
-    };
-    (tally, end)
+    (relay.octets(), end)
 }
 
-struct SpliceRelay {
+struct SpliceRelay<'a> {
     up: Direction,
     down: Direction,
     /// Why it will end; the first reason counts.
     end: Option<SpliceEnd>,
     timer_use: TimerUse,
     interval: Duration,
+    /// What `control` was last told.
+    told: SpliceOctets,
+    control: &'a SpliceControl,
 }
 
 /// What the one timer is used for.
@@ -155,7 +167,7 @@ enum TimerUse {
     Linger,
 }
 
-impl SpliceRelay {
+impl SpliceRelay<'_> {
     fn poll<C, U>(
         &mut self,
         cx: &mut Context<'_>,
@@ -173,6 +185,7 @@ impl SpliceRelay {
                 self.down.poll(cx, upstream, client, scratch).is_ready(),
             )
         });
+        self.tell_progress();
         self.note_ends();
         if up && down {
             return Poll::Ready(self.end.take().unwrap_or(SpliceEnd::ClientClosed));
@@ -201,6 +214,24 @@ impl SpliceRelay {
             timer.set(tokio::time::sleep(self.interval));
         }
         Poll::Pending
+    }
+
+    fn octets(&self) -> SpliceOctets {
+        SpliceOctets {
+            from_client: self.up.copied(),
+            to_client: self.down.copied(),
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        let octets = self.octets();
+        if octets != self.told {
+            self.control.tell(SpliceProgress {
+                octets: octets.from_client + octets.to_client,
+                clients_turn: octets.from_client == self.told.from_client,
+            });
+            self.told = octets;
+        }
     }
 
     fn note_ends(&mut self) {

@@ -2,10 +2,11 @@
 //!
 //! Connects, announces the client, sends EHLO with the client's name, and returns a [`Connected`] that can
 //! try one login. Beside that, a probe without a client keeps health and capabilities up to date.
-//! In `retry`: the single-flight retry of an address that did not answer; in `greeting`: everything before a
+//! In `processes`: the wait for a process of Postfix; in `greeting`: everything before a
 //! login; in `login`: AUTH and its outcome; in `health`: changes that are logged once.
-//! Not here: whether an attempt is allowed (`gate`), and when (`queue`),
-//! what follows a login (`splice`).
+//! Every session tries for itself: what came of another's try decides for nobody else, for Postfix may have
+//! recovered since. How many try at once is bounded by the processes.
+//! Not here: whether an attempt is allowed (`gate`), what follows a login (`splice`).
 //! A Postfix that offers STARTTLS, or accepts XCLIENT from the client, is refused: with either, a client
 //! that has logged in once could act as any other user through the splice.
 //! RFC 5321, RFC 4954, Postfix's XCLIENT_README.
@@ -18,13 +19,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 
+pub use gatepost_core::gate::processes::{ProcessLine, Purpose};
+
 pub use fault::{UpstreamFault, UpstreamStep};
 pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
+pub use processes::{HeldProcess, ProcessRequest, Processes};
 pub use stream::Stream;
 
 mod command_stream;
@@ -32,14 +36,13 @@ mod fault;
 mod greeting;
 mod health;
 mod login;
-mod retry;
+mod processes;
 mod stream;
 mod xclient;
 
 use command_stream::CommandStream;
 use greeting::Party;
 use health::AddressHealth;
-use retry::{Retries, Retry, RetryDecision};
 
 /// Where Postfix listens, and how it is logged the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,13 +92,14 @@ pub enum Announce {
 pub struct Deadlines {
     /// To accept a connection, for each address. 5 s.
     pub connect: Duration,
-    /// From there to the reply to the last EHLO. 10 s.
+    /// From there to the reply to the last EHLO. 10 s; a Postfix that meanwhile answers others is only busy,
+    /// and is given as long again.
     pub greeting: Duration,
+    /// Before a Postfix that hung up before a login is tried again, if it answers others. 1 s.
+    pub retry: Duration,
     /// To answer an AUTH; in a relayed exchange, each message. 30 s: Postfix itself gives Dovecot 10 s,
     /// and Dovecot delays failures by up to 15 s.
     pub login: Duration,
-    /// To answer a try after one that failed; then another may begin beside it. 1 s.
-    pub retry: Duration,
 }
 
 impl Default for Deadlines {
@@ -103,8 +107,8 @@ impl Default for Deadlines {
         Self {
             connect: Duration::from_secs(5),
             greeting: Duration::from_secs(10),
-            login: Duration::from_secs(30),
             retry: Duration::from_secs(1),
+            login: Duration::from_secs(30),
         }
     }
 }
@@ -127,6 +131,7 @@ pub struct Upstream {
     announce: Announce,
     hostname: String,
     deadlines: Deadlines,
+    processes: Processes,
     capabilities: watch::Sender<Option<Arc<Capabilities>>>,
 }
 
@@ -135,17 +140,24 @@ pub struct Upstream {
 struct Endpoint {
     address: UpstreamAddress,
     health: AddressHealth,
-    retries: Retries,
+}
+
+/// How long an address is tried.
+#[derive(Clone, Copy, Debug)]
+enum Effort {
+    /// Once, with the greeting's deadline.
+    Once,
+    /// As long as it answers others, for this time at most.
+    For(Duration),
 }
 
 impl Upstream {
-    /// Not connected yet.
-    pub fn new(settings: UpstreamSettings, deadlines: Deadlines) -> Self {
+    /// Not connected yet. Clients are connected as far as there are `processes`.
+    pub fn new(settings: UpstreamSettings, deadlines: Deadlines, processes: Processes) -> Self {
         let endpoint = |address| {
             Arc::new(Endpoint {
                 address,
                 health: AddressHealth::default(),
-                retries: Retries::default(),
             })
         };
         Self {
@@ -153,8 +165,14 @@ impl Upstream {
             announce: settings.announce,
             hostname: settings.hostname,
             deadlines,
+            processes,
             capabilities: watch::Sender::new(None),
         }
+    }
+
+    /// The processes of Postfix.
+    pub const fn processes(&self) -> &Processes {
+        &self.processes
     }
 
     /// The capabilities in Postfix's last EHLO reply; none before the first.
@@ -180,7 +198,7 @@ impl Upstream {
     pub async fn probe(&self) -> Result<(), UpstreamFault> {
         let mut outcome = Err(UpstreamFault::NoAddress);
         for endpoint in &self.endpoints {
-            match self.reach(endpoint, Party::Probe).await {
+            match self.attempt(endpoint, Party::Probe, Effort::Once).await {
                 Ok((commands, offered)) => {
                     if outcome.is_err() {
                         self.store_capabilities(offered);
@@ -196,84 +214,103 @@ impl Upstream {
         outcome
     }
 
-    /// Connects for a client, ready for a login.
+    /// Waits for a process of Postfix, in the line of a user.
+    ///
+    /// # Errors
+    /// None was free in time, or we are stopping.
+    pub async fn process(&self, request: ProcessRequest) -> Result<HeldProcess, UpstreamFault> {
+        let held = self.processes.wait(request).await;
+        held.ok_or(UpstreamFault::NoProcess)
+    }
+
+    /// Connects for a client that holds a process, ready for a login. A Postfix that is only busy is waited for
+    /// as long as the client has `patience`.
     ///
     /// # Errors
     /// The last fault, if no address can be used; logged as in [`Upstream::probe`]. It is never
     /// counted against the client.
-    pub async fn connect(&self, origin: &ClientOrigin) -> Result<Connected, UpstreamFault> {
+    pub async fn connect(
+        &self,
+        origin: &ClientOrigin,
+        process: HeldProcess,
+        patience: Duration,
+    ) -> Result<Connected, UpstreamFault> {
         let mut endpoints: Vec<&Arc<Endpoint>> = self.endpoints.iter().collect();
         endpoints.sort_by_key(|endpoint| endpoint.health.is_dead());
-        let mut last = UpstreamFault::NoAddress;
+        let party = Party::Client(origin);
+        let mut fault = UpstreamFault::NoAddress;
+        let mut left = endpoints.len();
         for endpoint in endpoints {
-            match self.reach(endpoint, Party::Client(origin)).await {
+            left -= 1;
+            let effort = match left {
+                0 => Effort::For(patience),
+                // Another address may be less busy.
+                _ => Effort::Once,
+            };
+            match self.attempt(endpoint, party, effort).await {
                 Ok((commands, offered)) => {
                     let capabilities = self.store_capabilities(offered);
                     let endpoint = Arc::clone(endpoint);
                     let deadline = self.deadlines.login;
-                    return Ok(Connected::new(commands, capabilities, endpoint, deadline));
+                    let connected =
+                        Connected::new(commands, capabilities, endpoint, deadline, process);
+                    return Ok(connected);
                 }
-                Err(fault) => last = fault,
+                Err(failed) => fault = failed,
             }
         }
-        Err(last)
+        Err(fault)
     }
 
-    /// Connects to one address and sends EHLO. Returns what Postfix offers.
-    async fn reach(
-        &self,
-        endpoint: &Endpoint,
-        party: Party<'_>,
-    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
-        if !endpoint.health.is_dead() {
-            return self.attempt(endpoint, party).await;
-        }
-        match endpoint.retries.next(|| endpoint.health.is_dead()).await {
-            RetryDecision::Go => self.attempt(endpoint, party).await,
-            RetryDecision::Try(retry) => self.retry(endpoint, party, retry).await,
-            RetryDecision::GiveUp => Err(UpstreamFault::Down),
-        }
-    }
-
-    /// Tries an address that did not answer last time, while others wait for the result.
-    async fn retry(
-        &self,
-        endpoint: &Endpoint,
-        party: Party<'_>,
-        retry: Retry,
-    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
-        let mut attempt = pin!(self.attempt(endpoint, party));
-        let reached = match timeout(self.deadlines.retry, attempt.as_mut()).await {
-            Ok(reached) => reached,
-            Err(_) => {
-                retry.expire();
-                attempt.await
-            }
-        };
-        if reached.as_ref().is_err_and(UpstreamFault::is_no_answer) {
-            retry.failed();
-        }
-        reached
-    }
-
-    /// Connects, sends EHLO, and records the result.
+    /// Connects to one address and sends EHLO, and records the result. Returns what Postfix offers.
     async fn attempt(
         &self,
         endpoint: &Endpoint,
         party: Party<'_>,
+        effort: Effort,
     ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
         let began = endpoint.health.begin();
-        let reached = self.greet(endpoint, party).await;
+        let reached = match effort {
+            Effort::Once => self.greet(endpoint, party, Duration::ZERO).await,
+            Effort::For(patience) => self.insist(endpoint, party, patience).await,
+        };
         endpoint
             .health
             .note_greeting(&endpoint.address, began, reached.as_ref().err());
         reached
     }
 
+    /// As [`greet`](Self::greet), and again where Postfix hung up before a login and answers others meanwhile: its
+    /// processes end at their start while a busy Dovecot lets them wait. Nothing of the client's was sent then.
+    async fn insist(
+        &self,
+        endpoint: &Endpoint,
+        party: Party<'_>,
+        patience: Duration,
+    ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
+        let tries = async {
+            loop {
+                let began = endpoint.health.begin();
+                let reached = self.greet(endpoint, party, patience).await;
+                if !reached.as_ref().is_err_and(UpstreamFault::is_early_end) {
+                    return reached;
+                }
+                sleep(self.deadlines.retry).await;
+                if !endpoint.health.has_answered_since(began) {
+                    return reached;
+                }
+            }
+        };
+        let limit = self.deadlines.connect + patience.max(self.deadlines.greeting);
+        let reached = timeout(limit, tries).await;
+        reached.unwrap_or(Err(UpstreamFault::TimedOut(UpstreamStep::Greeting)))
+    }
+
     async fn greet(
         &self,
         endpoint: &Endpoint,
         party: Party<'_>,
+        patience: Duration,
     ) -> Result<(CommandStream<Stream>, Capabilities), UpstreamFault> {
         let stream = timeout(self.deadlines.connect, Stream::connect(&endpoint.address))
             .await
@@ -281,12 +318,35 @@ impl Upstream {
             .map_err(|fault| UpstreamFault::Lost(UpstreamStep::Connect, fault))?;
         let mut commands = CommandStream::new(stream);
         let hello = commands.greet(self.announce, party, &self.hostname);
-        let greeted = timeout(self.deadlines.greeting, hello).await;
-        match greeted {
-            Ok(Ok(offered)) => Ok((commands, offered)),
-            Ok(Err(fault)) => Err(fault),
-            Err(_) => Err(UpstreamFault::TimedOut(commands.step())),
+        match self.while_busy(endpoint, patience, hello).await {
+            Some(Ok(offered)) => Ok((commands, offered)),
+            Some(Err(fault)) => Err(fault),
+            None => Err(UpstreamFault::TimedOut(commands.step())),
         }
+    }
+
+    /// Waits for `answer` up to the greeting's deadline, and on up to `patience` as long as others are answered
+    /// meanwhile. None: it did not come.
+    async fn while_busy<T>(
+        &self,
+        endpoint: &Endpoint,
+        patience: Duration,
+        answer: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut answer = pin!(answer);
+        let mut left = patience.max(self.deadlines.greeting);
+        while !left.is_zero() {
+            let began = endpoint.health.begin();
+            let period = left.min(self.deadlines.greeting);
+            if let Ok(answered) = timeout(period, answer.as_mut()).await {
+                return Some(answered);
+            }
+            if !endpoint.health.has_answered_since(began) {
+                return None;
+            }
+            left -= period;
+        }
+        None
     }
 
     /// Stores what Postfix offers, and notifies the watchers if it has changed.

@@ -17,12 +17,20 @@ pub enum ResourceLimit {
     PerClient,
     /// Connections at once of one network.
     PerNetwork,
+    /// Sessions of one user that have logged in.
+    PerUser,
+    /// Postfix's processes, for sessions that have logged in.
+    LoggedIn,
     /// New connections of one client.
     Connects,
+    /// New connections of one familiar network.
+    FamiliarConnects,
     /// Clients whose rate of new connections is remembered.
     ConnectRates,
     /// Descriptors and memory for another connection.
     Accepts,
+    /// Refused connections that are held before their reset.
+    HeldRefusals,
     /// Connections that were admitted and could not be served.
     Connections,
     /// Load balancers' connections whose PROXY header is not read yet.
@@ -33,6 +41,10 @@ pub enum ResourceLimit {
     Turns,
     /// Unfamiliar relayed exchanges at once.
     Exchanges,
+    /// Processes of Postfix for logins.
+    Processes,
+    /// Processes of Postfix for relayed exchanges.
+    RelayedExchanges,
     /// Events of the gate on their way to the journal and the log.
     Notices,
     /// How long a session waits until the journal has what it did.
@@ -55,7 +67,7 @@ pub enum ResourceLimit {
     Bans,
     /// Attempts that have paid and had no answer.
     HeldAttempts,
-    /// Banned clients whose connections are counted for the listener filter.
+    /// Refused clients whose connections are counted for the listener filter.
     FilterCounts,
     /// Clients in the kernel's program.
     FilterProgram,
@@ -82,18 +94,24 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 24] = [
+pub const TABLE: [LimitRow; 30] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
-    row(ResourceLimit::PerClient, "per-client", "connections turned away: too many of this client"),
-    row(ResourceLimit::PerNetwork, "per-network", "connections turned away: too many of this network"),
+    row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
+    row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
+    row(ResourceLimit::PerUser, "per-user", "logins refused: too many sessions of this user, and all at work"),
+    row(ResourceLimit::LoggedIn, "logged-in", "logins refused: sessions have all the processes of Postfix that they may have, and none gave way"),
     row(ResourceLimit::Connects, "connects", "connections turned away: too many new ones of this client"),
-    row(ResourceLimit::ConnectRates, "connect-rates", "clients whose rate was forgotten early"),
+    row(ResourceLimit::FamiliarConnects, "familiar-connects", "connections turned away: too many new ones of this familiar network"),
+    row(ResourceLimit::ConnectRates, "connect-rates", "clients or familiar networks whose rate was forgotten early"),
     row(ResourceLimit::Accepts, "accepts", "tries to accept that failed for want of descriptors or memory"),
+    row(ResourceLimit::HeldRefusals, "held-refusals", "refused connections that were reset at once"),
     row(ResourceLimit::Connections, "connections", "admitted connections that were lost before their session"),
     row(ResourceLimit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
     row(ResourceLimit::Handshakes, "handshakes", "handshakes that found no place before their deadline"),
     row(ResourceLimit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
     row(ResourceLimit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
+    row(ResourceLimit::Processes, "processes", "logins for which no process of Postfix was free in time"),
+    row(ResourceLimit::RelayedExchanges, "relayed-exchanges", "relayed exchanges for which no process of Postfix was free in time"),
     row(ResourceLimit::Notices, "notices", "events that neither the journal nor the log got"),
     row(ResourceLimit::Acknowledgements, "acknowledgements", "sessions that went on before the journal had what they did"),
     row(ResourceLimit::Operators, "operators", "operators' connections refused"),
@@ -105,8 +123,8 @@ pub const TABLE: [LimitRow; 24] = [
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
     row(ResourceLimit::HeldAttempts, "held-attempts", "attempts without an answer whose tokens stay spent for want of room"),
-    row(ResourceLimit::FilterCounts, "filter-counts", "connections of banned clients not counted"),
-    row(ResourceLimit::FilterProgram, "filter-program", "times that banned clients did not all fit into the kernel's program"),
+    row(ResourceLimit::FilterCounts, "filter-counts", "connections of refused clients not counted"),
+    row(ResourceLimit::FilterProgram, "filter-program", "times that refused clients did not all fit into the kernel's program"),
 ];
 
 /// How often each limit acted, for those that nobody else counts.

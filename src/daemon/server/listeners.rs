@@ -12,13 +12,12 @@ use tracing::{debug, warn};
 
 use crate::drain::Drain;
 use crate::net::admission::{Admission, Slot, TurnedAway};
-use crate::net::filter::{self, Filter, FilterFault};
+use crate::net::filter::{self, Filter, FilterFault, RefusedFor};
 use crate::net::listener::{
     AdmittedConnection, Arrival, Balancer, Listener, ListenerSettings, TlsStart,
 };
 use crate::session::{self, Services};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::verdict::Standing;
 
 /// What every listener needs.
 #[derive(Clone, Debug)]
@@ -64,7 +63,7 @@ impl ListenerContext {
         }
     }
 
-    /// Once a second: the kernel's list of banned clients, where it is wanted.
+    /// Once a second: the kernel's list of refused clients, where it is wanted.
     pub(in crate::server) async fn keep_filter(self) {
         let mut drain = self.drain.clone();
         let mut mode = filter::FilterMode::Off;
@@ -87,19 +86,24 @@ impl ListenerContext {
 
     fn refresh_filter(&self) -> Result<(), FilterFault> {
         let now = self.services.judging.clock.now();
-        let banned =
-            |client| self.services.judging.gate().standing(client, now) == Standing::Banned;
-        self.filter.refresh(banned).map(|_| ())
+        let standing = |client| self.services.judging.gate().standing(client, now);
+        self.filter.refresh(standing).map(|_| ())
     }
 
-    /// Admits, and counts the resets of banned clients for the filter. Not for clients that a balancer
-    /// announces: the kernel sees the balancer's address.
+    /// Admits, and counts who is refused for the filter. Not for clients that a balancer announces: the kernel
+    /// sees the balancer's address.
     fn admit_or_note(&self, client: ClientKey) -> Result<Slot, TurnedAway> {
         let admitted = self.admit(client);
-        if matches!(admitted, Err(TurnedAway::Ban))
+        if let Err(reason) = &admitted
             && self.services.config.load().filter == filter::FilterMode::On
         {
-            self.filter.reset(client);
+            self.filter.reset(
+                client,
+                match reason {
+                    TurnedAway::Deny | TurnedAway::Ban => RefusedFor::Ban,
+                    _ => RefusedFor::Connections,
+                },
+            );
         }
         admitted
     }

@@ -10,12 +10,13 @@ use super::restore;
 use crate::admin::message::{self, ImportStats, Request, Response};
 use crate::report::events;
 use crate::report::limits::LimitCounters;
-use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
-use gatepost_core::gate::request::verdict::{Standing, Subject};
+use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
 
+mod expel;
 mod present;
 
 /// Answers an operator's questions.
@@ -37,7 +38,7 @@ impl Operator {
     pub async fn answer(&self, request: Request) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
-        let answered = self.decide(request, now, &mut changes);
+        let answered = self.decide(request, now, &mut changes).await;
         self.context.services.judging.notices.pass(changes).await;
         let response = answered.unwrap_or_else(|message| Response::Refused { message });
         tell(&response);
@@ -53,7 +54,8 @@ impl Operator {
         present::status(&self.context, self.began)
     }
 
-    fn decide(
+    /// What ends sessions passes its changes on by itself, before it looks what is left.
+    async fn decide(
         &self,
         request: Request,
         now: Moment,
@@ -67,18 +69,12 @@ impl Operator {
                 Ok(Response::Bans { bans })
             }
             Request::BansAdd { subject, seconds } => {
-                let subject = read_subject(&subject)?;
-                let until = now + Duration::from_secs(seconds);
-                gate.ban(subject, until, now, changes);
-                let until = present::time(until);
-                done(match self.is_home(subject, now) {
-                    false => format!("{subject} is banned until {until}"),
-                    true => format!(
-                        "{subject} is banned until {until}, except users who have logged in from its \
-                         network lately: to refuse them too, add it to [networks] deny"
-                    ),
-                })
+                self.ban(&subject, Duration::from_secs(seconds), now).await
             }
+            Request::Expel { target, network } => {
+                self.expel(&target, network.as_deref(), now).await
+            }
+            Request::Forget { user, network } => self.forget(&user, network.as_deref(), now).await,
             Request::BansRemove { subject } => {
                 let subject = read_subject(&subject)?;
                 match (
@@ -115,7 +111,13 @@ impl Operator {
         match read_subject(target) {
             Ok(Subject::Client(client)) => {
                 self.gate().forgive_client(client, now, changes);
-                done(format!("cleared bans, strikes and buckets of {client}"))
+                done(match self.ban_around(Subject::Client(client), now) {
+                    None => format!("cleared bans, strikes and buckets of {client}"),
+                    Some(network) => format!(
+                        "cleared ban, strikes and buckets of {client}; its network {network} stays banned by \
+                         hand: `gatepost bans remove {network}`"
+                    ),
+                })
             }
             Ok(subject @ Subject::Network(_)) => {
                 self.gate().unban(subject, now, changes);
@@ -148,6 +150,12 @@ impl Operator {
         };
         let network = read_network(&network)?;
         self.gate().introduce(&name, Some(network), now, changes);
+        if !self.is_familiar(&name, network, now) {
+            return Err(format!(
+                "{name} is not familiar in {network}: too many names with the same part before the @ are \
+                 known. A name in the `users` file always has room"
+            ));
+        }
         done(format!("{name} is familiar in {network} for 90 days"))
     }
 
@@ -168,6 +176,12 @@ impl Operator {
         Ok(Response::Explanation(Box::new(explanation)))
     }
 
+    fn is_familiar(&self, user: &UserName, network: NetworkKey, now: Moment) -> bool {
+        let client = ClientKey::new(network.address());
+        let told = self.gate().explain(client, Some(user), now);
+        told.user.is_some_and(|told| told.trust == Trust::Familiar)
+    }
+
     /// The banned network around a client.
     fn ban_around(&self, subject: Subject, now: Moment) -> Option<Subject> {
         let Subject::Client(client) = subject else {
@@ -180,15 +194,6 @@ impl Operator {
             .then_some(network)
     }
 
-    /// Whether the network is familiar: its users are not refused for a ban.
-    fn is_home(&self, subject: Subject, now: Moment) -> bool {
-        let client = match subject {
-            Subject::Client(client) => client,
-            Subject::Network(network) => ClientKey::new(network.address()),
-        };
-        self.gate().standing(client, now) == Standing::Familiar
-    }
-
     fn gate(&self) -> &Gate {
         self.context.services.judging.gate()
     }
@@ -197,7 +202,7 @@ impl Operator {
 /// What the operator changed, to the log.
 fn tell(response: &Response) {
     match response {
-        Response::Done { message } => events::operator(message),
+        Response::Done { message } | Response::Ended { message, .. } => events::operator(message),
         Response::Learnt(taught) if *taught != ImportStats::default() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {

@@ -246,7 +246,8 @@ fn log(reporter: &Reporter, changes: &[Change]) {
             | Fact::UserKnown(_)
             | Fact::PairFamiliar(_)
             | Fact::Forgiven(_)
-            | Fact::PasswordChanged(_) => {}
+            | Fact::PasswordChanged(_)
+            | Fact::TrustRevoked(_) => {}
         }
     }
 }

@@ -60,13 +60,21 @@ impl Reloader {
             .gate()
             .reconfigure(config.gate.clone(), now, &mut changes);
         services.judging.notices.pass(changes).await;
+        // Those on the new deny list.
+        let expelled = services
+            .registry
+            .expel_barred(|client| services.judging.bars(client));
         self.context.admission.reconfigure(&config.admission);
+        services.registry.reconfigure(config.registry);
         self.log.change(&config.report);
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
         }
         services.judging.reconfigure(config.turns);
-        let session = session_config(&config, Some((&before, &services.config.load())));
+        let sessions = services.config.load_full();
+        let processes = sessions.upstream.processes().clone();
+        processes.reconfigure(config.processes);
+        let session = session_config(&config, Some((&before, &sessions)), processes);
         if before.upstream != config.upstream {
             // A Postfix that is new to us is asked before the first client is sent to it. Should it take too
             // long, the probe's task goes on asking.
@@ -74,6 +82,6 @@ impl Reloader {
         }
         services.config.store(Arc::new(session));
         self.config.store(Arc::new(config));
-        info!("reloaded");
+        info!(expelled, "reloaded");
     }
 }

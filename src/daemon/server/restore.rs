@@ -13,6 +13,7 @@ use crate::store::key::random;
 use crate::store::{Content, FoundFile, PastState, Store, StoreFault};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::names::NamesSince;
 use gatepost_core::gate::state::file::{FileReport, Soundness, StateFile};
 use gatepost_core::gate::{Changes, Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -53,14 +54,29 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     } else if left.past == PastState::Some && !knows {
         error!("who is known and banned could not be read: {CURE}");
     }
+    tell_renamed(&gate);
     if let Some(until) = gate.settles_until(now) {
         info!(
-            "settling in: nobody is familiar yet, so only traps and `client` refuse until {}; \
+            "settling in: nobody is familiar yet, so most limits forgive until {}; \
              `gatepost learn` makes the users familiar who logged in according to your mail log, and ends it",
             crate::report::events::timestamp(until)
         );
     }
     Ok((store, gate))
+}
+
+/// Tells what a change of the section `[names]` has done to those who are known.
+fn tell_renamed(gate: &Gate) {
+    match gate.restored().names {
+        NamesSince::Same => {}
+        NamesSince::Stripped => {
+            info!("[names] drops domains now: every user that was known stays known")
+        }
+        NamesSince::Other if gate.known().0 == 0 => {}
+        NamesSince::Other => error!(
+            "[names] was changed since the state was saved, and some users are known under other names than they              have now: {CURE}"
+        ),
+    }
 }
 
 fn split(found: FoundFile) -> ((std::path::PathBuf, Content), StateFile) {

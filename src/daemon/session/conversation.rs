@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::entry::Entered;
 use super::login::{self, Client, ExchangeEnd, Tried};
 use super::peer::{LineEvent, Peer, WriteAndClose};
-use super::{ClientFault, Ending, Visit};
-use crate::net::upstream::LoggedIn;
-use gatepost_core::gate::request::attempt::{Secret, UserName};
+use super::{ClientFault, Ending, Visit, called};
+use gatepost_core::gate::request::attempt::Secret;
 use gatepost_core::smtp::dialogue::{Action, Dialogue, Resolution};
 use gatepost_core::smtp::reply::Reply;
 
@@ -34,7 +34,7 @@ pub(in crate::session) enum Next {
     /// The handshake; what lies in the buffer is to be dropped.
     StartTls,
     /// The splice.
-    LoggedIn(Box<LoggedIn>, UserName),
+    LoggedIn(Box<Entered>),
 }
 
 /// One client, one dialogue.
@@ -97,9 +97,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
                 Action::LogIn(wish) => {
                     let helo = self.dialogue.helo().cloned();
                     match Box::pin(login::log_in(self, helo, wish)).await? {
-                        Tried::LoggedIn(logged_in, user) => {
-                            return Ok(Next::LoggedIn(logged_in, user));
-                        }
+                        Tried::LoggedIn(entered) => return Ok(Next::LoggedIn(entered)),
                         Tried::Resolved(resolution) => self.dialogue.resolve(resolution),
                         Tried::ExchangeEnd(action) => action,
                     }
@@ -125,7 +123,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
         let event = tokio::select! {
             biased;
             event = timeout(time_limit, self.peer.read_line(limit)) => event,
-            () = visit.drain.begun() => return Ok(self.end(Ending::Drained)),
+            ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Ok(self.end(ending)),
             () = visit.slot.evicted() => return Ok(self.end(Ending::Evicted)),
         };
         match event {
@@ -144,7 +142,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
     fn end(&mut self, ending: Ending) -> Action {
         let reply = match ending {
             Ending::Drained => self.dialogue.draining(),
-            Ending::Evicted => self.dialogue.evicted(),
+            Ending::Evicted | Ending::Expelled => self.dialogue.evicted(),
             _ => self.dialogue.timed_out(),
         };
         self.closing = Some(ending);

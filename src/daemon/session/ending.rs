@@ -21,6 +21,8 @@ pub enum Ending {
     Drained,
     /// Its slot went to somebody else.
     Evicted,
+    /// The operator ended it before it had logged in.
+    Expelled,
     /// The splice ended.
     Spliced(SpliceEnd),
     /// The client's fault.
@@ -50,6 +52,7 @@ impl Ending {
             Self::TimedOut => "timed-out",
             Self::Drained => "drained",
             Self::Evicted => "evicted",
+            Self::Expelled => "expelled",
             Self::Spliced(end) => end.as_str(),
             Self::Client(ClientFault::Handshake(_)) => "handshake",
             Self::Client(ClientFault::Lost(_)) => "lost",

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
+use super::entry::{Entered, enter};
 use super::{Ending, Visit};
 use crate::judging::{Granted, Refused, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, LoggedIn};
+use crate::net::upstream::{Attempted, ClientOrigin, ProcessLine, Purpose};
+use connect::connect;
 use gatepost_core::gate::buckets::spec::Bucket;
-use gatepost_core::gate::request::attempt::{AuthOutcome, Secret, UserName};
+use gatepost_core::gate::request::attempt::{AuthOutcome, Secret};
 use gatepost_core::gate::request::verdict::{FailureReply, Reason, Refusal};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -23,10 +25,11 @@ use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
 use gatepost_core::smtp::sasl::{Credentials, Mechanism};
 
+mod connect;
+mod exchange;
+
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
-
-mod exchange;
 
 /// The client, as far as an exchange needs it.
 pub(in crate::session) trait Client: Send {
@@ -54,7 +57,7 @@ pub(in crate::session) enum ExchangeEnd {
 /// What came of a login.
 pub(in crate::session) enum Tried {
     /// 235.
-    LoggedIn(Box<LoggedIn>, UserName),
+    LoggedIn(Box<Entered>),
     /// The dialogue is told, and goes on.
     Resolved(Resolution),
     /// The client left the exchange; the dialogue goes on with this.
@@ -146,23 +149,27 @@ async fn with_credentials(
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
-    let connected = visit.config.upstream.connect(origin).await;
-    let proof_sent = Some(visit.now());
+    let line = ProcessLine::of(granted.permit());
+    // On the heap: the session's own future is held by every idle client.
+    let connected = Box::pin(connect(visit, origin, line, Purpose::Login)).await;
+    let sent = visit.now();
     let attempted = match connected {
         Ok(connected) => connected.log_in(granted.permit(), credentials).await,
         Err(fault) => Attempted::Defer(fault),
     };
+    let processes = visit.config.upstream.processes();
+    processes.answered(line, &attempted, visit.now().since(sent));
     Ok(Answered {
         granted,
         attempted,
-        proof_sent,
+        proof_sent: Some(sent),
         came,
         disclosed: Disclosed::Nothing,
     })
 }
 
-/// Settles the permit. A client that is not accepted waits here, when Postfix has been let go and its turn is
-/// free: it costs us kilobytes, and Postfix nothing.
+/// Settles the permit. A client that is not accepted, or finds no room, waits here, when Postfix has been let go and
+/// its turn is free: it costs us kilobytes, and Postfix nothing.
 async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let Answered {
         granted,
@@ -172,12 +179,21 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         disclosed,
     } = answered;
     let user = granted.user().clone();
+    let id = granted.permit().user();
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took, disclosed);
     let settled = granted.settle(visit, outcome, &attempted).await;
     if let (AuthOutcome::Accept, Attempted::Accept(logged_in)) = (settled.outcome, attempted) {
-        return Tried::LoggedIn(Box::new(logged_in), user);
+        return match enter(visit, &user, id) {
+            Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
+            Err(_) => {
+                drop(logged_in);
+                // As any refusal: its time does not tell that the password is right.
+                hold_back(visit, came).await;
+                Tried::Resolved(Resolution::Refuse)
+            }
+        };
     }
     match (settled.reply, settled.outcome) {
         (FailureReply::Refusal, _) => {
@@ -279,62 +295,4 @@ pub(in crate::session) async fn helo(visit: &Visit, name: &[u8]) -> Trap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::upstream::{UpstreamFault, UpstreamStep};
-    use gatepost_core::smtp::reply::Reply;
-
-    #[test]
-    fn only_what_postfix_put_off_after_a_wait_has_stalled() {
-        let put_off = |code| {
-            let reply = Reply::new(code, None, "Temporary authentication failure");
-            Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
-        };
-        let just_below = STALL.saturating_sub(Duration::from_millis(1));
-        let outcome_of = |attempted, took| outcome(&attempted, took, Disclosed::Nothing);
-        assert_eq!(outcome_of(put_off(454), STALL), AuthOutcome::Stalled);
-        assert_eq!(outcome_of(put_off(454), just_below), AuthOutcome::Defer);
-        assert_eq!(outcome_of(put_off(503), STALL), AuthOutcome::Defer);
-        let silent = Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth));
-        assert_eq!(outcome_of(silent, STALL), AuthOutcome::Defer);
-    }
-
-    #[test]
-    fn an_answer_waits_for_the_next_multiple_of_the_delay() {
-        let millis = Duration::from_millis;
-        for (spent, rest) in [
-            (0, 2_000),
-            (1, 1_999),
-            (1_999, 1),
-            (2_000, 2_000),
-            (2_600, 1_400),
-        ] {
-            assert_eq!(
-                until_next(millis(2_000), millis(spent)),
-                millis(rest),
-                "{spent}"
-            );
-            assert_eq!(until_next(Duration::ZERO, millis(spent)), Duration::ZERO);
-        }
-    }
-
-    #[test]
-    fn after_a_challenge_only_what_postfix_says_of_the_proof_undoes_the_charge() {
-        let reply = |code| Reply::new(code, None, "as it may be");
-        let put_off =
-            |code| Attempted::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply(code)));
-        let faults = [
-            put_off(454),
-            put_off(500),
-            Attempted::Defer(UpstreamFault::Challenge),
-            Attempted::Defer(UpstreamFault::TimedOut(UpstreamStep::Auth)),
-        ];
-        for fault in faults {
-            let settled = outcome(&fault, STALL, Disclosed::Challenge);
-            assert_eq!(settled, AuthOutcome::Abandoned, "{fault}");
-        }
-        let rejected = Attempted::Reject(reply(535));
-        let settled = outcome(&rejected, STALL, Disclosed::Challenge);
-        assert_eq!(settled, AuthOutcome::Reject);
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 //! address; one or two an hour of each address in a /24; nine failures in 97 s of a pool (8,000 a day).
 //! Not here: which campaigns meet in a scenario (`scenario`).
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::traffic::dictionary::Dictionary;
@@ -121,6 +122,7 @@ pub struct Campaign {
     victims: VictimChoice,
     with: PasswordChoice,
     sender: GuessSender,
+    hours: Range<u32>,
 }
 
 impl Campaign {
@@ -141,7 +143,13 @@ impl Campaign {
             victims,
             with,
             sender: GuessSender::Attacker,
+            hours: 0..24,
         }
+    }
+
+    /// The same, in these hours of every day.
+    pub fn in_hours(self, hours: Range<u32>) -> Self {
+        Self { hours, ..self }
     }
 
     /// The plan's number of guesses a day, from wherever.
@@ -166,6 +174,14 @@ impl Campaign {
     /// The next guess, in the order of time.
     pub fn next(&mut self, people: &People) -> Option<PlannedGuess> {
         self.at = self.at + self.random.around(self.every);
+        let day = self.at.since(START).as_secs() / super::DAY.as_secs();
+        let midnight = START + super::DAY * day as u32;
+        let begin = midnight + super::HOUR * self.hours.start;
+        if self.at < begin {
+            self.at = begin;
+        } else if self.at >= midnight + super::HOUR * self.hours.end {
+            self.at = begin + super::DAY;
+        }
         if self.at >= self.until {
             return None;
         }

@@ -2,7 +2,7 @@
 //!
 //! The same judging that runs live: gate, both stages, and the queue before Postfix with its defaults. Around
 //! it stand what a live server has: banned clients are reset before they speak, and a password check takes
-//! 45 ms. Attempts that need no turn are settled in the moment in which they come.
+//! 45 ms, and half a second if it fails. Attempts that need no turn are settled in the moment in which they come.
 //! Not here: files (`store`), waiting (the daemon's `judging`).
 
 use std::time::Duration;
@@ -25,6 +25,8 @@ use gatepost_core::moment::Moment;
 
 /// One bcrypt.
 const CHECK: Duration = Duration::from_millis(45);
+/// The same with a wrong password: Dovecot answers failures twice a second.
+const FAILED_CHECK: Duration = Duration::from_millis(500);
 /// Later than every deadline.
 const NEVER: Moment = Moment::from_nanos(u64::MAX);
 
@@ -119,7 +121,10 @@ impl GatePolicy {
                 ticket,
                 granted,
                 expected,
-                done: now + CHECK,
+                done: match expected {
+                    Expected::Right => now + CHECK,
+                    Expected::Wrong | Expected::NoSuchUser | Expected::Outage => now + FAILED_CHECK,
+                },
             }),
             Err(refused) => ended.push((ticket, refusal(refused))),
         }
@@ -206,10 +211,10 @@ impl Policy for GatePolicy {
                 ended.push((ticket, outcome));
             }
             Begun::Refused(refused) => ended.push((ticket, refusal(refused))),
-            Begun::Wait => {
+            Begun::Wait(class) => {
                 let network = attempt.client.network();
                 let waiting = Waiting { ticket, attempt };
-                self.judging.queue().enter(network, waiting, now);
+                self.judging.queue().enter(network, class, waiting, now);
                 self.advance(now, ended);
             }
         }

@@ -11,6 +11,10 @@ const GATE: &str = "gatepost";
 const TRAVELLERS: f64 = 95.0;
 /// Guesses a day at one account by strangers: from near and from far.
 const ONE_ACCOUNT: u64 = 2 * 24;
+/// The same while settling in.
+const ONE_ACCOUNT_SETTLING: u64 = ONE_ACCOUNT + 96;
+/// Who is refused is let in when the mail program tries again, five minutes later or ten, in seconds.
+const RETRIED: u64 = 660;
 
 /// Seconds between two questions about one old phone's password: the gate keeps their times by the second.
 const ONCE_A_MINUTE: u64 = 59;
@@ -20,6 +24,10 @@ const ONCE_A_MINUTE: u64 = 59;
 pub enum Promise {
     /// However large the botnet is, so many guesses a day by strangers, and so many at one account.
     Bound,
+    /// The same while settling in.
+    SettlingBound,
+    /// Those who are refused are let in at the second or third try.
+    Retry,
     /// No user is refused in the networks they log in from.
     Home,
     /// Nor near them.
@@ -41,6 +49,11 @@ pub fn bound(users: usize) -> u64 {
     2 * (720 + 3 * users as u64) + 48 + 144
 }
 
+/// The same while settling in.
+pub fn settling_bound(users: usize) -> u64 {
+    bound(users) + 8_640 + 3 * users as u64
+}
+
 /// Writes down which of `promises` are broken.
 pub(crate) fn check(promises: &[Promise], plan: &SimulationPlan, report: &mut Report) {
     // A gate with a part left out promises nothing.
@@ -50,6 +63,9 @@ pub(crate) fn check(promises: &[Promise], plan: &SimulationPlan, report: &mut Re
     if promises.contains(&Promise::Bound) {
         report.bound = Some(bound(report.mailboxes));
     }
+    if promises.contains(&Promise::SettlingBound) {
+        report.bound = Some(settling_bound(report.mailboxes));
+    }
     let found = promises.iter().map(|promise| promise.broken(plan, report));
     report.broken = found.flatten().collect();
 }
@@ -58,7 +74,19 @@ impl Promise {
     /// What is wrong, if it is.
     fn broken(self, plan: &SimulationPlan, report: &Report) -> Option<String> {
         match self {
-            Self::Bound => over_bound(report),
+            Self::Bound => over_bound(report, bound(report.mailboxes), ONE_ACCOUNT),
+            Self::SettlingBound => {
+                let most = settling_bound(report.mailboxes);
+                over_bound(report, most, ONE_ACCOUNT_SETTLING)
+            }
+            Self::Retry => {
+                let all = [&report.home, &report.near, &report.far];
+                let waits = all.map(|visits| visits.longest_wait);
+                let never: u64 = all.map(|visits| visits.never).iter().sum();
+                let longest = waits.into_iter().max().unwrap_or(0);
+                (never > 0 || longest > RETRIED)
+                    .then(|| format!("{never} logins never got in, and one waited for {longest} s"))
+            }
             Self::Home => refused("at home", &report.home),
             Self::Near => refused("near home", &report.near),
             Self::Nobody => {
@@ -88,16 +116,16 @@ impl Promise {
     }
 }
 
-fn over_bound(report: &Report) -> Option<String> {
-    let (day, most) = (report.guesses.worst_day, bound(report.mailboxes));
+fn over_bound(report: &Report, most: u64, of_account: u64) -> Option<String> {
+    let day = report.guesses.worst_day;
     if day > most {
         return Some(format!(
             "{day} guesses reached Postfix in a day, over the bound of {most}"
         ));
     }
     let account = report.guesses.worst_account;
-    (account > ONE_ACCOUNT)
-        .then(|| format!("{account} guesses a day at one account, over {ONE_ACCOUNT}"))
+    (account > of_account)
+        .then(|| format!("{account} guesses a day at one account, over {of_account}"))
 }
 
 fn refused(where_: &str, visits: &LoginStats) -> Option<String> {

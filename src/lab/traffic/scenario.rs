@@ -359,6 +359,17 @@ fn old_phone(plan: &SimulationPlan) -> Vec<Campaign> {
     campaigns
 }
 
+/// Ten guesses a second at all accounts, never from the same address twice, in the hour in which people begin to
+/// work. More than four turns could check, even if they did nothing else.
+fn first_week(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::Pool(1 << 30),
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
+    vec![Campaign::new("first week", plan, SECOND / 10, choice).in_hours(7..8)]
+}
+
 /// What waits for a new server: loud ones and a pool.
 fn install(plan: &SimulationPlan) -> Vec<Campaign> {
     let mut campaigns = loud(plan);

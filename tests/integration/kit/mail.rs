@@ -92,7 +92,21 @@ pub(crate) enum Passwords {
     /// As bcrypt hashes, cost 10: a check takes tens of milliseconds. PLAIN and LOGIN only, and
     /// only the first few users.
     Bcrypt,
+    /// A check takes a second and no computing, for any user, and finds every password right: a Dovecot whose
+    /// database is slow, behind a Postfix of [`FEW`] processes. PLAIN and LOGIN only.
+    Slow,
 }
+
+/// How many processes a Postfix has whose Dovecot is slow.
+pub(crate) const FEW: usize = 20;
+
+/// What Dovecot runs for a check where it is slow. Name and password come on descriptor 3, with NULs behind them.
+const SLOW_CHECK: &str = "#!/bin/sh
+USER=$(tr '\\0' '\\n' <&3 | head -n 1)
+export USER
+sleep 1
+exec \"$@\"
+";
 
 /// A running Postfix and Dovecot.
 pub(crate) struct Mail {
@@ -113,11 +127,24 @@ impl Mail {
 
     /// Starts both. Panics as [`Mail::start`] does.
     pub(crate) fn with_passwords(passwords: Passwords) -> Self {
+        Self::with_settings(passwords, "")
+    }
+
+    /// Starts both, with more settings for Dovecot. Every user has a second name, without the domain, and with the
+    /// same password. Panics as [`Mail::start`] does.
+    pub(crate) fn with_dovecot(settings: &str) -> Self {
+        Self::with_settings(Passwords::Clear, settings)
+    }
+
+    fn with_settings(passwords: Passwords, dovecot: &str) -> Self {
         demand_programs();
         let folder = TempDir::with_prefix("gatepost-mail-").expect("a folder for Postfix");
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("open the folder");
         let ports = Entry::ALL.map(|_| ports::free());
         write_configuration(folder.path(), &ports, passwords);
+        if !dovecot.is_empty() {
+            add_settings(folder.path(), dovecot);
+        }
         program::run(
             Command::new("postfix")
                 .arg("-c")
@@ -140,6 +167,11 @@ impl Mail {
         let place = Entry::ALL.iter().position(|other| *other == entry);
         let port = self.ports[place.expect("ALL holds every entry")];
         (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// Dovecot's config file.
+    pub(crate) fn dovecot_settings(&self) -> PathBuf {
+        self.folder.path().join("dovecot.conf")
     }
 
     /// The UNIX socket of one more listener, which wants the PROXY protocol.
@@ -267,6 +299,19 @@ impl Mail {
     }
 }
 
+fn add_settings(folder: &Path, dovecot: &str) {
+    let path = folder.join("dovecot.conf");
+    let settings = fs::read_to_string(&path).expect("Dovecot's settings");
+    let dovecot = dovecot.replace("{folder}", &folder.display().to_string());
+    fs::write(&path, format!("{settings}\n{dovecot}\n")).expect("add to Dovecot's settings");
+    let path = folder.join("users");
+    let users = fs::read_to_string(&path).expect("the users");
+    let bare = users
+        .lines()
+        .map(|line| line.replacen("@example.org", "", 1) + "\n");
+    fs::write(&path, bare.chain([users.clone()]).collect::<String>()).expect("add to the users");
+}
+
 /// # Panics
 /// Saying what to do, when these tests cannot run here.
 fn demand_programs() {
@@ -294,7 +339,9 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     let fill = |template: &str| {
         let mut text = template
             .replace("{folder}", &folder.display().to_string())
-            .replace("{mechanisms}", mechanisms(passwords));
+            .replace("{mechanisms}", mechanisms(passwords))
+            .replace("{passwords}", &passdb(folder, passwords))
+            .replace("{processes}", &processes(passwords).to_string());
         for (entry, port) in Entry::ALL.iter().zip(ports) {
             text = text.replace(&format!("{{{}}}", entry.name()), &port.to_string());
         }
@@ -313,6 +360,9 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     aged.expect("age Postfix's configuration");
     write("dovecot.conf", &fill(include_str!("mail/dovecot.conf")));
     write("users", &passwd_file(passwords));
+    write("check", SLOW_CHECK);
+    let check = Permissions::from_mode(0o755);
+    fs::set_permissions(folder.join("check"), check).expect("let Dovecot run it");
     let signed = Authority::new().sign(&["mail.example.org"]);
     write("postfix.pem", &format!("{}{}", signed.key, signed.chain));
 }
@@ -320,8 +370,26 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
 const fn mechanisms(passwords: Passwords) -> &'static str {
     match passwords {
         Passwords::Clear => MECHANISMS,
-        Passwords::Bcrypt => "plain login",
+        Passwords::Bcrypt | Passwords::Slow => "plain login",
     }
+}
+
+/// How many processes Postfix has for each entry.
+const fn processes(passwords: Passwords) -> usize {
+    match passwords {
+        Passwords::Clear | Passwords::Bcrypt => 100,
+        Passwords::Slow => FEW,
+    }
+}
+
+/// Dovecot's driver for passwords, and its argument.
+fn passdb(folder: &Path, passwords: Passwords) -> String {
+    let (driver, argument) = match passwords {
+        Passwords::Clear | Passwords::Bcrypt => ("passwd-file", "users"),
+        Passwords::Slow => ("checkpassword", "check"),
+    };
+    let argument = folder.join(argument);
+    format!("driver = {driver}\n  args = {}", argument.display())
 }
 
 fn passwd_file(passwords: Passwords) -> String {
@@ -331,10 +399,10 @@ fn passwd_file(passwords: Passwords) -> String {
             .into_iter()
             .chain((0..NUMBERED).map(numbered))
             .collect(),
-        Passwords::Bcrypt => named.into(),
+        Passwords::Bcrypt | Passwords::Slow => named.into(),
     };
     let line = |(name, password): (String, String)| match passwords {
-        Passwords::Clear => format!("{name}:{{PLAIN}}{password}\n"),
+        Passwords::Clear | Passwords::Slow => format!("{name}:{{PLAIN}}{password}\n"),
         Passwords::Bcrypt => format!("{name}:{}\n", bcrypt(&password)),
     };
     let marker = format!("{}:{{PLAIN}}{}\n", MARKER.0, MARKER.1);

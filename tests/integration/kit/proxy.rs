@@ -128,6 +128,27 @@ impl Setup {
         path
     }
 
+    /// Teaches these logins, of yesterday, out of a log, as on the day of the install. Before the start.
+    #[track_caller]
+    pub(crate) fn learn_yesterdays(&self, logins: &[(&str, IpAddr)]) {
+        let mut date = Command::new("date");
+        date.args(["--utc", "--date=yesterday", "+%FT%T+00:00"]);
+        let at = program::run(&mut date);
+        let line = |(user, source): &(&str, IpAddr)| {
+            format!(
+                "{} mx dovecot: imap-login: Login: user=<{user}>, method=PLAIN, rip={source}, \
+                 lip=127.0.0.1, mpid=1, TLS, session=<x>\n",
+                at.trim()
+            )
+        };
+        let log = self.write(
+            "yesterday.log",
+            &logins.iter().map(line).collect::<String>(),
+        );
+        let ran = self.command(&["learn", &log.display().to_string()]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+    }
+
     /// Writes the config file; says where.
     pub(crate) fn write_config(&self) -> PathBuf {
         self.write("gatepost.toml", &self.config.to_string())
@@ -229,6 +250,20 @@ impl Proxy {
     /// Its process id.
     pub(crate) fn process_id(&self) -> u32 {
         self.daemon.id()
+    }
+
+    /// All events that fit, of all that it had to log by now. Its log is written by a thread of its own, and read
+    /// by one of ours: so this bans an address that no test uses, and reads up to that line.
+    #[track_caller]
+    pub(crate) fn logged(&self, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let bans = |event: &Event| event.message() == "ban began";
+        let marker = format!("203.0.113.{}", self.log.events(bans).len());
+        let ran = self.setup.command(&["bans", "add", &marker, "--for", "1m"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+        self.log.find("the ban", |event| {
+            bans(event) && event.field("subject") == marker
+        });
+        self.log.events(fits)
     }
 
     /// Its log.

@@ -59,13 +59,18 @@ fn an_infected_machine_does_not_lock_its_office_out() {
 #[test]
 fn a_failing_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong() {
     let mail = Mail::start();
-    let proxy = Setup::before(&mail).start();
+    let home = |number: usize| loopback(u8::try_from(100 + number).expect("few users"), 1);
+    let setup = Setup::before(&mail);
+    let names: Vec<String> = (0..NUMBERED).map(|number| numbered(number).0).collect();
+    let logins = names.iter().enumerate();
+    let logins: Vec<_> = logins.map(|(n, name)| (name.as_str(), home(n))).collect();
+    setup.learn_yesterdays(&logins);
+    let proxy = setup.start();
     // All at once, each from a network of their own.
     let all_log_in = || -> Vec<u16> {
         let log_in_user = |number: usize| {
             let (name, password) = numbered(number);
-            let net = u8::try_from(100 + number).expect("few users");
-            log_in(&proxy, loopback(net, 1), User(&name, &password))
+            log_in(&proxy, home(number), User(&name, &password))
         };
         thread::scope(|scope| {
             let users: Vec<_> = (0..NUMBERED)
@@ -91,9 +96,18 @@ fn a_failing_dovecot_is_no_attack_and_nobody_is_told_that_the_password_is_wrong(
     mail.mend_passwords();
     assert!(
         all_log_in().iter().all(|code| *code == 235),
-        "and nobody was charged"
+        "and nobody is locked out"
     );
-    assert_eq!(proxy.log().events(outage).len(), 1);
+    for (name, home) in &logins {
+        let ran = proxy
+            .setup
+            .command(&["explain", &home.to_string(), name, "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&ran.text).unwrap();
+        let mut buckets = told["buckets"].as_array().unwrap().iter();
+        let own = buckets.find(|bucket| bucket["name"] == "familiar");
+        assert_eq!(own.unwrap()["tokens"], 20, "what was charged came back");
+    }
+    assert_eq!(proxy.logged(outage).len(), 1);
 }
 
 #[test]

@@ -131,9 +131,7 @@ fn two_thousand_addresses_get_what_the_shared_buckets_hold_and_every_user_logs_i
     );
 
     // The gate's own account is the same, and everybody else was told to wait.
-    let rejected = proxy
-        .log()
-        .events(|event| event.field("verdict") == "reject");
+    let rejected = proxy.logged(|event| event.field("verdict") == "reject");
     assert_eq!(rejected.len(), known.len() + unknown.len());
     let told = |code: u16| replies.iter().filter(|reply| **reply == Some(code)).count();
     // From when the bucket of unknown names is empty, a wrong password looks like a refusal.

@@ -48,6 +48,13 @@ impl Key {
         }
     }
 
+    pub(in crate::gate) fn settling(user: UserId) -> Self {
+        Self {
+            kind: Kind::SETTLING_USER,
+            id: user.0,
+        }
+    }
+
     /// `pair` is the keyed hash of a user in one network.
     pub(in crate::gate) fn pair(pair: u64) -> Self {
         Self {
@@ -97,7 +104,12 @@ impl BucketKey {
             Bucket::Network => Key::network(client.network()),
             Bucket::UserNear => Key::near(user?),
             Bucket::UserFar => Key::far(user?),
-            Bucket::Near | Bucket::Words | Bucket::Unknown | Bucket::Strangers => {
+            Bucket::SettlingUser => Key::settling(user?),
+            Bucket::Near
+            | Bucket::Words
+            | Bucket::Unknown
+            | Bucket::Strangers
+            | Bucket::Settling => {
                 return Some(Self::Shared(bucket));
             }
         };

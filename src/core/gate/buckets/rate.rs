@@ -1,4 +1,4 @@
-//! rate - one token bucket a client, for the rooms beside the gate
+//! rate - one token bucket a client, or a network, for the rooms beside the gate
 //!
 //! Admission counts new connections with it. It stands here because the table and the arithmetic
 //! do: fixed memory, and in a full set the client whose bucket is full soonest is evicted.
@@ -12,10 +12,40 @@ use crate::gate::buckets::key::Key;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::Quota;
 use crate::gate::buckets::table::Table;
-use crate::gate::request::client::ClientKey;
+use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::moment::Moment;
 
-/// The buckets of all clients that have lately taken a token.
+/// Whose bucket it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateKey {
+    /// A client's.
+    Client(ClientKey),
+    /// A network's.
+    Network(NetworkKey),
+}
+
+impl From<ClientKey> for RateKey {
+    fn from(client: ClientKey) -> Self {
+        Self::Client(client)
+    }
+}
+
+impl From<NetworkKey> for RateKey {
+    fn from(network: NetworkKey) -> Self {
+        Self::Network(network)
+    }
+}
+
+impl RateKey {
+    fn row(self) -> Key {
+        match self {
+            Self::Client(client) => Key::client(client),
+            Self::Network(network) => Key::network(network),
+        }
+    }
+}
+
+/// The buckets of all clients or networks that have lately taken a token.
 pub struct ClientRate {
     table: Table<3>,
     limit: RwLock<Limit>,
@@ -31,13 +61,13 @@ impl ClientRate {
         }
     }
 
-    /// Takes one token of `client`.
+    /// Takes one token of a client or a network.
     ///
     /// # Errors
     /// There is none; the time until there is one.
-    pub fn take(&self, client: ClientKey, now: Moment) -> Result<(), Duration> {
+    pub fn take(&self, of: impl Into<RateKey>, now: Moment) -> Result<(), Duration> {
         let limit = *self.limit.read().unwrap_or_else(PoisonError::into_inner);
-        self.table.with(Key::client(client), now, |row| {
+        self.table.with(of.into().row(), now, |row| {
             let arrival = row.map_or(0, |&[_, arrival, _]| arrival);
             match limit.take(arrival, now) {
                 Ok(arrival) => (Ok(()), Some([0, arrival, 0])),
@@ -45,6 +75,17 @@ impl ClientRate {
                 Err(wait) => (Err(wait), Some([0, limit.bounded(arrival, now), 0])),
             }
         })
+    }
+
+    /// Gives a token back that was taken. Late, when it has come back by itself, it is one more than was taken:
+    /// never more than a full bucket.
+    pub fn give_back(&self, of: impl Into<RateKey>) {
+        let limit = *self.limit.read().unwrap_or_else(PoisonError::into_inner);
+        self.table.with(of.into().row(), Moment::EPOCH, |row| {
+            let without =
+                |&[_, arrival, _]: &[u64; 3]| [0, arrival.saturating_sub(limit.every()), 0];
+            ((), row.map(without))
+        });
     }
 
     /// How many clients were forgotten early, for want of rows.
@@ -88,6 +129,28 @@ mod tests {
         assert!(rate.take(other, NOW).is_ok());
         assert!(rate.take(one, NOW + Duration::from_secs(10)).is_ok());
         assert!(rate.take(one, NOW + Duration::from_secs(10)).is_err());
+    }
+
+    #[test]
+    fn a_token_that_is_given_back_can_be_taken_again() {
+        let rate = ClientRate::new(quota(2, 10), 64, &[7; 16]);
+        let network = ClientKey::V4(1).network();
+        for _ in 0..2 {
+            assert!(rate.take(network, NOW).is_ok());
+        }
+        assert!(rate.take(network, NOW).is_err());
+        rate.give_back(network);
+        assert!(rate.take(network, NOW).is_ok());
+        assert!(rate.take(network, NOW).is_err());
+        for _ in 0..9 {
+            rate.give_back(network);
+        }
+        for _ in 0..2 {
+            assert!(rate.take(network, NOW).is_ok());
+        }
+        assert!(rate.take(network, NOW).is_err(), "never more than a burst");
+        rate.give_back(ClientKey::V4(5));
+        assert!(rate.take(ClientKey::V4(1), NOW).is_ok(), "a client's own");
     }
 
     #[test]

@@ -51,12 +51,6 @@ const fn route_length(mut specs: &[BucketSpec], trust: Trust) -> usize {
 impl<T: Copy> Few<T> {
     pub(in crate::gate) const NONE: Self = Self([None; LONGEST]);
 
-    pub(in crate::gate) fn one(value: T) -> Self {
-        let mut few = Self::NONE;
-        few.push(value);
-        few
-    }
-
     /// Adds one in the first empty place. There is a place for each bucket that one attempt pays.
     pub(in crate::gate) fn push(&mut self, value: T) {
         if let Some(empty) = self.0.iter_mut().find(|place| place.is_none()) {

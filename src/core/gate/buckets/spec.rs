@@ -34,6 +34,10 @@ pub enum Bucket {
     Unknown,
     /// All others together.
     Strangers,
+    /// By user, what settling in forgives.
+    SettlingUser,
+    /// All that settling in forgives together.
+    Settling,
 }
 
 /// What sets a bucket apart.
@@ -73,6 +77,7 @@ impl Kind {
     pub(in crate::gate) const USER_NEAR: Self = Self(4);
     pub(in crate::gate) const USER_FAR: Self = Self(5);
     pub(in crate::gate) const PAIR: Self = Self(6);
+    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
     /// No bucket: a folded password, in the table of words.
     pub(in crate::gate) const WORD: Self = Self(7);
 
@@ -99,6 +104,8 @@ pub(in crate::gate) enum Payers {
     Near,
     Far,
     NearAndFar,
+    /// What settling in forgives, whatever refused it.
+    Forgiven,
     Nobody,
 }
 
@@ -123,7 +130,7 @@ pub(in crate::gate) enum WhenEmpty {
 pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
 
 /// All buckets, in the order in which they may refuse an attempt.
-pub const BUCKETS: [BucketSpec; 10] = [
+pub const BUCKETS: [BucketSpec; 12] = [
     BucketSpec {
         store: BucketStore::Rows(&[Kind::PAIR]),
         payers: Payers::Familiar,
@@ -163,7 +170,30 @@ pub const BUCKETS: [BucketSpec; 10] = [
     shared(Bucket::Words, 1, "words", quota(20, 30)),
     shared(Bucket::Unknown, 2, "unknown", quota(20, 10)),
     shared(Bucket::Strangers, 3, "strangers", GROWING),
+    BucketSpec {
+        store: BucketStore::Rows(&[Kind::SETTLING_USER]),
+        payers: Payers::Forgiven,
+        ..own(
+            Bucket::SettlingUser,
+            "settling-user",
+            "settling-user",
+            quota(20, 15),
+        )
+    },
+    BucketSpec {
+        payers: Payers::Forgiven,
+        ..shared(Bucket::Settling, 4, "settling", FORGIVEN)
+    },
 ];
+
+/// A mistyped password in ten of 300 first logins in a morning fits, and a botnet of 10,000 addresses does not.
+const FORGIVEN: BucketQuota = BucketQuota {
+    base: Quota {
+        burst: 200,
+        every: Duration::from_secs(10),
+    },
+    daily_per_user: Some(3),
+};
 
 const GROWING: BucketQuota = BucketQuota {
     daily_per_user: Some(3),
@@ -331,6 +361,7 @@ impl Payers {
                 | Self::Near
                 | Self::Far
                 | Self::NearAndFar
+                | Self::Forgiven
                 | Self::Nobody,
                 _,
             ) => false,

@@ -14,7 +14,7 @@ use crate::gate::buckets::repeats;
 use crate::gate::case::{Basis, Tokens};
 use crate::gate::ladder::{Repetition, refusal};
 use crate::gate::permit::Verdict;
-use crate::gate::request::attempt::Trust;
+use crate::gate::queue::QueueClass;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{FailureReply, Reason};
 
@@ -54,10 +54,10 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             Repetition::WrongHere(wrong) => repeats::is_due(wrong, self.now),
             Repetition::WrongElsewhere(_) | Repetition::Stalled => false,
         };
-        let at_home = matches!(self.case.who.trust, Trust::Familiar | Trust::Unproven);
+        let at_home = self.case.who.trust.is_at_home();
         let is_free = is_due || at_home && !is_fresh;
         let repeats = &self.gate.repeats;
-        match self.stage.wait() {
+        match self.stage.wait(QueueClass::Ordinary) {
             Some(wait) if is_free || repeats.has_token(self.now) => Repeated::Waits(wait),
             None if is_free || repeats.take(self.now) => Repeated::AskAgain,
             Some(_) | None if is_fresh => Repeated::Later(KNOWN_WRONG.saturating_sub(age)),
@@ -70,7 +70,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         let held = &self.gate.held;
         if let Some(wait) = self
             .stage
-            .wait()
+            .wait(self.class())
             .filter(|_| self.waits_as(self.case.who.trust))
         {
             return match held.has(&self.case, self.now) {
@@ -100,10 +100,12 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 Verdict::Repeat.into()
             }
             Repeated::Later(wait) if is_enforced => self.refuse(refusal(Reason::Repeat, wait)),
-            Repeated::KnownWrong | Repeated::Later(_) => match self.stage.wait() {
-                Some(wait) => wait,
-                None => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
-            },
+            Repeated::KnownWrong | Repeated::Later(_) => {
+                match self.stage.wait(QueueClass::Ordinary) {
+                    Some(wait) => wait,
+                    None => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
+                }
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gate::Keys;
-use crate::gate::request::attempt::{Password, Secret};
+use crate::gate::request::attempt::{Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
 
@@ -55,19 +55,23 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
     let mut evaluation = Evaluation {
         gate: &gate,
         rules: &rules,
-        user: &name,
         past: gate.tries.past(case.client, case.user, case.guess),
         case,
         ban: None,
         settling: false,
         reply: FailureReply::Outcome,
-        stage: InTurn,
+        stage: InTurn(QueueClass::Ordinary),
         now: START,
         changes: &mut changes,
     };
     let route = evaluation.question().afford(Trust::Far).ok().unwrap();
     // Between the look and the taking another client takes the last token.
-    let verdict = gate.judge_in_turn(&attempt(other), START, &mut Vec::new());
+    let verdict = gate.judge_in_turn(
+        &attempt(other),
+        QueueClass::Ordinary,
+        START,
+        &mut Vec::new(),
+    );
     assert!(matches!(verdict, Verdict::Allow(_)), "{verdict:?}");
     let short = evaluation.take_all(&route).err().unwrap();
     assert_eq!(short.refusal.reason, Reason::Bucket(Bucket::Unknown));

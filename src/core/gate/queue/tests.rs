@@ -55,10 +55,10 @@ fn nothing_is_kept(queue: &Queue<u32>) {
 #[test]
 fn a_network_has_one_turn_and_another_does_not_wait_for_it() {
     let queue = queue(2);
-    queue.enter(network(1), 10, START);
+    queue.enter(network(1), QueueClass::Ordinary, 10, START);
     let first = turn_of(&queue, 10);
-    queue.enter(network(1), 11, START);
-    queue.enter(network(2), 20, START);
+    queue.enter(network(1), QueueClass::Ordinary, 11, START);
+    queue.enter(network(2), QueueClass::Ordinary, 20, START);
     let other = turn_of(&queue, 20);
     queue.free(first);
     let second = turn_of(&queue, 11);
@@ -70,12 +70,12 @@ fn a_network_has_one_turn_and_another_does_not_wait_for_it() {
 #[test]
 fn the_first_to_come_is_first_and_a_crowd_holds_up_nobody_else() {
     let queue = queue(1);
-    queue.enter(network(9), 90, START);
+    queue.enter(network(9), QueueClass::Ordinary, 90, START);
     let mut turn = turn_of(&queue, 90);
     for waiter in [10, 11, 12] {
-        queue.enter(network(1), waiter, START);
+        queue.enter(network(1), QueueClass::Ordinary, waiter, START);
     }
-    queue.enter(network(2), 20, START);
+    queue.enter(network(2), QueueClass::Ordinary, 20, START);
     // The crowd's network goes to the back after each turn.
     for waiter in [10, 20, 11, 12] {
         assert!(granted(&queue).is_empty());
@@ -89,10 +89,15 @@ fn the_first_to_come_is_first_and_a_crowd_holds_up_nobody_else() {
 #[test]
 fn no_turn_comes_at_the_deadline_and_one_comes_just_before_it() {
     let queue = queue(1);
-    queue.enter(network(1), 10, START);
+    queue.enter(network(1), QueueClass::Ordinary, 10, START);
     let busy = turn_of(&queue, 10);
-    let late = queue.enter(network(2), 20, START);
-    queue.enter(network(3), 30, START + Duration::from_nanos(1));
+    let late = queue.enter(network(2), QueueClass::Ordinary, 20, START);
+    queue.enter(
+        network(3),
+        QueueClass::Ordinary,
+        30,
+        START + Duration::from_nanos(1),
+    );
     assert_eq!(late.deadline(), START + DEADLINE);
     assert_eq!(queue.next_deadline(), Some(late.deadline()));
     queue.free(busy);
@@ -109,10 +114,10 @@ fn no_turn_comes_at_the_deadline_and_one_comes_just_before_it() {
 #[test]
 fn a_waiter_that_leaves_leaves_no_trace_and_takes_no_turn() {
     let queue = queue(1);
-    queue.enter(network(1), 10, START);
+    queue.enter(network(1), QueueClass::Ordinary, 10, START);
     let busy = turn_of(&queue, 10);
-    let leaver = queue.enter(network(2), 20, START);
-    queue.enter(network(3), 30, START);
+    let leaver = queue.enter(network(2), QueueClass::Ordinary, 20, START);
+    queue.enter(network(3), QueueClass::Ordinary, 30, START);
     queue.leave(leaver);
     queue.leave(leaver);
     queue.free(busy);
@@ -124,7 +129,7 @@ fn a_waiter_that_leaves_leaves_no_trace_and_takes_no_turn() {
 #[test]
 fn without_turns_nobody_gets_one() {
     let queue = queue(0);
-    queue.enter(network(1), 10, START);
+    queue.enter(network(1), QueueClass::Ordinary, 10, START);
     assert!(granted(&queue).is_empty());
     let woken = queue.advance(START + DEADLINE);
     assert!(matches!(woken[..], [Woken::Missed(10)]));
@@ -135,7 +140,7 @@ fn without_turns_nobody_gets_one() {
 fn new_settings_hold_at_once_and_take_no_turn_away() {
     let queue = queue(2);
     for number in 0..4 {
-        queue.enter(network(number), number, START);
+        queue.enter(network(number), QueueClass::Ordinary, number, START);
     }
     let mut held = granted(&queue);
     assert_eq!(held.len(), 2);
@@ -150,18 +155,83 @@ fn new_settings_hold_at_once_and_take_no_turn_away() {
     nothing_is_kept(&queue);
 }
 
+#[test]
+fn a_probe_goes_first_and_who_is_only_forgiven_last() {
+    let queue = queue(1);
+    queue.enter(network(9), QueueClass::Ordinary, 90, START);
+    let mut turn = turn_of(&queue, 90);
+    queue.enter(network(1), QueueClass::Forgiven, 10, START);
+    queue.enter(network(2), QueueClass::Ordinary, 20, START);
+    queue.enter(network(1), QueueClass::Ordinary, 11, START);
+    queue.enter(network(3), QueueClass::Probe, 30, START);
+    for waiter in [30, 20, 11, 10] {
+        queue.free(turn);
+        turn = turn_of(&queue, waiter);
+    }
+    queue.free(turn);
+    nothing_is_kept(&queue);
+}
+
+#[test]
+fn who_is_only_forgiven_has_one_turn_of_four_and_the_others_stay_free() {
+    for (at_once, forgiven) in [(1, 1), (4, 1), (5, 2), (8, 2)] {
+        let queue = queue(at_once);
+        for number in 0..8 {
+            queue.enter(network(number), QueueClass::Forgiven, number, START);
+        }
+        let mut held = granted(&queue);
+        assert_eq!(held.len(), forgiven, "{at_once}");
+        for number in 20..30 {
+            queue.enter(network(number), QueueClass::Ordinary, number, START);
+        }
+        held.extend(granted(&queue));
+        assert_eq!(held.len(), at_once);
+    }
+}
+
+#[test]
+fn the_line_of_those_who_are_only_forgiven_is_short_and_told_at_once() {
+    let queue = queue(1);
+    queue.enter(network(99), QueueClass::Ordinary, 99, START);
+    let busy = turn_of(&queue, 99);
+    let most = u32::try_from(MOST_FORGIVEN).unwrap();
+    for number in 0..most {
+        let ticket = queue.enter(network(number), QueueClass::Forgiven, number, START);
+        assert_eq!(ticket.deadline(), START + DEADLINE);
+    }
+    let one_more = queue.enter(network(most), QueueClass::Forgiven, most, START);
+    assert_eq!(one_more.deadline(), START);
+    assert!(matches!(queue.advance(START)[..], [Woken::Missed(waiter)] if waiter == most));
+    // For all others there is room.
+    let other = queue.enter(network(50), QueueClass::Ordinary, 50, START);
+    assert_eq!(other.deadline(), START + DEADLINE);
+    queue.free(busy);
+    let turn = turn_of(&queue, 50);
+    queue.free(turn);
+    let turn = turn_of(&queue, 0);
+    queue.free(turn);
+}
+
 /// What may happen to a queue.
 #[derive(Clone, Debug)]
 enum Happening {
-    Come(u32),
+    Come(u32, QueueClass),
     Leave(usize),
     Finish(usize),
     Pass(u64),
 }
 
+fn class() -> impl Strategy<Value = QueueClass> {
+    prop_oneof![
+        Just(QueueClass::Probe),
+        Just(QueueClass::Ordinary),
+        Just(QueueClass::Forgiven),
+    ]
+}
+
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let happening = prop_oneof![
-        6 => (0u32..5).prop_map(Happening::Come),
+        6 => (0u32..5, class()).prop_map(|(number, class)| Happening::Come(number, class)),
         2 => (0usize..20).prop_map(Happening::Leave),
         4 => (0usize..20).prop_map(Happening::Finish),
         1 => (0u64..12).prop_map(Happening::Pass),
@@ -184,8 +254,10 @@ impl Model {
 
     fn happen(&mut self, happening: &Happening) {
         match *happening {
-            Happening::Come(number) => {
-                let ticket = self.queue.enter(network(number), self.next, self.now);
+            Happening::Come(number, class) => {
+                let ticket = self
+                    .queue
+                    .enter(network(number), class, self.next, self.now);
                 self.waiting.push((self.next, number, ticket));
                 self.next += 1;
             }
@@ -216,11 +288,10 @@ impl Model {
             .waiting
             .remove(index.expect("woken twice, or after leaving"));
         assert_eq!(turn.is_none(), ticket.deadline() <= self.now);
-        let older = self
-            .waiting
-            .iter()
-            .any(|(other, of, _)| *of == number && *other < waiter);
-        assert!(!older, "{waiter} overtook one of its own network");
+        let older = self.waiting.iter().any(|(other, of, theirs)| {
+            *of == number && (theirs.class, *other) < (ticket.class, waiter)
+        });
+        assert!(!older || turn.is_none(), "{waiter} overtook one of its own");
         self.held.extend(turn.map(|turn| (number, turn)));
     }
 
@@ -230,7 +301,12 @@ impl Model {
         busy.dedup();
         assert_eq!(busy.len(), self.held.len(), "two of one network");
         assert!(self.held.len() <= Self::AT_ONCE);
-        let could_go = |(_, number, _): &(u32, u32, Ticket)| !busy.contains(number);
+        let forgiven = |turn: &Turn| turn.class == QueueClass::Forgiven;
+        let forgiven = self.held.iter().filter(|(_, turn)| forgiven(turn)).count();
+        assert!(forgiven <= 1, "{forgiven} of {} turns", Self::AT_ONCE);
+        let could_go = |(_, number, ticket): &(u32, u32, Ticket)| {
+            !busy.contains(number) && (ticket.class != QueueClass::Forgiven || forgiven == 0)
+        };
         assert!(
             self.held.len() == Self::AT_ONCE || !self.waiting.iter().any(could_go),
             "somebody waits beside a free turn"

@@ -116,6 +116,16 @@ pub enum Trust {
     Far,
 }
 
+impl Trust {
+    /// Whether the user has logged in from this network, so that neither bans nor turns for strangers hold.
+    pub const fn is_at_home(self) -> bool {
+        match self {
+            Self::Familiar | Self::Unproven => true,
+            Self::Near | Self::Far => false,
+        }
+    }
+}
+
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -41,8 +41,18 @@ impl Change {
         Self { at, origin, fact }
     }
 
+    /// The login that it tells of: the user, the network where that made familiar, and the second.
+    pub(in crate::gate) const fn login(&self) -> Option<(UserId, Option<NetworkKey>, u32)> {
+        match self.fact {
+            Fact::UserKnown(login) => Some((login.user, None, login.last)),
+            Fact::PairFamiliar(login) => Some((login.user, Some(login.network), login.last)),
+            _ => None,
+        }
+    }
+
     /// Whether the client's answer waits until the journal has it: so that a client that has seen
-    /// its ban, or has spent a shared token, cannot undo that by a crash.
+    /// its ban, or has spent a shared token, cannot undo that by a crash; nor can what an operator took back
+    /// come back.
     pub const fn is_awaited(&self) -> bool {
         matches!(
             self.fact,
@@ -52,6 +62,7 @@ impl Change {
                     ..
                 })
                 | Fact::SharedBucket(_)
+                | Fact::TrustRevoked(_)
         )
     }
 }
@@ -73,6 +84,8 @@ pub enum Fact {
     Forgiven(Forgiven),
     /// A user's password was changed: networks without a login since must earn trust anew.
     PasswordChanged(PasswordChange),
+    /// What made a user familiar before does not count any more.
+    TrustRevoked(Revocation),
     /// Many familiar pairs are rejected at once: the backend is failing.
     BackendFailing,
     /// The failing backend accepted again, or nothing is known of it any more.
@@ -149,6 +162,14 @@ pub struct PasswordChange {
     pub(in crate::gate) user: UserId,
     /// Logins from this second on prove a network, in seconds since the epoch.
     pub(in crate::gate) since: u32,
+}
+
+/// Whose familiarity was taken back, in one network or everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    pub(in crate::gate) user: UserId,
+    /// None: everywhere.
+    pub(in crate::gate) network: Option<NetworkKey>,
 }
 
 /// Who was forgiven: their buckets are full and their strikes gone since.

@@ -10,8 +10,8 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
-use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::NetworkKey;
+use crate::gate::request::names::{Characters, FoldedName};
 
 /// The secrets that the gate hashes with.
 #[derive(Clone)]
@@ -34,12 +34,28 @@ impl fmt::Debug for Keys {
 
 /// A user, as the tables know one: half of it stands for the name's local part, half for all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::gate) struct UserId(pub(in crate::gate) u64);
+pub struct UserId(pub(in crate::gate) u64);
 
 impl UserId {
+    const LOCAL_PART: u64 = (u32::MAX as u64) << 32;
+
     /// What all names with this local part have in common.
-    pub(in crate::gate) const fn local_part(self) -> u32 {
+    pub const fn local_part(self) -> u32 {
         (self.0 >> 32) as u32
+    }
+
+    /// The user of the same name without a domain.
+    pub(in crate::gate) const fn without_domain(self) -> Self {
+        Self(self.0 & Self::LOCAL_PART | self.0 >> 32)
+    }
+
+    /// Who pays for an attempt as a user that is not known here. Dovecot may lead many such names to one
+    /// mailbox, so names that differ in their domain are one, and all names with unusual characters are one.
+    pub(in crate::gate) const fn unknown(self, characters: Characters) -> Self {
+        match characters {
+            Characters::Plain => Self(self.0 & Self::LOCAL_PART),
+            Characters::Unusual => Self(0),
+        }
     }
 }
 
@@ -58,24 +74,16 @@ impl Guess {
 }
 
 impl Keys {
-    /// The user of this name, whatever its letters' case.
-    pub(in crate::gate) fn user(&self, name: &UserName) -> UserId {
-        let name = name.as_bytes();
-        let local = name.split(|&octet| octet == b'@').next();
-        let person = self.lower(local.unwrap_or_default()) << 32;
-        UserId(person | self.lower(name) & u64::from(u32::MAX))
-    }
-
-    fn lower(&self, name: &[u8]) -> u64 {
+    /// The user of this name.
+    pub(in crate::gate) fn user(&self, name: &FoldedName<'_>) -> UserId {
         let mut hasher = SipHasher24::new_with_key(&self.users);
-        let mut lower = [0; 64];
-        for part in name.chunks(lower.len()) {
-            for (to, from) in lower.iter_mut().zip(part) {
-                *to = from.to_ascii_lowercase();
-            }
-            hasher.write(lower.get(..part.len()).unwrap_or_default());
+        write(&mut hasher, name.local());
+        let local = UserId(hasher.finish() << 32);
+        if !name.has_domain() {
+            return local.without_domain();
         }
-        hasher.finish()
+        write(&mut hasher, name.domain());
+        UserId(local.0 | hasher.finish() & u64::from(u32::MAX))
     }
 
     /// This password for this user.
@@ -102,9 +110,28 @@ impl Keys {
     }
 }
 
+/// Hashes octets as if they stood in one slice.
+fn write(hasher: &mut SipHasher24, octets: impl Iterator<Item = u8>) {
+    let mut chunk = [0; 64];
+    let mut length = 0;
+    for octet in octets {
+        if length == chunk.len() {
+            hasher.write(&chunk);
+            length = 0;
+        }
+        if let Some(to) = chunk.get_mut(length) {
+            *to = octet;
+            length += 1;
+        }
+    }
+    hasher.write(chunk.get(..length).unwrap_or_default());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gate::request::attempt::UserName;
+    use crate::gate::request::names::NameFolding;
 
     #[test]
     fn a_guess_tells_which_user_it_was_made_at() {
@@ -113,7 +140,8 @@ mod tests {
             passwords: [2; 16],
             table: [3; 16],
         };
-        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let folding = NameFolding::default();
+        let user = |name: &str| keys.user(&folding.fold(&UserName::new(name.as_bytes())));
         let guess = keys.guess(user("anna"), b"secret");
         assert!(guess.is_at(user("anna")) && !guess.is_at(user("bert")));
         assert_ne!(guess, keys.guess(user("anna"), b"other"));
@@ -126,12 +154,15 @@ mod tests {
             passwords: [2; 16],
             table: [3; 16],
         };
+        let folding = NameFolding::default();
         for length in [0, 1, 63, 64, 65, 1000] {
             let upper = UserName::new(vec![b'A'; length]);
             let lower = UserName::new(vec![b'a'; length]);
             let other = UserName::new(vec![b'a'; length + 1]);
-            assert_eq!(keys.user(&upper), keys.user(&lower));
-            assert_ne!(keys.user(&lower), keys.user(&other));
+            let [upper, lower, other] =
+                [&upper, &lower, &other].map(|name| keys.user(&folding.fold(name)));
+            assert_eq!(upper, lower);
+            assert_ne!(lower, other);
         }
     }
 
@@ -142,7 +173,8 @@ mod tests {
             passwords: [2; 16],
             table: [3; 16],
         };
-        let user = |name: &str| keys.user(&UserName::new(name.as_bytes()));
+        let folding = NameFolding::default();
+        let user = |name: &str| keys.user(&folding.fold(&UserName::new(name.as_bytes())));
         let (bare, one, other) = (user("anna"), user("Anna@a.example"), user("anna@b.example"));
         assert!(bare != one && one != other);
         assert_eq!(bare.local_part(), one.local_part());

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
+use crate::gate::request::names::NameSettings;
 
 /// Whether refusals are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,10 @@ impl fmt::Display for Mode {
 pub struct GateSettings {
     /// Whether refusals are meant.
     pub mode: Mode,
-    /// How long a state in which nobody is familiar enforces only traps and `client`.
+    /// How long a state in which nobody is familiar forgives what most buckets refuse.
     pub settling: Duration,
+    /// Which names are one user. Only a new gate takes it over: what is known is kept under hashes of names.
+    pub names: NameSettings,
     /// Names from the `users` file: known from the start.
     pub users: Vec<String>,
     /// The buckets.
@@ -124,6 +127,7 @@ impl Default for GateSettings {
         Self {
             mode: Mode::Enforce,
             settling: DAY * 7,
+            names: NameSettings::default(),
             users: Vec::new(),
             limits: Quotas::default(),
             bans: BanSettings {
@@ -155,11 +159,16 @@ pub struct ProcessSettings {
     /// How many Postfix has, and so how many sessions may be at it, logged in or not. None: not known.
     /// Default: 100, Postfix's `default_process_limit`.
     pub limit: Option<usize>,
+    /// How many familiar users may log in at once. Default: 32.
+    pub at_once: usize,
 }
 
 impl Default for ProcessSettings {
     fn default() -> Self {
-        Self { limit: Some(100) }
+        Self {
+            limit: Some(100),
+            at_once: 32,
+        }
     }
 }
 

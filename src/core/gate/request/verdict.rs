@@ -123,7 +123,7 @@ pub struct Settled {
 pub enum Standing {
     /// On the deny list, never admitted.
     Deny,
-    /// Banned, and nobody is familiar from its network: not admitted.
+    /// Not admitted: banned by the operator, or automatically where nobody is familiar.
     Banned,
     /// On the allow list.
     Allow,

@@ -1,7 +1,18 @@
 //! tests - lists, traps and the lengths of bans
 
 use super::*;
+use crate::gate::request::names::{Domain, NameSettings};
 use crate::gate::request::settings::BanSettings;
+
+fn rules(settings: &GateSettings) -> Rules {
+    Rules::new(settings, &NameFolding::new(&settings.names), &KEYS)
+}
+
+const KEYS: Keys = Keys {
+    users: [1; 16],
+    passwords: [2; 16],
+    table: [3; 16],
+};
 
 fn client(text: &str) -> ClientKey {
     text.parse().unwrap()
@@ -35,7 +46,7 @@ fn a_single_ipv6_address_counts_as_its_64_and_a_mapped_network_as_ipv4() {
 
 #[test]
 fn bans_double_from_ten_minutes_to_one_day() {
-    let rules = Rules::new(&GateSettings::default());
+    let rules = rules(&GateSettings::default());
     let minutes: Vec<u64> = (3..=11)
         .map(|strikes| rules.ban_length(strikes).as_secs() / 60)
         .collect();
@@ -47,7 +58,7 @@ fn bans_double_from_ten_minutes_to_one_day() {
 #[test]
 fn odd_ban_settings_are_harmless() {
     for (strikes, first, longest) in [(0, 0, 0), (1, 100, 10), (9999, 0, 86_400)] {
-        let rules = Rules::new(&GateSettings {
+        let rules = rules(&GateSettings {
             bans: BanSettings {
                 strikes,
                 first: Duration::from_secs(first),
@@ -61,9 +72,31 @@ fn odd_ban_settings_are_harmless() {
 
 #[test]
 fn traps_are_whole_names_in_any_case() {
-    let rules = Rules::new(&GateSettings::default());
-    let is_trap = |name: &str| rules.is_trap(&UserName::new(name.as_bytes()));
+    let rules = rules(&GateSettings::default());
+    let is_trap = |name: &str| {
+        let name = UserName::new(name.as_bytes());
+        rules.is_trap(KEYS.user(&NameFolding::default().fold(&name)))
+    };
     assert!(is_trap("root") && is_trap("Oracle"));
     assert!(!is_trap("root@example.org") && !is_trap("rooted") && !is_trap(""));
     assert!(rules.is_trap_helo(b"YLMF-PC") && !rules.is_trap_helo(b"laptop"));
+}
+
+#[test]
+fn a_trap_is_a_trap_under_every_name_of_it() {
+    let settings = GateSettings {
+        names: NameSettings {
+            domain: Domain::Strip,
+            master_separator: Some(b'*'),
+            ..NameSettings::default()
+        },
+        ..GateSettings::default()
+    };
+    let (rules, folding) = (rules(&settings), NameFolding::new(&settings.names));
+    let is_trap = |name: &str| {
+        let name = UserName::new(name.as_bytes());
+        rules.is_trap(KEYS.user(&folding.fold(&name)))
+    };
+    assert!(is_trap("root@example.org") && is_trap("anna*ROOT@a"));
+    assert!(!is_trap("root*anna") && !is_trap("rooted@a"));
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::gate::buckets::bucket::seconds;
 use crate::gate::request::change::Change;
 use crate::gate::state::file::Snapshot;
+use crate::gate::state::revocations::Written;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
 
@@ -57,6 +58,11 @@ impl Away {
     pub(in crate::gate) fn login(self, second: u32, at: Moment) -> u32 {
         let age = seconds(at).saturating_sub(second);
         seconds(self.now - self.since(at)).saturating_sub(age)
+    }
+
+    /// A moment of the past by the clock of now.
+    pub(in crate::gate) fn moment(self, past: Written) -> Moment {
+        self.now - self.since(past.written) - past.written.since(past.at)
     }
 
     /// A ban as it was at `at`; none if it is over.

@@ -5,7 +5,7 @@
 
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
-use crate::gate::request::change::{Change, PasswordChange, SharedLevel, Subject};
+use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::state::record::Head;
@@ -81,6 +81,8 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
     pub(in crate::gate) buckets: Vec<(Key, BucketRow)>,
     pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
+    /// Whose familiarity was taken back, and when.
+    pub(in crate::gate) revoked: Vec<(Revocation, Moment)>,
 }
 
 /// What is said of a file that does not begin as it should.

@@ -69,6 +69,9 @@ impl Gate {
                 record::write_password_change(out, change);
             })?;
         }
+        for (what, at) in self.familiar.revocations() {
+            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);
@@ -129,6 +132,7 @@ impl Gate {
             settling: self.settling.load(Ordering::Relaxed),
             // Before the bans themselves: a ban that begins in between is in both.
             bans: self.bans.changed(),
+            names: Some(self.names.mark()),
         }
     }
 }

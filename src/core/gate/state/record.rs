@@ -14,7 +14,7 @@ use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
-    PasswordChange, SharedLevel, Subject, UserLogin,
+    PasswordChange, Revocation, SharedLevel, Subject, UserLogin,
 };
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
@@ -31,15 +31,17 @@ pub(in crate::gate) const BANS_NUMBER: u8 = 4;
 pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
 pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
+pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
-pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 27);
+pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 35);
 pub(in crate::gate) const USERS: Section = section(USERS_NUMBER, 12);
 pub(in crate::gate) const PAIRS: Section = section(PAIRS_NUMBER, 20);
 pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
 pub(in crate::gate) const BUCKETS: Section = section(BUCKETS_NUMBER, 22);
 pub(in crate::gate) const SHARED: Section = section(SHARED_NUMBER, 27);
 pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
+pub(in crate::gate) const REVOKED: Section = section(REVOKED_NUMBER, 25);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;
@@ -49,12 +51,17 @@ const USER_KNOWN: u8 = 19;
 const PAIR_FAMILIAR: u8 = 20;
 const FORGIVEN: u8 = 21;
 const PASSWORD_CHANGED: u8 = 23;
+const TRUST_REVOKED: u8 = 22;
 
 /// Who a record is about.
 const CLIENT_V4: u8 = 0;
 const CLIENT_V6: u8 = 1;
 const NETWORK: u8 = 2;
 const USER: u8 = 3;
+
+/// Where familiarity was taken back.
+const EVERYWHERE: u8 = 0;
+const ONE_NETWORK: u8 = 1;
 
 const fn section(number: u8, size: u16) -> Section {
     Section { number, size }
@@ -71,6 +78,8 @@ pub(in crate::gate) struct Head {
     pub(in crate::gate) settling: u64,
     /// The last change of a ban that it knows of: older ones are contained, or over.
     pub(in crate::gate) bans: Moment,
+    /// How names were folded; none: before there was a choice.
+    pub(in crate::gate) names: Option<u64>,
 }
 
 impl Head {
@@ -79,6 +88,7 @@ impl Head {
         out.put_u8(mode_number(self.mode));
         out.put_u64_le(self.settling);
         out.put_u64_le(self.bans.as_nanos());
+        out.put_u64_le(self.names.unwrap_or(0));
     }
 
     /// A mode that is unknown is taken for the strict one.
@@ -90,6 +100,7 @@ impl Head {
             mode: read_mode(&mut from).unwrap_or(Mode::Enforce),
             settling: from.try_get_u64_le().ok()?,
             bans: read_moment(&mut from)?,
+            names: from.try_get_u64_le().ok().filter(|mark| *mark != 0),
         })
     }
 }
@@ -129,6 +140,39 @@ pub(in crate::gate) fn read_password_change(mut from: &[u8]) -> Option<PasswordC
         user: UserId(from.try_get_u64_le().ok()?),
         since: from.try_get_u32_le().ok()?,
     })
+}
+
+/// A revocation: the same in snapshot and journal, but for where its moment stands.
+pub(in crate::gate) fn write_revoked(out: &mut Vec<u8>, what: Revocation, at: Moment) {
+    write_revocation(out, what);
+    out.put_u64_le(at.as_nanos());
+}
+
+pub(in crate::gate) fn read_revoked(mut from: &[u8]) -> Option<(Revocation, Moment)> {
+    let what = read_revocation(&mut from)?;
+    Some((what, read_moment(&mut from)?))
+}
+
+fn write_revocation(out: &mut Vec<u8>, what: Revocation) {
+    out.put_u64_le(what.user.0);
+    let (place, code) = match what.network {
+        None => (EVERYWHERE, 0),
+        Some(network) => (ONE_NETWORK, network.code()),
+    };
+    out.put_u8(place);
+    out.put_u64_le(code);
+}
+
+fn read_revocation(from: &mut &[u8]) -> Option<Revocation> {
+    let user = UserId(from.try_get_u64_le().ok()?);
+    let place = from.try_get_u8().ok()?;
+    let code = from.try_get_u64_le().ok()?;
+    let network = match place {
+        EVERYWHERE => None,
+        ONE_NETWORK => Some(NetworkKey::of_code(code)?),
+        _ => return None,
+    };
+    Some(Revocation { user, network })
 }
 
 pub(in crate::gate) fn write_ban(out: &mut Vec<u8>, subject: Subject, held: HeldBan) {
@@ -233,6 +277,10 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
             write_password_change(out, change);
             PASSWORD_CHANGED
         }
+        Fact::TrustRevoked(what) => {
+            write_revocation(out, what);
+            TRUST_REVOKED
+        }
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
 }
@@ -259,6 +307,7 @@ pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change
         PAIR_FAMILIAR => Fact::PairFamiliar(read_pair(from)?),
         PASSWORD_CHANGED => Fact::PasswordChanged(read_password_change(from)?),
         FORGIVEN => Fact::Forgiven(read_forgiven(&mut from)?),
+        TRUST_REVOKED => Fact::TrustRevoked(read_revocation(&mut from)?),
         _ => return None,
     };
     (origin == Origin::HERE).then_some(Change { at, origin, fact })

@@ -4,7 +4,8 @@
 //! from the present: the time away counts as 0 to 7 days whatever the two clocks say, debts are cut
 //! to one burst, and a clock that starts in 1970 or 2040 ruins nothing.
 //! Merged by three rules, so that order and repetition change nothing: of two changes of one ban or
-//! one shared bucket the later holds, of two logins the later, of two debts the larger.
+//! one shared bucket the later holds, of two logins the later, of two debts the larger. A login before
+//! familiarity was taken back does not count, whichever file it is in.
 //! Not here: octets (`read`), files and what is said of them (the daemon's `store` and `restore`).
 
 use std::cmp::Reverse;
@@ -17,12 +18,12 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::change::{
     BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };
-use crate::gate::request::client::NetworkKey;
-use crate::gate::request::keys::UserId;
+use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::state::away::Away;
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
+use crate::gate::state::revocations::Revocations;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
@@ -34,6 +35,8 @@ pub struct Restored {
     pub skipped: u64,
     /// Places in the files that could not be read.
     pub damaged: u64,
+    /// Whether users are still known under the names that they have now.
+    pub names: NamesSince,
 }
 
 impl Gate {
@@ -50,6 +53,7 @@ impl Gate {
         let mut gate = Self::new(settings, keys, now);
         let (left, reports) = read(files);
         gate.restored = sum(&reports);
+        gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
             gate.take_over(left, now);
         }
@@ -93,18 +97,26 @@ impl Gate {
     }
 
     fn restore_logins(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
+        // By the clock of those who wrote: laid anew, seconds that were apart may be one.
+        let revoked = Revocations::new(snapshots, changes, away.newest);
         for snapshot in snapshots {
             let at = snapshot.at(away);
             let logins = snapshot.logins.iter();
-            self.familiar.merge(
-                logins.map(|(user, network, last)| (*user, *network, away.login(*last, at))),
-            );
+            self.familiar.merge(logins.map(|(user, network, last)| {
+                let network = revoked.left_of(*user, *network, *last);
+                (self.user_since(*user), network, away.login(*last, at))
+            }));
         }
         let logins = changes.iter().filter_map(|change| {
-            let (user, network, last) = login(change)?;
-            Some((user, network, away.login(last, change.at)))
+            let (user, network, last) = change.login()?;
+            let left = revoked.left_of(user, network, last);
+            Some((self.user_since(user), left, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
+        let revoked = revoked.into_all();
+        let revoked =
+            revoked.map(|(what, found)| (self.revocation_since(what), away.moment(found)));
+        self.familiar.restore_revoked(revoked);
     }
 
     fn restore_passwords(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
@@ -118,7 +130,7 @@ impl Gate {
         });
         for (change, at) in in_snapshots.chain(since) {
             self.passwords
-                .merge(change.user, away.login(change.since, at));
+                .merge(self.user_since(change.user), away.login(change.since, at));
         }
     }
 
@@ -135,7 +147,8 @@ impl Gate {
                     counted: away.login(row.counted, at),
                     ..*row
                 };
-                (debt > 0 || row.strikes_at(away.now) > 0).then_some((*key, row))
+                let key = self.key_since(*key);
+                (debt > 0 || row.strikes_at(away.now) > 0).then_some((key, row))
             }));
         }
         // The worst first: should a set overflow, for rows come in another order than they once did, it
@@ -208,7 +221,9 @@ impl Gate {
                         self.buckets.forget(Key::client(client));
                         self.buckets.forget(Key::network(client.network()));
                     }
-                    Forgiven::User(ForgivenUser(user)) => self.fill_buckets_of(user),
+                    Forgiven::User(ForgivenUser(user)) => {
+                        self.fill_buckets_of(self.user_since(user));
+                    }
                 },
                 _ => {}
             }
@@ -288,14 +303,6 @@ fn decisive(changes: &[Change], covered: Moment) -> HashMap<Subject, Change> {
         }
     }
     decisive
-}
-
-fn login(change: &Change) -> Option<(UserId, Option<NetworkKey>, u32)> {
-    match change.fact {
-        Fact::UserKnown(login) => Some((login.user, None, login.last)),
-        Fact::PairFamiliar(login) => Some((login.user, Some(login.network), login.last)),
-        _ => None,
-    }
 }
 
 /// Since when the state settles in by the clock of now; 0: it does not.

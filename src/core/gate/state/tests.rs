@@ -1,19 +1,20 @@
-//! tests - snapshot, journal and damage: nothing is lost, nothing panics
+//! tests - snapshot and journal: nothing is lost over a restart
 
-use proptest::prelude::*;
+mod damage;
 
 use std::time::Duration;
 
-use super::file::{FileReport, Form, Soundness, StateFile};
-use super::file::{JOURNAL_LINE, SNAPSHOT_LINE};
+use super::file::{FileReport, Soundness, StateFile};
 use super::{journal as journals, read};
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Subject};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::Keys;
+use crate::gate::request::names::{Domain, NameSettings, NamesSince};
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing};
 use crate::moment::Moment;
@@ -61,7 +62,8 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &m
         user: &user,
         password: Password::Shown(&secret),
     };
-    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, changes) {
+    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, changes)
+    {
         let _ = gate.settle(permit, AuthOutcome::Reject, now, changes);
     }
 }
@@ -344,6 +346,65 @@ fn what_is_forgiven_stays_forgiven_after_a_crash() {
     );
 }
 
+/// Changes in which Anna's and Bert's home is taken back, and Bert comes from elsewhere in the same second, with
+/// snapshots of before and after.
+fn revoked(elsewhere: &str) -> (Vec<Change>, [StateFile; 2], [StateFile; 2]) {
+    let mut changes = Vec::new();
+    let gate = Gate::new(settings(), keys(2), NOW);
+    let at = |millis| NOW + Duration::from_millis(millis);
+    let learn = |name, from, at, changes: &mut Vec<Change>| {
+        gate.learn(&user(name), client(from), at, at, changes);
+    };
+    for (name, from) in [("anna", HOME), ("anna", elsewhere), ("bert", HOME)] {
+        learn(name, from, at(300), &mut changes);
+    }
+    let before = image(&gate, at(350));
+    let home = Some(client(HOME).network());
+    gate.revoke(&user("anna"), home, at(400), &mut changes);
+    gate.revoke(&user("bert"), None, at(500), &mut changes);
+    learn("bert", elsewhere, at(600), &mut changes);
+    let after = image(&gate, at(5_200));
+    (changes, before, after)
+}
+
+#[track_caller]
+fn only_elsewhere_is_familiar(gate: &Gate, elsewhere: &str, now: Moment) {
+    for name in ["anna", "bert"] {
+        for (from, trust) in [(HOME, Trust::Far), (elsewhere, Trust::Familiar)] {
+            let told = gate.explain(client(from), Some(&user(name)), now);
+            assert_eq!(told.user.unwrap().trust, trust, "{name} {from}");
+        }
+    }
+}
+
+#[test]
+fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_long_it_was_away() {
+    let elsewhere = "10.0.0.1";
+    let (changes, before, after) = revoked(elsewhere);
+    let backwards: Vec<Change> = changes.iter().rev().copied().collect();
+    let both = [before.as_slice(), after.as_slice()].concat();
+    for files in [
+        vec![journal(&changes)],
+        vec![journal(&backwards), journal(&changes)],
+        [before.as_slice(), &[journal(&changes)]].concat(),
+        after.to_vec(),
+        [&[journal(&changes)], both.as_slice()].concat(),
+    ] {
+        for away in [Duration::ZERO, MINUTE, DAY * 30] {
+            let now = NOW + Duration::from_millis(5_200) + away;
+            let mut again = restore(&files, now);
+            for _ in 0..2 {
+                only_elsewhere_is_familiar(&again, elsewhere, now);
+                // Not by an old log either.
+                let then = now - away - MINUTE;
+                again.learn(&user("anna"), client(HOME), then, now, &mut Vec::new());
+                only_elsewhere_is_familiar(&again, elsewhere, now);
+                again = restore(&image(&again, now), now);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
     let mut settings = settings();
@@ -427,68 +488,6 @@ fn what_a_dry_run_left_is_cleared_at_the_start_without_it() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_and_enforcement_goes_on() {
-    let mut long = settings();
-    long.settling = DAY * 7;
-    let report = |form, octets: &[u8]| {
-        let octets = octets.to_vec();
-        let files = [StateFile { form, octets }];
-        let (gate, reports) = Gate::restore(long.clone(), keys(1), &files, NOW);
-        assert_eq!(gate.settles_until(NOW), None, "enforcement stays on");
-        reports[0].soundness
-    };
-    let snapshot = |octets| report(Form::Snapshot, octets);
-    assert_eq!(snapshot(b""), Soundness::Foreign);
-    assert_eq!(snapshot(b"gatepost state 3\nwhat"), Soundness::Version(3));
-    assert_eq!(snapshot(b"gatepost state 2\n"), Soundness::Damaged(1));
-    assert_eq!(snapshot(b"gatepost state x\n"), Soundness::Foreign);
-    let journal = |octets| report(Form::Journal, octets);
-    assert_eq!(journal(b"gatepost chang"), Soundness::Whole);
-    assert_eq!(journal(b"gatepost changes 77\n"), Soundness::Version(77));
-    assert_eq!(journal(&[7; 100]), Soundness::Foreign);
-    let first = |octets| report(Form::FirstSnapshot, octets);
-    assert_eq!(first(b"gatepost snapshot 1\nwhat"), Soundness::Damaged(1));
-    assert_eq!(first(b"gatepost snapshot 4\n"), Soundness::Version(4));
-}
-
-#[test]
-fn a_snapshot_that_ends_early_is_damaged_and_what_is_there_is_taken() {
-    let gate = busy(&mut Vec::new());
-    for (at, file) in image(&gate, NOW).into_iter().enumerate() {
-        let whole = file.octets.len();
-        for length in 0..whole {
-            let mut cut = file.clone();
-            cut.octets.truncate(length);
-            let (restored, reports) = Gate::restore(settings(), keys(9), &[cut], NOW);
-            assert_ne!(reports[0].soundness, Soundness::Whole, "{at}: {length}");
-            // All but the end: nothing is missing of what the gate needs.
-            if at == 0 && length == whole - 1 {
-                assert_eq!(bans(&restored, NOW), bans(&gate, NOW));
-                assert_eq!(restored.known(), gate.known());
-            }
-        }
-    }
-}
-
-#[test]
-fn damage_to_the_debts_costs_nobody_who_is_known_and_the_other_way_round() {
-    let gate = busy(&mut Vec::new());
-    let [known, debts] = image(&gate, NOW);
-    let ruined = |file: &StateFile| StateFile {
-        form: file.form,
-        octets: file.octets.iter().map(|octet| octet ^ 0x55).collect(),
-    };
-    let (one, _) = Gate::restore(settings(), keys(9), &[known.clone(), ruined(&debts)], NOW);
-    assert_eq!(one.known(), gate.known());
-    assert_eq!(bans(&one, NOW), bans(&gate, NOW));
-    let (other, _) = Gate::restore(settings(), keys(9), &[ruined(&known), debts], NOW);
-    assert_eq!(other.known(), (0, 0));
-    assert_eq!(shared(&other, NOW), shared(&gate, NOW));
-    assert_eq!(other.status(NOW).rows_used, gate.status(NOW).rows_used);
-    assert_eq!(other.restored().damaged, 1);
-}
-
-#[test]
 fn a_restored_image_judges_as_the_gate_that_wrote_it() {
     let gate = busy(&mut Vec::new());
     let restored = restore(&image(&gate, NOW), NOW);
@@ -498,78 +497,6 @@ fn a_restored_image_judges_as_the_gate_that_wrote_it() {
     };
     assert_eq!(spent(&restored), spent(&gate));
     assert_eq!(spent(&restored).1, Ok(Reason::Bucket(Bucket::Familiar)));
-}
-
-fn forms() -> impl Strategy<Value = (Form, &'static [u8])> {
-    prop::sample::select(vec![
-        (Form::Snapshot, SNAPSHOT_LINE.as_bytes()),
-        (Form::Journal, JOURNAL_LINE.as_bytes()),
-        (Form::FirstSnapshot, b"gatepost snapshot 1\n".as_slice()),
-        (Form::FirstJournal, b"".as_slice()),
-    ])
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn any_octets_at_all_are_read_without_a_panic(
-        files in prop::collection::vec(
-            (forms(), prop::collection::vec(any::<u8>(), 0..400)), 0..4),
-        now in any::<u64>(),
-    ) {
-        let files = files.into_iter().map(|((form, line), octets)| StateFile {
-            form,
-            octets: [line, &octets].concat(),
-        });
-        let files: Vec<_> = files.collect();
-        let _ = Gate::restore(settings(), keys(1), &files, Moment::from_nanos(now));
-    }
-
-    /// Sound frames with any content: what a checksum does not keep out.
-    #[test]
-    fn any_records_at_all_make_a_gate_that_works(
-        records in prop::collection::vec((0_u8..24, prop::collection::vec(any::<u8>(), 1..40)), 0..12),
-        now in any::<u64>(),
-    ) {
-        let with = |form, line: &str| {
-            let mut octets = line.as_bytes().to_vec();
-            for (number, record) in &records {
-                super::frame::push(&mut octets, *number, record);
-            }
-            StateFile { form, octets }
-        };
-        let files = [with(Form::Snapshot, SNAPSHOT_LINE), with(Form::Journal, JOURNAL_LINE)];
-        let now = Moment::from_nanos(now);
-        let (gate, _) = Gate::restore(settings(), keys(1), &files, now);
-        let mut changes = Vec::new();
-        for n in 0..3 {
-            guess(&gate, FAR, "anna", n, now, &mut changes);
-            guess(&gate, HOME, "anna", n, now, &mut changes);
-        }
-        gate.tick(now, &mut changes);
-        gate.status(now);
-        gate.explain(client(HOME), Some(&user("anna")), now);
-        for report in Gate::restore(settings(), keys(1), &image(&gate, now), now).1 {
-            prop_assert_eq!(report, WHOLE);
-        }
-    }
-
-    #[test]
-    fn a_damaged_image_costs_no_more_than_the_damaged_places(
-        damage in prop::collection::vec((any::<prop::sample::Index>(), 1..=255_u8), 1..6),
-    ) {
-        let gate = busy(&mut Vec::new());
-        let mut files = image(&gate, NOW);
-        for (at, flip) in damage {
-            let octets = &mut files[0].octets;
-            let at = at.index(octets.len());
-            octets[at] ^= flip;
-        }
-        let (restored, _) = Gate::restore(settings(), keys(1), &files, NOW);
-        prop_assert_eq!(shared(&restored, NOW), shared(&gate, NOW));
-        prop_assert_eq!(restored.settles_until(NOW), None);
-    }
 }
 
 #[test]
@@ -603,4 +530,70 @@ fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
         worst += usize::from(row.arrival > NOW.as_nanos() + 5_000 * 1_000_000_000);
     });
     assert_eq!(worst, 16_000);
+}
+
+fn named(names: &NameSettings) -> GateSettings {
+    GateSettings {
+        names: names.clone(),
+        ..settings()
+    }
+}
+
+fn under(names: &NameSettings, files: &[StateFile]) -> Gate {
+    Gate::restore(named(names), keys(1), files, NOW).0
+}
+
+fn trust(gate: &Gate, name: &str) -> Option<Trust> {
+    let seen = gate.explain(client(HOME), Some(&user(name)), NOW);
+    seen.user.filter(|user| user.known).map(|user| user.trust)
+}
+
+fn strip() -> NameSettings {
+    NameSettings {
+        domain: Domain::Strip,
+        ..NameSettings::default()
+    }
+}
+
+/// A gate that knows anna@a at home, and bert; guesses at anna@a have emptied her bucket.
+fn acquainted(changes: &mut Vec<Change>) -> Gate {
+    let gate = Gate::new(settings(), keys(1), NOW);
+    let home = client(HOME).network();
+    gate.introduce(&user("anna@a"), Some(home), NOW, changes);
+    gate.introduce(&user("bert"), None, NOW, changes);
+    for n in 0..10 {
+        guess(&gate, &format!("10.{n}.0.1"), "anna@a", n, NOW, changes);
+    }
+    gate
+}
+
+#[test]
+fn users_stay_known_when_domains_are_dropped() {
+    let mut changes = Vec::new();
+    let gate = acquainted(&mut changes);
+    for files in [image(&gate, NOW).to_vec(), vec![journal(&changes)]] {
+        let stripped = under(&strip(), &files);
+        assert_eq!(trust(&stripped, "anna@b"), Some(Trust::Familiar));
+        assert_eq!(trust(&stripped, "bert@c"), Some(Trust::Far));
+    }
+    let stripped = under(&strip(), &image(&gate, NOW));
+    let seen = stripped.explain(client(FAR), Some(&user("anna")), NOW);
+    let far = Reason::Bucket(Bucket::UserFar);
+    let held = seen.buckets.iter().find(|held| held.bucket == far);
+    assert_eq!(held.unwrap().tokens, 0);
+}
+
+#[test]
+fn a_state_says_whether_its_users_still_have_their_names() {
+    let keep = NameSettings::default();
+    let gate = acquainted(&mut Vec::new());
+    let stripped = under(&strip(), &image(&gate, NOW));
+    assert_eq!(stripped.restored().names, NamesSince::Stripped);
+    let again = under(&strip(), &image(&stripped, NOW));
+    assert_eq!(again.restored().names, NamesSince::Same);
+    let back = under(&keep, &image(&stripped, NOW));
+    assert_eq!(back.restored().names, NamesSince::Other);
+    assert_eq!(trust(&back, "anna@a"), None);
+    let settled = under(&keep, &image(&back, NOW));
+    assert_eq!(settled.restored().names, NamesSince::Same);
 }

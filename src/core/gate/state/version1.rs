@@ -122,6 +122,7 @@ impl FirstFormat {
                 },
                 // These bans have no moments: every change with one is later.
                 bans: Moment::EPOCH,
+                names: None,
             }),
             ..Snapshot::default()
         };

@@ -4,7 +4,9 @@ use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::change::{BanCause, BanEnd, BanEnding, Change, Fact, Subject};
+use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Standing};
+use crate::gate::trust::ban::Ban;
 
 const HOME: &str = "203.0.113.7";
 const FAR: &str = "198.51.100.7";
@@ -318,7 +320,7 @@ fn the_helo_trap_bans_too_and_costs_tokens_where_somebody_is_familiar() {
 }
 
 #[test]
-fn the_order_is_trap_then_ban_then_repeat_then_buckets() {
+fn the_order_is_operators_ban_then_trap_then_ban_then_repeat_then_buckets() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
     let password = good(1);
@@ -326,9 +328,15 @@ fn the_order_is_trap_then_ban_then_repeat_then_buckets() {
     assert_eq!(world.guess(HOME, "bert", &password), Fate::Repeat);
     let subject = Subject::Client(client(HOME));
     let until = world.now + HOUR;
+    let automatic = Ban {
+        until,
+        cause: BanCause::Strikes,
+        mode: Mode::Enforce,
+    };
     world
         .gate
-        .ban(subject, until, world.now, &mut world.changes);
+        .bans
+        .begin(subject, automatic, 3, world.now, &mut world.changes);
     assert_eq!(
         world.guess(HOME, "bert", &password),
         Fate::Refused(Reason::Ban)
@@ -336,6 +344,13 @@ fn the_order_is_trap_then_ban_then_repeat_then_buckets() {
     assert_eq!(
         world.guess(HOME, "root", &password),
         Fate::Refused(Reason::Trap)
+    );
+    world
+        .gate
+        .ban(subject, until, world.now, &mut world.changes);
+    assert_eq!(
+        world.guess(HOME, "root", &password),
+        Fate::Refused(Reason::Ban)
     );
 }
 

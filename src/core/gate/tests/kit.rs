@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::gate::permit::{First, Permit, Verdict};
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
@@ -95,15 +96,30 @@ impl World {
     /// The verdict, waiting for a turn where one is needed.
     pub(super) fn judge(&mut self, from: ClientKey, name: &str, password: Option<&str>) -> Verdict {
         match self.ask_first(from, name, password) {
-            First::Wait => {
+            First::Wait(class) => {
                 let (gate, now) = (&self.gate, self.now);
                 let changes = &mut self.changes;
                 with_attempt(from, name, password, |try_| {
-                    gate.judge_in_turn(try_, now, changes)
+                    gate.judge_in_turn(try_, class, now, changes)
                 })
             }
             First::Decided(verdict) => verdict,
         }
+    }
+
+    /// The verdict on a try that has a turn of this class.
+    pub(super) fn judge_in(
+        &mut self,
+        class: QueueClass,
+        from: ClientKey,
+        name: &str,
+        password: &str,
+    ) -> Verdict {
+        let (gate, now) = (&self.gate, self.now);
+        let changes = &mut self.changes;
+        with_attempt(from, name, Some(password), |try_| {
+            gate.judge_in_turn(try_, class, now, changes)
+        })
     }
 
     /// The turn that a try waited for never came.

@@ -1,4 +1,6 @@
-//! modes - rules 8 and 9: settling in, allow and deny lists, dry run
+//! modes - rule 9: allow and deny lists, dry run
+//!
+//! Not here: settling in (`settling`).
 
 use std::time::Duration;
 
@@ -15,152 +17,11 @@ fn good(n: usize) -> String {
     format!("Zwiebel{n}kuchen{n}fest")
 }
 
-fn settling() -> World {
-    World::new(GateSettings {
-        settling: DAY * 7,
-        ..settings()
-    })
-}
-
 fn dry() -> World {
     World::new(GateSettings {
         mode: Mode::DryRun,
         ..settings()
     })
-}
-
-#[test]
-fn while_settling_in_only_client_and_traps_refuse_and_the_rest_is_told() {
-    let mut world = settling();
-    for n in 0..20 {
-        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
-    }
-    assert_eq!(
-        world.guess(FAR, "anna", &good(50)),
-        Fate::Would(Reason::Bucket(Bucket::Unknown))
-    );
-    for n in 0..9 {
-        assert_eq!(
-            world.guess(FAR, "anna", &good(60 + n)),
-            Fate::Would(Reason::Bucket(Bucket::Unknown))
-        );
-    }
-    assert_eq!(
-        world.guess(FAR, "anna", &good(70)),
-        Fate::Refused(Reason::Bucket(Bucket::Client))
-    );
-    assert_eq!(
-        world.guess("10.99.0.1", "root", "x"),
-        Fate::Refused(Reason::Trap)
-    );
-    assert_eq!(standing(&world, "10.99.0.1"), Standing::Banned);
-}
-
-#[test]
-fn a_login_that_settling_in_let_through_gets_its_token_back_and_is_familiar() {
-    let mut world = settling();
-    for n in 0..20 {
-        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
-    }
-    for n in 0..40 {
-        let name = format!("honest{n}");
-        assert_eq!(
-            world.login(FAR, &name),
-            Fate::Would(Reason::Bucket(Bucket::Unknown))
-        );
-        assert_eq!(
-            world.login(FAR, &name),
-            Fate::Asked(Reason::Bucket(Bucket::Familiar))
-        );
-    }
-}
-
-#[test]
-fn settling_in_ends_after_its_days_or_when_the_operator_has_learnt() {
-    for early in [true, false] {
-        let mut world = settling();
-        let until = world.gate.status(world.now).settling_until;
-        assert_eq!(until, Some(START + DAY * 7));
-        match early {
-            true => world.gate.finish_settling(),
-            false => world.pass(DAY * 7),
-        }
-        assert_eq!(world.gate.status(world.now).settling_until, None);
-        for n in 0..20 {
-            world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
-        }
-        assert_eq!(
-            world.guess(FAR, "anna", &good(50)),
-            Fate::Refused(Reason::Bucket(Bucket::Unknown))
-        );
-    }
-}
-
-#[test]
-fn while_settling_in_a_guesser_in_the_own_network_is_held_by_client() {
-    let mut world = settling();
-    world.befriend("anna", HOME);
-    let fates: Vec<_> = (0..40)
-        .map(|n| world.guess(HOME, "anna", &good(n)))
-        .collect();
-    assert_eq!(fates[19], Fate::Asked(Reason::Bucket(Bucket::Familiar)));
-    assert_eq!(
-        fates[20..30],
-        [Fate::Would(Reason::Bucket(Bucket::Familiar)); 10]
-    );
-    assert_eq!(fates[30], Fate::Refused(Reason::Bucket(Bucket::Client)));
-}
-
-#[test]
-fn while_settling_in_a_client_without_a_name_is_refused_by_client_only() {
-    let mut world = settling();
-    for n in 0..20 {
-        world.guess(&format!("198.51.100.{}", n % 5), &format!("u{n}"), &good(n));
-    }
-    assert_eq!(world.gate.peek(client("198.51.100.9"), world.now), None);
-    for n in 20..30 {
-        world.guess(FAR, "ghost", &good(n));
-    }
-    let refusal = world.gate.peek(client(FAR), world.now);
-    assert_eq!(
-        refusal.map(|refusal| refusal.reason),
-        Some(Reason::Bucket(Bucket::Client))
-    );
-}
-
-#[test]
-fn the_day_of_the_install_refuses_no_honest_user_with_one_login_in_ten_mistyped() {
-    let mut world = settling();
-    let mut logins = 0;
-    for minute in 0..24 * 60 {
-        world.pass(MINUTE);
-        // A spray goes on meanwhile.
-        for n in 0..5 {
-            let n = minute * 5 + n;
-            world.guess(
-                &format!("10.{}.{}.1", n / 250 % 250, n % 250),
-                &format!("user{}", n % 40),
-                &good(n),
-            );
-        }
-        if minute % 3 == 0 {
-            let n = minute / 3 % 40;
-            // Ten sit in one office, the rest each at home.
-            let from = match n {
-                0..10 => "192.0.2.9".to_owned(),
-                _ => format!("172.16.{n}.5"),
-            };
-            if logins % 10 == 9 {
-                let fate =
-                    world.guess(&from, &format!("user{n}"), &format!("Mistyped-{minute}-so"));
-                assert!(matches!(fate, Fate::Asked(_) | Fate::Would(_)), "{fate:?}");
-            }
-            let fate = world.login(&from, &format!("user{n}"));
-            assert!(matches!(fate, Fate::Asked(_) | Fate::Would(_)), "{fate:?}");
-            logins += 1;
-        }
-    }
-    assert_eq!(logins, 480);
 }
 
 fn standing(world: &World, from: &str) -> Standing {

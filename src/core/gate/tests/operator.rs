@@ -3,8 +3,9 @@
 use super::kit::*;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::spec::Bucket;
-use crate::gate::request::attempt::Trust;
+use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::change::{BanCause, Change, Fact, Subject};
+use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Standing};
 
 const HOME: &str = "203.0.113.7";
@@ -57,23 +58,114 @@ fn a_ban_by_hand_is_listed_told_and_lifted_with_the_strikes() {
     assert_eq!(world.gate.explain(client(FAR), None, world.now).strikes, 0);
 }
 
+fn ban(world: &mut World, subject: Subject) {
+    let until = world.now + HOUR;
+    world
+        .gate
+        .ban(subject, until, world.now, &mut world.changes);
+}
+
 #[test]
-fn a_network_banned_by_hand_lets_familiar_pairs_through() {
+fn a_ban_by_hand_refuses_the_familiar_and_the_allowed_too_in_a_dry_run_as_well() {
+    for mode in [Mode::Enforce, Mode::DryRun] {
+        let mut settings = settings();
+        settings.mode = mode;
+        settings.allow = vec!["198.51.100.0/24".parse().unwrap()];
+        let mut world = World::new(settings);
+        world.befriend("anna", HOME);
+        for from in [HOME, FAR] {
+            assert!(!world.gate.bars(client(from), world.now));
+            let network = Subject::Network(client(from).network());
+            for subject in [Subject::Client(client(from)), network] {
+                ban(&mut world, subject);
+                assert!(world.gate.bars(client(from), world.now));
+                assert_eq!(standing(&world, from), Standing::Banned);
+                assert_eq!(world.login(from, "anna"), Fate::Refused(Reason::Ban));
+                let peeked = world.gate.peek(client(from), world.now);
+                assert_eq!(peeked.map(|refusal| refusal.reason), Some(Reason::Ban));
+                world.gate.unban(subject, world.now, &mut world.changes);
+            }
+        }
+        assert_eq!(standing(&world, HOME), Standing::Familiar);
+        assert_eq!(standing(&world, FAR), Standing::Allow);
+    }
+}
+
+#[test]
+fn an_automatic_ban_of_a_client_hides_no_ban_by_hand_of_its_network() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
-    for from in [HOME, FAR] {
-        let subject = Subject::Network(client(from).network());
-        let until = world.now + HOUR;
+    for n in 0..40 {
+        world.guess(HOME, "ghost", &good(n));
+    }
+    assert_eq!(world.gate.bans(world.now).len(), 1, "an automatic ban");
+    assert!(!world.gate.bars(client(HOME), world.now));
+    assert_eq!(standing(&world, HOME), Standing::Familiar);
+    ban(&mut world, Subject::Network(client(HOME).network()));
+    assert!(world.gate.bars(client(HOME), world.now));
+    assert_eq!(standing(&world, HOME), Standing::Banned);
+    assert_eq!(world.login(HOME, "anna"), Fate::Refused(Reason::Ban));
+}
+
+fn trust(world: &World, name: &str, from: &str) -> Trust {
+    let told = world
+        .gate
+        .explain(client(from), Some(&user(name)), world.now);
+    told.user.unwrap().trust
+}
+
+#[test]
+fn what_was_revoked_is_earned_anew_and_by_nothing_of_before() {
+    let mut world = World::new(settings());
+    let other = "192.0.2.7";
+    for from in [HOME, other] {
+        world.befriend("anna", from);
+    }
+    world.befriend("bert", HOME);
+    let judged = world.permit(other, "anna", "Korrekt-Pferd-Batterie");
+    world.pass(MINUTE);
+    let network = client(HOME).network();
+    let taken = |world: &mut World, network| {
         world
             .gate
-            .ban(subject, until, world.now, &mut world.changes);
+            .revoke(&user("Anna"), network, world.now, &mut world.changes)
+    };
+    assert_eq!(taken(&mut world, Some(network)), 1);
+    assert_eq!(trust(&world, "anna", HOME), Trust::Far);
+    assert_eq!(trust(&world, "anna", other), Trust::Familiar);
+    assert_eq!(trust(&world, "bert", HOME), Trust::Familiar);
+    assert_eq!(taken(&mut world, None), 1);
+    assert_eq!(taken(&mut world, None), 0);
+
+    // A login that was judged before, and an old line of a log.
+    world.settle(judged, AuthOutcome::Accept);
+    world.befriend("anna", HOME);
+    let revoked_at = world.now;
+    let learn = |world: &World, when| {
+        let changes = &mut Vec::new();
+        world
+            .gate
+            .learn(&user("anna"), client(HOME), when, world.now, changes);
+    };
+    learn(&world, revoked_at);
+    for from in [HOME, other] {
+        assert_eq!(trust(&world, "anna", from), Trust::Far);
     }
-    assert_eq!(standing(&world, FAR), Standing::Banned);
-    assert_eq!(
-        world.login(HOME, "anna"),
-        Fate::Asked(Reason::Bucket(Bucket::Familiar))
+    assert!(
+        world
+            .gate
+            .explain(client(FAR), Some(&user("anna")), world.now)
+            .user
+            .unwrap()
+            .known
     );
-    assert_eq!(world.login(HOME, "bert"), Fate::Refused(Reason::Ban));
+
+    world.pass(MINUTE);
+    world.login(other, "anna");
+    learn(&world, revoked_at + MINUTE);
+    for from in [HOME, other] {
+        assert_eq!(trust(&world, "anna", from), Trust::Familiar);
+    }
 }
 
 #[test]

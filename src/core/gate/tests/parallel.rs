@@ -6,6 +6,7 @@ use std::thread;
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
+use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
 use crate::gate::request::verdict::Reason;
 
@@ -42,7 +43,8 @@ fn of_64_parallel_tries_with_one_token_left_exactly_one_passes() {
                         user: &user,
                         password: Password::Shown(&secret),
                     };
-                    let verdict = gate.judge_in_turn(&attempt, now, &mut Vec::new());
+                    let verdict =
+                        gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new());
                     let allowed = matches!(verdict, Verdict::Allow(_));
                     passed.fetch_add(u32::from(allowed), Ordering::Relaxed);
                 });
@@ -73,7 +75,8 @@ fn who_loses_the_race_for_the_last_shared_token_gets_the_others_back() {
                     user,
                     password: Password::Shown(&secret),
                 };
-                let verdict = gate.judge_in_turn(&attempt, now, &mut Vec::new());
+                let verdict =
+                    gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new());
                 let allowed = matches!(verdict, Verdict::Allow(_));
                 passed.fetch_add(u32::from(allowed), Ordering::Relaxed);
             });
@@ -113,7 +116,8 @@ fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_
                         user: &user,
                         password: Password::Shown(&secret),
                     };
-                    if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, now, &mut changes)
+                    if let Verdict::Allow(permit) =
+                        gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)
                     {
                         let _ = gate.settle(permit, AuthOutcome::Defer, now, &mut changes);
                     }

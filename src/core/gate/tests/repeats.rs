@@ -95,7 +95,10 @@ fn a_repetition_that_postfix_must_hear_again_waits_for_its_turn() {
     world.befriend("anna", HOME);
     world.guess(HOME, "anna", OLD);
     world.pass(HOUR);
-    assert!(matches!(first(&mut world, HOME, "anna", OLD), First::Wait));
+    assert!(matches!(
+        first(&mut world, HOME, "anna", OLD),
+        First::Wait(_)
+    ));
 }
 
 #[test]
@@ -246,7 +249,10 @@ fn whoever_empties_what_strangers_share_takes_nothing_from_a_password_that_becam
     for minutes in [1, 2, 4, 8] {
         world.pass(MINUTE * minutes);
         while world.gate.repeats.take(world.now) {}
-        assert!(matches!(first(&mut world, FAR, "anna", right), First::Wait));
+        assert!(matches!(
+            first(&mut world, FAR, "anna", right),
+            First::Wait(_)
+        ));
         let permit = world.permit(FAR, "anna", right);
         assert_eq!(permit.grounds(), Reason::Repeat);
         world.settle(permit, AuthOutcome::Reject);

@@ -92,9 +92,9 @@ impl Court {
         {
             Begun::Granted(granted) => self.granted.push((asked.client, granted)),
             Begun::Refused(refused) => self.refused.push(refused),
-            Begun::Wait => {
+            Begun::Wait(class) => {
                 let network = asked.client.network();
-                self.judging.queue().enter(network, asked, self.now);
+                self.judging.queue().enter(network, class, asked, self.now);
             }
         }
         self.advance();

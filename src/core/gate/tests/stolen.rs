@@ -157,3 +157,30 @@ fn an_owner_whose_first_tries_were_used_up_is_a_stranger_and_no_more() {
     world.settle(permit, AuthOutcome::Accept);
     assert_eq!(trust(&world, OFFICE), Trust::Familiar);
 }
+
+#[test]
+fn what_the_operator_takes_back_is_no_more_unproven_and_the_next_login_is_as_any_other() {
+    let mut world = changed();
+    world
+        .gate
+        .revoke(&user("anna"), None, world.now, &mut world.changes);
+    for from in [HOME, OFFICE, &lair(0)] {
+        assert_eq!(trust(&world, from), Trust::Far, "{from}");
+    }
+    world.pass(MINUTE);
+    login(&mut world, OFFICE, NEW);
+    assert_eq!(trust(&world, OFFICE), Trust::Familiar);
+    assert_eq!(world.gate.passwords.all(), []);
+}
+
+#[test]
+fn a_network_that_the_operator_introduces_is_proven() {
+    let mut world = changed();
+    assert_eq!(trust(&world, &lair(4)), Trust::Unproven);
+    let network = client(&lair(4)).network();
+    world
+        .gate
+        .introduce(&user("anna"), Some(network), world.now, &mut world.changes);
+    assert_eq!(trust(&world, &lair(4)), Trust::Familiar);
+    assert_eq!(trust(&world, &lair(3)), Trust::Unproven);
+}

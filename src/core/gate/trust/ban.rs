@@ -1,15 +1,16 @@
 //! ban - who is banned, until when and why
 //!
 //! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for
-//! a new one, the ban that ends first is evicted, and that is a change like any other. A client of a
-//! familiar network can be banned too; what that means is decided on the
-//! ladder.
+//! a new one, the automatic ban that ends first is evicted, and that is a change like any other; one by
+//! hand goes only where there is no other. Of a client's ban and its network's, the one by hand decides.
+//! A client of a familiar network can be banned too; what that means is decided on the ladder.
 //! Every change has a later moment than the one before, also where a clock stands still or was set
 //! back, so that of two changes of one ban it is known which holds.
 //! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -30,7 +31,12 @@ pub(in crate::gate) struct Ban {
 impl Ban {
     /// Whether it holds while the gate is in `mode`: a dry run holds only what the operator said.
     pub(in crate::gate) fn holds(self, mode: Mode) -> bool {
-        mode == Mode::Enforce || self.cause == BanCause::Operator
+        mode == Mode::Enforce || self.is_by_hand()
+    }
+
+    /// Whether the operator said so: then it refuses everybody.
+    pub(in crate::gate) fn is_by_hand(self) -> bool {
+        self.cause == BanCause::Operator
     }
 }
 
@@ -44,13 +50,17 @@ pub(in crate::gate) struct HeldBan {
 pub(in crate::gate) struct Bans {
     capacity: usize,
     book: RwLock<BanBook>,
+    /// How many are by hand: where there are none, nobody who may not be refused by another is looked up.
+    by_hand: AtomicUsize,
 }
 
 #[derive(Default)]
 struct BanBook {
     bans: BTreeMap<Subject, HeldBan>,
-    /// The same bans, by their end.
+    /// The automatic ones of them, by their end.
     ends: BTreeSet<(Moment, Subject)>,
+    /// Those by hand, by their end.
+    ends_by_hand: BTreeSet<(Moment, Subject)>,
     /// The moment of the last change.
     changed: Moment,
     evicted: u64,
@@ -61,17 +71,30 @@ impl Bans {
         Self {
             capacity: capacity.max(1),
             book: RwLock::default(),
+            by_hand: AtomicUsize::new(0),
         }
     }
 
-    /// The ban of a client, or else of its network.
+    /// The ban of a client, or else of its network; the one by hand before the other.
     pub(in crate::gate) fn of(&self, client: ClientKey, now: Moment) -> Option<Ban> {
         let book = self.read();
         if book.bans.is_empty() {
             return None;
         }
-        book.get(Subject::Client(client), now)
-            .or_else(|| book.get(Subject::Network(client.network()), now))
+        let own = book.get(Subject::Client(client), now);
+        if own.is_some_and(|ban| ban.is_by_hand() || book.ends_by_hand.is_empty()) {
+            return own;
+        }
+        let around = book.get(Subject::Network(client.network()), now);
+        around.filter(|ban| ban.is_by_hand()).or(own).or(around)
+    }
+
+    /// The ban by hand of a client or its network: the one that refuses the familiar too.
+    pub(in crate::gate) fn by_hand(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+        if self.by_hand.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.of(client, now).filter(|ban| ban.is_by_hand())
     }
 
     /// The ban of exactly this subject.
@@ -95,11 +118,12 @@ impl Bans {
         now: Moment,
         changes: &mut Vec<Change>,
     ) {
-        let mut book = self.write();
-        let evicted = book.make_room(subject, self.capacity, now);
-        let changed = book.change(now);
-        book.set(subject, HeldBan { ban, changed });
-        drop(book);
+        let (evicted, changed) = self.write(|book| {
+            let evicted = book.make_room(subject, self.capacity, now);
+            let changed = book.change(now);
+            book.set(subject, HeldBan { ban, changed });
+            (evicted, changed)
+        });
         changes.extend(evicted);
         let began = BanStart {
             subject,
@@ -118,32 +142,25 @@ impl Bans {
         now: Moment,
         changes: &mut Vec<Change>,
     ) -> bool {
-        let mut book = self.write();
-        if book.clear(subject).is_none() {
-            return false;
-        }
-        let at = book.change(now);
-        drop(book);
-        changes.push(ended(subject, BanEnding::Lifted, at));
-        true
+        let lifted = self.write(|book| book.clear(subject).map(|_| book.change(now)));
+        changes.extend(lifted.map(|at| ended(subject, BanEnding::Lifted, at)));
+        lifted.is_some()
     }
 
     /// Ends the bans whose time is over.
     pub(in crate::gate) fn expire(&self, now: Moment, changes: &mut Vec<Change>) {
-        if self.read().ends.first().is_none_or(|(end, _)| *end > now) {
+        if self.read().next_end().is_none_or(|end| end > now) {
             return;
         }
-        let mut book = self.write();
-        while book.ends.first().is_some_and(|(end, _)| *end <= now) {
-            let subject = book.end_first();
-            changes.extend(subject.map(|subject| ended(subject, BanEnding::Expired, now)));
-        }
+        let over = self.write(|book| book.take_over(now));
+        let over = over.into_iter();
+        changes.extend(over.map(|subject| ended(subject, BanEnding::Expired, now)));
     }
 
     /// Forgets every ban but the operator's.
     pub(in crate::gate) fn clear(&self, now: Moment, changes: &mut Vec<Change>) {
         for (subject, ban) in self.all(now) {
-            if ban.cause != BanCause::Operator {
+            if !ban.is_by_hand() {
                 self.lift(subject, now, changes);
             }
         }
@@ -152,9 +169,10 @@ impl Bans {
     /// All bans, the one that ends first at the front.
     pub(in crate::gate) fn all(&self, now: Moment) -> Vec<(Subject, Ban)> {
         let book = self.read();
-        let subjects = book.ends.iter().map(|(_, subject)| *subject);
-        subjects
-            .filter_map(|subject| Some((subject, book.get(subject, now)?)))
+        let mut ends: Vec<_> = book.ends.iter().chain(&book.ends_by_hand).collect();
+        ends.sort_unstable();
+        ends.into_iter()
+            .filter_map(|(_, subject)| Some((*subject, book.get(*subject, now)?)))
             .collect()
     }
 
@@ -188,20 +206,29 @@ impl Bans {
     pub(in crate::gate) fn restore(&self, mut bans: Vec<(Subject, HeldBan)>, changed: Moment) {
         let surplus = bans.len().saturating_sub(self.capacity);
         if surplus > 0 {
-            bans.select_nth_unstable_by_key(surplus - 1, |(_, held)| held.ban.until);
+            bans.select_nth_unstable_by_key(surplus - 1, |(_, held)| {
+                (held.ban.is_by_hand(), held.ban.until)
+            });
             bans.drain(..surplus);
         }
-        let mut book = self.write();
-        book.restore(bans, changed);
-        book.evicted += surplus as u64;
+        self.write(|book| {
+            book.restore(bans, changed);
+            book.evicted += surplus as u64;
+        });
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BanBook> {
         self.book.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, BanBook> {
-        self.book.write().unwrap_or_else(PoisonError::into_inner)
+    /// Changes the book, and notes how many bans are by hand since.
+    fn write<T>(&self, work: impl FnOnce(&mut BanBook) -> T) -> T {
+        let mut book: RwLockWriteGuard<'_, BanBook> =
+            self.book.write().unwrap_or_else(PoisonError::into_inner);
+        let done = work(&mut book);
+        self.by_hand
+            .store(book.ends_by_hand.len(), Ordering::Release);
+        done
     }
 }
 
@@ -217,7 +244,26 @@ impl BanBook {
         self.changed
     }
 
-    /// Evicts the ban that ends first, if a new one for `subject` has no room.
+    /// When the next ban is over.
+    fn next_end(&self) -> Option<Moment> {
+        let ends = [self.ends.first(), self.ends_by_hand.first()];
+        ends.into_iter().flatten().map(|(end, _)| *end).min()
+    }
+
+    /// Removes the bans whose time is over.
+    fn take_over(&mut self, now: Moment) -> Vec<Subject> {
+        let mut over = Vec::new();
+        for ends in [&mut self.ends, &mut self.ends_by_hand] {
+            while let Some((_, subject)) = ends.first().filter(|(end, _)| *end <= now).copied() {
+                ends.pop_first();
+                self.bans.remove(&subject);
+                over.push(subject);
+            }
+        }
+        over
+    }
+
+    /// Evicts the automatic ban that ends first, or else the one by hand, if a new one for `subject` has no room.
     fn make_room(&mut self, subject: Subject, capacity: usize, now: Moment) -> Option<Change> {
         if self.bans.len() < capacity || self.bans.contains_key(&subject) {
             return None;
@@ -230,19 +276,27 @@ impl BanBook {
 
     fn set(&mut self, subject: Subject, held: HeldBan) {
         if let Some(old) = self.bans.insert(subject, held) {
-            self.ends.remove(&(old.ban.until, subject));
+            self.ends_of(old.ban).remove(&(old.ban.until, subject));
         }
-        self.ends.insert((held.ban.until, subject));
+        self.ends_of(held.ban).insert((held.ban.until, subject));
+    }
+
+    fn ends_of(&mut self, ban: Ban) -> &mut BTreeSet<(Moment, Subject)> {
+        match ban.is_by_hand() {
+            true => &mut self.ends_by_hand,
+            false => &mut self.ends,
+        }
     }
 
     fn clear(&mut self, subject: Subject) -> Option<HeldBan> {
         let held = self.bans.remove(&subject)?;
-        self.ends.remove(&(held.ban.until, subject));
+        self.ends_of(held.ban).remove(&(held.ban.until, subject));
         Some(held)
     }
 
     fn end_first(&mut self) -> Option<Subject> {
-        let (_, subject) = self.ends.pop_first()?;
+        let first = self.ends.pop_first();
+        let (_, subject) = first.or_else(|| self.ends_by_hand.pop_first())?;
         self.bans.remove(&subject);
         Some(subject)
     }
@@ -250,10 +304,13 @@ impl BanBook {
     /// Fills an empty book in one go: a hundred thousand bans must not delay the first accept.
     fn restore(&mut self, bans: Vec<(Subject, HeldBan)>, changed: Moment) {
         self.bans = bans.into_iter().collect();
-        let ends = self.bans.iter();
-        self.ends = ends
-            .map(|(subject, held)| (held.ban.until, *subject))
-            .collect();
+        let ends = |by_hand: bool| {
+            let bans = self.bans.iter();
+            bans.filter(move |(_, held)| held.ban.is_by_hand() == by_hand)
+                .map(|(subject, held)| (held.ban.until, *subject))
+                .collect()
+        };
+        (self.ends, self.ends_by_hand) = (ends(false), ends(true));
         self.changed = changed;
     }
 }

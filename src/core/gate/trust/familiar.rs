@@ -18,14 +18,16 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
-mod known;
+mod pair;
+mod revoked;
+mod room;
 
-pub(in crate::gate) use known::{Known, Pair};
+use pair::KEPT;
+pub(in crate::gate) use pair::{Known, Pair, PairAge};
+use revoked::Revoked;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
-/// How long a pair stays familiar, in seconds.
-const KEPT: u32 = 90 * 86_400;
 /// A login this soon after the last one, in seconds, changes nothing worth a lock.
 const FRESH: u32 = 600;
 /// When full, this part of everything makes room at once. Names of one local part have no more.
@@ -44,6 +46,7 @@ pub(in crate::gate) enum NetworkTrust {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Context {
     pub(in crate::gate) trust: Trust,
+    pub(in crate::gate) age: PairAge,
     /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub(in crate::gate) known: bool,
     pub(in crate::gate) network: NetworkTrust,
@@ -68,6 +71,8 @@ struct PairBook {
     only_listed: usize,
     /// How many names, known or listed, there are of each local part.
     local_parts: HashMap<u32, usize>,
+    /// What was taken back.
+    revoked: Revoked,
     evicted: u64,
 }
 
@@ -92,10 +97,17 @@ impl Familiar {
         let known = book.users.get(&user);
         Context {
             trust: known.map_or(Trust::Far, |known| known.trust(network, proven_since, now)),
+            age: known.map_or(PairAge::Young, |known| known.age(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             network: book.network_trust(network),
             users: book.local_parts.len(),
         }
+    }
+
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub(in crate::gate) fn is_known(&self, user: UserId) -> bool {
+        let book = self.read();
+        book.users.contains_key(&user) || book.listed.contains(&user)
     }
 
     /// Whether anybody is familiar in this network.
@@ -127,7 +139,8 @@ impl Familiar {
         self.read().evicted
     }
 
-    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed.
+    /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed. Of a login that
+    /// was judged before the user's familiarity was taken back, the user is only known.
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
@@ -151,7 +164,7 @@ impl Familiar {
     ) -> Change {
         let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
         let network = network.filter(|_| now - last < KEPT);
-        self.merge(std::iter::once((user, network, last)));
+        let (network, last) = self.add(user, network, when, last);
         let fact = match network {
             Some(network) => Fact::PairFamiliar(PairLogin {
                 user,
@@ -170,9 +183,7 @@ impl Familiar {
     ) {
         let mut book = self.write();
         for (user, network, last) in logins {
-            let network = network.map(NetworkKey::code);
-            let pair = network.map(|network| Pair { network, last });
-            book.add(user, pair, last, self.capacity);
+            book.add_login(user, network, last, self.capacity);
         }
     }
 
@@ -186,8 +197,9 @@ impl Familiar {
     /// Forgets the pairs whose last login is 90 days ago. Users stay known.
     pub(in crate::gate) fn sweep(&self, now: Moment) {
         let now = seconds(now);
-        self.write()
-            .retain(|pair| now.saturating_sub(pair.last) < KEPT);
+        let mut book = self.write();
+        book.retain(|pair| now.saturating_sub(pair.last) < KEPT);
+        book.revoked.sweep(now);
     }
 
     /// The networks where this user is familiar.
@@ -213,17 +225,34 @@ impl Familiar {
         users.iter().filter_map(known).collect()
     }
 
+    /// Adds a login as far as it counts, and gives that.
+    fn add(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        last: u32,
+    ) -> (Option<NetworkKey>, u32) {
+        let mut book = self.write();
+        let until = network.and_then(|network| book.revoked.until(user, network));
+        let (network, last) = match until {
+            None => (network, last),
+            Some(until) if when <= until => (None, last),
+            // In the second of the revocation, and yet after it: seconds are all that is kept of a pair.
+            Some(until) => (network, last.max(seconds(until).saturating_add(1))),
+        };
+        book.add_login(user, network, last, self.capacity);
+        (network, last)
+    }
+
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
         let book = self.read();
-        let Some(known) = book.users.get(&user) else {
-            return false;
-        };
-        match network {
-            None => true,
-            Some(network) => known
-                .pair(network.code())
-                .is_some_and(|pair| when < pair.last.saturating_add(FRESH)),
-        }
+        book.users.get(&user).is_some_and(|known| {
+            network.is_none_or(|network| {
+                let pair = known.pair(network.code());
+                pair.is_some_and(|pair| when < pair.last.saturating_add(FRESH))
+            })
+        })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, PairBook> {
@@ -257,6 +286,12 @@ impl PairBook {
         }
     }
 
+    fn add_login(&mut self, user: UserId, network: Option<NetworkKey>, last: u32, capacity: usize) {
+        let network = network.map(NetworkKey::code);
+        let pair = network.map(|network| Pair::new(network, last));
+        self.add(user, pair, last, capacity);
+    }
+
     fn add(&mut self, user: UserId, pair: Option<Pair>, when: u32, capacity: usize) {
         if !self.users.contains_key(&user) {
             if self.is_crowded(user, capacity) {
@@ -274,6 +309,7 @@ impl PairBook {
         let Some(pair) = pair else { return };
         if let Some(held) = known.pairs.iter_mut().find(|p| p.network == pair.network) {
             held.last = held.last.max(pair.last);
+            held.since = held.since.min(pair.since);
             return;
         }
         known.pairs.push(pair);
@@ -300,8 +336,10 @@ impl PairBook {
         if known.pairs.len() <= NETWORKS {
             return;
         }
-        let oldest = known.pairs.iter().enumerate().min_by_key(|(_, p)| p.last);
-        let Some((at, _)) = oldest else { return };
+        let pairs = known.pairs.iter().enumerate();
+        let Some((at, _)) = pairs.min_by_key(|(_, p)| p.last) else {
+            return;
+        };
         let gone = known.pairs.swap_remove(at);
         self.let_go(gone.network);
     }
@@ -319,58 +357,13 @@ impl PairBook {
     fn retain(&mut self, keep: impl Fn(&Pair) -> bool) {
         let mut gone = Vec::new();
         for known in self.users.values_mut() {
-            known.pairs.retain(|pair| {
-                let kept = keep(pair);
-                if !kept {
-                    gone.push(pair.network);
-                }
-                kept
-            });
+            let old = known.pairs.extract_if(.., |pair| !keep(pair));
+            gone.extend(old.map(|pair| pair.network));
         }
         for network in gone {
             self.let_go(network);
         }
     }
-
-    /// Lets the oldest part of all pairs go.
-    fn make_room_for_pairs(&mut self, capacity: usize) {
-        let mut ages: Vec<(u32, UserId, u64)> = Vec::with_capacity(self.pairs);
-        for (user, known) in &self.users {
-            ages.extend(known.pairs.iter().map(|p| (p.last, *user, p.network)));
-        }
-        let surplus = (self.pairs - capacity + capacity / ROOM).min(ages.len());
-        for (_, user, network) in oldest(ages, surplus) {
-            if let Some(known) = self.users.get_mut(&user) {
-                known.pairs.retain(|pair| pair.network != network);
-            }
-            self.let_go(network);
-            self.evicted += 1;
-        }
-    }
-
-    fn make_room_for_user(&mut self, capacity: usize) {
-        if self.users.len() < capacity {
-            return;
-        }
-        let ages = self.users.iter().map(|(user, known)| (known.last, *user));
-        for (_, user) in oldest(ages.collect(), 1 + capacity / ROOM) {
-            let pairs = self.users.remove(&user).unwrap_or_default().pairs;
-            for pair in pairs {
-                self.let_go(pair.network);
-            }
-            self.evicted += 1;
-        }
-        self.count_listed();
-    }
-}
-
-/// The `count` smallest.
-fn oldest<T: Ord>(mut ages: Vec<T>, count: usize) -> Vec<T> {
-    if count < ages.len() {
-        ages.select_nth_unstable(count);
-        ages.truncate(count);
-    }
-    ages
 }
 
 #[cfg(test)]

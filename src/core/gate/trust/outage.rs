@@ -3,12 +3,16 @@
 //! Postfix turns Dovecot's temporary failures into 535. Users who have logged in before, several of
 //! them, from several networks, all rejected within seconds and none accepted in between: that is a
 //! backend that fails. An infected PC guesses for many users too, but from one network.
-//! Not here: what follows (`settle`).
+//!
+//! Five accounts of an attacker's own look the same. So a suspicion changes what is told and in which order
+//! is tried, never what a bucket bounds: see `doubts`. A pair that has become familiar just now gives no sign.
+//! Not here: what follows (`settle`), who waits for whom meanwhile (`judge`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::gate::case::Case;
+use crate::gate::case::{Case, Tokens};
 use crate::gate::request::change::{Change, Fact};
 use crate::moment::Moment;
 
@@ -24,71 +28,90 @@ const REMEMBERED: usize = 32;
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
-pub(in crate::gate) struct OutageDetector(Mutex<Signs>);
+pub(in crate::gate) struct OutageDetector {
+    signs: Mutex<Signs>,
+    /// Whether `signs` has a suspicion: what every attempt asks, without the lock.
+    suspected: AtomicBool,
+}
+
+/// A rejection of a familiar pair, and the tokens that it spent.
+pub(in crate::gate) type Rejection = (Case, Tokens);
 
 #[derive(Default)]
 struct Signs {
-    rejected: Vec<(Moment, Case)>,
+    rejected: Vec<(Moment, Rejection)>,
     /// The last rejection while the backend is taken for failing.
     since: Option<Moment>,
 }
 
 impl OutageDetector {
-    /// A familiar pair was rejected with a password that is not known to be wrong. None: for all we
-    /// know it is wrong. Else the backend fails, and what it rejected shortly before is no more
-    /// wrong than this is.
+    /// A familiar pair was rejected with a password that is not known to be wrong. If that makes a suspicion,
+    /// those that were rejected shortly before, whose passwords are no more wrong than this one.
     pub(in crate::gate) fn rejected(
         &self,
-        case: &Case,
+        rejection: Rejection,
         now: Moment,
         changes: &mut Vec<Change>,
-    ) -> Option<Vec<Case>> {
+    ) -> Vec<Rejection> {
         let mut signs = self.lock();
-        signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
-        let mut refunded = Vec::new();
-        if signs.since.is_none() {
-            if signs.rejected.len() == REMEMBERED {
-                signs.rejected.remove(0);
-            }
-            signs.rejected.push((now, *case));
-            let users = distinct(signs.rejected.iter().map(|(_, case)| case.user));
-            let networks = distinct(signs.rejected.iter().map(|(_, case)| case.network));
-            if users < USERS || networks < NETWORKS {
-                return None;
-            }
-            refunded.extend(signs.rejected.drain(..).map(|(_, case)| case));
-            changes.push(Change::here(now, Fact::BackendFailing));
+        if signs.since.is_some() {
+            signs.since = Some(now);
+            return Vec::new();
         }
-        signs.since = Some(now);
-        Some(refunded)
+        signs.rejected.retain(|(at, _)| now.since(*at) < WINDOW);
+        if signs.rejected.len() == REMEMBERED {
+            signs.rejected.remove(0);
+        }
+        signs.rejected.push((now, rejection));
+        let cases = || signs.rejected.iter().map(|(_, (case, _))| case);
+        let users = distinct(cases().map(|case| case.user));
+        let networks = distinct(cases().map(|case| case.network));
+        if users < USERS || networks < NETWORKS {
+            return Vec::new();
+        }
+        // The last is this one, which its caller has.
+        signs.rejected.pop();
+        let before = signs.rejected.drain(..);
+        let before = before.map(|(_, rejection)| rejection).collect();
+        self.suspect(&mut signs, Some(now));
+        changes.push(Change::here(now, Fact::BackendFailing));
+        before
     }
 
-    /// Somebody was accepted.
+    /// Somebody was accepted: it works.
     pub(in crate::gate) fn accepted(&self, now: Moment, changes: &mut Vec<Change>) {
         let mut signs = self.lock();
-        signs.rejected.clear();
-        if signs.since.take().is_some() {
-            changes.push(Change::here(now, Fact::BackendRecovered));
-        }
+        self.end(&mut signs, now, changes);
     }
 
     /// Ends what nobody has confirmed for long.
     pub(in crate::gate) fn tick(&self, now: Moment, changes: &mut Vec<Change>) {
         let mut signs = self.lock();
         if signs.since.is_some_and(|at| now.since(at) >= FORGOTTEN) {
-            signs.since = None;
-            signs.rejected.clear();
-            changes.push(Change::here(now, Fact::BackendRecovered));
+            self.end(&mut signs, now, changes);
         }
     }
 
     /// Whether the backend is taken for failing.
-    pub(in crate::gate) fn is_on(&self) -> bool {
-        self.lock().since.is_some()
+    pub(in crate::gate) fn is_suspected(&self) -> bool {
+        self.suspected.load(Ordering::Relaxed)
+    }
+
+    fn end(&self, signs: &mut Signs, now: Moment, changes: &mut Vec<Change>) {
+        signs.rejected.clear();
+        if signs.since.is_some() {
+            self.suspect(signs, None);
+            changes.push(Change::here(now, Fact::BackendRecovered));
+        }
+    }
+
+    fn suspect(&self, signs: &mut Signs, since: Option<Moment>) {
+        signs.since = since;
+        self.suspected.store(since.is_some(), Ordering::Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Signs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,7 +130,7 @@ mod tests {
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
     use crate::gate::request::keys::UserId;
-    use crate::gate::trust::familiar::{Context, NetworkTrust};
+    use crate::gate::trust::familiar::{Context, NetworkTrust, PairAge};
 
     #[test]
     fn a_flood_of_rejections_makes_nothing_grow_and_one_network_is_no_backend() {
@@ -116,24 +139,28 @@ mod tests {
         let client = ClientKey::V4(1);
         for n in 0..1000 {
             let case = Case {
+                at: Moment::from_nanos(n),
                 session: n,
                 client,
                 network: client.network(),
                 user: UserId(n),
+                payer: UserId(n),
                 guess: None,
                 secret: SecretKind::Passing,
                 word: Word::Common,
                 who: Context {
                     trust: Trust::Familiar,
+                    age: PairAge::Old,
                     known: true,
                     network: NetworkTrust::Familiar,
                     users: 1000,
                 },
             };
             let now = Moment::from_nanos(n);
-            assert!(outage.rejected(&case, now, &mut changes).is_none());
+            let before = outage.rejected((case, Tokens::NONE), now, &mut changes);
+            assert!(before.is_empty());
         }
         assert_eq!(outage.lock().rejected.len(), REMEMBERED);
-        assert!(changes.is_empty());
+        assert!(changes.is_empty() && !outage.is_suspected());
     }
 }

@@ -145,6 +145,13 @@ impl RightPasswords {
         self.count.store(changes.len(), Ordering::Relaxed);
     }
 
+    /// Forgets that a user's password was changed: nothing of before counts any more.
+    pub(in crate::gate) fn forget(&self, user: UserId) {
+        let mut changes = self.write();
+        changes.remove(&user);
+        self.count.store(changes.len(), Ordering::Relaxed);
+    }
+
     /// All changes that matter.
     pub(in crate::gate) fn all(&self) -> Vec<PasswordChange> {
         let changes = self.read();

@@ -228,11 +228,12 @@ impl ReplayRun<'_> {
         match judging.begin(attempt, now, changes) {
             Begun::Granted(granted) => return Ok(granted),
             Begun::Refused(refused) => return Err(refused),
-            Begun::Wait => {}
+            Begun::Wait(class) => {
+                let network = attempt.client.network();
+                judging.queue().enter(network, class, (), now);
+            }
         }
-        let queue = judging.queue();
-        queue.enter(attempt.client.network(), (), now);
-        match queue.advance(now).pop() {
+        match judging.queue().advance(now).pop() {
             Some(Woken::Turn((), turn)) => judging.in_turn(turn, attempt, now, changes),
             Some(Woken::Missed(())) | None => Err(judging.missed(attempt, now)),
         }

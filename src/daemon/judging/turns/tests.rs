@@ -23,7 +23,7 @@ fn network(number: u32) -> NetworkKey {
 }
 
 async fn turn(queue: &Arc<Queue<Waiter>>, number: u32) -> Option<Held> {
-    take(queue, network(number), NOW).await
+    take(queue, network(number), QueueClass::Ordinary, NOW).await
 }
 
 /// Starts to wait, and has joined the line when it returns.
@@ -100,7 +100,7 @@ async fn a_turn_for_a_waiter_that_is_gone_goes_on_to_the_next() {
     let queue = queue(1);
     let busy = turn(&queue, 1).await.unwrap();
     let (gone, receiver) = oneshot::channel();
-    queue.enter(network(2), Waiter(gone), NOW);
+    queue.enter(network(2), QueueClass::Ordinary, Waiter(gone), NOW);
     drop(receiver);
     let next = wait(&queue, 3).await;
     drop(busy);

@@ -1,116 +1,88 @@
-//! connections - the connections held, counted by client, by network and in all
+//! connections - the connections held, in all and in the reserve, and who is evicted for whom
 //!
-//! The maps have entries only for clients with a connection, so the total bounds their size. Each step
-//! costs a few look-ups, independent of the number of connections.
-//! Not here: standing lists and the rate of new connections (`admission`, `rate`); locking.
+//! The maps have entries only for clients with a connection, so the total bounds their size. A step costs a
+//! few look-ups, independent of the number of connections; one at the cap of a client or of a network costs
+//! a look at each of its connections.
+//! Not here: standing lists and the rate of new connections (`admission`, `rate`); which connection of a
+//! client or a network goes (`pending`); locking.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
-use tokio::sync::Notify;
-
+use super::entry::{AFTER_STRANGERS, EntryState, EvictionEntry, SlotShare};
+use super::pending::PendingConnections;
 use super::{AdmissionSettings, TurnedAway};
+use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Standing;
 
 /// The most places in the reserve for familiar networks that one network may hold.
 pub const RESERVE_PER_NETWORK: u32 = 50;
 
-/// Connections that may be on their way out, beyond an eighth of the total.
+/// Connections that may be on their way out, beyond an eighth of the total, or a network's cap.
 pub(super) const EVICTION_SLACK: usize = 16;
 
 /// Which part of the total a connection counts in.
 #[derive(Debug)]
 pub(super) enum SlotKind {
-    /// The quarter for familiar networks.
-    Reserved,
-    /// The rest; cannot be evicted.
-    Fixed,
-    /// The rest; can be evicted until it logs in. Strangers, and familiar clients beyond the reserve.
+    /// Cannot be evicted, and counts in the total alone.
+    Fixed(ClientKey, SlotShare),
+    /// Can be evicted until it logs in.
     Evictable(Arc<EvictionEntry>),
 }
 
-/// The entry of a connection that may be evicted.
-#[derive(Debug)]
-pub(super) struct EvictionEntry {
-    /// Its key in the queue: the oldest has the smallest, and strangers come before familiar clients.
-    arrival: u64,
-    /// Written only under the lock of the connections; read outside of it as a hint, after `notify`.
-    state: AtomicU8,
-    notify: Notify,
-}
-
-/// Added to the arrival of a connection that is evicted only after all without it.
-const AFTER_STRANGERS: u64 = 1 << 63;
-
-const QUEUED: u8 = 0;
-const KEPT: u8 = 1;
-const EVICTED: u8 = 2;
-
-impl EvictionEntry {
-    /// Returns when the connection is evicted.
-    pub(super) async fn evicted(&self) {
-        loop {
-            self.notify.notified().await;
-            if self.state.load(Ordering::Relaxed) == EVICTED {
-                // Kept for the next caller.
-                self.notify.notify_one();
-                return;
-            }
-        }
-    }
+/// How many connections were evicted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct EvictionCounts {
+    /// All sessions were in use.
+    pub(super) full: u64,
+    /// For another of the same client.
+    pub(super) client: u64,
+    /// For another of the same network.
+    pub(super) network: u64,
 }
 
 /// All connections that are held.
 #[derive(Debug)]
 pub(super) struct Connections {
     sessions: usize,
-    per_client: u32,
-    per_network: u32,
-    clients: HashMap<ClientKey, u32>,
-    networks: HashMap<NetworkKey, NetworkCount>,
-    /// Connections in the rest that have not logged in, by arrival.
+    per_client: usize,
+    per_network: usize,
+    pending: PendingConnections,
+    /// Connections in the rest that have not logged in, in the order in which they are evicted.
     queue: BTreeMap<u64, Arc<EvictionEntry>>,
     arrivals: u64,
     /// Connections in the quarter for familiar networks.
     reserved: usize,
     /// Connections in the rest, without those being evicted.
     unreserved: usize,
-    /// Connections that were evicted and are still open.
+    /// Connections that were evicted because all sessions were in use, and are still open.
     evicting: usize,
-    evicted: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct NetworkCount {
-    all: u32,
-    reserved: u32,
+    evicted: EvictionCounts,
 }
 
 impl Connections {
     pub(super) fn new(settings: &AdmissionSettings) -> Self {
-        Self {
-            sessions: settings.sessions,
-            per_client: settings.per_client,
-            per_network: settings.per_network,
-            clients: HashMap::new(),
-            networks: HashMap::new(),
+        let mut connections = Self {
+            sessions: 0,
+            per_client: 0,
+            per_network: 0,
+            pending: PendingConnections::default(),
             queue: BTreeMap::new(),
             arrivals: 0,
             reserved: 0,
             unreserved: 0,
             evicting: 0,
-            evicted: 0,
-        }
+            evicted: EvictionCounts::default(),
+        };
+        connections.reconfigure(settings);
+        connections
     }
 
     pub(super) fn reconfigure(&mut self, settings: &AdmissionSettings) {
         self.sessions = settings.sessions;
-        self.per_client = settings.per_client;
-        self.per_network = settings.per_network;
+        self.per_client = usize::try_from(settings.per_client).unwrap_or(usize::MAX);
+        self.per_network = usize::try_from(settings.per_network).unwrap_or(usize::MAX);
     }
 
     /// Connections held, including those being evicted.
@@ -118,8 +90,16 @@ impl Connections {
         self.reserved + self.unreserved + self.evicting
     }
 
+    /// Connections of a client or a network that have not logged in.
+    pub(super) fn pending_of(&self, subject: Subject) -> usize {
+        match subject {
+            Subject::Client(client) => self.pending.of_client(client),
+            Subject::Network(network) => self.pending.of_network(network),
+        }
+    }
+
     /// Connections evicted since the start.
-    pub(super) fn evicted(&self) -> u64 {
+    pub(super) fn evicted(&self) -> EvictionCounts {
         self.evicted
     }
 
@@ -129,128 +109,155 @@ impl Connections {
         client: ClientKey,
         standing: Standing,
     ) -> Result<SlotKind, TurnedAway> {
-        let network = client.network();
-        let in_network = self.networks.get(&network).copied().unwrap_or_default();
-        if standing != Standing::Allow {
-            if self.clients.get(&client).copied().unwrap_or(0) >= self.per_client {
-                return Err(TurnedAway::Client);
-            }
-            if in_network.all >= self.per_network {
-                return Err(TurnedAway::Network);
-            }
+        if standing == Standing::Allow {
+            let share = self.choose_share(client.network(), standing)?;
+            return Ok(SlotKind::Fixed(client, share));
         }
-        let kind = self.choose_slot(standing, in_network)?;
-        *self.clients.entry(client).or_default() += 1;
-        let in_network = self.networks.entry(network).or_default();
-        in_network.all += 1;
-        in_network.reserved += u32::from(matches!(kind, SlotKind::Reserved));
-        Ok(kind)
+        self.make_room_of_its_own(client, standing)?;
+        let share = self.choose_share(client.network(), standing)?;
+        // Beyond the reserve familiar clients can be evicted too, after all strangers: an attacker with one
+        // valid account can make networks familiar, and could fill the total with connections that never log in.
+        let order = match standing {
+            Standing::Familiar => AFTER_STRANGERS,
+            _ => 0,
+        };
+        let entry = Arc::new(EvictionEntry::new(client, share, self.arrivals | order));
+        self.arrivals += 1;
+        if share == SlotShare::Rest {
+            self.queue.insert(entry.order, Arc::clone(&entry));
+        }
+        self.pending.add(&entry);
+        Ok(SlotKind::Evictable(entry))
     }
 
     /// Frees a place.
-    pub(super) fn release(&mut self, client: ClientKey, kind: &SlotKind) {
-        match kind {
-            SlotKind::Reserved => self.reserved -= 1,
-            SlotKind::Fixed => self.unreserved -= 1,
-            SlotKind::Evictable(entry) if entry.is(EVICTED) => self.evicting -= 1,
-            SlotKind::Evictable(entry) => {
-                self.queue.remove(&entry.arrival);
-                self.unreserved -= 1;
+    pub(super) fn release(&mut self, kind: &SlotKind) {
+        let entry = match kind {
+            SlotKind::Fixed(client, share) => return self.leave_share(*client, *share),
+            SlotKind::Evictable(entry) => entry,
+        };
+        match entry.state() {
+            EntryState::Evicted => {
+                self.evicting -= 1;
+                return;
             }
+            EntryState::Replaced => self.pending.left(entry.client.network()),
+            EntryState::Queued => self.forget(entry),
+            EntryState::Kept => {}
         }
-        let reserved = u32::from(matches!(kind, SlotKind::Reserved));
-        decrement(&mut self.clients, client, |count| {
-            *count -= 1;
-            *count == 0
-        });
-        decrement(&mut self.networks, client.network(), |in_network| {
-            in_network.all -= 1;
-            in_network.reserved -= reserved;
-            in_network.all == 0
-        });
+        self.leave_share(entry.client, entry.share);
     }
 
-    /// Keeps a connection that has logged in.
+    /// Keeps a connection that has logged in. It counts in its place only.
     pub(super) fn exempt(&mut self, entry: &EvictionEntry) {
-        self.queue.remove(&entry.arrival);
-        if entry.is(EVICTED) {
-            // Above the total by one, until another connection ends.
-            self.evicting -= 1;
-            self.unreserved += 1;
+        match entry.state() {
+            EntryState::Kept => {}
+            EntryState::Queued => self.forget(entry),
+            EntryState::Replaced => self.pending.left(entry.client.network()),
+            EntryState::Evicted => {
+                // Above the total by one, until another connection ends. Only the rest evicts for the total.
+                self.evicting -= 1;
+                self.unreserved += 1;
+            }
         }
-        entry.set(KEPT);
+        entry.set(EntryState::Kept);
     }
 
     /// Whether nothing is left of any connection.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.held() == 0
-            && self.clients.is_empty()
-            && self.networks.is_empty()
-            && self.queue.is_empty()
+        self.held() == 0 && self.pending.is_empty() && self.queue.is_empty()
     }
 
-    fn choose_slot(
+    /// At the cap of the client or its network, one of their connections goes. In a familiar network only the
+    /// network's cap holds: behind one address there may be a whole office.
+    fn make_room_of_its_own(
         &mut self,
+        client: ClientKey,
         standing: Standing,
-        in_network: NetworkCount,
-    ) -> Result<SlotKind, TurnedAway> {
-        let reserve = self.sessions / 4;
-        let familiar = standing != Standing::Stranger;
-        if familiar && self.reserved < reserve && in_network.reserved < RESERVE_PER_NETWORK {
-            self.reserved += 1;
-            return Ok(SlotKind::Reserved);
+    ) -> Result<(), TurnedAway> {
+        let network = client.network();
+        let of_client = self.pending.of_client(client);
+        if standing == Standing::Stranger && of_client >= self.per_client {
+            let first = self.pending.first_of_client(client);
+            self.replace(first, network, TurnedAway::Client)?;
+            self.evicted.client += 1;
+        } else if self.pending.of_network(network) >= self.per_network {
+            let first = self.pending.first_of_network(network);
+            self.replace(first, network, TurnedAway::Network)?;
+            self.evicted.network += 1;
         }
-        if self.unreserved >= self.sessions - reserve {
-            self.evict_oldest()?;
-        }
-        self.unreserved += 1;
-        if standing == Standing::Allow {
-            return Ok(SlotKind::Fixed);
-        }
-        // Beyond the reserve familiar clients can be evicted too, after all strangers: an attacker with one
-        // valid account can make networks familiar, and could fill the total with connections that never log in.
-        let order = if familiar { AFTER_STRANGERS } else { 0 };
-        let entry = Arc::new(EvictionEntry {
-            arrival: self.arrivals | order,
-            state: AtomicU8::new(QUEUED),
-            notify: Notify::new(),
-        });
-        self.arrivals += 1;
-        self.queue.insert(entry.arrival, Arc::clone(&entry));
-        Ok(SlotKind::Evictable(entry))
+        Ok(())
     }
 
-    fn evict_oldest(&mut self) -> Result<(), TurnedAway> {
+    fn replace(
+        &mut self,
+        first: Option<Arc<EvictionEntry>>,
+        network: NetworkKey,
+        reason: TurnedAway,
+    ) -> Result<(), TurnedAway> {
+        // It is still open for a moment, and counts in the total until it is closed.
+        if self.pending.leaving(network) >= self.per_network + EVICTION_SLACK {
+            return Err(reason);
+        }
+        let entry = first.ok_or(reason)?;
+        self.forget(&entry);
+        self.pending.leaves(network);
+        entry.set(EntryState::Replaced);
+        entry.wake();
+        Ok(())
+    }
+
+    fn choose_share(
+        &mut self,
+        network: NetworkKey,
+        standing: Standing,
+    ) -> Result<SlotShare, TurnedAway> {
+        if standing != Standing::Stranger
+            && self.reserved < self.sessions / 4
+            && self.pending.reserved(network) < RESERVE_PER_NETWORK
+        {
+            self.reserved += 1;
+            self.pending.reserve(network);
+            return Ok(SlotShare::Reserve);
+        }
+        self.make_room_in_all()?;
+        self.unreserved += 1;
+        Ok(SlotShare::Rest)
+    }
+
+    fn make_room_in_all(&mut self) -> Result<(), TurnedAway> {
+        if self.unreserved < self.sessions - self.sessions / 4 {
+            return Ok(());
+        }
         // An evicted connection is still open for a moment. If more were evicted than close, they would
         // exceed the limit on open files.
         if self.evicting >= self.sessions / 8 + EVICTION_SLACK {
             return Err(TurnedAway::Full);
         }
         let (_, oldest) = self.queue.pop_first().ok_or(TurnedAway::Full)?;
-        oldest.set(EVICTED);
-        oldest.notify.notify_one();
+        self.forget(&oldest);
+        oldest.set(EntryState::Evicted);
+        oldest.wake();
         self.unreserved -= 1;
         self.evicting += 1;
-        self.evicted += 1;
+        self.evicted.full += 1;
         Ok(())
     }
-}
 
-impl EvictionEntry {
-    fn is(&self, state: u8) -> bool {
-        self.state.load(Ordering::Relaxed) == state
+    /// It cannot be evicted any more.
+    fn forget(&mut self, entry: &EvictionEntry) {
+        self.queue.remove(&entry.order);
+        self.pending.remove(entry);
     }
 
-    fn set(&self, state: u8) {
-        self.state.store(state, Ordering::Relaxed);
-    }
-}
-
-fn decrement<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, lower: impl FnOnce(&mut V) -> bool) {
-    if let Entry::Occupied(mut entry) = map.entry(key)
-        && lower(entry.get_mut())
-    {
-        entry.remove();
+    fn leave_share(&mut self, client: ClientKey, share: SlotShare) {
+        match share {
+            SlotShare::Rest => self.unreserved -= 1,
+            SlotShare::Reserve => {
+                self.reserved -= 1;
+                self.pending.unreserve(client.network());
+            }
+        }
     }
 }

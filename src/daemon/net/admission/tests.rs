@@ -19,6 +19,10 @@ fn settings(sessions: usize) -> AdmissionSettings {
             burst: 10_000,
             every: Duration::from_secs(1),
         },
+        familiar_connects: Quota {
+            burst: 10_000,
+            every: Duration::from_secs(1),
+        },
         handshakes: 1,
         filter: filter::FilterMode::Off,
     }
@@ -68,7 +72,7 @@ fn denied_and_banned_clients_are_turned_away_and_counted() {
     assert_eq!(admit(Standing::Banned), TurnedAway::Ban);
     assert_eq!(admit(Standing::Banned), TurnedAway::Ban);
     let counts = admission.counts();
-    assert_eq!(counts.turned_away, [1, 2, 0, 0, 0, 0]);
+    assert_eq!(counts.turned_away, [1, 2, 0, 0, 0, 0, 0]);
     assert_eq!((counts.held, counts.admitted), (0, 0));
 }
 
@@ -79,23 +83,201 @@ fn counts_are_in_the_order_of_the_reasons() {
     }
 }
 
+/// The numbers of those that must end.
+fn evicted(slots: &[Slot]) -> Vec<usize> {
+    let which = slots
+        .iter()
+        .enumerate()
+        .filter(|(_, slot)| is_evicted(slot));
+    which.map(|(number, _)| number).collect()
+}
+
 #[test]
-fn a_client_and_a_network_hold_up_to_their_limits_and_a_closed_connection_frees_a_place() {
+fn at_its_cap_a_clients_oldest_connection_gives_way_to_its_newest() {
     let admission = of(&AdmissionSettings {
         per_client: 3,
-        per_network: 5,
         ..settings(100)
     });
+    let other = admission.stranger(2).unwrap();
     let mut held: Vec<Slot> = (0..3).map(|_| admission.stranger(1).unwrap()).collect();
-    assert_eq!(admission.stranger(1).unwrap_err(), TurnedAway::Client);
-    held.extend((0..2).map(|_| admission.stranger(2).unwrap()));
-    assert_eq!(admission.stranger(3).unwrap_err(), TurnedAway::Network);
-    assert_eq!(admission.familiar(3).unwrap_err(), TurnedAway::Network);
-    assert!(admission.stranger(300).is_ok(), "another network");
-    held.pop();
-    held.push(admission.stranger(3).unwrap());
+    assert!(evicted(&held).is_empty());
+    held.push(admission.stranger(1).unwrap());
+    assert_eq!(evicted(&held), [0]);
+    held.push(admission.stranger(1).unwrap());
+    assert_eq!(evicted(&held), [0, 1]);
+    assert!(!is_evicted(&other));
+    assert_eq!(admission.counts().evicted_for_client, 2);
+    assert_eq!(
+        admission.counts().held,
+        6,
+        "they count until they are closed"
+    );
+    held.drain(..2);
     drop(held.remove(0));
-    assert!(admission.stranger(1).is_ok());
+    assert_eq!(admission.counts().held, 3);
+    held.push(admission.stranger(1).unwrap());
+    assert!(
+        evicted(&held).is_empty(),
+        "a closed connection has made room"
+    );
+}
+
+#[test]
+fn in_a_familiar_network_only_its_own_cap_holds() {
+    let admission = of(&AdmissionSettings {
+        per_client: 3,
+        per_network: 20,
+        ..settings(100)
+    });
+    let office = opened((0..20).map(|_| admission.familiar(1)));
+    assert_eq!(office.len(), 20);
+    let _one_more = admission.familiar(1).unwrap();
+    assert_eq!(evicted(&office), [0]);
+}
+
+#[test]
+fn a_network_whose_connections_do_not_close_gets_no_more() {
+    let admission = of(&AdmissionSettings {
+        per_network: 2,
+        ..settings(1_000)
+    });
+    let most = 2 + 2 + EVICTION_SLACK;
+    let mut held: Vec<Slot> = (0..most).map(|_| admission.stranger(1).unwrap()).collect();
+    assert_eq!(admission.stranger(2).unwrap_err(), TurnedAway::Network);
+    assert!(admission.stranger(256).is_ok(), "another network");
+    drop(held.remove(0));
+    assert!(admission.stranger(2).is_ok());
+}
+
+#[test]
+fn a_session_that_has_logged_in_counts_neither_for_its_client_nor_for_its_network() {
+    let admission = of(&AdmissionSettings {
+        per_client: 2,
+        per_network: 3,
+        ..settings(100)
+    });
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        let slot = admission.stranger(1).unwrap();
+        slot.logged_in();
+        held.push(slot);
+    }
+    assert!(evicted(&held).is_empty());
+    held.extend((0..2).map(|_| admission.stranger(1).unwrap()));
+    held.push(admission.stranger(2).unwrap());
+    assert!(evicted(&held).is_empty());
+    held.push(admission.stranger(2).unwrap());
+    assert_eq!(evicted(&held), [20], "the fourth of the network");
+    assert_eq!(admission.counts().evicted_for_network, 1);
+}
+
+#[test]
+fn a_client_that_logs_in_while_it_gives_way_stays() {
+    let admission = of(&AdmissionSettings {
+        per_client: 1,
+        ..settings(100)
+    });
+    let first = admission.stranger(1).unwrap();
+    let second = admission.stranger(1).unwrap();
+    assert!(is_evicted(&first));
+    first.logged_in();
+    assert!(!is_evicted(&first));
+    drop((first, second));
+    assert_eq!(admission.counts().held, 0);
+    assert!(admission.0.connections().is_empty());
+}
+
+/// Connections that are opened one after the other; those that must end are closed. Gives those that stay.
+fn opened(connections: impl Iterator<Item = Result<Slot, TurnedAway>>) -> Vec<Slot> {
+    let mut held = Vec::new();
+    for slot in connections {
+        held.push(slot.unwrap());
+        held.retain(|slot| !is_evicted(slot));
+    }
+    held
+}
+
+#[test]
+fn a_network_gives_up_connections_of_its_loudest_client() {
+    let admission = of(&AdmissionSettings {
+        per_network: 60,
+        ..settings(1_000)
+    });
+    let office = opened((0..8).map(|_| admission.stranger(1)));
+    let loud = opened((0..300).map(|_| admission.stranger(2)));
+    assert_eq!((office.len(), loud.len()), (8, 52));
+    let single = admission.stranger(3).unwrap();
+    assert_eq!(evicted(&loud), [0]);
+    assert!(evicted(&office).is_empty() && !is_evicted(&single));
+}
+
+#[test]
+fn an_attacker_with_many_addresses_does_not_make_a_small_office_the_loudest() {
+    let admission = of(&AdmissionSettings {
+        per_network: 60,
+        ..settings(1_000)
+    });
+    let many = opened((0..100).map(|number| admission.stranger(number)));
+    let office = opened((0..5).map(|_| admission.stranger(200)));
+    let more = opened((100..150).map(|number| admission.stranger(number)));
+    assert_eq!((evicted(&many).len(), many.len()), (55, 60));
+    assert!(evicted(&office).is_empty() && evicted(&more).is_empty());
+}
+
+#[test]
+fn who_fills_one_stage_shortens_only_the_time_for_that_stage() {
+    let admission = of(&AdmissionSettings {
+        per_network: 60,
+        ..settings(1_000)
+    });
+    let reached = |progress| {
+        let slot = admission.familiar(1)?;
+        slot.progressed(progress);
+        Ok(slot)
+    };
+    // A stage that others do not fill is left alone.
+    let colleague = reached(ConnectionStage::Spoken).unwrap();
+    let silent = opened((0..500).map(|_| admission.familiar(1)));
+    assert!(!is_evicted(&colleague));
+    colleague.progressed(ConnectionStage::Secured);
+    let spoken = opened((0..500).map(|_| reached(ConnectionStage::Spoken)));
+    assert!(!is_evicted(&colleague));
+    drop((silent, spoken));
+    // One who holds all of one stage leaves half of the cap to another.
+    let _secured = opened((0..500).map(|_| reached(ConnectionStage::Secured)));
+    let newcomer = admission.familiar(1).unwrap();
+    let _silent = opened((0..28).map(|_| admission.familiar(1)));
+    assert!(!is_evicted(&newcomer));
+}
+
+#[test]
+fn a_familiar_network_has_a_rate_of_its_own_that_counts_handshakes() {
+    let admission = of(&AdmissionSettings {
+        connects: Quota {
+            burst: 1,
+            every: Duration::from_secs(60),
+        },
+        familiar_connects: Quota {
+            burst: 3,
+            every: Duration::from_secs(60),
+        },
+        ..settings(100)
+    });
+    for _ in 0..50 {
+        drop(admission.familiar(1).unwrap());
+    }
+    let mut held: Vec<Slot> = (0..3)
+        .map(|number| admission.familiar(number).unwrap())
+        .collect();
+    let reason = admission.familiar(4).unwrap_err();
+    assert_eq!(reason, TurnedAway::FamiliarConnects);
+    held[0].progressed(ConnectionStage::Spoken);
+    drop(held.remove(0));
+    assert_eq!(admission.familiar(4).unwrap_err(), reason);
+    drop(held.remove(0));
+    assert!(admission.familiar(4).is_ok(), "it had sent nothing");
+    assert!(admission.familiar(256).is_ok(), "another network");
+    assert_eq!(admission.counts().turned_away[reason as usize], 2);
 }
 
 #[test]
@@ -120,12 +302,6 @@ fn the_rate_of_new_connections_is_limited_for_each_client_alone() {
     assert_eq!(at(1, 9).unwrap_err(), TurnedAway::Connects);
     assert!(at(1, 10).is_ok());
     assert_eq!(at(1, 10).unwrap_err(), TurnedAway::Connects);
-    assert_eq!(
-        admission
-            .admit(client(1), Standing::Familiar, NOW)
-            .unwrap_err(),
-        TurnedAway::Connects
-    );
 }
 
 #[test]
@@ -343,7 +519,26 @@ fn nothing_is_kept_of_a_closed_connection() {
 enum AdmissionStep {
     Enter(u32, Standing),
     LogIn(usize),
+    Progress(usize, ConnectionStage),
     Leave(usize),
+}
+
+/// Which caps a connection counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counting {
+    Nowhere,
+    ForNetwork,
+    ForClient,
+}
+
+impl Counting {
+    fn of(standing: Standing) -> Self {
+        match standing {
+            Standing::Allow => Self::Nowhere,
+            Standing::Familiar => Self::ForNetwork,
+            _ => Self::ForClient,
+        }
+    }
 }
 
 fn step() -> impl Strategy<Value = AdmissionStep> {
@@ -355,6 +550,8 @@ fn step() -> impl Strategy<Value = AdmissionStep> {
     prop_oneof![
         5 => (0u32..600, standing).prop_map(|(number, standing)| AdmissionStep::Enter(number, standing)),
         1 => (0usize..64).prop_map(AdmissionStep::LogIn),
+        2 => (0usize..64, prop_oneof![Just(ConnectionStage::Spoken), Just(ConnectionStage::Secured)])
+            .prop_map(|(at, progress)| AdmissionStep::Progress(at, progress)),
         2 => (0usize..64).prop_map(AdmissionStep::Leave),
     ]
 }
@@ -366,26 +563,36 @@ proptest! {
         steps in proptest::collection::vec(step(), 1..300),
     ) {
         let admission = of(&AdmissionSettings { per_client: 6, per_network: 20, ..settings(sessions) });
-        let mut held: Vec<(Slot, bool)> = Vec::new();
+        let mut held: Vec<(Slot, Counting)> = Vec::new();
+        let mut logins = 0;
         for step in steps {
             match step {
                 AdmissionStep::Enter(number, standing) => {
                     if let Ok(slot) = admission.admit(client(number), standing, NOW) {
-                        held.push((slot, standing == Standing::Allow));
+                        held.push((slot, Counting::of(standing)));
                     }
                 }
-                AdmissionStep::LogIn(at) if at < held.len() => held[at].0.logged_in(),
+                AdmissionStep::LogIn(at) if at < held.len() => {
+                    held[at].0.logged_in();
+                    held[at].1 = Counting::Nowhere;
+                    logins += 1;
+                }
+                AdmissionStep::Progress(at, progress) if at < held.len() => held[at].0.progressed(progress),
                 AdmissionStep::Leave(at) if at < held.len() => drop(held.swap_remove(at)),
-                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) => {}
+                AdmissionStep::LogIn(_) | AdmissionStep::Leave(_) | AdmissionStep::Progress(..) => {}
             }
             prop_assert_eq!(admission.counts().held, held.len());
-            let evicting = held.iter().filter(|(slot, _)| is_evicted(slot)).count();
-            prop_assert!(evicting <= sessions / 8 + EVICTION_SLACK);
+            // Those that gave way to their own count in their place.
+            prop_assert!(held.len() <= sessions + sessions / 8 + EVICTION_SLACK + logins);
+            let pending = held.iter().filter(|(slot, _)| !is_evicted(slot));
             let mut clients: HashMap<ClientKey, u32> = HashMap::new();
-            for (slot, _) in held.iter().filter(|(_, allowed)| !allowed) {
-                *clients.entry(slot.client).or_default() += 1;
+            let mut networks: HashMap<_, u32> = HashMap::new();
+            for (slot, counting) in pending {
+                *clients.entry(slot.client).or_default() += u32::from(*counting == Counting::ForClient);
+                *networks.entry(slot.client.network()).or_default() += u32::from(*counting != Counting::Nowhere);
             }
             prop_assert!(clients.values().all(|count| *count <= 6));
+            prop_assert!(networks.values().all(|count| *count <= 20));
         }
         drop(held);
         prop_assert!(admission.0.connections().is_empty());

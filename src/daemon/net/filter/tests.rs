@@ -12,7 +12,6 @@ use super::*;
 use crate::net::admission::{self, Admission};
 use crate::net::listener::{self, AdmittedConnection, Arrival, Listener, TlsStart};
 use gatepost_core::gate::buckets::quota::Quota;
-use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -27,7 +26,7 @@ fn filtered_listener(address: &str, banned: &[&str]) -> (Listener, Filter) {
     let listener = Listener::bind(&settings, &Arc::default()).unwrap();
     let filter = Filter::new(vec![listener.socket_filter()]);
     for client in banned {
-        filter.reset(client.parse().unwrap());
+        filter.reset(client.parse().unwrap(), RefusedFor::Ban);
     }
     (listener, filter)
 }
@@ -38,6 +37,10 @@ fn admission() -> Admission {
         per_client: 100,
         per_network: 100,
         connects: Quota {
+            burst: 100,
+            every: Duration::from_secs(1),
+        },
+        familiar_connects: Quota {
             burst: 100,
             every: Duration::from_secs(1),
         },
@@ -73,14 +76,14 @@ async fn next(listener: &mut Listener, admission: &Admission) -> AdmittedConnect
 
 /// Whether the kernel accepts filters from us. If not, that must be the documented fault, returned once.
 fn taken(filter: &Filter) -> bool {
-    match filter.refresh(|_| true) {
+    match filter.refresh(|_| Standing::Banned) {
         Ok(dropped) => {
             assert!(dropped > 0);
             true
         }
         Err(fault) => {
             assert!(matches!(fault, FilterFault::NotPermitted), "{fault}");
-            assert!(matches!(filter.refresh(|_| true), Ok(0)));
+            assert!(matches!(filter.refresh(|_| Standing::Banned), Ok(0)));
             false
         }
     }
@@ -104,7 +107,7 @@ async fn check(address: &str, banned: &str, banned_key: &str, good: &str) {
             good.parse::<SocketAddr>().unwrap().ip()
         );
         // The next SYN of the banned client, a second later, is not filtered.
-        assert!(matches!(filter.refresh(|_| false), Ok(0)));
+        assert!(matches!(filter.refresh(|_| Standing::Stranger), Ok(0)));
         timeout(SOON, connecting).await.unwrap().unwrap();
         let accepted = next(&mut listener, &admission).await;
         assert_eq!(
@@ -142,8 +145,11 @@ async fn a_session_outlives_a_later_ban_of_its_client() {
         let inherited = SockRef::from(&accepted.stream).detach_filter().unwrap_err();
         assert_eq!(Errno::from_io_error(&inherited), Some(Errno::NOENT));
     }
-    filter.reset("127.77.0.2".parse().unwrap());
-    assert_eq!(filter.refresh(|_| true).unwrap(), if taken { 2 } else { 0 });
+    filter.reset("127.77.0.2".parse().unwrap(), RefusedFor::Ban);
+    assert_eq!(
+        filter.refresh(|_| Standing::Banned).unwrap(),
+        if taken { 2 } else { 0 }
+    );
     client.write_all(b"still here").await.unwrap();
     let mut received = [0; 10];
     let read = timeout(SOON, accepted.stream.read_exact(&mut received)).await;
@@ -155,21 +161,21 @@ async fn a_full_filter_drops_the_busiest() {
     let (mut listener, filter) = filtered_listener("[::]:0", &["127.77.0.1"; 3]);
     let admission = admission();
     for number in 0..5_000 {
-        filter.reset(ClientKey::V4(0x0b00_0000 + number * 3));
+        filter.reset(ClientKey::V4(0x0b00_0000 + number * 3), RefusedFor::Ban);
         if number < 1_000 {
             // Each in a /32 of its own, which takes the most instructions.
             let client = ClientKey::V6(0x2001_0db8_0000_0000 + (u64::from(number) << 32));
-            filter.reset(client);
-            filter.reset(client);
+            filter.reset(client, RefusedFor::Ban);
+            filter.reset(client, RefusedFor::Ban);
         }
     }
     if !taken(&filter) {
         return;
     }
-    let dropped = filter.refresh(|_| true).unwrap();
+    let dropped = filter.refresh(|_| Standing::Banned).unwrap();
     // The program of all 3,000 would be too long, and the kernel's budget may hold fewer still.
     assert!((100..=MAX_CLIENTS / 2).contains(&dropped), "{dropped}");
-    assert!(matches!(filter.refresh(|_| true), Ok(again) if again == dropped));
+    assert!(matches!(filter.refresh(|_| Standing::Banned), Ok(again) if again == dropped));
     let to = listener.local_addr();
     let mut connecting = pin!(connect_from("127.77.0.1:0", to));
     assert!(timeout(Duration::ZERO, &mut connecting).await.is_err());
@@ -188,7 +194,7 @@ async fn a_listener_that_is_gone_is_not_kept_open_by_its_filter() {
     drop(listener);
     let refused = connect_from("127.77.0.2:0", to).await.unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
-    assert!(filter.refresh(|_| false).is_ok());
+    assert!(filter.refresh(|_| Standing::Stranger).is_ok());
 }
 
 #[test]
@@ -200,6 +206,6 @@ fn a_missing_capability_has_a_fault_of_its_own() {
     let fault = filter.give_up(&mut state, Errno::OPNOTSUPP.into());
     assert!(matches!(fault, FilterFault::Refused(_)), "{fault}");
     drop(state);
-    filter.reset(ClientKey::V4(1));
-    assert_eq!(filter.refresh(|_| true).unwrap(), 0);
+    filter.reset(ClientKey::V4(1), RefusedFor::Ban);
+    assert_eq!(filter.refresh(|_| Standing::Banned).unwrap(), 0);
 }

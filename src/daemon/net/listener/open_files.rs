@@ -12,7 +12,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// A session holds its client's socket and, from AUTH on, one to Postfix.
 const FILES_PER_SESSION: u64 = 2;
 
-/// Listeners, log, state files, reactor, operator's connections, and connections being evicted.
+/// Listeners, log, state files, reactor, operator's connections, connections being evicted. Refused ones are
+/// closed where descriptors are needed.
 const SLACK: u64 = 256;
 
 /// The configured sessions need more descriptors than the limit allows.

@@ -43,6 +43,10 @@ fn admission() -> Admission {
             burst: 60,
             every: Duration::from_secs(1),
         },
+        familiar_connects: gatepost_core::gate::buckets::quota::Quota {
+            burst: 60,
+            every: Duration::from_secs(1),
+        },
         handshakes: 1,
         filter: crate::net::filter::FilterMode::Off,
     };
@@ -105,7 +109,10 @@ async fn a_refused_client_is_reset_and_the_next_one_served() {
 
     assert_eq!(accepted.client, good.local_addr().unwrap());
     assert_eq!(accepted.listener, to);
-    assert_reset(&mut banned).await;
+    tokio::select! {
+        arrival = listener.accept(all_but(&admission, "127.0.9.1")) => panic!("{arrival:?}"),
+        () = assert_reset(&mut banned) => {}
+    }
     assert_eq!(admission.counts().held, 1);
     drop(accepted);
     assert_eq!(admission.counts().held, 0);

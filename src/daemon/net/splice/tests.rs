@@ -25,6 +25,7 @@ struct Setting {
     client: DuplexStream,
     postfix: DuplexStream,
     splice: JoinHandle<(SpliceOctets, SpliceEnd)>,
+    control: Arc<SpliceControl>,
     drainer: drain::Drainer,
 }
 
@@ -33,12 +34,15 @@ fn start(room: usize, handover: Handover) -> Setting {
     let (client, mut near_client) = duplex(room);
     let (postfix, mut near_postfix) = duplex(room);
     let (drainer, mut drain) = drain::channel();
+    let control = Arc::new(SpliceControl::default());
+    let its_control = Arc::clone(&control);
     let splice = tokio::spawn(async move {
         splice(
             &mut near_client,
             &mut near_postfix,
             handover,
             LIMITS,
+            &its_control,
             &mut drain,
         )
         .await
@@ -47,6 +51,7 @@ fn start(room: usize, handover: Handover) -> Setting {
         client,
         postfix,
         splice,
+        control,
         drainer,
     }
 }
@@ -78,6 +83,34 @@ async fn octets_of_the_handover_are_sent_first_and_counted() {
     let (tally, end) = at.splice.await.unwrap();
     assert_eq!((tally.from_client, tally.to_client), (20, 22));
     assert!(matches!(end, SpliceEnd::ClientClosed), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_ends_a_session_and_its_progress_says_whose_turn_it_is() {
+    for (order, expected) in [
+        (EndOrder::Expelled, "expelled"),
+        (EndOrder::GaveWay, "gave-way"),
+    ] {
+        let mut at = start(64, Handover::default());
+        let progress = |octets, clients_turn| SpliceProgress {
+            octets,
+            clients_turn,
+        };
+        assert_eq!(at.control.progress(), progress(0, false));
+        at.client.write_all(b"NOOP\r\n").await.unwrap();
+        expect(&mut at.postfix, b"NOOP\r\n").await;
+        assert_eq!(at.control.progress(), progress(6, false));
+        at.postfix.write_all(b"250 ok\r\n").await.unwrap();
+        expect(&mut at.client, b"250 ok\r\n").await;
+        assert_eq!(at.control.progress(), progress(14, true));
+        at.control.end(order);
+        // The first one counts.
+        at.control.end(EndOrder::Expelled);
+        let (tally, end) = at.splice.await.unwrap();
+        assert_eq!((tally.from_client, tally.to_client), (6, 8));
+        assert_eq!(end.as_str(), expected);
+        expect_end(&mut at.postfix).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +308,15 @@ fn run(
         .unwrap();
     runtime.block_on(async {
         let (_drainer, mut drain) = drain::channel();
-        splice(&mut client, &mut postfix, handover, LIMITS, &mut drain).await
+        splice(
+            &mut client,
+            &mut postfix,
+            handover,
+            LIMITS,
+            &SpliceControl::default(),
+            &mut drain,
+        )
+        .await
     })
 }
 

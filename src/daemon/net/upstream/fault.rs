@@ -92,20 +92,26 @@ pub enum UpstreamFault {
     /// It no longer offers the mechanism.
     #[error("it no longer offers {0}")]
     NoMechanism(Mechanism),
-    /// Another session got no answer a moment ago.
-    #[error("it does not answer")]
-    Down,
+    /// All processes that a login may have were taken for as long as it could wait.
+    #[error("no process of it was free in time")]
+    NoProcess,
     /// No address is configured.
     #[error("no upstream address is configured")]
     NoAddress,
 }
 
 impl UpstreamFault {
-    /// Whether there was no answer, as opposed to a wrong one.
-    pub(super) fn is_no_answer(&self) -> bool {
+    /// Whether Postfix hung up between taking the connection and AUTH.
+    pub(super) const fn is_early_end(&self) -> bool {
+        use UpstreamStep::{Ehlo, Greeting};
         matches!(
             self,
-            Self::TimedOut(_) | Self::Lost(..) | Self::Closed(_) | Self::Down
+            Self::Closed(Greeting | Ehlo) | Self::Lost(Greeting | Ehlo, _)
         )
+    }
+
+    /// Whether there was no answer, as opposed to a wrong one.
+    pub(super) fn is_no_answer(&self) -> bool {
+        matches!(self, Self::TimedOut(_) | Self::Lost(..) | Self::Closed(_))
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A thousand sessions that meet a dead Postfix write one line, and one more when it has recovered; a fault of
 //! another kind in between writes one more. Greeting and login are separate checks: when Dovecot is down,
-//! Postfix still greets, and fails at AUTH.
+//! Postfix still greets, and fails at AUTH. A connection that is closed before its greeting and another that gets
+//! none are what a Postfix shows whose master does not start processes for a while (master(8), service_throttle_time).
 //! Not here: what is tried while Postfix is dead (`upstream`).
 
 use std::mem::Discriminant;
@@ -10,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::{info, warn};
 
-use crate::net::upstream::{UpstreamAddress, UpstreamFault};
+use crate::net::upstream::{UpstreamAddress, UpstreamFault, UpstreamStep};
 
 /// The state of one address.
 #[derive(Debug, Default)]
@@ -26,7 +27,20 @@ struct GreetingState {
     unanswered: bool,
     /// How many tries were answered.
     answered: u64,
+    throttle: Throttle,
     check: CheckState,
+}
+
+/// What was seen, since somebody was answered, of a master that starts no process for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Throttle {
+    /// Nothing.
+    #[default]
+    None,
+    /// A process died before its greeting.
+    Died,
+    /// Then there was no greeting.
+    Suspected,
 }
 
 /// When a try began: how many had been answered by then.
@@ -48,6 +62,19 @@ enum HealthChange {
     Recovered,
 }
 
+impl Throttle {
+    fn after(self, fault: Option<&UpstreamFault>) -> Self {
+        use UpstreamFault::{Closed, Lost, TimedOut};
+        const GREETING: UpstreamStep = UpstreamStep::Greeting;
+        match (self, fault) {
+            (_, None) => Self::None,
+            (Self::None, Some(Closed(GREETING) | Lost(GREETING, _))) => Self::Died,
+            (Self::Died, Some(TimedOut(GREETING))) => Self::Suspected,
+            (so_far, Some(_)) => so_far,
+        }
+    }
+}
+
 impl GreetingState {
     /// Records the result of a try. No answer means nothing if a later try was answered.
     fn note(&mut self, began: Began, fault: Option<&UpstreamFault>) -> HealthChange {
@@ -59,6 +86,7 @@ impl GreetingState {
             Some(fault) if fault.is_no_answer() => self.unanswered |= began.0 == self.answered,
             Some(_) => self.unanswered = false,
         }
+        self.throttle = self.throttle.after(fault);
         self.check.note(fault)
     }
 }
@@ -93,6 +121,11 @@ impl AddressHealth {
         with_lock(&self.greeting, |greeting| Began(greeting.answered))
     }
 
+    /// Whether somebody was answered since then.
+    pub(super) fn has_answered_since(&self, began: Began) -> bool {
+        with_lock(&self.greeting, |greeting| greeting.answered != began.0)
+    }
+
     /// Records the result of connecting and EHLO, in a try that `began` then.
     pub(super) fn note_greeting(
         &self,
@@ -100,7 +133,19 @@ impl AddressHealth {
         began: Began,
         fault: Option<&UpstreamFault>,
     ) {
-        let change = with_lock(&self.greeting, |greeting| greeting.note(began, fault));
+        let (change, is_new_suspicion) = with_lock(&self.greeting, |greeting| {
+            let before = greeting.throttle;
+            let change = greeting.note(began, fault);
+            let now = greeting.throttle;
+            (change, before != now && now == Throttle::Suspected)
+        });
+        if is_new_suspicion {
+            warn!(
+                upstream = %address,
+                "Postfix seems to start no process: its master waits, for 60 s by default, after one has died at its \
+                 start; the mail log says why it died, and service_throttle_time = 2s in main.cf shortens the wait"
+            );
+        }
         match (change, fault) {
             (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.to_string(), "upstream fails");
@@ -152,6 +197,24 @@ mod tests {
         assert_eq!(check.note(None), HealthChange::None);
         assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
     }
+
+    #[test]
+    fn a_closed_connection_and_then_silence_are_a_throttled_master() {
+        let closed = UpstreamFault::Closed(UpstreamStep::Greeting);
+        let silent = UpstreamFault::TimedOut(UpstreamStep::Greeting);
+        let seen = |faults: &[Option<&UpstreamFault>]| {
+            let after = |throttle: Throttle, fault: &Option<&UpstreamFault>| throttle.after(*fault);
+            faults.iter().fold(Throttle::None, after)
+        };
+        let (closed, silent) = (Some(&closed), Some(&silent));
+        assert_eq!(seen(&[closed, closed, silent]), Throttle::Suspected);
+        assert_eq!(seen(&[closed, silent, closed]), Throttle::Suspected);
+        assert_eq!(seen(&[silent, closed]), Throttle::Died);
+        assert_eq!(seen(&[closed, None, silent]), Throttle::None);
+        let at_auth = UpstreamFault::Closed(UpstreamStep::Auth);
+        assert_eq!(seen(&[Some(&at_auth), silent]), Throttle::None);
+    }
+
     #[test]
     fn a_silence_counts_unless_a_later_try_was_answered() {
         let unanswered = UpstreamFault::TimedOut(UpstreamStep::Greeting);

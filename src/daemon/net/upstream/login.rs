@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::net::upstream::command_stream::CommandStream;
-use crate::net::upstream::{Endpoint, Stream, UpstreamFault, UpstreamStep};
+use crate::net::upstream::{Endpoint, HeldProcess, Stream, UpstreamFault, UpstreamStep};
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -34,6 +34,8 @@ pub struct Connected<S = Stream> {
     capabilities: Arc<Capabilities>,
     endpoint: Arc<Endpoint>,
     deadline: Duration,
+    /// Given back when the connection is closed.
+    pub(super) process: HeldProcess,
 }
 
 /// The outcome of a login.
@@ -57,6 +59,8 @@ pub struct LoggedIn<S = Stream> {
     pub reply: Reply,
     /// What Postfix sent after it.
     pub rest: Vec<u8>,
+    /// Given back when the connection is closed: drop it after the stream.
+    pub process: HeldProcess,
 }
 
 /// The state of a relayed exchange.
@@ -108,12 +112,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         capabilities: Arc<Capabilities>,
         endpoint: Arc<Endpoint>,
         deadline: Duration,
+        process: HeldProcess,
     ) -> Self {
         Self {
             commands,
             capabilities,
             endpoint,
             deadline,
+            process,
         }
     }
 
@@ -236,16 +242,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         }
     }
 
-    fn conclude(self, reply: Reply) -> Attempted<S> {
+    fn conclude(mut self, reply: Reply) -> Attempted<S> {
         if reply.code() == 235 {
             self.endpoint
                 .health
                 .note_login(&self.endpoint.address, None);
+            self.process.logged_in();
             let (stream, rest) = self.commands.into_parts();
             return Attempted::Accept(LoggedIn {
                 stream,
                 reply,
                 rest,
+                process: self.process,
             });
         }
         if is_about_credentials(&reply) {

@@ -1,12 +1,14 @@
 //! tests - upstream against a scripted Postfix; here: the script, and tests on real sockets
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::task::JoinHandle;
 
 use super::*;
+use gatepost_core::gate::request::client::NetworkKey;
+use gatepost_core::gate::request::settings::ProcessSettings;
 
 mod greeting;
 mod login;
@@ -92,7 +94,27 @@ fn with_deadlines(addresses: Vec<UpstreamAddress>, deadlines: Deadlines) -> Upst
         announce: Announce::ProxyV1,
         hostname: "gate.example.org".to_owned(),
     };
-    Upstream::new(settings, deadlines)
+    Upstream::new(settings, deadlines, processes())
+}
+
+fn processes() -> Processes {
+    Processes::new(ProcessSettings::default(), Arc::default())
+}
+
+/// The line of somebody else each time.
+fn some_line() -> ProcessLine {
+    static NETWORK: AtomicU32 = AtomicU32::new(0);
+    ProcessLine::unnamed(NetworkKey::V4(NETWORK.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Connects, with a process that is there at once and no patience.
+async fn connect(upstream: &Upstream) -> Result<Connected, UpstreamFault> {
+    connect_with(upstream, Duration::ZERO).await
+}
+
+async fn connect_with(upstream: &Upstream, patience: Duration) -> Result<Connected, UpstreamFault> {
+    let process = upstream.processes().take(some_line()).unwrap();
+    upstream.connect(&origin(), process, patience).await
 }
 
 fn announced(rest: &str) -> String {
@@ -104,11 +126,11 @@ async fn the_next_address_serves_when_the_first_is_dead() {
     let (second, played) = postfix(&[&announced(GREETS), &announced(GREETS)]).await;
     let (first, _kept) = closed_port();
     let upstream = upstream(vec![first, second]);
-    upstream.connect(&origin()).await.unwrap();
+    connect(&upstream).await.unwrap();
     assert!(upstream.endpoints[0].health.is_dead());
     assert!(!upstream.endpoints[1].health.is_dead());
     // From now on the dead address is tried last.
-    upstream.connect(&origin()).await.unwrap();
+    connect(&upstream).await.unwrap();
     played.await.unwrap();
 }
 
@@ -116,10 +138,7 @@ async fn the_next_address_serves_when_the_first_is_dead() {
 async fn the_next_address_serves_when_the_first_refuses() {
     let (first, refused) = postfix(&[&announced("S: 421 4.3.2 all busy\nEND")]).await;
     let (second, greeted) = postfix(&[&announced(GREETS)]).await;
-    upstream(vec![first, second])
-        .connect(&origin())
-        .await
-        .unwrap();
+    connect(&upstream(vec![first, second])).await.unwrap();
     refused.await.unwrap();
     greeted.await.unwrap();
 }
@@ -133,8 +152,7 @@ async fn the_tcp_client_is_announced_over_a_unix_socket() {
         let (mut stream, _) = listener.accept().await.unwrap();
         play(&mut stream, &announced(GREETS)).await;
     });
-    upstream(vec![UpstreamAddress::Unix(path)])
-        .connect(&origin())
+    connect(&upstream(vec![UpstreamAddress::Unix(path)]))
         .await
         .unwrap();
     played.await.unwrap();
@@ -159,12 +177,12 @@ async fn watchers_are_notified_only_of_changed_capabilities() {
     let upstream = upstream(vec![address]);
     let mut capabilities = upstream.capabilities();
     assert!(capabilities.borrow_and_update().is_none());
-    upstream.connect(&origin()).await.unwrap();
+    connect(&upstream).await.unwrap();
     assert!(capabilities.has_changed().unwrap());
     let first = capabilities.borrow_and_update().clone().unwrap();
-    upstream.connect(&origin()).await.unwrap();
+    connect(&upstream).await.unwrap();
     assert!(!capabilities.has_changed().unwrap());
-    upstream.connect(&origin()).await.unwrap();
+    connect(&upstream).await.unwrap();
     assert!(capabilities.has_changed().unwrap());
     assert_ne!(*first, **capabilities.borrow_and_update().as_ref().unwrap());
     played.await.unwrap();
@@ -194,7 +212,7 @@ async fn a_probe_announces_no_client_and_quits() {
 async fn a_probe_detects_an_address_that_answers_again() {
     let (address, socket) = closed_port();
     let upstream = upstream(vec![address]);
-    let fault = upstream.connect(&origin()).await.unwrap_err();
+    let fault = connect(&upstream).await.unwrap_err();
     assert!(
         matches!(fault, UpstreamFault::Lost(UpstreamStep::Connect, _)),
         "{fault}"
@@ -216,7 +234,7 @@ async fn a_probe_detects_an_address_that_answers_again() {
 async fn without_addresses_there_is_a_fault_and_no_panic() {
     let upstream = upstream(vec![]);
     assert!(matches!(
-        upstream.connect(&origin()).await,
+        connect(&upstream).await,
         Err(UpstreamFault::NoAddress)
     ));
     assert!(matches!(
@@ -225,79 +243,111 @@ async fn without_addresses_there_is_a_fault_and_no_panic() {
     ));
 }
 
-/// A listener that accepts and counts connections, and sends nothing.
-async fn silent_postfix() -> (UpstreamAddress, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = UpstreamAddress::Tcp(listener.local_addr().unwrap());
-    let taken = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&taken);
-    tokio::spawn(async move {
-        let mut held = Vec::new();
-        loop {
-            held.push(listener.accept().await.unwrap());
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    (address, taken)
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_retry_of_a_silent_address_is_single_flight() {
-    let (address, taken) = silent_postfix().await;
-    let upstream = Arc::new(upstream(vec![address]));
-    let fault = upstream.connect(&origin()).await.unwrap_err();
-    assert!(
-        matches!(fault, UpstreamFault::TimedOut(UpstreamStep::Greeting)),
-        "{fault}"
-    );
-    let sessions: Vec<_> = (0..100)
-        .map(|_| {
-            let upstream = Arc::clone(&upstream);
-            tokio::spawn(async move { upstream.connect(&origin()).await.map(drop) })
-        })
-        .collect();
-    let mut down = 0;
-    for session in sessions {
-        match session.await.unwrap() {
-            Err(UpstreamFault::Down) => down += 1,
-            Err(UpstreamFault::TimedOut(UpstreamStep::Greeting)) => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    // One tries at once, and one a second later, for the others came after the first had begun.
-    assert_eq!(down, 98);
-    assert_eq!(taken.load(Ordering::Relaxed), 3);
-}
-
+/// Who waits is one of several: the others' tries, and what came of them, are their own.
 #[tokio::test]
-async fn an_old_try_that_hangs_turns_nobody_away_who_came_after_it() {
+async fn what_came_of_one_try_turns_nobody_else_away() {
     let (address, socket) = closed_port();
-    let deadlines = Deadlines {
-        retry: Duration::from_millis(1),
-        ..Deadlines::default()
-    };
-    let upstream = Arc::new(with_deadlines(vec![address], deadlines));
-    upstream.connect(&origin()).await.unwrap_err();
+    let upstream = Arc::new(upstream(vec![address]));
+    connect(&upstream).await.unwrap_err();
     assert!(upstream.endpoints[0].health.is_dead());
     let listener = socket.listen(8).unwrap();
     let login = || {
         let upstream = Arc::clone(&upstream);
-        tokio::spawn(async move { upstream.connect(&origin()).await.map(drop) })
+        tokio::spawn(async move { connect(&upstream).await.map(drop) })
     };
-    let old = login();
+    let hangs = login();
     let (hanging, _) = listener.accept().await.unwrap();
-    let new = login();
-    let played = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        play(&mut stream, &announced(GREETS)).await;
-    });
-    new.await.unwrap().unwrap();
+    let fails = login();
+    let (closed, _) = listener.accept().await.unwrap();
+    let served = login();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    drop(closed);
+    fails.await.unwrap().unwrap_err();
+    let played = tokio::spawn(async move { play(&mut stream, &announced(GREETS)).await });
+    served.await.unwrap().unwrap();
     played.await.unwrap();
-    assert!(!old.is_finished());
-    drop(hanging);
-    old.await.unwrap().unwrap_err();
-    assert!(
-        !upstream.endpoints[0].health.is_dead(),
-        "it was answered since"
-    );
+    assert!(!hangs.is_finished());
+    assert!(!upstream.endpoints[0].health.is_dead());
+    drop((listener, hanging));
+    hangs.await.unwrap().unwrap_err();
+}
+
+#[tokio::test]
+async fn a_postfix_that_hangs_up_and_answers_others_is_tried_again() {
+    let hangs_up = "C: PROXY TCP4 203.0.113.7 192.0.2.1 51234 465";
+    for answers_others in [true, false] {
+        let (address, _played) = postfix(&[hangs_up, hangs_up, &announced(GREETS)]).await;
+        let deadlines = Deadlines {
+            retry: Duration::from_millis(20),
+            ..Deadlines::default()
+        };
+        let upstream = with_deadlines(vec![address], deadlines);
+        let endpoint = Arc::clone(&upstream.endpoints[0]);
+        let mut others = tokio::time::interval(Duration::from_millis(1));
+        let answer_others = async {
+            if !answers_others {
+                std::future::pending::<()>().await;
+            }
+            loop {
+                others.tick().await;
+                let began = endpoint.health.begin();
+                endpoint
+                    .health
+                    .note_greeting(&endpoint.address, began, None);
+            }
+        };
+        let connected = tokio::select! {
+            connected = connect(&upstream) => connected,
+            () = answer_others => unreachable!("it goes on for ever"),
+        };
+        assert_eq!(connected.is_ok(), answers_others);
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the paused clock says how long a deadline really was"
+)]
+fn now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
+/// How long an answer that never comes is waited for, while Postfix answers others `times` times, each 9 s
+/// after the one before.
+async fn waited(patience: Duration, times: u32) -> Duration {
+    let upstream = upstream(vec![UpstreamAddress::Unix("/postfix".into())]);
+    let endpoint = Arc::clone(&upstream.endpoints[0]);
+    let others = tokio::spawn(async move {
+        for _ in 0..times {
+            tokio::time::sleep(SECOND * 9).await;
+            let began = endpoint.health.begin();
+            endpoint
+                .health
+                .note_greeting(&endpoint.address, began, None);
+        }
+    });
+    let began = now();
+    let never = std::future::pending::<()>();
+    let answer = upstream
+        .while_busy(&upstream.endpoints[0], patience, never)
+        .await;
+    assert!(answer.is_none());
+    others.abort();
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_postfix_that_answers_others_is_waited_for_as_long_as_the_client_can() {
+    assert_eq!(waited(SECOND * 25, 9).await, SECOND * 25);
+    assert_eq!(waited(SECOND * 90, 9).await, SECOND * 90);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_postfix_that_answers_nobody_is_given_up_after_ten_seconds() {
+    assert_eq!(waited(SECOND * 90, 0).await, SECOND * 10);
+    assert_eq!(waited(SECOND * 90, 1).await, SECOND * 20);
+    // A client that has waited long already is given as long as any other.
+    assert_eq!(waited(SECOND, 0).await, SECOND * 10);
 }

@@ -18,6 +18,7 @@ use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::buckets::recent;
 use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::operator::BanEntry;
+use gatepost_core::gate::processes::ProcessCounts;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::Mode;
@@ -50,7 +51,9 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         settling_until: gate.settling_until.map(time),
         upstream_up: upstream.is_up(),
         backend_outage: gate.backend_outage,
+        processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
+        logged_in: services.registry.logged_in() as u64,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
@@ -78,6 +81,17 @@ fn bound_per_day(shared: &[Holding]) -> u64 {
     const DAY: u128 = 86_400_000_000_000;
     let a_day = |holding: &Holding| DAY / holding.every.as_nanos().max(1);
     u64::try_from(shared.iter().map(a_day).sum::<u128>()).unwrap_or(u64::MAX)
+}
+
+fn processes(counts: ProcessCounts) -> Counts {
+    [
+        ("logins", counts.logins),
+        ("exchanges", counts.exchanges),
+        ("logged-in", counts.logged_in),
+        ("waiting", counts.waiting),
+    ]
+    .map(|(name, count)| (name.to_owned(), count as u64))
+    .into()
 }
 
 fn tables(gate: &explain::Status) -> BTreeMap<String, Fill> {
@@ -141,9 +155,10 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
     };
     match limit {
         ResourceLimit::Sessions => admission.evicted + away(TurnedAway::Full),
-        ResourceLimit::PerClient => away(TurnedAway::Client),
-        ResourceLimit::PerNetwork => away(TurnedAway::Network),
+        ResourceLimit::PerClient => admission.evicted_for_client + away(TurnedAway::Client),
+        ResourceLimit::PerNetwork => admission.evicted_for_network + away(TurnedAway::Network),
         ResourceLimit::Connects => away(TurnedAway::Connects),
+        ResourceLimit::FamiliarConnects => away(TurnedAway::FamiliarConnects),
         ResourceLimit::ConnectRates => admission.rates_forgotten,
         ResourceLimit::Turns => gate
             .tallies
@@ -159,10 +174,15 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::FilterProgram => context.filter.counts().not_fitting,
         ResourceLimit::LogQueue => writer::lines_lost(),
         ResourceLimit::Accepts
+        | ResourceLimit::HeldRefusals
         | ResourceLimit::Connections
         | ResourceLimit::ProxyHeaders
+        | ResourceLimit::PerUser
+        | ResourceLimit::LoggedIn
         | ResourceLimit::Handshakes
         | ResourceLimit::Exchanges
+        | ResourceLimit::Processes
+        | ResourceLimit::RelayedExchanges
         | ResourceLimit::Notices
         | ResourceLimit::Acknowledgements
         | ResourceLimit::Operators

@@ -8,9 +8,12 @@
 //! Not here: settling (`login`), the rounds' words (`smtp::sasl`), Postfix's side (`net::upstream`).
 //! RFC 5802 section 5, RFC 2195 section 2.
 
+use super::connect::connect;
 use super::{Answered, Client, Disclosed, Unanswered, settle};
 use crate::judging::{Granted, Held, Unjudged};
-use crate::net::upstream::{Attempted, ClientOrigin, Exchange, Round, UpstreamFault};
+use crate::net::upstream::{
+    Attempted, ClientOrigin, Exchange, ProcessLine, Purpose, Round, UpstreamFault,
+};
 use crate::session::Visit;
 use gatepost_core::gate::request::attempt::{Password, Secret, UserName};
 use gatepost_core::moment::Moment;
@@ -49,7 +52,8 @@ pub(super) async fn scram(
     let Some((granted, place)) = granted.exchange(visit).await else {
         return Err(Unanswered::Resolved(Resolution::Defer));
     };
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::of(granted.permit());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
             connected
                 .begin_scram(granted.permit(), mechanism, first)
@@ -67,7 +71,8 @@ pub(super) async fn cram_md5(
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let round = match visit.config.upstream.connect(origin).await {
+    let line = ProcessLine::unnamed(visit.key.network());
+    let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => connected.begin_cram_md5().await,
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };

@@ -3,7 +3,10 @@
 //! Not here: what they consist of (`scenario`).
 
 use super::*;
-use Promise::{Bound, Home, Near, Nobody, OldPhones, Restarts, Travellers, TravellersThen};
+use Promise::{
+    Bound, Home, Near, Nobody, OldPhones, Restarts, Retry, SettlingBound, Travellers,
+    TravellersThen,
+};
 
 const fn scenario(
     name: &'static str,
@@ -79,7 +82,9 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("cloud", "a program in a cloud sends as one user from 360 networks, beside the pool",
         pool, Surroundings::Cloud, &[Bound, Home]),
     scenario("install", "nothing is known: the first days, with the pool and three loud addresses",
-        install, Surroundings::Install, &[Nobody]),
+        install, Surroundings::Install, &[SettlingBound, Nobody]),
+    scenario("first-week", "nothing is known, and in the morning a botnet tries ten new passwords a second from new addresses",
+        first_week, Surroundings::Install, &[SettlingBound, Retry]),
     scenario("install-learnt", "the same after `gatepost learn`",
         install, Surroundings::InstallLearnt, &[Bound, Nobody]),
     scenario("outage", "Dovecot fails for an hour a day, beside the pool",

@@ -61,7 +61,7 @@ impl Mail {
     /// As [`Mail::password_checks`], without those that Dovecot has answered but not logged yet.
     pub(crate) fn password_checks_so_far(&self) -> Vec<PasswordCheck> {
         let mut checks = self.answers();
-        checks.retain(|check| check.user != MARKER.0);
+        checks.retain(|check| !is_marker(check));
         checks
     }
 
@@ -74,7 +74,7 @@ impl Mail {
         }
         let marks = || {
             let marked = self.answers().into_iter();
-            marked.filter(|check| check.user == MARKER.0).count()
+            marked.filter(is_marker).count()
         };
         let before = marks();
         self.dovecot_says(MARKER);
@@ -160,6 +160,12 @@ pub(super) fn children(parent: u32, name: &str) -> Vec<i32> {
         })
         .filter_map(|process| process.file_name().to_str()?.parse().ok())
         .collect()
+}
+
+/// Dovecot may be set to change a name's domain.
+fn is_marker(check: &PasswordCheck) -> bool {
+    let local = |name: &str| name.split('@').next().map(ToOwned::to_owned);
+    local(&check.user) == local(MARKER.0)
 }
 
 fn checked(answer: &str) -> Option<PasswordCheck> {

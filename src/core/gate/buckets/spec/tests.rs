@@ -35,6 +35,8 @@ fn the_numbers_on_disk_never_change() {
         ("words", vec![1]),
         ("unknown", vec![2]),
         ("strangers", vec![3]),
+        ("settling-user", vec![8]),
+        ("settling", vec![4]),
     ];
     assert_eq!(kinds, expected);
 }

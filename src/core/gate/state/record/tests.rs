@@ -150,8 +150,9 @@ fn every_section_has_the_octets_that_it_always_had() {
         mode: Mode::DryRun,
         settling: 0x77,
         bans: Moment::from_nanos(0x88),
+        names: Some(0x99),
     };
-    let octets = format!("{PLACE}0277000000000000008800000000000000");
+    let octets = format!("{PLACE}02770000000000000088000000000000009900000000000000");
     golden(HEAD, &|out| head.write(out), &octets);
     let user = UserId(0x55);
     let octets = "550000000000000066000000";
@@ -240,4 +241,27 @@ fn a_journal_holds_its_changes_in_their_order() {
     });
     let read: Vec<_> = read.collect();
     assert_eq!(read, [changes[0], changes[2]]);
+}
+
+#[test]
+fn a_head_of_before_names_could_be_folded_says_nothing_of_it() {
+    let head = Head {
+        at: AT,
+        origin: Origin::HERE,
+        mode: Mode::Enforce,
+        settling: 0,
+        bans: AT,
+        names: Some(0x99),
+    };
+    let mut octets = Vec::new();
+    head.write(&mut octets);
+    assert_eq!(Head::read(&octets), Some(head));
+    let short = Head::read(&octets[..27]);
+    assert_eq!(
+        short,
+        Some(Head {
+            names: None,
+            ..head
+        })
+    );
 }

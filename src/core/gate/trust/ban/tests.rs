@@ -59,6 +59,35 @@ fn a_full_book_lets_the_ban_that_ends_first_go() {
 }
 
 #[test]
+fn no_crowd_of_bans_pushes_one_by_hand_out() {
+    let bans = Bans::new(10);
+    let mut changes = Vec::new();
+    let by_hand = Ban {
+        cause: BanCause::Operator,
+        ..until(1)
+    };
+    bans.begin(client(5000), by_hand, 0, NOW, &mut changes);
+    for n in 0..1000 {
+        bans.begin(client(n), until(u64::from(n) + 10), 3, NOW, &mut changes);
+    }
+    assert_eq!(bans.exactly(client(5000), NOW), Some(by_hand));
+    assert_eq!(bans.counts(), (10, 991));
+    assert_eq!(bans.all(NOW).first(), Some(&(client(5000), by_hand)));
+
+    let kept: Vec<_> = bans.batch(None, 100);
+    let smaller = Bans::new(3);
+    smaller.restore(kept, NOW);
+    assert_eq!(smaller.counts(), (3, 7));
+    assert_eq!(smaller.exactly(client(5000), NOW), Some(by_hand));
+    let one = ClientKey::V4(5000);
+    assert_eq!(smaller.by_hand(one, NOW), Some(by_hand));
+    changes.clear();
+    smaller.expire(NOW + Duration::from_secs(1), &mut changes);
+    assert_eq!(ended(&changes), [client(5000)]);
+    assert_eq!(smaller.by_hand(one, NOW), None);
+}
+
+#[test]
 fn banned_neighbours_are_counted_by_network() {
     let bans = Bans::new(100);
     let mut changes = Vec::new();

@@ -4,6 +4,7 @@ use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 use gatepost_core::gate::permit::{Permit, Verdict};
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
@@ -32,13 +33,13 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     let endpoint = Endpoint {
         address: UpstreamAddress::Unix("/postfix".into()),
         health: AddressHealth::default(),
-        retries: Retries::default(),
     };
     let connected = Connected::new(
         CommandStream::new(near),
         Arc::new(Capabilities::parse(&ehlo)),
         Arc::new(endpoint),
         Duration::from_secs(30),
+        processes().take(some_line()).unwrap(),
     );
     (connected, played)
 }
@@ -62,7 +63,7 @@ fn permit(credentials: &Credentials) -> Permit {
         user: &credentials.user,
         password: credentials.password(),
     };
-    match gate.judge_in_turn(&attempt, now, &mut Vec::new()) {
+    match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new()) {
         Verdict::Allow(permit) => permit,
         other => panic!("{other:?}"),
     }
@@ -305,4 +306,26 @@ async fn a_challenge_that_is_not_base64_ends_the_exchange() {
         Round::Done(Attempted::Defer(UpstreamFault::Challenge))
     ));
     played.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_login_makes_room_for_another_and_holds_its_process_to_its_end() {
+    let processes = processes();
+    let credentials = credentials(Mechanism::Plain, b"Birnbaum7");
+    let (mut connected, _played) = connected(
+        "
+        C: AUTH PLAIN AGFubmEAQmlybmJhdW03
+        S: 235 2.7.0 Authentication successful
+    ",
+    );
+    connected.process = processes.take(some_line()).unwrap();
+    assert_eq!(processes.counts().logins, 1);
+    let permit = permit(&credentials);
+    let Attempted::Accept(logged_in) = connected.log_in(&permit, &credentials).await else {
+        panic!("refused");
+    };
+    let counts = processes.counts();
+    assert_eq!((counts.logins, counts.logged_in), (0, 1));
+    drop(logged_in);
+    assert_eq!(processes.counts().logged_in, 0);
 }

@@ -1,0 +1,85 @@
+//! settling - how much passes while settling in that a bucket would refuse
+//!
+//! At first everybody is a stranger, and the shared buckets of strangers are too small for a whole server's first
+//! logins. So what they refuse is forgiven; but forgiving has buckets of its own, of one user and of all, or a
+//! botnet would have a week without any bound. The first botnet empties them, too. What is left of them then is for
+//! those who are more likely honest than a botnet's next address: who comes from where somebody has logged in
+//! (an office, a webmail host), and who brings the same password again that was refused, as mail programs do.
+//! Not here: what is refused in the first place (`ladder`), the turns (`queue`).
+
+use crate::gate::buckets::key::BucketKey;
+use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::route::{Due, Route};
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::case::Case;
+use crate::gate::ladder::{Question, Short};
+use crate::gate::queue::QueueClass;
+use crate::gate::trust::familiar::NetworkTrust;
+
+/// What each of them pays, in this order.
+const FORGIVEN: [Bucket; 3] = [Bucket::Client, Bucket::SettlingUser, Bucket::Settling];
+
+/// What speaks for an attempt whose user is not familiar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum Prospect {
+    /// Nothing.
+    None,
+    /// It was refused before, and this is the same password.
+    Retry,
+    /// Somebody has logged in from its network.
+    Neighbour,
+}
+
+impl Prospect {
+    /// What speaks for this attempt; `repeated`: it is one of the client's last tries, and not known to be wrong.
+    pub(in crate::gate) const fn of(case: &Case, repeated: bool) -> Self {
+        match (case.who.network, repeated) {
+            (NetworkTrust::Familiar, _) => Self::Neighbour,
+            (NetworkTrust::Unknown, true) => Self::Retry,
+            (NetworkTrust::Unknown, false) => Self::None,
+        }
+    }
+
+    /// Tokens that it must leave to those for whom more speaks.
+    fn kept(self, limit: &Limit) -> u32 {
+        match self {
+            Self::None => limit.burst() / 2,
+            Self::Retry => limit.burst() / 4,
+            Self::Neighbour => 0,
+        }
+    }
+
+    /// Where it waits for its turn.
+    pub(in crate::gate) const fn class(self) -> QueueClass {
+        match self {
+            Self::None => QueueClass::Forgiven,
+            Self::Retry | Self::Neighbour => QueueClass::Ordinary,
+        }
+    }
+}
+
+impl Question<'_> {
+    /// What an attempt must pay to be forgiven, if each of these buckets has a token for it; takes nothing.
+    pub(in crate::gate) fn forgiveness(
+        &self,
+        case: &Case,
+        prospect: Prospect,
+    ) -> Result<Route, Short> {
+        let mut route = Route::NONE;
+        for bucket in FORGIVEN {
+            let Some(key) = BucketKey::of(bucket, self.client, Some(case.user), &self.gate.keys)
+            else {
+                continue;
+            };
+            let limit = self.rules.limit(bucket, case.who.users);
+            let kept = match bucket {
+                Bucket::Client => 0,
+                _ => prospect.kept(&limit),
+            };
+            let held = self.gate.buckets.peek(key, &limit, kept, self.now);
+            held.map_err(|wait| Short::of(bucket, wait))?;
+            route.push(Due { key, limit });
+        }
+        Ok(route)
+    }
+}

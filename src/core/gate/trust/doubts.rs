@@ -1,0 +1,109 @@
+//! doubts - guesses that were rejected while the backend was suspected to fail, and what they have paid
+//!
+//! Such a rejection tells nothing of the password, so the client is told 454; but it may have been a guess, so
+//! its tokens stay spent. The same password of the same user and network again is no new guess, and is asked
+//! about once more, for nothing. Accepted, it was no guess at all: only then do the tokens go back. So whatever
+//! is feigned, a guess is paid like any other, and an honest user is out of pocket only until the backend works.
+//!
+//! Bounded; the one that was asked about longest ago goes, and loses its tokens. It does not outlive the process.
+//! Not here: when the backend is suspected (`outage`), what is done about it (`judge`, `settle`).
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::gate::case::{Case, Tokens};
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::keys::UserId;
+use crate::moment::Moment;
+
+/// Doubts that are kept, of some 250 octets each.
+const KEPT: usize = 4096;
+/// How long one is kept after Postfix was last asked: whoever sends mail once a day finds it.
+const FORGOTTEN: Duration = Duration::from_secs(86_400);
+
+#[derive(Default)]
+pub(in crate::gate) struct Doubts {
+    kept: Mutex<HashMap<DoubtKey, Doubt>>,
+    /// How many there are: what every attempt asks, without the lock.
+    count: AtomicUsize,
+}
+
+/// A password of a user in one network. None: the mechanism hides the password.
+type DoubtKey = (UserId, NetworkKey, Option<u64>);
+
+#[derive(Clone, Copy)]
+struct Doubt {
+    /// When Postfix was last asked.
+    asked: Moment,
+    tokens: Tokens,
+}
+
+impl Doubts {
+    /// Keeps a guess with the tokens that it has spent. Where it is kept already, as when two sessions tried the
+    /// same at once, the first tokens stay: what is given back is never more than one guess has paid.
+    pub(in crate::gate) fn keep(&self, case: &Case, tokens: Tokens, now: Moment) {
+        // Hidden passwords may each be another one.
+        let tokens = case.guess.map_or(Tokens::NONE, |_| tokens);
+        let mut kept = self.lock();
+        if let Some(doubt) = kept.get_mut(&key(case)) {
+            doubt.asked = now;
+            return;
+        }
+        if kept.len() >= KEPT {
+            let oldest = kept.iter().min_by_key(|(_, doubt)| doubt.asked);
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                kept.remove(&oldest);
+            }
+        }
+        kept.insert(key(case), Doubt { asked: now, tokens });
+        self.count.store(kept.len(), Ordering::Relaxed);
+    }
+
+    /// When Postfix was last asked about this guess, if it is in doubt.
+    #[inline]
+    pub(in crate::gate) fn asked(&self, case: &Case) -> Option<Moment> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.lock().get(&key(case)).map(|doubt| doubt.asked)
+    }
+
+    /// Takes a guess out, which is in doubt no more, with the tokens that it had spent.
+    #[inline]
+    pub(in crate::gate) fn resolve(&self, case: &Case) -> Option<Tokens> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut kept = self.lock();
+        let doubt = kept.remove(&key(case));
+        self.count.store(kept.len(), Ordering::Relaxed);
+        doubt.map(|doubt| doubt.tokens)
+    }
+
+    /// Forgets all, with what it has spent: what a dry run did is cleared.
+    pub(in crate::gate) fn clear(&self) {
+        let mut kept = self.lock();
+        kept.clear();
+        self.count.store(0, Ordering::Relaxed);
+    }
+
+    /// Forgets what nobody has tried again for long.
+    pub(in crate::gate) fn tick(&self, now: Moment) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut kept = self.lock();
+        kept.retain(|_, doubt| now.since(doubt.asked) < FORGOTTEN);
+        self.count.store(kept.len(), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<DoubtKey, Doubt>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(case: &Case) -> DoubtKey {
+    (case.user, case.network, case.guess.map(|guess| guess.0))
+}

@@ -1,0 +1,142 @@
+//! revoked - familiarity that was taken back, and when
+//!
+//! A pair that is taken away would come back by itself: with a login that was judged before, by an old line
+//! of a log that is learnt, by an older file of the state. So it is kept for as long as a pair would be that
+//! nothing of before counts any more. A login after it counts as any other.
+//! Bounded like the pairs: the oldest revocations go.
+//! Not here: who revokes (`gate::operator`), files (`state`).
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Familiar, KEPT, PairBook};
+use crate::gate::buckets::bucket::seconds;
+use crate::gate::request::change::{Change, Fact, Revocation};
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::keys::UserId;
+use crate::moment::Moment;
+
+/// Whose familiarity was taken back, where, and when.
+#[derive(Default)]
+pub(super) struct Revoked {
+    /// With no network: everywhere.
+    latest: HashMap<(UserId, Option<NetworkKey>), Moment>,
+    /// The same, the oldest first.
+    by_age: BTreeSet<(Moment, UserId, Option<NetworkKey>)>,
+}
+
+impl Revoked {
+    /// Until when logins of this user from this network do not count.
+    pub(super) fn until(&self, user: UserId, network: NetworkKey) -> Option<Moment> {
+        if self.latest.is_empty() {
+            return None;
+        }
+        let everywhere = self.latest.get(&(user, None));
+        let here = self.latest.get(&(user, Some(network)));
+        everywhere.max(here).copied()
+    }
+
+    fn add(&mut self, what: Revocation, at: Moment, capacity: usize) {
+        let key = (what.user, what.network);
+        let held = self.latest.get(&key).copied();
+        if held.is_some_and(|held| held >= at) {
+            return;
+        }
+        if let Some(held) = held {
+            self.by_age.remove(&(held, what.user, what.network));
+        }
+        self.latest.insert(key, at);
+        self.by_age.insert((at, what.user, what.network));
+        while self.latest.len() > capacity {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, user, network)) = self.by_age.pop_first() {
+            self.latest.remove(&(user, network));
+        }
+    }
+
+    /// Drops what could not bring a pair back any more: the logins before it are too old.
+    pub(super) fn sweep(&mut self, now: u32) {
+        let is_over = |at: Moment| now.saturating_sub(seconds(at)) >= KEPT;
+        while self.by_age.first().is_some_and(|(at, ..)| is_over(*at)) {
+            self.drop_oldest();
+        }
+    }
+}
+
+impl Familiar {
+    /// Takes back that `user` is familiar in `network`, or everywhere: the networks where that was so, and
+    /// the change. The user stays known.
+    pub(in crate::gate) fn revoke(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        now: Moment,
+    ) -> (Vec<NetworkKey>, Change) {
+        let what = Revocation { user, network };
+        let mut book = self.write();
+        book.revoked.add(what, now, self.capacity);
+        let taken = book.take_pairs(user, network);
+        (taken, Change::here(now, Fact::TrustRevoked(what)))
+    }
+
+    /// Takes over revocations that an earlier process left, after the logins that they left standing.
+    pub(in crate::gate) fn restore_revoked(
+        &self,
+        revoked: impl Iterator<Item = (Revocation, Moment)>,
+    ) {
+        let mut book = self.write();
+        for (what, at) in revoked {
+            book.revoked.add(what, at, self.capacity);
+            book.keep_pairs_after(what, seconds(at));
+        }
+    }
+
+    /// All revocations, for a snapshot.
+    pub(in crate::gate) fn revocations(&self) -> Vec<(Revocation, Moment)> {
+        let book = self.read();
+        let all = book.revoked.by_age.iter();
+        all.map(|(at, user, network)| {
+            let (user, network) = (*user, *network);
+            (Revocation { user, network }, *at)
+        })
+        .collect()
+    }
+}
+
+impl PairBook {
+    fn take_pairs(&mut self, user: UserId, network: Option<NetworkKey>) -> Vec<NetworkKey> {
+        let code = network.map(NetworkKey::code);
+        let Some(known) = self.users.get_mut(&user) else {
+            return Vec::new();
+        };
+        let mut taken = Vec::new();
+        known.pairs.retain(|pair| {
+            let stays = code.is_some_and(|code| code != pair.network);
+            if !stays {
+                taken.push(pair.network);
+            }
+            stays
+        });
+        for network in &taken {
+            self.let_go(*network);
+        }
+        taken.into_iter().filter_map(NetworkKey::of_code).collect()
+    }
+
+    /// The distances that a restart lays anew are whole seconds, and cut: a login after a revocation stays
+    /// after it.
+    fn keep_pairs_after(&mut self, what: Revocation, second: u32) {
+        let code = what.network.map(NetworkKey::code);
+        let Some(known) = self.users.get_mut(&what.user) else {
+            return;
+        };
+        for pair in &mut known.pairs {
+            if code.is_none_or(|code| code == pair.network) {
+                pair.last = pair.last.max(second.saturating_add(1));
+            }
+        }
+    }
+}

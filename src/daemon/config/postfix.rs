@@ -1,0 +1,271 @@
+//! postfix - what the files of this machine's Postfix say of its processes, beside `[upstream]`
+//!
+//! `gatepost check` asks `postconf`, where there is one: how many processes the entry for Gatepost has, and how long
+//! Postfix starts none after one has died. A Postfix that does not answer in time, or is not there, says nothing;
+//! no start depends on it.
+//! Not here: everything else in config/master.cf. postconf(1), master(5), postconf(5) for default_process_limit
+//! and service_throttle_time.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::finding::{Findings, Remark};
+use super::machine::Machine;
+use crate::net::upstream::{UpstreamAddress, UpstreamSettings};
+use gatepost_core::gate::request::settings::ProcessSettings;
+
+/// How long one call of postconf may take, in seconds: timeout(1) ends it then.
+const PATIENCE: &str = "3";
+/// A longer wait after a process that died is told.
+const LONGEST_THROTTLE: Duration = Duration::from_secs(10);
+
+/// Says where the Postfix of this machine differs from what the config takes for granted.
+pub(super) fn compare(
+    upstream: &UpstreamSettings,
+    processes: ProcessSettings,
+    machine: &Machine,
+    findings: &mut Findings,
+) {
+    let ours: Vec<&UpstreamAddress> = upstream
+        .addresses
+        .iter()
+        .filter(|address| match address {
+            UpstreamAddress::Tcp(socket) => machine.is_local(socket.ip().to_canonical()),
+            UpstreamAddress::Unix(_) => true,
+        })
+        .collect();
+    if ours.is_empty() {
+        return;
+    }
+    let settings = ["-x", "default_process_limit", "service_throttle_time"];
+    let (Some(entries), Some(settings)) = (ask(&["-M"]), ask(&settings)) else {
+        return;
+    };
+    let postfix = PostfixSettings::read(&settings);
+    let limits = ours
+        .iter()
+        .filter_map(|address| postfix.limit(&entries, address));
+    // Told of this machine's Postfix only if it is the one behind us.
+    let Some(limit) = limits.min() else { return };
+    compare_limits(limit, processes, findings);
+    postfix.warn_of_throttle(findings);
+}
+
+/// What postconf prints, if it is there and ends well.
+fn ask(arguments: &[&str]) -> Option<String> {
+    let answer = Command::new("timeout")
+        .args(["-s", "KILL", PATIENCE, "postconf"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let said = answer.status.success().then_some(answer.stdout)?;
+    Some(String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Postfix's number of processes for an entry. The largest stands for no limit.
+type ProcessLimit = usize;
+
+fn compare_limits(limit: ProcessLimit, processes: ProcessSettings, findings: &mut Findings) {
+    let shown = match limit {
+        usize::MAX => "any number of".to_owned(),
+        limit => limit.to_string(),
+    };
+    let message = format!("the Postfix of this machine has {shown} processes for Gatepost");
+    let right = match limit {
+        usize::MAX => 0,
+        limit => limit,
+    };
+    let help = format!("write processes = {right} into [upstream]");
+    let remark = Remark::of_file(message).help(help);
+    match processes.limit.unwrap_or(usize::MAX) {
+        ours if ours > limit => findings.warn(remark),
+        ours if ours < limit => findings.hint(remark),
+        _ => {}
+    }
+}
+
+/// Settings of main.cf.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct PostfixSettings {
+    default_limit: Option<ProcessLimit>,
+    throttle: Option<Duration>,
+}
+
+impl PostfixSettings {
+    fn read(said: &str) -> Self {
+        let mut settings = Self::default();
+        for line in said.lines() {
+            match line
+                .split_once('=')
+                .map(|(key, value)| (key.trim(), value.trim()))
+            {
+                Some(("default_process_limit", value)) => {
+                    settings.default_limit = process_limit(value)
+                }
+                Some(("service_throttle_time", value)) => settings.throttle = time(value),
+                _ => {}
+            }
+        }
+        settings
+    }
+
+    /// How many processes the entry at `address` has, if it is one of those.
+    fn limit(&self, entries: &str, address: &UpstreamAddress) -> Option<ProcessLimit> {
+        entries.lines().find_map(|entry| {
+            let mut fields = entry.split_ascii_whitespace();
+            let (service, kind) = (fields.next()?, fields.next()?);
+            // Private, unprivileged, chroot and wakeup stand in between.
+            let limit = fields.nth(4)?;
+            (fields.next()? == "smtpd" && is_at(service, kind, address)).then_some(())?;
+            match limit {
+                "-" => self.default_limit,
+                limit => process_limit(limit),
+            }
+        })
+    }
+
+    fn warn_of_throttle(&self, findings: &mut Findings) {
+        if let Some(throttle) = self.throttle.filter(|time| *time > LONGEST_THROTTLE) {
+            let seconds = throttle.as_secs();
+            let message = format!(
+                "the Postfix of this machine starts no process for {seconds} s after one has died at its start, as \
+                 they do while Dovecot is restarted"
+            );
+            let help = "write service_throttle_time = 2s into main.cf, then `postfix reload`";
+            findings.hint(Remark::of_file(message).help(help));
+        }
+    }
+}
+
+/// A number of processes as master.cf has it; 0 is no limit.
+fn process_limit(text: &str) -> Option<ProcessLimit> {
+    let limit = text.parse().ok()?;
+    Some(if limit == 0 { usize::MAX } else { limit })
+}
+
+/// A time as main.cf has it: seconds without a unit.
+fn time(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.find(|letter: char| !letter.is_ascii_digit()) {
+        Some(end) => text.split_at_checked(end)?,
+        None => (text, "s"),
+    };
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}
+
+/// Whether a service of master.cf listens at `address`.
+fn is_at(service: &str, kind: &str, address: &UpstreamAddress) -> bool {
+    match (kind, address) {
+        ("inet", UpstreamAddress::Tcp(socket)) => {
+            let port = service.rsplit(':').next().unwrap_or(service);
+            port.parse() == Ok(socket.port())
+        }
+        ("unix", UpstreamAddress::Unix(path)) => {
+            path.file_name().and_then(|name| name.to_str()) == service.rsplit('/').next()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::finding::Source;
+
+    const ENTRIES: &str = "\
+smtp       inet  n       -       y       -       -       smtpd
+127.0.0.1:10465 inet n   -       y       -       40      smtpd -o syslog_name=postfix/gatepost
+10466      inet  n       -       y       -       -       smtpd
+10467      inet  n       -       y       -       0       smtpd
+10468      inet  n       -       y       -       5       qmtpd
+gatepost   unix  n       -       y       -       7       smtpd
+";
+
+    fn limit(address: &str) -> Option<usize> {
+        let settings = PostfixSettings::read("default_process_limit = 100\n");
+        let address = match address.strip_prefix("unix:") {
+            Some(path) => UpstreamAddress::Unix(path.into()),
+            None => UpstreamAddress::Tcp(address.parse().unwrap()),
+        };
+        settings.limit(ENTRIES, &address)
+    }
+
+    #[test]
+    fn the_entry_at_our_address_says_how_many_processes_there_are() {
+        assert_eq!(limit("127.0.0.1:10465"), Some(40));
+        assert_eq!(limit("127.0.0.1:10466"), Some(100));
+        assert_eq!(limit("127.0.0.1:10467"), Some(usize::MAX));
+        assert_eq!(limit("127.0.0.1:10468"), None, "no smtpd");
+        assert_eq!(limit("127.0.0.1:10469"), None);
+        assert_eq!(limit("unix:/var/spool/postfix/public/gatepost"), Some(7));
+        assert_eq!(limit("unix:/var/spool/postfix/public/other"), None);
+    }
+
+    #[test]
+    fn times_of_main_cf_are_read_with_and_without_their_unit() {
+        for (text, seconds) in [
+            ("60s", 60),
+            ("60", 60),
+            ("2m", 120),
+            ("1h", 3_600),
+            ("0", 0),
+        ] {
+            assert_eq!(time(text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "1y", "99999999999999999999", "99999999999999999w"] {
+            assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    /// What is said of a Postfix with `limit` processes and such a throttle: warning or hint, and its help.
+    fn said(limit: usize, ours: Option<usize>, throttle: &str) -> Vec<(bool, String)> {
+        let source = Source::new(Path::new("f"), String::new());
+        let mut findings = Findings::new(source);
+        let processes = ProcessSettings {
+            limit: ours,
+            ..ProcessSettings::default()
+        };
+        compare_limits(limit, processes, &mut findings);
+        PostfixSettings::read(throttle).warn_of_throttle(&mut findings);
+        let warnings = findings.conclude().unwrap();
+        let told = |finding: &crate::config::Finding| {
+            (
+                finding.is_hint(),
+                finding.help().unwrap_or_default().to_owned(),
+            )
+        };
+        warnings.iter().map(told).collect()
+    }
+
+    #[test]
+    fn too_many_processes_are_a_warning_and_too_few_a_hint() {
+        assert_eq!(said(100, Some(100), ""), []);
+        assert_eq!(said(usize::MAX, None, ""), []);
+        let help = |number: usize| format!("write processes = {number} into [upstream]");
+        assert_eq!(said(40, Some(100), ""), [(false, help(40))]);
+        assert_eq!(said(40, None, ""), [(false, help(40))]);
+        assert_eq!(said(200, Some(100), ""), [(true, help(200))]);
+        assert_eq!(said(usize::MAX, Some(100), ""), [(true, help(0))]);
+    }
+
+    #[test]
+    fn a_long_throttle_is_a_hint() {
+        assert_eq!(said(100, Some(100), "service_throttle_time = 10s"), []);
+        let [(true, help)] = &said(100, Some(100), "service_throttle_time = 60s")[..] else {
+            panic!("no hint");
+        };
+        assert!(help.contains("service_throttle_time = 2s"), "{help}");
+    }
+}

@@ -1,0 +1,163 @@
+//! expel - what ends sessions and takes trust back: a ban by hand, `expel`, `forget`
+//!
+//! An answer says what was done: how many sessions were ended, and how many still wait for Postfix's answer to
+//! a login that was under way.
+//! Not here: which sessions those are (`session::registry`), what is still trusted (`gate`).
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{Operator, present, read_network, read_subject, user_name};
+use crate::admin::message::Response;
+use crate::session::registry::Whose;
+use gatepost_core::gate::request::client::NetworkKey;
+use gatepost_core::gate::request::verdict::Subject;
+use gatepost_core::moment::Moment;
+
+/// How long the answer waits for the sessions to end.
+const ROUND: Duration = Duration::from_millis(10);
+const ROUNDS: u32 = 100;
+
+impl Operator {
+    /// Bans by hand, and ends all sessions of the subject.
+    pub(super) async fn ban(
+        &self,
+        subject: &str,
+        length: Duration,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let subject = read_subject(subject)?;
+        let until = now + length;
+        let mut changes = Vec::new();
+        self.gate().ban(subject, until, now, &mut changes);
+        let services = &self.context.services;
+        let pending = self.context.admission.pending_of(subject);
+        let logged_in = services
+            .registry
+            .expel_barred(|client| services.judging.bars(client));
+        services.judging.notices.pass(changes).await;
+        let left = self.left_of(subject).await;
+        let sessions = logged_in + pending.saturating_sub(left);
+        Ok(Response::Ended {
+            message: format!(
+                "{subject} is banned until {}; {}",
+                present::time(until),
+                ended(sessions, left)
+            ),
+            sessions: sessions as u64,
+            networks: 0,
+        })
+    }
+
+    /// Ends the sessions of a user, and takes the user's trust back; or those of a client or a network.
+    pub(super) async fn expel(
+        &self,
+        target: &str,
+        network: Option<&str>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        if let Ok(subject) = read_subject(target) {
+            return match network {
+                None => Ok(self.expel_place(subject)),
+                Some(_) => Err(format!(
+                    "{target} is an address or a network already: a network can be named behind a user only"
+                )),
+            };
+        }
+        let user = user_name(target)?;
+        let network = network.map(read_place).transpose()?;
+        let mut changes = Vec::new();
+        // Trust first: a login that is judged after this earns it anew, one of before finds the order.
+        let networks = self.gate().revoke(&user, network, now, &mut changes);
+        let whose = Whose::User(self.gate().user_id(&user), network);
+        let sessions = self.context.services.registry.expel(whose);
+        self.context.services.judging.notices.pass(changes).await;
+        Ok(Response::Ended {
+            message: format!(
+                "{user}: {}; {}",
+                ended(sessions, 0),
+                forgotten(networks, network)
+            ),
+            sessions: sessions as u64,
+            networks: networks as u64,
+        })
+    }
+
+    /// Takes a user's trust back, and leaves the sessions alone.
+    pub(super) async fn forget(
+        &self,
+        user: &str,
+        network: Option<&str>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let user = user_name(user)?;
+        let network = network.map(read_place).transpose()?;
+        let mut changes = Vec::new();
+        let networks = self.gate().revoke(&user, network, now, &mut changes);
+        self.context.services.judging.notices.pass(changes).await;
+        Ok(Response::Ended {
+            message: format!("{user}: {}", forgotten(networks, network)),
+            sessions: 0,
+            networks: networks as u64,
+        })
+    }
+
+    fn expel_place(&self, subject: Subject) -> Response {
+        let pending = self.context.admission.pending_of(subject);
+        let registry = &self.context.services.registry;
+        let sessions = registry.expel(Whose::Place(subject)) + pending;
+        Response::Ended {
+            message: format!(
+                "{subject}: {}; it may come back at once: `gatepost bans add {subject}` keeps it out",
+                ended(sessions, 0)
+            ),
+            sessions: sessions as u64,
+            networks: 0,
+        }
+    }
+
+    /// How many sessions of a banned subject are still open when their time to end is over.
+    async fn left_of(&self, subject: Subject) -> usize {
+        for _ in 0..ROUNDS {
+            if self.context.admission.pending_of(subject) == 0 {
+                return 0;
+            }
+            sleep(ROUND).await;
+        }
+        self.context.admission.pending_of(subject)
+    }
+}
+
+/// A network, or an address in it.
+fn read_place(text: &str) -> Result<NetworkKey, String> {
+    match read_subject(text) {
+        Ok(Subject::Client(client)) => Ok(client.network()),
+        _ => read_network(text),
+    }
+}
+
+fn ended(sessions: usize, left: usize) -> String {
+    let ended = match sessions {
+        1 => "1 session ended".to_owned(),
+        sessions => format!("{sessions} sessions ended"),
+    };
+    match left {
+        0 => ended,
+        left => {
+            format!("{ended}, {left} more wait for Postfix's answer to a login and end with it")
+        }
+    }
+}
+
+fn forgotten(networks: usize, network: Option<NetworkKey>) -> String {
+    match (network, networks) {
+        (Some(network), 0) => {
+            format!("was not familiar in {network}, and older logins do not count")
+        }
+        (Some(network), _) => format!("no longer familiar in {network}"),
+        (None, 0) => "was familiar nowhere, and older logins do not count".to_owned(),
+        (None, 1) => "no longer familiar in 1 network: nowhere".to_owned(),
+        (None, networks) => format!("no longer familiar in {networks} networks: nowhere"),
+    }
+}

@@ -1,0 +1,304 @@
+//! registry - the sessions that have logged in: bounded by user and by Postfix's processes, and how they end
+//!
+//! Each holds a process of Postfix until it ends, and before its login nothing counted it but its address. So
+//! a user has `admission.per-user` of them. The last quarter of Postfix's processes is for users that hold
+//! fewer than two, and an eighth is nobody's: passwords are checked there. Who finds no room may take the
+//! place of a session that does not work (`room` says which); else the login is answered 454.
+//!
+//! An operator's order ends sessions at once. Sessions that have not logged in watch for it; a login that is
+//! on its way meanwhile is found by the epoch in which its session began.
+//!
+//! One lock, taken once when a session logs in and once when it ends.
+//! Not here: connections before their login (`net::admission`), passwords and bans (`gate`).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::drain::{Epoch, Recaller};
+use crate::net::splice::{EndOrder, SpliceControl};
+use gatepost_core::gate::request::change::Subject;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::gate::request::settings::ProcessSettings;
+use gatepost_core::moment::Moment;
+
+mod room;
+
+#[cfg(test)]
+mod tests;
+
+use room::{FullRoom, HeldSession, Rooms};
+
+/// How often [`SessionRegistry::sample`] ought to be called.
+pub const SAMPLE: Duration = Duration::from_secs(5);
+
+/// Orders by user that are remembered, for logins that are on their way meanwhile.
+const ORDERS: usize = 256;
+
+/// How many sessions may be logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Of one user.
+    pub per_user: usize,
+    /// Postfix's processes, of which each takes one.
+    pub processes: ProcessSettings,
+}
+
+/// Why a login found no room. The log values are public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The user holds as many sessions as one may, and all work.
+    PerUser,
+    /// Postfix's processes are in use, and nobody gives way to this user.
+    Processes,
+    /// The operator ended this user's or this client's sessions while it logged in.
+    Expelled,
+}
+
+impl NoRoom {
+    /// The value in the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PerUser => "per-user",
+            Self::Processes => "processes",
+            Self::Expelled => "expelled",
+        }
+    }
+}
+
+/// Whose sessions an operator ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A user's, everywhere or from one network.
+    User(UserId, Option<NetworkKey>),
+    /// All of a client or a network.
+    Place(Subject),
+}
+
+impl Whose {
+    fn is(self, user: Option<UserId>, client: ClientKey) -> bool {
+        match self {
+            Self::User(one, network) => {
+                user == Some(one) && network.is_none_or(|network| network == client.network())
+            }
+            Self::Place(Subject::Client(one)) => one == client,
+            Self::Place(Subject::Network(one)) => one == client.network(),
+        }
+    }
+}
+
+/// A session that has just logged in.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer {
+    /// The user.
+    pub user: UserId,
+    /// The client.
+    pub client: ClientKey,
+    /// When the session began.
+    pub epoch: Epoch,
+}
+
+/// All sessions that have logged in.
+#[derive(Debug)]
+pub struct SessionRegistry {
+    book: Mutex<Book>,
+    recaller: Recaller,
+}
+
+#[derive(Debug)]
+struct Book {
+    rooms: Rooms,
+    /// By user, in the order of their logins; names with one local part stand together.
+    held: BTreeMap<(UserId, u64), HeldSession>,
+    logins: u64,
+    /// The last order's.
+    epoch: Epoch,
+    orders: VecDeque<(Epoch, Whose)>,
+    /// Orders up to this one are not remembered any more.
+    forgotten: Epoch,
+}
+
+impl SessionRegistry {
+    /// Nobody has logged in yet. By `recaller` those that have not are called to look whether they are meant.
+    pub fn new(settings: RegistrySettings, recaller: Recaller) -> Self {
+        Self {
+            book: Mutex::new(Book {
+                rooms: Rooms::new(settings),
+                held: BTreeMap::new(),
+                logins: 0,
+                epoch: Epoch::default(),
+                orders: VecDeque::new(),
+                forgotten: Epoch::default(),
+            }),
+            recaller,
+        }
+    }
+
+    /// Takes over new limits. Sessions beyond them stay.
+    pub fn reconfigure(&self, settings: RegistrySettings) {
+        self.lock().rooms = Rooms::new(settings);
+    }
+
+    /// A session has logged in. It may end one that does not work, whose place it takes.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn enter(
+        self: &Arc<Self>,
+        newcomer: Newcomer,
+        now: Moment,
+    ) -> Result<SessionPlace, NoRoom> {
+        let mut book = self.lock();
+        if book.was_expelled(Some(newcomer.user), newcomer.client, newcomer.epoch) {
+            return Err(NoRoom::Expelled);
+        }
+        book.make_room(newcomer.user, now)?;
+        book.logins += 1;
+        let key = (newcomer.user, book.logins);
+        let control = Arc::new(SpliceControl::default());
+        let held = HeldSession::new(newcomer.client, Arc::clone(&control), now);
+        book.held.insert(key, held);
+        drop(book);
+        Ok(SessionPlace {
+            registry: Arc::clone(self),
+            key,
+            control,
+        })
+    }
+
+    /// Ends sessions at once, and has those that have not logged in look whether they are meant. How many
+    /// were logged in.
+    pub fn expel(&self, whose: Whose) -> usize {
+        let mut book = self.lock();
+        let ended = book.end(|user, client| whose.is(Some(user), client));
+        let epoch = book.next_epoch();
+        book.remember(epoch, whose);
+        drop(book);
+        self.recaller.recall(epoch);
+        ended
+    }
+
+    /// Ends the sessions of all clients that are barred now, and has those that have not logged in look
+    /// whether theirs is. How many were logged in.
+    pub fn expel_barred(&self, bars: impl Fn(ClientKey) -> bool) -> usize {
+        let mut book = self.lock();
+        let ended = book.end(|_, client| bars(client));
+        let epoch = book.next_epoch();
+        drop(book);
+        self.recaller.recall(epoch);
+        ended
+    }
+
+    /// Whether an order since `epoch` was about all of this client's sessions.
+    pub fn was_expelled(&self, client: ClientKey, epoch: Epoch) -> bool {
+        self.lock().was_expelled(None, client, epoch)
+    }
+
+    /// Notes which sessions have worked since the last call: every [`SAMPLE`].
+    pub fn sample(&self, now: Moment) {
+        for held in self.lock().held.values_mut() {
+            held.sample(now);
+        }
+    }
+
+    /// How many sessions are logged in.
+    pub fn logged_in(&self) -> usize {
+        self.lock().held.len()
+    }
+
+    /// How many sessions a user holds.
+    pub fn of_user(&self, user: UserId) -> usize {
+        self.lock().of(user).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    fn of(&self, user: UserId) -> impl Iterator<Item = (&(UserId, u64), &HeldSession)> {
+        self.held.range((user, 0)..=(user, u64::MAX))
+    }
+
+    fn make_room(&mut self, user: UserId, now: Moment) -> Result<(), NoRoom> {
+        let own = self.of(user).count();
+        let all = self.held.len();
+        let Some(short) = self.rooms.short_of(own, all) else {
+            return Ok(());
+        };
+        let looked_at = match short {
+            FullRoom::OwnLimit => self.held.range_mut((user, 0)..=(user, u64::MAX)),
+            FullRoom::Common(_) | FullRoom::All(_) => self.held.range_mut(..),
+        };
+        for (_, held) in looked_at {
+            held.look(now);
+        }
+        let gives_way = room::gives_way(&self.held, short, user, self.rooms.per_user(), now);
+        let key = gives_way.ok_or(short.reason())?;
+        if let Some(held) = self.held.remove(&key) {
+            held.control().end(EndOrder::GaveWay);
+        }
+        Ok(())
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epoch.0 += 1;
+        self.epoch
+    }
+
+    fn end(&mut self, ends: impl Fn(UserId, ClientKey) -> bool) -> usize {
+        let before = self.held.len();
+        self.held.retain(|(user, _), held| {
+            let ends = ends(*user, held.client());
+            if ends {
+                held.control().end(EndOrder::Expelled);
+            }
+            !ends
+        });
+        before - self.held.len()
+    }
+
+    fn remember(&mut self, epoch: Epoch, whose: Whose) {
+        self.orders.push_back((epoch, whose));
+        if self.orders.len() > ORDERS
+            && let Some((epoch, _)) = self.orders.pop_front()
+        {
+            self.forgotten = epoch;
+        }
+    }
+
+    /// Whether an order since `epoch` was about this session; also if that is not known any more.
+    fn was_expelled(&self, user: Option<UserId>, client: ClientKey, epoch: Epoch) -> bool {
+        epoch < self.forgotten
+            || self
+                .orders
+                .iter()
+                .rev()
+                .take_while(|(at, _)| *at > epoch)
+                .any(|(_, whose)| whose.is(user, client))
+    }
+}
+
+/// The place of one session that has logged in. Dropping it frees the place.
+#[must_use = "dropping it frees the place"]
+#[derive(Debug)]
+pub struct SessionPlace {
+    registry: Arc<SessionRegistry>,
+    key: (UserId, u64),
+    control: Arc<SpliceControl>,
+}
+
+impl SessionPlace {
+    /// What the session's splice tells, and is ordered.
+    pub fn control(&self) -> &SpliceControl {
+        &self.control
+    }
+}
+
+impl Drop for SessionPlace {
+    fn drop(&mut self) {
+        self.registry.lock().held.remove(&self.key);
+    }
+}

@@ -1,0 +1,254 @@
+//! room - how many sessions may be logged in, and which one gives way where there is no room
+//!
+//! Fair by user: a newcomer takes from users that hold more, the most first. A session gives way when it
+//! does not work: it is silent, it has dawdled for minutes, or its user holds two more than the newcomer and
+//! it has lasted a minute. What a session sends in its first minute is never cut off.
+//!
+//! Names with one local part count together once they hold more than one user may: where Dovecot ignores
+//! the domain, one account has as many names as its holder likes.
+//! Not here: the lock, and ending the session (`registry`).
+//! Postfix does the same under stress: it gives clients 10 s in place of 300 (`smtpd_timeout`), and may ask
+//! for 500 octets a second (`smtpd_min_data_rate`).
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{NoRoom, RegistrySettings, SAMPLE};
+use crate::net::splice::SpliceControl;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::moment::Moment;
+
+/// A session whose client says nothing for so long is silent, if Postfix has answered.
+const SILENT: Duration = Duration::from_secs(10);
+/// And so long, whichever side is to say something. To its own user's next login a session gives way only then.
+const SILENT_BOTH: Duration = Duration::from_secs(60);
+/// A session that is no older is at work.
+const AT_WORK: Duration = Duration::from_secs(60);
+/// A session that is older must move this many octets in [`SAMPLE`].
+const DAWDLING: Duration = Duration::from_secs(300);
+const LEAST_OCTETS: u32 = 500 * SAMPLE.as_secs() as u32;
+
+/// Users that hold fewer may use the reserve.
+const FEW: usize = 2;
+
+/// How many sessions may be logged in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rooms {
+    per_user: usize,
+    /// Of users that hold [`FEW`] or more; none: as many as there are.
+    common: Option<usize>,
+    /// Of all.
+    all: Option<usize>,
+}
+
+/// What there is no room in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FullRoom {
+    /// In what one user may hold.
+    OwnLimit,
+    /// In what is there for users that hold several, for one that holds this many.
+    Common(usize),
+    /// In all, for a user that holds this many.
+    All(usize),
+}
+
+impl FullRoom {
+    pub(super) const fn reason(self) -> NoRoom {
+        match self {
+            Self::OwnLimit => NoRoom::PerUser,
+            Self::Common(_) | Self::All(_) => NoRoom::Processes,
+        }
+    }
+}
+
+impl Rooms {
+    pub(super) fn new(settings: RegistrySettings) -> Self {
+        let processes = settings.processes.limit;
+        // Without a process for it no password is checked, and nobody can take anybody's place.
+        let all = processes.map(|all| (all - (all / 8).max(1)).max(1));
+        let common = processes.map(|all| all - all / 4);
+        Self {
+            per_user: settings.per_user,
+            common: common.zip(all).map(|(common, all)| common.min(all)),
+            all,
+        }
+    }
+
+    pub(super) const fn per_user(&self) -> usize {
+        self.per_user
+    }
+
+    /// Whether a user that holds `own` of `held` sessions finds no room for one more.
+    pub(super) fn short_of(&self, own: usize, held: usize) -> Option<FullRoom> {
+        let is_full = |room: Option<usize>| room.is_some_and(|room| held >= room);
+        if own >= self.per_user {
+            Some(FullRoom::OwnLimit)
+        } else if own >= FEW && is_full(self.common) {
+            Some(FullRoom::Common(own))
+        } else if is_full(self.all) {
+            Some(FullRoom::All(own))
+        } else {
+            None
+        }
+    }
+}
+
+/// A session that has logged in.
+#[derive(Debug)]
+pub(super) struct HeldSession {
+    control: Arc<SpliceControl>,
+    client: ClientKey,
+    since: Moment,
+    /// When it was first seen that its last octet had moved.
+    moved: Moment,
+    /// Octets at the last look and at the last sample, and between the last two samples.
+    seen: u32,
+    sampled: u32,
+    lately: u32,
+}
+
+impl HeldSession {
+    pub(super) fn new(client: ClientKey, control: Arc<SpliceControl>, now: Moment) -> Self {
+        Self {
+            control,
+            client,
+            since: now,
+            moved: now,
+            seen: 0,
+            sampled: 0,
+            lately: 0,
+        }
+    }
+
+    pub(super) fn control(&self) -> &SpliceControl {
+        &self.control
+    }
+
+    pub(super) const fn client(&self) -> ClientKey {
+        self.client
+    }
+
+    /// Notes whether octets have moved.
+    pub(super) fn look(&mut self, now: Moment) {
+        let octets = low(self.control.progress().octets);
+        if octets != self.seen {
+            self.seen = octets;
+            self.moved = now;
+        }
+    }
+
+    /// Notes how many octets have moved since the last sample.
+    pub(super) fn sample(&mut self, now: Moment) {
+        self.look(now);
+        self.lately = self.seen.wrapping_sub(self.sampled);
+        self.sampled = self.seen;
+    }
+
+    /// Whether its client leaves Postfix waiting, or nothing has moved for a minute.
+    fn is_silent(&self, now: Moment) -> bool {
+        let least = match self.control.progress().clients_turn {
+            true => SILENT,
+            false => SILENT_BOTH,
+        };
+        now.since(self.moved) >= least
+    }
+
+    /// Why it could give way to a user that holds `own`, while its own user holds `weight`.
+    fn yields(&self, weight: usize, own: usize, now: Moment) -> Option<Yields> {
+        let age = now.since(self.since);
+        if weight <= own {
+            None
+        } else if self.is_silent(now) {
+            Some(Yields::Silent)
+        } else if age >= DAWDLING && self.lately < LEAST_OCTETS {
+            Some(Yields::Dawdling)
+        } else if age >= AT_WORK && weight >= own + FEW {
+            Some(Yields::OfMany)
+        } else {
+            None
+        }
+    }
+}
+
+/// Why a session may give way; the first reason to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Yields {
+    OfMany,
+    Dawdling,
+    Silent,
+}
+
+/// Octets, counted round: only differences matter.
+const fn low(octets: u64) -> u32 {
+    (octets & 0xffff_ffff) as u32
+}
+
+/// The session that gives way to a login of `user`, if there is one.
+pub(super) fn gives_way(
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    short: FullRoom,
+    user: UserId,
+    per_user: usize,
+    now: Moment,
+) -> Option<(UserId, u64)> {
+    match short {
+        FullRoom::OwnLimit => own_silent(held, user, SILENT_BOTH, now),
+        FullRoom::All(own) => least_missed(held, own, per_user, now),
+        FullRoom::Common(own) => {
+            let other = least_missed(held, own, per_user, now);
+            other.or_else(|| own_silent(held, user, SILENT, now))
+        }
+    }
+}
+
+/// Of the sessions of users that hold more than `own`, the one that works least.
+fn least_missed(
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    own: usize,
+    per_user: usize,
+    now: Moment,
+) -> Option<(UserId, u64)> {
+    let weights = weights(held, per_user);
+    let candidates = held.iter().filter_map(|(key, held)| {
+        let weight = weights.get(&key.0).copied().unwrap_or_default();
+        let why = held.yields(weight, own, now)?;
+        let idle = (Reverse(held.lately), Reverse(held.moved));
+        Some(((why, weight, idle), *key))
+    });
+    candidates.max().map(|(_, key)| key)
+}
+
+/// Of a user's own sessions, the one that has been silent the longest, and for so long at least.
+fn own_silent(
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    user: UserId,
+    least: Duration,
+    now: Moment,
+) -> Option<(UserId, u64)> {
+    let own = held.range((user, 0)..=(user, u64::MAX));
+    let silent = own.filter(|(_, held)| held.is_silent(now) && now.since(held.moved) >= least);
+    let longest = silent.min_by_key(|(_, held)| held.moved);
+    longest.map(|(key, _)| *key)
+}
+
+/// How many sessions each user holds; with names of one local part that hold more than `per_user`: all theirs.
+fn weights(
+    held: &BTreeMap<(UserId, u64), HeldSession>,
+    per_user: usize,
+) -> BTreeMap<UserId, usize> {
+    let (mut weights, mut of_local_part) = (BTreeMap::new(), BTreeMap::new());
+    for (user, _) in held.keys() {
+        *weights.entry(*user).or_default() += 1;
+        *of_local_part.entry(user.local_part()).or_insert(0) += 1;
+    }
+    for (user, weight) in &mut weights {
+        let together = of_local_part.get(&user.local_part()).copied();
+        if let Some(together) = together.filter(|together| *together > per_user) {
+            *weight = together;
+        }
+    }
+    weights
+}

@@ -1,0 +1,123 @@
+//! first_week - a botnet while settling in: whose first login waits for it, and what it may try
+//!
+//! Every guess comes from an address and a network that was never seen before. Asserted are counts and orders,
+//! never times. Not here: days of it (`simulate`), the rules one by one (the core's tests).
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use crate::kit::client::auth_plain;
+use crate::kit::mail::{ANNA, Mail, User, numbered};
+use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::wait;
+
+const BOTS: usize = 60;
+/// So many addresses there are, each of them used once.
+const MOST_GUESSES: usize = 40_000;
+
+/// Ends the botnet, also when the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn before(mail: &Mail) -> Proxy {
+    Setup::before(mail).with("settling", "7d").start()
+}
+
+fn log_in(proxy: &Proxy, source: IpAddr, user: User<'_>) -> Option<u16> {
+    let mut client = proxy.try_client(source).ok()?;
+    client.try_reply().ok()?;
+    client.try_say("EHLO laptop.example.net").ok()?;
+    Some(client.try_say(&auth_plain(user)).ok()?.code)
+}
+
+/// The `n`th address of the botnet.
+fn bot(n: usize) -> IpAddr {
+    let octet = |value: usize| u8::try_from(value).expect("few addresses");
+    Ipv4Addr::new(127, octet(60 + n / 250), octet(n % 250), 1).into()
+}
+
+fn wrong(mail: &Mail) -> usize {
+    let checks = mail.password_checks_so_far();
+    checks.iter().filter(|check| !check.right).count()
+}
+
+#[test]
+fn first_logins_beside_a_botnet_are_in_at_the_second_try_and_wait_for_a_few_guesses_only() {
+    let mail = Mail::start();
+    let proxy = before(&mail);
+    let (over, next) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = &over;
+    thread::scope(|scope| {
+        for _ in 0..BOTS {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if n >= MOST_GUESSES {
+                        break;
+                    }
+                    let (name, password) = (numbered(n % 40).0, format!("Guess{n}of{n}many"));
+                    log_in(&proxy, bot(n), User(&name, &password));
+                }
+            });
+        }
+        let _over = Over(over);
+        // More than any bucket of strangers holds for names that nobody knows yet.
+        wait::until("the botnet is at it", || wrong(&mail) > 24);
+        for number in 0..8 {
+            let (name, password) = numbered(number);
+            let home = Ipv4Addr::new(127, 30, u8::try_from(number).unwrap(), 1).into();
+            // Connected before, for the handshakes of a botnet take their time, too.
+            let mut clients = [0, 1].map(|_| proxy.client(home));
+            clients.iter_mut().for_each(|client| drop(client.greet()));
+            let login = auth_plain(User(&name, &password));
+            let (mut overtaken, mut codes) = (0, Vec::new());
+            for client in &mut clients {
+                let before = wrong(&mail);
+                let code = client.say(&login).code;
+                overtaken += wrong(&mail) - before;
+                if code == 235 {
+                    break;
+                }
+                codes.push(code);
+            }
+            assert!(codes.len() < 2, "{name}: {codes:?}");
+            assert!(
+                overtaken <= 12,
+                "{name} waited for {overtaken} guesses {codes:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn of_three_hundred_guesses_at_one_user_in_the_first_week_thirty_reach_dovecot() {
+    const GUESSES: usize = 300;
+    const WORKERS: usize = 8;
+    /// Ten of the bucket `user`, twenty of `settling-user`, and one that may come back.
+    const MOST: usize = 10 + 20 + 1;
+    let mail = Mail::start();
+    let proxy = before(&mail);
+    thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let proxy = &proxy;
+            scope.spawn(move || {
+                for n in (worker..GUESSES).step_by(WORKERS) {
+                    let password = format!("Guess{n}of{n}many");
+                    // Refused, it is tried once more.
+                    if log_in(proxy, bot(n), User(ANNA.0, &password)) == Some(454) {
+                        log_in(proxy, bot(n), User(ANNA.0, &password));
+                    }
+                }
+            });
+        }
+    });
+    let checks = mail.password_checks();
+    let guessed = checks.iter().filter(|check| check.user == ANNA.0).count();
+    assert!(guessed <= MOST, "{guessed} of {GUESSES} reached Dovecot");
+}

@@ -1,0 +1,71 @@
+//! operators_ban - a thief is banned by the operator: by the theft itself the pair of user and network is familiar
+
+use serde_json::Value;
+
+use super::{is_open, log_in};
+use crate::kit::client::loopback;
+use crate::kit::mail::{ANNA, BERT, Mail};
+use crate::kit::proxy::{Proxy, Setup};
+
+#[track_caller]
+fn ask(proxy: &Proxy, words: &[&str]) -> Value {
+    let ran = proxy.setup.command(&[words, &["--json"]].concat());
+    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
+    serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
+}
+
+#[test]
+fn a_ban_ends_the_thiefs_session_and_refuses_the_next_login() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    let mut thief = log_in(&proxy, (66, 6), ANNA).unwrap();
+    thief.expect("MAIL FROM:<anna@example.org>", 250);
+    let mut waiting = proxy.client(loopback(66, 6));
+    waiting.greet();
+    let mut neighbour = log_in(&proxy, (66, 7), BERT).unwrap();
+    let mut owner = log_in(&proxy, (67, 1), ANNA).unwrap();
+
+    let answer = ask(&proxy, &["bans", "add", "127.66.0.6"]);
+    assert!(thief.try_say("RCPT TO:<someone@example.net>").is_err());
+    assert_eq!(
+        waiting.try_reply().map(|reply| reply.code).unwrap_or(421),
+        421
+    );
+    assert_eq!(
+        log_in(&proxy, (66, 6), ANNA).err(),
+        Some(None),
+        "not admitted"
+    );
+    assert!(is_open(&mut owner) && is_open(&mut neighbour));
+    assert_eq!(answer["sessions"], 2, "{answer}");
+
+    // Its network: the rest of it too.
+    let answer = ask(&proxy, &["bans", "add", "127.66.0.0/24"]);
+    assert_eq!(answer["sessions"], 1, "{answer}");
+    assert!(!is_open(&mut neighbour) && is_open(&mut owner));
+    assert_eq!(log_in(&proxy, (66, 7), BERT).err(), Some(None));
+    ask(&proxy, &["bans", "remove", "127.66.0.0/24"]);
+    assert!(log_in(&proxy, (66, 7), BERT).is_ok());
+}
+
+#[test]
+fn a_new_deny_list_ends_open_sessions_and_a_ban_the_allow_lists() {
+    let mail = Mail::start();
+    let allowed = vec![toml::Value::from("127.68.0.0/24")];
+    let mut proxy = Setup::before(&mail).with("networks.allow", allowed).start();
+    let mut thief = log_in(&proxy, (66, 6), ANNA).unwrap();
+    let mut webmail = log_in(&proxy, (68, 1), BERT).unwrap();
+    proxy
+        .setup
+        .set("networks.deny", vec![toml::Value::from("127.66.0.0/16")]);
+    proxy.reload();
+    let reloaded = proxy
+        .log()
+        .find("the reload", |event| event.message() == "reloaded");
+    assert!(!is_open(&mut thief), "the denied session goes on");
+    assert_eq!(reloaded.field("expelled"), "1");
+    assert!(is_open(&mut webmail));
+    ask(&proxy, &["bans", "add", "127.68.0.1"]);
+    assert!(!is_open(&mut webmail));
+    assert_eq!(log_in(&proxy, (68, 1), BERT).err(), Some(None));
+}
