@@ -77,11 +77,10 @@ impl Kind {
     pub(in crate::gate) const USER_NEAR: Self = Self(4);
     pub(in crate::gate) const USER_FAR: Self = Self(5);
     pub(in crate::gate) const PAIR: Self = Self(6);
-    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
     /// No bucket: a folded password, in the table of words.
     pub(in crate::gate) const WORD: Self = Self(7);
-
-    pub(in crate::gate) const UNPROVEN: Self = Self(8);
+    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
+    pub(in crate::gate) const UNPROVEN: Self = Self(9);
 
     /// The kind with this number; none for 0.
     pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
