@@ -30,8 +30,8 @@ pub(in crate::gate) const PAIRS_NUMBER: u8 = 3;
 pub(in crate::gate) const BANS_NUMBER: u8 = 4;
 pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
 pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
-pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
 pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
+pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
 pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 35);
@@ -40,8 +40,8 @@ pub(in crate::gate) const PAIRS: Section = section(PAIRS_NUMBER, 20);
 pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
 pub(in crate::gate) const BUCKETS: Section = section(BUCKETS_NUMBER, 22);
 pub(in crate::gate) const SHARED: Section = section(SHARED_NUMBER, 27);
-pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
 pub(in crate::gate) const REVOKED: Section = section(REVOKED_NUMBER, 25);
+pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;
@@ -50,8 +50,8 @@ const SHARED_BUCKET: u8 = 18;
 const USER_KNOWN: u8 = 19;
 const PAIR_FAMILIAR: u8 = 20;
 const FORGIVEN: u8 = 21;
-const PASSWORD_CHANGED: u8 = 23;
 const TRUST_REVOKED: u8 = 22;
+const PASSWORD_CHANGED: u8 = 23;
 
 /// Who a record is about.
 const CLIENT_V4: u8 = 0;
@@ -136,10 +136,9 @@ pub(in crate::gate) fn write_password_change(out: &mut Vec<u8>, change: Password
 }
 
 pub(in crate::gate) fn read_password_change(mut from: &[u8]) -> Option<PasswordChange> {
-    Some(PasswordChange {
-        user: UserId(from.try_get_u64_le().ok()?),
-        since: from.try_get_u32_le().ok()?,
-    })
+    let user = UserId(from.try_get_u64_le().ok()?);
+    let since = from.try_get_u32_le().ok()?;
+    Some(PasswordChange { user, since })
 }
 
 /// A revocation: the same in snapshot and journal, but for where its moment stands.
@@ -249,9 +248,7 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
         Fact::BanBegan(ban) => {
             write_subject(out, ban.subject);
             out.put_u64_le(ban.until.as_nanos());
-            out.put_u8(ban.cause as u8);
-            out.put_u8(mode_number(ban.mode));
-            out.put_u8(ban.strikes);
+            out.put_slice(&[ban.cause as u8, mode_number(ban.mode), ban.strikes]);
             BAN_BEGAN
         }
         // Time itself ends it again.
