@@ -41,6 +41,7 @@ use arc_swap::ArcSwap;
 
 use crate::gate::buckets::bucket::Buckets;
 use crate::gate::buckets::counters::DecisionCounters;
+use crate::gate::buckets::held::HeldAttempts;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
@@ -58,6 +59,7 @@ use crate::gate::trust::ban::Bans;
 use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
 use crate::gate::trust::outage::OutageDetector;
+use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
 use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
@@ -81,7 +83,9 @@ pub struct Gate {
     seen: Seen,
     bans: Bans,
     repeats: RepeatLimit,
+    held: HeldAttempts,
     outage: OutageDetector,
+    passwords: RightPasswords,
     doubts: Doubts,
     typing_errors: TypingErrors,
     counters: DecisionCounters,
@@ -114,7 +118,13 @@ impl Gate {
             seen: Seen::new(few(clients / 16), &keys.table),
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
+            held: HeldAttempts::default(),
             outage: OutageDetector::default(),
+            passwords: RightPasswords::new(
+                few(settings.capacity.pairs / 4),
+                settings.capacity.pairs,
+                &keys.table,
+            ),
             doubts: Doubts::default(),
             typing_errors: TypingErrors::default(),
             counters: DecisionCounters::default(),
@@ -216,6 +226,7 @@ impl Gate {
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
             self.familiar.sweep(now);
+            self.passwords.sweep(now);
             if !self.is_settling(&self.rules.load(), now) {
                 self.typing_errors.clear();
             }

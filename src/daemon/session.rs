@@ -53,7 +53,7 @@ pub struct Timeouts {
     pub line: Duration,
     /// From accept to login.
     pub login: Duration,
-    /// How long a 535 is held back, after Postfix was let go.
+    /// A client that is not logged in is told so at a multiple of this after its credentials came.
     pub failure_delay: Duration,
     /// Without an octet either way, after login.
     pub idle: Duration,

@@ -428,13 +428,15 @@ impl Session {
                 None
             }
             AuthOutcome::Reject => Some(Resolution::Reject),
-            AuthOutcome::Defer | AuthOutcome::Stalled => Some(Resolution::Defer),
+            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
+                Some(Resolution::Defer)
+            }
         }
     }
 
     fn leave_exchange(&mut self, world: &mut World) {
         if let Relayed::Judged(forwarded) = std::mem::replace(&mut self.relayed, Relayed::No) {
-            world.settle(forwarded, AuthOutcome::Defer);
+            world.settle(forwarded, AuthOutcome::Abandoned);
         }
     }
 }

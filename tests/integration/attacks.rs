@@ -6,6 +6,13 @@
 //! `GATEPOST_PROGRAM=/path/to/gatepost` before that command tries another build.
 //! Not here: what a client may do by accident (`hostile`, `robust`).
 
+mod broken_exchange;
+mod names_by_reply;
+mod names_by_time;
+mod repeated_password;
+mod slow_backend;
+mod stolen_password;
+
 mod connection_flood;
 mod crowd_memory;
 mod expelled;

@@ -190,8 +190,9 @@ fn an_offices_phone_and_infected_pc_refuse_nobody_and_dovecot_is_asked_once_a_mi
     assert_eq!(report.refused(), 0);
     assert!(report.bans > 0, "the PC is not let alone");
     assert!(report.old_phones.tries > 9_000, "{:?}", report.old_phones);
+    // The gate keeps the times by the second.
     assert!(
-        report.old_phones.shortest >= Some(60),
+        report.old_phones.shortest >= Some(59),
         "{:?}",
         report.old_phones
     );

@@ -2,7 +2,7 @@
 //!
 //! `spec` is the table of buckets with their `quota`, `key` says which row of a bucket an attempt pays from, `limit` decides
 //! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `route` holds those that one attempt pays. `tries`,
-//! `words` and `repeats` remember passwords as keyed hashes. `counters` and `recent` are for the operator.
+//! `words` and `repeats` remember passwords as keyed hashes; `held` keeps what attempts without an outcome have paid. `counters` and `recent` are for the operator.
 //! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;
@@ -12,6 +12,7 @@ pub mod recent;
 pub mod spec;
 
 pub(in crate::gate) mod bucket;
+pub(in crate::gate) mod held;
 pub(in crate::gate) mod key;
 pub(in crate::gate) mod limit;
 pub(in crate::gate) mod repeats;

@@ -13,7 +13,7 @@ use crate::gate::buckets::words::Word;
 use crate::gate::request::attempt::{AuthAttempt, Password};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::{Guess, UserId};
-use crate::gate::request::verdict::Reason;
+use crate::gate::request::verdict::{FailureReply, Reason};
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Context;
 use crate::moment::Moment;
@@ -25,6 +25,7 @@ pub(in crate::gate) struct Claim {
     pub(in crate::gate) tokens: Tokens,
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
+    pub(in crate::gate) reply: FailureReply,
 }
 
 /// Why an attempt is forwarded.
@@ -47,6 +48,14 @@ pub(in crate::gate) enum Basis {
 /// The tokens that a permit holds: at most one of each bucket on its route.
 pub(in crate::gate) type Tokens = Few<Token>;
 
+/// What was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum SecretKind {
+    Password,
+    /// It ends by itself, and is hidden or a token.
+    Passing,
+}
+
 /// An attempt, as the tables know it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Case {
@@ -60,11 +69,24 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) payer: UserId,
     /// None: the mechanism hides the password.
     pub(in crate::gate) guess: Option<Guess>,
+    /// What the guess is of.
+    pub(in crate::gate) secret: SecretKind,
     pub(in crate::gate) word: Word,
     pub(in crate::gate) who: Context,
 }
 
 impl Gate {
+    /// What is known of a user in a network.
+    pub(in crate::gate) fn context(
+        &self,
+        user: UserId,
+        network: NetworkKey,
+        now: Moment,
+    ) -> Context {
+        let since = self.passwords.proven_since(user);
+        self.familiar.context(user, network, since, now)
+    }
+
     /// Hashes an attempt and looks up its user.
     pub(in crate::gate) fn case(
         &self,
@@ -76,13 +98,17 @@ impl Gate {
         let network = attempt.client.network();
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
-            Password::Shown(secret) => {
+            Password::Shown(secret) | Password::Token(secret) => {
                 let secret = secret.expose();
                 let word = Word::of(secret, attempt.user, &self.keys, &rules.ladder);
                 (Some(self.keys.guess(user, secret)), word)
             }
         };
-        let who = self.familiar.context(user, network, now);
+        let secret = match attempt.password {
+            Password::Shown(_) => SecretKind::Password,
+            Password::Token(_) | Password::Hidden => SecretKind::Passing,
+        };
+        let who = self.context(user, network, now);
         Case {
             at: now,
             session: attempt.session,
@@ -91,6 +117,7 @@ impl Gate {
             user,
             payer: self.payer(attempt.user, user, &who),
             guess,
+            secret,
             word,
             who,
         }

@@ -11,7 +11,7 @@ use crate::gate::buckets::recent::Decision;
 use crate::gate::buckets::spec::{BUCKETS, Bucket, Payers};
 use crate::gate::buckets::tries::History;
 use crate::gate::buckets::words::Word;
-use crate::gate::case::Case;
+use crate::gate::case::{Case, SecretKind};
 use crate::gate::ladder::{Named, Question, kept};
 use crate::gate::operator::BanEntry;
 use crate::gate::request::attempt::{Trust, UserName};
@@ -103,6 +103,8 @@ pub struct Status {
     pub pairs_evicted: u64,
     /// Bans that ended early for want of room.
     pub bans_evicted: u64,
+    /// Attempts without an answer whose tokens stay spent for want of room.
+    pub held_evicted: u64,
     /// Whether the backend is taken to be failing.
     pub backend_outage: bool,
     /// The shared buckets.
@@ -171,6 +173,7 @@ impl Gate {
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
+            held_evicted: self.held.evictions(),
             backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
                 .filter(|bucket| {
@@ -215,7 +218,7 @@ impl Gate {
     ) -> UserStanding {
         let id = self.user(user);
         let network = client.network();
-        let who = self.familiar.context(id, network, now);
+        let who = self.context(id, network, now);
         let case = Case {
             at: now,
             session: 0,
@@ -224,6 +227,7 @@ impl Gate {
             user: id,
             payer: self.payer(user, id, &who),
             guess: None,
+            secret: SecretKind::Passing,
             word: Word::Rare(0),
             who,
         };
@@ -253,15 +257,19 @@ impl Gate {
         let settling = self.is_settling(&self.rules.load(), now);
         let named = user.map(|name| {
             let user = self.user(name);
-            let who = self.familiar.context(user, client.network(), now);
+            let who = self.context(user, client.network(), now);
             (self.payer(name, user, &who), who.trust)
         });
         let user = named.map(|(payer, _)| payer);
-        let is_familiar = named.is_some_and(|(_, trust)| trust == Trust::Familiar);
+        let trust = named.map(|(_, trust)| trust);
         BUCKETS
             .iter()
-            .filter(|spec| is_familiar || spec.payers != Payers::Familiar)
-            .filter(|spec| settling || spec.payers != Payers::Forgiven)
+            .filter(|spec| match spec.payers {
+                Payers::Familiar => trust == Some(Trust::Familiar),
+                Payers::Unproven => trust == Some(Trust::Unproven),
+                Payers::Forgiven => settling,
+                _ => true,
+            })
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))
             .collect()
     }

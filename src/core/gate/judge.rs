@@ -4,6 +4,7 @@
 //! is then told to wait for a turn. [`Gate::judge_in_turn`] takes the tokens. A familiar pair pays
 //! from its own bucket and needs no turn, unless its client has just failed.
 //! The wait that a refusal names is that of its bucket (`buckets::limit`), or of its ban (`trust::strikes`).
+//! A password that was tried before has rules of its own (`repetition`).
 //! Not here: the steps themselves (`ladder`), what an outcome does (`settle`), the turns (`queue`).
 
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::route::Route;
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
-use crate::gate::buckets::tries::Past;
+use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::judge::stage::{BeforeTurn, InTurn, JudgementStage};
 use crate::gate::ladder::{NO_STEP, Named, Question, STEPS, Short, StepFinding, refusal};
@@ -22,7 +23,7 @@ use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, Trust};
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{BanCause, Reason, Refusal};
+use crate::gate::request::verdict::{BanCause, FailureReply, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::settling::Prospect;
 use crate::gate::trust::ban::Ban;
@@ -31,16 +32,16 @@ use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
-/// How long a wrong password is answered without asking Postfix again.
-const KNOWN_WRONG_FAMILIAR: Duration = Duration::from_secs(60);
-const KNOWN_WRONG: Duration = Duration::from_secs(600);
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
 /// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
+mod repetition;
 mod stage;
+
+use repetition::Repeated;
 
 /// What a password in doubt may do.
 enum Again<A> {
@@ -102,6 +103,7 @@ impl Gate {
             past: self.tries.past(case.client, case.user, case.guess),
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
+            reply: FailureReply::Outcome,
             case,
             stage,
             now,
@@ -119,6 +121,8 @@ struct Evaluation<'a, S> {
     past: Past,
     ban: Option<Ban>,
     settling: bool,
+    /// What a failure is told as, by how the buckets stand before this attempt takes from them.
+    reply: FailureReply,
     stage: S,
     now: Moment,
     changes: &'a mut Changes,
@@ -133,12 +137,20 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                     return self.allow(Tokens::NONE, reason, Basis::Listed);
                 }
                 StepFinding::Refuse(refusal) => return self.refuse(refusal),
-                StepFinding::Repeat(wrong) => return self.repeat(wrong),
+                StepFinding::Repeat(repetition) => match self.repeated(repetition) {
+                    // What is left for newcomers is not for a password that is known to be wrong.
+                    Repeated::Pay if self.past.wrong_here.is_some() => {
+                        self.past.history = History::Repeat;
+                    }
+                    Repeated::Pay => {}
+                    repeated => return self.repeat(repeated),
+                },
                 StepFinding::Pay(trust) => {
                     match self.ask_again() {
                         Some(Again::Wait(answer)) => return answer,
                         Some(Again::Refuse(refusal)) => return self.refuse(refusal),
                         Some(Again::Ask) => {
+                            self.reply = self.question().failure_reply();
                             return self.allow(Tokens::NONE, Reason::Repeat, Basis::Doubted);
                         }
                         None => {}
@@ -173,25 +185,9 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
-    fn repeat(self, wrong: Moment) -> S::Answer {
-        let known = match self.case.who.trust {
-            Trust::Familiar => KNOWN_WRONG_FAMILIAR,
-            Trust::Near | Trust::Far => KNOWN_WRONG,
-        };
-        let stranger = self.case.who.trust != Trust::Familiar;
-        let wait = self.stage.wait(QueueClass::Ordinary);
-        let fresh = self.now.since(wrong) < known
-            || (wait.is_none() && stranger && !self.gate.repeats.take(self.now));
-        if fresh && self.rules.mode == Mode::Enforce {
-            self.gate.counters.refuse(Reason::Repeat);
-            self.tell(Answer::Repeat, Reason::Repeat, Duration::ZERO);
-            return Verdict::Repeat.into();
-        }
-        match (wait, fresh) {
-            (Some(wait), _) => wait,
-            (None, false) => self.allow(Tokens::NONE, Reason::Repeat, Basis::Repeat),
-            (None, true) => self.allow(Tokens::NONE, Reason::Repeat, Basis::DryRun),
-        }
+    /// Whether an attempt that pays as one with this trust does waits for a turn.
+    fn waits_as(&self, trust: Trust) -> bool {
+        !trust.is_at_home() || self.failed_lately() || self.gate.outage.is_suspected()
     }
 
     /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix
@@ -207,7 +203,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         if let Some(answer) = self.stage.wait(self.class()) {
             return Some(Again::Wait(answer));
         }
-        let stranger = self.case.who.trust != Trust::Familiar;
+        let stranger = !self.case.who.trust.is_at_home();
         match stranger && !self.gate.repeats.take(self.now) {
             true => Some(Again::Refuse(refusal(Reason::Outage, Duration::ZERO))),
             false => Some(Again::Ask),
@@ -232,12 +228,11 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     /// unless the try must wait for its turn.
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
-        let in_turn = self.case.who.trust != Trust::Familiar
-            || self.failed_lately()
-            || self.gate.outage.is_suspected();
+        let in_turn = self.waits_as(trust);
         if let Some(wait) = self.stage.wait(self.class()).filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
+        self.reply = self.question().failure_reply();
         let tokens = self.take_all(&route)?;
         Ok(Payment::Paid(tokens, route.grounds()))
     }
@@ -321,7 +316,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
-            Reason::DenyList | Reason::Ban | Reason::Outage => return,
+            Reason::DenyList | Reason::Ban | Reason::Repeat | Reason::Outage => return,
             Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
@@ -353,6 +348,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             tokens,
             grounds,
             basis,
+            reply: self.reply,
         });
         Verdict::Allow(Permit { claim }).into()
     }

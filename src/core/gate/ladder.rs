@@ -4,7 +4,8 @@
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
-//! A familiar pair pays from its own bucket and no other. Everyone else pays from all keyed buckets of
+//! A familiar pair pays from its own bucket and no other; an unproven one from a smaller one of its own, and as
+//! one from far when that is empty. Everyone else pays from all keyed buckets of
 //! those who are near or far, and from the first shared one that fits. Nothing is taken here, and nothing
 //! is told.
 //! Not here: taking tokens and what a refusal costs (`judge`), the buckets (`spec`), their keys (`key`).
@@ -16,12 +17,12 @@ use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
-use crate::gate::buckets::tries::{History, Past};
+use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{Reason, Refusal};
+use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
@@ -43,7 +44,7 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 9] = [
+pub(in crate::gate) const STEPS: [Step; 10] = [
     Step::Deny,
     Step::BanByHand,
     Step::Allow,
@@ -51,6 +52,7 @@ pub(in crate::gate) const STEPS: [Step; 9] = [
     Step::Ban,
     Step::Repeat,
     Step::Buckets(Trust::Familiar),
+    Step::Buckets(Trust::Unproven),
     Step::Buckets(Trust::Near),
     Step::Buckets(Trust::Far),
 ];
@@ -60,10 +62,21 @@ pub(in crate::gate) enum StepFinding {
     Pass,
     Allow(Reason),
     Refuse(Refusal),
-    /// The same password was found wrong then.
-    Repeat(Moment),
+    /// The same password was tried before, and is no new guess.
+    Repeat(Repetition),
     /// It must pay from the buckets of attempts with this trust.
     Pay(Trust),
+}
+
+/// What is known of a password that was tried before.
+#[derive(Clone, Copy)]
+pub(in crate::gate) enum Repetition {
+    /// Postfix has not answered it in time, and nothing is known of it.
+    Stalled,
+    /// Postfix rejected it, from this client.
+    WrongHere(WrongTry),
+    /// Postfix rejected it then for this user, who is familiar or near here, from another client.
+    WrongElsewhere(Moment),
 }
 
 /// Who asks, and for what.
@@ -107,7 +120,7 @@ impl Question<'_> {
             Step::BanByHand => self.banned(self.ban.filter(|ban| ban.is_by_hand())),
             Step::Ban => self.banned(self.ban.filter(|_| !self.may_be_familiar())),
             Step::Repeat => self
-                .known_wrong()
+                .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
             Step::Buckets(trust) if self.pays_as(trust) => StepFinding::Pay(trust),
             Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => StepFinding::Pass,
@@ -207,12 +220,39 @@ impl Question<'_> {
             _ if self.rules.mode == Mode::DryRun => false,
             // A familiar pair is no stranger; and what forgives is bounded itself.
             Reason::Trap
+            | Reason::Repeat
             | Reason::Turn
             | Reason::Outage
             | Reason::Bucket(
                 Bucket::Client | Bucket::Familiar | Bucket::SettlingUser | Bucket::Settling,
             ) => true,
             _ => !self.settling,
+        }
+    }
+
+    /// What a failure of this attempt is told as.
+    ///
+    /// A stranger's password that is no word pays from one shared bucket if the name is known and from another
+    /// if not. If either is empty, attempts at one kind of names are refused unasked; so the others' failures
+    /// look the same then, and only a right password gets another answer.
+    pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
+        let Some(Named { case, .. }) = self.attempt else {
+            return FailureReply::Outcome;
+        };
+        let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
+        if !is_meant || case.who.trust != Trust::Far || self.fits(Bucket::Words, case) {
+            return FailureReply::Outcome;
+        }
+        let mut route = self.rules.route(Trust::Far).iter();
+        let is_short = route.any(|payable| {
+            matches!(payable.bucket, Bucket::Unknown | Bucket::Strangers)
+                && self
+                    .due(payable, BucketKey::Shared(payable.bucket))
+                    .is_err()
+        });
+        match is_short {
+            true => FailureReply::Refusal,
+            false => FailureReply::Outcome,
         }
     }
 
@@ -224,23 +264,30 @@ impl Question<'_> {
 
     fn may_be_familiar(&self) -> bool {
         match self.attempt {
-            Some(named) => named.case.who.trust == Trust::Familiar,
+            Some(named) => named.case.who.trust.is_at_home(),
             None => self.network == NetworkTrust::Familiar,
         }
     }
 
-    /// When this very password was last found wrong: by this client, or where the user is familiar or near.
-    fn known_wrong(&self) -> Option<Moment> {
+    /// What is known of this very password: from this client, or where the user is familiar or near.
+    fn repetition(&self) -> Option<Repetition> {
         let Named { case, past, .. } = self.attempt?;
+        if let Some(wrong) = past.wrong_here {
+            return Some(Repetition::WrongHere(wrong));
+        }
+        if past.fate_here == Fate::Stalled {
+            return Some(Repetition::Stalled);
+        }
         let trusted = past.wrong_for_user.filter(|_| case.who.trust != Trust::Far);
-        past.wrong_here.max(trusted)
+        trusted.map(Repetition::WrongElsewhere)
     }
 
     /// Whether this attempt pays as one with this trust does.
     #[inline(always)]
     fn pays_as(&self, trust: Trust) -> bool {
         match self.attempt.map(|named| named.case.who.trust) {
-            Some(Trust::Near) => trust != Trust::Familiar,
+            Some(Trust::Near) => matches!(trust, Trust::Near | Trust::Far),
+            Some(Trust::Unproven) => matches!(trust, Trust::Unproven | Trust::Far),
             Some(own) => own == trust,
             // Whatever the user's name, such a client is near or far; both pay what can be known now.
             None => trust == Trust::Far && !self.may_be_familiar(),

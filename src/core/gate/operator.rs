@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::spec::BUCKETS;
-use crate::gate::request::attempt::UserName;
+use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
@@ -113,8 +113,9 @@ impl Gate {
             }
         }
         for network in self.familiar.networks(user) {
-            self.buckets
-                .forget(Key::pair(self.keys.pair(user, network)));
+            let pair = self.keys.pair(user, network);
+            self.buckets.forget(Key::pair(pair));
+            self.buckets.forget(Key::unproven(pair));
         }
     }
 
@@ -126,7 +127,15 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) {
-        self.login(self.user(user), network, now, now, changes);
+        let user = self.user(user);
+        let trust = network.map(|network| self.context(user, network, now).trust);
+        match trust {
+            // However short ago the last login was: it proves nothing.
+            Some(Trust::Unproven) => {
+                changes.push(self.familiar.note_login(user, network, now, now));
+            }
+            _ => self.login(user, network, now, now, changes),
+        }
     }
 
     /// Takes back that a user is familiar in `network`, or everywhere; in how many networks that was so.
@@ -142,6 +151,10 @@ impl Gate {
     ) -> usize {
         let user = self.user(user);
         let (taken, change) = self.familiar.revoke(user, network, now);
+        if network.is_none() {
+            // No network is left to be unproven.
+            self.passwords.forget(user);
+        }
         changes.push(change);
         taken.len()
     }

@@ -47,6 +47,7 @@ enum RuleLimit {
 /// without what a look at a bucket does not need.
 struct Routes {
     familiar: Box<[Payable]>,
+    unproven: Box<[Payable]>,
     near: Box<[Payable]>,
     far: Box<[Payable]>,
 }
@@ -86,6 +87,7 @@ impl Routes {
         };
         Self {
             familiar: route(Trust::Familiar),
+            unproven: route(Trust::Unproven),
             near: route(Trust::Near),
             far: route(Trust::Far),
         }
@@ -153,6 +155,7 @@ impl Rules {
     pub(in crate::gate) fn route(&self, trust: Trust) -> &[Payable] {
         match trust {
             Trust::Familiar => &self.routes.familiar,
+            Trust::Unproven => &self.routes.unproven,
             Trust::Near => &self.routes.near,
             Trust::Far => &self.routes.far,
         }

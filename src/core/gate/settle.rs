@@ -3,19 +3,24 @@
 //! Accept: the tokens go back, exactly those, and the pair is familiar. Reject: they stay spent, and
 //! the wrong password is remembered. Defer: they go back. Stalled: as defer, unless the backend answers
 //! others, for Dovecot delays clients that it has seen fail; a wrong password that is checked and then costs
-//! nothing would be a guess beyond every bound. While the backend is suspected to fail, a rejection is told as
-//! defer and charged as a rejection; its tokens go back when the same password is accepted (`trust::doubts`).
+//! nothing would be a guess beyond every bound. Abandoned: the client has a challenge, which tells about
+//! the name, so it costs as a failure does. What the last two have paid is held (`held`) until more is
+//! known: it goes back when the same password, or this user's next from there, is accepted. While the backend is
+//! suspected to fail, a rejection is told as defer and charged as a rejection; its tokens go back when the same
+//! password is accepted (`trust::doubts`).
 //! Not here: judging (`judge`).
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::gate::buckets::held::HeldTokens;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::tries::Novelty;
-use crate::gate::case::{Basis, Case, Claim, Tokens};
+use crate::gate::case::{Basis, Case, Claim, SecretKind, Tokens};
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
-use crate::gate::request::verdict::{Reason, Settled};
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::verdict::{FailureReply, Reason, Settled};
 use crate::gate::trust::familiar::PairAge;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -23,10 +28,15 @@ use crate::moment::Moment;
 /// The backend is taken to work for so long after an answer of any kind.
 const ANSWERS: Duration = Duration::from_secs(60);
 
-const DEFERRED: Settled = Settled {
-    outcome: AuthOutcome::Defer,
-    reason: None,
-};
+const fn settled(outcome: AuthOutcome, reason: Option<Reason>) -> Settled {
+    Settled {
+        outcome,
+        reply: FailureReply::Outcome,
+        reason,
+    }
+}
+
+const DEFERRED: Settled = settled(AuthOutcome::Defer, None);
 
 impl Gate {
     /// Settles a permit with what Postfix made of the attempt. The answer is what the client is told.
@@ -38,7 +48,7 @@ impl Gate {
         changes: &mut Changes,
     ) -> Settled {
         let claim = permit.claim;
-        let settled = match outcome {
+        let mut settled = match outcome {
             AuthOutcome::Accept => self.accepted(&claim, now, changes),
             AuthOutcome::Reject => self.rejected(&claim, now, changes),
             AuthOutcome::Defer => {
@@ -46,11 +56,13 @@ impl Gate {
                 DEFERRED
             }
             AuthOutcome::Stalled => self.stalled(&claim, now, changes),
+            AuthOutcome::Abandoned => self.abandoned(&claim, now),
         };
+        settled.reply = claim.reply;
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::Accept,
             AuthOutcome::Reject => Answer::Reject,
-            AuthOutcome::Defer | AuthOutcome::Stalled => Answer::Defer,
+            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => Answer::Defer,
         };
         let reason = settled.reason.unwrap_or(claim.grounds);
         let told = claim.case.decision(answer, reason, Duration::ZERO, now);
@@ -68,21 +80,39 @@ impl Gate {
     /// The backend kept this one waiting. If it has answered others, that is about this client.
     fn stalled(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
-        let Case {
-            client,
-            user,
-            guess,
-            ..
-        } = claim.case;
+        let Case { client, guess, .. } = claim.case;
         if now.since(answered) >= ANSWERS {
             self.give_back(&claim.tokens, now, changes);
-        } else if claim.basis == Basis::Repeat {
-            self.tries.wrong(client, user, guess, Novelty::Repeat, now);
         } else {
-            // The same again is a mail program that retries, and earns no strike.
-            self.tries.refused(client, guess, now);
+            // The same again is a mail program that retries, and pays nothing more.
+            self.tries.stalled(client, guess, now);
+            self.hold(claim, now);
         }
         DEFERRED
+    }
+
+    /// The client left an exchange after Postfix's challenge: it has learnt what a guess would tell it of
+    /// the name.
+    fn abandoned(&self, claim: &Claim, now: Moment) -> Settled {
+        let Case { client, user, .. } = claim.case;
+        if matches!(claim.basis, Basis::Paid | Basis::Settling) {
+            self.tries.wrong(client, user, None, Novelty::New, now);
+        }
+        self.hold(claim, now);
+        DEFERRED
+    }
+
+    /// Keeps what was paid until more is known.
+    fn hold(&self, claim: &Claim, now: Moment) {
+        if matches!(claim.basis, Basis::Paid | Basis::Settling) {
+            self.held.keep(HeldTokens {
+                case: claim.case,
+                tokens: claim.tokens,
+                grounds: claim.grounds,
+                basis: claim.basis,
+                at: now,
+            });
+        }
     }
 
     fn accepted(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
@@ -92,10 +122,12 @@ impl Gate {
             network,
             user,
             guess,
-            at: judged,
             ..
         } = claim.case;
         self.give_back(&claim.tokens, now, changes);
+        for held in self.held.accepted(&claim.case) {
+            self.give_back(&held.tokens, now, changes);
+        }
         if let Some(spent) = self.doubts.resolve(&claim.case) {
             self.give_back(&spent, now, changes);
         }
@@ -108,12 +140,32 @@ impl Gate {
         self.outage.accepted(now, changes);
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
+        self.logged_in(&claim.case, network, now, changes);
+        settled(AuthOutcome::Accept, None)
+    }
+
+    /// Notes a login. With another password than the last one it is written down in any case: later it shows which
+    /// networks have had a login with that.
+    fn logged_in(
+        &self,
+        case: &Case,
+        network: Option<NetworkKey>,
+        now: Moment,
+        changes: &mut Changes,
+    ) {
         // As of when it was judged: what the operator took back meanwhile stays taken.
-        self.login(user, network, judged, now, changes);
-        Settled {
-            outcome: AuthOutcome::Accept,
-            reason: None,
+        let (user, judged) = (case.user, case.at);
+        let password = case.guess.filter(|_| case.secret == SecretKind::Password);
+        let noted = password.map(|guess| self.passwords.accepted(user, guess, now));
+        let (novelty, changed) = noted.unwrap_or((Novelty::Repeat, None));
+        match novelty {
+            Novelty::New => changes.push(self.familiar.note_login(user, network, judged, now)),
+            Novelty::Repeat if case.who.trust == Trust::Unproven => {
+                changes.push(self.familiar.note_login(user, network, judged, now));
+            }
+            Novelty::Repeat => self.login(user, network, judged, now, changes),
         }
+        changes.extend(changed);
     }
 
     fn rejected(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
@@ -129,6 +181,9 @@ impl Gate {
         } = claim.case;
         if let Some(settled) = self.doubted(claim, now, changes) {
             return settled;
+        }
+        if let Some(guess) = guess.filter(|_| claim.case.secret == SecretKind::Password) {
+            changes.extend(self.passwords.refused(user, guess, now));
         }
         match claim.basis {
             Basis::Paid | Basis::Settling | Basis::Doubted => {
@@ -147,10 +202,7 @@ impl Gate {
             // Enforced, Postfix would not have been asked; listed, nobody counts.
             Basis::DryRun | Basis::Listed => {}
         }
-        Settled {
-            outcome: AuthOutcome::Reject,
-            reason: None,
-        }
+        settled(AuthOutcome::Reject, None)
     }
 
     /// What a rejection comes to while the backend is suspected to fail: it tells nothing of the password. It
@@ -174,10 +226,7 @@ impl Gate {
             self.doubt(&claim.case, claim.tokens, now);
         }
         self.counters.refuse(Reason::Outage);
-        Some(Settled {
-            outcome: AuthOutcome::Defer,
-            reason: Some(Reason::Outage),
-        })
+        Some(settled(AuthOutcome::Defer, Some(Reason::Outage)))
     }
 
     /// Keeps a guess that may be right. It is one of the client's tries, and its word was tried.

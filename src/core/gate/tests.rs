@@ -11,6 +11,8 @@ mod outage;
 mod parallel;
 mod paying;
 mod repeats;
+mod secrecy;
 mod sequence;
 mod settling;
+mod stolen;
 mod turns;

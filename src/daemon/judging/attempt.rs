@@ -194,7 +194,7 @@ impl Granted {
         let (verdict, counter) = match settled.outcome {
             AuthOutcome::Accept => (AttemptVerdict::Accept, &counters.accepted),
             AuthOutcome::Reject => (AttemptVerdict::Reject, &counters.rejected),
-            AuthOutcome::Defer | AuthOutcome::Stalled => {
+            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
                 (AttemptVerdict::Defer, &counters.deferred)
             }
         };
@@ -209,11 +209,20 @@ impl Granted {
         settled
     }
 
-    /// The client called it off, or its time ran out, before a password was sent: nothing is charged.
+    /// It was called off before Postfix had said anything about it: nothing is charged.
     pub async fn cancel(self, asker: &(impl Asker + Sync)) {
+        self.call_off(asker, AuthOutcome::Defer).await;
+    }
+
+    /// The client called it off, or its time ran out, after a challenge that Postfix made for the name: it is
+    /// charged as a failure.
+    pub async fn abandon(self, asker: &(impl Asker + Sync)) {
+        self.call_off(asker, AuthOutcome::Abandoned).await;
+    }
+
+    async fn call_off(self, asker: &(impl Asker + Sync), outcome: AuthOutcome) {
         let grounds = self.permit().grounds();
-        // What Postfix would have said is not known: the tokens go back.
-        let (attempt, user, _) = self.end(AuthOutcome::Defer).await;
+        let (attempt, user, _) = self.end(outcome).await;
         let told = Told {
             reason: Some(grounds),
             ..Told::of(AttemptVerdict::Cancel)
@@ -242,7 +251,8 @@ impl Granted {
         }
     }
 
-    /// Waits for a turn again, to have a proof checked. None: none came in time, and it is cancelled.
+    /// Waits for a turn again, to have a proof checked. None: none came in time. Its client has had its
+    /// challenge, so it is charged.
     pub async fn in_turn(mut self, asker: &(impl Asker + Sync)) -> Option<Self> {
         let judging = &self.attempt.judging;
         let network = asker.client().network();
@@ -250,7 +260,7 @@ impl Granted {
         let now = judging.clock.now();
         self.turn = turns::take(queue, network, QueueClass::Ordinary, now).await;
         if self.turn.is_none() {
-            self.cancel(asker).await;
+            self.abandon(asker).await;
             return None;
         }
         Some(self)

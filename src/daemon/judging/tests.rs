@@ -194,7 +194,7 @@ async fn who_waits_when_the_drain_begins_gives_up_and_leaves_the_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exchange_gives_up_its_turn_for_a_place_and_without_one_it_is_cancelled_uncharged() {
+async fn an_exchange_gives_up_its_turn_for_a_place_and_is_charged_once_it_has_had_a_challenge() {
     let (judging, _received) = judging(1);
     let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
     let thinks = grant(&judging, &first, "Zwiebel-kuchen-fest")
@@ -212,10 +212,24 @@ async fn an_exchange_gives_up_its_turn_for_a_place_and_without_one_it_is_cancell
     let busy = grant(&judging, &second, "Kartoffel-salat-fest")
         .await
         .unwrap();
+    let paid = || judging.gate().status(judging.clock.now()).rows_used;
+    let both = paid();
+    busy.cancel(&second).await;
+    let one = paid();
+    assert!(
+        both > one && one > 0,
+        "{both} {one}: nothing was charged to the other"
+    );
+    let busy = grant(&judging, &second, "Kartoffel-salat-fest")
+        .await
+        .unwrap();
     assert!(thinks.in_turn(&first).await.is_none());
     busy.cancel(&second).await;
-    let now = judging.clock.now();
-    assert_eq!(judging.gate().status(now).rows_used, 0);
+    assert_eq!(
+        paid(),
+        one,
+        "no turn for a proof, and no second salt for nothing"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,6 +65,8 @@ pub enum ResourceLimit {
     Pairs,
     /// Bans.
     Bans,
+    /// Attempts that have paid and had no answer.
+    HeldAttempts,
     /// Refused clients whose connections are counted for the listener filter.
     FilterCounts,
     /// Clients in the kernel's program.
@@ -92,7 +94,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 29] = [
+pub const TABLE: [LimitRow; 30] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -120,6 +122,7 @@ pub const TABLE: [LimitRow; 29] = [
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
+    row(ResourceLimit::HeldAttempts, "held-attempts", "attempts without an answer whose tokens stay spent for want of room"),
     row(ResourceLimit::FilterCounts, "filter-counts", "connections of refused clients not counted"),
     row(ResourceLimit::FilterProgram, "filter-program", "times that refused clients did not all fit into the kernel's program"),
 ];

@@ -331,6 +331,7 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::UserKnown(_)
             | Fact::PairFamiliar(_)
             | Fact::Forgiven(_)
+            | Fact::PasswordChanged(_)
             | Fact::TrustRevoked(_) => {}
         }
     }

@@ -1,35 +1,32 @@
 //! login - one attempt: judged, in turn, tried at Postfix, settled
 //!
 //! [`log_in`] is the one way for every mechanism; they differ only in the exchange between. With
-//! credentials all is known at once. SCRAM names its user first, and is judged before its first octet
-//! reaches Postfix; CRAM-MD5 names it with its answer, and is judged before that does.
-//! Nobody holds a turn while the client thinks: how many exchanges of strangers hold a Postfix process
-//! then is bounded by turns of their own. A client that stops before its proof was sent is not
-//! charged; after that, Postfix's answer decides. Every permit is settled here, on every way out.
-//! Not here: the judging (`judging`), the rounds' words (`smtp::sasl`), Postfix's side (`net::upstream`).
-//! RFC 4954 section 4, RFC 5802 section 5, RFC 2195 section 2.
+//! credentials all is known at once; the mechanisms that hide the password have rounds (`exchange`). Every
+//! permit is settled here, on every way out.
+//! Not here: the judging (`judging`), the credentials (`smtp::sasl`), Postfix's side (`net::upstream`).
+//! RFC 4954 section 4.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use connect::connect;
-
 use super::entry::{Entered, enter};
 use super::{Ending, Visit};
-use crate::judging::{Granted, Held, Refused, Unjudged};
-use crate::net::upstream::{
-    Attempted, ClientOrigin, Exchange, ProcessLine, Purpose, Round, UpstreamFault,
-};
-use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
+use crate::judging::{Granted, Refused, Unjudged};
+use crate::net::upstream::{Attempted, ClientOrigin, ProcessLine, Purpose};
+use connect::connect;
+use gatepost_core::gate::buckets::spec::Bucket;
+use gatepost_core::gate::request::attempt::{AuthOutcome, Secret};
+use gatepost_core::gate::request::verdict::{FailureReply, Reason, Refusal};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
-use gatepost_core::smtp::sasl::{self, Credentials, Mechanism};
+use gatepost_core::smtp::sasl::{Credentials, Mechanism};
 
 mod connect;
+mod exchange;
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
@@ -73,6 +70,17 @@ struct Answered {
     attempted: Attempted,
     /// When the password, or the last message of its proof, was sent. None: nothing of it was.
     proof_sent: Option<Moment>,
+    /// When the last message of the client came.
+    came: Moment,
+    disclosed: Disclosed,
+}
+
+/// What the client was told before the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disclosed {
+    Nothing,
+    /// A challenge that Postfix made for the name.
+    Challenge,
 }
 
 /// Why Postfix has not answered. The attempt is told, and nothing is owed for it.
@@ -102,6 +110,7 @@ pub(in crate::session) async fn log_in(
     wish: LogIn,
 ) -> Result<Tried, Ending> {
     let visit = client.visit();
+    let came = visit.now();
     let origin = ClientOrigin {
         client: visit.client,
         listener: visit.listener,
@@ -110,19 +119,21 @@ pub(in crate::session) async fn log_in(
     let attempt = visit.services.judging.begin(mechanism(&wish).as_str());
     let answered = match wish {
         LogIn::Credentials(credentials) => {
-            with_credentials(visit, attempt, &origin, &credentials).await
+            with_credentials(visit, attempt, &origin, &credentials, came).await
         }
         LogIn::Scram {
             mechanism,
             user,
             first,
-        } => scram(client, attempt, &origin, mechanism, &user, &first).await,
-        LogIn::CramMd5 => cram_md5(client, attempt, &origin).await,
+        } => exchange::scram(client, attempt, &origin, mechanism, &user, &first).await,
+        LogIn::CramMd5 => exchange::cram_md5(client, attempt, &origin).await,
     };
     let visit = client.visit_mut();
     match answered {
         Ok(answered) => Ok(settle(visit, answered).await),
-        Err(Unanswered::Refused(refused)) => Ok(Tried::Resolved(refuse(visit, refused).await)),
+        Err(Unanswered::Refused(refused)) => {
+            Ok(Tried::Resolved(refuse(visit, refused, came).await))
+        }
         Err(Unanswered::Resolved(resolution)) => Ok(Tried::Resolved(resolution)),
         Err(Unanswered::ExchangeEnd(ExchangeEnd::Action(action))) => Ok(Tried::ExchangeEnd(action)),
         Err(Unanswered::ExchangeEnd(ExchangeEnd::Ended(ending))) => Err(ending),
@@ -134,6 +145,7 @@ async fn with_credentials(
     attempt: Unjudged,
     origin: &ClientOrigin,
     credentials: &Credentials,
+    came: Moment,
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
     let granted = attempt.judge(visit, &credentials.user, password).await?;
@@ -151,187 +163,103 @@ async fn with_credentials(
         granted,
         attempted,
         proof_sent: Some(sent),
+        came,
+        disclosed: Disclosed::Nothing,
     })
 }
 
-async fn scram(
-    client: &mut impl Client,
-    attempt: Unjudged,
-    origin: &ClientOrigin,
-    mechanism: Mechanism,
-    user: &UserName,
-    first: &Secret,
-) -> Result<Answered, Unanswered> {
-    let visit = client.visit();
-    let granted = attempt.judge(visit, user, Password::Hidden).await?;
-    let Some((granted, place)) = granted.exchange(visit).await else {
-        return Err(Unanswered::Resolved(Resolution::Defer));
-    };
-    let line = ProcessLine::of(granted.permit());
-    let round = match connect(visit, origin, line, Purpose::Exchange).await {
-        Ok(connected) => {
-            connected
-                .begin_scram(granted.permit(), mechanism, first)
-                .await
-        }
-        Err(fault) => Round::Done(Attempted::Defer(fault)),
-    };
-    relay(client, granted, place, None, round).await
-}
-
-async fn cram_md5(
-    client: &mut impl Client,
-    attempt: Unjudged,
-    origin: &ClientOrigin,
-) -> Result<Answered, Unanswered> {
-    let visit = client.visit();
-    let (attempt, place) = attempt.peek(visit)?.exchange(visit).await?;
-    let line = ProcessLine::unnamed(visit.key.network());
-    let round = match connect(visit, origin, line, Purpose::Exchange).await {
-        Ok(connected) => connected.begin_cram_md5().await,
-        Err(fault) => Round::Done(Attempted::Defer(fault)),
-    };
-    let Round::Challenge(exchange, challenge) = round else {
-        attempt.cancel(visit);
-        return Err(Unanswered::Resolved(Resolution::Defer));
-    };
-    let answer = match client.ask(challenge).await {
-        Ok(answer) => answer,
-        Err(left) => {
-            attempt.cancel(client.visit());
-            return Err(Unanswered::ExchangeEnd(left));
-        }
-    };
-    let visit = client.visit();
-    let Ok(user) = sasl::cram_user(answer.expose()) else {
-        attempt.cancel(visit);
-        return Err(Unanswered::Resolved(Resolution::Reject));
-    };
-    let mut granted = attempt.judge(visit, &user, Password::Hidden).await?;
-    let proof_sent = Some(visit.now());
-    let round = exchange.answer(granted.permit(), &answer).await;
-    granted.give_up_turn();
-    relay(client, granted, Some(place), proof_sent, round).await
-}
-
-/// Relays the rounds that are left, until Postfix ends them or the client leaves. A stranger's first
-/// proof is checked in turn: who has a `place` among the exchanges is one.
-async fn relay(
-    client: &mut impl Client,
-    mut granted: Granted,
-    place: Option<Held>,
-    mut proof_sent: Option<Moment>,
-    mut round: Round,
-) -> Result<Answered, Unanswered> {
-    loop {
-        let (exchange, challenge) = match round {
-            Round::Challenge(exchange, challenge) => (exchange, challenge),
-            Round::Done(attempted) => {
-                return Ok(Answered {
-                    granted,
-                    attempted,
-                    proof_sent,
-                });
-            }
-        };
-        let answer = match client.ask(challenge).await {
-            Ok(answer) => answer,
-            Err(left) => {
-                abandon(client.visit_mut(), granted, exchange, proof_sent).await;
-                return Err(Unanswered::ExchangeEnd(left));
-            }
-        };
-        let visit = client.visit();
-        if place.is_some() && proof_sent.is_none() {
-            let Some(in_turn) = granted.in_turn(visit).await else {
-                return Err(Unanswered::Resolved(Resolution::Defer));
-            };
-            granted = in_turn;
-        }
-        proof_sent = Some(visit.now());
-        round = exchange.answer(granted.permit(), &answer).await;
-        granted.give_up_turn();
-    }
-}
-
-/// The client left the exchange. What it had proven by then is asked for all the same.
-async fn abandon(
-    visit: &mut Visit,
-    granted: Granted,
-    exchange: Exchange,
-    proof_sent: Option<Moment>,
-) {
-    if proof_sent.is_none() {
-        return granted.cancel(visit).await;
-    }
-    // After SCRAM's last challenge an empty answer is all that is missing.
-    let nothing = Secret::new(Vec::new());
-    let proof_sent = Some(visit.now());
-    let attempted = match exchange.answer(granted.permit(), &nothing).await {
-        Round::Done(attempted) => attempted,
-        Round::Challenge(..) => Attempted::Defer(UpstreamFault::Challenge),
-    };
-    let answered = Answered {
-        granted,
-        attempted,
-        proof_sent,
-    };
-    // Nobody is there to be told.
-    let _ = settle(visit, answered).await;
-}
-
-/// Settles the permit. A rejected client waits here, when Postfix has been let go: it costs us
-/// kilobytes, and Postfix nothing.
+/// Settles the permit. A client that is not accepted, or finds no room, waits here, when Postfix has been let go and
+/// its turn is free: it costs us kilobytes, and Postfix nothing.
 async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let Answered {
         granted,
         attempted,
         proof_sent,
+        came,
+        disclosed,
     } = answered;
     let user = granted.user().clone();
     let id = granted.permit().user();
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
-    let outcome = outcome(&attempted, took);
+    let outcome = outcome(&attempted, took, disclosed);
     let settled = granted.settle(visit, outcome, &attempted).await;
-    match (settled.outcome, attempted) {
-        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => match enter(visit, &user, id) {
+    if let (AuthOutcome::Accept, Attempted::Accept(logged_in)) = (settled.outcome, attempted) {
+        return match enter(visit, &user, id) {
             Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
-            Err(_) => Tried::Resolved(Resolution::Refuse),
-        },
-        (AuthOutcome::Reject, attempted) => {
-            drop(attempted);
-            failure_delay(visit).await;
+            Err(_) => {
+                drop(logged_in);
+                // As any refusal: its time does not tell that the password is right.
+                hold_back(visit, came).await;
+                Tried::Resolved(Resolution::Refuse)
+            }
+        };
+    }
+    match (settled.reply, settled.outcome) {
+        (FailureReply::Refusal, _) => {
+            hold_back(visit, came).await;
+            Tried::Resolved(Resolution::Refuse)
+        }
+        (FailureReply::Outcome, AuthOutcome::Reject) => {
+            hold_back(visit, came).await;
             Tried::Resolved(Resolution::Reject)
         }
-        _ => Tried::Resolved(Resolution::Defer),
+        (FailureReply::Outcome, _) => Tried::Resolved(Resolution::Defer),
     }
 }
 
 /// What the client of a refused attempt is told, and when.
-async fn refuse(visit: &mut Visit, refused: Refused) -> Resolution {
+async fn refuse(visit: &mut Visit, refused: Refused, came: Moment) -> Resolution {
     match refused {
-        Refused::Refuse(_) => Resolution::Refuse,
+        // What the address alone decides tells nothing of a name.
+        Refused::Refuse(Refusal {
+            reason: Reason::DenyList | Reason::Ban | Reason::Trap | Reason::Bucket(Bucket::Client),
+            ..
+        }) => Resolution::Refuse,
+        Refused::Refuse(_) => {
+            hold_back(visit, came).await;
+            Resolution::Refuse
+        }
         Refused::Draining => Resolution::Defer,
         Refused::Repeat => {
-            failure_delay(visit).await;
+            hold_back(visit, came).await;
             Resolution::Reject
         }
     }
 }
 
-/// What the permit is settled with, when the answer took so long.
-fn outcome(attempted: &Attempted, took: Duration) -> AuthOutcome {
-    match attempted.is_deferred_by_postfix() && took >= STALL {
-        true => AuthOutcome::Stalled,
-        false => attempted.outcome(),
+/// What the permit is settled with, when the answer took so long and the client was told so much.
+fn outcome(attempted: &Attempted, took: Duration, disclosed: Disclosed) -> AuthOutcome {
+    match (attempted.outcome(), disclosed) {
+        (AuthOutcome::Defer, Disclosed::Challenge) => AuthOutcome::Abandoned,
+        (AuthOutcome::Defer, _) if attempted.is_deferred_by_postfix() && took >= STALL => {
+            AuthOutcome::Stalled
+        }
+        (outcome, _) => outcome,
     }
 }
 
-async fn failure_delay(visit: &mut Visit) {
+/// Holds an answer back to a fixed distance from the moment the credentials came, so that its time does not
+/// tell what was done for it: whether Postfix was asked, and for how long it had to think.
+async fn hold_back(visit: &mut Visit, came: Moment) {
+    let spent = visit.now().since(came);
+    let rest = until_next(visit.config.timeouts.failure_delay, spent);
+    if rest.is_zero() {
+        return;
+    }
     tokio::select! {
-        () = sleep(visit.config.timeouts.failure_delay) => {}
+        () = sleep(rest) => {}
         () = visit.drain.begun() => {}
+    }
+}
+
+/// From `spent` to the next multiple of `step`. Without a step there is nothing to wait for.
+fn until_next(step: Duration, spent: Duration) -> Duration {
+    match spent.as_nanos().checked_rem(step.as_nanos()) {
+        Some(over) => {
+            step.saturating_sub(Duration::from_nanos(over.try_into().unwrap_or(u64::MAX)))
+        }
+        None => Duration::ZERO,
     }
 }
 

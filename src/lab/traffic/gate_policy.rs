@@ -16,7 +16,7 @@ use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, 
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
-use gatepost_core::gate::request::verdict::{Reason, Standing};
+use gatepost_core::gate::request::verdict::{FailureReply, Reason, Standing};
 use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use gatepost_core::gate::state::file::StateFile;
 use gatepost_core::gate::state::journal;
@@ -144,8 +144,13 @@ impl GatePolicy {
             .settle(granted, outcome, now, &mut self.changes);
         let answer = match settled.outcome {
             AuthOutcome::Accept => ClientAnswer::LoggedIn,
+            AuthOutcome::Reject if settled.reply == FailureReply::Refusal => {
+                ClientAnswer::FailedOrPutOff
+            }
             AuthOutcome::Reject => ClientAnswer::Wrong,
-            AuthOutcome::Defer | AuthOutcome::Stalled => ClientAnswer::Later(settled.reason),
+            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
+                ClientAnswer::Later(settled.reason)
+            }
         };
         Outcome { answer, asked }
     }

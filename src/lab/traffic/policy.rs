@@ -53,6 +53,8 @@ pub enum ClientAnswer {
     LoggedIn,
     /// 535.
     Wrong,
+    /// 454 to a wrong password that was checked: the text asks to check the password, or to try later.
+    FailedOrPutOff,
     /// 454, or a reset connection. Why, where the policy says so.
     Later(Option<Reason>),
     /// The connection broke: the machine restarted.

@@ -16,6 +16,9 @@ const ONE_ACCOUNT_SETTLING: u64 = ONE_ACCOUNT + 96;
 /// Who is refused is let in when the mail program tries again, five minutes later or ten, in seconds.
 const RETRIED: u64 = 660;
 
+/// Seconds between two questions about one old phone's password: the gate keeps their times by the second.
+const ONCE_A_MINUTE: u64 = 59;
+
 /// A promise that the manual makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
@@ -98,7 +101,10 @@ impl Promise {
                 })
             }
             Self::OldPhones => {
-                let shortest = report.old_phones.shortest.filter(|gap| *gap < 60)?;
+                let shortest = report
+                    .old_phones
+                    .shortest
+                    .filter(|gap| *gap < ONCE_A_MINUTE)?;
                 Some(format!(
                     "Postfix was asked about an old phone's password twice in {shortest} s"
                 ))

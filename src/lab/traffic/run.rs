@@ -333,6 +333,11 @@ impl Simulation<'_> {
                 login.visit.mistyped = false;
                 RETYPED
             }
+            // The person looks at the password when the mail program has tried it once more.
+            ClientAnswer::FailedOrPutOff => {
+                login.visit.mistyped = false;
+                RETRY
+            }
             ClientAnswer::Wrong => {
                 login.progress.wrongly_rejected = true;
                 login.retyped += 1;

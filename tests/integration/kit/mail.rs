@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::authority::Authority;
@@ -258,6 +258,34 @@ impl Mail {
         wait::until("Dovecot recovers", || {
             self.dovecot_says(ANNA).contains("auth succeeded")
         });
+    }
+
+    /// Gives a user another password; returns when Dovecot takes it. Dovecot's log has some checks more then.
+    pub(crate) fn change_password(&self, User(name, password): User<'_>) {
+        let users = self.folder.path().join("users");
+        let old = fs::read_to_string(&users).expect("read the passwords");
+        let lines = old.lines().map(|line| match line.split_once(':') {
+            Some((user, _)) if user == name => format!("{name}:{{PLAIN}}{password}\n"),
+            _ => format!("{line}\n"),
+        });
+        let new = users.with_extension("new");
+        fs::write(&new, lines.collect::<String>()).expect("write the passwords");
+        fs::rename(&new, &users).expect("put the new passwords in their place");
+        wait::until("Dovecot takes the new password", || {
+            self.dovecot_says(User(name, password))
+                .contains("auth succeeded")
+        });
+    }
+
+    /// Stops the processes that check passwords in the middle of what they do, or lets them go on.
+    pub(crate) fn suspend_dovecot(&self, signal: Signal) {
+        let master = self.dovecot.as_ref().expect("Dovecot runs").id();
+        let checkers = evidence::children(master, "auth");
+        assert!(!checkers.is_empty(), "Dovecot has processes that check");
+        for checker in checkers {
+            let pid = Pid::from_raw(checker).expect("a process id");
+            kill_process(pid, signal).expect("signal our own Dovecot");
+        }
     }
 
     /// What Dovecot says to a password.

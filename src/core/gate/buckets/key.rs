@@ -63,6 +63,14 @@ impl Key {
         }
     }
 
+    /// `pair` is the keyed hash of a user in one network.
+    pub(in crate::gate) fn unproven(pair: u64) -> Self {
+        Self {
+            kind: Kind::UNPROVEN,
+            id: pair,
+        }
+    }
+
     /// `word` is the keyed hash of a folded password.
     pub(in crate::gate) fn word(word: u64) -> Self {
         Self {
@@ -91,6 +99,7 @@ impl BucketKey {
     ) -> Option<Self> {
         let key = match bucket {
             Bucket::Familiar => Key::pair(keys.pair(user?, client.network())),
+            Bucket::Unproven => Key::unproven(keys.pair(user?, client.network())),
             Bucket::Client => Key::client(client),
             Bucket::Network => Key::network(client.network()),
             Bucket::UserNear => Key::near(user?),

@@ -27,7 +27,7 @@ pub(in crate::gate) type Route = Few<Due>;
 /// the first that fits.
 const LONGEST: usize = {
     let (familiar, near, far) = (
-        route_length(&BUCKETS, Trust::Familiar),
+        route_length(&BUCKETS, Trust::Familiar) + route_length(&BUCKETS, Trust::Unproven),
         route_length(&BUCKETS, Trust::Near),
         route_length(&BUCKETS, Trust::Far),
     );

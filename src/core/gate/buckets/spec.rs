@@ -16,6 +16,8 @@ use crate::gate::request::attempt::Trust;
 pub enum Bucket {
     /// By user and network, where that user has logged in from that network.
     Familiar,
+    /// By user and network, where that user has not logged in since the password was changed.
+    Unproven,
     /// By address or /64.
     Client,
     /// By /24 or /48.
@@ -75,9 +77,10 @@ impl Kind {
     pub(in crate::gate) const USER_NEAR: Self = Self(4);
     pub(in crate::gate) const USER_FAR: Self = Self(5);
     pub(in crate::gate) const PAIR: Self = Self(6);
-    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
     /// No bucket: a folded password, in the table of words.
     pub(in crate::gate) const WORD: Self = Self(7);
+    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
+    pub(in crate::gate) const UNPROVEN: Self = Self(9);
 
     /// The kind with this number; none for 0.
     pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
@@ -96,6 +99,7 @@ impl Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Payers {
     Familiar,
+    Unproven,
     Near,
     Far,
     NearAndFar,
@@ -125,11 +129,17 @@ pub(in crate::gate) enum WhenEmpty {
 pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
 
 /// All buckets, in the order in which they may refuse an attempt.
-pub const BUCKETS: [BucketSpec; 11] = [
+pub const BUCKETS: [BucketSpec; 12] = [
     BucketSpec {
         store: BucketStore::Rows(&[Kind::PAIR]),
         payers: Payers::Familiar,
         ..own(Bucket::Familiar, "familiar", "familiar", quota(20, 30))
+    },
+    BucketSpec {
+        store: BucketStore::Rows(&[Kind::UNPROVEN]),
+        payers: Payers::Unproven,
+        when_empty: WhenEmpty::PayAsFar,
+        ..own(Bucket::Unproven, "unproven", "unproven", quota(2, 24 * 60))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::CLIENT_V4, Kind::CLIENT_V6]),
@@ -341,10 +351,12 @@ impl Payers {
     pub(in crate::gate) const fn include(self, trust: Trust) -> bool {
         match (self, trust) {
             (Self::Familiar, Trust::Familiar)
+            | (Self::Unproven, Trust::Unproven)
             | (Self::Near | Self::NearAndFar, Trust::Near)
             | (Self::Far | Self::NearAndFar, Trust::Far) => true,
             (
                 Self::Familiar
+                | Self::Unproven
                 | Self::Near
                 | Self::Far
                 | Self::NearAndFar

@@ -1,7 +1,7 @@
 //! tries - what a client tried last, and which wrong passwords a user saw last
 //!
-//! A client's last 4 tries that were refused or wrong, and a user's last 8 wrong ones, as keyed
-//! hashes: so that the same wrong password again is no new guess, and a mail program that retries is
+//! A client's last 4 tries that were refused, wrong or not answered, and a user's last 8 wrong ones, as
+//! keyed hashes: so that the same wrong password again is no new guess, and a mail program that retries is
 //! told from a guesser. Two bounded tables; those that tried longest ago are evicted. It does not outlive
 //! the process, nor do the keys of its hashes.
 //! Not here: what a repetition is worth (`judge`).
@@ -25,6 +25,8 @@ pub(in crate::gate) enum Fate {
     Refused,
     /// Postfix rejected it.
     Wrong,
+    /// Postfix has not answered in time. Its tokens may be held for it (`held`).
+    Stalled,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,20 @@ struct Entry {
     /// Seconds since the epoch.
     at: u32,
     fate: Fate,
+    /// How often Postfix was asked about it again, up to [`MOST_CHECKS`]. Kept of a client's tries only.
+    checks: u8,
+}
+
+/// What the four bits of a count hold.
+const MOST_CHECKS: u8 = 15;
+
+/// A wrong password of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct WrongTry {
+    /// When Postfix last found it wrong.
+    pub(in crate::gate) at: Moment,
+    /// How often Postfix was asked about it after the first time.
+    pub(in crate::gate) checks: u8,
 }
 
 /// The last `K` tries, the latest first, in a row of `N` words: id, guesses, times, the rest.
@@ -58,9 +74,11 @@ pub(in crate::gate) struct Tries {
 pub(in crate::gate) struct Past {
     /// Whether it is one of the client's last tries.
     pub(in crate::gate) repeated: bool,
-    /// When this client found it wrong.
-    pub(in crate::gate) wrong_here: Option<Moment>,
-    /// When anybody found it wrong for this user.
+    /// When Postfix last rejected it from this client.
+    pub(in crate::gate) wrong_here: Option<WrongTry>,
+    /// What this client's last try of it came to.
+    pub(in crate::gate) fate_here: Fate,
+    /// When Postfix last rejected it for this user, from any client.
     pub(in crate::gate) wrong_for_user: Option<Moment>,
     /// The last new failure of this client.
     pub(in crate::gate) failed: Option<Moment>,
@@ -102,7 +120,11 @@ impl Tries {
             repeated: entry.is_some(),
             wrong_here: entry
                 .filter(|entry| entry.fate == Fate::Wrong)
-                .map(|entry| moment(entry.at)),
+                .map(|entry| WrongTry {
+                    at: moment(entry.at),
+                    checks: entry.checks,
+                }),
+            fate_here: entry.map(|entry| entry.fate).unwrap_or_default(),
             wrong_for_user: None,
             failed: (client.failed != 0).then(|| moment(client.failed)),
             history: client.history(user, guess),
@@ -120,12 +142,32 @@ impl Tries {
         }
     }
 
-    /// Notes a try that the gate refused.
+    /// Notes a try that the gate refused. What Postfix said of it stays known.
     pub(in crate::gate) fn refused(&self, client: ClientKey, guess: Option<Guess>, now: Moment) {
+        self.unanswered(client, guess, Fate::Refused, now);
+    }
+
+    /// Notes a try that Postfix has not answered in time.
+    pub(in crate::gate) fn stalled(&self, client: ClientKey, guess: Option<Guess>, now: Moment) {
+        self.unanswered(client, guess, Fate::Stalled, now);
+    }
+
+    fn unanswered(&self, client: ClientKey, guess: Option<Guess>, fate: Fate, now: Moment) {
         let Some(guess) = guess else { return };
         self.clients.with(Key::client(client), now, |row| {
             let mut recent = row.map(OfClient::unpack).unwrap_or_default();
-            recent.push(guess, Fate::Refused, now);
+            let wrong = recent.find(guess).filter(|held| held.fate == Fate::Wrong);
+            let entry = match (wrong, fate) {
+                (Some(wrong), Fate::Stalled) => wrong.checked_again(),
+                (Some(wrong), _) => wrong,
+                (None, _) => Entry {
+                    guess: guess.0,
+                    at: seconds_up(now),
+                    fate,
+                    checks: 0,
+                },
+            };
+            recent.push(entry);
             ((), Some(recent.pack()))
         });
     }
@@ -142,7 +184,15 @@ impl Tries {
         self.clients.with(Key::client(client), now, |row| {
             let mut recent = row.map(OfClient::unpack).unwrap_or_default();
             if let Some(guess) = guess {
-                recent.push(guess, Fate::Wrong, now);
+                let known = recent.find(guess).filter(|held| held.fate == Fate::Wrong);
+                let first = Entry::wrong(guess, now);
+                recent.push(match (known, new) {
+                    (Some(known), Novelty::Repeat) => Entry {
+                        checks: known.checked_again().checks,
+                        ..first
+                    },
+                    _ => first,
+                });
             }
             if new == Novelty::New {
                 recent.failed = seconds_up(now);
@@ -152,7 +202,7 @@ impl Tries {
         let Some(guess) = guess else { return };
         self.users.with(Key::far(user), now, |row| {
             let mut recent = row.map(OfUser::unpack).unwrap_or_default();
-            recent.push(guess, Fate::Wrong, now);
+            recent.push(Entry::wrong(guess, now));
             ((), Some(recent.pack()))
         });
     }
@@ -197,6 +247,22 @@ pub(in crate::gate) enum Novelty {
     Repeat,
 }
 
+impl Entry {
+    fn wrong(guess: Guess, now: Moment) -> Self {
+        Self {
+            guess: guess.0,
+            at: seconds(now),
+            fate: Fate::Wrong,
+            checks: 0,
+        }
+    }
+
+    fn checked_again(self) -> Self {
+        let checks = self.checks.saturating_add(1).min(MOST_CHECKS);
+        Self { checks, ..self }
+    }
+}
+
 impl<const K: usize> Default for RecentTries<K> {
     fn default() -> Self {
         Self {
@@ -207,6 +273,9 @@ impl<const K: usize> Default for RecentTries<K> {
 }
 
 impl<const K: usize> RecentTries<K> {
+    /// Beside the fates of four tries the last word has room for four counts.
+    const COUNTS_CHECKS: bool = K <= 4;
+
     fn find(&self, guess: Guess) -> Option<Entry> {
         let mut entries = self.entries.iter();
         entries
@@ -228,18 +297,14 @@ impl<const K: usize> RecentTries<K> {
     }
 
     /// Puts a try in front; it was there already, or the oldest goes.
-    fn push(&mut self, guess: Guess, fate: Fate, now: Moment) {
-        let held = self.entries.iter().position(|entry| entry.guess == guess.0);
+    fn push(&mut self, entry: Entry) {
+        let held = self.entries.iter().position(|old| old.guess == entry.guess);
         let last = held.unwrap_or(K - 1);
         if let Some(head) = self.entries.get_mut(..=last) {
             head.rotate_right(1);
         }
         if let Some(first) = self.entries.first_mut() {
-            *first = Entry {
-                guess: guess.0,
-                at: seconds_up(now),
-                fate,
-            };
+            *first = entry;
         }
     }
 
@@ -271,8 +336,12 @@ impl<const K: usize> RecentTries<K> {
             entry.fate = match (meta >> (8 + 2 * at)) & 3 {
                 1 => Fate::Refused,
                 2 => Fate::Wrong,
+                3 => Fate::Stalled,
                 _ => Fate::None,
             };
+            if Self::COUNTS_CHECKS {
+                entry.checks = (meta >> (16 + 4 * at)) as u8 & MOST_CHECKS;
+            }
         }
         recent.failed = (meta >> 32) as u32;
         recent
@@ -287,7 +356,11 @@ impl<const K: usize> RecentTries<K> {
         });
         let fates = self.entries.iter().enumerate();
         let fates = fates.fold(0, |fates, (at, entry)| {
-            fates | (entry.fate as u64) << (8 + 2 * at)
+            let checks = match Self::COUNTS_CHECKS {
+                true => u64::from(entry.checks) << (16 + 4 * at),
+                false => 0,
+            };
+            fates | (entry.fate as u64) << (8 + 2 * at) | checks
         });
         let meta = u64::from(self.failed) << 32 | fates;
         for (word, value) in row.iter_mut().skip(1).zip(guesses.chain(times)) {
@@ -308,7 +381,7 @@ impl<const K: usize> RecentTries<K> {
     }
 }
 
-/// Rounded up, so that nothing is older than it is.
+/// Rounded up, so that no failure is older than it is.
 fn seconds_up(now: Moment) -> u32 {
     seconds(now + Duration::from_nanos(999_999_999))
 }

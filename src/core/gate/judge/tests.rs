@@ -59,6 +59,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         case,
         ban: None,
         settling: false,
+        reply: FailureReply::Outcome,
         stage: InTurn(QueueClass::Ordinary),
         now: START,
         changes: &mut changes,

@@ -2,16 +2,18 @@
 //!
 //! Words only. Not here: the lines themselves (`processes`).
 
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::case::Basis;
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
+use crate::gate::request::verdict::Reason;
 
 /// The line in which an attempt waits.
 ///
 /// Strangers who name a user wait apart from where the user is familiar: they hold up no owner. Clients that the
-/// operator has listed are no strangers.
+/// operator has listed are no strangers; nor is a user whose network is unproven, but for what is paid as from far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProcessLine(pub(super) LineOwner);
 
@@ -35,10 +37,13 @@ pub enum Purpose {
 impl ProcessLine {
     /// The line of the user that a permit is for.
     pub fn of(permit: &Permit) -> Self {
-        let case = &permit.claim.case;
+        let (case, paid) = (&permit.claim.case, permit.claim.grounds);
         Self(match (case.who.trust, permit.claim.basis) {
             (Trust::Familiar, _) | (_, Basis::Listed) => LineOwner::Familiar(case.user),
-            (Trust::Near | Trust::Far, _) => LineOwner::Stranger(case.user),
+            (Trust::Unproven, _) if paid == Reason::Bucket(Bucket::Unproven) => {
+                LineOwner::Familiar(case.user)
+            }
+            (Trust::Unproven | Trust::Near | Trust::Far, _) => LineOwner::Stranger(case.user),
         })
     }
 

@@ -82,8 +82,10 @@ impl fmt::Debug for Secret {
 /// What the mechanism shows of the password.
 #[derive(Clone, Copy, Debug)]
 pub enum Password<'a> {
-    /// PLAIN and LOGIN show the password, the OAuth mechanisms the token.
+    /// PLAIN and LOGIN show the password.
     Shown(&'a Secret),
+    /// The OAuth mechanisms show a token, which ends by itself.
+    Token(&'a Secret),
     /// SCRAM and CRAM-MD5 show nothing that two tries could be compared by.
     Hidden,
 }
@@ -106,16 +108,29 @@ pub struct AuthAttempt<'a> {
 pub enum Trust {
     /// Logged in from this network within 90 days.
     Familiar,
+    /// So it did, but not since the password was changed.
+    Unproven,
     /// Logged in from its /16 or /32.
     Near,
     /// Everything else.
     Far,
 }
 
+impl Trust {
+    /// Whether the user has logged in from this network, so that neither bans nor turns for strangers hold.
+    pub const fn is_at_home(self) -> bool {
+        match self {
+            Self::Familiar | Self::Unproven => true,
+            Self::Near | Self::Far => false,
+        }
+    }
+}
+
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Familiar => "familiar",
+            Self::Unproven => "unproven",
             Self::Near => "near",
             Self::Far => "far",
         })
@@ -129,11 +144,14 @@ pub enum AuthOutcome {
     Accept,
     /// 5xx to the credentials: a failure that counts.
     Reject,
-    /// 4xx, a dead or silent Postfix, a cancelled exchange: no failure of the credentials.
+    /// 4xx, a dead or silent Postfix, an exchange that ended before a challenge: no failure of the credentials.
     Defer,
     /// 4xx after a wait: Dovecot let Postfix wait longer than Postfix does. The password may have been
     /// checked all the same.
     Stalled,
+    /// The client left an exchange after Postfix had given it a challenge, or nobody could check its proof:
+    /// the name was probed, and the password was not checked.
+    Abandoned,
 }
 
 #[cfg(test)]

@@ -82,6 +82,8 @@ pub enum Fact {
     PairFamiliar(PairLogin),
     /// The operator cleared what is counted against somebody.
     Forgiven(Forgiven),
+    /// A user's password was changed: networks without a login since must earn trust anew.
+    PasswordChanged(PasswordChange),
     /// What made a user familiar before does not count any more.
     TrustRevoked(Revocation),
     /// Many familiar pairs are rejected at once: the backend is failing.
@@ -152,6 +154,14 @@ pub struct PairLogin {
     pub(in crate::gate) network: NetworkKey,
     /// In seconds since the epoch.
     pub(in crate::gate) last: u32,
+}
+
+/// A change of a user's password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PasswordChange {
+    pub(in crate::gate) user: UserId,
+    /// Logins from this second on prove a network, in seconds since the epoch.
+    pub(in crate::gate) since: u32,
 }
 
 /// Whose familiarity was taken back, in one network or everywhere.

@@ -96,12 +96,24 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What a client is told that was not logged in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailureReply {
+    /// What came of it: 535 or 454.
+    #[default]
+    Outcome,
+    /// A refusal, whatever came of it, so that the reply does not tell whether the name is known.
+    Refusal,
+}
+
 /// How a permit was settled.
 #[derive(Debug)]
 #[must_use]
 pub struct Settled {
-    /// What the client is told: a rejection by a failing backend becomes `Defer`.
+    /// What came of it: a rejection by a failing backend becomes `Defer`.
     pub outcome: AuthOutcome,
+    /// What the client is told if it was not accepted.
+    pub reply: FailureReply,
     /// The reason, where the gate changed the outcome.
     pub reason: Option<Reason>,
 }

@@ -5,7 +5,7 @@
 
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
-use crate::gate::request::change::{Change, Revocation, SharedLevel, Subject};
+use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::state::record::Head;
@@ -79,6 +79,8 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) head: Option<Head>,
     /// Users, and pairs of user and network, by their last logins.
     pub(in crate::gate) logins: Vec<(UserId, Option<NetworkKey>, u32)>,
+    /// Since when a user's networks must have had a login.
+    pub(in crate::gate) passwords: Vec<PasswordChange>,
     pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
     pub(in crate::gate) buckets: Vec<(Key, BucketRow)>,
     pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,

@@ -64,6 +64,11 @@ impl Gate {
                 }
             }
         }
+        for change in self.passwords.all() {
+            out.add(record::PASSWORDS, |out| {
+                record::write_password_change(out, change);
+            })?;
+        }
         for (what, at) in self.familiar.revocations() {
             out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
         }

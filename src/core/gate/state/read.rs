@@ -139,6 +139,9 @@ impl Snapshot {
                 let login = record::read_pair(octets)?;
                 Some((login.user, Some(login.network), login.last))
             }),
+            record::PASSWORDS_NUMBER => {
+                take(frame, &mut self.passwords, record::read_password_change)
+            }
             record::REVOKED_NUMBER => take(frame, &mut self.revoked, record::read_revoked),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),

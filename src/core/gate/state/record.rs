@@ -14,7 +14,7 @@ use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
-    Revocation, SharedLevel, Subject, UserLogin,
+    PasswordChange, Revocation, SharedLevel, Subject, UserLogin,
 };
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
@@ -31,6 +31,7 @@ pub(in crate::gate) const BANS_NUMBER: u8 = 4;
 pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
 pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
+pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
 pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 43);
@@ -40,6 +41,7 @@ pub(in crate::gate) const BANS: Section = section(BANS_NUMBER, 29);
 pub(in crate::gate) const BUCKETS: Section = section(BUCKETS_NUMBER, 22);
 pub(in crate::gate) const SHARED: Section = section(SHARED_NUMBER, 27);
 pub(in crate::gate) const REVOKED: Section = section(REVOKED_NUMBER, 25);
+pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;
@@ -49,6 +51,7 @@ const USER_KNOWN: u8 = 19;
 const PAIR_FAMILIAR: u8 = 20;
 const FORGIVEN: u8 = 21;
 const TRUST_REVOKED: u8 = 22;
+const PASSWORD_CHANGED: u8 = 23;
 
 /// Who a record is about.
 const CLIENT_V4: u8 = 0;
@@ -130,6 +133,17 @@ pub(in crate::gate) fn read_pair(mut from: &[u8]) -> Option<PairLogin> {
         network: NetworkKey::of_code(from.try_get_u64_le().ok()?)?,
         last: from.try_get_u32_le().ok()?,
     })
+}
+
+pub(in crate::gate) fn write_password_change(out: &mut Vec<u8>, change: PasswordChange) {
+    out.put_u64_le(change.user.0);
+    out.put_u32_le(change.since);
+}
+
+pub(in crate::gate) fn read_password_change(mut from: &[u8]) -> Option<PasswordChange> {
+    let user = UserId(from.try_get_u64_le().ok()?);
+    let since = from.try_get_u32_le().ok()?;
+    Some(PasswordChange { user, since })
 }
 
 /// A revocation: the same in snapshot and journal, but for where its moment stands.
@@ -239,9 +253,7 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
         Fact::BanBegan(ban) => {
             write_subject(out, ban.subject);
             out.put_u64_le(ban.until.as_nanos());
-            out.put_u8(ban.cause as u8);
-            out.put_u8(mode_number(ban.mode));
-            out.put_u8(ban.strikes);
+            out.put_slice(&[ban.cause as u8, mode_number(ban.mode), ban.strikes]);
             BAN_BEGAN
         }
         // Time itself ends it again.
@@ -262,6 +274,10 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
         Fact::Forgiven(who) => {
             write_forgiven(out, who);
             FORGIVEN
+        }
+        Fact::PasswordChanged(change) => {
+            write_password_change(out, change);
+            PASSWORD_CHANGED
         }
         Fact::TrustRevoked(what) => {
             write_revocation(out, what);
@@ -291,6 +307,7 @@ pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change
         }),
         USER_KNOWN => Fact::UserKnown(read_user(from)?),
         PAIR_FAMILIAR => Fact::PairFamiliar(read_pair(from)?),
+        PASSWORD_CHANGED => Fact::PasswordChanged(read_password_change(from)?),
         FORGIVEN => Fact::Forgiven(read_forgiven(&mut from)?),
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(&mut from)?),
         _ => return None,

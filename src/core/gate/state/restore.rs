@@ -79,6 +79,7 @@ impl Gate {
         self.settling
             .store(settling(&snapshots, away), Ordering::Relaxed);
         self.restore_logins(&snapshots, &changes, away);
+        self.restore_passwords(&snapshots, &changes, away);
         let covered = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let covered = covered.map(|head| head.bans).max().unwrap_or_default();
         let decisive = decisive(&changes, covered);
@@ -116,6 +117,21 @@ impl Gate {
         let revoked =
             revoked.map(|(what, found)| (self.revocation_since(what), away.moment(found)));
         self.familiar.restore_revoked(revoked);
+    }
+
+    fn restore_passwords(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
+        let in_snapshots = snapshots.iter().flat_map(|snapshot| {
+            let at = snapshot.at(away);
+            snapshot.passwords.iter().map(move |change| (*change, at))
+        });
+        let since = changes.iter().filter_map(|change| match change.fact {
+            Fact::PasswordChanged(password) => Some((password, change.at)),
+            _ => None,
+        });
+        for (change, at) in in_snapshots.chain(since) {
+            self.passwords
+                .merge(self.user_since(change.user), away.login(change.since, at));
+        }
     }
 
     fn restore_buckets(&self, snapshots: &[Snapshot], away: Away) {

@@ -8,7 +8,7 @@ use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, 
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
-use crate::gate::request::verdict::{Reason, Refusal};
+use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
 
@@ -142,6 +142,22 @@ impl World {
             .gate
             .settle(permit, outcome, self.now, &mut self.changes);
         settled.outcome
+    }
+
+    /// What the client is told of a try with a wrong password: the reply's code.
+    pub(super) fn told(&mut self, from: &str, name: &str, password: &str) -> u16 {
+        match self.judge(client(from), name, Some(password)) {
+            Verdict::Allow(permit) => {
+                let (gate, now) = (&self.gate, self.now);
+                let settled = gate.settle(permit, AuthOutcome::Reject, now, &mut self.changes);
+                match settled.reply {
+                    FailureReply::Outcome => 535,
+                    FailureReply::Refusal => 454,
+                }
+            }
+            Verdict::Repeat => 535,
+            Verdict::Refuse(_) => 454,
+        }
     }
 
     /// A try from anywhere; Postfix takes only the right password.

@@ -217,12 +217,15 @@ fn what_was_wrong_before_forgiving_is_asked_about_again() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
     world.guess(HOME, "anna", &good(1));
-    assert_eq!(world.guess("203.0.113.8", "anna", &good(1)), Fate::Repeat);
+    assert_eq!(
+        world.guess("203.0.113.8", "anna", &good(1)),
+        Fate::Asked(Reason::Repeat)
+    );
     world
         .gate
         .forgive_user(&user("anna"), world.now, &mut world.changes);
     assert_eq!(
-        world.guess("203.0.113.8", "anna", &good(1)),
+        world.guess("203.0.113.9", "anna", &good(1)),
         Fate::Asked(Reason::Bucket(Bucket::Familiar))
     );
     world.guess(FAR, "bert", &good(2));

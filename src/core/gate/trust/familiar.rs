@@ -85,17 +85,18 @@ impl Familiar {
         }
     }
 
-    /// How far `user` is trusted in `network`.
+    /// How far `user` is trusted in `network`, where a login since `proven_since` proves a network.
     pub(in crate::gate) fn context(
         &self,
         user: UserId,
         network: NetworkKey,
+        proven_since: u32,
         now: Moment,
     ) -> Context {
         let book = self.read();
         let known = book.users.get(&user);
         Context {
-            trust: known.map_or(Trust::Far, |known| known.trust(network, now)),
+            trust: known.map_or(Trust::Far, |known| known.trust(network, proven_since, now)),
             age: known.map_or(PairAge::Young, |known| known.age(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             network: book.network_trust(network),
@@ -147,10 +148,21 @@ impl Familiar {
         when: Moment,
         now: Moment,
     ) -> Option<Change> {
-        let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
-        if self.is_fresh(user, network, last) {
-            return None;
+        match self.is_fresh(user, network, seconds(when.min(now))) {
+            true => None,
+            false => Some(self.note_login(user, network, when, now)),
         }
+    }
+
+    /// As [`Self::login`], also where the last login was a moment ago.
+    pub(in crate::gate) fn note_login(
+        &self,
+        user: UserId,
+        network: Option<NetworkKey>,
+        when: Moment,
+        now: Moment,
+    ) -> Change {
+        let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
         let network = network.filter(|_| now - last < KEPT);
         let (network, last) = self.add(user, network, when, last);
         let fact = match network {
@@ -161,7 +173,7 @@ impl Familiar {
             }),
             None => Fact::UserKnown(UserLogin { user, last }),
         };
-        Some(Change::here(at, fact))
+        Change::here(at, fact)
     }
 
     /// Takes over logins: the latest one of a user, and of a pair, holds.

@@ -126,6 +126,7 @@ fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
 mod tests {
     use super::*;
     use crate::gate::buckets::words::Word;
+    use crate::gate::case::SecretKind;
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
     use crate::gate::request::keys::UserId;
@@ -145,6 +146,7 @@ mod tests {
                 user: UserId(n),
                 payer: UserId(n),
                 guess: None,
+                secret: SecretKind::Passing,
                 word: Word::Common,
                 who: Context {
                     trust: Trust::Familiar,

@@ -165,7 +165,7 @@ impl Replies {
 
     pub(super) fn refuse(&self) -> Reply {
         let text = format!(
-            "Too many login attempts, try again later ({})",
+            "Login failed or put off: check name and password, or try again later ({})",
             self.session
         );
         coded(454, (4, 7, 0), &text)

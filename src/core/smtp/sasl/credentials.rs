@@ -136,7 +136,10 @@ impl Credentials {
 
     /// The password, in the form in which the gate compares attempts.
     pub const fn password(&self) -> Password<'_> {
-        Password::Shown(&self.secret)
+        match self.mechanism {
+            Mechanism::XOAuth2 | Mechanism::OAuthBearer => Password::Token(&self.secret),
+            _ => Password::Shown(&self.secret),
+        }
     }
 }
 

@@ -94,14 +94,7 @@ impl Mail {
         let Some(master) = &self.postfix else {
             return 0;
         };
-        let parent = format!("PPid:\t{}", master.id());
-        let processes = fs::read_dir("/proc").expect("/proc");
-        processes
-            .filter_map(Result::ok)
-            .map(|process| text_of(&process.path().join("status")))
-            .filter(|status| status.starts_with("Name:\tsmtpd\n"))
-            .filter(|status| status.lines().any(|line| line == parent))
-            .count()
+        children(master.id(), "smtpd").len()
     }
 
     /// The names of the mails in the queue.
@@ -152,6 +145,21 @@ impl Mail {
         let end = text.find(";").expect("a Received field ends with a date");
         text[..end].to_owned()
     }
+}
+
+/// The processes with this name that `parent` has started.
+pub(super) fn children(parent: u32, name: &str) -> Vec<i32> {
+    let (parent, name) = (format!("PPid:\t{parent}"), format!("Name:\t{name}"));
+    let processes = fs::read_dir("/proc").expect("/proc");
+    processes
+        .filter_map(Result::ok)
+        .filter(|process| {
+            let status = text_of(&process.path().join("status"));
+            let mut lines = status.lines();
+            lines.next() == Some(name.as_str()) && lines.any(|line| line == parent)
+        })
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 /// Dovecot may be set to change a name's domain.

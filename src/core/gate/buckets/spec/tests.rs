@@ -26,6 +26,7 @@ fn the_numbers_on_disk_never_change() {
         .collect();
     let expected = [
         ("familiar", vec![6]),
+        ("unproven", vec![9]),
         ("client", vec![1, 2]),
         ("network", vec![3]),
         ("user-near", vec![4]),

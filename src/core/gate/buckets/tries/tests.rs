@@ -69,7 +69,29 @@ fn a_repetition_is_no_new_failure() {
     let tries = tries();
     tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::Repeat, NOW);
     assert_eq!(past(&tries, HERE, 1).failed, None);
-    assert_eq!(past(&tries, HERE, 1).wrong_here, Some(NOW));
+    let wrong = |checks| Some(WrongTry { at: NOW, checks });
+    assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(0));
+    for checks in 1..=20 {
+        tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::Repeat, NOW);
+        assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(checks.min(15)));
+    }
+    tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::New, NOW);
+    assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(0));
+}
+
+#[test]
+fn what_postfix_said_of_a_try_stays_known_when_it_is_refused_or_not_answered_later() {
+    let tries = tries();
+    let later = NOW + Duration::from_secs(90);
+    tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::New, NOW);
+    tries.refused(HERE, Some(Guess(1)), later);
+    let wrong = |checks| Some(WrongTry { at: NOW, checks });
+    assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(0));
+    tries.stalled(HERE, Some(Guess(1)), later);
+    assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(1));
+    assert_eq!(past(&tries, HERE, 1).fate_here, Fate::Wrong);
+    tries.stalled(HERE, Some(Guess(2)), later);
+    assert_eq!(past(&tries, HERE, 2).fate_here, Fate::Stalled);
 }
 
 #[test]
@@ -87,15 +109,17 @@ fn a_password_that_turned_out_right_is_forgotten() {
 proptest! {
     #[test]
     fn a_row_is_read_back_as_it_was_written(
-        entries in prop::array::uniform8((any::<u64>(), any::<u32>(), 0u8..3)),
+        entries in prop::array::uniform8((any::<u64>(), any::<u32>(), 0u8..4, 0..=MOST_CHECKS)),
         failed in any::<u32>(),
     ) {
-        let entry = |(guess, at, fate)| Entry {
+        let entry = |(guess, at, fate, checks)| Entry {
             guess,
             at,
-            fate: [Fate::None, Fate::Refused, Fate::Wrong][usize::from(fate)],
+            fate: [Fate::None, Fate::Refused, Fate::Wrong, Fate::Stalled][usize::from(fate)],
+            checks,
         };
-        let user = OfUser { entries: entries.map(entry), failed };
+        let uncounted = entries.map(|(guess, at, fate, _)| entry((guess, at, fate, 0)));
+        let user = OfUser { entries: uncounted, failed };
         prop_assert_eq!(OfUser::unpack(&user.pack::<USER_WORDS>()), user);
         let four = [entries[0], entries[1], entries[2], entries[3]];
         let client = OfClient { entries: four.map(entry), failed };

@@ -99,6 +99,15 @@ fn every_record_of_a_bucket_or_a_user_has_the_octets_that_it_always_had() {
     };
     let golden = "55000000000000000100000200c0000066000000";
     check(here(Fact::PairFamiliar(pair)), 20, golden);
+    let change = PasswordChange {
+        user: UserId(0x55),
+        since: 0x66,
+    };
+    check(
+        here(Fact::PasswordChanged(change)),
+        23,
+        "550000000000000066000000",
+    );
     let forgiven = Forgiven::Client(client("192.0.2.1"));
     check(here(Fact::Forgiven(forgiven)), 21, "00010200c000000000");
     let forgiven = Forgiven::User(ForgivenUser(user));

@@ -1,6 +1,6 @@
 //! pair - one user's networks: how far and how long the user is trusted there
 //!
-//! Not here: all users, and what bounds their number (`familiar`).
+//! Not here: all users, and what bounds their number (`familiar`), since when a login proves a network (`passwords`).
 
 use crate::gate::buckets::bucket::seconds;
 use crate::gate::request::attempt::Trust;
@@ -62,7 +62,13 @@ impl Known {
         }
     }
 
-    pub(in crate::gate::trust) fn trust(&self, network: NetworkKey, now: Moment) -> Trust {
+    /// How far the user is trusted in a network, where a login since `proven_since` proves one.
+    pub(in crate::gate::trust) fn trust(
+        &self,
+        network: NetworkKey,
+        proven_since: u32,
+        now: Moment,
+    ) -> Trust {
         let now = seconds(now);
         let (code, region) = (network.code(), network.region());
         let mut trust = Trust::Far;
@@ -71,7 +77,10 @@ impl Known {
                 continue;
             }
             if pair.network == code {
-                return Trust::Familiar;
+                return match pair.last < proven_since {
+                    true => Trust::Unproven,
+                    false => Trust::Familiar,
+                };
             }
             if NetworkKey::of_code(pair.network).is_some_and(|near| near.region() == region) {
                 trust = Trust::Near;

@@ -38,13 +38,13 @@ fn login(familiar: &Familiar, user: UserId, network: NetworkKey, when: Moment) {
 fn a_login_makes_the_network_familiar_its_carrier_near_and_the_rest_far() {
     let familiar = Familiar::new(100);
     login(&familiar, ANNA, network("203.0.113.7"), NOW);
-    let trust = |user, text| familiar.context(user, network(text), NOW).trust;
+    let trust = |user, text| familiar.context(user, network(text), 0, NOW).trust;
     assert_eq!(trust(ANNA, "203.0.113.99"), Trust::Familiar);
     assert_eq!(trust(ANNA, "203.0.9.9"), Trust::Near);
     assert_eq!(trust(ANNA, "203.1.113.7"), Trust::Far);
     // Near is a matter of the same user.
     assert_eq!(trust(BERT, "203.0.113.7"), Trust::Far);
-    let who = familiar.context(BERT, network("203.0.113.7"), NOW);
+    let who = familiar.context(BERT, network("203.0.113.7"), 0, NOW);
     assert!(who.network == NetworkTrust::Familiar && !who.known);
     assert_eq!(who.users, 1);
 }
@@ -53,7 +53,7 @@ fn a_login_makes_the_network_familiar_its_carrier_near_and_the_rest_far() {
 fn ipv6_counts_by_48_and_32() {
     let familiar = Familiar::new(100);
     login(&familiar, ANNA, network("2001:db8:1:2::1"), NOW);
-    let trust = |text| familiar.context(ANNA, network(text), NOW).trust;
+    let trust = |text| familiar.context(ANNA, network(text), 0, NOW).trust;
     assert_eq!(trust("2001:db8:1:ffff::1"), Trust::Familiar);
     assert_eq!(trust("2001:db8:2::1"), Trust::Near);
     assert_eq!(trust("2001:db9::1"), Trust::Far);
@@ -65,13 +65,13 @@ fn after_90_days_the_pair_is_gone_but_the_user_is_known() {
     login(&familiar, ANNA, nth(1), NOW);
     let before = days(90) - Duration::from_secs(1);
     assert_eq!(
-        familiar.context(ANNA, nth(1), before).trust,
+        familiar.context(ANNA, nth(1), 0, before).trust,
         Trust::Familiar
     );
-    let who = familiar.context(ANNA, nth(1), days(90));
+    let who = familiar.context(ANNA, nth(1), 0, days(90));
     assert_eq!(who.trust, Trust::Far);
     familiar.sweep(days(90));
-    let who = familiar.context(ANNA, nth(1), days(90));
+    let who = familiar.context(ANNA, nth(1), 0, days(90));
     assert!(who.known && who.network == NetworkTrust::Unknown);
     assert_eq!(familiar.counts(), (1, 0));
 }
@@ -98,13 +98,19 @@ fn what_is_learnt_only_ever_adds() {
     login(&familiar, ANNA, nth(1), days(10));
     familiar.login(ANNA, Some(nth(1)), NOW, days(10));
     let late = days(99);
-    assert_eq!(familiar.context(ANNA, nth(1), late).trust, Trust::Familiar);
+    assert_eq!(
+        familiar.context(ANNA, nth(1), 0, late).trust,
+        Trust::Familiar
+    );
     // A login of long ago makes known, not familiar; one of the future is one of now.
     familiar.login(BERT, Some(nth(2)), NOW, days(90));
-    assert!(familiar.context(BERT, nth(2), days(90)).known);
+    assert!(familiar.context(BERT, nth(2), 0, days(90)).known);
     assert!(!is_home(&familiar, nth(2)));
     familiar.login(BERT, Some(nth(2)), days(5000), days(90));
-    assert_eq!(familiar.context(BERT, nth(2), days(180)).trust, Trust::Far);
+    assert_eq!(
+        familiar.context(BERT, nth(2), 0, days(180)).trust,
+        Trust::Far
+    );
 }
 
 #[test]
@@ -140,13 +146,13 @@ fn listed_users_are_known_and_counted_once() {
     let familiar = Familiar::new(100);
     familiar.list([ANNA, BERT].into());
     assert_eq!(familiar.counts().0, 2);
-    assert!(familiar.context(ANNA, nth(1), NOW).known);
+    assert!(familiar.context(ANNA, nth(1), 0, NOW).known);
     login(&familiar, ANNA, nth(1), NOW);
     login(&familiar, UserId(3), nth(1), NOW);
     assert_eq!(familiar.counts().0, 3);
     familiar.list([UserId(4)].into());
     assert_eq!(familiar.counts().0, 3);
-    assert!(!familiar.context(BERT, nth(1), NOW).known);
+    assert!(!familiar.context(BERT, nth(1), 0, NOW).known);
 }
 
 #[test]
@@ -162,5 +168,5 @@ fn many_names_of_one_account_push_nobody_out() {
     assert_eq!(familiar.evictions(), 0);
     assert_eq!(familiar.counts().0, 900 + LEAST_NAMES);
     assert_eq!(familiar.users(), 901);
-    assert!(familiar.context(person(1), nth(0), NOW).trust == Trust::Familiar);
+    assert!(familiar.context(person(1), nth(0), 0, NOW).trust == Trust::Familiar);
 }

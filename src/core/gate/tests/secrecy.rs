@@ -1,0 +1,105 @@
+//! secrecy - rule 7: what a stranger is told does not depend on whether the name is known
+
+use super::kit::*;
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::request::settings::GateSettings;
+use crate::gate::request::verdict::Reason;
+
+const HOME: &str = "192.0.2.1";
+
+/// Good passwords, each another.
+fn good(n: usize) -> String {
+    format!("Zwiebel{n}kuchen{n}fest")
+}
+
+/// Each address in a network of its own.
+fn from(n: usize) -> String {
+    format!("10.{}.{}.1", n / 256, n % 256)
+}
+
+fn world(settings: GateSettings) -> World {
+    let world = World::new(settings);
+    for n in 0..40 {
+        world.befriend(&format!("user{n}"), HOME);
+    }
+    world
+}
+
+/// A pool guesses `known` and `invented` names `rounds` times each, in turn; what each kind was told.
+fn sorted(world: &mut World, rounds: usize, first: usize) -> [Vec<u16>; 2] {
+    let mut told = [Vec::new(), Vec::new()];
+    for n in 0..rounds {
+        let known = format!("user{}", n % 40);
+        let invented = format!("ghost{n}");
+        for (kind, name) in [known, invented].iter().enumerate() {
+            let number = first + 2 * n + kind;
+            told[kind].push(world.told(&from(number), name, &good(number)));
+        }
+    }
+    told
+}
+
+#[test]
+fn names_are_told_alike_whichever_bucket_is_empty() {
+    for (empty, kind) in [(Bucket::Unknown, "ghost"), (Bucket::Strangers, "user")] {
+        let mut world = world(settings());
+        let [known, invented] = sorted(&mut world, 5, 0);
+        assert_eq!((known.clone(), invented), (vec![535; 5], vec![535; 5]));
+        for n in 0..400 {
+            let name = format!("{kind}{}", n % 40);
+            let name = match kind {
+                "ghost" => format!("ghost-{n}"),
+                _ => name,
+            };
+            world.told(&from(1_000 + n), &name, &good(1_000 + n));
+        }
+        let left = tokens(&world, HOME, "user0", Reason::Bucket(empty));
+        assert_eq!(left, 0, "{empty:?}");
+        let [known, invented] = sorted(&mut world, 16, 5_000);
+        assert_eq!(known, invented, "{empty:?}");
+        assert!(known.iter().all(|code| *code == 454), "{known:?}");
+        // Repetitions too, at once and later.
+        for minutes in [0, 1, 1, 5] {
+            world.pass(MINUTE * minutes);
+            let again = sorted(&mut world, 16, 5_000);
+            assert!(again.iter().flatten().all(|code| *code == 454), "{again:?}");
+        }
+    }
+}
+
+#[test]
+fn a_right_password_of_a_known_name_is_accepted_while_invented_names_are_refused() {
+    let mut world = world(settings());
+    for n in 0..400 {
+        world.told(&from(n), &format!("ghost{n}"), &good(n));
+    }
+    for n in 0..20 {
+        let fate = world.login(&from(5_000 + n), &format!("user{n}"));
+        assert_eq!(fate, Fate::Asked(Reason::Bucket(Bucket::Strangers)));
+    }
+}
+
+#[test]
+fn at_home_and_near_it_a_wrong_password_is_called_that() {
+    let mut world = world(settings());
+    for n in 0..400 {
+        world.told(&from(n), &format!("ghost{n}"), &good(n));
+    }
+    for near in ["192.0.2.7", "192.0.9.7"] {
+        assert_eq!(world.told(near, "user1", &good(9_000)), 535, "{near}");
+        world.pass(MINUTE * 2);
+    }
+}
+
+#[test]
+fn while_nothing_is_refused_nothing_is_hidden() {
+    let mut world = world(GateSettings {
+        settling: DAY,
+        ..settings()
+    });
+    for n in 0..60 {
+        let name = format!("ghost{n}");
+        assert_eq!(world.told(&from(n), &name, &good(n)), 535);
+    }
+    assert_eq!(world.told(&from(999), "user1", &good(999)), 535);
+}

@@ -1,0 +1,50 @@
+//! names_by_time - real and invented names, told apart by how long the answer takes
+//!
+//! A check of a real name takes longer than one of an invented name. Here it takes two seconds, so that the
+//! difference is beyond doubt; the answer comes at the same distance from the question all the same.
+
+use rustix::process::Signal;
+
+use crate::kit::client::{Client, auth_plain, loopback};
+use crate::kit::mail::{ANNA, BERT, Mail, User};
+use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::wait;
+
+/// How long the session of a client lasted, in milliseconds.
+fn lasted(proxy: &Proxy, client: &Client) -> u64 {
+    let address = client.address().to_string();
+    let end = proxy.log().find("the end of the session", |event| {
+        event.message() == "session" && event.field("client") == address
+    });
+    end.field("ms").parse().expect("a number")
+}
+
+#[test]
+fn a_slow_check_is_answered_when_a_quick_one_is() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail)
+        .with("timeouts.failure-delay", "5s")
+        .start();
+    let wrong = |User(name, _): User<'static>| auth_plain(User(name, "Zwiebelkuchenfest"));
+    let mut quick = proxy.client(loopback(51, 1));
+    quick.greet();
+    quick.expect(&wrong(BERT), 535);
+    quick.expect("QUIT", 221);
+
+    let mut slow = proxy.client(loopback(52, 1));
+    slow.greet();
+    mail.suspend_dovecot(Signal::STOP);
+    slow.send(format!("{}\r\n", wrong(ANNA)).as_bytes());
+    let mut rounds = 0;
+    wait::until("Dovecot has thought for two seconds", || {
+        rounds += 1;
+        rounds > 200
+    });
+    mail.suspend_dovecot(Signal::CONT);
+    assert_eq!(slow.reply().code, 535);
+    slow.expect("QUIT", 221);
+
+    let (quick, slow) = (lasted(&proxy, &quick), lasted(&proxy, &slow));
+    assert!(quick >= 5_000 && slow >= 5_000, "{quick} ms, {slow} ms");
+    assert!(slow < quick + 1_500, "{quick} ms, {slow} ms");
+}
