@@ -26,7 +26,11 @@ impl Drop for Over<'_> {
 }
 
 fn before(mail: &Mail) -> Proxy {
-    Setup::before(mail).with("settling", "7d").start()
+    Setup::before(mail)
+        .with("settling", "7d")
+        .with("timeouts.line", "10m")
+        .with("timeouts.login", "10m")
+        .start()
 }
 
 fn log_in(proxy: &Proxy, source: IpAddr, user: User<'_>) -> Option<u16> {
@@ -53,6 +57,17 @@ fn first_logins_beside_a_botnet_are_in_at_the_second_try_and_wait_for_a_few_gues
     let proxy = before(&mail);
     let (over, next) = (AtomicBool::new(false), AtomicUsize::new(0));
     let over = &over;
+    // Connected before, for the handshakes of a botnet take their time, too.
+    let mut honest: Vec<_> = (0..8)
+        .map(|number| {
+            let home = Ipv4Addr::new(127, 30, number, 1).into();
+            [0, 1].map(|_| {
+                let mut client = proxy.client(home);
+                client.greet();
+                client
+            })
+        })
+        .collect();
     thread::scope(|scope| {
         for _ in 0..BOTS {
             scope.spawn(|| {
@@ -69,15 +84,11 @@ fn first_logins_beside_a_botnet_are_in_at_the_second_try_and_wait_for_a_few_gues
         let _over = Over(over);
         // More than any bucket of strangers holds for names that nobody knows yet.
         wait::until("the botnet is at it", || wrong(&mail) > 24);
-        for number in 0..8 {
+        for (number, clients) in honest.iter_mut().enumerate() {
             let (name, password) = numbered(number);
-            let home = Ipv4Addr::new(127, 30, u8::try_from(number).unwrap(), 1).into();
-            // Connected before, for the handshakes of a botnet take their time, too.
-            let mut clients = [0, 1].map(|_| proxy.client(home));
-            clients.iter_mut().for_each(|client| drop(client.greet()));
             let login = auth_plain(User(&name, &password));
             let (mut overtaken, mut codes) = (0, Vec::new());
-            for client in &mut clients {
+            for client in clients {
                 let before = wrong(&mail);
                 let code = client.say(&login).code;
                 overtaken += wrong(&mail) - before;

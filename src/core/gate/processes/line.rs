@@ -21,6 +21,8 @@ pub struct ProcessLine(pub(super) LineOwner);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum LineOwner {
     Familiar(UserId),
+    /// Where the user was familiar before the password was changed.
+    Unproven(UserId),
     Stranger(UserId),
     Unnamed(NetworkKey),
 }
@@ -40,8 +42,10 @@ impl ProcessLine {
         let (case, paid) = (&permit.claim.case, permit.claim.grounds);
         Self(match (case.who.trust, permit.claim.basis) {
             (Trust::Familiar, _) | (_, Basis::Listed) => LineOwner::Familiar(case.user),
+            // It has no turn, of which there are few. It may be whoever knew the old password, so that it holds
+            // up no owner.
             (Trust::Unproven, _) if paid == Reason::Bucket(Bucket::Unproven) => {
-                LineOwner::Familiar(case.user)
+                LineOwner::Unproven(case.user)
             }
             (Trust::Unproven | Trust::Near | Trust::Far, _) => LineOwner::Stranger(case.user),
         })
@@ -63,7 +67,7 @@ pub(super) struct LineKey {
 /// Those who take no place of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PoolKind {
-    /// Logins of users where they are familiar.
+    /// Logins of users where they are familiar, or were before their password was changed.
     Familiar,
     /// Logins of strangers. How many there are is decided before (`queue`).
     Stranger,
@@ -83,7 +87,7 @@ impl LineKey {
     pub(super) const fn kind(self) -> PoolKind {
         match (self.purpose, self.line.0) {
             (Purpose::Exchange, _) => PoolKind::Exchange,
-            (Purpose::Login, LineOwner::Familiar(_)) => PoolKind::Familiar,
+            (Purpose::Login, LineOwner::Familiar(_) | LineOwner::Unproven(_)) => PoolKind::Familiar,
             (Purpose::Login, LineOwner::Stranger(_) | LineOwner::Unnamed(_)) => PoolKind::Stranger,
         }
     }

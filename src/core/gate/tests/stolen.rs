@@ -2,6 +2,7 @@
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::processes::ProcessLine;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::verdict::Reason;
 
@@ -183,4 +184,13 @@ fn a_network_that_the_operator_introduces_is_proven() {
         .introduce(&user("anna"), Some(network), world.now, &mut world.changes);
     assert_eq!(trust(&world, &lair(4)), Trust::Familiar);
     assert_eq!(trust(&world, &lair(3)), Trust::Unproven);
+}
+
+#[test]
+fn a_thief_who_waits_for_postfix_holds_up_no_login_from_home() {
+    let mut world = changed();
+    let mut line = |from: &str| ProcessLine::of(&world.permit(from, "anna", NEW));
+    let own = line(HOME);
+    assert_ne!(line(&lair(0)), own);
+    assert_eq!(line(&lair(0)), line(&lair(1)), "all of them in one");
 }
