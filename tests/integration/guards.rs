@@ -73,6 +73,20 @@ fn every_guard_of_the_table_stands_once_where_it_says() {
 }
 
 #[test]
+fn every_test_that_the_promises_name_is_there() {
+    let promises = fs::read_to_string(root().join("SECURITY.md")).expect("the promises");
+    let rows = promises.lines().filter(|line| line.starts_with('|'));
+    let named = rows.flat_map(|row| row.split('`').filter(|part| part.contains("::")));
+    let paths = named.filter(|part| !part.ends_with("::"));
+    let tests: Vec<String> = paths
+        .map(|path| format!("integration attacks::{path}"))
+        .collect();
+    assert!(!tests.is_empty(), "no promise names a test");
+    let missing: Vec<_> = tests.iter().filter(|test| !is_there(test)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_row_says_what_changes_and_what_nobody_would_notice() {
     let rows = rows();
     for row in &rows {
