@@ -18,9 +18,11 @@ fn a_right_password_that_dovecot_was_too_slow_for_costs_nothing_once_it_is_accep
         let mut client = proxy.client(home);
         client.greet();
         client.expect(&auth_plain(user), code);
+        client
     };
-    log_in(ANNA, 235);
-    log_in(BERT, 235);
+    // Both at once, so that two processes of Postfix have their connection to Dovecot.
+    let sessions = [log_in(ANNA, 235), log_in(BERT, 235)];
+    drop(sessions);
     mail.suspend_dovecot(Signal::STOP);
     // Two devices at once, and Postfix's ten seconds for Dovecot.
     std::thread::scope(|scope| {
