@@ -72,6 +72,8 @@ impl PostfixEntry {
 pub(crate) struct MailBackend {
     pub(crate) postfix: Program,
     pub(crate) dovecot: Program,
+    /// How many processes each of Postfix's listeners has at most.
+    pub(crate) processes: usize,
     ports: [u16; PostfixEntry::ALL.len()],
     folder: PathBuf,
 }
@@ -127,6 +129,7 @@ impl MailBackend {
         Ok(Self {
             dovecot: start_dovecot(folder)?,
             postfix: start_postfix(folder)?,
+            processes,
             ports,
             folder: folder.to_owned(),
         })

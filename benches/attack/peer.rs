@@ -183,6 +183,7 @@ impl Peer {
                 .replace("{port}", &port.to_string())
                 .replace("{connections}", &(files.open_files / 2 - 500).to_string())
                 .replace("{postfix}", &backend.address(entry).port().to_string())
+                .replace("{processes}", &processes_key(kind, backend))
         };
         let write = |name: &str, text: String| fs::write(folder.join(name), text);
         match kind {
@@ -270,6 +271,14 @@ impl Peer {
 /// Limits that are not what most scenarios are about.
 const GENEROUS: &str = "sessions = 200000\nper-client = 100000\nper-network = 100000\n\
                         connects = { burst = 100000, every = \"1s\" }\n";
+
+/// How many processes Postfix has, where it is not the default. Another build may not know the key.
+fn processes_key(kind: PeerKind, backend: &MailBackend) -> String {
+    match (kind, backend.processes) {
+        (PeerKind::Gatepost, processes) if processes != 100 => format!("processes = {processes}\n"),
+        _ => String::new(),
+    }
+}
 
 fn gatepost_config(
     fill: &dyn Fn(&str) -> String,
