@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use crate::kit::client::auth_plain;
+use crate::kit::client::{Client, auth_plain};
 use crate::kit::mail::{ANNA, Mail, User, numbered};
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
@@ -51,23 +51,27 @@ fn wrong(mail: &Mail) -> usize {
     checks.iter().filter(|check| !check.right).count()
 }
 
-#[test]
-fn first_logins_beside_a_botnet_are_in_at_the_second_try_and_do_not_wait_for_all_of_it() {
-    let mail = Mail::start();
-    let proxy = before(&mail);
-    let (over, next) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let over = &over;
-    // Connected before, for the handshakes of a botnet take their time, too.
-    let mut honest: Vec<_> = (0..8)
-        .map(|number| {
-            let home = Ipv4Addr::new(127, 30, number, 1).into();
+/// Two connections from the homes of eight users: made before, for the handshakes of a botnet take their time, too.
+fn honest_clients(proxy: &Proxy) -> Vec<[Client; 2]> {
+    let homes = (0..8).map(|number| Ipv4Addr::new(127, 30, number, 1).into());
+    homes
+        .map(|home| {
             [0, 1].map(|_| {
                 let mut client = proxy.client(home);
                 client.greet();
                 client
             })
         })
-        .collect();
+        .collect()
+}
+
+#[test]
+fn first_logins_beside_a_botnet_are_in_at_the_second_try_and_do_not_wait_for_all_of_it() {
+    let mail = Mail::start();
+    let proxy = before(&mail);
+    let (over, next) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = &over;
+    let mut honest = honest_clients(&proxy);
     thread::scope(|scope| {
         for _ in 0..BOTS {
             scope.spawn(|| {
