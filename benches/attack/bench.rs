@@ -71,7 +71,7 @@ pub(crate) struct Bench {
     pub(crate) extent: BenchExtent,
     pub(crate) files: PeerFiles,
     pub(crate) runtime: Runtime,
-    /// For attackers whom honest clients must not wait for in this process.
+    /// For attackers: honest clients must not wait for them in this process.
     pub(crate) attackers: Runtime,
     pub(crate) clock: Clock,
     scratch: TempDir,

@@ -1,6 +1,6 @@
 //! files - reads files that somebody else may have put there: regular ones only, without waiting, to a limit
 //!
-//! A FIFO has no end until somebody writes into it, a device may have none at all, and whoever reads one hangs.
+//! A FIFO has no end until somebody writes into it, a device may have none at all, and a process that reads one hangs.
 //! So every file that a config, a command or the state directory names is opened without waiting, looked
 //! at, and read no further than its kind may be long.
 //! Not here: whose rights are used (`store::owner`).

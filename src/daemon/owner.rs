@@ -4,7 +4,7 @@
 //! a link, or write into a file that is not theirs. So the way to the directory is gone step by step, and from
 //! the first step on that is not root's, everything is done as its owner: setfsuid(2) and setfsgid(2), which
 //! hold for one thread and take root's rights over files away with them. What is made is theirs, too.
-//! Whoever is not root acts as themselves: they can do nothing that is not theirs already.
+//! A process that is not root acts as itself: it can do nothing that its user may not do already.
 //! Not here: files (`store::directory`, `files`).
 
 use std::collections::VecDeque;
@@ -28,10 +28,10 @@ const DIRECTORY: OFlags = OFlags::DIRECTORY
     .union(OFlags::RDONLY)
     .union(OFlags::CLOEXEC);
 
-/// The group of a user whom the system does not know: nobody's.
+/// The group of a user that the system does not know: nobody's.
 const NO_GROUP: Gid = Gid::from_raw(65_534);
 
-/// As whom files are opened, made, renamed and removed.
+/// The user whose rights are used to open, make, rename and remove files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// As who we are.
@@ -94,8 +94,8 @@ impl Drop for Acting {
     }
 }
 
-/// Opens a directory, and makes it with those above it where they are missing, in `mode`; and says as whom
-/// everything in it is done.
+/// Opens a directory, and makes it with those above it where they are missing, in `mode`; and says with
+/// which user's rights everything in it is done.
 ///
 /// # Errors
 ///
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(opened(&ours).unwrap().1, Owner::Ourselves);
         assert_eq!(ours.metadata().unwrap().mode() & 0o777, 0o700);
         assert_eq!(opened(&bobs).unwrap().1, bob());
-        // What is below bob's is bob's to change, whoever owns it.
+        // What is below bob's directory is bob's to change, also where another user owns it.
         let below = bobs.join("new/newer");
         assert_eq!(opened(&below).unwrap().1, bob());
         assert_eq!(below.metadata().unwrap().uid(), BOB);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_acts_as_another_has_no_right_of_root_and_gets_them_back() {
+    fn root_that_acts_as_another_user_has_no_right_of_root_and_gets_them_back() {
         let (folder, _) = folder();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "x").unwrap();

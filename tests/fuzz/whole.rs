@@ -2,7 +2,7 @@
 //!
 //! All of a session that needs no socket. What must hold whatever clients send and Postfix answers: nothing is
 //! forwarded but for a permit that was judged for this user; every command has one reply; every session ends;
-//! each permit is settled once, whoever leaves when; no turn is lost; and strangers' guesses stay within the bucket
+//! each permit is settled once, whichever side leaves, and when; no turn is lost; and strangers' guesses stay within the bucket
 //! of their user.
 //! Not here: the dialogue alone (`bodies`), the queue's order (`gate::queue`'s own tests).
 

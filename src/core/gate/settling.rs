@@ -40,7 +40,7 @@ impl Prospect {
         }
     }
 
-    /// Tokens that it must leave to those for whom more speaks.
+    /// Tokens that it must leave to attempts that are more likely to be honest.
     fn kept(self, limit: &Limit) -> u32 {
         match self {
             Self::None => limit.burst() / 2,

@@ -70,7 +70,7 @@ fn read_one(
 }
 
 /// Opens a log: a regular file, or a pipe that the shell made for this command, as `<(zcat ...)` does. Any other
-/// pipe or device may have no end, and whoever can write into a folder of logs can put one there.
+/// pipe or device may have no end, and any user who can write into a folder of logs can put one there.
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@
 //! and goes with the process, however that ends. flock(2).
 //! No name in it is trusted: nothing is followed, what is made is new and ours alone, a temporary name cannot be
 //! foreseen, and what is read is a regular file of a length that its kind may have.
-//! Not here: as whom (`owner`), what the names mean (`find`), what is written (`replace`, `journal`).
+//! Not here: with which user's rights (`owner`), what the names mean (`find`), what is written (`replace`, `journal`).
 
 use std::fs::File;
 use std::io::{self, ErrorKind};

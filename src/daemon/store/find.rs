@@ -104,7 +104,7 @@ pub(in crate::store) fn find(
     Ok(search.found)
 }
 
-/// The number of the last journal, whoever wrote it.
+/// The number of the last journal, whichever build wrote it.
 pub(in crate::store) fn last_journal(directory: &Directory) -> Result<u64, StoreFault> {
     let numbers = directory
         .names()?

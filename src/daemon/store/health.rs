@@ -1,6 +1,6 @@
 //! health - whether the disk keeps what it is given, and since when not
 //!
-//! Written by whoever writes the state, read by `status`. Not here: what is told of it in the log (`server`).
+//! Written where the state is written, read by `status`. Not here: what is told of it in the log (`server`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -120,7 +120,7 @@ fn the_filter_never_takes_a_familiar_network() {
     let proxy = setup.start();
     let (server, office, loud) = (proxy.implicit(), loopback(55, 1), loopback(56, 1));
     log_in(&proxy, office);
-    // Refused as often as the stranger, whom the filter then takes.
+    // Refused as often as the stranger, which the filter then takes.
     let mut handshakes = 0;
     while proxy.try_client(office).is_ok() {
         handshakes += 1;

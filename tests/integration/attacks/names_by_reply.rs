@@ -55,7 +55,7 @@ fn real_and_invented_names_get_one_reply() {
     for number in 0..8 {
         assert!(pair(70 + number, number).starts_with("454"));
     }
-    // Whoever is right gets in from far away all the same.
+    // A right password is accepted from far away all the same.
     let (name, password) = numbered(3);
     let mut client = proxy.client(loopback(99, 1));
     client.greet();

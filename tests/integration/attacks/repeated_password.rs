@@ -1,6 +1,6 @@
 //! repeated_password - a wrong password that is repeated until it is right
 //!
-//! Whoever tried it before, and whatever others use up, no client is told that a right password is wrong.
+//! Whichever client tried it before, and whatever others use up, no client is told that a right password is wrong.
 //! The times and the shared allowance have their tests in the gate (`gate::tests::repeats`).
 
 use crate::kit::client::{auth_plain, loopback};

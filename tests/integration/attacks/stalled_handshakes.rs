@@ -3,7 +3,7 @@
 //! Where there is one place for computing, a place that is held while a client is waited for holds up everybody
 //! until the handshakes of those clients end at their deadline. So the order tells: who is served is served while
 //! all of them are still there.
-//! Not here: who is computed before whom (the unit tests of `net::tls::computing`), how long it takes (`benches`).
+//! Not here: which handshake is computed first (the unit tests of `net::tls::computing`), how long it takes (`benches`).
 
 use std::net::IpAddr;
 
@@ -53,7 +53,7 @@ fn handshakes_without_a_place(proxy: &Proxy) -> Option<u64> {
 }
 
 #[test]
-fn whoever_begins_tls_and_stops_holds_up_neither_users_nor_strangers() {
+fn clients_that_begin_tls_and_stop_hold_up_neither_users_nor_strangers() {
     let impostor = Impostor::start(Conduct::Honest);
     let proxy = Setup::new(&impostor.address().to_string())
         .with("upstream.announce", "none")

@@ -51,7 +51,7 @@ fn an_infected_machine_does_not_lock_its_office_out() {
         .log()
         .find("the ban", |event| event.message() == "ban began");
     assert_eq!(ban.field("subject"), HOME.to_string());
-    assert_eq!(log_in(&proxy, HOME, CARLA), 454, "she has never been here");
+    assert_eq!(log_in(&proxy, HOME, CARLA), 454, "no login from there yet");
     assert_eq!(log_in(&proxy, HOME, ANNA), 235);
     assert_eq!(log_in(&proxy, HOME, BERT), 235);
 }

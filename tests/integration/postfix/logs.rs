@@ -46,7 +46,7 @@ fn who_logged_in_before_the_install_is_familiar_after_learn() {
     without_tokens(&proxy);
     assert_eq!(log_in(&proxy, 70, ANNA), 235);
     assert_eq!(log_in(&proxy, 71, BERT), 235);
-    assert_eq!(log_in(&proxy, 72, CARLA), 454, "she did not log in");
+    assert_eq!(log_in(&proxy, 72, CARLA), 454, "no login in the log");
 
     // While it runs, too, and after it has stopped.
     before_gatepost(&mail, "127.72.0.1", CARLA, 235);

@@ -1,7 +1,7 @@
 //! names - the user that is counted is the user whose password Dovecot checks, whatever a client sends
 //!
-//! A seeded generator writes thousands of odd AUTH exchanges. A Dovecot with certain settings for names logs whom it
-//! looks up, and a Gatepost with the same settings in `[names]` logs whom it counts. Each name that Dovecot looks up must
+//! A seeded generator writes thousands of odd AUTH exchanges. A Dovecot with certain settings for names logs the name that it
+//! looks up, and a Gatepost with the same settings in `[names]` logs the user that it counts. Each name that Dovecot looks up must
 //! have been counted, and as that name; what is refused before Dovecot is refused well. Every client has an
 //! address of its own, by which the two logs are laid side by side.
 //! Not here: how many guesses several names of one mailbox allow (`attacks::many_names`).

@@ -103,7 +103,7 @@ fn the_session_id_in_a_454_leads_to_the_reason() {
 }
 
 #[test]
-fn whoever_is_introduced_is_no_stranger() {
+fn a_user_who_is_introduced_is_no_stranger() {
     let mail = Mail::start();
     let setup = Setup::before(&mail).with("limits.unknown.burst", 1);
     let proxy = setup.start();

@@ -1,4 +1,4 @@
-//! line - who waits together for a process of Postfix, and who takes no place of whom
+//! line - which attempts wait together for a process of Postfix, and which take no place of others
 //!
 //! Words only. Not here: the lines themselves (`processes`).
 
@@ -42,8 +42,8 @@ impl ProcessLine {
         let (case, paid) = (&permit.claim.case, permit.claim.grounds);
         Self(match (case.who.trust, permit.claim.basis) {
             (Trust::Familiar, _) | (_, Basis::Listed) => LineOwner::Familiar(case.user),
-            // It has no turn, of which there are few. It may be whoever knew the old password, so that it holds
-            // up no owner.
+            // It has no turn, and turns are what limits strangers. It may come from a thief of the old
+            // password, so it does not wait in the owner's line.
             (Trust::Unproven, _) if paid == Reason::Bucket(Bucket::Unproven) => {
                 LineOwner::Unproven(case.user)
             }

@@ -587,7 +587,7 @@ fn strip() -> NameSettings {
     }
 }
 
-/// A gate that knows anna@a at home, and bert; guesses at anna@a have emptied her bucket.
+/// A gate that knows anna@a at home, and bert; guesses at anna@a have emptied that bucket.
 fn acquainted(changes: &mut Vec<Change>) -> Gate {
     let gate = Gate::new(settings(), keys(1), NOW);
     let home = client(HOME).network();

@@ -240,7 +240,7 @@ fn strangers_repetitions_reach_postfix_a_bounded_number_of_times_a_day() {
 }
 
 #[test]
-fn whoever_empties_what_strangers_share_takes_nothing_from_a_password_that_became_right() {
+fn a_client_that_empties_what_strangers_share_takes_nothing_from_a_password_that_became_right() {
     let mut world = World::new(settings());
     world.befriend("anna", HOME);
     let right = "Korrekt-Pferd-Batterie";

@@ -1,4 +1,4 @@
-//! settling - rule 8: what the first week forgives, to whom, and how much of it
+//! settling - rule 8: which attempts the first week forgives, and how many
 //!
 //! Not here: the queue before Postfix (`gate::queue`), months with and without (`integration::simulate`).
 
@@ -41,7 +41,7 @@ fn reached(fate: Fate) -> bool {
 fn botnet(world: &mut World, bots: std::ops::Range<usize>, names: usize, tries: usize) -> usize {
     let mut count = 0;
     for n in bots {
-        // Whoever has read the source tries the same once more when it was refused.
+        // An attacker who has read the source tries the same once more when it was refused.
         let mut tries = (0..tries).map(|_| {
             let name = format!("user{}", n % names);
             reached(world.guess(&bot(n), &name, &good(n)))

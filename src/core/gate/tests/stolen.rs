@@ -11,8 +11,8 @@ const OFFICE: &str = "192.0.2.7";
 const OLD: &str = "Birnbaum-Kirsche-Alt";
 const NEW: &str = "Sanddorn-Holunder-Neu";
 
-/// Networks of the thief.
-fn lair(n: usize) -> String {
+/// A client of the thief, each in another network.
+fn thiefs_client(n: usize) -> String {
     format!("198.51.{n}.9")
 }
 
@@ -29,7 +29,7 @@ fn trust(world: &World, from: &str) -> Trust {
     told.user.unwrap().trust
 }
 
-/// Anna at home and in the office, the thief in five networks; then Anna changes her password at home, and the
+/// Anna at home and in the office, the thief in five networks; then Anna changes the password at home, and the
 /// thief tries the old one.
 fn changed() -> World {
     let mut world = World::new(settings());
@@ -37,15 +37,15 @@ fn changed() -> World {
         login(&mut world, from, OLD);
     }
     for n in 0..5 {
-        login(&mut world, &lair(n), OLD);
+        login(&mut world, &thiefs_client(n), OLD);
     }
     login(&mut world, HOME, NEW);
     assert_eq!(
-        trust(&world, &lair(0)),
+        trust(&world, &thiefs_client(0)),
         Trust::Familiar,
         "nothing is known yet"
     );
-    world.guess(&lair(0), "anna", OLD);
+    world.guess(&thiefs_client(0), "anna", OLD);
     world
 }
 
@@ -58,11 +58,13 @@ fn guesses(world: &mut World, from: &str, tries: usize) -> usize {
 fn the_thiefs_networks_lose_their_tries_and_the_owners_other_devices_have_a_first_one() {
     let mut world = changed();
     assert_eq!(trust(&world, HOME), Trust::Familiar);
-    for from in [OFFICE, &lair(0), &lair(4)] {
+    for from in [OFFICE, &thiefs_client(0), &thiefs_client(4)] {
         assert_eq!(trust(&world, from), Trust::Unproven, "{from}");
     }
     // Five networks, two tries each, and what strangers may try at one account.
-    let reached: usize = (0..5).map(|n| guesses(&mut world, &lair(n), 40)).sum();
+    let reached: usize = (0..5)
+        .map(|n| guesses(&mut world, &thiefs_client(n), 40))
+        .sum();
     assert!(reached <= 5 * 2 + 10, "{reached}");
     // Whatever the thief has used up.
     let fate = world.guess(OFFICE, "anna", "Sanddorn-Holunder-Nei");
@@ -76,13 +78,13 @@ fn the_thiefs_networks_lose_their_tries_and_the_owners_other_devices_have_a_firs
 fn a_day_later_a_thief_in_five_networks_has_five_tries_more_and_those_of_strangers() {
     let mut world = changed();
     for n in 0..5 {
-        guesses(&mut world, &lair(n), 40);
+        guesses(&mut world, &thiefs_client(n), 40);
     }
     let mut reached = 0;
     for _ in 0..24 {
         world.pass(HOUR);
         for n in 0..5 {
-            let from = lair(n);
+            let from = thiefs_client(n);
             let fate = world.guess(
                 &from,
                 "anna",
@@ -134,7 +136,7 @@ fn a_restart_proves_nothing() {
     again.gate = restored;
     again.now = world.now + MINUTE;
     assert_eq!(trust(&again, HOME), Trust::Familiar);
-    assert_eq!(trust(&again, &lair(2)), Trust::Unproven);
+    assert_eq!(trust(&again, &thiefs_client(2)), Trust::Unproven);
     let journal = crate::gate::state::journal::file(&world.changes);
     let (restored, _) = crate::gate::Gate::restore(
         crate::gate::tests::kit::settings(),
@@ -144,7 +146,7 @@ fn a_restart_proves_nothing() {
     );
     again.gate = restored;
     assert_eq!(trust(&again, HOME), Trust::Familiar);
-    assert_eq!(trust(&again, &lair(2)), Trust::Unproven);
+    assert_eq!(trust(&again, &thiefs_client(2)), Trust::Unproven);
 }
 
 #[test]
@@ -165,7 +167,7 @@ fn what_the_operator_takes_back_is_no_more_unproven_and_the_next_login_is_as_any
     world
         .gate
         .revoke(&user("anna"), None, world.now, &mut world.changes);
-    for from in [HOME, OFFICE, &lair(0)] {
+    for from in [HOME, OFFICE, &thiefs_client(0)] {
         assert_eq!(trust(&world, from), Trust::Far, "{from}");
     }
     world.pass(MINUTE);
@@ -177,13 +179,13 @@ fn what_the_operator_takes_back_is_no_more_unproven_and_the_next_login_is_as_any
 #[test]
 fn a_network_that_the_operator_introduces_is_proven() {
     let mut world = changed();
-    assert_eq!(trust(&world, &lair(4)), Trust::Unproven);
-    let network = client(&lair(4)).network();
+    assert_eq!(trust(&world, &thiefs_client(4)), Trust::Unproven);
+    let network = client(&thiefs_client(4)).network();
     world
         .gate
         .introduce(&user("anna"), Some(network), world.now, &mut world.changes);
-    assert_eq!(trust(&world, &lair(4)), Trust::Familiar);
-    assert_eq!(trust(&world, &lair(3)), Trust::Unproven);
+    assert_eq!(trust(&world, &thiefs_client(4)), Trust::Familiar);
+    assert_eq!(trust(&world, &thiefs_client(3)), Trust::Unproven);
 }
 
 #[test]
@@ -191,6 +193,10 @@ fn a_thief_who_waits_for_postfix_holds_up_no_login_from_home() {
     let mut world = changed();
     let mut line = |from: &str| ProcessLine::of(&world.permit(from, "anna", NEW));
     let own = line(HOME);
-    assert_ne!(line(&lair(0)), own);
-    assert_eq!(line(&lair(0)), line(&lair(1)), "all of them in one");
+    assert_ne!(line(&thiefs_client(0)), own);
+    assert_eq!(
+        line(&thiefs_client(0)),
+        line(&thiefs_client(1)),
+        "all of them in one"
+    );
 }

@@ -20,7 +20,7 @@ use crate::moment::Moment;
 
 /// Doubts that are kept, of some 250 octets each.
 const KEPT: usize = 4096;
-/// How long one is kept after Postfix was last asked: whoever sends mail once a day finds it.
+/// How long one is kept after Postfix was last asked: long enough for a user who sends mail once a day.
 const FORGOTTEN: Duration = Duration::from_secs(86_400);
 
 #[derive(Default)]

@@ -6,7 +6,7 @@
 //!
 //! Five accounts of an attacker's own look the same. So a suspicion changes what is told and in which order
 //! is tried, never what a bucket bounds: see `doubts`. A pair that has become familiar just now gives no sign.
-//! Not here: what follows (`settle`), who waits for whom meanwhile (`judge`).
+//! Not here: what follows (`settle`), which attempts wait meanwhile (`judge`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! connections - the connections held, in all and in the reserve, and who is evicted for whom
+//! connections - the connections held, in all and in the reserve, and which one is evicted for another
 //!
 //! The maps have entries only for clients with a connection, so the total bounds their size. A step costs a
 //! few look-ups, independent of the number of connections; one at the cap of a client or of a network costs

@@ -5,7 +5,7 @@
 //! client is waited for, so that clients who send nothing more hold up nobody.
 //! Familiar networks and strangers have lanes of their own: the familiar never wait for strangers, who use all
 //! processor cores but one. In each lane a client that has nothing else waiting comes first, then a network that
-//! has nothing else waiting, then whoever came first: a crowd from many addresses of few networks waits behind one
+//! has nothing else waiting, then the oldest handshake: a crowd from many addresses of few networks waits behind one
 //! honest client, and one address behind all others. Who waits is bounded by `[admission] sessions`, and each
 //! waits until the deadline of its handshake at most.
 //! Not here: the steps themselves and the deadline (`tls`), who is familiar (the gate, as `admission` was told).

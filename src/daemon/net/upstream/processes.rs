@@ -45,7 +45,7 @@ pub struct HeldProcess {
     process: Option<Process>,
 }
 
-/// What a process is wanted for, by whom, and for how long it is waited for.
+/// What a process is wanted for, which line waits for it, and for how long.
 #[derive(Debug)]
 pub struct ProcessRequest {
     /// Whose line.

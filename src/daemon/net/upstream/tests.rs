@@ -306,10 +306,7 @@ async fn a_postfix_that_hangs_up_and_answers_others_is_tried_again() {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the paused clock says how long a deadline really was"
-)]
+#[expect(clippy::disallowed_methods, reason = "the paused clock")]
 fn now() -> tokio::time::Instant {
     tokio::time::Instant::now()
 }

@@ -54,7 +54,7 @@ async fn a_session_is_acknowledged_when_the_journal_has_its_change_and_not_befor
 }
 
 #[tokio::test]
-async fn an_operator_hears_of_a_disk_that_refuses_and_status_shows_it_until_a_snapshot() {
+async fn an_operator_is_told_of_a_disk_that_refuses_and_status_shows_it_until_a_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join("state");
     let settings = StoreSettings {

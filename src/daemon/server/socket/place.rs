@@ -1,6 +1,6 @@
 //! place - where the operator's socket is: its directory, held open, and its name there
 //!
-//! Not here: who answers (`socket`), as whom root acts in another's directory (`crate::owner`).
+//! Not here: who answers (`socket`), with which user's rights root acts in another user's directory (`crate::owner`).
 
 use std::ffi::OsStr;
 use std::io;

@@ -63,7 +63,7 @@ fn who_has_least_that_waits_is_next() {
     for waiter in &mut waiting {
         assert!(look(waiter).is_none());
     }
-    // Whoever has nothing else waiting, the emptier network first; then the second ones, then the third.
+    // Clients that have nothing else waiting, the emptier network first; then the second ones, then the third.
     for next in [0, 4, 3, 1, 5, 2] {
         drop(held.take());
         for (index, waiter) in waiting.iter_mut().enumerate() {
