@@ -22,6 +22,8 @@ use crate::moment::Moment;
 
 pub mod collector;
 pub mod dovecot;
+mod envelope;
+mod evidence;
 pub mod journald;
 mod merge;
 pub mod names;
@@ -30,6 +32,7 @@ pub mod parser;
 pub mod postfix;
 mod row;
 mod scan;
+pub mod stamp;
 pub mod syslog;
 
 /// The service that a login attempt was made at.
@@ -131,8 +134,10 @@ pub enum Parsed<'a> {
     Report(LoginReport<'a>),
     /// A session of this process began or ended: the next login that it logs is a new one.
     SessionBoundary,
-    /// Nothing about logins.
+    /// Known, and nothing about logins.
     Unrelated,
+    /// Not known.
+    Foreign,
     /// It looks like a login attempt, but cannot be read for certain.
     Ambiguous,
 }

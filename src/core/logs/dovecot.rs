@@ -1,6 +1,6 @@
 //! dovecot - what Dovecot logs about logins
 //!
-//! Its login processes log successes and, when a connection ends, how many attempts failed on it; with
+//! Its login processes log successes and, when a connection ends (`ending`), how many attempts failed on it; with
 //! `auth_verbose = yes` its auth processes log every failure. Read in the forms of Dovecot 2.2, 2.3
 //! and 2.4, out of syslog (`dovecot: imap-login: …`) or a log file of Dovecot's own (`imap-login: Info: …`).
 //! Not here: which of these lines are about one attempt (`merge`).
@@ -12,35 +12,122 @@
 
 use std::time::Duration;
 
-use super::scan::{Scan, find, find_last};
+use super::scan::{Scan, find_last};
 use super::{LogSource, LoginReport, Parsed, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
 mod auth;
+mod ending;
+mod proxy;
 
-/// Whether `program` is Dovecot.
-pub fn is_dovecot(program: &[u8]) -> bool {
-    program == b"dovecot"
+/// Dovecot's services, as they name themselves in front of a message.
+const SERVICES: [&[u8]; 38] = [
+    b"anvil",
+    b"aggregator",
+    b"auth",
+    b"auth-worker",
+    b"config",
+    b"dict",
+    b"dict-async",
+    b"director",
+    b"dns-client",
+    b"dns_client",
+    b"doveadm",
+    b"doveadm-server",
+    b"dsync-local",
+    b"dsync-server",
+    b"health-check",
+    b"imap",
+    b"imap-hibernate",
+    b"imap-login",
+    b"imap-urlauth",
+    b"imap-urlauth-login",
+    b"indexer",
+    b"indexer-worker",
+    b"ipc",
+    b"lda",
+    b"lmtp",
+    b"log",
+    b"managesieve",
+    b"managesieve-login",
+    b"master",
+    b"old-stats",
+    b"pop3",
+    b"pop3-login",
+    b"replicator",
+    b"ssl-params",
+    b"stats",
+    b"submission",
+    b"submission-login",
+    b"quota-status",
+];
+
+/// The services that take logins.
+const LOGIN_SERVICES: [(&[u8], Service); 4] = [
+    (b"imap-login", Service::Imap),
+    (b"pop3-login", Service::Pop3),
+    (b"submission-login", Service::Submission),
+    (b"managesieve-login", Service::Sieve),
+];
+
+/// Whether `name` is one of Dovecot's services.
+pub(super) fn is_service(name: &[u8]) -> bool {
+    SERVICES.contains(&name)
 }
 
-/// Reads one message of Dovecot.
+/// Whether `program` is surely Dovecot. Its name is the setting `instance_name`: any other may be, if the message is.
+pub fn is_dovecot(program: &[u8]) -> bool {
+    program.starts_with(b"dovecot")
+}
+
+/// Reads one message of Dovecot, or of a program that may be one.
 pub fn read(message: &[u8]) -> Parsed<'_> {
     if message.starts_with(b"auth") {
         return auth::read(message);
     }
-    let services: [(&[u8], Service); 4] = [
-        (b"imap-login: ", Service::Imap),
-        (b"pop3-login: ", Service::Pop3),
-        (b"submission-login: ", Service::Submission),
-        (b"managesieve-login: ", Service::Sieve),
-    ];
-    for (name, service) in services {
-        if let Some(text) = message.strip_prefix(name) {
+    for (name, service) in LOGIN_SERVICES {
+        if let Some(text) = message.strip_prefix(name).and_then(behind_service) {
             return login_process(without_level(text), service);
         }
     }
-    Parsed::Unrelated
+    let end = message.iter().position(|byte| matches!(byte, b':' | b'('));
+    match end.and_then(|end| message.get(..end)) {
+        Some(name) if is_service(name) => Parsed::Unrelated,
+        _ => Parsed::Foreign,
+    }
+}
+
+/// Reads a message of a program that names itself as the login process. `None`: it does not.
+pub(super) fn read_of_service<'a>(program: &[u8], message: &'a [u8]) -> Option<Parsed<'a>> {
+    let (_, service) = LOGIN_SERVICES.iter().find(|(name, _)| *name == program)?;
+    Some(login_process(without_level(message), *service))
+}
+
+/// Whether the line is one of a login process.
+pub(super) fn is_login_process(program: &[u8], message: &[u8]) -> bool {
+    program.ends_with(b"-login")
+        || LOGIN_SERVICES.iter().any(|(name, _)| {
+            message
+                .strip_prefix(*name)
+                .and_then(behind_service)
+                .is_some()
+        })
+}
+
+/// `: `, or `(12): ` and `(12)<session>: ` where a log shows the process.
+fn behind_service(text: &[u8]) -> Option<&[u8]> {
+    let mut scan = Scan::new(text);
+    if scan.skip(b"(") {
+        scan.number()?;
+        scan.literal(b")")?;
+        while scan.skip(b"<") {
+            scan.run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'='))?;
+            scan.literal(b">")?;
+        }
+    }
+    scan.literal(b": ")?;
+    Some(scan.rest())
 }
 
 /// A log file of Dovecot's own names the level.
@@ -53,48 +140,31 @@ fn without_level(text: &[u8]) -> &[u8] {
 }
 
 fn login_process(text: &[u8], service: Service) -> Parsed<'_> {
+    if text.starts_with(b"Debug: ") {
+        return Parsed::Unrelated;
+    }
     for success in [&b"Login: "[..], b"Logged in: "] {
         if let Some(elements) = text.strip_prefix(success) {
             return report(elements, service, AuthOutcome::Accept, 1, Duration::ZERO);
         }
     }
-    let endings: [&[u8]; 5] = [
-        b"Disconnected",
-        b"Aborted login",
-        b"Login aborted",
-        b"Remote closed connection",
-        b"Client has quit the connection",
-    ];
-    if !endings.iter().any(|ending| text.starts_with(ending)) {
-        return Parsed::Unrelated;
+    match proxy::read(text) {
+        Some(proxy::Passed::Accepted(elements)) => {
+            return report(elements, service, AuthOutcome::Accept, 1, Duration::ZERO);
+        }
+        Some(proxy::Passed::Ambiguous) => return Parsed::Ambiguous,
+        Some(proxy::Passed::OfNoMatter) => return Parsed::Unrelated,
+        None => {}
     }
-    let Some(at) = find(text, b" (auth failed, ") else {
-        return Parsed::Unrelated;
-    };
-    if find(text, b"user=<").is_some_and(|name| name < at) {
-        return Parsed::Unrelated;
+    match ending::read(text) {
+        Some(ending::Ending::Refused(0, ..) | ending::Ending::OfNoMatter) | None => {
+            Parsed::Unrelated
+        }
+        Some(ending::Ending::Refused(attempts, within, elements)) => {
+            report(elements, service, AuthOutcome::Reject, attempts, within)
+        }
+        Some(ending::Ending::Unknown) => Parsed::Ambiguous,
     }
-    let Some((attempts, within, elements)) = text.get(at..).and_then(failures) else {
-        return Parsed::Ambiguous;
-    };
-    report(elements, service, AuthOutcome::Reject, attempts, within)
-}
-
-/// ` (auth failed, 3 attempts in 16 secs): elements`, with the event's name in between from 2.4 on.
-fn failures(text: &[u8]) -> Option<(u32, Duration, &[u8])> {
-    let mut scan = Scan::new(text);
-    scan.literal(b" (auth failed, ")?;
-    let attempts = scan.number()?;
-    scan.literal(b" attempts")?;
-    let mut within = 0;
-    if scan.skip(b" in ") {
-        within = scan.number()?;
-        scan.literal(b" secs")?;
-    }
-    scan.literal(b")")?;
-    scan.skip(b" (auth_failed)");
-    scan.literal(b": ")?;
-    Some((attempts, Duration::from_secs(within.into()), scan.rest()))
 }
 
 fn report(

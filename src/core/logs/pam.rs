@@ -2,6 +2,7 @@
 //!
 //! `pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=name
 //! rhost=address  user=name`, as it stands in CentOS's /var/log/secure and Debian's auth.log.
+//! Dovecot's PAM service may have any name (`dovecot2`, `imap`, `mail`): the terminal `dovecot` says whose line it is.
 //! Not here: Dovecot's own line about the same attempt (`dovecot`).
 //!
 //! The name stands twice, in front of the address and behind it, and may hold anything. Only the
@@ -15,15 +16,15 @@ use super::{LogSource, LoginReport, Parsed, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
-/// Whether `program` may speak for PAM on Dovecot's behalf.
-pub fn is_auth(program: &[u8]) -> bool {
-    program.starts_with(b"auth") || program.starts_with(b"dovecot")
-}
-
-/// Reads one message. Messages of other PAM users are `Nothing`.
+/// Reads one message. Those about other users of PAM are `Unrelated`, and what is not PAM's `Foreign`.
 pub fn read(message: &[u8]) -> Parsed<'_> {
     let mut scan = Scan::new(message);
-    scan.skip(b"auth: ");
+    if !message.starts_with(b"pam_") {
+        let Some(text) = behind_auth(message).filter(|text| text.starts_with(b"pam_")) else {
+            return Parsed::Foreign;
+        };
+        scan = Scan::new(text);
+    }
     if head(&mut scan).is_none() {
         return Parsed::Unrelated;
     }
@@ -41,11 +42,26 @@ pub fn read(message: &[u8]) -> Parsed<'_> {
     })
 }
 
+/// What stands behind `auth: `, `auth-worker(12): `, where PAM writes into Dovecot's own log.
+fn behind_auth(message: &[u8]) -> Option<&[u8]> {
+    let mut scan = Scan::new(message);
+    scan.literal(b"auth")?;
+    scan.skip(b"-worker");
+    if scan.skip(b"(") {
+        scan.number()?;
+        scan.literal(b")")?;
+    }
+    scan.literal(b": ")?;
+    Some(scan.rest())
+}
+
 /// Up to and with `ruser=`: all of it the module's own text.
 fn head(scan: &mut Scan<'_>) -> Option<()> {
     scan.literal(b"pam_")?;
     scan.run(|byte| byte.is_ascii_alphanumeric() || byte == b'_')?;
-    scan.literal(b"(dovecot:auth): authentication failure; logname=")?;
+    scan.literal(b"(")?;
+    scan.run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))?;
+    scan.literal(b":auth): authentication failure; logname=")?;
     scan.until(b' ')?;
     scan.literal(b"uid=")?;
     scan.number()?;
@@ -112,6 +128,25 @@ mod tests {
         check("bob@example.org rhost=203.0.113.7 ", "bob@example.org");
         check("bob rhost=203.0.113.7", "bob");
         check(" rhost=203.0.113.7  user=bob", "bob");
+    }
+
+    #[test]
+    fn the_service_may_have_any_name_and_another_line_in_front() {
+        let tail = "bob rhost=203.0.113.7  user=bob";
+        for head in [
+            HEAD.replace("(dovecot:", "(dovecot2:"),
+            HEAD.replace("(dovecot:", "(imap:"),
+            HEAD.replace("pam_unix(dovecot:", "pam_sss(mail-in.x:"),
+            format!("auth: {HEAD}"),
+            format!("auth-worker: {HEAD}"),
+            format!("auth-worker(12): {HEAD}"),
+        ] {
+            let message = format!("{head}{tail}");
+            let Parsed::Report(report) = read(message.as_bytes()) else {
+                panic!("{message}");
+            };
+            assert_eq!(report.user, Some(&b"bob"[..]), "{message}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! parser - parses one log line at a time: what it reports of logins, and whether it could be read
 //!
+//! A line is understood, or known and of no matter, or looks like a login and is not understood (`evidence`): that is counted.
 //! Not here: files and their compression (`collector`), which lines are about one attempt (`merge`).
 //!
 //! Postfix logs a successful login only with each message that it takes, so an smtpd process's second
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::evidence::looks_like_a_login;
 use super::scan::Scan;
-use super::syslog::Dates;
+use super::syslog::{Dates, Header};
 use super::{LogSource, LoginReport, Parsed, dovecot, journald, pam, postfix, syslog};
 use crate::gate::request::attempt::{AuthOutcome, UserName};
 use crate::gate::request::client::ClientKey;
@@ -37,14 +39,21 @@ pub struct ParseStats {
     pub same_session: u64,
     /// Lines that are no log lines, or look like a login attempt but cannot be read for certain.
     pub unreadable: u64,
+    /// Those of them that look like a login.
+    pub not_understood: u64,
+    /// Lines of an smtpd: of a witness of all logins at Postfix.
+    pub smtpd: u64,
+    /// Lines of Dovecot's login processes: of a witness of all logins at them.
+    pub login_processes: u64,
     /// The first few of them, escaped and cut: safe to print.
     pub sample: Vec<String>,
 }
 
 impl ParseStats {
     /// Counts a line that cannot be read.
-    pub fn unreadable(&mut self, line: &[u8]) {
+    fn unreadable(&mut self, line: &[u8]) {
         self.unreadable += 1;
+        self.not_understood += u64::from(looks_like_a_login(line));
         if self.sample.len() < SAMPLE_LINES {
             self.sample.push(escaped(line));
         }
@@ -75,6 +84,8 @@ pub struct LogParser {
     stats: ParseStats,
     /// By smtpd process: the last login that it logged.
     sessions: HashMap<u32, SmtpdSession>,
+    /// The failure that the last line reported.
+    last: Option<LastReport>,
 }
 
 /// A line that reports login attempts.
@@ -96,6 +107,7 @@ impl LogParser {
             zone,
             stats: ParseStats::default(),
             sessions: HashMap::new(),
+            last: None,
         }
     }
 
@@ -103,6 +115,7 @@ impl LogParser {
     pub fn begin(&mut self, newest: Moment) {
         self.dates = Dates::new(self.zone.clone(), newest);
         self.sessions.clear();
+        self.last = None;
     }
 
     /// The dates of the file that is being read.
@@ -134,66 +147,106 @@ impl LogParser {
         if line.is_empty() || line.starts_with(b"-- ") {
             return;
         }
-        let parsed = match line.first() {
-            Some(b'{') => self.parse_journal(line, emit),
-            _ => self.parse_syslog(line, emit),
+        let last = self.last.take();
+        let parsed = match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{') => self.parse_json(line, emit),
+            _ => match syslog::header(line) {
+                Some(header) => self.parse_entry(&header, last, emit),
+                None => ReadLine::Unreadable,
+            },
         };
-        if parsed.is_none() {
-            self.stats.unreadable(line);
+        match parsed {
+            ReadLine::Known => {}
+            ReadLine::Foreign if !looks_like_a_login(line) => {}
+            ReadLine::Foreign | ReadLine::Unreadable => self.stats.unreadable(line),
         }
     }
 
-    /// `None`: not readable.
-    fn parse_journal(&mut self, line: &[u8], emit: impl FnOnce(ParsedEvent<'_>)) -> Option<()> {
-        let entry = journald::entry(line)?;
-        if let Some(report) = self.message(&entry.program, entry.pid, &entry.message)? {
-            let event = ParsedEvent {
-                at: entry.at,
-                report,
-                lacks_year: false,
-            };
-            self.event(event, entry.pid, emit);
+    fn parse_json(&mut self, line: &[u8], emit: impl FnOnce(ParsedEvent<'_>)) -> ReadLine {
+        let Some(entry) = journald::entry(line) else {
+            return ReadLine::Unreadable;
+        };
+        match entry.header() {
+            Some(header) => self.parse_entry(&header, None, emit),
+            // A message of the journal that no program has signed, or of a container.
+            None => ReadLine::Foreign,
         }
-        Some(())
     }
 
-    /// `None`: not readable.
-    fn parse_syslog(&mut self, line: &[u8], emit: impl FnOnce(ParsedEvent<'_>)) -> Option<()> {
-        let header = syslog::header(line)?;
-        self.dates.follow(header.stamp);
-        if let Some(report) = self.message(header.program, header.pid, header.message)? {
-            let event = ParsedEvent {
-                at: self.dates.moment(header.stamp)?,
-                report,
-                lacks_year: header.stamp.lacks_year(),
-            };
-            self.event(event, header.pid, emit);
-        }
-        Some(())
-    }
-
-    /// `None`: not readable. `Some(None)`: nothing about logins.
-    fn message<'a>(
+    fn parse_entry(
         &mut self,
-        program: &[u8],
-        pid: Option<u32>,
-        message: &'a [u8],
-    ) -> Option<Option<LoginReport<'a>>> {
-        let (message, times) = repeated(message);
-        match read_message(program, message) {
-            Parsed::Report(report) => {
-                let attempts = report.attempts.saturating_mul(times);
-                let attempts = attempts.clamp(1, MOST_ATTEMPTS_A_LINE);
-                Some(Some(LoginReport { attempts, ..report }))
-            }
+        header: &Header<'_>,
+        last: Option<LastReport>,
+        emit: impl FnOnce(ParsedEvent<'_>),
+    ) -> ReadLine {
+        self.dates.follow(header.stamp);
+        if let Some(times) = repeated_as_before(header.message) {
+            return self.repeat(header, times, last, emit);
+        }
+        let (message, times) = repeated(header.message);
+        self.count_witness(header.program, message);
+        let report = match read_message(header.program, message) {
+            Parsed::Report(report) => report,
             Parsed::SessionBoundary => {
-                if let Some(pid) = pid {
+                if let Some(pid) = header.pid {
                     self.sessions.remove(&pid);
                 }
-                Some(None)
+                return ReadLine::Known;
             }
-            Parsed::Unrelated => Some(None),
-            Parsed::Ambiguous => None,
+            Parsed::Unrelated => return ReadLine::Known,
+            Parsed::Foreign => return ReadLine::Foreign,
+            Parsed::Ambiguous => return ReadLine::Unreadable,
+        };
+        let attempts = report.attempts.saturating_mul(times);
+        let attempts = attempts.clamp(1, MOST_ATTEMPTS_A_LINE);
+        let report = LoginReport { attempts, ..report };
+        self.last = LastReport::of(&report);
+        self.report(header, report, emit)
+    }
+
+    fn report(
+        &mut self,
+        header: &Header<'_>,
+        report: LoginReport<'_>,
+        emit: impl FnOnce(ParsedEvent<'_>),
+    ) -> ReadLine {
+        let Some(at) = self.dates.moment(header.stamp) else {
+            return ReadLine::Unreadable;
+        };
+        let event = ParsedEvent {
+            at,
+            report,
+            lacks_year: header.stamp.lacks_year(),
+        };
+        self.event(event, header.pid, emit);
+        ReadLine::Known
+    }
+
+    /// `last message repeated 3 times`: what the line before reported, so many times more.
+    fn repeat(
+        &mut self,
+        header: &Header<'_>,
+        times: u32,
+        last: Option<LastReport>,
+        emit: impl FnOnce(ParsedEvent<'_>),
+    ) -> ReadLine {
+        let Some(last) = last else {
+            return ReadLine::Known;
+        };
+        let attempts = last.report.attempts.saturating_mul(times);
+        let report = LoginReport {
+            user: last.user.as_deref(),
+            attempts: attempts.clamp(1, MOST_ATTEMPTS_A_LINE),
+            ..last.report
+        };
+        self.report(header, report, emit)
+    }
+
+    fn count_witness(&mut self, program: &[u8], message: &[u8]) {
+        if postfix::is_smtpd(program) {
+            self.stats.smtpd += 1;
+        } else if dovecot::is_login_process(program, message) {
+            self.stats.login_processes += 1;
         }
     }
 
@@ -250,21 +303,72 @@ impl SmtpdSession {
     }
 }
 
+/// What became of one line.
+enum ReadLine {
+    /// It is understood, or known and of no matter.
+    Known,
+    /// It has a head, and nobody knows the message.
+    Foreign,
+    /// It has no head, or cannot be read for certain.
+    Unreadable,
+}
+
+/// A failure, kept in case that the next line says that it is repeated.
+#[derive(Clone, Debug)]
+struct LastReport {
+    report: LoginReport<'static>,
+    user: Option<Box<[u8]>>,
+}
+
+impl LastReport {
+    /// `None` for a success: a repeated one is of the same session.
+    fn of(report: &LoginReport<'_>) -> Option<Self> {
+        if report.outcome == AuthOutcome::Accept {
+            return None;
+        }
+        Some(Self {
+            user: report.user.map(Into::into),
+            report: LoginReport {
+                user: None,
+                client: report.client,
+                service: report.service,
+                outcome: report.outcome,
+                source: report.source,
+                attempts: report.attempts,
+                within: report.within,
+            },
+        })
+    }
+}
+
 /// Asks the program's reader.
 fn read_message<'a>(program: &[u8], message: &'a [u8]) -> Parsed<'a> {
     if postfix::is_smtpd(program) {
         return postfix::read(message);
     }
-    if dovecot::is_dovecot(program) {
-        match dovecot::read(message) {
-            Parsed::Unrelated => {}
-            parsed => return parsed,
-        }
+    if postfix::is_other(program) {
+        return Parsed::Unrelated;
     }
-    if pam::is_auth(program) {
-        return pam::read(message);
+    match pam::read(message) {
+        Parsed::Foreign => {}
+        parsed => return parsed,
     }
-    Parsed::Unrelated
+    if let Some(parsed) = dovecot::read_of_service(program, message) {
+        return parsed;
+    }
+    match dovecot::read(message) {
+        Parsed::Foreign if dovecot::is_dovecot(program) => Parsed::Unrelated,
+        parsed => parsed,
+    }
+}
+
+/// `last message repeated 3 times`, as the syslogd of the BSDs shortens it.
+fn repeated_as_before(message: &[u8]) -> Option<u32> {
+    let mut scan = Scan::new(message);
+    scan.literal(b"last message repeated ")?;
+    let times = scan.number()?;
+    scan.literal(b" time")?;
+    Some(times)
 }
 
 /// `message repeated 3 times: [ message]`, as rsyslog shortens it.

@@ -3,7 +3,7 @@
 //! Failures: `warning: host[address]: SASL LOGIN authentication failed: reason`, and behind it
 //! `, sasl_username=name` from Postfix 3.9 on (and in the packages that took it over). Successes: the
 //! first `queue-id: client=host[address], sasl_method=…, sasl_username=name` of a session, one a message.
-//! Not here: sessions (`parser`), Dovecot's view of the same attempt (`dovecot`).
+//! Not here: sessions (`parser`), Dovecot's view of the same attempt (`dovecot`), what a reason means (`reason`).
 //!
 //! A name ends the line, so it can imitate nothing in front of it; the host is a checked DNS name. An
 //! exchange that the client broke off, or a mechanism that is not offered, tried no password.
@@ -11,14 +11,51 @@
 
 use std::time::Duration;
 
-use super::scan::{Scan, find};
+use super::scan::{Scan, find, find_last};
 use super::{LogSource, LoginReport, Parsed, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
+mod reason;
+
 /// Whether `program` is an smtpd: `postfix/smtpd`, `postfix/submission/smtpd`, `other-name/smtpd`.
 pub fn is_smtpd(program: &[u8]) -> bool {
     program.ends_with(b"/smtpd")
+}
+
+/// Whether `program` is another program of Postfix's, which takes no logins.
+pub(super) fn is_other(program: &[u8]) -> bool {
+    let names: [&[u8]; 24] = [
+        b"qmgr",
+        b"cleanup",
+        b"smtp",
+        b"lmtp",
+        b"local",
+        b"virtual",
+        b"pipe",
+        b"bounce",
+        b"pickup",
+        b"anvil",
+        b"scache",
+        b"trivial-rewrite",
+        b"tlsmgr",
+        b"postscreen",
+        b"dnsblog",
+        b"tlsproxy",
+        b"verify",
+        b"error",
+        b"retry",
+        b"discard",
+        b"master",
+        b"postfix-script",
+        b"proxymap",
+        b"sendmail",
+    ];
+    let name = program
+        .rsplit(|&byte| byte == b'/')
+        .next()
+        .unwrap_or_default();
+    name.len() < program.len() && names.contains(&name)
 }
 
 /// Reads one message of an smtpd.
@@ -26,10 +63,59 @@ pub fn read(message: &[u8]) -> Parsed<'_> {
     if message.starts_with(b"connect from ") || message.starts_with(b"disconnect from ") {
         return Parsed::SessionBoundary;
     }
-    if let Some(warning) = message.strip_prefix(b"warning: ") {
-        return failure(warning);
+    let parsed = match message.strip_prefix(b"warning: ") {
+        Some(warning) => failure(warning),
+        None => success(message),
+    };
+    match parsed {
+        Parsed::Foreign if is_of_no_matter(message) => Parsed::Unrelated,
+        parsed => parsed,
     }
-    success(message)
+}
+
+/// What smtpd says beside logins. A line that holds a client's text must be known here: the text may look like a login.
+fn is_of_no_matter(message: &[u8]) -> bool {
+    let beginnings: [&[u8]; 11] = [
+        b"lost connection after ",
+        b"timeout after ",
+        b"too many errors after ",
+        b"improper command pipelining after ",
+        b"SSL_accept error ",
+        b"setting up TLS connection ",
+        b"warning: non-SMTP command ",
+        b"warning: hostname ",
+        b"warning: Illegal address syntax ",
+        b"warning: SASL authentication failure: ",
+        b"statistics: ",
+    ];
+    if beginnings
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
+    {
+        return true;
+    }
+    let mut scan = Scan::new(message);
+    let word = scan.run(|byte| byte.is_ascii_alphanumeric());
+    if word.is_some() && scan.skip(b" TLS connection ") {
+        return true;
+    }
+    let actions: [&[u8]; 13] = [
+        b"reject: ",
+        b"reject_warning: ",
+        b"milter-",
+        b"filter: ",
+        b"hold: ",
+        b"discard: ",
+        b"redirect: ",
+        b"prepend: ",
+        b"replace: ",
+        b"bcc: ",
+        b"warn: ",
+        b"info: ",
+        b"strip: ",
+    ];
+    let is_action = |text: &[u8]| actions.iter().any(|action| text.starts_with(action));
+    word.is_some() && scan.skip(b": ") && is_action(scan.rest())
 }
 
 fn failure(warning: &[u8]) -> Parsed<'_> {
@@ -42,7 +128,11 @@ fn failure(warning: &[u8]) -> Parsed<'_> {
         Some(client)
     };
     let Some(client) = head(&mut scan) else {
-        return Parsed::Unrelated;
+        return if aborted(warning) {
+            Parsed::Unrelated
+        } else {
+            Parsed::Foreign
+        };
     };
     let Some(client) = client else {
         return Parsed::Ambiguous;
@@ -56,15 +146,23 @@ fn failure(warning: &[u8]) -> Parsed<'_> {
         }
         None => (text, None),
     };
-    let outcome = match reason {
-        b"Invalid authentication mechanism" => return Parsed::Unrelated,
-        reason if reason.starts_with(b"Invalid base64 data") => return Parsed::Unrelated,
-        b"Connection lost to authentication server" => AuthOutcome::Defer,
-        reason if reason.starts_with(b"Temporary authentication") => AuthOutcome::Defer,
-        _ => AuthOutcome::Reject,
+    let Some(outcome) = reason::outcome(reason) else {
+        return Parsed::Unrelated;
     };
     let user = user.filter(|name| !name.is_empty() && *name != b"(unavailable)");
     report(client, user, outcome)
+}
+
+/// The client has ended the exchange itself.
+fn aborted(warning: &[u8]) -> bool {
+    let mut scan = Scan::new(warning);
+    let mut read = || {
+        endpoint(&mut scan)?;
+        scan.literal(b": SASL ")?;
+        mechanism(&mut scan)?;
+        scan.literal(b" authentication aborted")
+    };
+    read().is_some()
 }
 
 /// `host[address]` or `host[address]:port`. The inner `None`: the address is unknown.
@@ -101,7 +199,7 @@ fn success(message: &[u8]) -> Parsed<'_> {
         Some(client)
     };
     let Some(client) = head(&mut scan) else {
-        return Parsed::Unrelated;
+        return Parsed::Foreign;
     };
     let name = |scan: &mut Scan<'_>| {
         mechanism(scan)?;
@@ -113,12 +211,18 @@ fn success(message: &[u8]) -> Parsed<'_> {
     report(client, certain(scan.rest()), AuthOutcome::Accept)
 }
 
-/// The name, unless other fields seem to stand behind it: a name may hold their text too, so it is
-/// not known where it ends.
+/// The name, without `, sasl_sender=` at the end of the line: that is xtext, without a blank (src/smtpd/smtpd.c), so the
+/// last one without a blank behind it is the field. Where other fields seem to stand behind the name, a name may hold
+/// their text too: it is not known where it ends.
 fn certain(rest: &[u8]) -> Option<&[u8]> {
-    let fields: [&[u8]; 3] = [b", sasl_sender=", b", orig_queue_id=", b", orig_client="];
-    let whole = !rest.is_empty() && fields.iter().all(|field| find(rest, field).is_none());
-    whole.then_some(rest)
+    const SENDER: &[u8] = b", sasl_sender=";
+    let name = match find_last(rest, SENDER).and_then(|at| rest.split_at_checked(at)) {
+        Some((name, sender)) if !sender.get(2..)?.contains(&b' ') => name,
+        _ => rest,
+    };
+    let fields: [&[u8]; 3] = [SENDER, b", orig_queue_id=", b", orig_client="];
+    let whole = !name.is_empty() && fields.iter().all(|field| find(name, field).is_none());
+    whole.then_some(name)
 }
 
 fn report(client: ClientKey, user: Option<&[u8]>, outcome: AuthOutcome) -> Parsed<'_> {

@@ -49,6 +49,12 @@ impl<'a> Scan<'a> {
         Some(taken)
     }
 
+    /// Steps over one byte.
+    pub(super) fn run_one(&mut self) -> Option<()> {
+        self.0 = self.0.get(1..)?;
+        Some(())
+    }
+
     /// A decimal number of at most nine digits.
     pub(super) fn number(&mut self) -> Option<u32> {
         let mut ahead = *self;

@@ -1,9 +1,9 @@
 //! syslog - the head of a log line: time, program, process
 //!
-//! Reads classic syslog (`Nov 24 04:03:44 host program[pid]: message`, RFC 3164 section 4.1.2), the
-//! same with an RFC 3339 timestamp (rsyslog's default, journalctl's short-iso), and what Dovecot
-//! writes into a file of its own (`Nov 24 04:03:44 imap-login: Info: message`).
-//! Not here: journalctl's JSON (`journald`), what the message says.
+//! Reads classic syslog (`Nov 24 04:03:44 host program[pid]: message`, RFC 3164 section 4.1.2), with a time of any form
+//! that `stamp` knows, without a host, with the facility and level or the level alone behind or in place of the host,
+//! RFC 5424, and what Dovecot writes into a file of its own (`Nov 24 04:03:44 imap-login: Info: message`).
+//! Not here: what stands in front of such a head (`envelope`), JSON (`journald`), what the message says.
 //!
 //! Classic timestamps have no year. [`Dates`] takes it from the time of the file's last line and goes
 //! on to the next year where December is followed by January. Local times are those of the zone that
@@ -12,61 +12,11 @@
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+use super::dovecot;
+use super::envelope;
 use super::scan::Scan;
+use super::stamp::{CivilStamp, Stamp};
 use crate::moment::Moment;
-
-/// A timestamp as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    year: Option<i16>,
-    month: i8,
-    day: i8,
-    hour: i8,
-    minute: i8,
-    second: i8,
-    nanos: u32,
-    /// Seconds east of Greenwich.
-    offset: Option<i32>,
-}
-
-impl Stamp {
-    /// Whether the year is left out.
-    pub const fn lacks_year(self) -> bool {
-        self.year.is_none()
-    }
-
-    /// A stamp of that day with the time that stands next, `04:03:44`, with or without a fraction of the
-    /// second, and without a zone.
-    fn at_time(scan: &mut Scan<'_>, year: Option<i16>, month: i8, day: i8) -> Option<Self> {
-        let hour = small(scan.digits(2)?)?;
-        scan.literal(b":")?;
-        let minute = small(scan.digits(2)?)?;
-        scan.literal(b":")?;
-        let second = small(scan.digits(2)?)?;
-        let mut nanos = 0;
-        if scan.skip(b".") {
-            let digits = scan.run(|byte| byte.is_ascii_digit())?;
-            for place in 0..9 {
-                nanos = nanos * 10 + digits.get(place).map_or(0, |digit| u32::from(digit - b'0'));
-            }
-        }
-        Some(Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            nanos,
-            offset: None,
-        })
-    }
-
-    /// The day's rough place in the year, to compare two days.
-    fn day_of_year(self) -> i32 {
-        i32::from(self.month) * 31 + i32::from(self.day)
-    }
-}
 
 /// The head of a line, and the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,25 +33,51 @@ pub struct Header<'a> {
 
 /// Reads the head of `line`. `None`: there is no timestamp that we know, or nothing behind it.
 pub fn header(line: &[u8]) -> Option<Header<'_>> {
-    let mut scan = Scan::new(line);
-    let stamp = match line.first()? {
-        b'0'..=b'9' => iso(&mut scan)?,
-        _ => classic(&mut scan)?,
-    };
-    scan.literal(b" ")?;
-    let own = scan;
-    let host = scan.until(b' ')?;
-    if host.ends_with(b":") || host.starts_with(b"auth(") || host.starts_with(b"auth-worker(") {
-        return Some(Header {
-            stamp,
-            program: b"dovecot",
-            pid: None,
-            message: own.rest(),
-        });
+    let mut header = common(line).or_else(|| envelope::header(line, None))?;
+    if envelope::may_wrap(&header)
+        && let Some(inner) = envelope::header(header.message, Some(header.stamp))
+    {
+        header = inner;
     }
-    if host.is_empty() || !host.iter().all(|&byte| is_host(byte)) {
+    Some(header)
+}
+
+/// The head that nearly all lines have: time, host, program, each behind one blank.
+fn common(line: &[u8]) -> Option<Header<'_>> {
+    let mut scan = Scan::new(line);
+    let stamp = Stamp::read(&mut scan)?;
+    scan.literal(b" ")?;
+    let host = scan.until(b' ')?;
+    if host.is_empty() || host.ends_with(b":") || !host.iter().all(|&byte| is_plain_host(byte)) {
         return None;
     }
+    tag(&mut scan).map(|tag| tag.header(stamp))
+}
+
+const fn is_plain_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':')
+}
+
+/// `program[pid]: message`.
+#[derive(Clone, Copy)]
+struct Tag<'a> {
+    program: &'a [u8],
+    pid: Option<u32>,
+    message: &'a [u8],
+}
+
+impl<'a> Tag<'a> {
+    const fn header(self, stamp: Stamp) -> Header<'a> {
+        Header {
+            stamp,
+            program: self.program,
+            pid: self.pid,
+            message: self.message,
+        }
+    }
+}
+
+fn tag<'a>(scan: &mut Scan<'a>) -> Option<Tag<'a>> {
     let program = scan.run(|byte| !matches!(byte, b'[' | b':' | b' '))?;
     let mut pid = None;
     if scan.skip(b"[") {
@@ -109,7 +85,124 @@ pub fn header(line: &[u8]) -> Option<Header<'_>> {
         scan.literal(b"]")?;
     }
     scan.literal(b":")?;
-    scan.skip(b" ");
+    if !scan.rest().is_empty() {
+        scan.literal(b" ")?;
+    }
+    if matches!(scan.rest().first(), Some(b' ' | b'[')) {
+        without_message_id(scan);
+    }
+    Some(Tag {
+        program,
+        pid,
+        message: scan.rest(),
+    })
+}
+
+/// Solaris writes `[ID 197553 mail.info] ` in front of the message, others more blanks.
+fn without_message_id(scan: &mut Scan<'_>) {
+    let _ = scan.run(|byte| byte == b' ');
+    let mut ahead = *scan;
+    if ahead.skip(b"[ID ")
+        && ahead.number().is_some()
+        && ahead.skip(b" ")
+        && ahead.until(b']').is_some()
+    {
+        ahead.skip(b" ");
+        *scan = ahead;
+    }
+}
+
+/// The words that may stand between the time and the program.
+const MOST_WORDS: usize = 3;
+
+/// Reads what follows the time: the head without it, in all its forms.
+pub(super) fn behind_time(stamp: Stamp, text: &[u8]) -> Option<Header<'_>> {
+    if let Some(header) = structured(stamp, text) {
+        return Some(header);
+    }
+    let mut scan = Scan::new(text);
+    for word in 0..=MOST_WORDS {
+        let _ = scan.run(|byte| byte == b' ');
+        if scan.rest().starts_with(b"last message repeated ") {
+            return Some(Header {
+                stamp,
+                program: b"syslogd",
+                pid: None,
+                message: scan.rest(),
+            });
+        }
+        if word == 0 && is_dovecots_own(scan.rest()) {
+            return Some(Header {
+                stamp,
+                program: b"dovecot",
+                pid: None,
+                message: scan.rest(),
+            });
+        }
+        let mut ahead = scan;
+        if let Some(tag) = tag(&mut ahead) {
+            return Some(tag.header(stamp));
+        }
+        let next = scan.until(b' ')?;
+        let fits = if word == 0 { is_host } else { is_level };
+        if !fits(next) {
+            return None;
+        }
+    }
+    None
+}
+
+/// A line of a file that only Dovecot writes: it begins with a service of Dovecot's.
+fn is_dovecots_own(text: &[u8]) -> bool {
+    let end = text
+        .iter()
+        .position(|byte| matches!(byte, b':' | b'(' | b' ' | b'['));
+    let Some((name, rest)) = end.and_then(|end| text.split_at_checked(end)) else {
+        return false;
+    };
+    (rest.starts_with(b": ") || rest.starts_with(b"(")) && dovecot::is_service(name)
+}
+
+/// `mx`, `192.0.2.1`, `[192.0.2.1]`, `src@mx`, `mx/relay`, `INFO`, `<mail.info>`.
+fn is_host(word: &[u8]) -> bool {
+    let inner =
+        |byte: &u8| is_plain_host(*byte) || matches!(byte, b'@' | b'/' | b'[' | b']' | b'<' | b'>');
+    !word.is_empty() && word.iter().all(inner)
+}
+
+/// `mx`, `mail.info`, `INFO`, `[info]`: a name, and no tag.
+fn is_level(word: &[u8]) -> bool {
+    !word.ends_with(b":") && is_host(word)
+}
+
+/// RFC 5424 section 6: `host program pid message-id data message`, all of them words.
+fn structured(stamp: Stamp, text: &[u8]) -> Option<Header<'_>> {
+    let mut scan = Scan::new(text);
+    let host = scan.until(b' ')?;
+    let program = scan.until(b' ')?;
+    if !is_host(host) || program.is_empty() || program.ends_with(b":") {
+        return None;
+    }
+    let pid = match scan.until(b' ')? {
+        b"-" => None,
+        digits => Some(
+            Scan::new(digits)
+                .number()
+                .filter(|_| digits.iter().all(u8::is_ascii_digit))?,
+        ),
+    };
+    let id = scan.until(b' ')?;
+    if id.is_empty() || id.ends_with(b":") {
+        return None;
+    }
+    if !scan.skip(b"-") {
+        data(&mut scan)?;
+    }
+    if !scan.rest().is_empty() {
+        scan.literal(b" ")?;
+    }
+    scan.skip(b"\xef\xbb\xbf");
+    let _ = scan.run(|byte| byte == b' ');
     Some(Header {
         stamp,
         program,
@@ -118,67 +211,33 @@ pub fn header(line: &[u8]) -> Option<Header<'_>> {
     })
 }
 
-fn is_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':')
-}
-
-/// `Nov 24 04:03:44`, `Nov  4 04:03:44`, with or without a fraction of the second.
-fn classic(scan: &mut Scan<'_>) -> Option<Stamp> {
-    let month = match scan.until(b' ')? {
-        b"Jan" => 1,
-        b"Feb" => 2,
-        b"Mar" => 3,
-        b"Apr" => 4,
-        b"May" => 5,
-        b"Jun" => 6,
-        b"Jul" => 7,
-        b"Aug" => 8,
-        b"Sep" => 9,
-        b"Oct" => 10,
-        b"Nov" => 11,
-        b"Dec" => 12,
-        _ => return None,
-    };
-    scan.skip(b" ");
-    let day = small(scan.number()?)?;
-    scan.literal(b" ")?;
-    Stamp::at_time(scan, None, month, day)
-}
-
-/// `2026-11-24T04:03:44.123456+01:00`; a space for the `T`, and no zone, are read too.
-fn iso(scan: &mut Scan<'_>) -> Option<Stamp> {
-    let year = i16::try_from(scan.digits(4)?).ok()?;
-    scan.literal(b"-")?;
-    let month = small(scan.digits(2)?)?;
-    scan.literal(b"-")?;
-    let day = small(scan.digits(2)?)?;
-    if !scan.skip(b"T") {
-        scan.literal(b" ")?;
+/// `[id name="value"][...]`: a quote and a bracket in a value stand behind a backslash.
+fn data(scan: &mut Scan<'_>) -> Option<()> {
+    scan.literal(b"[")?;
+    loop {
+        scan.run(|byte| !matches!(byte, b'"' | b']'))?;
+        if scan.skip(b"]") {
+            if !scan.skip(b"[") {
+                return Some(());
+            }
+            continue;
+        }
+        scan.literal(b"\"")?;
+        loop {
+            let _ = scan.run(|byte| !matches!(byte, b'"' | b'\\'));
+            if scan.skip(b"\"") {
+                break;
+            }
+            scan.literal(b"\\")?;
+            scan.run_one()?;
+        }
+        // The bracket may follow the value at once.
+        if scan.skip(b"]") {
+            if !scan.skip(b"[") {
+                return Some(());
+            }
+        }
     }
-    let stamp = Stamp::at_time(scan, Some(year), month, day)?;
-    let offset = zone(scan)?;
-    Some(Stamp { offset, ..stamp })
-}
-
-/// The zone, `Some(None)` where there is none.
-fn zone(scan: &mut Scan<'_>) -> Option<Option<i32>> {
-    if scan.skip(b"Z") {
-        return Some(Some(0));
-    }
-    let sign = match scan.rest().first() {
-        Some(b'+') => 1,
-        Some(b'-') => -1,
-        _ => return Some(None),
-    };
-    scan.run(|byte| matches!(byte, b'+' | b'-'))?;
-    let hours = i32::try_from(scan.digits(2)?).ok()?;
-    scan.skip(b":");
-    let minutes = i32::try_from(scan.digits(2)?).ok()?;
-    Some(Some(sign * (hours * 3600 + minutes * 60)))
-}
-
-fn small(value: u32) -> Option<i8> {
-    i8::try_from(value).ok()
 }
 
 /// Timestamps of one file to moments.
@@ -217,10 +276,11 @@ impl Dates {
 
     /// Takes note of the stamp's day, in the order of the file: so the year is followed.
     pub fn follow(&mut self, stamp: Stamp) {
-        if !stamp.lacks_year() {
+        let Stamp::Civil(stamp @ CivilStamp { year: None, .. }) = stamp else {
             return;
-        }
-        let day = stamp.day_of_year();
+        };
+        // The day's rough place in the year, to compare two days.
+        let day = i32::from(stamp.month) * 31 + i32::from(stamp.day);
         let newest = i32::from(self.newest.month()) * 31 + i32::from(self.newest.day());
         let year = match self.year {
             None if day > newest + SLACK_DAYS => self.newest.year().saturating_sub(1),
@@ -246,6 +306,10 @@ impl Dates {
 
     /// The moment of `stamp`, which was the last to be followed. `None`: there is no such day or time.
     pub fn moment(&mut self, stamp: Stamp) -> Option<Moment> {
+        let stamp = match stamp {
+            Stamp::Civil(stamp) => stamp,
+            Stamp::Counted(moment) => return Some(moment),
+        };
         let year = stamp.year.or(self.year)?;
         let minutes = u64::try_from(stamp.minute).ok().filter(|&m| m < 60)?;
         // A leap second is the next second.

@@ -179,7 +179,7 @@ fn new_tail(scan: &mut Scan<'_>) -> Option<(Service, LogSource)> {
 
 /// Whether the message is about wrong credentials, not about a database that fails.
 fn is_failure(message: &[u8]) -> bool {
-    let failures: [&[u8]; 8] = [
+    let failures: [&[u8]; 19] = [
         b"Password mismatch",
         b"password mismatch",
         b"unknown user",
@@ -188,6 +188,17 @@ fn is_failure(message: &[u8]) -> bool {
         b"Invalid credentials",
         b"pam_authenticate() failed: User not known",
         b"pam_authenticate() failed: Permission denied",
+        b"pam_authenticate() failed: Have exhausted maximum number of retries",
+        b"pam_acct_mgmt() failed: ",
+        b"User found from deny passdb",
+        b"Login attempt with empty password",
+        b"Attempted login with password having illegal chars",
+        b"Attempted master login",
+        b"oauth2 failed: ",
+        b"Authentication failed",
+        b"Login failed (status=1",
+        b"allow_nets check failed",
+        b"Authentication failure due to policy server refusal",
     ];
     let mut pam = Scan::new(message);
     failures.iter().any(|failure| message.starts_with(failure))

@@ -253,10 +253,18 @@ fn what_is_no_attempt_is_not_read_as_one() {
         "auth: passwd-file(bob): Password mismatch",
         "lmtp(bob)<1><a>: Info: sieve: x",
         "auth",
-        "",
+        "imap-login: Disconnected: Too many invalid commands (no auth attempts in 1 secs): user=<>, rip=203.0.113.7",
+        "imap-login: Disconnected: Inactivity during authentication (client didn't finish SASL auth, waited 180 secs): user=<>, method=PLAIN, rip=203.0.113.7",
+        "imap-login: Disconnected (auth service reported temporary failure, 1 attempts in 3 secs): user=<bob>, method=PLAIN, rip=203.0.113.7",
+        "imap-login: Login aborted: Logged out (internal failure, 1/1 successful auths in 3 secs) (internal_failure): user=<bob>, rip=203.0.113.7",
+        "imap-login: Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10): user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+        "imap-login: Disconnected: Connection closed (proxy dest temporary authentication failure to 192.0.2.9, 1 attempts in 2 secs): user=<bob>, rip=203.0.113.7",
+        "imap-login: proxy(bob): Login failed to 192.0.2.9:143: [AUTHENTICATIONFAILED] no: user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+        "imap-login: proxy(bob,192.0.2.9:143): Disconnected by client (10s idle, in=8, out=468): user=<bob>, rip=203.0.113.7",
     ] {
         assert_eq!(read(message.as_bytes()), Parsed::Unrelated, "{message}");
     }
+    assert_eq!(read(b""), Parsed::Foreign);
     for message in [
         "imap-login: Login: user=<bob>, method=PLAIN, rip=localhost",
         "imap-login: Login: user=<bob>, method=PLAIN, lip=192.0.2.1",
@@ -264,5 +272,105 @@ fn what_is_no_attempt_is_not_read_as_one() {
         "imap-login: Disconnected (auth failed, many attempts): user=<bob>, rip=203.0.113.7",
     ] {
         assert_eq!(read(message.as_bytes()), Parsed::Ambiguous, "{message}");
+    }
+}
+
+/// `user client outcome xattempts`.
+fn told(message: &str) -> String {
+    let Parsed::Report(report) = read(message.as_bytes()) else {
+        panic!("{message}: {:?}", read(message.as_bytes()));
+    };
+    let user = report.user.map(String::from_utf8_lossy);
+    format!(
+        "{} {} {:?} x{}",
+        user.as_deref().unwrap_or("-"),
+        report.client,
+        report.outcome,
+        report.attempts
+    )
+}
+
+#[test]
+fn every_reason_that_refuses_a_password_is_read() {
+    let tail = ": user=<bob>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS, session=<a>";
+    for (reason, attempts) in [
+        ("Disconnected (auth failed, 3 attempts in 16 secs)", 3),
+        ("Aborted login (auth failed, 1 attempts)", 1),
+        ("Aborted login (auth failed, 1 attempt in 2 secs)", 1),
+        (
+            "Login aborted: Connection closed (auth failed, 2 attempts in 8 secs) (auth_failed)",
+            2,
+        ),
+        (
+            "Login aborted: Logged out (auth failed, 2 attempts in 8 secs, last failure: no) (auth_failed)",
+            2,
+        ),
+        ("Disconnected: Inactivity (user disabled)", 1),
+        ("Disconnected (user disabled, 2 attempts in 3 secs)", 2),
+        ("Disconnected (password expired, 1 attempts in 3 secs)", 1),
+        (
+            "Disconnected: Too many (authorization failed, 1 attempts in 3 secs)",
+            1,
+        ),
+        ("Disconnected (proxy dest auth failed)", 1),
+        (
+            "Login aborted: Connection closed (proxy dest authentication failure to 192.0.2.9, 2 attempts in 3 secs, last failure: [AUTH] no (really)) (proxy_dest_auth_failed)",
+            2,
+        ),
+        (
+            "Login aborted: Logged out (auth failed, 1/3 successful auths in 9 secs) (auth_failed)",
+            2,
+        ),
+        (
+            "Connection closed: SSL_read failed (auth failed, 1 attempts in 1 secs)",
+            1,
+        ),
+    ] {
+        for service in [
+            "imap-login: ",
+            "pop3-login: Info: ",
+            "imap-login(12)<a/b+>: Info: ",
+        ] {
+            let message = format!("{service}{reason}{tail}");
+            assert_eq!(
+                told(&message),
+                format!("bob 203.0.113.7 Reject x{attempts}"),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_login_that_a_proxy_has_passed_on_is_a_success() {
+    for message in [
+        "proxy(alice): started proxying to 192.0.2.9:143: user=<alice>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, TLS, session=<a>",
+        "proxy(alice): started proxying to 192.0.2.9:143/other (master x): user=<alice>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+        "proxy(alice,192.0.2.9:143): Started proxying to remote host: user=<alice>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+        "Started proxying to remote host (192.0.2.9:143): user=<alice>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1",
+    ] {
+        assert_eq!(
+            told(&format!("imap-login: {message}")),
+            "alice 203.0.113.7 Accept x1",
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_name_at_a_proxy_cannot_imitate_a_login() {
+    for name in [
+        "root): started proxying to h:1: user=<root",
+        "): started proxying to h:1: user=<root>, rip=192.0.2.66, lip=1.1.1.1",
+        "root): Started proxying to remote host",
+        "root",
+    ] {
+        let message = format!(
+            "imap-login: proxy({name}): Login failed to 192.0.2.9:143: no: user=<{name}>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1"
+        );
+        assert!(
+            !matches!(read(message.as_bytes()), Parsed::Report(_)),
+            "{message}"
+        );
     }
 }

@@ -97,6 +97,83 @@ fn a_second_message_in_a_session_is_no_second_login() {
 }
 
 #[test]
+fn a_line_that_looks_like_a_login_and_is_not_understood_is_counted_and_shown() {
+    for (line, unreadable, not_understood) in [
+        ("Nov 24 04:03:44 mx kernel: hello", 0, 0),
+        (
+            "Nov 24 04:03:44 mx postfix/qmgr[7]: 4F: from=<x>, sasl_username=y",
+            0,
+            0,
+        ),
+        ("nonsense", 1, 0),
+        ("nonsense sasl_username=bob", 1, 1),
+        (
+            "Nov 24 04:03:44 mx newmail[7]: user bob, rip=203.0.113.7",
+            1,
+            1,
+        ),
+        (
+            "Nov 24 04:03:44 mx postfix/smtpd[7]: said otherwise, sasl_username=bob",
+            1,
+            1,
+        ),
+        (
+            "Nov 24 04:03:44 mx dovecot: imap-login: Gone (for a new reason): user=<bob>, rip=203.0.113.7",
+            1,
+            1,
+        ),
+        (
+            "Nov 24 04:03:44 mx dovecot: imap-login: Gone (for a new reason): user=<>, rip=203.0.113.7",
+            0,
+            0,
+        ),
+    ] {
+        let mut parser = parser();
+        assert_eq!(parse(&mut parser, line.as_bytes()), None, "{line}");
+        let stats = parser.into_stats();
+        assert_eq!(
+            (stats.unreadable, stats.not_understood),
+            (unreadable, not_understood),
+            "{line}"
+        );
+        assert_eq!(stats.sample.len() as u64, unreadable);
+    }
+}
+
+#[test]
+fn the_last_message_repeated_is_the_failure_of_the_line_before() {
+    let lines = |lines: &[String]| {
+        let mut parser = parser();
+        let parsed: Vec<_> = lines
+            .iter()
+            .map(|line| parse(&mut parser, line.as_bytes()))
+            .collect();
+        parsed.last().cloned().flatten()
+    };
+    let failed = format!("Nov 24 04:03:44 mx postfix/smtpd[7]: {FAILED}");
+    let mail = format!("Nov 24 04:03:44 mx postfix/smtpd[7]: {MAIL}");
+    for repeated in [
+        "mx last message repeated 3 times",
+        "last message repeated 3 times",
+        "mx syslogd: last message repeated 3 times",
+    ] {
+        let repeated = format!("Nov 24 04:03:50 {repeated}");
+        let expected = Some("- 203.0.113.7 Reject x3 at 1795493030".to_owned());
+        assert_eq!(lines(&[failed.clone(), repeated.clone()]), expected);
+        assert_eq!(
+            lines(&[
+                failed.clone(),
+                "Nov 24 04:03:45 mx a: b".into(),
+                repeated.clone()
+            ]),
+            None
+        );
+        assert_eq!(lines(&[mail.clone(), repeated.clone()]), None);
+        assert_eq!(lines(&[repeated]), None);
+    }
+}
+
+#[test]
 fn a_repetition_counts_as_often_as_it_says_within_bounds() {
     for (times, expected) in [(3, 3), (999, 999), (1000, 1000), (1001, 1000), (0, 1)] {
         let line = format!(
@@ -135,22 +212,28 @@ fn the_program_decides_which_reader_is_asked() {
         ("sshd[7]", FAILED),
         ("postfix/cleanup[7]", FAILED),
         (
-            "imap-login[7]",
-            "Login: user=<root>, method=PLAIN, rip=203.0.113.7",
-        ),
-        (
             "postfix/smtpd[7]",
             "imap-login: Login: user=<root>, method=PLAIN, rip=203.0.113.7",
         ),
         ("dovecot", MAIL),
         (
             "sshd[7]",
-            "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=a rhost=203.0.113.7  user=a",
+            "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser=a rhost=203.0.113.7  user=a",
         ),
     ] {
         let line = format!("Nov 24 04:03:44 mx {program}: {message}");
         assert_eq!(parse(&mut parser(), line.as_bytes()), None, "{line}");
     }
+    let login = "imap-login: Login: user=<bob>, method=PLAIN, rip=203.0.113.7";
+    for program in ["dovecot", "dovecot-out", "mail-in[7]"] {
+        let line = format!("Nov 24 04:03:44 mx {program}: {login}");
+        assert!(parse(&mut parser(), line.as_bytes()).is_some(), "{line}");
+    }
+    let line = format!(
+        "Nov 24 04:03:44 mx {}",
+        login.replace("login:", "login[7]:")
+    );
+    assert!(parse(&mut parser(), line.as_bytes()).is_some(), "{line}");
     let pam = "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=a rhost=203.0.113.7  user=a";
     for program in ["auth", "dovecot-auth", "auth-worker[3]", "dovecot[2]: auth"] {
         let line = format!("Nov 24 04:03:44 mx {program}: {pam}");

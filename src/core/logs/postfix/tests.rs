@@ -90,9 +90,22 @@ fn successes_are_read() {
 }
 
 #[test]
-fn a_name_is_not_believed_where_it_may_hold_other_fields() {
-    let message = "C4BAD994012: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=alice, sasl_sender=<a+3Db@x>";
-    check(message, "203.0.113.7", None, AuthOutcome::Accept);
+fn a_sender_of_the_client_ends_the_name_and_other_fields_leave_it_open() {
+    let head = "C4BAD994012: client=unknown[203.0.113.7], sasl_method=PLAIN, sasl_username=";
+    for (tail, user) in [
+        ("alice, sasl_sender=<a+3Db@x>", Some("alice")),
+        ("alice, sasl_sender=<>", Some("alice")),
+        ("alice, sasl_sender=x y", None),
+        ("alice, sasl_sender=x, sasl_sender=<>", None),
+        ("alice, orig_client=x[192.0.2.1]", None),
+    ] {
+        check(
+            &format!("{head}{tail}"),
+            "203.0.113.7",
+            user,
+            AuthOutcome::Accept,
+        );
+    }
 }
 
 #[test]
@@ -116,13 +129,19 @@ fn what_tried_no_password_is_no_attempt() {
         "warning: unknown[203.0.113.7]: SASL FOO authentication failed: Invalid authentication mechanism, sasl_username=(unavailable)",
         "warning: unknown[203.0.113.7]: SASL LOGIN authentication failed: Invalid base64 data in continued response",
         "warning: hostname x.example.net does not resolve to address 203.0.113.7",
-        "C467E99418C: client=unknown[203.0.113.7]",
         "NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 554 5.7.1 <a@b>: x; sasl_username=<root>",
         "warning: non-SMTP command from unknown[203.0.113.7]: A1: client=h[192.0.2.6], sasl_method=PLAIN, sasl_username=root",
+        "Anonymous TLS connection established from unknown[203.0.113.7]: x",
+        "warning: SASL authentication failure: Password verification failed",
+    ] {
+        assert_eq!(read(message.as_bytes()), Parsed::Unrelated, "{message}");
+    }
+    for message in [
+        "C467E99418C: client=unknown[203.0.113.7]",
         "A1: client=]x[192.0.2.6], sasl_method=PLAIN, sasl_username=root",
         "",
     ] {
-        assert_eq!(read(message.as_bytes()), Parsed::Unrelated, "{message}");
+        assert_eq!(read(message.as_bytes()), Parsed::Foreign, "{message}");
     }
     let unknown = "warning: unknown[unknown]: SASL LOGIN authentication failed: x";
     assert_eq!(read(unknown.as_bytes()), Parsed::Ambiguous);

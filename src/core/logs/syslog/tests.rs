@@ -88,8 +88,13 @@ fn a_file_of_dovecots_own_has_no_host() {
 
 #[test]
 fn a_name_in_a_dovecot_file_is_no_host() {
-    let line = b"Nov 24 04:03:44 imap(x imap-login: Login: user=<root>, rip=192.0.2.9";
-    assert_eq!(header(line), None);
+    let message = "imap(x imap-login: Login: user=<root>, rip=192.0.2.9";
+    check(
+        &format!("Nov 24 04:03:44 {message}"),
+        "dovecot",
+        None,
+        message,
+    );
 }
 
 #[test]
