@@ -85,7 +85,7 @@ impl Service {
     }
 }
 
-/// The program or database that logged an attempt. Each of them logs an attempt once.
+/// The program or database that logged an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogSource {
     /// Postfix's smtpd.
@@ -106,6 +106,13 @@ pub enum LogSource {
     Mechanism,
     /// Another password database of Dovecot.
     OtherDatabase,
+}
+
+impl LogSource {
+    /// Whether it knows how an attempt ended, and logs each once. A database does not: the next may accept the password.
+    const fn knows_outcome(self) -> bool {
+        matches!(self, Self::Postfix | Self::LoginProcess)
+    }
 }
 
 /// What one line reports of login attempts.
@@ -168,6 +175,8 @@ pub struct LoginHistory {
     pub stats: parser::ParseStats,
     /// How often a line reported an attempt that another line had reported; a line may stand for several.
     pub merged: u64,
+    /// Lines of password databases and of PAM that nobody has told an outcome of: no attempts.
+    pub dropped: u64,
     /// Lines that stood in an earlier file already.
     pub copies: u64,
 }

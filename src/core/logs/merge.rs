@@ -1,169 +1,326 @@
 //! merge - one attempt from the several lines about it
 //!
-//! One failed attempt at Postfix is logged by the password database, by a second one if there are two, by
-//! PAM, and seconds later by Postfix. A source logs an attempt once: so a line joins the earliest attempt of
-//! its client that could be the same and that its source has not logged yet, or else is a new attempt.
-//! Not here: the order of time, copies of a line in another file (`collector`).
+//! Only who knows how an attempt ended reports it: Postfix, and Dovecot's login processes. Each of them logs an attempt once,
+//! so their count is the truth. A password database and a PAM module do not know it, since the next one may accept the
+//! password: what they log is a *remark*. It gives its user name and its time to the failure that its witness reports within
+//! seconds; where none comes it is dropped and counted. Remarks are attempts only where no line of their witness is in the logs.
+//! Not here: copies of a line in another file (`collector`).
 //!
-//! What could be the same: client, service and user do not contradict each other (a user may be missing,
-//! or lack the domain), and it is not too long ago. Where nothing names the user the attempt still counts.
+//! The lines of one moment are put into one order, whatever files they come from. A time without a fraction may be that of
+//! the end of its second: then who knows the outcome comes after all remarks of that second.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::names::Names;
+use super::names::{NameId, Names};
 use super::row::LogRow;
-use super::{LogSource, LoggedAttempt};
+use super::{LogSource, LoggedAttempt, Service};
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
 
 /// Dovecot's failure delay, its penalty and a slow database lie between the first line and the last.
 const SAME_ATTEMPT: Duration = Duration::from_secs(20);
-/// A first password database that does not know the user, just before a second one accepts the password.
-const FALL_THROUGH: Duration = Duration::from_secs(2);
 /// A login process logs the failures of a connection when it ends.
 const LONGEST_CONNECTION: Duration = Duration::from_secs(600);
-/// Attempts of one client that further lines may join.
+/// Remarks about one client that an outcome may be for.
 const OPEN: usize = 512;
 
-/// The attempts that `rows`, in the order of time, report; and how many reports were about an attempt that
-/// another line had reported.
-pub(super) fn merge(rows: &[LogRow], names: &Names) -> (Vec<LoggedAttempt>, u64) {
-    let mut merger = Merger {
-        names,
-        attempts: Vec::with_capacity(rows.len()),
-        sources: Vec::with_capacity(rows.len()),
-        open: HashMap::new(),
-        merged: 0,
-    };
-    for row in rows {
-        match row.outcome() {
-            AuthOutcome::Accept => merger.success(row),
-            _ if row.source() == LogSource::LoginProcess => merger.connection(row),
-            _ => {
-                for _ in 0..row.attempts() {
-                    merger.failure(row);
-                }
-            }
+/// Whose lines are in the logs: whether remarks need somebody else to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Witnesses {
+    /// Postfix's smtpd.
+    pub(super) smtpd: Presence,
+    /// Dovecot's login processes.
+    pub(super) login_processes: Presence,
+}
+
+/// Whether a program has lines in the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It has some.
+    Present,
+    /// It has none.
+    Absent,
+}
+
+impl Presence {
+    /// By the number of its lines.
+    pub(super) const fn of(lines: u64) -> Self {
+        if lines > 0 {
+            Self::Present
+        } else {
+            Self::Absent
         }
     }
-    (merger.attempts, merger.merged)
+}
+
+/// What lines of many sources come to.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// The attempts, in the order of time.
+    pub(super) attempts: Vec<LoggedAttempt>,
+    /// How many lines were about an attempt that another line reports.
+    pub(super) merged: u64,
+    /// Remarks without an outcome.
+    pub(super) dropped: u64,
+}
+
+/// The attempts that `rows` report.
+pub(super) fn merge(rows: &mut [LogRow], names: &Names, witnesses: Witnesses) -> Merged {
+    rows.sort_by(|one, two| order(one, two, names));
+    let mut merger = Merger {
+        names,
+        witnesses,
+        result: Merged::default(),
+        remarks: Vec::new(),
+        open: HashMap::new(),
+    };
+    for row in rows.iter() {
+        match (row.source(), row.outcome()) {
+            (source, _) if !source.knows_outcome() => {
+                for _ in 0..row.attempts() {
+                    merger.remark(row);
+                }
+            }
+            (_, AuthOutcome::Accept) => merger.success(row),
+            (LogSource::LoginProcess, _) => merger.connection(row),
+            _ => merger.failures(row),
+        }
+    }
+    merger.finish()
+}
+
+/// A total order, so that the order of the files does not matter.
+fn order(one: &LogRow, two: &LogRow, names: &Names) -> Ordering {
+    let name = |row: &LogRow| {
+        row.user()
+            .and_then(|id| names.get(id))
+            .map(|user| user.as_bytes())
+    };
+    let rank = |row: &LogRow| {
+        (
+            row.source().knows_outcome(),
+            row.outcome() == AuthOutcome::Accept,
+        )
+    };
+    let rest = |row: &LogRow| {
+        let outcome = row.outcome() as u8;
+        (
+            row.service() as u8,
+            row.source() as u8,
+            outcome,
+            row.attempts(),
+            row.within(),
+        )
+    };
+    (placed(one).cmp(&placed(two)))
+        .then_with(|| rank(one).cmp(&rank(two)))
+        .then_with(|| one.client.cmp(&two.client))
+        .then_with(|| name(one).cmp(&name(two)))
+        .then_with(|| rest(one).cmp(&rest(two)))
+}
+
+/// The latest moment that the row's time may stand for, of one that knows the outcome.
+fn placed(row: &LogRow) -> Moment {
+    const SECOND: u64 = 1_000_000_000;
+    if row.source().knows_outcome() && row.at.as_nanos().is_multiple_of(SECOND) {
+        row.at + Duration::from_nanos(SECOND - 1)
+    } else {
+        row.at
+    }
+}
+
+/// What databases have said of one attempt.
+#[derive(Clone, Copy, Debug)]
+struct Remark {
+    at: Moment,
+    client: ClientKey,
+    user: Option<NameId>,
+    service: Service,
+    outcome: AuthOutcome,
+    /// Which of them, a bit each.
+    sources: u16,
+    lines: u32,
+    used: Use,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Open,
+    Taken,
+}
+
+impl Remark {
+    /// Whether PAM alone has spoken, of which nobody knows for whom.
+    const fn is_pam_alone(&self) -> bool {
+        self.sources == bit(LogSource::Pam) && matches!(self.service, Service::Unknown)
+    }
+
+    /// Whether it may be about an attempt that `row` reports. Dovecot's login processes name their session, Postfix has none.
+    fn may_be_of(&self, row: &LogRow) -> bool {
+        match row.source() {
+            LogSource::Postfix => self.service == Service::Unknown,
+            _ => self.is_pam_alone() || self.service == Service::Dovecot,
+        }
+    }
 }
 
 struct Merger<'a> {
     names: &'a Names,
-    attempts: Vec<LoggedAttempt>,
-    /// By attempt: which sources have logged it, a bit each.
-    sources: Vec<u16>,
+    witnesses: Witnesses,
+    result: Merged,
+    remarks: Vec<Remark>,
+    /// By client: the remarks that no outcome has taken, in the order of time.
     open: HashMap<ClientKey, VecDeque<usize>>,
-    merged: u64,
 }
 
 impl Merger<'_> {
-    fn failure(&mut self, row: &LogRow) {
-        match self.find(row, SAME_ATTEMPT, |merger, at| merger.is_same(at, row)) {
-            Some(at) => self.join(at, row),
-            None => self.open(row, row.at),
-        }
-    }
-
-    /// A success is logged once, but where several databases are asked, the first has logged a failure.
-    fn success(&mut self, row: &LogRow) {
-        let databases = !(bit(LogSource::Postfix) | bit(LogSource::LoginProcess));
-        let fell_through = self.find(row, FALL_THROUGH, |merger, at| {
-            let logged = merger.sources.get(at).copied().unwrap_or_default();
-            logged & databases == logged && row.user().is_some() && merger.is_same(at, row)
-        });
-        match fell_through {
-            Some(at) => {
-                self.join(at, row);
-                if let Some(attempt) = self.attempts.get_mut(at) {
-                    attempt.outcome = AuthOutcome::Accept;
-                }
-            }
-            None => self.open(row, row.at),
-        }
-    }
-
-    /// `row` reports how many attempts failed on a connection that ended.
-    fn connection(&mut self, row: &LogRow) {
-        let span = row.within().min(LONGEST_CONNECTION) + SAME_ATTEMPT;
-        for _ in 0..row.attempts() {
-            // The line names the last user only.
-            match self.find(row, span, |merger, at| merger.lacks_source(at, row)) {
-                Some(at) => self.join_as(at, row, None),
-                None => self.open(row, row.at),
-            }
-        }
-    }
-
-    /// The earliest open attempt of the row's client, not older than `span`, that `fits`.
-    fn find(
-        &mut self,
-        row: &LogRow,
-        span: Duration,
-        fits: impl Fn(&Self, usize) -> bool,
-    ) -> Option<usize> {
-        let oldest = row.at - span;
-        let open = self.open.get(&row.client)?;
-        let begin =
-            open.partition_point(|&at| self.attempts.get(at).is_some_and(|l| l.at < oldest));
-        open.range(begin..).copied().find(|&at| fits(self, at))
-    }
-
-    /// Whether the attempt `at` may be that of `row`, all but the user.
-    fn lacks_source(&self, at: usize, row: &LogRow) -> bool {
-        let (Some(attempt), Some(sources)) = (self.attempts.get(at), self.sources.get(at)) else {
-            return false;
-        };
-        sources & bit(row.source()) == 0
-            && attempt.outcome == AuthOutcome::Reject
-            && row.outcome() != AuthOutcome::Defer
-            && attempt.service.joined(row.service()).is_some()
-    }
-
-    fn is_same(&self, at: usize, row: &LogRow) -> bool {
-        let user = self.attempts.get(at).and_then(|attempt| attempt.user);
-        let same_user = match (user, row.user()) {
-            (Some(one), Some(two)) => self.names.may_be_one(one, two),
-            _ => true,
-        };
-        same_user && self.lacks_source(at, row)
-    }
-
-    fn join(&mut self, at: usize, row: &LogRow) {
-        self.join_as(at, row, row.user());
-    }
-
-    fn join_as(&mut self, at: usize, row: &LogRow, user: Option<super::names::NameId>) {
-        self.merged += 1;
-        if let Some(sources) = self.sources.get_mut(at) {
-            *sources |= bit(row.source());
-        }
-        if let Some(attempt) = self.attempts.get_mut(at) {
-            attempt.user = attempt.user.or(user);
-            attempt.service = attempt
+    fn remark(&mut self, row: &LogRow) {
+        if let Some(at) = self.same_remark(row)
+            && let Some(remark) = self.remarks.get_mut(at)
+        {
+            remark.sources |= bit(row.source());
+            remark.lines += 1;
+            remark.user = remark.user.or(row.user());
+            remark.service = remark
                 .service
                 .joined(row.service())
-                .unwrap_or(attempt.service);
+                .unwrap_or(remark.service);
+            return;
         }
-    }
-
-    fn open(&mut self, row: &LogRow, at: Moment) {
         let open = self.open.entry(row.client).or_default();
         if open.len() >= OPEN {
             open.pop_front();
         }
-        open.push_back(self.attempts.len());
-        self.attempts.push(LoggedAttempt {
-            at,
+        open.push_back(self.remarks.len());
+        self.remarks.push(Remark {
+            at: row.at,
             client: row.client,
             user: row.user(),
             service: row.service(),
             outcome: row.outcome(),
+            sources: bit(row.source()),
+            lines: 1,
+            used: Use::Open,
         });
-        self.sources.push(bit(row.source()));
+    }
+
+    /// The remark that `row` is about, too: the earliest that its source has not made. Where nobody else counts, what one
+    /// source says twice in a second is one attempt, since it may stand for two databases.
+    fn same_remark(&self, row: &LogRow) -> Option<usize> {
+        let open = self.open.get(&row.client)?;
+        let oldest = row.at - SAME_ATTEMPT;
+        let fits = |remark: &Remark| {
+            let repeated = remark.sources & bit(row.source()) != 0;
+            let same_second = remark.at.as_seconds() == row.at.as_seconds();
+            remark.at >= oldest
+                && self.same_user(remark.user, row.user())
+                && remark.service.joined(row.service()).is_some()
+                && (!repeated || same_second && self.stands_alone(remark))
+        };
+        let fitting = |at: &usize| self.remarks.get(*at).is_some_and(fits);
+        open.iter().copied().find(fitting)
+    }
+
+    /// Whether no witness of the attempt that `remark` is about has lines in the logs.
+    fn stands_alone(&self, remark: &Remark) -> bool {
+        let Witnesses {
+            smtpd,
+            login_processes,
+        } = self.witnesses;
+        let absent = |presence| presence == Presence::Absent;
+        if remark.is_pam_alone() {
+            absent(smtpd) && absent(login_processes)
+        } else if remark.service == Service::Dovecot {
+            absent(login_processes)
+        } else {
+            absent(smtpd)
+        }
+    }
+
+    fn same_user(&self, one: Option<NameId>, two: Option<NameId>) -> bool {
+        match (one, two) {
+            (Some(one), Some(two)) => self.names.may_be_one(one, two),
+            _ => true,
+        }
+    }
+
+    /// `row` reports each failure once.
+    fn failures(&mut self, row: &LogRow) {
+        for _ in 0..row.attempts() {
+            let remark = self.take(row, SAME_ATTEMPT, row.user());
+            self.attempt(row, remark, row.user());
+        }
+    }
+
+    /// The first of several databases may have made a remark before the last has accepted the password.
+    fn success(&mut self, row: &LogRow) {
+        if row.user().is_some() {
+            self.take(row, SAME_ATTEMPT, row.user());
+        }
+        self.attempt(row, None, row.user());
+    }
+
+    /// `row` reports how many attempts failed on a connection that ended. It names the last user only.
+    fn connection(&mut self, row: &LogRow) {
+        let span = row.within().min(LONGEST_CONNECTION) + SAME_ATTEMPT;
+        for _ in 0..row.attempts() {
+            let remark = self.take(row, span, None);
+            let user = if remark.is_some() { None } else { row.user() };
+            self.attempt(row, remark, user);
+        }
+    }
+
+    /// Takes the earliest open remark, not older than `span`, that may be about what `row` reports of `user`.
+    fn take(&mut self, row: &LogRow, span: Duration, user: Option<NameId>) -> Option<Remark> {
+        let oldest = row.at - span;
+        let open = self.open.get(&row.client)?;
+        let fits = |remark: &Remark| {
+            remark.at >= oldest && remark.may_be_of(row) && self.same_user(remark.user, user)
+        };
+        let place = open
+            .iter()
+            .position(|at| self.remarks.get(*at).is_some_and(fits))?;
+        let at = self.open.get_mut(&row.client)?.remove(place)?;
+        let remark = self.remarks.get_mut(at)?;
+        remark.used = Use::Taken;
+        self.result.merged += u64::from(remark.lines);
+        Some(*remark)
+    }
+
+    fn attempt(&mut self, row: &LogRow, remark: Option<Remark>, user: Option<NameId>) {
+        self.result.attempts.push(LoggedAttempt {
+            at: remark.map_or(row.at, |remark| remark.at.min(row.at)),
+            client: row.client,
+            // The database's name may have the domain that the client has left out.
+            user: remark.and_then(|remark| remark.user).or(user),
+            service: row.service(),
+            outcome: row.outcome(),
+        });
+    }
+
+    fn finish(mut self) -> Merged {
+        for remark in std::mem::take(&mut self.remarks) {
+            if remark.used == Use::Taken {
+                continue;
+            }
+            if !self.stands_alone(&remark) {
+                self.result.dropped += u64::from(remark.lines);
+                continue;
+            }
+            self.result.merged += u64::from(remark.lines.saturating_sub(1));
+            self.result.attempts.push(LoggedAttempt {
+                at: remark.at,
+                client: remark.client,
+                user: remark.user,
+                service: remark.service,
+                outcome: remark.outcome,
+            });
+        }
+        self.result.attempts.sort_by_key(|attempt| attempt.at);
+        self.result
     }
 }
 

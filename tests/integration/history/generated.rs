@@ -179,11 +179,9 @@ fn imap(fact: &Fact, tell: &mut impl FnMut(u64, &str, String)) {
         "dovecot",
         format!("auth: sql({user},{address},<a>): Password mismatch"),
     );
-    if fact.dice.is_multiple_of(2) {
-        tell(
-            5,
-            "dovecot",
-            format!("imap-login: Disconnected (auth failed, 1 attempts in 5 secs): {tail}"),
-        );
-    }
+    tell(
+        5,
+        "dovecot",
+        format!("imap-login: Disconnected (auth failed, 1 attempts in 5 secs): {tail}"),
+    );
 }

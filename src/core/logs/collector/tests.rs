@@ -87,6 +87,26 @@ fn a_line_that_stands_in_two_files_is_one_and_twice_in_one_file_two() {
 }
 
 #[test]
+fn a_line_with_whole_seconds_is_a_copy_of_one_with_a_fraction() {
+    let coarse = failed("Nov 24 04:00:00", "a");
+    let fine = failed("2026-11-24T04:00:00.250Z", "a") + &failed("2026-11-24T04:00:00.500Z", "a");
+    for (logs, found) in [
+        ([coarse.clone(), fine.clone()], 1),
+        ([fine.clone(), coarse.clone()], 1),
+        ([coarse.repeat(2), fine.clone()], 2),
+        ([fine.clone(), coarse.repeat(2)], 2),
+        ([fine.clone(), fine.clone()], 2),
+    ] {
+        let history = history(&[logs[0].as_bytes(), logs[1].as_bytes()]);
+        assert_eq!(
+            (history.attempts.len(), history.copies),
+            (2, found),
+            "{logs:?}"
+        );
+    }
+}
+
+#[test]
 fn a_line_over_the_limit_is_unreadable_and_the_next_one_is_read() {
     for (octets, unreadable) in [
         (LONGEST_LINE_OCTETS - 1, 0),

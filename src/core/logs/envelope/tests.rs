@@ -1,6 +1,5 @@
 //! tests - of what stands in front of a head
 
-use super::*;
 use crate::logs::syslog::{Dates, header};
 use crate::moment::Moment;
 use jiff::tz::TimeZone;
