@@ -27,6 +27,7 @@ mod evidence;
 pub mod journald;
 mod merge;
 pub mod names;
+pub mod packed;
 pub mod pam;
 pub mod parser;
 pub mod postfix;

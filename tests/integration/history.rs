@@ -181,6 +181,95 @@ fn other_versions_of_dovecot_and_pam_are_read() {
 }
 
 #[test]
+fn what_containers_and_other_syslogs_write_is_read() {
+    check(
+        &["no-host.log"],
+        "
+        04:20:55 smtp Accept alice@example.org 203.0.113.1
+        04:20:58 imap Accept bob 203.0.113.24
+        04:21:00 smtp Reject - 203.0.113.5
+        04:21:05 imap Reject bob 203.0.113.6
+        04:21:05 imap Reject bob 203.0.113.6
+        ",
+    );
+    check(
+        &["rfc5424.log"],
+        "
+        04:20:55 smtp Accept alice@example.org 203.0.113.1
+        04:20:56 smtp Reject - 203.0.113.5
+        04:20:57 imap Accept bob 203.0.113.24
+        04:20:58 imap Reject bob 203.0.113.6
+        04:20:58 imap Reject bob 203.0.113.6
+        ",
+    );
+    check(
+        &["containers.log"],
+        "
+        04:20:55 smtp Accept alice@example.org 203.0.113.1
+        04:20:56 smtp Reject - 203.0.113.5
+        04:20:57 smtp Accept bob 203.0.113.2
+        04:20:58 smtp Reject info 203.0.113.7
+        04:20:59 imap Accept carol 203.0.113.3
+        04:21:00 imap Accept dave 203.0.113.4
+        04:21:01 smtp Accept erin 203.0.113.8
+        ",
+    );
+}
+
+#[test]
+fn an_outage_is_no_wrong_password() {
+    check(
+        &["outage.log"],
+        "
+        04:20:55 smtp Defer - 203.0.113.5
+        04:20:56 smtp Defer - 203.0.113.5
+        04:20:57 smtp Defer - 203.0.113.5
+        04:20:58 smtp Reject bob 203.0.113.6
+        ",
+    );
+}
+
+#[test]
+fn pam_is_read_whatever_its_service_is_called_and_two_modules_are_one_attempt() {
+    check(
+        &["secure-services.log"],
+        "
+        06:00:01 unknown Reject user1@example.org 203.0.113.41
+        06:00:11 unknown Reject bob 203.0.113.42
+        06:00:21 unknown Reject bob 203.0.113.43
+        ",
+    );
+}
+
+#[test]
+fn with_two_databases_only_postfix_decides_in_any_order_of_files() {
+    let [postfix, dovecot] = ["two-databases-postfix.log", "two-databases-dovecot.log"];
+    let expected = "
+        04:30:05 smtp Reject user1@example.org 203.0.113.1
+        04:30:11 smtp Reject nobody@example.org 203.0.113.2
+        04:30:25 smtp Accept user2@example.org 203.0.113.3
+        04:30:25 smtp Accept user3@example.org 203.0.113.4
+        ";
+    check(&[postfix, dovecot], expected);
+    check(&[dovecot, postfix], expected);
+    // One of user4: nobody has said how it ended.
+    assert_eq!(read(&[dovecot, postfix]).dropped, 1);
+}
+
+#[test]
+fn packed_logs_of_several_parts_are_read() {
+    for packed in ["xz", "zst", "bz2"] {
+        check(
+            &[&format!("two-parts.log.{packed}")],
+            "
+            03:20:55 smtp Accept alice@example.org 203.0.113.51
+            03:21:00 smtp Reject - 203.0.113.52
+            ",
+        );
+    }
+}
+
+#[test]
 fn nobody_ever_comes_from_an_address_in_a_user_name() {
     for log in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs")).unwrap() {
         let name = log.unwrap().file_name().into_string().unwrap();

@@ -1,7 +1,7 @@
 //! collector - the events of many logs, kept small, in the order of time
 //!
-//! Reads plain or gzipped logs (distinguished by their first octets) line by line, in bounded memory a
-//! line; keeps 40 octets an event; sorts and merges at the end, so that logs may be given in any order.
+//! Reads plain or packed logs (`packed`) line by line, in bounded memory a line; keeps 40 octets an event; sorts and merges
+//! at the end, so that logs may be given in any order.
 //! Not here: opening files (`cli::logs`), reading a line (`parser`).
 //!
 //! syslog writes one line into several files (`mail.log`, `mail.warn`, `syslog`), and an administrator
@@ -9,14 +9,14 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use jiff::tz::TimeZone;
 
 use super::LoginHistory;
 use super::merge::{Presence, Witnesses, merge};
 use super::names::Names;
+use super::packed;
 use super::parser::LogParser;
 use super::row::LogRow;
 use crate::gate::request::attempt::AuthOutcome;
@@ -25,9 +25,24 @@ use crate::moment::Moment;
 /// A longer line is no log line.
 pub const LONGEST_LINE_OCTETS: usize = 64 * 1024;
 
+/// Which events are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    All,
+    /// Successes only: memory does not grow with guesses, whose number and names an attacker chooses.
+    Successes,
+}
+
+impl Kept {
+    fn keeps(self, outcome: AuthOutcome) -> bool {
+        self == Self::All || outcome == AuthOutcome::Accept
+    }
+}
+
 /// Collects the events of logs.
 #[derive(Debug)]
 pub struct LogCollector {
+    kept: Kept,
     parser: LogParser,
     names: Names,
     rows: Vec<LogRow>,
@@ -37,7 +52,17 @@ pub struct LogCollector {
 impl LogCollector {
     /// Local times in the logs are those of `zone`.
     pub fn new(zone: TimeZone) -> Self {
+        Self::keeping(Kept::All, zone)
+    }
+
+    /// Collects successful logins only.
+    pub fn of_successes(zone: TimeZone) -> Self {
+        Self::keeping(Kept::Successes, zone)
+    }
+
+    fn keeping(kept: Kept, zone: TimeZone) -> Self {
         Self {
+            kept,
             parser: LogParser::new(zone),
             names: Names::default(),
             rows: Vec::new(),
@@ -49,7 +74,7 @@ impl LogCollector {
     /// the number of lines read so far, every few thousand.
     ///
     /// # Errors
-    /// When `log` cannot be read on: what was read until then stays.
+    /// When `log` cannot be read on, or is damaged: what was read until then stays.
     pub fn read(
         &mut self,
         log: impl Read,
@@ -59,6 +84,7 @@ impl LogCollector {
         self.parser.begin(newest);
         let first = self.rows.len();
         let Self {
+            kept,
             parser,
             names,
             rows,
@@ -67,6 +93,9 @@ impl LogCollector {
         let read = each_line(log, |line| {
             match line {
                 RawLine::Whole(line) => parser.parse_line(line, |event| {
+                    if !kept.keeps(event.report.outcome) {
+                        return;
+                    }
                     let user = event.report.user.map(|name| names.intern(name));
                     let row = LogRow::new(&event, user);
                     if copies.is_new(&row) {
@@ -192,17 +221,12 @@ pub enum RawLine<'a> {
     TooLong(&'a [u8]),
 }
 
-/// Calls `each` with every line of `log`; unpacks it if it is gzipped, all members of it.
+/// Calls `each` with every line of `log`, unpacked if it is packed.
 ///
 /// # Errors
-/// When `log` cannot be read on, or is damaged.
+/// When `log` cannot be read on, or is damaged: what was read until then was passed on.
 pub fn each_line(log: impl Read, each: impl FnMut(RawLine<'_>)) -> io::Result<()> {
-    let mut log = BufReader::with_capacity(128 * 1024, log);
-    if log.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        let log = BufReader::with_capacity(128 * 1024, MultiGzDecoder::new(log));
-        return lines(log, each);
-    }
-    lines(log, each)
+    lines(packed::unpacked(log)?, each)
 }
 
 fn lines(mut log: impl BufRead, mut each: impl FnMut(RawLine<'_>)) -> io::Result<()> {

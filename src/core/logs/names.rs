@@ -44,6 +44,12 @@ impl Names {
         NameId(id)
     }
 
+    /// How many names there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The name behind a number that this table gave out.
     pub fn get(&self, id: NameId) -> Option<&UserName> {
         self.list.get(id.0 as usize)

@@ -62,6 +62,44 @@ fn a_damaged_gzip_is_an_error_and_keeps_what_was_read() {
 }
 
 #[test]
+fn zeros_behind_a_gzip_are_padding_and_other_octets_are_damage() {
+    let packed = gz(&failed("Nov 24 04:00:00", "a"));
+    for (behind, fits) in [
+        (&b""[..], true),
+        (&[0; 1], true),
+        (&[0; 300_000], true),
+        (b"x", false),
+        (&[0, 0, 1], false),
+    ] {
+        let mut collector = LogCollector::new(TimeZone::UTC);
+        let log = [packed.as_slice(), behind].concat();
+        let read = collector.read(&*log, NEWEST, &mut |_| ());
+        assert_eq!(read.is_ok(), fits, "{}", behind.len());
+        assert_eq!(users(&collector.into_history()), ["a"]);
+    }
+}
+
+#[test]
+fn who_collects_successes_keeps_no_guess_and_no_guessed_name() {
+    let mut log: String = (0..1000)
+        .map(|n| failed("Nov 24 04:00:00", &format!("guess{n}")))
+        .collect();
+    log += "Nov 24 04:00:00 mx postfix/smtpd[7]: 4F: client=x[203.0.113.7], sasl_method=PLAIN, sasl_username=bob\n";
+    let mut collector = LogCollector::of_successes(TimeZone::UTC);
+    collector.read(log.as_bytes(), NEWEST, &mut |_| ()).unwrap();
+    assert_eq!(
+        (collector.rows.len(), collector.copies.earlier.len()),
+        (1, 1)
+    );
+    let history = collector.into_history();
+    assert_eq!(
+        (users(&history), history.stats.events),
+        (vec!["bob".to_owned()], 1001)
+    );
+    assert_eq!(history.names.len(), 1);
+}
+
+#[test]
 fn logs_in_any_order_are_merged_by_time() {
     let (old, new) = (
         failed("Nov 22 04:00:00", "a"),
