@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use batch::{ImportBatch, ImportSummary};
 
 use super::{CONFIG, exit, logs, print_json};
+use crate::admin::message::ImportStats;
 use crate::config::Config;
+use gatepost_core::logs::collector::LogCollector;
 
 mod batch;
 mod follow;
@@ -22,9 +24,11 @@ mod tail;
 
 /// Make users familiar who logged in according to mail logs
 ///
-/// Reads Postfix and Dovecot logs as syslog or journald write them, plain or gzipped, in any order. Works
-/// while gatepost runs and while it does not. Users are named as in the logs: where Dovecot adds or removes
-/// a domain, a user who logs in with the other name remains a stranger.
+/// Reads Postfix and Dovecot logs as syslog, journald or containers write them, plain or packed (gzip, xz, zstd,
+/// bzip2), in any order. Works while gatepost runs and while it does not. Users are named as in the logs: where Dovecot
+/// adds or removes a domain, a user who logs in with the other name remains a stranger. Exits with 1 if nothing was
+/// learnt, and says why; or if a log is damaged: the rest is learnt. On a host with accounts of others, who can write
+/// anything into syslog, read the journal of the two services (see --follow).
 #[derive(Debug, clap::Args)]
 pub struct LearnArgs {
     /// The config file of gatepost: names its socket and its state directory
@@ -34,7 +38,7 @@ pub struct LearnArgs {
     /// `journalctl --follow -o json -u postfix@- -u dovecot | gatepost learn --follow -`
     #[arg(long)]
     pub follow: bool,
-    /// Print JSON: one object; with --follow one for each import
+    /// Print JSON: one object; with --follow one a line for each import
     #[arg(long)]
     pub json: bool,
     /// Log files; - is standard input
@@ -42,34 +46,62 @@ pub struct LearnArgs {
     pub logs: Vec<PathBuf>,
 }
 
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learning {
+    /// All logs were read, and there were logins in them.
+    Whole,
+    /// Nothing was learnt, or not from all.
+    Lacking,
+}
+
 /// Reads, imports and reports.
 pub fn run(args: &LearnArgs) -> ExitCode {
     match learn(args, &mut io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Learning::Whole) => ExitCode::SUCCESS,
+        Ok(Learning::Lacking) => ExitCode::from(exit::BELOW_REQUIREMENT),
         Err(fault) => exit::fail(&*fault),
     }
 }
 
-fn learn(args: &LearnArgs, out: &mut dyn Write) -> Result<(), Box<dyn std::error::Error>> {
+fn learn(args: &LearnArgs, out: &mut dyn Write) -> Result<Learning, Box<dyn std::error::Error>> {
     let (config, _) = Config::rules(&args.config)?;
     if args.follow {
-        return follow::follow(args, &config, out);
+        follow::follow(args, &config, out)?;
+        return Ok(Learning::Whole);
     }
-    let history = logs::read(&args.logs)?;
+    let collector = LogCollector::of_successes(logs::zone());
+    let read = logs::read(&args.logs, collector)?;
     let mut batch = ImportBatch::default();
-    batch.add_history(&history);
-    let imported = import::import(&config, &batch.take())?;
+    batch.add_history(&read.history);
+    let logins = batch.take();
+    let imported = match logins.as_slice() {
+        [] => ImportStats::default(),
+        logins => import::import(&config, logins)?,
+    };
     let summary = batch.summary(imported);
     // A reader that has closed the pipe needs no more.
     let _ = report(&summary, args, out).and_then(|()| out.flush());
-    Ok(())
+    logs::show_damaged(&read.damaged);
+    let nothing = summary.why_nothing(read.history.stats.events);
+    if let Some(why) = nothing {
+        let _ = writeln!(io::stderr(), "gatepost: nothing was learnt: {why}");
+    }
+    Ok(match nothing.is_none() && read.damaged.is_empty() {
+        true => Learning::Whole,
+        false => Learning::Lacking,
+    })
 }
 
 fn report(summary: &ImportSummary, args: &LearnArgs, out: &mut dyn Write) -> io::Result<()> {
+    if args.json && args.follow {
+        serde_json::to_writer(&mut *out, summary)?;
+        return writeln!(out);
+    }
     if args.json {
         return print_json(out, summary);
     }
-    logs::show_lines(summary.lines, summary.unreadable, &summary.sample, out)?;
+    summary.lines().show(out)?;
     let ImportSummary {
         logins,
         unnamed,

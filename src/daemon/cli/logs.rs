@@ -1,11 +1,12 @@
-//! logs - opens the logs that a command is given: files, gzipped files, or standard input
+//! logs - opens the logs that a command is given: files, packed files, or standard input
 //!
-//! Not here: parsing the lines (`logs` in the core). Local times are in the machine's time zone, or in `TZ`.
+//! A log that is damaged is named, and the others are read.
+//! Not here: parsing the lines (`logs` in the core), the bar (`progress`). Local times are in the machine's time zone, or in `TZ`.
 //! syslog omits the year. It is taken from the time of the file's last change, for standard input
 //! from the clock.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -16,6 +17,10 @@ use crate::files;
 use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::moment::Moment;
+
+pub(super) use progress::Progress;
+
+mod progress;
 
 /// The name for standard input.
 pub(super) const STDIN: &str = "-";
@@ -40,33 +45,72 @@ pub(super) fn zone() -> TimeZone {
     TimeZone::system()
 }
 
-/// Reads all logs, and merges their logins.
+/// What was read of several logs.
+pub(super) struct ReadLogs {
+    /// Their logins.
+    pub(super) history: LoginHistory,
+    /// Logs that could not be read to their end: what stood before the damage was read.
+    pub(super) damaged: Vec<LogFault>,
+}
+
+/// Reads all logs into `collector`, and merges their logins.
 ///
 /// # Errors
 ///
-/// When one of them cannot be read completely.
-pub(super) fn read(paths: &[PathBuf]) -> Result<LoginHistory, LogFault> {
-    let mut collector = LogCollector::new(zone());
-    let mut progress = Progress::new();
+/// When one of them cannot be opened.
+pub(super) fn read(paths: &[PathBuf], mut collector: LogCollector) -> Result<ReadLogs, LogFault> {
+    let mut octets = Some(0);
     for path in paths {
-        read_one(&mut collector, path, &mut |lines| progress.show(lines))
-            .map_err(LogFault::of(path))?;
+        let more = size(path).map_err(LogFault::of(path))?;
+        octets = octets.zip(more).map(|(octets, more)| octets + more);
     }
-    progress.clear();
-    Ok(collector.into_history())
+    let progress = Progress::of(octets);
+    let mut damaged = Vec::new();
+    for path in paths {
+        let read = read_one(&mut collector, path, &progress).map_err(LogFault::of(path))?;
+        damaged.extend(read.map_err(LogFault::of(path)).err());
+    }
+    drop(progress);
+    let merging = Progress::stage("merging the lines about one attempt".to_owned());
+    let history = collector.into_history();
+    drop(merging);
+    Ok(ReadLogs { history, damaged })
 }
 
+/// The octets of a log. `None`: nobody knows, as of a pipe.
+fn size(path: &Path) -> io::Result<Option<u64>> {
+    if path == Path::new(STDIN) {
+        return Ok(None);
+    }
+    let metadata = std::fs::metadata(path)?;
+    Ok(metadata.is_file().then_some(metadata.len()))
+}
+
+/// The outer error: it cannot be opened; the inner one: it cannot be read on.
 fn read_one(
     collector: &mut LogCollector,
     path: &Path,
-    progress: &mut dyn FnMut(u64),
-) -> io::Result<()> {
+    progress: &Progress,
+) -> io::Result<io::Result<()>> {
+    let mut show = |lines| progress.show(lines);
     if path == Path::new(STDIN) {
-        return collector.read(io::stdin().lock(), Clock::wall(), progress);
+        let log = progress.counted(io::stdin().lock());
+        return Ok(collector.read(log, Clock::wall(), &mut show));
     }
     let file = open(path)?;
     let newest = changed(&file)?;
-    collector.read(file, newest, progress)
+    Ok(collector.read(progress.counted(file), newest, &mut show))
+}
+
+/// Names the logs that could not be read to their end, on standard error.
+pub(super) fn show_damaged(damaged: &[LogFault]) {
+    for fault in damaged {
+        // Without standard error the message is lost.
+        let _ = writeln!(
+            io::stderr(),
+            "gatepost: {fault}; only what stands before the damage was read"
+        );
+    }
 }
 
 /// Opens a log: a regular file, or a pipe that the shell made for this command, as `<(zcat ...)` does. Any other
@@ -89,62 +133,45 @@ pub(super) fn changed(file: &File) -> io::Result<Moment> {
     Ok(Moment::EPOCH + time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
-/// The progress of reading, shown on standard error if that is a terminal.
-struct Progress {
-    terminal: bool,
-    shown: bool,
+/// How many lines were read, and which of them were not.
+pub(super) struct LineCounts<'a> {
+    /// All lines.
+    pub(super) lines: u64,
+    /// Those that could not be parsed.
+    pub(super) unreadable: u64,
+    /// Those of them that look like a login.
+    pub(super) not_understood: u64,
+    /// Some of them.
+    pub(super) sample: &'a [String],
 }
 
-impl Progress {
-    fn new() -> Self {
-        Self {
-            terminal: io::stderr().is_terminal(),
-            shown: false,
+impl LineCounts<'_> {
+    /// Shows them.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub(super) fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self {
+            lines, unreadable, ..
+        } = self;
+        if *unreadable == 0 {
+            return writeln!(out, "{lines} lines read");
         }
-    }
-
-    fn show(&mut self, lines: u64) {
-        const EVERY: u64 = 8192 * 8;
-        if self.terminal && lines.is_multiple_of(EVERY) {
-            self.shown = true;
-            // Without the terminal there is nothing to show.
-            let _ = write!(io::stderr(), "\r{lines} lines read");
-        }
-    }
-
-    fn clear(&mut self) {
-        if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
-}
-
-/// Shows how many lines were read, and a sample of those that could not be parsed.
-///
-/// # Errors
-///
-/// When `out` cannot be written.
-pub(super) fn show_lines(
-    lines: u64,
-    unreadable: u64,
-    sample: &[String],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    match (unreadable, sample) {
-        (0, _) => writeln!(out, "{lines} lines read"),
-        (_, []) => writeln!(
+        write!(
             out,
             "{lines} lines read, {unreadable} of them could not be parsed"
-        ),
-        (_, sample) => {
-            writeln!(
-                out,
-                "{lines} lines read, {unreadable} of them could not be parsed, such as:"
-            )?;
-            sample
-                .iter()
-                .try_for_each(|line| writeln!(out, "    {line}"))
+        )?;
+        if self.not_understood > 0 {
+            write!(out, ", {} of which look like logins", self.not_understood)?;
         }
+        if self.sample.is_empty() {
+            return writeln!(out);
+        }
+        writeln!(out, ", such as:")?;
+        self.sample
+            .iter()
+            .try_for_each(|line| writeln!(out, "    {line}"))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Reads Postfix's and Dovecot's logs, judges every login attempt in them with the gate that also
 //! runs live, at the times of the logs, and shows which honest logins would have been refused. Changes nothing.
-//! Exit codes: 0; 1 if a successful login would have been refused; 2 if a file cannot be read.
+//! Exit codes: 0; 1 if a successful login would have been refused, or if a log is damaged; 2 if a file cannot be opened.
 //! Not here: parsing logs (`logs` in the core), the judging (`trial`), the output (`report`).
 
 use std::io::{self, Write};
@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use super::{CONFIG, exit, logs};
 use crate::config::Config;
 use gatepost_core::logs::LoginHistory;
+use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::moment::Moment;
 
 mod report;
@@ -22,8 +23,8 @@ pub use trial::Elsewhere;
 
 /// Show what a config would have done with the login attempts of old mail logs
 ///
-/// Reads Postfix and Dovecot logs as syslog or journald write them (also journalctl -o json, and PAM's lines
-/// in /var/log/secure), plain or gzipped, in any order. LogCounts show no passwords: every failure is
+/// Reads Postfix and Dovecot logs as syslog, journald or containers write them (also journalctl -o json, and PAM's lines
+/// in /var/log/secure), plain or packed (gzip, xz, zstd, bzip2), in any order. Logs show no passwords: every failure is
 /// taken as a new guess.
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
@@ -51,23 +52,34 @@ pub struct ReplayArgs {
 /// Reads, judges and reports.
 pub fn run(args: &ReplayArgs) -> ExitCode {
     match replay(args, &mut io::stdout().lock()) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(exit::BELOW_REQUIREMENT),
+        Ok(Replayed::AsRequired) => ExitCode::SUCCESS,
+        Ok(Replayed::Lacking) => ExitCode::from(exit::BELOW_REQUIREMENT),
         Err(fault) => exit::fail(&*fault),
     }
 }
 
-/// Returns how many successful logins the first config would have refused.
-fn replay(args: &ReplayArgs, out: &mut dyn Write) -> Result<usize, Box<dyn std::error::Error>> {
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Replayed {
+    /// No successful login would have been refused by the first config.
+    AsRequired,
+    /// Some would have been, or a log is damaged.
+    Lacking,
+}
+
+fn replay(args: &ReplayArgs, out: &mut dyn Write) -> Result<Replayed, Box<dyn std::error::Error>> {
     let (config, _) = Config::rules(&args.config)?;
     let compared = args.compare.as_deref().map(Config::rules).transpose()?;
-    let history = logs::read(&args.logs)?;
+    let read = logs::read(&args.logs, LogCollector::new(logs::zone()))?;
+    let history = read.history;
+    let judging = logs::Progress::stage(format!("judging {} attempts", history.attempts.len()));
     let plan = trial::ReplayPlan {
         since: since(args, &history),
         elsewhere: args.elsewhere,
     };
     let trial = trial::run(&config.gate, &history, plan);
     let other = compared.map(|(config, _)| trial::run(&config.gate, &history, plan));
+    drop(judging);
     let tried = report::TriedConfig {
         config: name(&args.config),
         trial: &trial,
@@ -88,7 +100,11 @@ fn replay(args: &ReplayArgs, out: &mut dyn Write) -> Result<usize, Box<dyn std::
     };
     // A reader that has closed the pipe needs no more.
     let _ = written.and_then(|()| out.flush());
-    Ok(mistakes)
+    logs::show_damaged(&read.damaged);
+    Ok(match mistakes == 0 && read.damaged.is_empty() {
+        true => Replayed::AsRequired,
+        false => Replayed::Lacking,
+    })
 }
 
 fn since(args: &ReplayArgs, history: &LoginHistory) -> Moment {

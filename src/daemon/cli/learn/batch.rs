@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::logs::LineCounts;
 use crate::admin::message::{ImportStats, PastLogin};
 use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
@@ -17,6 +18,9 @@ use gatepost_core::moment::Moment;
 /// The most pairs that wait for an import: no gate keeps more.
 const MOST_PAIRS: usize = 1_000_000;
 
+/// Lines that a summary shows.
+const SAMPLES: usize = 5;
+
 /// What was read, and what the import added.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct ImportSummary {
@@ -24,6 +28,8 @@ pub(super) struct ImportSummary {
     pub(super) lines: u64,
     /// Lines that could not be parsed reliably.
     pub(super) unreadable: u64,
+    /// Those of them that look like a login.
+    pub(super) not_understood: u64,
     /// Some of them.
     #[serde(skip)]
     pub(super) sample: Vec<String>,
@@ -41,6 +47,38 @@ pub(super) struct ImportSummary {
     pub(super) settling_ended: bool,
 }
 
+impl ImportSummary {
+    /// The lines, to be shown.
+    pub(super) fn lines(&self) -> LineCounts<'_> {
+        LineCounts {
+            lines: self.lines,
+            unreadable: self.unreadable,
+            not_understood: self.not_understood,
+            sample: &self.sample,
+        }
+    }
+
+    /// Why there was nothing to learn, in logs of which `events` lines report a login. `None`: there was something.
+    pub(super) fn why_nothing(&self, events: u64) -> Option<&'static str> {
+        if self.seen > 0 {
+            return None;
+        }
+        Some(if self.lines == 0 {
+            "the logs are empty"
+        } else if self.unnamed > 0 {
+            "no line of a successful login names its user reliably"
+        } else if self.not_understood > 0 {
+            "lines look like logins and are not understood (please report them)"
+        } else if self.unreadable == self.lines {
+            "these are no logs of Postfix or Dovecot, or in a form that is not known (please report it)"
+        } else if events == 0 {
+            "no line is about a login at Postfix or Dovecot: another log has them"
+        } else {
+            "every login in these logs has failed"
+        })
+    }
+}
+
 /// The logins to import.
 #[derive(Debug, Default)]
 pub(super) struct ImportBatch {
@@ -53,6 +91,7 @@ impl ImportBatch {
     pub(super) fn add_history(&mut self, history: &LoginHistory) {
         self.read.lines += history.stats.lines;
         self.read.unreadable += history.stats.unreadable;
+        self.read.not_understood += history.stats.not_understood;
         self.read.sample.clone_from(&history.stats.sample);
         let accepted = |login: &&LoggedAttempt| login.outcome == AuthOutcome::Accept;
         for login in history.attempts.iter().filter(accepted) {
@@ -63,7 +102,8 @@ impl ImportBatch {
 
     /// Adds the login in one line, if there is one.
     pub(super) fn add_line(&mut self, parser: &mut LogParser, line: &RawLine<'_>) {
-        let before = parser.stats().unreadable;
+        let stats = parser.stats();
+        let (unreadable, not_understood) = (stats.unreadable, stats.not_understood);
         match line {
             RawLine::Whole(line) => parser.parse_line(line, |event| {
                 let report = event.report;
@@ -74,7 +114,15 @@ impl ImportBatch {
             RawLine::TooLong(beginning) => parser.too_long(beginning),
         }
         self.read.lines += 1;
-        self.read.unreadable += parser.stats().unreadable - before;
+        self.read.unreadable += parser.stats().unreadable - unreadable;
+        let more = parser.stats().not_understood - not_understood;
+        self.read.not_understood += more;
+        // What looks like a login is shown, as the last of the parser's samples.
+        if more > 0 && self.read.sample.len() < SAMPLES {
+            self.read
+                .sample
+                .extend(parser.stats().sample.last().cloned());
+        }
     }
 
     fn add(&mut self, user: Option<&[u8]>, client: ClientKey, at: Moment) {

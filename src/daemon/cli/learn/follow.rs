@@ -5,25 +5,45 @@
 //! The present content of the logs is imported as without `--follow`, into the running gatepost or its state. After
 //! that, new logins are sent to the running gatepost, at most once a second. While it does not answer, they
 //! wait here, one entry a pair, bounded. So a restart of gatepost loses nothing.
+//!
+//! What passes ends nothing: a log that is not there, that may not be read for a moment after a rotation, or a gatepost that
+//! does not answer is told once, and tried again every second.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use super::import::{self, ImportFault};
+use super::import;
 use super::tail::{LineSplitter, LogTail, TailEvent};
 use super::{ImportBatch, LearnArgs, logs, report};
 use crate::admin::message::ImportStats;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::files;
 use gatepost_core::logs::collector::each_line;
+use gatepost_core::logs::packed;
 use gatepost_core::logs::parser::LogParser;
 
 /// How often the logs are polled, and the gate updated.
 const EVERY: Duration = Duration::from_secs(1);
+/// Pieces of standard input that wait for us.
+const PIECES: usize = 16;
+const PIECE_OCTETS: usize = 64 * 1024;
 
 /// A growing log, and its parser.
-type Followed = (LogTail, LogParser);
+pub(super) struct FollowedLog {
+    tail: LogTail,
+    parser: LogParser,
+    health: Health,
+}
+
+/// Whether a log could be read, or the gate reached, the last time. A change for the worse is told once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Well,
+    Failing,
+}
 
 /// Imports until the process is ended, or standard input ends.
 pub(super) fn follow(
@@ -38,15 +58,37 @@ pub(super) fn follow(
                 "- must be the only log: standard input cannot be followed beside files".into(),
             );
         }
-        return follower.follow_stdin(&mut io::stdin().lock());
+        let (sender, pieces) = sync_channel(PIECES);
+        std::thread::spawn(move || read_pieces(&mut io::stdin().lock(), &sender));
+        return follower.follow_pieces(&pieces);
     }
-    let mut tails = follower.open(&args.logs)?;
-    follower.poll(&mut tails)?;
-    follower.import_first()?;
+    let mut followed = follower.open(&args.logs)?;
+    follower.poll(&mut followed);
+    follower.import_first();
     loop {
         std::thread::sleep(EVERY);
-        follower.poll(&mut tails)?;
+        follower.poll(&mut followed);
         follower.import_new();
+    }
+}
+
+/// A piece of standard input.
+pub(super) type Piece = io::Result<Vec<u8>>;
+
+/// Reads `input` to its end; it may be silent for long, while the gate must be updated.
+fn read_pieces(input: &mut dyn Read, sender: &SyncSender<Piece>) {
+    let mut buffer = vec![0; PIECE_OCTETS];
+    loop {
+        let piece = match input.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(read) => Ok(buffer.get(..read).unwrap_or_default().to_vec()),
+            Err(fault) if fault.kind() == ErrorKind::Interrupted => continue,
+            Err(fault) => Err(fault),
+        };
+        let failed = piece.is_err();
+        if sender.send(piece).is_err() || failed {
+            return;
+        }
     }
 }
 
@@ -56,8 +98,7 @@ pub(super) struct Follower<'a> {
     config: &'a Config,
     out: &'a mut dyn Write,
     batch: ImportBatch,
-    /// Whether the last import failed: reported once.
-    failing: bool,
+    gate: Health,
 }
 
 impl<'a> Follower<'a> {
@@ -68,76 +109,116 @@ impl<'a> Follower<'a> {
             config,
             out,
             batch: ImportBatch::default(),
-            failing: false,
+            gate: Health::Well,
         }
     }
 
-    /// The logs to follow; gzipped ones are read at once.
-    pub(super) fn open(&mut self, paths: &[PathBuf]) -> Result<Vec<Followed>, logs::LogFault> {
+    /// The logs to follow; packed ones are read at once.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no file, and so will never be.
+    pub(super) fn open(&mut self, paths: &[PathBuf]) -> Result<Vec<FollowedLog>, logs::LogFault> {
         let mut followed = Vec::new();
         for path in paths {
-            if !self.is_packed(path)? {
-                followed.push((LogTail::new(path), LogParser::new(logs::zone())));
+            let mut health = Health::Well;
+            match self.is_packed(path) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(fault) => {
+                    let kind = fault.kind();
+                    let fault = logs::LogFault::of(path)(fault);
+                    if matches!(kind, ErrorKind::InvalidInput | ErrorKind::IsADirectory) {
+                        return Err(fault);
+                    }
+                    tell(&format!("{fault}; trying again until it can be read"));
+                    health = Health::Failing;
+                }
             }
+            followed.push(FollowedLog {
+                tail: LogTail::new(path),
+                parser: LogParser::new(logs::zone()),
+                health,
+            });
         }
         Ok(followed)
     }
 
-    /// A gzipped log does not grow: it is read now, and not followed.
-    fn is_packed(&mut self, log: &Path) -> Result<bool, logs::LogFault> {
-        let fault = || logs::LogFault::of(log);
-        let mut file = logs::open(log).map_err(fault())?;
+    /// A packed log does not grow: it is read now, and not followed.
+    fn is_packed(&mut self, log: &Path) -> io::Result<bool> {
+        let mut file = files::open_regular(log)?;
         let mut magic = Vec::new();
         Read::by_ref(&mut file)
-            .take(2)
-            .read_to_end(&mut magic)
-            .map_err(fault())?;
-        if magic != [0x1f, 0x8b] {
+            .take(packed::MAGIC_OCTETS as u64)
+            .read_to_end(&mut magic)?;
+        if !packed::is_packed(&magic) {
             return Ok(false);
         }
         let mut parser = LogParser::new(logs::zone());
-        parser.begin(logs::changed(&file).map_err(fault())?);
-        let packed = magic.as_slice().chain(file);
-        each_line(packed, |line| self.batch.add_line(&mut parser, &line)).map_err(fault())?;
+        parser.begin(logs::changed(&file)?);
+        let whole = magic.as_slice().chain(file);
+        if let Err(fault) = each_line(whole, |line| self.batch.add_line(&mut parser, &line)) {
+            logs::show_damaged(&[logs::LogFault::of(log)(fault)]);
+        }
         Ok(true)
     }
 
     /// Reads what was added to the logs.
-    pub(super) fn poll(&mut self, tails: &mut [Followed]) -> Result<(), logs::LogFault> {
-        for (tail, parser) in tails {
+    pub(super) fn poll(&mut self, followed: &mut [FollowedLog]) {
+        for log in followed {
+            let FollowedLog {
+                tail,
+                parser,
+                health,
+            } = log;
             let batch = &mut self.batch;
             let polled = tail.poll(&mut |event| match event {
                 TailEvent::NewFile(newest) => parser.begin(newest),
                 TailEvent::Line(line) => batch.add_line(parser, &line),
             });
-            polled.map_err(logs::LogFault::of(tail.path()))?;
+            let Err(fault) = polled else {
+                *health = Health::Well;
+                continue;
+            };
+            if *health == Health::Well {
+                let fault = logs::LogFault::of(tail.path())(fault);
+                tell(&format!("{fault}; trying again until it can be read"));
+            }
+            *health = Health::Failing;
         }
-        Ok(())
     }
 
-    /// Reads lines as they arrive; the gate is updated once for all that arrived together.
-    pub(super) fn follow_stdin(
+    /// Reads lines as they arrive; the gate is updated once for all that arrived together, and tried again every second.
+    pub(super) fn follow_pieces(
         &mut self,
-        input: &mut dyn BufRead,
+        pieces: &Receiver<Piece>,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let mut parser = LogParser::new(logs::zone());
         parser.begin(Clock::wall());
         let mut splitter = LineSplitter::default();
+        let mut take = |batch: &mut ImportBatch, piece: &[u8]| {
+            splitter.split(piece, &mut |line| batch.add_line(&mut parser, &line));
+        };
         loop {
-            let octets = input.fill_buf()?;
-            let read = octets.len();
-            if read == 0 {
-                self.import_first()?;
-                return Ok(());
+            match pieces.recv_timeout(EVERY) {
+                Ok(piece) => {
+                    take(&mut self.batch, &piece?);
+                    // Bounded: who writes without a pause must not keep the gate from learning.
+                    for piece in pieces.try_iter().take(PIECES) {
+                        take(&mut self.batch, &piece?);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return self.import_last();
+                }
             }
-            splitter.split(octets, &mut |line| self.batch.add_line(&mut parser, &line));
-            input.consume(read);
             self.import_new();
         }
     }
 
-    /// Imports the present content of the logs, into the running gatepost or its state.
-    fn import_first(&mut self) -> Result<(), ImportFault> {
+    /// Imports what is left when there is no more, into the running gatepost or its state.
+    fn import_last(&mut self) -> Result<(), Box<dyn std::error::Error>> {
         let logins = self.batch.take();
         let imported = match logins.as_slice() {
             [] => ImportStats::default(),
@@ -145,6 +226,21 @@ impl<'a> Follower<'a> {
         };
         self.report(imported);
         Ok(())
+    }
+
+    /// Imports the present content of the logs, into the running gatepost or its state. They wait if neither can be used.
+    fn import_first(&mut self) {
+        let logins = self.batch.take();
+        if logins.is_empty() {
+            return self.report(ImportStats::default());
+        }
+        match import::import(self.config, &logins) {
+            Ok(imported) => self.report(imported),
+            Err(fault) => {
+                self.batch.give_back(logins);
+                self.gate_fails(&fault);
+            }
+        }
     }
 
     /// Imports new logins into the running gatepost; they wait while it does not answer.
@@ -155,23 +251,23 @@ impl<'a> Follower<'a> {
         }
         match import::running(self.config, &logins) {
             Ok(imported) => {
-                self.failing = false;
+                self.gate = Health::Well;
                 if imported != ImportStats::default() {
                     self.report(imported);
                 }
             }
             Err(fault) => {
                 self.batch.give_back(logins);
-                if !self.failing {
-                    // Without standard error the message is lost.
-                    let _ = writeln!(
-                        io::stderr(),
-                        "gatepost: {fault}; new logins wait and are sent later"
-                    );
-                }
-                self.failing = true;
+                self.gate_fails(&fault);
             }
         }
+    }
+
+    fn gate_fails(&mut self, fault: &dyn std::fmt::Display) {
+        if self.gate == Health::Well {
+            tell(&format!("{fault}; new logins wait and are sent later"));
+        }
+        self.gate = Health::Failing;
     }
 
     fn report(&mut self, imported: ImportStats) {
@@ -179,4 +275,9 @@ impl<'a> Follower<'a> {
         // Following continues even if the output cannot be written.
         let _ = report(&summary, self.args, self.out).and_then(|()| self.out.flush());
     }
+}
+
+fn tell(text: &str) {
+    // Without standard error the message is lost.
+    let _ = writeln!(io::stderr(), "gatepost: {text}");
 }

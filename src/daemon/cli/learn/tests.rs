@@ -145,13 +145,13 @@ fn following_sends_new_logins_and_keeps_those_without_an_answer() {
     let mut out = Vec::new();
     let mut follower = follow::Follower::new(&args, &config, &mut out);
     let mut logs = follower.open(&args.logs).unwrap();
-    follower.poll(&mut logs).unwrap();
+    follower.poll(&mut logs);
     follower.import_new();
     // There was no answer. The log is rotated, and grows.
     std::fs::rename(&mail, folder.path().join("mail.log.1")).unwrap();
     let more = LINES.lines().nth(4).unwrap().replace("bob", "carol");
     log(folder.path(), "mail.log", &format!("{more}\n"));
-    follower.poll(&mut logs).unwrap();
+    follower.poll(&mut logs);
     let gatepost = gatepost(folder.path(), 1);
     follower.import_new();
     follower.import_new();
@@ -175,15 +175,126 @@ fn standard_input_is_imported_as_it_arrives_and_to_its_end() {
     let args = args(folder.path(), &["--follow", "-"]);
     let (config, _) = Config::rules(&args.config).unwrap();
     let mut out = Vec::new();
-    let mut input = BufReader::with_capacity(50, LINES.as_bytes());
+    let (sender, pieces) = std::sync::mpsc::sync_channel(1000);
+    for piece in LINES.as_bytes().chunks(50) {
+        sender.send(Ok(piece.to_vec())).unwrap();
+    }
+    drop(sender);
     follow::Follower::new(&args, &config, &mut out)
-        .follow_stdin(&mut input)
+        .follow_pieces(&pieces)
         .unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
         text.contains("7 lines read") && text.contains("4 pairs newly familiar"),
         "{text}"
     );
+}
+
+#[test]
+fn logs_in_which_nothing_is_learnt_say_why_and_a_damaged_one_does_not_keep_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<&str> = LINES.lines().collect();
+    let mut learnt = |text: &str| {
+        let log = log(folder.path(), "mail.log", text);
+        let mut out = Vec::new();
+        let learning = learn(&args(folder.path(), &["--json", &log]), &mut out).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        (learning, json["not_understood"].as_u64().unwrap())
+    };
+    for text in ["", "nonsense\n", lines[3], "Nov 24 04:00:00 mx kernel: x\n"] {
+        assert_eq!(learnt(text), (Learning::Lacking, 0), "{text}");
+    }
+    assert_eq!(learnt("x sasl_username=bob"), (Learning::Lacking, 1));
+    assert_eq!(learnt(lines[0]), (Learning::Whole, 0));
+
+    // Unpacked in part, and named; the other log is learnt.
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(LINES.repeat(100).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let damaged = folder.path().join("mail.log.2.gz");
+    std::fs::write(&damaged, &packed[..packed.len() / 2]).unwrap();
+    let whole = log(folder.path(), "mail.log", &lines[4].replace("bob", "dora"));
+    let gatepost = gatepost(folder.path(), 1);
+    let logs = [damaged.to_str().unwrap(), &whole];
+    let learning = learn(&args(folder.path(), &logs), &mut Vec::new()).unwrap();
+    assert_eq!(learning, Learning::Lacking);
+    let imported = shown(&gatepost.join().unwrap());
+    assert!(
+        imported.iter().any(|login| login.starts_with("dora ")),
+        "{imported:?}"
+    );
+    let missing = args(folder.path(), &["no-such.log", &whole]);
+    assert!(learn(&missing, &mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_followed_log_may_be_missing_or_unreadable_for_a_while_and_what_is_no_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mail.log");
+    let name = path.display().to_string();
+    let args = args(folder.path(), &["--follow", "--json", &name]);
+    let (config, _) = Config::rules(&args.config).unwrap();
+    let mut out = Vec::new();
+    let mut follower = follow::Follower::new(&args, &config, &mut out);
+    let mut logs = follower.open(&args.logs).unwrap();
+    follower.poll(&mut logs);
+    log(folder.path(), "mail.log", LINES);
+    follower.poll(&mut logs);
+    // A log that cannot be opened.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    follower.poll(&mut logs);
+    follower.poll(&mut logs);
+    assert!(follower.open(&args.logs).is_err());
+    std::fs::remove_dir(&path).unwrap();
+    log(
+        folder.path(),
+        "mail.log",
+        &LINES.lines().nth(4).unwrap().replace("bob", "carol"),
+    );
+    follower.poll(&mut logs);
+    std::fs::write(&path, "").unwrap();
+    follower.poll(&mut logs);
+    log(
+        folder.path(),
+        "mail.log",
+        &(LINES.lines().nth(4).unwrap().replace("bob", "dora") + "\n"),
+    );
+    follower.poll(&mut logs);
+    let gatepost = gatepost(folder.path(), 1);
+    follower.import_new();
+    let imported = shown(&gatepost.join().unwrap());
+    for user in ["alice ", "bob ", "dora "] {
+        assert!(
+            imported.iter().any(|login| login.starts_with(user)),
+            "{user} {imported:?}"
+        );
+    }
+    drop(follower);
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    serde_json::from_str::<serde_json::Value>(&text).unwrap();
+}
+
+#[test]
+fn what_standard_input_has_brought_is_sent_again_while_it_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = args(folder.path(), &["--follow", "-"]);
+    let (config, _) = Config::rules(&args.config).unwrap();
+    let (sender, pieces) = std::sync::mpsc::sync_channel(10);
+    sender.send(Ok(LINES.as_bytes().to_vec())).unwrap();
+    // Nobody answers at first: the gate is not there. The sender lives on, and says nothing.
+    let running = thread::spawn(move || {
+        let mut out = Vec::new();
+        let mut follower = follow::Follower::new(&args, &config, &mut out);
+        follower
+            .follow_pieces(&pieces)
+            .map_err(|fault| fault.to_string())
+    });
+    let gatepost = gatepost(folder.path(), 1);
+    assert_eq!(gatepost.join().unwrap().len(), 4);
+    drop(sender);
+    running.join().unwrap().unwrap();
 }
 
 #[test]

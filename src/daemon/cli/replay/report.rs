@@ -89,7 +89,9 @@ struct LogCounts<'a> {
     merged: u64,
     same_session: u64,
     copies: u64,
+    remarks_dropped: u64,
     unreadable: u64,
+    not_understood: u64,
     sample: &'a [String],
 }
 
@@ -120,7 +122,9 @@ pub(super) fn json(
             merged: history.merged,
             same_session: stats.same_session,
             copies: history.copies,
+            remarks_dropped: history.dropped,
             unreadable: stats.unreadable,
+            not_understood: stats.not_understood,
             sample: &stats.sample,
         },
         from: trial.first.map(logs::timestamp),
@@ -214,7 +218,13 @@ pub(super) fn text(
 
 fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
     let stats = &history.stats;
-    logs::show_lines(stats.lines, stats.unreadable, &stats.sample, out)?;
+    let counts = logs::LineCounts {
+        lines: stats.lines,
+        unreadable: stats.unreadable,
+        not_understood: stats.not_understood,
+        sample: &stats.sample,
+    };
+    counts.show(out)?;
     writeln!(
         out,
         "{} of them are about logins: {} attempts, {} second lines of an attempt, {} further messages of a \
@@ -225,6 +235,13 @@ fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Resul
         history.stats.same_session,
         history.copies,
     )?;
+    if history.dropped > 0 {
+        writeln!(
+            out,
+            "not counted, because only a password database or PAM logged them, which do not know the outcome: {} lines",
+            history.dropped
+        )?;
+    }
     if !trial.elsewhere.is_empty() {
         let parts: Vec<String> = trial
             .elsewhere
