@@ -22,7 +22,7 @@ use crate::moment::Moment;
 
 pub mod collector;
 pub mod dovecot;
-mod envelope;
+pub mod envelope;
 mod evidence;
 pub mod journald;
 mod merge;

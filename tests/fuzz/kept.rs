@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use gatepost_core::gate::Gate;
+use gatepost_core::gate::request::attempt::AuthOutcome;
 use gatepost_core::gate::request::keys::Keys;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::state::file::{Form, JOURNAL_LINE, SNAPSHOT_LINE, StateFile};
 use gatepost_core::gate::state::frame::push;
-use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
 use gatepost_core::logs::parser::MOST_ATTEMPTS_A_LINE;
+use gatepost_core::logs::{LoggedAttempt, LoginHistory};
 use gatepost_core::moment::Moment;
 use jiff::tz::TimeZone;
 
@@ -154,8 +155,19 @@ pub fn logs(octets: &[u8]) {
         let shown = name.to_string();
         assert!(shown.bytes().all(|octet| matches!(octet, b' '..=b'~')));
     }
+    assert!(stats.not_understood <= stats.unreadable);
     assert_eq!(
         self::history(octets, 2).attempts.len(),
         history.attempts.len()
+    );
+    // Successes are what is learnt, whatever else is in the log.
+    let mut successes = LogCollector::of_successes(TimeZone::UTC);
+    successes
+        .read(octets, NOW, &mut |_| ())
+        .expect("memory can be read");
+    let accepted = |attempt: &&LoggedAttempt| attempt.outcome == AuthOutcome::Accept;
+    assert_eq!(
+        successes.into_history().attempts.len(),
+        history.attempts.iter().filter(accepted).count()
     );
 }

@@ -27,13 +27,13 @@ pub const LONGEST_LINE_OCTETS: usize = 64 * 1024;
 
 /// Which events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
+enum KeptEvents {
     All,
     /// Successes only: memory does not grow with guesses, whose number and names an attacker chooses.
     Successes,
 }
 
-impl Kept {
+impl KeptEvents {
     fn keeps(self, outcome: AuthOutcome) -> bool {
         self == Self::All || outcome == AuthOutcome::Accept
     }
@@ -42,7 +42,7 @@ impl Kept {
 /// Collects the events of logs.
 #[derive(Debug)]
 pub struct LogCollector {
-    kept: Kept,
+    kept: KeptEvents,
     parser: LogParser,
     names: Names,
     rows: Vec<LogRow>,
@@ -52,15 +52,15 @@ pub struct LogCollector {
 impl LogCollector {
     /// Local times in the logs are those of `zone`.
     pub fn new(zone: TimeZone) -> Self {
-        Self::keeping(Kept::All, zone)
+        Self::keeping(KeptEvents::All, zone)
     }
 
     /// Collects successful logins only.
     pub fn of_successes(zone: TimeZone) -> Self {
-        Self::keeping(Kept::Successes, zone)
+        Self::keeping(KeptEvents::Successes, zone)
     }
 
-    fn keeping(kept: Kept, zone: TimeZone) -> Self {
+    fn keeping(kept: KeptEvents, zone: TimeZone) -> Self {
         Self {
             kept,
             parser: LogParser::new(zone),

@@ -157,13 +157,13 @@ fn login_process(text: &[u8], service: Service) -> Parsed<'_> {
         None => {}
     }
     match ending::read(text) {
-        Some(ending::Ending::Refused(0, ..) | ending::Ending::OfNoMatter) | None => {
+        Some(ending::LoginEnding::Refused(0, ..) | ending::LoginEnding::OfNoMatter) | None => {
             Parsed::Unrelated
         }
-        Some(ending::Ending::Refused(attempts, within, elements)) => {
+        Some(ending::LoginEnding::Refused(attempts, within, elements)) => {
             report(elements, service, AuthOutcome::Reject, attempts, within)
         }
-        Some(ending::Ending::Unknown) => Parsed::Ambiguous,
+        Some(ending::LoginEnding::Unknown) => Parsed::Ambiguous,
     }
 }
 

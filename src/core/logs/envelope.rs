@@ -16,8 +16,15 @@ use super::syslog::{self, Header};
 /// The layers that are taken off one line.
 const MOST_LAYERS: usize = 8;
 
+/// Reads the head of `line`. `None`: there is no timestamp that we know, or nothing behind it.
+pub fn header(line: &[u8]) -> Option<Header<'_>> {
+    let header = syslog::common(line).or_else(|| within(line, None))?;
+    let inner = may_wrap(&header).then(|| within(header.message, Some(header.stamp)));
+    Some(inner.flatten().unwrap_or(header))
+}
+
 /// Reads `line` behind all that stands in front of its head. With `outer`, the time in front of it, its own may be missing.
-pub(super) fn header(line: &[u8], outer: Option<Stamp>) -> Option<Header<'_>> {
+pub(super) fn within(line: &[u8], outer: Option<Stamp>) -> Option<Header<'_>> {
     let mut scan = Scan::new(line);
     let mut stamp = outer;
     for _ in 0..MOST_LAYERS {
@@ -34,10 +41,7 @@ pub(super) fn header(line: &[u8], outer: Option<Stamp>) -> Option<Header<'_>> {
     }
     let header = syslog::behind_time(stamp?, scan.rest())?;
     let doubled = may_wrap(&header) && outer.is_none() && starts_with_time(header.message);
-    match doubled
-        .then(|| self::header(header.message, stamp))
-        .flatten()
-    {
+    match doubled.then(|| within(header.message, stamp)).flatten() {
         Some(inner) => Some(inner),
         None => Some(header),
     }

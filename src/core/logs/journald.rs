@@ -44,7 +44,7 @@ impl JsonEntry<'_> {
     pub fn header(&self) -> Option<Header<'_>> {
         let message = self.message.strip_suffix(b"\n").unwrap_or(&self.message);
         let Some(program) = self.program.as_deref() else {
-            return envelope::header(message, self.at);
+            return envelope::within(message, self.at);
         };
         let header = Header {
             stamp: self.at?,
@@ -54,7 +54,7 @@ impl JsonEntry<'_> {
         };
         let wrapped = self.contained == Contained::Yes || envelope::may_wrap(&header);
         let inner = wrapped
-            .then(|| envelope::header(message, self.at))
+            .then(|| envelope::within(message, self.at))
             .flatten();
         Some(inner.unwrap_or(header))
     }

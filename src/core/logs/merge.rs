@@ -69,7 +69,7 @@ pub(super) struct Merged {
 
 /// The attempts that `rows` report.
 pub(super) fn merge(rows: &mut [LogRow], names: &Names, witnesses: Witnesses) -> Merged {
-    rows.sort_by(|one, two| order(one, two, names));
+    rows.sort_unstable_by(|one, two| order(one, two, names));
     let mut merger = Merger {
         names,
         witnesses,
@@ -134,7 +134,7 @@ fn placed(row: &LogRow) -> Moment {
 
 /// What databases have said of one attempt.
 #[derive(Clone, Copy, Debug)]
-struct Remark {
+struct DatabaseRemark {
     at: Moment,
     client: ClientKey,
     user: Option<NameId>,
@@ -152,7 +152,7 @@ enum Use {
     Taken,
 }
 
-impl Remark {
+impl DatabaseRemark {
     /// Whether PAM alone has spoken, of which nobody knows for whom.
     const fn is_pam_alone(&self) -> bool {
         self.sources == bit(LogSource::Pam) && matches!(self.service, Service::Unknown)
@@ -171,7 +171,7 @@ struct Merger<'a> {
     names: &'a Names,
     witnesses: Witnesses,
     result: Merged,
-    remarks: Vec<Remark>,
+    remarks: Vec<DatabaseRemark>,
     /// By client: the remarks that no outcome has taken, in the order of time.
     open: HashMap<ClientKey, VecDeque<usize>>,
 }
@@ -195,7 +195,7 @@ impl Merger<'_> {
             open.pop_front();
         }
         open.push_back(self.remarks.len());
-        self.remarks.push(Remark {
+        self.remarks.push(DatabaseRemark {
             at: row.at,
             client: row.client,
             user: row.user(),
@@ -212,7 +212,7 @@ impl Merger<'_> {
     fn same_remark(&self, row: &LogRow) -> Option<usize> {
         let open = self.open.get(&row.client)?;
         let oldest = row.at - SAME_ATTEMPT;
-        let fits = |remark: &Remark| {
+        let fits = |remark: &DatabaseRemark| {
             let repeated = remark.sources & bit(row.source()) != 0;
             let same_second = remark.at.as_seconds() == row.at.as_seconds();
             remark.at >= oldest
@@ -225,7 +225,7 @@ impl Merger<'_> {
     }
 
     /// Whether no witness of the attempt that `remark` is about has lines in the logs.
-    fn stands_alone(&self, remark: &Remark) -> bool {
+    fn stands_alone(&self, remark: &DatabaseRemark) -> bool {
         let Witnesses {
             smtpd,
             login_processes,
@@ -274,10 +274,15 @@ impl Merger<'_> {
     }
 
     /// Takes the earliest open remark, not older than `span`, that may be about what `row` reports of `user`.
-    fn take(&mut self, row: &LogRow, span: Duration, user: Option<NameId>) -> Option<Remark> {
+    fn take(
+        &mut self,
+        row: &LogRow,
+        span: Duration,
+        user: Option<NameId>,
+    ) -> Option<DatabaseRemark> {
         let oldest = row.at - span;
         let open = self.open.get(&row.client)?;
-        let fits = |remark: &Remark| {
+        let fits = |remark: &DatabaseRemark| {
             remark.at >= oldest && remark.may_be_of(row) && self.same_user(remark.user, user)
         };
         let place = open
@@ -290,7 +295,7 @@ impl Merger<'_> {
         Some(*remark)
     }
 
-    fn attempt(&mut self, row: &LogRow, remark: Option<Remark>, user: Option<NameId>) {
+    fn attempt(&mut self, row: &LogRow, remark: Option<DatabaseRemark>, user: Option<NameId>) {
         self.result.attempts.push(LoggedAttempt {
             at: remark.map_or(row.at, |remark| remark.at.min(row.at)),
             client: row.client,

@@ -55,23 +55,23 @@ pub(super) fn unpacked<'a>(log: impl Read + 'a) -> io::Result<Box<dyn BufRead + 
 }
 
 /// Whether another part follows in `source`, behind zeros.
-fn next_part(source: &mut impl BufRead, magics: &[&[u8]]) -> io::Result<Next> {
+fn next_part(source: &mut impl BufRead, magics: &[&[u8]]) -> io::Result<NextPart> {
     loop {
         let ahead = source.fill_buf()?;
         let zeros = ahead.iter().take_while(|&&octet| octet == 0).count();
         match ahead.get(zeros) {
-            None if ahead.is_empty() => return Ok(Next::End),
+            None if ahead.is_empty() => return Ok(NextPart::End),
             None => source.consume(zeros),
             Some(first) if magics.iter().any(|magic| magic.first() == Some(first)) => {
                 source.consume(zeros);
-                return Ok(Next::Part);
+                return Ok(NextPart::Part);
             }
             Some(_) => return Err(damage("there is something else behind the packed log")),
         }
     }
 }
 
-enum Next {
+enum NextPart {
     Part,
     End,
 }
@@ -106,7 +106,7 @@ impl<R: BufRead> Read for GzipMembers<R> {
                 return Ok(0);
             };
             let mut source = ended.into_inner();
-            if let Next::Part = next_part(&mut source, &[GZIP])? {
+            if let NextPart::Part = next_part(&mut source, &[GZIP])? {
                 *self = Self::Within(Box::new(GzDecoder::new(source)));
             }
         }
@@ -138,20 +138,20 @@ impl<R: BufRead> ZstdFrames<R> {
     }
 
     /// Begins the next frame that holds data.
-    fn begin(&mut self) -> io::Result<Next> {
+    fn begin(&mut self) -> io::Result<NextPart> {
         // A frame to be skipped begins with 0x50 to 0x5f.
         let skipped: [&[u8]; 17] = [
             ZSTD, b"\x50", b"\x51", b"\x52", b"\x53", b"\x54", b"\x55", b"\x56", b"\x57", b"\x58",
             b"\x59", b"\x5a", b"\x5b", b"\x5c", b"\x5d", b"\x5e", b"\x5f",
         ];
         loop {
-            if let Next::End = next_part(&mut self.source, &skipped)? {
-                return Ok(Next::End);
+            if let NextPart::End = next_part(&mut self.source, &skipped)? {
+                return Ok(NextPart::End);
             }
             match self.decoder.reset(&mut self.source) {
                 Ok(()) => {
                     self.state = FrameState::Within;
-                    return Ok(Next::Part);
+                    return Ok(NextPart::Part);
                 }
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                     length,
@@ -193,7 +193,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.state == FrameState::Between
-                && let Next::End = self.begin()?
+                && let NextPart::End = self.begin()?
             {
                 return Ok(0);
             }

@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use super::evidence::looks_like_a_login;
 use super::scan::Scan;
 use super::syslog::{Dates, Header};
-use super::{LogSource, LoginReport, Parsed, dovecot, journald, pam, postfix, syslog};
+use super::{LogSource, LoginReport, Parsed, dovecot, envelope, journald, pam, postfix};
 use crate::gate::request::attempt::{AuthOutcome, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::moment::Moment;
@@ -150,7 +150,7 @@ impl LogParser {
         let last = self.last.take();
         let parsed = match line.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => self.parse_json(line, emit),
-            _ => match syslog::header(line) {
+            _ => match envelope::header(line) {
                 Some(header) => self.parse_entry(&header, last, emit),
                 None => ReadLine::Unreadable,
             },

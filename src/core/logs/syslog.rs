@@ -13,7 +13,6 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
 use super::dovecot;
-use super::envelope;
 use super::scan::Scan;
 use super::stamp::{CivilStamp, Stamp};
 use crate::moment::Moment;
@@ -31,19 +30,8 @@ pub struct Header<'a> {
     pub message: &'a [u8],
 }
 
-/// Reads the head of `line`. `None`: there is no timestamp that we know, or nothing behind it.
-pub fn header(line: &[u8]) -> Option<Header<'_>> {
-    let mut header = common(line).or_else(|| envelope::header(line, None))?;
-    if envelope::may_wrap(&header)
-        && let Some(inner) = envelope::header(header.message, Some(header.stamp))
-    {
-        header = inner;
-    }
-    Some(header)
-}
-
 /// The head that nearly all lines have: time, host, program, each behind one blank.
-fn common(line: &[u8]) -> Option<Header<'_>> {
+pub(super) fn common(line: &[u8]) -> Option<Header<'_>> {
     let mut scan = Scan::new(line);
     let stamp = Stamp::read(&mut scan)?;
     scan.literal(b" ")?;
@@ -232,10 +220,8 @@ fn data(scan: &mut Scan<'_>) -> Option<()> {
             scan.run_one()?;
         }
         // The bracket may follow the value at once.
-        if scan.skip(b"]") {
-            if !scan.skip(b"[") {
-                return Some(());
-            }
+        if scan.skip(b"]") && !scan.skip(b"[") {
+            return Some(());
         }
     }
 }

@@ -61,7 +61,7 @@ const OF_NO_MATTER: [&[u8]; 32] = [
 
 /// What an ending says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending<'a> {
+pub(super) enum LoginEnding<'a> {
     /// That many logins failed, in the time before; the elements behind it.
     Refused(u32, Duration, &'a [u8]),
     /// No password was refused.
@@ -71,7 +71,7 @@ pub(super) enum Ending<'a> {
 }
 
 /// Reads what a login process says of a connection that ended. `None`: it says nothing of one.
-pub(super) fn read(text: &[u8]) -> Option<Ending<'_>> {
+pub(super) fn read(text: &[u8]) -> Option<LoginEnding<'_>> {
     // Without the elements it is no line about a client.
     find(text, b"rip=")?;
     // A name may hold anything: what counts stands in front of it.
@@ -82,10 +82,10 @@ pub(super) fn read(text: &[u8]) -> Option<Ending<'_>> {
         let reason = text.get(from + at + 1..)?;
         from += at + 1;
         if OF_NO_MATTER.iter().any(|known| reason.starts_with(known)) {
-            return Some(Ending::OfNoMatter);
+            return Some(LoginEnding::OfNoMatter);
         }
         if let Some(refused) = REFUSED.iter().find(|known| reason.starts_with(known)) {
-            return Some(refusals(reason.get(refused.len()..)?).unwrap_or(Ending::Unknown));
+            return Some(refusals(reason.get(refused.len()..)?).unwrap_or(LoginEnding::Unknown));
         }
     }
     let nobody =
@@ -93,14 +93,14 @@ pub(super) fn read(text: &[u8]) -> Option<Ending<'_>> {
     let limited = find(front, b"Maximum number of connections").is_some();
     let internal = front.starts_with(b"Internal login failure");
     Some(if nobody || limited || internal {
-        Ending::OfNoMatter
+        LoginEnding::OfNoMatter
     } else {
-        Ending::Unknown
+        LoginEnding::Unknown
     })
 }
 
 /// ` to host, 3 attempts in 16 secs, last failure: text) (auth_failed): elements`, behind the reason.
-fn refusals(text: &[u8]) -> Option<Ending<'_>> {
+fn refusals(text: &[u8]) -> Option<LoginEnding<'_>> {
     let mut scan = Scan::new(text);
     if scan.skip(b" to ") {
         scan.run(|byte| !matches!(byte, b',' | b')' | b' '))?;
@@ -126,7 +126,7 @@ fn refusals(text: &[u8]) -> Option<Ending<'_>> {
     let within = Duration::from_secs(within.into());
     if scan.skip(b", last failure: ") {
         return behind_free_text(scan.rest())
-            .map(|elements| Ending::Refused(attempts, within, elements));
+            .map(|elements| LoginEnding::Refused(attempts, within, elements));
     }
     scan.literal(b")")?;
     if scan.skip(b" (") {
@@ -134,7 +134,7 @@ fn refusals(text: &[u8]) -> Option<Ending<'_>> {
         scan.literal(b")")?;
     }
     scan.literal(b": ")?;
-    Some(Ending::Refused(attempts, within, scan.rest()))
+    Some(LoginEnding::Refused(attempts, within, scan.rest()))
 }
 
 /// The elements behind what another server answered. Where it or the name may imitate them, they begin at the address,

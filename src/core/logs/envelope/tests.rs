@@ -1,6 +1,7 @@
 //! tests - of what stands in front of a head
 
-use crate::logs::syslog::{Dates, header};
+use super::header;
+use crate::logs::syslog::Dates;
 use crate::moment::Moment;
 use jiff::tz::TimeZone;
 

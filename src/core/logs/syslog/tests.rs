@@ -1,6 +1,7 @@
 //! tests - of the head of a line, its year and its zone
 
 use super::*;
+use crate::logs::envelope::header;
 
 /// A zone as POSIX writes it, so that no machine's database matters.
 fn zone(rule: &str) -> TimeZone {

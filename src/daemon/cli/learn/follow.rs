@@ -9,10 +9,14 @@
 //! What passes ends nothing: a log that is not there, that may not be read for a moment after a rotation, or a gatepost that
 //! does not answer is told once, and tried again every second.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use super::import;
 use super::tail::{LineSplitter, LogTail, TailEvent};
@@ -27,8 +31,6 @@ use gatepost_core::logs::parser::LogParser;
 
 /// How often the logs are polled, and the gate updated.
 const EVERY: Duration = Duration::from_secs(1);
-/// Pieces of standard input that wait for us.
-const PIECES: usize = 16;
 const PIECE_OCTETS: usize = 64 * 1024;
 
 /// A growing log, and its parser.
@@ -58,9 +60,7 @@ pub(super) fn follow(
                 "- must be the only log: standard input cannot be followed beside files".into(),
             );
         }
-        let (sender, pieces) = sync_channel(PIECES);
-        std::thread::spawn(move || read_pieces(&mut io::stdin().lock(), &sender));
-        return follower.follow_pieces(&pieces);
+        return follower.follow_input(&mut standard_input()?);
     }
     let mut followed = follower.open(&args.logs)?;
     follower.poll(&mut followed);
@@ -72,24 +72,28 @@ pub(super) fn follow(
     }
 }
 
-/// A piece of standard input.
-pub(super) type Piece = io::Result<Vec<u8>>;
+/// Standard input, read without a buffer of its own.
+fn standard_input() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
 
-/// Reads `input` to its end; it may be silent for long, while the gate must be updated.
-fn read_pieces(input: &mut dyn Read, sender: &SyncSender<Piece>) {
-    let mut buffer = vec![0; PIECE_OCTETS];
-    loop {
-        let piece = match input.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(read) => Ok(buffer.get(..read).unwrap_or_default().to_vec()),
-            Err(fault) if fault.kind() == ErrorKind::Interrupted => continue,
-            Err(fault) => Err(fault),
-        };
-        let failed = piece.is_err();
-        if sender.send(piece).is_err() || failed {
-            return;
-        }
+/// Waits until `input` has something to read or has ended, or the gate must be tried again.
+fn wait(input: &File) -> io::Result<Arrival> {
+    let every = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
+    match poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&every)) {
+        Ok(0) | Err(Errno::INTR) => Ok(Arrival::Nothing),
+        Ok(_) => Ok(Arrival::Something),
+        Err(fault) => Err(fault.into()),
     }
+}
+
+/// What a second of waiting has brought.
+enum Arrival {
+    Something,
+    Nothing,
 }
 
 /// Reads on and updates the gate.
@@ -189,29 +193,22 @@ impl<'a> Follower<'a> {
     }
 
     /// Reads lines as they arrive; the gate is updated once for all that arrived together, and tried again every second.
-    pub(super) fn follow_pieces(
+    pub(super) fn follow_input(
         &mut self,
-        pieces: &Receiver<Piece>,
+        input: &mut File,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let mut parser = LogParser::new(logs::zone());
         parser.begin(Clock::wall());
         let mut splitter = LineSplitter::default();
-        let mut take = |batch: &mut ImportBatch, piece: &[u8]| {
-            splitter.split(piece, &mut |line| batch.add_line(&mut parser, &line));
-        };
+        let mut buffer = vec![0; PIECE_OCTETS];
         loop {
-            match pieces.recv_timeout(EVERY) {
-                Ok(piece) => {
-                    take(&mut self.batch, &piece?);
-                    // Bounded: who writes without a pause must not keep the gate from learning.
-                    for piece in pieces.try_iter().take(PIECES) {
-                        take(&mut self.batch, &piece?);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
+            if let Arrival::Something = wait(input)? {
+                let read = input.read(&mut buffer)?;
+                if read == 0 {
                     return self.import_last();
                 }
+                let octets = buffer.get(..read).unwrap_or_default();
+                splitter.split(octets, &mut |line| self.batch.add_line(&mut parser, &line));
             }
             self.import_new();
         }

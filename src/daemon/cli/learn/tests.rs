@@ -175,14 +175,16 @@ fn standard_input_is_imported_as_it_arrives_and_to_its_end() {
     let args = args(folder.path(), &["--follow", "-"]);
     let (config, _) = Config::rules(&args.config).unwrap();
     let mut out = Vec::new();
-    let (sender, pieces) = std::sync::mpsc::sync_channel(1000);
-    for piece in LINES.as_bytes().chunks(50) {
-        sender.send(Ok(piece.to_vec())).unwrap();
-    }
-    drop(sender);
+    let (input, mut sender) = std::io::pipe().unwrap();
+    let writing = thread::spawn(move || {
+        for piece in LINES.as_bytes().chunks(50) {
+            sender.write_all(piece).unwrap();
+        }
+    });
     follow::Follower::new(&args, &config, &mut out)
-        .follow_pieces(&pieces)
+        .follow_input(&mut std::os::fd::OwnedFd::from(input).into())
         .unwrap();
+    writing.join().unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(
         text.contains("7 lines read") && text.contains("4 pairs newly familiar"),
@@ -194,7 +196,7 @@ fn standard_input_is_imported_as_it_arrives_and_to_its_end() {
 fn logs_in_which_nothing_is_learnt_say_why_and_a_damaged_one_does_not_keep_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     let lines: Vec<&str> = LINES.lines().collect();
-    let mut learnt = |text: &str| {
+    let learnt = |text: &str| {
         let log = log(folder.path(), "mail.log", text);
         let mut out = Vec::new();
         let learning = learn(&args(folder.path(), &["--json", &log]), &mut out).unwrap();
@@ -281,14 +283,14 @@ fn what_standard_input_has_brought_is_sent_again_while_it_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let args = args(folder.path(), &["--follow", "-"]);
     let (config, _) = Config::rules(&args.config).unwrap();
-    let (sender, pieces) = std::sync::mpsc::sync_channel(10);
-    sender.send(Ok(LINES.as_bytes().to_vec())).unwrap();
+    let (input, mut sender) = std::io::pipe().unwrap();
+    sender.write_all(LINES.as_bytes()).unwrap();
     // Nobody answers at first: the gate is not there. The sender lives on, and says nothing.
     let running = thread::spawn(move || {
         let mut out = Vec::new();
         let mut follower = follow::Follower::new(&args, &config, &mut out);
         follower
-            .follow_pieces(&pieces)
+            .follow_input(&mut std::os::fd::OwnedFd::from(input).into())
             .map_err(|fault| fault.to_string())
     });
     let gatepost = gatepost(folder.path(), 1);

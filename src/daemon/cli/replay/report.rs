@@ -235,6 +235,21 @@ fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Resul
         history.stats.same_session,
         history.copies,
     )?;
+    left_out(history, trial, out)?;
+    match (trial.first, trial.last) {
+        (Some(first), Some(last)) => writeln!(
+            out,
+            "from {} to {}, {:.1} days",
+            logs::timestamp(first),
+            logs::timestamp(last),
+            trial.days()
+        ),
+        _ => writeln!(out, "no login attempt by SMTP in these logs"),
+    }
+}
+
+/// What was read and is not judged.
+fn left_out(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
     if history.dropped > 0 {
         writeln!(
             out,
@@ -261,16 +276,7 @@ fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Resul
             trial.unnamed_successes
         )?;
     }
-    match (trial.first, trial.last) {
-        (Some(first), Some(last)) => writeln!(
-            out,
-            "from {} to {}, {:.1} days",
-            logs::timestamp(first),
-            logs::timestamp(last),
-            trial.days()
-        ),
-        _ => writeln!(out, "no login attempt by SMTP in these logs"),
-    }
+    Ok(())
 }
 
 fn table(tried: &[TriedConfig<'_>], out: &mut dyn Write) -> io::Result<()> {
