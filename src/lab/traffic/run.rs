@@ -26,6 +26,10 @@ use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
+mod queue;
+
+use queue::QueuedEvent;
+
 /// Users who mistyped try again after this.
 const RETYPED: Duration = SECOND.saturating_mul(20);
 /// Users whose right password was answered 535 type it once more after this.
@@ -93,12 +97,6 @@ enum SimulatedEvent {
     /// A user who was refused or has mistyped tries again.
     Again(HonestLogin),
     Incident(Incident),
-}
-
-struct QueuedEvent {
-    at: Moment,
-    order: u64,
-    event: SimulatedEvent,
 }
 
 /// An honest user's login under way.
@@ -363,25 +361,5 @@ fn user_as_typed(user: UserName, ticket: u64) -> UserName {
     match ticket % 16 {
         0 => UserName::new(user.as_bytes().to_ascii_uppercase()),
         _ => user,
-    }
-}
-
-impl PartialEq for QueuedEvent {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-
-impl Eq for QueuedEvent {}
-
-impl PartialOrd for QueuedEvent {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for QueuedEvent {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: what they consist of (`scenario`).
 
+use super::attacks::*;
 use super::*;
 use Promise::{
     Bound, Home, Near, Nobody, OldPhones, Restarts, Retry, SettlingBound, Travellers,
