@@ -13,7 +13,7 @@ use gatepost_lab::traffic::promise::bound;
 use gatepost_lab::traffic::report::Report;
 use gatepost_lab::traffic::run::run;
 use gatepost_lab::traffic::scenario::{SCENARIOS, Scenario};
-use gatepost_lab::traffic::{Ablation, SimulationPlan};
+use gatepost_lab::traffic::{Ablation, Beside, SimulationPlan};
 
 /// Every kind of guess that the manual names for travellers.
 const KINDS: [&str; 10] = [
@@ -36,6 +36,7 @@ const SMALL: SimulationPlan = SimulationPlan {
     daily: 8_000,
     pool: 1_000,
     without: None,
+    beside: Beside::Nothing,
 };
 
 const LARGE: SimulationPlan = SimulationPlan {
@@ -86,7 +87,7 @@ fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
         let report = play("pool-1m", &plan);
         assert!(report.guesses.tried > 60_000, "{}", report.guesses.tried);
         let worst = report.guesses.worst_day;
-        assert!(worst <= bound(mailboxes), "{mailboxes}: {worst}");
+        assert!(worst <= bound(mailboxes, 0), "{mailboxes}: {worst}");
         assert!(report.guesses.worst_account <= 48);
         assert!(report.home.refused == 0 && report.near.refused == 0);
     }
@@ -94,7 +95,7 @@ fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
 
 #[test]
 fn the_bound_is_the_manuals_formula() {
-    assert_eq!((bound(40), bound(10_000)), (1_872, 61_632));
+    assert_eq!((bound(40, 0), bound(10_000, 0)), (1_872, 61_632));
 }
 
 #[test]
@@ -229,7 +230,7 @@ fn a_restart_or_a_kill_forgets_no_ban_and_grants_no_guess() {
     let report = play("restart", &SMALL);
     assert!(report.bans > 50);
     assert_eq!(report.bans_lost, 0);
-    assert!(report.guesses.worst_day <= bound(40));
+    assert!(report.guesses.worst_day <= bound(40, 0));
 }
 
 #[test]

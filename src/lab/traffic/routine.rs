@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::traffic::crowd::Crowd;
 use crate::traffic::people::{self, People};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
@@ -24,19 +25,30 @@ const TRIPS: u32 = 20;
 
 /// One mail to be sent.
 #[derive(Clone, Copy, Debug)]
-pub struct PlannedLogin {
+pub(crate) struct PlannedLogin {
     /// When.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// Who.
-    pub person: u32,
+    pub(crate) person: u32,
     /// From where.
-    pub client: ClientKey,
-    /// Whether the first password is mistyped.
-    pub mistyped: bool,
+    pub(crate) client: ClientKey,
+    /// The password that is tried first.
+    pub(crate) first_try: FirstTry,
+}
+
+/// The password that is tried first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstTry {
+    /// The right one.
+    Right,
+    /// A mistyped one, once.
+    Mistyped,
+    /// The one before the last change, so many times.
+    Former(u32),
 }
 
 /// A source of visits, a day's at a time.
-pub struct Routine {
+pub(crate) struct Routine {
     random: Random,
     habit: Habit,
     day: u32,
@@ -46,7 +58,7 @@ pub struct Routine {
 
 /// Who does what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Habit {
+pub(crate) enum Habit {
     /// All users write at home, and on a phone that gets another address every day.
     Daily,
     /// Some travel: first mail from a hotel or a foreign carrier, two more from there that day.
@@ -57,11 +69,13 @@ pub enum Habit {
     Webmail,
     /// One account sends a hundred mails a day from the networks of a cloud.
     Cloud,
+    /// A crowd writes.
+    Crowd(&'static Crowd),
 }
 
 impl Routine {
     /// A habit, for as long as the plan goes.
-    pub fn new(habit: Habit, plan: &SimulationPlan) -> Self {
+    pub(crate) fn new(habit: Habit, plan: &SimulationPlan) -> Self {
         Self {
             random: Random::new(plan.seed, habit.stream()),
             habit,
@@ -72,7 +86,7 @@ impl Routine {
     }
 
     /// The next visit, in the order of time.
-    pub fn next(&mut self, people: &People) -> Option<PlannedLogin> {
+    pub(crate) fn next(&mut self, people: &People) -> Option<PlannedLogin> {
         while self.today.is_empty() && self.day < self.days {
             let mut visits = Vec::new();
             let morning = START + DAY * self.day;
@@ -94,6 +108,7 @@ impl Routine {
                 }
             }
             Habit::Travel => self.trips(people, morning, visits),
+            Habit::Crowd(crowd) => visits.extend(crowd.day(self.day, people, &mut self.random)),
             Habit::Office => {
                 for number in 0..people.staff() {
                     self.several(3, number, people::OFFICE, morning, visits);
@@ -109,8 +124,8 @@ impl Routine {
                     let client = people::cloud(&mut self.random);
                     let at = morning + self.time_of_day();
                     let visit = self.visit(0, client, at);
-                    let mistyped = false;
-                    visits.push(PlannedLogin { mistyped, ..visit });
+                    let first_try = FirstTry::Right;
+                    visits.push(PlannedLogin { first_try, ..visit });
                 }
             }
         }
@@ -153,7 +168,10 @@ impl Routine {
             at,
             person,
             client,
-            mistyped: self.random.happens(MISTYPED_PERCENT),
+            first_try: match self.random.happens(MISTYPED_PERCENT) {
+                true => FirstTry::Mistyped,
+                false => FirstTry::Right,
+            },
         }
     }
 
@@ -183,6 +201,7 @@ impl Habit {
             Self::Office => "office",
             Self::Webmail => "webmail",
             Self::Cloud => "cloud",
+            Self::Crowd(_) => "crowd",
         }
     }
 }

@@ -4,18 +4,20 @@
 //! where it names a price instead, the figures stand in the report, and nothing is broken.
 //! Not here: how the parts work (`campaign`, `routine`, `incident`), what a promise means (`promise`).
 
-use crate::traffic::SimulationPlan;
 use crate::traffic::campaign::Campaign;
+use crate::traffic::crowd::{self, Crowd, Known};
 use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::people::{self, PasswordStrength, People};
-use crate::traffic::promise::Promise;
+use crate::traffic::promise::{self, Promise};
+use crate::traffic::report::Report;
 use crate::traffic::routine::{Habit, Routine};
+use crate::traffic::{Beside, SimulationPlan};
 use gatepost_core::gate::request::settings::GateSettings;
 
 mod attacks;
 mod list;
 
-pub use list::SCENARIOS;
+pub use list::{CROWDS, SCENARIOS};
 
 /// One trace.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,8 @@ enum Surroundings {
     Install,
     /// The same, but the old logs were read.
     InstallLearnt,
+    /// A crowd, and nobody else.
+    Crowd(&'static Crowd),
 }
 
 /// What is known at the start.
@@ -64,6 +68,16 @@ pub enum StartKnowledge {
     Strangers,
 }
 
+/// How soon an honest client that was refused tries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Every five minutes; the mistyped password is corrected after 20 s.
+    Even,
+    /// After five minutes, then after twice as long each time, up to an hour; the mistyped password is corrected
+    /// after 20 to 60 s.
+    Doubling,
+}
+
 /// All that a simulation needs.
 #[derive(Debug)]
 pub(crate) struct Participants {
@@ -72,12 +86,27 @@ pub(crate) struct Participants {
     pub(crate) campaigns: Vec<Campaign>,
     pub(crate) incidents: IncidentSchedule,
     pub(crate) start: StartKnowledge,
+    pub(crate) patience: Patience,
+    pub(crate) crowd: Option<&'static Crowd>,
 }
 
 impl Scenario {
     /// The scenario of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        SCENARIOS.iter().find(|scenario| scenario.name == name)
+        let mut all = SCENARIOS.iter().chain(CROWDS);
+        all.find(|scenario| scenario.name == name)
+    }
+
+    /// How many users its server has, if it is a crowd's.
+    pub fn users(&self) -> Option<usize> {
+        self.crowd().map(|crowd| crowd.users as usize)
+    }
+
+    fn crowd(&self) -> Option<&'static Crowd> {
+        match self.life {
+            Surroundings::Crowd(crowd) => Some(crowd),
+            _ => None,
+        }
     }
 
     /// The gate's rules in it: the defaults, but for what the plan leaves out and the scenario lists.
@@ -92,7 +121,15 @@ impl Scenario {
         settings
     }
 
+    /// Writes down which promises of the scenario the report breaks.
+    pub(crate) fn check(&self, plan: &SimulationPlan, report: &mut Report) {
+        promise::check(self.promises, plan, report);
+    }
+
     pub(crate) fn cast(&self, plan: &SimulationPlan) -> Participants {
+        if let Some(crowd) = self.crowd() {
+            return self.crowd_cast(crowd, plan);
+        }
         let mut habits = vec![Habit::Daily];
         habits.extend(match self.life {
             Surroundings::Install | Surroundings::InstallLearnt => None,
@@ -126,7 +163,28 @@ impl Scenario {
                 Surroundings::Install => StartKnowledge::Strangers,
                 _ => StartKnowledge::Learnt,
             },
+            patience: Patience::Even,
+            crowd: None,
+        }
+    }
+
+    fn crowd_cast(&self, crowd: &'static Crowd, plan: &SimulationPlan) -> Participants {
+        let mut campaigns = (self.attack)(plan);
+        campaigns.extend(crowd.campaigns(plan));
+        if plan.beside == Beside::Guesses {
+            campaigns.push(crowd::beside(plan));
+        }
+        Participants {
+            people: People::new(plan.mailboxes, PasswordStrength::Strong, plan.seed),
+            routines: vec![Routine::new(Habit::Crowd(crowd), plan)],
+            campaigns,
+            incidents: IncidentSchedule::None,
+            start: match crowd.known {
+                Known::Nothing => StartKnowledge::Strangers,
+                Known::Elsewhere | Known::There { .. } => StartKnowledge::Learnt,
+            },
+            patience: Patience::Doubling,
+            crowd: Some(crowd),
         }
     }
 }
-

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use crate::traffic::campaign::{AddressChoice, Campaign, GuessList, PasswordChoice, VictimChoice};
+use crate::traffic::campaign::{
+    AddressChoice, Campaign, GuessList, OwnedAccounts, PasswordChoice, VictimChoice,
+};
 use crate::traffic::people::{self, mobile};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, MINUTE, SECOND, SimulationPlan};
@@ -174,13 +176,67 @@ pub(super) fn sim_card(plan: &SimulationPlan) -> Vec<Campaign> {
 }
 
 pub(super) fn valid_account(plan: &SimulationPlan) -> Vec<Campaign> {
-    let insider = 1.min(plan.mailboxes.saturating_sub(1)) as u32;
+    vec![owned("valid account", plan, (1, 1_000), (1, 7))]
+}
+
+/// Accounts of the attacker's own, addresses; logins and guesses at each address.
+fn owned(
+    name: &str,
+    plan: &SimulationPlan,
+    (accounts, addresses): (u32, u64),
+    (logins, guesses): (u64, u64),
+) -> Campaign {
+    let owned = OwnedAccounts {
+        accounts,
+        addresses,
+        logins,
+        guesses,
+    };
     let choice = (
-        AddressChoice::Insider(insider, 1_000),
+        AddressChoice::Owned(owned),
         VictimChoice::Any,
         PasswordChoice::Unique,
     );
-    vec![Campaign::daily("valid account", plan, choice)]
+    Campaign::daily(name, plan, choice)
+}
+
+/// Each of five accounts logs in at every address, so that they vouch for one another.
+pub(super) fn five_accounts(plan: &SimulationPlan) -> Vec<Campaign> {
+    vec![owned("five accounts", plan, (5, 1_000), (5, 15))]
+}
+
+/// All guesses from one address, where all five log in.
+pub(super) fn five_at_one_address(plan: &SimulationPlan) -> Vec<Campaign> {
+    vec![owned("five at one address", plan, (5, 1), (5, 15))]
+}
+
+/// Twenty accounts, in pairs at 60 addresses, beside a flood of addresses that come once.
+pub(super) fn twenty_accounts(plan: &SimulationPlan) -> Vec<Campaign> {
+    let mut campaigns = unique_fresh(plan);
+    campaigns.push(owned("twenty accounts", plan, (20, 60), (2, 8)));
+    campaigns
+}
+
+/// Two guesses at the account of another between a login and the next, to have what they cost given back.
+pub(super) fn laundering(plan: &SimulationPlan) -> Vec<Campaign> {
+    vec![owned("laundering", plan, (5, 30), (1, 2))]
+}
+
+/// Leaked names and passwords: one of a hundred is still right.
+pub(super) fn stuffing(plan: &SimulationPlan) -> Vec<Campaign> {
+    let with = PasswordChoice::Leaked(1);
+    let choice = (AddressChoice::Pool(1 << 30), VictimChoice::Any, with);
+    vec![Campaign::daily("stuffing", plan, choice)]
+}
+
+/// One customer's lines, another /48 of the same /32 for every try.
+pub(super) fn prefixes(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::Prefixes,
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
+    vec![Campaign::daily("prefixes", plan, choice)]
 }
 
 /// 200 addresses that each try the same wrong password all day long.

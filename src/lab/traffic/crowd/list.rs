@@ -1,0 +1,172 @@
+//! list - the crowds, in figures
+//!
+//! Not here: what the figures mean (`crowd`), what is promised about them (`scenario::list`).
+
+use super::{Accounts, Crowd, Known, Passwords, Place, Victims};
+
+/// 300 people whose office has moved behind a new address, and one of ten logins mistyped.
+pub(crate) const OFFICE_10: Crowd = Crowd {
+    users: 300,
+    writers: 300,
+    accounts: Accounts::Own,
+    place: Place::Shared(1),
+    mails: 4,
+    mistyped: 10,
+    arrive: 8..10,
+    until: 18,
+    known: Known::Elsewhere,
+    passwords: Passwords::Stay,
+    old_phones: 0,
+    inside: 0,
+    victims: Victims::Names,
+};
+pub(crate) const OFFICE_5: Crowd = Crowd {
+    mistyped: 5,
+    ..OFFICE_10
+};
+pub(crate) const OLD_PHONE: Crowd = Crowd {
+    old_phones: 1,
+    ..OFFICE_10
+};
+pub(crate) const OLD_PHONES: Crowd = Crowd {
+    old_phones: 15,
+    ..OFFICE_10
+};
+pub(crate) const COMMUTERS: Crowd = Crowd {
+    place: Place::Commute,
+    mails: 6,
+    ..OFFICE_10
+};
+pub(crate) const CONFERENCE: Crowd = Crowd {
+    users: 300,
+    writers: 200,
+    mails: 5,
+    mistyped: 5,
+    arrive: 8..11,
+    until: 20,
+    ..OFFICE_10
+};
+pub(crate) const UNIVERSITY_10: Crowd = Crowd {
+    users: 4_000,
+    writers: 4_000,
+    place: Place::Shared(4),
+    mails: 3,
+    arrive: 8..14,
+    until: 20,
+    ..OFFICE_10
+};
+pub(crate) const UNIVERSITY_5: Crowd = Crowd {
+    mistyped: 5,
+    ..UNIVERSITY_10
+};
+pub(crate) const UNIVERSITY_2: Crowd = Crowd {
+    mistyped: 2,
+    ..UNIVERSITY_10
+};
+/// 80 infected phones, 50 guesses a day each.
+pub(crate) const CARRIER: Crowd = Crowd {
+    users: 500,
+    writers: 500,
+    place: Place::Carrier,
+    mistyped: 3,
+    arrive: 7..20,
+    until: 22,
+    inside: 80 * 50,
+    ..OFFICE_10
+};
+/// The exits are used by guessers too.
+pub(crate) const EXITS: Crowd = Crowd {
+    users: 200,
+    writers: 200,
+    place: Place::Exits,
+    mistyped: 5,
+    arrive: 7..20,
+    until: 22,
+    inside: 1_000,
+    ..OFFICE_10
+};
+pub(crate) const WEBMAIL: Crowd = Crowd {
+    users: 500,
+    writers: 500,
+    mistyped: 3,
+    arrive: 7..19,
+    until: 22,
+    ..OFFICE_10
+};
+pub(crate) const MOVED: Crowd = Crowd {
+    users: 200,
+    writers: 200,
+    place: Place::Company,
+    mails: 5,
+    mistyped: 5,
+    arrive: 7..10,
+    known: Known::Nothing,
+    ..OFFICE_10
+};
+pub(crate) const MOVED_LEARNT: Crowd = Crowd {
+    known: Known::Elsewhere,
+    ..MOVED
+};
+pub(crate) const ROTATION: Crowd = Crowd {
+    known: Known::There { newcomers: 0 },
+    passwords: Passwords::Change,
+    ..OFFICE_5
+};
+pub(crate) const BREACH: Crowd = Crowd {
+    known: Known::There { newcomers: 0 },
+    passwords: Passwords::Change,
+    ..MOVED
+};
+/// Ten people, each from a line of their own, a hundred letters in an hour.
+pub(crate) const MAIL_MERGE: Crowd = Crowd {
+    users: 120,
+    writers: 10,
+    place: Place::Anew,
+    mails: 100,
+    mistyped: 0,
+    arrive: 10..11,
+    until: 11,
+    ..OFFICE_10
+};
+pub(crate) const SHARED_MAILBOX: Crowd = Crowd {
+    users: 120,
+    writers: 50,
+    accounts: Accounts::Shared,
+    mistyped: 5,
+    known: Known::There { newcomers: 0 },
+    ..OFFICE_10
+};
+/// A guess every 80 s, from the first morning on.
+pub(crate) const GUESSER_INSIDE: Crowd = Crowd {
+    inside: 1_080,
+    victims: Victims::Colleagues,
+    ..OFFICE_10
+};
+/// The office is known; twenty people are new.
+pub(crate) const INFECTED_PC: Crowd = Crowd {
+    inside: 1_080,
+    known: Known::There { newcomers: 20 },
+    ..OFFICE_10
+};
+pub(crate) const HOMES: Crowd = Crowd {
+    place: Place::Apart,
+    mistyped: 10,
+    arrive: 7..12,
+    until: 22,
+    ..OFFICE_10
+};
+pub(crate) const IPV6_HOMES: Crowd = Crowd {
+    place: Place::Prefix,
+    known: Known::There { newcomers: 0 },
+    ..HOMES
+};
+pub(crate) const TRAVELLERS: Crowd = Crowd {
+    users: 120,
+    writers: 20,
+    place: Place::Travel,
+    mails: 4,
+    mistyped: 10,
+    arrive: 7..19,
+    until: 23,
+    ..OFFICE_10
+};
