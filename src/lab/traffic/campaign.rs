@@ -110,6 +110,8 @@ pub(crate) enum PasswordChoice {
     Hidden,
     /// Of a hundred: sixty words, twenty with name and year, twenty unique.
     Mixed(GuessList),
+    /// So many words of a hundred, the others unique.
+    Words(GuessList, u32),
     /// One password per victim, again and again.
     Always(&'static str),
     /// The victim's password before the last change, again and again.
@@ -305,10 +307,14 @@ impl Campaign {
             PasswordChoice::AnyOf(GuessList(words)) => {
                 words.password(random.index(words.len())).to_owned()
             }
+            PasswordChoice::Words(GuessList(words), percent) if random.happens(*percent) => {
+                words.password(random.index(words.len())).to_owned()
+            }
             PasswordChoice::NameYear => name_year(first, random),
             PasswordChoice::Unique
             | PasswordChoice::Hidden
             | PasswordChoice::Former
+            | PasswordChoice::Words(..)
             | PasswordChoice::Leaked(_) => {
                 format!("{}{}", random.word(6), random.below(100))
             }

@@ -27,6 +27,8 @@ const OLD_PHONE_TRIES: Duration = MINUTE.saturating_mul(5);
 const FORMER_TRIES: u64 = 12;
 /// Addresses of the attack beside a crowd, and existing accounts among a hundred of its guesses.
 const BESIDE: (u64, u32) = (3_000, 33);
+/// Words among a hundred of its passwords; the others are unique.
+const BESIDE_WORDS: u32 = 60;
 
 /// A crowd, in figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub(crate) struct Crowd {
     pub(crate) mails: u32,
     /// Logins of a hundred that are mistyped first.
     pub(crate) mistyped: u32,
-    /// The hours of a day in which the first mail is sent; the others follow until `until`.
+    /// The hours of a day in which the first two mails are sent; the others follow until `until`.
     pub(crate) arrive: Range<u32>,
     /// The hour of a day in which the last mail is sent.
     pub(crate) until: u32,
@@ -73,6 +75,8 @@ pub(crate) enum Accounts {
 pub(crate) enum Known {
     /// Nothing: it is the day of the install.
     Nothing,
+    /// None of them, though it is long past the install.
+    Unseen,
     /// Who logged in from home and by phone.
     Elsewhere,
     /// Who logged in from the place, too; but for so many newcomers.
@@ -137,8 +141,9 @@ impl Crowd {
     }
 
     fn time(&self, mail: u32, random: &mut Random) -> Duration {
+        // In the morning at the desk, and with the phone that is brought along.
         let hours = match mail {
-            0 => self.arrive.clone(),
+            0 | 1 => self.arrive.clone(),
             _ => self.arrive.start..self.until,
         };
         random.between(HOUR * hours.start, HOUR * hours.end)
@@ -149,9 +154,12 @@ impl Crowd {
         if changed && mail < 2 {
             return FirstTry::Former(1 + random.below(FORMER_TRIES) as u32);
         }
-        match random.happens(self.mistyped) {
-            true => FirstTry::Mistyped,
-            false => FirstTry::Right,
+        // Who mistypes once may do so again.
+        let again = |random: &mut Random| random.happens(self.mistyped);
+        match (again(random), again(random)) {
+            (true, true) => FirstTry::Mistyped(2),
+            (true, false) => FirstTry::Mistyped(1),
+            (false, _) => FirstTry::Right,
         }
     }
 
@@ -208,7 +216,7 @@ pub(crate) fn beside(plan: &SimulationPlan) -> Campaign {
     let choice = (
         AddressChoice::Pool(pool),
         VictimChoice::Names(exist),
-        PasswordChoice::Mixed(GuessList::thousand(plan)),
+        PasswordChoice::Words(GuessList::thousand(plan), BESIDE_WORDS),
     );
     Campaign::daily("beside a crowd", plan, choice)
 }

@@ -41,8 +41,8 @@ pub(crate) struct PlannedLogin {
 pub(crate) enum FirstTry {
     /// The right one.
     Right,
-    /// A mistyped one, once.
-    Mistyped,
+    /// A mistyped one, so many times.
+    Mistyped(u32),
     /// The one before the last change, so many times.
     Former(u32),
 }
@@ -169,7 +169,7 @@ impl Routine {
             person,
             client,
             first_try: match self.random.happens(MISTYPED_PERCENT) {
-                true => FirstTry::Mistyped,
+                true => FirstTry::Mistyped(1),
                 false => FirstTry::Right,
             },
         }

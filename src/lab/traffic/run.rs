@@ -137,8 +137,13 @@ impl Simulation<'_> {
         crowd: Option<&'static Crowd>,
         plan: &SimulationPlan,
     ) {
-        if start == StartKnowledge::Strangers {
-            return;
+        match start {
+            StartKnowledge::Learnt => {}
+            StartKnowledge::Strangers => return,
+            StartKnowledge::Others => {
+                self.policy.learnt();
+                return;
+            }
         }
         let mut random = Random::new(plan.seed, "past");
         let (yesterday, last_week) = (START - DAY, START - DAY * 5);
@@ -252,9 +257,10 @@ impl Simulation<'_> {
                 password.clone_from(&person.former);
                 Expected::Wrong
             }
-            FirstTry::Mistyped => {
+            FirstTry::Mistyped(left) => {
                 // A finger beside the key, and a different one each day.
-                let beside = b'a' + (now.as_seconds() / 86_400 % 25) as u8;
+                let beside =
+                    b'a' + (((now.as_seconds() / 86_400) + 7 * u64::from(left)) % 25) as u8;
                 password.insert(password.len() / 2, char::from(beside));
                 Expected::Wrong
             }

@@ -66,6 +66,8 @@ pub enum StartKnowledge {
     Learnt,
     /// Nothing.
     Strangers,
+    /// Nobody of those who write, though the server has been in use for long.
+    Others,
 }
 
 /// How soon an honest client that was refused tries again.
@@ -181,6 +183,7 @@ impl Scenario {
             incidents: IncidentSchedule::None,
             start: match crowd.known {
                 Known::Nothing => StartKnowledge::Strangers,
+                Known::Unseen => StartKnowledge::Others,
                 Known::Elsewhere | Known::There { .. } => StartKnowledge::Learnt,
             },
             patience: Patience::Doubling,

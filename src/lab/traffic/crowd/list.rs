@@ -24,6 +24,11 @@ pub(crate) const OFFICE_5: Crowd = Crowd {
     mistyped: 5,
     ..OFFICE_10
 };
+/// Accounts that the server has never seen.
+pub(crate) const NEW_STAFF: Crowd = Crowd {
+    known: Known::Unseen,
+    ..OFFICE_10
+};
 pub(crate) const OLD_PHONE: Crowd = Crowd {
     old_phones: 1,
     ..OFFICE_10
@@ -41,8 +46,7 @@ pub(crate) const CONFERENCE: Crowd = Crowd {
     users: 300,
     writers: 200,
     mails: 5,
-    mistyped: 5,
-    arrive: 8..11,
+    arrive: 8..9,
     until: 20,
     ..OFFICE_10
 };
@@ -68,7 +72,6 @@ pub(crate) const CARRIER: Crowd = Crowd {
     users: 500,
     writers: 500,
     place: Place::Carrier,
-    mistyped: 3,
     arrive: 7..20,
     until: 22,
     inside: 80 * 50,
@@ -79,16 +82,14 @@ pub(crate) const EXITS: Crowd = Crowd {
     users: 200,
     writers: 200,
     place: Place::Exits,
-    mistyped: 5,
     arrive: 7..20,
     until: 22,
-    inside: 1_000,
+    inside: 1_200,
     ..OFFICE_10
 };
 pub(crate) const WEBMAIL: Crowd = Crowd {
     users: 500,
     writers: 500,
-    mistyped: 3,
     arrive: 7..19,
     until: 22,
     ..OFFICE_10
@@ -98,7 +99,6 @@ pub(crate) const MOVED: Crowd = Crowd {
     writers: 200,
     place: Place::Company,
     mails: 5,
-    mistyped: 5,
     arrive: 7..10,
     known: Known::Nothing,
     ..OFFICE_10
@@ -110,7 +110,7 @@ pub(crate) const MOVED_LEARNT: Crowd = Crowd {
 pub(crate) const ROTATION: Crowd = Crowd {
     known: Known::There { newcomers: 0 },
     passwords: Passwords::Change,
-    ..OFFICE_5
+    ..OFFICE_10
 };
 pub(crate) const BREACH: Crowd = Crowd {
     known: Known::There { newcomers: 0 },
@@ -132,7 +132,6 @@ pub(crate) const SHARED_MAILBOX: Crowd = Crowd {
     users: 120,
     writers: 50,
     accounts: Accounts::Shared,
-    mistyped: 5,
     known: Known::There { newcomers: 0 },
     ..OFFICE_10
 };
@@ -150,7 +149,6 @@ pub(crate) const INFECTED_PC: Crowd = Crowd {
 };
 pub(crate) const HOMES: Crowd = Crowd {
     place: Place::Apart,
-    mistyped: 10,
     arrive: 7..12,
     until: 22,
     ..OFFICE_10
@@ -164,8 +162,6 @@ pub(crate) const TRAVELLERS: Crowd = Crowd {
     users: 120,
     writers: 20,
     place: Place::Travel,
-    mails: 4,
-    mistyped: 10,
     arrive: 7..19,
     until: 23,
     ..OFFICE_10

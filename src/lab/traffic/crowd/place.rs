@@ -16,7 +16,7 @@ pub(crate) enum Place {
     Commute,
     /// A mobile carrier that has 256 addresses in each of four networks for all its phones.
     Carrier,
-    /// 40 exits of a VPN in ten /16s, any of them at each login.
+    /// Twelve exits of a VPN in four /16s, any of them at each login.
     Exits,
     /// At home and by phone, each on lines of their own.
     Apart,
@@ -67,8 +67,8 @@ impl Place {
             Self::Shared(count) => among(41 << 24 | 1 << 16 | 1 << 8 | 1, count, random),
             Self::Carrier => among(30 << 24 | 100 << 8, 4 * 256, random),
             Self::Exits => {
-                let exit = random.below(40) as u32;
-                ClientKey::V4(42 << 24 | (exit % 10) << 16 | (exit / 10) << 8 | 9)
+                let exit = random.below(12) as u32;
+                ClientKey::V4(42 << 24 | (exit % 4) << 16 | (exit / 4) << 8 | 9)
             }
             _ => Self::Shared(1).any(random),
         }

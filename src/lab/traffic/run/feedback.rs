@@ -48,6 +48,7 @@ impl Feedback {
 pub(super) fn next_try(wrong: FirstTry) -> FirstTry {
     match wrong {
         FirstTry::Former(left @ 2..) => FirstTry::Former(left - 1),
+        FirstTry::Mistyped(left @ 2..) => FirstTry::Mistyped(left - 1),
         _ => FirstTry::Right,
     }
 }
@@ -80,6 +81,6 @@ mod tests {
     fn the_former_password_is_tried_as_often_as_it_is_said_and_then_the_right_one() {
         assert_eq!(next_try(FirstTry::Former(3)), FirstTry::Former(2));
         assert_eq!(next_try(FirstTry::Former(1)), FirstTry::Right);
-        assert_eq!(next_try(FirstTry::Mistyped), FirstTry::Right);
+        assert_eq!(next_try(FirstTry::Mistyped(1)), FirstTry::Right);
     }
 }
