@@ -61,8 +61,8 @@ pub(crate) enum AddressChoice {
     SimCard,
     /// A customer's line that takes another /48 of one IPv6 /32 for every try.
     Prefixes,
-    /// Any shared address of a crowd's place.
-    Place(Place),
+    /// So many machines at a crowd's place, each at one of its addresses for a day.
+    Place(Place, u32),
     /// The holder of some accounts.
     Owned(OwnedAccounts),
 }
@@ -178,6 +178,14 @@ impl Campaign {
         Self { hours, ..self }
     }
 
+    /// The same, but for the time before this.
+    pub(crate) fn from(self, began: Duration) -> Self {
+        Self {
+            at: self.at + began,
+            ..self
+        }
+    }
+
     /// The plan's number of guesses a day, from wherever.
     pub(crate) fn daily(
         name: &str,
@@ -278,7 +286,10 @@ impl Campaign {
             AddressChoice::Neighbours => people::neighbour(n),
             AddressChoice::SimCard => people::mobile(0, &mut self.random),
             AddressChoice::Prefixes => people::prefix(&mut self.random),
-            AddressChoice::Place(place) => place.any(&mut self.random),
+            AddressChoice::Place(place, machines) => {
+                let day = self.at.since(START).as_secs() / super::DAY.as_secs();
+                place.of_guesser(self.random.below(u64::from(machines)), day)
+            }
             AddressChoice::Owned(owned) => owned.address(n),
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Crowd {
     pub(crate) old_phones: u32,
     /// Guesses in a day from the place.
     pub(crate) inside: u32,
+    /// By so many machines.
+    pub(crate) machines: u32,
     /// At which accounts.
     pub(crate) victims: Victims,
 }
@@ -183,7 +185,7 @@ impl Crowd {
         let phone = |number: u32| {
             let name = format!("forgotten phone {number}");
             let choice = (
-                AddressChoice::Place(self.place),
+                AddressChoice::Place(self.place, 1),
                 VictimChoice::One(number),
                 PasswordChoice::Former,
             );
@@ -198,13 +200,16 @@ impl Crowd {
                     PasswordChoice::Mixed(GuessList::thousand(plan)),
                 ),
             };
-            let choice = (AddressChoice::Place(self.place), victims, with);
-            campaigns.push(Campaign::new(
-                "inside a crowd",
-                plan,
-                DAY / self.inside,
-                choice,
-            ));
+            let choice = (
+                AddressChoice::Place(self.place, self.machines),
+                victims,
+                with,
+            );
+            // It is there before the first colleague comes, since one hour or another.
+            let before = HOUR * self.arrive.start.max(1);
+            let began = Random::new(plan.seed, "began inside").between(Duration::ZERO, before);
+            let every = DAY / self.inside;
+            campaigns.push(Campaign::new("inside a crowd", plan, every, choice).from(began));
         }
         campaigns
     }

@@ -48,6 +48,8 @@ pub(crate) enum PasswordStrength {
     Strong,
     /// Words followed by a year.
     Weak,
+    /// The one or the other: so many of a hundred are weak.
+    Mixed(u32),
 }
 
 impl People {
@@ -56,10 +58,15 @@ impl People {
         let mut random = Random::new(seed, "people");
         let words = Dictionary::new(400, 100, seed ^ 1);
         let providers = 4 + mailboxes / PER_PROVIDER;
+        let weak_password =
+            |random: &mut Random| words.password(2 * random.index(200) + 1).to_owned();
         let persons = (0..mailboxes).map(|n| {
             let password = match passwords {
-                PasswordStrength::Strong => format!("{}-{}", random.word(6), random.below(100)),
-                PasswordStrength::Weak => words.password(2 * random.index(200) + 1).to_owned(),
+                PasswordStrength::Mixed(weak) if random.happens(weak) => weak_password(&mut random),
+                PasswordStrength::Strong | PasswordStrength::Mixed(_) => {
+                    format!("{}-{}", random.word(6), random.below(100))
+                }
+                PasswordStrength::Weak => weak_password(&mut random),
             };
             let (provider, line) = (n % providers, n / providers);
             let home = 20 << 24

@@ -2,8 +2,8 @@
 //!
 //! Not here: which promises a scenario makes (`scenario`).
 
-use crate::traffic::SimulationPlan;
 use crate::traffic::report::{LoginStats, Report};
+use crate::traffic::{Beside, SimulationPlan};
 
 /// The policy that the promises are about.
 const GATE: &str = "gatepost";
@@ -43,6 +43,13 @@ pub enum Promise {
     TravellersThen,
     /// No honest user is refused at all.
     Nobody,
+    /// The same as `Crowd`, but calm alone.
+    CalmCrowd {
+        /// At their first login from a new place.
+        first: u32,
+        /// At all others.
+        later: u32,
+    },
     /// Of the people of a crowd at most so many are refused, in tenths of a percent.
     Crowd {
         /// At their first login from a new place.
@@ -97,8 +104,11 @@ impl Promise {
                 (never > 0 || longest > RETRIED)
                     .then(|| format!("{never} logins never got in, and one waited for {longest} s"))
             }
-            Self::Crowd { first, later } => too_many("first", &report.first, first)
-                .or_else(|| too_many("later", &report.later, later)),
+            Self::CalmCrowd { .. } if plan.beside != Beside::Nothing => None,
+            Self::Crowd { first, later } | Self::CalmCrowd { first, later } => {
+                too_many("first", &report.first, first)
+                    .or_else(|| too_many("later", &report.later, later))
+            }
             Self::Home => refused("at home", &report.home),
             Self::Near => refused("near home", &report.near),
             Self::Nobody => {

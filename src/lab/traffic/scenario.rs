@@ -80,6 +80,9 @@ pub(crate) enum Patience {
     Doubling,
 }
 
+/// Of a hundred people in a crowd so many have a word for a password.
+const WEAK: u32 = 18;
+
 /// All that a simulation needs.
 #[derive(Debug)]
 pub(crate) struct Participants {
@@ -177,7 +180,7 @@ impl Scenario {
             campaigns.push(crowd::beside(plan));
         }
         Participants {
-            people: People::new(plan.mailboxes, PasswordStrength::Strong, plan.seed),
+            people: People::new(plan.mailboxes, PasswordStrength::Mixed(WEAK), plan.seed),
             routines: vec![Routine::new(Habit::Crowd(crowd), plan)],
             campaigns,
             incidents: IncidentSchedule::None,

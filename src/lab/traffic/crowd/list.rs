@@ -18,6 +18,7 @@ pub(crate) const OFFICE_10: Crowd = Crowd {
     passwords: Passwords::Stay,
     old_phones: 0,
     inside: 0,
+    machines: 1,
     victims: Victims::Names,
 };
 pub(crate) const OFFICE_5: Crowd = Crowd {
@@ -67,14 +68,15 @@ pub(crate) const UNIVERSITY_2: Crowd = Crowd {
     mistyped: 2,
     ..UNIVERSITY_10
 };
-/// 80 infected phones, 50 guesses a day each.
+/// 80 infected phones, 25 guesses a day each.
 pub(crate) const CARRIER: Crowd = Crowd {
     users: 500,
     writers: 500,
     place: Place::Carrier,
     arrive: 7..20,
     until: 22,
-    inside: 80 * 50,
+    inside: 80 * 25,
+    machines: 80,
     ..OFFICE_10
 };
 /// The exits are used by guessers too.
@@ -85,6 +87,7 @@ pub(crate) const EXITS: Crowd = Crowd {
     arrive: 7..20,
     until: 22,
     inside: 1_200,
+    machines: 12,
     ..OFFICE_10
 };
 pub(crate) const WEBMAIL: Crowd = Crowd {
@@ -117,11 +120,10 @@ pub(crate) const BREACH: Crowd = Crowd {
     passwords: Passwords::Change,
     ..MOVED
 };
-/// Ten people, each from a line of their own, a hundred letters in an hour.
+/// 30 people of a company, a hundred letters each in an hour.
 pub(crate) const MAIL_MERGE: Crowd = Crowd {
     users: 120,
-    writers: 10,
-    place: Place::Anew,
+    writers: 30,
     mails: 100,
     mistyped: 0,
     arrive: 10..11,

@@ -14,9 +14,10 @@ pub(crate) enum Place {
     Shared(u32),
     /// At home, by phone on the way, and then behind one shared address.
     Commute,
-    /// A mobile carrier that has 256 addresses in each of four networks for all its phones.
+    /// A mobile carrier that has 64 addresses in each of 64 networks for all its phones, and gives each phone one
+    /// of them for a day (RFC 4787, REQ-2).
     Carrier,
-    /// Twelve exits of a VPN in four /16s, any of them at each login.
+    /// Twelve exits of a VPN in three networks, any of them at each login.
     Exits,
     /// At home and by phone, each on lines of their own.
     Apart,
@@ -24,9 +25,7 @@ pub(crate) enum Place {
     Prefix,
     /// At home, by phone, thirty in one office, and every tenth mail in a hotel.
     Company,
-    /// Another line every day, never seen before: a hotel, a rented machine.
-    Anew,
-    /// The same, and then another by phone abroad.
+    /// A hotel's line, another every day, and by phone abroad.
     Travel,
 }
 
@@ -44,7 +43,8 @@ impl Place {
         random: &mut Random,
     ) -> ClientKey {
         match (self, mail) {
-            (Self::Shared(_) | Self::Carrier | Self::Exits, _) => self.any(random),
+            (Self::Shared(_) | Self::Exits, _) => self.any(random),
+            (Self::Carrier, _) => self.any(&mut Random::new(line, "carrier")),
             (Self::Commute | Self::Apart | Self::Company, 0) => person.home,
             (Self::Commute | Self::Apart | Self::Company, 1) => person.phone(random),
             (Self::Commute, _) => Self::Shared(1).any(random),
@@ -54,7 +54,7 @@ impl Place {
             (Self::Company, _) => person.home,
             (Self::Prefix, _) => prefix(line),
             (Self::Travel, mail) if mail % 2 == 1 => abroad(line),
-            (Self::Anew | Self::Travel, _) => anew(line),
+            (Self::Travel, _) => hotel(&mut Random::new(line, "hotel")),
         }
     }
 
@@ -65,13 +65,21 @@ impl Place {
         };
         match self {
             Self::Shared(count) => among(41 << 24 | 1 << 16 | 1 << 8 | 1, count, random),
-            Self::Carrier => among(30 << 24 | 100 << 8, 4 * 256, random),
+            Self::Carrier => {
+                let (network, address) = (random.below(64) as u32, random.below(64) as u32);
+                ClientKey::V4(30 << 24 | (100 + network) << 8 | address)
+            }
             Self::Exits => {
                 let exit = random.below(12) as u32;
-                ClientKey::V4(42 << 24 | (exit % 4) << 16 | (exit / 4) << 8 | 9)
+                ClientKey::V4(42 << 24 | (exit % 3) << 16 | (9 + exit / 3))
             }
             _ => Self::Shared(1).any(random),
         }
+    }
+
+    /// Where the machine of this number guesses from on a day: a phone and a tunnel keep their address.
+    pub(crate) fn of_guesser(self, machine: u64, day: u64) -> ClientKey {
+        self.any(&mut Random::new(machine << 32 | day, "guesser"))
     }
 
     /// Every kind of address that a writer used before, where they are known there.
@@ -97,10 +105,6 @@ impl Place {
 /// A /56 of an access provider; the client writes from one of its /64s.
 fn prefix(line: u64) -> ClientKey {
     ClientKey::V6(0x2a02_0077_u64 << 32 | (line & 0x00ff_ffff) << 8 | 1)
-}
-
-fn anew(line: u64) -> ClientKey {
-    hotel(&mut Random::new(line, "line"))
 }
 
 fn abroad(line: u64) -> ClientKey {

@@ -5,8 +5,8 @@
 use super::attacks::*;
 use super::*;
 use Promise::{
-    Bound, Crowd as AtMost, Home, Near, Nobody, OldPhones, Restarts, Retry, SettlingBound,
-    Travellers, TravellersThen,
+    Bound, CalmCrowd, Crowd as AtMost, Home, Near, Nobody, OldPhones, Restarts, Retry,
+    SettlingBound, Travellers, TravellersThen,
 };
 
 const fn scenario(
@@ -135,7 +135,7 @@ pub const CROWDS: &[Scenario] = &[
     crowd("office-5", "the same; one of twenty is mistyped",
         &crowd::OFFICE_5, &[Bound, Home, OPEN]),
     crowd("new-staff", "300 people behind one address whose accounts are new, on a server that is in use",
-        &crowd::NEW_STAFF, &[Bound, Home, OPEN]),
+        &crowd::NEW_STAFF, &[Bound, Home, CalmCrowd { first: 10, later: 1 }]),
     crowd("old-phone-inside", "that office, with a forgotten phone that tries its old password on",
         &crowd::OLD_PHONE, &[Bound, Home, OPEN]),
     crowd("old-phones-inside", "that office, with fifteen of them",
@@ -164,7 +164,7 @@ pub const CROWDS: &[Scenario] = &[
         &crowd::ROTATION, &[Bound, OPEN]),
     crowd("breach-reset", "a company in which all passwords are reset on the second day",
         &crowd::BREACH, &[Bound, OPEN]),
-    crowd("mail-merge", "ten people send a hundred letters in an hour, from a new address each",
+    crowd("mail-merge", "30 people in a new office send a hundred letters each, in an hour",
         &crowd::MAIL_MERGE, &[Bound, Home, OPEN]),
     crowd("shared-mailbox", "fifty people in one office use one account",
         &crowd::SHARED_MAILBOX, &[Bound, Home, OPEN]),
