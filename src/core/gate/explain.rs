@@ -260,6 +260,8 @@ impl Gate {
             let who = self.context(user, client.network(), now);
             (self.payer(name, user, &who), who.trust)
         });
+        let credit = self.buckets.credit().left(Key::client(client), now);
+        let has_credit = credit > 0 && self.rules.load().earning.is_some();
         let user = named.map(|(payer, _)| payer);
         let trust = named.map(|(_, trust)| trust);
         BUCKETS
@@ -268,6 +270,7 @@ impl Gate {
                 Payers::Familiar => trust == Some(Trust::Familiar),
                 Payers::Unproven => trust == Some(Trust::Unproven),
                 Payers::Forgiven => settling,
+                Payers::InCredit => has_credit,
                 _ => true,
             })
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))

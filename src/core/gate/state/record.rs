@@ -10,6 +10,7 @@
 use bytes::{Buf, BufMut};
 
 use crate::gate::buckets::bucket::BucketRow;
+use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::change::{
@@ -36,6 +37,8 @@ pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
 pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
 pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
+pub(in crate::gate) const CREDIT_NUMBER: u8 = 9;
+pub(in crate::gate) const EARNINGS_NUMBER: u8 = 10;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
 pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 43);
@@ -46,6 +49,8 @@ pub(in crate::gate) const BUCKETS: Section = section(BUCKETS_NUMBER, 22);
 pub(in crate::gate) const SHARED: Section = section(SHARED_NUMBER, 27);
 pub(in crate::gate) const REVOKED: Section = section(REVOKED_NUMBER, 25);
 pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
+pub(in crate::gate) const CREDIT: Section = section(CREDIT_NUMBER, 22);
+pub(in crate::gate) const EARNINGS: Section = section(EARNINGS_NUMBER, 16);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;
@@ -177,6 +182,41 @@ pub(in crate::gate) fn read_bucket(mut from: &[u8]) -> Option<(Key, BucketRow)> 
         counted: from.try_get_u32_le().ok()?,
     };
     Some((Key { kind, id }, row))
+}
+
+pub(in crate::gate) fn write_credit(out: &mut Vec<u8>, key: Key, credit: ClientCredit) {
+    out.put_u8(key.kind.number());
+    out.put_u64_le(key.id);
+    out.put_u8(credit.tokens);
+    out.put_u32_le(credit.user);
+    out.put_u32_le(credit.last);
+    out.put_u32_le(credit.other);
+}
+
+pub(in crate::gate) fn read_credit(mut from: &[u8]) -> Option<(Key, ClientCredit)> {
+    let kind = Kind::new(from.try_get_u8().ok()?)?;
+    let id = from.try_get_u64_le().ok()?;
+    let credit = ClientCredit {
+        tokens: from.try_get_u8().ok()?,
+        user: from.try_get_u32_le().ok()?,
+        last: from.try_get_u32_le().ok()?,
+        other: from.try_get_u32_le().ok()?,
+    };
+    let is_client = kind == Kind::CLIENT_V4 || kind == Kind::CLIENT_V6;
+    is_client.then_some((Key { kind, id }, credit))
+}
+
+pub(in crate::gate) fn write_earning(out: &mut Vec<u8>, user: u64, earning: Earning) {
+    out.put_u64_le(user);
+    out.put_u32_le(earning.client);
+    out.put_u32_le(earning.at);
+}
+
+pub(in crate::gate) fn read_earning(mut from: &[u8]) -> Option<(u64, Earning)> {
+    let user = from.try_get_u64_le().ok()?;
+    let client = from.try_get_u32_le().ok()?;
+    let at = from.try_get_u32_le().ok()?;
+    Some((user, Earning { client, at }))
 }
 
 /// A shared bucket: the same in snapshot and journal.
