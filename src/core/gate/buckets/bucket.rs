@@ -16,7 +16,7 @@ use crate::gate::buckets::credit::{Credit, UNTIL_A_LOGIN};
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::{Limit, Taken, carry_over};
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
-use crate::gate::buckets::table::Table;
+use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;
 
@@ -361,11 +361,6 @@ impl BucketLevel {
         self.arrival = carry_over(self.arrival, self.every, every, now);
         self.every = every;
     }
-}
-
-/// A moment as rows keep it.
-pub(in crate::gate) fn seconds(now: Moment) -> u32 {
-    u32::try_from(now.as_seconds()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -253,5 +253,10 @@ fn find<const N: usize>(rows: &[[u64; N]], sets: [usize; 2], key: Key) -> Option
     })
 }
 
+/// A moment as rows keep it.
+pub(in crate::gate) fn seconds(now: Moment) -> u32 {
+    u32::try_from(now.as_seconds()).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests;

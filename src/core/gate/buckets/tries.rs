@@ -14,21 +14,19 @@ use std::time::Duration;
 
 use siphasher::sip::SipHasher13;
 
-use crate::gate::buckets::bucket::seconds;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Kind;
-use crate::gate::buckets::table::Table;
+use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Guess, UserId};
 use crate::moment::Moment;
 
 mod clients;
+mod row;
 
 use clients::ClientTries;
 pub(in crate::gate) use clients::History;
-
-/// For how much longer a row is kept that tells more than a refusal, in seconds.
-const PAID: u32 = 86_400;
+use row::{Entry, OfPair, OfUser, PAIR_WORDS, USER_WORDS};
 
 /// How a try came out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,19 +42,6 @@ pub(in crate::gate) enum Fate {
     Stalled,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Entry {
-    guess: u64,
-    /// Seconds since the epoch.
-    at: u32,
-    fate: Fate,
-    /// How often Postfix was asked about it again, up to [`MOST_CHECKS`]. Kept of a client's tries only.
-    checks: u8,
-}
-
-/// What the four bits of a count hold.
-const MOST_CHECKS: u8 = 15;
-
 /// A wrong password of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct WrongTry {
@@ -65,20 +50,6 @@ pub(in crate::gate) struct WrongTry {
     /// How often Postfix was asked about it after the first time.
     pub(in crate::gate) checks: u8,
 }
-
-/// The last `K` tries, the latest first, in a row of `N` words: id, guesses, times, the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct RecentTries<const K: usize> {
-    entries: [Entry; K],
-    /// Of which client they are, as far as 32 bits tell; 0: of all.
-    client: u32,
-}
-
-/// Of a client as one user.
-type OfPair = RecentTries<4>;
-type OfUser = RecentTries<8>;
-const PAIR_WORDS: usize = 8;
-const USER_WORDS: usize = 14;
 
 pub(in crate::gate) struct Tries {
     clients: ClientTries,
@@ -298,135 +269,6 @@ impl Tries {
 pub(in crate::gate) enum Novelty {
     New,
     Repeat,
-}
-
-impl Entry {
-    fn wrong(guess: Guess, now: Moment) -> Self {
-        Self {
-            guess: guess.0,
-            at: seconds(now),
-            fate: Fate::Wrong,
-            checks: 0,
-        }
-    }
-
-    fn checked_again(self) -> Self {
-        let checks = self.checks.saturating_add(1).min(MOST_CHECKS);
-        Self { checks, ..self }
-    }
-}
-
-impl<const K: usize> Default for RecentTries<K> {
-    fn default() -> Self {
-        Self {
-            entries: [Entry::default(); K],
-            client: 0,
-        }
-    }
-}
-
-impl<const K: usize> RecentTries<K> {
-    /// Beside the fates of four tries the last word has room for four counts.
-    const COUNTS_CHECKS: bool = K <= 4;
-
-    /// What a row holds of this client.
-    fn of<const N: usize>(row: Option<&[u64; N]>, client: u32) -> Self {
-        let held = row.map(Self::unpack).unwrap_or_default();
-        Self { client, ..held }
-    }
-
-    fn find(&self, guess: Guess) -> Option<Entry> {
-        let mut entries = self.entries.iter();
-        entries
-            .find(|entry| entry.fate != Fate::None && entry.guess == guess.0)
-            .copied()
-    }
-
-    /// Puts a try in front; it was there already, or the oldest goes.
-    fn push(&mut self, entry: Entry) {
-        let held = self.entries.iter().position(|old| old.guess == entry.guess);
-        let last = held.unwrap_or(K - 1);
-        if let Some(head) = self.entries.get_mut(..=last) {
-            head.rotate_right(1);
-        }
-        if let Some(first) = self.entries.first_mut() {
-            *first = entry;
-        }
-    }
-
-    /// The row without this try; none if it is not there.
-    fn without<const N: usize>(mut self, guess: Guess) -> Option<[u64; N]> {
-        let held = self
-            .entries
-            .iter()
-            .position(|entry| entry.guess == guess.0)?;
-        self.entries.get_mut(held..)?.rotate_left(1);
-        *self.entries.last_mut()? = Entry::default();
-        Some(self.pack())
-    }
-
-    fn unpack<const N: usize>(row: &[u64; N]) -> Self {
-        let mut recent = Self::default();
-        let guesses = row.iter().skip(1);
-        for (entry, guess) in recent.entries.iter_mut().zip(guesses) {
-            entry.guess = *guess;
-        }
-        let times = row.iter().skip(1 + K);
-        for (pair, two) in recent.entries.chunks_mut(2).zip(times) {
-            for (entry, at) in pair.iter_mut().zip([*two as u32, (two >> 32) as u32]) {
-                entry.at = at;
-            }
-        }
-        let meta = row.last().copied().unwrap_or_default();
-        for (at, entry) in recent.entries.iter_mut().enumerate() {
-            entry.fate = match (meta >> (8 + 2 * at)) & 3 {
-                1 => Fate::Refused,
-                2 => Fate::Wrong,
-                3 => Fate::Stalled,
-                _ => Fate::None,
-            };
-            if Self::COUNTS_CHECKS {
-                entry.checks = (meta >> (16 + 4 * at)) as u8 & MOST_CHECKS;
-            }
-        }
-        recent.client = (meta >> 32) as u32;
-        recent
-    }
-
-    fn pack<const N: usize>(self) -> [u64; N] {
-        let mut row = [0; N];
-        let guesses = self.entries.iter().map(|entry| entry.guess);
-        let times = self.entries.chunks(2).map(|pair| {
-            let at = |at: usize| pair.get(at).map_or(0, |entry| u64::from(entry.at));
-            at(0) | at(1) << 32
-        });
-        let fates = self.entries.iter().enumerate();
-        let fates = fates.fold(0, |fates, (at, entry)| {
-            let checks = match Self::COUNTS_CHECKS {
-                true => u64::from(entry.checks) << (16 + 4 * at),
-                false => 0,
-            };
-            fates | (entry.fate as u64) << (8 + 2 * at) | checks
-        });
-        let meta = u64::from(self.client) << 32 | fates;
-        for (word, value) in row.iter_mut().skip(1).zip(guesses.chain(times)) {
-            *word = value;
-        }
-        if let Some(last) = row.last_mut() {
-            *last = meta;
-        }
-        row
-    }
-
-    /// Until when it is kept before others, in nanoseconds since the epoch: what was paid for, longer.
-    fn kept_until<const N: usize>(row: &[u64; N]) -> u64 {
-        let until = Self::unpack(row).entries.map(|entry| match entry.fate {
-            Fate::None => 0,
-            Fate::Refused => entry.at,
-            Fate::Wrong | Fate::Stalled => entry.at.saturating_add(PAID),
-        });
-        u64::from(until.into_iter().max().unwrap_or_default()) * 1_000_000_000
-    }
 }
 
 /// Rounded up, so that no failure is older than it is.

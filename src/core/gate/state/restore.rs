@@ -12,10 +12,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
+use crate::gate::buckets::bucket::{BucketLevel, BucketRow};
 use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{
     BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::change::{Change, Fact, PairLogin, UserLogin};
 use crate::gate::request::client::{NetworkKey, RegionKey};

@@ -12,9 +12,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::gate::buckets::bucket::seconds;
 use crate::gate::buckets::key::Key;
-use crate::gate::buckets::table::Table;
+use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::request::change::{Change, Fact, PasswordChange};
 use crate::gate::request::keys::{Guess, UserId};

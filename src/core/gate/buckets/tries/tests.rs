@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::row::MOST_CHECKS;
 use super::*;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
