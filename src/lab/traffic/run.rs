@@ -17,17 +17,17 @@ use crate::traffic::people::People;
 use crate::traffic::policy::{
     ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
 };
-use crate::traffic::random::Random;
 use crate::traffic::report::{LoginProgress, Occasion, Report, ReportBuilder};
 use crate::traffic::routine::{FirstTry, PlannedLogin, Routine};
-use crate::traffic::scenario::{Scenario, StartKnowledge};
-use crate::traffic::{DAY, MINUTE, START, SimulationPlan};
+use crate::traffic::scenario::Scenario;
+use crate::traffic::{DAY, MINUTE, SimulationPlan};
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
 mod feedback;
+mod past;
 mod queue;
 
 use feedback::{Feedback, next_try};
@@ -130,44 +130,6 @@ enum TicketHolder {
 }
 
 impl Simulation<'_> {
-    /// The policy learns from the old logs, unless there are none.
-    fn learn_past(
-        &mut self,
-        start: StartKnowledge,
-        crowd: Option<&'static Crowd>,
-        plan: &SimulationPlan,
-    ) {
-        match start {
-            StartKnowledge::Learnt => {}
-            StartKnowledge::Strangers => return,
-            StartKnowledge::Others => {
-                self.policy.learnt();
-                return;
-            }
-        }
-        let mut random = Random::new(plan.seed, "past");
-        let (yesterday, last_week) = (START - DAY, START - DAY * 5);
-        for (number, person) in self.people.all() {
-            let mut clients = vec![(person.home, yesterday)];
-            clients.extend((0..3).map(|_| (person.phone(&mut random), last_week)));
-            if number < self.people.staff() {
-                clients.push((super::people::OFFICE, yesterday));
-            }
-            let there = crowd.map(|crowd| crowd.past(number, &self.people, &mut random));
-            clients.extend(
-                there
-                    .into_iter()
-                    .flatten()
-                    .map(|client| (client, yesterday)),
-            );
-            for (client, when) in clients {
-                self.policy.learn(&person.name, client, when, START);
-                self.ledger.login(number, client.network(), when);
-            }
-        }
-        self.policy.learnt();
-    }
-
     fn play(&mut self) {
         loop {
             let woken = self.policy.next();
