@@ -184,7 +184,7 @@ impl Question<'_> {
         let Some(Named { case, past }) = self.attempt else {
             return Err(none);
         };
-        if self.rules.earning.is_none() || past.wrong_here.is_some() {
+        if !self.has_credit() || past.wrong_here.is_some() {
             return Err(none);
         }
         let mut route = Route::NONE;
