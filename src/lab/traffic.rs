@@ -21,6 +21,8 @@ pub mod scenario;
 mod dictionary;
 mod incident;
 mod ledger;
+mod place;
+mod planned;
 mod vouching;
 
 use std::time::Duration;

@@ -25,12 +25,12 @@ const POSTFIX_WAITS: Duration = SECOND.saturating_mul(10);
 /// Each address's penalty.
 #[derive(Default)]
 pub(super) struct DovecotPenalty {
-    origins: HashMap<Origin, Penalty>,
+    origins: HashMap<PenaltyKey, Penalty>,
 }
 
 /// What a penalty is kept for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Origin {
+enum PenaltyKey {
     Address(ClientKey),
     Network(NetworkKey),
 }
@@ -95,9 +95,9 @@ impl Model for DovecotPenalty {
     }
 }
 
-fn origin(client: ClientKey) -> Origin {
+fn origin(client: ClientKey) -> PenaltyKey {
     match client {
-        ClientKey::V4(_) => Origin::Address(client),
-        ClientKey::V6(_) => Origin::Network(client.network()),
+        ClientKey::V4(_) => PenaltyKey::Address(client),
+        ClientKey::V6(_) => PenaltyKey::Network(client.network()),
     }
 }

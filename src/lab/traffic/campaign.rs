@@ -8,9 +8,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::traffic::crowd::Place;
 use crate::traffic::dictionary::Dictionary;
 use crate::traffic::people::{self, People};
+use crate::traffic::place::CrowdPlace;
 use crate::traffic::policy::PasswordForm;
 use crate::traffic::random::Random;
 use crate::traffic::{START, SimulationPlan};
@@ -62,7 +62,7 @@ pub(crate) enum AddressChoice {
     /// A customer's line that takes another /48 of one IPv6 /32 for every try.
     Prefixes,
     /// So many machines at a crowd's place, each at one of its addresses for a day.
-    Place(Place, u32),
+    Place(CrowdPlace, u32),
     /// The holder of some accounts.
     Owned(OwnedAccounts),
 }

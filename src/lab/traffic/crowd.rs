@@ -9,17 +9,16 @@ use std::time::Duration;
 
 use crate::traffic::campaign::{AddressChoice, Campaign, GuessList, PasswordChoice, VictimChoice};
 use crate::traffic::people::People;
+use crate::traffic::place::CrowdPlace;
+use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::random::Random;
-use crate::traffic::routine::{FirstTry, PlannedLogin};
 use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
 mod list;
-mod place;
 
 pub(crate) use list::*;
-pub(crate) use place::Place;
 
 /// A phone that was forgotten tries its old password once in this time, day and night.
 const OLD_PHONE_TRIES: Duration = MINUTE.saturating_mul(5);
@@ -40,7 +39,7 @@ pub(crate) struct Crowd {
     /// Whose accounts they use.
     pub(crate) accounts: Accounts,
     /// Where they write from.
-    pub(crate) place: Place,
+    pub(crate) place: CrowdPlace,
     /// Mails that each of them sends in a day.
     pub(crate) mails: u32,
     /// Logins of a hundred that are mistyped first.
@@ -50,7 +49,7 @@ pub(crate) struct Crowd {
     /// The hour of a day in which the last mail is sent.
     pub(crate) until: u32,
     /// What the server knows at the start.
-    pub(crate) known: Known,
+    pub(crate) known: CrowdKnowledge,
     /// Whether everybody's password changes.
     pub(crate) passwords: Passwords,
     /// Forgotten phones at the place, each with the password of another user.
@@ -74,7 +73,7 @@ pub(crate) enum Accounts {
 
 /// What the server knows of a crowd at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum CrowdKnowledge {
     /// Nothing: it is the day of the install.
     Nothing,
     /// None of them, though it is long past the install.
@@ -167,7 +166,7 @@ impl Crowd {
 
     /// From where the user with this number logged in before, as far as the server knows.
     pub(crate) fn past(&self, number: u32, people: &People, random: &mut Random) -> Vec<ClientKey> {
-        let Known::There { newcomers } = self.known else {
+        let CrowdKnowledge::There { newcomers } = self.known else {
             return Vec::new();
         };
         match self.accounts {

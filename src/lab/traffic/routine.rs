@@ -1,6 +1,6 @@
 //! routine - what honest users do: write mail at home and on the phone, travel, work in an office
 //!
-//! A [`PlannedLogin`] is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
+//! A `PlannedLogin` is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
 //! A mail program that is answered "not now" tries again every few minutes; `run` plays that.
 //! Not here: what attackers do (`campaign`), phones with an old password (`campaign` too: they guess nothing,
 //! but no server can know that).
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::traffic::crowd::Crowd;
 use crate::traffic::people::{self, People};
+use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
@@ -22,30 +23,6 @@ const AT_DESK: u32 = 2;
 const ON_PHONE: u32 = 1;
 /// Users who begin a journey in a day, whatever the size of the server.
 const TRIPS: u32 = 20;
-
-/// One mail to be sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PlannedLogin {
-    /// When.
-    pub(crate) at: Moment,
-    /// Who.
-    pub(crate) person: u32,
-    /// From where.
-    pub(crate) client: ClientKey,
-    /// The password that is tried first.
-    pub(crate) first_try: FirstTry,
-}
-
-/// The password that is tried first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FirstTry {
-    /// The right one.
-    Right,
-    /// A mistyped one, so many times.
-    Mistyped(u32),
-    /// The one before the last change, so many times.
-    Former(u32),
-}
 
 /// A source of visits, a day's at a time.
 pub(crate) struct Routine {

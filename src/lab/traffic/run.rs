@@ -14,11 +14,12 @@ use crate::traffic::crowd::Crowd;
 use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::ledger::{Ledger, Locality};
 use crate::traffic::people::People;
+use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::policy::{
     ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
 };
 use crate::traffic::report::{LoginProgress, Occasion, Report, ReportBuilder};
-use crate::traffic::routine::{FirstTry, PlannedLogin, Routine};
+use crate::traffic::routine::Routine;
 use crate::traffic::scenario::Scenario;
 use crate::traffic::{DAY, MINUTE, SimulationPlan};
 use gatepost_core::gate::request::attempt::{Secret, UserName};

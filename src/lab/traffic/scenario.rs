@@ -5,7 +5,7 @@
 //! Not here: how the parts work (`campaign`, `routine`, `incident`), what a promise means (`promise`).
 
 use crate::traffic::campaign::Campaign;
-use crate::traffic::crowd::{self, Crowd, Known};
+use crate::traffic::crowd::{self, Crowd, CrowdKnowledge};
 use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::people::{self, PasswordStrength, People};
 use crate::traffic::promise::{self, Promise};
@@ -185,9 +185,9 @@ impl Scenario {
             campaigns,
             incidents: IncidentSchedule::None,
             start: match crowd.known {
-                Known::Nothing => StartKnowledge::Strangers,
-                Known::Unseen => StartKnowledge::Others,
-                Known::Elsewhere | Known::There { .. } => StartKnowledge::Learnt,
+                CrowdKnowledge::Nothing => StartKnowledge::Strangers,
+                CrowdKnowledge::Unseen => StartKnowledge::Others,
+                CrowdKnowledge::Elsewhere | CrowdKnowledge::There { .. } => StartKnowledge::Learnt,
             },
             patience: Patience::Doubling,
             crowd: Some(crowd),

@@ -2,19 +2,20 @@
 //!
 //! Not here: what the figures mean (`crowd`), what is promised about them (`scenario::list`).
 
-use super::{Accounts, Crowd, Known, Passwords, Place, Victims};
+use super::{Accounts, Crowd, CrowdKnowledge, Passwords, Victims};
+use crate::traffic::place::CrowdPlace;
 
 /// 300 people whose office has moved behind a new address, and one of ten logins mistyped.
 pub(crate) const OFFICE_10: Crowd = Crowd {
     users: 300,
     writers: 300,
     accounts: Accounts::Own,
-    place: Place::Shared(1),
+    place: CrowdPlace::Shared(1),
     mails: 4,
     mistyped: 10,
     arrive: 8..10,
     until: 18,
-    known: Known::Elsewhere,
+    known: CrowdKnowledge::Elsewhere,
     passwords: Passwords::Stay,
     old_phones: 0,
     inside: 0,
@@ -27,7 +28,7 @@ pub(crate) const OFFICE_5: Crowd = Crowd {
 };
 /// Accounts that the server has never seen.
 pub(crate) const NEW_STAFF: Crowd = Crowd {
-    known: Known::Unseen,
+    known: CrowdKnowledge::Unseen,
     ..OFFICE_10
 };
 pub(crate) const OLD_PHONE: Crowd = Crowd {
@@ -39,7 +40,7 @@ pub(crate) const OLD_PHONES: Crowd = Crowd {
     ..OFFICE_10
 };
 pub(crate) const COMMUTERS: Crowd = Crowd {
-    place: Place::Commute,
+    place: CrowdPlace::Commute,
     mails: 6,
     ..OFFICE_10
 };
@@ -54,7 +55,7 @@ pub(crate) const CONFERENCE: Crowd = Crowd {
 pub(crate) const UNIVERSITY_10: Crowd = Crowd {
     users: 4_000,
     writers: 4_000,
-    place: Place::Shared(4),
+    place: CrowdPlace::Shared(4),
     mails: 3,
     arrive: 8..14,
     until: 20,
@@ -72,7 +73,7 @@ pub(crate) const UNIVERSITY_2: Crowd = Crowd {
 pub(crate) const CARRIER: Crowd = Crowd {
     users: 500,
     writers: 500,
-    place: Place::Carrier,
+    place: CrowdPlace::Carrier,
     arrive: 7..20,
     until: 22,
     inside: 80 * 25,
@@ -83,7 +84,7 @@ pub(crate) const CARRIER: Crowd = Crowd {
 pub(crate) const EXITS: Crowd = Crowd {
     users: 200,
     writers: 200,
-    place: Place::Exits,
+    place: CrowdPlace::Exits,
     arrive: 7..20,
     until: 22,
     inside: 1_200,
@@ -100,23 +101,23 @@ pub(crate) const WEBMAIL: Crowd = Crowd {
 pub(crate) const MOVED: Crowd = Crowd {
     users: 200,
     writers: 200,
-    place: Place::Company,
+    place: CrowdPlace::Company,
     mails: 5,
     arrive: 7..10,
-    known: Known::Nothing,
+    known: CrowdKnowledge::Nothing,
     ..OFFICE_10
 };
 pub(crate) const MOVED_LEARNT: Crowd = Crowd {
-    known: Known::Elsewhere,
+    known: CrowdKnowledge::Elsewhere,
     ..MOVED
 };
 pub(crate) const ROTATION: Crowd = Crowd {
-    known: Known::There { newcomers: 0 },
+    known: CrowdKnowledge::There { newcomers: 0 },
     passwords: Passwords::Change,
     ..OFFICE_10
 };
 pub(crate) const BREACH: Crowd = Crowd {
-    known: Known::There { newcomers: 0 },
+    known: CrowdKnowledge::There { newcomers: 0 },
     passwords: Passwords::Change,
     ..MOVED
 };
@@ -134,7 +135,7 @@ pub(crate) const SHARED_MAILBOX: Crowd = Crowd {
     users: 120,
     writers: 50,
     accounts: Accounts::Shared,
-    known: Known::There { newcomers: 0 },
+    known: CrowdKnowledge::There { newcomers: 0 },
     ..OFFICE_10
 };
 /// A guess every 80 s, from the first morning on.
@@ -146,24 +147,24 @@ pub(crate) const GUESSER_INSIDE: Crowd = Crowd {
 /// The office is known; twenty people are new.
 pub(crate) const INFECTED_PC: Crowd = Crowd {
     inside: 1_080,
-    known: Known::There { newcomers: 20 },
+    known: CrowdKnowledge::There { newcomers: 20 },
     ..OFFICE_10
 };
 pub(crate) const HOMES: Crowd = Crowd {
-    place: Place::Apart,
+    place: CrowdPlace::Apart,
     arrive: 7..12,
     until: 22,
     ..OFFICE_10
 };
 pub(crate) const IPV6_HOMES: Crowd = Crowd {
-    place: Place::Prefix,
-    known: Known::There { newcomers: 0 },
+    place: CrowdPlace::Prefix,
+    known: CrowdKnowledge::There { newcomers: 0 },
     ..HOMES
 };
 pub(crate) const TRAVELLERS: Crowd = Crowd {
     users: 120,
     writers: 20,
-    place: Place::Travel,
+    place: CrowdPlace::Travel,
     arrive: 7..19,
     until: 23,
     ..OFFICE_10

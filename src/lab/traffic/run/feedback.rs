@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use crate::traffic::planned::FirstTry;
 use crate::traffic::random::Random;
-use crate::traffic::routine::FirstTry;
 use crate::traffic::scenario::Patience;
 use crate::traffic::{HOUR, MINUTE, SECOND, SimulationPlan};
 

@@ -9,7 +9,7 @@ use gatepost_core::gate::request::client::ClientKey;
 
 /// Where the people of a crowd write from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum CrowdPlace {
     /// So many addresses side by side, any of them at each login: an office, a conference, a university.
     Shared(u32),
     /// At home, by phone on the way, and then behind one shared address.
@@ -32,7 +32,7 @@ pub(crate) enum Place {
 /// Those of a company who have a desk in its office.
 const DESKS: u32 = 30;
 
-impl Place {
+impl CrowdPlace {
     /// Where this mail of a day is sent from. `line` is one number for all mails of the writer in the day.
     pub(crate) fn client(
         self,
