@@ -58,6 +58,7 @@ use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
 use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
+use crate::gate::trust::first_days::FirstDays;
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
@@ -92,6 +93,7 @@ pub struct Gate {
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
+    first_days: FirstDays,
     /// What of the state of an earlier process could not be taken over.
     restored: Restored,
     /// How far the clock on the wall is ahead of the gate's moments, in nanoseconds: for the next process, which
@@ -113,7 +115,7 @@ impl Gate {
             rules: ArcSwap::from_pointee(Rules::new(&settings, &names, &keys)),
             buckets: Buckets::new(clients, &keys.table),
             familiar: Familiar::new(settings.capacity.pairs),
-            // Beside the 24 octets of a bucket these add 6 for every address.
+            // Beside the 24 octets of a bucket these add 7 for every address.
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             bans: Bans::new((clients / 8).max(1024)),
@@ -130,6 +132,7 @@ impl Gate {
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
+            first_days: FirstDays::default(),
             restored: Restored::default(),
             wall: AtomicI64::new(0),
             answered: AtomicU64::new(0),
@@ -160,12 +163,14 @@ impl Gate {
         if rules.allows(client) {
             return Standing::Allow;
         }
-        if self.familiar.network_trust(client.network()) == NetworkTrust::Familiar {
-            return Standing::Familiar;
-        }
-        match self.bans.of(client, now) {
-            Some(ban) if ban.holds(rules.mode) => Standing::Banned,
-            _ => Standing::Stranger,
+        match self.familiar.network_trust(client.network()) {
+            NetworkTrust::Familiar => Standing::Familiar,
+            // The ban holds, but not for those of its users who are near: who asks is known at AUTH.
+            NetworkTrust::Near => Standing::Stranger,
+            NetworkTrust::Unknown => match self.bans.of(client, now) {
+                Some(ban) if ban.holds(rules.mode) => Standing::Banned,
+                _ => Standing::Stranger,
+            },
         }
     }
 

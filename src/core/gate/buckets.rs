@@ -6,6 +6,7 @@
 //! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;
+pub mod credit;
 pub mod quota;
 pub mod rate;
 pub mod recent;

@@ -105,6 +105,8 @@ pub struct Status {
     pub bans_evicted: u64,
     /// Attempts without an answer whose tokens stay spent for want of room.
     pub held_evicted: u64,
+    /// Clients whose credit was evicted, and tokens that were not earned, for want of room.
+    pub credit_evicted: u64,
     /// Whether the backend is taken to be failing.
     pub backend_outage: bool,
     /// The shared buckets.
@@ -174,6 +176,7 @@ impl Gate {
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
             held_evicted: self.held.evictions(),
+            credit_evicted: self.buckets.credit().evictions(),
             backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
                 .filter(|bucket| {
@@ -260,6 +263,8 @@ impl Gate {
             let who = self.context(user, client.network(), now);
             (self.payer(name, user, &who), who.trust)
         });
+        let credit = self.buckets.credit().left(Key::client(client), now);
+        let has_credit = credit > 0 && self.rules.load().earning.is_some();
         let user = named.map(|(payer, _)| payer);
         let trust = named.map(|(_, trust)| trust);
         BUCKETS
@@ -268,6 +273,7 @@ impl Gate {
                 Payers::Familiar => trust == Some(Trust::Familiar),
                 Payers::Unproven => trust == Some(Trust::Unproven),
                 Payers::Forgiven => settling,
+                Payers::InCredit => has_credit,
                 _ => true,
             })
             .filter_map(|spec| BucketKey::of(spec.bucket, client, user, &self.keys))

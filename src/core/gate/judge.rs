@@ -27,7 +27,7 @@ use crate::gate::request::verdict::{BanCause, FailureReply, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::settling::Prospect;
 use crate::gate::trust::ban::Ban;
-use crate::gate::trust::familiar::PairAge;
+use crate::gate::trust::familiar::{NetworkTrust, PairAge};
 use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -38,6 +38,7 @@ const FAILED_LATELY: Duration = Duration::from_secs(60);
 /// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
+mod credit;
 mod repetition;
 mod stage;
 
@@ -56,7 +57,7 @@ enum Payment<A> {
     /// It must wait for a turn: this is its answer.
     Waits(A),
     /// One token of each bucket, and the last bucket as its reason.
-    Paid(Tokens, Reason),
+    Paid(Box<Tokens>, Reason),
 }
 
 impl Gate {
@@ -82,7 +83,7 @@ impl Gate {
         self.counters.refuse(missed.reason);
         let case = self.case(attempt, &self.rules.load(), now);
         // The same again is a mail program that retries, which speaks for it (`settling`).
-        self.tries.refused(case.client, case.guess, now);
+        self.tries.refused(case.client, case.user, case.guess, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
         self.recent.push(told);
         missed
@@ -160,7 +161,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                         Err(short) => return self.refuse(short.refusal),
                         Ok(Payment::Waits(answer)) => return answer,
                         Ok(Payment::Paid(tokens, grounds)) => {
-                            return self.allow(tokens, grounds, Basis::Paid);
+                            return self.allow(*tokens, grounds, Basis::Paid);
                         }
                     }
                 }
@@ -228,13 +229,17 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     /// unless the try must wait for its turn.
     fn pay(&mut self, trust: Trust) -> Result<Payment<S::Answer>, Short> {
         let route = self.question().afford(trust)?;
+        let reply = self.question().failure_reply();
+        if let Some(payment) = self.pay_alike(reply) {
+            return Ok(payment);
+        }
         let in_turn = self.waits_as(trust);
         if let Some(wait) = self.stage.wait(self.class()).filter(|_| in_turn) {
             return Ok(Payment::Waits(wait));
         }
-        self.reply = self.question().failure_reply();
+        self.reply = reply;
         let tokens = self.take_all(&route)?;
-        Ok(Payment::Paid(tokens, route.grounds()))
+        Ok(Payment::Paid(Box::new(tokens), route.grounds()))
     }
 
     /// Takes a token of each bucket. Another attempt may have taken the last one since the look: then what
@@ -268,6 +273,13 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         let meant = self.question().is_meant(refusal.reason);
         if !meant && self.rules.mode == Mode::Enforce {
             return self.forgive(refusal.reason);
+        }
+        match self.pay_instead(refusal.reason) {
+            Some(Payment::Waits(answer)) => return answer,
+            Some(Payment::Paid(tokens, grounds)) => {
+                return self.allow(*tokens, grounds, Basis::Paid);
+            }
+            None => {}
         }
         if let Some(wait) = self.stage.wait(QueueClass::Forgiven).filter(|_| !meant) {
             return wait;
@@ -318,6 +330,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             }
             Reason::DenyList | Reason::Ban | Reason::Repeat | Reason::Outage => return,
             Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
+            // Behind one address may be an office: where somebody is familiar, a refusal costs nothing.
+            _ if network == NetworkTrust::Familiar => {}
             Reason::Bucket(Bucket::Client) if new => {
                 let cause = BanCause::Strikes;
                 let ban = gate.strike(self.rules, offender, cause, now, self.changes);
@@ -327,8 +341,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             _ if new => drop(self.take_of_client()),
             _ => {}
         }
-        gate.tries.refused(client, self.case.guess, now);
         let Case { user, network, .. } = self.case;
+        gate.tries.refused(client, user, self.case.guess, now);
         gate.seen.note(self.case.word, user, network, now);
     }
 

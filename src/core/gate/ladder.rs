@@ -13,7 +13,8 @@
 use std::time::Duration;
 
 use crate::gate::Gate;
-use crate::gate::buckets::key::BucketKey;
+use crate::gate::buckets::credit::UNTIL_A_LOGIN;
+use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
@@ -36,7 +37,7 @@ pub(in crate::gate) enum Step {
     BanByHand,
     Allow,
     Trap,
-    /// An automatic ban, which does not.
+    /// An automatic ban, which refuses nobody where somebody is familiar, and nobody who is near.
     Ban,
     Repeat,
     /// The buckets of attempts with this trust. Where a near bucket is empty the attempt may pay as a far one.
@@ -118,7 +119,7 @@ impl Question<'_> {
                 StepFinding::Refuse(refusal(Reason::Trap, Duration::ZERO))
             }
             Step::BanByHand => self.banned(self.ban.filter(|ban| ban.is_by_hand())),
-            Step::Ban => self.banned(self.ban.filter(|_| !self.may_be_familiar())),
+            Step::Ban => self.banned(self.ban.filter(|_| !self.is_spared())),
             Step::Repeat => self
                 .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
@@ -176,6 +177,35 @@ impl Question<'_> {
         })
     }
 
+    /// What an attempt pays from its client's credit, if there is a token of each bucket; takes nothing. A password
+    /// that is known to be wrong is not worth it.
+    pub(in crate::gate) fn afford_credit(&self) -> Result<Route, Short> {
+        let none = Short::of(Bucket::Credit, UNTIL_A_LOGIN);
+        let Some(Named { case, past }) = self.attempt else {
+            return Err(none);
+        };
+        if !self.has_credit() || past.wrong_here.is_some() {
+            return Err(none);
+        }
+        let mut route = Route::NONE;
+        for bucket in [Bucket::UserCredit, Bucket::Credit] {
+            let key = BucketKey::of(bucket, self.client, Some(case.payer), &self.gate.keys);
+            let Some(key) = key else { continue };
+            let limit = self.rules.limit(bucket, case.who.users);
+            let held = self.gate.buckets.peek(key, &limit, 0, self.now);
+            held.map_err(|wait| Short::of(bucket, wait))?;
+            route.push(Due { key, limit });
+        }
+        Ok(route)
+    }
+
+    /// Whether there is anything that a client could be let in with though its buckets are empty.
+    fn has_credit(&self) -> bool {
+        let key = BucketKey::Earned(Key::client(self.client));
+        let limit = self.rules.limit(Bucket::Credit, 0);
+        self.rules.earning.is_some() && self.gate.buckets.left(key, limit, self.now) > 0
+    }
+
     /// What a new attempt would be answered: the grounds, or the refusal.
     pub(in crate::gate) fn outlook(&self) -> Result<Reason, Refusal> {
         for step in STEPS {
@@ -186,7 +216,11 @@ impl Question<'_> {
                 StepFinding::Pay(trust) => match self.afford(trust) {
                     Ok(route) => return Ok(route.grounds()),
                     Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
-                    Err(short) => return Err(short.refusal),
+                    Err(short) => {
+                        let credit = self.afford_credit();
+                        let grounds = Reason::Bucket(Bucket::Credit);
+                        return credit.map(|_| grounds).map_err(|_| short.refusal);
+                    }
                 },
             }
         }
@@ -199,9 +233,11 @@ impl Question<'_> {
             let refusal = match self.ask(step) {
                 StepFinding::Allow(_) => return None,
                 StepFinding::Refuse(refusal) => Some(refusal),
-                StepFinding::Pay(trust) => {
-                    self.look(trust, |_| {}).err().map(|short| short.refusal)
-                }
+                StepFinding::Pay(trust) => match self.look(trust, |_| {}) {
+                    Ok(()) => return None,
+                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => None,
+                    Err(short) => Some(short.refusal).filter(|_| !self.has_credit()),
+                },
                 StepFinding::Pass | StepFinding::Repeat(_) => None,
             };
             let meant = refusal.filter(|refusal| self.is_meant(refusal.reason));
@@ -232,20 +268,24 @@ impl Question<'_> {
 
     /// What a failure of this attempt is told as.
     ///
-    /// A stranger's password that is no word pays from one shared bucket if the name is known and from another
-    /// if not. If either is empty, attempts at one kind of names are refused unasked; so the others' failures
-    /// look the same then, and only a right password gets another answer.
+    /// A stranger's attempt pays from one shared bucket if the name is known and from another if not. If either is
+    /// empty, attempts at one kind of names are refused unasked; so the others' failures look the same then, and
+    /// only a right password gets another answer.
     pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
         let Some(Named { case, .. }) = self.attempt else {
             return FailureReply::Outcome;
         };
         let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
-        if !is_meant || case.who.trust != Trust::Far || self.fits(Bucket::Words, case) {
+        if !is_meant || case.who.trust != Trust::Far {
             return FailureReply::Outcome;
         }
+        let of_known = match self.gate.seen.is_word(case.word) {
+            true => Bucket::Words,
+            false => Bucket::Strangers,
+        };
         let mut route = self.rules.route(Trust::Far).iter();
         let is_short = route.any(|payable| {
-            matches!(payable.bucket, Bucket::Unknown | Bucket::Strangers)
+            (payable.bucket == Bucket::Unknown || payable.bucket == of_known)
                 && self
                     .due(payable, BucketKey::Shared(payable.bucket))
                     .is_err()
@@ -262,10 +302,12 @@ impl Question<'_> {
         named.is_some_and(|named| self.rules.is_trap(named.case.user))
     }
 
-    fn may_be_familiar(&self) -> bool {
+    /// Whether an automatic ban does not hold: behind the address may be an office, or a carrier's subscribers.
+    fn is_spared(&self) -> bool {
         match self.attempt {
-            Some(named) => named.case.who.trust.is_at_home(),
-            None => self.network == NetworkTrust::Familiar,
+            _ if self.network == NetworkTrust::Familiar => true,
+            Some(named) => named.case.who.trust == Trust::Near,
+            None => self.network == NetworkTrust::Near,
         }
     }
 
@@ -289,15 +331,19 @@ impl Question<'_> {
             Some(Trust::Near) => matches!(trust, Trust::Near | Trust::Far),
             Some(Trust::Unproven) => matches!(trust, Trust::Unproven | Trust::Far),
             Some(own) => own == trust,
-            // Whatever the user's name, such a client is near or far; both pay what can be known now.
-            None => trust == Trust::Far && !self.may_be_familiar(),
+            // Whatever the user's name: what can be known now of what it may pay.
+            None => match trust {
+                Trust::Near => self.network == NetworkTrust::Near,
+                Trust::Far => self.network != NetworkTrust::Familiar,
+                Trust::Familiar | Trust::Unproven => false,
+            },
         }
     }
 
     /// Whether an attempt is one of those that a shared bucket is for.
     fn fits(&self, bucket: Bucket, case: &Case) -> bool {
         match bucket {
-            Bucket::Words => self.gate.seen.is_word(case.word),
+            Bucket::Words => case.who.known && self.gate.seen.is_word(case.word),
             Bucket::Unknown => !case.who.known,
             _ => true,
         }

@@ -75,12 +75,7 @@ impl Gate {
     /// their bans and strikes; of its network no ban by hand, which is about others too.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, changes: &mut Changes) {
         let network = client.network();
-        for spec in &BUCKETS {
-            let key = BucketKey::of(spec.bucket, client, None, &self.keys);
-            if let Some(BucketKey::Keyed(_, key)) = key {
-                self.buckets.forget(key);
-            }
-        }
+        self.fill_buckets_of_client(client);
         self.tries.forget_client(client);
         self.bans.lift(Subject::Client(client), now, changes);
         let network = Subject::Network(network);
@@ -92,6 +87,16 @@ impl Gate {
             self.bans.lift(network, now, changes);
         }
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::Client(client))));
+    }
+
+    /// Fills the buckets that a client pays from whatever the user.
+    pub(in crate::gate) fn fill_buckets_of_client(&self, client: ClientKey) {
+        for spec in &BUCKETS {
+            let key = BucketKey::of(spec.bucket, client, None, &self.keys);
+            if let Some(BucketKey::Keyed(_, key)) = key {
+                self.buckets.forget(key);
+            }
+        }
     }
 
     /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
@@ -107,6 +112,7 @@ impl Gate {
     pub(in crate::gate) fn fill_buckets_of(&self, user: UserId) {
         self.buckets.forget(Key::near(user));
         self.buckets.forget(Key::far(user));
+        self.buckets.forget(Key::user_credit(user));
         if !self.familiar.is_known(user) {
             for characters in [Characters::Plain, Characters::Unusual] {
                 self.buckets.forget(Key::far(user.unknown(characters)));

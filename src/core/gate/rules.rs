@@ -9,9 +9,12 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixSet;
 
+use crate::gate::buckets::credit::EarningQuota;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::BucketQuota;
-use crate::gate::buckets::spec::{Bucket, BucketSpec, BucketStore, Ladder, PerBucket, Reserve};
+use crate::gate::buckets::spec::{
+    Bucket, BucketSpec, BucketStore, Ladder, Payers, PerBucket, Reserve,
+};
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
@@ -28,6 +31,8 @@ pub(in crate::gate) struct Rules {
     longest_ban: Duration,
     limits: PerBucket<RuleLimit>,
     routes: Routes,
+    /// How much credit may be earned; none: nothing is paid from it.
+    pub(in crate::gate) earning: Option<EarningQuota>,
     /// The steps of the judgement, as data.
     pub(in crate::gate) ladder: Ladder,
     trap_users: HashSet<UserId>,
@@ -95,10 +100,10 @@ impl Routes {
 }
 
 impl RuleLimit {
-    fn new(quota: BucketQuota) -> Self {
+    fn new(spec: &BucketSpec, quota: BucketQuota) -> Self {
         match quota.daily_per_user {
-            None => Self::Fixed(Limit::new(quota.base)),
-            Some(_) => Self::Growing(quota),
+            Some(_) if !spec.is_earned() => Self::Growing(quota),
+            _ => Self::Fixed(Limit::new(quota.base)),
         }
     }
 }
@@ -106,7 +111,7 @@ impl RuleLimit {
 impl Rules {
     pub(in crate::gate) fn new(settings: &GateSettings, names: &NameFolding, keys: &Keys) -> Self {
         let helos = settings.traps.helo.iter();
-        let limits = PerBucket::new(|spec| RuleLimit::new(settings.limits.of(spec.bucket)));
+        let limits = PerBucket::new(|spec| RuleLimit::new(spec, settings.limits.of(spec.bucket)));
         Self {
             mode: settings.mode,
             settling: settings.settling,
@@ -115,6 +120,7 @@ impl Rules {
             longest_ban: settings.bans.longest,
             routes: Routes::new(&settings.ladder, &limits),
             limits,
+            earning: earning(settings),
             ladder: settings.ladder.clone(),
             trap_users: users(&settings.traps.users, names, keys),
             trap_helos: helos
@@ -175,6 +181,19 @@ impl Rules {
             .find(|strikes| self.ban_length(*strikes) >= self.longest_ban);
         longest.unwrap_or(u8::MAX)
     }
+}
+
+/// How much credit may be earned.
+fn earning(settings: &GateSettings) -> Option<EarningQuota> {
+    let mut specs = settings.ladder.specs.iter();
+    let spec = specs.find(|spec| spec.bucket == Bucket::Credit)?;
+    let quota = settings.limits.of(Bucket::Credit);
+    let clients = usize::try_from(quota.daily_per_user?).unwrap_or(usize::MAX);
+    let is_earned = spec.payers == Payers::InCredit && clients > 0;
+    is_earned.then_some(EarningQuota {
+        most: quota.base.burst,
+        clients,
+    })
 }
 
 /// The users of these names.

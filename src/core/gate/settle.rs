@@ -13,8 +13,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::gate::buckets::credit::Need;
 use crate::gate::buckets::held::HeldTokens;
+use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::recent::Answer;
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::case::{Basis, Case, Claim, SecretKind, Tokens};
 use crate::gate::permit::Permit;
@@ -22,6 +25,8 @@ use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::verdict::{FailureReply, Reason, Settled};
 use crate::gate::trust::familiar::PairAge;
+use crate::gate::trust::first_days::LoginBy;
+use crate::gate::trust::passwords::PastPassword;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
@@ -80,12 +85,17 @@ impl Gate {
     /// The backend kept this one waiting. If it has answered others, that is about this client.
     fn stalled(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
-        let Case { client, guess, .. } = claim.case;
+        let Case {
+            client,
+            user,
+            guess,
+            ..
+        } = claim.case;
         if now.since(answered) >= ANSWERS {
             self.give_back(&claim.tokens, now, changes);
         } else {
             // The same again is a mail program that retries, and pays nothing more.
-            self.tries.stalled(client, guess, now);
+            self.tries.stalled(client, user, guess, now);
             self.hold(claim, now);
         }
         DEFERRED
@@ -138,10 +148,43 @@ impl Gate {
         }
         self.tries.right(client, user, guess, now);
         self.outage.accepted(now, changes);
+        self.settle_down(&claim.case, now);
+        if claim.basis != Basis::Listed {
+            self.earn(&claim.case, now);
+        }
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         self.logged_in(&claim.case, network, now, changes);
         settled(AuthOutcome::Accept, None)
+    }
+
+    /// Whether most of those who log in are known already: then settling in is over before its time.
+    fn settle_down(&self, case: &Case, now: Moment) {
+        let since = Moment::from_nanos(self.settling.load(Ordering::Relaxed));
+        if !self.is_settling(&self.rules.load(), now) {
+            return;
+        }
+        let who = match case.who.known {
+            true => LoginBy::Known,
+            false => LoginBy::New,
+        };
+        if self.first_days.login(case.user, who, now.since(since)) {
+            self.finish_settling();
+        }
+    }
+
+    /// A login earns its client a token that newcomers there may pay with.
+    fn earn(&self, case: &Case, now: Moment) {
+        let rules = self.rules.load();
+        let Some(quota) = rules.earning else { return };
+        let limit = rules.limit(Bucket::Client, case.who.users);
+        let key = BucketKey::Keyed(Bucket::Client, Key::client(case.client));
+        let need = match self.buckets.left(key, limit, now) < limit.burst() / 2 {
+            true => Need::Short,
+            false => Need::None,
+        };
+        let credit = self.buckets.credit();
+        credit.login(case.client, case.user, quota, need, now);
     }
 
     /// Notes a login. With another password than the last one it is written down in any case: later it shows which
@@ -182,10 +225,20 @@ impl Gate {
         if let Some(settled) = self.doubted(claim, now, changes) {
             return settled;
         }
+        let mut past = PastPassword::Unknown;
         if let Some(guess) = guess.filter(|_| claim.case.secret == SecretKind::Password) {
-            changes.extend(self.passwords.refused(user, guess, now));
+            let (was, changed) = self.passwords.refused(user, guess, now);
+            past = was;
+            changes.extend(changed);
         }
         match claim.basis {
+            // An old device. As often as Postfix is asked again about what is known to be wrong, and no more.
+            Basis::Paid | Basis::Settling
+                if past == PastPassword::OnceRight && self.repeats.take(now) =>
+            {
+                self.give_back(&claim.tokens, now, changes);
+                self.tries.wrong(client, user, guess, Novelty::Repeat, now);
+            }
             Basis::Paid | Basis::Settling | Basis::Doubted => {
                 self.doubts.resolve(&claim.case);
                 self.tries.wrong(client, user, guess, Novelty::New, now);
@@ -232,7 +285,7 @@ impl Gate {
     /// Keeps a guess that may be right. It is one of the client's tries, and its word was tried.
     fn doubt(&self, case: &Case, tokens: Tokens, now: Moment) {
         self.doubts.keep(case, tokens, now);
-        self.tries.refused(case.client, case.guess, now);
+        self.tries.refused(case.client, case.user, case.guess, now);
         if case.who.trust != Trust::Familiar {
             self.seen.note(case.word, case.user, case.network, now);
         }

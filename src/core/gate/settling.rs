@@ -35,8 +35,8 @@ impl Prospect {
     pub(in crate::gate) const fn of(case: &Case, repeated: bool) -> Self {
         match (case.who.network, repeated) {
             (NetworkTrust::Familiar, _) => Self::Neighbour,
-            (NetworkTrust::Unknown, true) => Self::Retry,
-            (NetworkTrust::Unknown, false) => Self::None,
+            (NetworkTrust::Near | NetworkTrust::Unknown, true) => Self::Retry,
+            (NetworkTrust::Near | NetworkTrust::Unknown, false) => Self::None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod bans;
 mod bound;
+mod credit;
 mod kit;
 mod modes;
 mod names;

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::files;
 use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
+use gatepost_core::logs::parser::ParseStats;
 use gatepost_core::moment::Moment;
 
 pub(super) use progress::Progress;
@@ -145,7 +146,17 @@ pub(super) struct LineCounts<'a> {
     pub(super) sample: &'a [String],
 }
 
-impl LineCounts<'_> {
+impl<'a> LineCounts<'a> {
+    /// Those of `stats`.
+    pub(super) fn of(stats: &'a ParseStats) -> Self {
+        Self {
+            lines: stats.lines,
+            unreadable: stats.unreadable,
+            not_understood: stats.not_understood,
+            sample: &stats.sample,
+        }
+    }
+
     /// Shows them.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::buckets::{RawBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
 use super::value::{Given, Number, Quoted};
-use gatepost_core::gate::buckets::quota::{BucketQuota, Quota};
+use gatepost_core::gate::buckets::quota::{BucketQuota, CLIENTS_A_DAY, Quota};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -138,6 +138,26 @@ impl Findings {
         BucketQuota {
             base,
             daily_per_user: Some(daily_per_user),
+        }
+    }
+
+    /// The bucket of `key`, whose tokens are earned by logins.
+    pub(super) fn earned(
+        &mut self,
+        key: &str,
+        given: &RawGrowingBucket,
+        default: BucketQuota,
+    ) -> BucketQuota {
+        let most = i64::try_from(CLIENTS_A_DAY).unwrap_or(i64::MAX);
+        let daily = default.daily_per_user.unwrap_or(0);
+        let per_user = format!("{key}.daily-per-user");
+        let burst = format!("{key}.burst");
+        BucketQuota {
+            base: Quota {
+                burst: self.number(&burst, &given.burst, default.base.burst, 1..=255),
+                ..default.base
+            },
+            daily_per_user: Some(self.number(&per_user, &given.daily_per_user, daily, 0..=most)),
         }
     }
 

@@ -23,6 +23,24 @@ pub(super) struct RawGrowingBucket {
     pub(super) daily_per_user: Given<Number>,
 }
 
+/// No token comes back with time.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawEarnedBucket {
+    pub(super) burst: Given<Number>,
+    pub(super) daily_per_user: Given<Number>,
+}
+
+impl From<&RawEarnedBucket> for RawGrowingBucket {
+    fn from(bucket: &RawEarnedBucket) -> Self {
+        Self {
+            burst: bucket.burst.clone(),
+            every: None,
+            daily_per_user: bucket.daily_per_user.clone(),
+        }
+    }
+}
+
 impl From<&RawBucket> for RawGrowingBucket {
     fn from(bucket: &RawBucket) -> Self {
         Self {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de};
 
-use super::buckets::{RawBucket, RawGrowingBucket};
+use super::buckets::{RawBucket, RawEarnedBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
 use super::value::TomlTable;
 use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
@@ -33,7 +33,10 @@ pub(super) fn read(given: &RawLimits, capacity: Capacity, findings: &mut Finding
             continue;
         };
         let name = format!("limits.{}", spec.key);
-        let quota = findings.bucket(&name, table, spec.quota, capacity.pairs);
+        let quota = match spec.is_earned() {
+            true => findings.earned(&name, table, spec.quota),
+            false => findings.bucket(&name, table, spec.quota, capacity.pairs),
+        };
         quotas.change(spec.bucket, |limit| *limit = quota);
     }
     let familiar = spec::Bucket::Familiar;
@@ -78,6 +81,9 @@ impl<'de> Deserialize<'de> for RawLimits {
                 let mut limits = RawLimits::default();
                 while let Some(LimitKey(spec)) = map.next_key()? {
                     let table = match spec.quota.daily_per_user {
+                        Some(_) if spec.is_earned() => RawGrowingBucket::from(
+                            &*map.next_value::<TomlTable<RawEarnedBucket>>()?,
+                        ),
                         Some(_) => (*map.next_value::<TomlTable<RawGrowingBucket>>()?).clone(),
                         None => RawGrowingBucket::from(&*map.next_value::<TomlTable<RawBucket>>()?),
                     };
@@ -173,6 +179,25 @@ mod tests {
                 "{}",
                 spec.key
             );
+        }
+    }
+
+    #[test]
+    fn what_is_earned_by_logins_takes_no_time_and_no_more_clients_a_day_than_are_kept() {
+        let quota = |text: &str| {
+            let quotas = limits(&format!("[limits.credit]\n{text}\n"))?;
+            let quota = quotas.of(spec::Bucket::Credit);
+            Ok::<_, Vec<String>>((quota.base.burst, quota.daily_per_user))
+        };
+        assert_eq!(quota(""), Ok((30, Some(2))));
+        assert_eq!(quota("burst = 5\ndaily-per-user = 0"), Ok((5, Some(0))));
+        for wrong in [
+            "every = \"1h\"",
+            "burst = 0",
+            "burst = 256",
+            "daily-per-user = 5",
+        ] {
+            assert!(quota(wrong).is_err(), "{wrong}");
         }
     }
 

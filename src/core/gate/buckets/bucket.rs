@@ -12,10 +12,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::gate::buckets::credit::{Credit, UNTIL_A_LOGIN};
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::{Limit, Taken, carry_over};
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
-use crate::gate::buckets::table::Table;
+use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;
 
@@ -87,6 +88,7 @@ impl BucketRow {
 pub(in crate::gate) struct Buckets {
     table: Table<3>,
     shared: PerBucket<Mutex<BucketLevel>>,
+    credit: Credit,
 }
 
 impl Buckets {
@@ -94,6 +96,7 @@ impl Buckets {
         Self {
             table: Table::new(rows, secret, |row| BucketRow::unpack(row).clean_at()),
             shared: PerBucket::default(),
+            credit: Credit::new((rows / 64).max(512), secret),
         }
     }
 
@@ -120,6 +123,10 @@ impl Buckets {
                 changes.push(level.change(bucket, now));
                 level.arrival
             }
+            BucketKey::Earned(client) => match self.credit.take(client, now) {
+                true => 0,
+                false => return Err(UNTIL_A_LOGIN),
+            },
         };
         Ok(Token {
             key,
@@ -135,12 +142,19 @@ impl Buckets {
         kept: u32,
         now: Moment,
     ) -> Result<(), Duration> {
+        if let BucketKey::Earned(client) = key {
+            let has_token = self.credit.left(client, now) > 0;
+            return has_token.then_some(()).ok_or(UNTIL_A_LOGIN);
+        }
         limit.peek(self.arrival(key, limit, now), kept, now)
     }
 
     /// Whole tokens in a bucket.
     pub(in crate::gate) fn left(&self, key: BucketKey, limit: Limit, now: Moment) -> u32 {
-        limit.left(self.arrival(key, &limit, now), now)
+        match key {
+            BucketKey::Earned(client) => self.credit.left(client, now),
+            key => limit.left(self.arrival(key, &limit, now), now),
+        }
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
@@ -159,7 +173,13 @@ impl Buckets {
                 level.arrival = taken.refund(level.arrival, now);
                 changes.push(level.change(bucket, now));
             }
+            BucketKey::Earned(client) => self.credit.give_back(client, now),
         }
+    }
+
+    /// What the users of clients have earned.
+    pub(in crate::gate) const fn credit(&self) -> &Credit {
+        &self.credit
     }
 
     /// Takes tokens by force, as far as there are any; whether there was one.
@@ -319,6 +339,7 @@ impl Buckets {
                 level.carry_over(limit.every(), now);
                 level.arrival
             }
+            BucketKey::Earned(_) => 0,
         }
     }
 }
@@ -340,11 +361,6 @@ impl BucketLevel {
         self.arrival = carry_over(self.arrival, self.every, every, now);
         self.every = every;
     }
-}
-
-/// A moment as rows keep it.
-pub(in crate::gate) fn seconds(now: Moment) -> u32 {
-    u32::try_from(now.as_seconds()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Not here: the table (`table`), the buckets and the kinds of their rows (`spec`).
 
 use crate::gate::buckets::spec::{Bucket, Kind};
-use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::client::{ClientKey, NetworkKey, RegionKey};
 use crate::gate::request::keys::{Keys, UserId};
 
 /// Whose row it is.
@@ -34,6 +34,26 @@ impl Key {
         }
     }
 
+    pub(in crate::gate) fn client_near(client: ClientKey) -> Self {
+        let Self { kind, id } = Self::client(client);
+        let kind = match kind == Kind::CLIENT_V4 {
+            true => Kind::CLIENT_NEAR_V4,
+            false => Kind::CLIENT_NEAR_V6,
+        };
+        Self { kind, id }
+    }
+
+    /// None in IPv4: a /16 is not one customer's, and behind it may be all of a carrier's.
+    pub(in crate::gate) fn region(region: RegionKey) -> Option<Self> {
+        match region {
+            RegionKey::V4(_) => None,
+            RegionKey::V6(id) => Some(Self {
+                kind: Kind::REGION,
+                id,
+            }),
+        }
+    }
+
     pub(in crate::gate) fn near(user: UserId) -> Self {
         Self {
             kind: Kind::USER_NEAR,
@@ -51,6 +71,13 @@ impl Key {
     pub(in crate::gate) fn settling(user: UserId) -> Self {
         Self {
             kind: Kind::SETTLING_USER,
+            id: user.0,
+        }
+    }
+
+    pub(in crate::gate) fn user_credit(user: UserId) -> Self {
+        Self {
+            kind: Kind::USER_CREDIT,
             id: user.0,
         }
     }
@@ -85,6 +112,8 @@ impl Key {
 pub(in crate::gate) enum BucketKey {
     Keyed(Bucket, Key),
     Shared(Bucket),
+    /// The credit of a client.
+    Earned(Key),
 }
 
 impl BucketKey {
@@ -102,9 +131,13 @@ impl BucketKey {
             Bucket::Unproven => Key::unproven(keys.pair(user?, client.network())),
             Bucket::Client => Key::client(client),
             Bucket::Network => Key::network(client.network()),
+            Bucket::Region => Key::region(client.region())?,
+            Bucket::ClientNear => Key::client_near(client),
             Bucket::UserNear => Key::near(user?),
             Bucket::UserFar => Key::far(user?),
             Bucket::SettlingUser => Key::settling(user?),
+            Bucket::UserCredit => Key::user_credit(user?),
+            Bucket::Credit => return Some(Self::Earned(Key::client(client))),
             Bucket::Near
             | Bucket::Words
             | Bucket::Unknown
@@ -119,6 +152,7 @@ impl BucketKey {
     pub(in crate::gate) const fn bucket(self) -> Bucket {
         match self {
             Self::Keyed(bucket, _) | Self::Shared(bucket) => bucket,
+            Self::Earned(_) => Bucket::Credit,
         }
     }
 }

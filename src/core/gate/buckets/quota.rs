@@ -22,3 +22,6 @@ pub struct BucketQuota {
     /// Tokens more a day for every known user; none: it does not grow.
     pub daily_per_user: Option<u32>,
 }
+
+/// For how many clients a user may earn credit in a day, at most.
+pub const CLIENTS_A_DAY: usize = 4;

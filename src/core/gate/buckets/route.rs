@@ -41,7 +41,7 @@ const fn route_length(mut specs: &[BucketSpec], trust: Trust) -> usize {
         match (spec.payers.include(trust), spec.store) {
             (true, BucketStore::Rows(_)) => keyed += 1,
             (true, BucketStore::Shared(_)) => shared = 1,
-            (false, _) => {}
+            (true, BucketStore::Earned) | (false, _) => {}
         }
         specs = rest;
     }

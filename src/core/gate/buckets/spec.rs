@@ -10,6 +10,11 @@ use std::time::Duration;
 use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::request::attempt::Trust;
 
+mod parts;
+
+pub use parts::Ladder;
+pub(in crate::gate) use parts::{Folding, WordList};
+
 /// A bucket of tokens. As a reason it stands for a refusal by that bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -18,10 +23,14 @@ pub enum Bucket {
     Familiar,
     /// By user and network, where that user has not logged in since the password was changed.
     Unproven,
-    /// By address or /64.
+    /// By address or /64, attempts from near.
+    ClientNear,
+    /// By address or /64, attempts from far.
     Client,
     /// By /24 or /48.
     Network,
+    /// By /32, in IPv6 alone.
+    Region,
     /// By user, attempts from near.
     UserNear,
     /// By user, attempts from far.
@@ -38,6 +47,10 @@ pub enum Bucket {
     SettlingUser,
     /// All that settling in forgives together.
     Settling,
+    /// By user, what is paid from credit.
+    UserCredit,
+    /// By address or /64, what its users have earned by their logins.
+    Credit,
 }
 
 /// What sets a bucket apart.
@@ -64,6 +77,8 @@ pub(in crate::gate) enum BucketStore {
     Rows(&'static [Kind]),
     /// In one place, for all who pay it; under this number in snapshot and journal.
     Shared(u8),
+    /// With what its client's users have earned (`credit`). No token comes back with time.
+    Earned,
 }
 
 /// What the id of a row stands for. Its number is in every snapshot and never changes; 0 is no kind.
@@ -81,6 +96,10 @@ impl Kind {
     pub(in crate::gate) const WORD: Self = Self(7);
     pub(in crate::gate) const SETTLING_USER: Self = Self(8);
     pub(in crate::gate) const UNPROVEN: Self = Self(9);
+    pub(in crate::gate) const REGION: Self = Self(10);
+    pub(in crate::gate) const CLIENT_NEAR_V4: Self = Self(11);
+    pub(in crate::gate) const CLIENT_NEAR_V6: Self = Self(12);
+    pub(in crate::gate) const USER_CREDIT: Self = Self(13);
 
     /// The kind with this number; none for 0.
     pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
@@ -102,9 +121,10 @@ pub(in crate::gate) enum Payers {
     Unproven,
     Near,
     Far,
-    NearAndFar,
     /// What settling in forgives, whatever refused it.
     Forgiven,
+    /// Whatever another bucket refuses, where there is credit.
+    InCredit,
     Nobody,
 }
 
@@ -129,7 +149,7 @@ pub(in crate::gate) enum WhenEmpty {
 pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
 
 /// All buckets, in the order in which they may refuse an attempt.
-pub const BUCKETS: [BucketSpec; 12] = [
+pub const BUCKETS: [BucketSpec; 16] = [
     BucketSpec {
         store: BucketStore::Rows(&[Kind::PAIR]),
         payers: Payers::Familiar,
@@ -142,12 +162,22 @@ pub const BUCKETS: [BucketSpec; 12] = [
         ..own(Bucket::Unproven, "unproven", "unproven", quota(2, 24 * 60))
     },
     BucketSpec {
+        store: BucketStore::Rows(&[Kind::CLIENT_NEAR_V4, Kind::CLIENT_NEAR_V6]),
+        payers: Payers::Near,
+        when_empty: WhenEmpty::PayAsFar,
+        ..own(Bucket::ClientNear, "client-near", "client", quota(10, 30))
+    },
+    BucketSpec {
         store: BucketStore::Rows(&[Kind::CLIENT_V4, Kind::CLIENT_V6]),
         ..own(Bucket::Client, "client", "client", quota(10, 30))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::NETWORK]),
         ..own(Bucket::Network, "network", "network", quota(20, 10))
+    },
+    BucketSpec {
+        store: BucketStore::Rows(&[Kind::REGION]),
+        ..own(Bucket::Region, "region", "region", quota(60, 4))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::USER_NEAR]),
@@ -157,7 +187,6 @@ pub const BUCKETS: [BucketSpec; 12] = [
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::USER_FAR]),
-        payers: Payers::Far,
         reserve: Reserve::LastThird,
         ..own(Bucket::UserFar, "user-far", "user", quota(10, 60))
     },
@@ -183,7 +212,23 @@ pub const BUCKETS: [BucketSpec; 12] = [
         payers: Payers::Forgiven,
         ..shared(Bucket::Settling, 4, "settling", FORGIVEN)
     },
+    BucketSpec {
+        store: BucketStore::Rows(&[Kind::USER_CREDIT]),
+        payers: Payers::InCredit,
+        ..own(Bucket::UserCredit, "user-credit", "user", quota(10, 60))
+    },
+    BucketSpec {
+        store: BucketStore::Earned,
+        payers: Payers::InCredit,
+        ..own(Bucket::Credit, "credit", "credit", EARNED)
+    },
 ];
+
+/// A user's logins at home and at work: two clients a day.
+const EARNED: BucketQuota = BucketQuota {
+    daily_per_user: Some(2),
+    ..quota(30, 24 * 60)
+};
 
 /// A mistyped password in ten of 300 first logins in a morning fits, and a botnet of 10,000 addresses does not.
 const FORGIVEN: BucketQuota = BucketQuota {
@@ -199,7 +244,7 @@ const GROWING: BucketQuota = BucketQuota {
     ..quota(100, 2)
 };
 
-/// A keyed bucket that every attempt pays which is not familiar.
+/// A keyed bucket of attempts from far.
 const fn own(
     bucket: Bucket,
     reason: &'static str,
@@ -212,7 +257,7 @@ const fn own(
         key,
         quota,
         store: BucketStore::Rows(&[]),
-        payers: Payers::NearAndFar,
+        payers: Payers::Far,
         reserve: Reserve::Nothing,
         when_empty: WhenEmpty::Refuse,
     }
@@ -222,7 +267,6 @@ const fn own(
 const fn shared(bucket: Bucket, number: u8, name: &'static str, quota: BucketQuota) -> BucketSpec {
     BucketSpec {
         store: BucketStore::Shared(number),
-        payers: Payers::Far,
         reserve: Reserve::LastThird,
         ..own(bucket, name, name, quota)
     }
@@ -235,76 +279,6 @@ const fn quota(burst: u32, minutes: u64) -> BucketQuota {
             every: Duration::from_secs(60 * minutes),
         },
         daily_per_user: None,
-    }
-}
-
-/// The buckets that attempts pay from, in their order, and what counts as a word. A simulation leaves
-/// something out, to see what it is worth; else all of it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ladder {
-    pub(in crate::gate) specs: [BucketSpec; BUCKETS.len()],
-    pub(in crate::gate) folding: Folding,
-    pub(in crate::gate) list: WordList,
-}
-
-/// What of a password is compared with others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Folding {
-    /// Without the user's name, digits and signs.
-    Cut,
-    /// All of it.
-    Whole,
-}
-
-/// Which passwords are words from the first attempt on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum WordList {
-    /// The shipped list of common passwords.
-    Common,
-    Empty,
-}
-
-impl Default for Ladder {
-    fn default() -> Self {
-        Self {
-            specs: BUCKETS,
-            folding: Folding::Cut,
-            list: WordList::Common,
-        }
-    }
-}
-
-impl Ladder {
-    /// Without a bucket: its attempts pay from the next that fits.
-    #[must_use]
-    pub fn without_bucket(mut self, bucket: Bucket) -> Self {
-        for spec in self.specs.iter_mut().filter(|spec| spec.bucket == bucket) {
-            spec.payers = Payers::Nobody;
-        }
-        self
-    }
-
-    /// Without what some buckets keep for newcomers.
-    #[must_use]
-    pub fn without_reserves(mut self) -> Self {
-        for spec in &mut self.specs {
-            spec.reserve = Reserve::Nothing;
-        }
-        self
-    }
-
-    /// Without folding: only the very same password is the same word.
-    #[must_use]
-    pub fn without_folding(mut self) -> Self {
-        self.folding = Folding::Whole;
-        self
-    }
-
-    /// Without the list of common passwords.
-    #[must_use]
-    pub fn without_word_list(mut self) -> Self {
-        self.list = WordList::Empty;
-        self
     }
 }
 
@@ -327,7 +301,7 @@ impl Bucket {
     pub(in crate::gate) fn of_kind(kind: Kind) -> Option<Self> {
         let of_kind = |spec: &&BucketSpec| match spec.store {
             BucketStore::Rows(kinds) => kinds.contains(&kind),
-            BucketStore::Shared(_) => false,
+            BucketStore::Shared(_) | BucketStore::Earned => false,
         };
         BUCKETS.iter().find(of_kind).map(|spec| spec.bucket)
     }
@@ -341,8 +315,16 @@ impl Bucket {
     pub(in crate::gate) fn shared_number(self) -> Option<u8> {
         match self.spec().store {
             BucketStore::Shared(number) => Some(number),
-            BucketStore::Rows(_) => None,
+            BucketStore::Rows(_) | BucketStore::Earned => None,
         }
+    }
+}
+
+impl BucketSpec {
+    /// Whether its tokens are earned by logins: then none comes back with time, and `daily_per_user` says for how
+    /// many clients a user earns one in a day.
+    pub const fn is_earned(&self) -> bool {
+        matches!(self.store, BucketStore::Earned)
     }
 }
 
@@ -352,15 +334,15 @@ impl Payers {
         match (self, trust) {
             (Self::Familiar, Trust::Familiar)
             | (Self::Unproven, Trust::Unproven)
-            | (Self::Near | Self::NearAndFar, Trust::Near)
-            | (Self::Far | Self::NearAndFar, Trust::Far) => true,
+            | (Self::Near, Trust::Near)
+            | (Self::Far, Trust::Far) => true,
             (
                 Self::Familiar
                 | Self::Unproven
                 | Self::Near
                 | Self::Far
-                | Self::NearAndFar
                 | Self::Forgiven
+                | Self::InCredit
                 | Self::Nobody,
                 _,
             ) => false,

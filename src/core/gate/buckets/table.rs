@@ -99,6 +99,29 @@ impl<const N: usize> Table<N> {
         answer
     }
 
+    /// As [`Self::with`], but a new row never takes the place of one that is not clean: None if there is no other.
+    pub(in crate::gate) fn with_if_room<T>(
+        &self,
+        key: Key,
+        now: Moment,
+        change: impl FnOnce(Option<&[u64; N]>) -> (T, Option<[u64; N]>),
+    ) -> Option<T> {
+        let (shard, sets) = self.place(key);
+        let mut rows = self.lock(shard)?;
+        let held = find(&rows, sets, key);
+        let clean = || {
+            let places = sets.iter().flat_map(|set| *set..*set + WAYS);
+            let mut places = places.filter_map(|at| Some((at, rows.get(at)?)));
+            places.find(|(_, row)| kind_of(row).is_none() || (self.clean_at)(row) <= now.as_nanos())
+        };
+        let at = held.or_else(|| clean().map(|(at, _)| at))?;
+        let (answer, new) = change(held.and_then(|at| rows.get(at)));
+        if let (Some(new), Some(place)) = (new, rows.get_mut(at)) {
+            *place = labelled(new, key.id, key.kind);
+        }
+        Some(answer)
+    }
+
     /// The row of `key`, if there is one. A look takes nothing and moves nothing.
     pub(in crate::gate) fn read(&self, key: Key) -> Option<[u64; N]> {
         self.with(key, Moment::EPOCH, |row| (row.copied(), None))
@@ -228,6 +251,11 @@ fn find<const N: usize>(rows: &[[u64; N]], sets: [usize; 2], key: Key) -> Option
         let at = rows.get(set..set + WAYS)?.iter().position(of_key)?;
         Some(set + at)
     })
+}
+
+/// A moment as rows keep it.
+pub(in crate::gate) fn seconds(now: Moment) -> u32 {
+    u32::try_from(now.as_seconds()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

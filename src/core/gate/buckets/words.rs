@@ -10,10 +10,9 @@
 
 use zeroize::Zeroizing;
 
-use crate::gate::buckets::bucket::seconds;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Folding, Ladder, WordList};
-use crate::gate::buckets::table::Table;
+use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::{Keys, UserId};

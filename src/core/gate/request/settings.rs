@@ -133,7 +133,7 @@ impl Default for GateSettings {
             bans: BanSettings {
                 strikes: 3,
                 first: MINUTE * 10,
-                longest: DAY,
+                longest: MINUTE * 60,
             },
             traps: Traps {
                 users: owned(&[

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::Change;
 use crate::gate::state::file::Snapshot;
 use crate::gate::state::revocations::Written;

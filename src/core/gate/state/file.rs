@@ -4,6 +4,7 @@
 //! daemon's `store`).
 
 use crate::gate::buckets::bucket::BucketRow;
+use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
 use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
@@ -84,6 +85,9 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
     pub(in crate::gate) buckets: Vec<(Key, BucketRow)>,
     pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
+    /// What the users of clients have earned, and for which each user has.
+    pub(in crate::gate) credit: Vec<(Key, ClientCredit)>,
+    pub(in crate::gate) earnings: Vec<(u64, Earning)>,
     /// Whose familiarity was taken back, and when.
     pub(in crate::gate) revoked: Vec<(Revocation, Moment)>,
 }

@@ -1,7 +1,7 @@
 //! image - the gate's state written out: two snapshots, sections of records one after the other
 //!
 //! What is hard-won stands apart from what is soft: `known` has the users, the pairs and the bans,
-//! `debts` the buckets and strikes. The bans stand with the known: the operator's are made by hand,
+//! `debts` the buckets, the credit and strikes. The bans stand with the known: the operator's are made by hand,
 //! and a ban that is lost is a botnet's second chance, while a lost debt is one burst. Damage to the
 //! one file never costs anything of the other.
 //!
@@ -117,6 +117,15 @@ impl Gate {
                     })?;
                 }
             }
+        }
+        let credit = self.buckets.credit();
+        for (key, credit) in credit.clients() {
+            out.add(record::CREDIT, |out| record::write_credit(out, key, credit))?;
+        }
+        for (user, earning) in credit.earnings() {
+            out.add(record::EARNINGS, |out| {
+                record::write_earning(out, user, earning)
+            })?;
         }
         out.flush()?;
         out.add(record::HEAD, |out| head.write(out))?;

@@ -145,6 +145,8 @@ impl Snapshot {
             record::REVOKED_NUMBER => take(frame, &mut self.revoked, record::read_revoked),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),
+            record::CREDIT_NUMBER => take(frame, &mut self.credit, record::read_credit),
+            record::EARNINGS_NUMBER => take(frame, &mut self.earnings, record::read_earning),
             record::SHARED_NUMBER => take(frame, &mut self.shared, |octets| {
                 let change = record::read_shared(octets)?;
                 match change.fact {

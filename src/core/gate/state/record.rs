@@ -23,8 +23,10 @@ use crate::gate::state::frame::Section;
 use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
 
+mod credit;
 mod head;
 
+pub(in crate::gate) use credit::{read_credit, read_earning, write_credit, write_earning};
 pub(in crate::gate) use head::Head;
 
 /// The numbers of the sections of snapshots.
@@ -36,6 +38,8 @@ pub(in crate::gate) const BUCKETS_NUMBER: u8 = 5;
 pub(in crate::gate) const SHARED_NUMBER: u8 = 6;
 pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
 pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
+pub(in crate::gate) const CREDIT_NUMBER: u8 = 9;
+pub(in crate::gate) const EARNINGS_NUMBER: u8 = 10;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
 pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 43);
@@ -46,6 +50,8 @@ pub(in crate::gate) const BUCKETS: Section = section(BUCKETS_NUMBER, 22);
 pub(in crate::gate) const SHARED: Section = section(SHARED_NUMBER, 27);
 pub(in crate::gate) const REVOKED: Section = section(REVOKED_NUMBER, 25);
 pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
+pub(in crate::gate) const CREDIT: Section = section(CREDIT_NUMBER, 22);
+pub(in crate::gate) const EARNINGS: Section = section(EARNINGS_NUMBER, 16);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;

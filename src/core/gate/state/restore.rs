@@ -12,9 +12,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use crate::gate::buckets::bucket::{BucketLevel, BucketRow, seconds};
+use crate::gate::buckets::bucket::{BucketLevel, BucketRow};
+use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{
     BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };
@@ -86,6 +88,7 @@ impl Gate {
         if kept == Kept::All {
             self.restore_buckets(&snapshots, away);
         }
+        self.restore_credit(&snapshots, away);
         self.restore_shared(&snapshots, &changes, away, kept);
         let newest_snapshot = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let newest_snapshot = newest_snapshot.map(|head| head.at).max();
@@ -159,6 +162,30 @@ impl Gate {
         }
     }
 
+    /// Earned by logins, in a dry run too.
+    fn restore_credit(&self, snapshots: &[Snapshot], away: Away) {
+        let credit = self.buckets.credit();
+        for snapshot in snapshots {
+            let at = snapshot.at(away);
+            let since = |seconds| match seconds {
+                0 => 0,
+                seconds => away.login(seconds, at),
+            };
+            for (key, held) in &snapshot.credit {
+                let held = ClientCredit {
+                    last: since(held.last),
+                    other: since(held.other),
+                    ..*held
+                };
+                credit.restore_client(*key, held, away.now);
+            }
+            for (user, earning) in &snapshot.earnings {
+                let at = since(earning.at);
+                credit.restore_earning(*user, Earning { at, ..*earning }, away.now);
+            }
+        }
+    }
+
     fn restore_shared(&self, snapshots: &[Snapshot], changes: &[Change], away: Away, kept: Kept) {
         let mut latest: HashMap<u8, (Moment, Moment, SharedLevel)> = HashMap::new();
         let in_snapshots = snapshots.iter().flat_map(|snapshot| {
@@ -217,10 +244,7 @@ impl Gate {
                     self.set_strikes(end.subject, 0, change.at, away);
                 }
                 Fact::Forgiven(who) if snapshot.is_none_or(|at| change.at > at) => match who {
-                    Forgiven::Client(client) => {
-                        self.buckets.forget(Key::client(client));
-                        self.buckets.forget(Key::network(client.network()));
-                    }
+                    Forgiven::Client(client) => self.fill_buckets_of_client(client),
                     Forgiven::User(ForgivenUser(user)) => {
                         self.fill_buckets_of(self.user_since(user));
                     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{Change, Fact, Revocation};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use bytes::Buf;
 
-use crate::gate::buckets::bucket::{BucketRow, seconds};
+use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Origin, SharedLevel, Subject,
 };

@@ -137,6 +137,58 @@ fn one_account_meets_at_most_24_near_and_24_far_guesses_a_day() {
     }
 }
 
+/// The attacker owns 20 of the accounts, which log in from 20 of the addresses that the guesses come from.
+#[test]
+fn accounts_that_log_in_where_guesses_come_from_add_two_guesses_a_day_each() {
+    let everybody = |n| n / 8;
+    let owned = |n: usize| format!("user{}", n % 20);
+    let from = |n: usize| format!("172.20.{}.1", n % 20);
+    let mut siege = Siege::begin(40, everybody);
+    for n in 0..400 {
+        siege.world.befriend(&owned(n), &from(n / 20));
+    }
+    for day in 0..2 {
+        siege.reached = 0;
+        let mut in_credit = 0;
+        for n in 0..24 * 450 {
+            siege.world.now = siege.world.now + Duration::from_secs(8);
+            siege.attempt(everybody);
+            // Two accounts at each address in turn, so that they are a crowd.
+            siege.world.login(&from(n / 40), &owned(n));
+            let name = format!("user{}", 20 + n % 20);
+            let fate = siege
+                .world
+                .guess(&from(n / 40), &name, &format!("Wort{day}und{n}"));
+            in_credit += u64::from(fate == Fate::Asked(Reason::Bucket(Bucket::Credit)));
+            siege.reached += u64::from(matches!(fate, Fate::Asked(_)));
+            siege.world.changes.clear();
+        }
+        let reached = siege.reached;
+        assert!(reached <= most(40) + 2 * 20, "day {day}: {reached}");
+        assert!((30..=40).contains(&in_credit), "day {day}: {in_credit}");
+    }
+}
+
+#[test]
+fn an_ipv6_32_gets_at_most_360_guesses_a_day() {
+    let mut world = World::new(settings());
+    let mut reached = [0; 4];
+    for n in 0..4 * 24 * 360_u64 {
+        world.now = world.now + Duration::from_secs(10);
+        let from = ClientKey::V6(0x2001_0db8_0000_0000 | n.wrapping_mul(0x9e37_79b1) & 0xffff_ffff);
+        let name = format!("user{n}");
+        if n % 2 == 0 {
+            world.befriend(&name, "192.0.2.1");
+        }
+        if let Fate::Asked(_) = world.attempt(from, &name, Some(&format!("Einzig{n}artig"))) {
+            reached[(n / 24 / 360) as usize] += 1;
+        }
+        world.changes.clear();
+    }
+    assert!(reached[1..].iter().all(|day| *day <= 360), "{reached:?}");
+    assert!(reached[1..].iter().all(|day| *day > 300), "{reached:?}");
+}
+
 #[test]
 fn from_inside_a_network_where_its_owner_logs_in_48_a_day_are_the_most() {
     let mut world = World::new(settings());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
@@ -218,6 +219,15 @@ fn with_attempt<T>(
         user: &user,
         password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
     })
+}
+
+/// Tokens that a client has in a bucket, as `explain` shows them.
+pub(super) fn tokens_of(world: &World, from: &str, bucket: Bucket) -> u32 {
+    let explanation = world.gate.explain(client(from), None, world.now);
+    let mut buckets = explanation.buckets.iter();
+    buckets
+        .find(|held| held.bucket == Reason::Bucket(bucket))
+        .map_or(0, |held| held.tokens)
 }
 
 /// Tokens in a bucket, as `explain` shows them.

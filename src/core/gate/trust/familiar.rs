@@ -9,12 +9,13 @@
 //! Not here: what being familiar is worth (`judge`), the pair's bucket (`bucket`).
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::change::{Change, Fact, PairLogin, UserLogin};
-use crate::gate::request::client::NetworkKey;
+use crate::gate::request::client::{NetworkKey, RegionKey};
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
@@ -39,6 +40,8 @@ const LEAST_NAMES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum NetworkTrust {
     Familiar,
+    /// Nobody, but somebody is in the same /16 (or /32).
+    Near,
     Unknown,
 }
 
@@ -64,6 +67,8 @@ struct PairBook {
     users: HashMap<UserId, Known>,
     /// How many users are familiar in a network.
     networks: HashMap<u64, u32>,
+    /// How many of these networks there are in a /16 (or /32).
+    regions: HashMap<RegionKey, u32>,
     pairs: usize,
     /// The `users` file.
     listed: HashSet<UserId>,
@@ -266,8 +271,11 @@ impl Familiar {
 
 impl PairBook {
     fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
-        match self.networks.contains_key(&network.code()) {
-            true => NetworkTrust::Familiar,
+        if self.networks.contains_key(&network.code()) {
+            return NetworkTrust::Familiar;
+        }
+        match self.regions.contains_key(&network.region()) {
+            true => NetworkTrust::Near,
             false => NetworkTrust::Unknown,
         }
     }
@@ -313,8 +321,7 @@ impl PairBook {
             return;
         }
         known.pairs.push(pair);
-        *self.networks.entry(pair.network).or_default() += 1;
-        self.pairs += 1;
+        self.take_in(pair.network);
         self.drop_oldest_of(user);
         if self.pairs > capacity {
             self.make_room_for_pairs(capacity);
@@ -344,13 +351,23 @@ impl PairBook {
         self.let_go(gone.network);
     }
 
+    fn take_in(&mut self, network: u64) {
+        self.pairs += 1;
+        let users = self.networks.entry(network).or_default();
+        *users += 1;
+        if *users == 1
+            && let Some(network) = NetworkKey::of_code(network)
+        {
+            *self.regions.entry(network.region()).or_default() += 1;
+        }
+    }
+
     fn let_go(&mut self, network: u64) {
         self.pairs -= 1;
-        if let Some(count) = self.networks.get_mut(&network) {
-            *count -= 1;
-            if *count == 0 {
-                self.networks.remove(&network);
-            }
+        if count_down(&mut self.networks, &network)
+            && let Some(network) = NetworkKey::of_code(network)
+        {
+            count_down(&mut self.regions, &network.region());
         }
     }
 
@@ -364,6 +381,19 @@ impl PairBook {
             self.let_go(network);
         }
     }
+}
+
+/// One less under this key; whether none is left.
+fn count_down<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) -> bool {
+    let Some(count) = counts.get_mut(key) else {
+        return false;
+    };
+    *count -= 1;
+    let is_last = *count == 0;
+    if is_last {
+        counts.remove(key);
+    }
+    is_last
 }
 
 #[cfg(test)]

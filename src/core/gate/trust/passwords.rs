@@ -12,9 +12,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::gate::buckets::bucket::seconds;
 use crate::gate::buckets::key::Key;
-use crate::gate::buckets::table::Table;
+use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::request::change::{Change, Fact, PasswordChange};
 use crate::gate::request::keys::{Guess, UserId};
@@ -43,6 +42,16 @@ enum PasswordState {
     Right,
     /// Refused since it was last accepted.
     Refused,
+    /// Refused, and another one is right: it was changed.
+    Replaced,
+}
+
+/// What is known of a password that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum PastPassword {
+    /// It was right once: nobody guesses it.
+    OnceRight,
+    Unknown,
 }
 
 pub(in crate::gate) struct RightPasswords {
@@ -78,49 +87,59 @@ impl RightPasswords {
                 true => Novelty::Repeat,
                 false => Novelty::New,
             };
-            let others = held.into_iter().filter(|one| one.guess != guess.0);
-            let (refused, right): (Vec<_>, Vec<_>) =
-                others.partition(|one| one.state == PasswordState::Refused);
+            let others = held.into_iter();
+            let others = others.filter(|one| one.guess != guess.0 && one.guess != 0);
+            let (mut gone, right): (Vec<_>, Vec<_>) =
+                others.partition(|one| one.state != PasswordState::Right);
+            let refused = gone
+                .iter()
+                .filter(|one| one.state == PasswordState::Refused);
+            let ended = refused.map(|one| one.accepted).max();
+            for one in &mut gone {
+                one.state = PasswordState::Replaced;
+            }
             let first = RightPassword {
                 guess: guess.0,
                 accepted: seconds(now),
                 state: PasswordState::Right,
             };
             held = [RightPassword::default(); PASSWORDS];
-            for (place, one) in held.iter_mut().zip([first].into_iter().chain(right)) {
+            for (place, one) in held
+                .iter_mut()
+                .zip([first].into_iter().chain(right).chain(gone))
+            {
                 *place = one;
             }
-            let ended = refused.iter().map(|one| one.accepted).max();
             ((novelty, ended), Some(pack(held)))
         });
         (novelty, ended.map(|last| self.changed(user, last, now)))
     }
 
-    /// A password was refused. If it was right before another one was, it was changed.
+    /// A password was refused: whether it was right once. If it was before another one was, it was changed.
     pub(in crate::gate) fn refused(
         &self,
         user: UserId,
         guess: Guess,
         now: Moment,
-    ) -> Option<Change> {
-        let ended = self.users.with(Key::far(user), now, |row| {
+    ) -> (PastPassword, Option<Change>) {
+        let unknown = (PastPassword::Unknown, None);
+        let (past, ended) = self.users.with(Key::far(user), now, |row| {
             let Some(mut held) = row.map(unpack) else {
-                return (None, None);
+                return (unknown, None);
             };
-            let Some(at) = held.iter().position(|one| one.guess == guess.0) else {
-                return (None, None);
+            let mut places = held.iter_mut().enumerate();
+            let Some((at, one)) = places.find(|(_, one)| one.guess == guess.0) else {
+                return (unknown, None);
             };
-            let Some(one) = held.get_mut(at) else {
-                return (None, None);
+            let (state, ended) = match (at, one.state) {
+                (0, _) => (PasswordState::Refused, None),
+                (_, PasswordState::Replaced) => (PasswordState::Replaced, None),
+                (_, _) => (PasswordState::Replaced, Some(one.accepted)),
             };
-            if at == 0 {
-                one.state = PasswordState::Refused;
-                return (None, Some(pack(held)));
-            }
-            let ended = std::mem::take(one).accepted;
-            (Some(ended), Some(pack(held)))
+            one.state = state;
+            ((PastPassword::OnceRight, ended), Some(pack(held)))
         });
-        ended.map(|last| self.changed(user, last, now))
+        (past, ended.map(|last| self.changed(user, last, now)))
     }
 
     /// Since when a user's networks must have had a login to be proven; 0: ever.
@@ -194,9 +213,10 @@ fn unpack(row: &[u64; WORDS]) -> [RightPassword; PASSWORDS] {
         *one = RightPassword {
             guess: *guess,
             accepted: (times >> (32 * (at % 2))) as u32,
-            state: match (meta >> (8 + at)) & 1 {
+            state: match (meta >> (8 + 2 * at)) & 3 {
                 0 => PasswordState::Right,
-                _ => PasswordState::Refused,
+                1 => PasswordState::Refused,
+                _ => PasswordState::Replaced,
             },
         };
     }
@@ -213,7 +233,7 @@ fn pack(held: [RightPassword; PASSWORDS]) -> [u64; WORDS] {
             *word |= u64::from(one.accepted) << (32 * (at % 2));
         }
         if let Some(meta) = row.last_mut() {
-            *meta |= u64::from(one.state == PasswordState::Refused) << (8 + at);
+            *meta |= (one.state as u64) << (8 + 2 * at);
         }
     }
     row
@@ -246,17 +266,20 @@ mod tests {
     fn a_password_is_changed_when_it_is_refused_and_another_is_right_in_either_order() {
         let before = passwords();
         before.accepted(ANNA, OLD, at(0));
-        assert_eq!(before.refused(ANNA, OLD, at(50)), None);
+        assert_eq!(
+            before.refused(ANNA, OLD, at(50)),
+            (PastPassword::OnceRight, None)
+        );
         let (novelty, change) = before.accepted(ANNA, NEW, at(60));
         assert_eq!(novelty, Novelty::New);
         assert!(change.is_some());
         let after = passwords();
         after.accepted(ANNA, OLD, at(0));
         assert_eq!(after.accepted(ANNA, NEW, at(50)).1, None);
-        assert!(after.refused(ANNA, OLD, at(60)).is_some());
+        assert!(after.refused(ANNA, OLD, at(60)).1.is_some());
         for passwords in [before, after] {
             assert_eq!(passwords.proven_since(ANNA), 1_800_000_001);
-            assert_eq!(passwords.refused(ANNA, OLD, at(70)), None, "told once");
+            assert_eq!(passwords.refused(ANNA, OLD, at(70)).1, None, "told once");
         }
     }
 
@@ -269,10 +292,31 @@ mod tests {
         }
         let (novelty, _) = passwords.accepted(ANNA, NEW, at(30));
         assert_eq!(novelty, Novelty::Repeat);
-        assert_eq!(passwords.refused(ANNA, NEW, at(40)), None);
+        assert_eq!(passwords.refused(ANNA, NEW, at(40)).1, None);
         assert_eq!(passwords.accepted(ANNA, NEW, at(41)).1, None);
-        assert_eq!(passwords.refused(ANNA, Guess(9), at(42)), None);
+        let never = passwords.refused(ANNA, Guess(9), at(42));
+        assert_eq!(never, (PastPassword::Unknown, None));
         assert_eq!(passwords.proven_since(ANNA), 0);
+    }
+
+    #[test]
+    fn a_password_that_was_changed_stays_known_as_once_right_and_may_come_back() {
+        let passwords = passwords();
+        for (guess, second) in [(1, 0), (2, 10), (3, 20)] {
+            passwords.accepted(ANNA, Guess(guess), at(second));
+            passwords.refused(ANNA, Guess(guess), at(second + 1));
+        }
+        passwords.accepted(ANNA, Guess(4), at(30));
+        for guess in 1..=3 {
+            let (past, change) = passwords.refused(ANNA, Guess(guess), at(40));
+            assert_eq!((past, change), (PastPassword::OnceRight, None));
+        }
+        assert_eq!(passwords.accepted(ANNA, Guess(1), at(50)).1, None);
+        assert_eq!(
+            passwords.accepted(ANNA, Guess(4), at(51)).1,
+            None,
+            "both are right"
+        );
     }
 
     #[test]
@@ -291,12 +335,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_row_is_read_back_as_it_was_written(
-            entries in prop::array::uniform4((any::<u64>(), any::<u32>(), any::<bool>())),
+            entries in prop::array::uniform4((any::<u64>(), any::<u32>(), 0usize..3)),
         ) {
-            let held = entries.map(|(guess, accepted, refused)| RightPassword {
+            let held = entries.map(|(guess, accepted, state)| RightPassword {
                 guess,
                 accepted,
-                state: if refused { PasswordState::Refused } else { PasswordState::Right },
+                state: [PasswordState::Right, PasswordState::Refused, PasswordState::Replaced][state],
             });
             prop_assert_eq!(unpack(&pack(held)), held);
         }

@@ -40,15 +40,13 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) -> Duration {
-        if offender.network == NetworkTrust::Unknown && rules.strikes > 0 {
+        if offender.network != NetworkTrust::Familiar && rules.strikes > 0 {
             return self.strike(rules, offender, BanCause::Trap, now, changes);
         }
         let key = Key::client(offender.client);
         let limit = rules.limit(Bucket::Client, 0);
-        if self.buckets.drain(key, TRAP_TOKENS, limit, now) {
-            return Duration::ZERO;
-        }
-        self.strike(rules, offender, BanCause::Strikes, now, changes)
+        self.buckets.drain(key, TRAP_TOKENS, limit, now);
+        Duration::ZERO
     }
 
     /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
@@ -79,7 +77,7 @@ impl Gate {
         };
         self.shut_out(Subject::Client(offender.client), ban, strikes, now, changes);
         let network = offender.client.network();
-        if offender.network == NetworkTrust::Unknown
+        if offender.network != NetworkTrust::Familiar
             && self.bans.neighbours(network, NEIGHBOURS) == NEIGHBOURS
         {
             let ban = Ban {

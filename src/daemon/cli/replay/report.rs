@@ -218,13 +218,7 @@ pub(super) fn text(
 
 fn read(history: &LoginHistory, trial: &Trial, out: &mut dyn Write) -> io::Result<()> {
     let stats = &history.stats;
-    let counts = logs::LineCounts {
-        lines: stats.lines,
-        unreadable: stats.unreadable,
-        not_understood: stats.not_understood,
-        sample: &stats.sample,
-    };
-    counts.show(out)?;
+    logs::LineCounts::of(stats).show(out)?;
     writeln!(
         out,
         "{} of them are about logins: {} attempts, {} second lines of an attempt, {} further messages of a \

@@ -22,13 +22,16 @@ fn the_numbers_on_disk_never_change() {
                 kinds.iter().map(|kind| kind.number()).collect(),
             ),
             BucketStore::Shared(number) => (spec.reason, vec![number]),
+            BucketStore::Earned => (spec.reason, Vec::new()),
         })
         .collect();
     let expected = [
         ("familiar", vec![6]),
         ("unproven", vec![9]),
+        ("client-near", vec![11, 12]),
         ("client", vec![1, 2]),
         ("network", vec![3]),
+        ("region", vec![10]),
         ("user-near", vec![4]),
         ("user-far", vec![5]),
         ("near", vec![0]),
@@ -37,6 +40,8 @@ fn the_numbers_on_disk_never_change() {
         ("strangers", vec![3]),
         ("settling-user", vec![8]),
         ("settling", vec![4]),
+        ("user-credit", vec![13]),
+        ("credit", vec![]),
     ];
     assert_eq!(kinds, expected);
 }
@@ -53,6 +58,7 @@ fn no_two_buckets_share_a_reason_a_kind_or_a_number() {
                     assert_eq!(Bucket::of_kind(*kind), Some(spec.bucket));
                 }
             }
+            BucketStore::Earned => {}
             BucketStore::Shared(number) => {
                 assert_eq!(Bucket::of_shared_number(number), Some(spec.bucket));
             }

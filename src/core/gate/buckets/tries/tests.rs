@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::row::MOST_CHECKS;
 use super::*;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
@@ -34,6 +35,32 @@ fn a_client_has_four_last_tries_and_a_user_eight_wrong_ones() {
 }
 
 #[test]
+fn nobodys_tries_push_out_those_of_another_user_behind_the_same_address() {
+    let tries = tries();
+    tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::New, NOW);
+    for user in 2..40 {
+        for guess in 0..5 {
+            let guess = Some(Guess(100 * user + guess));
+            tries.wrong(HERE, UserId(user), guess, Novelty::New, NOW);
+        }
+    }
+    assert!(past(&tries, HERE, 1).wrong_here.is_some());
+    tries.forget_client(HERE);
+    assert!(!past(&tries, HERE, 1).repeated);
+}
+
+#[test]
+fn what_was_only_refused_is_evicted_before_what_was_paid_for() {
+    let tries = tries();
+    tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::New, NOW);
+    let later = NOW + Duration::from_secs(3600);
+    for user in 2..5_000 {
+        tries.refused(THERE, UserId(user), Some(Guess(user)), later);
+    }
+    assert!(past(&tries, HERE, 1).wrong_here.is_some());
+}
+
+#[test]
 fn trying_again_moves_a_try_to_the_front() {
     let tries = tries();
     for guess in [1, 2, 3, 4, 1, 5] {
@@ -46,7 +73,7 @@ fn trying_again_moves_a_try_to_the_front() {
 #[test]
 fn a_refused_try_is_repeated_but_not_wrong() {
     let tries = tries();
-    tries.refused(HERE, Some(Guess(1)), NOW);
+    tries.refused(HERE, ANNA, Some(Guess(1)), NOW);
     let past = past(&tries, HERE, 1);
     assert!(past.repeated);
     assert_eq!(
@@ -84,13 +111,13 @@ fn what_postfix_said_of_a_try_stays_known_when_it_is_refused_or_not_answered_lat
     let tries = tries();
     let later = NOW + Duration::from_secs(90);
     tries.wrong(HERE, ANNA, Some(Guess(1)), Novelty::New, NOW);
-    tries.refused(HERE, Some(Guess(1)), later);
+    tries.refused(HERE, ANNA, Some(Guess(1)), later);
     let wrong = |checks| Some(WrongTry { at: NOW, checks });
     assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(0));
-    tries.stalled(HERE, Some(Guess(1)), later);
+    tries.stalled(HERE, ANNA, Some(Guess(1)), later);
     assert_eq!(past(&tries, HERE, 1).wrong_here, wrong(1));
     assert_eq!(past(&tries, HERE, 1).fate_here, Fate::Wrong);
-    tries.stalled(HERE, Some(Guess(2)), later);
+    tries.stalled(HERE, ANNA, Some(Guess(2)), later);
     assert_eq!(past(&tries, HERE, 2).fate_here, Fate::Stalled);
 }
 
@@ -110,7 +137,7 @@ proptest! {
     #[test]
     fn a_row_is_read_back_as_it_was_written(
         entries in prop::array::uniform8((any::<u64>(), any::<u32>(), 0u8..4, 0..=MOST_CHECKS)),
-        failed in any::<u32>(),
+        client in any::<u32>(),
     ) {
         let entry = |(guess, at, fate, checks)| Entry {
             guess,
@@ -119,10 +146,10 @@ proptest! {
             checks,
         };
         let uncounted = entries.map(|(guess, at, fate, _)| entry((guess, at, fate, 0)));
-        let user = OfUser { entries: uncounted, failed };
+        let user = OfUser { entries: uncounted, client };
         prop_assert_eq!(OfUser::unpack(&user.pack::<USER_WORDS>()), user);
         let four = [entries[0], entries[1], entries[2], entries[3]];
-        let client = OfClient { entries: four.map(entry), failed };
-        prop_assert_eq!(OfClient::unpack(&client.pack::<CLIENT_WORDS>()), client);
+        let client = OfPair { entries: four.map(entry), client };
+        prop_assert_eq!(OfPair::unpack(&client.pack::<PAIR_WORDS>()), client);
     }
 }

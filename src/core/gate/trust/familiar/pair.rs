@@ -2,7 +2,7 @@
 //!
 //! Not here: all users, and what bounds their number (`familiar`), since when a login proves a network (`passwords`).
 
-use crate::gate::buckets::bucket::seconds;
+use crate::gate::buckets::table::seconds;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::NetworkKey;
 use crate::moment::Moment;

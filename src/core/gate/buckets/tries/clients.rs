@@ -1,0 +1,228 @@
+//! clients - whether a client has tried anything else lately, and when it last failed
+//!
+//! Kept by client alone: a botnet's address is one that has tried before, whatever the user. The last two tries are
+//! enough, and whether there were more.
+//! Not here: what became of a try (`tries`).
+
+use crate::gate::buckets::key::Key;
+use crate::gate::buckets::table::Table;
+use crate::gate::buckets::tries::{Novelty, moment, seconds_up};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::keys::{Guess, UserId};
+use crate::moment::Moment;
+
+/// Whether a client has tried anything else lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::gate) enum History {
+    /// Nothing, or one other password of the same user, as after a typing error: a newcomer.
+    #[default]
+    First,
+    /// Another user, or several passwords.
+    Repeat,
+}
+
+/// The id, two tries, the rest.
+const WORDS: usize = 4;
+/// Of the time of the last try so many bits are not kept: it is known to four minutes.
+const DROPPED: u32 = 8;
+const MORE: u64 = 1 << 8;
+
+pub(super) struct ClientTries(Table<WORDS>);
+
+/// The last tries of a client, as keyed hashes; 0: none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct LastTries {
+    guesses: [u64; 2],
+    /// Whether there were more.
+    more: bool,
+    /// The last try, in units of 256 seconds since the epoch.
+    last: u32,
+    /// The last new failure, in seconds since the epoch; 0: none.
+    failed: u32,
+}
+
+impl ClientTries {
+    pub(super) fn new(clients: usize, secret: &[u8; 16]) -> Self {
+        Self(Table::new(clients, secret, latest))
+    }
+
+    /// Whether the client has tried anything but this, and its last new failure.
+    pub(super) fn past(
+        &self,
+        client: ClientKey,
+        user: UserId,
+        guess: Option<Guess>,
+    ) -> (History, Option<Moment>) {
+        let Some(row) = self.0.read(Key::client(client)) else {
+            return (History::First, None);
+        };
+        let last = LastTries::unpack(&row);
+        let failed = (last.failed != 0).then(|| moment(last.failed));
+        (last.history(user, guess), failed)
+    }
+
+    /// Notes a try that was not answered.
+    pub(super) fn tried(&self, client: ClientKey, guess: Guess, now: Moment) {
+        self.note(client, now, |last| last.push(guess));
+    }
+
+    /// Notes a try that Postfix rejected.
+    pub(super) fn wrong(&self, client: ClientKey, guess: Option<Guess>, new: Novelty, now: Moment) {
+        self.note(client, now, |last| {
+            if let Some(guess) = guess {
+                last.push(guess);
+            }
+            if new == Novelty::New {
+                last.failed = seconds_up(now);
+            }
+        });
+    }
+
+    /// Forgets a try that turned out right.
+    pub(super) fn right(&self, client: ClientKey, guess: Guess, now: Moment) {
+        self.0.with(Key::client(client), now, |row| {
+            let held = row.map(LastTries::unpack);
+            ((), held.and_then(|held| Some(held.without(guess)?.pack())))
+        });
+    }
+
+    pub(super) fn forget(&self, client: ClientKey) {
+        self.0.remove(Key::client(client));
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.clear();
+    }
+
+    fn note(&self, client: ClientKey, now: Moment, change: impl FnOnce(&mut LastTries)) {
+        self.0.with(Key::client(client), now, |row| {
+            let mut last = row.map(LastTries::unpack).unwrap_or_default();
+            change(&mut last);
+            last.last = seconds_up(now) >> DROPPED;
+            ((), Some(last.pack()))
+        });
+    }
+}
+
+impl LastTries {
+    /// What the tries beside this one say.
+    fn history(&self, user: UserId, guess: Option<Guess>) -> History {
+        let tries = self.guesses.into_iter().filter(|guess| *guess != 0);
+        let mut others = tries.map(Guess).filter(|other| Some(*other) != guess);
+        match (self.more, others.next(), others.next()) {
+            (false, None, _) => History::First,
+            (false, Some(only), None) if only.is_at(user) => History::First,
+            _ => History::Repeat,
+        }
+    }
+
+    /// Puts a try in front.
+    fn push(&mut self, Guess(guess): Guess) {
+        let [first, second] = self.guesses;
+        if first == guess {
+            return;
+        }
+        self.more |= second != 0 && second != guess;
+        self.guesses = [guess, first];
+    }
+
+    /// The row without this try; none if it is not there.
+    fn without(mut self, Guess(guess): Guess) -> Option<Self> {
+        let [first, second] = self.guesses;
+        self.guesses = match guess {
+            _ if guess == first => [second, 0],
+            _ if guess == second => [first, 0],
+            _ => return None,
+        };
+        Some(self)
+    }
+
+    fn unpack(row: &[u64; WORDS]) -> Self {
+        let [_, first, second, meta] = *row;
+        Self {
+            guesses: [first, second],
+            more: meta & MORE != 0,
+            last: (meta as u32) >> 9,
+            failed: (meta >> 32) as u32,
+        }
+    }
+
+    fn pack(self) -> [u64; WORDS] {
+        let [first, second] = self.guesses;
+        let more = if self.more { MORE } else { 0 };
+        let last = u64::from(self.last) << 9 & u64::from(u32::MAX);
+        [0, first, second, more | last | u64::from(self.failed) << 32]
+    }
+}
+
+/// When it was last written to, in nanoseconds since the epoch.
+fn latest(row: &[u64; WORDS]) -> u64 {
+    let LastTries { last, failed, .. } = LastTries::unpack(row);
+    let latest = (u64::from(last) << DROPPED).max(u64::from(failed));
+    latest * 1_000_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Moment = Moment::from_seconds(1_800_000_000);
+    const HERE: ClientKey = ClientKey::V4(1);
+    const ANNA: UserId = UserId(1);
+    const BERT: UserId = UserId(2);
+
+    fn guess(user: UserId, number: u64) -> Guess {
+        Guess(number << 16 | user.0)
+    }
+
+    #[test]
+    fn a_newcomer_has_tried_nothing_but_one_other_password_of_the_same_user() {
+        let (one, two, three) = (guess(ANNA, 1), guess(ANNA, 2), guess(ANNA, 3));
+        let other = guess(BERT, 1);
+        let clients = |tried: &[Guess]| {
+            let clients = ClientTries::new(512, &[1; 16]);
+            for guess in tried {
+                clients.wrong(HERE, Some(*guess), Novelty::New, NOW);
+            }
+            clients.past(HERE, ANNA, Some(one)).0
+        };
+        for tried in [&[][..], &[one], &[two], &[two, one], &[one, two, one]] {
+            assert_eq!(clients(tried), History::First, "{tried:?}");
+        }
+        for tried in [
+            &[other][..],
+            &[two, three],
+            &[one, two, three],
+            &[other, two, one],
+        ] {
+            assert_eq!(clients(tried), History::Repeat, "{tried:?}");
+        }
+    }
+
+    #[test]
+    fn a_right_password_is_no_try_and_a_repetition_no_failure() {
+        let clients = ClientTries::new(512, &[1; 16]);
+        clients.tried(HERE, guess(BERT, 1), NOW);
+        assert_eq!(clients.past(HERE, ANNA, None), (History::Repeat, None));
+        clients.right(HERE, guess(BERT, 1), NOW);
+        assert_eq!(clients.past(HERE, ANNA, None), (History::First, None));
+        clients.wrong(HERE, Some(guess(ANNA, 1)), Novelty::Repeat, NOW);
+        assert_eq!(clients.past(HERE, ANNA, None), (History::First, None));
+        clients.wrong(HERE, None, Novelty::New, NOW);
+        assert_eq!(clients.past(HERE, ANNA, None), (History::First, Some(NOW)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_back_as_it_was_written(
+            guesses in any::<[u64; 2]>(),
+            more in any::<bool>(),
+            last in 0u32..1 << 23,
+            failed in any::<u32>(),
+        ) {
+            let tries = LastTries { guesses, more, last, failed };
+            prop_assert_eq!(LastTries::unpack(&tries.pack()), tries);
+        }
+    }
+}
