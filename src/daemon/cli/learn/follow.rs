@@ -78,20 +78,20 @@ fn standard_input() -> io::Result<File> {
 }
 
 /// Waits until `input` has something to read or has ended, or the gate must be tried again.
-fn wait(input: &File) -> io::Result<Arrival> {
+fn wait(input: &File) -> io::Result<InputState> {
     let every = Timespec {
         tv_sec: 1,
         tv_nsec: 0,
     };
     match poll(&mut [PollFd::new(input, PollFlags::IN)], Some(&every)) {
-        Ok(0) | Err(Errno::INTR) => Ok(Arrival::Nothing),
-        Ok(_) => Ok(Arrival::Something),
+        Ok(0) | Err(Errno::INTR) => Ok(InputState::Nothing),
+        Ok(_) => Ok(InputState::Something),
         Err(fault) => Err(fault.into()),
     }
 }
 
 /// What a second of waiting has brought.
-enum Arrival {
+enum InputState {
     Something,
     Nothing,
 }
@@ -202,7 +202,7 @@ impl<'a> Follower<'a> {
         let mut splitter = LineSplitter::default();
         let mut buffer = vec![0; PIECE_OCTETS];
         loop {
-            if let Arrival::Something = wait(input)? {
+            if let InputState::Something = wait(input)? {
                 let read = input.read(&mut buffer)?;
                 if read == 0 {
                     return self.import_last();
