@@ -223,8 +223,8 @@ fn a_database_decides_nothing_where_postfix_speaks_and_what_it_says_alone_is_cou
 fn the_order_of_lines_and_files_changes_nothing() {
     let mut lines: Vec<&str> = TWO_DATABASES.trim().lines().collect();
     // Of one second: the database names the user whom Postfix does not.
-    lines.push("00:50 postfix/smtpd[7]: warning: unknown[203.0.113.9]: SASL LOGIN authentication failed: x");
-    lines.push("00:50 dovecot: auth: sql(zoe,203.0.113.9): Password mismatch");
+    lines.push("00:50 postfix/smtpd[7]: warning: unknown[203.0.113.11]: SASL LOGIN authentication failed: x");
+    lines.push("00:50 dovecot: auth: sql(zoe,203.0.113.11): Password mismatch");
     let attempts = |lines: &str| {
         let history = history(lines);
         let name = |id| history.names.get(id).unwrap().to_string();
