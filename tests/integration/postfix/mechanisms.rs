@@ -12,7 +12,7 @@ use crate::kit::proxy::{Proxy, Setup};
 const TEXT: &str = "From: <anna@example.org>\nTo: <someone@example.net>\n\
     Date: Tue, 24 Nov 2026 04:30:00 +0000\nMessage-ID: <1@example.org>\nSubject: x\n\nhello\n";
 
-fn all_mechanisms(mail: &Mail) -> Setup {
+pub(super) fn all_mechanisms(mail: &Mail) -> Setup {
     let all = ["PLAIN", "LOGIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5"];
     Setup::before(mail).with("mechanisms", all.map(toml::Value::from).to_vec())
 }
