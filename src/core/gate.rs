@@ -163,12 +163,14 @@ impl Gate {
         if rules.allows(client) {
             return Standing::Allow;
         }
-        if self.familiar.network_trust(client.network()) == NetworkTrust::Familiar {
-            return Standing::Familiar;
-        }
-        match self.bans.of(client, now) {
-            Some(ban) if ban.holds(rules.mode) => Standing::Banned,
-            _ => Standing::Stranger,
+        match self.familiar.network_trust(client.network()) {
+            NetworkTrust::Familiar => Standing::Familiar,
+            // The ban holds, but not for those of its users who are near: who asks is known at AUTH.
+            NetworkTrust::Near => Standing::Stranger,
+            NetworkTrust::Unknown => match self.bans.of(client, now) {
+                Some(ban) if ban.holds(rules.mode) => Standing::Banned,
+                _ => Standing::Stranger,
+            },
         }
     }
 

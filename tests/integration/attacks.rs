@@ -25,6 +25,7 @@ mod late_greeting;
 mod links_as_root;
 mod log_flood;
 mod many_names;
+mod new_office;
 mod one_account;
 mod operators_ban;
 mod replaced_directory;

@@ -105,6 +105,8 @@ pub struct Status {
     pub bans_evicted: u64,
     /// Attempts without an answer whose tokens stay spent for want of room.
     pub held_evicted: u64,
+    /// Clients whose credit was evicted, and tokens that were not earned, for want of room.
+    pub credit_evicted: u64,
     /// Whether the backend is taken to be failing.
     pub backend_outage: bool,
     /// The shared buckets.
@@ -174,6 +176,7 @@ impl Gate {
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,
             held_evicted: self.held.evictions(),
+            credit_evicted: self.buckets.credit().evictions(),
             backend_outage: self.outage.is_suspected(),
             shared: Bucket::all_shared()
                 .filter(|bucket| {

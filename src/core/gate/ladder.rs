@@ -37,7 +37,7 @@ pub(in crate::gate) enum Step {
     BanByHand,
     Allow,
     Trap,
-    /// An automatic ban, which refuses nobody where somebody is familiar.
+    /// An automatic ban, which refuses nobody where somebody is familiar, and nobody who is near.
     Ban,
     Repeat,
     /// The buckets of attempts with this trust. Where a near bucket is empty the attempt may pay as a far one.
@@ -119,7 +119,7 @@ impl Question<'_> {
                 StepFinding::Refuse(refusal(Reason::Trap, Duration::ZERO))
             }
             Step::BanByHand => self.banned(self.ban.filter(|ban| ban.is_by_hand())),
-            Step::Ban => self.banned(self.ban.filter(|_| self.network != NetworkTrust::Familiar)),
+            Step::Ban => self.banned(self.ban.filter(|_| !self.is_spared())),
             Step::Repeat => self
                 .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
@@ -184,7 +184,7 @@ impl Question<'_> {
         let Some(Named { case, past }) = self.attempt else {
             return Err(none);
         };
-        if self.rules.earning.is_none() || past.wrong_here.is_some() {
+        if !self.has_credit() || past.wrong_here.is_some() {
             return Err(none);
         }
         let mut route = Route::NONE;
@@ -300,6 +300,15 @@ impl Question<'_> {
     fn is_trap(&self) -> bool {
         let named = self.attempt.filter(|named| !named.case.who.known);
         named.is_some_and(|named| self.rules.is_trap(named.case.user))
+    }
+
+    /// Whether an automatic ban does not hold: behind the address may be an office, or a carrier's subscribers.
+    fn is_spared(&self) -> bool {
+        match self.attempt {
+            _ if self.network == NetworkTrust::Familiar => true,
+            Some(named) => named.case.who.trust == Trust::Near,
+            None => self.network == NetworkTrust::Near,
+        }
     }
 
     /// What is known of this very password: from this client, or where the user is familiar or near.

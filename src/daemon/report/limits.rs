@@ -67,6 +67,8 @@ pub enum ResourceLimit {
     Bans,
     /// Attempts that have paid and had no answer.
     HeldAttempts,
+    /// Clients with credit.
+    Credit,
     /// Refused clients whose connections are counted for the listener filter.
     FilterCounts,
     /// Clients in the kernel's program.
@@ -94,7 +96,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 30] = [
+pub const TABLE: [LimitRow; 31] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -123,6 +125,7 @@ pub const TABLE: [LimitRow; 30] = [
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
     row(ResourceLimit::HeldAttempts, "held-attempts", "attempts without an answer whose tokens stay spent for want of room"),
+    row(ResourceLimit::Credit, "credit", "clients whose credit was forgotten early, or not earned for want of room"),
     row(ResourceLimit::FilterCounts, "filter-counts", "connections of refused clients not counted"),
     row(ResourceLimit::FilterProgram, "filter-program", "times that refused clients did not all fit into the kernel's program"),
 ];

@@ -34,8 +34,10 @@ pub(crate) const CARLA: User = User("carla@example.org", "Quitte9Mispel");
 /// A user that only the kit knows (`evidence`).
 const MARKER: User = User("marker@example.org", "Weissdorn3Schlehe");
 
-/// How many [`numbered`] users there are.
+/// How many [`numbered`] users most tests need, and how many there are.
 pub(crate) const NUMBERED: usize = 40;
+/// A crowd of them.
+pub(crate) const CROWD: usize = 300;
 
 const MASTER: &str = "/usr/lib/postfix/sbin/master";
 const MECHANISMS: &str = "plain login scram-sha-1 scram-sha-256 cram-md5";
@@ -395,10 +397,7 @@ fn passdb(folder: &Path, passwords: Passwords) -> String {
 fn passwd_file(passwords: Passwords) -> String {
     let named = [ANNA, BERT, CARLA].map(|User(name, password)| (name.into(), password.into()));
     let everybody: Vec<(String, String)> = match passwords {
-        Passwords::Clear => named
-            .into_iter()
-            .chain((0..NUMBERED).map(numbered))
-            .collect(),
+        Passwords::Clear => named.into_iter().chain((0..CROWD).map(numbered)).collect(),
         Passwords::Bcrypt | Passwords::Slow => named.into(),
     };
     let line = |(name, password): (String, String)| match passwords {

@@ -9,6 +9,7 @@
 //! earns none, so that nobody can earn twice by pushing a row out.
 //! Not here: when tokens are paid from it (`judge`), the quotas (`spec`).
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::gate::buckets::key::Key;
@@ -69,6 +70,8 @@ const USER_WORDS: usize = CLIENTS_A_DAY + 2;
 pub(in crate::gate) struct Credit {
     clients: Table<3>,
     users: Table<USER_WORDS>,
+    /// Tokens that were not earned, because the user's row found no place.
+    no_room: AtomicU64,
 }
 
 impl Credit {
@@ -84,6 +87,7 @@ impl Credit {
                 let last = unpack(row).map(|earning| earning.at).into_iter().max();
                 u64::from(last.unwrap_or_default().saturating_add(DAY)) * 1_000_000_000
             }),
+            no_room: AtomicU64::new(0),
         }
     }
 
@@ -142,6 +146,11 @@ impl Credit {
     pub(in crate::gate) fn left(&self, client: Key, now: Moment) -> u32 {
         let row = self.clients.read(client);
         u32::from(ClientCredit::at(row.as_ref(), seconds(now)).tokens)
+    }
+
+    /// How many clients were evicted early, and how many tokens were not earned for want of room.
+    pub(in crate::gate) fn evictions(&self) -> u64 {
+        self.clients.evictions() + self.no_room.load(Ordering::Relaxed)
     }
 
     /// Every client of which something is kept.
@@ -209,7 +218,10 @@ impl Credit {
                 *oldest = Earning { client, at };
                 (true, Some(pack(earnings)))
             });
-        earned.unwrap_or(false)
+        earned.unwrap_or_else(|| {
+            self.no_room.fetch_add(1, Ordering::Relaxed);
+            false
+        })
     }
 }
 

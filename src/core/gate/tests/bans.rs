@@ -230,6 +230,19 @@ fn where_somebody_is_familiar_nothing_earns_a_strike_and_no_automatic_ban_begins
 }
 
 #[test]
+fn an_automatic_ban_refuses_nobody_who_is_near() {
+    let mut world = World::new(settings());
+    get_banned(&mut world, FAR);
+    world.befriend("anna", "198.51.250.1");
+    assert_eq!(standing(&world, FAR), Standing::Stranger);
+    assert_eq!(world.login(FAR, "bert"), Fate::Refused(Reason::Ban));
+    assert_eq!(
+        world.login(FAR, "anna"),
+        Fate::Asked(Reason::Bucket(Bucket::Near))
+    );
+}
+
+#[test]
 fn an_automatic_ban_ends_to_hold_where_somebody_becomes_familiar() {
     let mut world = World::new(settings());
     get_banned(&mut world, FAR);

@@ -73,6 +73,7 @@ fn a_wrong_password_costs_the_token_and_a_right_one_does_not() {
     // The same wrong password again is no new guess, and when it must pay it does not pay from this.
     for _ in 0..200 {
         world.pass(MINUTE);
+        while world.gate.repeats.take(world.now) {}
         world.guess(OFFICE, "user9", &good(9));
     }
     assert_eq!(credit(&world, OFFICE), 2);
@@ -114,7 +115,7 @@ fn names_are_told_alike_where_there_is_credit_and_when_it_is_gone() {
 #[test]
 fn neither_traps_nor_bans_nor_a_familiar_pairs_own_bucket_are_paid_from_it() {
     let mut world = besieged(40);
-    for n in 0..9 {
+    for n in 0..25 {
         world.befriend(&format!("user{n}"), OFFICE);
         world.login(OFFICE, &format!("user{n}"));
     }
@@ -132,9 +133,9 @@ fn neither_traps_nor_bans_nor_a_familiar_pairs_own_bucket_are_paid_from_it() {
     );
     assert_eq!(credit(&world, OFFICE), before);
     // No account is worth more than ten guesses from there at once.
-    let paid =
-        (0..before as usize + 20).filter(|n| world.guess(OFFICE, "user30", &good(100 + n)) == PAID);
-    assert_eq!(paid.count(), before.min(10) as usize);
+    assert!(before > 20, "{before}");
+    let paid = (0..40).filter(|n| world.guess(OFFICE, "user30", &good(100 + n)) == PAID);
+    assert_eq!(paid.count(), 10);
 }
 
 #[test]

@@ -98,6 +98,7 @@ fn nobody_earns_twice_by_pushing_a_row_out() {
     };
     assert_eq!(all(0), 8);
     assert_eq!(all(1), 0);
+    assert!(credit.evictions() > 1_900);
 }
 
 proptest! {
