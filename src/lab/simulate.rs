@@ -20,8 +20,8 @@ use crate::table::Style;
 use crate::traffic::gate_policy::GatePolicy;
 use crate::traffic::report::Report;
 use crate::traffic::run::run as play;
-use crate::traffic::scenario::{SCENARIOS, Scenario};
-use crate::traffic::{Ablation, SimulationPlan};
+use crate::traffic::scenario::{CROWDS, SCENARIOS, Scenario};
+use crate::traffic::{Ablation, Beside, SimulationPlan};
 use gatepost_daemon::cli::exit;
 
 pub mod pictures;
@@ -30,11 +30,16 @@ mod tables;
 
 /// Guesses a day of the attacks that have no cadence of their own: nine in 97 s.
 const DAILY: u32 = 8_000;
+/// Days and seeds of a crowd.
+const CROWD_DAYS: u32 = 4;
+const CROWD_SEEDS: u32 = 3;
 
 /// Show the gate, with its defaults, under synthetic months of attack
 ///
-/// Honest users write, roam, mistype and travel meanwhile. Every scenario is drawn from a seed and shows
-/// the same on every machine. Exit code 1: a promise of the manual was broken.
+/// Honest users write, roam, mistype and travel meanwhile. Crowds behind shared or new addresses are played calm
+/// and beside an attack; those who are refused come again after 5 min, then after twice as long, up to an hour.
+/// Every scenario is drawn from a seed and shows the same on every machine. Exit code 1: a promise of the manual
+/// was broken.
 #[derive(Debug, clap::Args)]
 pub struct SimulateArgs {
     /// Only this scenario; may be repeated
@@ -43,10 +48,10 @@ pub struct SimulateArgs {
     /// List the scenarios, and nothing else
     #[arg(long)]
     list: bool,
-    /// Users of the server; may be repeated. Default: 40 and 10000, with --quick 40
+    /// Users of the server; may be repeated. Default: 40 and 10000, with --quick 40. A crowd has its own number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     mailboxes: Vec<u32>,
-    /// Simulated days. Default: 30, with --quick 4
+    /// Simulated days. Default: 30, with --quick 4; of a crowd 4 with three seeds, with --quick 2 with one
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=366))]
     days: Option<u32>,
     /// Addresses of the botnets that come back with theirs. Default: 10000, with --quick 1000
@@ -82,6 +87,8 @@ struct Job {
     plan: SimulationPlan,
     /// The number of the model; none: the gate.
     model: Option<usize>,
+    /// How many seeds, from the plan's on.
+    seeds: u32,
 }
 
 /// A report, and what was left out of the gate.
@@ -115,7 +122,7 @@ fn simulated(args: &SimulateArgs) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     if args.list {
         // A reader that has closed the pipe wants no more.
-        let _ = tables::list(&mut out, SCENARIOS);
+        let _ = tables::list(&mut out, SCENARIOS.iter().chain(CROWDS));
         return Ok(0);
     }
     let runs = play_all(&jobs(args));
@@ -144,24 +151,67 @@ fn simulated(args: &SimulateArgs) -> Result<usize, String> {
 }
 
 fn jobs(args: &SimulateArgs) -> Vec<Job> {
-    let scenarios = match args.scenario.as_slice() {
-        [] => SCENARIOS.iter().collect(),
+    let scenarios: Vec<&Scenario> = match args.scenario.as_slice() {
+        [] => SCENARIOS.iter().chain(CROWDS).collect(),
         chosen => chosen.to_vec(),
     };
+    let (crowds, servers): (Vec<&Scenario>, Vec<&Scenario>) = scenarios
+        .into_iter()
+        .partition(|scenario| scenario.users().is_some());
+    let mut jobs = server_jobs(args, &servers);
+    jobs.extend(crowd_jobs(args, &crowds));
+    jobs
+}
+
+/// Each crowd calm and beside an attack, with its own number of users.
+fn crowd_jobs(args: &SimulateArgs, scenarios: &[&'static Scenario]) -> Vec<Job> {
+    let (days, seeds) = match args.quick {
+        true => (2, 1),
+        false => (CROWD_DAYS, CROWD_SEEDS),
+    };
+    let mut jobs = Vec::new();
+    for beside in [Beside::Nothing, Beside::Guesses] {
+        for scenario in scenarios {
+            let plan = SimulationPlan {
+                mailboxes: scenario.users().unwrap_or(1),
+                days: args.days.unwrap_or(days),
+                seed: args.seed,
+                daily: DAILY,
+                pool: 1,
+                without: None,
+                beside,
+            };
+            let models = (0..policies(args)).map(Some);
+            jobs.extend(std::iter::once(None).chain(models).map(|model| Job {
+                scenario,
+                plan,
+                model,
+                seeds,
+            }));
+        }
+    }
+    jobs
+}
+
+fn policies(args: &SimulateArgs) -> usize {
+    match args.against {
+        true => models::all().len(),
+        false => 0,
+    }
+}
+
+/// Each scenario at each size.
+fn server_jobs(args: &SimulateArgs, scenarios: &[&'static Scenario]) -> Vec<Job> {
     let mailboxes = match args.mailboxes.as_slice() {
         [] if args.quick => vec![40],
         [] => vec![40, 10_000],
         given => given.to_vec(),
     };
-    let policies = match args.against {
-        true => models::all().len(),
-        false => 0,
-    };
     let pool = args.pool.unwrap_or(if args.quick { 1_000 } else { 10_000 });
     let days = args.days.unwrap_or(if args.quick { 4 } else { 30 });
     let mut jobs = Vec::new();
     for mailboxes in mailboxes {
-        for scenario in &scenarios {
+        for scenario in scenarios {
             let plan = SimulationPlan {
                 mailboxes: mailboxes as usize,
                 days,
@@ -169,14 +219,16 @@ fn jobs(args: &SimulateArgs) -> Vec<Job> {
                 daily: DAILY,
                 pool,
                 without: None,
+                beside: Beside::Nothing,
             };
             let job = Job {
                 scenario,
                 plan,
                 model: None,
+                seeds: 1,
             };
             jobs.push(job);
-            jobs.extend((0..policies).map(|model| Job {
+            jobs.extend((0..policies(args)).map(|model| Job {
                 model: Some(model),
                 ..job
             }));
@@ -228,23 +280,34 @@ fn tell(done: usize, all: usize) {
 
 impl Job {
     fn play(self) -> Run {
-        let Self {
-            scenario,
-            plan,
-            model,
-        } = self;
-        let model = model.and_then(|number| models::all().into_iter().nth(number));
-        let report = match model {
-            Some(model) => play(scenario, &plan, &mut Modelled::new(model)),
-            None => play(
-                scenario,
-                &plan,
-                &mut GatePolicy::new(scenario.settings(&plan)),
-            ),
+        let Self { plan, seeds, .. } = self;
+        let with = |seed| {
+            let plan = SimulationPlan { seed, ..plan };
+            self.play_once(&plan)
         };
+        let mut report = with(plan.seed);
+        for more in 1..u64::from(seeds) {
+            report.add(&with(plan.seed.wrapping_add(more)));
+        }
+        self.scenario.check(&plan, &mut report);
         Run {
             without: plan.without.map(Ablation::as_str),
             report,
+        }
+    }
+
+    fn play_once(self, plan: &SimulationPlan) -> Report {
+        let Self {
+            scenario, model, ..
+        } = self;
+        let model = model.and_then(|number| models::all().into_iter().nth(number));
+        match model {
+            Some(model) => play(scenario, plan, &mut Modelled::new(model)),
+            None => play(
+                scenario,
+                plan,
+                &mut GatePolicy::new(scenario.settings(plan)),
+            ),
         }
     }
 }
@@ -258,7 +321,7 @@ fn draw(folder: &Path, runs: &[Run]) -> Result<(), String> {
     let unwritable = |path: &Path, fault: io::Error| format!("{}: {fault}", path.display());
     std::fs::create_dir_all(folder).map_err(|fault| unwritable(folder, fault))?;
     let same = |one: &&Report, other: &&Report| {
-        (one.scenario, one.mailboxes) == (other.scenario, other.mailboxes)
+        (one.scenario, one.mailboxes, one.beside) == (other.scenario, other.mailboxes, other.beside)
     };
     let whole = runs.iter().filter(|run| run.without.is_none());
     let reports: Vec<&Report> = whole.map(|run| &run.report).collect();
@@ -266,11 +329,18 @@ fn draw(folder: &Path, runs: &[Run]) -> Result<(), String> {
         let Some(first) = group.first() else { continue };
         let about = Scenario::named(first.scenario).map_or("", |scenario| scenario.about);
         let size = thousands(first.mailboxes as u64);
-        let title = format!("{}: {about} ({size} mailboxes)", first.scenario);
+        let beside = match first.beside {
+            Beside::Nothing => "",
+            Beside::Guesses => "-attacked",
+        };
+        let title = format!("{}{beside}: {about} ({size} mailboxes)", first.scenario);
         let Some(picture) = pictures::picture(&title, group) else {
             continue;
         };
-        let path = folder.join(format!("{}-{}.svg", first.scenario, first.mailboxes));
+        let path = folder.join(format!(
+            "{}{beside}-{}.svg",
+            first.scenario, first.mailboxes
+        ));
         std::fs::write(&path, picture).map_err(|fault| unwritable(&path, fault))?;
     }
     Ok(())

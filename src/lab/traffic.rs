@@ -6,22 +6,28 @@
 //! refused try again.
 //! Not here: sockets and protocol (`lab::botnet`), tables and plots (`cli::simulate`, `lab::plot`).
 
-pub mod campaign;
+pub(crate) mod campaign;
+pub(crate) mod crowd;
 pub mod gate_policy;
-pub mod people;
+pub(crate) mod people;
 pub mod policy;
 pub mod promise;
 pub mod random;
 pub mod report;
-pub mod routine;
+pub(crate) mod routine;
 pub mod run;
 pub mod scenario;
 
 mod dictionary;
 mod incident;
 mod ledger;
+mod place;
+mod planned;
+mod vouching;
 
 use std::time::Duration;
+
+use serde::Serialize;
 
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::settings::GateSettings;
@@ -50,6 +56,18 @@ pub struct SimulationPlan {
     pub pool: u64,
     /// A part of the gate that is left out, to see what it is worth.
     pub without: Option<Ablation>,
+    /// What goes on beside a crowd.
+    pub beside: Beside,
+}
+
+/// What goes on beside a crowd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// The plan's number of guesses a day, of a pool that comes back with its addresses.
+    Guesses,
 }
 
 impl SimulationPlan {

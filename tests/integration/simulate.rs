@@ -12,8 +12,8 @@ use gatepost_lab::traffic::gate_policy::GatePolicy;
 use gatepost_lab::traffic::promise::bound;
 use gatepost_lab::traffic::report::Report;
 use gatepost_lab::traffic::run::run;
-use gatepost_lab::traffic::scenario::{SCENARIOS, Scenario};
-use gatepost_lab::traffic::{Ablation, SimulationPlan};
+use gatepost_lab::traffic::scenario::{CROWDS, SCENARIOS, Scenario};
+use gatepost_lab::traffic::{Ablation, Beside, SimulationPlan};
 
 /// Every kind of guess that the manual names for travellers.
 const KINDS: [&str; 10] = [
@@ -36,6 +36,7 @@ const SMALL: SimulationPlan = SimulationPlan {
     daily: 8_000,
     pool: 1_000,
     without: None,
+    beside: Beside::Nothing,
 };
 
 const LARGE: SimulationPlan = SimulationPlan {
@@ -86,7 +87,7 @@ fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
         let report = play("pool-1m", &plan);
         assert!(report.guesses.tried > 60_000, "{}", report.guesses.tried);
         let worst = report.guesses.worst_day;
-        assert!(worst <= bound(mailboxes), "{mailboxes}: {worst}");
+        assert!(worst <= bound(mailboxes, 0), "{mailboxes}: {worst}");
         assert!(report.guesses.worst_account <= 48);
         assert!(report.home.refused == 0 && report.near.refused == 0);
     }
@@ -94,7 +95,90 @@ fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
 
 #[test]
 fn the_bound_is_the_manuals_formula() {
-    assert_eq!((bound(40), bound(10_000)), (1_872, 61_632));
+    assert_eq!((bound(40, 0), bound(10_000, 0)), (1_872, 61_632));
+    assert_eq!(
+        bound(40, 5),
+        1_882,
+        "two more for each account that logs in where guesses come from"
+    );
+}
+
+#[test]
+fn accounts_of_an_attacker_that_vouch_for_their_own_addresses_raise_the_bound_by_two_each() {
+    for mailboxes in [40, 10_000] {
+        let plan = SimulationPlan {
+            mailboxes,
+            days: if mailboxes == 40 { 4 } else { 2 },
+            ..LARGE
+        };
+        let report = play("twenty-accounts", &plan);
+        let guesses = &report.guesses;
+        assert!(report.broken.is_empty(), "{mailboxes}: {:?}", report.broken);
+        assert!((15..=20).contains(&guesses.vouching), "{guesses:?}");
+        assert!(guesses.worst_day <= bound(mailboxes, 20), "{guesses:?}");
+        assert!(guesses.worst_account <= 72, "{guesses:?}");
+    }
+}
+
+#[test]
+fn an_ipv6_32_that_takes_another_48_for_every_try_gets_360_guesses_a_day() {
+    let report = play("ipv6-prefixes", &SMALL);
+    let guesses = &report.guesses;
+    assert!(guesses.tried > 30_000, "{guesses:?}");
+    assert!((1..=360).contains(&guesses.worst_region), "{guesses:?}");
+    assert_eq!(report.refused(), 0);
+}
+
+/// A crowd, calm and beside an attack. Two days hold its first logins and a day of others.
+#[track_caller]
+fn crowd(name: &str) -> [Report; 2] {
+    [Beside::Nothing, Beside::Guesses].map(|beside| {
+        let plan = SimulationPlan {
+            mailboxes: Scenario::named(name).and_then(Scenario::users).unwrap(),
+            days: 2,
+            beside,
+            ..SMALL
+        };
+        let report = play(name, &plan);
+        assert!(report.broken.is_empty(), "{name}: {:?}", report.broken);
+        assert_eq!(report.later.never + report.first.never, 0, "{name}");
+        report
+    })
+}
+
+#[test]
+fn a_crowd_behind_one_address_is_let_in_calm_and_beside_an_attack() {
+    for name in ["office-10", "old-phones-inside", "commuters", "conference"] {
+        for report in crowd(name) {
+            assert!(report.first.all >= 200, "{name}: {:?}", report.first);
+            assert!(report.first.refused <= 3, "{name}: {:?}", report.first);
+        }
+    }
+}
+
+#[test]
+fn an_infected_pc_in_a_known_office_keeps_out_none_of_its_newcomers_for_good() {
+    let [calm, attacked] = crowd("infected-inside");
+    assert_eq!((calm.first.all, attacked.first.all), (20, 20));
+    assert!(calm.guesses.tried > 1_500, "{:?}", calm.guesses);
+}
+
+#[test]
+fn the_models_of_what_is_in_use_shut_a_crowd_out_or_let_a_botnet_in() {
+    let plan = SimulationPlan {
+        mailboxes: 300,
+        days: 1,
+        beside: Beside::Guesses,
+        ..SMALL
+    };
+    let scenario = Scenario::named("office-10").unwrap();
+    for model in models::all() {
+        let report = run(scenario, &plan, &mut Modelled::new(model));
+        let shut_out = report.first.refused * 10 > report.first.all;
+        let guesses = &report.guesses;
+        let let_in = guesses.reached * 2 > guesses.tried;
+        assert!(shut_out || let_in, "{}: {guesses:?}", report.policy);
+    }
 }
 
 #[test]
@@ -188,6 +272,12 @@ fn an_offices_phone_and_infected_pc_refuse_nobody_and_dovecot_is_asked_once_a_mi
     let plan = SimulationPlan { days: 7, ..SMALL };
     let report = play("office", &plan);
     assert_eq!(report.refused(), 0);
+    let guesses = &report.guesses;
+    let reached = guesses.reached + guesses.again;
+    assert!(
+        reached * 10 < guesses.tried,
+        "the PC is not let alone: {guesses:?}"
+    );
     assert_eq!(report.bans, 0, "its colleagues are familiar there");
     assert!(report.old_phones.tries > 9_000, "{:?}", report.old_phones);
     // The gate keeps the times by the second.
@@ -229,7 +319,7 @@ fn a_restart_or_a_kill_forgets_no_ban_and_grants_no_guess() {
     let report = play("restart", &SMALL);
     assert!(report.bans > 50);
     assert_eq!(report.bans_lost, 0);
-    assert!(report.guesses.worst_day <= bound(40));
+    assert!(report.guesses.worst_day <= bound(40, 0));
 }
 
 #[test]
@@ -308,7 +398,7 @@ fn the_command_prints_tables_json_markdown_and_pictures() {
 #[test]
 fn the_command_lists_its_scenarios_and_refuses_others() {
     let list = printed(&["--list"]);
-    assert_eq!(list.lines().count(), SCENARIOS.len());
+    assert_eq!(list.lines().count(), SCENARIOS.len() + CROWDS.len());
     let refused = gatepost(&["--scenario", "nonsense"]);
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--list"));

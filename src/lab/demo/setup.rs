@@ -214,6 +214,12 @@ impl GatepostSetup<'_> {
         clock: Clock,
     ) -> Result<(PathBuf, Server), DemoFault> {
         let text = self.config(listen).map_err(DemoFault::Template)?;
+        let users = self.folder.join("users");
+        let accounts = actors::PEOPLE.iter().chain([&actors::VISITOR]);
+        let names = accounts.map(|(name, _)| format!("{name}\n"));
+        if let Err(cause) = std::fs::write(&users, names.collect::<String>()) {
+            return Err(DemoFault::Folder { path: users, cause });
+        }
         let path = self.folder.join("gatepost.toml");
         if let Err(cause) = std::fs::write(&path, text) {
             return Err(DemoFault::Folder { path, cause });
@@ -237,6 +243,7 @@ impl GatepostSetup<'_> {
             ),
             (&["tls", "certificate", "key"], text(&self.certificate.key)),
             (&["upstream", "addresses"], behind),
+            (&["users"], in_folder("users")),
             (&["state", "directory"], in_folder("state")),
             (&["admin", "socket"], in_folder("admin.sock")),
         ] {

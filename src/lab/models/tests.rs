@@ -24,15 +24,15 @@ impl ModelTest {
         self.now = self.now + span;
     }
 
+    /// How long a login from there would wait.
+    fn wait(&mut self, from: &str) -> Duration {
+        let attempt = attempt(from, "anna", "right", Expected::Right);
+        self.model.wait(&attempt, self.now)
+    }
+
     /// Whether an attempt got through.
     fn attempt(&mut self, from: &str, user: &str, password: &str, expected: Expected) -> bool {
-        let attempt = LoginAttempt {
-            client: from.parse().unwrap(),
-            user: UserName::new(user.as_bytes()),
-            password: Secret::new(password.as_bytes().to_vec()),
-            mechanism: PasswordForm::Plain,
-            expected,
-        };
+        let attempt = attempt(from, user, password, expected);
         let admitted = self.model.admits(&attempt, self.now);
         if admitted {
             self.model.observe(&attempt, expected, self.now);
@@ -47,6 +47,16 @@ impl ModelTest {
 
     fn login(&mut self, from: &str, user: &str) -> bool {
         self.attempt(from, user, "right", Expected::Right)
+    }
+}
+
+fn attempt(from: &str, user: &str, password: &str, expected: Expected) -> LoginAttempt {
+    LoginAttempt {
+        client: from.parse().unwrap(),
+        user: UserName::new(user.as_bytes()),
+        password: Secret::new(password.as_bytes().to_vec()),
+        mechanism: PasswordForm::Plain,
+        expected,
     }
 }
 
@@ -79,6 +89,100 @@ fn fail2bans_increments_double_each_ban() {
         assert!(bench.login("192.0.2.1", "anna"));
     }
     assert_eq!(bench.model.bans(), 4);
+}
+
+#[test]
+fn crowdsec_bans_for_four_hours_when_more_than_three_failures_have_not_leaked() {
+    let mut bench = ModelTest::new(crowdsec::CrowdSec::default());
+    for n in 0..30 {
+        assert!(
+            bench.fail("192.0.2.1", "anna", n),
+            "one in six minutes leaks"
+        );
+        bench.pass(MINUTE * 6);
+    }
+    for n in 0..4 {
+        assert!(bench.fail("192.0.2.1", "anna", n));
+    }
+    assert!(!bench.login("192.0.2.1", "bernd"));
+    assert!(bench.login("192.0.2.2", "bernd"));
+    bench.pass(HOUR * 4 - SECOND);
+    assert!(!bench.login("192.0.2.1", "bernd"));
+    bench.pass(SECOND);
+    assert!(bench.login("192.0.2.1", "bernd"));
+    assert_eq!(bench.model.bans(), 1);
+}
+
+#[test]
+fn dovecots_penalty_doubles_to_15_s_which_postfix_does_not_wait_for() {
+    let mut bench = ModelTest::new(dovecot::DovecotPenalty::default());
+    for (n, seconds) in [(0, 0), (0, 4), (1, 4), (2, 8)] {
+        assert_eq!(bench.wait("192.0.2.1"), SECOND * seconds);
+        assert!(bench.fail("192.0.2.1", "anna", n), "0 is the same again");
+    }
+    assert_eq!(bench.wait("192.0.2.1"), SECOND * 15);
+    assert_eq!(bench.wait("192.0.2.2"), Duration::ZERO);
+    assert!(!bench.login("192.0.2.1", "bernd"), "Postfix waits for 10 s");
+    bench.pass(SECOND * 15);
+    assert_eq!(bench.wait("192.0.2.1"), Duration::ZERO);
+    assert!(bench.fail("192.0.2.1", "anna", 3));
+    assert!(bench.login("192.0.2.1", "bernd"));
+    assert_eq!(bench.wait("192.0.2.1"), Duration::ZERO, "a login clears it");
+    assert!(bench.fail("2001:db8:1:1::1", "anna", 0));
+    assert_eq!(bench.wait("2001:db8:1:2::1"), SECOND * 4, "a /48 is one");
+}
+
+#[test]
+fn an_attempt_that_waits_is_answered_when_its_time_has_come() {
+    let mut policy = Modelled::new(Box::new(dovecot::DovecotPenalty::default()));
+    let mut ended = Ended::new();
+    for ticket in 0..2 {
+        let attempt = attempt(
+            "192.0.2.1",
+            "anna",
+            &format!("wrong {ticket}"),
+            Expected::Wrong,
+        );
+        policy.log_in(ticket, attempt, START, &mut ended);
+    }
+    assert_eq!(ended.len(), 1);
+    assert_eq!(policy.next(), Some(START + SECOND * 4));
+    policy.wake(START + SECOND * 4, &mut ended);
+    let tickets: Vec<u64> = ended.iter().map(|(ticket, _)| *ticket).collect();
+    assert_eq!((tickets, policy.next()), (vec![0, 1], None));
+}
+
+#[test]
+fn stop_guessing_refuses_frequent_passwords_past_50_points_and_forgives_typing_errors() {
+    let mut bench = ModelTest::new(stop_guessing::StopGuessing::default());
+    for n in 0..20 {
+        let user = format!("user{n}");
+        let from = format!("203.0.113.{n}");
+        assert!(bench.attempt(&from, &user, "summer", Expected::Wrong));
+    }
+    for n in 0..25 {
+        let (user, rare) = (format!("nobody{n}"), format!("rare {n}"));
+        assert!(bench.attempt("192.0.2.1", &user, &rare, Expected::NoSuchUser));
+    }
+    assert!(
+        bench.attempt("192.0.2.1", "anna", "summer", Expected::Wrong),
+        "50 are not past 50"
+    );
+    assert!(!bench.attempt("192.0.2.1", "bernd", "summer", Expected::Wrong));
+    assert!(bench.fail("192.0.2.1", "bernd", 0), "a rare password");
+    assert!(
+        bench.login("192.0.2.1", "bernd"),
+        "which takes 30 points away"
+    );
+    assert!(bench.attempt("192.0.2.1", "clara", "summer", Expected::Wrong));
+    bench.pass(HOUR * 12);
+    for n in 0..40 {
+        assert!(bench.attempt("192.0.2.9", "dora", "rihgt", Expected::Wrong));
+        assert!(
+            bench.login("192.0.2.9", "dora"),
+            "{n}: a slip of two letters"
+        );
+    }
 }
 
 #[test]

@@ -7,24 +7,32 @@ use std::io::{self, Write};
 use super::Run;
 use crate::numbers::thousands;
 use crate::table::{Align, Style, render};
+use crate::traffic::Beside;
 use crate::traffic::report::{LoginStats, Report};
 use crate::traffic::scenario::Scenario;
+
+mod crowd;
 
 /// Cells; the first column holds names, the others numbers.
 type Rows = Vec<Vec<String>>;
 
 /// The scenarios, one a line.
-pub(super) fn list(out: &mut dyn Write, scenarios: &[Scenario]) -> io::Result<()> {
+pub(super) fn list<'a>(
+    out: &mut dyn Write,
+    scenarios: impl Iterator<Item = &'a Scenario>,
+) -> io::Result<()> {
     for scenario in scenarios {
-        writeln!(out, "{:<16} {}", scenario.name, scenario.about)?;
+        writeln!(out, "{:<17} {}", scenario.name, scenario.about)?;
     }
     Ok(())
 }
 
 /// All tables, one after another.
 pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Result<()> {
+    let crowds = runs.partition_point(|run| !of_crowd(&run.report));
+    let (servers, crowds) = runs.split_at(crowds);
     let same = |one: &Run, other: &Run| one.report.mailboxes == other.report.mailboxes;
-    for runs in runs.chunk_by(same) {
+    for runs in servers.chunk_by(same) {
         let Some(first) = runs.first() else { continue };
         let size = thousands(first.report.mailboxes as u64);
         let days = match first.report.days {
@@ -45,13 +53,27 @@ pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Resu
         if runs.iter().any(|run| run.without.is_some()) {
             left_out(out, style, runs)?;
         }
-        for report in whole {
-            for broken in &report.broken {
-                writeln!(out, "BROKEN {}: {broken}", report.scenario)?;
-            }
+        tell_broken(out, &whole)?;
+    }
+    let crowds: Vec<&Report> = crowds.iter().map(|run| &run.report).collect();
+    crowd::print(out, style, &crowds)
+}
+
+fn tell_broken(out: &mut dyn Write, reports: &[&Report]) -> io::Result<()> {
+    for report in reports {
+        for broken in &report.broken {
+            let beside = match report.beside {
+                Beside::Nothing => "",
+                Beside::Guesses => ", attacked",
+            };
+            writeln!(out, "BROKEN {}{beside}: {broken}", report.scenario)?;
         }
     }
     Ok(())
+}
+
+fn of_crowd(report: &Report) -> bool {
+    Scenario::named(report.scenario).is_some_and(|scenario| scenario.users().is_some())
 }
 
 fn overview(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
@@ -63,6 +85,7 @@ fn overview(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Resul
         "bound",
         "inside",
         "again",
+        "lost",
         "home refused",
         "near refused",
         "far refused",
@@ -75,7 +98,8 @@ fn overview(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Resul
     rows.extend(reports.iter().map(|report| row(report)));
     table(out, style, &rows)?;
     let notes = "guesses: reached = Postfix was asked about a stranger's guess; inside = about one out of a\n\
-         network where the victim logs in; again = about a known wrong password once more. Waits are of far logins.";
+         network where the victim logs in; again = about a known wrong password once more; lost = accounts whose right password was found.\n\
+         Waits are of far logins.";
     writeln!(out, "{notes}\n")
 }
 
@@ -92,6 +116,7 @@ fn row(report: &Report) -> Vec<String> {
         report.bound.map_or_else(|| "-".to_owned(), thousands),
         thousands(guesses.inside),
         thousands(guesses.again),
+        thousands(guesses.lost as u64),
         of(home),
         of(near),
         of(far),

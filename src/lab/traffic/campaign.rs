@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::traffic::dictionary::Dictionary;
 use crate::traffic::people::{self, People};
+use crate::traffic::place::CrowdPlace;
 use crate::traffic::policy::PasswordForm;
 use crate::traffic::random::Random;
 use crate::traffic::{START, SimulationPlan};
@@ -19,35 +20,37 @@ use gatepost_core::moment::Moment;
 
 /// One guess.
 #[derive(Debug)]
-pub struct PlannedGuess {
+pub(crate) struct PlannedGuess {
     /// When.
-    pub at: Moment,
+    pub(crate) at: Moment,
     /// From where.
-    pub client: ClientKey,
+    pub(crate) client: ClientKey,
     /// The victim; none: an account that does not exist.
-    pub person: Option<u32>,
+    pub(crate) person: Option<u32>,
     /// The name that is sent.
-    pub user: UserName,
+    pub(crate) user: UserName,
     /// The password.
-    pub password: String,
+    pub(crate) password: String,
     /// How it is sent.
-    pub mechanism: PasswordForm,
+    pub(crate) mechanism: PasswordForm,
     /// Who sends it.
-    pub sender: GuessSender,
+    pub(crate) sender: GuessSender,
 }
 
 /// Who sends a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GuessSender {
+pub(crate) enum GuessSender {
     /// An attacker.
     Attacker,
     /// A phone whose owner has changed the password elsewhere.
     OldPhone,
+    /// An attacker who logs in to an account that is their own, or is stolen.
+    Holder,
 }
 
 /// The addresses that guesses come from.
 #[derive(Clone, Debug)]
-pub enum AddressChoice {
+pub(crate) enum AddressChoice {
     /// One.
     One(ClientKey),
     /// A pool of this size, one try each before the first comes again.
@@ -56,13 +59,30 @@ pub enum AddressChoice {
     Neighbours,
     /// One SIM card that takes another address of the users' carrier for every try.
     SimCard,
-    /// The holder of the account of this number, from so many /16s: a right login, then seven guesses.
-    Insider(u32, u64),
+    /// A customer's line that takes another /48 of one IPv6 /32 for every try.
+    Prefixes,
+    /// So many machines at a crowd's place, each at one of its addresses for a day.
+    Place(CrowdPlace, u32),
+    /// The holder of some accounts.
+    Owned(OwnedAccounts),
+}
+
+/// Accounts that an attacker holds: at each address some right logins, then some guesses, then the next address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnedAccounts {
+    /// How many: those with the numbers from 1 on.
+    pub(crate) accounts: u32,
+    /// From how many /16s, one address in each.
+    pub(crate) addresses: u64,
+    /// Right logins, each to another of the accounts.
+    pub(crate) logins: u64,
+    /// Guesses after them.
+    pub(crate) guesses: u64,
 }
 
 /// The accounts that are tried.
 #[derive(Clone, Debug)]
-pub enum VictimChoice {
+pub(crate) enum VictimChoice {
     /// Every account once, then every account again.
     InTurn,
     /// Any account.
@@ -77,7 +97,7 @@ pub enum VictimChoice {
 
 /// The passwords that are tried.
 #[derive(Clone, Debug)]
-pub enum PasswordChoice {
+pub(crate) enum PasswordChoice {
     /// A word for all accounts, then the next.
     Rows(GuessList),
     /// Any word.
@@ -90,29 +110,35 @@ pub enum PasswordChoice {
     Hidden,
     /// Of a hundred: sixty words, twenty with name and year, twenty unique.
     Mixed(GuessList),
+    /// So many words of a hundred, the others unique.
+    Words(GuessList, u32),
     /// One password per victim, again and again.
     Always(&'static str),
+    /// The victim's password before the last change, again and again.
+    Former,
+    /// Never the same twice, but right in so many of a hundred tries.
+    Leaked(u32),
 }
 
 /// A dictionary.
 #[derive(Clone, Debug)]
-pub struct GuessList(Dictionary);
+pub(crate) struct GuessList(Dictionary);
 
 impl GuessList {
     /// A thousand, nearly all in the shipped list.
-    pub fn thousand(plan: &SimulationPlan) -> Self {
+    pub(crate) fn thousand(plan: &SimulationPlan) -> Self {
         Self(Dictionary::new(1_000, 90, plan.seed))
     }
 
     /// Twenty thousand, half of them in no list.
-    pub fn twenty_thousand(plan: &SimulationPlan) -> Self {
+    pub(crate) fn twenty_thousand(plan: &SimulationPlan) -> Self {
         Self(Dictionary::new(20_000, 50, plan.seed))
     }
 }
 
 /// A stream of guesses.
 #[derive(Clone, Debug)]
-pub struct Campaign {
+pub(crate) struct Campaign {
     random: Random,
     at: Moment,
     until: Moment,
@@ -127,7 +153,7 @@ pub struct Campaign {
 
 impl Campaign {
     /// A campaign for as long as the plan goes, a guess about every `every`.
-    pub fn new(
+    pub(crate) fn new(
         name: &str,
         plan: &SimulationPlan,
         every: Duration,
@@ -148,12 +174,20 @@ impl Campaign {
     }
 
     /// The same, in these hours of every day.
-    pub fn in_hours(self, hours: Range<u32>) -> Self {
+    pub(crate) fn in_hours(self, hours: Range<u32>) -> Self {
         Self { hours, ..self }
     }
 
+    /// The same, but for the time before this.
+    pub(crate) fn from(self, began: Duration) -> Self {
+        Self {
+            at: self.at + began,
+            ..self
+        }
+    }
+
     /// The plan's number of guesses a day, from wherever.
-    pub fn daily(
+    pub(crate) fn daily(
         name: &str,
         plan: &SimulationPlan,
         choice: (AddressChoice, VictimChoice, PasswordChoice),
@@ -163,7 +197,7 @@ impl Campaign {
     }
 
     /// The same, sent by a phone with an old password, and no longer than `lasting`.
-    pub fn by_old_phone(self, lasting: Duration) -> Self {
+    pub(crate) fn by_old_phone(self, lasting: Duration) -> Self {
         Self {
             sender: GuessSender::OldPhone,
             until: self.until.min(START + lasting),
@@ -172,7 +206,7 @@ impl Campaign {
     }
 
     /// The next guess, in the order of time.
-    pub fn next(&mut self, people: &People) -> Option<PlannedGuess> {
+    pub(crate) fn next(&mut self, people: &People) -> Option<PlannedGuess> {
         self.at = self.at + self.random.around(self.every);
         let day = self.at.since(START).as_secs() / super::DAY.as_secs();
         let midnight = START + super::DAY * day as u32;
@@ -187,16 +221,22 @@ impl Campaign {
         }
         let n = self.count;
         self.count += 1;
-        if let AddressChoice::Insider(person, regions) = self.from
-            && n.is_multiple_of(8)
+        if let AddressChoice::Owned(owned) = self.from
+            && let Some(number) = owned.login(n)
         {
-            return self.right_login(person, n / 8 % regions, people);
+            return self.right_login(number, owned.address(n), people);
         }
         let client = self.client(n);
         let person = self.person(n, people);
         let (user, password) = match person.and_then(|number| people.person(number)) {
             Some(victim) => {
-                let password = self.password(n, victim.first, people.count());
+                let password = match self.with {
+                    PasswordChoice::Former => victim.former.clone(),
+                    PasswordChoice::Leaked(percent) if self.random.happens(percent) => {
+                        victim.password.clone()
+                    }
+                    _ => self.password(n, victim.first, people.count()),
+                };
                 (victim.name.clone(), password)
             }
             None => {
@@ -229,10 +269,14 @@ impl Campaign {
         }
     }
 
-    fn right_login(&self, number: u32, region: u64, people: &People) -> Option<PlannedGuess> {
+    fn right_login(&self, number: u32, client: ClientKey, people: &People) -> Option<PlannedGuess> {
+        // A small server has fewer accounts than an attacker may hold.
+        let number = number % people.count().max(1);
         let person = people.person(number)?;
         let password = person.password.clone();
-        Some(self.guess(inside(region), Some(number), person.name.clone(), password))
+        let guess = self.guess(client, Some(number), person.name.clone(), password);
+        let sender = GuessSender::Holder;
+        Some(PlannedGuess { sender, ..guess })
     }
 
     fn client(&mut self, n: u64) -> ClientKey {
@@ -241,7 +285,12 @@ impl Campaign {
             AddressChoice::Pool(size) => people::bot(n % size.max(1)),
             AddressChoice::Neighbours => people::neighbour(n),
             AddressChoice::SimCard => people::mobile(0, &mut self.random),
-            AddressChoice::Insider(_, regions) => inside(n / 8 % regions),
+            AddressChoice::Prefixes => people::prefix(&mut self.random),
+            AddressChoice::Place(place, machines) => {
+                let day = self.at.since(START).as_secs() / super::DAY.as_secs();
+                place.of_guesser(self.random.below(u64::from(machines)), day)
+            }
+            AddressChoice::Owned(owned) => owned.address(n),
         }
     }
 
@@ -269,8 +318,15 @@ impl Campaign {
             PasswordChoice::AnyOf(GuessList(words)) => {
                 words.password(random.index(words.len())).to_owned()
             }
+            PasswordChoice::Words(GuessList(words), percent) if random.happens(*percent) => {
+                words.password(random.index(words.len())).to_owned()
+            }
             PasswordChoice::NameYear => name_year(first, random),
-            PasswordChoice::Unique | PasswordChoice::Hidden => {
+            PasswordChoice::Unique
+            | PasswordChoice::Hidden
+            | PasswordChoice::Former
+            | PasswordChoice::Words(..)
+            | PasswordChoice::Leaked(_) => {
                 format!("{}{}", random.word(6), random.below(100))
             }
             PasswordChoice::Mixed(GuessList(words)) => match random.below(10) {
@@ -293,9 +349,25 @@ impl Campaign {
     }
 }
 
-/// The insider's address in the `region`th /16.
-fn inside(region: u64) -> ClientKey {
-    ClientKey::V4(0xc100_0000_u32.wrapping_add((region as u32) << 16) | 7 << 8 | 7)
+impl OwnedAccounts {
+    const fn round(self) -> u64 {
+        self.logins + self.guesses
+    }
+
+    /// The account that is logged in to, if the `n`th try is no guess.
+    fn login(self, n: u64) -> Option<u32> {
+        let round = self.round().max(1);
+        let before = n / round * self.logins;
+        let login = n % round;
+        (login < self.logins)
+            .then(|| 1 + ((before + login) % u64::from(self.accounts.max(1))) as u32)
+    }
+
+    /// Where the `n`th try comes from.
+    fn address(self, n: u64) -> ClientKey {
+        let address = (n / self.round().max(1) % self.addresses.max(1)) as u32;
+        ClientKey::V4(0xc100_0000_u32.wrapping_add(address << 16) | 7 << 8 | 7)
+    }
 }
 
 fn name_year(first: &str, random: &mut Random) -> String {

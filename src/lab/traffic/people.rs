@@ -9,9 +9,10 @@ use crate::traffic::dictionary::Dictionary;
 use crate::traffic::random::Random;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
 
 /// Users of one office, if there are so many.
-pub const OFFICE_STAFF: u32 = 50;
+pub(crate) const OFFICE_STAFF: u32 = 50;
 /// Mobile carriers.
 const MOBILE: u32 = 4;
 /// People of one access provider, and so of one /16.
@@ -19,44 +20,53 @@ const PER_PROVIDER: usize = 500;
 
 /// One user.
 #[derive(Debug)]
-pub struct Person {
+pub(crate) struct Person {
     /// The login name.
-    pub name: UserName,
+    pub(crate) name: UserName,
     /// The first name: attackers try it with a year.
-    pub first: &'static str,
+    pub(crate) first: &'static str,
     /// The right password.
-    pub password: String,
+    pub(crate) password: String,
+    /// The one before: right until it was changed, if that happens at all.
+    pub(crate) former: String,
     /// The line at home.
-    pub home: ClientKey,
+    pub(crate) home: ClientKey,
     /// The carrier of the phone.
     carrier: u32,
 }
 
 /// All users.
 #[derive(Debug)]
-pub struct People {
+pub(crate) struct People {
     persons: Vec<Person>,
 }
 
 /// What kind of passwords people have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PasswordStrength {
+pub(crate) enum PasswordStrength {
     /// Each their own, in no dictionary.
     Strong,
     /// Words followed by a year.
     Weak,
+    /// The one or the other: so many of a hundred are weak.
+    Mixed(u32),
 }
 
 impl People {
     /// So many people, each with a name, a password and a home of their own.
-    pub fn new(mailboxes: usize, passwords: PasswordStrength, seed: u64) -> Self {
+    pub(crate) fn new(mailboxes: usize, passwords: PasswordStrength, seed: u64) -> Self {
         let mut random = Random::new(seed, "people");
         let words = Dictionary::new(400, 100, seed ^ 1);
         let providers = 4 + mailboxes / PER_PROVIDER;
+        let weak_password =
+            |random: &mut Random| words.password(2 * random.index(200) + 1).to_owned();
         let persons = (0..mailboxes).map(|n| {
             let password = match passwords {
-                PasswordStrength::Strong => format!("{}-{}", random.word(6), random.below(100)),
-                PasswordStrength::Weak => words.password(2 * random.index(200) + 1).to_owned(),
+                PasswordStrength::Mixed(weak) if random.happens(weak) => weak_password(&mut random),
+                PasswordStrength::Strong | PasswordStrength::Mixed(_) => {
+                    format!("{}-{}", random.word(6), random.below(100))
+                }
+                PasswordStrength::Weak => weak_password(&mut random),
             };
             let (provider, line) = (n % providers, n / providers);
             let home = 20 << 24
@@ -66,6 +76,7 @@ impl People {
             Person {
                 name: name(n),
                 first: FIRST.get(n % FIRST.len()).copied().unwrap_or("anna"),
+                former: password.chars().rev().collect(),
                 password,
                 home: ClientKey::V4(home),
                 carrier: n as u32 % MOBILE,
@@ -77,29 +88,37 @@ impl People {
     }
 
     /// How many.
-    pub fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         self.persons.len() as u32
     }
 
     /// One of them.
-    pub fn person(&self, number: u32) -> Option<&Person> {
+    pub(crate) fn person(&self, number: u32) -> Option<&Person> {
         self.persons.get(number as usize)
     }
 
     /// All of them, numbered.
-    pub fn all(&self) -> impl Iterator<Item = (u32, &Person)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Person)> {
         (0..).zip(&self.persons)
     }
 
     /// Those who work in the office.
-    pub fn staff(&self) -> u32 {
+    pub(crate) fn staff(&self) -> u32 {
         self.count().min(OFFICE_STAFF)
     }
 }
 
 impl Person {
+    /// The password that is right at `now`, if all were changed at `change`.
+    pub(crate) fn right(&self, change: Option<Moment>, now: Moment) -> &str {
+        match change.is_some_and(|change| now < change) {
+            true => &self.former,
+            false => &self.password,
+        }
+    }
+
     /// The phone's address, somewhere in its carrier's network.
-    pub fn phone(&self, random: &mut Random) -> ClientKey {
+    pub(crate) fn phone(&self, random: &mut Random) -> ClientKey {
         mobile(self.carrier, random)
     }
 }
@@ -135,6 +154,11 @@ pub(crate) fn abroad(random: &mut Random) -> ClientKey {
 pub(crate) fn cloud(random: &mut Random) -> ClientKey {
     let (region, network) = (random.below(6) as u32, random.below(60) as u32);
     ClientKey::V4(80 << 24 | region << 16 | network << 8 | random.below(250) as u32)
+}
+
+/// Any /64 in any /48 of an attacker's IPv6 /32.
+pub(crate) fn prefix(random: &mut Random) -> ClientKey {
+    ClientKey::V6(0x2a0f_0666_u64 << 32 | random.below(1 << 32))
 }
 
 /// The `n`th of the attackers' addresses: no two alike in the first 2^30, scattered over all networks.

@@ -2,15 +2,19 @@
 //!
 //! Not here: which promises a scenario makes (`scenario`).
 
-use crate::traffic::SimulationPlan;
 use crate::traffic::report::{LoginStats, Report};
+use crate::traffic::{Beside, SimulationPlan};
 
 /// The policy that the promises are about.
 const GATE: &str = "gatepost";
 /// Of a hundred travellers so many get in at the first try.
 const TRAVELLERS: f64 = 95.0;
-/// Guesses a day at one account by strangers: from near and from far.
-const ONE_ACCOUNT: u64 = 2 * 24;
+/// Guesses a day at one account by strangers: from near, from far, and from clients that users vouch for.
+const ONE_ACCOUNT: u64 = 3 * 24;
+/// Guesses a day from one IPv6 /32, far from where the victims log in.
+const ONE_REGION: u64 = 360;
+/// Guesses a day that an account allows where it logs in: one at each of two addresses.
+const VOUCHED: u64 = 2;
 /// The same while settling in.
 const ONE_ACCOUNT_SETTLING: u64 = ONE_ACCOUNT + 96;
 /// Who is refused is let in when the mail program tries again, five minutes later or ten, in seconds.
@@ -22,7 +26,8 @@ const ONCE_A_MINUTE: u64 = 59;
 /// A promise that the manual makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Promise {
-    /// However large the botnet is, so many guesses a day by strangers, and so many at one account.
+    /// However large the botnet is, so many guesses a day by strangers, and so many at one account and from one
+    /// IPv6 /32.
     Bound,
     /// The same while settling in.
     SettlingBound,
@@ -38,20 +43,35 @@ pub enum Promise {
     TravellersThen,
     /// No honest user is refused at all.
     Nobody,
+    /// The same as `Crowd`, but calm alone.
+    CalmCrowd {
+        /// At their first login from a new place.
+        first: u32,
+        /// At all others.
+        later: u32,
+    },
+    /// Of the people of a crowd at most so many are refused, in tenths of a percent.
+    Crowd {
+        /// At their first login from a new place.
+        first: u32,
+        /// At all others.
+        later: u32,
+    },
     /// Postfix is asked about a forgotten phone's password once a minute at most.
     OldPhones,
     /// A restart forgets no ban.
     Restarts,
 }
 
-/// The most guesses a day by strangers on a server with so many known users, a day after the first.
-pub fn bound(users: usize) -> u64 {
-    2 * (720 + 3 * users as u64) + 48 + 144
+/// The most guesses a day by strangers on a server with so many known users, a day after the first. `vouching`
+/// of them log in where guesses come from.
+pub fn bound(users: usize, vouching: usize) -> u64 {
+    2 * (720 + 3 * users as u64) + 48 + 144 + VOUCHED * vouching as u64
 }
 
 /// The same while settling in.
-pub fn settling_bound(users: usize) -> u64 {
-    bound(users) + 8_640 + 3 * users as u64
+pub fn settling_bound(users: usize, vouching: usize) -> u64 {
+    bound(users, vouching) + 8_640 + 3 * users as u64
 }
 
 /// Writes down which of `promises` are broken.
@@ -61,10 +81,10 @@ pub(crate) fn check(promises: &[Promise], plan: &SimulationPlan, report: &mut Re
         return;
     }
     if promises.contains(&Promise::Bound) {
-        report.bound = Some(bound(report.mailboxes));
+        report.bound = Some(bound(report.mailboxes, report.guesses.vouching));
     }
     if promises.contains(&Promise::SettlingBound) {
-        report.bound = Some(settling_bound(report.mailboxes));
+        report.bound = Some(settling_bound(report.mailboxes, report.guesses.vouching));
     }
     let found = promises.iter().map(|promise| promise.broken(plan, report));
     report.broken = found.flatten().collect();
@@ -74,11 +94,8 @@ impl Promise {
     /// What is wrong, if it is.
     fn broken(self, plan: &SimulationPlan, report: &Report) -> Option<String> {
         match self {
-            Self::Bound => over_bound(report, bound(report.mailboxes), ONE_ACCOUNT),
-            Self::SettlingBound => {
-                let most = settling_bound(report.mailboxes);
-                over_bound(report, most, ONE_ACCOUNT_SETTLING)
-            }
+            Self::Bound => over_bound(report, ONE_ACCOUNT),
+            Self::SettlingBound => over_bound(report, ONE_ACCOUNT_SETTLING),
             Self::Retry => {
                 let all = [&report.home, &report.near, &report.far];
                 let waits = all.map(|visits| visits.longest_wait);
@@ -86,6 +103,11 @@ impl Promise {
                 let longest = waits.into_iter().max().unwrap_or(0);
                 (never > 0 || longest > RETRIED)
                     .then(|| format!("{never} logins never got in, and one waited for {longest} s"))
+            }
+            Self::CalmCrowd { .. } if plan.beside != Beside::Nothing => None,
+            Self::Crowd { first, later } | Self::CalmCrowd { first, later } => {
+                too_many("first", &report.first, first)
+                    .or_else(|| too_many("later", &report.later, later))
             }
             Self::Home => refused("at home", &report.home),
             Self::Near => refused("near home", &report.near),
@@ -116,16 +138,28 @@ impl Promise {
     }
 }
 
-fn over_bound(report: &Report, most: u64, of_account: u64) -> Option<String> {
+fn over_bound(report: &Report, of_account: u64) -> Option<String> {
     let day = report.guesses.worst_day;
-    if day > most {
+    if let Some(most) = report.bound.filter(|most| day > *most) {
         return Some(format!(
             "{day} guesses reached Postfix in a day, over the bound of {most}"
+        ));
+    }
+    let region = report.guesses.worst_region;
+    if region > ONE_REGION {
+        return Some(format!(
+            "{region} guesses a day from one IPv6 /32, over {ONE_REGION}"
         ));
     }
     let account = report.guesses.worst_account;
     (account > of_account)
         .then(|| format!("{account} guesses a day at one account, over {of_account}"))
+}
+
+fn too_many(which: &str, visits: &LoginStats, most: u32) -> Option<String> {
+    let LoginStats { all, refused, .. } = visits;
+    (refused * 1_000 > all * u64::from(most))
+        .then(|| format!("{refused} of {all} {which} logins were refused, over {most} of 1,000"))
 }
 
 fn refused(where_: &str, visits: &LoginStats) -> Option<String> {

@@ -3,14 +3,21 @@
 //! Filled while a trace is played, then only read: by tables, plots, JSON and the promises.
 //! Not here: which of the numbers are promised (`promise`).
 
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
 use crate::traffic::ledger::Locality;
 use crate::traffic::policy::{Asked, ClientAnswer, Outcome};
-use crate::traffic::{DAY, HOUR, START, SimulationPlan};
+use crate::traffic::vouching::Vouching;
+use crate::traffic::{Beside, DAY, HOUR, START, SimulationPlan};
+use gatepost_core::gate::request::client::{ClientKey, RegionKey};
 use gatepost_core::moment::Moment;
+
+mod logins;
+
+pub use logins::LoginStats;
+pub(crate) use logins::{LoginProgress, Occasion};
 
 /// Hours of one point of the plot.
 const STEP_HOURS: u64 = 6;
@@ -26,6 +33,10 @@ pub struct Report {
     pub mailboxes: usize,
     /// Simulated days.
     pub days: u32,
+    /// What went on beside a crowd.
+    pub beside: Beside,
+    /// Seeds that it was played with; the sums are of all of them.
+    pub seeds: u32,
     /// What attackers tried, and got.
     pub guesses: Guesses,
     /// What a stranger's guesses may come to in a day, where it is promised.
@@ -36,6 +47,10 @@ pub struct Report {
     pub near: LoginStats,
     /// Logins from elsewhere.
     pub far: LoginStats,
+    /// The first login of each user from each place that is not near one of theirs.
+    pub first: LoginStats,
+    /// All other logins.
+    pub later: LoginStats,
     /// Phones with an old password.
     pub old_phones: OldPhones,
     /// Bans begun.
@@ -61,31 +76,16 @@ pub struct Guesses {
     pub worst_day: u64,
     /// Of strangers at one account, on the worst day but the first.
     pub worst_account: u64,
+    /// Of strangers far from their victims, out of one IPv6 /32, on the worst day but the first.
+    pub worst_region: u64,
+    /// Accounts that logged in where guesses came from afterwards.
+    pub vouching: usize,
+    /// Accounts whose right password was found.
+    pub lost: usize,
     /// From inside: out of a network where the victim logs in.
     pub inside: u64,
     /// Repetitions of a known wrong password that Postfix was asked about once more.
     pub again: u64,
-}
-
-/// The results of honest logins.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct LoginStats {
-    /// Logins that were wanted.
-    pub all: u64,
-    /// Those that were refused at least once, counting the mistyped password before.
-    pub refused: u64,
-    /// Those that were given up after a day.
-    pub never: u64,
-    /// Those whose right password was answered 535.
-    pub wrongly_rejected: u64,
-    /// Refused ones: from the first refusal to the login, in seconds, on average.
-    pub mean_wait: f64,
-    /// The same, the longest.
-    pub longest_wait: u64,
-    #[serde(skip)]
-    waited: Duration,
-    #[serde(skip)]
-    came_in_late: u64,
 }
 
 /// Phones that go on with an old password.
@@ -120,6 +120,12 @@ pub(crate) struct ReportBuilder {
     days: Vec<u64>,
     /// Of the day under way, by account.
     accounts: Vec<u64>,
+    /// Of the day under way, by IPv6 /32, far ones alone.
+    regions: HashMap<RegionKey, u64>,
+    /// Who logged in from where guesses came later, and who from anywhere else.
+    vouching: Vouching,
+    /// Accounts whose right password was found.
+    lost: HashSet<u32>,
     day: usize,
 }
 
@@ -132,11 +138,15 @@ impl ReportBuilder {
                 policy,
                 mailboxes: plan.mailboxes,
                 days: plan.days,
+                beside: plan.beside,
+                seeds: 1,
                 guesses: Guesses::default(),
                 bound: None,
                 home: LoginStats::default(),
                 near: LoginStats::default(),
                 far: LoginStats::default(),
+                first: LoginStats::default(),
+                later: LoginStats::default(),
                 old_phones: OldPhones::default(),
                 bans: 0,
                 bans_lost: 0,
@@ -145,6 +155,9 @@ impl ReportBuilder {
             },
             days: vec![0; plan.days as usize],
             accounts: vec![0; plan.mailboxes],
+            regions: HashMap::new(),
+            vouching: Vouching::default(),
+            lost: HashSet::new(),
             day: 0,
         }
     }
@@ -153,11 +166,12 @@ impl ReportBuilder {
     pub(crate) fn guess(
         &mut self,
         person: Option<u32>,
-        locality: Locality,
+        (client, locality): (ClientKey, Locality),
         outcome: Outcome,
         now: Moment,
     ) {
         self.point(now, |point| point.tried += 1);
+        self.vouching.guess(client);
         let guesses = &mut self.report.guesses;
         guesses.tried += 1;
         match outcome.asked {
@@ -171,12 +185,27 @@ impl ReportBuilder {
         if locality == Locality::Home {
             guesses.inside += 1;
         } else {
-            self.of_stranger(person, now);
+            self.of_stranger(person, (client, locality), now);
         }
         self.point(now, |point| point.reached += 1);
     }
 
-    fn of_stranger(&mut self, person: Option<u32>, now: Moment) {
+    /// Somebody logged in: a user, or an attacker who has the password.
+    pub(crate) fn login(&mut self, person: u32, client: ClientKey) {
+        self.vouching.login(person, client);
+    }
+
+    /// An attacker has found a right password.
+    pub(crate) fn lose(&mut self, person: u32) {
+        self.lost.insert(person);
+    }
+
+    fn of_stranger(
+        &mut self,
+        person: Option<u32>,
+        (client, locality): (ClientKey, Locality),
+        now: Moment,
+    ) {
         let day = (now.since(START).as_secs() / DAY.as_secs()) as usize;
         if day != self.day {
             self.end_day();
@@ -184,6 +213,9 @@ impl ReportBuilder {
         }
         if let Some(count) = self.days.get_mut(day) {
             *count += 1;
+        }
+        if let (Locality::Far, ClientKey::V6(_)) = (locality, client) {
+            *self.regions.entry(client.region()).or_default() += 1;
         }
         if let Some(count) = person.and_then(|person| self.accounts.get_mut(person as usize)) {
             *count += 1;
@@ -195,7 +227,11 @@ impl ReportBuilder {
         if self.day > 0 {
             let worst = &mut self.report.guesses.worst_account;
             *worst = most.max(*worst);
+            let most = self.regions.values().copied().max().unwrap_or(0);
+            let worst = &mut self.report.guesses.worst_region;
+            *worst = most.max(*worst);
         }
+        self.regions.clear();
         self.accounts.fill(0);
     }
 
@@ -215,25 +251,20 @@ impl ReportBuilder {
 
     /// An honest login ended: logged in, or given up.
     pub(crate) fn visit(&mut self, past: &LoginProgress, answer: ClientAnswer, now: Moment) {
-        let visits = match past.locality {
+        let by_place = match past.locality {
             Locality::Home => &mut self.report.home,
             Locality::Near => &mut self.report.near,
             Locality::Far => &mut self.report.far,
         };
-        visits.all += 1;
-        visits.wrongly_rejected += u64::from(past.wrongly_rejected);
-        if answer != ClientAnswer::LoggedIn {
-            visits.never += 1;
+        by_place.count(past, answer, now);
+        let by_turn = match past.occasion {
+            Occasion::First => &mut self.report.first,
+            Occasion::Later => &mut self.report.later,
+        };
+        by_turn.count(past, answer, now);
+        if let Some(refused) = past.refused {
+            self.point(refused, |point| point.refused += 1);
         }
-        let Some(refused) = past.refused else { return };
-        visits.refused += 1;
-        if answer == ClientAnswer::LoggedIn {
-            let wait = now.since(refused);
-            visits.waited += wait;
-            visits.came_in_late += 1;
-            visits.longest_wait = visits.longest_wait.max(wait.as_secs());
-        }
-        self.point(refused, |point| point.refused += 1);
     }
 
     /// The report, and what was counted elsewhere.
@@ -246,13 +277,9 @@ impl ReportBuilder {
         let guesses = &mut self.report.guesses;
         guesses.worst_day = settled.iter().copied().max().unwrap_or(0);
         guesses.per_day = settled.iter().sum::<u64>() as f64 / settled.len().max(1) as f64;
-        let Report {
-            home, near, far, ..
-        } = &mut self.report;
-        for visits in [home, near, far] {
-            let late = visits.came_in_late.max(1) as f64;
-            visits.mean_wait = (visits.waited.as_secs_f64() / late).round();
-        }
+        guesses.vouching = self.vouching.count();
+        guesses.lost = self.lost.len();
+        self.report.each(LoginStats::conclude);
         self.report.bans = bans;
         self.report.bans_lost = bans_lost;
         self.report
@@ -267,17 +294,52 @@ impl ReportBuilder {
     }
 }
 
-/// What an honest login has gone through.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LoginProgress {
-    pub(crate) locality: Locality,
-    /// When it first met a refusal.
-    pub(crate) refused: Option<Moment>,
-    /// Whether the right password was answered 535.
-    pub(crate) wrongly_rejected: bool,
-}
-
 impl Report {
+    /// Adds another seed's report of the same scenario: sums of the logins, the worst of the guesses.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let of = |report: &Self| {
+            [
+                &report.home,
+                &report.near,
+                &report.far,
+                &report.first,
+                &report.later,
+            ]
+            .map(Clone::clone)
+        };
+        let mut others = of(other).into_iter();
+        self.each(|visits| {
+            if let Some(other) = others.next() {
+                visits.add(&other);
+            }
+        });
+        let (guesses, more) = (&mut self.guesses, &other.guesses);
+        guesses.tried += more.tried;
+        guesses.reached += more.reached;
+        guesses.inside += more.inside;
+        guesses.again += more.again;
+        guesses.per_day = f64::midpoint(guesses.per_day, more.per_day);
+        guesses.worst_day = guesses.worst_day.max(more.worst_day);
+        guesses.worst_account = guesses.worst_account.max(more.worst_account);
+        guesses.worst_region = guesses.worst_region.max(more.worst_region);
+        guesses.vouching = guesses.vouching.max(more.vouching);
+        guesses.lost += more.lost;
+        self.bans += other.bans;
+        self.seeds += other.seeds;
+    }
+
+    fn each(&mut self, change: impl FnMut(&mut LoginStats)) {
+        let Self {
+            home,
+            near,
+            far,
+            first,
+            later,
+            ..
+        } = self;
+        [home, near, far, first, later].into_iter().for_each(change);
+    }
+
     /// Honest logins of all places.
     pub fn visits(&self) -> u64 {
         self.home.all + self.near.all + self.far.all
@@ -291,12 +353,5 @@ impl Report {
     /// How many days one point of the course stands for.
     pub fn point_days() -> f64 {
         STEP_HOURS as f64 / 24.0
-    }
-}
-
-impl LoginStats {
-    /// Of a hundred, how many met no refusal. None if there were none at all.
-    pub fn first_try_percent(&self) -> Option<f64> {
-        (self.all > 0).then(|| 100.0 * (self.all - self.refused) as f64 / self.all as f64)
     }
 }

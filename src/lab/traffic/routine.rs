@@ -1,6 +1,6 @@
 //! routine - what honest users do: write mail at home and on the phone, travel, work in an office
 //!
-//! A [`PlannedLogin`] is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
+//! A `PlannedLogin` is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
 //! A mail program that is answered "not now" tries again every few minutes; `run` plays that.
 //! Not here: what attackers do (`campaign`), phones with an old password (`campaign` too: they guess nothing,
 //! but no server can know that).
@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::traffic::crowd::Crowd;
 use crate::traffic::people::{self, People};
+use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
@@ -22,21 +24,8 @@ const ON_PHONE: u32 = 1;
 /// Users who begin a journey in a day, whatever the size of the server.
 const TRIPS: u32 = 20;
 
-/// One mail to be sent.
-#[derive(Clone, Copy, Debug)]
-pub struct PlannedLogin {
-    /// When.
-    pub at: Moment,
-    /// Who.
-    pub person: u32,
-    /// From where.
-    pub client: ClientKey,
-    /// Whether the first password is mistyped.
-    pub mistyped: bool,
-}
-
 /// A source of visits, a day's at a time.
-pub struct Routine {
+pub(crate) struct Routine {
     random: Random,
     habit: Habit,
     day: u32,
@@ -46,7 +35,7 @@ pub struct Routine {
 
 /// Who does what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Habit {
+pub(crate) enum Habit {
     /// All users write at home, and on a phone that gets another address every day.
     Daily,
     /// Some travel: first mail from a hotel or a foreign carrier, two more from there that day.
@@ -57,11 +46,13 @@ pub enum Habit {
     Webmail,
     /// One account sends a hundred mails a day from the networks of a cloud.
     Cloud,
+    /// A crowd writes.
+    Crowd(&'static Crowd),
 }
 
 impl Routine {
     /// A habit, for as long as the plan goes.
-    pub fn new(habit: Habit, plan: &SimulationPlan) -> Self {
+    pub(crate) fn new(habit: Habit, plan: &SimulationPlan) -> Self {
         Self {
             random: Random::new(plan.seed, habit.stream()),
             habit,
@@ -72,7 +63,7 @@ impl Routine {
     }
 
     /// The next visit, in the order of time.
-    pub fn next(&mut self, people: &People) -> Option<PlannedLogin> {
+    pub(crate) fn next(&mut self, people: &People) -> Option<PlannedLogin> {
         while self.today.is_empty() && self.day < self.days {
             let mut visits = Vec::new();
             let morning = START + DAY * self.day;
@@ -94,6 +85,7 @@ impl Routine {
                 }
             }
             Habit::Travel => self.trips(people, morning, visits),
+            Habit::Crowd(crowd) => visits.extend(crowd.day(self.day, people, &mut self.random)),
             Habit::Office => {
                 for number in 0..people.staff() {
                     self.several(3, number, people::OFFICE, morning, visits);
@@ -109,8 +101,8 @@ impl Routine {
                     let client = people::cloud(&mut self.random);
                     let at = morning + self.time_of_day();
                     let visit = self.visit(0, client, at);
-                    let mistyped = false;
-                    visits.push(PlannedLogin { mistyped, ..visit });
+                    let first_try = FirstTry::Right;
+                    visits.push(PlannedLogin { first_try, ..visit });
                 }
             }
         }
@@ -153,7 +145,10 @@ impl Routine {
             at,
             person,
             client,
-            mistyped: self.random.happens(MISTYPED_PERCENT),
+            first_try: match self.random.happens(MISTYPED_PERCENT) {
+                true => FirstTry::Mistyped(1),
+                false => FirstTry::Right,
+            },
         }
     }
 
@@ -183,6 +178,7 @@ impl Habit {
             Self::Office => "office",
             Self::Webmail => "webmail",
             Self::Cloud => "cloud",
+            Self::Crowd(_) => "crowd",
         }
     }
 }

@@ -6,33 +6,39 @@
 //! Not here: who comes (`routine`, `campaign`), what is written down (`report`).
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::traffic::campaign::{Campaign, GuessSender, PlannedGuess};
+use crate::traffic::crowd::Crowd;
 use crate::traffic::incident::IncidentSchedule;
 use crate::traffic::ledger::{Ledger, Locality};
 use crate::traffic::people::People;
+use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::policy::{
     ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
 };
-use crate::traffic::random::Random;
-use crate::traffic::report::{LoginProgress, Report, ReportBuilder};
-use crate::traffic::routine::{PlannedLogin, Routine};
-use crate::traffic::scenario::{Scenario, StartKnowledge};
-use crate::traffic::{DAY, MINUTE, SECOND, START, SimulationPlan, promise};
+use crate::traffic::report::{LoginProgress, Occasion, Report, ReportBuilder};
+use crate::traffic::routine::Routine;
+use crate::traffic::scenario::Scenario;
+use crate::traffic::{DAY, MINUTE, SimulationPlan};
 use gatepost_core::gate::request::attempt::{Secret, UserName};
-use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
-/// Users who mistyped try again after this.
-const RETYPED: Duration = SECOND.saturating_mul(20);
+mod feedback;
+mod past;
+mod queue;
+
+use feedback::{Feedback, next_try};
+use queue::QueuedEvent;
+
 /// Users whose right password was answered 535 type it once more after this.
 const RETYPED_UNCHANGED: Duration = MINUTE;
 /// How often they do so before they give up.
 const MOST_RETYPED: u32 = 10;
-/// A mail program that was answered 454 tries again after this, and gives up after a day.
+/// A mail program with a wrong password tries again after this, and one that was refused gives up after a day.
 const RETRY: Duration = MINUTE.saturating_mul(5);
 const GIVE_UP: Duration = DAY;
 
@@ -49,10 +55,13 @@ pub fn run(scenario: &Scenario, plan: &SimulationPlan, policy: &mut dyn Policy) 
         tickets: HashMap::new(),
         routines: cast.routines,
         campaigns: cast.campaigns,
+        feedback: Feedback::new(cast.patience, plan),
+        change: cast.crowd.and_then(Crowd::change),
+        places: HashSet::new(),
         policy,
         ended: Vec::new(),
     };
-    simulation.learn_past(cast.start, plan);
+    simulation.learn_past(cast.start, cast.crowd, plan);
     for (at, incident) in cast.incidents.schedule(plan) {
         simulation.queue(at, SimulatedEvent::Incident(incident));
     }
@@ -65,7 +74,7 @@ pub fn run(scenario: &Scenario, plan: &SimulationPlan, policy: &mut dyn Policy) 
     simulation.play();
     let (bans, lost) = (simulation.policy.bans(), simulation.policy.bans_lost());
     let mut report = simulation.report.finish(bans, lost);
-    promise::check(scenario.promises, plan, &mut report);
+    scenario.check(plan, &mut report);
     report
 }
 
@@ -80,6 +89,11 @@ struct Simulation<'a> {
     tickets: HashMap<u64, TicketHolder>,
     routines: Vec<Routine>,
     campaigns: Vec<Campaign>,
+    feedback: Feedback,
+    /// When all passwords change.
+    change: Option<Moment>,
+    /// Whom a login was wanted by, and from where.
+    places: HashSet<(u32, NetworkKey)>,
     policy: &'a mut dyn Policy,
     ended: Ended,
 }
@@ -95,18 +109,14 @@ enum SimulatedEvent {
     Incident(Incident),
 }
 
-struct QueuedEvent {
-    at: Moment,
-    order: u64,
-    event: SimulatedEvent,
-}
-
 /// An honest user's login under way.
 #[derive(Clone, Copy)]
 struct HonestLogin {
     visit: PlannedLogin,
     progress: LoginProgress,
     retyped: u32,
+    /// How often it was refused.
+    put_off: u32,
 }
 
 enum TicketHolder {
@@ -121,27 +131,6 @@ enum TicketHolder {
 }
 
 impl Simulation<'_> {
-    /// The policy learns from the old logs, unless there are none.
-    fn learn_past(&mut self, start: StartKnowledge, plan: &SimulationPlan) {
-        if start == StartKnowledge::Strangers {
-            return;
-        }
-        let mut random = Random::new(plan.seed, "past");
-        let (yesterday, last_week) = (START - DAY, START - DAY * 5);
-        for (number, person) in self.people.all() {
-            let mut clients = vec![(person.home, yesterday)];
-            clients.extend((0..3).map(|_| (person.phone(&mut random), last_week)));
-            if number < self.people.staff() {
-                clients.push((super::people::OFFICE, yesterday));
-            }
-            for (client, when) in clients {
-                self.policy.learn(&person.name, client, when, START);
-                self.ledger.login(number, client.network(), when);
-            }
-        }
-        self.policy.learnt();
-    }
-
     fn play(&mut self) {
         loop {
             let woken = self.policy.next();
@@ -168,8 +157,13 @@ impl Simulation<'_> {
                 self.next_visit(source);
                 let network = visit.client.network();
                 let locality = self.ledger.locality(visit.person, network, now);
+                let new = self.places.insert((visit.person, network));
                 let progress = LoginProgress {
                     locality,
+                    occasion: match (locality, new) {
+                        (Locality::Far, true) => Occasion::First,
+                        _ => Occasion::Later,
+                    },
                     refused: None,
                     wrongly_rejected: false,
                 };
@@ -178,6 +172,7 @@ impl Simulation<'_> {
                         visit,
                         progress,
                         retyped: 0,
+                        put_off: 0,
                     },
                     next.order,
                     now,
@@ -219,15 +214,20 @@ impl Simulation<'_> {
         let Some(person) = self.people.person(login.visit.person) else {
             return;
         };
-        let mut password = person.password.clone();
-        let expected = match login.visit.mistyped {
-            true => {
+        let mut password = person.right(self.change, now).to_owned();
+        let expected = match login.visit.first_try {
+            FirstTry::Former(_) if person.former != password => {
+                password.clone_from(&person.former);
+                Expected::Wrong
+            }
+            FirstTry::Mistyped(left) => {
                 // A finger beside the key, and a different one each day.
-                let beside = b'a' + (now.as_seconds() / 86_400 % 25) as u8;
+                let beside =
+                    b'a' + (((now.as_seconds() / 86_400) + 7 * u64::from(left)) % 25) as u8;
                 password.insert(password.len() / 2, char::from(beside));
                 Expected::Wrong
             }
-            false => Expected::Right,
+            FirstTry::Right | FirstTry::Former(_) => Expected::Right,
         };
         let attempt = LoginAttempt {
             client: login.visit.client,
@@ -243,7 +243,7 @@ impl Simulation<'_> {
         let person = guess.person.and_then(|number| self.people.person(number));
         let expected = match person {
             None => Expected::NoSuchUser,
-            Some(person) if person.password == guess.password => Expected::Right,
+            Some(person) if person.right(self.change, now) == guess.password => Expected::Right,
             Some(_) => Expected::Wrong,
         };
         let network = guess.client.network();
@@ -296,8 +296,10 @@ impl Simulation<'_> {
                 }) => {
                     if let (ClientAnswer::LoggedIn, Some(person)) = (outcome.answer, person) {
                         self.ledger.login(person, client.network(), now);
+                        self.report.login(person, client);
                     }
-                    self.write_down(person, locality, sender, expected, outcome, now);
+                    let from = (client, locality);
+                    self.write_down(person, from, sender, expected, outcome, now);
                 }
                 None => {}
             }
@@ -307,7 +309,7 @@ impl Simulation<'_> {
     fn write_down(
         &mut self,
         person: Option<u32>,
-        locality: Locality,
+        from: (ClientKey, Locality),
         sender: GuessSender,
         expected: Expected,
         outcome: Outcome,
@@ -315,27 +317,36 @@ impl Simulation<'_> {
     ) {
         match sender {
             GuessSender::OldPhone => self.report.old_phone(outcome, now),
-            // An insider who logs in with the right password does not guess.
-            GuessSender::Attacker if expected == Expected::Right => {}
-            GuessSender::Attacker => self.report.guess(person, locality, outcome, now),
+            GuessSender::Holder => {}
+            GuessSender::Attacker if expected == Expected::Right => {
+                if let Some(person) = person.filter(|_| outcome.answer == ClientAnswer::LoggedIn) {
+                    self.report.lose(person);
+                }
+            }
+            GuessSender::Attacker => self.report.guess(person, from, outcome, now),
         }
     }
 
     fn answer_honest(&mut self, mut login: HonestLogin, answer: ClientAnswer, now: Moment) {
+        let first_try = login.visit.first_try;
         let wait = match answer {
             ClientAnswer::LoggedIn => {
                 let PlannedLogin { person, client, .. } = login.visit;
                 self.ledger.login(person, client.network(), now);
+                self.report.login(person, client);
                 self.report.visit(&login.progress, answer, now);
                 return;
             }
-            ClientAnswer::Wrong if login.visit.mistyped => {
-                login.visit.mistyped = false;
-                RETYPED
+            ClientAnswer::Wrong if first_try != FirstTry::Right => {
+                login.visit.first_try = next_try(first_try);
+                match login.visit.first_try {
+                    FirstTry::Former(_) => RETRY,
+                    _ => self.feedback.retyped(),
+                }
             }
             // The person looks at the password when the mail program has tried it once more.
             ClientAnswer::FailedOrPutOff => {
-                login.visit.mistyped = false;
+                login.visit.first_try = next_try(first_try);
                 RETRY
             }
             ClientAnswer::Wrong => {
@@ -347,7 +358,8 @@ impl Simulation<'_> {
             ClientAnswer::Later(Some(Reason::Outage)) | ClientAnswer::Cut => RETRY,
             ClientAnswer::Later(_) => {
                 login.progress.refused.get_or_insert(now);
-                RETRY
+                login.put_off += 1;
+                self.feedback.retry(login.put_off)
             }
         };
         if login.retyped > MOST_RETYPED || now.since(login.visit.at) > GIVE_UP {
@@ -363,25 +375,5 @@ fn user_as_typed(user: UserName, ticket: u64) -> UserName {
     match ticket % 16 {
         0 => UserName::new(user.as_bytes().to_ascii_uppercase()),
         _ => user,
-    }
-}
-
-impl PartialEq for QueuedEvent {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.order) == (other.at, other.order)
-    }
-}
-
-impl Eq for QueuedEvent {}
-
-impl PartialOrd for QueuedEvent {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for QueuedEvent {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
     }
 }

@@ -4,20 +4,20 @@
 //! where it names a price instead, the figures stand in the report, and nothing is broken.
 //! Not here: how the parts work (`campaign`, `routine`, `incident`), what a promise means (`promise`).
 
-use std::time::Duration;
-
-use crate::traffic::campaign::{AddressChoice, Campaign, GuessList, PasswordChoice, VictimChoice};
+use crate::traffic::campaign::Campaign;
+use crate::traffic::crowd::{self, Crowd, CrowdKnowledge};
 use crate::traffic::incident::IncidentSchedule;
-use crate::traffic::people::{self, PasswordStrength, People, mobile};
-use crate::traffic::promise::Promise;
-use crate::traffic::random::Random;
+use crate::traffic::people::{self, PasswordStrength, People};
+use crate::traffic::promise::{self, Promise};
+use crate::traffic::report::Report;
 use crate::traffic::routine::{Habit, Routine};
-use crate::traffic::{DAY, MINUTE, SECOND, SimulationPlan};
+use crate::traffic::{Beside, SimulationPlan};
 use gatepost_core::gate::request::settings::GateSettings;
 
+mod attacks;
 mod list;
 
-pub use list::SCENARIOS;
+pub use list::{CROWDS, SCENARIOS};
 
 /// One trace.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ enum Surroundings {
     Install,
     /// The same, but the old logs were read.
     InstallLearnt,
+    /// A crowd, and nobody else.
+    Crowd(&'static Crowd),
 }
 
 /// What is known at the start.
@@ -64,7 +66,22 @@ pub enum StartKnowledge {
     Learnt,
     /// Nothing.
     Strangers,
+    /// Nobody of those who write, though the server has been in use for long.
+    Others,
 }
+
+/// How soon an honest client that was refused tries again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Every five minutes; the mistyped password is corrected after 20 s.
+    Even,
+    /// After five minutes, then after twice as long each time, up to an hour; the mistyped password is corrected
+    /// after 20 to 60 s.
+    Doubling,
+}
+
+/// Of a hundred people in a crowd so many have a word for a password.
+const WEAK: u32 = 18;
 
 /// All that a simulation needs.
 #[derive(Debug)]
@@ -74,12 +91,27 @@ pub(crate) struct Participants {
     pub(crate) campaigns: Vec<Campaign>,
     pub(crate) incidents: IncidentSchedule,
     pub(crate) start: StartKnowledge,
+    pub(crate) patience: Patience,
+    pub(crate) crowd: Option<&'static Crowd>,
 }
 
 impl Scenario {
     /// The scenario of this name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        SCENARIOS.iter().find(|scenario| scenario.name == name)
+        let mut all = SCENARIOS.iter().chain(CROWDS);
+        all.find(|scenario| scenario.name == name)
+    }
+
+    /// How many users its server has, if it is a crowd's.
+    pub fn users(&self) -> Option<usize> {
+        self.crowd().map(|crowd| crowd.users as usize)
+    }
+
+    fn crowd(&self) -> Option<&'static Crowd> {
+        match self.life {
+            Surroundings::Crowd(crowd) => Some(crowd),
+            _ => None,
+        }
     }
 
     /// The gate's rules in it: the defaults, but for what the plan leaves out and the scenario lists.
@@ -94,7 +126,15 @@ impl Scenario {
         settings
     }
 
+    /// Writes down which promises of the scenario the report breaks.
+    pub(crate) fn check(&self, plan: &SimulationPlan, report: &mut Report) {
+        promise::check(self.promises, plan, report);
+    }
+
     pub(crate) fn cast(&self, plan: &SimulationPlan) -> Participants {
+        if let Some(crowd) = self.crowd() {
+            return self.crowd_cast(crowd, plan);
+        }
         let mut habits = vec![Habit::Daily];
         habits.extend(match self.life {
             Surroundings::Install | Surroundings::InstallLearnt => None,
@@ -128,251 +168,29 @@ impl Scenario {
                 Surroundings::Install => StartKnowledge::Strangers,
                 _ => StartKnowledge::Learnt,
             },
+            patience: Patience::Even,
+            crowd: None,
         }
     }
-}
 
-/// The paces of single addresses, as published: a try every so many seconds.
-const PACES: [u64; 3] = [22, 39, 118];
-
-fn no_campaign(_: &SimulationPlan) -> Vec<Campaign> {
-    Vec::new()
-}
-
-fn loud(plan: &SimulationPlan) -> Vec<Campaign> {
-    let one = |(n, pace): (u64, u64)| {
-        let choice = (
-            AddressChoice::One(people::bot(n)),
-            VictimChoice::Names(50),
-            PasswordChoice::Mixed(GuessList::thousand(plan)),
-        );
-        Campaign::new(&format!("loud {pace}"), plan, SECOND * pace as u32, choice)
-    };
-    (0..).zip(PACES).map(one).collect()
-}
-
-/// A pool that empties the shared buckets, and one address that goes on a try every three seconds.
-fn hammer(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::One(people::bot(1 << 29)),
-        VictimChoice::Any,
-        PasswordChoice::Unique,
-    );
-    let mut campaigns = unique(plan);
-    campaigns.push(Campaign::new("hammer", plan, SECOND * 3, choice));
-    campaigns
-}
-
-/// 250 neighbours, each a try in 40 minutes.
-fn swarm(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Neighbours,
-        VictimChoice::Names(50),
-        PasswordChoice::Mixed(GuessList::thousand(plan)),
-    );
-    vec![Campaign::new("swarm", plan, MINUTE * 40 / 250, choice)]
-}
-
-fn pool(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(plan.pool),
-        VictimChoice::Names(40),
-        PasswordChoice::Mixed(GuessList::thousand(plan)),
-    );
-    vec![Campaign::daily("pool", plan, choice)]
-}
-
-/// A million addresses, a try each in 30 days.
-fn pool_of_a_million(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(1_000_000),
-        VictimChoice::Names(40),
-        PasswordChoice::Mixed(GuessList::twenty_thousand(plan)),
-    );
-    let every = DAY * 30 / 1_000_000;
-    vec![Campaign::new("pool of a million", plan, every, choice)]
-}
-
-fn spray(
-    name: &str,
-    plan: &SimulationPlan,
-    victims: VictimChoice,
-    with: PasswordChoice,
-) -> Vec<Campaign> {
-    vec![Campaign::daily(
-        name,
-        plan,
-        (AddressChoice::Pool(plan.pool), victims, with),
-    )]
-}
-
-fn spray_rows_1k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::Rows(GuessList::thousand(plan));
-    spray("rows of a thousand", plan, VictimChoice::InTurn, with)
-}
-
-fn spray_rows_20k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::Rows(GuessList::twenty_thousand(plan));
-    spray("rows of 20,000", plan, VictimChoice::InTurn, with)
-}
-
-fn spray_any_1k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::AnyOf(GuessList::thousand(plan));
-    spray("any of a thousand", plan, VictimChoice::Any, with)
-}
-
-fn spray_any_20k(plan: &SimulationPlan) -> Vec<Campaign> {
-    let with = PasswordChoice::AnyOf(GuessList::twenty_thousand(plan));
-    spray("any of 20,000", plan, VictimChoice::Any, with)
-}
-
-fn name_year(plan: &SimulationPlan) -> Vec<Campaign> {
-    spray(
-        "name and year",
-        plan,
-        VictimChoice::Any,
-        PasswordChoice::NameYear,
-    )
-}
-
-fn unique(plan: &SimulationPlan) -> Vec<Campaign> {
-    spray("unique", plan, VictimChoice::Any, PasswordChoice::Unique)
-}
-
-/// Every address comes only once: a million of them in a fortnight and more.
-fn unique_fresh(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(1 << 30),
-        VictimChoice::Any,
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::daily("unique, fresh", plan, choice)]
-}
-
-fn hidden(plan: &SimulationPlan) -> Vec<Campaign> {
-    spray("hidden", plan, VictimChoice::Any, PasswordChoice::Hidden)
-}
-
-fn one_account(plan: &SimulationPlan) -> Vec<Campaign> {
-    spray(
-        "one account",
-        plan,
-        VictimChoice::One(0),
-        PasswordChoice::Unique,
-    )
-}
-
-/// 24 addresses that each wait until their own bucket has a token again.
-fn patient(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(24),
-        VictimChoice::Any,
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::new("patient", plan, MINUTE * 31 / 24, choice)]
-}
-
-/// Two addresses, one victim.
-fn patient_owner(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(2),
-        VictimChoice::One(0),
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::new(
-        "patient, one owner",
-        plan,
-        MINUTE * 16,
-        choice,
-    )]
-}
-
-fn sim_card(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::SimCard,
-        VictimChoice::Any,
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::new("SIM card", plan, SECOND * 22, choice)]
-}
-
-fn valid_account(plan: &SimulationPlan) -> Vec<Campaign> {
-    let insider = 1.min(plan.mailboxes.saturating_sub(1)) as u32;
-    let choice = (
-        AddressChoice::Insider(insider, 1_000),
-        VictimChoice::Any,
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::daily("valid account", plan, choice)]
-}
-
-/// 200 addresses that each try the same wrong password all day long.
-fn oracle(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(200),
-        VictimChoice::InTurn,
-        PasswordChoice::Always("Immer-Dasselbe-9"),
-    );
-    vec![Campaign::new("oracle", plan, SECOND * 3, choice)]
-}
-
-/// A phone that tries its old password every minute for a week, and a PC that guesses at accounts
-/// elsewhere every ten seconds.
-fn office(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::One(people::OFFICE),
-        VictimChoice::One(0),
-        PasswordChoice::Always("Das-Alte-Kennwort"),
-    );
-    let phone = Campaign::new("old phone", plan, MINUTE, choice).by_old_phone(DAY * 7);
-    let choice = (
-        AddressChoice::One(people::OFFICE),
-        VictimChoice::Names(0),
-        PasswordChoice::Mixed(GuessList::thousand(plan)),
-    );
-    let infected = Campaign::new("infected PC", plan, SECOND * 10, choice);
-    vec![phone, infected]
-}
-
-/// The PC guesses at the colleagues.
-fn inside(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::One(people::OFFICE),
-        VictimChoice::Below(people::OFFICE_STAFF),
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::new("inside", plan, SECOND * 39, choice)]
-}
-
-/// A phone with an old password in a carrier's network, for a fortnight.
-fn old_phone(plan: &SimulationPlan) -> Vec<Campaign> {
-    let mut random = Random::new(plan.seed, "old phone's place");
-    let choice = (
-        AddressChoice::One(mobile(0, &mut random)),
-        VictimChoice::One(0),
-        PasswordChoice::Always("Das-Alte-Kennwort"),
-    );
-    let lasting: Duration = DAY * 14;
-    let phone = Campaign::new("roaming phone", plan, MINUTE, choice).by_old_phone(lasting);
-    let mut campaigns = pool(plan);
-    campaigns.push(phone);
-    campaigns
-}
-
-/// Ten guesses a second at all accounts, never from the same address twice, in the hour in which people begin to
-/// work. More than four turns could check, even if they did nothing else.
-fn first_week(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(1 << 30),
-        VictimChoice::Any,
-        PasswordChoice::Unique,
-    );
-    vec![Campaign::new("first week", plan, SECOND / 10, choice).in_hours(7..8)]
-}
-
-/// What waits for a new server: loud ones and a pool.
-fn install(plan: &SimulationPlan) -> Vec<Campaign> {
-    let mut campaigns = loud(plan);
-    campaigns.extend(pool(plan));
-    campaigns
+    fn crowd_cast(&self, crowd: &'static Crowd, plan: &SimulationPlan) -> Participants {
+        let mut campaigns = (self.attack)(plan);
+        campaigns.extend(crowd.campaigns(plan));
+        if plan.beside == Beside::Guesses {
+            campaigns.push(crowd::beside(plan));
+        }
+        Participants {
+            people: People::new(plan.mailboxes, PasswordStrength::Mixed(WEAK), plan.seed),
+            routines: vec![Routine::new(Habit::Crowd(crowd), plan)],
+            campaigns,
+            incidents: IncidentSchedule::None,
+            start: match crowd.known {
+                CrowdKnowledge::Nothing => StartKnowledge::Strangers,
+                CrowdKnowledge::Unseen => StartKnowledge::Others,
+                CrowdKnowledge::Elsewhere | CrowdKnowledge::There { .. } => StartKnowledge::Learnt,
+            },
+            patience: Patience::Doubling,
+            crowd: Some(crowd),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Claims about the traces themselves; what the gate makes of them stands in tests/integration.
 
 use super::scenario::{SCENARIOS, Scenario};
-use super::{Ablation, START, SimulationPlan};
+use super::{Ablation, Beside, START, SimulationPlan};
 
 const PLAN: SimulationPlan = SimulationPlan {
     mailboxes: 40,
@@ -10,6 +10,7 @@ const PLAN: SimulationPlan = SimulationPlan {
     daily: 8_000,
     pool: 10_000,
     without: None,
+    beside: Beside::Nothing,
 };
 
 #[test]

@@ -2,10 +2,11 @@
 //!
 //! Not here: what they consist of (`scenario`).
 
+use super::attacks::*;
 use super::*;
 use Promise::{
-    Bound, Home, Near, Nobody, OldPhones, Restarts, Retry, SettlingBound, Travellers,
-    TravellersThen,
+    Bound, CalmCrowd, Crowd as AtMost, Home, Near, Nobody, OldPhones, Restarts, Retry,
+    SettlingBound, Travellers, TravellersThen,
 };
 
 const fn scenario(
@@ -65,6 +66,18 @@ pub const SCENARIOS: &[Scenario] = &[
         sim_card, Surroundings::Ordinary, &[Bound, Home]),
     scenario("valid-account", "the holder of one account logs in from 1,000 /16s and guesses from there",
         valid_account, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("five-accounts", "five accounts of the attacker's log in from 1,000 /16s, all at each address, and guess from there",
+        five_accounts, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("five-at-one", "the same from one address alone",
+        five_at_one_address, Surroundings::Ordinary, &[Bound, Home, Near, Travellers]),
+    scenario("twenty-accounts", "twenty accounts of the attacker's, in pairs at 60 addresses, beside a flood from addresses that come once",
+        twenty_accounts, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("laundering", "a login, then two guesses, then the next login: so that a success gives their tokens back",
+        laundering, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("stuffing", "leaked names and passwords, one of a hundred still right, never the same address twice",
+        stuffing, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("ipv6-prefixes", "one customer's IPv6 /32, another /48 for every try",
+        prefixes, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("oracle", "200 addresses that repeat the same wrong password all day",
         oracle, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("office", "50 people, a forgotten phone and an infected PC behind one address",
@@ -91,4 +104,78 @@ pub const SCENARIOS: &[Scenario] = &[
         pool, Surroundings::FailingDovecot, &[Bound, Home]),
     scenario("restart", "a restart and a kill -9 a day, beside the pool and three loud addresses",
         install, Surroundings::Restarts, &[Bound, Home, Near, Travellers, Restarts]),
+];
+
+/// What a crowd meets at most where nobody guesses from inside, in tenths of a percent.
+const OPEN: Promise = AtMost {
+    first: 10,
+    later: 1,
+};
+
+const fn crowd(
+    name: &'static str,
+    about: &'static str,
+    crowd: &'static Crowd,
+    promises: &'static [Promise],
+) -> Scenario {
+    scenario(
+        name,
+        about,
+        no_campaign,
+        Surroundings::Crowd(crowd),
+        promises,
+    )
+}
+
+/// All crowds: each is played calm, and beside an attack. The promises are about both.
+#[rustfmt::skip]
+pub const CROWDS: &[Scenario] = &[
+    crowd("office-10", "300 people whose office moved behind a new address; one of ten logins is mistyped",
+        &crowd::OFFICE_10, &[Bound, Home, OPEN]),
+    crowd("office-5", "the same; one of twenty is mistyped",
+        &crowd::OFFICE_5, &[Bound, Home, OPEN]),
+    crowd("new-staff", "300 people behind one address whose accounts are new, on a server that is in use",
+        &crowd::NEW_STAFF, &[Bound, Home, CalmCrowd { first: 10, later: 1 }]),
+    crowd("old-phone-inside", "that office, with a forgotten phone that tries its old password on",
+        &crowd::OLD_PHONE, &[Bound, Home, OPEN]),
+    crowd("old-phones-inside", "that office, with fifteen of them",
+        &crowd::OLD_PHONES, &[Bound, Home, OPEN]),
+    crowd("commuters", "that office; each writes at home and by phone before",
+        &crowd::COMMUTERS, &[Bound, Home, OPEN]),
+    crowd("conference", "200 people at a conference, behind its one address",
+        &crowd::CONFERENCE, &[Bound, Home, OPEN]),
+    crowd("university-10", "4,000 people behind four addresses; one of ten logins is mistyped",
+        &crowd::UNIVERSITY_10, &[Bound, Home, OPEN]),
+    crowd("university-5", "the same; one of twenty",
+        &crowd::UNIVERSITY_5, &[Bound, Home, OPEN]),
+    crowd("university-2", "the same; one of fifty",
+        &crowd::UNIVERSITY_2, &[Bound, Home, OPEN]),
+    crowd("carrier", "500 phones behind a carrier's addresses, and 80 infected ones that guess",
+        &crowd::CARRIER, &[Bound, Home, AtMost { first: 120, later: 6 }]),
+    crowd("vpn-exits", "200 people behind twelve exits of a VPN that guessers use too",
+        &crowd::EXITS, &[Bound, Home, AtMost { first: 90, later: 13 }]),
+    crowd("webmail-host", "500 people who begin to write from a webmail host that is not in networks.allow",
+        &crowd::WEBMAIL, &[Bound, Home, OPEN]),
+    crowd("moved", "a company on a new server that has learnt nothing",
+        &crowd::MOVED, &[SettlingBound, Home, OPEN]),
+    crowd("moved-learnt", "the same after `gatepost learn`; its office is new",
+        &crowd::MOVED_LEARNT, &[Bound, Home, OPEN]),
+    crowd("rotation-day", "an office in which all passwords change on the second day",
+        &crowd::ROTATION, &[Bound, OPEN]),
+    crowd("breach-reset", "a company in which all passwords are reset on the second day",
+        &crowd::BREACH, &[Bound, OPEN]),
+    crowd("mail-merge", "30 people in a new office send a hundred letters each, in an hour",
+        &crowd::MAIL_MERGE, &[Bound, Home, AtMost { first: 20, later: 1 }]),
+    crowd("shared-mailbox", "fifty people in one office use one account",
+        &crowd::SHARED_MAILBOX, &[Bound, Home, OPEN]),
+    crowd("guesser-inside", "the office that moved, with a machine that guesses at its 300 accounts",
+        &crowd::GUESSER_INSIDE, &[Bound, AtMost { first: 550, later: 15 }]),
+    crowd("infected-inside", "a known office with an infected PC, and 20 people who are new",
+        &crowd::INFECTED_PC, &[Bound, AtMost { first: 150, later: 1 }]),
+    crowd("homes", "300 people at home and on their phones",
+        &crowd::HOMES, &[Bound, Home, OPEN]),
+    crowd("ipv6-homes", "the same in IPv6, where each home has another /56 every day",
+        &crowd::IPV6_HOMES, &[Bound, Home, OPEN]),
+    crowd("travellers", "20 people a day who write from a hotel and by phone abroad",
+        &crowd::TRAVELLERS, &[Bound, Home, AtMost { first: 70, later: 20 }]),
 ];
