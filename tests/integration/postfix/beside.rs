@@ -11,22 +11,46 @@
 //! > clear: without TLS at Gatepost. > end \n: what ends each line
 //! ```
 //!
-//! In a line of the client, `{base64 ...}` is encoded, and `\0`, `\n`, `\r`, `\t` and `\{octet*count}` are octets.
+//! In a line of the client, `{base64 ...}` is encoded, `\0`, `\1`, `\n`, `\r`, `\t` and `\{octet*count}` are octets, and
+//! `\T` is a token of Anna's.
 //! `GATEPOST_WRITE_EXPECTED=1` writes what came in place of what is expected; read the difference.
 //! Not here: the words of Gatepost's replies (`dialogues`), and mail programs (`programs`).
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::mechanisms::all_mechanisms;
+use tempfile::TempDir;
+
 use crate::kit::client::{Client, base64, loopback};
 use crate::kit::mail::{Entry, Mail};
-use crate::kit::proxy::Proxy;
+use crate::kit::proxy::{Proxy, Setup};
+
+/// All that Gatepost can relay.
+const MECHANISMS: [&str; 7] = [
+    "PLAIN",
+    "LOGIN",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "CRAM-MD5",
+];
+
+/// What Dovecot checks a token's signature with, in base64.
+const KEY: &str = "a2lyc2Noa2Vybi1mdWVyLWRpZS1wcm9iZS0wMTIzNDU2Nzg5";
+
+/// Anna's token, signed with it: HS256, valid from 2020 to 2100. RFC 7519.
+const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.\
+    eyJzdWIiOiJhbm5hQGV4YW1wbGUub3JnIiwiZXhwIjo0MTAyNDQ0ODAwLCJpYXQiOjE1Nzc4MzY4MDAsInNjb3BlIjoibWFpbCJ9.\
+    TbPYut9dn3cHJLyXjmSPDWrOo7d7XIv7mDg7OGUVKbg";
 
 /// The two that a conversation is held with.
 struct Servers {
     mail: Mail,
     proxy: Proxy,
+    /// What Dovecot needs for tokens.
+    _tokens: TempDir,
 }
 
 #[derive(Clone, Copy)]
@@ -43,13 +67,23 @@ struct Conversation<'a> {
 
 impl Servers {
     fn start() -> Self {
-        let mail = Mail::start();
-        let proxy = all_mechanisms(&mail)
+        let tokens = token_settings();
+        let mail = Mail::with_dovecot(&format!(
+            "auth_mechanisms = {}\npassdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {}\n}}",
+            MECHANISMS.join(" "),
+            tokens.path().join("oauth2.conf").display(),
+        ));
+        let proxy = Setup::before(&mail)
+            .with("mechanisms", MECHANISMS.map(toml::Value::from).to_vec())
             .with("bans.strikes", 0)
             .with("settling", "0s")
             .with("timeouts.failure-delay", "0s")
             .start();
-        Self { mail, proxy }
+        Self {
+            mail,
+            proxy,
+            _tokens: tokens,
+        }
     }
 
     fn client(&self, side: Side, number: u8, clear: bool) -> Client {
@@ -85,6 +119,23 @@ impl Servers {
         }
         came
     }
+}
+
+/// A folder with `oauth2.conf`, by which Dovecot checks tokens itself.
+fn token_settings() -> TempDir {
+    let folder = TempDir::with_prefix("gatepost-tokens-").expect("a folder for Dovecot");
+    let path = folder.path();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).expect("open the folder");
+    let keys = path.join("keys/default/HS256");
+    fs::create_dir_all(&keys).expect("make the folder of keys");
+    fs::write(keys.join("default"), KEY).expect("write the key");
+    let settings = format!(
+        "introspection_mode = local\nusername_attribute = sub\n\
+         local_validation_key_dict = fs:posix:prefix={}/keys/\n",
+        path.display()
+    );
+    fs::write(path.join("oauth2.conf"), settings).expect("write Dovecot's settings");
+    folder
 }
 
 /// What the client sends at once, and how many replies each side gives to it.
@@ -143,6 +194,7 @@ fn escape<'a>(special: &'a str, octets: &mut Vec<u8>) -> &'a str {
         "0" => octets.push(0),
         "1" => octets.push(1),
         "s" => octets.push(b' '),
+        "T" => octets.extend_from_slice(TOKEN.as_bytes()),
         "{" => {
             let (repeated, after) = after.split_once('}').expect("a closing brace");
             let (octet, count) = repeated.split_once('*').expect("an octet and a count");

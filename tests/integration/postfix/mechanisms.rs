@@ -1,7 +1,7 @@
 //! mechanisms - every way to prove a password, against Dovecot
 //!
 //! The exchanges are those of mail programs where one has the mechanism, and scripted where the form
-//! matters. Not here: XOAUTH2 and OAUTHBEARER, which ask for a token server (`smtp`'s own tests).
+//! matters. Not here: XOAUTH2 and OAUTHBEARER, whose tokens are no passwords (`beside`).
 
 use super::programs::{self, Job, Tls};
 use crate::kit::client::{auth_plain, base64, loopback};
@@ -12,7 +12,7 @@ use crate::kit::proxy::{Proxy, Setup};
 const TEXT: &str = "From: <anna@example.org>\nTo: <someone@example.net>\n\
     Date: Tue, 24 Nov 2026 04:30:00 +0000\nMessage-ID: <1@example.org>\nSubject: x\n\nhello\n";
 
-pub(super) fn all_mechanisms(mail: &Mail) -> Setup {
+fn all_mechanisms(mail: &Mail) -> Setup {
     let all = ["PLAIN", "LOGIN", "SCRAM-SHA-1", "SCRAM-SHA-256", "CRAM-MD5"];
     Setup::before(mail).with("mechanisms", all.map(toml::Value::from).to_vec())
 }

@@ -154,11 +154,11 @@ fn the_field<'a>(message: &'a [u8], name: &[u8]) -> Result<&'a [u8], SaslFault> 
     }
 }
 
-/// The token after `Bearer `.
+/// The token after `Bearer `, without the spaces around it.
 fn bearer(field: &[u8]) -> Option<Secret> {
     const SCHEME: &[u8] = b"Bearer ";
     let (scheme, token) = field.split_at_checked(SCHEME.len())?;
-    let token = token.trim_ascii_start();
+    let token = token.trim_ascii();
     let valid = scheme.eq_ignore_ascii_case(SCHEME)
         && !token.is_empty()
         && token.iter().all(u8::is_ascii_graphic);

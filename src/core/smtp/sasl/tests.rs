@@ -96,6 +96,7 @@ fn xoauth2_is_a_user_and_a_bearer_token_in_any_order() {
         b"user=a\x01auth=Bearer t\x01",
         b"user=a\x01auth=Bearer t",
         b"user=a\x01auth=Bearer  t\x01\x01\x01",
+        b"user=a\x01auth=Bearer t \x01\x01",
         b"host=mx\x01user=a\x01auth=Bearer t\x01\x01",
     ] {
         check_user(xoauth2(message), Ok("a"));
