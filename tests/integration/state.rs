@@ -239,7 +239,7 @@ fn check(fixture: &Path, mode: Mode) {
 
 #[test]
 fn what_every_version_ever_wrote_is_read_whole() {
-    for version in ["v1", "v2"] {
+    for version in ["v1", "v2", "v2-credit"] {
         for (name, mode) in MODES {
             check(&fixtures().join(version).join(name), mode);
         }
@@ -254,7 +254,7 @@ fn this_version_reads_what_it_writes_and_leaves_it_for_a_fixture() {
             .join(name);
         let _ = fs::remove_dir_all(&directory);
         live(&directory, mode);
-        let expected = fixtures().join("v2").join(name).join("expected.txt");
+        let expected = fixtures().join("v2-credit").join(name).join("expected.txt");
         fs::copy(expected, directory.join("expected.txt")).unwrap();
         check(&directory, mode);
     }

@@ -169,19 +169,12 @@ struct HonestVisit {
 impl HonestVisit {
     async fn make(self) {
         count(&self.tally.visits);
-        let tries = &self.tally.tries;
-        tries.count_session();
-        let source = self.home.person.source;
-        let greeting = HelloTiming::AfterBanner("laptop.example");
-        let mut connection = match ClientConnection::open(&self.home.target, source, greeting).await
-        {
-            Ok(connection) => connection,
-            Err(answer) => {
-                // A user who finds no server has tried to log in, too.
-                tries.count_try();
-                tries.count_end(&answer);
-                return count(&self.tally.locked_out);
-            }
+        if self.mistypes {
+            count(&self.tally.mistyped);
+            self.mistype().await;
+        }
+        let Some(mut connection) = self.connect().await else {
+            return count(&self.tally.locked_out);
         };
         let answer = self.log_in(&mut connection).await;
         if answer.outcome == LoginOutcome::Accept {
@@ -192,15 +185,35 @@ impl HonestVisit {
         }
     }
 
+    /// A wrong password. A mail program then asks its user, and comes again in another session.
+    async fn mistype(&self) {
+        let HonestUser { user, password, .. } = &self.home.person;
+        if let Some(mut connection) = self.connect().await {
+            self.try_once(&mut connection, user, &mistyped(password))
+                .await;
+            connection.quit().await;
+        }
+    }
+
+    async fn connect(&self) -> Option<ClientConnection> {
+        let tries = &self.tally.tries;
+        tries.count_session();
+        let source = self.home.person.source;
+        let greeting = HelloTiming::AfterBanner("laptop.example");
+        let opened = ClientConnection::open(&self.home.target, source, greeting).await;
+        // A user who finds no server has tried to log in, too.
+        opened
+            .inspect_err(|answer| {
+                tries.count_try();
+                tries.count_end(answer);
+            })
+            .ok()
+    }
+
     async fn log_in(&self, connection: &mut ClientConnection) -> LoginAnswer {
         let HonestUser { user, password, .. } = &self.home.person;
-        if self.mistypes {
-            count(&self.tally.mistyped);
-            self.try_once(connection, user, &mistyped(password)).await;
-            return self.try_once(connection, user, password).await;
-        }
         let answer = self.try_once(connection, user, password).await;
-        if answer.outcome == LoginOutcome::Accept {
+        if answer.outcome == LoginOutcome::Accept && !self.mistypes {
             self.tally
                 .tries
                 .record_latency(self.clock.now().since(self.due));
