@@ -328,7 +328,7 @@ impl Session {
                     self.dialogue.set_capabilities(known)
                 }
                 Action::LogIn(wish) => {
-                    assert!(self.secured && self.dialogue.helo().is_some());
+                    assert!(self.secured);
                     match self.log_in(wish, world) {
                         Some(resolution) => self.resolve(resolution),
                         None => return,

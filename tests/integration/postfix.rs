@@ -4,6 +4,7 @@
 
 mod announcement;
 mod behind_us;
+mod beside;
 mod delivery;
 mod guesses;
 mod handover;

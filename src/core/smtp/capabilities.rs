@@ -18,6 +18,8 @@ pub struct Capabilities {
     /// Upper case. `None`: no XCLIENT.
     xclient: Option<Vec<Box<str>>>,
     starttls: bool,
+    /// `AUTH=` stands beside `AUTH`: Postfix's broken_sasl_auth_clients.
+    old_auth: bool,
 }
 
 /// What Gatepost itself adds to an EHLO reply.
@@ -67,23 +69,28 @@ impl Capabilities {
 
     /// The reply to a client's EHLO.
     pub fn for_client(&self, hostname: &str, configured: &[Mechanism], offer: Offer) -> Reply {
-        let ours = match offer {
-            Offer::StartTls => "STARTTLS".to_owned(),
-            Offer::Auth => self
-                .allowed(configured)
-                .fold("AUTH".to_owned(), |line, mechanism| {
-                    format!("{line} {mechanism}")
-                }),
+        let names: Vec<&str> = self.allowed(configured).map(Mechanism::as_str).collect();
+        let names = names.join(" ");
+        let (ours, old) = match offer {
+            Offer::StartTls => (Some("STARTTLS".to_owned()), None),
+            Offer::Auth if names.is_empty() => (None, None),
+            Offer::Auth => {
+                let old = self.old_auth.then(|| format!("AUTH={names}"));
+                (Some(format!("AUTH {names}")), old)
+            }
         };
-        let ours = (ours != "AUTH").then_some(ours.as_str());
         let lines = std::iter::once(hostname)
             .chain(self.passed.iter().map(AsRef::as_ref))
-            .chain(ours);
+            .chain(ours.as_deref())
+            .chain(old.as_deref());
         Reply::multiline(250, None, lines)
     }
 
     fn add(&mut self, line: &str) {
         let (keyword, arguments) = line.split_once([' ', '=']).unwrap_or((line, ""));
+        self.old_auth |= line
+            .get(.."AUTH=".len())
+            .is_some_and(|start| start.eq_ignore_ascii_case("AUTH="));
         match keyword.to_ascii_uppercase().as_str() {
             "AUTH" => self.add_mechanisms(arguments),
             "XCLIENT" => self.xclient = Some(words(arguments).map(upper).collect()),
@@ -165,6 +172,7 @@ mod tests {
                 "DSN",
                 "CHUNKING",
                 "AUTH PLAIN LOGIN SCRAM-SHA-256",
+                "AUTH=PLAIN LOGIN SCRAM-SHA-256",
             ]
         );
     }
@@ -180,7 +188,7 @@ mod tests {
     fn only_configured_mechanisms_are_offered_and_without_any_no_auth() {
         let capabilities = capabilities(&POSTFIX);
         let reply = capabilities.for_client("gate", &[Mechanism::Login], Offer::Auth);
-        assert_eq!(lines(&reply).last(), Some(&"AUTH LOGIN"));
+        assert_eq!(lines(&reply).last(), Some(&"AUTH=LOGIN"));
         let reply = capabilities.for_client("gate", &[Mechanism::CramMd5], Offer::Auth);
         assert_eq!(lines(&reply).last(), Some(&"CHUNKING"));
     }
@@ -209,6 +217,12 @@ mod tests {
             [Mechanism::Plain]
         );
         assert!(capabilities(&["mx", "StartTls"]).offers_starttls());
+        let reply = capabilities(&["mx", "AUTH PLAIN"]).for_client("gate", &ALL, Offer::Auth);
+        assert_eq!(
+            lines(&reply),
+            ["gate", "AUTH PLAIN"],
+            "only where Postfix has it"
+        );
     }
 
     #[test]
@@ -228,7 +242,7 @@ mod tests {
             for line in reply.lines().skip(1) {
                 let keyword = line.split([' ', '=']).next().unwrap().to_ascii_uppercase();
                 prop_assert!(!["STARTTLS", "XCLIENT", "XFORWARD"].contains(&keyword.as_str()));
-                prop_assert!(keyword != "AUTH" || !line.contains('=') && !line.contains("-PLUS"));
+                prop_assert!(keyword != "AUTH" || !line.contains("-PLUS"));
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Knows the verbs that matter before a login, and the form of their arguments. Not here: the replies
 //! (`dialogue`), and the arguments of MAIL and RCPT: Postfix reads those after the hand-over.
-//! White space around arguments is accepted, as Postfix accepts it.
+//! White space around the verb and the arguments is accepted, as Postfix accepts it.
 //! RFC 5321 section 4.1, RFC 4954 section 4, RFC 3207.
 
 use std::fmt;
@@ -111,11 +111,12 @@ impl fmt::Debug for HeloName {
 }
 
 impl<'a> Command<'a> {
-    /// Parses one line without its CRLF.
+    /// Parses one line without its end.
     ///
     /// # Errors
     /// [`CommandFault`]; the session may continue after it.
     pub fn parse(line: &'a [u8]) -> Result<Self, CommandFault> {
+        let line = line.trim_ascii_start();
         let end = line.iter().position(|&octet| is_space(octet));
         let (verb, rest) = line.split_at(end.unwrap_or(line.len()));
         let arguments = rest.trim_ascii();
@@ -203,7 +204,7 @@ fn foreign_or_unknown(verb: &[u8]) -> Result<Command<'static>, CommandFault> {
 }
 
 const fn is_space(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t')
+    matches!(octet, b' ' | b'\t' | b'\r')
 }
 
 #[cfg(test)]

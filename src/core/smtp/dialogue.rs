@@ -14,7 +14,7 @@ use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::{HelloVerb, HeloName};
 use crate::smtp::line::{Following, LineFault};
 use crate::smtp::reply::Reply;
-use crate::smtp::sasl::{Credentials, Mechanism, Secret, UserName};
+use crate::smtp::sasl::{Credentials, InitialResponse, Mechanism, Secret, UserName};
 use auth::AuthExchange;
 use replies::Replies;
 use session_limits::SessionLimits;
@@ -106,6 +106,8 @@ pub enum Resolution {
     Refuse,
     /// The credentials are wrong: 535.
     Reject,
+    /// The token is wrong: 334 with this, decoded, which says why; and 535 to whatever the client answers.
+    RejectToken(Secret),
     /// Postfix could not check them: 454.
     Defer,
     /// Postfix sent a challenge: 334 with this, decoded; then feed the answer.
@@ -118,15 +120,10 @@ pub struct Dialogue {
     replies: Replies,
     channel: Channel,
     stage: Stage,
-    hello: Option<Hello>,
+    hello: Option<HeloName>,
+    /// What Postfix offers, once a client has asked for something that depends on it.
+    capabilities: Option<Arc<Capabilities>>,
     limits: SessionLimits,
-}
-
-/// The name of the client's last EHLO or HELO, and the capabilities it was sent.
-#[derive(Debug)]
-struct Hello {
-    name: HeloName,
-    capabilities: Arc<Capabilities>,
 }
 
 /// The call that is expected next.
@@ -139,7 +136,7 @@ enum Stage {
     /// `helo_judged`.
     AwaitHelo(HelloVerb, HeloName),
     /// `set_capabilities`.
-    AwaitCapabilities(HelloVerb, HeloName),
+    AwaitCapabilities(Awaiting),
     /// A line of an AUTH exchange.
     Exchange(AuthExchange),
     /// `resolve` of known credentials.
@@ -150,6 +147,15 @@ enum Stage {
     Handshake,
     /// None: the last reply was sent.
     Closed,
+}
+
+/// The command that waits for Postfix's capabilities.
+#[derive(Debug)]
+enum Awaiting {
+    Hello(HelloVerb, HeloName),
+    /// AUTH without a hello before it, which Postfix accepts, too.
+    /// With its initial response, as it was sent.
+    Auth(Option<Mechanism>, Option<Secret>),
 }
 
 impl Dialogue {
@@ -164,6 +170,7 @@ impl Dialogue {
             channel,
             stage: Stage::Start,
             hello: None,
+            capabilities: None,
             limits: SessionLimits::default(),
         }
     }
@@ -177,11 +184,11 @@ impl Dialogue {
         }
     }
 
-    /// Takes one line without CRLF, and whether more octets follow it.
+    /// Takes one line without its end, and whether more octets follow it.
     pub fn feed(&mut self, line: &[u8], following: Following) -> Action {
         match self.take_stage() {
             Stage::Commands => self.command(line, following),
-            Stage::Exchange(exchange) => self.answer(exchange, line, following),
+            Stage::Exchange(exchange) => self.answer(exchange, line),
             _ => self.out_of_order(),
         }
     }
@@ -192,9 +199,6 @@ impl Dialogue {
         let reply = match (fault, &stage) {
             (LineFault::TooLong, Stage::Commands) => self.replies.command_too_long(),
             (LineFault::TooLong, Stage::Exchange(_)) => self.replies.exchange_too_long(),
-            (LineFault::BareLineFeed | LineFault::BareCarriageReturn, _) => {
-                return self.close(self.replies.bare(fault));
-            }
             _ => return self.out_of_order(),
         };
         match stage {
@@ -203,7 +207,7 @@ impl Dialogue {
         }
     }
 
-    /// The limit for the next line, in octets without CRLF.
+    /// The limit for the next line, in octets without its end.
     pub const fn line_limit(&self) -> usize {
         // Only the first word shows whether a line is AUTH, so `feed` checks the shorter limit.
         AUTH_OCTETS
@@ -211,14 +215,14 @@ impl Dialogue {
 
     /// The name of the client's last EHLO or HELO since TLS began.
     pub fn helo(&self) -> Option<&HeloName> {
-        self.hello.as_ref().map(|hello| &hello.name)
+        self.hello.as_ref()
     }
 
     /// Answers [`Action::JudgeHelo`].
     pub fn helo_judged(&mut self, trap: Trap) -> Action {
         match (self.take_stage(), trap) {
             (Stage::AwaitHelo(verb, name), Trap::Untouched) => {
-                self.stage = Stage::AwaitCapabilities(verb, name);
+                self.stage = Stage::AwaitCapabilities(Awaiting::Hello(verb, name));
                 Action::AskCapabilities
             }
             (Stage::AwaitHelo(..), Trap::Touched) => self.close(self.replies.trap()),
@@ -228,17 +232,24 @@ impl Dialogue {
 
     /// Answers [`Action::AskCapabilities`]; `None` if Postfix did not answer in time.
     pub fn set_capabilities(&mut self, capabilities: Option<Arc<Capabilities>>) -> Action {
-        match (self.take_stage(), capabilities) {
-            (Stage::AwaitCapabilities(verb, name), Some(capabilities)) => {
-                let reply = match verb {
+        let (waiting, capabilities) = match (self.take_stage(), capabilities) {
+            (Stage::AwaitCapabilities(waiting), Some(capabilities)) => (waiting, capabilities),
+            (Stage::AwaitCapabilities(_), None) => return self.close(self.replies.unavailable()),
+            _ => return self.out_of_order(),
+        };
+        self.capabilities = Some(Arc::clone(&capabilities));
+        match waiting {
+            Awaiting::Hello(verb, name) => {
+                self.hello = Some(name);
+                self.reply(match verb {
                     HelloVerb::Ehlo => self.replies.ehlo(&capabilities, self.channel),
                     HelloVerb::Helo => self.replies.helo(),
-                };
-                self.hello = Some(Hello { name, capabilities });
-                self.reply(reply)
+                })
             }
-            (Stage::AwaitCapabilities(..), None) => self.close(self.replies.unavailable()),
-            _ => self.out_of_order(),
+            Awaiting::Auth(mechanism, initial) => {
+                let initial = initial.as_ref().map(|text| InitialResponse(text.expose()));
+                self.auth_by(mechanism, initial, &capabilities)
+            }
         }
     }
 
@@ -248,6 +259,7 @@ impl Dialogue {
         if let Stage::Handshake = self.take_stage() {
             self.channel = Channel::Secured;
             self.hello = None;
+            self.capabilities = None;
             self.stage = Stage::Commands;
         }
     }
@@ -260,6 +272,10 @@ impl Dialogue {
             _ => return self.out_of_order(),
         };
         match (resolution, relayed) {
+            (Resolution::RejectToken(why), _) => {
+                self.limits.count_reject();
+                self.prompt(AuthExchange::Explained, why.expose())
+            }
             (Resolution::Challenge(challenge), Some(mechanism)) => {
                 let exchange = AuthExchange::Relayed(mechanism);
                 self.prompt(exchange, challenge.expose())

@@ -1,7 +1,8 @@
 //! line - cuts a stream of octets into lines, independent of segment boundaries
 //!
-//! Only CRLF ends a line. A bare LF or a bare CR is a fault, never an end: two servers that disagree
-//! about it can be made to read two different mails (CVE-2023-51764).
+//! LF ends a line, and every CR before it is cut off, as Postfix reads commands; a CR elsewhere is an octet like
+//! others. Two servers that disagree about the end of a line can be made to read two different mails
+//! (CVE-2023-51764): nothing read here goes to Postfix but rendered anew, and after a login nothing is read here.
 //! Not here: reading a socket (`session`), what a line means (`command`, `reply`, `sasl`).
 //! A session has one buffer. While it is empty it holds no heap memory. A line may be a password, so
 //! octets are wiped once they have been returned.
@@ -20,13 +21,13 @@ pub struct LineBuffer {
     octets: Vec<u8>,
     /// Octets before this one belong to lines already returned, and are wiped.
     taken: usize,
-    /// Octets before this one are known to hold no CR or LF.
+    /// Octets before this one are known to hold no LF.
     scanned: usize,
     /// The line now arriving is too long: its octets are not stored.
     overlong: bool,
 }
 
-/// One line without its CRLF. It may hold a password: it wipes itself, and its `Debug` shows only
+/// One line without its end. It may hold a password: it wipes itself, and its `Debug` shows only
 /// the length.
 #[derive(PartialEq, Eq)]
 pub struct Line(Zeroizing<Vec<u8>>);
@@ -43,23 +44,13 @@ pub enum Following {
 /// Why no line is returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// The line exceeded the limit. It was read up to its CRLF; the next line is intact.
+    /// The line exceeded the limit. It was read up to its end; the next line is intact.
     #[error("line too long")]
     TooLong,
-    /// An LF without a CR before it. The buffer is now empty; the peer is not to be trusted.
-    #[error("bare line feed")]
-    BareLineFeed,
-    /// A CR without an LF after it. The buffer is now empty; the peer is not to be trusted.
-    #[error("bare carriage return")]
-    BareCarriageReturn,
 }
 
-/// Result of the search for a line's end; positions count from the start of the buffer.
-enum LineEnd {
-    End(usize),
-    Bare(LineFault),
-    NothingBefore(usize),
-}
+/// The longest ordinary end of a line, in octets: a CR more than CRLF, as some mail programs send it.
+const END: usize = 3;
 
 impl LineBuffer {
     /// An empty buffer, without heap memory.
@@ -88,36 +79,33 @@ impl LineBuffer {
         self.octets.extend_from_slice(octets);
     }
 
-    /// The next line of at most `limit` octets (CRLF not counted), or `None` until more is pushed.
+    /// The next line of at most `limit` octets (its end not counted), or `None` until more is pushed.
     ///
     /// # Errors
-    /// [`LineFault::TooLong`] once per line, when its CRLF has arrived; the others at once.
+    /// [`LineFault::TooLong`] once per line, when its end has arrived.
     pub fn next_line(&mut self, limit: usize) -> Result<Option<Line>, LineFault> {
-        match self.find_end() {
-            LineEnd::End(end) => {
-                let line = Line::new(self.octets.get(self.taken..end).unwrap_or_default());
-                self.release(end + 2);
-                if std::mem::take(&mut self.overlong) || line.len() > limit {
-                    return Err(LineFault::TooLong);
-                }
-                Ok(Some(line))
+        let unread = self.octets.get(self.scanned..).unwrap_or_default();
+        let Some(offset) = unread.iter().position(|&octet| octet == b'\n') else {
+            self.scanned = self.octets.len();
+            // The same for every split of the octets: what is too long before its LF is too long with it.
+            self.overlong |= self.len() >= limit + END;
+            if self.overlong {
+                self.release(self.scanned);
             }
-            LineEnd::Bare(fault) => {
-                self.clear();
-                Err(fault)
-            }
-            LineEnd::NothingBefore(scanned) => {
-                self.scanned = scanned;
-                self.overlong |= scanned - self.taken > limit;
-                if self.overlong {
-                    self.release(scanned);
-                }
-                Ok(None)
-            }
+            return Ok(None);
+        };
+        let end = self.scanned + offset;
+        let octets = self.octets.get(self.taken..end).unwrap_or_default();
+        let overlong = std::mem::take(&mut self.overlong) || octets.len() >= limit + END;
+        let line = Line::new(without_returns(octets));
+        self.release(end + 1);
+        if overlong || line.len() > limit {
+            return Err(LineFault::TooLong);
         }
+        Ok(Some(line))
     }
 
-    /// Whether the line now arriving already exceeds the limit, before its CRLF.
+    /// Whether the line now arriving already exceeds the limit, before its end.
     pub const fn is_overlong(&self) -> bool {
         self.overlong
     }
@@ -157,19 +145,6 @@ impl LineBuffer {
         self.octets.get(self.taken..).unwrap_or_default()
     }
 
-    fn find_end(&self) -> LineEnd {
-        let unread = self.octets.get(self.scanned..).unwrap_or_default();
-        let Some(offset) = unread.iter().position(|o| matches!(o, b'\r' | b'\n')) else {
-            return LineEnd::NothingBefore(self.octets.len());
-        };
-        match unread.get(offset..offset + 2) {
-            Some(b"\r\n") => LineEnd::End(self.scanned + offset),
-            _ if unread.get(offset) == Some(&b'\n') => LineEnd::Bare(LineFault::BareLineFeed),
-            Some(_) => LineEnd::Bare(LineFault::BareCarriageReturn),
-            None => LineEnd::NothingBefore(self.scanned + offset),
-        }
-    }
-
     /// Wipes everything before `position`, and frees the heap memory when nothing is left.
     fn release(&mut self, position: usize) {
         if position >= self.octets.len() {
@@ -185,6 +160,14 @@ impl LineBuffer {
         self.taken = position;
         self.scanned = position;
     }
+}
+
+/// A line without the CRs at its end.
+fn without_returns(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().rposition(|&octet| octet != b'\r');
+    octets
+        .get(..end.map_or(0, |last| last + 1))
+        .unwrap_or_default()
 }
 
 impl Drop for LineBuffer {

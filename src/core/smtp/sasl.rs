@@ -1,8 +1,7 @@
 //! sasl - mechanisms, strict base64, and the user that an AUTH exchange names
 //!
-//! Decoding is stricter than Dovecot's: an ambiguous message is refused. Otherwise the gate could count one
-//! name and Dovecot check another, and the limit would be void. What is sent to Postfix is rendered
-//! from what was parsed.
+//! What is sent to Postfix is rendered from what was parsed, so the gate counts the name that Dovecot checks. A
+//! message with two readings is refused all the same: what Dovecot refuses cannot be let in, and what it takes has one.
 //! Here: mechanisms and base64; in `credentials`, the mechanisms that show the password; in `names`, the
 //! user names of the others. Not here: the order of prompts and answers (`dialogue`), checking a
 //! password (Postfix and Dovecot).
@@ -13,11 +12,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD};
 use zeroize::Zeroizing;
 
 pub use crate::gate::request::attempt::{Password, Secret, UserName};
-pub use credentials::{Credentials, OAUTH_DISMISSAL};
+pub use credentials::{Credentials, OAUTH_DISMISSAL, OAUTH_WRONG};
 pub use names::{cram_user, login_user, scram_user};
 
 mod credentials;
@@ -49,7 +49,7 @@ pub struct InitialResponse<'a>(pub &'a [u8]);
 /// Why a client's message cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SaslFault {
-    /// Not canonical base64.
+    /// Not base64, or not padded.
     #[error("cannot decode base64")]
     Base64,
     /// Not in the form that the mechanism requires, or ambiguous.
@@ -93,6 +93,11 @@ impl Mechanism {
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::CramMd5 => "CRAM-MD5",
         }
+    }
+
+    /// Whether the client sends a token in place of a password.
+    pub const fn shows_token(self) -> bool {
+        matches!(self, Self::XOAuth2 | Self::OAuthBearer)
     }
 }
 
@@ -141,14 +146,19 @@ pub fn encode(octets: &[u8]) -> Secret {
     Secret::new(std::mem::take(&mut *text))
 }
 
-/// The octets of a base64 text. It must be canonical: padded, no spare bits, no other characters.
-/// The empty text gives no octets.
+/// Spare bits behind the last octet are passed over, as Dovecot does.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    PAD.with_decode_allow_trailing_bits(true),
+);
+
+/// The octets of a base64 text: padded, no other characters. The empty text gives no octets.
 ///
 /// # Errors
 /// [`SaslFault::Base64`].
 pub fn decode(text: &[u8]) -> Result<Secret, SaslFault> {
     let mut octets = Zeroizing::new(vec![0; text.len().div_ceil(4) * 3]);
-    let length = STANDARD
+    let length = LENIENT
         .decode_slice(text, &mut octets)
         .map_err(|_| SaslFault::Base64)?;
     octets.truncate(length);

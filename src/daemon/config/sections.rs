@@ -302,8 +302,8 @@ pub(super) fn timeouts(given: &raw::RawTimeouts, findings: &mut Findings) -> ses
             10 * SECOND,
             LEAST..=5 * MINUTE,
         ),
-        line: findings.time("timeouts.line", &given.line, MINUTE, LEAST..=HOUR),
-        login: findings.time("timeouts.login", &given.login, 2 * MINUTE, LEAST..=HOUR),
+        line: findings.time("timeouts.line", &given.line, 5 * MINUTE, LEAST..=HOUR),
+        login: findings.time("timeouts.login", &given.login, 5 * MINUTE, LEAST..=HOUR),
         failure_delay: findings.time(
             "timeouts.failure-delay",
             &given.failure_delay,

@@ -23,7 +23,7 @@ use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
-use gatepost_core::smtp::sasl::{Credentials, Mechanism};
+use gatepost_core::smtp::sasl::{Credentials, Mechanism, OAUTH_WRONG};
 
 mod connect;
 mod exchange;
@@ -116,7 +116,8 @@ pub(in crate::session) async fn log_in(
         listener: visit.listener,
         helo,
     };
-    let attempt = visit.services.judging.begin(mechanism(&wish).as_str());
+    let mechanism = mechanism(&wish);
+    let attempt = visit.services.judging.begin(mechanism.as_str());
     let answered = match wish {
         LogIn::Credentials(credentials) => {
             with_credentials(visit, attempt, &origin, &credentials, came).await
@@ -131,9 +132,9 @@ pub(in crate::session) async fn log_in(
     let visit = client.visit_mut();
     match answered {
         Ok(answered) => Ok(settle(visit, answered).await),
-        Err(Unanswered::Refused(refused)) => {
-            Ok(Tried::Resolved(refuse(visit, refused, came).await))
-        }
+        Err(Unanswered::Refused(refused)) => Ok(Tried::Resolved(
+            refuse(visit, refused, came, mechanism).await,
+        )),
         Err(Unanswered::Resolved(resolution)) => Ok(Tried::Resolved(resolution)),
         Err(Unanswered::ExchangeEnd(ExchangeEnd::Action(action))) => Ok(Tried::ExchangeEnd(action)),
         Err(Unanswered::ExchangeEnd(ExchangeEnd::Ended(ending))) => Err(ending),
@@ -184,17 +185,21 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took, disclosed);
     let settled = granted.settle(visit, outcome, &attempted).await;
-    if let (AuthOutcome::Accept, Attempted::Accept(logged_in)) = (settled.outcome, attempted) {
-        return match enter(visit, &user, id) {
-            Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
-            Err(_) => {
-                drop(logged_in);
-                // As any refusal: its time does not tell that the password is right.
-                hold_back(visit, came).await;
-                Tried::Resolved(Resolution::Refuse)
-            }
-        };
-    }
+    let why = match (settled.outcome, attempted) {
+        (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {
+            return match enter(visit, &user, id) {
+                Ok(place) => Tried::LoggedIn(Entered::new(logged_in, user, place)),
+                Err(_) => {
+                    drop(logged_in);
+                    // As any refusal: its time does not tell that the password is right.
+                    hold_back(visit, came).await;
+                    Tried::Resolved(Resolution::Refuse)
+                }
+            };
+        }
+        (_, Attempted::RejectToken(_, why)) => Some(why),
+        _ => None,
+    };
     match (settled.reply, settled.outcome) {
         (FailureReply::Refusal, _) => {
             hold_back(visit, came).await;
@@ -202,14 +207,19 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
         }
         (FailureReply::Outcome, AuthOutcome::Reject) => {
             hold_back(visit, came).await;
-            Tried::Resolved(Resolution::Reject)
+            Tried::Resolved(why.map_or(Resolution::Reject, Resolution::RejectToken))
         }
         (FailureReply::Outcome, _) => Tried::Resolved(Resolution::Defer),
     }
 }
 
 /// What the client of a refused attempt is told, and when.
-async fn refuse(visit: &mut Visit, refused: Refused, came: Moment) -> Resolution {
+async fn refuse(
+    visit: &mut Visit,
+    refused: Refused,
+    came: Moment,
+    mechanism: Mechanism,
+) -> Resolution {
     match refused {
         // What the address alone decides tells nothing of a name.
         Refused::Refuse(Refusal {
@@ -223,7 +233,10 @@ async fn refuse(visit: &mut Visit, refused: Refused, came: Moment) -> Resolution
         Refused::Draining => Resolution::Defer,
         Refused::Repeat => {
             hold_back(visit, came).await;
-            Resolution::Reject
+            match mechanism.shows_token() {
+                true => Resolution::RejectToken(Secret::new(OAUTH_WRONG.to_vec())),
+                false => Resolution::Reject,
+            }
         }
     }
 }

@@ -187,6 +187,7 @@ impl Stage<'_> {
             "P: reject",
             "P: defer",
             "P: challenge",
+            "P: wrong",
             "P: accept",
         ];
         let Some(line) = self.partner_line(&partners) else {
@@ -200,6 +201,10 @@ impl Stage<'_> {
             "accept" => {
                 let rest = std::mem::take(buffer).into_rest();
                 return self.end(format!("E: handed over with {}", quote(&rest)));
+            }
+            wrong if wrong.starts_with("wrong ") => {
+                let why = wrong.trim_start_matches("wrong ");
+                Resolution::RejectToken(Secret::new(why.into()))
             }
             challenge => {
                 let text = challenge.trim_start_matches("challenge").trim_start();

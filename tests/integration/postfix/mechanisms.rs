@@ -1,7 +1,7 @@
 //! mechanisms - every way to prove a password, against Dovecot
 //!
 //! The exchanges are those of mail programs where one has the mechanism, and scripted where the form
-//! matters. Not here: XOAUTH2 and OAUTHBEARER, which ask for a token server (`smtp`'s own tests).
+//! matters. Not here: XOAUTH2 and OAUTHBEARER, whose tokens are no passwords (`beside`).
 
 use super::programs::{self, Job, Tls};
 use crate::kit::client::{auth_plain, base64, loopback};

@@ -6,7 +6,6 @@
 //! RFC 4954 section 4.
 
 use crate::smtp::dialogue::{Action, Dialogue, LogIn, Stage};
-use crate::smtp::line::Following;
 use crate::smtp::reply::Reply;
 use crate::smtp::sasl::{self, Credentials, Mechanism, SaslFault, Secret, UserName};
 
@@ -21,6 +20,8 @@ pub(super) enum AuthExchange {
     LoginPassword(UserName),
     /// The answer to a challenge of Postfix.
     Relayed(Mechanism),
+    /// Any answer to a challenge that only said why a token is wrong. RFC 7628 section 3.2.3.
+    Explained,
 }
 
 /// What follows a message of the client.
@@ -50,8 +51,11 @@ impl AuthExchange {
     fn begin(mechanism: Mechanism, initial: Option<Secret>) -> Result<ExchangeStep, SaslFault> {
         match (mechanism, initial) {
             (Mechanism::CramMd5, _) => Ok(ExchangeStep::LogIn(LogIn::CramMd5)),
-            (Mechanism::Login, None) => Ok(ExchangeStep::Prompt(Self::LoginUser, b"Username:")),
-            (Mechanism::Login, Some(user)) => Self::LoginUser.step(user),
+            // Where the server speaks first, an empty initial response is none. RFC 4954 section 4.
+            (Mechanism::Login, Some(user)) if !user.expose().is_empty() => {
+                Self::LoginUser.step(user)
+            }
+            (Mechanism::Login, _) => Ok(ExchangeStep::Prompt(Self::LoginUser, b"Username:")),
             (mechanism, None) => Ok(ExchangeStep::Prompt(Self::First(mechanism), b"")),
             (mechanism, Some(message)) => Self::First(mechanism).step(message),
         }
@@ -85,8 +89,11 @@ impl AuthExchange {
             Self::First(Mechanism::Plain) => Credentials::from_plain(message.expose())?,
             Self::First(Mechanism::XOAuth2) => Credentials::from_xoauth2(message.expose())?,
             Self::First(Mechanism::OAuthBearer) => Credentials::from_oauthbearer(message.expose())?,
-            // `begin` makes no such state: in these two the client does not send first.
-            Self::First(Mechanism::Login | Mechanism::CramMd5) => return Err(SaslFault::Malformed),
+            // `begin` makes no such state: in these two the client does not send first. Nor is an answer to an
+            // explanation read.
+            Self::First(Mechanism::Login | Mechanism::CramMd5) | Self::Explained => {
+                return Err(SaslFault::Malformed);
+            }
         };
         Ok(ExchangeStep::LogIn(LogIn::Credentials(credentials)))
     }
@@ -102,27 +109,22 @@ impl Dialogue {
         let initial = initial.map(sasl::InitialResponse::decode).transpose();
         match initial.and_then(|initial| AuthExchange::begin(mechanism, initial)) {
             Ok(step) => self.take_step(step),
-            Err(fault) => self.fault(self.replies.sasl(fault)),
+            Err(fault) => self.sasl_fault(Partner::Gatepost, fault),
         }
     }
 
     /// Takes a line within an exchange.
-    pub(super) fn answer(
-        &mut self,
-        exchange: AuthExchange,
-        line: &[u8],
-        following: Following,
-    ) -> Action {
-        if following == Following::Octets {
-            return self.close(self.replies.pipelining());
-        }
+    pub(super) fn answer(&mut self, exchange: AuthExchange, line: &[u8]) -> Action {
         let partner = exchange.partner();
         if line == b"*" {
             return self.abort_exchange(partner, self.replies.cancelled());
         }
+        if matches!(exchange, AuthExchange::Explained) {
+            return self.reply(self.replies.reject());
+        }
         match sasl::decode(line).and_then(|message| exchange.step(message)) {
             Ok(step) => self.take_step(step),
-            Err(fault) => self.abort_exchange(partner, self.replies.sasl(fault)),
+            Err(fault) => self.sasl_fault(partner, fault),
         }
     }
 
@@ -138,6 +140,16 @@ impl Dialogue {
             (Action::Reply(reply), Partner::Postfix) => Action::Cancel(reply),
             (action, _) => action,
         }
+    }
+
+    /// A message that cannot be used. One that names nobody is a login that failed, as Postfix says, and
+    /// programs ask their user for the name then.
+    fn sasl_fault(&mut self, partner: Partner, fault: SaslFault) -> Action {
+        let reply = match fault {
+            SaslFault::NoUser => self.replies.reject(),
+            _ => self.replies.sasl(fault),
+        };
+        self.abort_exchange(partner, reply)
     }
 
     fn take_step(&mut self, step: ExchangeStep) -> Action {

@@ -3,11 +3,12 @@
 //! Not here: parsing a line (`smtp::command`), the exchange that AUTH begins (`auth`).
 //! RFC 5321 section 4.1, RFC 4954 section 4, RFC 3207 section 4, RFC 3030 section 2.
 
+use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::{Command, CommandFault, HelloVerb, HeloName};
 use crate::smtp::dialogue::session_limits::AuthAllowance;
-use crate::smtp::dialogue::{Action, COMMAND_OCTETS, Channel, Dialogue, Stage};
+use crate::smtp::dialogue::{Action, Awaiting, COMMAND_OCTETS, Channel, Dialogue, Stage};
 use crate::smtp::line::Following;
-use crate::smtp::sasl::{InitialResponse, Mechanism};
+use crate::smtp::sasl::{InitialResponse, Mechanism, Secret};
 
 impl Dialogue {
     /// Takes a line outside of an exchange.
@@ -16,7 +17,7 @@ impl Dialogue {
             return self.close(self.replies.too_many_commands());
         }
         match Command::parse(line) {
-            Ok(Command::Auth { mechanism, initial }) => self.auth(mechanism, initial, following),
+            Ok(Command::Auth { mechanism, initial }) => self.auth(mechanism, initial),
             Ok(Command::Foreign) => self.close(self.replies.foreign()),
             _ if line.len() > COMMAND_OCTETS => self.fault(self.replies.command_too_long()),
             Ok(Command::StartTls) => self.start_tls(following),
@@ -58,25 +59,31 @@ impl Dialogue {
         &mut self,
         mechanism: Option<Mechanism>,
         initial: Option<InitialResponse<'_>>,
-        following: Following,
     ) -> Action {
-        let may_be_followed = mechanism == Some(Mechanism::Plain) && initial.is_some();
-        if following == Following::Octets && !may_be_followed {
-            return self.close(self.replies.pipelining());
-        }
         if self.channel == Channel::ClearUntilStartTls {
             return self.fault(self.replies.secure_first());
         }
-        let Some(hello) = &self.hello else {
-            return self.fault(self.replies.hello_first());
-        };
-        let offered = |one: &Mechanism| self.replies.offer(*one, &hello.capabilities);
+        match self.capabilities.clone() {
+            Some(capabilities) => self.auth_by(mechanism, initial, &capabilities),
+            None => {
+                let initial = initial.map(|text| Secret::new(text.0.to_vec()));
+                self.stage = Stage::AwaitCapabilities(Awaiting::Auth(mechanism, initial));
+                Action::AskCapabilities
+            }
+        }
+    }
+
+    /// AUTH, where it is known what Postfix offers.
+    pub(super) fn auth_by(
+        &mut self,
+        mechanism: Option<Mechanism>,
+        initial: Option<InitialResponse<'_>>,
+        capabilities: &Capabilities,
+    ) -> Action {
+        let offered = |one: &Mechanism| self.replies.offer(*one, capabilities);
         let Some(mechanism) = mechanism.filter(offered) else {
             return self.fault(self.replies.no_such_mechanism());
         };
-        if mechanism == Mechanism::CramMd5 && initial.is_some() {
-            return self.fault(self.replies.syntax("AUTH CRAM-MD5"));
-        }
         match self.limits.count_auth() {
             AuthAllowance::Judge => self.begin_exchange(mechanism, initial),
             AuthAllowance::Refuse => self.reply(self.replies.refuse()),

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use crate::smtp::capabilities::{Capabilities, Offer};
 use crate::smtp::dialogue::{Channel, DialogueSettings};
-use crate::smtp::line::LineFault;
 use crate::smtp::reply::{EnhancedCode, Reply};
 use crate::smtp::sasl::{self, Mechanism, SaslFault};
 
@@ -101,20 +100,12 @@ impl Replies {
         coded(500, (5, 5, 2), "Error: line too long")
     }
 
-    pub(super) fn bare(&self, fault: LineFault) -> Reply {
-        coded(500, (5, 5, 2), &format!("Error: {fault}"))
-    }
-
     pub(super) fn foreign(&self) -> Reply {
         self.closing((4, 7, 0), "this is a mail server")
     }
 
     pub(super) fn pipelining(&self) -> Reply {
         coded(503, (5, 5, 1), "Error: wait for the reply to this command")
-    }
-
-    pub(super) fn hello_first(&self) -> Reply {
-        coded(503, (5, 5, 1), "Error: send EHLO first")
     }
 
     pub(super) fn already_secured(&self) -> Reply {

@@ -14,6 +14,10 @@ use crate::smtp::sasl::{Mechanism, Password, SaslFault, Secret, UserName};
 /// section 3.2.3.
 pub const OAUTH_DISMISSAL: &[u8] = b"\x01";
 
+/// What says that an OAuth token is wrong where Postfix is not asked again, decoded. RFC 7628 section 3.2.2, in
+/// Dovecot's words.
+pub const OAUTH_WRONG: &[u8] = br#"{"status":"401","schemes":"bearer","scope":"mail"}"#;
+
 /// The content of a mechanism that shows the password: enough to run the same mechanism with Postfix.
 #[derive(Clone)]
 pub struct Credentials {
@@ -63,21 +67,17 @@ impl Credentials {
         })
     }
 
-    /// From the first message of XOAUTH2: `user=NAME ^A auth=Bearer TOKEN ^A ^A`, without the spaces.
+    /// From the first message of XOAUTH2: `user=NAME ^A auth=Bearer TOKEN ^A ^A`, without the spaces. The fields
+    /// may stand in any order, and others among them; what is behind the last one may be missing.
     ///
     /// # Errors
-    /// [`SaslFault::Malformed`] for anything else, [`SaslFault::NoUser`].
+    /// [`SaslFault::Malformed`] unless there is one of each, [`SaslFault::NoUser`].
     pub fn from_xoauth2(message: &[u8]) -> Result<Self, SaslFault> {
-        let fields: Vec<&[u8]> = message.split(|&octet| octet == SOH).collect();
-        let [user, token, b"", b""] = fields.as_slice() else {
-            return Err(SaslFault::Malformed);
-        };
-        let user = user.strip_prefix(b"user=").ok_or(SaslFault::Malformed)?;
         Ok(Self {
             mechanism: Mechanism::XOAuth2,
             authzid: Box::default(),
-            user: user_name(user)?,
-            secret: bearer(token).ok_or(SaslFault::Malformed)?,
+            user: user_name(the_field(message, b"user=")?)?,
+            secret: bearer(the_field(message, b"auth=")?).ok_or(SaslFault::Malformed)?,
         })
     }
 
@@ -89,14 +89,8 @@ impl Credentials {
     pub fn from_oauthbearer(message: &[u8]) -> Result<Self, SaslFault> {
         let (authzid, rest) = gs2_header(message)?;
         let user = user_name(&unescape(authzid)?)?;
-        let fields: Vec<&[u8]> = rest.split(|&octet| octet == SOH).collect();
-        let [b"", pairs @ .., b"", b""] = fields.as_slice() else {
-            return Err(SaslFault::Malformed);
-        };
-        let mut tokens = pairs.iter().filter(|pair| pair.starts_with(b"auth="));
-        let (Some(token), None) = (tokens.next(), tokens.next()) else {
-            return Err(SaslFault::Malformed);
-        };
+        let fields = rest.strip_prefix(&[SOH]).ok_or(SaslFault::Malformed)?;
+        let token = the_field(fields, b"auth=")?;
         Ok(Self {
             mechanism: Mechanism::OAuthBearer,
             authzid: Box::default(),
@@ -150,10 +144,21 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The token after `auth=Bearer `.
+/// The value of the one field with this name.
+fn the_field<'a>(message: &'a [u8], name: &[u8]) -> Result<&'a [u8], SaslFault> {
+    let fields = message.split(|&octet| octet == SOH);
+    let mut values = fields.filter_map(|field| field.strip_prefix(name));
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        _ => Err(SaslFault::Malformed),
+    }
+}
+
+/// The token after `Bearer `, without the spaces around it.
 fn bearer(field: &[u8]) -> Option<Secret> {
-    const SCHEME: &[u8] = b"auth=Bearer ";
+    const SCHEME: &[u8] = b"Bearer ";
     let (scheme, token) = field.split_at_checked(SCHEME.len())?;
+    let token = token.trim_ascii();
     let valid = scheme.eq_ignore_ascii_case(SCHEME)
         && !token.is_empty()
         && token.iter().all(u8::is_ascii_graphic);

@@ -34,13 +34,17 @@ fn a_mechanism_is_read_as_it_is_written_and_in_either_case() {
 }
 
 #[test]
-fn base64_is_canonical_or_refused() {
+fn base64_is_padded_or_refused() {
     assert_eq!(decode(b"AGEAYg==").unwrap().expose(), b"\0a\0b");
     assert_eq!(decode(b"").unwrap().expose(), b"");
+    assert_eq!(
+        decode(b"AGEAYh==").unwrap().expose(),
+        b"\0a\0b",
+        "spare bits"
+    );
     for text in [
         "AGEAYg=",
         "AGEAYg",
-        "AGEAYh==",
         "AGEA Yg==",
         "AGEAYg==\n",
         "=",
@@ -84,17 +88,26 @@ fn login_takes_any_unambiguous_name() {
 }
 
 #[test]
-fn xoauth2_is_exactly_a_user_and_a_bearer_token() {
+fn xoauth2_is_a_user_and_a_bearer_token_in_any_order() {
     check_user(xoauth2(b"user=a\x01auth=Bearer t\x01\x01"), Ok("a"));
     check_user(xoauth2(b"user=a\x01auth=bearer t\x01\x01"), Ok("a"));
+    for message in [
+        &b"auth=Bearer t\x01user=a\x01\x01"[..],
+        b"user=a\x01auth=Bearer t\x01",
+        b"user=a\x01auth=Bearer t",
+        b"user=a\x01auth=Bearer  t\x01\x01\x01",
+        b"user=a\x01auth=Bearer t \x01\x01",
+        b"host=mx\x01user=a\x01auth=Bearer t\x01\x01",
+    ] {
+        check_user(xoauth2(message), Ok("a"));
+    }
     check_user(
         xoauth2(b"user=\x01auth=Bearer t\x01\x01"),
         Err(SaslFault::NoUser),
     );
     for message in [
         &b"user=a\x01user=b\x01auth=Bearer t\x01\x01"[..],
-        b"auth=Bearer t\x01user=a\x01\x01",
-        b"user=a\x01auth=Bearer t\x01",
+        b"user=a\x01auth=Bearer t\x01auth=Bearer u\x01\x01",
         b"user=a\x01auth=Bearer \x01\x01",
         b"user=a\x01auth=Bearer t u\x01\x01",
         b"user=a\x01auth=Basic t\x01\x01",
@@ -110,6 +123,8 @@ fn oauthbearer_names_the_user_in_its_gs2_header() {
     let message = b"n,a=a=2Cb=3D,\x01host=mx\x01port=465\x01auth=Bearer t\x01\x01";
     check_user(oauthbearer(message), Ok("a,b="));
     check_user(oauthbearer(b"y,a=a,\x01auth=Bearer t\x01\x01"), Ok("a"));
+    check_user(oauthbearer(b"n,a=a,\x01auth=Bearer t\x01"), Ok("a"));
+    check_user(oauthbearer(b"n,a=a,\x01auth=Bearer t\x01port=465"), Ok("a"));
     check_user(
         oauthbearer(b"n,,\x01auth=Bearer t\x01\x01"),
         Err(SaslFault::NoUser),

@@ -46,6 +46,8 @@ pub enum Attempted<S = Stream> {
     Accept(LoggedIn<S>),
     /// The credentials are wrong; holds Postfix's reply.
     Reject(Reply),
+    /// The token is wrong; holds Postfix's reply, and the challenge before it, decoded, which says why.
+    RejectToken(Reply, Secret),
     /// The credentials were not checked.
     Defer(UpstreamFault),
 }
@@ -84,7 +86,9 @@ pub struct Exchange<S = Stream> {
 impl<S> fmt::Display for Attempted<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accept(LoggedIn { reply, .. }) | Self::Reject(reply) => reply.fmt(f),
+            Self::Accept(LoggedIn { reply, .. })
+            | Self::Reject(reply)
+            | Self::RejectToken(reply, _) => reply.fmt(f),
             Self::Defer(fault) => fault.fmt(f),
         }
     }
@@ -95,7 +99,7 @@ impl<S> Attempted<S> {
     pub const fn outcome(&self) -> AuthOutcome {
         match self {
             Self::Accept(_) => AuthOutcome::Accept,
-            Self::Reject(_) => AuthOutcome::Reject,
+            Self::Reject(_) | Self::RejectToken(..) => AuthOutcome::Reject,
             Self::Defer(_) => AuthOutcome::Defer,
         }
     }
@@ -129,7 +133,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     /// be settled with the outcome, even if the client is gone.
     pub async fn log_in(mut self, _permit: &Permit, credentials: &Credentials) -> Attempted<S> {
         match within(self.deadline, self.run_exchange(credentials)).await {
-            Ok(reply) => self.conclude(reply),
+            Ok((reply, why)) => match (self.conclude(reply), why) {
+                (Attempted::Reject(reply), Some(why)) => Attempted::RejectToken(reply, why),
+                (attempted, _) => attempted,
+            },
             Err(fault) => self.defer(fault),
         }
     }
@@ -155,8 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         self.next_round(answered, usize::from(first.is_some()))
     }
 
-    /// Sends the messages of `credentials`, one a prompt, and returns the final reply.
-    async fn run_exchange(&mut self, credentials: &Credentials) -> Result<Reply, UpstreamFault> {
+    /// Sends the messages of `credentials`, one a prompt, and returns the final reply, with the challenge that
+    /// says why a token is wrong.
+    async fn run_exchange(
+        &mut self,
+        credentials: &Credentials,
+    ) -> Result<(Reply, Option<Secret>), UpstreamFault> {
         let mechanism = credentials.mechanism;
         let messages = credentials.client_messages();
         let mut messages = messages.iter();
@@ -165,19 +176,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
             Mechanism::Login => None,
             _ => messages.next(),
         };
-        let dismissal = match mechanism {
-            Mechanism::XOAuth2 | Mechanism::OAuthBearer => {
-                Some(Secret::new(OAUTH_DISMISSAL.to_vec()))
-            }
-            _ => None,
-        };
-        let mut answers = messages.chain(&dismissal);
         let mut reply = self.send_first(mechanism, first).await?;
         while reply.code() == 334 {
-            let answer = answers.next().ok_or(UpstreamFault::Challenge)?;
-            reply = self.send(answer).await?;
+            match messages.next() {
+                Some(answer) => reply = self.send(answer).await?,
+                None if mechanism.shows_token() => return self.dismiss(&reply).await,
+                None => return Err(UpstreamFault::Challenge),
+            }
         }
-        Ok(reply)
+        Ok((reply, None))
+    }
+
+    /// Answers a challenge that only says why a token is wrong, so that Postfix need not wait for the client.
+    async fn dismiss(
+        &mut self,
+        challenge: &Reply,
+    ) -> Result<(Reply, Option<Secret>), UpstreamFault> {
+        let why = sasl::decode(challenge.first_line().as_bytes()).ok();
+        let reply = self.send(&Secret::new(OAUTH_DISMISSAL.to_vec())).await?;
+        if reply.code() == 334 {
+            return Err(UpstreamFault::Challenge);
+        }
+        Ok((reply, why))
     }
 
     /// Sends AUTH, with the first message or, if that is too long, after a prompt.
@@ -284,10 +304,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Exchange<S> {
     }
 }
 
-async fn within(
+async fn within<T>(
     deadline: Duration,
-    reply: impl Future<Output = Result<Reply, UpstreamFault>>,
-) -> Result<Reply, UpstreamFault> {
+    reply: impl Future<Output = Result<T, UpstreamFault>>,
+) -> Result<T, UpstreamFault> {
     let answered = timeout(deadline, reply).await;
     answered.unwrap_or(Err(UpstreamFault::TimedOut(UpstreamStep::Auth)))
 }

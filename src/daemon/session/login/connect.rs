@@ -16,7 +16,10 @@ use crate::session::Visit;
 /// How long a Postfix that is only busy is waited for when Gatepost is stopping.
 const DRAINING: Duration = Duration::from_secs(10);
 
-/// Waits for a process of Postfix, and connects to it. Both end with the client's time for its login.
+/// The longest wait for a process of Postfix. Mail programs wait no longer for an answer.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits for a process of Postfix, and connects to it. Both end with the client's time for its login, at the latest.
 pub(super) async fn connect(
     visit: &Visit,
     origin: &ClientOrigin,
@@ -27,7 +30,7 @@ pub(super) async fn connect(
     let request = ProcessRequest {
         line,
         purpose,
-        patience: visit.time_left(),
+        patience: visit.time_left().min(PATIENCE),
         drain: visit.drain.clone(),
     };
     let process = upstream.process(request).await?;
