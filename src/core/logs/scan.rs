@@ -38,6 +38,14 @@ impl<'a> Scan<'a> {
         Some(taken)
     }
 
+    /// The bytes before the next `end`, which is stepped over, if there are at most `most` of them.
+    pub(super) fn until_within(&mut self, end: u8, most: usize) -> Option<&'a [u8]> {
+        let ahead = self.0.get(..=most).unwrap_or(self.0);
+        let taken = Scan::new(ahead).until(end)?;
+        self.0 = self.0.get(taken.len() + 1..)?;
+        Some(taken)
+    }
+
     /// The longest run of bytes that `allowed` holds for; at least one.
     pub(super) fn run(&mut self, allowed: impl Fn(u8) -> bool) -> Option<&'a [u8]> {
         let end = self.0.iter().position(|&byte| !allowed(byte));

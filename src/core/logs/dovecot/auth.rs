@@ -18,6 +18,9 @@ use super::without_level;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::ClientKey;
 
+/// Dovecot's own limit, `LOGIN_MAX_SESSION_ID_LEN`. Without one, a line of the client's text takes quadratic time.
+const LONGEST_SESSION_OCTETS: usize = 64;
+
 /// Where the line names the password database.
 #[derive(Clone, Copy)]
 enum LineForm {
@@ -141,7 +144,7 @@ fn old_tail(scan: &mut Scan<'_>) -> Option<Service> {
     scan.skip(b",master");
     let mut service = Service::Unknown;
     if scan.skip(b",") && scan.skip(b"<") {
-        scan.until(b'>')?;
+        scan.until_within(b'>', LONGEST_SESSION_OCTETS)?;
         service = Service::Dovecot;
     }
     scan.literal(b"): ")?;
@@ -157,7 +160,7 @@ fn new_tail(scan: &mut Scan<'_>) -> Option<(Service, LogSource)> {
     scan.literal(b")")?;
     let mut service = Service::Unknown;
     while scan.skip(b"<") {
-        let id = scan.until(b'>')?;
+        let id = scan.until_within(b'>', LONGEST_SESSION_OCTETS)?;
         if !id.iter().all(u8::is_ascii_digit) {
             service = Service::Dovecot;
         }

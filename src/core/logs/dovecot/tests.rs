@@ -374,3 +374,17 @@ fn a_name_at_a_proxy_cannot_imitate_a_login() {
         );
     }
 }
+
+#[test]
+fn a_session_is_as_long_as_dovecot_allows() {
+    for (octets, is_read) in [(63, true), (64, true), (65, false)] {
+        let session = "s".repeat(octets);
+        for message in [
+            format!("auth: sql(bob,203.0.113.7,<{session}>): Password mismatch"),
+            format!("auth(bob,203.0.113.7,sasl:plain)<{session}>: sql: Password mismatch"),
+        ] {
+            let parsed = matches!(read(message.as_bytes()), Parsed::Report(_));
+            assert_eq!(parsed, is_read, "{message}");
+        }
+    }
+}
