@@ -129,11 +129,6 @@ impl LineBuffer {
         self.len() == 0
     }
 
-    /// Wipes everything held: after STARTTLS, what arrived in clear must not be read.
-    pub fn clear(&mut self) {
-        *self = Self::new();
-    }
-
     /// What is held and was not returned as a line: what the client sent ahead, for the hand-over.
     pub fn into_rest(mut self) -> Vec<u8> {
         let mut octets = std::mem::take(&mut self.octets);

@@ -110,16 +110,6 @@ fn a_returned_line_is_wiped_while_more_is_held() {
     assert_eq!(buffer.into_rest(), b"next");
 }
 
-#[test]
-fn clear_also_forgets_a_partial_overlong_line() {
-    let mut buffer = LineBuffer::new();
-    buffer.push(b"123456789");
-    assert_eq!(buffer.next_line(8), Ok(None));
-    buffer.clear();
-    buffer.push(b"QUIT\r\n");
-    assert_eq!(&*buffer.next_line(8).unwrap().unwrap(), b"QUIT");
-}
-
 proptest! {
     #[test]
     fn any_split_gives_the_same_lines(
