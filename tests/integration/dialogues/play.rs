@@ -175,7 +175,7 @@ impl Stage<'_> {
     fn start_tls(&mut self, dialogue: &mut Dialogue, buffer: &mut LineBuffer) -> Next {
         if let Some(line) = self.partner_line(&["P: TLS"]) {
             self.show(line);
-            buffer.clear();
+            *buffer = LineBuffer::new();
             dialogue.secured();
         }
         Next::Line

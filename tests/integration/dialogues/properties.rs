@@ -66,7 +66,7 @@ impl Partner for SplitPartner {
                 Next::Over
             }
             Action::StartTls(_) => {
-                buffer.clear();
+                *buffer = LineBuffer::new();
                 dialogue.secured();
                 Next::Line
             }
