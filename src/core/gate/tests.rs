@@ -3,6 +3,7 @@
 mod bans;
 mod bound;
 mod credit;
+mod held;
 mod kit;
 mod modes;
 mod names;

@@ -153,7 +153,7 @@ enum Use {
 }
 
 impl DatabaseRemark {
-    /// Whether PAM alone has spoken, of which nobody knows for whom.
+    /// Whether PAM alone has reported it: then the service it was asked for is not known.
     const fn is_pam_alone(&self) -> bool {
         self.sources == bit(LogSource::Pam) && matches!(self.service, Service::Unknown)
     }

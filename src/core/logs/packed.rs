@@ -3,7 +3,7 @@
 //! Not here: cutting what was unpacked into lines (`collector`).
 //!
 //! Zeros behind the last part are padding, as of tapes; anything else there is damage. The memory for unpacking is
-//! bounded: whoever can write into a folder of logs may leave a file there that asks for much more.
+//! bounded: a user who can write into a folder of logs may leave a file there that asks for much more.
 //! RFC 1952, RFC 8878; the .xz file format 1.2.1.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};

@@ -1,5 +1,7 @@
 //! tests - the state directory: what is found, kept, replaced and never lost
 
+mod replaced;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -397,128 +399,6 @@ fn no_snapshot_is_written_before_the_key_of_its_names() {
 
 /// What puts something in the place of a file.
 type Trick = Box<dyn Fn(&Path)>;
-
-/// Everything that can have a name, but a file. These tests need root, as `tests/run` has it.
-fn tricks(outside: &Path) -> Vec<(&'static str, Trick)> {
-    use rustix::fs::{CWD, FileType, Mode, mknodat};
-    use std::os::unix::fs::symlink;
-    let (target, dangling) = (outside.join("target"), outside.join("dangling"));
-    let node = |kind: FileType, device| {
-        move |at: &Path| mknodat(CWD, at, kind, Mode::RUSR | Mode::WUSR, device).unwrap()
-    };
-    vec![
-        ("link", Box::new(move |at| symlink(&target, at).unwrap())),
-        (
-            "dangling",
-            Box::new(move |at| symlink(&dangling, at).unwrap()),
-        ),
-        ("zeros", Box::new(|at| symlink("/dev/zero", at).unwrap())),
-        ("fifo", Box::new(node(FileType::Fifo, 0))),
-        ("socket", Box::new(node(FileType::Socket, 0))),
-        ("folder", Box::new(|at| fs::create_dir(at).unwrap())),
-        (
-            "sparse",
-            Box::new(|at| fs::File::create(at).unwrap().set_len(1 << 40).unwrap()),
-        ),
-    ]
-}
-
-#[test]
-fn whatever_has_the_name_of_a_file_it_is_set_aside_and_nothing_is_done_through_it() {
-    const NAMES: [&str; 8] = [
-        "known",
-        "debts",
-        "keys",
-        "changes.1",
-        "changes.7",
-        "snapshot",
-        "journal.3",
-        "known.version-2",
-    ];
-    let outside = tempfile::tempdir().unwrap();
-    let target = outside.path().join("target");
-    for (trick, make) in tricks(outside.path()) {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(&target, "not ours").unwrap();
-        for name in NAMES {
-            make(&directory.path().join(name));
-        }
-        let (mut store, left) = open(directory.path());
-        assert_eq!(left.unreadable.len(), NAMES.len() - 1, "{trick}");
-        assert!(matches!(left.found_keys, FoundKeys::SetAside(_)), "{trick}");
-        assert_eq!(left.past, PastState::Some);
-        let gate = restored(left).0;
-        ban(&mut store, &gate, 1);
-        store.save(&gate, NOW).unwrap();
-        drop(store);
-        let (gate, sound) = restored(open(directory.path()).1);
-        assert_eq!(banned(&gate), [client(1)], "{trick}");
-        assert!(sound.iter().all(|(_, sound)| *sound == Soundness::Whole));
-        assert_eq!(fs::read(&target).unwrap(), b"not ours");
-        assert_eq!(names(outside.path()), ["target"], "{trick}");
-    }
-}
-
-#[test]
-fn a_hard_link_is_read_and_never_written_through() {
-    let outside = tempfile::tempdir().unwrap();
-    let target = outside.path().join("target");
-    fs::write(&target, "not ours").unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    for name in ["known", "debts", "keys", "changes.1", "known.damaged-1"] {
-        fs::hard_link(&target, directory.path().join(name)).unwrap();
-    }
-    let (mut store, left) = open(directory.path());
-    let files: Vec<_> = left.files.iter().map(|found| found.path.clone()).collect();
-    let (gate, sound) = restored(left);
-    for (path, (_, sound)) in files.iter().zip(sound) {
-        store.keep(path, sound).unwrap();
-    }
-    ban(&mut store, &gate, 1);
-    store.save(&gate, NOW).unwrap();
-    assert_eq!(fs::read(&target).unwrap(), b"not ours");
-}
-
-#[test]
-fn a_directory_that_goes_is_made_and_locked_again_and_keeps_what_comes() {
-    let folder = tempfile::tempdir().unwrap();
-    let directory = folder.path().join("state");
-    let (mut store, gate) = anna(&directory);
-    ban(&mut store, &gate, 1);
-    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::Same);
-    fs::rename(&directory, folder.path().join("old")).unwrap();
-    ban(&mut store, &gate, 2);
-    assert!(store.is_behind(), "what came before is nowhere yet");
-    let settings = StoreSettings {
-        directory: directory.clone(),
-    };
-    assert!(matches!(Store::open(&settings), Err(StoreFault::Locked(_))));
-    store.save(&gate, NOW).unwrap();
-    assert!(!store.is_behind());
-    drop(store);
-    let (gate, _) = restored(open(&directory).1);
-    assert_eq!(banned(&gate), [client(1), client(2)]);
-    assert_eq!(gate.known().0, 1, "under the keys that it was written with");
-}
-
-#[test]
-fn a_directory_that_is_put_in_the_place_of_ours_is_gone_on_with_behind_what_it_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let (directory, backup) = (folder.path().join("state"), folder.path().join("backup"));
-    let (other, gate) = anna(&backup);
-    drop(other);
-    fs::write(backup.join("changes.41"), "").unwrap();
-    let (mut store, _) = anna(&directory);
-    fs::rename(&directory, folder.path().join("old")).unwrap();
-    fs::rename(&backup, &directory).unwrap();
-    assert_eq!(store.stay_in_place().unwrap(), DirectoryPlace::New);
-    ban(&mut store, &gate, 2);
-    assert!(directory.join("changes.42").exists());
-    // One that another process holds is not ours.
-    fs::remove_dir_all(&directory).unwrap();
-    let _theirs = open(&directory);
-    assert!(matches!(store.append(&[]), Err(StoreFault::Locked(_))));
-}
 
 #[test]
 fn what_needs_no_record_makes_no_file() {

@@ -1,6 +1,8 @@
 //! tests - snapshot and journal: nothing is lost over a restart
 
 mod damage;
+mod names;
+mod revoked;
 
 use std::time::Duration;
 
@@ -347,65 +349,6 @@ fn what_is_forgiven_stays_forgiven_after_a_crash() {
     );
 }
 
-/// Changes in which Anna's and Bert's home is taken back, and Bert comes from elsewhere in the same second, with
-/// snapshots of before and after.
-fn revoked(elsewhere: &str) -> (Vec<Change>, [StateFile; 2], [StateFile; 2]) {
-    let mut changes = Vec::new();
-    let gate = Gate::new(settings(), keys(2), NOW);
-    let at = |millis| NOW + Duration::from_millis(millis);
-    let learn = |name, from, at, changes: &mut Vec<Change>| {
-        gate.learn(&user(name), client(from), at, at, changes);
-    };
-    for (name, from) in [("anna", HOME), ("anna", elsewhere), ("bert", HOME)] {
-        learn(name, from, at(300), &mut changes);
-    }
-    let before = image(&gate, at(350));
-    let home = Some(client(HOME).network());
-    gate.revoke(&user("anna"), home, at(400), &mut changes);
-    gate.revoke(&user("bert"), None, at(500), &mut changes);
-    learn("bert", elsewhere, at(600), &mut changes);
-    let after = image(&gate, at(5_200));
-    (changes, before, after)
-}
-
-#[track_caller]
-fn only_elsewhere_is_familiar(gate: &Gate, elsewhere: &str, now: Moment) {
-    for name in ["anna", "bert"] {
-        for (from, trust) in [(HOME, Trust::Far), (elsewhere, Trust::Familiar)] {
-            let told = gate.explain(client(from), Some(&user(name)), now);
-            assert_eq!(told.user.unwrap().trust, trust, "{name} {from}");
-        }
-    }
-}
-
-#[test]
-fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_long_it_was_away() {
-    let elsewhere = "10.0.0.1";
-    let (changes, before, after) = revoked(elsewhere);
-    let backwards: Vec<Change> = changes.iter().rev().copied().collect();
-    let both = [before.as_slice(), after.as_slice()].concat();
-    for files in [
-        vec![journal(&changes)],
-        vec![journal(&backwards), journal(&changes)],
-        [before.as_slice(), &[journal(&changes)]].concat(),
-        after.to_vec(),
-        [&[journal(&changes)], both.as_slice()].concat(),
-    ] {
-        for away in [Duration::ZERO, MINUTE, DAY * 30] {
-            let now = NOW + Duration::from_millis(5_200) + away;
-            let mut again = restore(&files, now);
-            for _ in 0..2 {
-                only_elsewhere_is_familiar(&again, elsewhere, now);
-                // Not by an old log either.
-                let then = now - away - MINUTE;
-                again.learn(&user("anna"), client(HOME), then, now, &mut Vec::new());
-                only_elsewhere_is_familiar(&again, elsewhere, now);
-                again = restore(&image(&again, now), now);
-            }
-        }
-    }
-}
-
 #[test]
 fn a_ban_that_was_evicted_does_not_come_back_and_the_book_keeps_its_capacity() {
     let mut settings = settings();
@@ -562,70 +505,4 @@ fn a_restart_finds_place_for_the_rows_of_a_table_that_is_nine_tenths_full() {
         worst += usize::from(row.arrival > NOW.as_nanos() + 5_000 * 1_000_000_000);
     });
     assert_eq!(worst, 16_000);
-}
-
-fn named(names: &NameSettings) -> GateSettings {
-    GateSettings {
-        names: names.clone(),
-        ..settings()
-    }
-}
-
-fn under(names: &NameSettings, files: &[StateFile]) -> Gate {
-    Gate::restore(named(names), keys(1), files, NOW).0
-}
-
-fn trust(gate: &Gate, name: &str) -> Option<Trust> {
-    let seen = gate.explain(client(HOME), Some(&user(name)), NOW);
-    seen.user.filter(|user| user.known).map(|user| user.trust)
-}
-
-fn strip() -> NameSettings {
-    NameSettings {
-        domain: Domain::Strip,
-        ..NameSettings::default()
-    }
-}
-
-/// A gate that knows anna@a at home, and bert; guesses at anna@a have emptied that bucket.
-fn acquainted(changes: &mut Vec<Change>) -> Gate {
-    let gate = Gate::new(settings(), keys(1), NOW);
-    let home = client(HOME).network();
-    gate.introduce(&user("anna@a"), Some(home), NOW, changes);
-    gate.introduce(&user("bert"), None, NOW, changes);
-    for n in 0..10 {
-        guess(&gate, &format!("10.{n}.0.1"), "anna@a", n, NOW, changes);
-    }
-    gate
-}
-
-#[test]
-fn users_stay_known_when_domains_are_dropped() {
-    let mut changes = Vec::new();
-    let gate = acquainted(&mut changes);
-    for files in [image(&gate, NOW).to_vec(), vec![journal(&changes)]] {
-        let stripped = under(&strip(), &files);
-        assert_eq!(trust(&stripped, "anna@b"), Some(Trust::Familiar));
-        assert_eq!(trust(&stripped, "bert@c"), Some(Trust::Far));
-    }
-    let stripped = under(&strip(), &image(&gate, NOW));
-    let seen = stripped.explain(client(FAR), Some(&user("anna")), NOW);
-    let far = Reason::Bucket(Bucket::UserFar);
-    let held = seen.buckets.iter().find(|held| held.bucket == far);
-    assert_eq!(held.unwrap().tokens, 0);
-}
-
-#[test]
-fn a_state_says_whether_its_users_still_have_their_names() {
-    let keep = NameSettings::default();
-    let gate = acquainted(&mut Vec::new());
-    let stripped = under(&strip(), &image(&gate, NOW));
-    assert_eq!(stripped.restored().names, NamesSince::Stripped);
-    let again = under(&strip(), &image(&stripped, NOW));
-    assert_eq!(again.restored().names, NamesSince::Same);
-    let back = under(&keep, &image(&stripped, NOW));
-    assert_eq!(back.restored().names, NamesSince::Other);
-    assert_eq!(trust(&back, "anna@a"), None);
-    let settled = under(&keep, &image(&back, NOW));
-    assert_eq!(settled.restored().names, NamesSince::Same);
 }

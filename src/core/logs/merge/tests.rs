@@ -222,7 +222,7 @@ fn a_database_decides_nothing_where_postfix_speaks_and_what_it_says_alone_is_cou
 #[test]
 fn the_order_of_lines_and_files_changes_nothing() {
     let mut lines: Vec<&str> = TWO_DATABASES.trim().lines().collect();
-    // Of one second: the database names the user whom Postfix does not.
+    // In one second: the database names the user, and Postfix does not.
     lines.push("00:50 postfix/smtpd[7]: warning: unknown[203.0.113.11]: SASL LOGIN authentication failed: x");
     lines.push("00:50 dovecot: auth: sql(zoe,203.0.113.11): Password mismatch");
     let attempts = |lines: &str| {

@@ -1,4 +1,4 @@
-//! tests - what logins earn, for whom, and how long it is kept
+//! tests - what logins earn, for which client, and how long it is kept
 
 use super::*;
 use proptest::prelude::*;
