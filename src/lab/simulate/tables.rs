@@ -128,33 +128,46 @@ fn row(report: &Report) -> Vec<String> {
     ]
 }
 
-/// A column for each policy: guesses a day that reached Postfix, and refused ones of a thousand honest
-/// logins.
+/// Guesses a day that reached Postfix, and refused ones of a thousand honest logins, by policy.
 fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
-    let same = |one: &&Report, other: &&Report| one.scenario == other.scenario;
-    let mut rows: Rows = Vec::new();
-    for group in reports.chunk_by(same) {
-        if rows.is_empty() {
-            let mut head = cells(&["scenario", "tried a day"]);
-            head.extend(group.iter().map(|report| report.policy.to_owned()));
-            rows.push(head);
-        }
-        let Some(first) = group.first() else { continue };
-        let tried = first.guesses.tried as f64 / f64::from(first.days.max(1));
-        let mut row = vec![first.scenario.to_owned(), thousands(tried.round() as u64)];
-        row.extend(group.iter().map(|report| {
-            let days = f64::from(report.days.max(1));
-            let reached = (report.guesses.reached + report.guesses.again) as f64 / days;
-            let refused = 1000.0 * report.refused() as f64 / report.visits().max(1) as f64;
-            format!("{} / {refused:.1}", thousands(reached.round() as u64))
-        }));
-        rows.push(row);
-    }
+    let tried = |report: &Report| {
+        let tried = report.guesses.tried as f64 / f64::from(report.days.max(1));
+        vec![report.scenario.to_owned(), thousands(tried.round() as u64)]
+    };
+    let rows = by_policy(reports, &["scenario", "tried a day"], tried, |report| {
+        let days = f64::from(report.days.max(1));
+        let reached = (report.guesses.reached + report.guesses.again) as f64 / days;
+        let refused = 1000.0 * report.refused() as f64 / report.visits().max(1) as f64;
+        format!("{} / {refused:.1}", thousands(reached.round() as u64))
+    });
     table(out, style, &rows)?;
     writeln!(
         out,
         "password checks a day that attackers got / honest logins of a thousand that met a refusal\n"
     )
+}
+
+/// A row for each scenario, and in it a column for each policy, behind the `first` ones.
+fn by_policy(
+    reports: &[&Report],
+    head: &[&str],
+    first: impl Fn(&Report) -> Vec<String>,
+    cell: impl Fn(&Report) -> String,
+) -> Rows {
+    let same = |one: &&Report, other: &&Report| one.scenario == other.scenario;
+    let mut rows: Rows = Vec::new();
+    for group in reports.chunk_by(same) {
+        let Some(report) = group.first() else {
+            continue;
+        };
+        if rows.is_empty() {
+            let policies = group.iter().map(|report| report.policy.to_owned());
+            rows.push(cells(head).into_iter().chain(policies).collect());
+        }
+        let played = group.iter().map(|report| cell(report));
+        rows.push(first(report).into_iter().chain(played).collect());
+    }
+    rows
 }
 
 /// Travellers that got in at the first try, with each part left out.

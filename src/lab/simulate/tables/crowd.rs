@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use super::{Rows, cells, heading, table, tell_broken, time};
+use super::{Rows, by_policy, cells, heading, table, tell_broken, time};
 use crate::numbers::thousands;
 use crate::table::Style;
 use crate::traffic::Beside;
@@ -76,24 +76,12 @@ fn row(report: &Report) -> Vec<String> {
     ]
 }
 
-/// A column for each policy: the first and the later logins of a hundred that met a refusal.
+/// The first and the later logins of a hundred that met a refusal, by policy.
 fn comparison(out: &mut dyn Write, style: Style, reports: &[&Report]) -> io::Result<()> {
-    let same = |one: &&Report, other: &&Report| one.scenario == other.scenario;
-    let mut rows: Rows = Vec::new();
-    for group in reports.chunk_by(same) {
-        if rows.is_empty() {
-            let mut head = cells(&["crowd"]);
-            head.extend(group.iter().map(|report| report.policy.to_owned()));
-            rows.push(head);
-        }
-        let Some(first) = group.first() else { continue };
-        let mut row = vec![first.scenario.to_owned()];
-        row.extend(group.iter().map(|report| {
-            let (first, later) = (&report.first, &report.later);
-            format!("{} / {}", refused(first), refused(later))
-        }));
-        rows.push(row);
-    }
+    let name = |report: &Report| vec![report.scenario.to_owned()];
+    let rows = by_policy(reports, &["crowd"], name, |report| {
+        format!("{} / {}", refused(&report.first), refused(&report.later))
+    });
     table(out, style, &rows)?;
     writeln!(
         out,
