@@ -101,7 +101,7 @@ impl Gate {
         let evaluation = Evaluation {
             gate: self,
             rules: &rules,
-            past: self.tries.past(case.client, case.user, case.guess),
+            past: self.tries.past(case.client, case.user, case.guess, now),
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
             reply: FailureReply::Outcome,

@@ -13,6 +13,7 @@ mod outage;
 mod parallel;
 mod paying;
 mod repeats;
+mod retries;
 mod secrecy;
 mod sequence;
 mod settling;

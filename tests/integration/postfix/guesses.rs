@@ -150,7 +150,7 @@ fn of_five_hundred_guesses_dovecot_sees_the_burst_and_the_rest_are_told_to_wait(
 #[test]
 fn a_guesser_who_goes_on_is_banned_and_turned_away_before_tls() {
     let mail = Mail::start();
-    let proxy = Setup::before(&mail).start();
+    let proxy = Setup::before(&mail).with("bans.strikes", 3).start();
     let answers = attack(&mail, &proxy);
 
     let rejected = answers

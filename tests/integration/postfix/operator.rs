@@ -39,7 +39,7 @@ fn ask_json(proxy: &Proxy, words: &[&str]) -> Value {
 #[test]
 fn a_ban_is_listed_explained_and_lifted() {
     let mail = Mail::start();
-    let proxy = Setup::before(&mail).start();
+    let proxy = Setup::before(&mail).with("bans.strikes", 3).start();
     assert!(
         (0..100).any(|number| guess(&proxy, 90, number).is_none()),
         "no ban"

@@ -29,7 +29,7 @@ fn banned(proxy: &Proxy, net: u8) {
 #[test]
 fn a_ban_outlives_a_restart_and_a_kill() {
     let mail = Mail::start();
-    let mut proxy = Setup::before(&mail).start();
+    let mut proxy = Setup::before(&mail).with("bans.strikes", 3).start();
     assert_eq!(log_in(&proxy, 57, BERT), Some(235));
     banned(&proxy, 55);
     proxy.restart();

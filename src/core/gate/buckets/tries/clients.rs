@@ -11,7 +11,7 @@ use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Guess, UserId};
 use crate::moment::Moment;
 
-/// Whether a client has tried anything else lately.
+/// What speaks for a try, or against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gate) enum History {
     /// Nothing, or one other password of the same user, as after a typing error: a newcomer.
@@ -19,6 +19,9 @@ pub(in crate::gate) enum History {
     First,
     /// Another user, or several passwords.
     Repeat,
+    /// The gate refused this very try some time ago. A mail program comes again with the same password; few who
+    /// guess do.
+    Retry,
 }
 
 /// The id, two tries, the rest.
