@@ -39,10 +39,11 @@ pub(in crate::session) trait Client: Send {
     /// What the session knows.
     fn visit_mut(&mut self) -> &mut Visit;
 
-    /// Passes a challenge of Postfix on, and takes the client's answer to it.
+    /// Passes a challenge of Postfix on, and takes the client's answer to it if that comes within `round`.
     fn ask(
         &mut self,
         challenge: Secret,
+        round: Duration,
     ) -> impl Future<Output = Result<Secret, ExchangeEnd>> + Send;
 }
 
