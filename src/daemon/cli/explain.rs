@@ -62,6 +62,10 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
             )?,
         }
     }
+    if let Some(fault) = &e.last_fault {
+        let (at, session, fault) = (&fault.at, &fault.session, &fault.fault);
+        writeln!(out, "last fault  {fault}, in session {session} at {at}")?;
+    }
     if !e.decisions.is_empty() {
         writeln!(out, "the last decisions:")?;
     }

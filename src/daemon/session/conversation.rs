@@ -71,6 +71,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
     pub(in crate::session) async fn run(&mut self, first: Option<Action>) -> Result<Next, Ending> {
         let ended = self.carry_out(first).await;
         if ended.is_err() {
+            self.visit.faults = self.dialogue.take_faults();
             // A client that does not take even our close_notify is left to the kernel.
             let closed = timeout(CLOSE_TIMEOUT, self.peer.close());
             let _ = unless_evicted(&self.visit.slot, closed).await;
