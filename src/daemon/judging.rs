@@ -6,7 +6,9 @@
 //! [`Asker`] says only who it is. What is granted is settled or cancelled; dropped, its turn is free at least.
 //! Not here: the rules (`gate`), the sequence itself (`gate::sequence`), Postfix and the replies (`session`).
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::queue::QueueClass;
@@ -20,7 +22,7 @@ use gatepost_core::moment::Moment;
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::report::counters::Counters;
-use crate::report::events::{self, Reporter};
+use crate::report::events::{self, AttemptVerdict, Reporter};
 use crate::report::limits::LimitCounters;
 
 mod attempt;
@@ -122,6 +124,36 @@ impl Judging {
             .helo(client, name, self.clock.now(), &mut changes);
         self.notices.pass(changes).await;
         refusal
+    }
+
+    /// The refusal of a client that has said nothing yet, if it would be refused whatever it says within `session`.
+    /// It is counted and told here. What its network tries just now may be right, and give tokens back.
+    pub fn refuse_at_accept(&self, asker: &impl Asker, session: Duration) -> Option<Refusal> {
+        let (client, now) = (asker.client(), self.clock.now());
+        let network = client.network();
+        let is_trying =
+            self.sequence.queue().holds_any(network) || self.exchanges.strangers_hold_any(network);
+        if is_trying {
+            return None;
+        }
+        let number = asker.session();
+        let refusal = self.gate().refuse_at_accept(client, number, session, now)?;
+        self.counters.refused.count();
+        let told = events::Attempt {
+            verdict: AttemptVerdict::Refuse,
+            reason: Some(refusal.reason),
+            wait: refusal.wait,
+            ..events::Attempt::at_accept(asker.seen(), &"none")
+        };
+        self.reporter.attempt(&told, now);
+        Some(refusal)
+    }
+
+    /// Counts and tells that a client is sent away because there is no backend, as `fault` says.
+    pub fn defer_at_accept(&self, asker: &impl Asker, fault: &dyn Display) {
+        self.counters.deferred.count();
+        let told = events::Attempt::at_accept(asker.seen(), fault);
+        self.reporter.attempt(&told, self.clock.now());
     }
 
     /// An attempt begins: it is counted, and its time runs.

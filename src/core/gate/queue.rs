@@ -159,6 +159,15 @@ impl<W> Queue<W> {
         held >= lines.share_of_network()
     }
 
+    /// Whether a network holds any turn.
+    pub fn holds_any(&self, network: NetworkKey) -> bool {
+        let lines = self.lock();
+        lines
+            .networks
+            .get(&network)
+            .is_some_and(|line| line.held > 0)
+    }
+
     /// When [`Queue::advance`] has a waiter to send away, if nothing else happens.
     pub fn next_deadline(&self) -> Option<Moment> {
         let lines = self.lock();

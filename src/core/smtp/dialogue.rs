@@ -9,6 +9,7 @@
 //! RFC 5321 section 4, RFC 4954 section 4, RFC 3207, RFC 2920.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::{HelloVerb, HeloName};
@@ -49,6 +50,15 @@ pub enum Channel {
     Secured,
     /// A STARTTLS listener's connection before TLS.
     ClearUntilStartTls,
+}
+
+/// Why a client is refused in place of the banner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BannerRefusal {
+    /// It is sure to be refused whatever it says, for so long.
+    Later(Duration),
+    /// Postfix is not there.
+    Unavailable,
 }
 
 /// Result of the check of a HELO name against the configured traps.
@@ -189,6 +199,15 @@ impl Dialogue {
             }
             _ => self.out_of_order(),
         }
+    }
+
+    /// 421 and close in place of the banner: programs show it to their user as it stands, and half of them take a
+    /// refusal of AUTH for a wrong password. RFC 5321 section 3.1.
+    pub fn refuse(&mut self, refusal: BannerRefusal) -> Action {
+        self.close(match refusal {
+            BannerRefusal::Later(wait) => self.replies.later(wait),
+            BannerRefusal::Unavailable => self.replies.down(),
+        })
     }
 
     /// Takes one line without its end, and whether more octets follow it.

@@ -85,6 +85,11 @@ impl Exchanges {
         }
     }
 
+    /// Whether any exchange of a network of strangers has a place.
+    pub(in crate::judging) fn strangers_hold_any(&self, network: NetworkKey) -> bool {
+        self.strangers.queue.holds_any(network)
+    }
+
     /// Waits for a place; none if it did not come before the deadline. Cancel-safe.
     pub(in crate::judging) async fn take(
         &self,

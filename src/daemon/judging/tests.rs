@@ -9,6 +9,7 @@ use super::*;
 use crate::drain;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::Keys;
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Reason;
@@ -263,6 +264,37 @@ async fn who_loses_its_place_after_a_challenge_is_charged_and_refused() {
     };
     assert_eq!((refusal.reason, paid()), (Reason::Turn, charged));
     assert_eq!(judging.counters.limits.get(ResourceLimit::Exchanges), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_sure_to_be_refused_only_while_nobody_of_its_network_is_trying() {
+    let (judging, _received) = judging(1);
+    let ((_one, client), (_two, neighbour)) = (line("198.51.100.7"), line("198.51.100.8"));
+    for number in 0..10 {
+        let name = UserName::new(format!("ghost{number}").into_bytes());
+        let secret = Secret::new(format!("Zwiebel-kuchen-{number}-fest").into_bytes());
+        let attempt = judging.begin("LINE");
+        let granted = attempt
+            .judge(&client, &name, Password::Shown(&secret))
+            .await;
+        let settled = granted
+            .unwrap()
+            .settle(&client, AuthOutcome::Reject, &"no")
+            .await;
+        assert_eq!(settled.outcome, AuthOutcome::Reject);
+    }
+    let refused = || judging.refuse_at_accept(&client, Duration::from_secs(300));
+    assert_eq!(refused().unwrap().reason, Reason::Bucket(Bucket::Client));
+    assert_eq!(judging.counters.refused.get(), 1);
+    let trying = grant(&judging, &neighbour, RIGHT).await.unwrap();
+    assert_eq!(refused(), None);
+    drop(trying);
+    assert!(refused().is_some());
+    let (thinks, place) = exchange(&judging, &neighbour).await.unwrap();
+    drop(thinks);
+    assert_eq!(refused(), None);
+    drop(place);
+    assert!(refused().is_some());
 }
 
 #[tokio::test(start_paused = true)]

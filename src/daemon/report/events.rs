@@ -81,7 +81,7 @@ pub struct Session<'a> {
 pub struct Attempt<'a> {
     /// Its session.
     pub session: Session<'a>,
-    /// The mechanism's registered name.
+    /// The mechanism's registered name; `none` where it was refused in place of the banner.
     pub mechanism: &'a str,
     /// The user; none where CRAM-MD5 never came to the name.
     pub user: Option<&'a UserName>,
@@ -97,6 +97,23 @@ pub struct Attempt<'a> {
     pub reply: &'a dyn Display,
     /// From the last octet of the credentials to the answer.
     pub duration: Duration,
+}
+
+impl<'a> Attempt<'a> {
+    /// Of a client that is sent away in place of the banner.
+    pub fn at_accept(session: Session<'a>, reply: &'a dyn Display) -> Self {
+        Self {
+            session,
+            mechanism: "none",
+            user: None,
+            verdict: AttemptVerdict::Defer,
+            reason: None,
+            would_refuse: None,
+            wait: Duration::ZERO,
+            reply,
+            duration: Duration::ZERO,
+        }
+    }
 }
 
 /// A login that Postfix accepted, and that found no room.

@@ -57,6 +57,25 @@ fn a_421_names_the_server_and_its_reason() {
 }
 
 #[test]
+fn a_refusal_in_place_of_the_banner_says_when_to_come_again_and_under_which_id() {
+    for (refusal, text) in [
+        (
+            BannerRefusal::Later(Duration::from_secs(1_741)),
+            "421 4.7.0 gate Error: too many failed logins from here, try again later, in 30 min (4Kq7)",
+        ),
+        (
+            BannerRefusal::Unavailable,
+            "421 4.3.0 gate Error: service not available, try again later (4Kq7)",
+        ),
+    ] {
+        match dialogue(Channel::Secured).refuse(refusal) {
+            Action::Close(reply) => assert_eq!(reply.to_string(), text),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn the_helo_name_is_cleaned_and_forgotten_at_starttls() {
     let mut dialogue = greeted(Channel::ClearUntilStartTls);
     assert_eq!(dialogue.helo().map(HeloName::as_str), Some("my?laptop"));
