@@ -42,6 +42,7 @@ mod credit;
 mod repetition;
 mod stage;
 
+pub(in crate::gate) use repetition::KNOWN_WRONG;
 use repetition::Repeated;
 
 /// What a password in doubt may do.

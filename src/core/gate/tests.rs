@@ -1,5 +1,6 @@
 //! tests - the gate's rules, on a clock that the tests move
 
+mod accept;
 mod bans;
 mod bound;
 mod credit;

@@ -34,9 +34,10 @@ impl Guesser<'_> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => match self.proxy.try_client(self.source) {
-                Ok(mut fresh) => match fresh.try_reply().and_then(|_| fresh.try_say("EHLO User")) {
-                    Ok(_) => fresh,
-                    Err(_) => return Answer::TurnedAway,
+                Ok(mut fresh) => match fresh.try_reply() {
+                    Ok(banner) if banner.code == 220 && fresh.try_say("EHLO User").is_ok() => fresh,
+                    Ok(banner) if banner.code == 421 => return Answer::Code(421),
+                    _ => return Answer::TurnedAway,
                 },
                 Err(_) => return Answer::TurnedAway,
             },

@@ -132,6 +132,11 @@ impl Tries {
         }
     }
 
+    /// When the first of the failures that are remembered of this client was, or earlier.
+    pub(in crate::gate) fn first_failure(&self, client: ClientKey) -> Option<Moment> {
+        self.clients.first_failure(client)
+    }
+
     /// Notes a try that the gate refused. What Postfix said of it stays known.
     pub(in crate::gate) fn refused(
         &self,
