@@ -31,6 +31,7 @@ mod session_config;
 mod session_crowd;
 mod session_ends;
 mod session_filter;
+mod session_handshakes;
 mod session_log;
 mod session_octets;
 mod session_tls;

@@ -6,7 +6,7 @@
 //! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen
 //! by everybody: the first of a client in ten minutes is told, with the count of those suppressed
 //! since the one before; the rest at debug. Over all clients there are 200 rejections, 200 other such lines and 200
-//! lines about bans at once and two a second of each; beyond that, one line a minute says how many there were
+//! lines about bans at once and two a second of each, and 50 lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
 //! (`Reporter::summary`). Nobody but a user, an operator and this machine causes any other event at info or above.
 
 use std::fmt::Display;
@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 
 use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
-use super::quiet::{LineBudget, Quiet, STRANGERS, Say};
+use super::quiet::{LineBudget, Quiet, STRANGERS, Say, Summary};
 use crate::clock::WallStep;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -146,6 +146,8 @@ const SPAN: Duration = Duration::from_secs(600);
 #[derive(Debug)]
 pub struct Reporter {
     attempts: Quiet,
+    handshakes: Quiet,
+    own_users: Mutex<OwnUsers>,
     rejections: Mutex<LineBudget>,
     bans: Quiet,
     limits: Arc<LimitCounters>,
@@ -162,13 +164,21 @@ macro_rules! at {
     };
 }
 
+// Behind the macro that it uses.
+mod handshakes;
+
+pub use handshakes::{FailedHandshake, HandshakeNews};
+use handshakes::{HANDSHAKES, OwnUsers};
+
 impl Reporter {
     /// What it does not write is counted in `limits`.
     pub fn new(limits: Arc<LimitCounters>) -> Self {
         Self {
-            attempts: Quiet::new(SPAN),
+            attempts: Quiet::new(SPAN, STRANGERS),
+            handshakes: Quiet::new(SPAN, HANDSHAKES),
+            own_users: Mutex::new(OwnUsers::new()),
             rejections: Mutex::new(LineBudget::new(STRANGERS)),
-            bans: Quiet::new(SPAN),
+            bans: Quiet::new(SPAN, STRANGERS),
             limits,
         }
     }
@@ -286,23 +296,21 @@ impl Reporter {
         at!(level, %subject, "ban ended");
     }
 
-    /// `lines suppressed`: how many lines were only counted since the last call, by
-    /// reason. For once a minute; nothing is written where there were none.
-    pub fn summary(&self) {
+    /// For once a minute: the warning of failed handshakes in familiar networks, and `lines suppressed`: how many lines were only counted since the last
+    /// call, by reason. Nothing is written where there is nothing to tell.
+    pub fn summary(&self, now: Moment) {
+        self.warn_of_own_users(now);
         let mut summary = self.attempts.take_summary();
+        summary.extend(self.handshakes.take_summary());
         summary.extend(self.bans.take_summary());
         summary.extend(self.rejections().take_summary());
         summary.extend(places::take_summary());
         if summary.is_empty() {
             return;
         }
-        let by_reason: Vec<_> = summary
-            .iter()
-            .map(|(reason, lines)| format!("{reason}={lines}"))
-            .collect();
         info!(
             lines = summary.values().sum::<u64>(),
-            reasons = by_reason.join(" "),
+            reasons = list(&summary),
             "lines suppressed"
         );
     }
@@ -327,6 +335,15 @@ impl Reporter {
             ms = millis(end.duration),
             "session");
     }
+}
+
+/// Counts by name, as they are told.
+fn list(counts: &Summary) -> String {
+    let entries: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{name}={count}"))
+        .collect();
+    entries.join(" ")
 }
 
 /// `backend outage`: users that logged in before are rejected one after the other.

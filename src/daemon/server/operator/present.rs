@@ -15,7 +15,7 @@ use crate::report::events::timestamp;
 use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
 use crate::server::listeners::ListenerContext;
-use crate::session::SessionId;
+use crate::session::{Services, SessionId};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::buckets::recent;
@@ -77,11 +77,19 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .zip(admission.turned_away)
             .map(|(reason, count)| (reason.to_string(), count))
             .collect(),
+        handshakes_failed: handshakes_failed(services),
         state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
             since: time(fault.since, clock),
             why: fault.why.to_string(),
         }),
     }
+}
+
+fn handshakes_failed(services: &Services) -> Counts {
+    let by_cause = services.tls.failures.by_cause();
+    by_cause
+        .map(|(cause, count)| (cause.as_str().to_owned(), count))
+        .collect()
 }
 
 /// What was done; and if the disk does not have it, that too.
