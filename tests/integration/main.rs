@@ -13,6 +13,7 @@
 
 mod answers;
 mod attacks;
+mod check_chains;
 mod config;
 mod demo;
 mod dialogues;

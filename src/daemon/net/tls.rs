@@ -3,13 +3,14 @@
 //! [`Tls`] holds the rustls config of new handshakes; a reload replaces it as a whole or not at all.
 //! The key of the session tickets is kept over a reload, so that a renewed certificate causes no
 //! full handshakes.
-//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), reading the
+//! Not here: reading certificate files (`certificate`), what clients will say of them (`chain`), choosing one by name (`resolver`), reading the
 //! ClientHello (`hello`, `offer`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
+pub mod chain;
 mod computing;
 mod fault;
 pub mod hello;
@@ -38,7 +39,9 @@ use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
-pub use self::certificate::{Certificate, DateProblem, FileProblem, FileRole, TlsFault};
+pub use self::certificate::{
+    Certificate, DateProblem, FileProblem, FileRole, TlsFault, read_chain,
+};
 use self::computing::Computing;
 pub use self::fault::{HandshakeCause, HandshakeFailures, HandshakeFault};
 use self::hello::Alert;

@@ -60,12 +60,32 @@ impl Certificate {
 
     /// What is wrong with its dates, when the wall's clock shows `now`.
     pub fn date_problem(&self, now: Moment) -> Option<DateProblem> {
-        match (now < self.begins, now > self.expires) {
-            (true, _) => Some(DateProblem::NotYetValid(self.begins.since(now))),
-            (_, true) => Some(DateProblem::Expired(now.since(self.expires))),
+        DateProblem::of(self.begins, self.expires, now)
+    }
+}
+
+impl DateProblem {
+    /// What is wrong with a certificate that is valid from `begins` to `expires`.
+    pub(super) fn of(begins: Moment, expires: Moment, now: Moment) -> Option<Self> {
+        match (now < begins, now > expires) {
+            (true, _) => Some(Self::NotYetValid(begins.since(now))),
+            (_, true) => Some(Self::Expired(now.since(expires))),
             _ => None,
         }
     }
+}
+
+/// A moment in a certificate. Before 1970 counts as 1970.
+pub(super) fn moment(time: x509_parser::time::ASN1Time) -> Moment {
+    Moment::from_seconds(u64::try_from(time.timestamp()).unwrap_or(0))
+}
+
+/// The certificates in a file, in their order.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileProblem> {
+    chain_of(read_pem(path)?)
 }
 
 /// Why the certificates cannot be used.
@@ -175,7 +195,7 @@ fn load_one(
 ) -> Result<(Arc<CertifiedKey>, Certificate), (FileRole, FileProblem)> {
     let of_chain = |problem| (FileRole::Chain, problem);
     let of_key = |problem| (FileRole::Key, problem);
-    let chain = chain_of(read_pem(&files.chain).map_err(of_chain)?).map_err(of_chain)?;
+    let chain = read_chain(&files.chain).map_err(of_chain)?;
     let key = key_of(read_pem(&files.key).map_err(of_key)?).map_err(of_key)?;
     let certificate = describe(&files.chain, &chain).map_err(of_chain)?;
     let key = provider
@@ -265,10 +285,6 @@ fn describe(path: &Path, chain: &[CertificateDer<'_>]) -> Result<Certificate, Fi
     let leaf = chain.first().ok_or(FileProblem::NoCertificate)?;
     let malformed = |error: &dyn fmt::Display| FileProblem::Malformed(error.to_string());
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| malformed(&error))?;
-    let moment = |time: x509_parser::time::ASN1Time| {
-        // Before 1970 counts as 1970.
-        Moment::from_seconds(u64::try_from(time.timestamp()).unwrap_or(0))
-    };
     let names = leaf
         .subject_alternative_name()
         .map_err(|error| malformed(&error))?
