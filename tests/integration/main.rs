@@ -14,6 +14,7 @@
 mod answers;
 mod attacks;
 mod check_chains;
+mod check_files;
 mod config;
 mod demo;
 mod dialogues;

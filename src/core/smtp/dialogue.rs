@@ -293,6 +293,11 @@ impl Dialogue {
         }
     }
 
+    /// How many AUTH commands were refused without judging since the last call: for the counter.
+    pub fn take_unjudged(&mut self) -> u8 {
+        self.limits.take_unjudged()
+    }
+
     /// The reply before closing on a client that is too slow.
     pub fn timed_out(&self) -> Reply {
         self.replies.timed_out()

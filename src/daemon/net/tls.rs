@@ -3,7 +3,7 @@
 //! [`Tls`] holds the rustls config of new handshakes; a reload replaces it as a whole or not at all.
 //! The key of the session tickets is kept over a reload, so that a renewed certificate causes no
 //! full handshakes.
-//! Not here: reading certificate files (`certificate`), what clients will say of them (`chain`), choosing one by name (`resolver`), reading the
+//! Not here: reading certificate files (`pem`, `certificate`), what clients will say of them (`chain`), choosing one by name (`resolver`), reading the
 //! ClientHello (`hello`, `offer`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
@@ -15,6 +15,7 @@ mod computing;
 mod fault;
 pub mod hello;
 mod offer;
+mod pem;
 mod resolver;
 mod step;
 
@@ -39,13 +40,12 @@ use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
-pub use self::certificate::{
-    Certificate, DateProblem, FileProblem, FileRole, TlsFault, read_chain,
-};
+pub use self::certificate::{Certificate, DateProblem, FileRole, TlsFault};
 use self::computing::Computing;
 pub use self::fault::{HandshakeCause, HandshakeFailures, HandshakeFault};
 use self::hello::Alert;
 use self::offer::{ClientOffer, KeyKinds};
+pub use self::pem::{FileProblem, read_chain};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 

@@ -154,6 +154,7 @@ fn counters(context: &ListenerContext) -> Counts {
         ("accepted", &counters.accepted),
         ("rejected", &counters.rejected),
         ("refused", &counters.refused),
+        ("unjudged", &counters.unjudged),
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),

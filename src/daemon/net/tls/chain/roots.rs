@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rustls::RootCertStore;
 
-use crate::net::tls::certificate;
+use crate::net::tls::pem;
 
 /// Where distributions keep them, in one file: Debian, Red Hat, SUSE, Alpine.
 const FILES: [&str; 4] = [
@@ -26,7 +26,7 @@ pub fn system_roots() -> RootCertStore {
     };
     let mut roots = RootCertStore::empty();
     for file in files {
-        if let Ok(certificates) = certificate::read_chain(&file) {
+        if let Ok(certificates) = pem::read_chain(&file) {
             // Some of them may be too old for the parser; a client passes over them, too.
             roots.add_parsable_certificates(certificates);
             break;
