@@ -8,6 +8,7 @@
 
 mod bounds;
 mod buckets;
+mod chain;
 mod dovecot;
 mod finding;
 mod inspect;
@@ -85,17 +86,19 @@ impl Config {
     /// [`ConfigFaults`] with everything that is wrong, as far as it can be detected at once: a syntax
     /// error hides other faults, and a refused value those that depend on it.
     pub fn load(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
-        Self::load_and(path, now, |_, _| {})
+        Self::load_and(path, now, |_, _, _| {})
     }
 
     /// As [`load`](Self::load), and compares the sections `[names]` and `[upstream]` with the settings of the Dovecot and
-    /// the Postfix on this machine, if they are there: for a person, since it starts programs and may take seconds.
+    /// the Postfix on this machine, if they are there, and looks at the certificates as a mail program will: for a person, since
+    /// it starts programs and may take seconds.
     ///
     /// # Errors
     ///
     /// As [`load`](Self::load).
     pub fn review(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
-        Self::load_and(path, now, |config, findings| {
+        Self::load_and(path, now, |file, config, findings| {
+            chain::play_the_client(file, config, folder(path), now, findings);
             dovecot::warn(&config.gate.names, findings);
             postfix::compare(
                 &config.upstream,
@@ -109,7 +112,7 @@ impl Config {
     fn load_and(
         path: &Path,
         now: Moment,
-        more: impl FnOnce(&Self, &mut Findings),
+        more: impl FnOnce(&raw::RawFile, &Self, &mut Findings),
     ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         let text = inspect::text(path)
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
@@ -118,7 +121,7 @@ impl Config {
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
-            more(config, findings);
+            more(file, config, findings);
         })
     }
 

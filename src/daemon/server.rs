@@ -218,7 +218,8 @@ impl Server {
             let sessions = self.context.sessions.len();
             warn!(sessions, "sessions are cut off: they did not end in time");
         }
-        self.context.services.judging.reporter.summary();
+        let judging = &self.context.services.judging;
+        judging.reporter.summary(judging.clock.now());
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
@@ -302,7 +303,7 @@ async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
 async fn summarise(services: Arc<Services>, mut drain: Drain) {
     loop {
         tokio::select! {
-            () = sleep(SUMMARY) => services.judging.reporter.summary(),
+            () = sleep(SUMMARY) => services.judging.reporter.summary(services.judging.clock.now()),
             () = drain.begun() => return,
         }
     }

@@ -93,7 +93,8 @@ pub fn proxy_header(octets: &[u8]) {
 fn asked_for(octets: &[u8], step: usize) -> (Option<Option<String>>, usize) {
     let mut stream = Stream { octets, step };
     let accepted = now(hello::read(&mut stream)).ok();
-    let name = accepted.map(|accepted| accepted.client_hello().server_name().map(str::to_owned));
+    let name =
+        accepted.map(|(accepted, _)| accepted.client_hello().server_name().map(str::to_owned));
     (name, octets.len() - stream.octets.len())
 }
 

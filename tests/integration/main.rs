@@ -13,6 +13,8 @@
 
 mod answers;
 mod attacks;
+mod check_chains;
+mod check_files;
 mod config;
 mod demo;
 mod dialogues;
@@ -31,6 +33,7 @@ mod session_config;
 mod session_crowd;
 mod session_ends;
 mod session_filter;
+mod session_handshakes;
 mod session_log;
 mod session_octets;
 mod session_tls;

@@ -6,7 +6,7 @@
 
 use crate::kit::client::{Client, Reply, auth_plain, base64, loopback};
 use crate::kit::impostor::{Conduct, Fault, Impostor};
-use crate::kit::mail::ANNA;
+use crate::kit::mail::{ANNA, User};
 use crate::kit::proxy::{NAME, Proxy, Setup};
 use crate::kit::wait;
 
@@ -214,4 +214,24 @@ fn a_wrong_password_is_answered_after_the_delay() {
     });
     let took: u64 = end.field("ms").parse().expect("a number");
     assert!(took >= 1_000, "{took} ms");
+}
+
+#[test]
+fn each_auth_command_behind_a_refusal_is_counted_though_it_is_not_judged() {
+    let impostor = Impostor::start(Conduct::Rejecting);
+    let proxy = patient(&impostor).with("limits.client.burst", 1).start();
+    let counted = |what: &str| {
+        let ran = proxy.setup.command(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&ran.text).expect("an object");
+        status["counters"][what].as_u64().expect("a count")
+    };
+    stranger(&proxy, 1).expect(&auth_plain(User("eve", "first")), 535);
+    let mut client = stranger(&proxy, 1);
+    let told = |client: &mut Client, word| client.say(&auth_plain(User("eve", word))).code;
+    let refused: Vec<_> = ["a", "b", "c", "d", "e", "f"]
+        .map(|word| told(&mut client, word))
+        .into();
+    assert_eq!(refused, [454, 454, 454, 454, 454, 421]);
+    assert_eq!((counted("refused"), counted("unjudged")), (1, 5));
+    assert_eq!(counted("attempts"), 2);
 }

@@ -192,6 +192,9 @@ pub struct StatusMessage {
     pub would_refuse: BTreeMap<String, u64>,
     /// Connections turned away before TLS since the start, by reason.
     pub turned_away: BTreeMap<String, u64>,
+    /// TLS handshakes that failed since the start, by cause.
+    #[serde(default)]
+    pub handshakes_failed: BTreeMap<String, u64>,
     /// How often each limit acted since the start.
     pub limits: BTreeMap<String, u64>,
     /// Since when the state is not kept, and why; none: it is.

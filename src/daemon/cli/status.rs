@@ -66,6 +66,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "refused", &status.refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
     counts(out, "turned away", &status.turned_away)?;
+    counts(out, "no TLS", &status.handshakes_failed)?;
     limits(status, out)
 }
 

@@ -3,22 +3,25 @@
 //! [`Tls`] holds the rustls config of new handshakes; a reload replaces it as a whole or not at all.
 //! The key of the session tickets is kept over a reload, so that a renewed certificate causes no
 //! full handshakes.
-//! Not here: reading certificate files (`certificate`), choosing one by name (`resolver`), reading the
-//! ClientHello (`hello`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
+//! Not here: reading certificate files (`pem`, `certificate`), what clients will say of them (`chain`), choosing one by name (`resolver`), reading the
+//! ClientHello (`hello`, `offer`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
 
 mod certificate;
+pub mod chain;
 mod computing;
+mod fault;
 pub mod hello;
+mod offer;
+mod pem;
 mod resolver;
 mod step;
 
 #[cfg(test)]
 mod tests;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,14 +32,20 @@ use arc_swap::ArcSwap;
 use rustls::SupportedCipherSuite;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
-use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use rustls::server::{
+    Accepted, ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
 use tokio_rustls::server::TlsStream;
 
-pub use self::certificate::{Certificate, DateProblem, FileProblem, FileRole, TlsFault};
+pub use self::certificate::{Certificate, DateProblem, FileRole, TlsFault};
 use self::computing::Computing;
+pub use self::fault::{HandshakeCause, HandshakeFailures, HandshakeFault};
+use self::hello::Alert;
+use self::offer::{ClientOffer, KeyKinds};
+pub use self::pem::{FileProblem, read_chain};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 
@@ -60,18 +69,18 @@ pub struct CertificateFiles {
 /// attack (ALPACA, CVE-2021-3618) always offers one.
 const FOREIGN_PROTOCOLS: [&[u8]; 5] = [b"h2", b"http/1.1", b"http/1.0", b"http/0.9", b"h3"];
 
-/// A record with the fatal alert no_application_protocol (RFC 7301 section 3.2).
-const NO_APPLICATION_PROTOCOL: [u8; 7] = [21, 3, 3, 0, 2, 2, 120];
-
 /// The TLS state of all listeners. Shared by reference; all methods take `&self`.
 pub struct Tls {
     loaded: ArcSwap<Loaded>,
     ticketer: Arc<dyn ProducesTickets>,
     computing: Computing,
+    /// How many handshakes failed since the start.
+    pub failures: HandshakeFailures,
 }
 
 struct Loaded {
     config: Arc<ServerConfig>,
+    resolver: Arc<resolver::ByName>,
     certificates: Vec<Certificate>,
 }
 
@@ -87,6 +96,7 @@ impl Tls {
             ticketer,
             // limit: handshakes
             computing: Computing::new(usize::MAX, cores()),
+            failures: HandshakeFailures::default(),
         })
     }
 
@@ -149,21 +159,22 @@ impl Tls {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut stream = stream;
-        let hello = hello::read(&mut stream).await?;
-        if let Some(protocol) = foreign_protocol(&hello.client_hello()) {
-            // The client is refused either way, so a failing write changes nothing.
-            let _ = stream.write_all(&NO_APPLICATION_PROTOCOL).await;
-            let _ = stream.shutdown().await;
-            return Err(HandshakeFault::ForeignProtocol(protocol));
-        }
+        let (hello, offer) = match begin(&mut stream).await {
+            Ok(begun) => begun,
+            Err(fault) => {
+                hello::take_rest(&mut stream).await;
+                return Err(fault);
+            }
+        };
         let mut slot = self.may_compute(client, waits).await;
-        let config = self.loaded.load().config.clone();
+        let (config, keys) = self.loaded.load().for_client(&hello.client_hello());
         let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
         loop {
             let (step, woken) = step::take(&mut rest).await;
             drop(slot);
             if let Poll::Ready(outcome) = step {
-                return Ok(Box::new(outcome?));
+                let fault = |error| HandshakeFault::from(error).with_offer(&offer, keys);
+                return outcome.map(Box::new).map_err(fault);
             }
             woken.await;
             slot = self.may_compute(client, waits).await;
@@ -179,6 +190,22 @@ impl Tls {
         let slot = self.computing.slot(client.key, client.standing).await;
         waits.store(false, Ordering::Relaxed);
         slot
+    }
+}
+
+/// The client's ClientHello. A client that is refused for it has its alert.
+async fn begin<S>(stream: &mut S) -> Result<(Accepted, ClientOffer), HandshakeFault>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (hello, offer) = hello::read(stream).await?;
+    match foreign_protocol(&hello.client_hello()) {
+        None => Ok((hello, offer)),
+        Some(protocol) => {
+            // RFC 7301 section 3.2.
+            hello::refuse(stream, Alert::NoApplicationProtocol, 3).await;
+            Err(HandshakeFault::ForeignProtocol(protocol))
+        }
     }
 }
 
@@ -205,18 +232,24 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Loaded {
+    /// What a handshake goes on with, and the kinds of the keys that may sign it.
+    fn for_client(&self, hello: &ClientHello<'_>) -> (Arc<ServerConfig>, KeyKinds) {
+        let keys = self.resolver.key_kinds(hello.server_name());
+        (Arc::clone(&self.config), keys)
+    }
+
     fn new(settings: &TlsSettings, ticketer: &Arc<dyn ProducesTickets>) -> Result<Self, TlsFault> {
         let provider = Arc::new(provider());
         let (keys, certificates): (Vec<_>, Vec<_>) =
             certificate::load(&settings.certificates, &provider)?
                 .into_iter()
                 .unzip();
-        let resolver = resolver::ByName::new(keys, &certificates);
+        let resolver = Arc::new(resolver::ByName::new(keys, &certificates));
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(TlsFault::Library)?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(resolver));
+            .with_cert_resolver(Arc::clone(&resolver) as _);
         config.ignore_client_order = true;
         config.ticketer = Arc::clone(ticketer);
         // A mail program opens few connections, and each ticket costs a write.
@@ -225,6 +258,7 @@ impl Loaded {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         Ok(Self {
             config: Arc::new(config),
+            resolver,
             certificates,
         })
     }
@@ -299,48 +333,6 @@ impl Negotiated {
                 Some(rustls::HandshakeKind::Resumed) => HandshakeKind::Resumed,
                 _ => HandshakeKind::Full,
             },
-        }
-    }
-}
-
-/// Why there is no TLS session. Nearly always the client's fault.
-#[derive(Debug, thiserror::Error)]
-pub enum HandshakeFault {
-    /// Not complete within the deadline.
-    #[error("the handshake did not complete in time")]
-    Deadline,
-    /// Others were computed until the deadline.
-    #[error("other handshakes were computed until the deadline; see [admission] handshakes")]
-    Busy,
-    /// The client closed or reset the connection during it, or before its first octet.
-    #[error("the client closed during the handshake")]
-    Closed,
-    /// The ClientHello exceeds the limit.
-    #[error("the ClientHello is longer than {} octets", hello::LIMIT)]
-    HelloTooLong,
-    /// The client offers a protocol that mail programs do not speak.
-    #[error("the client offers the protocol {0}")]
-    ForeignProtocol(&'static str),
-    /// What arrived is not TLS, or not a version or suite that we accept.
-    #[error("{0}")]
-    Tls(rustls::Error),
-    /// The socket failed.
-    #[error("{0}")]
-    Socket(io::Error),
-}
-
-impl From<io::Error> for HandshakeFault {
-    fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-        if matches!(
-            error.kind(),
-            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe
-        ) {
-            return Self::Closed;
-        }
-        match error.downcast::<rustls::Error>() {
-            Ok(fault) => Self::Tls(fault),
-            Err(error) => Self::Socket(error),
         }
     }
 }

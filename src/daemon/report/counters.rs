@@ -23,6 +23,8 @@ pub struct Counters {
     pub rejected: Counter,
     /// Attempts refused by the gate.
     pub refused: Counter,
+    /// AUTH commands refused without judging: those behind a refusal in the same session. They are no attempts.
+    pub unjudged: Counter,
     /// Attempts that would have been refused, were it not for dry run or settling in.
     pub would_refuse: Counter,
     /// Attempts answered 454 for a fault of Postfix or ours.

@@ -5,8 +5,9 @@
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
 //! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen
 //! by everybody: the first of a client in ten minutes is told, with the count of those suppressed
-//! since the one before; the rest at debug. So is the first session of a client that ended without a login after a fault. Over all clients there are 200 rejections, 200 other such lines and 200
-//! lines about bans at once and two a second of each; beyond that, one line a minute says how many there were
+//! since the one before; the rest at debug. So is the first session of a client that ended without a login after a fault. Over all clients
+//! there are 200 rejections, 200 attempts, 200 sessions and 200
+//! lines about bans at once and two a second of each, and 50 lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
 //! (`Reporter::summary`). Nobody but a user, an operator and this machine causes any other event at info or above.
 
 use std::fmt::Display;
@@ -19,7 +20,7 @@ use tracing::{debug, error, info, warn};
 use super::last_faults::LastFaults;
 use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
-use super::quiet::{LineBudget, Quiet, STRANGERS, Say};
+use super::quiet::{LineBudget, Quiet, STRANGERS, Say, Summary};
 use crate::clock::WallStep;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -140,6 +141,8 @@ pub struct Reporter {
     pub last_faults: LastFaults,
     attempts: Quiet,
     sessions: Quiet,
+    handshakes: Quiet,
+    own_users: Mutex<OwnUsers>,
     rejections: Mutex<LineBudget>,
     bans: Quiet,
     limits: Arc<LimitCounters>,
@@ -156,15 +159,23 @@ macro_rules! at {
     };
 }
 
+// Behind the macro that it uses.
+mod handshakes;
+
+pub use handshakes::{FailedHandshake, HandshakeNews};
+use handshakes::{HANDSHAKES, OwnUsers};
+
 impl Reporter {
     /// What it does not write is counted in `limits`.
     pub fn new(limits: Arc<LimitCounters>) -> Self {
         Self {
             last_faults: LastFaults::default(),
-            attempts: Quiet::new(SPAN),
-            sessions: Quiet::new(SPAN),
+            attempts: Quiet::new(SPAN, STRANGERS),
+            sessions: Quiet::new(SPAN, STRANGERS),
+            handshakes: Quiet::new(SPAN, HANDSHAKES),
+            own_users: Mutex::new(OwnUsers::new()),
             rejections: Mutex::new(LineBudget::new(STRANGERS)),
-            bans: Quiet::new(SPAN),
+            bans: Quiet::new(SPAN, STRANGERS),
             limits,
         }
     }
@@ -282,24 +293,22 @@ impl Reporter {
         at!(level, %subject, "ban ended");
     }
 
-    /// `lines suppressed`: how many lines were only counted since the last call, by
-    /// reason. For once a minute; nothing is written where there were none.
-    pub fn summary(&self) {
+    /// For once a minute: the warning of failed handshakes in familiar networks, and `lines suppressed`: how many lines were only counted since the last
+    /// call, by reason. Nothing is written where there is nothing to tell.
+    pub fn summary(&self, now: Moment) {
+        self.warn_of_own_users(now);
         let mut summary = self.attempts.take_summary();
         summary.extend(self.sessions.take_summary());
+        summary.extend(self.handshakes.take_summary());
         summary.extend(self.bans.take_summary());
         summary.extend(self.rejections().take_summary());
         summary.extend(places::take_summary());
         if summary.is_empty() {
             return;
         }
-        let by_reason: Vec<_> = summary
-            .iter()
-            .map(|(reason, lines)| format!("{reason}={lines}"))
-            .collect();
         info!(
             lines = summary.values().sum::<u64>(),
-            reasons = by_reason.join(" "),
+            reasons = list(&summary),
             "lines suppressed"
         );
     }
@@ -333,6 +342,15 @@ impl Reporter {
             suppressed = (suppressed > 0).then_some(suppressed),
             "session");
     }
+}
+
+/// Counts by name, as they are told.
+fn list(counts: &Summary) -> String {
+    let entries: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{name}={count}"))
+        .collect();
+    entries.join(" ")
 }
 
 /// `backend outage`: users that logged in before are rejected one after the other.

@@ -23,8 +23,8 @@ const RATE: LineRate = LineRate {
     every: std::time::Duration::from_secs(10),
 };
 
-/// The module that bounds its events itself.
-const BOUNDED: &str = "events";
+/// The modules that bound their events themselves.
+const BOUNDED: [&str; 2] = ["events", "handshakes"];
 
 /// What was only counted in this process, by module.
 static COUNTED: OnceLock<Mutex<Summary>> = OnceLock::new();
@@ -57,7 +57,7 @@ impl PlaceBounds {
 impl<S: Subscriber> Layer<S> for PlaceBounds {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let meta = event.metadata();
-        if *meta.level() > tracing::Level::INFO || module(meta) == BOUNDED {
+        if *meta.level() > tracing::Level::INFO || BOUNDED.contains(&module(meta)) {
             return true;
         }
         let admitted = self.admits(meta, self.clock.now());

@@ -88,14 +88,14 @@ impl std::fmt::Debug for QuietRow {
 }
 
 impl Quiet {
-    /// One line a key in `span`.
-    pub fn new(span: Duration) -> Self {
+    /// One line a key in `span`, and of all keys together as many as `rate` allows.
+    pub fn new(span: Duration, rate: LineRate) -> Self {
         Self {
             span,
             hasher: RandomState::new(),
             state: Mutex::new(State {
                 rows: vec![QuietRow::default(); ROWS].into_boxed_slice(),
-                budget: LineBudget::new(STRANGERS),
+                budget: LineBudget::new(rate),
             }),
         }
     }
@@ -198,7 +198,7 @@ mod tests {
     const START: Moment = Moment::from_seconds(1_000_000);
 
     fn quiet() -> Quiet {
-        Quiet::new(Duration::from_secs(600))
+        Quiet::new(Duration::from_secs(600), STRANGERS)
     }
 
     #[test]

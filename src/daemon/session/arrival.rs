@@ -16,9 +16,12 @@ use tokio::time::timeout;
 use super::conversation::{Conversation, Next};
 use super::peer::{Peer, WriteAndClose};
 use super::{Crossing, Ending, Secured, Visit, called, login};
+use crate::judging::Asker;
 use crate::net::admission::ConnectionStage;
-use crate::net::tls::{HandshakeClient, HandshakeFault, Negotiated};
+use crate::net::tls::{HandshakeCause, HandshakeClient, HandshakeFault, Negotiated};
+use crate::report::events::{self, HandshakeNews};
 use crate::report::limits::ResourceLimit;
+use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::smtp::command::Command;
 use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue};
 use gatepost_core::smtp::line::Following;
@@ -96,13 +99,16 @@ async fn from_first_line(
 async fn tls_begins(visit: &mut Visit, stream: &TcpStream) -> Result<Duration, Ending> {
     let (began, time_limit) = (visit.now(), visit.config.timeouts.handshake);
     let fault = match Box::pin(first_octet(visit, stream, time_limit)).await {
-        Ok(Ok(0)) => HandshakeFault::Closed,
+        Ok(Ok(0)) => HandshakeFault::NothingSent,
         Ok(Ok(_)) => {
             visit.slot.progressed(ConnectionStage::Spoken);
             return Ok(time_limit.saturating_sub(visit.now().since(began)));
         }
-        Ok(Err(error)) => error.into(),
-        Err(Ending::TimedOut) => HandshakeFault::Deadline,
+        Ok(Err(error)) => match error.into() {
+            HandshakeFault::Closed => HandshakeFault::NothingSent,
+            other => other,
+        },
+        Err(Ending::TimedOut) => HandshakeFault::Silent,
         Err(ending) => return Err(ending),
     };
     Err(handshake_failed(visit, fault))
@@ -188,10 +194,29 @@ async fn shake_hands(
     Ok(stream)
 }
 
-/// Counts a handshake that failed. How the session ends with it.
+/// Counts a handshake that failed, and tells it. How the session ends with it.
 fn handshake_failed(visit: &Visit, fault: HandshakeFault) -> Ending {
     let counters = &visit.services.judging.counters;
     counters.handshakes_failed.count();
+    let cause = fault.cause();
+    visit.services.tls.failures.count(cause);
+    let news = match (cause, visit.slot.standing()) {
+        // A connection alone is no handshake: monitors and port scanners make them.
+        (HandshakeCause::NothingSent, _) => HandshakeNews::Detail,
+        (cause, Standing::Familiar) if cause.is_lasting() => HandshakeNews::OfOwnUsers,
+        _ => HandshakeNews::OfClient,
+    };
+    let failed = events::FailedHandshake {
+        session: visit.seen(),
+        cause: cause.as_str(),
+        fault: &fault,
+        news,
+    };
+    visit
+        .services
+        .judging
+        .reporter
+        .handshake(&failed, visit.now());
     if matches!(fault, HandshakeFault::Busy) {
         counters.limits.count(ResourceLimit::Handshakes);
     }

@@ -85,6 +85,9 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
             None => self.read_line(self.visit.config.timeouts.line).await?,
         };
         loop {
+            let unjudged = self.dialogue.take_unjudged();
+            let counters = &self.visit.services.judging.counters;
+            counters.unjudged.add(u64::from(unjudged));
             action = match action {
                 Action::Reply(reply) | Action::Cancel(reply) => {
                     self.write(reply).await?;

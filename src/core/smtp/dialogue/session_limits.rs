@@ -12,7 +12,7 @@ const MAX_REJECTS: u8 = 3;
 /// Refusals by the gate in one session, with the AUTH commands that are refused without judging after one;
 /// the next AUTH closes it. As many as there are mechanisms for a password (PLAIN, LOGIN, CRAM-MD5, two of
 /// SCRAM): a mail program may fall back through them all, and a client that goes on guessing costs replies,
-/// not handshakes. What is refused without judging is no attempt for the gate, nor in its counters.
+/// not handshakes. What is refused without judging is no attempt for the gate, nor in its counters; it has one of its own.
 const MAX_REFUSALS: u8 = 5;
 
 /// The counts of a session.
@@ -22,6 +22,8 @@ pub(super) struct SessionLimits {
     faults: u8,
     rejects: u8,
     refusals: u8,
+    /// AUTH commands that were not judged, and are not told yet.
+    unjudged: u8,
 }
 
 /// Whether a count is within its limit.
@@ -91,9 +93,22 @@ impl SessionLimits {
             0 if self.rejects < MAX_REJECTS => AuthAllowance::Judge,
             1..MAX_REFUSALS => {
                 self.count_refusal();
+                self.count_unjudged();
                 AuthAllowance::Refuse
             }
-            _ => AuthAllowance::Close,
+            _ => {
+                self.count_unjudged();
+                AuthAllowance::Close
+            }
         }
+    }
+
+    fn count_unjudged(&mut self) {
+        self.unjudged = self.unjudged.saturating_add(1);
+    }
+
+    /// How many AUTH commands were not judged since the last call.
+    pub(super) fn take_unjudged(&mut self) -> u8 {
+        std::mem::take(&mut self.unjudged)
     }
 }

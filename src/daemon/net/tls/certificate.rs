@@ -1,32 +1,28 @@
-//! certificate - reads and checks certificate files
+//! certificate - checks certificates and their keys
 //!
 //! Every fault names the file, and what would be right. Only the leaf's dates are
 //! looked at: a public chain may legitimately end in an expired cross-signature. A wrong date is no fault: it is the
 //! client that judges it, by a clock that may be better than ours, and a server that does not start helps nobody.
-//! Not here: whether clients trust the chain (they decide), the carets (`config`).
-//! Only `read_pem` uses the PEM crate. RFC 7468, RFC 5280 section 4.
+//! Not here: reading the files (`pem`), whether clients trust the chain (`chain`), the carets (`config`).
+//! RFC 5280 section 4.
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
 use rustls::sign::CertifiedKey;
-use rustls_pemfile::Item;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Version};
+use x509_parser::public_key::PublicKey;
 
 use super::CertificateFiles;
-use crate::files;
+use super::pem::{FileProblem, read_chain, read_key};
 use gatepost_core::moment::Moment;
-
-/// The longest PEM file that is read, in octets.
-const LONGEST_FILE: u64 = 1 << 20;
 
 /// A certificate in use, as it is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +36,9 @@ pub struct Certificate {
     /// When it expires.
     pub expires: Moment,
 }
+
+/// Bits of the shortest RSA key that can be used.
+const SHORTEST_RSA: usize = 2048;
 
 /// Why clients whose clock agrees with ours refuse a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,12 +59,24 @@ impl Certificate {
 
     /// What is wrong with its dates, when the wall's clock shows `now`.
     pub fn date_problem(&self, now: Moment) -> Option<DateProblem> {
-        match (now < self.begins, now > self.expires) {
-            (true, _) => Some(DateProblem::NotYetValid(self.begins.since(now))),
-            (_, true) => Some(DateProblem::Expired(now.since(self.expires))),
+        DateProblem::of(self.begins, self.expires, now)
+    }
+}
+
+impl DateProblem {
+    /// What is wrong with a certificate that is valid from `begins` to `expires`.
+    pub(super) fn of(begins: Moment, expires: Moment, now: Moment) -> Option<Self> {
+        match (now < begins, now > expires) {
+            (true, _) => Some(Self::NotYetValid(begins.since(now))),
+            (_, true) => Some(Self::Expired(now.since(expires))),
             _ => None,
         }
     }
+}
+
+/// A moment in a certificate. Before 1970 counts as 1970.
+pub(super) fn moment(time: x509_parser::time::ASN1Time) -> Moment {
+    Moment::from_seconds(u64::try_from(time.timestamp()).unwrap_or(0))
 }
 
 /// Why the certificates cannot be used.
@@ -100,50 +111,6 @@ pub enum FileRole {
     Key,
 }
 
-/// What is wrong with a file, and what would be right.
-#[derive(Debug, thiserror::Error)]
-pub enum FileProblem {
-    /// It cannot be opened or read.
-    #[error("cannot be read ({0}); it must be readable for the user that gatepost starts as")]
-    Unreadable(io::Error),
-    /// Too long for a PEM file.
-    #[error("is longer than {LONGEST_FILE} octets; use a PEM file with a chain or a key")]
-    TooLong,
-    /// PEM, but damaged.
-    #[error("is not a complete PEM file ({0}); it may be truncated, or still being written")]
-    BadPem(String),
-    /// No certificate in the chain file.
-    #[error("holds no certificate; use a PEM file with the leaf first, often fullchain.pem")]
-    NoCertificate,
-    /// The chain file holds a key instead.
-    #[error("holds a private key and no certificate; are chain and key exchanged?")]
-    KeyAsChain,
-    /// No private key in the key file.
-    #[error("holds no private key; use a PEM file with PRIVATE KEY in it, often privkey.pem")]
-    NoKey,
-    /// The key file holds certificates instead.
-    #[error("holds a certificate and no private key; are chain and key exchanged?")]
-    ChainAsKey,
-    /// The key is encrypted with a passphrase.
-    #[error("is encrypted with a passphrase; store it without one, readable only by root")]
-    EncryptedKey,
-    /// A type of key that we cannot sign with.
-    #[error("holds a key that cannot be used ({0}); use ECDSA P-256 or P-384, Ed25519 or RSA")]
-    UnusableKey(rustls::Error),
-    /// An invalid certificate.
-    #[error("holds an invalid certificate ({0}); copy or issue it again")]
-    Malformed(String),
-    /// The key fits no certificate of the chain.
-    #[error("does not belong to the first certificate of {}; renew both together", .0.display())]
-    KeyMismatch(PathBuf),
-    /// The key fits a certificate that is not the first.
-    #[error("has the certificate of the key at position {place}; the leaf must be first")]
-    LeafNotFirst {
-        /// Counted from 1.
-        place: usize,
-    },
-}
-
 /// Reads and checks every certificate of the settings, in their order.
 ///
 /// # Errors
@@ -175,13 +142,13 @@ fn load_one(
 ) -> Result<(Arc<CertifiedKey>, Certificate), (FileRole, FileProblem)> {
     let of_chain = |problem| (FileRole::Chain, problem);
     let of_key = |problem| (FileRole::Key, problem);
-    let chain = chain_of(read_pem(&files.chain).map_err(of_chain)?).map_err(of_chain)?;
-    let key = key_of(read_pem(&files.key).map_err(of_key)?).map_err(of_key)?;
+    let chain = read_chain(&files.chain).map_err(of_chain)?;
+    let key = read_key(&files.key).map_err(of_key)?;
     let certificate = describe(&files.chain, &chain).map_err(of_chain)?;
     let key = provider
         .key_provider
         .load_private_key(key)
-        .map_err(|error| of_key(FileProblem::UnusableKey(error)))?;
+        .map_err(|error| of_key(FileProblem::UnusableKey(unusable(&chain, &error))))?;
     let pair = CertifiedKey::new(chain, key);
     match pair.keys_match() {
         // A key whose public half cannot be computed is assumed to match.
@@ -196,79 +163,40 @@ fn load_one(
     }
 }
 
-/// The parts of a PEM file that are used.
-struct Pem {
-    certificates: Vec<CertificateDer<'static>>,
-    key: Option<PrivateKeyDer<'static>>,
-    encrypted: Encrypted,
-}
-
-/// Whether a PEM file holds a key with a passphrase.
-#[derive(PartialEq, Eq)]
-enum Encrypted {
-    Yes,
-    No,
-}
-
-fn read_pem(path: &Path) -> Result<Pem, FileProblem> {
-    let text = files::read(path, LONGEST_FILE).map_err(|error| match error.kind() {
-        ErrorKind::FileTooLarge => FileProblem::TooLong,
-        _ => FileProblem::Unreadable(error),
-    })?;
-    let text = zeroize::Zeroizing::new(text);
-    let has_passphrase = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
-    let mut pem = Pem {
-        certificates: Vec::new(),
-        key: None,
-        encrypted: match has_passphrase(b"ENCRYPTED") {
-            true => Encrypted::Yes,
-            false => Encrypted::No,
-        },
-    };
-    for item in rustls_pemfile::read_all(&mut text.as_slice()) {
-        let bad = |error: io::Error| FileProblem::BadPem(error.to_string());
-        let key = match item.map_err(bad)? {
-            Item::X509Certificate(certificate) => {
-                pem.certificates.push(certificate);
-                continue;
-            }
-            Item::Pkcs8Key(key) => key.into(),
-            Item::Pkcs1Key(key) => key.into(),
-            Item::Sec1Key(key) => key.into(),
-            _ => continue,
-        };
-        pem.key.get_or_insert(key);
-    }
-    Ok(pem)
-}
-
-fn chain_of(pem: Pem) -> Result<Vec<CertificateDer<'static>>, FileProblem> {
-    match (pem.certificates.is_empty(), pem.key) {
-        (false, _) => Ok(pem.certificates),
-        (true, Some(_)) => Err(FileProblem::KeyAsChain),
-        (true, None) => Err(FileProblem::NoCertificate),
+/// Why a key cannot be used: the certificate that goes with it says what kind it is.
+fn unusable(chain: &[CertificateDer<'_>], error: &rustls::Error) -> String {
+    let leaf = chain
+        .first()
+        .and_then(|leaf| Some(X509Certificate::from_der(leaf).ok()?.1));
+    match leaf.as_ref().map(|leaf| leaf.public_key().parsed()) {
+        Some(Ok(PublicKey::RSA(key))) if key.key_size() < SHORTEST_RSA => {
+            format!("RSA of {} bits", key.key_size())
+        }
+        Some(Ok(PublicKey::EC(_))) if !leaf.as_ref().is_some_and(has_known_curve) => {
+            "ECDSA with a curve that mail programs do not know".to_owned()
+        }
+        Some(Ok(PublicKey::DSA(_))) => "DSA".to_owned(),
+        _ => error.to_string(),
     }
 }
 
-fn key_of(pem: Pem) -> Result<PrivateKeyDer<'static>, FileProblem> {
-    match pem.key {
-        // An encrypted PKCS#1 or SEC 1 key has the label of an unencrypted one; its header says that it is encrypted.
-        Some(_) if pem.encrypted == Encrypted::Yes => Err(FileProblem::EncryptedKey),
-        Some(key) => Ok(key),
-        None if pem.encrypted == Encrypted::Yes => Err(FileProblem::EncryptedKey),
-        None if !pem.certificates.is_empty() => Err(FileProblem::ChainAsKey),
-        None => Err(FileProblem::NoKey),
-    }
+/// Whether the curve of its key is P-256, P-384 or P-521.
+fn has_known_curve(leaf: &X509Certificate<'_>) -> bool {
+    let curve = leaf.public_key().algorithm.parameters.as_ref();
+    let curve = curve.and_then(|curve| curve.as_oid().ok());
+    curve.is_some_and(|curve| {
+        let curves = ["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"];
+        curves.contains(&curve.to_id_string().as_str())
+    })
 }
 
 fn describe(path: &Path, chain: &[CertificateDer<'_>]) -> Result<Certificate, FileProblem> {
     let leaf = chain.first().ok_or(FileProblem::NoCertificate)?;
     let malformed = |error: &dyn fmt::Display| FileProblem::Malformed(error.to_string());
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|error| malformed(&error))?;
-    let moment = |time: x509_parser::time::ASN1Time| {
-        // Before 1970 counts as 1970.
-        Moment::from_seconds(u64::try_from(time.timestamp()).unwrap_or(0))
-    };
+    if leaf.version() != X509Version::V3 {
+        return Err(FileProblem::OldVersion(leaf.version().0 + 1));
+    }
     let names = leaf
         .subject_alternative_name()
         .map_err(|error| malformed(&error))?

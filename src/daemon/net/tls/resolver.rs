@@ -13,6 +13,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::certificate::Certificate;
+use super::offer::KeyKinds;
 
 /// Certificates by name.
 #[derive(Debug)]
@@ -42,6 +43,12 @@ impl ByName {
             exact,
             wildcard,
         }
+    }
+
+    /// The kinds of the keys that are candidates for a client that asks for `name`.
+    pub(super) fn key_kinds(&self, name: Option<&str>) -> KeyKinds {
+        let candidates = self.for_name(name).iter();
+        KeyKinds::of(candidates.map(|candidate| candidate.key.algorithm()))
     }
 
     fn for_name(&self, name: Option<&str>) -> &[Arc<CertifiedKey>] {

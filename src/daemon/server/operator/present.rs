@@ -16,7 +16,7 @@ use crate::report::last_faults::LastFault;
 use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
 use crate::server::listeners::ListenerContext;
-use crate::session::SessionId;
+use crate::session::{Services, SessionId};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::buckets::recent;
@@ -78,11 +78,19 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .zip(admission.turned_away)
             .map(|(reason, count)| (reason.to_string(), count))
             .collect(),
+        handshakes_failed: handshakes_failed(services),
         state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
             since: time(fault.since, clock),
             why: fault.why.to_string(),
         }),
     }
+}
+
+fn handshakes_failed(services: &Services) -> Counts {
+    let by_cause = services.tls.failures.by_cause();
+    by_cause
+        .map(|(cause, count)| (cause.as_str().to_owned(), count))
+        .collect()
 }
 
 /// What was done; and if the disk does not have it, that too.
@@ -147,6 +155,7 @@ fn counters(context: &ListenerContext) -> Counts {
         ("accepted", &counters.accepted),
         ("rejected", &counters.rejected),
         ("refused", &counters.refused),
+        ("unjudged", &counters.unjudged),
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),

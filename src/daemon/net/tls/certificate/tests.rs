@@ -126,7 +126,7 @@ fn a_missing_file_and_a_missing_certificate_are_refused() {
     fs::remove_file(&shelf.settings.certificates[0].key).unwrap();
     let told = Tls::load(&shelf.settings).unwrap_err().to_string();
     assert!(
-        told.contains("key0.pem: cannot be read (No such file"),
+        told.contains("key0.pem: does not exist; write the path"),
         "{told}"
     );
     shelf.settings.certificates.clear();
