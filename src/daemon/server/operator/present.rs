@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use crate::admin::message::{
     BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, Fill, NotKeptMessage, Response,
-    StatusMessage,
+    StatusMessage, UpstreamMessage,
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
+use crate::net::upstream::{UpstreamAddress, Usability};
 use crate::report::events::timestamp;
 use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
@@ -43,6 +44,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
     let gate = services.judging.gate().status(now);
     let admission = context.admission.counts();
     let upstream = &services.config.load().upstream;
+    let backends: Vec<UpstreamMessage> = upstream.usability().map(backend(clock)).collect();
     StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
@@ -53,7 +55,9 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         }
         .to_owned(),
         settling_until: gate.settling_until.map(|until| time(until, clock)),
+        logins_work: backends.iter().any(|one| one.state == USABLE) && !gate.backend_outage,
         upstream_up: upstream.is_up(),
+        upstream: backends,
         backend_outage: gate.backend_outage,
         processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
@@ -81,6 +85,28 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             since: time(fault.since, clock),
             why: fault.why.to_string(),
         }),
+    }
+}
+
+/// The state of a backend that can be used.
+const USABLE: &str = "usable";
+
+/// An address of Postfix, and whether it can be used.
+fn backend(clock: Clock) -> impl Fn((&UpstreamAddress, Usability)) -> UpstreamMessage {
+    move |(address, usability)| {
+        let (state, since, complaint) = match usability {
+            Usability::Unknown => ("not-asked", None, None),
+            Usability::Usable { since } => (USABLE, Some(since), None),
+            Usability::Unusable { since, complaint } => ("unusable", Some(since), Some(complaint)),
+        };
+        let cure = complaint.as_ref().and_then(|complaint| complaint.cure);
+        UpstreamMessage {
+            address: address.to_string(),
+            state: state.to_owned(),
+            since: since.map(|since| time(since, clock)),
+            cure: cure.map(ToOwned::to_owned),
+            reason: complaint.map(|complaint| complaint.reason),
+        }
     }
 }
 
