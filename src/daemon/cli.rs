@@ -81,7 +81,8 @@ pub struct OperatorArgs {
 impl OperatorArgs {
     /// Sends a request to the running Gatepost and prints the answer: as JSON, or as `show` writes it.
     ///
-    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk.
+    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk; or what is
+    /// shown is not as it must be.
     fn send(
         &self,
         request: &Request,
@@ -100,12 +101,14 @@ impl OperatorArgs {
             (response, true) => print_json(&mut out, response),
             (response, false) => show(response, &mut out),
         };
-        // A reader that has closed the pipe needs no more.
-        let _ = written.and_then(|()| out.flush());
-        match response {
+        let code = match response {
             Response::NotKept { .. } => ExitCode::from(exit::BELOW_REQUIREMENT),
+            Response::Status(status) if !status.logins_work => {
+                ExitCode::from(exit::BELOW_REQUIREMENT)
+            }
             _ => ExitCode::SUCCESS,
-        }
+        };
+        exit::after(written.and_then(|()| out.flush()), code)
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {

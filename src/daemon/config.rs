@@ -198,6 +198,7 @@ impl Config {
             upstream: listeners::upstream(
                 &file.upstream,
                 &dialogue.hostname,
+                &dialogue.mechanisms,
                 &listeners,
                 folder,
                 findings,

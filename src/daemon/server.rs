@@ -123,7 +123,7 @@ impl Server {
         let services = Arc::new(Services {
             judging: Arc::new(judging),
             tls,
-            config: ArcSwap::from_pointee(session_config(&config, None, processes)),
+            config: ArcSwap::from_pointee(session_config(&config, None, processes, clock)),
             ids: SessionIds::new(began),
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         });
@@ -242,6 +242,7 @@ fn session_config(
     config: &Config,
     before: Option<(&Config, &SessionConfig)>,
     processes: Processes,
+    clock: Clock,
 ) -> SessionConfig {
     let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
     SessionConfig {
@@ -255,6 +256,7 @@ fn session_config(
                 config.upstream.clone(),
                 Deadlines::default(),
                 processes,
+                clock,
             )),
         },
     }

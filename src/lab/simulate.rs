@@ -146,7 +146,8 @@ fn simulated(args: &SimulateArgs) -> Result<usize, String> {
     } else {
         tables::print(&mut out, style, &runs)
     };
-    let _ = printed.and_then(|()| out.flush());
+    let written = printed.and_then(|()| out.flush());
+    gatepost_daemon::cli::exit::unless_closed(written).map_err(|fault| fault.to_string())?;
     Ok(broken)
 }
 

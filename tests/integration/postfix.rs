@@ -17,3 +17,4 @@ mod programs;
 mod restart;
 mod swarm;
 mod tokens;
+mod usable;

@@ -323,11 +323,6 @@ impl Dialogue {
         }
     }
 
-    /// How many AUTH commands were refused without judging since the last call: for the counter.
-    pub fn take_unjudged(&mut self) -> u8 {
-        self.limits.take_unjudged()
-    }
-
     /// The reply before closing on a client that is too slow. It is no fault of one that has said nothing at all.
     pub fn timed_out(&mut self) -> Reply {
         let reply = self.replies.timed_out();
@@ -335,11 +330,6 @@ impl Dialogue {
             self.record(DialogueFault::TimedOut, &reply);
         }
         reply
-    }
-
-    /// What the client did wrong until now; forgotten with the answer.
-    pub fn take_faults(&mut self) -> Option<Box<FaultRecord>> {
-        self.faults.take()
     }
 
     /// The reply before closing because Gatepost stops.

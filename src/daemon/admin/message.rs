@@ -159,8 +159,14 @@ pub struct StatusMessage {
     pub mode: String,
     /// When settling in ends, RFC 3339, while it lasts.
     pub settling_until: Option<String>,
-    /// Whether Postfix answered the last time.
+    /// Whether logins can work: a backend can be used, and rejects no trusted users.
+    #[serde(default)]
+    pub logins_work: bool,
+    /// Whether a backend greeted as it must the last time.
     pub upstream_up: bool,
+    /// Each backend.
+    #[serde(default)]
+    pub upstream: Vec<UpstreamMessage>,
     /// Whether an outage of the backend is suspected.
     pub backend_outage: bool,
     /// Processes of Postfix: at logins, relayed exchanges and sessions that have logged in; and who waits for one.
@@ -199,6 +205,21 @@ pub struct StatusMessage {
     pub limits: BTreeMap<String, u64>,
     /// Since when the state is not kept, and why; none: it is.
     pub state_not_kept: Option<NotKeptMessage>,
+}
+
+/// One address of Postfix.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamMessage {
+    /// As the config has it.
+    pub address: String,
+    /// `usable`, `unusable`, or `not-asked` before the first answer.
+    pub state: String,
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// Why it cannot be used.
+    pub reason: Option<String>,
+    /// What to do.
+    pub cure: Option<String>,
 }
 
 /// The disk does not take the state.

@@ -33,12 +33,11 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> ExitCode {
     let paint = Paint::for_stream(&io::stderr());
     let checked = Config::review(&args.config, Clock::wall());
-    // If the reader has closed the pipe, the exit code still gives the result.
-    let _ = print(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
+    let printed = print(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
     if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {
         let _ = writeln!(io::stderr(), "{AS_ROOT}");
     }
-    exit_code(&checked)
+    exit::after(printed, exit_code(&checked))
 }
 
 /// A hint for root, who can read every key.

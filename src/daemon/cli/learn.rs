@@ -80,8 +80,7 @@ fn learn(args: &LearnArgs, out: &mut dyn Write) -> Result<Learning, Box<dyn std:
         logins => import::import(&config, logins)?,
     };
     let summary = batch.summary(imported);
-    // A reader that has closed the pipe needs no more.
-    let _ = report(&summary, args, out).and_then(|()| out.flush());
+    exit::unless_closed(report(&summary, args, out).and_then(|()| out.flush()))?;
     logs::show_damaged(&read.damaged);
     let nothing = summary.why_nothing(read.history.stats.events);
     if let Some(why) = nothing {

@@ -98,8 +98,7 @@ fn replay(args: &ReplayArgs, out: &mut dyn Write) -> Result<Replayed, Box<dyn st
         let columns: Vec<_> = std::iter::once(tried).chain(compared).collect();
         report::text(&history, &columns, out)
     };
-    // A reader that has closed the pipe needs no more.
-    let _ = written.and_then(|()| out.flush());
+    exit::unless_closed(written.and_then(|()| out.flush()))?;
     logs::show_damaged(&read.damaged);
     Ok(match mistakes == 0 && read.damaged.is_empty() {
         true => Replayed::AsRequired,

@@ -6,12 +6,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
-use crate::admin::message::{Request, Response, StatusMessage};
+use crate::admin::message::{Request, Response, StatusMessage, UpstreamMessage};
 use crate::report::limits::TABLE;
 
-/// Show the state: mode, sessions, bans, buckets, tables, counters
+/// Show the state: mode, backend, sessions, bans, buckets, tables, counters
+///
+/// Exit code 0: logins can work; 1: they cannot, and the reason is shown; 2: no gatepost answers.
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
+    /// Print one line, for monitoring
+    #[arg(long, conflicts_with = "json")]
+    quiet: bool,
     #[command(flatten)]
     operator: OperatorArgs,
 }
@@ -20,6 +25,7 @@ pub struct StatusArgs {
 pub fn run(args: &StatusArgs) -> ExitCode {
     args.operator
         .send(&Request::Status, |response, out| match response {
+            Response::Status(status) if args.quiet => writeln!(out, "{}", line(status)),
             Response::Status(status) => show(status, out),
             other => print_json(out, other),
         })
@@ -70,14 +76,51 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     limits(status, out)
 }
 
+/// The state on one line, the worst first.
+fn line(status: &StatusMessage) -> String {
+    let begins = match status.logins_work {
+        true => "OK",
+        false => "FAILS",
+    };
+    let mut line = format!("{begins}: postfix {}", backends(status).join(", "));
+    if let Some(fault) = &status.state_not_kept {
+        line += &format!("; state not kept since {}: {}", fault.since, fault.why);
+    }
+    line + &format!(
+        "; {}, {} sessions, {} bans",
+        status.mode, status.sessions, status.bans
+    )
+}
+
+/// Each backend in words.
+fn backends(status: &StatusMessage) -> Vec<String> {
+    let rejects = match status.backend_outage {
+        true => ", but rejects trusted users (suspected outage of the backend)",
+        false => "",
+    };
+    let backend = |one: &UpstreamMessage| {
+        let address = &one.address;
+        let since = one.since.as_deref().unwrap_or_default();
+        match (one.state.as_str(), &one.reason, &one.cure) {
+            ("usable", ..) => format!("{address} answers since {since}{rejects}"),
+            ("not-asked", ..) => format!("{address} not asked yet"),
+            (_, Some(reason), Some(cure)) => {
+                format!("{address} NOT USABLE since {since}: {reason}: {cure}")
+            }
+            (_, reason, _) => {
+                let reason = reason.as_deref().unwrap_or_default();
+                format!("{address} NOT USABLE since {since}: {reason}")
+            }
+        }
+    };
+    status.upstream.iter().map(backend).collect()
+}
+
 /// What Gatepost needs: Postfix, and the disk.
 fn around(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
-    let upstream = match (status.upstream_up, status.backend_outage) {
-        (false, _) => "does not answer",
-        (true, true) => "answers, but rejects trusted users (suspected outage of the backend)",
-        (true, false) => "answers",
-    };
-    writeln!(out, "postfix     {upstream}")?;
+    for backend in backends(status) {
+        writeln!(out, "postfix     {backend}")?;
+    }
     match &status.state_not_kept {
         None => writeln!(out, "state       kept"),
         Some(fault) => writeln!(

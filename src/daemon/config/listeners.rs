@@ -16,6 +16,7 @@ use super::value::Quoted;
 use super::{networks, raw, sections};
 use crate::net::listener::{ListenerSettings, TlsStart};
 use crate::net::upstream::{self, Announce, UpstreamAddress};
+use gatepost_core::smtp::sasl::Mechanism;
 
 /// RFC 8314 section 7.3: submission with TLS from the first octet.
 const SUBMISSIONS: u16 = 465;
@@ -138,6 +139,7 @@ fn takes(listener: IpAddr, address: IpAddr) -> bool {
 pub(super) fn upstream(
     given: &raw::RawUpstream,
     hostname: &str,
+    mechanisms: &[Mechanism],
     listeners: &[ListenerSettings],
     folder: &Path,
     findings: &mut Findings,
@@ -157,6 +159,7 @@ pub(super) fn upstream(
         addresses: addresses(given, listeners, folder, findings),
         announce,
         hostname: hostname.to_owned(),
+        mechanisms: mechanisms.to_vec(),
     }
 }
 

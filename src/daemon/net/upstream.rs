@@ -3,7 +3,8 @@
 //! Connects, announces the client, sends EHLO with the client's name, and returns a [`Connected`] that can
 //! try one login. Beside that, a probe without a client keeps health and capabilities up to date.
 //! In `availability`: whether it is there; in `processes`: the wait for a process of Postfix; in `greeting`: everything before a
-//! login; in `login`: AUTH and its outcome; in `health`: changes that are logged once.
+//! login; in `login`: AUTH and its outcome; in `usable`: whether a backend can be used; in `health`: since when, and changes
+//! that are logged once.
 //! Every session tries for itself: what came of another's try decides for nobody else, for Postfix may have
 //! recovered since. How many try at once is bounded by the processes.
 //! Not here: whether an attempt is allowed (`gate`), what follows a login (`splice`).
@@ -22,15 +23,18 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
+use crate::clock::Clock;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
+use gatepost_core::smtp::sasl::Mechanism;
 
 pub use gatepost_core::gate::processes::{ProcessLine, Purpose};
 
-pub use fault::{UpstreamFault, UpstreamStep};
+pub use fault::{Complaint, UpstreamFault, UpstreamStep};
 pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
 pub use processes::{HeldProcess, ProcessRequest, Processes};
 pub use stream::Stream;
+pub use usable::Usability;
 
 mod availability;
 mod command_stream;
@@ -40,11 +44,12 @@ mod health;
 mod login;
 mod processes;
 mod stream;
+mod usable;
 mod xclient;
 
 use command_stream::CommandStream;
-use greeting::Party;
 use health::AddressHealth;
+use usable::diagnose;
 
 /// Where Postfix listens, and how it is logged the client's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,8 @@ pub struct UpstreamSettings {
     pub announce: Announce,
     /// The name in EHLO when we probe.
     pub hostname: String,
+    /// A backend must offer one of these.
+    pub mechanisms: Vec<Mechanism>,
 }
 
 /// Where Postfix listens.
@@ -130,8 +137,7 @@ pub struct ClientOrigin {
 #[derive(Debug)]
 pub struct Upstream {
     endpoints: Vec<Arc<Endpoint>>,
-    announce: Announce,
-    hostname: String,
+    settings: UpstreamSettings,
     deadlines: Deadlines,
     processes: Processes,
     capabilities: watch::Sender<Option<Arc<Capabilities>>>,
@@ -148,6 +154,15 @@ struct Endpoint {
     health: AddressHealth,
 }
 
+/// The purpose of a connection.
+#[derive(Clone, Copy, Debug)]
+enum Party<'a> {
+    /// For a client.
+    Client(&'a ClientOrigin),
+    /// For no client: a probe.
+    Probe,
+}
+
 /// How long an address is tried.
 #[derive(Clone, Copy, Debug)]
 enum Effort {
@@ -159,17 +174,21 @@ enum Effort {
 
 impl Upstream {
     /// Not connected yet. Clients are connected as far as there are `processes`.
-    pub fn new(settings: UpstreamSettings, deadlines: Deadlines, processes: Processes) -> Self {
-        let endpoint = |address| {
+    pub fn new(
+        settings: UpstreamSettings,
+        deadlines: Deadlines,
+        processes: Processes,
+        clock: Clock,
+    ) -> Self {
+        let endpoint = |address: &UpstreamAddress| {
             Arc::new(Endpoint {
-                address,
-                health: AddressHealth::default(),
+                address: address.clone(),
+                health: AddressHealth::new(clock),
             })
         };
         Self {
-            endpoints: settings.addresses.into_iter().map(endpoint).collect(),
-            announce: settings.announce,
-            hostname: settings.hostname,
+            endpoints: settings.addresses.iter().map(endpoint).collect(),
+            settings,
             deadlines,
             processes,
             capabilities: watch::Sender::new(None),
@@ -275,7 +294,7 @@ impl Upstream {
         };
         endpoint
             .health
-            .note_greeting(&endpoint.address, began, reached.as_ref().err());
+            .note_greeting(&endpoint.address, party, began, reached.as_ref().err());
         reached
     }
 
@@ -314,9 +333,12 @@ impl Upstream {
         let stream = timeout(self.deadlines.connect, Stream::connect(&endpoint.address))
             .await
             .map_err(|_| UpstreamFault::TimedOut(UpstreamStep::Connect))?
-            .map_err(|fault| UpstreamFault::Lost(UpstreamStep::Connect, fault))?;
+            .map_err(|fault| {
+                let lost = UpstreamFault::Lost(UpstreamStep::Connect, fault);
+                diagnose(self.settings.announce, lost)
+            })?;
         let mut commands = CommandStream::new(stream);
-        let hello = commands.greet(self.announce, party, &self.hostname);
+        let hello = commands.greet(party, &self.settings);
         match self.while_busy(endpoint, patience, hello).await {
             Some(Ok(offered)) => Ok((commands, offered)),
             Some(Err(fault)) => Err(fault),

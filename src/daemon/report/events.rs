@@ -3,11 +3,10 @@
 //! Public API: the message, the field names and their values. No password, no AUTH line and no reply to a
 //! LOGIN prompt is a field of anything here, at any level; user names come encoded (`UserName`).
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
-//! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen
-//! by everybody: the first of a client in ten minutes is told, with the count of those suppressed
-//! since the one before; the rest at debug. So is the first session of a client that ended without a login after a fault. Over all clients
-//! there are 200 rejections, 200 attempts, 200 sessions and 200
-//! lines about bans at once and two a second of each, and 50 lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
+//! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen by everybody: the first of a client in
+//! ten minutes is told, with the count of those suppressed since the one before; the rest at debug. So is the first session of a client that ended without
+//! a login after a fault. Over all clients there are 200 rejections, 200 attempts, 200 sessions and 200 lines about bans at once and two a second of each, and 50
+//! lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
 //! (`Reporter::summary`). Nobody but a user, an operator and this machine causes any other event at info or above.
 
 use std::fmt::Display;
@@ -27,10 +26,6 @@ use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
-
-mod end;
-
-pub use end::{Blame, End, FaultBeforeLogin};
 
 /// How an attempt ended. The log values are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -159,9 +154,11 @@ macro_rules! at {
     };
 }
 
-// Behind the macro that it uses.
+// Behind the macro that they use.
+mod end;
 mod handshakes;
 
+pub use end::{Blame, End, FaultBeforeLogin};
 pub use handshakes::{FailedHandshake, HandshakeNews};
 use handshakes::{HANDSHAKES, OwnUsers};
 
@@ -311,36 +308,6 @@ impl Reporter {
             reasons = list(&summary),
             "lines suppressed"
         );
-    }
-
-    /// One event a session: `session`.
-    pub fn end(&self, end: &End<'_>, now: Moment) {
-        let (level, suppressed) = match (end.blame, &end.wrong) {
-            (Blame::Upstream, _) => (tracing::Level::WARN, 0),
-            (Blame::Nobody, _) if end.user.is_some() => (tracing::Level::INFO, 0),
-            (_, Some(wrong)) => self.level(&self.sessions, &end.session.key, wrong.fault, now),
-            (Blame::Nobody | Blame::Client, None) => (tracing::Level::DEBUG, 0),
-        };
-        let wrong = end.wrong.as_ref();
-        let fault = match wrong {
-            Some(wrong) => Some(wrong.fault.to_owned()),
-            None => end.fault.map(ToString::to_string),
-        };
-        at!(level,
-            session = %end.session.id,
-            client = %end.session.client,
-            listener = %end.session.listener,
-            tls = end.session.tls,
-            user = end.user.map(tracing::field::display),
-            ending = end.ending,
-            fault,
-            reply = wrong.map(|wrong| wrong.reply.to_string()),
-            faults = wrong.map(|wrong| wrong.count),
-            octets_in = end.octets_in,
-            octets_out = end.octets_out,
-            ms = millis(end.duration),
-            suppressed = (suppressed > 0).then_some(suppressed),
-            "session");
     }
 }
 

@@ -97,7 +97,8 @@ impl Reloader {
         let sessions = services.config.load_full();
         let processes = sessions.upstream.processes().clone();
         processes.reconfigure(config.processes);
-        let session = session_config(&config, Some((&before, &sessions)), processes);
+        let before_it = Some((&*before, &*sessions));
+        let session = session_config(&config, before_it, processes, services.judging.clock);
         if before.upstream != config.upstream {
             // A Postfix that is new to us is asked before the first client is sent to it. Should it take too
             // long, the probe's task goes on asking.

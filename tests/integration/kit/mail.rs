@@ -171,6 +171,26 @@ impl Mail {
         (Ipv4Addr::LOCALHOST, port).into()
     }
 
+    /// One more listener on 127.0.0.1, with these options; `program` is what answers there, `smtpd` mostly.
+    pub(crate) fn add_entry(&self, program: &str, options: &[&str]) -> SocketAddr {
+        let port = ports::free();
+        let path = self.folder.path().join("etc/master.cf");
+        let most = if program == "postscreen" { "1" } else { "-" };
+        let mut entries = fs::read_to_string(&path).expect("read master.cf");
+        entries += &format!("127.0.0.1:{port} inet n - n - {most} {program}\n");
+        entries.extend(options.iter().map(|option| format!("  -o {option}\n")));
+        fs::write(&path, entries).expect("write master.cf");
+        self.postfix
+            .as_ref()
+            .expect("Postfix runs")
+            .signal(Signal::HUP);
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        wait::until("Postfix listens there", || {
+            TcpStream::connect(address).is_ok()
+        });
+        address
+    }
+
     /// Dovecot's config file.
     pub(crate) fn dovecot_settings(&self) -> PathBuf {
         self.folder.path().join("dovecot.conf")

@@ -3,6 +3,7 @@
 //! The codes are public API. A session keeps its first fault: what follows is mostly the client's going on as if
 //! nothing had been said. Not here: the replies (`replies`), how many faults end a session (`session_limits`).
 
+use super::Dialogue;
 use crate::smtp::reply::Reply;
 
 /// What a client did wrong.
@@ -81,4 +82,16 @@ pub struct FaultRecord {
     pub reply: Reply,
     /// How many there were.
     pub count: u32,
+}
+
+impl Dialogue {
+    /// What the client did wrong until now; forgotten with the answer.
+    pub fn take_faults(&mut self) -> Option<Box<FaultRecord>> {
+        self.faults.take()
+    }
+
+    /// How many AUTH commands were refused without judging since the last call: for the counter.
+    pub fn take_unjudged(&mut self) -> u8 {
+        self.limits.take_unjudged()
+    }
 }

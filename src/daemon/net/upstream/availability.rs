@@ -3,21 +3,27 @@
 //! A session is sent away only when several tries in a row have failed, and one more has too: Postfix may be back.
 //! Not here: the tries themselves (`upstream`), what was seen at one address (`health`).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Upstream;
+use super::{Endpoint, Upstream, UpstreamAddress, Usability};
 
 impl Upstream {
-    /// Whether an address answered when it was last tried, and the capabilities are known.
+    /// Whether an address greets as it must, as far as is known.
     pub fn is_up(&self) -> bool {
-        self.capabilities.borrow().is_some()
-            && self
-                .endpoints
-                .iter()
-                .any(|endpoint| !endpoint.health.is_dead())
+        let greets = |endpoint: &Arc<Endpoint>| endpoint.health.greets().is_usable();
+        self.endpoints.iter().any(greets)
+    }
+
+    /// Each address, with whether it can be used.
+    pub fn usability(&self) -> impl Iterator<Item = (&UpstreamAddress, Usability)> {
+        let each = |endpoint: &Arc<Endpoint>| endpoint.health.usability();
+        self.endpoints
+            .iter()
+            .map(move |endpoint| (&endpoint.address, each(endpoint)))
     }
 
     /// Whether no address has answered in its last tries, or none could be used since the start.

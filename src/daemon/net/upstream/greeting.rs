@@ -1,8 +1,9 @@
 //! greeting - everything sent to Postfix before a login: the client's address, and EHLO
 //!
 //! PROXY header, 220, EHLO; with XCLIENT: 220, EHLO, XCLIENT, 220, EHLO again. Each waits for the reply to
-//! the one before. A Postfix that would let a client change its identity within the splice is refused here.
-//! Not here: the form of an XCLIENT command (`xclient`) and of a PROXY header (`net::proxy_header`).
+//! the one before.
+//! Not here: whether that Postfix can be used (`usable`), the form of an XCLIENT command (`xclient`) and of a PROXY
+//! header (`net::proxy_header`).
 //! Postfix puts the name from EHLO into its `Received:`, so it gets the client's.
 
 use std::net::{IpAddr, SocketAddr};
@@ -11,18 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::net::proxy_header::{Version, announce, announce_probe};
 use crate::net::upstream::command_stream::CommandStream;
-use crate::net::upstream::{Announce, ClientOrigin, UpstreamFault, UpstreamStep, xclient};
+use crate::net::upstream::usable::{check_offers, diagnose};
+use crate::net::upstream::{
+    Announce, Party, UpstreamFault, UpstreamSettings, UpstreamStep, xclient,
+};
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::reply::Reply;
-
-/// The purpose of a connection.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Party<'a> {
-    /// For a client.
-    Client(&'a ClientOrigin),
-    /// For no client: a probe.
-    Probe,
-}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
     /// Goes from the open connection to where AUTH may be sent. Returns what Postfix offers; under XCLIENT,
@@ -32,20 +27,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
     /// Also when Postfix offers what must not be available through a splice.
     pub(super) async fn greet(
         &mut self,
-        announcement: Announce,
         party: Party<'_>,
-        hostname: &str,
+        settings: &UpstreamSettings,
     ) -> Result<Capabilities, UpstreamFault> {
-        let header = proxy_header(announcement, party);
-        if let Some(header) = &header {
-            self.send(UpstreamStep::Greeting, header).await?;
+        let told = self.introduce(party, settings).await;
+        told.map_err(|fault| diagnose(settings.announce, fault))
+    }
+
+    async fn introduce(
+        &mut self,
+        party: Party<'_>,
+        settings: &UpstreamSettings,
+    ) -> Result<Capabilities, UpstreamFault> {
+        let announcement = settings.announce;
+        if let Some(header) = proxy_header(announcement, party) {
+            self.send(UpstreamStep::Greeting, &header).await?;
         }
         expect(220, UpstreamStep::Greeting, self.read_reply().await?)?;
-        let hello = hello(party, hostname);
-        let offered = match self.ehlo(&hello).await {
-            Err(fault) if header.is_some() => return Err(blame_header(fault)),
-            other => other?,
-        };
+        let hello = hello(party, &settings.hostname);
+        let offered = self.ehlo(&hello).await?;
         if let (Announce::Xclient, Party::Client(origin)) = (announcement, party) {
             let command = xclient::command(origin, offered.xclient_attributes())
                 .ok_or(UpstreamFault::NoXclient)?;
@@ -55,9 +55,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> CommandStream<S> {
                 self.send_command(UpstreamStep::Xclient, &command).await?,
             )?;
             let as_client = self.ehlo(&hello).await?;
-            refuse_unsafe_offers(announcement, party, &as_client)?;
+            check_offers(announcement, party, &settings.mechanisms, &as_client)?;
         } else {
-            refuse_unsafe_offers(announcement, party, &offered)?;
+            check_offers(announcement, party, &settings.mechanisms, &offered)?;
         }
         Ok(offered)
     }
@@ -111,39 +111,5 @@ fn expect(code: u16, step: UpstreamStep, reply: Reply) -> Result<Reply, Upstream
         Ok(reply)
     } else {
         Err(UpstreamFault::Refused(step, reply))
-    }
-}
-
-/// A Postfix that expects no PROXY header answers its lines as commands: with errors, before the
-/// reply to EHLO.
-fn blame_header(fault: UpstreamFault) -> UpstreamFault {
-    match fault {
-        UpstreamFault::Unasked(UpstreamStep::Ehlo) => UpstreamFault::NoProxyProtocol,
-        UpstreamFault::Refused(UpstreamStep::Ehlo, reply) if reply.code() == 500 => {
-            UpstreamFault::NoProxyProtocol
-        }
-        other => other,
-    }
-}
-
-/// Refuses a Postfix with which a client could change its identity through the splice.
-///
-/// XCLIENT is offered by address, so a probe under PROXY cannot detect it: there, and under XCLIENT, the
-/// offer is to Gatepost itself.
-fn refuse_unsafe_offers(
-    announcement: Announce,
-    party: Party<'_>,
-    offered: &Capabilities,
-) -> Result<(), UpstreamFault> {
-    if offered.offers_starttls() {
-        return Err(UpstreamFault::OffersStartTls);
-    }
-    let xclient = offered.offers_xclient();
-    match (announcement, party) {
-        (Announce::Xclient, Party::Probe) if !xclient => Err(UpstreamFault::NoXclient),
-        (Announce::Nothing, Party::Probe) | (_, Party::Client(_)) if xclient => {
-            Err(UpstreamFault::OffersXclient)
-        }
-        _ => Ok(()),
     }
 }

@@ -1,26 +1,57 @@
-//! health - whether an address of Postfix works; changes are logged once
+//! health - whether an address of Postfix works, and since when; changes are logged once
 //!
 //! A thousand sessions that meet a dead Postfix write one line, and one more when it has recovered; a fault of
 //! another kind in between writes one more. Greeting and login are separate checks: when Dovecot is down,
 //! Postfix still greets, and fails at AUTH. A connection that is closed before its greeting and another that gets
 //! none are what a Postfix shows whose master does not start processes for a while (master(8), service_throttle_time).
-//! Not here: what is tried while Postfix is dead (`upstream`).
+//! Not here: what makes an address usable (`usable`), what is tried while Postfix is dead (`upstream`).
 
 use std::mem::Discriminant;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::net::upstream::{UpstreamAddress, UpstreamFault, UpstreamStep};
+use crate::clock::Clock;
+use crate::net::upstream::usable::Usability;
+use crate::net::upstream::{Party, UpstreamAddress, UpstreamFault, UpstreamStep};
+use gatepost_core::moment::Moment;
+
+/// How long a fault at AUTH counts: on a quiet server the next login that shows it mended may be hours away.
+const FAULT_HOLDS: Duration = Duration::from_secs(300);
 
 /// So many tries in a row that failed are no accident, as a Postfix that restarts is.
 const LASTING: u32 = 2;
 
 /// The state of one address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AddressHealth {
     greeting: Mutex<GreetingState>,
-    login: Mutex<CheckState>,
+    login: Mutex<LoginState>,
+    clock: Clock,
+}
+
+/// The state of an address's logins.
+#[derive(Debug, Default)]
+struct LoginState {
+    check: CheckState,
+    usability: Usability,
+    /// When the last fault was seen.
+    fault_at: Option<Moment>,
+}
+
+impl LoginState {
+    fn note(&mut self, fault: Option<&UpstreamFault>, now: Moment) -> HealthChange {
+        self.usability.found(fault, now);
+        self.fault_at = fault.map(|_| now);
+        self.check.note(fault)
+    }
+
+    /// What is wrong with logins, unless nobody has tried for long.
+    fn failing(&self, now: Moment) -> Option<Usability> {
+        let at = self.fault_at?;
+        (now.since(at) < FAULT_HOLDS).then(|| self.usability.clone())
+    }
 }
 
 /// The state of an address's greeting.
@@ -34,6 +65,7 @@ struct GreetingState {
     failed: u32,
     throttle: Throttle,
     check: CheckState,
+    usability: Usability,
 }
 
 /// What was seen, since somebody was answered, of a master that starts no process for a while.
@@ -69,11 +101,11 @@ enum HealthChange {
 
 impl Throttle {
     fn after(self, fault: Option<&UpstreamFault>) -> Self {
-        use UpstreamFault::{Closed, Lost, TimedOut};
+        use UpstreamFault::{DiesAtGreeting, Lost, TimedOut};
         const GREETING: UpstreamStep = UpstreamStep::Greeting;
         match (self, fault) {
             (_, None) => Self::None,
-            (Self::None, Some(Closed(GREETING) | Lost(GREETING, _))) => Self::Died,
+            (Self::None, Some(DiesAtGreeting | Lost(GREETING, _))) => Self::Died,
             (Self::Died, Some(TimedOut(GREETING))) => Self::Suspected,
             (so_far, Some(_)) => so_far,
         }
@@ -82,15 +114,29 @@ impl Throttle {
 
 impl GreetingState {
     /// Records the result of a try. No answer means nothing if a later try was answered.
-    fn note(&mut self, began: Began, fault: Option<&UpstreamFault>) -> HealthChange {
+    fn note(
+        &mut self,
+        party: Party<'_>,
+        began: Began,
+        fault: Option<&UpstreamFault>,
+        now: Moment,
+    ) -> HealthChange {
+        let is_late = began.0 != self.answered;
         match fault {
             None => {
                 self.unanswered = false;
                 self.answered += 1;
                 self.failed = 0;
+                self.usability.found(None, now);
             }
-            Some(fault) if fault.is_no_answer() => self.unanswered |= began.0 == self.answered,
-            Some(_) => self.unanswered = false,
+            Some(fault) if fault.is_no_answer() && is_late => {}
+            Some(fault) => {
+                self.unanswered = fault.is_no_answer();
+                // What Postfix has against one client it need not have against others.
+                if self.unanswered || matches!(party, Party::Probe) {
+                    self.usability.found(Some(fault), now);
+                }
+            }
         }
         if fault.is_some() && began.0 == self.answered {
             self.failed = self.failed.saturating_add(1);
@@ -120,6 +166,31 @@ impl CheckState {
 }
 
 impl AddressHealth {
+    /// Nothing is known yet.
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            greeting: Mutex::default(),
+            login: Mutex::default(),
+            clock,
+        }
+    }
+
+    /// Whether logins can be passed there: greeted as it must be, and the last AUTH was answered.
+    pub(super) fn usability(&self) -> Usability {
+        let greeting = self.greets();
+        let now = self.clock.now();
+        let failing = with_lock(&self.login, |login| login.failing(now));
+        match failing {
+            Some(failing) if greeting.is_usable() => failing,
+            _ => greeting,
+        }
+    }
+
+    /// Whether it greets as it must, whatever comes of logins.
+    pub(super) fn greets(&self) -> Usability {
+        with_lock(&self.greeting, |greeting| greeting.usability.clone())
+    }
+
     /// Whether the last try to connect and greet got no answer.
     pub(super) fn is_dead(&self) -> bool {
         with_lock(&self.greeting, |greeting| greeting.unanswered)
@@ -151,12 +222,14 @@ impl AddressHealth {
     pub(super) fn note_greeting(
         &self,
         address: &UpstreamAddress,
+        party: Party<'_>,
         began: Began,
         fault: Option<&UpstreamFault>,
     ) {
+        let now = self.clock.now();
         let (change, is_new_suspicion) = with_lock(&self.greeting, |greeting| {
             let before = greeting.throttle;
-            let change = greeting.note(began, fault);
+            let change = greeting.note(party, began, fault, now);
             let now = greeting.throttle;
             (change, before != now && now == Throttle::Suspected)
         });
@@ -169,7 +242,7 @@ impl AddressHealth {
         }
         match (change, fault) {
             (HealthChange::Fault, Some(fault)) => {
-                warn!(upstream = %address, fault = fault.to_string(), "upstream fails");
+                warn!(upstream = %address, fault = fault.complaint().to_string(), "upstream fails");
             }
             (HealthChange::Recovered, _) => info!(upstream = %address, "upstream recovered"),
             _ => {}
@@ -178,9 +251,11 @@ impl AddressHealth {
 
     /// Records the result of an AUTH: 235 and 535 both mean that it works.
     pub(super) fn note_login(&self, address: &UpstreamAddress, fault: Option<&UpstreamFault>) {
-        match (with_lock(&self.login, |check| check.note(fault)), fault) {
+        let now = self.clock.now();
+        let change = with_lock(&self.login, |login| login.note(fault, now));
+        match (change, fault) {
             (HealthChange::Fault, Some(fault)) => {
-                warn!(upstream = %address, fault = fault.to_string(), "upstream fails at AUTH");
+                warn!(upstream = %address, fault = fault.complaint().to_string(), "upstream fails at AUTH");
             }
             (HealthChange::Recovered, _) => {
                 info!(upstream = %address, "upstream recovered at AUTH")
@@ -197,7 +272,7 @@ fn with_lock<S, T>(state: &Mutex<S>, work: impl FnOnce(&mut S) -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::upstream::UpstreamStep;
+    use crate::net::upstream::{ClientOrigin, UpstreamStep};
 
     #[test]
     fn each_kind_of_fault_is_logged_once_until_recovery() {
@@ -221,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_closed_connection_and_then_silence_are_a_throttled_master() {
-        let closed = UpstreamFault::Closed(UpstreamStep::Greeting);
+        let closed = UpstreamFault::DiesAtGreeting;
         let silent = UpstreamFault::TimedOut(UpstreamStep::Greeting);
         let seen = |faults: &[Option<&UpstreamFault>]| {
             let after = |throttle: Throttle, fault: &Option<&UpstreamFault>| throttle.after(*fault);
@@ -240,16 +315,19 @@ mod tests {
     fn a_silence_counts_unless_a_later_try_was_answered() {
         let unanswered = UpstreamFault::TimedOut(UpstreamStep::Greeting);
         let mut greeting = GreetingState::default();
+        let note = |greeting: &mut GreetingState, began, fault| {
+            greeting.note(Party::Probe, began, fault, Moment::EPOCH);
+        };
         let (early, late) = (Began(greeting.answered), Began(greeting.answered));
-        greeting.note(late, None);
-        greeting.note(early, Some(&unanswered));
+        note(&mut greeting, late, None);
+        note(&mut greeting, early, Some(&unanswered));
         assert!(!greeting.unanswered, "Postfix was there a moment ago");
         let next = Began(greeting.answered);
-        greeting.note(next, Some(&unanswered));
+        note(&mut greeting, next, Some(&unanswered));
         assert!(greeting.unanswered);
-        greeting.note(early, Some(&unanswered));
+        note(&mut greeting, early, Some(&unanswered));
         assert!(greeting.unanswered);
-        greeting.note(next, Some(&UpstreamFault::OffersStartTls));
+        note(&mut greeting, next, Some(&UpstreamFault::OffersStartTls));
         assert!(!greeting.unanswered, "it answered");
     }
 
@@ -257,21 +335,55 @@ mod tests {
     fn one_try_that_failed_is_an_accident_and_two_without_an_answer_between_are_none() {
         let unanswered = UpstreamFault::TimedOut(UpstreamStep::Connect);
         let address = UpstreamAddress::Unix("/nowhere".into());
-        let health = AddressHealth::default();
-        let fail = |began| health.note_greeting(&address, began, Some(&unanswered));
+        let health = AddressHealth::new(Clock::start());
+        let fail = |began| health.note_greeting(&address, Party::Probe, began, Some(&unanswered));
         let late = health.begin();
         fail(health.begin());
         assert!(!health.has_failed_lastingly());
-        health.note_greeting(&address, health.begin(), None);
+        health.note_greeting(&address, Party::Probe, health.begin(), None);
         fail(late);
         fail(health.begin());
         assert!(!health.is_lastingly_dead(), "one of them began before");
         fail(health.begin());
         assert!(health.is_lastingly_dead() && health.has_failed_lastingly());
         let wrong = UpstreamFault::OffersStartTls;
-        health.note_greeting(&address, health.begin(), Some(&wrong));
+        health.note_greeting(&address, Party::Probe, health.begin(), Some(&wrong));
         assert!(!health.is_lastingly_dead(), "it answered");
-        health.note_greeting(&address, health.begin(), None);
+        health.note_greeting(&address, Party::Probe, health.begin(), None);
         assert!(!health.has_failed_lastingly());
+    }
+
+    #[test]
+    fn what_postfix_has_against_one_client_does_not_count_for_all() {
+        let mut greeting = GreetingState::default();
+        let refused = UpstreamFault::OffersXclient;
+        let origin = ClientOrigin {
+            client: "203.0.113.7:1".parse().unwrap(),
+            listener: "192.0.2.1:465".parse().unwrap(),
+            helo: None,
+        };
+        greeting.note(Party::Probe, Began(0), None, Moment::EPOCH);
+        let client = Party::Client(&origin);
+        greeting.note(client, Began(1), Some(&refused), Moment::EPOCH);
+        assert!(greeting.usability.is_usable());
+        let ended = UpstreamFault::DiesAtGreeting;
+        greeting.note(client, Began(1), Some(&ended), Moment::EPOCH);
+        assert!(!greeting.usability.is_usable(), "it answers nobody");
+        greeting.note(client, Began(1), None, Moment::EPOCH);
+        assert!(greeting.usability.is_usable());
+        greeting.note(Party::Probe, Began(2), Some(&refused), Moment::EPOCH);
+        assert!(!greeting.usability.is_usable());
+    }
+
+    #[test]
+    fn a_fault_at_auth_counts_until_a_login_works_or_nobody_has_tried_for_long() {
+        let mut login = LoginState::default();
+        let fault = UpstreamFault::Closed(UpstreamStep::Auth);
+        let at = Moment::from_seconds;
+        login.note(Some(&fault), at(10));
+        assert!(login.failing(at(309)).is_some());
+        assert!(login.failing(at(310)).is_none());
+        login.note(None, at(20));
+        assert!(login.failing(at(21)).is_none());
     }
 }

@@ -92,9 +92,19 @@ fn with_deadlines(addresses: Vec<UpstreamAddress>, deadlines: Deadlines) -> Upst
     let settings = UpstreamSettings {
         addresses,
         announce: Announce::ProxyV1,
-        hostname: "gate.example.org".to_owned(),
+        ..settings()
     };
-    Upstream::new(settings, deadlines, processes())
+    Upstream::new(settings, deadlines, processes(), Clock::start())
+}
+
+/// With all mechanisms, and nothing announced.
+fn settings() -> UpstreamSettings {
+    UpstreamSettings {
+        addresses: Vec::new(),
+        announce: Announce::Nothing,
+        hostname: "gate.example.org".to_owned(),
+        mechanisms: Mechanism::ALL.to_vec(),
+    }
 }
 
 fn processes() -> Processes {
@@ -213,10 +223,7 @@ async fn a_probe_detects_an_address_that_answers_again() {
     let (address, socket) = closed_port();
     let upstream = upstream(vec![address]);
     let fault = connect(&upstream).await.unwrap_err();
-    assert!(
-        matches!(fault, UpstreamFault::Lost(UpstreamStep::Connect, _)),
-        "{fault}"
-    );
+    assert!(matches!(fault, UpstreamFault::NotListening(_)), "{fault}");
     assert!(upstream.endpoints[0].health.is_dead());
     let listener = socket.listen(8).unwrap();
     let played = tokio::spawn(async move {
@@ -293,7 +300,7 @@ async fn a_postfix_that_hangs_up_and_answers_others_is_tried_again() {
                 let began = endpoint.health.begin();
                 endpoint
                     .health
-                    .note_greeting(&endpoint.address, began, None);
+                    .note_greeting(&endpoint.address, Party::Probe, began, None);
             }
         };
         let connected = tokio::select! {
@@ -322,7 +329,7 @@ async fn waited(patience: Duration, times: u32) -> Duration {
             let began = endpoint.health.begin();
             endpoint
                 .health
-                .note_greeting(&endpoint.address, began, None);
+                .note_greeting(&endpoint.address, Party::Probe, began, None);
         }
     });
     let began = now();

@@ -1,12 +1,15 @@
-//! end - what the line about the end of a session tells
+//! end - the line about the end of a session, and its level
 //!
-//! Not here: writing it, and at which level (`events`).
+//! Not here: the other lines (`events`).
 
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::Session;
+use tracing::{debug, info, warn};
+
+use super::{Reporter, Session, millis};
 use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::moment::Moment;
 
 /// The end of one session.
 pub struct End<'a> {
@@ -49,4 +52,36 @@ pub enum Blame {
     Client,
     /// Postfix's: warn.
     Upstream,
+}
+
+impl Reporter {
+    /// One event a session: `session`.
+    pub fn end(&self, end: &End<'_>, now: Moment) {
+        let (level, suppressed) = match (end.blame, &end.wrong) {
+            (Blame::Upstream, _) => (tracing::Level::WARN, 0),
+            (Blame::Nobody, _) if end.user.is_some() => (tracing::Level::INFO, 0),
+            (_, Some(wrong)) => self.level(&self.sessions, &end.session.key, wrong.fault, now),
+            (Blame::Nobody | Blame::Client, None) => (tracing::Level::DEBUG, 0),
+        };
+        let wrong = end.wrong.as_ref();
+        let fault = match wrong {
+            Some(wrong) => Some(wrong.fault.to_owned()),
+            None => end.fault.map(ToString::to_string),
+        };
+        at!(level,
+            session = %end.session.id,
+            client = %end.session.client,
+            listener = %end.session.listener,
+            tls = end.session.tls,
+            user = end.user.map(tracing::field::display),
+            ending = end.ending,
+            fault,
+            reply = wrong.map(|wrong| wrong.reply.to_string()),
+            faults = wrong.map(|wrong| wrong.count),
+            octets_in = end.octets_in,
+            octets_out = end.octets_out,
+            ms = millis(end.duration),
+            suppressed = (suppressed > 0).then_some(suppressed),
+            "session");
+    }
 }

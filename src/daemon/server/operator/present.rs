@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use crate::admin::message::{
     BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, Fill,
-    NotKeptMessage, Response, StatusMessage,
+    NotKeptMessage, Response, StatusMessage, UpstreamMessage,
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
+use crate::net::upstream::{UpstreamAddress, Usability};
 use crate::report::events::timestamp;
 use crate::report::last_faults::LastFault;
 use crate::report::limits::{self, ResourceLimit};
@@ -44,6 +45,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
     let gate = services.judging.gate().status(now);
     let admission = context.admission.counts();
     let upstream = &services.config.load().upstream;
+    let backends: Vec<UpstreamMessage> = upstream.usability().map(backend(clock)).collect();
     StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
@@ -54,7 +56,9 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         }
         .to_owned(),
         settling_until: gate.settling_until.map(|until| time(until, clock)),
+        logins_work: backends.iter().any(|one| one.state == USABLE) && !gate.backend_outage,
         upstream_up: upstream.is_up(),
+        upstream: backends,
         backend_outage: gate.backend_outage,
         processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
@@ -91,6 +95,28 @@ fn handshakes_failed(services: &Services) -> Counts {
     by_cause
         .map(|(cause, count)| (cause.as_str().to_owned(), count))
         .collect()
+}
+
+/// The state of a backend that can be used.
+const USABLE: &str = "usable";
+
+/// An address of Postfix, and whether it can be used.
+fn backend(clock: Clock) -> impl Fn((&UpstreamAddress, Usability)) -> UpstreamMessage {
+    move |(address, usability)| {
+        let (state, since, complaint) = match usability {
+            Usability::Unknown => ("not-asked", None, None),
+            Usability::Usable { since } => (USABLE, Some(since), None),
+            Usability::Unusable { since, complaint } => ("unusable", Some(since), Some(complaint)),
+        };
+        let cure = complaint.as_ref().and_then(|complaint| complaint.cure);
+        UpstreamMessage {
+            address: address.to_string(),
+            state: state.to_owned(),
+            since: since.map(|since| time(since, clock)),
+            cure: cure.map(ToOwned::to_owned),
+            reason: complaint.map(|complaint| complaint.reason),
+        }
+    }
 }
 
 /// What was done; and if the disk does not have it, that too.

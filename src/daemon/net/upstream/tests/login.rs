@@ -32,7 +32,7 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     let ehlo = gatepost_core::smtp::reply::Reply::multiline(250, None, ["mx", offered]);
     let endpoint = Endpoint {
         address: UpstreamAddress::Unix("/postfix".into()),
-        health: AddressHealth::default(),
+        health: AddressHealth::new(Clock::start()),
     };
     let connected = Connected::new(
         CommandStream::new(near),
