@@ -19,10 +19,11 @@ const RIGHT: &str = "Korrekt-Pferd-Batterie";
 
 /// Judging with `at_once` turns, and what takes its notices.
 fn judging(at_once: usize) -> (Arc<Judging>, mpsc::Receiver<Notice>) {
-    let settings = GateSettings {
+    let mut settings = GateSettings {
         settling: Duration::ZERO,
         ..GateSettings::default()
     };
+    settings.ladder = settings.ladder.without_retries();
     let keys = Keys {
         users: [1; 16],
         passwords: [2; 16],
@@ -270,9 +271,7 @@ async fn who_loses_its_place_after_a_challenge_is_charged_and_refused() {
 async fn a_client_is_sure_to_be_refused_only_while_nobody_of_its_network_is_trying() {
     let (judging, _received) = judging(1);
     let ((_one, client), (_two, neighbour)) = (line("198.51.100.7"), line("198.51.100.8"));
-    // The tenth is refused, and let in when it comes again.
-    for number in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9] {
-        tokio::time::advance(Duration::from_secs(61)).await;
+    for number in 0..10 {
         let name = UserName::new(format!("ghost{number}").into_bytes());
         let secret = Secret::new(format!("Zwiebel-kuchen-{number}-fest").into_bytes());
         let attempt = judging.begin("LINE");

@@ -122,7 +122,8 @@ fn a_user_who_logged_in_before_since_is_familiar_and_not_refused() {
     log.0.splice(0..0, before.0);
     let since = Moment::from_seconds(BEGIN + 1);
     let trial = log.trial_since(&settings(), since, Elsewhere::Ignore);
-    assert_eq!((trial.learnt, trial.attempts), (1, 100));
+    // Without the ten of the first minute.
+    assert_eq!((trial.learnt, trial.attempts), (1, 91));
     assert_eq!(trial.mistakes, []);
     assert!(trial.refused_in_all() > 50);
 }
