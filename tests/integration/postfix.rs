@@ -15,5 +15,6 @@ mod names;
 mod operator;
 mod programs;
 mod restart;
+mod shown;
 mod swarm;
 mod tokens;
