@@ -15,6 +15,7 @@ mod names;
 mod operator;
 mod programs;
 mod restart;
+mod shown;
 mod swarm;
 mod tokens;
 mod usable;

@@ -19,7 +19,7 @@ use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::moment::Moment;
 
 /// Who has been silent for less keeps its place: a mail program answers sooner, over a slow line too.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(2);
 /// The longest that a stranger may take for one round.
 const STRANGERS_ROUND: Duration = Duration::from_secs(10);
 /// The same in a familiar network: some programs ask their user for the password only then.

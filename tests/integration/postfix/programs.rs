@@ -160,6 +160,62 @@ pub(super) fn nodemailer(job: &Job<'_>) -> Ran {
     program::with_input(&mut command, job.text.as_bytes())
 }
 
+/// Perl's own.
+pub(super) fn net_smtp(job: &Job<'_>) -> Ran {
+    let mut command = Command::new("perl");
+    command
+        .args(["-e", include_str!("net_smtp_send.pl"), "--"])
+        .arg(match job.tls {
+            Tls::Implicit => "implicit",
+            Tls::StartTls => "starttls",
+        })
+        .arg(job.port())
+        .arg(job.root())
+        .args([job.mechanism, job.user.0, job.user.1, RECIPIENT]);
+    program::with_input(&mut command, job.text.as_bytes())
+}
+
+/// The file in which git keeps the password, if it does.
+pub(super) fn git_passwords(proxy: &Proxy) -> PathBuf {
+    proxy.setup.folder().join("git-credentials")
+}
+
+/// Developers', which asks git for the password and tells it what came of that.
+pub(super) fn git_send_email(job: &Job<'_>) -> Ran {
+    let (folder, passwords) = (job.proxy.setup.folder(), git_passwords(job.proxy));
+    let User(name, password) = job.user;
+    let user = name.replace('@', "%40");
+    let kept = format!("smtp://{user}:{password}@localhost%3a{}\n", job.port());
+    fs::write(&passwords, kept).expect("keep a password");
+    let helper = format!("credential.helper=store --file={}", passwords.display());
+    let mut command = Command::new("git");
+    command
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .args(["--exec-path=/usr/lib/git-core", "-c", &helper, "send-email"])
+        .args([
+            "--smtp-server",
+            "localhost",
+            "--smtp-server-port",
+            &job.port(),
+        ])
+        .args([
+            "--smtp-encryption",
+            match job.tls {
+                Tls::Implicit => "ssl",
+                Tls::StartTls => "tls",
+            },
+        ])
+        .arg("--smtp-ssl-cert-path")
+        .arg(job.root())
+        .args(["--smtp-user", name, "--smtp-auth", job.mechanism])
+        .args(["--from", name, "--to", RECIPIENT, "--confirm", "never"])
+        .args(["--suppress-cc", "all", "--quiet", "--no-validate"])
+        .arg(job.file());
+    program::with_input(&mut command, b"")
+}
+
 /// Rust's.
 pub(super) fn lettre(job: &Job<'_>) -> Ran {
     let sent = lettre_connection(job).and_then(|mut connection| {

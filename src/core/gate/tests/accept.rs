@@ -91,6 +91,14 @@ fn whoever_might_be_let_in_all_the_same_is_not_refused() {
         world.befriend("anna", home);
         assert_eq!(refused(&world, FAR), None, "{home}");
     }
+    // Also where its near bucket is empty, too: the user may be known in another way.
+    let mut world = exhausted(FAR);
+    world.befriend("anna", "198.51.7.1");
+    for n in 0..10 {
+        world.guess(FAR, "anna", &format!("Rosen-kohl-{n}-fest"));
+    }
+    assert!(world.gate.peek(client(FAR), world.now).is_some());
+    assert_eq!(refused(&world, FAR), None);
     // It has credit.
     let world = exhausted(FAR);
     let quota = world.gate.rules.load().earning.unwrap();
