@@ -167,7 +167,7 @@ macro_rules! at {
 // Behind the macro that it uses.
 mod handshakes;
 
-pub use handshakes::{FailedHandshake, HandshakeNews};
+pub use handshakes::{FailedHandshake, HandshakeNews, certificate};
 use handshakes::{HANDSHAKES, OwnUsers};
 
 impl Reporter {
