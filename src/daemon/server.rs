@@ -25,8 +25,9 @@ use crate::judging::{Judging, Notices};
 use crate::net::admission::Admission;
 use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::tls::{Tls, TlsFault};
+use crate::net::tls::{Certificate, Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Processes, Upstream};
+use crate::report::events;
 use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
@@ -34,6 +35,7 @@ use crate::session::{Services, SessionConfig, SessionIds};
 use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
+mod certificates;
 mod listeners;
 mod operator;
 mod persist;
@@ -199,6 +201,10 @@ impl Server {
             Arc::clone(&self.context.services),
             self.context.drain.clone(),
         ));
+        tasks.spawn(watch_certificates(
+            Arc::clone(&self.context.services),
+            self.context.drain.clone(),
+        ));
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -297,6 +303,25 @@ async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
         tokio::select! {
             () = sleep(registry::SAMPLE) => services.registry.sample(services.judging.clock.now()),
             () = drain.begun() => return,
+        }
+    }
+}
+
+/// Once a day: certificates that should have been renewed.
+async fn watch_certificates(services: Arc<Services>, drain: Drain) {
+    let in_use = || services.tls.certificates();
+    certificates::watch(in_use, Clock::wall, tell_certificate, drain).await;
+}
+
+fn tell_certificate(certificate: &Certificate, now: Moment) {
+    let (names, chain) = (certificate.names.join(", "), certificate.chain.display());
+    match certificate.date_problem(now) {
+        Some(problem) => {
+            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"))
+        }
+        None => {
+            let days = certificate.days_left(now);
+            events::certificate(&names, &chain, &format!("expires in {days} days"));
         }
     }
 }

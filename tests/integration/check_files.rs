@@ -7,8 +7,9 @@ use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
+use crate::kit::client::loopback;
 use crate::kit::program::{self, Ran};
-use crate::kit::proxy::Setup;
+use crate::kit::proxy::{Setup, gatepost};
 
 /// A folder of files that openssl made: `a` and `b` are names of pairs.
 fn made() -> Setup {
@@ -45,7 +46,13 @@ fn check(setup: &mut Setup, chain: &str, key: &str) -> Ran {
     let file = |name: &str| setup.folder().join(name).display().to_string();
     let certificate = toml::toml! { list = [{ chain = (file(chain)), key = (file(key)) }] };
     setup.set("tls.certificate", certificate["list"].clone());
-    setup.command(&["check"])
+    let mut command = gatepost();
+    command
+        .args(["check", "--config"])
+        .arg(setup.write_config());
+    // Postfix and Dovecot are not asked.
+    let mut alone = program::under(&["env", "PATH=/nonexistent"], &command);
+    program::with_input(&mut alone, b"")
 }
 
 /// The chain, its key, and what is said of them.
@@ -149,4 +156,19 @@ fn a_fifo_a_device_and_a_socket_in_place_of_a_file_keep_nobody_waiting() {
             assert!(ran.text.contains(said), "{name}: {}", ran.text);
         }
     }
+}
+
+#[test]
+fn a_reload_that_finds_a_fifo_goes_on_with_what_it_had() {
+    let proxy = made().start();
+    let chain = proxy.setup.folder().join("chain.pem");
+    fs::remove_file(&chain).unwrap();
+    mknodat(CWD, &chain, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    proxy.reload();
+    proxy.log().wait_for_text("it is a FIFO");
+    proxy
+        .log()
+        .wait_for_text("not reloaded, the old config stays");
+    // With its handshake.
+    drop(proxy.client(loopback(71, 1)));
 }

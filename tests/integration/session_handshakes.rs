@@ -157,6 +157,17 @@ fn a_client_that_finds_an_expired_certificate_is_counted_as_that() {
         failed(&proxy),
         BTreeMap::from([("certificate-expired".to_owned(), 1)])
     );
+    let status = proxy.setup.command(&["status"]).text;
+    let shown = status.lines().find(|line| line.starts_with("certificate"));
+    let shown = shown.expect("a line about the certificate");
+    assert!(
+        shown.contains(NAME) && shown.contains("EXPIRED"),
+        "{status}"
+    );
+    assert!(
+        status.contains("no TLS      certificate-expired"),
+        "{status}"
+    );
 }
 
 /// Sends octets in place of a handshake, and reads to the end. The answer.

@@ -198,6 +198,9 @@ pub struct StatusMessage {
     pub would_refuse: BTreeMap<String, u64>,
     /// Connections turned away before TLS since the start, by reason.
     pub turned_away: BTreeMap<String, u64>,
+    /// The certificates in use, the default one first.
+    #[serde(default)]
+    pub certificates: Vec<CertificateMessage>,
     /// TLS handshakes that failed since the start, by cause.
     #[serde(default)]
     pub handshakes_failed: BTreeMap<String, u64>,
@@ -220,6 +223,23 @@ pub struct UpstreamMessage {
     pub reason: Option<String>,
     /// What to do.
     pub cure: Option<String>,
+}
+
+/// A certificate in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateMessage {
+    /// Its names.
+    pub names: Vec<String>,
+    /// The file of its chain.
+    pub chain: String,
+    /// When it expires, RFC 3339.
+    pub expires: String,
+    /// Whole days until then; 0 on the last one and after.
+    pub days_left: u64,
+    /// Whether it should have been renewed by now.
+    pub is_due: bool,
+    /// Why clients refuse it for its dates, if they do.
+    pub problem: Option<String>,
 }
 
 /// The disk does not take the state.

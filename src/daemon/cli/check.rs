@@ -7,6 +7,9 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -32,12 +35,32 @@ pub struct CheckArgs {
 /// refuse it.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let paint = Paint::for_stream(&io::stderr());
-    let checked = Config::review(&args.config, Clock::wall());
+    let path = args.config.clone();
+    let Some(checked) = within(PATIENCE, move || Config::review(&path, Clock::wall())) else {
+        let seconds = PATIENCE.as_secs();
+        return exit::fail(&format!(
+            "{}: its files were not read within {seconds} s; is one of them on a mount that does not answer?",
+            args.config.display()
+        ));
+    };
     let printed = print(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
     if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {
         let _ = writeln!(io::stderr(), "{AS_ROOT}");
     }
     exit::after(printed, exit_code(&checked))
+}
+
+/// How long the files may take, and the questions to Postfix and Dovecot.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What comes of `work` in time. A disk that does not answer keeps a thread, which ends with the process.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(work()));
+    receiver.recv_timeout(limit).ok()
 }
 
 /// A hint for root, who can read every key.
@@ -126,6 +149,13 @@ mod tests {
         print(&args, &checked, Paint::Plain, &mut out, &mut err).unwrap();
         let text = |octets| String::from_utf8(octets).unwrap();
         (text(out), text(err))
+    }
+
+    #[test]
+    fn what_never_answers_is_not_waited_for() {
+        let (_never, waits) = mpsc::channel::<()>();
+        assert_eq!(within(Duration::from_millis(1), move || waits.recv()), None);
+        assert_eq!(within(PATIENCE, || 1), Some(1));
     }
 
     #[test]

@@ -121,6 +121,22 @@ fn around(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     for backend in backends(status) {
         writeln!(out, "postfix     {backend}")?;
     }
+    for certificate in &status.certificates {
+        let names = certificate.names.join(", ");
+        let days = certificate.days_left;
+        match (&certificate.problem, certificate.is_due) {
+            (Some(problem), _) => writeln!(
+                out,
+                "certificate {names}: {}, clients refuse it; renew it and reload",
+                problem.to_uppercase()
+            )?,
+            (None, true) => writeln!(
+                out,
+                "certificate {names}: {days} DAYS LEFT; renew it and reload"
+            )?,
+            (None, false) => writeln!(out, "certificate {names}: {days} days left")?,
+        }
+    }
     match &status.state_not_kept {
         None => writeln!(out, "state       kept"),
         Some(fault) => writeln!(

@@ -19,9 +19,6 @@ use gatepost_core::moment::Moment;
 /// The longest config file that is read, in octets.
 const LONGEST_CONFIG: u64 = 1 << 20;
 
-/// A certificate that expires within this many days should have been renewed.
-const LAST_DAYS: u64 = 14;
-
 /// The longest `users` file, in octets: two million names of 32 octets.
 const LONGEST_USERS: u64 = 64 << 20;
 
@@ -139,7 +136,7 @@ fn warn_dates(
             continue;
         }
         let days = certificate.days_left(now);
-        if days < LAST_DAYS {
+        if certificate.is_due(now) {
             findings.warn(
                 Remark::at(
                     span.clone(),

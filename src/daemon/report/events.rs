@@ -159,7 +159,7 @@ mod end;
 mod handshakes;
 
 pub use end::{Blame, End, FaultBeforeLogin};
-pub use handshakes::{FailedHandshake, HandshakeNews};
+pub use handshakes::{FailedHandshake, HandshakeNews, certificate};
 use handshakes::{HANDSHAKES, OwnUsers};
 
 impl Reporter {

@@ -65,14 +65,17 @@ pub(crate) enum Entry {
     Plain,
     /// As `ProxyProtocol`, and wrongly offers STARTTLS.
     StartTls,
+    /// The one that our manual gives old programs, past Gatepost.
+    OldPrograms,
 }
 
 impl Entry {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::ProxyProtocol,
         Self::Xclient,
         Self::Plain,
         Self::StartTls,
+        Self::OldPrograms,
     ];
 
     /// The name in master.cf, in Postfix's log behind `postfix/`.
@@ -82,6 +85,7 @@ impl Entry {
             Self::Xclient => "xclient",
             Self::Plain => "plain",
             Self::StartTls => "starttls",
+            Self::OldPrograms => "old-programs",
         }
     }
 }
@@ -360,6 +364,7 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     );
     let fill = |template: &str| {
         let mut text = template
+            .replace("{old-options}", &old_options())
             .replace("{folder}", &folder.display().to_string())
             .replace("{mechanisms}", mechanisms(passwords))
             .replace("{passwords}", &passdb(folder, passwords))
@@ -387,6 +392,16 @@ fn write_configuration(folder: &Path, ports: &[u16], passwords: Passwords) {
     fs::set_permissions(folder.join("check"), check).expect("let Dovecot run it");
     let signed = Authority::new().sign(&["mail.example.org"]);
     write("postfix.pem", &format!("{}{}", signed.key, signed.chain));
+}
+
+/// The options of the entry for old programs, as `config/master.cf` has them.
+fn old_options() -> String {
+    let manual = include_str!("../../../config/master.cf").lines();
+    let entry = manual.skip_while(|line| !line.starts_with("#192.168.1.10:5465 inet"));
+    let options = entry.skip(1).map_while(|line| line.strip_prefix("#  -o "));
+    let options: String = options.map(|option| format!("  -o {option}\n")).collect();
+    assert!(options.contains("smtpd_tls_wrappermode"), "{options}");
+    options
 }
 
 const fn mechanisms(passwords: Passwords) -> &'static str {

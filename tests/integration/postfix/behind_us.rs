@@ -3,9 +3,11 @@
 //! Spoken to without Gatepost, as Gatepost speaks to them.
 
 use std::net::Ipv4Addr;
+use std::process::Command;
 
 use crate::kit::client::{Client, auth_plain};
 use crate::kit::mail::{ANNA, Entry, Mail, PasswordCheck, User};
+use crate::kit::program;
 
 fn check(user: &str, right: bool) -> PasswordCheck {
     PasswordCheck {
@@ -69,4 +71,25 @@ fn a_dovecot_without_its_passwords_makes_postfix_say_535() {
     client.expect(&auth_plain(ANNA), 535);
     mail.mend_passwords();
     client.expect(&auth_plain(ANNA), 235);
+}
+
+#[test]
+fn the_entry_that_the_manual_gives_old_programs_serves_them() {
+    let mail = Mail::start();
+    let address = mail.address(Entry::OldPrograms).to_string();
+    for (arguments, version) in [
+        (["-tls1", "-cipher", "DEFAULT:@SECLEVEL=0"], "TLSv1"),
+        (["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA"], "TLSv1.2"),
+    ] {
+        let mut command = Command::new("openssl");
+        command.args(["s_client", "-ign_eof", "-crlf", "-connect", &address]);
+        let ran = program::with_input(command.args(arguments), b"QUIT\n");
+        let greeted = ran.text.contains("220 mail.example.org ESMTP");
+        assert!(greeted, "{}{}", ran.text, mail.postfix_log());
+        let negotiated = ran
+            .text
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Protocol  : "));
+        assert_eq!(negotiated, Some(version), "{}", ran.text);
+    }
 }

@@ -37,6 +37,9 @@ pub struct Certificate {
     pub expires: Moment,
 }
 
+/// What an authority's robot leaves a certificate at least, when it works: it renews after two thirds of its life.
+const LAST_DAYS: Duration = Duration::from_secs(14 * 86_400);
+
 /// Bits of the shortest RSA key that can be used.
 const SHORTEST_RSA: usize = 2048;
 
@@ -55,6 +58,12 @@ impl Certificate {
     /// Whole days until it expires; 0 on the last one and after.
     pub fn days_left(&self, now: Moment) -> u64 {
         self.expires.since(now).as_secs() / 86_400
+    }
+
+    /// Whether it should have been renewed by now: on its last 14 days, or in the last third of a shorter life.
+    pub fn is_due(&self, now: Moment) -> bool {
+        let life = self.expires.since(self.begins);
+        self.expires.since(now) < LAST_DAYS.min(life / 3)
     }
 
     /// What is wrong with its dates, when the wall's clock shows `now`.

@@ -1,4 +1,4 @@
-//! handshakes - what is told of TLS handshakes that failed
+//! handshakes - what is told of TLS handshakes that failed, and of certificates that make them fail
 //!
 //! Anybody can make a handshake fail, and nearly all that fail are scanners'. So the lines are few, and a failure in a network
 //! that users log in from is told apart: there it is a mail program that cannot send, or a certificate that it does not accept.
@@ -128,6 +128,11 @@ impl Reporter {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `certificate`: one in use should have been renewed. Once a day for each.
+pub fn certificate(names: &str, chain: &dyn Display, problem: &str) {
+    warn!(names, chain = %chain, problem, "certificate: renew it, then reload gatepost (SIGHUP)");
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use crate::admin::message::{
-    BanMessage, BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, Fill,
-    NotKeptMessage, Response, StatusMessage, UpstreamMessage,
+    BanMessage, BucketMessage, CertificateMessage, DecisionMessage, ExplanationMessage,
+    FaultMessage, Fill, NotKeptMessage, Response, StatusMessage, UpstreamMessage,
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
+use crate::net::tls::Certificate;
 use crate::net::upstream::{UpstreamAddress, Usability};
 use crate::report::events::timestamp;
 use crate::report::last_faults::LastFault;
@@ -83,11 +84,26 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .map(|(reason, count)| (reason.to_string(), count))
             .collect(),
         handshakes_failed: handshakes_failed(services),
+        certificates: certificates(services),
         state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
             since: time(fault.since, clock),
             why: fault.why.to_string(),
         }),
     }
+}
+
+fn certificates(services: &Services) -> Vec<CertificateMessage> {
+    let now = Clock::wall();
+    let in_use = services.tls.certificates();
+    let message = |one: &Certificate| CertificateMessage {
+        names: one.names.iter().map(ToString::to_string).collect(),
+        chain: one.chain.display().to_string(),
+        expires: timestamp(one.expires),
+        days_left: one.days_left(now),
+        is_due: one.is_due(now),
+        problem: one.date_problem(now).map(|problem| problem.to_string()),
+    };
+    in_use.iter().map(message).collect()
 }
 
 fn handshakes_failed(services: &Services) -> Counts {
