@@ -15,6 +15,7 @@ use crate::config::Config;
 
 pub mod bans;
 pub mod check;
+pub mod doctor;
 pub mod exit;
 pub mod expel;
 pub mod explain;
@@ -24,6 +25,7 @@ pub mod introduce;
 pub mod learn;
 mod logs;
 pub mod paint;
+mod postfix_files;
 pub mod replay;
 pub mod run;
 pub mod status;
@@ -37,6 +39,7 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 pub enum DaemonCommand {
     Run(run::RunArgs),
     Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
     Status(status::StatusArgs),
     Bans(bans::BansArgs),
     Explain(explain::ExplainArgs),
@@ -54,6 +57,7 @@ impl DaemonCommand {
         match self {
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(args),
+            Self::Doctor(args) => doctor::run(args),
             Self::Status(args) => status::run(args),
             Self::Bans(args) => bans::run(args),
             Self::Explain(args) => explain::run(args),

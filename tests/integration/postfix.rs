@@ -6,6 +6,7 @@ mod announcement;
 mod behind_us;
 mod beside;
 mod delivery;
+mod doctor;
 mod guesses;
 mod handover;
 mod honest;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::exit;
 use super::paint::Paint;
 use crate::clock::Clock;
+use crate::config::neighbours::Neighbours;
 use crate::config::{Config, ConfigFaults, Finding};
 
 /// Check a config file and the files that it names, without starting anything
@@ -32,7 +33,7 @@ pub struct CheckArgs {
 /// refuse it.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let paint = Paint::for_stream(&io::stderr());
-    let checked = Config::review(&args.config, Clock::wall());
+    let checked = Config::review(&args.config, Clock::wall(), &Neighbours::default());
     let printed = print(args, &checked, paint, &mut io::stdout(), &mut io::stderr());
     if checked.is_ok() && !args.json && rustix::process::geteuid().is_root() {
         let _ = writeln!(io::stderr(), "{AS_ROOT}");
