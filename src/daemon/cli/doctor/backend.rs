@@ -104,9 +104,9 @@ fn entry(files: &PostfixFiles, address: &UpstreamAddress) -> Option<Diagnosis> {
     })
 }
 
-type Tried<'a> = (&'a UpstreamAddress, Result<StrangerReplies, UpstreamFault>);
+type RelayTrial<'a> = (&'a UpstreamAddress, Result<StrangerReplies, UpstreamFault>);
 
-fn relaying((address, tried): &Tried<'_>) -> Diagnosis {
+fn relaying((address, tried): &RelayTrial<'_>) -> Diagnosis {
     const TOPIC: &str = "relaying";
     match tried {
         Ok(replies) if replies.relays => Diagnosis::wrong(
@@ -126,7 +126,7 @@ fn relaying((address, tried): &Tried<'_>) -> Diagnosis {
 }
 
 /// Which address Postfix believes to speak to, where its refusal has it.
-fn address_seen((address, tried): &Tried<'_>) -> Option<Diagnosis> {
+fn address_seen((address, tried): &RelayTrial<'_>) -> Option<Diagnosis> {
     const TOPIC: &str = "client's address";
     let reply = &tried.as_ref().ok()?.last;
     let seen = reply.lines().find_map(bracketed)?;
