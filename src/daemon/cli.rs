@@ -28,6 +28,7 @@ pub mod paint;
 mod postfix_files;
 pub mod replay;
 pub mod run;
+pub mod setup;
 pub mod status;
 
 /// The default path of the config file.
@@ -40,6 +41,7 @@ pub enum DaemonCommand {
     Run(run::RunArgs),
     Check(check::CheckArgs),
     Doctor(doctor::DoctorArgs),
+    Setup(setup::SetupArgs),
     Status(status::StatusArgs),
     Bans(bans::BansArgs),
     Explain(explain::ExplainArgs),
@@ -58,6 +60,7 @@ impl DaemonCommand {
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(args),
             Self::Doctor(args) => doctor::run(args),
+            Self::Setup(args) => setup::run(args),
             Self::Status(args) => status::run(args),
             Self::Bans(args) => bans::run(args),
             Self::Explain(args) => explain::run(args),

@@ -16,6 +16,7 @@ mod names;
 mod operator;
 mod programs;
 mod restart;
+mod setup;
 mod swarm;
 mod tokens;
 mod usable;

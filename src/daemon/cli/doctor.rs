@@ -5,7 +5,7 @@
 //! Not here: each thing that is looked at (the files below).
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -50,6 +50,19 @@ pub struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl DoctorArgs {
+    /// With this config, for the machine as it is.
+    pub(super) fn of(config: &Path) -> Self {
+        Self {
+            config: config.to_owned(),
+            neighbours: Neighbours::default(),
+            fail2ban_config: None,
+            mail_log: None,
+            json: false,
+        }
+    }
 }
 
 /// What is there, as far as it is known before anything is judged.

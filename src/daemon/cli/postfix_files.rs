@@ -24,6 +24,8 @@ pub(super) struct MasterEntry {
     pub(super) service: String,
     /// `inet`, `unix`, `pass`.
     pub(super) kind: String,
+    /// Whether it runs in Postfix's chroot: `y`, `n` or `-`.
+    pub(super) chroot: String,
     /// `smtpd`.
     pub(super) program: String,
     /// Its `-o` options.
@@ -50,7 +52,7 @@ impl PostfixFiles {
         let options = pairs(options);
         let entry = |line: &str| {
             let fields: Vec<&str> = line.split_ascii_whitespace().take(8).collect();
-            let [service, kind, .., program] = fields.as_slice() else {
+            let [service, kind, _, _, chroot, _, _, program] = fields.as_slice() else {
                 return None;
             };
             let place = format!("{service}/{kind}/");
@@ -60,6 +62,7 @@ impl PostfixFiles {
             Some(MasterEntry {
                 service: (*service).to_owned(),
                 kind: (*kind).to_owned(),
+                chroot: (*chroot).to_owned(),
                 program: (*program).to_owned(),
                 options: options.iter().filter_map(own).collect(),
             })

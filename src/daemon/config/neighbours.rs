@@ -27,6 +27,11 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
+    /// Whether other files are meant than those of the programs that run.
+    pub const fn is_elsewhere(&self) -> bool {
+        self.postfix.is_some() || self.dovecot.is_some()
+    }
+
     /// What postconf prints, if it is there and ends well.
     pub fn postconf(&self, arguments: &[&str]) -> Option<String> {
         let mut command = bounded("postconf");

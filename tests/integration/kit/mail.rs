@@ -185,15 +185,20 @@ impl Mail {
         entries += &format!("{host}:{port} inet n - n - {most} {program}\n");
         entries.extend(options.iter().map(|option| format!("  -o {option}\n")));
         fs::write(&path, entries).expect("write master.cf");
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        self.reload_until_it_listens(address);
+        address
+    }
+
+    /// Postfix reads its files anew; one of its entries is there now.
+    pub(crate) fn reload_until_it_listens(&self, address: SocketAddr) {
         self.postfix
             .as_ref()
             .expect("Postfix runs")
             .signal(Signal::HUP);
-        let address = (Ipv4Addr::LOCALHOST, port).into();
         wait::until("Postfix listens there", || {
             TcpStream::connect(address).is_ok()
         });
-        address
     }
 
     /// Postfix's configuration directory.
