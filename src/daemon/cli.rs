@@ -15,6 +15,7 @@ use crate::config::Config;
 
 pub mod bans;
 pub mod check;
+pub mod doctor;
 pub mod exit;
 pub mod expel;
 pub mod explain;
@@ -24,8 +25,10 @@ pub mod introduce;
 pub mod learn;
 mod logs;
 pub mod paint;
+mod postfix_files;
 pub mod replay;
 pub mod run;
+pub mod setup;
 pub mod status;
 
 /// The default path of the config file.
@@ -37,6 +40,8 @@ pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
 pub enum DaemonCommand {
     Run(run::RunArgs),
     Check(check::CheckArgs),
+    Doctor(doctor::DoctorArgs),
+    Setup(setup::SetupArgs),
     Status(status::StatusArgs),
     Bans(bans::BansArgs),
     Explain(explain::ExplainArgs),
@@ -54,6 +59,8 @@ impl DaemonCommand {
         match self {
             Self::Run(args) => run::run(args),
             Self::Check(args) => check::run(args),
+            Self::Doctor(args) => doctor::run(args),
+            Self::Setup(args) => setup::run(args),
             Self::Status(args) => status::run(args),
             Self::Bans(args) => bans::run(args),
             Self::Explain(args) => explain::run(args),

@@ -16,6 +16,7 @@ mod limits;
 mod listeners;
 mod machine;
 mod names;
+pub mod neighbours;
 mod networks;
 mod postfix;
 mod raw;
@@ -36,6 +37,7 @@ pub use self::finding::{ConfigFaults, Finding};
 
 use self::finding::{Findings, Remark, Source};
 use self::machine::Machine;
+use self::neighbours::Neighbours;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
@@ -96,14 +98,19 @@ impl Config {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub fn review(path: &Path, now: Moment) -> Result<(Self, Vec<Finding>), ConfigFaults> {
+    pub fn review(
+        path: &Path,
+        now: Moment,
+        neighbours: &Neighbours,
+    ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::load_and(path, now, |file, config, findings| {
             chain::play_the_client(file, config, folder(path), now, findings);
-            dovecot::warn(&config.gate.names, findings);
+            dovecot::warn(&config.gate.names, neighbours, findings);
             postfix::compare(
                 &config.upstream,
                 config.processes,
                 &Machine::read(),
+                neighbours,
                 findings,
             );
         })
@@ -213,7 +220,7 @@ impl Config {
                 names: names::read(&file.names, findings),
                 ..rules::gate(file, findings)
             },
-            admission: sections::admission(&file.admission, &machine, findings),
+            admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
             store: sections::store(&file.state, folder, findings),

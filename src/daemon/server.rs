@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
 use crate::judging::{Judging, Notices};
-use crate::net::admission::Admission;
+use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Certificate, Tls, TlsFault};
@@ -115,7 +115,7 @@ impl Server {
         let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
         let (store, gate) = restore::restore(&config, began)?;
-        raise_open_files();
+        let admission = Admission::new(&admission_settings(&config), &key::random());
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
@@ -135,7 +135,7 @@ impl Server {
         let context = ListenerContext {
             services: Arc::clone(&services),
             filter: Arc::clone(&filter),
-            admission: Admission::new(&config.admission, &key::random()),
+            admission,
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
@@ -268,11 +268,18 @@ fn session_config(
     }
 }
 
-/// The config has told already where the limit is too low for its sessions.
-fn raise_open_files() {
-    if let Err(error) = open_files::raise() {
+/// The limits on connections, with as many sessions as there can be open files. Says so where that is fewer.
+fn admission_settings(config: &Config) -> AdmissionSettings {
+    let mut settings = config.admission;
+    let limit = open_files::raise().unwrap_or_else(|error| {
         warn!("the limit on open files cannot be raised: {error}");
+        open_files::limit()
+    });
+    if let Some(shortage) = open_files::shortage(settings.sessions, limit) {
+        warn!("{shortage}");
+        settings.sessions = shortage.sessions_that_fit();
     }
+    settings
 }
 
 /// Asks Postfix regularly what it offers and whether it is there: often, as long as it is not. Health tells

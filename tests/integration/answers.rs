@@ -127,5 +127,6 @@ fn a_config_that_a_reload_refused_hides_no_running_gatepost() {
     proxy.setup.set("limits.client.brust", 7);
     proxy.reload();
     proxy.log().wait_for_text("not reloaded");
-    answered(&proxy, &["status"], 0, &["enforce"]);
+    // Nothing listens behind it.
+    answered(&proxy, &["status"], 1, &["enforce", "NOT USABLE"]);
 }

@@ -16,7 +16,7 @@ use toml::toml;
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::ANNA;
-use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::proxy::{Event, Proxy, Setup};
 use crate::kit::{ports, wait};
 
 /// What bounds something, as it is written in the source.
@@ -114,6 +114,32 @@ fn bounds(path: &Path, nameless: &mut Vec<String>) -> usize {
         }
     }
     found
+}
+
+#[test]
+fn few_open_files_make_few_sessions_and_the_oldest_stranger_gives_way() {
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = before(&impostor)
+        .under(&["prlimit", "--nofile=400:400"])
+        .start();
+    let fewer = |event: &Event| event.message().contains("open files");
+    let told = proxy.logged(fewer);
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].message().contains("100 sessions at once"),
+        "{}",
+        told[0].message()
+    );
+    // More strangers than there can be open files for, each from a network of its own.
+    let idle: Vec<_> = (1..=250)
+        .map(|net| Client::connect(loopback(net, 1), proxy.implicit()))
+        .collect();
+    let mut client = proxy.client(loopback(251, 1));
+    client.greet();
+    client.expect(&auth_plain(ANNA), 235);
+    let held = status(&proxy)["sessions"].as_u64().unwrap();
+    assert!(held <= 100, "{held} sessions");
+    drop(idle);
 }
 
 #[test]

@@ -259,13 +259,15 @@ fn operate(proxy: &Proxy, number: u64) {
         &["bans", "remove", &address],
     ] {
         let ran = proxy.setup.command(words);
-        assert!(ran.success, "{words:?}: {}", ran.text);
+        // While Postfix is away `status` says so by its exit code.
+        let is_fine = ran.success || (words == ["status"] && ran.code == Some(1));
+        assert!(is_fine, "{words:?}: {}", ran.text);
     }
 }
 
 fn status(proxy: &Proxy) -> Value {
     let ran = proxy.setup.command(&["status", "--json"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.text);
+    assert!(matches!(ran.code, Some(0 | 1)), "{}", ran.text);
     serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::net::sockopt::socket_peercred;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::message::{LONGEST, Request, Response};
@@ -55,6 +56,12 @@ impl AdminClient {
         stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
         stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
         Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Process and user of the gatepost that answers, as the kernel knows them.
+    pub fn peer(&self) -> Option<(i32, u32)> {
+        let peer = socket_peercred(self.0.get_ref()).ok()?;
+        Some((peer.pid.as_raw_nonzero().get(), peer.uid.as_raw()))
     }
 
     /// Sends a request and waits for the answer, at most 30 seconds.

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::exit;
 use super::paint::Paint;
 use crate::clock::Clock;
+use crate::config::neighbours::Neighbours;
 use crate::config::{Config, ConfigFaults, Finding};
 
 /// Check a config file and the files that it names, without starting anything
@@ -36,7 +37,9 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs) -> ExitCode {
     let paint = Paint::for_stream(&io::stderr());
     let path = args.config.clone();
-    let Some(checked) = within(PATIENCE, move || Config::review(&path, Clock::wall())) else {
+    let Some(checked) = within(PATIENCE, move || {
+        Config::review(&path, Clock::wall(), &Neighbours::default())
+    }) else {
         let seconds = PATIENCE.as_secs();
         return exit::fail(&format!(
             "{}: its files were not read within {seconds} s; is one of them on a mount that does not answer?",

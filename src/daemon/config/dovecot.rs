@@ -6,44 +6,16 @@
 //! Dovecot 2.3: auth_username_format, auth_default_realm, auth_username_translation, auth_master_user_separator;
 //! 2.4 has auth_default_domain, and filters in its variables.
 
-use std::io::Read;
-use std::process::{Command, Stdio};
-
 use super::finding::{Findings, Remark};
 use super::names;
+use super::neighbours::Neighbours;
 use gatepost_core::gate::request::names::{Domain, NameSettings};
 
-/// How long doveconf may take, in seconds: timeout(1) ends it then.
-const PATIENCE: &str = "3";
-
-/// No settings have so many octets.
-const LONGEST: u64 = 1 << 20;
-
 /// Warns where the Dovecot of this machine folds names otherwise than `own`.
-pub(super) fn warn(own: &NameSettings, findings: &mut Findings) {
-    if let Some(said) = ask() {
+pub(super) fn warn(own: &NameSettings, neighbours: &Neighbours, findings: &mut Findings) {
+    if let Some(said) = neighbours.doveconf(&["-n"]) {
         compare(&said, own, findings);
     }
-}
-
-/// The settings that differ from Dovecot's defaults.
-fn ask() -> Option<String> {
-    let mut child = Command::new("timeout")
-        .args(["-s", "KILL", PATIENCE, "doveconf", "-n"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut said = Vec::new();
-    // What is read is dropped at once, so that a program which writes on ends by it.
-    let read = child
-        .stdout
-        .take()
-        .map(|stdout| stdout.take(LONGEST).read_to_end(&mut said));
-    let ended = child.wait().ok()?;
-    let whole = ended.success() && matches!(read, Some(Ok(length)) if (length as u64) < LONGEST);
-    whole.then(|| String::from_utf8_lossy(&said).into_owned())
 }
 
 fn compare(said: &str, own: &NameSettings, findings: &mut Findings) {

@@ -1,10 +1,9 @@
-//! machine - what the config needs of the machine: host name, addresses, limits
+//! machine - what the config needs of the machine: host name, addresses
 //!
 //! Not here: the files that the config names (`inspect`).
 
 use std::net::{IpAddr, UdpSocket};
 
-use rustix::process::{Resource, getrlimit};
 use rustix::system::uname;
 
 /// Properties of the machine.
@@ -12,8 +11,6 @@ use rustix::system::uname;
 pub(super) struct Machine {
     /// The host name, unchecked.
     pub(super) hostname: String,
-    /// The most files that a process may hold open; none: no limit.
-    pub(super) open_files: Option<u64>,
 }
 
 impl Machine {
@@ -21,7 +18,6 @@ impl Machine {
     pub(super) fn read() -> Self {
         Self {
             hostname: uname().nodename().to_string_lossy().into_owned(),
-            open_files: getrlimit(Resource::Nofile).maximum,
         }
     }
 

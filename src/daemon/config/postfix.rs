@@ -6,16 +6,14 @@
 //! Not here: everything else in config/master.cf. postconf(1), master(5), postconf(5) for default_process_limit
 //! and service_throttle_time.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
+use super::neighbours::Neighbours;
 use crate::net::upstream::{UpstreamAddress, UpstreamSettings};
 use gatepost_core::gate::request::settings::ProcessSettings;
 
-/// How long one call of postconf may take, in seconds: timeout(1) ends it then.
-const PATIENCE: &str = "3";
 /// A longer wait after a process that died is told.
 const LONGEST_THROTTLE: Duration = Duration::from_secs(10);
 
@@ -24,6 +22,7 @@ pub(super) fn compare(
     upstream: &UpstreamSettings,
     processes: ProcessSettings,
     machine: &Machine,
+    neighbours: &Neighbours,
     findings: &mut Findings,
 ) {
     let ours: Vec<&UpstreamAddress> = upstream
@@ -38,7 +37,9 @@ pub(super) fn compare(
         return;
     }
     let settings = ["-x", "default_process_limit", "service_throttle_time"];
-    let (Some(entries), Some(settings)) = (ask(&["-M"]), ask(&settings)) else {
+    let (Some(entries), Some(settings)) =
+        (neighbours.postconf(&["-M"]), neighbours.postconf(&settings))
+    else {
         return;
     };
     let postfix = PostfixSettings::read(&settings);
@@ -49,19 +50,6 @@ pub(super) fn compare(
     let Some(limit) = limits.min() else { return };
     compare_limits(limit, processes, findings);
     postfix.warn_of_throttle(findings);
-}
-
-/// What postconf prints, if it is there and ends well.
-fn ask(arguments: &[&str]) -> Option<String> {
-    let answer = Command::new("timeout")
-        .args(["-s", "KILL", PATIENCE, "postconf"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    let said = answer.status.success().then_some(answer.stdout)?;
-    Some(String::from_utf8_lossy(&said).into_owned())
 }
 
 /// Postfix's number of processes for an entry. The largest stands for no limit.

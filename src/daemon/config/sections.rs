@@ -14,7 +14,6 @@ use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::raw;
 use super::value::{Given, GivenList, Quoted};
-use crate::net::listener::open_files;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::buckets::quota::Quota;
@@ -232,13 +231,10 @@ pub(super) fn registry(
 
 pub(super) fn admission(
     given: &raw::RawAdmission,
-    machine: &Machine,
     findings: &mut Findings,
 ) -> net::admission::AdmissionSettings {
-    let sessions = findings.number("admission.sessions", &given.sessions, 20_000, 1..=1_000_000);
-    warn_open_files(sessions, given, machine, findings);
     net::admission::AdmissionSettings {
-        sessions,
+        sessions: findings.number("admission.sessions", &given.sessions, 20_000, 1..=1_000_000),
         per_client: findings.number("admission.per-client", &given.per_client, 50, 1..=1_000_000),
         per_network: findings.number(
             "admission.per-network",
@@ -268,29 +264,6 @@ pub(super) fn admission(
             false => net::filter::FilterMode::Off,
         },
     }
-}
-
-/// Warns where the limit on open files is too low for the configured sessions.
-fn warn_open_files(
-    sessions: usize,
-    given: &raw::RawAdmission,
-    machine: &Machine,
-    findings: &mut Findings,
-) {
-    let limit = machine.open_files.unwrap_or(u64::MAX);
-    let Some(shortage) = open_files::shortage(sessions, limit) else {
-        return;
-    };
-    let message = shortage.to_string();
-    let remark = match &given.sessions {
-        Some(given) => Remark::at(given.span(), message),
-        None => Remark::of_file(message),
-    };
-    findings.warn(remark.help(format!(
-        "raise the limit of the service (LimitNOFILE={} in its unit), or set admission.sessions to {}",
-        shortage.needed,
-        shortage.sessions_that_fit()
-    )));
 }
 
 pub(super) fn timeouts(given: &raw::RawTimeouts, findings: &mut Findings) -> session::Timeouts {

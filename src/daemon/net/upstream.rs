@@ -33,6 +33,7 @@ pub use gatepost_core::gate::processes::{ProcessLine, Purpose};
 pub use fault::{Complaint, UpstreamFault, UpstreamStep};
 pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
 pub use processes::{HeldProcess, ProcessRequest, Processes};
+pub use stranger::StrangerReplies;
 pub use stream::Stream;
 pub use usable::Usability;
 
@@ -43,6 +44,7 @@ mod greeting;
 mod health;
 mod login;
 mod processes;
+mod stranger;
 mod stream;
 mod usable;
 mod xclient;

@@ -3,12 +3,16 @@
 //! Not here: the socket (`socket`), the messages (`admin::message`), how they are shown (`cli`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::listeners::ListenerContext;
 use super::restore;
 use crate::admin::message::{self, ImportStats, Request, Response};
 use crate::clock::Clock;
+use crate::net::upstream::Usability;
 use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
@@ -19,6 +23,10 @@ use gatepost_core::moment::Moment;
 
 mod expel;
 mod present;
+
+/// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
+const FIRST_ROUND: Duration = Duration::from_millis(50);
+const FIRST_ROUNDS: u32 = 20;
 
 /// Answers an operator's questions.
 #[derive(Clone, Debug)]
@@ -67,7 +75,10 @@ impl Operator {
     ) -> Result<Response, String> {
         let gate = self.gate();
         match request {
-            Request::Status => Ok(Response::Status(Box::new(self.status()))),
+            Request::Status => {
+                self.until_asked().await;
+                Ok(Response::Status(Box::new(self.status())))
+            }
             Request::BansList => {
                 let ban = |entry| present::ban(entry, self.clock());
                 let bans = gate.bans(now).into_iter().map(ban).collect();
@@ -186,6 +197,19 @@ impl Operator {
             .of(client)
             .map(|fault| present::fault(fault, self.clock()));
         Ok(Response::Explanation(Box::new(explanation)))
+    }
+
+    /// Until a backend was asked for the first time, as far as that happens at once.
+    async fn until_asked(&self) {
+        for _ in 0..FIRST_ROUNDS {
+            let upstream = Arc::clone(&self.context.services.config.load().upstream);
+            let mut backends = upstream.usability();
+            if !backends.any(|(_, usability)| usability == Usability::Unknown) {
+                return;
+            }
+            drop(backends);
+            sleep(FIRST_ROUND).await;
+        }
     }
 
     fn is_familiar(&self, user: &UserName, network: NetworkKey, now: Moment) -> bool {

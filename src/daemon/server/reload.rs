@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::listeners::ListenerContext;
-use super::session_config;
+use super::{admission_settings, session_config};
 use crate::clock::Clock;
 use crate::config::{Config, Finding};
 use crate::net::listener;
@@ -87,7 +87,8 @@ impl Reloader {
         let expelled = services
             .registry
             .expel_barred(|client| services.judging.bars(client));
-        self.context.admission.reconfigure(&config.admission);
+        let admission = admission_settings(&config);
+        self.context.admission.reconfigure(&admission);
         services.registry.reconfigure(config.registry);
         self.log.change(&config.report);
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {

@@ -177,22 +177,37 @@ impl Mail {
 
     /// One more listener on 127.0.0.1, with these options; `program` is what answers there, `smtpd` mostly.
     pub(crate) fn add_entry(&self, program: &str, options: &[&str]) -> SocketAddr {
+        self.add_entry_at("127.0.0.1", program, options)
+    }
+
+    /// As [`Mail::add_entry`], on any address that 127.0.0.1 leads to.
+    pub(crate) fn add_entry_at(&self, host: &str, program: &str, options: &[&str]) -> SocketAddr {
         let port = ports::free();
         let path = self.folder.path().join("etc/master.cf");
         let most = if program == "postscreen" { "1" } else { "-" };
         let mut entries = fs::read_to_string(&path).expect("read master.cf");
-        entries += &format!("127.0.0.1:{port} inet n - n - {most} {program}\n");
+        entries += &format!("{host}:{port} inet n - n - {most} {program}\n");
         entries.extend(options.iter().map(|option| format!("  -o {option}\n")));
         fs::write(&path, entries).expect("write master.cf");
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        self.reload_until_it_listens(address);
+        address
+    }
+
+    /// Postfix reads its files anew; one of its entries is there now.
+    pub(crate) fn reload_until_it_listens(&self, address: SocketAddr) {
         self.postfix
             .as_ref()
             .expect("Postfix runs")
             .signal(Signal::HUP);
-        let address = (Ipv4Addr::LOCALHOST, port).into();
         wait::until("Postfix listens there", || {
             TcpStream::connect(address).is_ok()
         });
-        address
+    }
+
+    /// Postfix's configuration directory.
+    pub(crate) fn postfix_config(&self) -> PathBuf {
+        self.folder.path().join("etc")
     }
 
     /// Dovecot's config file.

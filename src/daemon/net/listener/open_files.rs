@@ -1,6 +1,7 @@
 //! open_files - the limit on open files, and whether it is enough
 //!
-//! Checked at start: a session takes two descriptors, one for its client and one for Postfix. Without a
+//! Looked at where the settings are taken over: so many sessions are admitted as fit, and the oldest stranger gives way to
+//! a familiar user before accepting fails. A session takes two descriptors, one for its client and one for Postfix. Without a
 //! descriptor, accepting stops for every client.
 //! Not here: what happens when there is none (`listener`).
 
@@ -31,16 +32,23 @@ impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} sessions need up to {} open files, and the limit here is {}",
-            self.sessions, self.needed, self.limit,
+            "{} sessions need up to {} open files, and the limit here is {}: {} sessions at once are served; raise \
+             LimitNOFILE in the unit",
+            self.sessions,
+            self.needed,
+            self.limit,
+            self.sessions_that_fit(),
         )
     }
 }
 
 impl Shortage {
     /// How many sessions the limit allows.
-    pub fn sessions_that_fit(&self) -> u64 {
-        self.limit.saturating_sub(SLACK) / FILES_PER_SESSION * 8 / 9
+    pub fn sessions_that_fit(&self) -> usize {
+        let fit = self.limit.saturating_sub(SLACK) / FILES_PER_SESSION * 8 / 9;
+        // Under a limit that hardly covers the reserve, half of it is the sessions' all the same.
+        let fit = fit.max(self.limit / FILES_PER_SESSION / 2).max(1);
+        usize::try_from(fit).unwrap_or(usize::MAX)
     }
 }
 
@@ -60,6 +68,11 @@ pub fn raise() -> io::Result<u64> {
         )?;
     }
     Ok(limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// Our limit on open files.
+pub fn limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 /// Whether `limit` descriptors are enough for `sessions`, with an eighth more for connections being
@@ -85,7 +98,18 @@ mod tests {
         for limit in [1_024, 4_096, 65_536, 1_048_576] {
             let fits = shortage(usize::MAX, limit).unwrap().sessions_that_fit();
             assert!(fits > 0);
-            assert_eq!(shortage(usize::try_from(fits).unwrap(), limit), None);
+            assert_eq!(shortage(fits, limit), None);
+        }
+    }
+
+    #[test]
+    fn a_limit_below_the_reserve_serves_some() {
+        for limit in [1, 2, 64, 256, 300] {
+            let fit = shortage(20_000, limit).unwrap().sessions_that_fit();
+            assert!(
+                fit >= 1 && fit as u64 * FILES_PER_SESSION <= limit.max(2),
+                "{limit}: {fit}"
+            );
         }
     }
 

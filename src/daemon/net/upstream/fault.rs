@@ -22,6 +22,8 @@ pub enum UpstreamStep {
     Xclient,
     /// Its answers to AUTH.
     Auth,
+    /// Its answers to MAIL, RCPT and RSET of a client that has not logged in.
+    Envelope,
     /// Its answer to QUIT.
     Quit,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for UpstreamStep {
             Self::Ehlo => "EHLO",
             Self::Xclient => "XCLIENT",
             Self::Auth => "AUTH",
+            Self::Envelope => "MAIL and RCPT",
             Self::Quit => "QUIT",
         })
     }

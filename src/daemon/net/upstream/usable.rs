@@ -97,6 +97,7 @@ pub(super) fn check_offers(
 
 /// What a fault before a login says of the backend, under this announcement.
 pub(super) fn diagnose(announcement: Announce, fault: UpstreamFault) -> UpstreamFault {
+    use ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, NotFound};
     use UpstreamFault::{Closed, Lost, Refused, Unasked};
     use UpstreamStep::{Connect, Ehlo, Greeting};
     let has_header = matches!(announcement, Announce::ProxyV1 | Announce::ProxyV2);
@@ -109,12 +110,11 @@ pub(super) fn diagnose(announcement: Announce, fault: UpstreamFault) -> Upstream
         }
         Refused(Greeting, reply) if is_postscreen(&reply) => UpstreamFault::Postscreen,
         Closed(Greeting) => UpstreamFault::DiesAtGreeting,
-        Lost(Connect, error)
-            if matches!(
-                error.kind(),
-                ErrorKind::ConnectionRefused | ErrorKind::NotFound
-            ) =>
-        {
+        // It died with our header unread.
+        Lost(Greeting, error) if matches!(error.kind(), ConnectionReset | BrokenPipe) => {
+            UpstreamFault::DiesAtGreeting
+        }
+        Lost(Connect, error) if matches!(error.kind(), ConnectionRefused | NotFound) => {
             UpstreamFault::NotListening(error)
         }
         other => other,

@@ -1,0 +1,68 @@
+//! dovecot - Dovecot's delays, which would hold Postfix's processes, and what is left of them
+//!
+//! Not here: names (`config`). Dovecot 2.3: auth_failure_delay; auth-penalty, by its anvil service.
+
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use super::diagnosis::Diagnosis;
+use crate::config::neighbours::Neighbours;
+
+const TOPIC: &str = "dovecot";
+
+pub(super) fn look(neighbours: &Neighbours) -> Vec<Diagnosis> {
+    let setting = |name: &str| {
+        let said = neighbours.doveconf(&["-h", name])?;
+        Some(said.lines().next_back()?.trim().to_owned())
+    };
+    let Some(delay) = setting("auth_failure_delay") else {
+        let message = "doveconf does not tell its settings";
+        return vec![Diagnosis::note(TOPIC, message)];
+    };
+    let mut found = vec![failure_delay(&delay)];
+    let mode = setting("service/anvil/unix_listener/anvil-auth-penalty/mode");
+    match mode.as_deref().map(|mode| mode.trim_start_matches('0').is_empty()) {
+        Some(true) => {
+            let folder = setting("base_dir").unwrap_or_default();
+            found.push(stale_socket(&Path::new(&folder).join("anvil-auth-penalty")));
+        }
+        Some(false) => found.push(Diagnosis::wrong(
+            TOPIC,
+            "its penalty delays every login from an address that failed, by up to 15 s, and Postfix waits only 10 s",
+            "switch it off: service anvil { unix_listener anvil-auth-penalty { mode = 0 } } (config/master.cf)",
+        )),
+        None => {}
+    }
+    found
+}
+
+fn failure_delay(delay: &str) -> Diagnosis {
+    if delay.starts_with('0') {
+        return Diagnosis::good(TOPIC, "it does not delay failures");
+    }
+    Diagnosis::wrong(
+        TOPIC,
+        format!(
+            "auth_failure_delay is {delay}: each failure occupies a process of Postfix for that time"
+        ),
+        "auth_failure_delay = 0: Gatepost delays the reply by itself",
+    )
+}
+
+/// Dovecot does not remove the socket of a listener that was switched off, and waits 5 s for it at each start.
+fn stale_socket(path: &Path) -> Diagnosis {
+    match path.exists() && UnixStream::connect(path).is_err() {
+        false => Diagnosis::good(TOPIC, "its penalty is off"),
+        true => Diagnosis::wrong(
+            TOPIC,
+            format!(
+                "{} is left of its penalty: each start of Dovecot takes 5 s without logins",
+                path.display()
+            ),
+            format!(
+                "systemctl stop dovecot; rm -f {}; systemctl start dovecot",
+                path.display()
+            ),
+        ),
+    }
+}

@@ -1,0 +1,285 @@
+//! plan - what `setup` changes on this machine: Postfix's entries, Dovecot's file, certbot's hook
+//!
+//! The options of the entry are those of config/master.cf; what the machine's own entry for submission had of its own (Dovecot's
+//! socket, restrictions on senders) is kept. Not here: doing it (`change`).
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Fault;
+use super::change::{FileChange, Scratch};
+use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
+use crate::config::Config;
+use crate::config::neighbours::Neighbours;
+use crate::net::upstream::{Announce, UpstreamAddress};
+
+/// The entry, with its options and their reasons.
+const ENTRY: &str = include_str!("../../../../config/master.cf");
+
+const DOVECOT: &str = "\
+# Written by `gatepost setup`: Gatepost delays the reply to a wrong password by itself.
+auth_failure_delay = 0
+# Dovecot's own penalty delays every login from an address that failed, also with the right password.
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+";
+
+const HOOK: &str = "\
+#!/bin/sh
+# Written by `gatepost setup`: certbot runs it after each renewal.
+set -e
+install -d -m 0750 -g gatepost /etc/gatepost/tls
+install -m 0640 -g gatepost \"$RENEWED_LINEAGE\"/fullchain.pem \"$RENEWED_LINEAGE\"/privkey.pem /etc/gatepost/tls
+systemctl try-reload-or-restart gatepost
+";
+
+const CERTBOT: &str = "/etc/letsencrypt";
+
+/// The options of an old entry that stay.
+const KEPT: [&str; 4] = [
+    "smtpd_sasl_type",
+    "smtpd_sasl_path",
+    "smtpd_sender_restrictions",
+    "smtpd_sender_login_maps",
+];
+
+/// All changes.
+pub(super) struct SetupPlan {
+    /// Arguments of postconf, a call each.
+    postconf: Vec<Vec<String>>,
+    dovecot: PathBuf,
+    /// None: no certbot here.
+    hook: Option<PathBuf>,
+    /// Where certbot has the certificate now.
+    lineage: Option<PathBuf>,
+    remarks: Vec<String>,
+}
+
+impl SetupPlan {
+    pub(super) fn new(config: &Config, files: &PostfixFiles, neighbours: &Neighbours) -> Self {
+        let listens = |entry: &&MasterEntry| {
+            let mut listeners = config.listeners.iter();
+            listeners.any(|listener| entry.port() == Some(listener.address.port()))
+        };
+        let replaced: Vec<&MasterEntry> = files.entries.iter().filter(listens).collect();
+        let mut postconf = Vec::new();
+        for address in &config.upstream.addresses {
+            let old = replaced.first().copied();
+            postconf.extend(entry(address, config.upstream.announce, files, old));
+        }
+        for entry in &replaced {
+            postconf.push(vec!["-M#".to_owned(), entry.name()]);
+        }
+        let (off, remarks) = others(config, files, &replaced);
+        postconf.extend(off);
+        postconf.push(settings(files));
+        let folder = match &neighbours.dovecot {
+            Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
+            None => PathBuf::from("/etc/dovecot"),
+        };
+        let certbot = Path::new(CERTBOT);
+        let is_here = certbot.join("live").is_dir() && !neighbours.is_elsewhere();
+        let lineage = certbot.join("live").join(&config.dialogue.hostname);
+        Self {
+            postconf,
+            dovecot: folder.join("conf.d/99-gatepost.conf"),
+            hook: is_here.then(|| certbot.join("renewal-hooks/deploy/gatepost")),
+            lineage: (is_here && lineage.is_dir()).then_some(lineage),
+            remarks,
+        }
+    }
+
+    /// Everything, to be typed or pasted.
+    pub(super) fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(
+            out,
+            "# Postfix: an entry for Gatepost; its ports; no login elsewhere"
+        )?;
+        for arguments in &self.postconf {
+            let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
+            writeln!(out, "postconf {}", words.join(" "))?;
+        }
+        writeln!(out, "\n# Dovecot: {}\n{DOVECOT}", self.dovecot.display())?;
+        if let Some(hook) = &self.hook {
+            writeln!(out, "# certbot: {}, executable\n{HOOK}", hook.display())?;
+        }
+        writeln!(out, "# Then:")?;
+        for command in self.restarts() {
+            writeln!(out, "{command}")?;
+        }
+        writeln!(
+            out,
+            "gatepost learn /var/log/mail.log*   # who has logged in until now is no stranger"
+        )?;
+        self.remarks(out)?;
+        writeln!(
+            out,
+            "\n# The way back by hand: keep /etc/postfix/main.cf and master.cf before, put them back, remove {}, then\n\
+             # systemctl disable --now gatepost; systemctl restart dovecot postfix",
+            self.dovecot.display()
+        )
+    }
+
+    /// What setup does not decide.
+    pub(super) fn remarks(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.remarks
+            .iter()
+            .try_for_each(|remark| writeln!(out, "# NOTE: {remark}"))
+    }
+
+    /// In their order: Dovecot before Postfix, Postfix lets go of the ports before Gatepost takes them.
+    pub(super) fn restarts(&self) -> Vec<String> {
+        let mut commands = vec![
+            "systemctl stop dovecot; rm -f /run/dovecot/anvil-auth-penalty; systemctl start dovecot".to_owned(),
+            "systemctl restart postfix".to_owned(),
+        ];
+        if let (Some(hook), Some(lineage)) = (&self.hook, &self.lineage) {
+            commands.push(format!(
+                "RENEWED_LINEAGE={} {}",
+                lineage.display(),
+                hook.display()
+            ));
+        }
+        commands.push("systemctl enable --now gatepost".to_owned());
+        commands
+    }
+
+    /// The files as they are, and as they would be: postconf works on a copy.
+    pub(super) fn changes(&self, neighbours: &Neighbours) -> Result<Vec<FileChange>, Fault> {
+        let folder = match &neighbours.postfix {
+            Some(folder) => folder.clone(),
+            None => PathBuf::from("/etc/postfix"),
+        };
+        let copy = Scratch::new()?;
+        let names = ["main.cf", "master.cf"];
+        for name in names {
+            fs::copy(folder.join(name), copy.0.join(name))?;
+        }
+        for arguments in &self.postconf {
+            let mut command = Command::new("postconf");
+            let said = command.arg("-c").arg(&copy.0).args(arguments).output()?;
+            if !said.status.success() {
+                let why = String::from_utf8_lossy(&said.stderr).into_owned();
+                return Err(format!("postconf {}: {why}", arguments.join(" ")).into());
+            }
+        }
+        let mut changes = Vec::new();
+        for name in names {
+            let after = fs::read(copy.0.join(name))?;
+            changes.push(FileChange::new(&folder.join(name), after, 0o644)?);
+        }
+        changes.push(FileChange::new(&self.dovecot, DOVECOT.into(), 0o644)?);
+        if let Some(hook) = &self.hook {
+            changes.push(FileChange::new(hook, HOOK.into(), 0o755)?);
+        }
+        Ok(changes)
+    }
+}
+
+/// The calls that make Postfix's entry for Gatepost.
+fn entry(
+    address: &UpstreamAddress,
+    announce: Announce,
+    files: &PostfixFiles,
+    old: Option<&MasterEntry>,
+) -> Vec<Vec<String>> {
+    let (service, kind, private) = match address {
+        UpstreamAddress::Tcp(socket) => (named(*socket), "inet", "n"),
+        UpstreamAddress::Unix(path) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            (name.into_owned(), "unix", "n")
+        }
+    };
+    // As the machine's own entries have it: without a chroot Postfix finds Dovecot's socket by another path.
+    let smtp = old.or_else(|| files.entries.iter().find(|entry| entry.program == "smtpd"));
+    let chroot = smtp.map_or("y", |entry| entry.chroot.as_str());
+    let name = format!("{service}/{kind}");
+    let line = format!("{name}={service} {kind} {private} - {chroot} - - smtpd");
+    let mut calls = vec![vec!["-M".to_owned(), line]];
+    let mut options: Vec<(String, String)> = Vec::new();
+    for option in ENTRY.lines().filter_map(|line| line.strip_prefix("  -o ")) {
+        let Some((key, value)) = option.split_once('=') else {
+            continue;
+        };
+        let value = match (announce, key) {
+            (Announce::Xclient | Announce::Nothing, "smtpd_upstream_proxy_protocol") => continue,
+            (Announce::Xclient, "smtpd_authorized_xclient_hosts") => "127.0.0.1",
+            _ => value,
+        };
+        let kept = old
+            .filter(|_| KEPT.contains(&key))
+            .map(|old| files.of(old, key));
+        let value = kept.filter(|kept| !kept.is_empty()).unwrap_or(value);
+        options.push((key.to_owned(), value.to_owned()));
+    }
+    let options = options
+        .into_iter()
+        .map(|(key, value)| format!("{name}/{key}={value}"));
+    calls.push(std::iter::once("-P".to_owned()).chain(options).collect());
+    calls
+}
+
+/// As master(5) writes an address.
+fn named(socket: SocketAddr) -> String {
+    socket.to_string()
+}
+
+/// Login at entries that are not replaced: off at port 25; what is said of other ports.
+fn others(
+    config: &Config,
+    files: &PostfixFiles,
+    replaced: &[&MasterEntry],
+) -> (Vec<Vec<String>>, Vec<String>) {
+    let (mut off, mut remarks) = (Vec::new(), Vec::new());
+    for entry in &files.entries {
+        let is_ours = |address: &UpstreamAddress| files.entry_at(address) == Some(entry);
+        let offers = entry.program == "smtpd"
+            && matches!(entry.kind.as_str(), "inet" | "pass")
+            && !entry.is_loopback()
+            && files.of(entry, "smtpd_sasl_auth_enable") == "yes";
+        if !offers || replaced.contains(&entry) || config.upstream.addresses.iter().any(is_ours) {
+            continue;
+        }
+        match entry.port() {
+            Some(port) if port != 25 => remarks.push(format!(
+                "port {port} ({}) offers login past Gatepost, and was left, for users may need it: add a [[listen]] for \
+                 it to gatepost.toml; then `gatepost setup --undo` and `gatepost setup --apply`",
+                entry.name()
+            )),
+            _ => off.push(vec![
+                "-P".to_owned(),
+                format!("{}/smtpd_sasl_auth_enable=no", entry.name()),
+            ]),
+        }
+    }
+    (off, remarks)
+}
+
+/// The settings of main.cf.
+fn settings(files: &PostfixFiles) -> Vec<String> {
+    let mut call = vec![
+        "-e".to_owned(),
+        "service_throttle_time=2s".to_owned(),
+        "smtpd_client_port_logging=yes".to_owned(),
+    ];
+    // Postfix's default.
+    if files.setting("message_size_limit") == "10240000" {
+        call.push("message_size_limit=52428800".to_owned());
+    }
+    call
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:=,@".contains(letter);
+    match word.chars().all(is_plain) && !word.is_empty() {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
