@@ -4,8 +4,9 @@
 //! [`Server::run`] goes on until the drain. Each task has its owner here and its end.
 //! Not here: signals (`cli::run`), what the tasks do (each in its own file).
 //!
-//! The drain: listeners close, dialogues are told 421, sessions that have logged in may finish until the
-//! grace ends; then the state is saved.
+//! The drain: listeners close, dialogues are told 421, and the state is saved and released, so that the next process may
+//! serve ([`Server::serve`] ends). Sessions that have logged in may finish until the grace ends ([`Leaving`]): nothing that
+//! they do changes the state.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::drain::{self, Drain};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::Admission;
 use crate::net::filter::Filter;
+use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Processes, Upstream};
@@ -56,8 +58,11 @@ const NOTICES: usize = 4096;
 const PROBE_ROUND: Duration = Duration::from_secs(2);
 const PROBE_ROUNDS: u32 = 30;
 
-/// How much longer than the grace a drain may take: systemd kills us some time later, and then nothing is
-/// saved.
+/// How long the state waits for the answers of a Postfix that is asked about a login. What comes later is lost to
+/// it, and what was paid for it stays owed.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How much longer than the grace a drain may take.
 const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 
 /// How often the lines that were only counted are summed up.
@@ -75,6 +80,9 @@ pub enum StartFault {
     /// A listening address.
     #[error(transparent)]
     Bind(#[from] BindFault),
+    /// A listening socket that systemd passes.
+    #[error(transparent)]
+    Given(#[from] GivenFault),
     /// The operator's socket.
     #[error(transparent)]
     Socket(#[from] SocketFault),
@@ -102,13 +110,26 @@ pub struct Server {
 impl Server {
     /// Builds everything, restores the state, and binds.
     ///
+    /// # Errors
+    ///
+    /// As [`Server::start_on`].
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
+        Self::start_on(config, clock, GivenSockets::default()).await
+    }
+
+    /// As [`Server::start`], but for the addresses that `given` listens on already.
+    ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
     ///
     /// Whatever `gatepost check` would have found, and an address, state directory or socket that is not to
     /// be had. Nothing is left behind.
-    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
+    pub async fn start_on(
+        config: Config,
+        clock: Clock,
+        given: GivenSockets,
+    ) -> Result<Self, StartFault> {
         let began = clock.now();
         let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
@@ -126,8 +147,9 @@ impl Server {
             config: ArcSwap::from_pointee(session_config(&config, None, processes)),
             ids: SessionIds::new(began),
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
+            before_login: TaskTracker::new(),
         });
-        let listeners = bind_all(&config, &limits)?;
+        let listeners = bind_all(&config, given, &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
@@ -179,8 +201,14 @@ impl Server {
         }
     }
 
-    /// Serves until `drain` begins and the last session is over, or the grace; then saves the state.
-    pub async fn run(self, mut drain: Drain) {
+    /// Serves until `drain` begins, saves the state, and stays until the last session is over, or the grace.
+    pub async fn run(self, drain: Drain) {
+        self.serve(drain).await.end().await;
+    }
+
+    /// Serves until `drain` begins; then ends all but the sessions that have logged in, and gives up listeners,
+    /// operator's socket and state, which is saved.
+    pub async fn serve(self, mut drain: Drain) -> Leaving {
         let tasks = TaskTracker::new();
         let (stopper, stop) = drain::channel();
         let persister = tokio::spawn(self.persister.run(stop));
@@ -207,32 +235,72 @@ impl Server {
         self.drainer.begin();
         tasks.close();
         tasks.wait().await;
-        // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
-        self.context.sessions.close();
-        let longest = self.context.services.config.load().grace + DRAIN_MARGIN;
-        if timeout(longest, self.context.sessions.wait())
+        // Dialogues end at once, attempts with Postfix's answer.
+        let services = Arc::clone(&self.context.services);
+        services.before_login.close();
+        if timeout(LAST_ANSWERS, services.before_login.wait())
             .await
             .is_err()
         {
-            // A client that takes no octet, a Postfix that says none. What they owe stays owed.
-            let sessions = self.context.sessions.len();
-            warn!(sessions, "sessions are cut off: they did not end in time");
+            let attempts = services.before_login.len();
+            warn!(
+                attempts,
+                "the state is saved without the outcome of logins that are under way"
+            );
         }
-        self.context.services.judging.reporter.summary();
+        services.judging.reporter.summary();
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
+        Leaving {
+            services,
+            sessions: self.context.sessions,
+        }
     }
 }
 
-/// Binds every listener of the config, in its order.
-fn bind_all(config: &Config, limits: &Arc<LimitCounters>) -> Result<Vec<Bound>, BindFault> {
+/// What is left of a Gatepost that has given up its state: the sessions that have logged in.
+#[derive(Debug)]
+#[must_use = "its sessions end with the process"]
+pub struct Leaving {
+    services: Arc<Services>,
+    sessions: TaskTracker,
+}
+
+impl Leaving {
+    /// How many sessions go on.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Stays until the last session is over, or the grace.
+    pub async fn end(self) {
+        self.sessions.close();
+        let longest = self.services.config.load().grace + DRAIN_MARGIN;
+        if timeout(longest, self.sessions.wait()).await.is_err() {
+            // A client that takes no octet, a Postfix that says none.
+            let sessions = self.sessions.len();
+            warn!(sessions, "sessions are cut off: they did not end in time");
+        }
+    }
+}
+
+/// Binds every listener of the config that was not given a socket, in its order.
+fn bind_all(
+    config: &Config,
+    mut given: GivenSockets,
+    limits: &Arc<LimitCounters>,
+) -> Result<Vec<Bound>, StartFault> {
     let mut bound = Vec::new();
     for settings in &config.listeners {
-        let listener = Listener::bind(settings, limits)?;
+        let listener = match given.take(settings.address) {
+            Some(socket) => Listener::adopt(settings, socket, limits)?,
+            None => Listener::bind(settings, limits)?,
+        };
         let (sender, receiver) = watch::channel(settings.clone());
         bound.push((listener, sender, receiver));
     }
+    given.all_taken()?;
     Ok(bound)
 }
 

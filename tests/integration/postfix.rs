@@ -7,6 +7,7 @@ mod behind_us;
 mod beside;
 mod delivery;
 mod guesses;
+mod handed_over;
 mod handover;
 mod honest;
 mod logs;
