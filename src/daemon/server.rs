@@ -4,8 +4,9 @@
 //! [`Server::run`] goes on until the drain. Each task has its owner here and its end.
 //! Not here: signals (`cli::run`), what the tasks do (each in its own file).
 //!
-//! The drain: listeners close, dialogues are told 421, sessions that have logged in may finish until the
-//! grace ends; then the state is saved.
+//! The drain: listeners close, dialogues are told 421, and the state is saved and released, so that the next process may
+//! serve ([`Server::serve`] ends). Sessions that have logged in may finish until the grace ends ([`Leaving`]): nothing that
+//! they do changes the state.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::drain::{self, Drain};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
+use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Certificate, Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Processes, Upstream};
@@ -36,6 +38,7 @@ use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
 mod certificates;
+mod leaving;
 mod listeners;
 mod operator;
 mod persist;
@@ -43,6 +46,7 @@ mod reload;
 pub mod restore;
 mod socket;
 
+pub use leaving::Leaving;
 pub use operator::Operator;
 pub use reload::Reloader;
 pub use socket::SocketFault;
@@ -58,9 +62,9 @@ const NOTICES: usize = 4096;
 const PROBE_ROUND: Duration = Duration::from_secs(2);
 const PROBE_ROUNDS: u32 = 30;
 
-/// How much longer than the grace a drain may take: systemd kills us some time later, and then nothing is
-/// saved.
-const DRAIN_MARGIN: Duration = Duration::from_secs(10);
+/// How long the state waits for the answers of a Postfix that is asked about a login. What comes later is lost to
+/// it, and what was paid for it stays owed.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// How often the lines that were only counted are summed up.
 const SUMMARY: Duration = Duration::from_secs(60);
@@ -77,6 +81,9 @@ pub enum StartFault {
     /// A listening address.
     #[error(transparent)]
     Bind(#[from] BindFault),
+    /// A listening socket that systemd passes.
+    #[error(transparent)]
+    Given(#[from] GivenFault),
     /// The operator's socket.
     #[error(transparent)]
     Socket(#[from] SocketFault),
@@ -104,13 +111,26 @@ pub struct Server {
 impl Server {
     /// Builds everything, restores the state, and binds.
     ///
+    /// # Errors
+    ///
+    /// As [`Server::start_on`].
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
+        Self::start_on(config, clock, GivenSockets::default()).await
+    }
+
+    /// As [`Server::start`], but for the addresses that `given` listens on already.
+    ///
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
     ///
     /// Whatever `gatepost check` would have found, and an address, state directory or socket that is not to
     /// be had. Nothing is left behind.
-    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartFault> {
+    pub async fn start_on(
+        config: Config,
+        clock: Clock,
+        given: GivenSockets,
+    ) -> Result<Self, StartFault> {
         let began = clock.now();
         let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
@@ -128,8 +148,9 @@ impl Server {
             config: ArcSwap::from_pointee(session_config(&config, None, processes, clock)),
             ids: SessionIds::new(began),
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
+            before_login: TaskTracker::new(),
         });
-        let listeners = bind_all(&config, &limits)?;
+        let listeners = bind_all(&config, given, &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
@@ -181,30 +202,19 @@ impl Server {
         }
     }
 
-    /// Serves until `drain` begins and the last session is over, or the grace; then saves the state.
-    pub async fn run(self, mut drain: Drain) {
-        let tasks = TaskTracker::new();
+    /// Serves until `drain` begins, saves the state, and stays until the last session is over, or the grace.
+    pub async fn run(self, drain: Drain) {
+        self.serve(drain).await.end().await;
+    }
+
+    /// Serves until `drain` begins; then ends all but the sessions that have logged in, and gives up listeners,
+    /// operator's socket and state, which is saved.
+    pub async fn serve(self, mut drain: Drain) -> Leaving {
         let (stopper, stop) = drain::channel();
         let persister = tokio::spawn(self.persister.run(stop));
         let operator = Operator::new(&self.context, self.began);
+        let tasks = background(&self.context);
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
-        tasks.spawn(summarise(
-            Arc::clone(&self.context.services),
-            self.context.drain.clone(),
-        ));
-        tasks.spawn(self.context.clone().keep_filter());
-        tasks.spawn(sample_sessions(
-            Arc::clone(&self.context.services),
-            self.context.drain.clone(),
-        ));
-        tasks.spawn(probe(
-            Arc::clone(&self.context.services),
-            self.context.drain.clone(),
-        ));
-        tasks.spawn(watch_certificates(
-            Arc::clone(&self.context.services),
-            self.context.drain.clone(),
-        ));
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -213,33 +223,63 @@ impl Server {
         self.drainer.begin();
         tasks.close();
         tasks.wait().await;
-        // Dialogues end at once, attempts with Postfix's answer, splices with the grace.
-        self.context.sessions.close();
-        let longest = self.context.services.config.load().grace + DRAIN_MARGIN;
-        if timeout(longest, self.context.sessions.wait())
+        // Dialogues end at once, attempts with Postfix's answer.
+        let services = Arc::clone(&self.context.services);
+        services.before_login.close();
+        if timeout(LAST_ANSWERS, services.before_login.wait())
             .await
             .is_err()
         {
-            // A client that takes no octet, a Postfix that says none. What they owe stays owed.
-            let sessions = self.context.sessions.len();
-            warn!(sessions, "sessions are cut off: they did not end in time");
+            let attempts = services.before_login.len();
+            warn!(
+                attempts,
+                "the state is saved without the outcome of logins that are under way"
+            );
         }
-        let judging = &self.context.services.judging;
+        let judging = &services.judging;
         judging.reporter.summary(judging.clock.now());
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
+        Leaving {
+            services,
+            sessions: self.context.sessions,
+        }
     }
 }
 
-/// Binds every listener of the config, in its order.
-fn bind_all(config: &Config, limits: &Arc<LimitCounters>) -> Result<Vec<Bound>, BindFault> {
+/// Starts what goes on by itself until the drain begins.
+fn background(context: &ListenerContext) -> TaskTracker {
+    let tasks = TaskTracker::new();
+    let services = || (Arc::clone(&context.services), context.drain.clone());
+    let (shared, drain) = services();
+    tasks.spawn(summarise(shared, drain));
+    let (shared, drain) = services();
+    tasks.spawn(sample_sessions(shared, drain));
+    let (shared, drain) = services();
+    tasks.spawn(probe(shared, drain));
+    let (shared, drain) = services();
+    tasks.spawn(watch_certificates(shared, drain));
+    tasks.spawn(context.clone().keep_filter());
+    tasks
+}
+
+/// Binds every listener of the config that was not given a socket, in its order.
+fn bind_all(
+    config: &Config,
+    mut given: GivenSockets,
+    limits: &Arc<LimitCounters>,
+) -> Result<Vec<Bound>, StartFault> {
     let mut bound = Vec::new();
     for settings in &config.listeners {
-        let listener = Listener::bind(settings, limits)?;
+        let listener = match given.take(settings.address) {
+            Some(socket) => Listener::adopt(settings, socket, limits)?,
+            None => Listener::bind(settings, limits)?,
+        };
         let (sender, receiver) = watch::channel(settings.clone());
         bound.push((listener, sender, receiver));
     }
+    given.all_taken()?;
     Ok(bound)
 }
 

@@ -14,6 +14,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::drain::{Drain, Epoch};
 use crate::judging::{Asker, Judging};
@@ -73,6 +75,8 @@ pub struct Services {
     pub ids: SessionIds,
     /// The sessions that have logged in.
     pub registry: Arc<SessionRegistry>,
+    /// Those that have not: only they change what the gate knows.
+    pub before_login: TaskTracker,
 }
 
 /// What a reload replaces.
@@ -102,6 +106,8 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) services: Arc<Services>,
     pub(in crate::session) config: Arc<SessionConfig>,
     pub(in crate::session) drain: Drain,
+    /// Held until the login, or the end.
+    before_login: Option<TaskTrackerToken>,
     /// `TLSv1.3`, `TLSv1.2`, or `none` as yet.
     pub(in crate::session) tls: &'static str,
     /// What the client did wrong in a conversation that has ended.
@@ -136,6 +142,7 @@ pub fn serve(
         began: services.judging.clock.now(),
         epoch: drain.epoch(),
         config: services.config.load_full(),
+        before_login: Some(services.before_login.token()),
         services,
         drain,
         tls: "none",
@@ -151,6 +158,7 @@ pub fn serve(
         };
         let (ending, tally, user) = match arrived {
             Ok(mut crossing) => {
+                visit.before_login = None;
                 let (tally, end) = Box::pin(cross(&visit, &mut crossing)).await;
                 // Postfix and the place are let go before the log is written.
                 let user = crossing.into_user();

@@ -8,6 +8,7 @@ mod beside;
 mod delivery;
 mod doctor;
 mod guesses;
+mod handed_over;
 mod handover;
 mod honest;
 mod logs;

@@ -1,10 +1,13 @@
 //! run - `gatepost run --config FILE`: the proxy
 //!
 //! Reads the config, starts the log, builds the runtime, handles signals.
-//! SIGTERM and SIGINT start the drain; a second one exits at once. SIGHUP reloads.
-//! Not here: everything else (`server`).
+//! SIGTERM and SIGINT start the drain; a second one exits at once. SIGHUP reloads. systemd is told when we serve, reload,
+//! stop and, as long as it is so, that we work. sd_notify(3).
+//! Not here: the process that starts this one for systemd (`supervise`), everything else (`server`).
 
+use std::error::Error;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,9 +17,15 @@ use super::exit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drainer};
+use crate::net::listener::given::GivenSockets;
 use crate::report::events;
 use crate::report::setup::Log;
 use crate::server::{Reloader, Server};
+
+mod supervise;
+mod watchdog;
+
+use supervise::Supervisor;
 
 /// Run the proxy
 #[derive(Debug, clap::Args)]
@@ -24,10 +33,20 @@ pub struct RunArgs {
     /// The config file
     #[arg(long, value_name = "FILE", default_value = super::CONFIG)]
     pub config: PathBuf,
+    /// Serve in a child process, which stays for its logged-in sessions when this one is stopped: for systemd
+    /// with KillMode=process, so that a restart waits for no session
+    #[arg(long)]
+    pub supervised: bool,
+    /// This is the child process of one with --supervised, which is at standard input
+    #[arg(long, hide = true, conflicts_with = "supervised")]
+    pub child: bool,
 }
 
 /// Runs until a signal ends it. Exits with 0 after a drain, with 2 if it could not start.
 pub fn run(args: &RunArgs) -> ExitCode {
+    if args.supervised {
+        return supervise::run(args);
+    }
     let clock = Clock::start();
     let (config, warnings) = match Config::load(&args.config, Clock::wall()) {
         Ok(loaded) => loaded,
@@ -59,8 +78,8 @@ async fn serve(args: &RunArgs, clock: Clock, config: Config, log: Log) -> ExitCo
             return ExitCode::from(exit::FAILURE);
         }
     };
-    let server = match Server::start(config, clock).await {
-        Ok(server) => server,
+    let (mut supervisor, server) = match start(args, clock, config).await {
+        Ok(started) => started,
         Err(fault) => {
             error!("{fault}");
             return ExitCode::from(exit::FAILURE);
@@ -68,31 +87,63 @@ async fn serve(args: &RunArgs, clock: Clock, config: Config, log: Log) -> ExitCo
     };
     let (drainer, drain) = drain::channel();
     let reloader = server.reloader(args.config.clone(), log.clone());
-    let signal_task = tokio::spawn(handle_signals(signals, reloader, drainer, log));
+    let supervisor_end = supervisor.end();
+    let signal_task = tokio::spawn(handle_signals(
+        signals,
+        supervisor_end,
+        reloader,
+        drainer,
+        log,
+    ));
+    let watchdog_task = tokio::spawn(watchdog::run(server.operator()));
     super::notify(&[sd_notify::NotifyState::Ready]);
-    server.run(drain).await;
+    let leaving = server.serve(drain).await;
+    watchdog_task.abort();
+    info!(
+        sessions = leaving.sessions(),
+        "state saved and released: another gatepost may start"
+    );
+    supervisor.released().await;
+    leaving.end().await;
     signal_task.abort();
     info!("stopped");
     ExitCode::SUCCESS
 }
 
+/// What there is of a supervisor, and everything that can fail.
+async fn start(
+    args: &RunArgs,
+    clock: Clock,
+    config: Config,
+) -> Result<(Supervisor, Server), Box<dyn Error>> {
+    let supervisor = match args.child {
+        true => Supervisor::of_child()?,
+        false => Supervisor::default(),
+    };
+    let given = GivenSockets::from_environment()?;
+    Ok((supervisor, Server::start_on(config, clock, given).await?))
+}
+
 /// Turns signals into reloads, the drain, and an immediate exit.
 async fn handle_signals(
     (mut hang_up, mut terminate, mut interrupt): Signals,
+    supervisor_end: impl Future<Output = ()>,
     reloader: Reloader,
     drainer: Drainer,
     log: Log,
 ) {
+    let mut supervisor_end = pin!(supervisor_end);
     loop {
         tokio::select! {
             _ = hang_up.recv() => tokio::select! {
-                () = reloader.reload() => {}
+                () = reload(&reloader) => {}
                 // A reload probes Postfix, which may take long; a stop does not wait for that.
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
             },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = &mut supervisor_end => break,
         }
     }
     super::notify(&[sd_notify::NotifyState::Stopping]);
@@ -105,6 +156,15 @@ async fn handle_signals(
     warn!("second signal: exiting at once");
     log.finish();
     std::process::exit(i32::from(exit::FAILURE));
+}
+
+/// Reloads, between the two words that systemd awaits of one, sd_notify(3).
+async fn reload(reloader: &Reloader) {
+    if let Ok(now) = sd_notify::NotifyState::monotonic_usec_now() {
+        super::notify(&[sd_notify::NotifyState::Reloading, now]);
+    }
+    reloader.reload().await;
+    super::notify(&[sd_notify::NotifyState::Ready]);
 }
 
 type Signals = (

@@ -291,7 +291,7 @@ pub(super) fn drain(given: &raw::RawTimeouts, findings: &mut Findings) -> Durati
     findings.time(
         "timeouts.drain",
         &given.drain,
-        30 * SECOND,
+        10 * MINUTE,
         Duration::ZERO..=HOUR,
     )
 }

@@ -232,6 +232,16 @@ impl SocketFilter {
         })
     }
 
+    /// Detaches the program that an earlier process has left on a listening socket that outlived it. Connections that
+    /// wait there have inherited it.
+    pub fn clear_inherited(&self) {
+        if let Some(socket) = self.socket.upgrade() {
+            self.used.store(true, Ordering::Release);
+            // An error means that there was none.
+            let _ = socket.detach_filter();
+        }
+    }
+
     /// Detaches the program from an accepted socket, which inherits it from the listening one. Otherwise it
     /// would run on every packet, and cut off a session whose client is banned later.
     pub fn detach(&self, accepted: &impl AsFd) {

@@ -7,6 +7,7 @@
 //! Not here: which clients are admitted (`admission`), the tasks (`server`), TLS (`tls`), options (`socket`).
 //! A dual-stack `[::]` sees IPv4 clients as mapped addresses; here they become IPv4.
 
+pub mod given;
 pub mod open_files;
 mod refused;
 mod socket;
@@ -22,8 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rustix::io::Errno;
-use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{SockRef, Socket};
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
@@ -32,7 +31,7 @@ use tokio::time::{sleep, timeout};
 
 use self::refused::RefusedConnections;
 use self::socket::{
-    canonical, clear_linger, errno, hint, is_of_one_connection, listening_socket, local_address,
+    accept_raw, clear_linger, hint, is_of_one_connection, listening_socket, local_address, prepare,
     watch,
 };
 use crate::net::admission::{Slot, TurnedAway};
@@ -173,11 +172,35 @@ impl Listener {
         settings: &ListenerSettings,
         limits: &Arc<LimitCounters>,
     ) -> Result<Self, BindFault> {
+        let socket = listening_socket(settings.address);
+        Self::listen_on(settings, socket, limits)
+    }
+
+    /// As [`Listener::bind`], on a socket that another process has made and bound.
+    ///
+    /// # Errors
+    /// The kernel refuses what a listener needs.
+    pub fn adopt(
+        settings: &ListenerSettings,
+        socket: Socket,
+        limits: &Arc<LimitCounters>,
+    ) -> Result<Self, BindFault> {
+        let socket = prepare(&socket).map(|()| socket);
+        let listener = Self::listen_on(settings, socket, limits)?;
+        listener.filter.clear_inherited();
+        Ok(listener)
+    }
+
+    fn listen_on(
+        settings: &ListenerSettings,
+        socket: io::Result<Socket>,
+        limits: &Arc<LimitCounters>,
+    ) -> Result<Self, BindFault> {
         let fault = |error| BindFault {
             address: settings.address,
             error,
         };
-        let socket = listening_socket(settings.address).map_err(fault)?;
+        let socket = socket.map_err(fault)?;
         let local = local_address(&socket).map_err(fault)?;
         let socket = Arc::new(socket);
         Ok(Self {
@@ -356,24 +379,6 @@ impl Balancer {
                 Err(BalancerFault::TurnedAway(reason))
             }
         }
-    }
-}
-
-async fn accept_raw(socket: &AsyncFd<Arc<Socket>>) -> Result<(OwnedFd, SocketAddr), Errno> {
-    let accept = |socket: &AsyncFd<Arc<Socket>>| {
-        Ok(acceptfrom_with(
-            socket.get_ref(),
-            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
-        )?)
-    };
-    loop {
-        let mut ready = socket.readable().await.map_err(errno)?;
-        let Ok(accepted) = ready.try_io(accept) else {
-            continue;
-        };
-        let (socket, peer) = accepted.map_err(errno)?;
-        let peer = SocketAddr::try_from(peer.ok_or(Errno::AFNOSUPPORT)?)?;
-        return Ok((socket, canonical(peer)));
     }
 }
 

@@ -35,6 +35,19 @@ pub(crate) fn gatepost() -> Command {
 /// The name on the certificate.
 pub(crate) const NAME: &str = "mail.example.org";
 
+/// What plays systemd.
+const MANAGER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/integration/kit/manager.py"
+);
+
+/// A command line that `manager.py` runs, to be appended, with these open ports.
+pub(crate) fn under_manager(addresses: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.args([MANAGER, addresses]);
+    command
+}
+
 /// A config file in the making, and the folder that it and all that it names are in.
 pub(crate) struct Setup {
     config: Table,
@@ -44,6 +57,7 @@ pub(crate) struct Setup {
     starttls: u16,
     /// The program that starts Gatepost, with its arguments; empty: none.
     under: Vec<String>,
+    supervised: bool,
 }
 
 impl Setup {
@@ -76,6 +90,7 @@ impl Setup {
             implicit,
             starttls,
             under: Vec::new(),
+            supervised: false,
         };
         setup.new_certificate();
         setup
@@ -135,6 +150,15 @@ impl Setup {
     #[must_use]
     pub(crate) fn under(mut self, starter: &[&str]) -> Self {
         self.under = starter.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// Has it started as systemd starts it, by `manager.py`: with open ports, and supervised. SIGUSR1 restarts it then.
+    #[must_use]
+    pub(crate) fn managed(mut self) -> Self {
+        let addresses = format!("[::]:{},127.0.0.1:{}", self.implicit, self.starttls);
+        self.under = vec!["python3".to_owned(), MANAGER.to_owned(), addresses];
+        self.supervised = true;
         self
     }
 
@@ -221,6 +245,9 @@ impl Setup {
     fn spawn(&self) -> (Daemon, [Box<dyn Read + Send>; 2]) {
         let mut command = gatepost();
         command.arg("run").arg("--config").arg(self.write_config());
+        if self.supervised {
+            command.arg("--supervised");
+        }
         let starter: Vec<&str> = self.under.iter().map(String::as_str).collect();
         let command = match starter.is_empty() {
             true => command,
@@ -337,6 +364,11 @@ impl Proxy {
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.daemon.id()
+    }
+
+    /// Sends it a signal. Does not wait.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.daemon.signal(signal);
     }
 
     /// Sends SIGTERM. Does not wait.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::net::{SocketFlags, acceptfrom_with};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -34,6 +35,20 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
         // Set either way, because the default is net.ipv6.bindv6only.
         socket.set_only_v6(!address.ip().is_unspecified())?;
     }
+    set_options(&socket)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Gives a socket that another process made what one of ours has. Its queue is made longer.
+pub(super) fn prepare(socket: &Socket) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    set_options(socket)?;
+    socket.listen(BACKLOG)
+}
+
+fn set_options(socket: &Socket) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(true)?;
     socket.set_tcp_keepalive(
@@ -42,10 +57,7 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
             .with_interval(KEEPALIVE_INTERVAL)
             .with_retries(KEEPALIVE_PROBES),
     )?;
-    socket.set_linger(Some(Duration::ZERO))?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
+    socket.set_linger(Some(Duration::ZERO))
 }
 
 /// Registers the listening socket itself with the reactor. tokio deprecates this in favour of an unsafe
@@ -53,6 +65,27 @@ pub(super) fn listening_socket(address: SocketAddr) -> io::Result<Socket> {
 #[expect(deprecated, reason = "the replacement API is unsafe")]
 pub(super) fn watch(socket: Arc<Socket>) -> io::Result<AsyncFd<Arc<Socket>>> {
     AsyncFd::with_interest(socket, Interest::READABLE)
+}
+
+/// The next connection, not registered with the reactor, and its client.
+pub(super) async fn accept_raw(
+    socket: &AsyncFd<Arc<Socket>>,
+) -> Result<(OwnedFd, SocketAddr), Errno> {
+    let accept = |socket: &AsyncFd<Arc<Socket>>| {
+        Ok(acceptfrom_with(
+            socket.get_ref(),
+            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+        )?)
+    };
+    loop {
+        let mut ready = socket.readable().await.map_err(errno)?;
+        let Ok(accepted) = ready.try_io(accept) else {
+            continue;
+        };
+        let (socket, peer) = accepted.map_err(errno)?;
+        let peer = SocketAddr::try_from(peer.ok_or(Errno::AFNOSUPPORT)?)?;
+        return Ok((socket, canonical(peer)));
+    }
 }
 
 /// Undoes the inherited option: the socket sends what it still holds before it closes.
@@ -65,14 +98,14 @@ pub(super) fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
     Ok(canonical(address.ok_or(Errno::AFNOSUPPORT)?))
 }
 
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         IpAddr::V4(v4) => SocketAddr::new(v4.into(), address.port()),
         IpAddr::V6(_) => address,
     }
 }
 
-pub(super) fn errno(error: io::Error) -> Errno {
+fn errno(error: io::Error) -> Errno {
     Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
@@ -102,7 +135,9 @@ pub(super) fn hint(error: &io::Error) -> &'static str {
             "; another program listens there (find it with ss -ltnp), perhaps Postfix's own smtps service"
         }
         Some(Errno::ADDRNOTAVAIL) => "; no interface of this machine has that address",
-        Some(Errno::ACCESS) => "; a port below 1024 requires root or CAP_NET_BIND_SERVICE",
+        Some(Errno::ACCESS) => {
+            "; a port below 1024 requires root, CAP_NET_BIND_SERVICE, or a ListenStream= for it in gatepost.socket"
+        }
         Some(Errno::AFNOSUPPORT) => "; without IPv6 on this machine, write 0.0.0.0 instead of [::]",
         _ => "",
     }

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use rustix::io::Errno;
+
 use super::socket::KEEPALIVE_IDLE;
 use super::*;
 use crate::net::admission::{self, Admission};
@@ -393,4 +395,26 @@ async fn out_of_descriptors() {
         fill.push(descriptor);
     }
     assert!(timeout(time_limit, listener.accept(&admit)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_socket_of_another_process_is_taken_over_without_what_that_one_has_left_on_it() {
+    let socket = Socket::from(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    // Drops every packet.
+    let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
+    socket.attach_filter(&[nothing]).unwrap();
+    let settings = settings("127.0.0.1:0");
+    let mut listener = Listener::adopt(&settings, socket, &Arc::default()).unwrap();
+    let client = TcpStream::connect(listener.local_addr());
+    let admission = admission();
+    let accepted = timeout(SOON, async {
+        tokio::join!(client, listener.accept(all_but(&admission, "203.0.113.7")))
+    });
+    let (_client, arrival) = accepted.await.expect("its packets arrive");
+    let Arrival::Client(connection) = arrival else {
+        panic!("{arrival:?}");
+    };
+    let stream = SockRef::from(&connection.stream);
+    assert!(stream.tcp_nodelay().unwrap());
+    assert_eq!(stream.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
 }

@@ -1,0 +1,209 @@
+//! handed_over - a restart as systemd does it: the ports stay open, and nobody who has logged in notices
+//!
+//! `kit/manager.py` plays systemd, with the real programs on both sides.
+//! Not here: what the gate knows afterwards (`restart`); the units themselves (`tests/package`).
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::process::Signal;
+
+use crate::kit::client::{Client, auth_plain, loopback};
+use crate::kit::mail::{ANNA, BERT, Mail, User};
+use crate::kit::proxy::{Event, NAME, Proxy, Setup, gatepost, under_manager};
+use crate::kit::{program, wait};
+
+const RESTARTS: usize = 4;
+const CALLERS: u8 = 4;
+
+/// What became of those who came while restarts went on.
+#[derive(Default)]
+struct Arrivals {
+    over: AtomicBool,
+    greeted: AtomicUsize,
+    /// Connected, and cut off before the banner: they had begun when the process left.
+    cut_off: AtomicUsize,
+    /// Could not connect.
+    refused: AtomicUsize,
+}
+
+impl Arrivals {
+    /// Connects, takes the banner and quits, again and again.
+    fn come(&self, proxy: &Proxy, host: u8) {
+        while !self.over.load(Ordering::Relaxed) {
+            let Ok(mut client) = Client::connect(loopback(90, host), proxy.implicit()) else {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                continue;
+            };
+            let banner = client
+                .secure(&proxy.trust(), NAME)
+                .and_then(|()| client.try_reply());
+            let counter = match banner {
+                Ok(_) => &self.greeted,
+                Err(_) => &self.cut_off,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            let _ = client.try_say("QUIT");
+        }
+    }
+}
+
+fn logged_in(proxy: &Proxy, host: u8, user: User<'_>) -> Client {
+    let mut client = proxy.client(loopback(91, host));
+    client.greet();
+    client.expect(&auth_plain(user), 235);
+    client
+}
+
+fn released(proxy: &Proxy, times: usize) {
+    wait::until("the state is released", || {
+        let released = proxy
+            .log()
+            .events(|event| event.message().starts_with("state saved and released"));
+        released.len() >= times
+    });
+    // The next one listens: two addresses each, and the first start's.
+    wait::until("the next one serves", || {
+        let listening = proxy.log().events(|event| event.message() == "listening");
+        listening.len() >= 2 * (times + 1)
+    });
+}
+
+fn managed(mail: &Mail) -> Setup {
+    Setup::before(mail)
+        .with("timeouts.drain", "10m")
+        .with("admission.connects.burst", 100_000)
+        .managed()
+}
+
+#[test]
+fn restarts_refuse_no_connection_and_end_no_session_that_has_logged_in() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let arrivals = Arrivals::default();
+    let mut held = Vec::new();
+    thread::scope(|scope| {
+        for host in 0..CALLERS {
+            let (arrivals, proxy) = (&arrivals, &proxy);
+            scope.spawn(move || arrivals.come(proxy, host + 1));
+        }
+        for restart in 0..RESTARTS {
+            // Some sit in each of the processes that leave, in the middle of a mail.
+            for host in 0..2 {
+                let mut client = logged_in(&proxy, host + 1, ANNA);
+                client.expect("MAIL FROM:<anna@example.org>", 250);
+                held.push(client);
+            }
+            proxy.signal(Signal::USR1);
+            released(&proxy, restart + 1);
+            let _served_again = logged_in(&proxy, 9, BERT);
+        }
+        arrivals.over.store(true, Ordering::Relaxed);
+    });
+    for client in &mut held {
+        client.expect("RCPT TO:<bert@example.org>", 250);
+        client.expect("DATA", 354);
+        client.expect("Subject: over a restart\r\n\r\nwhole\r\n.", 250);
+        client.expect("QUIT", 221);
+    }
+    assert_eq!(arrivals.refused.load(Ordering::Relaxed), 0);
+    assert!(arrivals.greeted.load(Ordering::Relaxed) > RESTARTS * 4);
+    let cut_off = arrivals.cut_off.load(Ordering::Relaxed);
+    assert!(
+        cut_off <= RESTARTS * usize::from(CALLERS),
+        "{cut_off} were cut off, more than there can be under way at {RESTARTS} restarts"
+    );
+}
+
+#[test]
+fn a_process_that_leaves_holds_up_the_next_one_for_no_session() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let mut held = logged_in(&proxy, 1, ANNA);
+    proxy.signal(Signal::USR1);
+    released(&proxy, 1);
+    let incomplete = |event: &Event| event.message().contains("under way");
+    assert_eq!(proxy.log().events(incomplete).len(), 0, "it waited in vain");
+    // Familiar in the next process, while the session that made them so still runs in the last one.
+    let ran = proxy.setup.command(&["status"]);
+    assert!(
+        ran.text.contains("1 known, 1 familiar pairs"),
+        "{}",
+        ran.text
+    );
+    held.expect("NOOP", 250);
+}
+
+#[test]
+fn the_state_waits_for_the_answer_to_a_login_that_is_under_way() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let mut client = proxy.client(loopback(93, 1));
+    client.greet();
+    mail.suspend_dovecot(Signal::STOP);
+    client.send(format!("{}\r\n", auth_plain(BERT)).as_bytes());
+    wait::until("the login is judged", || {
+        let ran = proxy.setup.command(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&ran.text).expect("JSON");
+        status["counters"]["attempts"] == 1
+    });
+    proxy.signal(Signal::USR1);
+    let stopping = |event: &Event| event.message().starts_with("stopping");
+    proxy.log().find("the stop", stopping);
+    mail.suspend_dovecot(Signal::CONT);
+    assert_eq!(client.reply().code, 235);
+    released(&proxy, 1);
+    let ran = proxy.setup.command(&["status"]);
+    assert!(
+        ran.text.contains("1 known, 1 familiar pairs"),
+        "{}",
+        ran.text
+    );
+}
+
+#[test]
+fn a_port_that_systemd_opened_and_nobody_serves_is_a_fault() {
+    let setup = Setup::new("127.0.0.1:9");
+    let mut command = under_manager("127.0.0.1:0");
+    command
+        .arg(gatepost().get_program())
+        .args(["run", "--config"]);
+    command.arg(setup.write_config());
+    let ran = program::with_input(&mut command, b"");
+    assert_eq!(ran.code, Some(2), "{}", ran.text);
+    assert!(
+        ran.text
+            .contains("(socket0) for us, and no [[listen]] has this address"),
+        "{}",
+        ran.text
+    );
+}
+
+#[test]
+fn who_has_not_logged_in_is_told_that_the_process_leaves() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let mut idle = proxy.client(loopback(92, 1));
+    idle.greet();
+    proxy.signal(Signal::USR1);
+    assert_eq!(idle.reply().code, 421);
+    released(&proxy, 1);
+    assert_eq!(idle.rest().expect("its end").len(), 0);
+}
+
+#[test]
+fn the_one_that_serves_leaves_when_its_supervisor_is_killed() {
+    let mail = Mail::start();
+    let proxy = managed(&mail).start();
+    let mut held = logged_in(&proxy, 1, ANNA);
+    // The manager's child is the supervisor.
+    let children = format!("/proc/{0}/task/{0}/children", proxy.process_id());
+    let supervisor = std::fs::read_to_string(children).expect("its children");
+    let pid = supervisor.trim().parse().expect("one child");
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process");
+    rustix::process::kill_process(pid, Signal::KILL).expect("kill our own child");
+    proxy.log().find("the release", |event| {
+        event.message().starts_with("state saved and released")
+    });
+    held.expect("NOOP", 250);
+}
