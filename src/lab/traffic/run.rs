@@ -344,8 +344,9 @@ impl Simulation<'_> {
                     _ => self.feedback.retyped(),
                 }
             }
-            // The person looks at the password when the mail program has tried it once more.
-            ClientAnswer::FailedOrPutOff => {
+            // The person looks at the password when the mail program has tried it once more. Nor is it a refusal that
+            // a wrong password is not called so at once, for which Postfix is not asked twice in a minute.
+            ClientAnswer::FailedOrPutOff | ClientAnswer::Later(Some(Reason::Repeat)) => {
                 login.visit.first_try = next_try(first_try);
                 RETRY
             }
