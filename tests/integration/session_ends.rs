@@ -158,7 +158,7 @@ fn a_proof_that_was_sent_is_settled_though_its_client_hangs_up() {
 fn one_at_a_time(impostor: &Impostor) -> Proxy {
     patient(impostor)
         .with("upstream.strangers-at-once", 1)
-        .with("timeouts.turn", "1s")
+        .with("timeouts.turn", "3s")
         .start()
 }
 

@@ -169,9 +169,10 @@ async fn session(client: &BenchClient, number: usize, spent: usize) -> Result<us
 
 /// What a refused guess adds to a session: sessions with one, less sessions without.
 pub(super) fn in_a_session(bench: &Bench, results: &mut Results) -> BenchResult<()> {
-    // No client is banned, so that every session gets as far as its guess.
+    // No client is banned, nor refused at the banner for a bucket that is empty for long, so that every session gets
+    // as far as its guess.
     let changes = ConfigChanges {
-        tables: "[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"10h\"\n".to_owned(),
+        tables: "[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"4m\"\n".to_owned(),
         ..ConfigChanges::default()
     };
     let kinds = [PeerKind::Gatepost, PeerKind::Other];
