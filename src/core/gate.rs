@@ -26,6 +26,7 @@ pub mod request;
 pub mod sequence;
 pub mod state;
 
+mod accept;
 mod case;
 mod judge;
 mod ladder;
@@ -42,6 +43,7 @@ use arc_swap::ArcSwap;
 use crate::gate::buckets::bucket::Buckets;
 use crate::gate::buckets::counters::DecisionCounters;
 use crate::gate::buckets::held::HeldAttempts;
+use crate::gate::buckets::rate::ClientRate;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
@@ -85,6 +87,7 @@ pub struct Gate {
     bans: Bans,
     repeats: RepeatLimit,
     held: HeldAttempts,
+    refused_at_accept: ClientRate,
     outage: OutageDetector,
     passwords: RightPasswords,
     doubts: Doubts,
@@ -121,6 +124,11 @@ impl Gate {
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
             held: HeldAttempts::default(),
+            refused_at_accept: ClientRate::new(
+                accept::REFUSED_AT_ACCEPT,
+                accept::ROWS,
+                &keys.table,
+            ),
             outage: OutageDetector::default(),
             passwords: RightPasswords::new(
                 few(settings.capacity.pairs / 4),

@@ -6,31 +6,36 @@
 //! [`Asker`] says only who it is. What is granted is settled or cancelled; dropped, its turn is free at least.
 //! Not here: the rules (`gate`), the sequence itself (`gate::sequence`), Postfix and the replies (`session`).
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gatepost_core::gate::Gate;
-use gatepost_core::gate::queue::{Queue, QueueClass};
+use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::QueueSettings;
-use gatepost_core::gate::request::verdict::Refusal;
+use gatepost_core::gate::request::verdict::{Refusal, Standing};
 use gatepost_core::gate::sequence;
+use gatepost_core::moment::Moment;
 
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::report::counters::Counters;
-use crate::report::events::{self, Reporter};
+use crate::report::events::{self, AttemptVerdict, Reporter};
 use crate::report::limits::LimitCounters;
 
 mod attempt;
+mod exchanges;
 mod notice;
 mod turns;
 
 pub use attempt::{Granted, Unjudged};
+pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
-pub use turns::Held;
 
-use turns::Waiter;
+use exchanges::{Exchanges, Neighbourhood};
+use turns::{Held, Waiter};
 
 /// Who asks about attempts: a session, or anything else that lets clients try passwords.
 pub trait Asker {
@@ -48,8 +53,7 @@ pub trait Asker {
 #[derive(Debug)]
 pub struct Judging {
     sequence: sequence::JudgingSequence<Waiter>,
-    /// Strangers in the rounds of a relayed exchange at once: each holds Postfix while the client thinks.
-    exchanges: Arc<Queue<Waiter>>,
+    exchanges: Exchanges,
     /// The source of moments.
     pub clock: Clock,
     /// Where the gate's changes go.
@@ -84,8 +88,7 @@ impl Judging {
     ) -> Self {
         Self {
             sequence: sequence::JudgingSequence::new(gate, settings),
-            // limit: exchanges
-            exchanges: Arc::new(Queue::new(settings)),
+            exchanges: Exchanges::new(settings),
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
@@ -108,10 +111,9 @@ impl Judging {
 
     /// Takes over new settings of the queues.
     pub fn reconfigure(&self, settings: QueueSettings) {
-        for queue in [self.sequence.queue(), &self.exchanges] {
-            queue.reconfigure(settings);
-            turns::wake(queue);
-        }
+        self.sequence.queue().reconfigure(settings);
+        turns::wake(self.sequence.queue());
+        self.exchanges.reconfigure(settings);
     }
 
     /// Checks a HELO name. The refusal, if the client is to be sent away.
@@ -124,6 +126,36 @@ impl Judging {
         refusal
     }
 
+    /// The refusal of a client that has said nothing yet, if it would be refused whatever it says within `session`.
+    /// It is counted and told here. What its network tries just now may be right, and give tokens back.
+    pub fn refuse_at_accept(&self, asker: &impl Asker, session: Duration) -> Option<Refusal> {
+        let (client, now) = (asker.client(), self.clock.now());
+        let network = client.network();
+        let is_trying =
+            self.sequence.queue().holds_any(network) || self.exchanges.strangers_hold_any(network);
+        if is_trying {
+            return None;
+        }
+        let number = asker.session();
+        let refusal = self.gate().refuse_at_accept(client, number, session, now)?;
+        self.counters.refused.count();
+        let told = events::Attempt {
+            verdict: AttemptVerdict::Refuse,
+            reason: Some(refusal.reason),
+            wait: refusal.wait,
+            ..events::Attempt::at_accept(asker.seen(), &"none")
+        };
+        self.reporter.attempt(&told, now);
+        Some(refusal)
+    }
+
+    /// Counts and tells that a client is sent away because there is no backend, as `fault` says.
+    pub fn defer_at_accept(&self, asker: &impl Asker, fault: &dyn Display) {
+        self.counters.deferred.count();
+        let told = events::Attempt::at_accept(asker.seen(), fault);
+        self.reporter.attempt(&told, self.clock.now());
+    }
+
     /// An attempt begins: it is counted, and its time runs.
     pub fn begin(self: &Arc<Self>, mechanism: &'static str) -> Unjudged {
         self.counters.attempts.count();
@@ -134,16 +166,34 @@ impl Judging {
         }
     }
 
-    /// The second stage, when the turn has come.
+    /// A place among the exchanges in which Postfix waits for the client. None: none was free in time.
+    async fn place(
+        &self,
+        client: ClientKey,
+        mut drain: Drain,
+    ) -> Result<Option<ExchangePlace>, Refused> {
+        let now = self.clock.now();
+        let neighbourhood = match self.gate().standing(client, now) {
+            Standing::Familiar | Standing::Allow => Neighbourhood::Familiar,
+            _ => Neighbourhood::Strange,
+        };
+        tokio::select! {
+            place = self.exchanges.take(client, neighbourhood, now) => Ok(place),
+            () = drain.begun() => Err(Refused::Draining),
+        }
+    }
+
+    /// The second stage, when the turn has come. It has waited `since` then.
     async fn in_turn(
         &self,
         attempt: &AuthAttempt<'_>,
         class: QueueClass,
         mut drain: Drain,
+        since: Moment,
     ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
-        let queue = self.sequence.queue();
+        let (queue, network) = (self.sequence.queue(), attempt.client.network());
         let held = tokio::select! {
-            held = turns::take(queue, attempt.client.network(), class, self.clock.now()) => held,
+            held = turns::take(queue, network, class, since, self.clock.now()) => held,
             () = drain.begun() => return Err(Refused::Draining),
         };
         let now = self.clock.now();

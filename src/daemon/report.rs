@@ -6,6 +6,7 @@
 pub mod counter;
 pub mod counters;
 pub mod events;
+pub mod last_faults;
 pub mod limits;
 pub mod places;
 pub mod quiet;

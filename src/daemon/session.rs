@@ -21,13 +21,14 @@ use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
-use crate::net::tls::Tls;
+use crate::net::tls::{HandshakeCause, Tls};
 use crate::net::upstream::Upstream;
 use crate::report::events;
+use crate::report::last_faults::LastFault;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
-use gatepost_core::smtp::dialogue::{self, Channel, Dialogue};
+use gatepost_core::smtp::dialogue::{self, Channel, Dialogue, FaultRecord};
 
 mod arrival;
 mod conversation;
@@ -103,6 +104,8 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) drain: Drain,
     /// `TLSv1.3`, `TLSv1.2`, or `none` as yet.
     pub(in crate::session) tls: &'static str,
+    /// What the client did wrong in a conversation that has ended.
+    pub(in crate::session) faults: Option<Box<FaultRecord>>,
 }
 
 /// A client's connection in TLS, on the heap: a session's future holds it many times over otherwise, once
@@ -136,6 +139,7 @@ pub fn serve(
         services,
         drain,
         tls: "none",
+        faults: None,
     };
     let stream = connection.stream;
     // What a stage needs is on the heap for as long as the stage lasts. Before a client's first octet that is
@@ -201,19 +205,43 @@ impl Crossing {
 }
 
 fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&UserName>) {
-    let services = &visit.services;
-    services.judging.counters.octets_in.add(tally.from_client);
-    services.judging.counters.octets_out.add(tally.to_client);
-    services.judging.reporter.end(&events::End {
+    let judging = &visit.services.judging;
+    judging.counters.octets_in.add(tally.from_client);
+    judging.counters.octets_out.add(tally.to_client);
+    let now = visit.now();
+    let faults = visit.faults.as_ref();
+    let fault = match (faults, ending) {
+        (Some(faults), _) => Some(faults.first.as_str()),
+        (None, Ending::Client(ClientFault::Handshake(fault))) => match fault.cause() {
+            HandshakeCause::NothingSent => None,
+            cause => Some(cause.as_fault()),
+        },
+        (None, _) => None,
+    };
+    if let Some(fault) = fault {
+        judging.reporter.last_faults.note(LastFault {
+            client: visit.key,
+            at: now,
+            session: visit.id.number(),
+            fault,
+        });
+    }
+    let end = events::End {
         session: visit.seen(),
         ending: ending.as_str(),
         fault: ending.fault(),
         blame: ending.blame(),
+        wrong: faults.map(|faults| events::FaultBeforeLogin {
+            fault: faults.first.as_str(),
+            reply: &faults.reply,
+            count: faults.count,
+        }),
         user,
-        duration: services.judging.clock.now().since(visit.began),
+        duration: now.since(visit.began),
         octets_in: tally.from_client,
         octets_out: tally.to_client,
-    });
+    };
+    judging.reporter.end(&end, now);
 }
 
 impl Asker for Visit {

@@ -95,16 +95,19 @@ pub enum Ablation {
     Scaling,
     /// No bucket keeps anything for clients that come for the first time.
     Newcomers,
+    /// No bucket keeps anything for attempts that were refused and come again.
+    Retries,
 }
 
 impl Ablation {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Folding,
         Self::List,
         Self::Unknown,
         Self::Scaling,
         Self::Newcomers,
+        Self::Retries,
     ];
 
     /// Its name.
@@ -115,6 +118,7 @@ impl Ablation {
             Self::Unknown => "unknown",
             Self::Scaling => "scaling",
             Self::Newcomers => "newcomers",
+            Self::Retries => "retries",
         }
     }
 
@@ -125,7 +129,8 @@ impl Ablation {
             Self::Folding => ladder.without_folding(),
             Self::List => ladder.without_word_list(),
             Self::Unknown => ladder.without_bucket(Bucket::Unknown),
-            Self::Newcomers => ladder.without_reserves(),
+            Self::Newcomers => ladder.without_newcomers(),
+            Self::Retries => ladder.without_retries(),
             Self::Scaling => {
                 for bucket in [Bucket::Near, Bucket::Strangers] {
                     let limits = &mut settings.limits;

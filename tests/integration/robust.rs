@@ -5,7 +5,7 @@
 
 use std::io::ErrorKind;
 
-use crate::kit::client::{Client, auth_plain, loopback};
+use crate::kit::client::{Client, Reply, auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Fault, Impostor};
 use crate::kit::mail::{ANNA, Mail};
 use crate::kit::proxy::{Proxy, Setup};
@@ -24,12 +24,24 @@ fn client(proxy: &Proxy) -> Client {
     client
 }
 
+/// The reply to a login, or to the connection alone where it is known that there is no Postfix.
+fn log_in(proxy: &Proxy) -> Reply {
+    let mut client = proxy.client(loopback(18, 1));
+    let reply = client.try_log_in(ANNA).expect("a reply");
+    let is_banner = reply.code == 421;
+    assert!(
+        !is_banner || reply.lines[0].starts_with("4.3.0 "),
+        "{reply:?}"
+    );
+    reply
+}
+
 /// Several logins in sessions of their own, all of them told to come again.
 #[track_caller]
 fn all_told_to_come_again(proxy: &Proxy) {
     for _ in 0..TRIES {
-        let reply = client(proxy).say(&auth_plain(ANNA));
-        assert_eq!(reply.code, 454, "{reply:?}");
+        let reply = log_in(proxy);
+        assert!([421, 454].contains(&reply.code), "{reply:?}");
     }
 }
 
@@ -40,6 +52,14 @@ fn a_stopped_postfix_costs_nobody_anything_and_is_told_once() {
     client(&proxy).expect(&auth_plain(ANNA), 235);
     mail.stop_postfix();
     all_told_to_come_again(&proxy);
+    // It is known by now, and said before anybody sends a password.
+    let last = log_in(&proxy);
+    assert_eq!(last.code, 421, "{last:?}");
+    let line = proxy.log().find("the line about it", |event| {
+        event.message() == "attempt" && last.lines[0].contains(&event.field("session"))
+    });
+    let told = (line.field("mechanism"), line.field("verdict"));
+    assert_eq!(told, ("none".to_owned(), "defer".to_owned()));
     let told = proxy.logged(|event| event.message() == "upstream fails");
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].level(), "WARN");
@@ -48,22 +68,21 @@ fn a_stopped_postfix_costs_nobody_anything_and_is_told_once() {
 }
 
 #[test]
-fn before_postfix_was_ever_seen_ehlo_is_answered_421() {
+fn before_postfix_was_ever_seen_clients_are_told_so_in_place_of_the_banner() {
     let mut mail = Mail::start();
     mail.stop_postfix();
     let proxy = one_token(Setup::before(&mail)).start();
+    wait::until("Gatepost has asked twice", || {
+        log_in(&proxy).lines[0].contains("(GA")
+    });
     let mut early = proxy.client(loopback(18, 1));
-    assert_eq!(early.reply().code, 220);
-    assert_eq!(early.say("EHLO laptop").code, 421);
+    assert_eq!(early.reply().code, 421);
     assert_eq!(
         early.try_reply().unwrap_err().kind(),
         ErrorKind::UnexpectedEof
     );
     mail.start_postfix();
-    wait::until("Gatepost sees Postfix", || {
-        let mut client = proxy.client(loopback(18, 1));
-        client.reply().code == 220 && client.say("EHLO laptop").code == 250
-    });
+    // Whoever comes then asks once more.
     client(&proxy).expect(&auth_plain(ANNA), 235);
 }
 
@@ -87,12 +106,10 @@ fn a_stopped_dovecot_costs_nobody_anything() {
     all_told_to_come_again(&proxy);
     mail.start_dovecot();
     // Postfix waits a little before it starts an smtpd again after one that died.
-    wait::until("logins are accepted again", || {
-        match client(&proxy).say(&auth_plain(ANNA)).code {
-            235 => true,
-            454 => false,
-            other => panic!("{other}"),
-        }
+    wait::until("logins are accepted again", || match log_in(&proxy).code {
+        235 => true,
+        421 | 454 => false,
+        other => panic!("{other}"),
     });
 }
 

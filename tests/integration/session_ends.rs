@@ -174,9 +174,16 @@ fn strangers_that_think_hold_no_more_of_postfix_than_they_may() {
     let proxy = one_at_a_time(&impostor);
     let mut thinks = from_network(&proxy, 42);
     thinks.expect(&scram(), 334);
-    from_network(&proxy, 43).expect(&scram(), 454);
-    thinks.expect("*", 501);
-    from_network(&proxy, 44).expect(&scram(), 334);
+    // The longest silent gives way, and is told so when it speaks.
+    let mut next = from_network(&proxy, 43);
+    next.expect(&scram(), 334);
+    thinks.expect(&base64("c=biws,r=nonce,p=proof"), 454);
+    let refused = proxy.log().find("the refusal", |event| {
+        event.message() == "attempt" && event.field("verdict") == "refuse"
+    });
+    assert_eq!(refused.field("reason"), "turn");
+    next.expect(&base64("c=biws,r=nonce,p=proof"), 334);
+    next.expect("", 235);
 }
 
 #[test]

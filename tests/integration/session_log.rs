@@ -4,7 +4,8 @@
 
 use crate::kit::client::{Client, auth_plain, base64, loopback};
 use crate::kit::mail::{ANNA, Mail, User};
-use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::proxy::{Event, Proxy, Setup};
+use crate::kit::wait;
 
 fn greeted(proxy: &Proxy) -> Client {
     let mut client = proxy.client(loopback(27, 1));
@@ -74,4 +75,72 @@ fn a_user_name_cannot_write_a_line_of_its_own() {
             assert!(!line.contains(odd), "{format}: {line:?}");
         }
     }
+}
+
+/// The ends of sessions of a client, with the level at which they are told.
+fn ends(proxy: &Proxy, client: &Client) -> Vec<Event> {
+    let address = client.address().ip().to_string();
+    proxy
+        .log()
+        .events(|event| event.message() == "session" && event.field("client").starts_with(&address))
+}
+
+#[test]
+fn a_session_that_fails_for_its_form_is_one_line_at_info_in_ten_minutes_and_explained() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    let mut last = None;
+    for count in 1..=3 {
+        let mut client = greeted(&proxy);
+        client.expect("AUTH DIGEST-MD5", 504);
+        client.expect("QXVu", 500);
+        client.expect("QUIT", 221);
+        wait::until("it is told", || ends(&proxy, &client).len() == count);
+        last = Some(client);
+    }
+    let ends = ends(&proxy, &last.unwrap());
+    let levels: Vec<String> = ends.iter().map(Event::level).collect();
+    assert_eq!(levels, ["INFO", "DEBUG", "DEBUG"]);
+    for (field, value) in [
+        ("ending", "quit"),
+        ("fault", "no-mechanism"),
+        (
+            "reply",
+            "504 5.5.4 Error: unsupported authentication mechanism",
+        ),
+        ("faults", "2"),
+    ] {
+        assert_eq!(ends[0].field(field), value, "{}", ends[0].text());
+    }
+    let told = proxy.setup.command(&["explain", "127.27.0.1"]).text;
+    assert!(
+        told.contains("last fault  no-mechanism, in session "),
+        "{told}"
+    );
+    // Whoever logs in after a fault is not told of.
+    let mut client = greeted(&proxy);
+    client.expect("AUTH DIGEST-MD5", 504);
+    client.expect(&auth_plain(ANNA), 235);
+    client.expect("QUIT", 221);
+    let over = proxy.log().find("its end", |event| {
+        event.message() == "session" && event.field("user") == ANNA.0
+    });
+    assert_eq!(over.field("fault"), "");
+}
+
+#[test]
+fn who_begins_a_conversation_and_falls_silent_is_told_of_and_who_says_nothing_is_not() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).with("timeouts.line", "1s").start();
+    let mut silent = Client::connect(loopback(27, 2), proxy.starttls()).unwrap();
+    assert_eq!(silent.reply().code, 220);
+    assert_eq!(silent.reply().code, 421);
+    let mut slow = greeted(&proxy);
+    assert_eq!(slow.reply().code, 421);
+    wait::until("both are told", || {
+        ends(&proxy, &slow).len() == 1 && ends(&proxy, &silent).len() == 1
+    });
+    assert_eq!(ends(&proxy, &slow)[0].field("fault"), "timed-out");
+    assert_eq!(ends(&proxy, &slow)[0].level(), "INFO");
+    assert_eq!(ends(&proxy, &silent)[0].level(), "DEBUG");
 }

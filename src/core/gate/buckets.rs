@@ -18,6 +18,7 @@ pub(in crate::gate) mod key;
 pub(in crate::gate) mod limit;
 pub(in crate::gate) mod repeats;
 pub(in crate::gate) mod route;
+pub(in crate::gate) mod strike_count;
 pub(in crate::gate) mod table;
 pub(in crate::gate) mod tries;
 pub(in crate::gate) mod words;

@@ -9,6 +9,7 @@ use crate::gate::buckets::counters::Tally;
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::recent::Decision;
 use crate::gate::buckets::spec::{BUCKETS, Bucket, Payers};
+use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::tries::History;
 use crate::gate::buckets::words::Word;
 use crate::gate::case::{Case, SecretKind};
@@ -64,7 +65,7 @@ pub struct Explanation {
     pub ban: Option<BanEntry>,
     /// The ban of its network.
     pub network_ban: Option<BanEntry>,
-    /// Strikes that have not faded.
+    /// Strikes that are not forgiven.
     pub strikes: u8,
     /// The user, if one was asked about.
     pub user: Option<UserStanding>,
@@ -127,13 +128,16 @@ impl Gate {
         let keys = self.keys_of(client, user, now);
         let user_id = user.map(|user| self.user(user));
         // Without a user any try counts as one at somebody else.
-        let past = self.tries.past(client, user_id.unwrap_or(UserId(0)), None);
+        let row = self.buckets.row(Key::client(client));
+        let past = self
+            .tries
+            .past(client, user_id.unwrap_or(UserId(0)), None, now);
         Explanation {
             client,
             standing: self.standing(client, now),
             ban: subject(Subject::Client(client)),
             network_ban: subject(Subject::Network(client.network())),
-            strikes: self.buckets.row(Key::client(client)).strikes_at(now),
+            strikes: row.strikes_at(now).count(rules.strikes),
             user: user.map(|user| self.user_standing(&rules, client, user, now)),
             buckets: keys
                 .into_iter()
@@ -161,7 +165,8 @@ impl Gate {
         let (rows, rows_evicted) = self.buckets.table();
         let mut rows_used = 0;
         self.buckets.for_each(|_, _, row| {
-            rows_used += usize::from(row.arrival > now.as_nanos() || row.strikes_at(now) > 0);
+            rows_used +=
+                usize::from(row.arrival > now.as_nanos() || row.strikes_at(now) > Strikes::NONE);
         });
         Status {
             mode: rules.mode,
@@ -241,7 +246,7 @@ impl Gate {
             client,
             attempt: Some(Named {
                 case: &case,
-                past: &self.tries.past(client, id, None),
+                past: &self.tries.past(client, id, None, now),
             }),
             network: who.network,
             ban: ban.as_ref(),

@@ -42,6 +42,7 @@ mod credit;
 mod repetition;
 mod stage;
 
+pub(in crate::gate) use repetition::KNOWN_WRONG;
 use repetition::Repeated;
 
 /// What a password in doubt may do.
@@ -101,7 +102,7 @@ impl Gate {
         let evaluation = Evaluation {
             gate: self,
             rules: &rules,
-            past: self.tries.past(case.client, case.user, case.guess),
+            past: self.tries.past(case.client, case.user, case.guess, now),
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
             reply: FailureReply::Outcome,

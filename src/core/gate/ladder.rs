@@ -165,7 +165,8 @@ impl Question<'_> {
 
     #[inline(always)]
     fn due(&self, payable: &Payable, key: BucketKey) -> Result<Due, Short> {
-        let (users, history) = self.attempt.map_or((0, History::First), |named| {
+        // Before the user is named, whatever may be: it may be a retry.
+        let (users, history) = self.attempt.map_or((0, History::Retry), |named| {
             (named.case.who.users, named.past.history)
         });
         payable.with_limit(users, |limit| {
@@ -350,11 +351,12 @@ impl Question<'_> {
     }
 }
 
-/// Tokens of a bucket that a client with this history must leave to newcomers.
+/// Tokens of a bucket that an attempt with this history must leave to others.
 pub(in crate::gate) fn kept(reserve: Reserve, history: History, limit: &Limit) -> u32 {
     match (reserve, history) {
-        (Reserve::LastThird, History::Repeat) => limit.burst() / 3,
-        (Reserve::LastThird, History::First) | (Reserve::Nothing, _) => 0,
+        (_, History::Retry) | (Reserve::Nothing, _) | (Reserve::Newcomers, History::First) => 0,
+        (Reserve::Retries, _) | (Reserve::Both, History::First) => limit.burst() / 6,
+        (Reserve::Newcomers | Reserve::Both, History::Repeat) => limit.burst() / 3,
     }
 }
 

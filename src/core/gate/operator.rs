@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::spec::BUCKETS;
+use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
@@ -51,9 +52,10 @@ impl Gate {
         };
         let strikes = match subject {
             Subject::Client(client) => self.buckets.row(Key::client(client)).strikes_at(now),
-            Subject::Network(_) => 0,
+            Subject::Network(_) => Strikes::NONE,
         };
-        self.bans.begin(subject, ban, strikes, now, changes);
+        self.bans
+            .begin(subject, ban, strikes.in_file(), now, changes);
     }
 
     /// Lifts a ban, and a client's strikes with it; whether there was one.

@@ -78,6 +78,7 @@ impl<W> ProcessQueue<W> {
                 familiar: Pool::default(),
                 stranger: Pool::default(),
                 exchange: Pool::default(),
+                stranger_exchange: Pool::default(),
                 lines: HashMap::new(),
             }),
         }
@@ -133,7 +134,7 @@ impl<W> ProcessQueue<W> {
         let lines = self.lock();
         ProcessCounts {
             logins: lines.familiar.held + lines.stranger.held,
-            exchanges: lines.exchange.held,
+            exchanges: lines.exchange.held + lines.stranger_exchange.held,
             logged_in: lines.logged_in,
             waiting: lines.lines.values().map(|line| line.waiting.len()).sum(),
         }
@@ -155,6 +156,7 @@ struct ProcessLines<W> {
     familiar: Pool,
     stranger: Pool,
     exchange: Pool,
+    stranger_exchange: Pool,
     lines: HashMap<LineKey, UserLine<W>>,
 }
 
@@ -191,6 +193,7 @@ impl<W> ProcessLines<W> {
             PoolKind::Familiar => self.pace.at_once().min(at_once),
             PoolKind::Stranger => at_once,
             PoolKind::Exchange => at_once / SHARE,
+            PoolKind::StrangerExchange => self.most(),
         }
         .max(1)
     }
@@ -202,6 +205,8 @@ impl<W> ProcessLines<W> {
             // Half of them while the pace is low, so that one user's devices still come forward.
             PoolKind::Familiar => (self.settings.at_once / SHARE).min(most / 2),
             PoolKind::Stranger | PoolKind::Exchange => most / SHARE,
+            // Decided before, by client and by network.
+            PoolKind::StrangerExchange => most,
         };
         share.max(SMALLEST_SHARE)
     }
@@ -211,6 +216,7 @@ impl<W> ProcessLines<W> {
             PoolKind::Familiar => &self.familiar,
             PoolKind::Stranger => &self.stranger,
             PoolKind::Exchange => &self.exchange,
+            PoolKind::StrangerExchange => &self.stranger_exchange,
         }
     }
 
@@ -219,11 +225,19 @@ impl<W> ProcessLines<W> {
             PoolKind::Familiar => &mut self.familiar,
             PoolKind::Stranger => &mut self.stranger,
             PoolKind::Exchange => &mut self.exchange,
+            PoolKind::StrangerExchange => &mut self.stranger_exchange,
         }
     }
 
     fn is_free(&self, kind: PoolKind) -> bool {
-        let out = self.familiar.held + self.stranger.held + self.exchange.held + self.logged_in;
+        let pools = [
+            &self.familiar,
+            &self.stranger,
+            &self.exchange,
+            &self.stranger_exchange,
+        ];
+        let before_login: usize = pools.iter().map(|pool| pool.held).sum();
+        let out = before_login + self.logged_in;
         self.pool(kind).held < self.most_of(kind) && out < self.most()
     }
 
@@ -265,7 +279,12 @@ impl<W> ProcessLines<W> {
 
     /// A process for the line that has waited longest at the front of an order.
     fn grant(&mut self) -> Option<(W, Process)> {
-        let kinds = [PoolKind::Familiar, PoolKind::Stranger, PoolKind::Exchange];
+        let kinds = [
+            PoolKind::Familiar,
+            PoolKind::Stranger,
+            PoolKind::Exchange,
+            PoolKind::StrangerExchange,
+        ];
         let front = |kind: PoolKind| {
             let (place, _) = self.pool(kind).order.first_key_value()?;
             self.is_free(kind).then_some((*place, kind))

@@ -1,8 +1,9 @@
-//! queue - at most a few unfamiliar attempts at Postfix at once, and one a network
+//! queue - at most a few unfamiliar attempts at Postfix at once, and one a network, or as many as its [`Share`] says
 //!
 //! A password check is dear: one bcrypt takes Dovecot 45 ms in its one process. Who is not familiar
 //! therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
-//! its turn goes to the back, so a crowd from one network holds up nobody else. The lines are served by
+//! its turn goes to the back, so a crowd from one network holds up nobody else. Within a network, whoever says
+//! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
 //! their [`QueueClass`]. Who is only forgiven has one turn of four, so that a turn is free for all others, and
 //! its line is short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
 //! Pure: waiters in, turns out, moments as arguments. A waiter is what the caller wants back with its
@@ -11,7 +12,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::gate::request::client::NetworkKey;
+use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
 
@@ -32,13 +33,31 @@ pub enum QueueClass {
     Forgiven,
 }
 
+/// How many turns a network may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// One.
+    One,
+    /// Half of all, and one at least.
+    Half,
+    /// All.
+    All,
+}
+
 /// A place in the queue: what its waiter leaves with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     network: NetworkKey,
-    class: QueueClass,
-    number: u64,
+    order: WaiterOrder,
     deadline: Moment,
+}
+
+/// The order of a network's waiters: by class, then by how many of the same client were before it, then by arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct WaiterOrder {
+    class: QueueClass,
+    of_client: usize,
+    number: u64,
 }
 
 /// The right of one attempt to be at Postfix, until [`Queue::free`].
@@ -83,11 +102,17 @@ impl Turn {
 }
 
 impl<W> Queue<W> {
-    /// All turns free. Without any (`at_once` 0), nobody ever gets one.
+    /// All turns free, and one for each network. Without any (`at_once` 0), nobody ever gets one.
     pub fn new(settings: QueueSettings) -> Self {
+        Self::with_share(settings, Share::One)
+    }
+
+    /// All turns free, and so many of them for each network.
+    pub fn with_share(settings: QueueSettings, share: Share) -> Self {
         Self {
             lines: Mutex::new(Lines {
                 settings,
+                share,
                 held: 0,
                 forgiven: 0,
                 next: 0,
@@ -106,7 +131,13 @@ impl<W> Queue<W> {
     /// Joins the line. The turn comes with [`Queue::advance`], which may be called at once. Where too many are
     /// before it, its deadline is now.
     pub fn enter(&self, network: NetworkKey, class: QueueClass, waiter: W, now: Moment) -> Ticket {
-        self.lock().enter(network, class, waiter, now)
+        self.lock().enter((network, None), class, waiter, now)
+    }
+
+    /// As [`enter`](Self::enter), behind no more attempts of another client of the network than of its own.
+    pub fn enter_as(&self, client: ClientKey, class: QueueClass, waiter: W, now: Moment) -> Ticket {
+        let owner = (client.network(), Some(client));
+        self.lock().enter(owner, class, waiter, now)
     }
 
     /// Leaves the line. Nothing happens if the waiting is over already.
@@ -119,6 +150,22 @@ impl<W> Queue<W> {
     #[must_use = "a turn may be in it"]
     pub fn advance(&self, now: Moment) -> Vec<Woken<W>> {
         self.lock().advance(now)
+    }
+
+    /// Whether a network holds as many turns as it may.
+    pub fn holds_share(&self, network: NetworkKey) -> bool {
+        let lines = self.lock();
+        let held = lines.networks.get(&network).map_or(0, |line| line.held);
+        held >= lines.share_of_network()
+    }
+
+    /// Whether a network holds any turn.
+    pub fn holds_any(&self, network: NetworkKey) -> bool {
+        let lines = self.lock();
+        lines
+            .networks
+            .get(&network)
+            .is_some_and(|line| line.held > 0)
     }
 
     /// When [`Queue::advance`] has a waiter to send away, if nothing else happens.
@@ -142,6 +189,7 @@ impl<W> Queue<W> {
 #[derive(Debug)]
 struct Lines<W> {
     settings: QueueSettings,
+    share: Share,
     /// Turns that are out.
     held: usize,
     /// Those of them that attempts have which are only forgiven.
@@ -149,45 +197,67 @@ struct Lines<W> {
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
     networks: HashMap<NetworkKey, NetworkLine<W>>,
-    /// Networks that wait and have nobody at Postfix, by the best class of their attempts and by place.
+    /// Networks that wait and hold less than their share, by the best class of their attempts and by place.
     order: BTreeMap<(QueueClass, u64), NetworkKey>,
-    /// All waiters' networks and classes, by deadline and number.
-    deadlines: BTreeMap<(Moment, u64), (NetworkKey, QueueClass)>,
+    /// All waiters' networks and places there, by deadline and number.
+    deadlines: BTreeMap<(Moment, u64), (NetworkKey, WaiterOrder)>,
 }
 
 /// The attempts of one network.
 #[derive(Debug)]
 struct NetworkLine<W> {
-    at_postfix: bool,
-    /// In `order`; none while the network is at Postfix, or nobody waits.
+    /// Turns of it that are out.
+    held: usize,
+    /// In `order`; none while the network holds its share, or nobody waits.
     place: Option<(QueueClass, u64)>,
-    /// By class and number, with their deadlines.
-    waiting: BTreeMap<(QueueClass, u64), (Moment, W)>,
+    waiting: BTreeMap<WaiterOrder, LineWaiter<W>>,
+}
+
+#[derive(Debug)]
+struct LineWaiter<W> {
+    client: Option<ClientKey>,
+    deadline: Moment,
+    waiter: W,
 }
 
 impl<W> Lines<W> {
-    fn enter(&mut self, network: NetworkKey, class: QueueClass, waiter: W, now: Moment) -> Ticket {
-        let ticket = Ticket {
-            network,
-            class,
-            number: self.next,
-            deadline: match class == QueueClass::Forgiven && self.is_crowded() {
-                true => now,
-                false => now + self.settings.deadline,
-            },
+    fn enter(
+        &mut self,
+        (network, client): (NetworkKey, Option<ClientKey>),
+        class: QueueClass,
+        waiter: W,
+        now: Moment,
+    ) -> Ticket {
+        let deadline = match class == QueueClass::Forgiven && self.is_crowded() {
+            true => now,
+            false => now + self.settings.deadline,
         };
+        let number = self.next;
         self.next += 1;
         let line = self.networks.entry(network).or_insert_with(|| NetworkLine {
-            at_postfix: false,
+            held: 0,
             place: None,
             waiting: BTreeMap::new(),
         });
-        line.waiting
-            .insert((class, ticket.number), (ticket.deadline, waiter));
-        self.deadlines
-            .insert((ticket.deadline, ticket.number), (network, class));
+        let is_own = |other: &&LineWaiter<W>| client.is_some() && other.client == client;
+        let order = WaiterOrder {
+            class,
+            of_client: line.waiting.values().filter(is_own).count(),
+            number,
+        };
+        let waits = LineWaiter {
+            client,
+            deadline,
+            waiter,
+        };
+        line.waiting.insert(order, waits);
+        self.deadlines.insert((deadline, number), (network, order));
         self.put_in_order(network);
-        ticket
+        Ticket {
+            network,
+            order,
+            deadline,
+        }
     }
 
     /// Whether as many networks wait with forgiven attempts as may.
@@ -198,15 +268,13 @@ impl<W> Lines<W> {
 
     fn advance(&mut self, now: Moment) -> Vec<Woken<W>> {
         let mut woken = Vec::new();
-        while let Some((&(deadline, number), &(network, class))) = self.deadlines.first_key_value()
-        {
+        while let Some((&(deadline, _), &(network, order))) = self.deadlines.first_key_value() {
             if deadline > now {
                 break;
             }
             let ticket = Ticket {
                 network,
-                class,
-                number,
+                order,
                 deadline,
             };
             woken.extend(self.take_out(ticket).map(Woken::Missed));
@@ -229,12 +297,14 @@ impl<W> Lines<W> {
         let (_, network) = self.order.pop_first()?;
         let line = self.networks.get_mut(&network)?;
         line.place = None;
-        let ((class, number), (deadline, waiter)) = line.waiting.pop_first()?;
-        line.at_postfix = true;
-        self.deadlines.remove(&(deadline, number));
+        let (order, waits) = line.waiting.pop_first()?;
+        line.held += 1;
+        self.deadlines.remove(&(waits.deadline, order.number));
         self.held += 1;
+        let class = order.class;
         self.forgiven += usize::from(class == QueueClass::Forgiven);
-        Some((waiter, Turn { network, class }))
+        self.put_in_order(network);
+        Some((waits.waiter, Turn { network, class }))
     }
 
     fn free(&mut self, turn: &Turn) {
@@ -243,7 +313,7 @@ impl<W> Lines<W> {
             self.forgiven = self.forgiven.saturating_sub(1);
         }
         if let Some(line) = self.networks.get_mut(&turn.network) {
-            line.at_postfix = false;
+            line.held = line.held.saturating_sub(1);
         }
         self.put_in_order(turn.network);
     }
@@ -251,26 +321,35 @@ impl<W> Lines<W> {
     fn take_out(&mut self, ticket: Ticket) -> Option<W> {
         let Ticket {
             network,
-            class,
-            number,
+            order,
             deadline,
         } = ticket;
-        self.deadlines.remove(&(deadline, number));
+        self.deadlines.remove(&(deadline, order.number));
         let line = self.networks.get_mut(&network)?;
-        let (_, waiter) = line.waiting.remove(&(class, number))?;
+        let waits = line.waiting.remove(&order)?;
         self.put_in_order(network);
-        Some(waiter)
+        Some(waits.waiter)
+    }
+
+    /// How many turns one network may hold.
+    fn share_of_network(&self) -> usize {
+        match self.share {
+            Share::One => 1,
+            Share::Half => (self.settings.at_once / 2).max(1),
+            Share::All => self.settings.at_once,
+        }
     }
 
     /// Puts a network into the line of its best attempt, at the back, or takes it out, as its attempts want it.
     fn put_in_order(&mut self, network: NetworkKey) {
+        let share = self.share_of_network();
         let Some(line) = self.networks.get_mut(&network) else {
             return;
         };
         let first = line.waiting.first_key_value();
         let wanted = first
-            .map(|((class, _), _)| *class)
-            .filter(|_| !line.at_postfix);
+            .map(|(order, _)| order.class)
+            .filter(|_| line.held < share);
         if line.place.map(|(class, _)| class) != wanted {
             if let Some(place) = line.place.take() {
                 self.order.remove(&place);
@@ -281,7 +360,7 @@ impl<W> Lines<W> {
                 self.next += 1;
             }
         }
-        if !line.at_postfix && line.waiting.is_empty() {
+        if line.held == 0 && line.waiting.is_empty() {
             self.networks.remove(&network);
         }
     }

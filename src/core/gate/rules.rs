@@ -15,6 +15,7 @@ use crate::gate::buckets::quota::BucketQuota;
 use crate::gate::buckets::spec::{
     Bucket, BucketSpec, BucketStore, Ladder, Payers, PerBucket, Reserve,
 };
+use crate::gate::buckets::strike_count::MOST_NEEDED;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Keys, UserId};
@@ -115,7 +116,9 @@ impl Rules {
         Self {
             mode: settings.mode,
             settling: settings.settling,
-            strikes: u8::try_from(settings.bans.strikes).unwrap_or(u8::MAX),
+            strikes: u8::try_from(settings.bans.strikes)
+                .unwrap_or(u8::MAX)
+                .min(MOST_NEEDED),
             first_ban: settings.bans.first,
             longest_ban: settings.bans.longest,
             routes: Routes::new(&settings.ladder, &limits),
@@ -167,19 +170,18 @@ impl Rules {
         }
     }
 
-    /// How long a ban for this many strikes lasts: twice as long for each strike beyond those of the first ban.
-    pub(in crate::gate) fn ban_length(&self, strikes: u8) -> Duration {
-        let doublings = u32::from(strikes.saturating_sub(self.strikes)).min(31);
+    /// How long the ban with this number lasts: the first one, and each further one twice as long.
+    pub(in crate::gate) fn ban_length(&self, ban: u8) -> Duration {
+        let doublings = u32::from(ban.saturating_sub(1)).min(31);
         let length = self.first_ban.saturating_mul(1 << doublings);
         length.min(self.longest_ban)
     }
 
-    /// The number of strikes beyond which a ban gets no longer, so that no more are counted.
-    pub(in crate::gate) fn most_strikes(&self) -> u8 {
-        let longest = (self.strikes..u8::MAX)
-            .take(32)
-            .find(|strikes| self.ban_length(*strikes) >= self.longest_ban);
-        longest.unwrap_or(u8::MAX)
+    /// The number of the ban after which none is longer, so that no more are counted.
+    pub(in crate::gate) fn most_bans(&self) -> u8 {
+        let mut bans = 1..=32;
+        let longest = bans.find(|ban| self.ban_length(*ban) >= self.longest_ban);
+        longest.unwrap_or(32)
     }
 }
 

@@ -1,5 +1,6 @@
 //! tests - the gate's rules, on a clock that the tests move
 
+mod accept;
 mod bans;
 mod bound;
 mod credit;
@@ -13,6 +14,7 @@ mod outage;
 mod parallel;
 mod paying;
 mod repeats;
+mod retries;
 mod secrecy;
 mod sequence;
 mod settling;

@@ -3,12 +3,13 @@
 //! Decides; never reads, writes or waits. `session` feeds lines and carries out [`Action`]s. Where an action
 //! asks a question, the method that it names takes the answer and returns the next action.
 //! Here: the stages and the transitions between them. In `dialogue/`: `commands` handles a line outside of
-//! AUTH, `auth` a line within, `session_limits` counts, `replies` holds every text.
+//! AUTH, `auth` a line within, `session_limits` counts, `faults` names what was wrong, `replies` holds every text.
 //! Not here: decoding credentials (`sasl`), who may log in (`gate`), deadlines (`session`).
 //! Attempts are judged at AUTH, not at connect: phones behind one address reconnect often.
 //! RFC 5321 section 4, RFC 4954 section 4, RFC 3207, RFC 2920.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::{HelloVerb, HeloName};
@@ -21,8 +22,11 @@ use session_limits::SessionLimits;
 
 mod auth;
 mod commands;
+mod faults;
 mod replies;
 mod session_limits;
+
+pub use faults::{DialogueFault, FaultRecord};
 
 /// The longest command but AUTH, in octets without CRLF. RFC 5321 section 4.5.3.1.4 requires 512, and
 /// extensions more; Postfix takes 2,048.
@@ -46,6 +50,15 @@ pub enum Channel {
     Secured,
     /// A STARTTLS listener's connection before TLS.
     ClearUntilStartTls,
+}
+
+/// Why a client is refused in place of the banner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BannerRefusal {
+    /// It is sure to be refused whatever it says, for so long.
+    Later(Duration),
+    /// Postfix is not there.
+    Unavailable,
 }
 
 /// Result of the check of a HELO name against the configured traps.
@@ -124,6 +137,7 @@ pub struct Dialogue {
     /// What Postfix offers, once a client has asked for something that depends on it.
     capabilities: Option<Arc<Capabilities>>,
     limits: SessionLimits,
+    faults: Option<Box<FaultRecord>>,
 }
 
 /// The call that is expected next.
@@ -172,6 +186,7 @@ impl Dialogue {
             hello: None,
             capabilities: None,
             limits: SessionLimits::default(),
+            faults: None,
         }
     }
 
@@ -179,9 +194,20 @@ impl Dialogue {
     pub fn open(&mut self, following: Following) -> Action {
         match (&self.stage, following) {
             (Stage::Start, Following::Nothing) => self.reply(self.replies.banner()),
-            (Stage::Start, Following::Octets) => self.close(self.replies.pregreet()),
+            (Stage::Start, Following::Octets) => {
+                self.fault_and_close(DialogueFault::TalksFirst, self.replies.pregreet())
+            }
             _ => self.out_of_order(),
         }
+    }
+
+    /// 421 and close in place of the banner: programs show it to their user as it stands, and half of them take a
+    /// refusal of AUTH for a wrong password. RFC 5321 section 3.1.
+    pub fn refuse(&mut self, refusal: BannerRefusal) -> Action {
+        self.close(match refusal {
+            BannerRefusal::Later(wait) => self.replies.later(wait),
+            BannerRefusal::Unavailable => self.replies.down(),
+        })
     }
 
     /// Takes one line without its end, and whether more octets follow it.
@@ -202,8 +228,10 @@ impl Dialogue {
             _ => return self.out_of_order(),
         };
         match stage {
-            Stage::Exchange(exchange) => self.abort_exchange(exchange.partner(), reply),
-            _ => self.fault(reply),
+            Stage::Exchange(exchange) => {
+                self.abort_exchange(exchange.partner(), DialogueFault::TooLong, reply)
+            }
+            _ => self.fault(DialogueFault::TooLong, reply),
         }
     }
 
@@ -225,7 +253,9 @@ impl Dialogue {
                 self.stage = Stage::AwaitCapabilities(Awaiting::Hello(verb, name));
                 Action::AskCapabilities
             }
-            (Stage::AwaitHelo(..), Trap::Touched) => self.close(self.replies.trap()),
+            (Stage::AwaitHelo(..), Trap::Touched) => {
+                self.fault_and_close(DialogueFault::Trap, self.replies.trap())
+            }
             _ => self.out_of_order(),
         }
     }
@@ -293,14 +323,18 @@ impl Dialogue {
         }
     }
 
-    /// How many AUTH commands were refused without judging since the last call: for the counter.
-    pub fn take_unjudged(&mut self) -> u8 {
-        self.limits.take_unjudged()
+    /// The reply before closing on a client that is too slow. It is no fault of one that has said nothing at all.
+    pub fn timed_out(&mut self) -> Reply {
+        let reply = self.replies.timed_out();
+        if self.limits.has_commands() {
+            self.record(DialogueFault::TimedOut, &reply);
+        }
+        reply
     }
 
-    /// The reply before closing on a client that is too slow.
-    pub fn timed_out(&self) -> Reply {
-        self.replies.timed_out()
+    /// What the client did wrong until now; forgotten with the answer.
+    pub fn take_faults(&mut self) -> Option<Box<FaultRecord>> {
+        self.faults.take()
     }
 
     /// The reply before closing because Gatepost stops.
@@ -329,11 +363,31 @@ impl Dialogue {
     }
 
     /// A reply to a protocol fault. Too many of them close the session.
-    fn fault(&mut self, reply: Reply) -> Action {
+    fn fault(&mut self, fault: DialogueFault, reply: Reply) -> Action {
+        self.record(fault, &reply);
         if self.limits.count_fault().is_exceeded() {
             return self.close(self.replies.too_many_faults());
         }
         self.reply(reply)
+    }
+
+    /// The reply to a fault that ends the session.
+    fn fault_and_close(&mut self, fault: DialogueFault, reply: Reply) -> Action {
+        self.record(fault, &reply);
+        self.close(reply)
+    }
+
+    fn record(&mut self, fault: DialogueFault, reply: &Reply) {
+        match &mut self.faults {
+            Some(faults) => faults.count = faults.count.saturating_add(1),
+            None => {
+                self.faults = Some(Box::new(FaultRecord {
+                    first: fault,
+                    reply: reply.clone(),
+                    count: 1,
+                }));
+            }
+        }
     }
 
     /// The caller broke the order of calls. No client can cause it, and it is no reason to panic.

@@ -283,8 +283,22 @@ pub struct ExplanationMessage {
     pub wait_s: u64,
     /// `enforce`, `dry-run` or `settling-in`.
     pub mode: String,
+    /// What the client did wrong before a login that did not come, the last time.
+    #[serde(default)]
+    pub last_fault: Option<FaultMessage>,
     /// The last decisions on it, the newest first.
     pub decisions: Vec<DecisionMessage>,
+}
+
+/// What a client did wrong in a session that ended without a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultMessage {
+    /// When the session ended, RFC 3339.
+    pub at: String,
+    /// Its id.
+    pub session: String,
+    /// The log value.
+    pub fault: String,
 }
 
 /// A past decision.

@@ -1,4 +1,4 @@
-//! explain - `gatepost explain ADDRESS [USER]`: why a client is refused; also by the session's id in a 454
+//! explain - `gatepost explain ADDRESS [USER]`: why a client is refused; also by the session's id in a refusal
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use crate::admin::message::{ExplanationMessage, Request, Response};
 /// Explain why a client is or would be refused: buckets, strikes, bans, last decisions
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// An address, or the session's id in the client's 454 reply
+    /// An address, or the session's id in the refusal (454 or 421) that the client got
     #[arg(value_name = "ADDRESS|SESSION")]
     address: String,
     /// The user, as in AUTH
@@ -61,6 +61,10 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
                 "bucket      {name:<10} {tokens}/{burst}, one more in {next}"
             )?,
         }
+    }
+    if let Some(fault) = &e.last_fault {
+        let (at, session, fault) = (&fault.at, &fault.session, &fault.fault);
+        writeln!(out, "last fault  {fault}, in session {session} at {at}")?;
     }
     if !e.decisions.is_empty() {
         writeln!(out, "the last decisions:")?;

@@ -63,7 +63,7 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
 
 fn bans(given: &raw::RawBans, defaults: BanSettings, findings: &mut Findings) -> BanSettings {
     let bans = BanSettings {
-        strikes: findings.number("bans.strikes", &given.strikes, defaults.strikes, 0..=1_000),
+        strikes: findings.number("bans.strikes", &given.strikes, defaults.strikes, 0..=100),
         first: findings.time(
             "bans.first",
             &given.first,

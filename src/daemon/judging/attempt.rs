@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::turns::{self, Held};
-use super::{Asker, Judging, Refused};
+use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::report::events::{self, AttemptVerdict};
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::permit::Permit;
@@ -53,23 +53,69 @@ impl Unjudged {
         user: &UserName,
         password: Password<'_>,
     ) -> Result<Granted, Refused> {
-        let attempt = AuthAttempt {
-            session: asker.session(),
-            client: asker.client(),
-            user,
-            password,
-        };
+        let attempt = attempt_of(asker, user, password);
         let judging = Arc::clone(&self.judging);
-        let mut changes = Vec::new();
-        let begun = judging
-            .sequence
-            .begin(&attempt, judging.clock.now(), &mut changes);
-        judging.notices.pass(changes).await;
-        let judged = match begun {
+        let judged = match self.first_stage(&attempt).await {
             Begun::Granted(granted) => Ok((granted, None)),
             Begun::Refused(refused) => Err(refused.into()),
-            Begun::Wait(class) => judging.in_turn(&attempt, class, asker.drain()).await,
+            Begun::Wait(class) => {
+                let now = judging.clock.now();
+                judging.in_turn(&attempt, class, asker.drain(), now).await
+            }
         };
+        self.granted(asker, user, judged)
+    }
+
+    /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
+    /// for a place among the exchanges before it is judged, and for both no longer than for a turn. None: it needs
+    /// neither.
+    ///
+    /// # Errors
+    ///
+    /// It may not be tried; what the client is told depends on why.
+    pub async fn judge_exchange(
+        self,
+        asker: &(impl Asker + Sync),
+        user: &UserName,
+    ) -> Result<(Granted, Option<ExchangePlace>), Refused> {
+        let attempt = attempt_of(asker, user, Password::Hidden);
+        let judging = Arc::clone(&self.judging);
+        let since = judging.clock.now();
+        let (judged, place) = match self.first_stage(&attempt).await {
+            Begun::Granted(granted) => (Ok((granted, None)), None),
+            Begun::Refused(refused) => (Err(refused.into()), None),
+            Begun::Wait(class) => match judging.place(asker.client(), asker.drain()).await {
+                Err(refused) => (Err(refused), None),
+                Ok(None) => {
+                    judging.counters.limits.count(ResourceLimit::Exchanges);
+                    let missed = judging.sequence.missed(&attempt, judging.clock.now());
+                    (Err(missed.into()), None)
+                }
+                Ok(place) => {
+                    let drain = asker.drain();
+                    let judged = judging.in_turn(&attempt, class, drain, since).await;
+                    (judged, place)
+                }
+            },
+        };
+        Ok((self.granted(asker, user, judged)?, place))
+    }
+
+    async fn first_stage(&self, attempt: &AuthAttempt<'_>) -> Begun {
+        let judging = &self.judging;
+        let mut changes = Vec::new();
+        let now = judging.clock.now();
+        let begun = judging.sequence.begin(attempt, now, &mut changes);
+        judging.notices.pass(changes).await;
+        begun
+    }
+
+    fn granted(
+        self,
+        asker: &impl Asker,
+        user: &UserName,
+        judged: Result<(sequence::GrantedAttempt, Option<Held>), Refused>,
+    ) -> Result<Granted, Refused> {
         match judged {
             Ok((granted, turn)) => Ok(Granted {
                 attempt: self,
@@ -99,26 +145,45 @@ impl Unjudged {
     /// # Errors
     ///
     /// There was none in time.
-    pub async fn exchange(self, asker: &(impl Asker + Sync)) -> Result<(Self, Held), Refused> {
+    pub async fn exchange(
+        self,
+        asker: &(impl Asker + Sync),
+    ) -> Result<(Self, ExchangePlace), Refused> {
         let judging = Arc::clone(&self.judging);
-        let network = asker.client().network();
-        let (queue, now) = (&judging.exchanges, judging.clock.now());
-        match turns::take(queue, network, QueueClass::Ordinary, now).await {
-            Some(held) => Ok((self, held)),
-            None => {
-                judging.counters.limits.count(ResourceLimit::Exchanges);
-                let refusal = Refusal {
-                    reason: Reason::Turn,
-                    wait: NO_EXCHANGE,
-                };
-                Err(self.refuse(asker, None, Refused::Refuse(refusal)))
-            }
+        match judging.place(asker.client(), asker.drain()).await {
+            Ok(Some(place)) => Ok((self, place)),
+            Ok(None) => Err(self.displaced(asker)),
+            Err(refused) => Err(self.refuse(asker, None, refused)),
         }
     }
 
-    /// The client called it off, or Postfix did, before anybody was judged.
+    /// It has no place among the exchanges, or another client has that now: refused, and nothing is charged.
+    pub fn displaced(self, asker: &impl Asker) -> Refused {
+        self.without_place(asker, None)
+    }
+
+    fn without_place(self, asker: &impl Asker, user: Option<&UserName>) -> Refused {
+        self.judging.counters.limits.count(ResourceLimit::Exchanges);
+        let refusal = Refusal {
+            reason: Reason::Turn,
+            wait: NO_EXCHANGE,
+        };
+        self.refuse(asker, user, Refused::Refuse(refusal))
+    }
+
+    /// The client called it off before anybody was judged.
     pub fn cancel(self, asker: &impl Asker) {
         self.tell(asker, None, &Told::of(AttemptVerdict::Cancel));
+    }
+
+    /// Postfix began no exchange, for the reason `reply`.
+    pub fn defer(self, asker: &impl Asker, reply: &dyn Display) {
+        self.judging.counters.deferred.count();
+        let told = Told {
+            reply,
+            ..Told::of(AttemptVerdict::Defer)
+        };
+        self.tell(asker, None, &told);
     }
 
     fn refuse(self, asker: &impl Asker, user: Option<&UserName>, refused: Refused) -> Refused {
@@ -209,20 +274,11 @@ impl Granted {
         settled
     }
 
-    /// It was called off before Postfix had said anything about it: nothing is charged.
-    pub async fn cancel(self, asker: &(impl Asker + Sync)) {
-        self.call_off(asker, AuthOutcome::Defer).await;
-    }
-
     /// The client called it off, or its time ran out, after a challenge that Postfix made for the name: it is
     /// charged as a failure.
     pub async fn abandon(self, asker: &(impl Asker + Sync)) {
-        self.call_off(asker, AuthOutcome::Abandoned).await;
-    }
-
-    async fn call_off(self, asker: &(impl Asker + Sync), outcome: AuthOutcome) {
         let grounds = self.permit().grounds();
-        let (attempt, user, _) = self.end(outcome).await;
+        let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
         let told = Told {
             reason: Some(grounds),
             ..Told::of(AttemptVerdict::Cancel)
@@ -230,40 +286,38 @@ impl Granted {
         attempt.tell(asker, Some(&user), &told);
     }
 
-    /// For an exchange in which Postfix waits for the client. Who needed a turn gives it up meanwhile, for
-    /// a place among the exchanges of strangers that is free now.
-    ///
-    /// None: there is no such place. Its tokens are with it already, so it is not kept waiting with
-    /// them, but cancelled.
-    pub async fn exchange(mut self, asker: &(impl Asker + Sync)) -> Option<(Self, Option<Held>)> {
-        if self.turn.take().is_none() {
-            return Some((self, None));
-        }
-        let judging = &self.attempt.judging;
-        let network = asker.client().network();
-        match turns::take_now(&judging.exchanges, network, judging.clock.now()) {
-            Some(held) => Some((self, Some(held))),
-            None => {
-                judging.counters.limits.count(ResourceLimit::Exchanges);
-                self.cancel(asker).await;
-                None
-            }
-        }
+    /// Its place among the exchanges is another client's now. It has had its challenge, so it is charged as if it
+    /// had left, and refused.
+    pub async fn displaced(self, asker: &(impl Asker + Sync)) -> Refused {
+        let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
+        attempt.without_place(asker, Some(&user))
     }
 
-    /// Waits for a turn again, to have a proof checked. None: none came in time. Its client has had its
-    /// challenge, so it is charged.
-    pub async fn in_turn(mut self, asker: &(impl Asker + Sync)) -> Option<Self> {
+    /// Whether it holds a turn.
+    pub const fn holds_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Waits for a turn again, to have a proof checked.
+    ///
+    /// # Errors
+    ///
+    /// None came in time. Its client has had its challenge, so it is charged.
+    pub async fn in_turn(mut self, asker: &(impl Asker + Sync)) -> Result<Self, Refused> {
         let judging = &self.attempt.judging;
         let network = asker.client().network();
         let queue = judging.sequence.queue();
         let now = judging.clock.now();
-        self.turn = turns::take(queue, network, QueueClass::Ordinary, now).await;
-        if self.turn.is_none() {
-            self.abandon(asker).await;
-            return None;
+        self.turn = turns::take(queue, network, QueueClass::Ordinary, now, now).await;
+        if self.turn.is_some() {
+            return Ok(self);
         }
-        Some(self)
+        let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
+        let refusal = Refusal {
+            reason: Reason::Turn,
+            wait: Duration::ZERO,
+        };
+        Err(attempt.refuse(asker, Some(&user), Refused::Refuse(refusal)))
     }
 
     /// Gives up its turn, if it has one: nothing is asked of Postfix for a while.
@@ -287,6 +341,19 @@ impl Granted {
         turns::wake(judging.sequence.queue());
         judging.notices.pass(changes).await;
         (attempt, user, settled)
+    }
+}
+
+fn attempt_of<'a>(
+    asker: &impl Asker,
+    user: &'a UserName,
+    password: Password<'a>,
+) -> AuthAttempt<'a> {
+    AuthAttempt {
+        session: asker.session(),
+        client: asker.client(),
+        user,
+        password,
     }
 }
 

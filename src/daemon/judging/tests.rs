@@ -9,6 +9,7 @@ use super::*;
 use crate::drain;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::Keys;
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Reason;
@@ -193,43 +194,107 @@ async fn who_waits_when_the_drain_begins_gives_up_and_leaves_the_queue() {
     assert_eq!(judging.sequence.queue().next_deadline(), None);
 }
 
+/// The right password of a user whose mechanism hides it.
+async fn exchange(
+    judging: &Arc<Judging>,
+    asker: &Line,
+) -> Result<(Granted, Option<ExchangePlace>), Refused> {
+    let user = UserName::new(b"anna".to_vec());
+    let attempt = judging.begin("SCRAM-SHA-256");
+    attempt.judge_exchange(asker, &user).await
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_exchange_gives_up_its_turn_for_a_place_and_is_charged_once_it_has_had_a_challenge() {
+async fn exchanges_that_come_together_wait_for_places_and_hold_no_turn() {
     let (judging, _received) = judging(1);
     let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
-    let thinks = grant(&judging, &first, "Zwiebel-kuchen-fest")
-        .await
-        .unwrap();
-    let (thinks, place) = thinks.exchange(&first).await.unwrap();
-    assert!(place.is_some());
+    let (mut thinks, place) = exchange(&judging, &first).await.unwrap();
+    assert!(place.is_some() && thinks.holds_turn());
+    thinks.give_up_turn();
     // Its turn is free meanwhile, its place is not.
-    let other = grant(&judging, &second, "Kartoffel-salat-fest")
-        .await
-        .unwrap();
-    assert!(other.exchange(&second).await.is_none());
-    assert_eq!(judging.counters.limits.get(ResourceLimit::Exchanges), 1);
-    // The proof is checked in turn.
-    let busy = grant(&judging, &second, "Kartoffel-salat-fest")
-        .await
-        .unwrap();
+    let other = grant(&judging, &second, "Kartoffel-salat-fest").await;
+    let settled = other
+        .unwrap()
+        .settle(&second, AuthOutcome::Defer, &"later")
+        .await;
+    assert_eq!(settled.outcome, AuthOutcome::Defer);
+    let waits = exchange(&judging, &second);
+    let (waited, ()) = tokio::join!(waits, async { drop(place) });
+    let (_granted, place) = waited.unwrap();
+    assert!(place.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_place_in_time_is_refused_uncharged_and_a_proof_without_a_turn_is_charged() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let (mut thinks, _place) = exchange(&judging, &first).await.unwrap();
+    thinks.give_up_turn();
     let paid = || judging.gate().status(judging.clock.now()).rows_used;
-    let both = paid();
-    busy.cancel(&second).await;
     let one = paid();
-    assert!(
-        both > one && one > 0,
-        "{both} {one}: nothing was charged to the other"
-    );
-    let busy = grant(&judging, &second, "Kartoffel-salat-fest")
+    let turn = |refused| {
+        let Refused::Refuse(refusal) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(refusal.reason, Reason::Turn);
+    };
+    turn(exchange(&judging, &second).await.unwrap_err());
+    assert_eq!(judging.counters.limits.get(ResourceLimit::Exchanges), 1);
+    assert_eq!((judging.counters.refused.get(), paid()), (1, one));
+    // The proof is checked in turn.
+    let _busy = grant(&judging, &second, "Kartoffel-salat-fest")
         .await
         .unwrap();
-    assert!(thinks.in_turn(&first).await.is_none());
-    busy.cancel(&second).await;
-    assert_eq!(
-        paid(),
-        one,
-        "no turn for a proof, and no second salt for nothing"
-    );
+    let both = paid();
+    turn(thinks.in_turn(&first).await.unwrap_err());
+    assert_eq!(judging.counters.refused.get(), 2);
+    assert_eq!(paid(), both, "no second salt for nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_loses_its_place_after_a_challenge_is_charged_and_refused() {
+    let (judging, _received) = judging(1);
+    let (_one, first) = line("198.51.100.7");
+    let paid = || judging.gate().status(judging.clock.now()).rows_used;
+    let (thinks, _place) = exchange(&judging, &first).await.unwrap();
+    let charged = paid();
+    assert!(charged > 0);
+    let Refused::Refuse(refusal) = thinks.displaced(&first).await else {
+        panic!("it is refused");
+    };
+    assert_eq!((refusal.reason, paid()), (Reason::Turn, charged));
+    assert_eq!(judging.counters.limits.get(ResourceLimit::Exchanges), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_sure_to_be_refused_only_while_nobody_of_its_network_is_trying() {
+    let (judging, _received) = judging(1);
+    let ((_one, client), (_two, neighbour)) = (line("198.51.100.7"), line("198.51.100.8"));
+    for number in 0..10 {
+        let name = UserName::new(format!("ghost{number}").into_bytes());
+        let secret = Secret::new(format!("Zwiebel-kuchen-{number}-fest").into_bytes());
+        let attempt = judging.begin("LINE");
+        let granted = attempt
+            .judge(&client, &name, Password::Shown(&secret))
+            .await;
+        let settled = granted
+            .unwrap()
+            .settle(&client, AuthOutcome::Reject, &"no")
+            .await;
+        assert_eq!(settled.outcome, AuthOutcome::Reject);
+    }
+    let refused = || judging.refuse_at_accept(&client, Duration::from_secs(300));
+    assert_eq!(refused().unwrap().reason, Reason::Bucket(Bucket::Client));
+    assert_eq!(judging.counters.refused.get(), 1);
+    let trying = grant(&judging, &neighbour, RIGHT).await.unwrap();
+    assert_eq!(refused(), None);
+    drop(trying);
+    assert!(refused().is_some());
+    let (thinks, place) = exchange(&judging, &neighbour).await.unwrap();
+    drop(thinks);
+    assert_eq!(refused(), None);
+    drop(place);
+    assert!(refused().is_some());
 }
 
 #[tokio::test(start_paused = true)]

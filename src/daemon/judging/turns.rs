@@ -5,12 +5,13 @@
 //! Not here: who is next (`gate::queue`), who has to wait (the gate says so).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use gatepost_core::gate::queue::{Queue, QueueClass, Ticket, Turn, Woken};
-use gatepost_core::gate::request::client::NetworkKey;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::moment::Moment;
 
 /// A waiter in a queue.
@@ -20,7 +21,7 @@ pub(in crate::judging) struct Waiter(oneshot::Sender<Held>);
 /// A turn that somebody holds; dropped, it is the next one's.
 #[derive(Debug)]
 #[must_use]
-pub struct Held {
+pub(in crate::judging) struct Held {
     queue: Arc<Queue<Waiter>>,
     /// None: somebody else has taken it over.
     turn: Option<Turn>,
@@ -50,29 +51,28 @@ impl Drop for Held {
     }
 }
 
-/// Waits for a turn; none if it did not come before the deadline. Cancel-safe.
+/// Waits for a turn, for as long in all as one that has waited `since` then; none if it did not come before that
+/// deadline. Cancel-safe.
 pub(in crate::judging) async fn take(
     queue: &Arc<Queue<Waiter>>,
     network: NetworkKey,
     class: QueueClass,
+    since: Moment,
     now: Moment,
 ) -> Option<Held> {
-    let mut place = Place::enter(queue, network, class, now);
+    let mut place = Place::enter(queue, network, class, since);
     // Nothing to wait for, no timer.
     if let Some(held) = place.fetch() {
         return Some(held);
     }
-    let deadline = place.ticket.deadline();
-    match timeout(deadline.since(now), &mut place.granted).await {
-        Ok(granted) => granted.ok(),
-        Err(_) => {
-            advance(queue, deadline);
-            place.fetch()
-        }
+    match place.wait(place.deadline().since(now)).await {
+        Some(held) => Some(held),
+        None => place.miss(),
     }
 }
 
 /// A turn that is free now, if there is one.
+#[cfg(test)]
 pub(in crate::judging) fn take_now(
     queue: &Arc<Queue<Waiter>>,
     network: NetworkKey,
@@ -110,8 +110,8 @@ fn advance(queue: &Arc<Queue<Waiter>>, now: Moment) {
 }
 
 /// A place in the queue; it is left however the waiting ends.
-struct Place<'a> {
-    queue: &'a Queue<Waiter>,
+pub(in crate::judging) struct Place<'a> {
+    queue: &'a Arc<Queue<Waiter>>,
     ticket: Ticket,
     granted: oneshot::Receiver<Held>,
 }
@@ -123,19 +123,50 @@ impl<'a> Place<'a> {
         class: QueueClass,
         now: Moment,
     ) -> Self {
+        Self::join(queue, |waiter| queue.enter(network, class, waiter, now))
+    }
+
+    /// A place behind no more of another client of its network than of its own.
+    pub(in crate::judging) fn enter_as(
+        queue: &'a Arc<Queue<Waiter>>,
+        client: ClientKey,
+        class: QueueClass,
+        now: Moment,
+    ) -> Self {
+        Self::join(queue, |waiter| queue.enter_as(client, class, waiter, now))
+    }
+
+    fn join(queue: &'a Arc<Queue<Waiter>>, enter: impl FnOnce(Waiter) -> Ticket) -> Self {
         let (sender, granted) = oneshot::channel();
-        let ticket = queue.enter(network, class, Waiter(sender), now);
         let place = Self {
             queue,
-            ticket,
+            ticket: enter(Waiter(sender)),
             granted,
         };
         wake(queue);
         place
     }
 
-    fn fetch(&mut self) -> Option<Held> {
+    /// When its waiting ends without a turn.
+    pub(in crate::judging) const fn deadline(&self) -> Moment {
+        self.ticket.deadline()
+    }
+
+    /// Its turn, if that has come.
+    pub(in crate::judging) fn fetch(&mut self) -> Option<Held> {
         self.granted.try_recv().ok()
+    }
+
+    /// Its turn, if that comes within `time_limit`.
+    pub(in crate::judging) async fn wait(&mut self, time_limit: Duration) -> Option<Held> {
+        let granted = timeout(time_limit, &mut self.granted).await;
+        granted.ok()?.ok()
+    }
+
+    /// Its deadline has come; its turn, if that came with it.
+    pub(in crate::judging) fn miss(mut self) -> Option<Held> {
+        advance(self.queue, self.deadline());
+        self.fetch()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Connects, announces the client, sends EHLO with the client's name, and returns a [`Connected`] that can
 //! try one login. Beside that, a probe without a client keeps health and capabilities up to date.
-//! In `processes`: the wait for a process of Postfix; in `greeting`: everything before a
+//! In `availability`: whether it is there; in `processes`: the wait for a process of Postfix; in `greeting`: everything before a
 //! login; in `login`: AUTH and its outcome; in `health`: changes that are logged once.
 //! Every session tries for itself: what came of another's try decides for nobody else, for Postfix may have
 //! recovered since. How many try at once is bounded by the processes.
@@ -16,9 +16,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use gatepost_core::smtp::capabilities::Capabilities;
@@ -31,6 +32,7 @@ pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
 pub use processes::{HeldProcess, ProcessRequest, Processes};
 pub use stream::Stream;
 
+mod availability;
 mod command_stream;
 mod fault;
 mod greeting;
@@ -133,6 +135,10 @@ pub struct Upstream {
     deadlines: Deadlines,
     processes: Processes,
     capabilities: watch::Sender<Option<Arc<Capabilities>>>,
+    /// One at a time asks a Postfix that is down.
+    asking: Semaphore,
+    /// How often that was done.
+    asked_again: AtomicU64,
 }
 
 /// One address of Postfix.
@@ -167,6 +173,8 @@ impl Upstream {
             deadlines,
             processes,
             capabilities: watch::Sender::new(None),
+            asking: Semaphore::new(1),
+            asked_again: AtomicU64::new(0),
         }
     }
 
@@ -178,15 +186,6 @@ impl Upstream {
     /// The capabilities in Postfix's last EHLO reply; none before the first.
     pub fn capabilities(&self) -> watch::Receiver<Option<Arc<Capabilities>>> {
         self.capabilities.subscribe()
-    }
-
-    /// Whether an address answered when it was last tried, and the capabilities are known.
-    pub fn is_up(&self) -> bool {
-        self.capabilities.borrow().is_some()
-            && self
-                .endpoints
-                .iter()
-                .any(|endpoint| !endpoint.health.is_dead())
     }
 
     /// Sends EHLO and QUIT to every address, without a client, and takes the capabilities from the first

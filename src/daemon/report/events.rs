@@ -5,7 +5,8 @@
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
 //! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen
 //! by everybody: the first of a client in ten minutes is told, with the count of those suppressed
-//! since the one before; the rest at debug. Over all clients there are 200 rejections, 200 other such lines and 200
+//! since the one before; the rest at debug. So is the first session of a client that ended without a login after a fault. Over all clients
+//! there are 200 rejections, 200 attempts, 200 sessions and 200
 //! lines about bans at once and two a second of each, and 50 lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
 //! (`Reporter::summary`). Nobody but a user, an operator and this machine causes any other event at info or above.
 
@@ -16,15 +17,20 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
+use super::last_faults::LastFaults;
 use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
-use super::quiet::{LineBudget, Quiet, STRANGERS, Say, Summary};
+use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
 use crate::clock::WallStep;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
+
+mod end;
+
+pub use end::{Blame, End, FaultBeforeLogin};
 
 /// How an attempt ended. The log values are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +82,7 @@ pub struct Session<'a> {
 pub struct Attempt<'a> {
     /// Its session.
     pub session: Session<'a>,
-    /// The mechanism's registered name.
+    /// The mechanism's registered name; `none` where it was refused in place of the banner.
     pub mechanism: &'a str,
     /// The user; none where CRAM-MD5 never came to the name.
     pub user: Option<&'a UserName>,
@@ -94,24 +100,21 @@ pub struct Attempt<'a> {
     pub duration: Duration,
 }
 
-/// The end of one session.
-pub struct End<'a> {
-    /// The session.
-    pub session: Session<'a>,
-    /// How it ended: a log value of `session::Ending`.
-    pub ending: &'static str,
-    /// The fault, if one ended it.
-    pub fault: Option<&'a dyn Display>,
-    /// Whose fault that was.
-    pub blame: Blame,
-    /// The user that was logged in.
-    pub user: Option<&'a UserName>,
-    /// From accept to close.
-    pub duration: Duration,
-    /// Octets from the client to Postfix after login.
-    pub octets_in: u64,
-    /// Octets from Postfix to the client after login.
-    pub octets_out: u64,
+impl<'a> Attempt<'a> {
+    /// Of a client that is sent away in place of the banner.
+    pub fn at_accept(session: Session<'a>, reply: &'a dyn Display) -> Self {
+        Self {
+            session,
+            mechanism: "none",
+            user: None,
+            verdict: AttemptVerdict::Defer,
+            reason: None,
+            would_refuse: None,
+            wait: Duration::ZERO,
+            reply,
+            duration: Duration::ZERO,
+        }
+    }
 }
 
 /// A login that Postfix accepted, and that found no room.
@@ -128,24 +131,16 @@ pub struct LoginWithoutRoom<'a> {
     pub logged_in: usize,
 }
 
-/// Whose fault an ending was: what level it is told at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blame {
-    /// Nobody's: info for a session that had logged in, else debug.
-    Nobody,
-    /// The client's: debug.
-    Client,
-    /// Postfix's: warn.
-    Upstream,
-}
-
 /// A client has one line about its refusals, and one about its ban, in this time.
 const SPAN: Duration = Duration::from_secs(600);
 
 /// Writes the lines.
 #[derive(Debug)]
 pub struct Reporter {
+    /// The last fault of each client.
+    pub last_faults: LastFaults,
     attempts: Quiet,
+    sessions: Quiet,
     handshakes: Quiet,
     own_users: Mutex<OwnUsers>,
     rejections: Mutex<LineBudget>,
@@ -174,7 +169,9 @@ impl Reporter {
     /// What it does not write is counted in `limits`.
     pub fn new(limits: Arc<LimitCounters>) -> Self {
         Self {
+            last_faults: LastFaults::default(),
             attempts: Quiet::new(SPAN, STRANGERS),
+            sessions: Quiet::new(SPAN, STRANGERS),
             handshakes: Quiet::new(SPAN, HANDSHAKES),
             own_users: Mutex::new(OwnUsers::new()),
             rejections: Mutex::new(LineBudget::new(STRANGERS)),
@@ -301,6 +298,7 @@ impl Reporter {
     pub fn summary(&self, now: Moment) {
         self.warn_of_own_users(now);
         let mut summary = self.attempts.take_summary();
+        summary.extend(self.sessions.take_summary());
         summary.extend(self.handshakes.take_summary());
         summary.extend(self.bans.take_summary());
         summary.extend(self.rejections().take_summary());
@@ -316,11 +314,17 @@ impl Reporter {
     }
 
     /// One event a session: `session`.
-    pub fn end(&self, end: &End<'_>) {
-        let level = match end.blame {
-            Blame::Upstream => tracing::Level::WARN,
-            Blame::Nobody if end.user.is_some() => tracing::Level::INFO,
-            Blame::Nobody | Blame::Client => tracing::Level::DEBUG,
+    pub fn end(&self, end: &End<'_>, now: Moment) {
+        let (level, suppressed) = match (end.blame, &end.wrong) {
+            (Blame::Upstream, _) => (tracing::Level::WARN, 0),
+            (Blame::Nobody, _) if end.user.is_some() => (tracing::Level::INFO, 0),
+            (_, Some(wrong)) => self.level(&self.sessions, &end.session.key, wrong.fault, now),
+            (Blame::Nobody | Blame::Client, None) => (tracing::Level::DEBUG, 0),
+        };
+        let wrong = end.wrong.as_ref();
+        let fault = match wrong {
+            Some(wrong) => Some(wrong.fault.to_owned()),
+            None => end.fault.map(ToString::to_string),
         };
         at!(level,
             session = %end.session.id,
@@ -329,21 +333,15 @@ impl Reporter {
             tls = end.session.tls,
             user = end.user.map(tracing::field::display),
             ending = end.ending,
-            fault = end.fault.map(ToString::to_string),
+            fault,
+            reply = wrong.map(|wrong| wrong.reply.to_string()),
+            faults = wrong.map(|wrong| wrong.count),
             octets_in = end.octets_in,
             octets_out = end.octets_out,
             ms = millis(end.duration),
+            suppressed = (suppressed > 0).then_some(suppressed),
             "session");
     }
-}
-
-/// Counts by name, as they are told.
-fn list(counts: &Summary) -> String {
-    let entries: Vec<_> = counts
-        .iter()
-        .map(|(name, count)| format!("{name}={count}"))
-        .collect();
-    entries.join(" ")
 }
 
 /// `backend outage`: users that logged in before are rejected one after the other.

@@ -111,7 +111,7 @@ pub const TABLE: [LimitRow; 31] = [
     row(ResourceLimit::ProxyHeaders, "proxy-headers", "load balancers' connections reset: too many PROXY headers pending"),
     row(ResourceLimit::Handshakes, "handshakes", "handshakes that others kept from computing until their deadline"),
     row(ResourceLimit::Turns, "turns", "unfamiliar attempts whose turn did not come in time"),
-    row(ResourceLimit::Exchanges, "exchanges", "unfamiliar relayed exchanges that found no place"),
+    row(ResourceLimit::Exchanges, "exchanges", "relayed exchanges that found no place, or lost it to another"),
     row(ResourceLimit::Processes, "processes", "logins for which no process of Postfix was free in time"),
     row(ResourceLimit::RelayedExchanges, "relayed-exchanges", "relayed exchanges for which no process of Postfix was free in time"),
     row(ResourceLimit::Notices, "notices", "events that neither the journal nor the log got"),

@@ -180,7 +180,11 @@ impl Operator {
                 .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
         };
         let explanation = self.gate().explain(client, user.as_ref(), now);
-        let explanation = present::explanation(explanation, user.as_ref(), self.clock());
+        let mut explanation = present::explanation(explanation, user.as_ref(), self.clock());
+        let last_faults = &self.context.services.judging.reporter.last_faults;
+        explanation.last_fault = last_faults
+            .of(client)
+            .map(|fault| present::fault(fault, self.clock()));
         Ok(Response::Explanation(Box::new(explanation)))
     }
 

@@ -24,6 +24,7 @@ use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::smtp::command::Command;
 use gatepost_core::smtp::dialogue::{Action, Channel, Dialogue};
+use gatepost_core::smtp::line::Following;
 
 /// Everything up to a login, where TLS comes first. RFC 8314 section 3.3.
 pub(in crate::session) async fn with_implicit_tls(
@@ -150,8 +151,9 @@ async fn until_login(
     })
 }
 
-/// The banner. A client that talks first gets 554 and is closed; the HELO name that it sent is checked
-/// against the traps all the same.
+/// The banner, or what is said in its place. A client that talks first gets 554 and is closed; the HELO name that it
+/// sent is checked against the traps all the same. One that is sure to be refused is told so before it has sent a
+/// password: programs take a refusal of AUTH for a wrong one.
 async fn open<S: WriteAndClose>(
     visit: &Visit,
     peer: &mut Peer<S>,
@@ -163,7 +165,13 @@ async fn open<S: WriteAndClose>(
     {
         login::helo(visit, name).await;
     }
-    dialogue.open(following)
+    match following {
+        Following::Nothing => match login::refused_at_accept(visit).await {
+            Some(refusal) => dialogue.refuse(refusal),
+            None => dialogue.open(following),
+        },
+        Following::Octets => dialogue.open(following),
+    }
 }
 
 async fn shake_hands(

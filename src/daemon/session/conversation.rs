@@ -21,9 +21,6 @@ use gatepost_core::smtp::reply::Reply;
 /// How long EHLO waits for the first answer of a probe.
 const FIRST_PROBE: Duration = Duration::from_secs(5);
 
-/// The longest that a client may take for one round of a relayed exchange: Postfix is held meanwhile.
-const ROUND: Duration = Duration::from_secs(10);
-
 /// How long a client may take to take a reply.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -74,6 +71,7 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
     pub(in crate::session) async fn run(&mut self, first: Option<Action>) -> Result<Next, Ending> {
         let ended = self.carry_out(first).await;
         if ended.is_err() {
+            self.visit.faults = self.dialogue.take_faults();
             // A client that does not take even our close_notify is left to the kernel.
             let closed = timeout(CLOSE_TIMEOUT, self.peer.close());
             let _ = unless_evicted(&self.visit.slot, closed).await;
@@ -122,10 +120,10 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
         }
     }
 
-    async fn prompt(&mut self, prompt: Reply) -> Result<Action, Ending> {
+    async fn prompt(&mut self, prompt: Reply, round: Duration) -> Result<Action, Ending> {
         self.write(prompt).await?;
         let line = self.visit.config.timeouts.line;
-        self.read_line(line.min(ROUND)).await
+        self.read_line(line.min(round)).await
     }
 
     /// Waits for the client's next line, or for what ends the waiting, and feeds the dialogue.
@@ -190,10 +188,13 @@ impl<S: WriteAndClose> Client for Conversation<'_, S> {
         self.visit
     }
 
-    async fn ask(&mut self, challenge: Secret) -> Result<Secret, ExchangeEnd> {
+    async fn ask(&mut self, challenge: Secret, round: Duration) -> Result<Secret, ExchangeEnd> {
         let asked = self.dialogue.resolve(Resolution::Challenge(challenge));
         let answered = match asked {
-            Action::Reply(prompt) => self.prompt(prompt).await.map_err(ExchangeEnd::Ended)?,
+            Action::Reply(prompt) => {
+                let answered = self.prompt(prompt, round).await;
+                answered.map_err(ExchangeEnd::Ended)?
+            }
             other => other,
         };
         match answered {

@@ -22,7 +22,7 @@ use gatepost_core::gate::request::verdict::{FailureReply, Reason, Refusal};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
-use gatepost_core::smtp::dialogue::{Action, LogIn, Resolution, Trap};
+use gatepost_core::smtp::dialogue::{Action, BannerRefusal, LogIn, Resolution, Trap};
 use gatepost_core::smtp::sasl::{Credentials, Mechanism, OAUTH_WRONG};
 
 mod connect;
@@ -30,6 +30,9 @@ mod exchange;
 
 /// A Postfix without Dovecot puts a login off at once. One that has waited for Dovecot has waited 10 s.
 const STALL: Duration = Duration::from_secs(5);
+
+/// How long a client waits for its banner while a Postfix that was down is asked whether it is back.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
 
 /// The client, as far as an exchange needs it.
 pub(in crate::session) trait Client: Send {
@@ -39,10 +42,11 @@ pub(in crate::session) trait Client: Send {
     /// What the session knows.
     fn visit_mut(&mut self) -> &mut Visit;
 
-    /// Passes a challenge of Postfix on, and takes the client's answer to it.
+    /// Passes a challenge of Postfix on, and takes the client's answer to it if that comes within `round`.
     fn ask(
         &mut self,
         challenge: Secret,
+        round: Duration,
     ) -> impl Future<Output = Result<Secret, ExchangeEnd>> + Send;
 }
 
@@ -282,6 +286,17 @@ const fn mechanism(wish: &LogIn) -> Mechanism {
         LogIn::Scram { mechanism, .. } => *mechanism,
         LogIn::CramMd5 => Mechanism::CramMd5,
     }
+}
+
+/// What a client is told in place of the banner, if nothing that it may say would log it in.
+pub(in crate::session) async fn refused_at_accept(visit: &Visit) -> Option<BannerRefusal> {
+    let judging = &visit.services.judging;
+    if visit.config.upstream.is_still_down(ASKED_AGAIN).await {
+        judging.defer_at_accept(visit, &"Postfix does not answer");
+        return Some(BannerRefusal::Unavailable);
+    }
+    let refusal = judging.refuse_at_accept(visit, visit.config.timeouts.login)?;
+    Some(BannerRefusal::Later(refusal.wait))
 }
 
 /// Postfix's capabilities; waits up to `time_limit` for the first answer of a probe.

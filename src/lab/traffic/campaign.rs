@@ -5,12 +5,11 @@
 //! address; one or two an hour of each address in a /24; nine failures in 97 s of a pool (8,000 a day).
 //! Not here: which campaigns meet in a scenario (`scenario`).
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::traffic::dictionary::Dictionary;
 use crate::traffic::people::{self, People};
-use crate::traffic::place::CrowdPlace;
 use crate::traffic::policy::PasswordForm;
 use crate::traffic::random::Random;
 use crate::traffic::{START, SimulationPlan};
@@ -18,8 +17,12 @@ use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
+mod choice;
+
+pub(crate) use choice::*;
+
 /// One guess.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PlannedGuess {
     /// When.
     pub(crate) at: Moment,
@@ -48,94 +51,6 @@ pub(crate) enum GuessSender {
     Holder,
 }
 
-/// The addresses that guesses come from.
-#[derive(Clone, Debug)]
-pub(crate) enum AddressChoice {
-    /// One.
-    One(ClientKey),
-    /// A pool of this size, one try each before the first comes again.
-    Pool(u64),
-    /// 250 neighbours in one /24.
-    Neighbours,
-    /// One SIM card that takes another address of the users' carrier for every try.
-    SimCard,
-    /// A customer's line that takes another /48 of one IPv6 /32 for every try.
-    Prefixes,
-    /// So many machines at a crowd's place, each at one of its addresses for a day.
-    Place(CrowdPlace, u32),
-    /// The holder of some accounts.
-    Owned(OwnedAccounts),
-}
-
-/// Accounts that an attacker holds: at each address some right logins, then some guesses, then the next address.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OwnedAccounts {
-    /// How many: those with the numbers from 1 on.
-    pub(crate) accounts: u32,
-    /// From how many /16s, one address in each.
-    pub(crate) addresses: u64,
-    /// Right logins, each to another of the accounts.
-    pub(crate) logins: u64,
-    /// Guesses after them.
-    pub(crate) guesses: u64,
-}
-
-/// The accounts that are tried.
-#[derive(Clone, Debug)]
-pub(crate) enum VictimChoice {
-    /// Every account once, then every account again.
-    InTurn,
-    /// Any account.
-    Any,
-    /// Any account below this number.
-    Below(u32),
-    /// One account.
-    One(u32),
-    /// Names that do not exist, and so many accounts of a hundred tries.
-    Names(u32),
-}
-
-/// The passwords that are tried.
-#[derive(Clone, Debug)]
-pub(crate) enum PasswordChoice {
-    /// A word for all accounts, then the next.
-    Rows(GuessList),
-    /// Any word.
-    AnyOf(GuessList),
-    /// The victim's name and a year.
-    NameYear,
-    /// Never the same twice, in no list.
-    Unique,
-    /// The same, but by a mechanism that hides it.
-    Hidden,
-    /// Of a hundred: sixty words, twenty with name and year, twenty unique.
-    Mixed(GuessList),
-    /// So many words of a hundred, the others unique.
-    Words(GuessList, u32),
-    /// One password per victim, again and again.
-    Always(&'static str),
-    /// The victim's password before the last change, again and again.
-    Former,
-    /// Never the same twice, but right in so many of a hundred tries.
-    Leaked(u32),
-}
-
-/// A dictionary.
-#[derive(Clone, Debug)]
-pub(crate) struct GuessList(Dictionary);
-
-impl GuessList {
-    /// A thousand, nearly all in the shipped list.
-    pub(crate) fn thousand(plan: &SimulationPlan) -> Self {
-        Self(Dictionary::new(1_000, 90, plan.seed))
-    }
-
-    /// Twenty thousand, half of them in no list.
-    pub(crate) fn twenty_thousand(plan: &SimulationPlan) -> Self {
-        Self(Dictionary::new(20_000, 50, plan.seed))
-    }
-}
-
 /// A stream of guesses.
 #[derive(Clone, Debug)]
 pub(crate) struct Campaign {
@@ -149,6 +64,12 @@ pub(crate) struct Campaign {
     with: PasswordChoice,
     sender: GuessSender,
     hours: Range<u32>,
+    /// When each guess is tried once more.
+    again: Option<Duration>,
+    /// Those that are to be, the next one first.
+    due_again: VecDeque<PlannedGuess>,
+    /// The next new one.
+    fresh: Option<PlannedGuess>,
 }
 
 impl Campaign {
@@ -170,12 +91,23 @@ impl Campaign {
             with,
             sender: GuessSender::Attacker,
             hours: 0..24,
+            again: None,
+            due_again: VecDeque::new(),
+            fresh: None,
         }
     }
 
     /// The same, in these hours of every day.
     pub(crate) fn in_hours(self, hours: Range<u32>) -> Self {
         Self { hours, ..self }
+    }
+
+    /// The same, and each guess once more after this, as a mail program does that was refused.
+    pub(crate) fn and_again(self, after: Duration) -> Self {
+        Self {
+            again: Some(after),
+            ..self
+        }
     }
 
     /// The same, but for the time before this.
@@ -207,6 +139,28 @@ impl Campaign {
 
     /// The next guess, in the order of time.
     pub(crate) fn next(&mut self, people: &People) -> Option<PlannedGuess> {
+        let Some(again) = self.again else {
+            return self.next_new(people);
+        };
+        if self.fresh.is_none() {
+            self.fresh = self.next_new(people);
+        }
+        let first = self.due_again.front().map(|guess| guess.at);
+        match &self.fresh {
+            Some(fresh) if first.is_none_or(|first| fresh.at < first) => {
+                let at = fresh.at + again;
+                let copy = PlannedGuess {
+                    at,
+                    ..fresh.clone()
+                };
+                self.due_again.push_back(copy);
+                self.fresh.take()
+            }
+            _ => self.due_again.pop_front(),
+        }
+    }
+
+    fn next_new(&mut self, people: &People) -> Option<PlannedGuess> {
         self.at = self.at + self.random.around(self.every);
         let day = self.at.since(START).as_secs() / super::DAY.as_secs();
         let midnight = START + super::DAY * day as u32;
@@ -346,27 +300,6 @@ impl Campaign {
             _ => format!("box{}", random.below(10_000)),
         };
         UserName::new(name.into_bytes())
-    }
-}
-
-impl OwnedAccounts {
-    const fn round(self) -> u64 {
-        self.logins + self.guesses
-    }
-
-    /// The account that is logged in to, if the `n`th try is no guess.
-    fn login(self, n: u64) -> Option<u32> {
-        let round = self.round().max(1);
-        let before = n / round * self.logins;
-        let login = n % round;
-        (login < self.logins)
-            .then(|| 1 + ((before + login) % u64::from(self.accounts.max(1))) as u32)
-    }
-
-    /// Where the `n`th try comes from.
-    fn address(self, n: u64) -> ClientKey {
-        let address = (n / self.round().max(1) % self.addresses.max(1)) as u32;
-        ClientKey::V4(0xc100_0000_u32.wrapping_add(address << 16) | 7 << 8 | 7)
     }
 }
 

@@ -215,6 +215,19 @@ impl Client {
         self.expect("EHLO laptop.example.net", 250)
     }
 
+    /// The reply to a login from the banner on, or the first refusal before it.
+    pub(crate) fn try_log_in(&mut self, user: User<'_>) -> io::Result<Reply> {
+        let banner = self.try_reply()?;
+        if banner.code != 220 {
+            return Ok(banner);
+        }
+        let hello = self.try_say("EHLO laptop.example.net")?;
+        match hello.code {
+            250 => self.try_say(&auth_plain(user)),
+            _ => Ok(hello),
+        }
+    }
+
     /// Sends one mail, after login: from `sender`, with `text` as it is to go over the line (dots
     /// doubled, lines and end with CRLF).
     #[track_caller]

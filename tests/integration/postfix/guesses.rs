@@ -34,9 +34,10 @@ impl Guesser<'_> {
         let mut session = match self.session.take() {
             Some(session) => session,
             None => match self.proxy.try_client(self.source) {
-                Ok(mut fresh) => match fresh.try_reply().and_then(|_| fresh.try_say("EHLO User")) {
-                    Ok(_) => fresh,
-                    Err(_) => return Answer::TurnedAway,
+                Ok(mut fresh) => match fresh.try_reply() {
+                    Ok(banner) if banner.code == 220 && fresh.try_say("EHLO User").is_ok() => fresh,
+                    Ok(banner) if banner.code == 421 => return Answer::Code(421),
+                    _ => return Answer::TurnedAway,
                 },
                 Err(_) => return Answer::TurnedAway,
             },
@@ -150,7 +151,7 @@ fn of_five_hundred_guesses_dovecot_sees_the_burst_and_the_rest_are_told_to_wait(
 #[test]
 fn a_guesser_who_goes_on_is_banned_and_turned_away_before_tls() {
     let mail = Mail::start();
-    let proxy = Setup::before(&mail).start();
+    let proxy = Setup::before(&mail).with("bans.strikes", 3).start();
     let answers = attack(&mail, &proxy);
 
     let rejected = answers

@@ -3,9 +3,11 @@
 //! The exchanges are those of mail programs where one has the mechanism, and scripted where the form
 //! matters. Not here: XOAUTH2 and OAUTHBEARER, whose tokens are no passwords (`beside`).
 
+use std::thread;
+
 use super::programs::{self, Job, Tls};
-use crate::kit::client::{auth_plain, base64, loopback};
-use crate::kit::mail::{ANNA, Mail, PasswordCheck, User};
+use crate::kit::client::{Client, auth_plain, base64, loopback};
+use crate::kit::mail::{ANNA, Mail, PasswordCheck, User, numbered};
 use crate::kit::program::Ran;
 use crate::kit::proxy::{Proxy, Setup};
 
@@ -72,6 +74,74 @@ fn msmtp_proves_its_password_with_scram_sha_256() {
 #[test]
 fn swaks_proves_its_password_with_cram_md5() {
     right_and_wrong(programs::swaks, "CRAM-MD5");
+}
+
+#[test]
+fn right_logins_by_scram_at_the_same_moment_from_one_new_network_all_get_in() {
+    let mail = Mail::start();
+    let proxy = all_mechanisms(&mail).with("settling", "0s").start();
+    thread::scope(|scope| {
+        let sent = [0, 1, 2, 3, 4, 5].map(|number| {
+            let proxy = &proxy;
+            scope.spawn(move || {
+                let (name, password) = numbered(number);
+                let user = User(&name, &password);
+                attempt(proxy, programs::smtplib, "SCRAM-SHA-256", user)
+            })
+        });
+        for sent in sent {
+            let ran = sent.join().expect("it ran");
+            assert!(ran.success, "{}", ran.text);
+        }
+    });
+    let accepted = proxy
+        .log()
+        .events(|event| event.field("verdict") == "accept");
+    assert_eq!(accepted.len(), 6);
+}
+
+/// Two clients of a network that begin an exchange and fall silent.
+fn fall_silent(proxy: &Proxy, net: u8) -> [Client; 2] {
+    [7, 8].map(|host| {
+        let mut client = proxy.client(loopback(net, host));
+        client.greet();
+        client.expect("AUTH CRAM-MD5", 334);
+        client
+    })
+}
+
+#[test]
+fn two_silent_clients_keep_nobody_of_their_network_out_of_cram_md5() {
+    let mail = Mail::start();
+    let proxy = all_mechanisms(&mail).with("settling", "0s").start();
+    let mut silent = fall_silent(&proxy, 11);
+    let ran = attempt(&proxy, programs::swaks, "CRAM-MD5", ANNA);
+    assert!(ran.success, "{}", ran.text);
+    // One of them has lost its place; what it says now is refused, and told as that.
+    let answer = base64("anna@example.org 00112233445566778899aabbccddeeff");
+    assert_eq!(silent[0].say(&answer).code, 454);
+    let refused = proxy.log().find("the refusal", |event| {
+        event.field("verdict") == "refuse" && event.field("mechanism") == "CRAM-MD5"
+    });
+    assert_eq!(refused.field("reason"), "turn");
+}
+
+#[test]
+fn strangers_that_fall_silent_keep_no_familiar_network_waiting() {
+    let mail = Mail::start();
+    let proxy = all_mechanisms(&mail).with("settling", "0s").start();
+    let ran = attempt(&proxy, programs::swaks, "CRAM-MD5", ANNA);
+    assert!(ran.success, "{}", ran.text);
+    let _silent = [fall_silent(&proxy, 42), fall_silent(&proxy, 43)];
+    let mut user = proxy.client(loopback(11, 9));
+    user.greet();
+    user.expect("AUTH CRAM-MD5", 334);
+    user.expect("*", 501);
+    let left = proxy.log().find("the end of the exchange", |event| {
+        event.field("verdict") == "cancel"
+    });
+    let took: u64 = left.field("ms").parse().expect("a number");
+    assert!(took < 800, "{took} ms");
 }
 
 #[test]

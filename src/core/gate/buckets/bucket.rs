@@ -16,11 +16,11 @@ use crate::gate::buckets::credit::{Credit, UNTIL_A_LOGIN};
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::{Limit, Taken, carry_over};
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
+use crate::gate::buckets::strike_count::{StrikeRule, Strikes};
 use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::request::change::{Change, Fact, SharedLevel};
 use crate::moment::Moment;
 
-const DAY: u64 = 86_400;
 const NANOS: u64 = 1_000_000_000;
 
 /// One token that was taken from a bucket.
@@ -47,7 +47,7 @@ pub(in crate::gate) struct BucketRow {
     /// The arrival time, in nanoseconds since the epoch.
     pub(in crate::gate) arrival: u64,
     /// Strikes when they were last counted.
-    pub(in crate::gate) strikes: u8,
+    pub(in crate::gate) strikes: Strikes,
     /// When that was, in seconds since the epoch.
     pub(in crate::gate) counted: u32,
 }
@@ -58,30 +58,29 @@ impl BucketRow {
         let [_, strikes, ..] = meta.to_le_bytes();
         Self {
             arrival,
-            strikes,
+            strikes: Strikes::from_octet(strikes),
             counted: (meta >> 32) as u32,
         }
     }
 
     fn pack(self) -> [u64; 3] {
-        let meta = u64::from(self.strikes) << 8 | u64::from(self.counted) << 32;
+        let meta = u64::from(self.strikes.octet()) << 8 | u64::from(self.counted) << 32;
         [0, self.arrival, meta]
     }
 
-    /// Strikes that have not faded: one a day goes.
-    pub(in crate::gate) fn strikes_at(self, now: Moment) -> u8 {
-        let days = now.as_seconds().saturating_sub(u64::from(self.counted)) / DAY;
-        self.strikes
-            .saturating_sub(u8::try_from(days).unwrap_or(u8::MAX))
+    /// What has not been forgiven.
+    pub(in crate::gate) fn strikes_at(self, now: Moment) -> Strikes {
+        let since = now.as_seconds().saturating_sub(u64::from(self.counted));
+        self.strikes.after(since)
     }
 
     /// When neither debt nor strike is left, in nanoseconds since the epoch.
     pub(in crate::gate) fn clean_at(self) -> u64 {
-        let faded = match self.strikes {
-            0 => 0,
-            strikes => (u64::from(self.counted) + u64::from(strikes) * DAY) * NANOS,
+        let forgiven = match self.strikes {
+            Strikes::NONE => 0,
+            strikes => (u64::from(self.counted) + strikes.forgiven_after()) * NANOS,
         };
-        self.arrival.max(faded)
+        self.arrival.max(forgiven)
     }
 }
 
@@ -194,14 +193,12 @@ impl Buckets {
         })
     }
 
-    /// One strike more against a client, at least `least` and at most `most` in all; how many there
-    /// are then.
-    pub(in crate::gate) fn strike(&self, key: Key, least: u8, most: u8, now: Moment) -> u8 {
+    /// A strike against a client; where it stands then.
+    pub(in crate::gate) fn strike(&self, key: Key, rule: StrikeRule, now: Moment) -> Strikes {
         self.table.with(key, now, |row| {
             let row = row.map(BucketRow::unpack).unwrap_or_default();
-            let strikes = row.strikes_at(now).saturating_add(1).max(least);
             let struck = BucketRow {
-                strikes: strikes.min(most),
+                strikes: row.strikes_at(now).and_one(rule),
                 counted: seconds(now),
                 ..row
             };
@@ -212,9 +209,10 @@ impl Buckets {
     /// Forgets a client's strikes.
     pub(in crate::gate) fn forget_strikes(&self, key: Key, now: Moment) {
         self.table.with(key, now, |row| {
-            let less = row
-                .map(BucketRow::unpack)
-                .map(|row| BucketRow { strikes: 0, ..row });
+            let less = row.map(BucketRow::unpack).map(|row| BucketRow {
+                strikes: Strikes::NONE,
+                ..row
+            });
             ((), less.map(BucketRow::pack))
         });
     }

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::gate::case::{Basis, Case, Tokens};
+use crate::gate::request::client::ClientKey;
 use crate::gate::request::verdict::Reason;
 use crate::moment::Moment;
 
@@ -55,6 +56,11 @@ impl HeldAttempts {
     /// Whether this very try has paid a short time ago, and has no answer.
     pub(in crate::gate) fn has(&self, case: &Case, now: Moment) -> bool {
         !self.is_empty() && self.lock().iter().any(|held| held.is_try(case, now))
+    }
+
+    /// Whether any try of this client has paid and has no answer.
+    pub(in crate::gate) fn are_any_of(&self, client: ClientKey) -> bool {
+        !self.is_empty() && self.lock().iter().any(|held| held.case.client == client)
     }
 
     /// What this very try has paid a short time ago.

@@ -128,12 +128,18 @@ pub(in crate::gate) enum Payers {
     Nobody,
 }
 
-/// Tokens that are kept for newcomers: clients that have tried nothing before but one other password
-/// of the same user. So a botnet that comes back with its addresses leaves something to a traveller.
+/// Tokens that are kept. Newcomers are clients that have tried nothing before but one other password of the same
+/// user: so a botnet that comes back with its addresses leaves something to a traveller. Retries are attempts that
+/// were refused and come again: so a crowd behind the address of a guesser, where nobody is a newcomer, gets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Reserve {
     Nothing,
-    LastThird,
+    /// The last sixth for retries.
+    Retries,
+    /// The last third for newcomers and retries.
+    Newcomers,
+    /// The last sixth for retries, and the one before it for newcomers too.
+    Both,
 }
 
 /// What an empty bucket means for the attempt.
@@ -164,30 +170,34 @@ pub const BUCKETS: [BucketSpec; 16] = [
     BucketSpec {
         store: BucketStore::Rows(&[Kind::CLIENT_NEAR_V4, Kind::CLIENT_NEAR_V6]),
         payers: Payers::Near,
+        reserve: Reserve::Retries,
         when_empty: WhenEmpty::PayAsFar,
         ..own(Bucket::ClientNear, "client-near", "client", quota(10, 30))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::CLIENT_V4, Kind::CLIENT_V6]),
+        reserve: Reserve::Retries,
         ..own(Bucket::Client, "client", "client", quota(10, 30))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::NETWORK]),
+        reserve: Reserve::Retries,
         ..own(Bucket::Network, "network", "network", quota(20, 10))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::REGION]),
+        reserve: Reserve::Retries,
         ..own(Bucket::Region, "region", "region", quota(60, 4))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::USER_NEAR]),
         payers: Payers::Near,
-        reserve: Reserve::LastThird,
+        reserve: Reserve::Both,
         ..own(Bucket::UserNear, "user-near", "user", quota(10, 60))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::USER_FAR]),
-        reserve: Reserve::LastThird,
+        reserve: Reserve::Both,
         ..own(Bucket::UserFar, "user-far", "user", quota(10, 60))
     },
     BucketSpec {
@@ -267,7 +277,7 @@ const fn own(
 const fn shared(bucket: Bucket, number: u8, name: &'static str, quota: BucketQuota) -> BucketSpec {
     BucketSpec {
         store: BucketStore::Shared(number),
-        reserve: Reserve::LastThird,
+        reserve: Reserve::Both,
         ..own(bucket, name, name, quota)
     }
 }

@@ -28,6 +28,9 @@ use clients::ClientTries;
 pub(in crate::gate) use clients::History;
 use row::{Entry, OfPair, OfUser, PAIR_WORDS, USER_WORDS};
 
+/// A try that the gate refused, and that comes again after this, is a retry. At once, it may be anybody's.
+const RETRY: Duration = Duration::from_secs(60);
+
 /// How a try came out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gate) enum Fate {
@@ -71,7 +74,7 @@ pub(in crate::gate) struct Past {
     pub(in crate::gate) wrong_for_user: Option<Moment>,
     /// The last new failure of this client.
     pub(in crate::gate) failed: Option<Moment>,
-    /// Whether it has tried anything else.
+    /// Whether it has tried anything else, or comes again with what was refused.
     pub(in crate::gate) history: History,
 }
 
@@ -92,6 +95,7 @@ impl Tries {
         client: ClientKey,
         user: UserId,
         guess: Option<Guess>,
+        now: Moment,
     ) -> Past {
         let (history, failed) = self.clients.past(client, user, guess);
         let past = Past {
@@ -103,7 +107,11 @@ impl Tries {
         let row = self.pairs.read(self.pair(client, user).0);
         let entry = row.and_then(|row| OfPair::unpack(&row).find(guess));
         let wrong = entry.filter(|entry| entry.fate == Fate::Wrong);
+        let comes_again = entry.is_some_and(|entry| {
+            entry.fate == Fate::Refused && now.since(moment(entry.at)) >= RETRY
+        });
         let past = Past {
+            history: if comes_again { History::Retry } else { history },
             repeated: entry.is_some(),
             wrong_here: wrong.map(|entry| WrongTry {
                 at: moment(entry.at),
@@ -122,6 +130,11 @@ impl Tries {
             wrong_for_user: entry.map(|entry| moment(entry.at)),
             ..past
         }
+    }
+
+    /// When the first of the failures that are remembered of this client was, or earlier.
+    pub(in crate::gate) fn first_failure(&self, client: ClientKey) -> Option<Moment> {
+        self.clients.first_failure(client)
     }
 
     /// Notes a try that the gate refused. What Postfix said of it stays known.
@@ -158,11 +171,13 @@ impl Tries {
         let (key, client) = self.pair(client, user);
         self.pairs.with(key, now, |row| {
             let mut recent = OfPair::of(row, client);
-            let wrong = recent.find(guess).filter(|held| held.fate == Fate::Wrong);
-            let entry = match (wrong, fate) {
-                (Some(wrong), Fate::Stalled) => wrong.checked_again(),
-                (Some(wrong), _) => wrong,
-                (None, _) => Entry {
+            let held = recent.find(guess);
+            let known = held.map(|held| (held.fate, fate, held));
+            let entry = match known {
+                Some((Fate::Wrong, Fate::Stalled, wrong)) => wrong.checked_again(),
+                // Of several refusals the first counts, so that those who come too soon need not wait anew.
+                Some((Fate::Wrong, _, held) | (Fate::Refused, Fate::Refused, held)) => held,
+                _ => Entry {
                     guess: guess.0,
                     at: seconds_up(now),
                     fate,

@@ -20,7 +20,7 @@ use crate::gate::request::verdict::{FailureReply, Reason};
 
 /// How long Postfix is not asked about a wrong password again, and a client is told 535 about its own. The time of
 /// a rejection is kept in whole seconds, rounded down, so it is never longer ago than this.
-const KNOWN_WRONG: Duration = Duration::from_secs(60);
+pub(in crate::gate) const KNOWN_WRONG: Duration = Duration::from_secs(60);
 
 /// What is to become of a repetition.
 pub(super) enum Repeated<A> {

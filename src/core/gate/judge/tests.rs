@@ -18,6 +18,8 @@ fn gate() -> Gate {
         settling: Duration::ZERO,
         ..GateSettings::default()
     };
+    settings.bans.strikes = 3;
+    settings.ladder = settings.ladder.without_retries();
     settings
         .limits
         .change(Bucket::Unknown, |limit| limit.base.burst = 1);
@@ -55,7 +57,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
     let mut evaluation = Evaluation {
         gate: &gate,
         rules: &rules,
-        past: gate.tries.past(case.client, case.user, case.guess),
+        past: gate.tries.past(case.client, case.user, case.guess, START),
         case,
         ban: None,
         settling: false,

@@ -71,8 +71,10 @@ pub(super) enum PoolKind {
     Familiar,
     /// Logins of strangers. How many there are is decided before (`queue`).
     Stranger,
-    /// Relayed exchanges.
+    /// Relayed exchanges of users where they are familiar, or were before their password was changed.
     Exchange,
+    /// All other relayed exchanges. How many there are is decided before, as for logins of strangers.
+    StrangerExchange,
 }
 
 impl ProcessLine {
@@ -86,7 +88,12 @@ impl LineKey {
     /// Whose places it may take.
     pub(super) const fn kind(self) -> PoolKind {
         match (self.purpose, self.line.0) {
-            (Purpose::Exchange, _) => PoolKind::Exchange,
+            (Purpose::Exchange, LineOwner::Familiar(_) | LineOwner::Unproven(_)) => {
+                PoolKind::Exchange
+            }
+            (Purpose::Exchange, LineOwner::Stranger(_) | LineOwner::Unnamed(_)) => {
+                PoolKind::StrangerExchange
+            }
             (Purpose::Login, LineOwner::Familiar(_) | LineOwner::Unproven(_)) => PoolKind::Familiar,
             (Purpose::Login, LineOwner::Stranger(_) | LineOwner::Unnamed(_)) => PoolKind::Stranger,
         }

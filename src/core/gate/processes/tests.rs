@@ -4,9 +4,15 @@ use proptest::prelude::*;
 
 use super::line::LineOwner;
 use super::*;
+use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 
-const KINDS: [PoolKind; 3] = [PoolKind::Familiar, PoolKind::Stranger, PoolKind::Exchange];
+const KINDS: [PoolKind; 4] = [
+    PoolKind::Familiar,
+    PoolKind::Stranger,
+    PoolKind::Exchange,
+    PoolKind::StrangerExchange,
+];
 
 fn queue(at_once: usize, limit: Option<usize>) -> ProcessQueue<u32> {
     ProcessQueue::new(ProcessSettings { limit, at_once })
@@ -102,6 +108,16 @@ fn exchanges_have_a_number_of_their_own_and_take_no_logins_place() {
     let _logins: Vec<Process> = logins.map(Option::unwrap).collect();
     assert!(queue.take(user(17), Purpose::Login).is_none());
     assert_eq!((queue.counts().logins, queue.counts().exchanges), (8, 2));
+}
+
+#[test]
+fn exchanges_of_strangers_take_no_place_of_the_familiar() {
+    let queue = queue(8, None);
+    let unnamed = ProcessLine::unnamed(NetworkKey::V4(9 << 8));
+    let _held: Vec<Process> = [unnamed, unnamed, unnamed, stranger(1), stranger(2)]
+        .map(|line| queue.take(line, Purpose::Exchange).unwrap())
+        .into();
+    assert!(queue.take(user(1), Purpose::Exchange).is_some());
 }
 
 #[test]
@@ -252,8 +268,8 @@ proptest! {
             let counts = queue.counts();
             prop_assert_eq!(counts.logins + counts.exchanges + counts.logged_in, held.len());
             prop_assert!(held.len() < limit);
-            prop_assert!(counts.exchanges <= (at_once / 4).max(1));
             let lines = queue.lock();
+            prop_assert!(lines.exchange.held <= (at_once / 4).max(1));
             prop_assert!(lines.familiar.held <= at_once && lines.stranger.held <= at_once);
             for kind in KINDS {
                 prop_assert!(lines.pool(kind).order.is_empty() || !lines.is_free(kind));

@@ -212,6 +212,33 @@ fn the_line_of_those_who_are_only_forgiven_is_short_and_told_at_once() {
     queue.free(turn);
 }
 
+#[test]
+fn a_network_holds_its_share_and_its_clients_take_turns() {
+    let queue = Queue::with_share(settings(4), Share::Half);
+    let client = |host| ClientKey::V4((1_u32 << 8) | host);
+    let enter = |host, waiter| queue.enter_as(client(host), QueueClass::Ordinary, waiter, START);
+    for waiter in [10, 11, 12, 13] {
+        enter(1, waiter);
+    }
+    let [(10, first), (11, second)]: [(u32, Turn); 2] = granted(&queue).try_into().unwrap() else {
+        panic!("not the first two");
+    };
+    assert!(queue.holds_share(network(1)) && !queue.holds_share(network(2)));
+    // A neighbour's first waits behind no second of theirs.
+    enter(2, 20);
+    queue.enter(network(2), QueueClass::Ordinary, 30, START);
+    let other = turn_of(&queue, 30);
+    let mut turns = vec![other, second];
+    let mut turn = first;
+    for waiter in [20, 12, 13] {
+        queue.free(turn);
+        turn = turn_of(&queue, waiter);
+    }
+    turns.push(turn);
+    turns.into_iter().for_each(|turn| queue.free(turn));
+    nothing_is_kept(&queue);
+}
+
 /// What may happen to a queue.
 #[derive(Clone, Debug)]
 enum Happening {
@@ -289,7 +316,7 @@ impl Model {
             .remove(index.expect("woken twice, or after leaving"));
         assert_eq!(turn.is_none(), ticket.deadline() <= self.now);
         let older = self.waiting.iter().any(|(other, of, theirs)| {
-            *of == number && (theirs.class, *other) < (ticket.class, waiter)
+            *of == number && (theirs.order.class, *other) < (ticket.order.class, waiter)
         });
         assert!(!older || turn.is_none(), "{waiter} overtook one of its own");
         self.held.extend(turn.map(|turn| (number, turn)));
@@ -305,7 +332,7 @@ impl Model {
         let forgiven = self.held.iter().filter(|(_, turn)| forgiven(turn)).count();
         assert!(forgiven <= 1, "{forgiven} of {} turns", Self::AT_ONCE);
         let could_go = |(_, number, ticket): &(u32, u32, Ticket)| {
-            !busy.contains(number) && (ticket.class != QueueClass::Forgiven || forgiven == 0)
+            !busy.contains(number) && (ticket.order.class != QueueClass::Forgiven || forgiven == 0)
         };
         assert!(
             self.held.len() == Self::AT_ONCE || !self.waiting.iter().any(could_go),

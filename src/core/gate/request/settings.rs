@@ -131,7 +131,7 @@ impl Default for GateSettings {
             users: Vec::new(),
             limits: Quotas::default(),
             bans: BanSettings {
-                strikes: 3,
+                strikes: 60,
                 first: MINUTE * 10,
                 longest: MINUTE * 60,
             },

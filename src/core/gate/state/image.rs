@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::request::change::{Origin, SharedLevel};
 use crate::gate::state::file::{Form, SNAPSHOT_LINE, StateFile};
 use crate::gate::state::frame::Sections;
@@ -111,7 +112,7 @@ impl Gate {
         }
         for part in 0..self.buckets.parts() {
             for (kind, id, row) in self.buckets.part(part) {
-                if row.arrival > now.as_nanos() || row.strikes_at(now) > 0 {
+                if row.arrival > now.as_nanos() || row.strikes_at(now) > Strikes::NONE {
                     out.add(record::BUCKETS, |out| {
                         record::write_bucket(out, kind, id, row);
                     })?;

@@ -12,6 +12,7 @@ use bytes::{Buf, BufMut};
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
+use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
     PasswordChange, Revocation, SharedLevel, Subject, UserLogin,
@@ -169,7 +170,7 @@ pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row:
     out.put_u8(kind.number());
     out.put_u64_le(id);
     out.put_u64_le(row.arrival);
-    out.put_u8(row.strikes);
+    out.put_u8(row.strikes.in_file());
     out.put_u32_le(row.counted);
 }
 
@@ -179,7 +180,7 @@ pub(in crate::gate) fn read_bucket(mut from: &[u8]) -> Option<(Key, BucketRow)> 
     let id = from.try_get_u64_le().ok()?;
     let row = BucketRow {
         arrival: from.try_get_u64_le().ok()?,
-        strikes: from.try_get_u8().ok()?,
+        strikes: Strikes::from_file(from.try_get_u8().ok()?),
         counted: from.try_get_u32_le().ok()?,
     };
     Some((Key { kind, id }, row))

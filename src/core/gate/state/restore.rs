@@ -16,6 +16,7 @@ use crate::gate::buckets::bucket::{BucketLevel, BucketRow};
 use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{
     BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
@@ -151,7 +152,7 @@ impl Gate {
                     ..*row
                 };
                 let key = self.key_since(*key);
-                (debt > 0 || row.strikes_at(away.now) > 0).then_some((key, row))
+                (debt > 0 || row.strikes_at(away.now) > Strikes::NONE).then_some((key, row))
             }));
         }
         // The worst first: should a set overflow, for rows come in another order than they once did, it
@@ -236,12 +237,17 @@ impl Gate {
                     if holds(ban.subject, change)
                         && (ban.mode == Mode::Enforce || mode == Mode::DryRun) =>
                 {
-                    self.set_strikes(ban.subject, ban.strikes, change.at, away);
+                    self.set_strikes(
+                        ban.subject,
+                        Strikes::from_file(ban.strikes),
+                        change.at,
+                        away,
+                    );
                 }
                 Fact::BanEnded(end)
                     if holds(end.subject, change) && end.why == BanEnding::Lifted =>
                 {
-                    self.set_strikes(end.subject, 0, change.at, away);
+                    self.set_strikes(end.subject, Strikes::NONE, change.at, away);
                 }
                 Fact::Forgiven(who) if snapshot.is_none_or(|at| change.at > at) => match who {
                     Forgiven::Client(client) => self.fill_buckets_of_client(client),
@@ -254,13 +260,13 @@ impl Gate {
         }
     }
 
-    fn set_strikes(&self, subject: Subject, strikes: u8, at: Moment, away: Away) {
+    fn set_strikes(&self, subject: Subject, strikes: Strikes, at: Moment, away: Away) {
         let Subject::Client(client) = subject else {
             return;
         };
         let key = Key::client(client);
         let held = self.buckets.row(key);
-        if strikes > 0 || held.strikes > 0 {
+        if strikes.max(held.strikes) > Strikes::NONE {
             let row = BucketRow {
                 strikes,
                 counted: seconds(away.now - away.since(at)),

@@ -32,6 +32,8 @@ fn settings() -> GateSettings {
         settling: Duration::ZERO,
         ..GateSettings::default()
     };
+    settings.bans.strikes = 3;
+    settings.ladder = settings.ladder.without_retries();
     settings.capacity.clients = 10_000;
     settings.capacity.pairs = 1000;
     settings

@@ -15,6 +15,7 @@ use bytes::Buf;
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
+use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{
     BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Origin, SharedLevel, Subject,
@@ -227,7 +228,7 @@ fn read_bucket(from: &mut &[u8], at: Moment) -> Option<(Key, BucketRow)> {
     let debt = from.try_get_u64_le().ok()?;
     let row = BucketRow {
         arrival: at.as_nanos().saturating_add(debt),
-        strikes: from.try_get_u8().ok()?,
+        strikes: Strikes::from_file(from.try_get_u8().ok()?),
         counted: seconds(at).saturating_sub(from.try_get_u32_le().ok()?),
     };
     Some((Key { kind, id }, row))

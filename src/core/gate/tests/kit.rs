@@ -27,12 +27,14 @@ pub(super) fn keys() -> Keys {
     }
 }
 
-/// Small tables, and no settling in.
+/// Small tables, no settling in, a ban after three strikes, and full buckets for everybody (`retries` has those that keep something).
 pub(super) fn settings() -> GateSettings {
     let mut settings = GateSettings {
         settling: Duration::ZERO,
         ..GateSettings::default()
     };
+    settings.bans.strikes = 3;
+    settings.ladder = settings.ladder.without_retries();
     settings.capacity.clients = 50_000;
     settings.capacity.pairs = 20_000;
     settings

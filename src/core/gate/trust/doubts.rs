@@ -61,6 +61,11 @@ impl Doubts {
         self.count.store(kept.len(), Ordering::Relaxed);
     }
 
+    /// Whether no guess is in doubt.
+    pub(in crate::gate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
     /// When Postfix was last asked about this guess, if it is in doubt.
     #[inline]
     pub(in crate::gate) fn asked(&self, case: &Case) -> Option<Moment> {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::strike_count::{StrikeRule, Strikes};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::verdict::{BanCause, Subject};
 use crate::gate::rules::Rules;
@@ -49,7 +50,7 @@ impl Gate {
         Duration::ZERO
     }
 
-    /// One strike, for a trap as many as a ban needs, and the ban that follows. How long it lasts.
+    /// One strike, for a trap as good as all that a ban needs, and the ban that follows. How long it lasts.
     pub(in crate::gate) fn strike(
         &self,
         rules: &Rules,
@@ -58,18 +59,18 @@ impl Gate {
         now: Moment,
         changes: &mut Changes,
     ) -> Duration {
-        let (needed, most) = (rules.strikes, rules.most_strikes());
+        let (needed, most) = (rules.strikes, rules.most_bans());
         if needed == 0 {
             return Duration::ZERO;
         }
-        let least = if cause == BanCause::Trap { needed } else { 0 };
+        let needed = if cause == BanCause::Trap { 1 } else { needed };
         let key = Key::client(offender.client);
-        let strikes = self.buckets.strike(key, least, most, now);
-        if strikes < needed {
+        let strikes = self.buckets.strike(key, StrikeRule { needed, most }, now);
+        if strikes.bans() == 0 {
             return Duration::ZERO;
         }
         self.bans.expire(now, changes);
-        let length = rules.ban_length(strikes);
+        let length = rules.ban_length(strikes.bans());
         let ban = Ban {
             until: now + length,
             cause,
@@ -85,7 +86,7 @@ impl Gate {
                 cause: BanCause::Neighbours,
                 ..ban
             };
-            self.shut_out(Subject::Network(network), ban, 0, now, changes);
+            self.shut_out(Subject::Network(network), ban, Strikes::NONE, now, changes);
         }
         length
     }
@@ -96,7 +97,7 @@ impl Gate {
         &self,
         subject: Subject,
         ban: Ban,
-        strikes: u8,
+        strikes: Strikes,
         now: Moment,
         changes: &mut Changes,
     ) {
@@ -104,7 +105,8 @@ impl Gate {
             held.cause == BanCause::Operator || ban.cause == BanCause::Neighbours
         });
         if !stays {
-            self.bans.begin(subject, ban, strikes, now, changes);
+            self.bans
+                .begin(subject, ban, strikes.in_file(), now, changes);
         }
     }
 }

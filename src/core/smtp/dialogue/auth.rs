@@ -5,7 +5,7 @@
 //! Not here: parsing the messages (`sasl`), whether AUTH is allowed at this point (`commands`).
 //! RFC 4954 section 4.
 
-use crate::smtp::dialogue::{Action, Dialogue, LogIn, Stage};
+use crate::smtp::dialogue::{Action, Dialogue, DialogueFault, LogIn, Stage};
 use crate::smtp::reply::Reply;
 use crate::smtp::sasl::{self, Credentials, Mechanism, SaslFault, Secret, UserName};
 
@@ -117,7 +117,8 @@ impl Dialogue {
     pub(super) fn answer(&mut self, exchange: AuthExchange, line: &[u8]) -> Action {
         let partner = exchange.partner();
         if line == b"*" {
-            return self.abort_exchange(partner, self.replies.cancelled());
+            let fault = DialogueFault::Cancelled;
+            return self.abort_exchange(partner, fault, self.replies.cancelled());
         }
         if matches!(exchange, AuthExchange::Explained) {
             return self.reply(self.replies.reject());
@@ -135,8 +136,13 @@ impl Dialogue {
     }
 
     /// Ends an exchange after a fault of the client; the connection to Postfix is closed if it took part.
-    pub(super) fn abort_exchange(&mut self, partner: Partner, reply: Reply) -> Action {
-        match (self.fault(reply), partner) {
+    pub(super) fn abort_exchange(
+        &mut self,
+        partner: Partner,
+        fault: DialogueFault,
+        reply: Reply,
+    ) -> Action {
+        match (self.fault(fault, reply), partner) {
             (Action::Reply(reply), Partner::Postfix) => Action::Cancel(reply),
             (action, _) => action,
         }
@@ -145,11 +151,11 @@ impl Dialogue {
     /// A message that cannot be used. One that names nobody is a login that failed, as Postfix says, and
     /// programs ask their user for the name then.
     fn sasl_fault(&mut self, partner: Partner, fault: SaslFault) -> Action {
-        let reply = match fault {
-            SaslFault::NoUser => self.replies.reject(),
-            _ => self.replies.sasl(fault),
+        let (fault, reply) = match fault {
+            SaslFault::NoUser => (DialogueFault::NoUser, self.replies.reject()),
+            _ => (DialogueFault::AuthMessage, self.replies.sasl(fault)),
         };
-        self.abort_exchange(partner, reply)
+        self.abort_exchange(partner, fault, reply)
     }
 
     fn take_step(&mut self, step: ExchangeStep) -> Action {

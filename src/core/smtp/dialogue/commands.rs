@@ -6,38 +6,68 @@
 use crate::smtp::capabilities::Capabilities;
 use crate::smtp::command::{Command, CommandFault, HelloVerb, HeloName};
 use crate::smtp::dialogue::session_limits::AuthAllowance;
-use crate::smtp::dialogue::{Action, Awaiting, COMMAND_OCTETS, Channel, Dialogue, Stage};
+use crate::smtp::dialogue::{
+    Action, Awaiting, COMMAND_OCTETS, Channel, Dialogue, DialogueFault, Stage,
+};
 use crate::smtp::line::Following;
 use crate::smtp::sasl::{InitialResponse, Mechanism, Secret};
 
 impl Dialogue {
+    /// How many AUTH commands were refused without judging since the last call: for the counter.
+    pub fn take_unjudged(&mut self) -> u8 {
+        self.limits.take_unjudged()
+    }
+
     /// Takes a line outside of an exchange.
     pub(super) fn command(&mut self, line: &[u8], following: Following) -> Action {
         if self.limits.count_command().is_exceeded() {
-            return self.close(self.replies.too_many_commands());
+            return self.fault_and_close(
+                DialogueFault::TooManyCommands,
+                self.replies.too_many_commands(),
+            );
         }
         match Command::parse(line) {
             Ok(Command::Auth { mechanism, initial }) => self.auth(mechanism, initial),
-            Ok(Command::Foreign) => self.close(self.replies.foreign()),
-            _ if line.len() > COMMAND_OCTETS => self.fault(self.replies.command_too_long()),
+            Ok(Command::Foreign) => {
+                self.fault_and_close(DialogueFault::OtherProtocol, self.replies.foreign())
+            }
+            _ if line.len() > COMMAND_OCTETS => {
+                self.fault(DialogueFault::TooLong, self.replies.command_too_long())
+            }
             Ok(Command::StartTls) => self.start_tls(following),
             Ok(Command::Hello { verb, name }) => self.hello(verb, name),
-            Ok(Command::Transaction) => self.fault(self.replies.log_in_first(self.channel)),
+            Ok(Command::Transaction) => self.fault(
+                DialogueFault::LoginFirst,
+                self.replies.log_in_first(self.channel),
+            ),
             // Its octets follow without waiting for the reply, and must not be parsed as commands.
-            Ok(Command::Chunk) => self.close(self.replies.log_in_first(self.channel)),
+            Ok(Command::Chunk) => self.fault_and_close(
+                DialogueFault::LoginFirst,
+                self.replies.log_in_first(self.channel),
+            ),
             Ok(Command::Noop | Command::Reset) => self.reply(self.replies.ok()),
             Ok(Command::Verify) => self.reply(self.replies.verify()),
             Ok(Command::Help) => self.reply(self.replies.help()),
             Ok(Command::Quit) => self.close(self.replies.quit()),
-            Ok(Command::NotImplemented) => self.fault(self.replies.not_implemented()),
-            Err(CommandFault::Unknown) => self.fault(self.replies.unknown()),
-            Err(CommandFault::Arguments(syntax)) => self.fault(self.replies.syntax(syntax)),
+            Ok(Command::NotImplemented) => self.fault(
+                DialogueFault::NotImplemented,
+                self.replies.not_implemented(),
+            ),
+            Err(CommandFault::Unknown) => {
+                self.fault(DialogueFault::UnknownCommand, self.replies.unknown())
+            }
+            Err(CommandFault::Arguments(syntax)) => {
+                self.fault(DialogueFault::Arguments, self.replies.syntax(syntax))
+            }
         }
     }
 
     fn hello(&mut self, verb: HelloVerb, name: &[u8]) -> Action {
         let Some(clean) = HeloName::new(name) else {
-            return self.fault(self.replies.syntax("EHLO hostname"));
+            return self.fault(
+                DialogueFault::Arguments,
+                self.replies.syntax("EHLO hostname"),
+            );
         };
         self.stage = Stage::AwaitHelo(verb, clean);
         Action::JudgeHelo(name.into())
@@ -45,9 +75,14 @@ impl Dialogue {
 
     fn start_tls(&mut self, following: Following) -> Action {
         match (self.channel, following) {
-            (Channel::Secured, _) => self.fault(self.replies.already_secured()),
+            (Channel::Secured, _) => {
+                self.fault(DialogueFault::TlsAlready, self.replies.already_secured())
+            }
             // What follows in clear may be injected by an attacker in front of the client's own commands.
-            (_, Following::Octets) => self.close(self.replies.pipelining()),
+            (_, Following::Octets) => self.fault_and_close(
+                DialogueFault::ClearBehindStartTls,
+                self.replies.pipelining(),
+            ),
             (Channel::ClearUntilStartTls, Following::Nothing) => {
                 self.stage = Stage::Handshake;
                 Action::StartTls(self.replies.start_tls())
@@ -61,7 +96,7 @@ impl Dialogue {
         initial: Option<InitialResponse<'_>>,
     ) -> Action {
         if self.channel == Channel::ClearUntilStartTls {
-            return self.fault(self.replies.secure_first());
+            return self.fault(DialogueFault::TlsFirst, self.replies.secure_first());
         }
         match self.capabilities.clone() {
             Some(capabilities) => self.auth_by(mechanism, initial, &capabilities),
@@ -82,12 +117,14 @@ impl Dialogue {
     ) -> Action {
         let offered = |one: &Mechanism| self.replies.offer(*one, capabilities);
         let Some(mechanism) = mechanism.filter(offered) else {
-            return self.fault(self.replies.no_such_mechanism());
+            return self.fault(DialogueFault::NoMechanism, self.replies.no_such_mechanism());
         };
         match self.limits.count_auth() {
             AuthAllowance::Judge => self.begin_exchange(mechanism, initial),
             AuthAllowance::Refuse => self.reply(self.replies.refuse()),
-            AuthAllowance::Close => self.close(self.replies.too_many_logins()),
+            AuthAllowance::Close => {
+                self.fault_and_close(DialogueFault::TooManyLogins, self.replies.too_many_logins())
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! RFC 5321 section 4.2, RFC 3463, RFC 4954 section 6, RFC 5248.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::smtp::capabilities::{Capabilities, Offer};
 use crate::smtp::dialogue::{Channel, DialogueSettings};
@@ -28,6 +29,22 @@ impl Replies {
 
     pub(super) fn banner(&self) -> Reply {
         Reply::new(220, None, &format!("{} ESMTP", self.settings.hostname))
+    }
+
+    /// In place of the banner.
+    pub(super) fn later(&self, wait: Duration) -> Reply {
+        let minutes = wait.as_secs().div_ceil(60);
+        let text = format!(
+            "too many failed logins from here, try again later, in {minutes} min ({})",
+            self.session
+        );
+        self.closing((4, 7, 0), &text)
+    }
+
+    /// In place of the banner.
+    pub(super) fn down(&self) -> Reply {
+        let text = format!("service not available, try again later ({})", self.session);
+        self.closing((4, 3, 0), &text)
     }
 
     pub(super) fn pregreet(&self) -> Reply {

@@ -62,6 +62,11 @@ impl SessionLimits {
         }
     }
 
+    /// Whether there was any command.
+    pub(super) const fn has_commands(&self) -> bool {
+        self.commands > 0
+    }
+
     /// Counts a protocol fault.
     pub(super) fn count_fault(&mut self) -> Allowance {
         self.faults = self.faults.saturating_add(1);

@@ -37,7 +37,7 @@ fn check_close(action: &Action, code: u16) {
 
 #[test]
 fn a_421_names_the_server_and_its_reason() {
-    let dialogue = dialogue(Channel::Secured);
+    let mut dialogue = dialogue(Channel::Secured);
     for (reply, text) in [
         (
             dialogue.timed_out(),
@@ -53,6 +53,25 @@ fn a_421_names_the_server_and_its_reason() {
         ),
     ] {
         assert_eq!(reply.to_string(), text);
+    }
+}
+
+#[test]
+fn a_refusal_in_place_of_the_banner_says_when_to_come_again_and_under_which_id() {
+    for (refusal, text) in [
+        (
+            BannerRefusal::Later(Duration::from_secs(1_741)),
+            "421 4.7.0 gate Error: too many failed logins from here, try again later, in 30 min (4Kq7)",
+        ),
+        (
+            BannerRefusal::Unavailable,
+            "421 4.3.0 gate Error: service not available, try again later (4Kq7)",
+        ),
+    ] {
+        match dialogue(Channel::Secured).refuse(refusal) {
+            Action::Close(reply) => assert_eq!(reply.to_string(), text),
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -132,6 +151,29 @@ fn no_password_is_shown_at_any_stage() {
         );
         assert!(!shown.contains("hunter2"), "{shown}");
     }
+}
+
+#[test]
+fn the_first_fault_of_a_session_is_kept_with_its_reply_and_the_others_are_counted() {
+    let mut dialogue = greeted(Channel::Secured);
+    assert!(dialogue.take_faults().is_none());
+    for line in ["AUTH DIGEST-MD5", "QXVu", "QXVu"] {
+        let _ = dialogue.feed(line.as_bytes(), Following::Nothing);
+    }
+    let _ = dialogue.timed_out();
+    let faults = dialogue.take_faults().unwrap();
+    assert_eq!(
+        (faults.first, faults.count),
+        (DialogueFault::NoMechanism, 4)
+    );
+    assert_eq!(
+        faults.reply.to_string(),
+        "504 5.5.4 Error: unsupported authentication mechanism"
+    );
+    let mut silent = super::tests::dialogue(Channel::Secured);
+    let _ = silent.open(Following::Nothing);
+    let _ = silent.timed_out();
+    assert!(silent.take_faults().is_none(), "it has said nothing");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn network(number: u32) -> NetworkKey {
 }
 
 async fn turn(queue: &Arc<Queue<Waiter>>, number: u32) -> Option<Held> {
-    take(queue, network(number), QueueClass::Ordinary, NOW).await
+    take(queue, network(number), QueueClass::Ordinary, NOW, NOW).await
 }
 
 /// Starts to wait, and has joined the line when it returns.

@@ -13,6 +13,9 @@ use tracing::{info, warn};
 
 use crate::net::upstream::{UpstreamAddress, UpstreamFault, UpstreamStep};
 
+/// So many tries in a row that failed are no accident, as a Postfix that restarts is.
+const LASTING: u32 = 2;
+
 /// The state of one address.
 #[derive(Debug, Default)]
 pub(super) struct AddressHealth {
@@ -27,6 +30,8 @@ struct GreetingState {
     unanswered: bool,
     /// How many tries were answered.
     answered: u64,
+    /// How many have failed since, those that began before not counted.
+    failed: u32,
     throttle: Throttle,
     check: CheckState,
 }
@@ -82,9 +87,13 @@ impl GreetingState {
             None => {
                 self.unanswered = false;
                 self.answered += 1;
+                self.failed = 0;
             }
             Some(fault) if fault.is_no_answer() => self.unanswered |= began.0 == self.answered,
             Some(_) => self.unanswered = false,
+        }
+        if fault.is_some() && began.0 == self.answered {
+            self.failed = self.failed.saturating_add(1);
         }
         self.throttle = self.throttle.after(fault);
         self.check.note(fault)
@@ -114,6 +123,18 @@ impl AddressHealth {
     /// Whether the last try to connect and greet got no answer.
     pub(super) fn is_dead(&self) -> bool {
         with_lock(&self.greeting, |greeting| greeting.unanswered)
+    }
+
+    /// Whether the last tries to connect and greet got no answer.
+    pub(super) fn is_lastingly_dead(&self) -> bool {
+        with_lock(&self.greeting, |greeting| {
+            greeting.unanswered && greeting.failed >= LASTING
+        })
+    }
+
+    /// Whether the last tries to connect and greet failed, for whatever reason.
+    pub(super) fn has_failed_lastingly(&self) -> bool {
+        with_lock(&self.greeting, |greeting| greeting.failed >= LASTING)
     }
 
     /// A try to connect and greet begins.
@@ -230,5 +251,27 @@ mod tests {
         assert!(greeting.unanswered);
         greeting.note(next, Some(&UpstreamFault::OffersStartTls));
         assert!(!greeting.unanswered, "it answered");
+    }
+
+    #[test]
+    fn one_try_that_failed_is_an_accident_and_two_without_an_answer_between_are_none() {
+        let unanswered = UpstreamFault::TimedOut(UpstreamStep::Connect);
+        let address = UpstreamAddress::Unix("/nowhere".into());
+        let health = AddressHealth::default();
+        let fail = |began| health.note_greeting(&address, began, Some(&unanswered));
+        let late = health.begin();
+        fail(health.begin());
+        assert!(!health.has_failed_lastingly());
+        health.note_greeting(&address, health.begin(), None);
+        fail(late);
+        fail(health.begin());
+        assert!(!health.is_lastingly_dead(), "one of them began before");
+        fail(health.begin());
+        assert!(health.is_lastingly_dead() && health.has_failed_lastingly());
+        let wrong = UpstreamFault::OffersStartTls;
+        health.note_greeting(&address, health.begin(), Some(&wrong));
+        assert!(!health.is_lastingly_dead(), "it answered");
+        health.note_greeting(&address, health.begin(), None);
+        assert!(!health.has_failed_lastingly());
     }
 }

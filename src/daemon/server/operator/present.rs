@@ -5,14 +5,15 @@
 use std::collections::BTreeMap;
 
 use crate::admin::message::{
-    BanMessage, BucketMessage, CertificateMessage, DecisionMessage, ExplanationMessage, Fill,
-    NotKeptMessage, Response, StatusMessage,
+    BanMessage, BucketMessage, CertificateMessage, DecisionMessage, ExplanationMessage,
+    FaultMessage, Fill, NotKeptMessage, Response, StatusMessage,
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
 use crate::net::tls::Certificate;
 use crate::report::events::timestamp;
+use crate::report::last_faults::LastFault;
 use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
 use crate::server::listeners::ListenerContext;
@@ -303,7 +304,17 @@ pub(super) fn explanation(
             _ => "enforce",
         }
         .to_owned(),
+        last_fault: None,
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
+    }
+}
+
+/// What a client did wrong.
+pub(super) fn fault(last: LastFault, clock: Clock) -> FaultMessage {
+    FaultMessage {
+        at: time(last.at, clock),
+        session: SessionId::new(last.session).to_string(),
+        fault: last.fault.to_owned(),
     }
 }
 

@@ -1,16 +1,19 @@
 //! exchange - the mechanisms that hide the password: their rounds between the client and Postfix
 //!
 //! SCRAM names its user first, and is judged before its first octet reaches Postfix; CRAM-MD5 names it with its
-//! answer, and is judged before that does. Nobody holds a turn while the client thinks: how many exchanges of
-//! strangers hold a Postfix process then is bounded by turns of their own. A client that stops before it was
+//! answer, and is judged before that does. Nobody holds a turn while the client thinks: the process of Postfix that an
+//! exchange holds then has a place of its own, which goes to another where the client is silent for too long
+//! (`judging::exchanges`). A client that stops before it was
 //! given a challenge for its name is not charged; after that it is, for the challenge tells about the name;
 //! once its proof was sent, Postfix's answer decides.
 //! Not here: settling (`login`), the rounds' words (`smtp::sasl`), Postfix's side (`net::upstream`).
 //! RFC 5802 section 5, RFC 2195 section 2.
 
+use std::pin::pin;
+
 use super::connect::connect;
-use super::{Answered, Client, Disclosed, Unanswered, settle};
-use crate::judging::{Granted, Held, Unjudged};
+use super::{Answered, Client, Disclosed, ExchangeEnd, Unanswered, settle};
+use crate::judging::{ExchangePlace, FAMILIAR_ROUND, Granted, Unjudged};
 use crate::net::upstream::{
     Attempted, ClientOrigin, Exchange, ProcessLine, Purpose, Round, UpstreamFault,
 };
@@ -48,10 +51,9 @@ pub(super) async fn scram(
 ) -> Result<Answered, Unanswered> {
     let visit = client.visit();
     let came = visit.now();
-    let granted = attempt.judge(visit, user, Password::Hidden).await?;
-    let Some((granted, place)) = granted.exchange(visit).await else {
-        return Err(Unanswered::Resolved(Resolution::Defer));
-    };
+    let (mut granted, place) = attempt.judge_exchange(visit, user).await?;
+    let needs_turn = granted.holds_turn();
+    granted.give_up_turn();
     let line = ProcessLine::of(granted.permit());
     let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
@@ -61,7 +63,15 @@ pub(super) async fn scram(
         }
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
-    relay(client, granted, place, Sent::first(came), round).await
+    let relayed = Relayed {
+        granted,
+        place,
+        proof: match needs_turn {
+            true => ProofCheck::InTurn,
+            false => ProofCheck::AtOnce,
+        },
+    };
+    relay(client, relayed, Sent::first(came), round).await
 }
 
 pub(super) async fn cram_md5(
@@ -76,18 +86,26 @@ pub(super) async fn cram_md5(
         Ok(connected) => connected.begin_cram_md5().await,
         Err(fault) => Round::Done(Attempted::Defer(fault)),
     };
-    let Round::Challenge(exchange, challenge) = round else {
-        attempt.cancel(visit);
-        return Err(Unanswered::Resolved(Resolution::Defer));
+    let (exchange, challenge) = match round {
+        Round::Challenge(exchange, challenge) => (exchange, challenge),
+        Round::Done(attempted) => {
+            attempt.defer(visit, &attempted);
+            return Err(Unanswered::Resolved(Resolution::Defer));
+        }
     };
-    let answer = match client.ask(challenge).await {
+    let mut place = Some(place);
+    let (exchange, answer) = ask(client, exchange, &mut place, challenge).await;
+    let visit = client.visit();
+    let answer = match answer {
         Ok(answer) => answer,
         Err(left) => {
-            attempt.cancel(client.visit());
+            attempt.cancel(visit);
             return Err(Unanswered::ExchangeEnd(left));
         }
     };
-    let visit = client.visit();
+    let Some(exchange) = exchange else {
+        return Err(attempt.displaced(visit).into());
+    };
     let came = visit.now();
     let Ok(user) = sasl::cram_user(answer.expose()) else {
         attempt.cancel(visit);
@@ -97,29 +115,70 @@ pub(super) async fn cram_md5(
     let proof_sent = Some(visit.now());
     let round = exchange.answer(granted.permit(), &answer).await;
     granted.give_up_turn();
-    relay(
-        client,
+    let relayed = Relayed {
         granted,
-        Some(place),
-        Sent { proof_sent, came },
-        round,
-    )
-    .await
+        place,
+        proof: ProofCheck::AtOnce,
+    };
+    relay(client, relayed, Sent { proof_sent, came }, round).await
 }
 
-/// Relays the rounds that are left, until Postfix ends them or the client leaves. A stranger's first
-/// proof is checked in turn: who has a `place` among the exchanges is one. A challenge that comes before any
-/// proof was made for the name.
+/// An exchange that was judged.
+struct Relayed {
+    granted: Granted,
+    /// None: it needs none, or another client has it now.
+    place: Option<ExchangePlace>,
+    proof: ProofCheck,
+}
+
+/// When the first proof is checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ProofCheck {
+    /// When its turn has come.
+    InTurn,
+    AtOnce,
+}
+
+/// Passes a challenge on, and takes the client's answer. Its place, if it has one, is given up when it is wanted for
+/// another client meanwhile; then the connection to Postfix is closed, and there is no exchange any more.
+async fn ask(
+    client: &mut impl Client,
+    exchange: Exchange,
+    place: &mut Option<ExchangePlace>,
+    challenge: Secret,
+) -> (Option<Exchange>, Result<Secret, ExchangeEnd>) {
+    let now = client.visit().now();
+    let Some(held) = place else {
+        let answer = client.ask(challenge, FAMILIAR_ROUND).await;
+        return (Some(exchange), answer);
+    };
+    let mut asked = pin!(client.ask(challenge, held.round()));
+    tokio::select! {
+        biased;
+        answer = asked.as_mut() => return (Some(exchange), answer),
+        () = held.wanted(now) => {}
+    }
+    drop(exchange);
+    *place = None;
+    (None, asked.await)
+}
+
+/// Relays the rounds that are left, until Postfix ends them or the client leaves. A challenge that comes before any
+/// proof was made for the name. After a proof nobody is displaced: it may be right.
 async fn relay(
     client: &mut impl Client,
-    mut granted: Granted,
-    place: Option<Held>,
+    relayed: Relayed,
     Sent {
         mut proof_sent,
         mut came,
     }: Sent,
     mut round: Round,
 ) -> Result<Answered, Unanswered> {
+    let Relayed {
+        mut granted,
+        mut place,
+        proof,
+    } = relayed;
     let mut disclosed = Disclosed::Nothing;
     loop {
         let (exchange, challenge) = match round {
@@ -134,23 +193,29 @@ async fn relay(
                 });
             }
         };
-        if proof_sent.is_none() {
-            disclosed = Disclosed::Challenge;
-        }
-        let answer = match client.ask(challenge).await {
-            Ok(answer) => answer,
-            Err(left) => {
+        let (exchange, answer) = match proof_sent {
+            None => {
+                disclosed = Disclosed::Challenge;
+                ask(client, exchange, &mut place, challenge).await
+            }
+            Some(_) => {
+                let limit = place.as_ref().map_or(FAMILIAR_ROUND, ExchangePlace::round);
+                (Some(exchange), client.ask(challenge, limit).await)
+            }
+        };
+        let answer = match (answer, exchange) {
+            (Ok(answer), Some(exchange)) => (answer, exchange),
+            (Ok(_), None) => return Err(granted.displaced(client.visit()).await.into()),
+            (Err(left), exchange) => {
                 leave(client.visit_mut(), granted, exchange, proof_sent, disclosed).await;
                 return Err(Unanswered::ExchangeEnd(left));
             }
         };
+        let (answer, exchange) = answer;
         let visit = client.visit();
         came = visit.now();
-        if place.is_some() && proof_sent.is_none() {
-            let Some(in_turn) = granted.in_turn(visit).await else {
-                return Err(Unanswered::Resolved(Resolution::Defer));
-            };
-            granted = in_turn;
+        if proof == ProofCheck::InTurn && proof_sent.is_none() {
+            granted = granted.in_turn(visit).await?;
         }
         proof_sent = Some(visit.now());
         round = exchange.answer(granted.permit(), &answer).await;
@@ -162,13 +227,13 @@ async fn relay(
 async fn leave(
     visit: &mut Visit,
     granted: Granted,
-    exchange: Exchange,
+    exchange: Option<Exchange>,
     proof_sent: Option<Moment>,
     disclosed: Disclosed,
 ) {
-    if proof_sent.is_none() {
+    let Some(exchange) = exchange.filter(|_| proof_sent.is_some()) else {
         return granted.abandon(visit).await;
-    }
+    };
     // After SCRAM's last challenge an empty answer is all that is missing.
     let nothing = Secret::new(Vec::new());
     let came = visit.now();

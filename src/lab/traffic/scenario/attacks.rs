@@ -118,6 +118,14 @@ pub(super) fn unique(plan: &SimulationPlan) -> Vec<Campaign> {
     spray("unique", plan, VictimChoice::Any, PasswordChoice::Unique)
 }
 
+/// Who has read the source: each guess is tried once more after five minutes, and gets what is kept for retries.
+pub(super) fn unique_again(plan: &SimulationPlan) -> Vec<Campaign> {
+    let mut campaigns = unique(plan);
+    campaigns.extend(unique_fresh(plan));
+    let again = |campaign: Campaign| campaign.and_again(MINUTE * 5);
+    campaigns.into_iter().map(again).collect()
+}
+
 /// Every address comes only once: a million of them in a fortnight and more.
 pub(super) fn unique_fresh(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (

@@ -54,6 +54,8 @@ pub const SCENARIOS: &[Scenario] = &[
         unique, Surroundings::Ordinary, &[Bound, Home, Near, TravellersThen]),
     scenario("unique-fresh", "the same, and never the same address twice",
         unique_fresh, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("unique-again", "both at once, and each guess is tried once more five minutes later",
+        unique_again, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("hidden", "unique passwords by SCRAM, which shows none of them",
         hidden, Surroundings::Ordinary, &[Bound, Home, Near, Travellers]),
     scenario("one-account", "all addresses of the pool at one account",

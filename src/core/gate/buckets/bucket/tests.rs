@@ -134,20 +134,17 @@ fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
 }
 
 #[test]
-fn strikes_fade_by_one_a_day_and_keep_a_row_from_being_clean() {
+fn strikes_are_forgiven_in_time_and_keep_a_row_from_being_clean() {
     let buckets = buckets();
-    assert_eq!(buckets.strike(CLIENT, 0, 100, NOW), 1);
-    assert_eq!(buckets.strike(CLIENT, 0, 100, NOW), 2);
-    assert_eq!(buckets.strike(CLIENT, 7, 100, NOW), 7);
-    assert_eq!(buckets.strike(CLIENT, 0, 7, NOW), 7);
+    let rule = StrikeRule { needed: 2, most: 9 };
+    let bans = |now| buckets.strike(CLIENT, rule, now).bans();
+    assert_eq!([bans(NOW), bans(NOW), bans(NOW)], [0, 1, 2]);
     let row = buckets.row(CLIENT);
-    let days = |days: u64| NOW + Duration::from_secs(days * DAY);
-    assert_eq!(row.strikes_at(days(1) - Duration::from_secs(1)), 7);
-    assert_eq!(row.strikes_at(days(1)), 6);
-    assert_eq!(row.strikes_at(days(7)), 0);
-    assert_eq!(row.strikes_at(days(5000)), 0);
-    assert_eq!(row.clean_at(), days(7).as_nanos());
-    assert_eq!(buckets.strike(CLIENT, 0, 100, days(3)), 5);
+    let days = |days: u64| NOW + Duration::from_secs(days * 86_400);
+    assert_eq!(row.strikes_at(days(1)).bans(), 1);
+    assert_eq!(row.strikes_at(days(2)), Strikes::NONE);
+    assert_eq!(row.clean_at(), days(2).as_nanos());
+    assert_eq!(bans(days(1)), 2);
 }
 
 #[test]
@@ -155,15 +152,16 @@ fn a_bucket_and_the_strikes_in_its_row_do_not_disturb_each_other() {
     let buckets = buckets();
     let limit = limit(3, 60);
     let key = BucketKey::Keyed(Bucket::Client, CLIENT);
-    buckets.strike(CLIENT, 0, 100, NOW);
+    let rule = StrikeRule { needed: 9, most: 9 };
+    buckets.strike(CLIENT, rule, NOW);
     let token = buckets.take(key, limit, NOW, &mut Vec::new()).unwrap();
-    buckets.strike(CLIENT, 0, 100, NOW);
+    buckets.strike(CLIENT, rule, NOW);
     assert_eq!(buckets.left(key, limit, NOW), 2);
     buckets.refund(token, NOW, &mut Vec::new());
     assert_eq!(buckets.left(key, limit, NOW), 3);
-    assert_eq!(buckets.row(CLIENT).strikes, 2);
+    assert_eq!(buckets.row(CLIENT).strikes.count(9), 2);
     buckets.forget_strikes(CLIENT, NOW);
-    assert_eq!(buckets.row(CLIENT).strikes, 0);
+    assert_eq!(buckets.row(CLIENT).strikes, Strikes::NONE);
 }
 
 #[test]

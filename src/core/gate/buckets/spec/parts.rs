@@ -52,9 +52,24 @@ impl Ladder {
 
     /// Without what some buckets keep for newcomers.
     #[must_use]
-    pub fn without_reserves(mut self) -> Self {
+    pub fn without_newcomers(mut self) -> Self {
         for spec in &mut self.specs {
-            spec.reserve = Reserve::Nothing;
+            spec.reserve = match spec.reserve {
+                Reserve::Nothing | Reserve::Newcomers => Reserve::Nothing,
+                Reserve::Retries | Reserve::Both => Reserve::Retries,
+            };
+        }
+        self
+    }
+
+    /// Without what most buckets keep for attempts that were refused and come again.
+    #[must_use]
+    pub fn without_retries(mut self) -> Self {
+        for spec in &mut self.specs {
+            spec.reserve = match spec.reserve {
+                Reserve::Nothing | Reserve::Retries => Reserve::Nothing,
+                Reserve::Newcomers | Reserve::Both => Reserve::Newcomers,
+            };
         }
         self
     }

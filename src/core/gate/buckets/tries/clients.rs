@@ -1,4 +1,4 @@
-//! clients - whether a client has tried anything else lately, and when it last failed
+//! clients - whether a client has tried anything else lately, and when it failed first and last
 //!
 //! Kept by client alone: a botnet's address is one that has tried before, whatever the user. The last two tries are
 //! enough, and whether there were more.
@@ -11,7 +11,7 @@ use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::{Guess, UserId};
 use crate::moment::Moment;
 
-/// Whether a client has tried anything else lately.
+/// What speaks for a try, or against it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gate) enum History {
     /// Nothing, or one other password of the same user, as after a typing error: a newcomer.
@@ -19,13 +19,23 @@ pub(in crate::gate) enum History {
     First,
     /// Another user, or several passwords.
     Repeat,
+    /// The gate refused this very try some time ago. A mail program comes again with the same password; few who
+    /// guess do.
+    Retry,
 }
 
 /// The id, two tries, the rest.
 const WORDS: usize = 4;
-/// Of the time of the last try so many bits are not kept: it is known to four minutes.
-const DROPPED: u32 = 8;
+/// Of the time of the last try so many bits are not kept: it is known to half an hour.
+const DROPPED: u32 = 11;
+/// Below it is the row's kind, above it two bits for the first failure, then the last try.
 const MORE: u64 = 1 << 8;
+const FIRST: u32 = 9;
+const LAST: u32 = 11;
+/// The first failure is known to so many seconds.
+const STEP: u32 = 32;
+/// So many steps or more.
+const LONG_AGO: u32 = 3;
 
 pub(super) struct ClientTries(Table<WORDS>);
 
@@ -35,10 +45,12 @@ struct LastTries {
     guesses: [u64; 2],
     /// Whether there were more.
     more: bool,
-    /// The last try, in units of 256 seconds since the epoch.
+    /// The last try, in units of 2,048 seconds since the epoch.
     last: u32,
     /// The last new failure, in seconds since the epoch; 0: none.
     failed: u32,
+    /// How many steps since the epoch the first failure was before that.
+    first: u32,
 }
 
 impl ClientTries {
@@ -61,6 +73,17 @@ impl ClientTries {
         (last.history(user, guess), failed)
     }
 
+    /// When the client's first failure was, as far as it is remembered; never later than it was.
+    pub(super) fn first_failure(&self, client: ClientKey) -> Option<Moment> {
+        let row = self.0.read(Key::client(client))?;
+        let LastTries { failed, first, .. } = LastTries::unpack(&row);
+        match (failed, first) {
+            (0, _) => None,
+            (_, LONG_AGO) => Some(Moment::EPOCH),
+            _ => Some(moment((failed / STEP).saturating_sub(first) * STEP)),
+        }
+    }
+
     /// Notes a try that was not answered.
     pub(super) fn tried(&self, client: ClientKey, guess: Guess, now: Moment) {
         self.note(client, now, |last| last.push(guess));
@@ -73,7 +96,7 @@ impl ClientTries {
                 last.push(guess);
             }
             if new == Novelty::New {
-                last.failed = seconds_up(now);
+                last.fail(seconds_up(now));
             }
         });
     }
@@ -116,6 +139,15 @@ impl LastTries {
         }
     }
 
+    /// A new failure, in seconds since the epoch.
+    fn fail(&mut self, at: u32) {
+        if self.failed != 0 {
+            let later = (at / STEP).saturating_sub(self.failed / STEP);
+            self.first = self.first.saturating_add(later).min(LONG_AGO);
+        }
+        self.failed = at;
+    }
+
     /// Puts a try in front.
     fn push(&mut self, Guess(guess): Guess) {
         let [first, second] = self.guesses;
@@ -142,16 +174,19 @@ impl LastTries {
         Self {
             guesses: [first, second],
             more: meta & MORE != 0,
-            last: (meta as u32) >> 9,
+            last: (meta as u32) >> LAST,
             failed: (meta >> 32) as u32,
+            first: (meta as u32) >> FIRST & LONG_AGO,
         }
     }
 
     fn pack(self) -> [u64; WORDS] {
         let [first, second] = self.guesses;
         let more = if self.more { MORE } else { 0 };
-        let last = u64::from(self.last) << 9 & u64::from(u32::MAX);
-        [0, first, second, more | last | u64::from(self.failed) << 32]
+        let last = u64::from(self.last) << LAST & u64::from(u32::MAX);
+        let since = u64::from(self.first & LONG_AGO) << FIRST;
+        let failed = u64::from(self.failed) << 32;
+        [0, first, second, more | last | since | failed]
     }
 }
 
@@ -213,15 +248,30 @@ mod tests {
         assert_eq!(clients.past(HERE, ANNA, None), (History::First, Some(NOW)));
     }
 
+    #[test]
+    fn the_first_failure_is_never_remembered_as_later_than_it_was() {
+        let clients = ClientTries::new(512, &[1; 16]);
+        assert_eq!(clients.first_failure(HERE), None);
+        let mut now = NOW;
+        for (gap, ago) in [(0, 0), (1, 1), (31, 32), (8, 40), (9_999, 10_039)] {
+            now = now + std::time::Duration::from_secs(gap);
+            clients.wrong(HERE, None, Novelty::New, now);
+            let since = now.since(clients.first_failure(HERE).unwrap()).as_secs();
+            assert!(since >= ago, "{since} {ago}");
+            assert!(since < ago + 32 || ago > 4_000, "{since} {ago}");
+        }
+    }
+
     proptest! {
         #[test]
         fn a_row_is_read_back_as_it_was_written(
             guesses in any::<[u64; 2]>(),
             more in any::<bool>(),
-            last in 0u32..1 << 23,
+            last in 0u32..1 << 21,
             failed in any::<u32>(),
+            first in 0u32..=LONG_AGO,
         ) {
-            let tries = LastTries { guesses, more, last, failed };
+            let tries = LastTries { guesses, more, last, failed, first };
             prop_assert_eq!(LastTries::unpack(&tries.pack()), tries);
         }
     }

@@ -15,7 +15,7 @@ fn tries() -> Tries {
 }
 
 fn past(tries: &Tries, client: ClientKey, guess: u64) -> Past {
-    tries.past(client, ANNA, Some(Guess(guess)))
+    tries.past(client, ANNA, Some(Guess(guess)), NOW)
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_refused_try_is_repeated_but_not_wrong() {
 fn a_hidden_password_repeats_nothing_but_its_failure_counts() {
     let tries = tries();
     tries.wrong(HERE, ANNA, None, Novelty::New, NOW);
-    let past = tries.past(HERE, ANNA, None);
+    let past = tries.past(HERE, ANNA, None, NOW);
     assert!(!past.repeated);
     assert_eq!(past.failed, Some(NOW));
 }

@@ -200,7 +200,7 @@ fn every_section_has_the_octets_that_it_always_had() {
     golden(BANS, &|out| write_ban(out, subject, held), &octets);
     let row = BucketRow {
         arrival: 0x99,
-        strikes: 3,
+        strikes: Strikes::from_file(3),
         counted: 0xaa,
     };
     let octets = "035500000000000000990000000000000003aa000000";
