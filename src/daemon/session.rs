@@ -23,7 +23,7 @@ use crate::net::admission::Slot;
 use crate::net::filter;
 use crate::net::listener::{AdmittedConnection, TlsStart};
 use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
-use crate::net::tls::Tls;
+use crate::net::tls::{HandshakeCause, Tls};
 use crate::net::upstream::Upstream;
 use crate::report::events;
 use crate::report::last_faults::LastFault;
@@ -220,7 +220,10 @@ fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&Use
     let faults = visit.faults.as_ref();
     let fault = match (faults, ending) {
         (Some(faults), _) => Some(faults.first.as_str()),
-        (None, Ending::Client(ClientFault::Handshake(_))) => Some(ending.as_str()),
+        (None, Ending::Client(ClientFault::Handshake(fault))) => match fault.cause() {
+            HandshakeCause::NothingSent => None,
+            cause => Some(cause.as_fault()),
+        },
         (None, _) => None,
     };
     if let Some(fault) = fault {

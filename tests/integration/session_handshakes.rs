@@ -211,6 +211,11 @@ fn a_scanner_has_one_line() {
     let lines =
         proxy.logged(|event| event.message() == "handshake failed" && event.level() == "INFO");
     assert_eq!(lines.len(), 1, "{lines:?}");
+    let explained = proxy.setup.command(&["explain", "127.0.0.1"]).text;
+    assert!(
+        explained.contains("last fault  handshake-plain-text"),
+        "{explained}"
+    );
 }
 
 #[test]

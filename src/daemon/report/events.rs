@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 use super::last_faults::LastFaults;
 use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
-use super::quiet::{LineBudget, Quiet, STRANGERS, Say, Summary};
+use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
 use crate::clock::WallStep;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -309,15 +309,6 @@ impl Reporter {
             "lines suppressed"
         );
     }
-}
-
-/// Counts by name, as they are told.
-fn list(counts: &Summary) -> String {
-    let entries: Vec<_> = counts
-        .iter()
-        .map(|(name, count)| format!("{name}={count}"))
-        .collect();
-    entries.join(" ")
 }
 
 /// `backend outage`: users that logged in before are rejected one after the other.

@@ -191,6 +191,15 @@ impl LineBudget {
     }
 }
 
+/// Counts by name, as they are told.
+pub fn list(counts: &Summary) -> String {
+    let entries: Vec<_> = counts
+        .iter()
+        .map(|(name, count)| format!("{name}={count}"))
+        .collect();
+    entries.join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,11 @@ use crate::smtp::line::Following;
 use crate::smtp::sasl::{InitialResponse, Mechanism, Secret};
 
 impl Dialogue {
+    /// How many AUTH commands were refused without judging since the last call: for the counter.
+    pub fn take_unjudged(&mut self) -> u8 {
+        self.limits.take_unjudged()
+    }
+
     /// Takes a line outside of an exchange.
     pub(super) fn command(&mut self, line: &[u8], following: Following) -> Action {
         if self.limits.count_command().is_exceeded() {

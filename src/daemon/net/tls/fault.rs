@@ -33,9 +33,9 @@ pub enum HandshakeFault {
     /// The client closed or reset the connection during it.
     #[error("the client closed during the handshake")]
     Closed,
-    /// The ClientHello exceeds the limit.
-    #[error("the ClientHello is too long")]
-    HelloTooLong,
+    /// The ClientHello exceeds the limit, in octets.
+    #[error("the ClientHello is longer than {0} octets")]
+    HelloTooLong(usize),
     /// The client offers a protocol that mail programs do not speak.
     #[error("the client offers the protocol {0}")]
     ForeignProtocol(&'static str),
@@ -88,7 +88,7 @@ impl HandshakeFault {
                 Lack::Other(_) => HandshakeCause::Other,
             },
             Self::Alert(alert) => HandshakeCause::of_alert(*alert),
-            Self::HelloTooLong | Self::Tls(_) | Self::Socket(_) => HandshakeCause::Other,
+            Self::HelloTooLong(_) | Self::Tls(_) | Self::Socket(_) => HandshakeCause::Other,
         }
     }
 }
@@ -264,26 +264,31 @@ impl HandshakeCause {
 
     /// The log value, and the key in `status`.
     pub const fn as_str(self) -> &'static str {
+        self.as_fault().split_at("handshake-".len()).1
+    }
+
+    /// As a fault of a session among others.
+    pub const fn as_fault(self) -> &'static str {
         match self {
-            Self::PlainText => "plain-text",
-            Self::NotTls => "not-tls",
-            Self::Version => "version",
-            Self::CipherSuite => "cipher-suite",
-            Self::Group => "group",
-            Self::Signature => "signature",
-            Self::Protocol => "protocol",
-            Self::UnknownCa => "unknown-ca",
-            Self::CertificateExpired => "certificate-expired",
-            Self::BadCertificate => "bad-certificate",
-            Self::CertificateUnknown => "certificate-unknown",
-            Self::CertificateOther => "certificate-other",
-            Self::Alert => "alert",
-            Self::Silent => "silent",
-            Self::Deadline => "deadline",
-            Self::Busy => "busy",
-            Self::NothingSent => "nothing-sent",
-            Self::Closed => "closed",
-            Self::Other => "other",
+            Self::PlainText => "handshake-plain-text",
+            Self::NotTls => "handshake-not-tls",
+            Self::Version => "handshake-version",
+            Self::CipherSuite => "handshake-cipher-suite",
+            Self::Group => "handshake-group",
+            Self::Signature => "handshake-signature",
+            Self::Protocol => "handshake-protocol",
+            Self::UnknownCa => "handshake-unknown-ca",
+            Self::CertificateExpired => "handshake-certificate-expired",
+            Self::BadCertificate => "handshake-bad-certificate",
+            Self::CertificateUnknown => "handshake-certificate-unknown",
+            Self::CertificateOther => "handshake-certificate-other",
+            Self::Alert => "handshake-alert",
+            Self::Silent => "handshake-silent",
+            Self::Deadline => "handshake-deadline",
+            Self::Busy => "handshake-busy",
+            Self::NothingSent => "handshake-nothing-sent",
+            Self::Closed => "handshake-closed",
+            Self::Other => "handshake-other",
         }
     }
 

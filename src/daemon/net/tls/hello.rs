@@ -108,7 +108,7 @@ async fn collect<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Collected, Hand
         }
     }
     Ok(Collected::Foreign(
-        HandshakeFault::HelloTooLong,
+        HandshakeFault::HelloTooLong(LIMIT),
         Alert::IllegalParameter,
     ))
 }
@@ -151,7 +151,7 @@ where
             Ok(None) if given < LIMIT => next_chunk(stream, &mut octets).await?,
             Ok(None) => {
                 refuse(stream, Alert::IllegalParameter, 3).await;
-                return Err(HandshakeFault::HelloTooLong);
+                return Err(HandshakeFault::HelloTooLong(LIMIT));
             }
             Err((fault, mut alert)) => {
                 let mut record = Vec::new();
@@ -257,7 +257,7 @@ mod tests {
         let (mut client, mut server) = duplex(128 * 1024);
         client.write_all(&endless(60_000)).await.unwrap();
         let refused = read(&mut server).await;
-        assert!(matches!(refused, Err(HandshakeFault::HelloTooLong)));
+        assert!(matches!(refused, Err(HandshakeFault::HelloTooLong(_))));
         drop(server);
         let mut alert = Vec::new();
         client.read_to_end(&mut alert).await.unwrap();

@@ -418,6 +418,18 @@ async fn what_a_client_has_against_our_certificate_is_told() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_refused_client_still_sends_is_read_so_that_nothing_resets_it() {
+    let tls = Shelf::with(&[&["mx.example.org"]]).load();
+    let (near, mut far) = duplex(8 * 1024);
+    let (refused, written) = tokio::join!(
+        tls.accept(near, STRANGER, DEADLINE),
+        far.write_all(&[b'x'; 40_000])
+    );
+    assert_eq!(refused.unwrap_err().cause(), HandshakeCause::PlainText);
+    written.unwrap();
+}
+
 /// The octets of a ClientHello; its client does not continue.
 fn client_hello() -> Vec<u8> {
     let config = Arc::new(Shelf::with(&[&["mx.example.org"]]).client(BOTH));

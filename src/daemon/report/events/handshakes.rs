@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{Reporter, Session, list};
-use crate::report::quiet::{LineBudget, LineRate, Summary};
+use super::{Reporter, Session};
+use crate::report::quiet::{LineBudget, LineRate, Summary, list};
 use gatepost_core::moment::Moment;
 
 /// Lines about handshakes that failed, over all clients: scanners make many, and one in ten seconds is enough to see that.
