@@ -95,12 +95,92 @@ fn what_is_no_address_is_told_with_what_would_be_one() {
         2,
         &["203.0.113.7", "session"],
     );
+    for slip in [
+        "203.0.113",
+        "203.0.113.300",
+        "203.0.113.0/23",
+        "0.0.0.0/0",
+        "2001:db8::/12",
+    ] {
+        answered(&proxy, &["forgive", slip], 2, &[slip, "203.0.113.0/24"]);
+    }
     answered(
         &proxy,
-        &["forgive", "203.0.113"],
-        0,
-        &["the user 203.0.113"],
+        &["forgive", "alicce"],
+        2,
+        &["nobody knows a user alicce"],
     );
+    answered(&proxy, &["introduce", "10.20"], 0, &[]);
+    answered(&proxy, &["forgive", "10.20"], 0, &["the user 10.20"]);
+    answered(&proxy, &["bans", "add", "127.0.0.1"], 2, &["own address"]);
+}
+
+#[test]
+fn what_stands_in_the_log_can_be_explained_as_it_is() {
+    let proxy = proxy();
+    for copied in ["203.0.113.7:4711", "[203.0.113.7]", "203.0.113.7"] {
+        answered(
+            &proxy,
+            &["explain", copied],
+            0,
+            &["203.0.113.7 in 203.0.113.0/24"],
+        );
+    }
+    for copied in ["[2001:db8::7]:4711", "[2001:db8::7]", "2001:db8::7"] {
+        answered(
+            &proxy,
+            &["explain", copied],
+            0,
+            &["2001:db8::/64 in 2001:db8::/48"],
+        );
+    }
+    answered(&proxy, &["bans", "add", "203.0.113.0/24"], 0, &[]);
+    answered(&proxy, &["explain", "203.0.113.0/24"], 0, &["refuse (ban)"]);
+}
+
+#[test]
+fn a_torn_config_keeps_nobody_from_a_gatepost_whose_socket_is_named() {
+    let proxy = proxy();
+    let socket = proxy
+        .setup
+        .folder()
+        .join("admin.sock")
+        .display()
+        .to_string();
+    let torn = proxy
+        .setup
+        .write("torn.toml", "[admin\n")
+        .display()
+        .to_string();
+    let ask = |words: &[&str]| gatepost().args(words).output().unwrap().status.code();
+    assert_eq!(ask(&["bans", "--config", &torn]), Some(2));
+    assert_eq!(
+        ask(&["bans", "--config", &torn, "--socket", &socket]),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_full_disk_keeps_no_result() {
+    let proxy = proxy();
+    let config = proxy.setup.write_config();
+    for words in [&["bans", "--json"][..], &["status"], &["check"]] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let mut command = gatepost();
+        let command = command
+            .args(words)
+            .arg("--config")
+            .arg(&config)
+            .stdout(full);
+        let ended = command
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(ended.code(), Some(2), "{words:?}");
+    }
 }
 
 #[test]
