@@ -210,3 +210,47 @@ fn a_config_that_a_reload_refused_hides_no_running_gatepost() {
     // Nothing listens behind it.
     answered(&proxy, &["status"], 1, &["enforce", "NOT USABLE"]);
 }
+
+/// A log with one login a day, of the last so many days but those that were left out at its end.
+fn log_of(days: std::ops::Range<u32>) -> String {
+    days.map(|ago| {
+        let mut date = std::process::Command::new("date");
+        date.args(["--utc", &format!("--date={ago} days ago"), "+%FT%T+00:00"]);
+        let at = crate::kit::program::run(&mut date);
+        format!(
+            "{} mx dovecot: imap-login: Login: user=<ann>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, mpid=1, TLS, \
+             session=<x>\n",
+            at.trim()
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn settling_in_ends_by_logs_that_cover_it_or_when_it_is_asked_for() {
+    let settles = |days: std::ops::Range<u32>, more: &[&str]| {
+        let proxy = Setup::new("127.0.0.1:1").with("settling", "7d").start();
+        let log = proxy
+            .setup
+            .write("mail.log", &log_of(days))
+            .display()
+            .to_string();
+        let ran = proxy.setup.command(&[&["learn", &log][..], more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+        let goes_on = ran.text.contains("settling in goes on");
+        assert_ne!(
+            goes_on,
+            ran.text.contains("settling in has ended"),
+            "{}",
+            ran.text
+        );
+        let status = proxy.setup.command(&["status"]).text;
+        assert_eq!(status.contains("settling in until"), goes_on, "{status}");
+        goes_on
+    };
+    assert!(!settles(0..8, &[]), "a week of logins");
+    assert!(settles(0..3, &[]), "three days");
+    assert!(settles(98..99, &[]), "one login, long ago");
+    assert!(settles(20..40, &[]), "the last weeks are missing");
+    assert!(!settles(0..1, &["--now"]), "the operator knows better");
+}

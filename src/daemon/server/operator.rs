@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::listeners::ListenerContext;
 use super::restore;
-use crate::admin::message::{self, ImportStats, Request, Response};
+use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
 use crate::net::upstream::Usability;
 use crate::report::events;
@@ -113,9 +113,10 @@ impl Operator {
             Request::Forgive { target } => self.forgive(&target, now, changes),
             Request::Introduce { user, network } => self.introduce(&user, network, now, changes),
             Request::Explain { address, user } => self.explain(&address, user, now),
-            Request::Learn { logins } => Ok(Response::Learnt(restore::learn(
+            Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
                 gate,
                 &logins,
+                settling,
                 self.clock(),
                 changes,
             ))),
@@ -258,7 +259,7 @@ fn tell(response: &Response) {
         Response::Done { message }
         | Response::Ended { message, .. }
         | Response::NotKept { message } => events::operator(message),
-        Response::Learnt(taught) if *taught != ImportStats::default() => {
+        Response::Learnt(taught) if taught.changed() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {
                 events::settled();
