@@ -83,7 +83,7 @@ pub enum SettlingAfter {
     /// It goes on.
     #[default]
     GoesOn,
-    /// It ends: whoever should be familiar was learnt.
+    /// It ends: all users who should be familiar were learnt.
     Ends,
 }
 
