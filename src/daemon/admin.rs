@@ -7,6 +7,9 @@ use std::path::PathBuf;
 pub mod client;
 pub mod message;
 
+/// Where the operator's socket is, if the config does not say.
+pub const DEFAULT_SOCKET: &str = "/run/gatepost/admin.sock";
+
 /// The operator's socket, and who may use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminSettings {

@@ -4,14 +4,16 @@
 //! Exit codes: `exit`. Not here: the meaning of the answers (`admin::message`, `gate`).
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde::Serialize;
 
+use crate::admin::DEFAULT_SOCKET;
 use crate::admin::client::AdminClient;
 use crate::admin::message::{Request, Response};
-use crate::config::Config;
+use crate::config::{Config, ConfigFaults};
 
 pub mod bans;
 pub mod check;
@@ -80,6 +82,9 @@ pub struct OperatorArgs {
     /// The config file of the running gatepost: names its socket
     #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
     config: std::path::PathBuf,
+    /// The socket of the running gatepost, whatever the config file says
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<std::path::PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     json: bool,
@@ -119,8 +124,31 @@ impl OperatorArgs {
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
-        let socket = Config::operator(&self.config)?.socket;
-        Ok(AdminClient::connect(&socket)?.ask(request)?)
+        if let Some(socket) = &self.socket {
+            return Ok(AdminClient::connect(socket)?.ask(request)?);
+        }
+        match Config::operator(&self.config) {
+            Ok(settings) => Ok(AdminClient::connect(&settings.socket)?.ask(request)?),
+            Err(faults) => self.ask_at_the_default(request, faults),
+        }
+    }
+
+    /// A config that cannot be read must not keep the operator from a gatepost that goes on with its old one.
+    fn ask_at_the_default(
+        &self,
+        request: &Request,
+        faults: ConfigFaults,
+    ) -> Result<Response, Box<dyn std::error::Error>> {
+        let Ok(mut client) = AdminClient::connect(Path::new(DEFAULT_SOCKET)) else {
+            return Err(Box::new(faults));
+        };
+        // Without standard error the note is lost.
+        let _ = writeln!(
+            io::stderr(),
+            "gatepost: {} names no socket (`gatepost check` says why); asking {DEFAULT_SOCKET}",
+            self.config.display()
+        );
+        Ok(client.ask(request)?)
     }
 }
 

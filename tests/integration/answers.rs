@@ -95,12 +95,92 @@ fn what_is_no_address_is_told_with_what_would_be_one() {
         2,
         &["203.0.113.7", "session"],
     );
+    for slip in [
+        "203.0.113",
+        "203.0.113.300",
+        "203.0.113.0/23",
+        "0.0.0.0/0",
+        "2001:db8::/12",
+    ] {
+        answered(&proxy, &["forgive", slip], 2, &[slip, "203.0.113.0/24"]);
+    }
     answered(
         &proxy,
-        &["forgive", "203.0.113"],
-        0,
-        &["the user 203.0.113"],
+        &["forgive", "alicce"],
+        2,
+        &["nobody knows a user alicce"],
     );
+    answered(&proxy, &["introduce", "10.20"], 0, &[]);
+    answered(&proxy, &["forgive", "10.20"], 0, &["the user 10.20"]);
+    answered(&proxy, &["bans", "add", "127.0.0.1"], 2, &["own address"]);
+}
+
+#[test]
+fn what_stands_in_the_log_can_be_explained_as_it_is() {
+    let proxy = proxy();
+    for copied in ["203.0.113.7:4711", "[203.0.113.7]", "203.0.113.7"] {
+        answered(
+            &proxy,
+            &["explain", copied],
+            0,
+            &["203.0.113.7 in 203.0.113.0/24"],
+        );
+    }
+    for copied in ["[2001:db8::7]:4711", "[2001:db8::7]", "2001:db8::7"] {
+        answered(
+            &proxy,
+            &["explain", copied],
+            0,
+            &["2001:db8::/64 in 2001:db8::/48"],
+        );
+    }
+    answered(&proxy, &["bans", "add", "203.0.113.0/24"], 0, &[]);
+    answered(&proxy, &["explain", "203.0.113.0/24"], 0, &["refuse (ban)"]);
+}
+
+#[test]
+fn a_torn_config_keeps_nobody_from_a_gatepost_whose_socket_is_named() {
+    let proxy = proxy();
+    let socket = proxy
+        .setup
+        .folder()
+        .join("admin.sock")
+        .display()
+        .to_string();
+    let torn = proxy
+        .setup
+        .write("torn.toml", "[admin\n")
+        .display()
+        .to_string();
+    let ask = |words: &[&str]| gatepost().args(words).output().unwrap().status.code();
+    assert_eq!(ask(&["bans", "--config", &torn]), Some(2));
+    assert_eq!(
+        ask(&["bans", "--config", &torn, "--socket", &socket]),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_full_disk_keeps_no_result() {
+    let proxy = proxy();
+    let config = proxy.setup.write_config();
+    for words in [&["bans", "--json"][..], &["status"], &["check"]] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let mut command = gatepost();
+        let command = command
+            .args(words)
+            .arg("--config")
+            .arg(&config)
+            .stdout(full);
+        let ended = command
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(ended.code(), Some(2), "{words:?}");
+    }
 }
 
 #[test]
@@ -129,4 +209,48 @@ fn a_config_that_a_reload_refused_hides_no_running_gatepost() {
     proxy.log().wait_for_text("not reloaded");
     // Nothing listens behind it.
     answered(&proxy, &["status"], 1, &["enforce", "NOT USABLE"]);
+}
+
+/// A log with one login a day, of the last so many days but those that were left out at its end.
+fn log_of(days: std::ops::Range<u32>) -> String {
+    days.map(|ago| {
+        let mut date = std::process::Command::new("date");
+        date.args(["--utc", &format!("--date={ago} days ago"), "+%FT%T+00:00"]);
+        let at = crate::kit::program::run(&mut date);
+        format!(
+            "{} mx dovecot: imap-login: Login: user=<ann>, method=PLAIN, rip=203.0.113.7, lip=192.0.2.1, mpid=1, TLS, \
+             session=<x>\n",
+            at.trim()
+        )
+    })
+    .collect()
+}
+
+#[test]
+fn settling_in_ends_by_logs_that_cover_it_or_when_it_is_asked_for() {
+    let settles = |days: std::ops::Range<u32>, more: &[&str]| {
+        let proxy = Setup::new("127.0.0.1:1").with("settling", "7d").start();
+        let log = proxy
+            .setup
+            .write("mail.log", &log_of(days))
+            .display()
+            .to_string();
+        let ran = proxy.setup.command(&[&["learn", &log][..], more].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.text);
+        let goes_on = ran.text.contains("settling in goes on");
+        assert_ne!(
+            goes_on,
+            ran.text.contains("settling in has ended"),
+            "{}",
+            ran.text
+        );
+        let status = proxy.setup.command(&["status"]).text;
+        assert_eq!(status.contains("settling in until"), goes_on, "{status}");
+        goes_on
+    };
+    assert!(!settles(0..8, &[]), "a week of logins");
+    assert!(settles(0..3, &[]), "three days");
+    assert!(settles(98..99, &[]), "one login, long ago");
+    assert!(settles(20..40, &[]), "the last weeks are missing");
+    assert!(!settles(0..1, &["--now"]), "the operator knows better");
 }

@@ -40,6 +40,8 @@ pub(in crate::gate) struct Rules {
     trap_helos: HashSet<Vec<u8>>,
     allow: Networks,
     deny: Networks,
+    /// None: everybody may log in.
+    only: Option<Networks>,
 }
 
 /// A limit as far as it can be computed before the number of users is known.
@@ -131,6 +133,7 @@ impl Rules {
                 .collect(),
             allow: Networks::new(&settings.allow),
             deny: Networks::new(&settings.deny),
+            only: (!settings.only.is_empty()).then(|| Networks::new(&settings.only)),
         }
     }
 
@@ -139,7 +142,8 @@ impl Rules {
     }
 
     pub(in crate::gate) fn denies(&self, client: ClientKey) -> bool {
-        self.deny.contains(client)
+        let is_outside = |only: &Networks| !only.contains(client);
+        self.deny.contains(client) || self.only.as_ref().is_some_and(is_outside)
     }
 
     pub(in crate::gate) fn is_trap(&self, user: UserId) -> bool {

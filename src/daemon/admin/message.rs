@@ -70,7 +70,21 @@ pub enum Request {
     Learn {
         /// At most [`BATCH`].
         logins: Vec<PastLogin>,
+        /// What becomes of settling in.
+        #[serde(default)]
+        settling: SettlingAfter,
     },
+}
+
+/// What becomes of settling in after an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettlingAfter {
+    /// It goes on.
+    #[default]
+    GoesOn,
+    /// It ends: all users who should be familiar were learnt.
+    Ends,
 }
 
 /// A login in an old log.
@@ -135,6 +149,16 @@ pub struct ImportStats {
     pub users: u64,
     /// Whether settling in ended.
     pub settling_ended: bool,
+    /// Whether it goes on.
+    #[serde(default)]
+    pub settling: bool,
+}
+
+impl ImportStats {
+    /// Whether the import has changed anything.
+    pub const fn changed(&self) -> bool {
+        self.pairs > 0 || self.users > 0 || self.settling_ended
+    }
 }
 
 /// One ban.

@@ -9,13 +9,17 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use batch::{ImportBatch, ImportSummary};
 
 use super::{CONFIG, exit, logs, print_json};
-use crate::admin::message::ImportStats;
+use crate::admin::message::{ImportStats, SettlingAfter};
+use crate::clock::Clock;
 use crate::config::Config;
+use gatepost_core::logs::LoginHistory;
 use gatepost_core::logs::collector::LogCollector;
+use gatepost_core::moment::Moment;
 
 mod batch;
 mod follow;
@@ -38,6 +42,10 @@ pub struct LearnArgs {
     /// `journalctl --follow -o json -u postfix@- -u dovecot | gatepost learn --follow -`
     #[arg(long)]
     pub follow: bool,
+    /// End settling in at once, however little the logs cover: without it, it ends only when they cover the time that
+    /// `settling` asks for, up to now
+    #[arg(long, conflicts_with = "follow")]
+    pub now: bool,
     /// Print JSON: one object; with --follow one a line for each import
     #[arg(long)]
     pub json: bool,
@@ -77,7 +85,7 @@ fn learn(args: &LearnArgs, out: &mut dyn Write) -> Result<Learning, Box<dyn std:
     let logins = batch.take();
     let imported = match logins.as_slice() {
         [] => ImportStats::default(),
-        logins => import::import(&config, logins)?,
+        logins => import::import(&config, logins, after(args, &config, &read.history))?,
     };
     let summary = batch.summary(imported);
     exit::unless_closed(report(&summary, args, out).and_then(|()| out.flush()))?;
@@ -90,6 +98,24 @@ fn learn(args: &LearnArgs, out: &mut dyn Write) -> Result<Learning, Box<dyn std:
         true => Learning::Whole,
         false => Learning::Lacking,
     })
+}
+
+/// Whether settling in ends by these logins: asked for, or they cover as much time as it would take.
+fn after(args: &LearnArgs, config: &Config, history: &LoginHistory) -> SettlingAfter {
+    match args.now || covers(history, config.gate.settling, Clock::wall()) {
+        true => SettlingAfter::Ends,
+        false => SettlingAfter::GoesOn,
+    }
+}
+
+/// Whether logins cover a span that ends now: a day at its beginning and a weekend at its end may be without any.
+fn covers(history: &LoginHistory, span: Duration, now: Moment) -> bool {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let times = || history.attempts.iter().map(|login| login.at);
+    let (Some(first), Some(last)) = (times().min(), times().max()) else {
+        return false;
+    };
+    last.since(first) + DAY >= span && now.since(last) <= DAY * 3
 }
 
 fn report(summary: &ImportSummary, args: &LearnArgs, out: &mut dyn Write) -> io::Result<()> {
@@ -120,6 +146,12 @@ fn report(summary: &ImportSummary, args: &LearnArgs, out: &mut dyn Write) -> io:
         out,
         "{pairs} pairs newly familiar, {users} users newly known"
     )?;
+    if summary.settling && !args.follow {
+        writeln!(
+            out,
+            "settling in goes on: these logins do not cover the time that `settling` asks for up to now; --now ends it"
+        )?;
+    }
     if summary.settling_ended {
         writeln!(
             out,

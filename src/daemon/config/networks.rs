@@ -23,8 +23,16 @@ pub(super) fn balancers(given: &[Spanned<Quoted<IpNet>>], findings: &mut Finding
         .collect()
 }
 
-/// The allow list and the deny list.
-pub(super) fn lists(given: &raw::RawNetworks, findings: &mut Findings) -> (Vec<IpNet>, Vec<IpNet>) {
+/// The lists of `[networks]`.
+#[derive(Debug, Default)]
+pub(super) struct NetworkLists {
+    pub(super) allow: Vec<IpNet>,
+    pub(super) deny: Vec<IpNet>,
+    pub(super) only: Vec<IpNet>,
+}
+
+/// Reads them; what contradicts another is refused.
+pub(super) fn lists(given: &raw::RawNetworks, findings: &mut Findings) -> NetworkLists {
     let mut allow = Vec::new();
     for entry in &given.allow {
         if let Some(network) = network(entry, "no attempt would be judged", findings) {
@@ -38,7 +46,20 @@ pub(super) fn lists(given: &raw::RawNetworks, findings: &mut Findings) -> (Vec<I
             deny.push((widened(network), entry.span()));
         }
     }
+    let mut only = Vec::new();
+    for entry in &given.only {
+        if let Some(network) = network(entry, "leave the list empty then", findings) {
+            only.push(widened(network));
+        }
+    }
     for (allowed, span) in &allow {
+        if !only.is_empty() && !only.iter().any(|inside| inside.contains(allowed)) {
+            let message = format!("{allowed} is allowed, and in no network of `only`");
+            findings.refuse(
+                Remark::at(span.clone(), message)
+                    .help("nobody else may log in: write it into `only` as well"),
+            );
+        }
         let denied = deny.iter().find(|(denied, _)| denied.contains(allowed));
         if let Some((denied, beside)) = denied {
             findings.refuse(
@@ -51,7 +72,11 @@ pub(super) fn lists(given: &raw::RawNetworks, findings: &mut Findings) -> (Vec<I
         }
     }
     let networks = |list: Vec<(IpNet, _)>| list.into_iter().map(|(network, _)| network).collect();
-    (networks(allow), networks(deny))
+    NetworkLists {
+        allow: networks(allow),
+        deny: networks(deny),
+        only,
+    }
 }
 
 /// One network, as clients are counted; none if it is refused.
@@ -113,8 +138,9 @@ mod tests {
         let given = raw::RawNetworks {
             allow: list(allow),
             deny: list(deny),
+            only: Vec::new(),
         };
-        let (allow, deny) = lists(&given, &mut findings);
+        let NetworkLists { allow, deny, .. } = lists(&given, &mut findings);
         let texts = |list: Vec<IpNet>| list.iter().map(ToString::to_string).collect();
         let faults = findings.conclude().map_or_else(|f| f.faults().len(), |_| 0);
         (texts(allow), texts(deny), faults)
@@ -150,6 +176,24 @@ mod tests {
         assert_eq!(read(&["192.0.2.1/32"], &["192.0.2.0/24"]).2, 1);
         assert_eq!(read(&["192.0.2.0/24"], &["192.0.2.0/24"]).2, 1);
         assert_eq!(read(&["192.0.2.0/24"], &["192.0.2.1/32"]).2, 0);
+    }
+
+    #[test]
+    fn who_is_allowed_must_be_among_the_only_ones() {
+        let faults = |allow: &[&str], only: &[&str]| {
+            let mut findings = findings();
+            let given = raw::RawNetworks {
+                allow: list(allow),
+                only: list(only),
+                ..Default::default()
+            };
+            lists(&given, &mut findings);
+            findings.conclude().map_or_else(|f| f.faults().len(), |_| 0)
+        };
+        assert_eq!(faults(&["192.0.2.1/32"], &[]), 0);
+        assert_eq!(faults(&["192.0.2.1/32"], &["192.0.2.0/24"]), 0);
+        assert_eq!(faults(&["192.0.2.1/32"], &["198.51.100.0/24"]), 1);
+        assert_eq!(faults(&[], &["0.0.0.0/0"]), 1);
     }
 
     #[test]

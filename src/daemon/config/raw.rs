@@ -129,6 +129,7 @@ pub(super) struct RawNames {
 pub(super) struct RawNetworks {
     pub(super) allow: Vec<Spanned<Quoted<IpNet>>>,
     pub(super) deny: Vec<Spanned<Quoted<IpNet>>>,
+    pub(super) only: Vec<Spanned<Quoted<IpNet>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

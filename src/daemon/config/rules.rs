@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::bounds::{DAY, SECOND, shown};
 use super::finding::{Findings, Remark};
 use super::limits;
-use super::networks;
+use super::networks::{self, NetworkLists};
 use super::raw;
 use super::value::GivenList;
 use gatepost_core::gate::request::names::NameSettings;
@@ -23,7 +23,7 @@ pub(super) const LONGEST_NAME: usize = 255;
 pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings {
     let defaults = GateSettings::default();
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
-    let (allow, deny) = networks::lists(&file.networks, findings);
+    let NetworkLists { allow, deny, only } = networks::lists(&file.networks, findings);
     GateSettings {
         mode: if file.dry_run {
             Mode::DryRun
@@ -56,6 +56,7 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
         },
         allow,
         deny,
+        only,
         capacity,
         ladder: defaults.ladder,
     }

@@ -323,7 +323,7 @@ pub(super) fn admin(
     let socket = given.socket.as_ref();
     let socket_path = path(
         folder,
-        socket.map_or("/run/gatepost/admin.sock", |given| given.get_ref()),
+        socket.map_or(admin::DEFAULT_SOCKET, |given| given.get_ref()),
     );
     if let Some(given) = socket {
         check_socket_path(&socket_path, given, findings);

@@ -3,6 +3,7 @@
 //! Not here: the socket (`socket`), the messages (`admin::message`), how they are shown (`cli`).
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use tokio::time::sleep;
 
 use super::listeners::ListenerContext;
 use super::restore;
-use crate::admin::message::{self, ImportStats, Request, Response};
+use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
 use crate::net::upstream::Usability;
 use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
-use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::client::{ClientKey, KeyFault, NetworkKey};
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
@@ -112,9 +113,10 @@ impl Operator {
             Request::Forgive { target } => self.forgive(&target, now, changes),
             Request::Introduce { user, network } => self.introduce(&user, network, now, changes),
             Request::Explain { address, user } => self.explain(&address, user, now),
-            Request::Learn { logins } => Ok(Response::Learnt(restore::learn(
+            Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
                 gate,
                 &logins,
+                settling,
                 self.clock(),
                 changes,
             ))),
@@ -144,10 +146,19 @@ impl Operator {
                     "{subject} is no longer banned; the buckets of its clients are unchanged"
                 ))
             }
-            Err(_) => {
+            Err(fault) => {
                 let user = user_name(target)?;
+                let is_known = self.is_known(&user, now);
+                if !is_known && looks_like_address(target) {
+                    return Err(fault);
+                }
                 self.gate().forgive_user(&user, now, changes);
-                done(format!("cleared the buckets of the user {user}"))
+                match is_known {
+                    true => done(format!("cleared the buckets of the user {user}")),
+                    false => Err(format!(
+                        "nobody knows a user {user}: is the name right? What was held against that name is cleared"
+                    )),
+                }
             }
         }
     }
@@ -185,7 +196,7 @@ impl Operator {
         now: Moment,
     ) -> Result<Response, String> {
         let user = user.as_deref().map(user_name).transpose()?;
-        let client = match address.parse::<ClientKey>() {
+        let client = match read_client(address) {
             Ok(client) => client,
             Err(fault) => present::client_of_session(self.gate(), address)
                 .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
@@ -218,6 +229,13 @@ impl Operator {
         told.user.is_some_and(|told| told.trust == Trust::Familiar)
     }
 
+    fn is_known(&self, user: &UserName, now: Moment) -> bool {
+        // Whether a user is known does not depend on the client.
+        let client = ClientKey::new(Ipv4Addr::UNSPECIFIED.into());
+        let told = self.gate().explain(client, Some(user), now);
+        told.user.is_some_and(|told| told.known)
+    }
+
     /// The banned network around a client.
     fn ban_around(&self, subject: Subject, now: Moment) -> Option<Subject> {
         let Subject::Client(client) = subject else {
@@ -245,7 +263,7 @@ fn tell(response: &Response) {
         Response::Done { message }
         | Response::Ended { message, .. }
         | Response::NotKept { message } => events::operator(message),
-        Response::Learnt(taught) if *taught != ImportStats::default() => {
+        Response::Learnt(taught) if taught.changed() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {
                 events::settled();
@@ -257,6 +275,39 @@ fn tell(response: &Response) {
 
 fn done(message: String) -> Result<Response, String> {
     Ok(Response::Done { message })
+}
+
+/// A client, as it stands in a log: an address with its port or in brackets; or a network, for its first address.
+fn read_client(text: &str) -> Result<ClientKey, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let bare = bare.unwrap_or(text);
+    if let Ok(client) = bare.parse::<ClientKey>() {
+        return Ok(client);
+    }
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        return Ok(ClientKey::new(socket.ip()));
+    }
+    match bare.parse::<NetworkKey>() {
+        Ok(network) => Ok(ClientKey::new(network.address())),
+        Err(_) => bare.parse().map_err(|fault: KeyFault| fault.to_string()),
+    }
+}
+
+/// Whether somebody meant an address or a network by it, and no user's name.
+fn looks_like_address(text: &str) -> bool {
+    let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let digits = |text: &str, more: &[char]| {
+        let fits = |letter: char| letter.is_ascii_hexdigit() || more.contains(&letter);
+        text.chars().all(fits)
+    };
+    let is_v4 = address.contains('.')
+        && address
+            .chars()
+            .all(|one| one.is_ascii_digit() || one == '.');
+    let is_v6 = address.contains(':') && digits(address, &[':', '.', '[', ']']);
+    (is_v4 || is_v6) && digits(prefix, &[])
 }
 
 /// An address, or a network with its prefix.

@@ -7,7 +7,7 @@
 
 use tracing::{error, info, warn};
 
-use crate::admin::message::{ImportStats, PastLogin};
+use crate::admin::message::{ImportStats, PastLogin, SettlingAfter};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::key::{FoundKeys, random};
@@ -137,10 +137,11 @@ fn tell(content: Content, report: FileReport, store: &mut Store, path: &std::pat
     }
 }
 
-/// Makes familiar who logged in, and ends settling in if anybody did; what that added.
+/// Makes familiar who logged in, and ends settling in if that was asked for; what that added.
 pub fn learn(
     gate: &Gate,
     logins: &[PastLogin],
+    after: SettlingAfter,
     clock: Clock,
     changes: &mut Changes,
 ) -> ImportStats {
@@ -153,7 +154,7 @@ pub fn learn(
         let at = clock.at_date(Moment::from_seconds(login.at));
         gate.learn(&user, client, at, now, changes);
     }
-    if !logins.is_empty() {
+    if after == SettlingAfter::Ends && !logins.is_empty() {
         gate.finish_settling();
     }
     let (users, pairs) = gate.known();
@@ -161,5 +162,6 @@ pub fn learn(
         pairs: pairs.saturating_sub(pairs_before) as u64,
         users: users.saturating_sub(users_before) as u64,
         settling_ended: settling && gate.settles_until(now).is_none(),
+        settling: gate.settles_until(now).is_some(),
     }
 }

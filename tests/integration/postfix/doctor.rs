@@ -204,7 +204,7 @@ fn forgetful_balancer(postfix: SocketAddr) -> SocketAddr {
         for near in listener.incoming() {
             let mut near = near.expect("a connection");
             let mut begin = [0; 16];
-            // Whoever only looks whether somebody listens sends nothing.
+            // Who only looks whether somebody listens sends nothing.
             if near.read_exact(&mut begin).is_err() {
                 continue;
             }

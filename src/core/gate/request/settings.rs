@@ -51,6 +51,8 @@ pub struct GateSettings {
     pub allow: Vec<IpNet>,
     /// Never admitted.
     pub deny: Vec<IpNet>,
+    /// Nobody else is admitted; empty: everybody may be.
+    pub only: Vec<IpNet>,
     /// Rows of the tables.
     pub capacity: Capacity,
     /// The steps of a judgement. A simulation may leave some out; no config does.
@@ -144,6 +146,7 @@ impl Default for GateSettings {
             },
             allow: Vec::new(),
             deny: Vec::new(),
+            only: Vec::new(),
             capacity: Capacity {
                 clients: 1_000_000,
                 pairs: 200_000,

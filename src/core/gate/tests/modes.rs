@@ -64,6 +64,32 @@ fn the_allow_list_is_never_judged_and_the_deny_list_never_admitted() {
 }
 
 #[test]
+fn nobody_outside_the_only_networks_is_admitted() {
+    let only = |only: &[&str]| GateSettings {
+        only: only.iter().map(|text| text.parse().unwrap()).collect(),
+        deny: vec!["203.0.113.9/32".parse().unwrap()],
+        ..settings()
+    };
+    let mut world = World::new(only(&["203.0.113.0/24", "2001:db8:1::/48"]));
+    assert_eq!(standing(&world, FAR), Standing::Deny);
+    assert_eq!(standing(&world, "2001:db8:2::1"), Standing::Deny);
+    assert_eq!(world.login(FAR, "anna"), Fate::Refused(Reason::DenyList));
+    for inside in [HOME, "2001:db8:1::1"] {
+        assert_eq!(standing(&world, inside), Standing::Stranger, "{inside}");
+    }
+    assert_eq!(
+        standing(&world, "203.0.113.9"),
+        Standing::Deny,
+        "deny counts inside too"
+    );
+    // A client of a family that the list does not name is outside.
+    let world = World::new(only(&["203.0.113.0/24"]));
+    assert_eq!(standing(&world, "2001:db8:1::1"), Standing::Deny);
+    let world = World::new(only(&[]));
+    assert_eq!(standing(&world, FAR), Standing::Stranger);
+}
+
+#[test]
 fn a_dry_run_refuses_nothing_and_counts_all_as_if_it_did() {
     let mut world = dry();
     let mut enforced = World::new(settings());

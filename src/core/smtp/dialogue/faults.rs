@@ -89,9 +89,4 @@ impl Dialogue {
     pub fn take_faults(&mut self) -> Option<Box<FaultRecord>> {
         self.faults.take()
     }
-
-    /// How many AUTH commands were refused without judging since the last call: for the counter.
-    pub fn take_unjudged(&mut self) -> u8 {
-        self.limits.take_unjudged()
-    }
 }

@@ -112,7 +112,7 @@ fn relaying((address, tried): &RelayTrial<'_>) -> Diagnosis {
         Ok(replies) if replies.relays => Diagnosis::wrong(
             TOPIC,
             format!(
-                "{address} relays for 127.0.0.1 without a login: whoever reaches it has an open relay"
+                "{address} relays for 127.0.0.1 without a login: everybody who reaches it has an open relay"
             ),
             "put smtpd_client_restrictions, smtpd_relay_restrictions and smtpd_recipient_restrictions, each with \
              permit_sasl_authenticated,reject, into its entry (config/master.cf)",

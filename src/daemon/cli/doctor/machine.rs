@@ -1,4 +1,4 @@
-//! machine - Gatepost as a service: does it run, as whom, with what it needs
+//! machine - Gatepost as a service: does it run, as which user, with what it needs
 //!
 //! Not here: what it says of itself in detail (`status`).
 

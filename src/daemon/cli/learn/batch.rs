@@ -45,6 +45,8 @@ pub(super) struct ImportSummary {
     pub(super) users: u64,
     /// Whether settling in ended.
     pub(super) settling_ended: bool,
+    /// Whether it goes on.
+    pub(super) settling: bool,
 }
 
 impl ImportSummary {
@@ -177,6 +179,7 @@ impl ImportBatch {
             pairs: imported.pairs,
             users: imported.users,
             settling_ended: imported.settling_ended,
+            settling: imported.settling,
             ..std::mem::take(&mut self.read)
         }
     }

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use super::import;
 use super::tail::{LineSplitter, LogTail, TailEvent};
 use super::{ImportBatch, LearnArgs, logs, report};
-use crate::admin::message::ImportStats;
+use crate::admin::message::{ImportStats, SettlingAfter};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::files;
@@ -219,7 +219,7 @@ impl<'a> Follower<'a> {
         let logins = self.batch.take();
         let imported = match logins.as_slice() {
             [] => ImportStats::default(),
-            logins => import::import(self.config, logins)?,
+            logins => import::import(self.config, logins, SettlingAfter::GoesOn)?,
         };
         self.report(imported);
         Ok(())
@@ -231,7 +231,7 @@ impl<'a> Follower<'a> {
         if logins.is_empty() {
             return self.report(ImportStats::default());
         }
-        match import::import(self.config, &logins) {
+        match import::import(self.config, &logins, SettlingAfter::GoesOn) {
             Ok(imported) => self.report(imported),
             Err(fault) => {
                 self.batch.give_back(logins);
@@ -249,7 +249,7 @@ impl<'a> Follower<'a> {
         match import::running(self.config, &logins) {
             Ok(imported) => {
                 self.gate = Health::Well;
-                if imported != ImportStats::default() {
+                if imported.changed() {
                     self.report(imported);
                 }
             }

@@ -54,7 +54,7 @@ fn gatepost(folder: &Path, questions: usize) -> JoinHandle<Vec<PastLogin>> {
             let (stream, _) = listener.accept().unwrap();
             let mut line = String::new();
             BufReader::new(&stream).read_line(&mut line).unwrap();
-            let Request::Learn { logins } = serde_json::from_str(&line).unwrap() else {
+            let Request::Learn { logins, .. } = serde_json::from_str(&line).unwrap() else {
                 panic!("{line}");
             };
             let (pairs, users) = (logins.len() as u64, 1);
@@ -63,6 +63,7 @@ fn gatepost(folder: &Path, questions: usize) -> JoinHandle<Vec<PastLogin>> {
                 pairs,
                 users,
                 settling_ended: false,
+                settling: false,
             };
             let answer = serde_json::to_string(&Response::Learnt(imported)).unwrap();
             writeln!(&stream, "{answer}").unwrap();

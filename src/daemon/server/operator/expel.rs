@@ -4,6 +4,7 @@
 //! a login that was under way.
 //! Not here: which sessions those are (`session::registry`), what is still trusted (`gate`).
 
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -28,6 +29,11 @@ impl Operator {
         now: Moment,
     ) -> Result<Response, String> {
         let subject = read_subject(subject)?;
+        if let Some(own) = own_address(subject) {
+            return Err(format!(
+                "{own} is this machine's own address: a ban would refuse webmail and whatever else logs in from here"
+            ));
+        }
         let until = now + length;
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
@@ -163,4 +169,19 @@ fn forgotten(networks: usize, network: Option<NetworkKey>) -> String {
         (None, 1) => "no longer familiar in 1 network: nowhere".to_owned(),
         (None, networks) => format!("no longer familiar in {networks} networks: nowhere"),
     }
+}
+
+/// The address of this machine that a ban of one address would hit. Of loopback only the one that programs use.
+fn own_address(subject: Subject) -> Option<IpAddr> {
+    let Subject::Client(client) = subject else {
+        return None;
+    };
+    let address = client.address();
+    let is_bound = || UdpSocket::bind((address, 0)).is_ok();
+    let is_own = match address.is_loopback() {
+        true => address == IpAddr::V4(Ipv4Addr::LOCALHOST),
+        // A datagram socket: nothing is sent. The /64 of a client in IPv6 begins with an address of nobody.
+        false => !address.is_unspecified() && is_bound(),
+    };
+    is_own.then_some(address)
 }
