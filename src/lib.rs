@@ -50,7 +50,7 @@
 //! | session | `session` |
 //! | config | `config` |
 //! | server | `server` |
-//! | faces | `cli`, `main`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |
+//! | faces | `cli`, `main`, `manuals`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |
 //!
 //! The invariants: no password reaches Postfix without a `gate::permit::Permit`, and a permit is
 //! settled whatever the client does; nothing that a stranger sends makes memory grow; not one octet is lost

@@ -1,10 +1,14 @@
 //! main - the program: words in, exit code out
 //!
-//! Not here: what the commands do (the daemon's `cli`, the lab's `demo`, `attack` and `simulate`).
+//! Not here: what the commands do (the daemon's `cli`, the lab's `demo`, `attack` and `simulate`), the pages that are made
+//! of their help (`manuals`).
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+#[cfg(feature = "manuals")]
+mod manuals;
 
 /// Gives memory back that a crowd of connections took, by a thread of its own within ten seconds. glibc's allocator
 /// keeps it for good.
@@ -26,6 +30,9 @@ enum ProgramCommand {
     #[cfg(feature = "lab")]
     #[command(flatten)]
     Lab(gatepost_lab::LabCommand),
+    #[cfg(feature = "manuals")]
+    #[command(hide = true)]
+    Manuals(manuals::ManualsArgs),
 }
 
 fn main() -> ExitCode {
@@ -33,5 +40,9 @@ fn main() -> ExitCode {
         ProgramCommand::Daemon(command) => command.run(),
         #[cfg(feature = "lab")]
         ProgramCommand::Lab(command) => command.run(),
+        #[cfg(feature = "manuals")]
+        ProgramCommand::Manuals(args) => {
+            manuals::run(&args, <CommandLine as clap::CommandFactory>::command())
+        }
     }
 }

@@ -57,7 +57,7 @@ const TABLE: &[Row] = &[
         "lab::backend", "lab::botnet", "lab::certificate", "lab::any_certificate", "lab::load", "lab::wire",
         "lab::numbers", "lab::table", "lab::plot",
     ], &["clock", "words"]),
-    row_of("faces",    &["lab", "main"], &["words", "clock", "config", "server", "commands", "models", "lab"]),
+    row_of("faces",    &["lab", "main", "manuals"], &["words", "clock", "config", "server", "commands", "models", "lab"]),
 ];
 
 /// Inside `net`, each may import what stands to its left.

@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{self, Child, Command, ExitCode, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -60,8 +60,11 @@ fn spawn(args: &RunArgs, theirs: UnixStream) -> io::Result<Child> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("run").arg("--config").arg(&args.config);
     command.arg("--child");
-    // It is about us, and the child is who answers.
+    // They are about us, and the child is who answers and listens.
     command.env_remove("WATCHDOG_PID");
+    if env::var("LISTEN_PID").is_ok_and(|owner| owner == process::id().to_string()) {
+        command.env_remove("LISTEN_PID");
+    }
     command.stdin(Stdio::from(OwnedFd::from(theirs)));
     command.spawn()
 }
