@@ -85,13 +85,13 @@ fn a_name_that_is_taken_in_the_state_directory_costs_no_record() {
         .start();
     // Where the next journal would be.
     std::fs::create_dir(proxy.setup.folder().join("state/changes.1")).unwrap();
-    for address in ["192.0.2.1", "192.0.2.2"] {
+    for address in ["198.51.100.1", "198.51.100.2"] {
         let ran = proxy.setup.command(&["bans", "add", address]);
         assert_eq!(ran.code, Some(0), "{}", ran.text);
     }
     proxy.kill_and_start();
     let bans = proxy.setup.command(&["bans"]).text;
-    for address in ["192.0.2.1", "192.0.2.2"] {
+    for address in ["198.51.100.1", "198.51.100.2"] {
         assert!(bans.contains(address), "{bans}");
     }
 }

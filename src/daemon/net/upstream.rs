@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
@@ -144,7 +144,7 @@ pub struct Upstream {
     processes: Processes,
     capabilities: watch::Sender<Option<Arc<Capabilities>>>,
     /// One at a time asks a Postfix that is down.
-    asking: Semaphore,
+    asking: Mutex<()>,
     /// How often that was done.
     asked_again: AtomicU64,
 }
@@ -194,7 +194,7 @@ impl Upstream {
             deadlines,
             processes,
             capabilities: watch::Sender::new(None),
-            asking: Semaphore::new(1),
+            asking: Mutex::new(()),
             asked_again: AtomicU64::new(0),
         }
     }

@@ -44,7 +44,7 @@ impl Upstream {
         }
         let began = self.asked_again.load(Ordering::Relaxed);
         let asked = async {
-            let _one = self.asking.acquire().await;
+            let _one = self.asking.lock().await;
             if self.asked_again.load(Ordering::Relaxed) == began {
                 // What came of it is kept there.
                 let _ = self.probe().await;
