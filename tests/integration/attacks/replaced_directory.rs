@@ -39,9 +39,9 @@ fn attack(replace: impl Fn(&Path)) {
     let impostor = Impostor::start(Conduct::Honest);
     let mut proxy = Setup::new(&impostor.address().to_string()).start();
     let state = proxy.setup.folder().join("state");
-    ban(&proxy, "192.0.2.1");
+    ban(&proxy, "198.51.100.1");
     replace(&state);
-    ban(&proxy, "192.0.2.2");
+    ban(&proxy, "198.51.100.2");
     wait::until("the state is in the new directory", || {
         state.join("known").exists() && state.join("keys").exists()
     });
@@ -52,9 +52,9 @@ fn attack(replace: impl Fn(&Path)) {
         "{}",
         refused.text
     );
-    ban(&proxy, "192.0.2.3");
+    ban(&proxy, "198.51.100.3");
     proxy.kill_and_start();
-    banned(&proxy, &["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
+    banned(&proxy, &["198.51.100.1", "198.51.100.2", "198.51.100.3"]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn a_folder_in_the_place_of_every_file_does_not_stop_the_next_start() {
     let impostor = Impostor::start(Conduct::Honest);
     let mut proxy = Setup::new(&impostor.address().to_string()).start();
     let state = proxy.setup.folder().join("state");
-    ban(&proxy, "192.0.2.1");
+    ban(&proxy, "198.51.100.1");
     proxy.terminate();
     proxy.ends_well();
     for name in ["debts", "changes.1", "changes.9", "snapshot", "journal.7"] {
@@ -83,7 +83,7 @@ fn a_folder_in_the_place_of_every_file_does_not_stop_the_next_start() {
         fs::create_dir_all(state.join(name).join("inside")).unwrap();
     }
     let proxy = proxy.setup.start();
-    banned(&proxy, &["192.0.2.1"]);
+    banned(&proxy, &["198.51.100.1"]);
     for name in ["debts", "changes.9", "snapshot", "journal.7"] {
         let aside = state.join(format!("{name}.damaged-1/inside"));
         assert!(aside.is_dir(), "{name}");
@@ -94,7 +94,7 @@ fn a_folder_in_the_place_of_every_file_does_not_stop_the_next_start() {
 fn keys_that_are_missing_beside_a_state_are_told() {
     let impostor = Impostor::start(Conduct::Honest);
     let mut proxy = Setup::new(&impostor.address().to_string()).start();
-    ban(&proxy, "192.0.2.1");
+    ban(&proxy, "198.51.100.1");
     proxy.terminate();
     proxy.ends_well();
     fs::remove_file(proxy.setup.folder().join("state/keys")).unwrap();
@@ -103,5 +103,5 @@ fn keys_that_are_missing_beside_a_state_are_told() {
         event.message().contains("its keys are missing")
     });
     assert_eq!(told.level(), "WARN");
-    banned(&proxy, &["192.0.2.1"]);
+    banned(&proxy, &["198.51.100.1"]);
 }
