@@ -17,7 +17,6 @@ use crate::kit::proxy::{NAME, Proxy, Setup};
 /// The handshakes that failed, by cause. Not those of the test's own looks whether anybody listens.
 fn failed(proxy: &Proxy) -> BTreeMap<String, u64> {
     let ran = proxy.setup.command(&["status", "--json"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.text);
     let status: Value = serde_json::from_str(&ran.text).expect("an object");
     let by_cause = status["handshakes_failed"].as_object().expect("by cause");
     by_cause

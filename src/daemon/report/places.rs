@@ -24,7 +24,7 @@ const RATE: LineRate = LineRate {
 };
 
 /// The modules that bound their events themselves.
-const BOUNDED: [&str; 2] = ["events", "handshakes"];
+const BOUNDED: [&str; 3] = ["events", "handshakes", "end"];
 
 /// What was only counted in this process, by module.
 static COUNTED: OnceLock<Mutex<Summary>> = OnceLock::new();

