@@ -32,6 +32,7 @@ pub mod replay;
 pub mod run;
 pub mod setup;
 pub mod status;
+pub mod users;
 
 /// The default path of the config file.
 pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
@@ -51,6 +52,7 @@ pub enum DaemonCommand {
     Forget(forget::ForgetArgs),
     Expel(expel::ExpelArgs),
     Introduce(introduce::IntroduceArgs),
+    Users(users::UsersArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
 }
@@ -70,6 +72,7 @@ impl DaemonCommand {
             Self::Forget(args) => forget::run(args),
             Self::Expel(args) => expel::run(args),
             Self::Introduce(args) => introduce::run(args),
+            Self::Users(args) => users::run(args),
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
         }
@@ -93,8 +96,8 @@ pub struct OperatorArgs {
 impl OperatorArgs {
     /// Sends a request to the running Gatepost and prints the answer: as JSON, or as `show` writes it.
     ///
-    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk; or what is
-    /// shown is not as it must be.
+    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk; nothing there to
+    /// do it to; or what is shown is not as it must be.
     fn send(
         &self,
         request: &Request,
@@ -114,7 +117,9 @@ impl OperatorArgs {
             (response, false) => show(response, &mut out),
         };
         let code = match response {
-            Response::NotKept { .. } => ExitCode::from(exit::BELOW_REQUIREMENT),
+            Response::NotFound { .. } | Response::NotKept { .. } => {
+                ExitCode::from(exit::BELOW_REQUIREMENT)
+            }
             Response::Status(status) if !status.logins_work => {
                 ExitCode::from(exit::BELOW_REQUIREMENT)
             }
@@ -157,6 +162,7 @@ fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
     match response {
         Response::Done { message }
         | Response::NotKept { message }
+        | Response::NotFound { message }
         | Response::Ended { message, .. }
         | Response::Refused { message } => writeln!(out, "{message}"),
         other => print_json(out, other),

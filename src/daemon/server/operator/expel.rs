@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Operator, present, read_network, read_subject, user_name};
+use super::{Operator, present, read_place, read_subject, user_name, values};
 use crate::admin::message::Response;
 use crate::session::registry::Whose;
+use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::moment::Moment;
@@ -48,7 +49,7 @@ impl Operator {
         let ended = Response::Ended {
             message: format!(
                 "{subject} is banned until {}; {}",
-                present::time(until, self.clock()),
+                values::time(until, self.clock()),
                 ended(sessions, left)
             ),
             sessions: sessions as u64,
@@ -74,12 +75,16 @@ impl Operator {
         }
         let user = user_name(target)?;
         let network = network.map(read_place).transpose()?;
+        let is_known = self.is_known(&user, now);
         let mut changes = Vec::new();
         // Trust first: a login that is judged after this earns it anew, one of before finds the order.
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let whose = Whose::User(self.gate().user_id(&user), network);
         let sessions = self.context.services.registry.expel(whose);
         let kept = self.context.services.judging.notices.keep(changes).await;
+        if !is_known && sessions == 0 {
+            return Ok(unknown(&user));
+        }
         let ended = Response::Ended {
             message: format!(
                 "{user}: {}; {}",
@@ -101,6 +106,9 @@ impl Operator {
     ) -> Result<Response, String> {
         let user = user_name(user)?;
         let network = network.map(read_place).transpose()?;
+        if !self.is_known(&user, now) {
+            return Ok(unknown(&user));
+        }
         let mut changes = Vec::new();
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let kept = self.context.services.judging.notices.keep(changes).await;
@@ -138,11 +146,9 @@ impl Operator {
     }
 }
 
-/// A network, or an address in it.
-fn read_place(text: &str) -> Result<NetworkKey, String> {
-    match read_subject(text) {
-        Ok(Subject::Client(client)) => Ok(client.network()),
-        _ => read_network(text),
+fn unknown(user: &UserName) -> Response {
+    Response::NotFound {
+        message: format!("nobody knows a user {user}: is the name right?"),
     }
 }
 
