@@ -80,7 +80,7 @@ impl DaemonCommand {
 }
 
 /// The options of commands that send requests to the running Gatepost.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct OperatorArgs {
     /// The config file of the running gatepost: names its socket
     #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
@@ -103,8 +103,18 @@ impl OperatorArgs {
         request: &Request,
         show: impl FnOnce(&Response, &mut dyn Write) -> io::Result<()>,
     ) -> ExitCode {
+        self.send_and(request, |response| response, show)
+    }
+
+    /// As [`Self::send`], with the part of the answer that `choose` takes.
+    fn send_and(
+        &self,
+        request: &Request,
+        choose: impl FnOnce(Response) -> Response,
+        show: impl FnOnce(&Response, &mut dyn Write) -> io::Result<()>,
+    ) -> ExitCode {
         let response = match self.response(request) {
-            Ok(response) => response,
+            Ok(response) => choose(response),
             Err(fault) => return exit::fail(&*fault),
         };
         if let Response::Refused { message } = &response {
@@ -126,6 +136,14 @@ impl OperatorArgs {
             _ => ExitCode::SUCCESS,
         };
         exit::after(written.and_then(|()| out.flush()), code)
+    }
+
+    /// The same, where `show` writes JSON itself.
+    fn as_text(&self) -> Self {
+        Self {
+            json: false,
+            ..self.clone()
+        }
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {

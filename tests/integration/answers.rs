@@ -221,6 +221,87 @@ fn users_are_listed_with_the_names_that_the_operator_gives_and_else_by_their_has
 }
 
 #[test]
+fn a_blocklist_is_banned_as_it_is_and_what_was_refused_is_named_by_its_line() {
+    let proxy = proxy();
+    let list = "; a list\n198.51.100.0/24 ; SBL1\n203.0.113.7\n203.0.114.0/23 # two\nmail.example.org\n127.0.0.0/24\n0.0.0.0/1\n";
+    let list = proxy.setup.write("drop.txt", list).display().to_string();
+    let add = ["bans", "add", "--file", &list, "--for", "2h"];
+    let parts = [
+        "line 5: ",
+        "line 6: 127.0.0.0/24 is or holds this machine's own address 127.0.0.1",
+        "line 7: 0.0.0.0/1 is wider",
+        "6 lines: 4 bans, 3 refused; 0 sessions ended",
+    ];
+    answered(&proxy, &add, 1, &parts);
+    let listed = [
+        "198.51.100.0/24",
+        "203.0.113.7",
+        "203.0.114.0/24",
+        "203.0.115.0/24",
+    ];
+    answered(&proxy, &["bans"], 0, &listed);
+    answered(
+        &proxy,
+        &["explain", "203.0.115.9"],
+        0,
+        &["refuse (ban), for 1h 59m"],
+    );
+    answered(
+        &proxy,
+        &["bans", "add", "127.0.0.0/24"],
+        2,
+        &["own address 127.0.0.1"],
+    );
+
+    let whole = proxy
+        .setup
+        .write("whole.txt", "192.0.3.7\n")
+        .display()
+        .to_string();
+    answered(
+        &proxy,
+        &["bans", "add", "--file", &whole],
+        0,
+        &["1 lines: 1 bans, 0 refused"],
+    );
+    let missing = ["bans", "add", "--file", "/nonexistent/list"];
+    answered(&proxy, &missing, 2, &["/nonexistent/list: No such file"]);
+}
+
+#[test]
+fn bans_are_listed_by_network_and_reason_and_counted() {
+    let proxy = proxy();
+    for subject in ["198.51.100.0/24", "203.0.113.7", "203.0.114.0/24"] {
+        answered(&proxy, &["bans", "add", subject], 0, &[]);
+    }
+    let count = |words: &[&str]| {
+        let ran = proxy
+            .setup
+            .command(&[&["bans", "list", "--json"], words].concat());
+        let bans: serde_json::Value = serde_json::from_str(&ran.text).unwrap();
+        bans.as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 3);
+    assert_eq!(count(&["203.0.0.0/16"]), 2);
+    assert_eq!(count(&["--limit", "1"]), 1);
+    assert_eq!(count(&["--reason", "strikes"]), 0);
+    assert_eq!(count(&["--reason", "operator"]), 3);
+    let counted = ["bans", "list", "--count"];
+    answered(
+        &proxy,
+        &counted,
+        0,
+        &["operator                 3", "all                      3"],
+    );
+    answered(
+        &proxy,
+        &["bans", "list", "--count", "--json"],
+        0,
+        &["\"operator\": 3"],
+    );
+}
+
+#[test]
 fn a_torn_config_keeps_nobody_from_a_gatepost_whose_socket_is_named() {
     let proxy = proxy();
     let socket = proxy

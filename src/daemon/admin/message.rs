@@ -35,6 +35,13 @@ pub enum Request {
         /// Seconds.
         seconds: u64,
     },
+    /// Ban many, as [`Request::BansAdd`] does; at most [`BATCH`].
+    BansImport {
+        /// Addresses and networks.
+        subjects: Vec<String>,
+        /// Seconds.
+        seconds: u64,
+    },
     /// End a ban.
     BansRemove {
         /// As it was listed.
@@ -142,6 +149,15 @@ pub enum Response {
     NotFound {
         /// A sentence.
         message: String,
+    },
+    /// To [`Request::BansImport`].
+    BansImported {
+        /// How many are banned.
+        banned: u64,
+        /// Sessions that had logged in and were ended.
+        sessions: u64,
+        /// Which were refused: their places in the request, and why.
+        refused: Vec<(usize, String)>,
     },
     /// Refused; says why.
     Refused {

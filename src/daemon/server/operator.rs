@@ -25,6 +25,7 @@ use gatepost_core::moment::Moment;
 mod ask;
 mod expel;
 mod explained;
+mod own;
 mod present;
 mod values;
 
@@ -90,6 +91,10 @@ impl Operator {
             }
             Request::BansAdd { subject, seconds } => {
                 self.ban(&subject, Duration::from_secs(seconds), now).await
+            }
+            Request::BansImport { subjects, seconds } => {
+                let length = Duration::from_secs(seconds);
+                self.ban_all(&subjects, length, now).await
             }
             Request::Expel { target, network } => {
                 self.expel(&target, network.as_deref(), now).await
@@ -271,6 +276,13 @@ fn tell(response: &Response) {
         Response::Done { message }
         | Response::Ended { message, .. }
         | Response::NotKept { message } => events::operator(message),
+        Response::BansImported {
+            banned, sessions, ..
+        } if *banned > 0 => {
+            events::operator(&format!(
+                "{banned} banned from a list; {sessions} sessions ended"
+            ));
+        }
         Response::Learnt(taught) if taught.changed() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {

@@ -4,13 +4,13 @@
 //! a login that was under way.
 //! Not here: which sessions those are (`session::registry`), what is still trusted (`gate`).
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::own::OwnAddresses;
 use super::{Operator, present, read_place, read_subject, user_name, values};
-use crate::admin::message::Response;
+use crate::admin::message::{BATCH, Response};
 use crate::session::registry::Whose;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
@@ -29,20 +29,13 @@ impl Operator {
         length: Duration,
         now: Moment,
     ) -> Result<Response, String> {
-        let subject = read_subject(subject)?;
-        if let Some(own) = own_address(subject) {
-            return Err(format!(
-                "{own} is this machine's own address: a ban would refuse webmail and whatever else logs in from here"
-            ));
-        }
+        let subject = bannable(subject, &OwnAddresses::read())?;
         let until = now + length;
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
         let services = &self.context.services;
         let pending = self.context.admission.pending_of(subject);
-        let logged_in = services
-            .registry
-            .expel_barred(|client| services.judging.bars(client));
+        let logged_in = self.end_barred();
         let kept = services.judging.notices.keep(changes).await;
         let left = self.left_of(subject).await;
         let sessions = logged_in + pending.saturating_sub(left);
@@ -56,6 +49,38 @@ impl Operator {
             networks: 0,
         };
         Ok(present::kept(ended, kept))
+    }
+
+    /// Bans many, and ends their sessions; those that have logged in are counted.
+    pub(super) async fn ban_all(
+        &self,
+        subjects: &[String],
+        length: Duration,
+        now: Moment,
+    ) -> Result<Response, String> {
+        if subjects.len() > BATCH {
+            return Err(format!("more than {BATCH} addresses at once"));
+        }
+        let own = OwnAddresses::read();
+        let (mut banned, mut refused, mut changes) = (0, Vec::new(), Vec::new());
+        for (place, subject) in subjects.iter().enumerate() {
+            match bannable(subject, &own) {
+                Ok(subject) => {
+                    self.gate().ban(subject, now + length, now, &mut changes);
+                    banned += 1;
+                }
+                Err(why) => refused.push((place, why)),
+            }
+        }
+        let services = &self.context.services;
+        let logged_in = self.end_barred();
+        let kept = services.judging.notices.keep(changes).await;
+        let imported = Response::BansImported {
+            banned,
+            sessions: logged_in as u64,
+            refused,
+        };
+        Ok(present::kept(imported, kept))
     }
 
     /// Ends the sessions of a user, and takes the user's trust back; or those of a client or a network.
@@ -120,6 +145,14 @@ impl Operator {
         Ok(present::kept(ended, kept))
     }
 
+    /// Ends the logged-in sessions of all that are banned by hand.
+    fn end_barred(&self) -> usize {
+        let services = &self.context.services;
+        services
+            .registry
+            .expel_barred(|client| services.judging.bars(client))
+    }
+
     fn expel_place(&self, subject: Subject) -> Response {
         let pending = self.context.admission.pending_of(subject);
         let registry = &self.context.services.registry;
@@ -143,6 +176,18 @@ impl Operator {
             sleep(ROUND).await;
         }
         self.context.admission.pending_of(subject)
+    }
+}
+
+/// What may be banned: nothing that this machine itself logs in from.
+fn bannable(text: &str, own: &OwnAddresses) -> Result<Subject, String> {
+    let subject = read_subject(text)?;
+    match own.within(subject) {
+        None => Ok(subject),
+        Some(own) => Err(format!(
+            "{subject} is or holds this machine's own address {own}: a ban would refuse webmail and whatever else \
+             logs in from here"
+        )),
     }
 }
 
@@ -175,19 +220,4 @@ fn forgotten(networks: usize, network: Option<NetworkKey>) -> String {
         (None, 1) => "no longer familiar in 1 network: nowhere".to_owned(),
         (None, networks) => format!("no longer familiar in {networks} networks: nowhere"),
     }
-}
-
-/// The address of this machine that a ban of one address would hit. Of loopback only the one that programs use.
-fn own_address(subject: Subject) -> Option<IpAddr> {
-    let Subject::Client(client) = subject else {
-        return None;
-    };
-    let address = client.address();
-    let is_bound = || UdpSocket::bind((address, 0)).is_ok();
-    let is_own = match address.is_loopback() {
-        true => address == IpAddr::V4(Ipv4Addr::LOCALHOST),
-        // A datagram socket: nothing is sent. The /64 of a client in IPv6 begins with an address of nobody.
-        false => !address.is_unspecified() && is_bound(),
-    };
-    is_own.then_some(address)
 }

@@ -129,6 +129,7 @@ pub(super) fn kept(response: Response, kept: WriteOutcome) -> Response {
             let (pairs, users) = (more.pairs, more.users);
             format!("{pairs} pairs newly familiar, {users} users newly known")
         }
+        Response::BansImported { banned, .. } => format!("{banned} banned"),
         _ => "done".to_owned(),
     };
     let message = format!("{did}, but not on disk: {why}");
