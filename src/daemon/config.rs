@@ -11,6 +11,7 @@ mod buckets;
 mod chain;
 mod dovecot;
 mod finding;
+pub mod guesses;
 mod inspect;
 mod limits;
 mod listeners;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::exit;
 use super::paint::Paint;
 use crate::clock::Clock;
+use crate::config::guesses::GuessBound;
 use crate::config::neighbours::Neighbours;
 use crate::config::{Config, ConfigFaults, Finding};
 
@@ -101,7 +102,17 @@ fn print(
     }
     let file = args.config.display();
     match faults.len() {
-        0 => writeln!(out, "{file}: OK"),
+        0 => {
+            writeln!(out, "{file}: OK")?;
+            match checked {
+                Ok((config, _)) => writeln!(
+                    out,
+                    "guesses by strangers: {}",
+                    GuessBound::of(&config.gate.limits)
+                ),
+                Err(_) => Ok(()),
+            }
+        }
         1 => writeln!(err, "{file}: refused, 1 fault"),
         many => writeln!(err, "{file}: refused, {many} faults"),
     }
@@ -162,9 +173,15 @@ mod tests {
     }
 
     #[test]
-    fn a_valid_file_is_ok_and_nothing_else_is_said() {
+    fn a_valid_file_is_ok_and_its_bound_is_shown() {
         let (out, err) = printed(VALID, false);
-        assert_eq!((out.as_str(), err.as_str()), ("f.toml: OK\n", ""));
+        assert_eq!(err, "");
+        let (ok, bound) = out.split_once('\n').unwrap();
+        assert_eq!(ok, "f.toml: OK");
+        assert!(
+            bound.starts_with("guesses by strangers: at most 1632 a day"),
+            "{bound}"
+        );
     }
 
     #[test]
