@@ -32,6 +32,7 @@ pub mod replay;
 pub mod run;
 pub mod setup;
 pub mod status;
+pub mod users;
 
 /// The default path of the config file.
 pub const CONFIG: &str = "/etc/gatepost/gatepost.toml";
@@ -51,6 +52,7 @@ pub enum DaemonCommand {
     Forget(forget::ForgetArgs),
     Expel(expel::ExpelArgs),
     Introduce(introduce::IntroduceArgs),
+    Users(users::UsersArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
 }
@@ -70,6 +72,7 @@ impl DaemonCommand {
             Self::Forget(args) => forget::run(args),
             Self::Expel(args) => expel::run(args),
             Self::Introduce(args) => introduce::run(args),
+            Self::Users(args) => users::run(args),
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
         }
@@ -77,7 +80,7 @@ impl DaemonCommand {
 }
 
 /// The options of commands that send requests to the running Gatepost.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct OperatorArgs {
     /// The config file of the running gatepost: names its socket
     #[arg(long, global = true, value_name = "FILE", default_value = CONFIG)]
@@ -93,15 +96,25 @@ pub struct OperatorArgs {
 impl OperatorArgs {
     /// Sends a request to the running Gatepost and prints the answer: as JSON, or as `show` writes it.
     ///
-    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk; or what is
-    /// shown is not as it must be.
+    /// A refusal is printed on standard error, with exit code 2. Exit code 1: done, but not on disk; nothing there to
+    /// do it to; or what is shown is not as it must be.
     fn send(
         &self,
         request: &Request,
         show: impl FnOnce(&Response, &mut dyn Write) -> io::Result<()>,
     ) -> ExitCode {
+        self.send_and(request, |response| response, show)
+    }
+
+    /// As [`Self::send`], with the part of the answer that `choose` takes.
+    fn send_and(
+        &self,
+        request: &Request,
+        choose: impl FnOnce(Response) -> Response,
+        show: impl FnOnce(&Response, &mut dyn Write) -> io::Result<()>,
+    ) -> ExitCode {
         let response = match self.response(request) {
-            Ok(response) => response,
+            Ok(response) => choose(response),
             Err(fault) => return exit::fail(&*fault),
         };
         if let Response::Refused { message } = &response {
@@ -114,13 +127,23 @@ impl OperatorArgs {
             (response, false) => show(response, &mut out),
         };
         let code = match response {
-            Response::NotKept { .. } => ExitCode::from(exit::BELOW_REQUIREMENT),
+            Response::NotFound { .. } | Response::NotKept { .. } => {
+                ExitCode::from(exit::BELOW_REQUIREMENT)
+            }
             Response::Status(status) if !status.logins_work => {
                 ExitCode::from(exit::BELOW_REQUIREMENT)
             }
             _ => ExitCode::SUCCESS,
         };
         exit::after(written.and_then(|()| out.flush()), code)
+    }
+
+    /// The same, where `show` writes JSON itself.
+    fn as_text(&self) -> Self {
+        Self {
+            json: false,
+            ..self.clone()
+        }
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
@@ -157,6 +180,7 @@ fn show_message(response: &Response, out: &mut dyn Write) -> io::Result<()> {
     match response {
         Response::Done { message }
         | Response::NotKept { message }
+        | Response::NotFound { message }
         | Response::Ended { message, .. }
         | Response::Refused { message } => writeln!(out, "{message}"),
         other => print_json(out, other),

@@ -11,6 +11,7 @@ mod buckets;
 mod chain;
 mod dovecot;
 mod finding;
+pub mod guesses;
 mod inspect;
 mod limits;
 mod listeners;
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 pub use self::finding::{ConfigFaults, Finding};
 
-use self::finding::{Findings, Remark, Source};
+use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
 use crate::store::StoreSettings;
@@ -194,11 +195,6 @@ impl Config {
         let dialogue = sections::dialogue(file, &machine, findings);
         let listeners = listeners::listeners(file, findings);
         let timeouts = sections::timeouts(&file.timeouts, findings);
-        if file.networks.allow.is_empty() {
-            findings.hint(Remark::of_file("networks.allow is empty").help(
-                "webmail logs in all its users from one address: if you run one, write its address there",
-            ));
-        }
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
         Self {

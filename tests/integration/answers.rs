@@ -45,7 +45,7 @@ fn an_address_is_not_called_free_while_its_network_is_banned() {
     answered(
         &proxy,
         &remove,
-        2,
+        1,
         &["`gatepost bans remove 203.0.113.0/24`"],
     );
     answered(
@@ -62,7 +62,7 @@ fn an_address_is_not_called_free_while_its_network_is_banned() {
         &["cleared bans, strikes and buckets"],
     );
     answered(&proxy, &["bans"], 0, &["no bans"]);
-    answered(&proxy, &remove, 2, &["`gatepost bans` lists all bans"]);
+    answered(&proxy, &remove, 1, &["`gatepost bans` lists all bans"]);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn what_is_no_address_is_told_with_what_would_be_one() {
     answered(
         &proxy,
         &["explain", "G0000000"],
-        2,
-        &["203.0.113.7", "session"],
+        1,
+        &["203.0.113.7", "session", "nobody knows a user G0000000"],
     );
     for slip in [
         "203.0.113",
@@ -107,7 +107,7 @@ fn what_is_no_address_is_told_with_what_would_be_one() {
     answered(
         &proxy,
         &["forgive", "alicce"],
-        2,
+        1,
         &["nobody knows a user alicce"],
     );
     answered(&proxy, &["introduce", "10.20"], 0, &[]);
@@ -136,6 +136,169 @@ fn what_stands_in_the_log_can_be_explained_as_it_is() {
     }
     answered(&proxy, &["bans", "add", "203.0.113.0/24"], 0, &[]);
     answered(&proxy, &["explain", "203.0.113.0/24"], 0, &["refuse (ban)"]);
+}
+
+#[test]
+fn a_user_is_explained_by_name_alone_and_a_mistyped_one_is_not_found() {
+    let proxy = proxy();
+    answered(&proxy, &["introduce", "ann", "203.0.113.7"], 0, &[]);
+    let parts = [
+        "ann: known, last login 20",
+        "203.0.113.0/24 familiar, since 20",
+        "allow (familiar)",
+        "user-far   10/10",
+    ];
+    answered(&proxy, &["explain", "ann"], 0, &parts);
+    answered(&proxy, &["explain", "ANN"], 0, &parts[1..]);
+    answered(
+        &proxy,
+        &["explain", "ann", "203.0.113.7"],
+        0,
+        &["as ann: known, familiar"],
+    );
+    let slip = ["explain", "alicce"];
+    answered(&proxy, &slip, 1, &["nobody knows a user alicce"]);
+    answered(&proxy, &["explain", "203.0.113.300"], 2, &["203.0.113.300"]);
+    answered(
+        &proxy,
+        &["explain", "ann", "bert"],
+        2,
+        &["nor is it the id of a session"],
+    );
+    for words in [["forget", "alicce"], ["expel", "alicce"]] {
+        answered(&proxy, &words, 1, &["nobody knows a user alicce"]);
+    }
+}
+
+#[test]
+fn a_trap_is_introduced_only_by_those_who_mean_it() {
+    let proxy = proxy();
+    let parts = ["root is a trap", "introduce --trap root"];
+    answered(&proxy, &["introduce", "root"], 2, &parts);
+    answered(&proxy, &["users"], 0, &["0 known users"]);
+    answered(
+        &proxy,
+        &["introduce", "root", "--trap"],
+        0,
+        &["added as a known user"],
+    );
+    answered(&proxy, &["introduce", "root"], 0, &[]);
+    answered(&proxy, &["users"], 0, &["1 known users"]);
+}
+
+#[test]
+fn users_are_listed_with_the_names_that_the_operator_gives_and_else_by_their_hash() {
+    let proxy = proxy();
+    answered(&proxy, &["introduce", "ann", "203.0.113.7"], 0, &[]);
+    answered(&proxy, &["introduce", "bert"], 0, &[]);
+    let all = proxy.setup.command(&["users"]).text;
+    assert!(
+        all.contains("203.0.113.0/24")
+            && all.contains("2 known users; of 2 there is only the hash"),
+        "{all}"
+    );
+    assert!(!all.contains("ann") && !all.contains("bert"), "{all}");
+    let names = proxy
+        .setup
+        .write("names", "Ann\nbert\n\ncarol\n")
+        .display()
+        .to_string();
+    let named = proxy.setup.command(&["users", &names]).text;
+    let of_ann = named.lines().find(|line| line.starts_with("Ann ")).unwrap();
+    assert!(of_ann.contains("203.0.113.0/24"), "{named}");
+    assert!(
+        named.contains("bert ") && named.ends_with("2 known users\n"),
+        "{named}"
+    );
+    assert!(
+        named.contains("carol                    not known"),
+        "{named}"
+    );
+    let json = proxy.setup.command(&["users", &names, "--json"]).text;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["unknown"][0], "carol", "{json}");
+    assert_eq!(json["users"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_blocklist_is_banned_as_it_is_and_what_was_refused_is_named_by_its_line() {
+    let proxy = proxy();
+    let list = "; a list\n198.51.100.0/24 ; SBL1\n203.0.113.7\n203.0.114.0/23 # two\nmail.example.org\n127.0.0.0/24\n0.0.0.0/1\n";
+    let list = proxy.setup.write("drop.txt", list).display().to_string();
+    let add = ["bans", "add", "--file", &list, "--for", "2h"];
+    let parts = [
+        "line 5: ",
+        "line 6: 127.0.0.0/24 is or holds this machine's own address 127.0.0.1",
+        "line 7: 0.0.0.0/1 is wider",
+        "6 lines: 4 bans, 3 refused; 0 sessions ended",
+    ];
+    answered(&proxy, &add, 1, &parts);
+    let listed = [
+        "198.51.100.0/24",
+        "203.0.113.7",
+        "203.0.114.0/24",
+        "203.0.115.0/24",
+    ];
+    answered(&proxy, &["bans"], 0, &listed);
+    answered(
+        &proxy,
+        &["explain", "203.0.115.9"],
+        0,
+        &["refuse (ban), for 1h 59m"],
+    );
+    answered(
+        &proxy,
+        &["bans", "add", "127.0.0.0/24"],
+        2,
+        &["own address 127.0.0.1"],
+    );
+
+    let whole = proxy
+        .setup
+        .write("whole.txt", "192.0.3.7\n")
+        .display()
+        .to_string();
+    answered(
+        &proxy,
+        &["bans", "add", "--file", &whole],
+        0,
+        &["1 lines: 1 bans, 0 refused"],
+    );
+    let missing = ["bans", "add", "--file", "/nonexistent/list"];
+    answered(&proxy, &missing, 2, &["/nonexistent/list: No such file"]);
+}
+
+#[test]
+fn bans_are_listed_by_network_and_reason_and_counted() {
+    let proxy = proxy();
+    for subject in ["198.51.100.0/24", "203.0.113.7", "203.0.114.0/24"] {
+        answered(&proxy, &["bans", "add", subject], 0, &[]);
+    }
+    let count = |words: &[&str]| {
+        let ran = proxy
+            .setup
+            .command(&[&["bans", "list", "--json"], words].concat());
+        let bans: serde_json::Value = serde_json::from_str(&ran.text).unwrap();
+        bans.as_array().unwrap().len()
+    };
+    assert_eq!(count(&[]), 3);
+    assert_eq!(count(&["203.0.0.0/16"]), 2);
+    assert_eq!(count(&["--limit", "1"]), 1);
+    assert_eq!(count(&["--reason", "strikes"]), 0);
+    assert_eq!(count(&["--reason", "operator"]), 3);
+    let counted = ["bans", "list", "--count"];
+    answered(
+        &proxy,
+        &counted,
+        0,
+        &["operator                 3", "all                      3"],
+    );
+    answered(
+        &proxy,
+        &["bans", "list", "--count", "--json"],
+        0,
+        &["\"operator\": 3"],
+    );
 }
 
 #[test]
@@ -197,7 +360,7 @@ fn what_the_operator_did_stands_in_the_log() {
         .find("the introduction", |event| event.message() == "operator");
     assert_eq!(
         told.field("did"),
-        "ann is familiar in 203.0.113.0/24 for 90 days"
+        "ann is familiar in 203.0.113.0/24 for 90 days; the name was not known before"
     );
 }
 

@@ -11,18 +11,22 @@ use crate::gate::buckets::recent::Decision;
 use crate::gate::buckets::spec::{BUCKETS, Bucket, Payers};
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::tries::History;
-use crate::gate::buckets::words::Word;
-use crate::gate::case::{Case, SecretKind};
-use crate::gate::ladder::{Named, Question, kept};
+use crate::gate::ladder::kept;
 use crate::gate::operator::BanEntry;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{Reason, Refusal, Standing, Subject};
+use crate::gate::request::verdict::{Reason, Standing, Subject};
 use crate::gate::rules::Rules;
 use crate::gate::{Gate, Restored};
 use crate::moment::Moment;
+
+mod outlook;
+mod user;
+
+pub use outlook::{Outlook, Unnamed, UserStanding};
+pub use user::{KnownUser, UserExplanation, UserNetwork};
 
 /// Decisions that an explanation shows.
 const SHOWN: usize = 20;
@@ -38,20 +42,21 @@ pub struct Holding {
     pub burst: u32,
     /// The time in which one token comes back.
     pub every: Duration,
-    /// How long until it has a token for this client; zero if it has one. The last third of some
-    /// buckets is for newcomers alone.
+    /// How long until it has a token for this client; zero if it has one.
     pub wait: Duration,
+    /// The same for anybody, for some buckets keep their last tokens for retries and newcomers.
+    pub waits: Waits,
 }
 
-/// What is known of a user, as asked about together with a client.
+/// How long until a bucket has a token; zero if it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserStanding {
-    /// Whether this user has ever logged in, was learnt, introduced or listed.
-    pub known: bool,
-    /// How far the user is trusted in the client's network.
-    pub trust: Trust,
-    /// What a new password that is no word would be answered now: the grounds, or the refusal.
-    pub outlook: Result<Reason, Refusal>,
+pub struct Waits {
+    /// For what was refused and comes again.
+    pub retry: Duration,
+    /// For a client that has tried nothing else.
+    pub newcomer: Duration,
+    /// For all others.
+    pub others: Duration,
 }
 
 /// All that there is to say about a client, and a user from there.
@@ -69,6 +74,8 @@ pub struct Explanation {
     pub strikes: u8,
     /// The user, if one was asked about.
     pub user: Option<UserStanding>,
+    /// What is answered whatever the user.
+    pub unnamed: Unnamed,
     /// The buckets, in the order in which they may refuse.
     pub buckets: Vec<Holding>,
     /// The last decisions about the client, and the user if one was asked about; latest first.
@@ -139,6 +146,7 @@ impl Gate {
             network_ban: subject(Subject::Network(client.network())),
             strikes: row.strikes_at(now).count(rules.strikes),
             user: user.map(|user| self.user_standing(&rules, client, user, now)),
+            unnamed: self.unnamed(&rules, client, now),
             buckets: keys
                 .into_iter()
                 .map(|key| self.holding(&rules, past.history, key, known_users, now))
@@ -217,49 +225,6 @@ impl Gate {
             .then(|| Moment::from_nanos(since) + rules.settling)
     }
 
-    fn user_standing(
-        &self,
-        rules: &Rules,
-        client: ClientKey,
-        user: &UserName,
-        now: Moment,
-    ) -> UserStanding {
-        let id = self.user(user);
-        let network = client.network();
-        let who = self.context(id, network, now);
-        let case = Case {
-            at: now,
-            session: 0,
-            client,
-            network,
-            user: id,
-            payer: self.payer(user, id, &who),
-            guess: None,
-            secret: SecretKind::Passing,
-            word: Word::Rare(0),
-            who,
-        };
-        let ban = self.bans.of(client, now);
-        let question = Question {
-            gate: self,
-            rules,
-            client,
-            attempt: Some(Named {
-                case: &case,
-                past: &self.tries.past(client, id, None, now),
-            }),
-            network: who.network,
-            ban: ban.as_ref(),
-            settling: self.is_settling(rules, now),
-            now,
-        };
-        UserStanding {
-            known: who.known,
-            trust: who.trust,
-            outlook: question.outlook(),
-        }
-    }
-
     /// The buckets that a client, or this user there, pays from in any case that may come.
     fn keys_of(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Vec<BucketKey> {
         let settling = self.is_settling(&self.rules.load(), now);
@@ -295,17 +260,22 @@ impl Gate {
     ) -> Holding {
         let bucket = key.bucket();
         let limit = rules.limit(bucket, known);
-        let kept = kept(bucket.spec().reserve, history, &limit);
+        let wait = |history| {
+            let kept = kept(bucket.spec().reserve, history, &limit);
+            let peeked = self.buckets.peek(key, &limit, kept, now);
+            peeked.err().unwrap_or_default()
+        };
         Holding {
             bucket: Reason::Bucket(bucket),
             tokens: self.buckets.left(key, limit, now),
             burst: limit.burst(),
             every: Duration::from_nanos(limit.every()),
-            wait: self
-                .buckets
-                .peek(key, &limit, kept, now)
-                .err()
-                .unwrap_or_default(),
+            wait: wait(history),
+            waits: Waits {
+                retry: wait(History::Retry),
+                newcomer: wait(History::First),
+                others: wait(History::Repeat),
+            },
         }
     }
 }

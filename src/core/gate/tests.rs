@@ -4,6 +4,7 @@ mod accept;
 mod bans;
 mod bound;
 mod credit;
+mod explain;
 mod held;
 mod kit;
 mod modes;

@@ -7,6 +7,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod explained;
+
+pub use explained::{
+    BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
+    KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
+};
+
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;
 
@@ -28,6 +35,13 @@ pub enum Request {
         /// Seconds.
         seconds: u64,
     },
+    /// Ban many, as [`Request::BansAdd`] does; at most [`BATCH`].
+    BansImport {
+        /// Addresses and networks.
+        subjects: Vec<String>,
+        /// Seconds.
+        seconds: u64,
+    },
     /// End a ban.
     BansRemove {
         /// As it was listed.
@@ -44,6 +58,9 @@ pub enum Request {
         user: String,
         /// `203.0.113.0/24`; none: the user becomes known, and familiar nowhere.
         network: Option<String>,
+        /// Whether the name may be a trap, which it then is no more.
+        #[serde(default)]
+        trap: bool,
     },
     /// End sessions at once; a user's trust ends with them.
     Expel {
@@ -61,10 +78,16 @@ pub enum Request {
     },
     /// Explain why a client is, or would be, refused.
     Explain {
-        /// An address, or the session's id in a 454.
+        /// An address, the session's id in a 454, or a user.
         address: String,
-        /// The user.
+        /// The user at that address.
         user: Option<String>,
+    },
+    /// All known users.
+    Users {
+        /// Names to look for: without them there are only the keyed hashes.
+        #[serde(default)]
+        names: Vec<String>,
     },
     /// Make users familiar who logged in according to a log.
     Learn {
@@ -122,6 +145,20 @@ pub enum Response {
         /// Networks where the user was familiar until now.
         networks: u64,
     },
+    /// There was nothing of the kind, so nothing was done; says so.
+    NotFound {
+        /// A sentence.
+        message: String,
+    },
+    /// To [`Request::BansImport`].
+    BansImported {
+        /// How many are banned.
+        banned: u64,
+        /// Sessions that had logged in and were ended.
+        sessions: u64,
+        /// Which were refused: their places in the request, and why.
+        refused: Vec<(usize, String)>,
+    },
     /// Refused; says why.
     Refused {
         /// What was wrong, and what would be right.
@@ -136,6 +173,10 @@ pub enum Response {
     },
     /// To [`Request::Explain`].
     Explanation(Box<ExplanationMessage>),
+    /// To [`Request::Explain`] of a user alone.
+    User(Box<UserMessage>),
+    /// To [`Request::Users`].
+    Users(KnownUsersMessage),
     /// To [`Request::Learn`].
     Learnt(ImportStats),
 }
@@ -275,19 +316,6 @@ pub struct NotKeptMessage {
     pub why: String,
 }
 
-/// The tokens of a bucket.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct BucketMessage {
-    /// Its name, as in the config.
-    pub name: String,
-    /// Tokens now.
-    pub tokens: u32,
-    /// Tokens when full.
-    pub burst: u32,
-    /// Seconds until the next token.
-    pub next_s: u64,
-}
-
 /// The rows of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
@@ -297,67 +325,4 @@ pub struct Fill {
     pub capacity: u64,
     /// Rows evicted to make room, since the start.
     pub evicted: u64,
-}
-
-/// Why a client is, or would be, refused.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ExplanationMessage {
-    /// The client, as the gate counts it.
-    pub client: String,
-    /// Its network.
-    pub network: String,
-    /// The user asked about.
-    pub user: Option<String>,
-    /// `familiar`, `near` or `far`, where a user was given.
-    pub trust: Option<String>,
-    /// Whether the user is known.
-    pub known: Option<bool>,
-    /// What admission decides for the client.
-    pub standing: String,
-    /// The client's strikes.
-    pub strikes: u32,
-    /// The ban on the client or its network.
-    pub ban: Option<BanMessage>,
-    /// The tokens of each bucket that an attempt would take from.
-    pub buckets: Vec<BucketMessage>,
-    /// The answer to an attempt with a new password: `allow` or `refuse`.
-    pub verdict: String,
-    /// The reason.
-    pub reason: String,
-    /// Seconds until the same attempt may be allowed.
-    pub wait_s: u64,
-    /// `enforce`, `dry-run` or `settling-in`.
-    pub mode: String,
-    /// What the client did wrong before a login that did not come, the last time.
-    #[serde(default)]
-    pub last_fault: Option<FaultMessage>,
-    /// The last decisions on it, the newest first.
-    pub decisions: Vec<DecisionMessage>,
-}
-
-/// What a client did wrong in a session that ended without a login.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultMessage {
-    /// When the session ended, RFC 3339.
-    pub at: String,
-    /// Its id.
-    pub session: String,
-    /// The log value.
-    pub fault: String,
-}
-
-/// A past decision.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DecisionMessage {
-    /// The time, RFC 3339.
-    pub at: String,
-    /// The session's id.
-    pub session: String,
-    /// The client.
-    pub client: String,
-    /// The answer (`allow`, `would-refuse`, `refuse`, `repeat`), or Postfix's outcome after it
-    /// (`accept`, `reject`, `defer`).
-    pub verdict: String,
-    /// The reason.
-    pub reason: String,
 }

@@ -1,13 +1,16 @@
 //! bans - list, add and remove bans: `gatepost bans [list|add|remove]`
 
-use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::{OperatorArgs, print_json, show_message};
-use crate::admin::message::{BanMessage, Request, Response};
+use super::{OperatorArgs, show_message};
+use crate::admin::message::Request;
+
+mod import;
+mod list;
 
 /// List, add and remove bans
 #[derive(Debug, clap::Args)]
@@ -20,14 +23,22 @@ pub struct BansArgs {
 
 #[derive(Debug, Subcommand)]
 enum BansCommand {
-    /// List all bans, the next to end first
-    List,
+    /// List bans, the next to end first
+    List(list::ListArgs),
     /// Ban an address or a network, and end its open sessions
     ///
     /// The ban refuses everybody there, users who have logged in before and the allow list too.
     Add {
         /// An address, or a network of this size: 203.0.113.7, 203.0.113.0/24, 2001:db8:1::/48
-        address: String,
+        #[arg(required_unless_present = "file")]
+        address: Option<String>,
+        /// A list of them in place of one, or - for standard input
+        ///
+        /// One address or network a line, with comments behind # or ; or //: the lists of Spamhaus DROP, FireHOL and CrowdSec
+        /// as they are. Of other sizes up to 256 networks (/16, /40) or addresses are banned each; wider ones are refused with their
+        /// line: write them into [networks] deny.
+        #[arg(long, value_name = "FILE", conflicts_with = "address")]
+        file: Option<PathBuf>,
         /// For how long: 30m, 12h, 7d
         #[arg(long = "for", value_name = "TIME", default_value = "1d", value_parser = read_span)]
         span: Duration,
@@ -43,10 +54,16 @@ enum BansCommand {
 pub fn run(args: &BansArgs) -> ExitCode {
     let operator = &args.operator;
     match &args.what {
-        None | Some(BansCommand::List) => operator.send(&Request::BansList, show),
-        Some(BansCommand::Add { address, span }) => {
+        None => list::run(&list::ListArgs::default(), operator),
+        Some(BansCommand::List(wanted)) => list::run(wanted, operator),
+        Some(BansCommand::Add {
+            file: Some(file),
+            span,
+            ..
+        }) => import::run(file, *span, operator),
+        Some(BansCommand::Add { address, span, .. }) => {
             let request = Request::BansAdd {
-                subject: address.clone(),
+                subject: address.clone().unwrap_or_default(),
                 seconds: span.as_secs(),
             };
             operator.send(&request, show_message)
@@ -67,25 +84,6 @@ fn read_span(text: &str) -> Result<Duration, &'static str> {
         Ok(_) => Err("a ban lasts at least one second: write 30m, 12h or 7d"),
         Err(_) => Err("write 30m, 12h or 7d"),
     }
-}
-
-fn show(response: &Response, out: &mut dyn Write) -> io::Result<()> {
-    let Response::Bans { bans } = response else {
-        return print_json(out, response);
-    };
-    if bans.is_empty() {
-        return writeln!(out, "no bans");
-    }
-    writeln!(out, "{:<24} {:<22} REASON", "ADDRESS", "UNTIL")?;
-    for BanMessage {
-        address,
-        until,
-        reason,
-    } in bans
-    {
-        writeln!(out, "{address:<24} {until:<22} {reason}")?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -121,5 +119,7 @@ mod tests {
         assert!(refusal("forever").contains("write 30m, 12h or 7d"));
         assert!(refusal("0s").contains("at least one second"));
         assert!(read(&["add", "192.0.2.1", "--for", "1h 30m"]).is_ok());
+        assert!(read(&["add", "--file", "-"]).is_ok());
+        assert!(read(&["add"]).is_err() && read(&["add", "192.0.2.1", "--file", "-"]).is_err());
     }
 }

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::exit;
 use super::paint::Paint;
 use crate::clock::Clock;
+use crate::config::guesses::GuessBound;
 use crate::config::neighbours::Neighbours;
 use crate::config::{Config, ConfigFaults, Finding};
 
@@ -111,7 +112,17 @@ fn print(
     }
     let file = args.config.display();
     match faults.len() {
-        0 => writeln!(out, "{file}: OK"),
+        0 => {
+            writeln!(out, "{file}: OK")?;
+            match checked {
+                Ok((config, _)) => writeln!(
+                    out,
+                    "guesses by strangers: {}",
+                    GuessBound::of(&config.gate.limits)
+                ),
+                Err(_) => Ok(()),
+            }
+        }
         1 => writeln!(err, "{file}: refused, 1 fault"),
         many => writeln!(err, "{file}: refused, {many} faults"),
     }
@@ -172,10 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn a_valid_file_is_ok_and_its_hints_are_shown() {
+    fn a_valid_file_is_ok_and_its_bound_is_shown() {
         let (out, err) = printed(VALID, false);
-        assert_eq!(out, "f.toml: OK\n");
-        assert!(err.starts_with("hint: networks.allow is empty"), "{err}");
+        assert_eq!(err, "");
+        let (ok, bound) = out.split_once('\n').unwrap();
+        assert_eq!(ok, "f.toml: OK");
+        assert!(
+            bound.starts_with("guesses by strangers: at most 1632 a day"),
+            "{bound}"
+        );
     }
 
     #[test]
@@ -210,9 +226,7 @@ mod tests {
         let printed: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(printed["ok"], true);
         assert_eq!(printed["faults"], json!([]));
-        let hint = &printed["warnings"][0];
-        assert_eq!(hint["message"], "networks.allow is empty");
-        assert_eq!(hint["line"], Value::Null);
+        assert_eq!(printed["warnings"], json!([]));
     }
 
     #[test]

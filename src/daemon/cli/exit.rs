@@ -1,7 +1,7 @@
 //! exit - exit codes, and the message of a failure
 //!
-//! 0: success; 1: a result is below its requirement (`simulate`, `replay`, `status`, `doctor`), or what was done is not
-//! on disk; 2: usage, config or failure, and a result that cannot be written.
+//! 0: success; 1: a result is below its requirement (`simulate`, `replay`, `status`, `doctor`), nothing was there to
+//! remove or explain, or what was done is not on disk; 2: usage, config or failure, and a result that cannot be written.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};

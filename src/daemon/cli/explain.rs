@@ -1,19 +1,25 @@
-//! explain - `gatepost explain ADDRESS [USER]`: why a client is refused; also by the session's id in a refusal
+//! explain - `gatepost explain ADDRESS|SESSION|USER [USER]`: why a client or a user is refused
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{OperatorArgs, print_json};
-use crate::admin::message::{ExplanationMessage, Request, Response};
+use super::{OperatorArgs, print_json, show_message};
+use crate::admin::message::{
+    BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, Request, Response,
+    UserMessage,
+};
 
-/// Explain why a client is or would be refused: buckets, strikes, bans, last decisions
+/// Explain why a client or a user is or would be refused, with the last decisions
+///
+/// Of a user: whether known, where the user has logged in and since when, and the last decisions with address and
+/// reason. What depends on the password is said so: a common one pays from a smaller bucket.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// An address, or the session's id in the refusal (454 or 421) that the client got
-    #[arg(value_name = "ADDRESS|SESSION")]
+    /// An address, the session's id in the refusal (454 or 421) that the client got, or a user
+    #[arg(value_name = "ADDRESS|SESSION|USER")]
     address: String,
-    /// The user, as in AUTH
+    /// The user, as in AUTH, at that address
     user: Option<String>,
     #[command(flatten)]
     operator: OperatorArgs,
@@ -28,21 +34,19 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
     args.operator
         .send(&request, |response, out| match response {
             Response::Explanation(explanation) => show(explanation, out),
+            Response::User(user) => show_user(user, out),
+            Response::NotFound { .. } => show_message(response, out),
             other => print_json(out, other),
         })
 }
 
 fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
-    let wait = humantime::format_duration(Duration::from_secs(e.wait_s));
     writeln!(out, "{} in {}: {}", e.client, e.network, e.standing)?;
     if let (Some(user), Some(trust), Some(known)) = (&e.user, &e.trust, e.known) {
-        let known = if known { "known" } else { "unknown" };
-        writeln!(out, "as {user}: {known}, {trust}")?;
+        writeln!(out, "as {user}: {}, {trust}", shown_known(known))?;
     }
-    match e.wait_s {
-        0 => writeln!(out, "now         {} ({})", e.verdict, e.reason)?,
-        _ => writeln!(out, "now         {} ({}), for {wait}", e.verdict, e.reason)?,
-    }
+    show_outlook(e, out)?;
+    show_mode(&e.mode, out)?;
     writeln!(out, "strikes     {}", e.strikes)?;
     if let Some(ban) = &e.ban {
         writeln!(
@@ -52,29 +56,133 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     for bucket in &e.buckets {
-        let next = humantime::format_duration(Duration::from_secs(bucket.next_s));
-        let (name, tokens, burst) = (&bucket.name, bucket.tokens, bucket.burst);
-        match bucket.next_s {
-            0 => writeln!(out, "bucket      {name:<10} {tokens}/{burst}")?,
-            _ => writeln!(
-                out,
-                "bucket      {name:<10} {tokens}/{burst}, one more in {next}"
-            )?,
-        }
+        show_bucket(bucket, out)?;
     }
     if let Some(fault) = &e.last_fault {
         let (at, session, fault) = (&fault.at, &fault.session, &fault.fault);
         writeln!(out, "last fault  {fault}, in session {session} at {at}")?;
     }
-    if !e.decisions.is_empty() {
-        writeln!(out, "the last decisions:")?;
+    show_decisions(&e.decisions, out)
+}
+
+fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
+    let known = shown_known(e.known);
+    match &e.last_login {
+        Some(last) => writeln!(out, "{}: {known}, last login {last}", e.user)?,
+        None => writeln!(out, "{}: {known}, no login remembered", e.user)?,
     }
-    for d in &e.decisions {
+    if e.trap && !e.known {
+        writeln!(out, "trap        nobody may try this name ([traps] users)")?;
+    }
+    show_mode(&e.mode, out)?;
+    if e.networks.is_empty() {
         writeln!(
             out,
-            "  {} {} {} {} ({})",
-            d.at, d.session, d.client, d.verdict, d.reason
+            "familiar    nowhere: the user is a stranger everywhere"
         )?;
     }
+    for one in &e.networks {
+        let (network, trust, since, last) = (&one.network, &one.trust, &one.since, &one.last_login);
+        let outlook = shown_outlook(&one.outlook);
+        writeln!(
+            out,
+            "network     {network} {trust}, since {since} or earlier, last {last}: a new password now: {outlook}"
+        )?;
+    }
+    for bucket in &e.buckets {
+        show_bucket(bucket, out)?;
+    }
+    show_decisions(&e.decisions, out)
+}
+
+const fn shown_known(known: bool) -> &'static str {
+    match known {
+        true => "known",
+        false => "unknown",
+    }
+}
+
+fn show_outlook(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
+    let whole = OutlookMessage {
+        attempt: String::new(),
+        verdict: e.verdict.clone(),
+        reason: e.reason.clone(),
+        wait_s: e.wait_s,
+    };
+    match e.verdict.as_str() {
+        "depends" => writeln!(out, "now         depends on what the attempt shows:")?,
+        _ => writeln!(out, "now         {}", shown_outlook(&whole))?,
+    }
+    let differ = e.verdict == "depends" || e.outlooks.iter().any(|one| one.reason != e.reason);
+    for one in e.outlooks.iter().filter(|_| differ) {
+        writeln!(out, "            {}: {}", one.attempt, shown_outlook(one))?;
+    }
     Ok(())
+}
+
+fn shown_outlook(one: &OutlookMessage) -> String {
+    match one.wait_s {
+        0 => format!("{} ({})", one.verdict, one.reason),
+        wait => format!("{} ({}), for {}", one.verdict, one.reason, span(wait)),
+    }
+}
+
+fn show_mode(mode: &str, out: &mut dyn Write) -> io::Result<()> {
+    match mode {
+        "dry-run" => writeln!(
+            out,
+            "dry run     only the deny list and bans by hand refuse; what is said of the rest would be"
+        ),
+        "settling-in" => writeln!(
+            out,
+            "settling in most refusals are forgiven, within the limits settling and settling-user"
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn show_bucket(bucket: &BucketMessage, out: &mut dyn Write) -> io::Result<()> {
+    let (name, tokens, burst) = (&bucket.name, bucket.tokens, bucket.burst);
+    let [retry, newcomer, others] = [
+        bucket.next_retry_s,
+        bucket.next_newcomer_s,
+        bucket.next_others_s,
+    ];
+    write!(out, "bucket      {name:<10} {tokens}/{burst}")?;
+    if others == 0 {
+        return writeln!(out);
+    }
+    if retry == others {
+        return writeln!(out, ", one more in {}", span(others));
+    }
+    let when = |wait| match wait {
+        0 => "now".to_owned(),
+        wait => format!("in {}", span(wait)),
+    };
+    writeln!(
+        out,
+        "; for a retry {}, a newcomer {}, others {}",
+        when(retry),
+        when(newcomer),
+        when(others)
+    )
+}
+
+fn show_decisions(decisions: &[DecisionMessage], out: &mut dyn Write) -> io::Result<()> {
+    if !decisions.is_empty() {
+        writeln!(out, "the last decisions:")?;
+    }
+    for d in decisions {
+        write!(out, "  {} {} {}", d.at, d.session, d.client)?;
+        write!(out, " {} ({})", d.verdict, d.reason)?;
+        match d.wait_s {
+            0 => writeln!(out)?,
+            wait => writeln!(out, ", for {}", span(wait))?,
+        }
+    }
+    Ok(())
+}
+
+fn span(seconds: u64) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(seconds))
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::buckets::{RawBucket, RawEarnedBucket, RawGrowingBucket};
 use super::finding::{Findings, Remark};
+use super::guesses::GuessBound;
 use super::value::TomlTable;
 use gatepost_core::gate::buckets::spec::{self, BUCKETS, BucketSpec};
 use gatepost_core::gate::request::settings::{Capacity, Quotas};
@@ -54,6 +55,7 @@ pub(super) fn read(given: &RawLimits, capacity: Capacity, findings: &mut Finding
             )),
         );
     }
+    GuessBound::of(&quotas).judge(findings);
     quotas
 }
 

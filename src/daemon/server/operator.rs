@@ -22,8 +22,12 @@ use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
 
+mod ask;
 mod expel;
+mod explained;
+mod own;
 mod present;
+mod values;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
 const FIRST_ROUND: Duration = Duration::from_millis(50);
@@ -81,38 +85,34 @@ impl Operator {
                 Ok(Response::Status(Box::new(self.status())))
             }
             Request::BansList => {
-                let ban = |entry| present::ban(entry, self.clock());
+                let ban = |entry| values::ban(entry, self.clock());
                 let bans = gate.bans(now).into_iter().map(ban).collect();
                 Ok(Response::Bans { bans })
             }
             Request::BansAdd { subject, seconds } => {
                 self.ban(&subject, Duration::from_secs(seconds), now).await
             }
+            Request::BansImport { subjects, seconds } => {
+                let length = Duration::from_secs(seconds);
+                self.ban_all(&subjects, length, now).await
+            }
             Request::Expel { target, network } => {
                 self.expel(&target, network.as_deref(), now).await
             }
             Request::Forget { user, network } => self.forget(&user, network.as_deref(), now).await,
-            Request::BansRemove { subject } => {
-                let subject = read_subject(&subject)?;
-                match (
-                    gate.unban(subject, now, changes),
-                    self.ban_around(subject, now),
-                ) {
-                    (true, None) => done(format!("{subject} is no longer banned")),
-                    (true, Some(network)) => done(format!(
-                        "{subject} is no longer banned itself, but its network {network} is"
-                    )),
-                    (false, None) => Err(format!(
-                        "{subject} is not banned; `gatepost bans` lists all bans"
-                    )),
-                    (false, Some(network)) => Err(format!(
-                        "{subject} is not banned itself, but its network is: `gatepost bans remove {network}`"
-                    )),
-                }
-            }
+            Request::BansRemove { subject } => self.unban(&subject, now, changes),
             Request::Forgive { target } => self.forgive(&target, now, changes),
-            Request::Introduce { user, network } => self.introduce(&user, network, now, changes),
-            Request::Explain { address, user } => self.explain(&address, user, now),
+            Request::Introduce {
+                user,
+                network,
+                trap,
+            } => {
+                let name = user_name(&user)?;
+                self.refuse_trap(&name, trap, now)?;
+                self.introduce(&name, network, now, changes)
+            }
+            Request::Users { names } => Ok(self.users(names)),
+            Request::Explain { address, user } => self.explain(&address, user.as_deref(), now),
             Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
                 gate,
                 &logins,
@@ -120,6 +120,25 @@ impl Operator {
                 self.clock(),
                 changes,
             ))),
+        }
+    }
+
+    fn unban(&self, subject: &str, now: Moment, changes: &mut Changes) -> Result<Response, String> {
+        let subject = read_subject(subject)?;
+        match (
+            self.gate().unban(subject, now, changes),
+            self.ban_around(subject, now),
+        ) {
+            (true, None) => done(format!("{subject} is no longer banned")),
+            (true, Some(network)) => done(format!(
+                "{subject} is no longer banned itself, but its network {network} is"
+            )),
+            (false, None) => not_found(format!(
+                "{subject} is not banned; `gatepost bans` lists all bans"
+            )),
+            (false, Some(network)) => not_found(format!(
+                "{subject} is not banned itself, but its network is: `gatepost bans remove {network}`"
+            )),
         }
     }
 
@@ -155,7 +174,7 @@ impl Operator {
                 self.gate().forgive_user(&user, now, changes);
                 match is_known {
                     true => done(format!("cleared the buckets of the user {user}")),
-                    false => Err(format!(
+                    false => not_found(format!(
                         "nobody knows a user {user}: is the name right? What was held against that name is cleared"
                     )),
                 }
@@ -165,49 +184,43 @@ impl Operator {
 
     fn introduce(
         &self,
-        user: &str,
+        name: &UserName,
         network: Option<String>,
         now: Moment,
         changes: &mut Changes,
     ) -> Result<Response, String> {
-        let name = user_name(user)?;
+        let network = network.as_deref().map(read_place).transpose()?;
+        let remark = match self.is_known(name, now) {
+            true => String::new(),
+            false => "; the name was not known before".to_owned(),
+        };
+        self.gate().introduce(name, network, now, changes);
         let Some(network) = network else {
-            self.gate().introduce(&name, None, now, changes);
             return done(format!(
-                "{name} added as a known user. To trust a network for this user: gatepost introduce \
+                "{name} added as a known user{remark}. To trust a network for this user: gatepost introduce \
                  {name} NETWORK"
             ));
         };
-        let network = read_network(&network)?;
-        self.gate().introduce(&name, Some(network), now, changes);
-        if !self.is_familiar(&name, network, now) {
+        if !self.is_familiar(name, network, now) {
             return Err(format!(
                 "{name} is not familiar in {network}: too many names with the same part before the @ are \
                  known. A name in the `users` file always has room"
             ));
         }
-        done(format!("{name} is familiar in {network} for 90 days"))
+        done(format!(
+            "{name} is familiar in {network} for 90 days{remark}"
+        ))
     }
 
-    fn explain(
-        &self,
-        address: &str,
-        user: Option<String>,
-        now: Moment,
-    ) -> Result<Response, String> {
-        let user = user.as_deref().map(user_name).transpose()?;
-        let client = match read_client(address) {
-            Ok(client) => client,
-            Err(fault) => present::client_of_session(self.gate(), address)
-                .ok_or_else(|| format!("{fault}; nor is it the id of a session remembered here"))?,
-        };
-        let explanation = self.gate().explain(client, user.as_ref(), now);
-        let mut explanation = present::explanation(explanation, user.as_ref(), self.clock());
-        let last_faults = &self.context.services.judging.reporter.last_faults;
-        explanation.last_fault = last_faults
-            .of(client)
-            .map(|fault| present::fault(fault, self.clock()));
-        Ok(Response::Explanation(Box::new(explanation)))
+    /// A name that guessers use: known, it would be no trap any more, and nothing takes that back.
+    fn refuse_trap(&self, name: &UserName, is_meant: bool, now: Moment) -> Result<(), String> {
+        match !is_meant && self.gate().is_trap(name) && !self.is_known(name, now) {
+            false => Ok(()),
+            true => Err(format!(
+                "{name} is a trap ([traps] users): who tries it is banned. If it is really a mailbox: gatepost \
+                 introduce --trap {name}; it is no trap then, for good"
+            )),
+        }
     }
 
     /// Until a backend was asked for the first time, as far as that happens at once.
@@ -263,6 +276,13 @@ fn tell(response: &Response) {
         Response::Done { message }
         | Response::Ended { message, .. }
         | Response::NotKept { message } => events::operator(message),
+        Response::BansImported {
+            banned, sessions, ..
+        } if *banned > 0 => {
+            events::operator(&format!(
+                "{banned} banned from a list; {sessions} sessions ended"
+            ));
+        }
         Response::Learnt(taught) if taught.changed() => {
             events::learnt(taught.pairs, taught.users);
             if taught.settling_ended {
@@ -275,6 +295,11 @@ fn tell(response: &Response) {
 
 fn done(message: String) -> Result<Response, String> {
     Ok(Response::Done { message })
+}
+
+/// Nothing was there to do it to.
+fn not_found(message: String) -> Result<Response, String> {
+    Ok(Response::NotFound { message })
 }
 
 /// A client, as it stands in a log: an address with its port or in brackets; or a network, for its first address.
@@ -323,6 +348,14 @@ fn read_network(text: &str) -> Result<NetworkKey, String> {
              (203.0.113.0/24, 2001:db8:1::/48). Other networks: [networks] allow and deny"
         )
     })
+}
+
+/// A network, or an address in it.
+fn read_place(text: &str) -> Result<NetworkKey, String> {
+    match read_subject(text) {
+        Ok(Subject::Client(client)) => Ok(client.network()),
+        _ => read_network(text),
+    }
 }
 
 fn user_name(text: &str) -> Result<UserName, String> {

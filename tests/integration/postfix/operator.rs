@@ -68,6 +68,48 @@ fn a_ban_is_listed_explained_and_lifted() {
 }
 
 #[test]
+fn a_user_who_cannot_send_is_explained_by_the_name_alone() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail)
+        .with("limits.words.burst", 1)
+        .with("limits.words.every", "30m")
+        .start();
+    assert_eq!(log_in(&proxy, 97, ANNA).unwrap().code, 235);
+    let common = User(ANNA.0, "password1");
+    assert_eq!(log_in(&proxy, 98, common).unwrap().code, 535);
+    assert_eq!(log_in(&proxy, 99, common).unwrap().code, 454);
+
+    let told = ask(&proxy, &["explain", ANNA.0]);
+    for part in [
+        "known, last login 20",
+        "127.97.0.0/24 familiar, since 20",
+        "127.97.0.1 accept (unknown)",
+        "127.98.0.1 reject (words)",
+        "127.99.0.1 refuse (words), for 29m",
+    ] {
+        assert!(told.contains(part), "no {part:?}: {told}");
+    }
+    // It is refused, so it is not said to be allowed.
+    for words in [
+        &["explain", "127.99.0.1"][..],
+        &["explain", "127.99.0.1", ANNA.0],
+    ] {
+        let told = ask(&proxy, words);
+        assert!(told.contains("now         depends on what"), "{told}");
+        assert!(
+            told.contains("a common password: refuse (words), for 29m"),
+            "{told}"
+        );
+        assert!(told.contains("a new password: allow (strangers)"), "{told}");
+    }
+    let told = ask_json(&proxy, &["explain", "127.99.0.1"]);
+    let session = told["decisions"][0]["session"].as_str().unwrap();
+    let user = ask_json(&proxy, &["explain", session])["decisions"][0]["user"].clone();
+    assert_eq!(user, ask_json(&proxy, &["users"])["users"][0]["id"]);
+    assert_eq!(user, ask_json(&proxy, &["explain", ANNA.0])["id"]);
+}
+
+#[test]
 fn an_operator_can_ban() {
     let mail = Mail::start();
     let proxy = Setup::before(&mail).start();

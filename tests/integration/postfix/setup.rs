@@ -106,7 +106,7 @@ fn a_postfix_that_was_set_up_serves_and_is_as_before_once_it_is_undone() {
     client.expect(&auth_plain(ANNA), 235);
     client.submit(ANNA.0, "Subject: x\r\n\r\nhello\r\n");
     let line = mail.logged(&[
-        "postfix/gatepost",
+        "postfix/submission",
         ": client=",
         "sasl_username=anna@example.org",
     ]);

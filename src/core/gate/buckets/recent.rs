@@ -52,6 +52,13 @@ pub struct Decision {
     pub(in crate::gate) user: UserId,
 }
 
+impl Decision {
+    /// The user; none if the client did not come to the name.
+    pub fn user(&self) -> Option<UserId> {
+        (self.user != UserId(0)).then_some(self.user)
+    }
+}
+
 #[derive(Default)]
 pub(in crate::gate) struct Recent(Mutex<VecDeque<Decision>>);
 

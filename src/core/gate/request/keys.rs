@@ -36,6 +36,13 @@ impl fmt::Debug for Keys {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(pub(in crate::gate) u64);
 
+/// The keyed hash, which tells nobody the name who has not the key.
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 impl UserId {
     const LOCAL_PART: u64 = (u32::MAX as u64) << 32;
 

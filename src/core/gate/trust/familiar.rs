@@ -19,6 +19,7 @@ use crate::gate::request::client::{NetworkKey, RegionKey};
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
+mod lists;
 mod pair;
 mod revoked;
 mod room;
@@ -205,29 +206,6 @@ impl Familiar {
         let mut book = self.write();
         book.retain(|pair| now.saturating_sub(pair.last) < KEPT);
         book.revoked.sweep(now);
-    }
-
-    /// The networks where this user is familiar.
-    pub(in crate::gate) fn networks(&self, user: UserId) -> Vec<NetworkKey> {
-        let book = self.read();
-        let pairs = book.users.get(&user).map(|known| known.pairs.as_slice());
-        pairs
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|pair| NetworkKey::of_code(pair.network))
-            .collect()
-    }
-
-    /// All users but those who are merely listed.
-    pub(in crate::gate) fn ids(&self) -> Vec<UserId> {
-        self.read().users.keys().copied().collect()
-    }
-
-    /// What is known of some users: a few at a time, so that a snapshot delays no login.
-    pub(in crate::gate) fn batch(&self, users: &[UserId]) -> Vec<(UserId, Known)> {
-        let book = self.read();
-        let known = |user: &UserId| Some((*user, book.users.get(user)?.clone()));
-        users.iter().filter_map(known).collect()
     }
 
     /// Adds a login as far as it counts, and gives that.

@@ -4,14 +4,15 @@
 //! a login that was under way.
 //! Not here: which sessions those are (`session::registry`), what is still trusted (`gate`).
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Operator, present, read_network, read_subject, user_name};
-use crate::admin::message::Response;
+use super::own::OwnAddresses;
+use super::{Operator, present, read_place, read_subject, user_name, values};
+use crate::admin::message::{BATCH, Response};
 use crate::session::registry::Whose;
+use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::moment::Moment;
@@ -28,33 +29,58 @@ impl Operator {
         length: Duration,
         now: Moment,
     ) -> Result<Response, String> {
-        let subject = read_subject(subject)?;
-        if let Some(own) = own_address(subject) {
-            return Err(format!(
-                "{own} is this machine's own address: a ban would refuse webmail and whatever else logs in from here"
-            ));
-        }
+        let subject = bannable(subject, &OwnAddresses::read())?;
         let until = now + length;
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
         let services = &self.context.services;
         let pending = self.context.admission.pending_of(subject);
-        let logged_in = services
-            .registry
-            .expel_barred(|client| services.judging.bars(client));
+        let logged_in = self.end_barred();
         let kept = services.judging.notices.keep(changes).await;
         let left = self.left_of(subject).await;
         let sessions = logged_in + pending.saturating_sub(left);
         let ended = Response::Ended {
             message: format!(
                 "{subject} is banned until {}; {}",
-                present::time(until, self.clock()),
+                values::time(until, self.clock()),
                 ended(sessions, left)
             ),
             sessions: sessions as u64,
             networks: 0,
         };
         Ok(present::kept(ended, kept))
+    }
+
+    /// Bans many, and ends their sessions; those that have logged in are counted.
+    pub(super) async fn ban_all(
+        &self,
+        subjects: &[String],
+        length: Duration,
+        now: Moment,
+    ) -> Result<Response, String> {
+        if subjects.len() > BATCH {
+            return Err(format!("more than {BATCH} addresses at once"));
+        }
+        let own = OwnAddresses::read();
+        let (mut banned, mut refused, mut changes) = (0, Vec::new(), Vec::new());
+        for (place, subject) in subjects.iter().enumerate() {
+            match bannable(subject, &own) {
+                Ok(subject) => {
+                    self.gate().ban(subject, now + length, now, &mut changes);
+                    banned += 1;
+                }
+                Err(why) => refused.push((place, why)),
+            }
+        }
+        let services = &self.context.services;
+        let logged_in = self.end_barred();
+        let kept = services.judging.notices.keep(changes).await;
+        let imported = Response::BansImported {
+            banned,
+            sessions: logged_in as u64,
+            refused,
+        };
+        Ok(present::kept(imported, kept))
     }
 
     /// Ends the sessions of a user, and takes the user's trust back; or those of a client or a network.
@@ -74,12 +100,16 @@ impl Operator {
         }
         let user = user_name(target)?;
         let network = network.map(read_place).transpose()?;
+        let is_known = self.is_known(&user, now);
         let mut changes = Vec::new();
         // Trust first: a login that is judged after this earns it anew, one of before finds the order.
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let whose = Whose::User(self.gate().user_id(&user), network);
         let sessions = self.context.services.registry.expel(whose);
         let kept = self.context.services.judging.notices.keep(changes).await;
+        if !is_known && sessions == 0 {
+            return Ok(unknown(&user));
+        }
         let ended = Response::Ended {
             message: format!(
                 "{user}: {}; {}",
@@ -101,6 +131,9 @@ impl Operator {
     ) -> Result<Response, String> {
         let user = user_name(user)?;
         let network = network.map(read_place).transpose()?;
+        if !self.is_known(&user, now) {
+            return Ok(unknown(&user));
+        }
         let mut changes = Vec::new();
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let kept = self.context.services.judging.notices.keep(changes).await;
@@ -110,6 +143,14 @@ impl Operator {
             networks: networks as u64,
         };
         Ok(present::kept(ended, kept))
+    }
+
+    /// Ends the logged-in sessions of all that are banned by hand.
+    fn end_barred(&self) -> usize {
+        let services = &self.context.services;
+        services
+            .registry
+            .expel_barred(|client| services.judging.bars(client))
     }
 
     fn expel_place(&self, subject: Subject) -> Response {
@@ -138,11 +179,21 @@ impl Operator {
     }
 }
 
-/// A network, or an address in it.
-fn read_place(text: &str) -> Result<NetworkKey, String> {
-    match read_subject(text) {
-        Ok(Subject::Client(client)) => Ok(client.network()),
-        _ => read_network(text),
+/// What may be banned: nothing that this machine itself logs in from.
+fn bannable(text: &str, own: &OwnAddresses) -> Result<Subject, String> {
+    let subject = read_subject(text)?;
+    match own.within(subject) {
+        None => Ok(subject),
+        Some(own) => Err(format!(
+            "{subject} is or holds this machine's own address {own}: a ban would refuse webmail and whatever else \
+             logs in from here"
+        )),
+    }
+}
+
+fn unknown(user: &UserName) -> Response {
+    Response::NotFound {
+        message: format!("nobody knows a user {user}: is the name right?"),
     }
 }
 
@@ -169,19 +220,4 @@ fn forgotten(networks: usize, network: Option<NetworkKey>) -> String {
         (None, 1) => "no longer familiar in 1 network: nowhere".to_owned(),
         (None, networks) => format!("no longer familiar in {networks} networks: nowhere"),
     }
-}
-
-/// The address of this machine that a ban of one address would hit. Of loopback only the one that programs use.
-fn own_address(subject: Subject) -> Option<IpAddr> {
-    let Subject::Client(client) = subject else {
-        return None;
-    };
-    let address = client.address();
-    let is_bound = || UdpSocket::bind((address, 0)).is_ok();
-    let is_own = match address.is_loopback() {
-        true => address == IpAddr::V4(Ipv4Addr::LOCALHOST),
-        // A datagram socket: nothing is sent. The /64 of a client in IPv6 begins with an address of nobody.
-        false => !address.is_unspecified() && is_bound(),
-    };
-    is_own.then_some(address)
 }

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::admin::message::{
-    BanMessage, BucketMessage, CertificateMessage, DecisionMessage, ExplanationMessage,
-    FaultMessage, Fill, NotKeptMessage, Response, StatusMessage, UpstreamMessage,
+    CertificateMessage, Fill, NotKeptMessage, Response, StatusMessage, UpstreamMessage,
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
@@ -14,29 +13,18 @@ use crate::net::admission::TurnedAway;
 use crate::net::tls::Certificate;
 use crate::net::upstream::{UpstreamAddress, Usability};
 use crate::report::events::timestamp;
-use crate::report::last_faults::LastFault;
 use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
 use crate::server::listeners::ListenerContext;
-use crate::session::{Services, SessionId};
-use gatepost_core::gate::Gate;
+use crate::session::Services;
 use gatepost_core::gate::buckets::counters::Tally;
-use gatepost_core::gate::buckets::recent;
 use gatepost_core::gate::explain::{self, Holding};
-use gatepost_core::gate::operator::BanEntry;
 use gatepost_core::gate::processes::ProcessCounts;
-use gatepost_core::gate::request::attempt::UserName;
-use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::settings::Mode;
-use gatepost_core::gate::request::verdict::{Reason, Refusal, Standing};
+use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
 use super::Counts;
-
-/// A moment, as it is shown: by the clock on the wall.
-pub(super) fn time(moment: Moment, clock: Clock) -> String {
-    timestamp(clock.on_wall(moment))
-}
+use super::values::{bucket, mode, time};
 
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
@@ -50,12 +38,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
     StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: now.since(began).as_secs(),
-        mode: match (gate.mode, gate.settling_until) {
-            (Mode::DryRun, _) => "dry-run",
-            (Mode::Enforce, Some(_)) => "settling-in",
-            (Mode::Enforce, None) => "enforce",
-        }
-        .to_owned(),
+        mode: mode(gate.mode, gate.settling_until),
         settling_until: gate.settling_until.map(|until| time(until, clock)),
         logins_work: backends.iter().any(|one| one.state == USABLE) && !gate.backend_outage,
         upstream_up: upstream.is_up(),
@@ -146,6 +129,7 @@ pub(super) fn kept(response: Response, kept: WriteOutcome) -> Response {
             let (pairs, users) = (more.pairs, more.users);
             format!("{pairs} pairs newly familiar, {users} users newly known")
         }
+        Response::BansImported { banned, .. } => format!("{banned} banned"),
         _ => "done".to_owned(),
     };
     let message = format!("{did}, but not on disk: {why}");
@@ -273,110 +257,4 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
 fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {
     let named = |tally: &Tally| (tally.reason.to_string(), pick(tally));
     gate.tallies.iter().map(named).collect()
-}
-
-/// One ban.
-pub(super) fn ban(entry: BanEntry, clock: Clock) -> BanMessage {
-    BanMessage {
-        address: entry.subject.to_string(),
-        until: time(entry.until, clock),
-        reason: match entry.mode {
-            Mode::Enforce => entry.cause.to_string(),
-            Mode::DryRun => format!("{} (dry run)", entry.cause),
-        },
-    }
-}
-
-fn bucket(holding: &Holding) -> BucketMessage {
-    BucketMessage {
-        name: holding.bucket.to_string(),
-        tokens: holding.tokens,
-        burst: holding.burst,
-        next_s: holding.wait.as_secs(),
-    }
-}
-
-/// The client that the session with this id came from, if the gate remembers a decision about it.
-pub(super) fn client_of_session(gate: &Gate, id: &str) -> Option<ClientKey> {
-    let id: SessionId = id.parse().ok()?;
-    let decisions = gate.explain_session(id.number());
-    decisions.first().map(|decision| decision.client)
-}
-
-/// Why a client is treated as it is.
-pub(super) fn explanation(
-    e: explain::Explanation,
-    user: Option<&UserName>,
-    clock: Clock,
-) -> ExplanationMessage {
-    let now = clock.now();
-    let (verdict, reason, wait) = outlook(&e, now);
-    ExplanationMessage {
-        client: e.client.to_string(),
-        network: e.client.network().to_string(),
-        user: user.map(ToString::to_string),
-        trust: e.user.as_ref().map(|user| user.trust.to_string()),
-        known: e.user.as_ref().map(|user| user.known),
-        standing: standing(e.standing).to_owned(),
-        strikes: u32::from(e.strikes),
-        ban: e.ban.or(e.network_ban).map(|held| ban(held, clock)),
-        buckets: e.buckets.iter().map(bucket).collect(),
-        verdict: verdict.to_owned(),
-        reason,
-        wait_s: wait,
-        mode: match (e.mode, e.settling_until) {
-            (Mode::DryRun, _) => "dry-run",
-            (_, Some(_)) => "settling-in",
-            _ => "enforce",
-        }
-        .to_owned(),
-        last_fault: None,
-        decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
-    }
-}
-
-/// What a client did wrong.
-pub(super) fn fault(last: LastFault, clock: Clock) -> FaultMessage {
-    FaultMessage {
-        at: time(last.at, clock),
-        session: SessionId::new(last.session).to_string(),
-        fault: last.fault.to_owned(),
-    }
-}
-
-/// What would be answered now: to the user's new password, or to the connection alone.
-fn outlook(e: &explain::Explanation, now: Moment) -> (&'static str, String, u64) {
-    match (&e.user, e.standing) {
-        (_, Standing::Deny) => ("refuse", Reason::DenyList.to_string(), 0),
-        (_, Standing::Banned) => {
-            let until = e.ban.into_iter().chain(e.network_ban).map(|ban| ban.until);
-            let wait = until.max().unwrap_or(now).since(now);
-            ("refuse", Reason::Ban.to_string(), wait.as_secs())
-        }
-        (None, _) => ("allow", "admitted".to_owned(), 0),
-        (Some(user), _) => match user.outlook {
-            Ok(reason) => ("allow", reason.to_string(), 0),
-            Err(Refusal { reason, wait }) => ("refuse", reason.to_string(), wait.as_secs()),
-        },
-    }
-}
-
-fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Deny => "on the deny list",
-        Standing::Banned => "banned",
-        Standing::Allow => "on the allow list",
-        Standing::Familiar => "a familiar network",
-        Standing::Stranger => "a stranger",
-    }
-}
-
-fn decision(decision: &recent::Decision, clock: Clock) -> DecisionMessage {
-    DecisionMessage {
-        at: time(decision.at, clock),
-        session: SessionId::new(decision.session).to_string(),
-        client: decision.client.to_string(),
-        verdict: decision.answer.to_string(),
-        reason: decision.reason.to_string(),
-    }
 }

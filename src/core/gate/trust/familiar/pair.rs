@@ -27,7 +27,7 @@ pub(in crate::gate) struct Pair {
     pub(in crate::gate) network: u64,
     pub(in crate::gate) last: u32,
     /// The first login that this process knows of.
-    pub(in crate::gate::trust) since: u32,
+    pub(in crate::gate) since: u32,
 }
 
 impl Pair {
@@ -50,6 +50,13 @@ pub(in crate::gate) struct Known {
 }
 
 impl Known {
+    /// The networks, the one with the last login first.
+    pub(in crate::gate) fn latest_first(&self) -> Vec<Pair> {
+        let mut pairs = self.pairs.clone();
+        pairs.sort_by_key(|pair| std::cmp::Reverse(pair.last));
+        pairs
+    }
+
     pub(in crate::gate::trust) fn pair(&self, code: u64) -> Option<&Pair> {
         self.pairs.iter().find(|pair| pair.network == code)
     }

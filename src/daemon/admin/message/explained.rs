@@ -1,0 +1,183 @@
+//! explained - the answers of `explain` and `users`
+//!
+//! Not here: the other messages (`message`).
+
+use serde::{Deserialize, Serialize};
+
+use super::BanMessage;
+
+/// The tokens of a bucket.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BucketMessage {
+    /// Its name, as in the config.
+    pub name: String,
+    /// Tokens now.
+    pub tokens: u32,
+    /// Tokens when full.
+    pub burst: u32,
+    /// Seconds until the next token for this client.
+    pub next_s: u64,
+    /// The same for what was refused and comes again.
+    #[serde(default)]
+    pub next_retry_s: u64,
+    /// For a client that has tried nothing else.
+    #[serde(default)]
+    pub next_newcomer_s: u64,
+    /// For all others.
+    #[serde(default)]
+    pub next_others_s: u64,
+}
+
+/// Why a client is, or would be, refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ExplanationMessage {
+    /// The client, as the gate counts it.
+    pub client: String,
+    /// Its network.
+    pub network: String,
+    /// The user asked about.
+    pub user: Option<String>,
+    /// `familiar`, `near` or `far`, where a user was given.
+    pub trust: Option<String>,
+    /// Whether the user is known.
+    pub known: Option<bool>,
+    /// What admission decides for the client.
+    pub standing: String,
+    /// The client's strikes.
+    pub strikes: u32,
+    /// The ban on the client or its network.
+    pub ban: Option<BanMessage>,
+    /// The tokens of each bucket that an attempt would take from.
+    pub buckets: Vec<BucketMessage>,
+    /// The answer to an attempt: `allow`, `refuse`, or `depends` on what it shows, as `outlooks` says.
+    pub verdict: String,
+    /// The reason; of `depends` the first of those that allow or refuse it.
+    pub reason: String,
+    /// Seconds until the same attempt may be allowed.
+    pub wait_s: u64,
+    /// The answer by what the attempt shows, where that matters.
+    #[serde(default)]
+    pub outlooks: Vec<OutlookMessage>,
+    /// `enforce`, `dry-run` or `settling-in`.
+    pub mode: String,
+    /// What the client did wrong before a login that did not come, the last time.
+    #[serde(default)]
+    pub last_fault: Option<FaultMessage>,
+    /// The last decisions on it, the newest first.
+    pub decisions: Vec<DecisionMessage>,
+}
+
+/// What a client did wrong in a session that ended without a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultMessage {
+    /// When the session ended, RFC 3339.
+    pub at: String,
+    /// Its id.
+    pub session: String,
+    /// The log value.
+    pub fault: String,
+}
+
+/// A past decision.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DecisionMessage {
+    /// The time, RFC 3339.
+    pub at: String,
+    /// The session's id.
+    pub session: String,
+    /// The client.
+    pub client: String,
+    /// The user, as `users` shows one: the keyed hash of the name; none if the session did not come to it.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// The answer (`allow`, `would-refuse`, `refuse`, `repeat`), or Postfix's outcome after it
+    /// (`accept`, `reject`, `defer`).
+    pub verdict: String,
+    /// The reason.
+    pub reason: String,
+    /// Seconds that the client should have waited.
+    #[serde(default)]
+    pub wait_s: u64,
+}
+
+/// What an attempt would be answered, by what it shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutlookMessage {
+    /// Which attempts: `a known user, a new password`.
+    pub attempt: String,
+    /// `allow` or `refuse`.
+    pub verdict: String,
+    /// The reason.
+    pub reason: String,
+    /// Seconds until the same attempt may be allowed.
+    pub wait_s: u64,
+}
+
+/// What is known of a user.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UserMessage {
+    /// The name that was asked about.
+    pub user: String,
+    /// The keyed hash of the name.
+    pub id: String,
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub known: bool,
+    /// Whether the name is a trap while it is not known.
+    pub trap: bool,
+    /// The last login, RFC 3339.
+    pub last_login: Option<String>,
+    /// Where the user is familiar, the latest first.
+    pub networks: Vec<UserNetworkMessage>,
+    /// The user's own buckets.
+    pub buckets: Vec<BucketMessage>,
+    /// `enforce`, `dry-run` or `settling-in`.
+    pub mode: String,
+    /// The last decisions, the newest first.
+    pub decisions: Vec<DecisionMessage>,
+}
+
+/// A network where a user is familiar.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserNetworkMessage {
+    /// The network.
+    pub network: String,
+    /// The first login there since the start, RFC 3339; of earlier ones the last.
+    pub since: String,
+    /// The last login there, RFC 3339.
+    pub last_login: String,
+    /// `familiar` or `unproven`.
+    pub trust: String,
+    /// The answer to a new password from there.
+    pub outlook: OutlookMessage,
+}
+
+/// All known users.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownUsersMessage {
+    /// The last to log in first.
+    pub users: Vec<KnownUserMessage>,
+    /// Names that were asked for, and that nobody knows.
+    pub unknown: Vec<String>,
+}
+
+/// One of the known users.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownUserMessage {
+    /// The name, if it was asked for: it is not kept.
+    pub user: Option<String>,
+    /// The keyed hash of the name.
+    pub id: String,
+    /// The last login, RFC 3339; none of users who are listed in the `users` file and have not logged in.
+    pub last_login: Option<String>,
+    /// Where the user is familiar, the latest first.
+    pub networks: Vec<LoginNetworkMessage>,
+}
+
+/// A network, and when a user logged in there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginNetworkMessage {
+    /// The network.
+    pub network: String,
+    /// The last login there, RFC 3339.
+    pub last_login: String,
+}

@@ -1,0 +1,90 @@
+//! ask - what an operator asks about a client, a session, a user or all of them
+//!
+//! Not here: how the answers are put together (`explained`).
+
+use std::collections::HashMap;
+
+use super::{Operator, explained, looks_like_address, read_client, user_name};
+use crate::admin::message::{KnownUsersMessage, Response};
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::moment::Moment;
+
+impl Operator {
+    /// Explains an address, a session or a user; an address and a user in either order.
+    pub(super) fn explain(
+        &self,
+        target: &str,
+        user: Option<&str>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let fault = match (read_client(target), user) {
+            (Ok(client), _) => return self.explain_client(client, user, now),
+            (Err(fault), _) => fault,
+        };
+        if let Some(client) = explained::client_of_session(self.gate(), target) {
+            return self.explain_client(client, user, now);
+        }
+        match user.map(read_client) {
+            Some(Ok(client)) => self.explain_client(client, Some(target), now),
+            Some(Err(_)) => Err(format!(
+                "{fault}; nor is it the id of a session remembered here"
+            )),
+            None => self.explain_user(target, fault, now),
+        }
+    }
+
+    /// All known users, with the names that the operator gives: the gate keeps none.
+    pub(super) fn users(&self, names: Vec<String>) -> Response {
+        let gate = self.gate();
+        let mut given: HashMap<UserId, String> = names
+            .into_iter()
+            .filter(|name| !name.is_empty())
+            .map(|name| (gate.user_id(&UserName::new(name.as_bytes())), name))
+            .collect();
+        let users = gate.users().into_iter().map(|one| {
+            let name = given.remove(&one.id);
+            explained::known_user(one, name, self.clock())
+        });
+        let users = users.collect();
+        let mut unknown: Vec<String> = given.into_values().collect();
+        unknown.sort();
+        Response::Users(KnownUsersMessage { users, unknown })
+    }
+
+    fn explain_client(
+        &self,
+        client: ClientKey,
+        user: Option<&str>,
+        now: Moment,
+    ) -> Result<Response, String> {
+        let user = user.map(user_name).transpose()?;
+        let explanation = self.gate().explain(client, user.as_ref(), now);
+        let mut explanation = explained::explanation(explanation, user.as_ref(), self.clock());
+        let last_faults = &self.context.services.judging.reporter.last_faults;
+        explanation.last_fault = last_faults
+            .of(client)
+            .map(|fault| explained::fault(fault, self.clock()));
+        Ok(Response::Explanation(Box::new(explanation)))
+    }
+
+    fn explain_user(&self, text: &str, fault: String, now: Moment) -> Result<Response, String> {
+        let user = user_name(text)?;
+        let told = self.gate().explain_user(&user, now);
+        if told.known || !told.decisions.is_empty() {
+            let id = self.gate().user_id(&user);
+            let told = explained::user(&user, id, &told, self.clock());
+            return Ok(Response::User(Box::new(told)));
+        }
+        if looks_like_address(text) {
+            return Err(fault);
+        }
+        Ok(Response::NotFound {
+            message: format!(
+                "nobody knows a user {user}, and no attempt as that user is remembered: is the name right? \
+                 {fault}; nor is it the id of a session remembered here"
+            ),
+        })
+    }
+}
