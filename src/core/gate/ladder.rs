@@ -146,6 +146,10 @@ impl Question<'_> {
     #[inline(always)]
     fn look(&self, trust: Trust, mut see: impl FnMut(Due)) -> Result<(), Short> {
         let user = self.attempt.map(|named| named.case.payer);
+        // Before the user is named, whatever may be: it may be a retry.
+        let history = self
+            .attempt
+            .map_or(History::Retry, |named| named.past.history);
         let mut shared = self.attempt;
         for payable in self.rules.route(trust) {
             if matches!(payable.store, BucketStore::Shared(_)) {
@@ -157,18 +161,15 @@ impl Question<'_> {
                 shared = None;
             }
             if let Some(key) = BucketKey::of(payable.bucket, self.client, user, &self.gate.keys) {
-                see(self.due(payable, key)?);
+                see(self.due(payable, key, history)?);
             }
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn due(&self, payable: &Payable, key: BucketKey) -> Result<Due, Short> {
-        // Before the user is named, whatever may be: it may be a retry.
-        let (users, history) = self.attempt.map_or((0, History::Retry), |named| {
-            (named.case.who.users, named.past.history)
-        });
+    fn due(&self, payable: &Payable, key: BucketKey, history: History) -> Result<Due, Short> {
+        let users = self.attempt.map_or(0, |named| named.case.who.users);
         payable.with_limit(users, |limit| {
             let kept = kept(payable.reserve, history, limit);
             match self.gate.buckets.peek(key, limit, kept, self.now) {
@@ -271,9 +272,10 @@ impl Question<'_> {
     ///
     /// A stranger's attempt pays from one shared bucket if the name is known and from another if not. If either is
     /// empty, attempts at one kind of names are refused unasked; so the others' failures look the same then, and
-    /// only a right password gets another answer.
+    /// only a right password gets another answer. What is kept for retries counts as gone: who was refused may take it,
+    /// and who was rejected meanwhile is no retry.
     pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
-        let Some(Named { case, .. }) = self.attempt else {
+        let Some(Named { case, past }) = self.attempt else {
             return FailureReply::Outcome;
         };
         let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
@@ -288,7 +290,7 @@ impl Question<'_> {
         let is_short = route.any(|payable| {
             (payable.bucket == Bucket::Unknown || payable.bucket == of_known)
                 && self
-                    .due(payable, BucketKey::Shared(payable.bucket))
+                    .due(payable, BucketKey::Shared(payable.bucket), past.others)
                     .is_err()
         });
         match is_short {

@@ -1,7 +1,7 @@
 //! secrecy - rule 7: what a stranger is told does not depend on whether the name is known
 
 use super::kit::*;
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::spec::{Bucket, Ladder};
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
 
@@ -102,4 +102,38 @@ fn while_nothing_is_refused_nothing_is_hidden() {
         assert_eq!(world.told(&from(n), &name, &good(n)), 535);
     }
     assert_eq!(world.told(&from(999), "user1", &good(999)), 535);
+}
+
+/// The gate as it is delivered, with what is kept for retries.
+fn delivered() -> World {
+    world(GateSettings {
+        ladder: Ladder::default(),
+        ..settings()
+    })
+}
+
+#[test]
+fn names_are_told_alike_when_only_what_is_kept_for_retries_is_left() {
+    for (kind, empty) in [("ghost", Bucket::Unknown), ("user", Bucket::Strangers)] {
+        let mut world = delivered();
+        let mut number = 10_000;
+        for minutes in [0, 2, 0, 3, 6] {
+            world.pass(MINUTE * minutes);
+            // New guesses take all that comes back, and nothing that is kept for retries.
+            for n in 0..400 {
+                let name = match kind {
+                    "ghost" => format!("ghost-{number}"),
+                    _ => format!("user{}", n % 40),
+                };
+                world.told(&from(number), &name, &good(number));
+                number += 1;
+            }
+            if number == 10_400 {
+                let left = tokens(&world, HOME, "user0", Reason::Bucket(empty));
+                assert!((2..30).contains(&left), "{left}");
+            }
+            let [known, invented] = sorted(&mut world, 2, 5_000);
+            assert_eq!(known, invented, "{empty:?} {minutes}");
+        }
+    }
 }
