@@ -216,9 +216,19 @@ impl Gate {
     /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
     /// comes. Takes nothing.
     pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
+        self.ask_unnamed(client, now, |question| question.certain())
+    }
+
+    /// What is known of a client that has not named its user.
+    fn ask_unnamed<T>(
+        &self,
+        client: ClientKey,
+        now: Moment,
+        ask: impl FnOnce(&Question<'_>) -> T,
+    ) -> T {
         let rules = self.rules.load();
         let ban = self.bans.of(client, now);
-        let question = Question {
+        ask(&Question {
             gate: self,
             rules: &rules,
             client,
@@ -227,8 +237,7 @@ impl Gate {
             ban: ban.as_ref(),
             settling: self.is_settling(&rules, now),
             now,
-        };
-        question.certain()
+        })
     }
 
     /// Once a second: ends the bans whose time is over, and forgets what is too old.

@@ -278,25 +278,35 @@ impl Question<'_> {
         let Some(Named { case, past }) = self.attempt else {
             return FailureReply::Outcome;
         };
-        let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
-        if !is_meant || case.who.trust != Trust::Far {
+        if case.who.trust != Trust::Far {
             return FailureReply::Outcome;
         }
         let of_known = match self.gate.seen.is_word(case.word) {
             true => Bucket::Words,
             false => Bucket::Strangers,
         };
-        let mut route = self.rules.route(Trust::Far).iter();
-        let is_short = route.any(|payable| {
-            (payable.bucket == Bucket::Unknown || payable.bucket == of_known)
-                && self
-                    .due(payable, BucketKey::Shared(payable.bucket), past.others)
-                    .is_err()
-        });
-        match is_short {
+        match self.is_short_of(&[Bucket::Unknown, of_known], past.others) {
             true => FailureReply::Refusal,
             false => FailureReply::Outcome,
         }
+    }
+
+    /// Whether the failures of any stranger may look like refusals now: then how much the buckets of a client and of a
+    /// network hold tells which names were checked.
+    pub(in crate::gate) fn may_hide_failures(&self) -> bool {
+        let shared = [Bucket::Unknown, Bucket::Words, Bucket::Strangers];
+        self.is_short_of(&shared, History::Repeat)
+    }
+
+    /// Whether one of these shared buckets refuses strangers with this history, and means it.
+    fn is_short_of(&self, buckets: &[Bucket], history: History) -> bool {
+        let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
+        let mut route = self.rules.route(Trust::Far).iter();
+        is_meant
+            && route.any(|payable| {
+                let key = BucketKey::Shared(payable.bucket);
+                buckets.contains(&payable.bucket) && self.due(payable, key, history).is_err()
+            })
     }
 
     /// A name that no honest user has; the user of an account has one that is known.

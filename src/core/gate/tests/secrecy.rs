@@ -1,5 +1,7 @@
 //! secrecy - rule 7: what a stranger is told does not depend on whether the name is known
 
+use std::time::Duration;
+
 use super::kit::*;
 use crate::gate::buckets::spec::{Bucket, Ladder};
 use crate::gate::request::settings::GateSettings;
@@ -136,4 +138,82 @@ fn names_are_told_alike_when_only_what_is_kept_for_retries_is_left() {
             assert_eq!(known, invented, "{empty:?} {minutes}");
         }
     }
+}
+
+/// A pool uses up what invented names may take, for retries too when it comes again.
+fn use_up_invented(world: &mut World) {
+    for n in 0..60 {
+        let number = 1_000 + n;
+        world.told(&from(number), &format!("ghost-{n}"), &good(number));
+    }
+}
+
+#[test]
+fn the_banner_does_not_tell_whether_postfix_was_asked() {
+    const HERE: &str = "203.0.113.9";
+    let banner = |world: &World| {
+        let session = Duration::from_secs(300);
+        let refusal = world
+            .gate
+            .refuse_at_accept(client(HERE), 9, session, world.now);
+        refusal.is_some()
+    };
+    let seen = |name: &str| {
+        let mut banners = Vec::new();
+        // One guess that is checked or not, among others that are not.
+        let mut world = delivered();
+        use_up_invented(&mut world);
+        for n in 0..10 {
+            let name = if n == 0 { name } else { &format!("no{n}") };
+            assert_eq!(world.told(HERE, name, &good(n)), 454);
+        }
+        for seconds in [0, 30, 31, 200] {
+            world.pass(Duration::from_secs(seconds));
+            banners.push(banner(&world));
+        }
+        // A retry, with the token that is kept for it.
+        let mut world = delivered();
+        use_up_invented(&mut world);
+        for n in 0..10 {
+            let name = if n == 9 { name } else { &format!("no{n}") };
+            assert_eq!(world.told(HERE, name, &good(n)), 454);
+        }
+        for seconds in [61, 61] {
+            world.pass(Duration::from_secs(seconds));
+            use_up_invented(&mut world);
+            world.told(HERE, name, &good(9));
+            banners.push(banner(&world));
+        }
+        banners
+    };
+    assert_eq!(seen("user1"), seen("ghost"));
+}
+
+#[test]
+fn the_banner_of_a_neighbour_does_not_tell_it_either() {
+    let neighbour = |n: usize| format!("203.0.113.{n}");
+    let seen = |kind: &str| {
+        let mut world = delivered();
+        // What the network has but for what is kept for retries, by names that exist.
+        for n in 0..17 {
+            let told = world.told(&neighbour(10 + n), &format!("user{n}"), &good(n));
+            assert_eq!(told, 535);
+        }
+        use_up_invented(&mut world);
+        let names: Vec<_> = (0..3).map(|n| format!("{kind}{}", 20 + n)).collect();
+        let mut banners = Vec::new();
+        for seconds in [0, 61, 121, 3_600] {
+            world.pass(Duration::from_secs(seconds));
+            use_up_invented(&mut world);
+            for (n, name) in names.iter().enumerate() {
+                world.told(&neighbour(50 + n), name, &good(50 + n));
+            }
+            let session = Duration::from_secs(300);
+            let fresh = client(&neighbour(99));
+            let refusal = world.gate.refuse_at_accept(fresh, 9, session, world.now);
+            banners.push(refusal.is_some());
+        }
+        banners
+    };
+    assert_eq!(seen("user"), seen("ghost"));
 }
