@@ -30,6 +30,7 @@ mod accept;
 mod case;
 mod judge;
 mod ladder;
+mod replies;
 mod rules;
 mod settle;
 mod settling;
@@ -282,9 +283,13 @@ impl Gate {
     /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown
     /// users with such names.
     fn payer(&self, name: &UserName, user: UserId, who: &Context) -> UserId {
-        if who.known {
-            return user;
+        match who.known {
+            true => user,
+            false => self.payer_if_unknown(name, user),
         }
+    }
+
+    fn payer_if_unknown(&self, name: &UserName, user: UserId) -> UserId {
         user.unknown(self.names.fold(name).characters())
     }
 

@@ -234,6 +234,7 @@ impl Gate {
             network,
             user: id,
             payer: self.payer(user, id, &who),
+            payer_if_unknown: self.payer_if_unknown(user, id),
             guess: None,
             secret: SecretKind::Passing,
             word: Word::Rare(0),

@@ -23,7 +23,7 @@ use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
+use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
@@ -168,7 +168,12 @@ impl Question<'_> {
     }
 
     #[inline(always)]
-    fn due(&self, payable: &Payable, key: BucketKey, history: History) -> Result<Due, Short> {
+    pub(in crate::gate) fn due(
+        &self,
+        payable: &Payable,
+        key: BucketKey,
+        history: History,
+    ) -> Result<Due, Short> {
         let users = self.attempt.map_or(0, |named| named.case.who.users);
         payable.with_limit(users, |limit| {
             let kept = kept(payable.reserve, history, limit);
@@ -266,47 +271,6 @@ impl Question<'_> {
             ) => true,
             _ => !self.settling,
         }
-    }
-
-    /// What a failure of this attempt is told as.
-    ///
-    /// A stranger's attempt pays from one shared bucket if the name is known and from another if not. If either is
-    /// empty, attempts at one kind of names are refused unasked; so the others' failures look the same then, and
-    /// only a right password gets another answer. What is kept for retries counts as gone: who was refused may take it,
-    /// and who was rejected meanwhile is no retry.
-    pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
-        let Some(Named { case, past }) = self.attempt else {
-            return FailureReply::Outcome;
-        };
-        if case.who.trust != Trust::Far {
-            return FailureReply::Outcome;
-        }
-        let of_known = match self.gate.seen.is_word(case.word) {
-            true => Bucket::Words,
-            false => Bucket::Strangers,
-        };
-        match self.is_short_of(&[Bucket::Unknown, of_known], past.others) {
-            true => FailureReply::Refusal,
-            false => FailureReply::Outcome,
-        }
-    }
-
-    /// Whether the failures of any stranger may look like refusals now: then how much the buckets of a client and of a
-    /// network hold tells which names were checked.
-    pub(in crate::gate) fn may_hide_failures(&self) -> bool {
-        let shared = [Bucket::Unknown, Bucket::Words, Bucket::Strangers];
-        self.is_short_of(&shared, History::Repeat)
-    }
-
-    /// Whether one of these shared buckets refuses strangers with this history, and means it.
-    fn is_short_of(&self, buckets: &[Bucket], history: History) -> bool {
-        let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
-        let mut route = self.rules.route(Trust::Far).iter();
-        is_meant
-            && route.any(|payable| {
-                let key = BucketKey::Shared(payable.bucket);
-                buckets.contains(&payable.bucket) && self.due(payable, key, history).is_err()
-            })
     }
 
     /// A name that no honest user has; the user of an account has one that is known.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::kit::*;
+use crate::gate::buckets::credit::Need;
 use crate::gate::buckets::spec::{Bucket, Ladder};
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
@@ -216,4 +217,59 @@ fn the_banner_of_a_neighbour_does_not_tell_it_either() {
         banners
     };
     assert_eq!(seen("user"), seen("ghost"));
+}
+
+#[test]
+fn names_with_one_local_part_are_told_alike_when_their_common_bucket_is_empty() {
+    let mut world = delivered();
+    for n in 0..40 {
+        world.befriend(&format!("info@kunde{n}.example"), HOME);
+    }
+    for n in 0..12 {
+        let name = format!("info@erfunden{n}.example");
+        world.told(&from(100 + n), &name, &good(100 + n));
+    }
+    let mut told = [Vec::new(), Vec::new()];
+    for n in 0..4 {
+        let names = [
+            format!("info@kunde{n}.example"),
+            format!("info@nirgends{n}.example"),
+        ];
+        for (kind, name) in names.iter().enumerate() {
+            let number = 200 + 2 * n + kind;
+            told[kind].push(world.told(&from(number), name, &good(number)));
+        }
+    }
+    assert_eq!(told, [[454; 4], [454; 4]]);
+    // A right password is accepted as ever.
+    let login = world.login(&from(300), "info@kunde9.example");
+    assert_eq!(login, Fate::Asked(Reason::Bucket(Bucket::Strangers)));
+}
+
+#[test]
+fn names_with_one_local_part_are_told_alike_in_credit_too() {
+    let mut world = delivered();
+    for n in 0..40 {
+        world.befriend(&format!("info@kunde{n}.example"), HOME);
+    }
+    let quota = world.gate.rules.load().earning.unwrap();
+    let office = "203.0.113.7";
+    for n in 0..30 {
+        let user = world.gate.user(&user(&format!("crowd{n}")));
+        let credit = world.gate.buckets.credit();
+        credit.login(client(office), user, quota, Need::Short, world.now);
+    }
+    let told = |world: &mut World, name: &str, n: usize| world.told(office, name, &good(n));
+    for n in 0..20 {
+        let name = format!("info@erfunden{n}.example");
+        world.told(&from(100 + n), &name, &good(100 + n));
+    }
+    for n in 0..8 {
+        assert_eq!(told(&mut world, &format!("info@falsch{n}.example"), n), 535);
+    }
+    for n in 0..8 {
+        let known = told(&mut world, &format!("info@kunde{n}.example"), 10 + n);
+        let invented = told(&mut world, &format!("info@leer{n}.example"), 10 + n);
+        assert_eq!(known, invented, "{n}");
+    }
 }
