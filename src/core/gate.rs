@@ -30,6 +30,7 @@ mod accept;
 mod case;
 mod judge;
 mod ladder;
+mod replies;
 mod rules;
 mod settle;
 mod settling;
@@ -216,9 +217,19 @@ impl Gate {
     /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
     /// comes. Takes nothing.
     pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
+        self.ask_unnamed(client, now, |question| question.certain())
+    }
+
+    /// What is known of a client that has not named its user.
+    fn ask_unnamed<T>(
+        &self,
+        client: ClientKey,
+        now: Moment,
+        ask: impl FnOnce(&Question<'_>) -> T,
+    ) -> T {
         let rules = self.rules.load();
         let ban = self.bans.of(client, now);
-        let question = Question {
+        ask(&Question {
             gate: self,
             rules: &rules,
             client,
@@ -227,8 +238,7 @@ impl Gate {
             ban: ban.as_ref(),
             settling: self.is_settling(&rules, now),
             now,
-        };
-        question.certain()
+        })
     }
 
     /// Once a second: ends the bans whose time is over, and forgets what is too old.
@@ -273,9 +283,13 @@ impl Gate {
     /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown
     /// users with such names.
     fn payer(&self, name: &UserName, user: UserId, who: &Context) -> UserId {
-        if who.known {
-            return user;
+        match who.known {
+            true => user,
+            false => self.payer_if_unknown(name, user),
         }
+    }
+
+    fn payer_if_unknown(&self, name: &UserName, user: UserId) -> UserId {
         user.unknown(self.names.fold(name).characters())
     }
 

@@ -193,8 +193,9 @@ impl Judging {
     ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
         let (queue, network) = (self.sequence.queue(), attempt.client.network());
         let held = tokio::select! {
-            held = turns::take(queue, network, class, since, self.clock.now()) => held,
+            biased;
             () = drain.begun() => return Err(Refused::Draining),
+            held = turns::take(queue, network, class, since, self.clock.now()) => held,
         };
         let now = self.clock.now();
         let Some(turn) = held.and_then(Held::into_turn) else {

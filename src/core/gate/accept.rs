@@ -3,7 +3,8 @@
 //! Half of the mail programs show a 454 to AUTH as a wrong password, and all show a 421 in place of the banner as it
 //! stands. So a client is refused there if it is sure to be refused whatever it says: a bucket of its own or of its
 //! network has no token for longer than a session lasts, nobody is familiar or near there, it has no credit, and none
-//! of its passwords may be asked about again. Nothing is taken. A client that comes often is let in, so that its AUTH is
+//! of its passwords may be asked about again. While names are kept secret by refusals that look alike, nobody is: a
+//! bucket of a network is emptied by what Postfix was asked, and that would be seen here. Nothing is taken. A client that comes often is let in, so that its AUTH is
 //! judged, and a new guess is a strike as ever.
 //! Not here: attempts that are under way and may give tokens back (the caller knows), the steps (`ladder`).
 
@@ -53,7 +54,9 @@ impl Gate {
     }
 
     fn is_sure(&self, client: ClientKey, session: Duration, now: Moment) -> Option<Refusal> {
-        let refusal = self.peek(client, now)?;
+        let refusal = self.ask_unnamed(client, now, |question| {
+            question.certain().filter(|_| !question.may_hide_failures())
+        })?;
         let is_empty_for_long =
             matches!(refusal.reason, Reason::Bucket(_)) && refusal.wait > session;
         let is_unknown = self.familiar.network_trust(client.network()) == NetworkTrust::Unknown;

@@ -67,6 +67,8 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) user: UserId,
     /// Who pays as the user: all who are not known under such names pay as one.
     pub(in crate::gate) payer: UserId,
+    /// Who would pay if none of that name were known.
+    pub(in crate::gate) payer_if_unknown: UserId,
     /// None: the mechanism hides the password.
     pub(in crate::gate) guess: Option<Guess>,
     /// What the guess is of.
@@ -116,6 +118,7 @@ impl Gate {
             network,
             user,
             payer: self.payer(attempt.user, user, &who),
+            payer_if_unknown: self.payer_if_unknown(attempt.user, user),
             guess,
             secret,
             word,

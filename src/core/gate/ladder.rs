@@ -23,7 +23,7 @@ use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
+use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
@@ -146,6 +146,10 @@ impl Question<'_> {
     #[inline(always)]
     fn look(&self, trust: Trust, mut see: impl FnMut(Due)) -> Result<(), Short> {
         let user = self.attempt.map(|named| named.case.payer);
+        // Before the user is named, whatever may be: it may be a retry.
+        let history = self
+            .attempt
+            .map_or(History::Retry, |named| named.past.history);
         let mut shared = self.attempt;
         for payable in self.rules.route(trust) {
             if matches!(payable.store, BucketStore::Shared(_)) {
@@ -157,18 +161,20 @@ impl Question<'_> {
                 shared = None;
             }
             if let Some(key) = BucketKey::of(payable.bucket, self.client, user, &self.gate.keys) {
-                see(self.due(payable, key)?);
+                see(self.due(payable, key, history)?);
             }
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn due(&self, payable: &Payable, key: BucketKey) -> Result<Due, Short> {
-        // Before the user is named, whatever may be: it may be a retry.
-        let (users, history) = self.attempt.map_or((0, History::Retry), |named| {
-            (named.case.who.users, named.past.history)
-        });
+    pub(in crate::gate) fn due(
+        &self,
+        payable: &Payable,
+        key: BucketKey,
+        history: History,
+    ) -> Result<Due, Short> {
+        let users = self.attempt.map_or(0, |named| named.case.who.users);
         payable.with_limit(users, |limit| {
             let kept = kept(payable.reserve, history, limit);
             match self.gate.buckets.peek(key, limit, kept, self.now) {
@@ -264,36 +270,6 @@ impl Question<'_> {
                 Bucket::Client | Bucket::Familiar | Bucket::SettlingUser | Bucket::Settling,
             ) => true,
             _ => !self.settling,
-        }
-    }
-
-    /// What a failure of this attempt is told as.
-    ///
-    /// A stranger's attempt pays from one shared bucket if the name is known and from another if not. If either is
-    /// empty, attempts at one kind of names are refused unasked; so the others' failures look the same then, and
-    /// only a right password gets another answer.
-    pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
-        let Some(Named { case, .. }) = self.attempt else {
-            return FailureReply::Outcome;
-        };
-        let is_meant = self.rules.mode == Mode::Enforce && !self.settling;
-        if !is_meant || case.who.trust != Trust::Far {
-            return FailureReply::Outcome;
-        }
-        let of_known = match self.gate.seen.is_word(case.word) {
-            true => Bucket::Words,
-            false => Bucket::Strangers,
-        };
-        let mut route = self.rules.route(Trust::Far).iter();
-        let is_short = route.any(|payable| {
-            (payable.bucket == Bucket::Unknown || payable.bucket == of_known)
-                && self
-                    .due(payable, BucketKey::Shared(payable.bucket))
-                    .is_err()
-        });
-        match is_short {
-            true => FailureReply::Refusal,
-            false => FailureReply::Outcome,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
+use crate::drain::Drain;
 use crate::report::events::{self, AttemptVerdict};
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::permit::Permit;
@@ -55,10 +56,11 @@ impl Unjudged {
     ) -> Result<Granted, Refused> {
         let attempt = attempt_of(asker, user, password);
         let judging = Arc::clone(&self.judging);
-        let judged = match self.first_stage(&attempt).await {
-            Begun::Granted(granted) => Ok((granted, None)),
-            Begun::Refused(refused) => Err(refused.into()),
-            Begun::Wait(class) => {
+        let judged = match self.first_stage(&attempt, &asker.drain()).await {
+            Err(refused) => Err(refused),
+            Ok(Begun::Granted(granted)) => Ok((granted, None)),
+            Ok(Begun::Refused(refused)) => Err(refused.into()),
+            Ok(Begun::Wait(class)) => {
                 let now = judging.clock.now();
                 judging.in_turn(&attempt, class, asker.drain(), now).await
             }
@@ -81,10 +83,11 @@ impl Unjudged {
         let attempt = attempt_of(asker, user, Password::Hidden);
         let judging = Arc::clone(&self.judging);
         let since = judging.clock.now();
-        let (judged, place) = match self.first_stage(&attempt).await {
-            Begun::Granted(granted) => (Ok((granted, None)), None),
-            Begun::Refused(refused) => (Err(refused.into()), None),
-            Begun::Wait(class) => match judging.place(asker.client(), asker.drain()).await {
+        let (judged, place) = match self.first_stage(&attempt, &asker.drain()).await {
+            Err(refused) => (Err(refused), None),
+            Ok(Begun::Granted(granted)) => (Ok((granted, None)), None),
+            Ok(Begun::Refused(refused)) => (Err(refused.into()), None),
+            Ok(Begun::Wait(class)) => match judging.place(asker.client(), asker.drain()).await {
                 Err(refused) => (Err(refused), None),
                 Ok(None) => {
                     judging.counters.limits.count(ResourceLimit::Exchanges);
@@ -101,13 +104,21 @@ impl Unjudged {
         Ok((self.granted(asker, user, judged)?, place))
     }
 
-    async fn first_stage(&self, attempt: &AuthAttempt<'_>) -> Begun {
+    /// Not once the drain has begun: then the state may be the next process's, which gives the same tokens.
+    async fn first_stage(
+        &self,
+        attempt: &AuthAttempt<'_>,
+        drain: &Drain,
+    ) -> Result<Begun, Refused> {
+        if drain.has_begun() {
+            return Err(Refused::Draining);
+        }
         let judging = &self.judging;
         let mut changes = Vec::new();
         let now = judging.clock.now();
         let begun = judging.sequence.begin(attempt, now, &mut changes);
         judging.notices.pass(changes).await;
-        begun
+        Ok(begun)
     }
 
     fn granted(

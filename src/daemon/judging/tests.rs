@@ -195,6 +195,32 @@ async fn who_waits_when_the_drain_begins_gives_up_and_leaves_the_queue() {
     assert_eq!(judging.sequence.queue().next_deadline(), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn once_the_drain_has_begun_nobody_is_judged_for_the_next_process_may_have_the_state() {
+    let (judging, _received) = judging(9);
+    let ((drainer, home), (other, far)) = (line("192.0.2.1"), line("198.51.100.7"));
+    let right = grant(&judging, &home, RIGHT).await.unwrap();
+    let settled = right.settle(&home, AuthOutcome::Accept, &"yes").await;
+    assert_eq!(settled.outcome, AuthOutcome::Accept);
+    let counted = judging
+        .gate()
+        .explain(home.client, None, judging.clock.now());
+    drainer.begin();
+    other.begin();
+    // Neither where the user is familiar, who waits for nothing, nor from far.
+    for client in [&home, &far] {
+        let refused = grant(&judging, client, "Zwiebel-kuchen-fest").await;
+        assert_eq!(refused.unwrap_err(), Refused::Draining);
+        let refused = exchange(&judging, client).await;
+        assert_eq!(refused.unwrap_err(), Refused::Draining);
+    }
+    let now = judging.clock.now();
+    let told = judging.gate().explain(home.client, None, now);
+    assert_eq!(told.decisions.len(), counted.decisions.len());
+    let told = judging.gate().explain(far.client, None, now);
+    assert_eq!(told.decisions.len(), 0);
+}
+
 /// The right password of a user whose mechanism hides it.
 async fn exchange(
     judging: &Arc<Judging>,

@@ -76,6 +76,8 @@ pub(in crate::gate) struct Past {
     pub(in crate::gate) failed: Option<Moment>,
     /// Whether it has tried anything else, or comes again with what was refused.
     pub(in crate::gate) history: History,
+    /// Whether it has tried anything else: the same whether the gate has refused this try or Postfix.
+    pub(in crate::gate) others: History,
 }
 
 impl Tries {
@@ -100,6 +102,7 @@ impl Tries {
         let (history, failed) = self.clients.past(client, user, guess);
         let past = Past {
             history,
+            others: history,
             failed,
             ..Past::default()
         };

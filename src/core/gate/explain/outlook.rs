@@ -56,9 +56,9 @@ impl Gate {
     ) -> UserStanding {
         let id = self.user(user);
         let who = self.context(id, client.network(), now);
-        let payer = self.payer(user, id, &who);
+        let payers = [self.payer(user, id, &who), self.payer_if_unknown(user, id)];
         let outlook = |word| {
-            let case = hypothetical(client, id, payer, word, who, now);
+            let case = hypothetical(client, id, payers, word, who, now);
             self.outlook(rules, &case, now)
         };
         UserStanding {
@@ -78,7 +78,7 @@ impl Gate {
                 network: self.familiar.network_trust(client.network()),
                 users: self.familiar.users(),
             };
-            let case = hypothetical(client, NOBODY, NOBODY, word, who, now);
+            let case = hypothetical(client, NOBODY, [NOBODY; 2], word, who, now);
             self.outlook(rules, &case, now)
         };
         Unnamed {
@@ -112,7 +112,7 @@ impl Gate {
 fn hypothetical(
     client: ClientKey,
     user: UserId,
-    payer: UserId,
+    [payer, payer_if_unknown]: [UserId; 2],
     word: Word,
     who: Context,
     now: Moment,
@@ -124,6 +124,7 @@ fn hypothetical(
         network: client.network(),
         user,
         payer,
+        payer_if_unknown,
         guess: None,
         secret: SecretKind::Passing,
         word,

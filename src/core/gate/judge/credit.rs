@@ -31,8 +31,9 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         if let Some(wait) = self.stage.wait(self.class()) {
             return Ok(Payment::Waits(wait));
         }
+        let reply = self.question().reply_in_credit();
         let tokens = self.take_all(&route)?;
-        self.reply = FailureReply::Outcome;
+        self.reply = reply;
         Ok(Payment::Paid(Box::new(tokens), route.grounds()))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::kit::*;
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::spec::{Bucket, Ladder};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
@@ -204,4 +204,48 @@ fn from_inside_a_network_where_its_owner_logs_in_48_a_day_are_the_most() {
     for day in &reached[1..] {
         assert!((47..=48).contains(day), "{reached:?}");
     }
+}
+
+/// The whole of a day's new guesses at one account, by who has near and far addresses, logins of their own and patience.
+#[test]
+fn one_account_gets_72_a_day_whatever_is_tried_twice_and_paid_by_whose_logins() {
+    let mut world = World::new(GateSettings {
+        ladder: Ladder::default(),
+        ..settings()
+    });
+    for n in 0..40 {
+        world.befriend(&format!("user{n}"), "192.0.2.1");
+    }
+    let mut asked = [0; 2];
+    let mut pending: Vec<(String, String)> = Vec::new();
+    for minute in 0..2 * 24 * 60 {
+        // Accounts of the attacker's own earn credit for the addresses that guess next.
+        let far = format!("10.{}.{}.1", minute / 250 % 250, minute % 250);
+        let near = format!("192.0.{}.{}", 3 + minute / 250 % 250, 1 + minute % 250);
+        for own in 30..35 {
+            if minute % 30 == 0 {
+                world.login(&far, &format!("user{own}"));
+            }
+        }
+        let mut now: Vec<(String, String)> = std::mem::take(&mut pending);
+        for from in [&far, &near] {
+            for n in 0..2 {
+                now.push((from.clone(), format!("Zwiebel{minute}kuchen{n}fest{from}")));
+            }
+        }
+        for (from, password) in now {
+            match world.guess(&from, "user1", &password) {
+                Fate::Asked(Reason::Repeat) => {}
+                Fate::Asked(_) => asked[minute / (24 * 60)] += 1,
+                Fate::Refused(_) => pending.push((from, password)),
+                other => panic!("{other:?}"),
+            }
+        }
+        if pending.len() > 60 {
+            pending.drain(..pending.len() - 60);
+        }
+        world.pass(MINUTE);
+    }
+    assert!(asked[1] <= 72, "{asked:?}");
+    assert!(asked[1] >= 48, "{asked:?}");
 }

@@ -1,7 +1,10 @@
 //! secrecy - rule 7: what a stranger is told does not depend on whether the name is known
 
+use std::time::Duration;
+
 use super::kit::*;
-use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::credit::Need;
+use crate::gate::buckets::spec::{Bucket, Ladder};
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
 
@@ -102,4 +105,171 @@ fn while_nothing_is_refused_nothing_is_hidden() {
         assert_eq!(world.told(&from(n), &name, &good(n)), 535);
     }
     assert_eq!(world.told(&from(999), "user1", &good(999)), 535);
+}
+
+/// The gate as it is delivered, with what is kept for retries.
+fn delivered() -> World {
+    world(GateSettings {
+        ladder: Ladder::default(),
+        ..settings()
+    })
+}
+
+#[test]
+fn names_are_told_alike_when_only_what_is_kept_for_retries_is_left() {
+    for (kind, empty) in [("ghost", Bucket::Unknown), ("user", Bucket::Strangers)] {
+        let mut world = delivered();
+        let mut number = 10_000;
+        for minutes in [0, 2, 0, 3, 6] {
+            world.pass(MINUTE * minutes);
+            // New guesses take all that comes back, and nothing that is kept for retries.
+            for n in 0..400 {
+                let name = match kind {
+                    "ghost" => format!("ghost-{number}"),
+                    _ => format!("user{}", n % 40),
+                };
+                world.told(&from(number), &name, &good(number));
+                number += 1;
+            }
+            if number == 10_400 {
+                let left = tokens(&world, HOME, "user0", Reason::Bucket(empty));
+                assert!((2..30).contains(&left), "{left}");
+            }
+            let [known, invented] = sorted(&mut world, 2, 5_000);
+            assert_eq!(known, invented, "{empty:?} {minutes}");
+        }
+    }
+}
+
+/// A pool uses up what invented names may take, for retries too when it comes again.
+fn use_up_invented(world: &mut World) {
+    for n in 0..60 {
+        let number = 1_000 + n;
+        world.told(&from(number), &format!("ghost-{n}"), &good(number));
+    }
+}
+
+#[test]
+fn the_banner_does_not_tell_whether_postfix_was_asked() {
+    const HERE: &str = "203.0.113.9";
+    let banner = |world: &World| {
+        let session = Duration::from_secs(300);
+        let refusal = world
+            .gate
+            .refuse_at_accept(client(HERE), 9, session, world.now);
+        refusal.is_some()
+    };
+    let seen = |name: &str| {
+        let mut banners = Vec::new();
+        // One guess that is checked or not, among others that are not.
+        let mut world = delivered();
+        use_up_invented(&mut world);
+        for n in 0..10 {
+            let name = if n == 0 { name } else { &format!("no{n}") };
+            assert_eq!(world.told(HERE, name, &good(n)), 454);
+        }
+        for seconds in [0, 30, 31, 200] {
+            world.pass(Duration::from_secs(seconds));
+            banners.push(banner(&world));
+        }
+        // A retry, with the token that is kept for it.
+        let mut world = delivered();
+        use_up_invented(&mut world);
+        for n in 0..10 {
+            let name = if n == 9 { name } else { &format!("no{n}") };
+            assert_eq!(world.told(HERE, name, &good(n)), 454);
+        }
+        for seconds in [61, 61] {
+            world.pass(Duration::from_secs(seconds));
+            use_up_invented(&mut world);
+            world.told(HERE, name, &good(9));
+            banners.push(banner(&world));
+        }
+        banners
+    };
+    assert_eq!(seen("user1"), seen("ghost"));
+}
+
+#[test]
+fn the_banner_of_a_neighbour_does_not_tell_it_either() {
+    let neighbour = |n: usize| format!("203.0.113.{n}");
+    let seen = |kind: &str| {
+        let mut world = delivered();
+        // What the network has but for what is kept for retries, by names that exist.
+        for n in 0..17 {
+            let told = world.told(&neighbour(10 + n), &format!("user{n}"), &good(n));
+            assert_eq!(told, 535);
+        }
+        use_up_invented(&mut world);
+        let names: Vec<_> = (0..3).map(|n| format!("{kind}{}", 20 + n)).collect();
+        let mut banners = Vec::new();
+        for seconds in [0, 61, 121, 3_600] {
+            world.pass(Duration::from_secs(seconds));
+            use_up_invented(&mut world);
+            for (n, name) in names.iter().enumerate() {
+                world.told(&neighbour(50 + n), name, &good(50 + n));
+            }
+            let session = Duration::from_secs(300);
+            let fresh = client(&neighbour(99));
+            let refusal = world.gate.refuse_at_accept(fresh, 9, session, world.now);
+            banners.push(refusal.is_some());
+        }
+        banners
+    };
+    assert_eq!(seen("user"), seen("ghost"));
+}
+
+#[test]
+fn names_with_one_local_part_are_told_alike_when_their_common_bucket_is_empty() {
+    let mut world = delivered();
+    for n in 0..40 {
+        world.befriend(&format!("info@kunde{n}.example"), HOME);
+    }
+    for n in 0..12 {
+        let name = format!("info@erfunden{n}.example");
+        world.told(&from(100 + n), &name, &good(100 + n));
+    }
+    let mut told = [Vec::new(), Vec::new()];
+    for n in 0..4 {
+        let names = [
+            format!("info@kunde{n}.example"),
+            format!("info@nirgends{n}.example"),
+        ];
+        for (kind, name) in names.iter().enumerate() {
+            let number = 200 + 2 * n + kind;
+            told[kind].push(world.told(&from(number), name, &good(number)));
+        }
+    }
+    assert_eq!(told, [[454; 4], [454; 4]]);
+    // A right password is accepted as ever.
+    let login = world.login(&from(300), "info@kunde9.example");
+    assert_eq!(login, Fate::Asked(Reason::Bucket(Bucket::Strangers)));
+}
+
+#[test]
+fn names_with_one_local_part_are_told_alike_in_credit_too() {
+    let mut world = delivered();
+    for n in 0..40 {
+        world.befriend(&format!("info@kunde{n}.example"), HOME);
+    }
+    let quota = world.gate.rules.load().earning.unwrap();
+    let office = "203.0.113.7";
+    for n in 0..30 {
+        let user = world.gate.user(&user(&format!("crowd{n}")));
+        let credit = world.gate.buckets.credit();
+        credit.login(client(office), user, quota, Need::Short, world.now);
+    }
+    let told = |world: &mut World, name: &str, n: usize| world.told(office, name, &good(n));
+    for n in 0..20 {
+        let name = format!("info@erfunden{n}.example");
+        world.told(&from(100 + n), &name, &good(100 + n));
+    }
+    for n in 0..8 {
+        assert_eq!(told(&mut world, &format!("info@falsch{n}.example"), n), 535);
+    }
+    for n in 0..8 {
+        let known = told(&mut world, &format!("info@kunde{n}.example"), 10 + n);
+        let invented = told(&mut world, &format!("info@leer{n}.example"), 10 + n);
+        assert_eq!(known, invented, "{n}");
+    }
 }

@@ -145,6 +145,7 @@ mod tests {
                 network: client.network(),
                 user: UserId(n),
                 payer: UserId(n),
+                payer_if_unknown: UserId(n),
                 guess: None,
                 secret: SecretKind::Passing,
                 word: Word::Common,

@@ -1,0 +1,78 @@
+//! replies - what a stranger's failure is told as: what Postfix said, or as the refusal that another name would get
+//!
+//! Not here: refusing (`ladder`), the words (`smtp::reply`).
+
+use crate::gate::buckets::key::BucketKey;
+use crate::gate::buckets::spec::Bucket;
+use crate::gate::buckets::tries::History;
+use crate::gate::ladder::{Named, Question};
+use crate::gate::request::attempt::Trust;
+use crate::gate::request::settings::Mode;
+use crate::gate::request::verdict::FailureReply;
+use crate::gate::rules::Payable;
+
+impl Question<'_> {
+    /// What a failure of this attempt is told as.
+    ///
+    /// A stranger's attempt pays from one shared bucket if the name is known and from another if not, which pays from the
+    /// bucket of its like, too. If any is empty, attempts at one kind of names are refused unasked; so the others'
+    /// failures look the same then, and only a right password gets another answer. What is kept for retries counts as gone: who was refused may take it,
+    /// and who was rejected meanwhile is no retry.
+    pub(in crate::gate) fn failure_reply(&self) -> FailureReply {
+        let Some(Named { case, past }) = self.attempt else {
+            return FailureReply::Outcome;
+        };
+        if case.who.trust != Trust::Far {
+            return FailureReply::Outcome;
+        }
+        let of_known = match self.gate.seen.is_word(case.word) {
+            true => Bucket::Words,
+            false => Bucket::Strangers,
+        };
+        match self.is_short_of(&[Bucket::UserFar, Bucket::Unknown, of_known], past.others) {
+            true => FailureReply::Refusal,
+            false => FailureReply::Outcome,
+        }
+    }
+
+    /// Whether the failures of any stranger may look like refusals now: then how much the buckets of a client and of a
+    /// network hold tells which names were checked.
+    pub(in crate::gate) fn may_hide_failures(&self) -> bool {
+        let shared = [Bucket::Unknown, Bucket::Words, Bucket::Strangers];
+        self.is_short_of(&shared, History::Repeat)
+    }
+
+    /// What a failure is told as that is paid with credit: both kinds of names pay so, each as the user it is taken for.
+    pub(in crate::gate) fn reply_in_credit(&self) -> FailureReply {
+        let named = self
+            .attempt
+            .filter(|named| named.case.who.trust == Trust::Far);
+        let Some(Named { case, .. }) = named.filter(|_| self.is_enforced()) else {
+            return FailureReply::Outcome;
+        };
+        let user = Some(case.payer_if_unknown);
+        let key = BucketKey::of(Bucket::UserCredit, self.client, user, &self.gate.keys);
+        let limit = self.rules.limit(Bucket::UserCredit, case.who.users);
+        match key.is_some_and(|key| self.gate.buckets.peek(key, &limit, 0, self.now).is_err()) {
+            true => FailureReply::Refusal,
+            false => FailureReply::Outcome,
+        }
+    }
+
+    /// Whether what a bucket of strangers refuses is refused.
+    fn is_enforced(&self) -> bool {
+        self.rules.mode == Mode::Enforce && !self.settling
+    }
+
+    /// Whether one of these buckets refuses strangers with this history who name an unknown user, and means it.
+    fn is_short_of(&self, buckets: &[Bucket], history: History) -> bool {
+        let user = self.attempt.map(|named| named.case.payer_if_unknown);
+        let is_short = |payable: &Payable| {
+            let key = BucketKey::of(payable.bucket, self.client, user, &self.gate.keys);
+            key.is_some_and(|key| self.due(payable, key, history).is_err())
+        };
+        let mut route = self.rules.route(Trust::Far).iter();
+        self.is_enforced()
+            && route.any(|payable| buckets.contains(&payable.bucket) && is_short(payable))
+    }
+}
