@@ -17,8 +17,8 @@ const ONE_REGION: u64 = 360;
 const VOUCHED: u64 = 2;
 /// The same while settling in.
 const ONE_ACCOUNT_SETTLING: u64 = ONE_ACCOUNT + 96;
-/// Who is refused is let in when the mail program tries again, five minutes later or ten, in seconds.
-const RETRIED: u64 = 660;
+/// Those who are refused are let in when the mail program tries again, within a quarter of an hour, in seconds.
+const RETRIED: u64 = 960;
 
 /// Seconds between two questions about one old phone's password: the gate keeps their times by the second.
 const ONCE_A_MINUTE: u64 = 59;
@@ -31,7 +31,7 @@ pub enum Promise {
     Bound,
     /// The same while settling in.
     SettlingBound,
-    /// Those who are refused are let in at the second or third try.
+    /// Those who are refused are let in within a quarter of an hour.
     Retry,
     /// No user is refused in the networks they log in from.
     Home,
