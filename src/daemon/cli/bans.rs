@@ -36,7 +36,7 @@ enum BansCommand {
         ///
         /// One address or network a line, with comments behind # or ; or //: the lists of Spamhaus DROP, FireHOL and CrowdSec
         /// as they are. Of other sizes up to 256 networks (/16, /40) or addresses are banned each; wider ones are refused with their
-        /// line: write them into [networks] deny.
+        /// line: write them into `networks.deny`.
         #[arg(long, value_name = "FILE", conflicts_with = "address")]
         file: Option<PathBuf>,
         /// For how long: 30m, 12h, 7d

@@ -36,7 +36,7 @@ impl Upstream {
         })
     }
 
-    /// Whether it [is down](Self::is_down) still: asked once more if so, for `patience` at most and by one at a time, for
+    /// Whether it is down still: asked once more if so, for `patience` at most and by one at a time, for
     /// it may be back since.
     pub async fn is_still_down(&self, patience: Duration) -> bool {
         if !self.is_down() {
