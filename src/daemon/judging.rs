@@ -175,7 +175,7 @@ impl Judging {
         let now = self.clock.now();
         let neighbourhood = match self.gate().standing(client, now) {
             Standing::Familiar | Standing::Allow => Neighbourhood::Familiar,
-            _ => Neighbourhood::Strange,
+            _ => Neighbourhood::Unfamiliar,
         };
         tokio::select! {
             place = self.exchanges.take(client, neighbourhood, now) => Ok(place),

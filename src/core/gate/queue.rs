@@ -2,7 +2,7 @@
 //!
 //! A password check is dear: one bcrypt takes Dovecot 45 ms in its one process. Who is not familiar
 //! therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
-//! its turn goes to the back, so a crowd from one network holds up nobody else. Within a network, whoever says
+//! its turn goes to the back, so a crowd from one network holds up nobody else. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
 //! their [`QueueClass`]. Who is only forgiven has one turn of four, so that a turn is free for all others, and
 //! its line is short: a botnet may fill it in no time, and who waits there for nothing is better told at once.

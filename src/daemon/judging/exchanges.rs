@@ -1,7 +1,7 @@
 //! exchanges - places of the exchanges in which Postfix waits for its client
 //!
 //! Such an exchange (SCRAM, CRAM-MD5) occupies a process of Postfix while the client thinks. Familiar networks have
-//! places of their own, so that they never wait for strangers; of the strangers' places a network holds half. Whoever
+//! places of their own, so that they never wait for strangers; of the strangers' places a network holds half. One that
 //! finds none waits, fair by network and by client, and soon gets the place of the client that has been silent for
 //! longest: silence keeps nobody out. That client is not disturbed; when its answer comes, it is refused.
 //! Not here: who may try (`gate`), the rounds themselves (`session::login::exchange`), Postfix's processes
@@ -36,7 +36,7 @@ pub(in crate::judging) struct Exchanges {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::judging) enum Neighbourhood {
     /// Nobody is familiar in its network.
-    Strange,
+    Unfamiliar,
     /// Somebody is.
     Familiar,
 }
@@ -98,7 +98,7 @@ impl Exchanges {
         now: Moment,
     ) -> Option<ExchangePlace> {
         let pool = match neighbourhood {
-            Neighbourhood::Strange => &self.strangers,
+            Neighbourhood::Unfamiliar => &self.strangers,
             Neighbourhood::Familiar => &self.familiar,
         };
         let held = pool.take(client, now).await?;

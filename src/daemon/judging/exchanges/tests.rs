@@ -5,7 +5,7 @@ use std::pin::pin;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::Neighbourhood::{Familiar, Strange};
+use super::Neighbourhood::{Familiar, Unfamiliar};
 use super::*;
 
 const NOW: Moment = Moment::from_seconds(1_795_478_400);
@@ -61,10 +61,10 @@ async fn silent(
 #[tokio::test(start_paused = true)]
 async fn two_silent_clients_keep_nobody_out_and_the_longest_silent_goes() {
     let exchanges = exchanges();
-    let first = silent(&exchanges, client(1, 1), Strange).await;
-    let second = silent(&exchanges, client(1, 2), Strange).await;
+    let first = silent(&exchanges, client(1, 1), Unfamiliar).await;
+    let second = silent(&exchanges, client(1, 2), Unfamiliar).await;
     // It has its time to answer.
-    let place = after(GRACE, take(&exchanges, client(1, 3), Strange)).await;
+    let place = after(GRACE, take(&exchanges, client(1, 3), Unfamiliar)).await;
     assert!(place.is_some());
     assert!(first.await.unwrap());
     assert!(!second.is_finished(), "one place was enough");
@@ -73,23 +73,23 @@ async fn two_silent_clients_keep_nobody_out_and_the_longest_silent_goes() {
 #[tokio::test(start_paused = true)]
 async fn who_is_not_silent_is_left_alone_and_the_others_wait_in_vain() {
     let exchanges = exchanges();
-    let _one = take(&exchanges, client(1, 1), Strange).await.unwrap();
-    let _two = take(&exchanges, client(1, 2), Strange).await.unwrap();
-    let third = take(&exchanges, client(1, 3), Strange);
+    let _one = take(&exchanges, client(1, 1), Unfamiliar).await.unwrap();
+    let _two = take(&exchanges, client(1, 2), Unfamiliar).await.unwrap();
+    let third = take(&exchanges, client(1, 3), Unfamiliar);
     assert!(after(SETTINGS.deadline, third).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_network_has_half_of_the_strangers_places() {
     let exchanges = exchanges();
-    let _one = silent(&exchanges, client(1, 1), Strange).await;
-    let two = silent(&exchanges, client(1, 2), Strange).await;
-    let other = silent(&exchanges, client(2, 1), Strange).await;
-    let third = silent(&exchanges, client(1, 3), Strange).await;
+    let _one = silent(&exchanges, client(1, 1), Unfamiliar).await;
+    let two = silent(&exchanges, client(1, 2), Unfamiliar).await;
+    let other = silent(&exchanges, client(2, 1), Unfamiliar).await;
+    let third = silent(&exchanges, client(1, 3), Unfamiliar).await;
     tokio::time::sleep(GRACE * 4).await;
     // The third of a network waits for its own network's places.
     assert!(!two.is_finished() && !other.is_finished() && !third.is_finished());
-    let one_is_left = take(&exchanges, client(3, 1), Strange);
+    let one_is_left = take(&exchanges, client(3, 1), Unfamiliar);
     assert!(after(Duration::ZERO, one_is_left).await.is_some());
 }
 
@@ -97,7 +97,7 @@ async fn a_network_has_half_of_the_strangers_places() {
 async fn familiar_networks_never_wait_for_strangers() {
     let exchanges = exchanges();
     for net in 1..=4 {
-        drop(silent(&exchanges, client(net, 1), Strange).await);
+        drop(silent(&exchanges, client(net, 1), Unfamiliar).await);
     }
     let mut places = Vec::new();
     for host in 1..=4 {
@@ -111,17 +111,17 @@ async fn familiar_networks_never_wait_for_strangers() {
 #[tokio::test(start_paused = true)]
 async fn who_stops_waiting_or_being_silent_leaves_nothing() {
     let exchanges = exchanges();
-    let place = take(&exchanges, client(1, 1), Strange).await.unwrap();
+    let place = take(&exchanges, client(1, 1), Unfamiliar).await.unwrap();
     tokio::select! {
         biased;
         () = place.wanted(NOW) => panic!("nobody wants it"),
         () = tokio::task::yield_now() => {}
     }
     assert!(exchanges.strangers.silent().is_empty());
-    let more = take(&exchanges, client(1, 2), Strange).await.unwrap();
+    let more = take(&exchanges, client(1, 2), Unfamiliar).await.unwrap();
     tokio::select! {
         biased;
-        _ = take(&exchanges, client(1, 3), Strange) => panic!("there is none"),
+        _ = take(&exchanges, client(1, 3), Unfamiliar) => panic!("there is none"),
         () = tokio::task::yield_now() => {}
     }
     drop((place, more));

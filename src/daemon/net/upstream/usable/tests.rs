@@ -14,7 +14,7 @@ fn offers(lines: &[&str]) -> Capabilities {
     Capabilities::parse(&Reply::multiline(250, None, lines))
 }
 
-/// The EHLO replies; what is wrong with them; under which announcements, seen by whom.
+/// The EHLO replies; what is wrong with them; under which announcements, and by which party they are seen.
 #[test]
 fn what_a_backend_offers_makes_it_usable_or_not() {
     let origin = ClientOrigin {
