@@ -138,6 +138,7 @@ impl Judging {
         }
         let number = asker.session();
         let refusal = self.gate().refuse_at_accept(client, number, session, now)?;
+        self.counters.attempts.count();
         self.counters.refused.count();
         let told = events::Attempt {
             verdict: AttemptVerdict::Refuse,
@@ -151,6 +152,7 @@ impl Judging {
 
     /// Counts and tells that a client is sent away because there is no backend, as `fault` says.
     pub fn defer_at_accept(&self, asker: &impl Asker, fault: &dyn Display) {
+        self.counters.attempts.count();
         self.counters.deferred.count();
         let told = events::Attempt::at_accept(asker.seen(), fault);
         self.reporter.attempt(&told, self.clock.now());

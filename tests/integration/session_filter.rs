@@ -58,7 +58,8 @@ fn meets(proxy: &Proxy, source: IpAddr, fate: Fate) {
 }
 
 fn ban(proxy: &Proxy, verb: &str, who: &str) {
-    let ran = proxy.setup.command(&["bans", verb, who]);
+    let own: &[&str] = if verb == "add" { &["--own"] } else { &[] };
+    let ran = proxy.setup.command(&[&["bans", verb, who], own].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 

@@ -104,6 +104,7 @@ fn ban(peer: &Peer) -> BenchResult<()> {
         let ban = Request::BansAdd {
             subject: attacker(number).to_string(),
             seconds: 3600,
+            own: true,
         };
         if let Response::Refused { message } = operator.ask(&ban)? {
             return Err(message.into());

@@ -34,6 +34,9 @@ pub enum Request {
         subject: String,
         /// Seconds.
         seconds: u64,
+        /// Whether an address of this machine's own may be among them.
+        #[serde(default)]
+        own: bool,
     },
     /// Ban many, as [`Request::BansAdd`] does; at most [`BATCH`].
     BansImport {

@@ -42,6 +42,9 @@ enum BansCommand {
         /// For how long: 30m, 12h, 7d
         #[arg(long = "for", value_name = "TIME", default_value = "1d", value_parser = read_span)]
         span: Duration,
+        /// Also if it is, or holds, an address of this machine: webmail and others that log in from here are refused then
+        #[arg(long, conflicts_with = "file")]
+        own: bool,
     },
     /// End a ban
     Remove {
@@ -61,10 +64,13 @@ pub fn run(args: &BansArgs) -> ExitCode {
             span,
             ..
         }) => import::run(file, *span, operator),
-        Some(BansCommand::Add { address, span, .. }) => {
+        Some(BansCommand::Add {
+            address, span, own, ..
+        }) => {
             let request = Request::BansAdd {
                 subject: address.clone().unwrap_or_default(),
                 seconds: span.as_secs(),
+                own: *own,
             };
             operator.send(&request, show_message)
         }

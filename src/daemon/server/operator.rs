@@ -89,8 +89,13 @@ impl Operator {
                 let bans = gate.bans(now).into_iter().map(ban).collect();
                 Ok(Response::Bans { bans })
             }
-            Request::BansAdd { subject, seconds } => {
-                self.ban(&subject, Duration::from_secs(seconds), now).await
+            Request::BansAdd {
+                subject,
+                seconds,
+                own,
+            } => {
+                let subject = expel::subject(&subject, own)?;
+                self.ban(subject, Duration::from_secs(seconds), now).await
             }
             Request::BansImport { subjects, seconds } => {
                 let length = Duration::from_secs(seconds);

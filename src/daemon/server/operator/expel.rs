@@ -25,11 +25,10 @@ impl Operator {
     /// Bans by hand, and ends all sessions of the subject.
     pub(super) async fn ban(
         &self,
-        subject: &str,
+        subject: Subject,
         length: Duration,
         now: Moment,
     ) -> Result<Response, String> {
-        let subject = bannable(subject, &OwnAddresses::read())?;
         let until = now + length;
         let mut changes = Vec::new();
         self.gate().ban(subject, until, now, &mut changes);
@@ -179,6 +178,14 @@ impl Operator {
     }
 }
 
+/// The subject of one ban, which may be this machine's own address if the operator says so.
+pub(super) fn subject(text: &str, own: bool) -> Result<Subject, String> {
+    match own {
+        true => read_subject(text),
+        false => bannable(text, &OwnAddresses::read()),
+    }
+}
+
 /// What may be banned: nothing that this machine itself logs in from.
 fn bannable(text: &str, own: &OwnAddresses) -> Result<Subject, String> {
     let subject = read_subject(text)?;
@@ -186,7 +193,7 @@ fn bannable(text: &str, own: &OwnAddresses) -> Result<Subject, String> {
         None => Ok(subject),
         Some(own) => Err(format!(
             "{subject} is or holds this machine's own address {own}: a ban would refuse webmail and whatever else \
-             logs in from here"
+             logs in from here (--own bans it all the same)"
         )),
     }
 }
