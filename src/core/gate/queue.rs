@@ -17,6 +17,10 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
 
+mod line;
+
+use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder};
+
 /// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
 /// the last of them waits 4 s.
 const MOST_FORGIVEN: usize = 8;
@@ -49,27 +53,12 @@ pub enum Share {
     All,
 }
 
-/// Whether a network that waits holds its share already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Holding {
-    Less,
-    Share,
-}
-
 /// A place in the queue: what its waiter leaves with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     network: NetworkKey,
     order: WaiterOrder,
     deadline: Moment,
-}
-
-/// The order of a network's waiters: by class, then by how many of the same client were before it, then by arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct WaiterOrder {
-    class: QueueClass,
-    of_client: usize,
-    number: u64,
 }
 
 /// The right of one attempt to be at Postfix, until [`Queue::free`].
@@ -216,37 +205,6 @@ struct Lines<W> {
     deadlines: BTreeMap<(Moment, u64), (NetworkKey, WaiterOrder)>,
 }
 
-type NetworkPlace = (QueueClass, Holding, u64);
-
-/// The attempts of one network.
-#[derive(Debug)]
-struct NetworkLine<W> {
-    /// Turns of it that are out.
-    held: usize,
-    /// In `order`; none while the network may have no further turn, or nobody waits.
-    place: Option<NetworkPlace>,
-    /// Whether somebody has logged in in it.
-    is_lifted: bool,
-    waiting: BTreeMap<WaiterOrder, LineWaiter<W>>,
-}
-
-#[derive(Debug)]
-struct LineWaiter<W> {
-    client: Option<ClientKey>,
-    deadline: Moment,
-    waiter: W,
-}
-
-impl<W> NetworkLine<W> {
-    /// The class in which the network waits for a turn for an attempt of this one.
-    fn lifted(&self, class: QueueClass) -> QueueClass {
-        match class {
-            QueueClass::Ordinary if self.is_lifted => QueueClass::Neighbour,
-            class => class,
-        }
-    }
-}
-
 impl<W> Lines<W> {
     fn enter(
         &mut self,
@@ -295,7 +253,9 @@ impl<W> Lines<W> {
 
     /// Whether as many networks wait with forgiven attempts as may.
     fn is_crowded(&self) -> bool {
-        let waiting = self.order.range((QueueClass::Forgiven, Holding::Less, 0)..);
+        let waiting = self
+            .order
+            .range((QueueClass::Forgiven, Holder::BelowShare, 0)..);
         waiting.take(MOST_FORGIVEN).count() == MOST_FORGIVEN
     }
 
@@ -326,7 +286,7 @@ impl<W> Lines<W> {
         let most = self.settings.at_once.div_ceil(TURNS_PER_FORGIVEN);
         let may = |(class, holding, _): &&NetworkPlace| {
             (*class != QueueClass::Forgiven || self.forgiven < most)
-                && (*holding == Holding::Less || self.held < self.settings.at_once / 2)
+                && (*holding == Holder::BelowShare || self.held < self.settings.at_once / 2)
         };
         let place = *self.order.keys().find(may)?;
         let network = self.order.remove(&place)?;
@@ -382,13 +342,13 @@ impl<W> Lines<W> {
             return;
         };
         let holding = match line.held < share {
-            true => Holding::Less,
-            false => Holding::Share,
+            true => Holder::BelowShare,
+            false => Holder::AtShare,
         };
         let first = line.waiting.first_key_value();
         let wanted = first
             .map(|(order, _)| (line.lifted(order.class), holding))
-            .filter(|_| holding == Holding::Less || self.share == Share::One);
+            .filter(|_| holding == Holder::BelowShare || self.share == Share::One);
         if line.place.map(|(class, holding, _)| (class, holding)) != wanted {
             if let Some(place) = line.place.take() {
                 self.order.remove(&place);
