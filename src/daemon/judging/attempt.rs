@@ -365,6 +365,7 @@ fn attempt_of<'a>(
         client: asker.client(),
         user,
         password,
+        door: asker.door(),
     }
 }
 
