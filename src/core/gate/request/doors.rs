@@ -85,7 +85,7 @@ impl fmt::Display for Door {
 }
 
 /// What Dovecot tells of a password: never kept as it came, and never shown.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PasswordHash([u8; 32]);
 
 impl PasswordHash {
