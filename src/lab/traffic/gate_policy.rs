@@ -15,6 +15,7 @@ use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::{FailureReply, Reason, Standing};
 use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -288,6 +289,7 @@ fn shown(attempt: &LoginAttempt, ticket: u64) -> AuthAttempt<'_> {
             PasswordForm::Plain => Password::Shown(&attempt.password),
             PasswordForm::Scram => Password::Hidden,
         },
+        door: Door::Own,
     }
 }
 
