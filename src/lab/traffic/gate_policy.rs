@@ -149,9 +149,10 @@ impl GatePolicy {
                 ClientAnswer::FailedOrPutOff
             }
             AuthOutcome::Reject => ClientAnswer::Wrong,
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
-                ClientAnswer::Later(settled.reason)
-            }
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => ClientAnswer::Later(settled.reason),
         };
         Outcome { answer, asked }
     }
