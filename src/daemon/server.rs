@@ -19,14 +19,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::auth_policy::{self, AuthPolicy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
-use crate::net::http::{HttpAddress, HttpBindFault, HttpServer};
+use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Certificate, Tls, TlsFault};
@@ -45,6 +44,7 @@ mod leaving;
 mod listeners;
 mod operator;
 mod persist;
+mod policy;
 mod reload;
 pub mod restore;
 mod socket;
@@ -55,6 +55,7 @@ pub use reload::Reloader;
 
 use listeners::ListenerContext;
 use persist::Persister;
+use policy::PolicyDoor;
 use socket::OperatorSocket;
 
 /// Notices of the gate under way to the journal.
@@ -108,7 +109,7 @@ pub struct Server {
     listeners: Vec<Bound>,
     persister: Persister,
     socket: OperatorSocket,
-    auth_policy: Option<(HttpServer, AuthPolicy)>,
+    policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     began: Moment,
@@ -157,7 +158,7 @@ impl Server {
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
-        let auth_policy = bind_auth_policy(&config, &services, &limits, &drain)?;
+        let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
@@ -175,7 +176,7 @@ impl Server {
             listeners,
             persister,
             socket,
-            auth_policy,
+            policy,
             config,
             drainer,
             began,
@@ -188,11 +189,6 @@ impl Server {
             .iter()
             .map(|(listener, ..)| listener.local_addr())
             .collect()
-    }
-
-    /// Where Dovecot's questions are answered, if they are.
-    pub fn policy_address(&self) -> Option<SocketAddr> {
-        self.auth_policy.as_ref()?.0.local_addr()
     }
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
@@ -228,10 +224,7 @@ impl Server {
         let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
-        if let Some((server, door)) = self.auth_policy {
-            tasks.spawn(door.clone().expire(self.context.drain.clone()));
-            tasks.spawn(server.serve(door, self.context.drain.clone()));
-        }
+        self.policy.serve(&tasks, &self.context.drain);
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -279,24 +272,6 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(watch_certificates(shared, drain));
     tasks.spawn(context.clone().keep_filter());
     tasks
-}
-
-/// Binds the door for Dovecot's questions, where the config has one.
-fn bind_auth_policy(
-    config: &Config,
-    services: &Arc<Services>,
-    limits: &Arc<LimitCounters>,
-    drain: &Drain,
-) -> Result<Option<(HttpServer, AuthPolicy)>, StartFault> {
-    let Some(settings) = &config.auth_policy else {
-        return Ok(None);
-    };
-    let address = HttpAddress::Tcp(settings.listen);
-    let server = HttpServer::bind(&address, auth_policy::BOUNDS, limits)?;
-    let (judging, ids) = (Arc::clone(&services.judging), Arc::clone(&services.ids));
-    let door = AuthPolicy::new(judging, ids, settings.clone(), drain.clone());
-    info!(%address, "listening for Dovecot's questions");
-    Ok(Some((server, door)))
 }
 
 /// Binds every listener of the config that was not given a socket, in its order.
