@@ -42,6 +42,7 @@ mod leaving;
 mod listeners;
 mod operator;
 mod persist;
+mod predecessors;
 mod reload;
 pub mod restore;
 mod socket;
@@ -53,6 +54,7 @@ pub use socket::SocketFault;
 
 use listeners::ListenerContext;
 use persist::Persister;
+use predecessors::Predecessors;
 use socket::OperatorSocket;
 
 /// Notices of the gate under way to the journal.
@@ -160,6 +162,7 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
+            predecessors: Predecessors::beside(&config.admin),
         };
         let persister = Persister::new(services, received, store, context.state.clone());
         let config = Arc::new(ArcSwap::from_pointee(config));
@@ -241,10 +244,13 @@ impl Server {
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
-        Leaving {
+        let operator = Operator::new(&self.context, self.began);
+        Leaving::begin(
             services,
-            sessions: self.context.sessions,
-        }
+            self.context.sessions,
+            operator,
+            &self.config.load().admin,
+        )
     }
 }
 
