@@ -6,6 +6,7 @@
 //! the files that it names (`inspect`).
 //! Not here: what the settings do (each module), and reading the file again on SIGHUP (`server`).
 
+mod auth_policy;
 mod bounds;
 mod buckets;
 mod chain;
@@ -39,6 +40,7 @@ pub use self::finding::{ConfigFaults, Finding};
 use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
+use crate::auth_policy::AuthPolicySettings;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
@@ -72,6 +74,8 @@ pub struct Config {
     pub drain: Duration,
     /// The state directory.
     pub store: StoreSettings,
+    /// The door for Dovecot's questions; none: it does not ask.
+    pub auth_policy: Option<AuthPolicySettings>,
     /// The operator's socket.
     pub admin: admin::AdminSettings,
     /// The log.
@@ -128,6 +132,7 @@ impl Config {
             inspect::users(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
+            auth_policy::warn_readable(file, path, findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
             more(file, config, findings);
         })
@@ -197,6 +202,7 @@ impl Config {
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
+        let auth_policy = auth_policy::read(file, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -214,12 +220,14 @@ impl Config {
             registry: sections::registry(&file.admission, processes, findings),
             gate: gate::GateSettings {
                 names: names::read(&file.names, findings),
+                nonce: auth_policy.as_ref().map(|door| door.nonce.clone()),
                 ..rules::gate(file, findings)
             },
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
             store: sections::store(&file.state, folder, findings),
+            auth_policy,
             admin: sections::admin(&file.admin, folder, findings),
             report: sections::report(&file.log),
         }
@@ -249,6 +257,7 @@ impl Config {
             ("capacity.clients", capacity.clients != new_capacity.clients),
             ("capacity.pairs", capacity.pairs != new_capacity.pairs),
             ("state.directory", self.store != new.store),
+            ("auth-policy", self.auth_policy != new.auth_policy),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
         ]
@@ -273,8 +282,10 @@ impl Config {
             listeners,
             store: running.store.clone(),
             admin: running.admin.clone(),
+            auth_policy: running.auth_policy.clone(),
             ..self
         };
+        config.gate.nonce.clone_from(&running.gate.nonce);
         config.gate.capacity = running.gate.capacity;
         config.gate.names.clone_from(&running.gate.names);
         config
