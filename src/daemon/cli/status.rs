@@ -51,6 +51,13 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "sessions    {}, {} of them logged in",
         status.sessions, status.logged_in
     )?;
+    if status.left_over > 0 {
+        writeln!(
+            out,
+            "            {} more, logged in before the restart, go on in the process that was stopped",
+            status.left_over
+        )?;
+    }
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,

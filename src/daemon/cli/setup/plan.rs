@@ -108,13 +108,13 @@ impl SetupPlan {
         }
         writeln!(
             out,
-            "gatepost learn /var/log/mail.log*   # who has logged in until now is no stranger"
+            "gatepost learn   # who has logged in until now is no stranger"
         )?;
         self.remarks(out)?;
         writeln!(
             out,
             "\n# The way back by hand: keep /etc/postfix/main.cf and master.cf before, put them back, remove {}, then\n\
-             # systemctl disable --now gatepost; systemctl restart dovecot postfix",
+             # systemctl disable --now gatepost.socket gatepost.service; systemctl restart dovecot postfix",
             self.dovecot.display()
         )
     }
