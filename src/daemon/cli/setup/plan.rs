@@ -11,9 +11,10 @@ use std::process::Command;
 
 use super::Fault;
 use super::change::{FileChange, Scratch};
+use crate::cli::dovecot_policy::{self, DovecotVersion};
 use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;
-use crate::config::neighbours::Neighbours;
+use crate::config::neighbours::{self, Neighbours};
 use crate::net::upstream::{Announce, UpstreamAddress};
 
 /// The entry, with its options and their reasons.
@@ -54,6 +55,10 @@ pub(super) struct SetupPlan {
     /// Arguments of postconf, a call each.
     postconf: Vec<Vec<String>>,
     dovecot: PathBuf,
+    /// What stands in it.
+    dovecot_text: String,
+    /// What only root may read, and where; none: Dovecot asks nobody.
+    secrets: Option<(PathBuf, String)>,
     /// None: no certbot here.
     hook: Option<PathBuf>,
     /// Where certbot has the certificate now.
@@ -83,12 +88,22 @@ impl SetupPlan {
             Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
             None => PathBuf::from("/etc/dovecot"),
         };
+        let secrets = folder.join("gatepost-policy.conf.ext");
+        let mut dovecot_text = DOVECOT.to_owned();
+        if let Some(policy) = &config.auth_policy {
+            let version = neighbours::output_of("dovecot", &["--version"]).unwrap_or_default();
+            let version = DovecotVersion::of(&version);
+            dovecot_text += &dovecot_policy::settings(policy, version, &secrets);
+        }
+        let policy = config.auth_policy.as_ref();
         let certbot = Path::new(CERTBOT);
         let is_here = certbot.join("live").is_dir() && !neighbours.is_elsewhere();
         let lineage = certbot.join("live").join(&config.dialogue.hostname);
         Self {
             postconf,
             dovecot: folder.join("conf.d/99-gatepost.conf"),
+            dovecot_text,
+            secrets: policy.map(|policy| (secrets, dovecot_policy::secrets(policy))),
             hook: is_here.then(|| certbot.join("renewal-hooks/deploy/gatepost")),
             lineage: (is_here && lineage.is_dir()).then_some(lineage),
             remarks,
@@ -105,7 +120,11 @@ impl SetupPlan {
             let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
             writeln!(out, "postconf {}", words.join(" "))?;
         }
-        writeln!(out, "\n# Dovecot: {}\n{DOVECOT}", self.dovecot.display())?;
+        let (dovecot, text) = (self.dovecot.display(), &self.dovecot_text);
+        writeln!(out, "\n# Dovecot: {dovecot}\n{text}")?;
+        if let Some((path, text)) = &self.secrets {
+            writeln!(out, "# Dovecot: {}, mode 0600\n{text}", path.display())?;
+        }
         if let Some(hook) = &self.hook {
             writeln!(out, "# certbot: {}, executable\n{HOOK}", hook.display())?;
         }
@@ -174,7 +193,11 @@ impl SetupPlan {
             let after = fs::read(copy.0.join(name))?;
             changes.push(FileChange::new(&folder.join(name), after, 0o644)?);
         }
-        changes.push(FileChange::new(&self.dovecot, DOVECOT.into(), 0o644)?);
+        let text = self.dovecot_text.clone().into_bytes();
+        changes.push(FileChange::new(&self.dovecot, text, 0o644)?);
+        if let Some((path, text)) = &self.secrets {
+            changes.push(FileChange::new(path, text.clone().into_bytes(), 0o600)?);
+        }
         if let Some(hook) = &self.hook {
             changes.push(FileChange::new(hook, HOOK.into(), 0o755)?);
         }
