@@ -46,18 +46,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     }
     around(status, out)?;
     counts(out, "processes", &status.processes)?;
-    writeln!(
-        out,
-        "sessions    {}, {} of them logged in",
-        status.sessions, status.logged_in
-    )?;
-    if status.left_over > 0 {
-        writeln!(
-            out,
-            "            {} more, logged in before the restart, go on in the process that was stopped",
-            status.left_over
-        )?;
-    }
+    sessions(status, out)?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,
@@ -88,6 +77,22 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "turned away", &status.turned_away)?;
     counts(out, "no TLS", &status.handshakes_failed)?;
     limits(status, out)
+}
+
+fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "sessions    {}, {} of them logged in",
+        status.sessions, status.logged_in
+    )?;
+    if status.left_over > 0 {
+        writeln!(
+            out,
+            "            {} more, logged in before the restart, go on in the process that was stopped",
+            status.left_over
+        )?;
+    }
+    Ok(())
 }
 
 /// The state on one line, the worst first.
