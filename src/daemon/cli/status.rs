@@ -102,22 +102,6 @@ fn doors(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "sessions    {}, {} of them logged in",
-        status.sessions, status.logged_in
-    )?;
-    if status.left_over > 0 {
-        writeln!(
-            out,
-            "            {} more, logged in before the restart, go on in the process that was stopped",
-            status.left_over
-        )?;
-    }
-    Ok(())
-}
-
 /// The state on one line, the worst first.
 fn line(status: &StatusMessage) -> String {
     let begins = match status.logins_work {
