@@ -39,6 +39,7 @@ pub use self::finding::{ConfigFaults, Finding};
 use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
+use crate::history::HistorySettings;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
@@ -72,6 +73,8 @@ pub struct Config {
     pub drain: Duration,
     /// The state directory.
     pub store: StoreSettings,
+    /// What is kept to be asked about.
+    pub history: HistorySettings,
     /// The operator's socket.
     pub admin: admin::AdminSettings,
     /// The log.
@@ -197,6 +200,7 @@ impl Config {
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
+        let store = sections::store(&file.state, folder, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -219,7 +223,8 @@ impl Config {
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
-            store: sections::store(&file.state, folder, findings),
+            history: sections::history(&file.history, &store, findings),
+            store,
             admin: sections::admin(&file.admin, folder, findings),
             report: sections::report(&file.log),
         }
@@ -249,6 +254,7 @@ impl Config {
             ("capacity.clients", capacity.clients != new_capacity.clients),
             ("capacity.pairs", capacity.pairs != new_capacity.pairs),
             ("state.directory", self.store != new.store),
+            ("history.keep", self.history.keep != new.history.keep),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
         ]
@@ -272,6 +278,7 @@ impl Config {
         let mut config = Self {
             listeners,
             store: running.store.clone(),
+            history: running.history.clone(),
             admin: running.admin.clone(),
             ..self
         };

@@ -10,6 +10,7 @@ pub mod last_faults;
 pub mod limits;
 pub mod places;
 pub mod quiet;
+pub mod record;
 pub mod setup;
 pub mod writer;
 

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
+use crate::history::Historian;
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
@@ -31,6 +32,7 @@ use crate::net::tls::{Certificate, Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::events;
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
 use crate::session::{Services, SessionConfig, SessionIds};
@@ -38,9 +40,11 @@ use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
 mod certificates;
+mod keeping;
 mod leaving;
 mod listeners;
 mod operator;
+mod outages;
 mod persist;
 mod reload;
 pub mod restore;
@@ -52,6 +56,7 @@ pub use reload::Reloader;
 pub use socket::SocketFault;
 
 use listeners::ListenerContext;
+use outages::OutageWatch;
 use persist::Persister;
 use socket::OperatorSocket;
 
@@ -102,6 +107,7 @@ pub struct Server {
     context: ListenerContext,
     listeners: Vec<Bound>,
     persister: Persister,
+    historian: Historian,
     socket: OperatorSocket,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
@@ -140,7 +146,9 @@ impl Server {
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let (drainer, drain) = drain::channel();
-        let judging = Judging::new(gate, config.turns, clock, notices, &limits);
+        let (recorder, records) = Recorder::channel(&limits);
+        let told = (notices, recorder);
+        let judging = Judging::new(gate, config.turns, clock, told, &limits);
         let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
             judging: Arc::new(judging),
@@ -162,11 +170,13 @@ impl Server {
             state: StateHealth::default(),
         };
         let persister = Persister::new(services, received, store, context.state.clone());
+        let historian = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             context,
             listeners,
             persister,
+            historian,
             socket,
             config,
             drainer,
@@ -212,6 +222,7 @@ impl Server {
     pub async fn serve(self, mut drain: Drain) -> Leaving {
         let (stopper, stop) = drain::channel();
         let persister = tokio::spawn(self.persister.run(stop));
+        let history = keeping::start(self.historian);
         let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
@@ -241,6 +252,7 @@ impl Server {
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
+        keeping::stop(&self.context, history).await;
         Leaving {
             services,
             sessions: self.context.sessions,
@@ -326,6 +338,7 @@ fn admission_settings(config: &Config) -> AdmissionSettings {
 /// the log itself.
 async fn probe(services: Arc<Services>, mut drain: Drain) {
     let mut rounds_to_rest = 0;
+    let mut outages = OutageWatch::default();
     loop {
         let upstream = Arc::clone(&services.config.load().upstream);
         if rounds_to_rest == 0 || !upstream.is_up() {
@@ -336,6 +349,7 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
             }
             rounds_to_rest = PROBE_ROUNDS;
         }
+        outages.look(&upstream, &services.judging);
         rounds_to_rest -= 1;
         tokio::select! {
             () = sleep(PROBE_ROUND) => {}

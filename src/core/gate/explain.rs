@@ -204,6 +204,11 @@ impl Gate {
         }
     }
 
+    /// What became of the attempts, by reason, since the start.
+    pub fn tallies(&self) -> Vec<Tally> {
+        self.counters.tallies()
+    }
+
     /// Until when this state settles in; none if it does not.
     pub fn settles_until(&self, now: Moment) -> Option<Moment> {
         self.settling_until(&self.rules.load(), now)

@@ -4,6 +4,7 @@
 //! Only the first stage can tell an attempt to wait; only what was decided can be told to a client.
 //! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
 
+use crate::gate::acquaintance::Acquaintance;
 use crate::gate::case::{Basis, Claim};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::keys::UserId;
@@ -56,6 +57,11 @@ impl Permit {
     /// The user that it was given for.
     pub fn user(&self) -> UserId {
         self.claim.case.user
+    }
+
+    /// How well the user was known at the client when it was judged.
+    pub fn acquaintance(&self) -> Acquaintance {
+        Acquaintance::of(self.claim.case.user, &self.claim.case.who)
     }
 
     /// What would have refused it, but for a dry run or settling in.

@@ -39,6 +39,7 @@ pub(super) struct RawFile {
     pub(super) networks: TomlTable<RawNetworks>,
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) state: TomlTable<RawState>,
+    pub(super) history: TomlTable<RawHistory>,
     pub(super) admin: TomlTable<RawAdmin>,
     pub(super) log: TomlTable<RawLog>,
 }
@@ -143,6 +144,12 @@ pub(super) struct RawCapacity {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawState {
     pub(super) directory: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawHistory {
+    pub(super) keep: Given<Quoted<Duration>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

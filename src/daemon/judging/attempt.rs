@@ -7,10 +7,11 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
-use crate::report::events::{self, AttemptVerdict};
+use crate::report::events::AttemptVerdict;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
@@ -200,13 +201,9 @@ impl Unjudged {
     fn refuse(self, asker: &impl Asker, user: Option<&UserName>, refused: Refused) -> Refused {
         let counters = &self.judging.counters;
         let told = match refused {
-            Refused::Refuse(Refusal { reason, wait }) => {
+            Refused::Refuse(refusal) => {
                 counters.refused.count();
-                Told {
-                    reason: Some(reason),
-                    wait,
-                    ..Told::of(AttemptVerdict::Refuse)
-                }
+                Told::refused(refusal)
             }
             Refused::Repeat => {
                 counters.repeated.count();
@@ -225,19 +222,8 @@ impl Unjudged {
     }
 
     fn tell(&self, asker: &impl Asker, user: Option<&UserName>, told: &Told<'_>) {
-        let now = self.judging.clock.now();
-        let attempt = events::Attempt {
-            session: asker.seen(),
-            mechanism: self.mechanism,
-            user,
-            verdict: told.verdict,
-            reason: told.reason,
-            would_refuse: told.would_refuse,
-            wait: told.wait,
-            reply: told.reply,
-            duration: now.since(self.began),
-        };
-        self.judging.reporter.attempt(&attempt, now);
+        let begun = (self.mechanism, self.began);
+        self.judging.tell(asker, begun, user, told);
     }
 }
 
@@ -261,7 +247,7 @@ impl Granted {
         reply: &(dyn Display + Sync),
     ) -> Settled {
         let would_refuse = self.permit().would_refuse();
-        let grounds = self.permit().grounds();
+        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let (attempt, user, settled) = self.end(outcome).await;
         let counters = &attempt.judging.counters;
         if would_refuse.is_some() {
@@ -278,6 +264,7 @@ impl Granted {
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,
+            who: Some(who),
             reply,
             ..Told::of(verdict)
         };
@@ -288,10 +275,11 @@ impl Granted {
     /// The client called it off, or its time ran out, after a challenge that Postfix made for the name: it is
     /// charged as a failure.
     pub async fn abandon(self, asker: &(impl Asker + Sync)) {
-        let grounds = self.permit().grounds();
+        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
         let told = Told {
             reason: Some(grounds),
+            who: Some(who),
             ..Told::of(AttemptVerdict::Cancel)
         };
         attempt.tell(asker, Some(&user), &told);
@@ -365,27 +353,5 @@ fn attempt_of<'a>(
         client: asker.client(),
         user,
         password,
-    }
-}
-
-/// The part of a log line that the end of the attempt decides.
-struct Told<'a> {
-    verdict: AttemptVerdict,
-    reason: Option<Reason>,
-    would_refuse: Option<Reason>,
-    wait: Duration,
-    reply: &'a dyn Display,
-}
-
-impl Told<'_> {
-    /// This, and nothing else.
-    fn of(verdict: AttemptVerdict) -> Self {
-        Self {
-            verdict,
-            reason: None,
-            would_refuse: None,
-            wait: Duration::ZERO,
-            reply: &"none",
-        }
     }
 }

@@ -59,6 +59,8 @@ pub enum ResourceLimit {
     LogQueue,
     /// Log lines about refused clients.
     LogLines,
+    /// Events on their way to the history, and rows that it keeps of them.
+    History,
     /// Rows of the gate's table of clients.
     Clients,
     /// Familiar pairs and known users.
@@ -96,7 +98,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 31] = [
+pub const TABLE: [LimitRow; 32] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -121,6 +123,7 @@ pub const TABLE: [LimitRow; 31] = [
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
+    row(ResourceLimit::History, "history", "events that the history only counted, or lost"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),

@@ -14,7 +14,6 @@ use super::restore;
 use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
 use crate::net::upstream::Usability;
-use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, KeyFault, NetworkKey};
@@ -22,6 +21,7 @@ use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
 
+mod acts;
 mod ask;
 mod expel;
 mod explained;
@@ -58,7 +58,7 @@ impl Operator {
             Ok(response) => present::kept(response, kept),
             Err(message) => Response::Refused { message },
         };
-        tell(&response);
+        self.tell(&response, now);
         response
     }
 
@@ -272,29 +272,6 @@ impl Operator {
 
     fn gate(&self) -> &Gate {
         self.context.services.judging.gate()
-    }
-}
-
-/// What the operator changed, to the log.
-fn tell(response: &Response) {
-    match response {
-        Response::Done { message }
-        | Response::Ended { message, .. }
-        | Response::NotKept { message } => events::operator(message),
-        Response::BansImported {
-            banned, sessions, ..
-        } if *banned > 0 => {
-            events::operator(&format!(
-                "{banned} banned from a list; {sessions} sessions ended"
-            ));
-        }
-        Response::Learnt(taught) if taught.changed() => {
-            events::learnt(taught.pairs, taught.users);
-            if taught.settling_ended {
-                events::settled();
-            }
-        }
-        _ => {}
     }
 }
 

@@ -46,6 +46,11 @@ impl fmt::Display for UserId {
 impl UserId {
     const LOCAL_PART: u64 = (u32::MAX as u64) << 32;
 
+    /// The hash as a number.
+    pub const fn code(self) -> u64 {
+        self.0
+    }
+
     /// What all names with this local part have in common.
     pub const fn local_part(self) -> u32 {
         (self.0 >> 32) as u32

@@ -185,6 +185,8 @@ fn counters(context: &ListenerContext) -> Counts {
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),
+        ("familiar-refused", &counters.familiar_refused),
+        ("guesses", &counters.guesses),
         ("octets-in", &counters.octets_in),
         ("octets-out", &counters.octets_out),
     ]
@@ -250,6 +252,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::Operators
         | ResourceLimit::OperatorAccepts
         | ResourceLimit::OperatorRequests
+        | ResourceLimit::History
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
 }
