@@ -21,7 +21,7 @@ mod tally;
 pub use database::HistoryFault;
 pub use historian::{Historian, Totals};
 pub use reader::{
-    AttackedUser, AttackingNetwork, HistoryReader, HourCount, OperatorAct, Past, PastBan,
+    AttackedUser, AttackingNetwork, DecisionsOf, HistoryReader, HourCount, OperatorAct, PastBan,
     PastDecision, PastOutage,
 };
 

@@ -16,10 +16,10 @@ use super::database::{Database, HistoryFault};
 use super::place::{HistoryPlace, NAME};
 use super::prune;
 use super::statements;
-use super::tally::{Outcome, Tally, WhichRows};
+use super::tally::{HistoryTally, TransactionEnd, WhichRows};
 use crate::clock::Clock;
 use crate::report::limits::{LimitCounters, ResourceLimit};
-use crate::report::record::{Event, Forgotten, Record};
+use crate::report::record::{Forgotten, Record, RecordedEvent};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -49,11 +49,11 @@ pub struct Historian {
     totals: Box<dyn Fn() -> Totals + Send>,
     clock: Clock,
     limits: Arc<LimitCounters>,
-    tally: Tally,
+    tally: HistoryTally,
     /// What the counters were when they were last written.
     counted: Totals,
     /// What is neither a decision nor a count, on its way to the disk.
-    waiting: Vec<(Moment, Event)>,
+    waiting: Vec<(Moment, RecordedEvent)>,
     pub(in crate::history) open: Option<(HistoryPlace, Database)>,
     /// Why the disk takes nothing, as it was told.
     pub(in crate::history) fault: Option<String>,
@@ -84,7 +84,7 @@ impl Historian {
             totals,
             clock,
             limits: Arc::clone(limits),
-            tally: Tally::default(),
+            tally: HistoryTally::default(),
             waiting: Vec::new(),
             open: None,
             fault: None,
@@ -93,7 +93,7 @@ impl Historian {
         }
     }
 
-    /// Keeps it until [`Event::Stop`], on this thread.
+    /// Keeps it until [`RecordedEvent::Stop`], on this thread.
     pub fn run(mut self) {
         if self.settings.keep.is_none() {
             self.remove();
@@ -132,16 +132,16 @@ impl Historian {
 
     /// Takes one record; false: it was the last.
     pub(in crate::history) fn take(&mut self, record: Record) -> bool {
-        if matches!(record.event, Event::Stop) {
+        if matches!(record.event, RecordedEvent::Stop) {
             return false;
         }
-        if self.settings.keep.is_none() && !matches!(record.event, Event::Forget(..)) {
+        if self.settings.keep.is_none() && !matches!(record.event, RecordedEvent::Forget(..)) {
             return true;
         }
         let at = self.clock.on_wall(record.at);
         match record.event {
-            Event::Attempt(attempt) => self.tally.take(&attempt, at),
-            Event::Forget(whom, told) => {
+            RecordedEvent::Attempt(attempt) => self.tally.take(&attempt, at),
+            RecordedEvent::Forget(whom, told) => {
                 // An operator that is gone is told nothing.
                 let _ = told.send(self.forget(whom).map_err(|fault| fault.to_string()));
             }
@@ -245,8 +245,8 @@ impl Historian {
             })
         });
         tally.end_writing(match written {
-            Ok(()) => Outcome::Committed,
-            Err(_) => Outcome::RolledBack,
+            Ok(()) => TransactionEnd::Committed,
+            Err(_) => TransactionEnd::RolledBack,
         });
         written
     }

@@ -20,7 +20,7 @@ use gatepost_core::moment::Moment;
 
 /// Whose decisions are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Past {
+pub enum DecisionsOf {
     /// Everybody's.
     Everybody,
     /// One user's.
@@ -157,23 +157,23 @@ impl HistoryReader {
     /// When the file cannot be read.
     pub fn decisions(
         &self,
-        of: Past,
+        of: DecisionsOf,
         since: Moment,
         most: usize,
     ) -> Result<Vec<PastDecision>, HistoryFault> {
         let mut values = vec![Value::Integer(seconds(since)), Value::Integer(limit(most))];
         let blob = |octets: [u8; 16]| Value::Blob(octets.to_vec());
         let whose = match of {
-            Past::Everybody => "TRUE",
-            Past::User(user) => {
+            DecisionsOf::Everybody => "TRUE",
+            DecisionsOf::User(user) => {
                 values.push(Value::Integer(user.code().cast_signed()));
                 "user = ?3"
             }
-            Past::Client(client) => {
+            DecisionsOf::Client(client) => {
                 values.push(blob(octets(client)));
                 "client = ?3"
             }
-            Past::Network(network) => {
+            DecisionsOf::Network(network) => {
                 let (first, last) = range(network);
                 values.extend([blob(first), blob(last)]);
                 "client BETWEEN ?3 AND ?4"

@@ -5,9 +5,9 @@
 use rusqlite::{Transaction, params};
 
 use super::database::{number, octets, seconds};
-use super::tally::{HourTally, Tally, TallyRow};
+use super::tally::{HistoryTally, HourTally, TallyRow};
 use crate::clock::Clock;
-use crate::report::record::{BanRecord, Event, OutageRecord};
+use crate::report::record::{BanRecord, OutageRecord, RecordedEvent};
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::moment::Moment;
 
@@ -106,7 +106,7 @@ fn put_network(
 /// Writes what the counters have grown by, and what came at users and from networks.
 pub(super) fn put_counts(
     transaction: &Transaction<'_>,
-    tally: &mut Tally,
+    tally: &mut HistoryTally,
     hour: u64,
     grown: &[(String, u64)],
 ) -> Result<(), rusqlite::Error> {
@@ -127,27 +127,27 @@ pub(super) fn put_counts(
 pub(super) fn put_event(
     transaction: &Transaction<'_>,
     at: Moment,
-    event: &Event,
+    event: &RecordedEvent,
     clock: Clock,
 ) -> Result<(), rusqlite::Error> {
     match event {
-        Event::Ban(ban) => put_ban(transaction, at, ban, clock),
-        Event::BanEnded(subject) => {
+        RecordedEvent::Ban(ban) => put_ban(transaction, at, ban, clock),
+        RecordedEvent::BanEnded(subject) => {
             let end = "UPDATE bans SET ended = ?2 WHERE subject = ?1 AND ended IS NULL";
             transaction
                 .prepare_cached(end)?
                 .execute(params![subject.to_string(), seconds(at)])?;
             Ok(())
         }
-        Event::Outage(outage) => put_outage(transaction, at, outage),
-        Event::Act(did) => {
+        RecordedEvent::Outage(outage) => put_outage(transaction, at, outage),
+        RecordedEvent::Act(did) => {
             let act = "INSERT INTO acts (at, did) VALUES (?, ?)";
             transaction
                 .prepare_cached(act)?
                 .execute(params![seconds(at), did])?;
             Ok(())
         }
-        Event::Attempt(_) | Event::Forget(..) | Event::Stop => Ok(()),
+        RecordedEvent::Attempt(_) | RecordedEvent::Forget(..) | RecordedEvent::Stop => Ok(()),
     }
 }
 

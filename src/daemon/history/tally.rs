@@ -36,7 +36,7 @@ const HOUR: u64 = 3600;
 /// Who is interested in a decision. The numbers are those of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(super) enum Interest {
     /// A user at home, or at home since.
     AtHome = 0,
     /// A known user, from elsewhere.
@@ -71,7 +71,7 @@ struct Alike {
 pub(super) struct TallyRow {
     /// Its number in the table, once it was written.
     pub(super) id: Option<i64>,
-    pub(super) kind: Kind,
+    pub(super) kind: Interest,
     pub(super) at: Moment,
     pub(super) last: Moment,
     pub(super) count: u64,
@@ -120,8 +120,8 @@ impl HourTally {
         self.refused + self.rejected > 0
     }
 
-    fn end_writing(&mut self, outcome: Outcome) {
-        if std::mem::take(&mut self.is_writing) && outcome == Outcome::Committed {
+    fn end_writing(&mut self, outcome: TransactionEnd) {
+        if std::mem::take(&mut self.is_writing) && outcome == TransactionEnd::Committed {
             (self.refused, self.rejected) = (0, 0);
         }
     }
@@ -129,7 +129,7 @@ impl HourTally {
 
 /// What was told and is not written yet, or may still change.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct HistoryTally {
     open: HashMap<Alike, TallyRow>,
     budgets: [LineBudget; 3],
     users: HashMap<u64, HourTally>,
@@ -140,7 +140,7 @@ pub(super) struct Tally {
     pub(super) only_counted: u64,
 }
 
-impl Default for Tally {
+impl Default for HistoryTally {
     fn default() -> Self {
         Self {
             open: HashMap::new(),
@@ -153,7 +153,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl HistoryTally {
     /// Takes one attempt that ended `now`.
     pub(super) fn take(&mut self, attempt: &AttemptRecord, now: Moment) {
         self.count(attempt);
@@ -176,7 +176,7 @@ impl Tally {
     }
 
     /// Whether one more row may be made.
-    fn has_room(&mut self, kind: Kind, user: Option<&NamedUser>, now: Moment) -> bool {
+    fn has_room(&mut self, kind: Interest, user: Option<&NamedUser>, now: Moment) -> bool {
         if self.open.len() >= OPEN {
             return false;
         }
@@ -238,9 +238,13 @@ impl Tally {
     }
 
     /// The transaction is over that had rows and counts in it.
-    pub(super) fn end_writing(&mut self, outcome: Outcome) {
+    pub(super) fn end_writing(&mut self, outcome: TransactionEnd) {
         for row in self.open.values_mut() {
-            if let Some(id) = row.writing.take().filter(|_| outcome == Outcome::Committed) {
+            if let Some(id) = row
+                .writing
+                .take()
+                .filter(|_| outcome == TransactionEnd::Committed)
+            {
                 row.id = Some(id);
                 row.is_dirty = false;
             }
@@ -293,7 +297,7 @@ pub(super) enum WhichRows {
 
 /// What became of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum TransactionEnd {
     /// It is in the file.
     Committed,
     /// Nothing of it is.
@@ -329,16 +333,16 @@ fn busiest<K: Copy>(counted: &mut HashMap<K, HourTally>) -> Vec<(K, &mut HourTal
 }
 
 /// Who would ask about this one; none: nobody.
-fn kind(attempt: &AttemptRecord) -> Option<Kind> {
+fn kind(attempt: &AttemptRecord) -> Option<Interest> {
     let known = attempt.user.as_ref().filter(|user| user.known);
     let is_at_home = known.is_some_and(|user| user.trust.is_at_home());
     match (attempt.verdict, is_at_home) {
         // A webmail host: all its users come from there, and none is at home.
         (AttemptVerdict::Accept, _) if attempt.reason == Some(Reason::AllowList) => None,
         (AttemptVerdict::Accept, true) => None,
-        (AttemptVerdict::Accept, false) | (_, true) => Some(Kind::AtHome),
-        _ if known.is_some() => Some(Kind::Elsewhere),
-        _ => Some(Kind::Unknown),
+        (AttemptVerdict::Accept, false) | (_, true) => Some(Interest::AtHome),
+        _ if known.is_some() => Some(Interest::Elsewhere),
+        _ => Some(Interest::Unknown),
     }
 }
 
@@ -356,7 +360,7 @@ impl Alike {
 }
 
 impl TallyRow {
-    fn new(kind: Kind, attempt: &AttemptRecord, now: Moment) -> Self {
+    fn new(kind: Interest, attempt: &AttemptRecord, now: Moment) -> Self {
         let user = attempt.user.as_ref();
         Self {
             id: None,

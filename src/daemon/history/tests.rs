@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::report::events::AttemptVerdict;
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use crate::report::record::{
-    AttemptRecord, BanRecord, Event, Forgotten, NamedUser, OutageRecord, Record, Recorder,
+    AttemptRecord, BanRecord, Forgotten, NamedUser, OutageRecord, Record, RecordedEvent, Recorder,
 };
 use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
@@ -72,7 +72,7 @@ impl Kept {
         self.folder.path().join(name)
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: RecordedEvent) {
         let at = self.clock.now();
         assert!(self.historian.take(Record { at, event }));
     }
@@ -95,7 +95,7 @@ impl Kept {
     }
 
     fn attempt(&mut self, client: &str, user: NamedUser, verdict: AttemptVerdict) {
-        self.tell(Event::Attempt(AttemptRecord {
+        self.tell(RecordedEvent::Attempt(AttemptRecord {
             door: "submission",
             session: 7,
             client: client.parse().unwrap(),
@@ -106,7 +106,7 @@ impl Kept {
         }));
     }
 
-    fn decisions(&self, of: Past) -> Vec<PastDecision> {
+    fn decisions(&self, of: DecisionsOf) -> Vec<PastDecision> {
         self.reader().decisions(of, Moment::EPOCH, 1_000).unwrap()
     }
 }
@@ -123,16 +123,22 @@ fn what_an_administrator_may_be_asked_about_is_found_by_user_client_and_network(
     kept.attempt("203.0.113.8", alice.clone(), AttemptVerdict::Accept);
     kept.write();
     let own = kept.user("alice", None);
-    let found = kept.decisions(Past::User(own.id));
+    let found = kept.decisions(DecisionsOf::User(own.id));
     assert_eq!(found.len(), 1, "a login at home is no news: {found:?}");
     assert_eq!((found[0].count, found[0].wait_s), (3, 9));
     assert_eq!(found[0].user.as_deref(), Some("Alice"));
     assert_eq!(found[0].reason.as_deref(), Some("turn"));
     let of = |of| kept.decisions(of).len();
-    assert_eq!(of(Past::Client("203.0.113.7".parse().unwrap())), 1);
-    assert_eq!(of(Past::Network("203.0.113.0/24".parse().unwrap())), 1);
-    assert_eq!(of(Past::Network("203.0.112.0/24".parse().unwrap())), 0);
-    let new = kept.decisions(Past::Network("198.51.100.0/24".parse().unwrap()));
+    assert_eq!(of(DecisionsOf::Client("203.0.113.7".parse().unwrap())), 1);
+    assert_eq!(
+        of(DecisionsOf::Network("203.0.113.0/24".parse().unwrap())),
+        1
+    );
+    assert_eq!(
+        of(DecisionsOf::Network("203.0.112.0/24".parse().unwrap())),
+        0
+    );
+    let new = kept.decisions(DecisionsOf::Network("198.51.100.0/24".parse().unwrap()));
     assert!(new[0].is_new_place && new[0].verdict == "accept");
 }
 
@@ -144,7 +150,7 @@ fn a_row_that_was_written_gets_the_count_of_what_came_later() {
     kept.write();
     kept.attempt("203.0.113.7", alice, AttemptVerdict::Refuse);
     kept.write();
-    let found = kept.decisions(Past::Everybody);
+    let found = kept.decisions(DecisionsOf::Everybody);
     assert_eq!((found.len(), found[0].count), (1, 2));
 }
 
@@ -165,9 +171,9 @@ fn a_flood_becomes_counts_and_hides_nobody() {
     let alice = kept.user("alice", Some(Trust::Familiar));
     kept.attempt("203.0.113.7", alice.clone(), AttemptVerdict::Refuse);
     kept.write();
-    assert_eq!(kept.decisions(Past::User(alice.id)).len(), 1);
-    assert_eq!(kept.decisions(Past::User(attacked.id)).len(), 60);
-    let rows = kept.decisions(Past::Everybody).len();
+    assert_eq!(kept.decisions(DecisionsOf::User(alice.id)).len(), 1);
+    assert_eq!(kept.decisions(DecisionsOf::User(attacked.id)).len(), 60);
+    let rows = kept.decisions(DecisionsOf::Everybody).len();
     assert!((261..300).contains(&rows), "{rows}");
     let lost = kept.limits.get(ResourceLimit::History);
     assert_eq!(lost + rows as u64, 20_001, "each is a row or counted");
@@ -200,7 +206,7 @@ fn bans_outages_acts_and_counters_are_kept_over_a_restart() {
     let subject = Subject::Client("198.51.100.9".parse::<ClientKey>().unwrap());
     let until = kept.clock.now() + DAY;
     for longer in [DAY, 2 * DAY] {
-        kept.tell(Event::Ban(BanRecord {
+        kept.tell(RecordedEvent::Ban(BanRecord {
             subject,
             until: until + longer,
             cause: BanCause::Trap,
@@ -208,19 +214,19 @@ fn bans_outages_acts_and_counters_are_kept_over_a_restart() {
         }));
     }
     let outage = |why: Option<&str>| {
-        Event::Outage(OutageRecord {
+        RecordedEvent::Outage(OutageRecord {
             backend: Some("127.0.0.1:10465".to_owned()),
             why: why.map(ToOwned::to_owned),
         })
     };
     kept.tell(outage(Some("no answer")));
-    kept.tell(Event::Act("did this".to_owned()));
+    kept.tell(RecordedEvent::Act("did this".to_owned()));
     kept.write();
     let kept = {
         let Kept { folder, .. } = kept;
         let mut kept = Kept::in_folder(folder, Some(30 * DAY));
         kept.tell(outage(None));
-        kept.tell(Event::BanEnded(subject));
+        kept.tell(RecordedEvent::BanEnded(subject));
         kept.write();
         kept
     };
@@ -277,20 +283,24 @@ fn a_user_is_forgotten_in_a_network_or_everywhere_and_the_octets_go_too() {
             user: secret.id,
             network: network.map(|network| network.parse().unwrap()),
         };
-        kept.tell(Event::Forget(whom, told));
+        kept.tell(RecordedEvent::Forget(whom, told));
         assert_eq!(answer.try_recv().unwrap(), Ok(()));
     };
     kept.write();
     forget(&mut kept, Some("203.0.113.0/24"));
     kept.write();
-    let left = kept.decisions(Past::User(secret.id));
+    let left = kept.decisions(DecisionsOf::User(secret.id));
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].client.to_string(), "198.51.100.9");
     // What is not written yet is forgotten as well.
     kept.attempt("203.0.113.9", secret.clone(), AttemptVerdict::Refuse);
     forget(&mut kept, None);
     kept.write();
-    assert_eq!(kept.decisions(Past::Everybody).len(), 1, "bob's stays");
+    assert_eq!(
+        kept.decisions(DecisionsOf::Everybody).len(),
+        1,
+        "bob's stays"
+    );
     for name in ["history.db", "history.db-wal"] {
         let octets = std::fs::read(kept.path(name)).unwrap_or_default();
         let found = octets
@@ -332,7 +342,7 @@ fn what_is_damaged_or_of_a_later_version_is_put_aside_and_a_new_one_begun() {
         kept.attempt("203.0.113.7", alice, AttemptVerdict::Refuse);
         kept.write();
         assert!(kept.path(aside).exists(), "{aside}");
-        assert_eq!(kept.decisions(Past::Everybody).len(), 1, "{aside}");
+        assert_eq!(kept.decisions(DecisionsOf::Everybody).len(), 1, "{aside}");
     }
 }
 
@@ -358,7 +368,7 @@ fn one_damaged_page_is_found_at_the_next_start() {
     kept.attempt("203.0.113.7", alice, AttemptVerdict::Refuse);
     kept.write();
     assert!(kept.path("history.db.damaged").exists());
-    assert_eq!(kept.decisions(Past::Everybody).len(), 1);
+    assert_eq!(kept.decisions(DecisionsOf::Everybody).len(), 1);
 }
 
 #[test]
@@ -372,7 +382,7 @@ fn the_file_is_ours_alone_and_no_link_is_followed() {
     kept.attempt("203.0.113.7", alice, AttemptVerdict::Refuse);
     kept.write();
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
-    assert_eq!(kept.decisions(Past::Everybody).len(), 1);
+    assert_eq!(kept.decisions(DecisionsOf::Everybody).len(), 1);
     for name in ["history.db", "history.db-wal", "history.db-shm"] {
         let found = std::fs::symlink_metadata(kept.path(name)).unwrap();
         assert!(found.is_file(), "{name}");
@@ -400,7 +410,7 @@ fn a_file_that_was_removed_is_made_anew() {
     }
     kept.attempt("203.0.113.8", alice, AttemptVerdict::Refuse);
     kept.write();
-    assert_eq!(kept.decisions(Past::Everybody).len(), 1);
+    assert_eq!(kept.decisions(DecisionsOf::Everybody).len(), 1);
 }
 
 #[test]
@@ -478,13 +488,13 @@ fn a_full_file_makes_room_for_what_is_new() {
         kept.attempt("198.51.100.9", alice, AttemptVerdict::Refuse);
         kept.write();
     }
-    let found = kept.decisions(Past::Network("198.51.100.0/24".parse().unwrap()));
+    let found = kept.decisions(DecisionsOf::Network("198.51.100.0/24".parse().unwrap()));
     assert_eq!(
         found[0].user.as_deref(),
         Some("alice299"),
         "the newest is there"
     );
-    let strangers = kept.decisions(Past::Network("203.0.113.0/24".parse().unwrap()));
+    let strangers = kept.decisions(DecisionsOf::Network("203.0.113.0/24".parse().unwrap()));
     assert!(strangers.len() < 190, "{}", strangers.len());
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Asker, Judging};
 use crate::report::events::{self, AttemptVerdict};
-use crate::report::record::{AttemptRecord, Event, NamedUser};
+use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
 use gatepost_core::gate::Acquaintance;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
@@ -70,7 +70,7 @@ impl Judging {
             reason: told.reason,
             wait: told.wait,
         };
-        self.recorder.tell(now, Event::Attempt(attempt));
+        self.recorder.tell(now, RecordedEvent::Attempt(attempt));
     }
 
     /// Counts what honest users meet, and the guesses that the bound is about.

@@ -32,12 +32,12 @@ pub struct Record {
     /// When.
     pub at: Moment,
     /// What.
-    pub event: Event,
+    pub event: RecordedEvent,
 }
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event {
+pub enum RecordedEvent {
     /// An attempt ended.
     Attempt(AttemptRecord),
     /// A ban began, or was extended.
@@ -134,7 +134,7 @@ impl Recorder {
     }
 
     /// Tells what happened. Never waits.
-    pub fn tell(&self, at: Moment, event: Event) {
+    pub fn tell(&self, at: Moment, event: RecordedEvent) {
         // A history that has ended at the end of the process loses nothing that anybody counts.
         if let Err(TrySendError::Full(_)) = self.sender.try_send(Record { at, event }) {
             self.limits.count(ResourceLimit::History);
@@ -148,7 +148,7 @@ impl Recorder {
     /// What the disk said, or that it says nothing.
     pub async fn forget(&self, at: Moment, whom: Forgotten) -> Result<(), String> {
         let (told, answer) = oneshot::channel();
-        let event = Event::Forget(whom, told);
+        let event = RecordedEvent::Forget(whom, told);
         if self.sender.try_send(Record { at, event }).is_err() {
             return Err("it has too much to do; try again".to_owned());
         }
@@ -169,14 +169,14 @@ mod tests {
         let limits = Arc::new(LimitCounters::default());
         let (recorder, received) = Recorder::channel(&limits);
         for _ in 0..RECORDS {
-            recorder.tell(Moment::EPOCH, Event::Act(String::new()));
+            recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
         }
         assert_eq!(limits.get(ResourceLimit::History), 0);
-        recorder.tell(Moment::EPOCH, Event::Act(String::new()));
+        recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
         assert_eq!(limits.get(ResourceLimit::History), 1);
         assert_eq!(received.try_iter().count(), RECORDS);
         drop(received);
-        recorder.tell(Moment::EPOCH, Event::Act(String::new()));
+        recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
         assert_eq!(limits.get(ResourceLimit::History), 1);
     }
 }

@@ -14,7 +14,7 @@ use tracing::warn;
 use super::listeners::ListenerContext;
 use crate::history::{Historian, HistorySettings, Totals};
 use crate::net::admission::TurnedAway;
-use crate::report::record::{Event, Record};
+use crate::report::record::{Record, RecordedEvent};
 
 /// How long the process waits for the history's last write.
 const LAST_WRITE: Duration = Duration::from_secs(5);
@@ -76,7 +76,9 @@ pub(in crate::server) async fn stop(context: &ListenerContext, thread: io::Resul
     let judging = &context.services.judging;
     let ended = async {
         while !thread.is_finished() {
-            judging.recorder.tell(judging.clock.now(), Event::Stop);
+            judging
+                .recorder
+                .tell(judging.clock.now(), RecordedEvent::Stop);
             sleep(ROUND).await;
         }
     };

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::judging::Judging;
 use crate::net::upstream::{Upstream, Usability};
-use crate::report::record::{Event, OutageRecord};
+use crate::report::record::{OutageRecord, RecordedEvent};
 
 /// What was told last of each backend: whether it can be used.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl OutageWatch {
             let backend = address.to_string();
             if self.0.insert(backend.clone(), is_usable) != Some(is_usable) {
                 let backend = Some(backend);
-                let event = Event::Outage(OutageRecord { backend, why });
+                let event = RecordedEvent::Outage(OutageRecord { backend, why });
                 judging.recorder.tell(judging.clock.now(), event);
             }
         }

@@ -18,7 +18,7 @@ use crate::clock::{Clock, WallWatch};
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
 use crate::report::events;
-use crate::report::record::{BanRecord, Event, OutageRecord};
+use crate::report::record::{BanRecord, OutageRecord, RecordedEvent};
 use crate::session::Services;
 use crate::store::{Saved, StateHealth, Store, StoreFault};
 use gatepost_core::gate::request::change::{Change, Fact};
@@ -338,19 +338,19 @@ fn log(judging: &Judging, changes: &[Change]) {
                     cause: ban.cause,
                     mode: ban.mode,
                 };
-                record(change.at, Event::Ban(ban));
+                record(change.at, RecordedEvent::Ban(ban));
             }
             Fact::BanEnded(end) => {
                 reporter.ban_ended(end.subject, change.at);
-                record(change.at, Event::BanEnded(end.subject));
+                record(change.at, RecordedEvent::BanEnded(end.subject));
             }
             Fact::BackendFailing => {
                 events::backend_outage();
-                record(change.at, Event::Outage(outage(Some(REJECTS))));
+                record(change.at, RecordedEvent::Outage(outage(Some(REJECTS))));
             }
             Fact::BackendRecovered => {
                 events::backend_recovered();
-                record(change.at, Event::Outage(outage(None)));
+                record(change.at, RecordedEvent::Outage(outage(None)));
             }
             Fact::SharedBucket(_)
             | Fact::UserKnown(_)

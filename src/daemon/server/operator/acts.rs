@@ -5,7 +5,7 @@
 use super::Operator;
 use crate::admin::message::Response;
 use crate::report::events;
-use crate::report::record::Event;
+use crate::report::record::RecordedEvent;
 use gatepost_core::moment::Moment;
 
 impl Operator {
@@ -38,6 +38,6 @@ impl Operator {
 
     fn keep(&self, did: String, now: Moment) {
         let recorder = &self.context.services.judging.recorder;
-        recorder.tell(now, Event::Act(did));
+        recorder.tell(now, RecordedEvent::Act(did));
     }
 }
