@@ -29,6 +29,7 @@ mod logs;
 pub mod paint;
 mod postfix_files;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -55,6 +56,7 @@ pub enum DaemonCommand {
     Users(users::UsersArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
 }
 
 impl DaemonCommand {
@@ -75,6 +77,7 @@ impl DaemonCommand {
             Self::Users(args) => users::run(args),
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
+            Self::Report(args) => report::run(args),
         }
     }
 }

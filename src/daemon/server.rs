@@ -22,7 +22,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
-use crate::history::Historian;
+use crate::history::{Historian, HistoryReader};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
@@ -168,6 +168,7 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
+            history: HistoryReader::new(&config.history),
         };
         let persister = Persister::new(services, received, store, context.state.clone());
         let historian = keeping::historian(&config.history, records, &context);

@@ -15,6 +15,7 @@ mod logs;
 mod mechanisms;
 mod names;
 mod operator;
+mod past;
 mod programs;
 mod restart;
 mod setup;

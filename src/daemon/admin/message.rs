@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod past;
 
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
+};
+
+pub use past::{
+    ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
+    ReportMessage, ReportStep,
 };
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
@@ -85,6 +91,11 @@ pub enum Request {
         address: String,
         /// The user at that address.
         user: Option<String>,
+    },
+    /// What happened in a time.
+    Report {
+        /// The last so many seconds.
+        span_s: u64,
     },
     /// All known users.
     Users {
@@ -178,6 +189,8 @@ pub enum Response {
     Explanation(Box<ExplanationMessage>),
     /// To [`Request::Explain`] of a user alone.
     User(Box<UserMessage>),
+    /// To [`Request::Report`].
+    Report(Box<ReportMessage>),
     /// To [`Request::Users`].
     Users(KnownUsersMessage),
     /// To [`Request::Learn`].

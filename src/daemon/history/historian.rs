@@ -84,7 +84,7 @@ impl Historian {
             totals,
             clock,
             limits: Arc::clone(limits),
-            tally: HistoryTally::default(),
+            tally: HistoryTally::beginning(Clock::wall()),
             waiting: Vec::new(),
             open: None,
             fault: None,
@@ -115,6 +115,7 @@ impl Historian {
             }
         }
         self.write(WhichRows::All);
+        self.turn();
     }
 
     /// Takes what has come meanwhile; false: the end.
@@ -293,19 +294,21 @@ impl Historian {
         }
     }
 
-    fn forget(&mut self, whom: Forgotten) -> Result<(), HistoryFault> {
+    fn forget(&mut self, whom: Forgotten) -> Result<u64, HistoryFault> {
         if self.settings.keep.is_none() {
-            return Ok(());
+            return Ok(0);
         }
         let is_meant = |client: ClientKey| {
             let network = client.network();
             whom.network.is_none_or(|meant| network == meant)
         };
+        // First to the file, so that all rows are counted there.
+        self.write(WhichRows::All);
         self.tally
             .forget(whom.user.code(), is_meant, whom.network.is_none());
         self.be_open()?;
         let Some((place, database)) = &self.open else {
-            return Ok(());
+            return Ok(0);
         };
         place.act(|| prune::forget(&database.connection, whom))
     }

@@ -127,20 +127,20 @@ pub(super) fn range(network: NetworkKey) -> ([u8; 16], [u8; 16]) {
 /// # Errors
 ///
 /// What SQLite says.
-pub(super) fn forget(connection: &Connection, whom: Forgotten) -> Result<(), HistoryFault> {
+pub(super) fn forget(connection: &Connection, whom: Forgotten) -> Result<u64, HistoryFault> {
     let user = whom.user.code().cast_signed();
-    match whom.network {
+    let rows = match whom.network {
         Some(network) => {
             let (first, last) = range(network);
             let of_network = "DELETE FROM decisions WHERE user = ?1 AND client BETWEEN ?2 AND ?3";
-            connection.execute(of_network, params![user, first, last])?;
+            connection.execute(of_network, params![user, first, last])?
         }
         None => {
-            connection.execute("DELETE FROM decisions WHERE user = ?1", [user])?;
-            connection.execute("DELETE FROM users WHERE user = ?1", [user])?;
+            let decisions = connection.execute("DELETE FROM decisions WHERE user = ?1", [user])?;
+            decisions + connection.execute("DELETE FROM users WHERE user = ?1", [user])?
         }
-    }
+    };
     // A reader may hold it: then it is emptied later.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    Ok(())
+    Ok(rows as u64)
 }

@@ -27,8 +27,14 @@ pub enum DecisionsOf {
     User(UserId),
     /// One client's.
     Client(ClientKey),
+    /// One user's at one client.
+    UserAt(UserId, ClientKey),
     /// Those of all clients of a network.
     Network(NetworkKey),
+    /// Logins of users who were not at home there before.
+    NewPlaces,
+    /// Refusals of users who were at home there, by no wish of the operator's.
+    HonestRefused,
 }
 
 /// Decisions that were alike within ten minutes. Moments are by the wall's clock.
@@ -150,6 +156,11 @@ impl HistoryReader {
         }
     }
 
+    /// Whether anything is kept.
+    pub const fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     /// The decisions of `of` whose last was at `since` or later.
     ///
     /// # Errors
@@ -172,6 +183,15 @@ impl HistoryReader {
             DecisionsOf::Client(client) => {
                 values.push(blob(octets(client)));
                 "client = ?3"
+            }
+            DecisionsOf::UserAt(user, client) => {
+                values.push(Value::Integer(user.code().cast_signed()));
+                values.push(blob(octets(client)));
+                "user = ?3 AND client = ?4"
+            }
+            DecisionsOf::NewPlaces => "new_place",
+            DecisionsOf::HonestRefused => {
+                "kind = 0 AND verdict = 'refuse' AND reason NOT IN ('ban', 'deny-list')"
             }
             DecisionsOf::Network(network) => {
                 let (first, last) = range(network);
@@ -202,6 +222,17 @@ impl HistoryReader {
                 count: row.get(2)?,
             })
         })
+    }
+
+    /// The first hour that anything was counted in.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn kept_since(&self) -> Result<Option<Moment>, HistoryFault> {
+        let question = "SELECT min(hour) FROM hours";
+        let first = self.ask(question, [], |row| maybe_moment(row, 0))?;
+        Ok(first.into_iter().next().flatten())
     }
 
     /// The outages that ended after `since`, or go on.

@@ -140,20 +140,19 @@ pub(super) struct HistoryTally {
     pub(super) only_counted: u64,
 }
 
-impl Default for HistoryTally {
-    fn default() -> Self {
+impl HistoryTally {
+    /// An empty one.
+    pub(super) fn beginning(now: Moment) -> Self {
         Self {
             open: HashMap::new(),
             budgets: RATES.map(LineBudget::new),
             users: HashMap::new(),
             networks: HashMap::new(),
-            hour: 0,
+            hour: hour_of(now),
             only_counted: 0,
         }
     }
-}
 
-impl HistoryTally {
     /// Takes one attempt that ended `now`.
     pub(super) fn take(&mut self, attempt: &AttemptRecord, now: Moment) {
         self.count(attempt);
@@ -258,17 +257,14 @@ impl HistoryTally {
         let is_full = self.open.len() >= OPEN;
         self.open
             .retain(|_, row| row.is_dirty || !is_full && now.since(row.at) < SPAN);
-        let hour = now.as_seconds() / HOUR * HOUR;
-        if self.hour == hour {
-            return false;
-        }
-        let is_first = self.hour == 0;
-        self.hour = hour;
-        if !is_first {
+        let hour = hour_of(now);
+        let has_ended = self.hour != hour;
+        if has_ended {
+            self.hour = hour;
             self.users.clear();
             self.networks.clear();
         }
-        !is_first
+        has_ended
     }
 
     /// The hour of what changed, in seconds since the epoch.
@@ -284,6 +280,10 @@ impl HistoryTally {
             self.users.remove(&user);
         }
     }
+}
+
+const fn hour_of(now: Moment) -> u64 {
+    now.as_seconds() / HOUR * HOUR
 }
 
 /// Which rows are written.

@@ -277,24 +277,24 @@ fn a_user_is_forgotten_in_a_network_or_everywhere_and_the_octets_go_too() {
     }
     let bob = kept.user("bob", Some(Trust::Familiar));
     kept.attempt("203.0.113.7", bob, AttemptVerdict::Refuse);
-    let forget = |kept: &mut Kept, network: Option<&str>| {
+    let forget = |kept: &mut Kept, network: Option<&str>, rows: u64| {
         let (told, mut answer) = tokio::sync::oneshot::channel();
         let whom = Forgotten {
             user: secret.id,
             network: network.map(|network| network.parse().unwrap()),
         };
         kept.tell(RecordedEvent::Forget(whom, told));
-        assert_eq!(answer.try_recv().unwrap(), Ok(()));
+        assert_eq!(answer.try_recv().unwrap(), Ok(rows));
     };
     kept.write();
-    forget(&mut kept, Some("203.0.113.0/24"));
+    forget(&mut kept, Some("203.0.113.0/24"), 1);
     kept.write();
     let left = kept.decisions(DecisionsOf::User(secret.id));
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].client.to_string(), "198.51.100.9");
     // What is not written yet is forgotten as well.
     kept.attempt("203.0.113.9", secret.clone(), AttemptVerdict::Refuse);
-    forget(&mut kept, None);
+    forget(&mut kept, None, 2);
     kept.write();
     assert_eq!(
         kept.decisions(DecisionsOf::Everybody).len(),
@@ -512,5 +512,73 @@ impl Historian {
             .connection
             .query_row(&bound, [], |_| Ok(()))
             .unwrap();
+    }
+}
+
+/// By hand: `GATEPOST_FLOOD=1000000`.
+#[test]
+fn a_flood_leaves_the_file_within_its_bounds_and_makes_nobody_wait() {
+    let records = std::env::var("GATEPOST_FLOOD").map_or(100_000, |count| count.parse().unwrap());
+    let Kept {
+        folder,
+        clock,
+        limits,
+        gate,
+        ..
+    } = Kept::new();
+    let (recorder, received) = Recorder::channel(&limits);
+    let settings = HistorySettings {
+        directory: folder.path().to_owned(),
+        keep: Some(DAY),
+    };
+    let reader = HistoryReader::new(&settings);
+    let historian = Historian::new(settings, received, Box::new(Totals::new), clock, &limits);
+    let thread = std::thread::spawn(|| historian.run());
+    let mut longest = Duration::ZERO;
+    let began = clock.now();
+    for number in 0..records {
+        let attempt = of_a_flood(number, &gate);
+        let at = clock.now();
+        recorder.tell(at, RecordedEvent::Attempt(attempt));
+        longest = longest.max(clock.now().since(at));
+    }
+    let took = clock.now().since(began);
+    while !thread.is_finished() {
+        recorder.tell(clock.now(), RecordedEvent::Stop);
+        std::thread::yield_now();
+    }
+    let rows = reader
+        .decisions(DecisionsOf::Everybody, Moment::EPOCH, usize::MAX)
+        .unwrap();
+    let octets = std::fs::metadata(folder.path().join("history.db"))
+        .unwrap()
+        .len();
+    println!(
+        "{records} records in {took:?}, the longest {longest:?}; {} rows, {octets} octets",
+        rows.len()
+    );
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+    assert!(rows.len() < 10_000, "{}", rows.len());
+    assert!(octets < 8 << 20, "{octets}");
+    let counted: u64 = rows.iter().map(|row| row.count).sum();
+    assert!(counted + limits.get(ResourceLimit::History) >= u64::from(records));
+}
+
+/// Half at known accounts, from as many clients as there are.
+fn of_a_flood(number: u32, gate: &gatepost_core::gate::Gate) -> AttemptRecord {
+    let name = UserName::new(format!("user{}", number % 1_000).into_bytes());
+    AttemptRecord {
+        door: "submission",
+        session: u64::from(number),
+        client: ClientKey::new(std::net::Ipv4Addr::from_bits(number.wrapping_mul(4093)).into()),
+        user: Some(NamedUser {
+            id: gate.user_id(&name),
+            name,
+            known: number.is_multiple_of(2),
+            trust: Trust::Far,
+        }),
+        verdict: AttemptVerdict::Refuse,
+        reason: Some(Reason::Repeat),
+        wait: Duration::ZERO,
     }
 }

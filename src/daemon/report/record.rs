@@ -49,7 +49,7 @@ pub enum RecordedEvent {
     /// An operator did something, in the words that they got.
     Act(String),
     /// An operator wants a user forgotten, in one network or everywhere, and is told what came of it.
-    Forget(Forgotten, oneshot::Sender<Result<(), String>>),
+    Forget(Forgotten, oneshot::Sender<Result<u64, String>>),
     /// The process ends.
     Stop,
 }
@@ -141,12 +141,12 @@ impl Recorder {
         }
     }
 
-    /// Has the history forget a user, and says why it does not.
+    /// Has the history forget a user, and says how many rows that were.
     ///
     /// # Errors
     ///
     /// What the disk said, or that it says nothing.
-    pub async fn forget(&self, at: Moment, whom: Forgotten) -> Result<(), String> {
+    pub async fn forget(&self, at: Moment, whom: Forgotten) -> Result<u64, String> {
         let (told, answer) = oneshot::channel();
         let event = RecordedEvent::Forget(whom, told);
         if self.sender.try_send(Record { at, event }).is_err() {

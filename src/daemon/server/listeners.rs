@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::drain::Drain;
+use crate::history::HistoryReader;
 use crate::net::admission::{Admission, Slot, TurnedAway};
 use crate::net::filter::{self, Filter, FilterFault, RefusedFor};
 use crate::net::listener::{
@@ -31,6 +32,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) drain: Drain,
     /// Whether the disk keeps the state.
     pub(in crate::server) state: StateHealth,
+    /// What was decided before.
+    pub(in crate::server) history: HistoryReader,
 }
 
 impl ListenerContext {

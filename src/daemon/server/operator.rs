@@ -26,6 +26,7 @@ mod ask;
 mod expel;
 mod explained;
 mod own;
+mod past;
 mod present;
 mod values;
 
@@ -112,12 +113,12 @@ impl Operator {
                 network,
                 trap,
             } => {
-                let name = user_name(&user)?;
-                self.refuse_trap(&name, trap, now)?;
+                let name = self.no_trap(&user, trap, now)?;
                 self.introduce(&name, network, now, changes)
             }
             Request::Users { names } => Ok(self.users(names)),
-            Request::Explain { address, user } => self.explain(&address, user.as_deref(), now),
+            Request::Explain { address, user } => self.explain(&address, user, now).await,
+            Request::Report { span_s } => self.report(span_s).await,
             Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
                 gate,
                 &logins,
@@ -218,9 +219,10 @@ impl Operator {
     }
 
     /// A name that guessers use: known, it would be no trap any more, and nothing takes that back.
-    fn refuse_trap(&self, name: &UserName, is_meant: bool, now: Moment) -> Result<(), String> {
-        match !is_meant && self.gate().is_trap(name) && !self.is_known(name, now) {
-            false => Ok(()),
+    fn no_trap(&self, name: &str, is_meant: bool, now: Moment) -> Result<UserName, String> {
+        let name = user_name(name)?;
+        match !is_meant && self.gate().is_trap(&name) && !self.is_known(&name, now) {
+            false => Ok(name),
             true => Err(format!(
                 "{name} is a trap ([traps] users): who tries it is banned. If it is really a mailbox: gatepost \
                  introduce --trap {name}; it is no trap then, for good"
