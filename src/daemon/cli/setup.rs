@@ -2,7 +2,7 @@
 //!
 //! Prints the commands; with `--apply` shows the difference, keeps the files as they were, and does it; with `--undo` puts them
 //! back, byte for byte. Ends with the doctor where the programs were restarted.
-//! Not here: which changes (`plan`), files and their backup (`change`).
+//! Not here: which changes (`plan`), the certificate (`certificate`), files and their backup (`change`).
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use crate::config::neighbours::Neighbours;
 use change::{Backup, FileChange};
 use plan::SetupPlan;
 
+mod certificate;
 mod change;
 mod plan;
 
