@@ -25,6 +25,7 @@
 //! | daemon | `files`, `owner` | files that others may have prepared, read; directories of others, used as their owner | |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
+//! | daemon | `auth_policy` | Dovecot's questions about logins at its own doors | `AuthPolicy` |
 //! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `history` | what an operator may ask about later: decisions, counters by the hour, outages, bans; in SQLite, by a thread of its own | `reader`, `historian` |
@@ -39,8 +40,8 @@
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
-//! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, each importing
-//! only what stands to its left.
+//! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, `unix_socket`, `http`, each
+//! importing only what stands to its left.
 //!
 //! | layer | modules |
 //! |---|---|
@@ -49,6 +50,7 @@
 //! | edges | `clock`, `drain`, `files`, `owner`, `report`; then `store`, `history`, `net`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
+//! | doors | `auth_policy` |
 //! | config | `config` |
 //! | server | `server` |
 //! | faces | `cli`, `main`, `manuals`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |

@@ -6,6 +6,7 @@
 //! the files that it names (`inspect`).
 //! Not here: what the settings do (each module), and reading the file again on SIGHUP (`server`).
 
+mod auth_policy;
 mod bounds;
 mod buckets;
 mod chain;
@@ -39,6 +40,7 @@ pub use self::finding::{ConfigFaults, Finding};
 use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
+use crate::auth_policy::AuthPolicySettings;
 use crate::history::HistorySettings;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
@@ -75,6 +77,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// What is kept to be asked about.
     pub history: HistorySettings,
+    /// The door for Dovecot's questions; none: it does not ask.
+    pub auth_policy: Option<AuthPolicySettings>,
     /// The operator's socket.
     pub admin: admin::AdminSettings,
     /// The log.
@@ -131,6 +135,7 @@ impl Config {
             inspect::users(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
+            auth_policy::warn_readable(file, path, findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
             more(file, config, findings);
         })
@@ -201,6 +206,7 @@ impl Config {
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
         let store = sections::store(&file.state, folder, findings);
+        let auth_policy = auth_policy::read(file, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -218,6 +224,7 @@ impl Config {
             registry: sections::registry(&file.admission, processes, findings),
             gate: gate::GateSettings {
                 names: names::read(&file.names, findings),
+                nonce: auth_policy.as_ref().map(|door| door.nonce.clone()),
                 ..rules::gate(file, findings)
             },
             admission: sections::admission(&file.admission, findings),
@@ -225,6 +232,7 @@ impl Config {
             drain: sections::drain(&file.timeouts, findings),
             history: sections::history(&file.history, &store, findings),
             store,
+            auth_policy,
             admin: sections::admin(&file.admin, folder, findings),
             report: sections::report(&file.log),
         }
@@ -255,6 +263,7 @@ impl Config {
             ("capacity.pairs", capacity.pairs != new_capacity.pairs),
             ("state.directory", self.store != new.store),
             ("history.keep", self.history.keep != new.history.keep),
+            ("auth-policy", self.auth_policy != new.auth_policy),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
         ]
@@ -280,8 +289,10 @@ impl Config {
             store: running.store.clone(),
             history: running.history.clone(),
             admin: running.admin.clone(),
+            auth_policy: running.auth_policy.clone(),
             ..self
         };
+        config.gate.nonce.clone_from(&running.gate.nonce);
         config.gate.capacity = running.gate.capacity;
         config.gate.names.clone_from(&running.gate.names);
         config

@@ -10,10 +10,13 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use gatepost_core::gate::Gate;
-use gatepost_core::gate::queue::QueueClass;
+use gatepost_core::gate::queue::{QueueClass, Turn};
 use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::gate::request::verdict::{Refusal, Standing};
 use gatepost_core::gate::sequence;
@@ -29,16 +32,21 @@ use crate::report::record::Recorder;
 mod attempt;
 mod exchanges;
 mod notice;
+mod own;
 mod told;
 mod turns;
 
 pub use attempt::{Granted, Unjudged};
 pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
+pub use own::OwnAttempts;
 
 use exchanges::{Exchanges, Neighbourhood};
 use told::Told;
 use turns::{Held, Waiter};
+
+/// How long an attempt waits for a turn at a door that knows no "later": Dovecot waits two seconds for an answer.
+const TURN_AT_DOOR: Duration = Duration::from_secs(1);
 
 /// Who asks about attempts: a session, or anything else that lets clients try passwords.
 pub trait Asker {
@@ -50,6 +58,10 @@ pub trait Asker {
     fn seen(&self) -> events::Session<'_>;
     /// When it gives up waiting.
     fn drain(&self) -> Drain;
+    /// The door at which it tries.
+    fn door(&self) -> Door {
+        Door::Own
+    }
 }
 
 /// The gate with all that a judgement needs, for the life of the process.
@@ -57,6 +69,8 @@ pub trait Asker {
 pub struct Judging {
     sequence: sequence::JudgingSequence<Waiter>,
     exchanges: Exchanges,
+    /// The attempts of our own door that are at Postfix.
+    pub own: OwnAttempts,
     /// The source of moments.
     pub clock: Clock,
     /// Where the gate's changes go.
@@ -94,6 +108,7 @@ impl Judging {
         Self {
             sequence: sequence::JudgingSequence::new(gate, settings),
             exchanges: Exchanges::new(settings),
+            own: OwnAttempts::default(),
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
@@ -209,10 +224,44 @@ impl Judging {
             () = drain.begun() => return Err(Refused::Draining),
             held = turns::take(queue, network, class, since, self.clock.now()) => held,
         };
-        let now = self.clock.now();
-        let Some(turn) = held.and_then(Held::into_turn) else {
-            return Err(self.sequence.missed(attempt, now).into());
+        match held.and_then(Held::into_turn) {
+            Some(turn) => self.with_turn(turn, attempt).await,
+            None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
+        }
+    }
+
+    /// The second stage at a door that knows no "later": if no turn comes soon it goes on without one.
+    async fn soon(
+        &self,
+        attempt: &AuthAttempt<'_>,
+        class: QueueClass,
+        mut drain: Drain,
+    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
+        let (queue, network) = (self.sequence.queue(), attempt.client.network());
+        let since = self.clock.now();
+        let held = tokio::select! {
+            biased;
+            () = drain.begun() => return Err(Refused::Draining),
+            held = timeout(TURN_AT_DOOR, turns::take(queue, network, class, since, since)) => held,
         };
+        if let Some(turn) = held.ok().flatten().and_then(Held::into_turn) {
+            return self.with_turn(turn, attempt).await;
+        }
+        let mut changes = Vec::new();
+        let now = self.clock.now();
+        let judged = self
+            .sequence
+            .without_turn(class, attempt, now, &mut changes);
+        self.notices.pass(changes).await;
+        judged.map(|granted| (granted, None)).map_err(Refused::from)
+    }
+
+    async fn with_turn(
+        &self,
+        turn: Turn,
+        attempt: &AuthAttempt<'_>,
+    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
+        let (queue, now) = (self.sequence.queue(), self.clock.now());
         let mut changes = Vec::new();
         let judged = self
             .sequence

@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::auth_policy::{self, AuthPolicy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
@@ -26,9 +27,11 @@ use crate::history::{Historian, HistoryReader};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
+use crate::net::http::{HttpAddress, HttpBindFault, HttpServer};
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Certificate, Tls, TlsFault};
+use crate::net::unix_socket::SocketFault;
 use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::events;
 use crate::report::limits::LimitCounters;
@@ -53,7 +56,6 @@ mod socket;
 pub use leaving::Leaving;
 pub use operator::Operator;
 pub use reload::Reloader;
-pub use socket::SocketFault;
 
 use listeners::ListenerContext;
 use outages::OutageWatch;
@@ -92,6 +94,9 @@ pub enum StartFault {
     /// The operator's socket.
     #[error(transparent)]
     Socket(#[from] SocketFault),
+    /// A door that speaks HTTP.
+    #[error(transparent)]
+    Http(#[from] HttpBindFault),
 }
 
 /// A listener, and the two ends of what changes its settings.
@@ -109,6 +114,7 @@ pub struct Server {
     persister: Persister,
     historian: Historian,
     socket: OperatorSocket,
+    auth_policy: Option<(HttpServer, AuthPolicy)>,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     began: Moment,
@@ -154,11 +160,12 @@ impl Server {
             judging: Arc::new(judging),
             tls,
             config: ArcSwap::from_pointee(session_config(&config, None, processes, clock)),
-            ids: SessionIds::new(began),
+            ids: Arc::new(SessionIds::new(began)),
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
+        let auth_policy = bind_auth_policy(&config, &services, &limits, &drain)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
@@ -179,6 +186,7 @@ impl Server {
             persister,
             historian,
             socket,
+            auth_policy,
             config,
             drainer,
             began,
@@ -191,6 +199,11 @@ impl Server {
             .iter()
             .map(|(listener, ..)| listener.local_addr())
             .collect()
+    }
+
+    /// Where Dovecot's questions are answered, if they are.
+    pub fn policy_address(&self) -> Option<SocketAddr> {
+        self.auth_policy.as_ref()?.0.local_addr()
     }
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
@@ -227,6 +240,10 @@ impl Server {
         let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
+        if let Some((server, door)) = self.auth_policy {
+            tasks.spawn(door.clone().expire(self.context.drain.clone()));
+            tasks.spawn(server.serve(door, self.context.drain.clone()));
+        }
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -275,6 +292,24 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(watch_certificates(shared, drain));
     tasks.spawn(context.clone().keep_filter());
     tasks
+}
+
+/// Binds the door for Dovecot's questions, where the config has one.
+fn bind_auth_policy(
+    config: &Config,
+    services: &Arc<Services>,
+    limits: &Arc<LimitCounters>,
+    drain: &Drain,
+) -> Result<Option<(HttpServer, AuthPolicy)>, StartFault> {
+    let Some(settings) = &config.auth_policy else {
+        return Ok(None);
+    };
+    let address = HttpAddress::Tcp(settings.listen);
+    let server = HttpServer::bind(&address, auth_policy::BOUNDS, limits)?;
+    let (judging, ids) = (Arc::clone(&services.judging), Arc::clone(&services.ids));
+    let door = AuthPolicy::new(judging, ids, settings.clone(), drain.clone());
+    info!(%address, "listening for Dovecot's questions");
+    Ok(Some((server, door)))
 }
 
 /// Binds every listener of the config that was not given a socket, in its order.

@@ -4,6 +4,8 @@
 //! Only the first stage can tell an attempt to wait; only what was decided can be told to a client.
 //! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
 
+use std::time::Duration;
+
 use crate::gate::acquaintance::Acquaintance;
 use crate::gate::case::{Basis, Claim};
 use crate::gate::queue::QueueClass;
@@ -62,6 +64,11 @@ impl Permit {
     /// How well the user was known at the client when it was judged.
     pub fn acquaintance(&self) -> Acquaintance {
         Acquaintance::of(self.claim.case.user, &self.claim.case.who)
+    }
+
+    /// How long its password must wait before it is checked: then its tokens are there.
+    pub fn delay(&self) -> Duration {
+        self.claim.delay
     }
 
     /// What would have refused it, but for a dry run or settling in.

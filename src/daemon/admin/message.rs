@@ -271,6 +271,9 @@ pub struct StatusMessage {
     pub tables: BTreeMap<String, Fill>,
     /// Outcomes of sessions since the start.
     pub counters: BTreeMap<String, u64>,
+    /// What came of attempts since the start, by the door at which they were made.
+    #[serde(default)]
+    pub doors: BTreeMap<String, BTreeMap<String, u64>>,
     /// Attempts allowed since the start, by reason.
     pub allowed: BTreeMap<String, u64>,
     /// Attempts refused since the start, by reason.

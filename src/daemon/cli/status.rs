@@ -68,6 +68,13 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     )?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
+    for (door, told) in &status.doors {
+        let told: Vec<String> = told
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        writeln!(out, "door        {door:<18} {}", told.join(", "))?;
+    }
     counts(out, "allowed", &status.allowed)?;
     counts(out, "refused", &status.refused)?;
     counts(out, "would refuse", &status.would_refuse)?;

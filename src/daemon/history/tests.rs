@@ -96,7 +96,7 @@ impl Kept {
 
     fn attempt(&mut self, client: &str, user: NamedUser, verdict: AttemptVerdict) {
         self.tell(RecordedEvent::Attempt(AttemptRecord {
-            door: "submission",
+            door: "smtp",
             session: 7,
             client: client.parse().unwrap(),
             user: Some(user),
@@ -568,7 +568,7 @@ fn a_flood_leaves_the_file_within_its_bounds_and_makes_nobody_wait() {
 fn of_a_flood(number: u32, gate: &gatepost_core::gate::Gate) -> AttemptRecord {
     let name = UserName::new(format!("user{}", number % 1_000).into_bytes());
     AttemptRecord {
-        door: "submission",
+        door: "smtp",
         session: u64::from(number),
         client: ClientKey::new(std::net::Ipv4Addr::from_bits(number.wrapping_mul(4093)).into()),
         user: Some(NamedUser {

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::own::AtPostfix;
 use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
@@ -16,12 +17,16 @@ use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
 use gatepost_core::moment::Moment;
 
 /// How long a client is told to wait for whose exchange Postfix has no place.
 const NO_EXCHANGE: Duration = Duration::from_secs(10);
+
+/// How long a password waits that had no turn in time.
+const NO_TURN: Duration = Duration::from_secs(5);
 
 /// An attempt that has begun, and was not judged yet.
 #[derive(Debug)]
@@ -41,6 +46,10 @@ pub struct Granted {
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
+    /// How long its password must wait.
+    delay: Duration,
+    /// Dovecot may ask about it.
+    _at_postfix: Option<AtPostfix>,
 }
 
 impl Unjudged {
@@ -67,6 +76,40 @@ impl Unjudged {
             }
         };
         self.granted(asker, user, judged)
+    }
+
+    /// Judges it at a door that knows no "later": it waits for its turn only for a moment, and goes on without one.
+    ///
+    /// # Errors
+    ///
+    /// It may not be tried.
+    pub async fn judge_at_door(
+        self,
+        asker: &(impl Asker + Sync),
+        user: &UserName,
+        password: Password<'_>,
+    ) -> Result<Granted, Refused> {
+        let attempt = attempt_of(asker, user, password);
+        let judging = Arc::clone(&self.judging);
+        let mut pace = Duration::ZERO;
+        let judged = match self.first_stage(&attempt, &asker.drain()).await {
+            Err(refused) => Err(refused),
+            Ok(Begun::Granted(granted)) => Ok((granted, None)),
+            Ok(Begun::Refused(refused)) => Err(refused.into()),
+            Ok(Begun::Wait(class)) => {
+                let judged = judging.soon(&attempt, class, asker.drain()).await;
+                if let Ok((_, None)) = judged {
+                    pace = NO_TURN;
+                }
+                judged
+            }
+        };
+        let granted = self.granted(asker, user, judged)?;
+        let delay = granted.delay.max(pace);
+        if !delay.is_zero() {
+            granted.attempt.judging.counters.delayed.count();
+        }
+        Ok(Granted { delay, ..granted })
     }
 
     /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
@@ -129,12 +172,19 @@ impl Unjudged {
         judged: Result<(sequence::GrantedAttempt, Option<Held>), Refused>,
     ) -> Result<Granted, Refused> {
         match judged {
-            Ok((granted, turn)) => Ok(Granted {
-                attempt: self,
-                user: user.clone(),
-                granted,
-                turn,
-            }),
+            Ok((granted, turn)) => {
+                let own = &self.judging.own;
+                let id = granted.permit().user();
+                let is_own = asker.door() == Door::Own;
+                Ok(Granted {
+                    _at_postfix: is_own.then(|| own.enter(id, asker.client(), asker.session())),
+                    delay: granted.permit().delay(),
+                    attempt: self,
+                    user: user.clone(),
+                    granted,
+                    turn,
+                })
+            }
             Err(refused) => Err(self.refuse(asker, Some(user), refused)),
         }
     }
@@ -203,6 +253,7 @@ impl Unjudged {
         let told = match refused {
             Refused::Refuse(refusal) => {
                 counters.refused.count();
+                counters.of_door(asker.door()).refused.count();
                 Told::refused(refusal)
             }
             Refused::Repeat => {
@@ -256,11 +307,13 @@ impl Granted {
         let (verdict, counter) = match settled.outcome {
             AuthOutcome::Accept => (AttemptVerdict::Accept, &counters.accepted),
             AuthOutcome::Reject => (AttemptVerdict::Reject, &counters.rejected),
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
-                (AttemptVerdict::Defer, &counters.deferred)
-            }
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => (AttemptVerdict::Defer, &counters.deferred),
         };
         counter.count();
+        counters.of_door(asker.door()).settled(verdict);
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,
@@ -290,6 +343,11 @@ impl Granted {
     pub async fn displaced(self, asker: &(impl Asker + Sync)) -> Refused {
         let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
         attempt.without_place(asker, Some(&user))
+    }
+
+    /// How long its password must wait before it is checked.
+    pub const fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// Whether it holds a turn.
@@ -331,6 +389,7 @@ impl Granted {
             user,
             granted,
             turn,
+            ..
         } = self;
         let judging = &attempt.judging;
         let mut changes = Vec::new();
@@ -353,5 +412,6 @@ fn attempt_of<'a>(
         client: asker.client(),
         user,
         password,
+        door: asker.door(),
     }
 }

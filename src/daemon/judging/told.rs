@@ -13,9 +13,6 @@ use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::moment::Moment;
 
-/// The service that clients ask here.
-const DOOR: &str = "submission";
-
 impl Judging {
     /// Tells how an attempt ended that `began` with this mechanism.
     pub(super) fn tell(
@@ -28,6 +25,7 @@ impl Judging {
         let now = self.clock.now();
         let attempt = events::Attempt {
             session: asker.seen(),
+            door: asker.door(),
             mechanism,
             user,
             verdict: told.verdict,
@@ -62,7 +60,7 @@ impl Judging {
         });
         self.count_of(named.as_ref(), told);
         let attempt = AttemptRecord {
-            door: DOOR,
+            door: asker.door().as_str(),
             session: asker.session(),
             client,
             user: named,

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::counter::Counter;
+use super::events::AttemptVerdict;
 use super::limits::LimitCounters;
+use gatepost_core::gate::request::doors::Door;
 
 /// What the sessions of this process came to.
 #[derive(Debug, Default)]
@@ -35,10 +37,44 @@ pub struct Counters {
     pub familiar_refused: Counter,
     /// Passwords of strangers that the backend was asked about and did not accept: what the bound is about.
     pub guesses: Counter,
+    /// Attempts at Dovecot's doors whose password had to wait.
+    pub delayed: Counter,
+    /// What came of the attempts at each door.
+    pub by_door: [DoorCounters; Door::ALL.len()],
     /// Octets from clients to Postfix after login.
     pub octets_in: Counter,
     /// Octets from Postfix to clients after login.
     pub octets_out: Counter,
     /// How often each bound acted.
     pub limits: Arc<LimitCounters>,
+}
+
+/// What came of the attempts at one door.
+#[derive(Debug, Default)]
+pub struct DoorCounters {
+    /// Logged in.
+    pub accepted: Counter,
+    /// The password was wrong.
+    pub rejected: Counter,
+    /// Refused by the gate.
+    pub refused: Counter,
+}
+
+impl DoorCounters {
+    /// An attempt was settled so.
+    pub fn settled(&self, verdict: AttemptVerdict) {
+        match verdict {
+            AttemptVerdict::Accept => self.accepted.count(),
+            AttemptVerdict::Reject => self.rejected.count(),
+            _ => {}
+        }
+    }
+}
+
+impl Counters {
+    /// Those of a door.
+    pub fn of_door(&self, door: Door) -> &DoorCounters {
+        let [own, ..] = &self.by_door;
+        self.by_door.get(door as usize).unwrap_or(own)
+    }
 }

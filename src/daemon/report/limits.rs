@@ -55,6 +55,14 @@ pub enum ResourceLimit {
     OperatorAccepts,
     /// The length of an operator's request.
     OperatorRequests,
+    /// Dovecot's connections that ask about logins.
+    PolicyConnections,
+    /// Permits that wait for Dovecot's report.
+    PolicyPermits,
+    /// What may be asked without the secret: nothing.
+    PolicySecrets,
+    /// How little of a password's hash is enough: all of it.
+    PolicyHashes,
     /// Log lines that wait for their reader.
     LogQueue,
     /// Log lines about refused clients.
@@ -98,7 +106,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 32] = [
+pub const TABLE: [LimitRow; 36] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -121,6 +129,10 @@ pub const TABLE: [LimitRow; 32] = [
     row(ResourceLimit::Operators, "operators", "operators' connections refused"),
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
+    row(ResourceLimit::PolicyConnections, "policy-connections", "auth-policy connections refused, or closed for others"),
+    row(ResourceLimit::PolicyPermits, "policy-permits", "attempts of which Dovecot's report would have come too late"),
+    row(ResourceLimit::PolicySecrets, "policy-secrets", "questions without the secret of [auth-policy]"),
+    row(ResourceLimit::PolicyHashes, "policy-hashes", "questions with a part of the hash: Dovecot needs auth_policy_hash_truncate = 0"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::History, "history", "events that the history only counted, or lost"),
@@ -134,8 +146,14 @@ pub const TABLE: [LimitRow; 32] = [
 ];
 
 /// How often each limit acted, for those that nobody else counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LimitCounters([Counter; TABLE.len()]);
+
+impl Default for LimitCounters {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counter::default()))
+    }
+}
 
 impl LimitCounters {
     /// It acted once.

@@ -8,6 +8,7 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
+use crate::gate::request::doors::Door;
 use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
@@ -42,6 +43,7 @@ fn of_64_parallel_tries_with_one_token_left_exactly_one_passes() {
                         client: client(from),
                         user: &user,
                         password: Password::Shown(&secret),
+                        door: Door::Own,
                     };
                     let verdict =
                         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new());
@@ -74,6 +76,7 @@ fn who_loses_the_race_for_the_last_shared_token_gets_the_others_back() {
                     client: from(n),
                     user,
                     password: Password::Shown(&secret),
+                    door: Door::Own,
                 };
                 let verdict =
                     gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new());
@@ -115,6 +118,7 @@ fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_
                         client: from,
                         user: &user,
                         password: Password::Shown(&secret),
+                        door: Door::Own,
                     };
                     if let Verdict::Allow(permit) =
                         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)

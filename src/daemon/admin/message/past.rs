@@ -15,7 +15,7 @@ pub struct PastDecisionMessage {
     pub last: String,
     /// How many.
     pub count: u64,
-    /// Which service was asked: `submission`.
+    /// Which service was asked: `smtp`, `imap`.
     pub door: String,
     /// The session's id, of the last.
     pub session: String,
