@@ -26,6 +26,7 @@ pub mod forgive;
 pub mod introduce;
 pub mod learn;
 mod logs;
+pub mod notices;
 pub mod paint;
 mod postfix_files;
 pub mod replay;
@@ -57,6 +58,7 @@ pub enum DaemonCommand {
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
     Report(report::ReportArgs),
+    Notices(notices::NoticesArgs),
 }
 
 impl DaemonCommand {
@@ -78,6 +80,7 @@ impl DaemonCommand {
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
             Self::Report(args) => report::run(args),
+            Self::Notices(args) => notices::run(args),
         }
     }
 }

@@ -20,6 +20,7 @@ mod machine;
 mod names;
 pub mod neighbours;
 mod networks;
+mod notices;
 mod postfix;
 mod raw;
 mod read;
@@ -42,6 +43,7 @@ use self::machine::Machine;
 use self::neighbours::Neighbours;
 use crate::auth_policy::AuthPolicySettings;
 use crate::history::HistorySettings;
+use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
@@ -75,6 +77,8 @@ pub struct Config {
     pub drain: Duration,
     /// The state directory.
     pub store: StoreSettings,
+    /// Whom to tell what happened.
+    pub notices: NoticeSettings,
     /// What is kept to be asked about.
     pub history: HistorySettings,
     /// The door for Dovecot's questions; none: it does not ask.
@@ -230,6 +234,7 @@ impl Config {
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
+            notices: notices::read(&file.notices, findings),
             history: sections::history(&file.history, &store, findings),
             store,
             auth_policy,

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod database;
+mod detector;
 mod historian;
 mod place;
 mod prune;

@@ -30,10 +30,9 @@ use crate::net::filter::Filter;
 use crate::net::http::{HttpAddress, HttpBindFault, HttpServer};
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::tls::{Certificate, Tls, TlsFault};
+use crate::net::tls::{Tls, TlsFault};
 use crate::net::unix_socket::SocketFault;
 use crate::net::upstream::{Deadlines, Processes, Upstream};
-use crate::report::events;
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use crate::report::setup::Log;
@@ -46,6 +45,7 @@ mod certificates;
 mod keeping;
 mod leaving;
 mod listeners;
+mod notify;
 mod operator;
 mod outages;
 mod persist;
@@ -58,6 +58,7 @@ pub use operator::Operator;
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
+use notify::Notifier;
 use outages::OutageWatch;
 use persist::Persister;
 use socket::OperatorSocket;
@@ -113,6 +114,7 @@ pub struct Server {
     listeners: Vec<Bound>,
     persister: Persister,
     historian: Historian,
+    notifier: Notifier,
     socket: OperatorSocket,
     auth_policy: Option<(HttpServer, AuthPolicy)>,
     config: Arc<ArcSwap<Config>>,
@@ -176,15 +178,18 @@ impl Server {
             drain,
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
+            notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
         };
         let persister = Persister::new(services, received, store, context.state.clone());
-        let historian = keeping::historian(&config.history, records, &context);
+        let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));
+        let notifier = Notifier::new(occurrences, context.clone());
         Ok(Self {
             context,
             listeners,
             persister,
             historian,
+            notifier,
             socket,
             auth_policy,
             config,
@@ -239,6 +244,7 @@ impl Server {
         let history = keeping::start(self.historian);
         let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
+        tasks.spawn(self.notifier.run());
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
         if let Some((server, door)) = self.auth_policy {
             tasks.spawn(door.clone().expire(self.context.drain.clone()));
@@ -288,8 +294,8 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(sample_sessions(shared, drain));
     let (shared, drain) = services();
     tasks.spawn(probe(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(watch_certificates(shared, drain));
+    tasks.spawn(certificates::watch_in_use(context.clone()));
+    tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks
 }
@@ -400,25 +406,6 @@ async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
         tokio::select! {
             () = sleep(registry::SAMPLE) => services.registry.sample(services.judging.clock.now()),
             () = drain.begun() => return,
-        }
-    }
-}
-
-/// Once a day: certificates that should have been renewed.
-async fn watch_certificates(services: Arc<Services>, drain: Drain) {
-    let in_use = || services.tls.certificates();
-    certificates::watch(in_use, Clock::wall, tell_certificate, drain).await;
-}
-
-fn tell_certificate(certificate: &Certificate, now: Moment) {
-    let (names, chain) = (certificate.names.join(", "), certificate.chain.display());
-    match certificate.date_problem(now) {
-        Some(problem) => {
-            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"))
-        }
-        None => {
-            let days = certificate.days_left(now);
-            events::certificate(&names, &chain, &format!("expires in {days} days"));
         }
     }
 }

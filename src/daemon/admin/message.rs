@@ -97,6 +97,8 @@ pub enum Request {
         /// The last so many seconds.
         span_s: u64,
     },
+    /// Send a test notice.
+    NoticesTest,
     /// All known users.
     Users {
         /// Names to look for: without them there are only the keyed hashes.

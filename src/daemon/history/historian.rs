@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tracing::{error, info, warn};
 
 use super::HistorySettings;
 use super::database::{Database, HistoryFault};
+use super::detector::Detector;
 use super::place::{HistoryPlace, NAME};
 use super::prune;
 use super::statements;
 use super::tally::{HistoryTally, TransactionEnd, WhichRows};
 use crate::clock::Clock;
 use crate::report::limits::{LimitCounters, ResourceLimit};
+use crate::report::occurrence::Occurrence;
 use crate::report::record::{Forgotten, Record, RecordedEvent};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -49,6 +52,8 @@ pub struct Historian {
     totals: Box<dyn Fn() -> Totals + Send>,
     clock: Clock,
     limits: Arc<LimitCounters>,
+    detector: Detector,
+    occurrences: mpsc::Sender<Occurrence>,
     tally: HistoryTally,
     /// What the counters were when they were last written.
     counted: Totals,
@@ -69,10 +74,11 @@ impl std::fmt::Debug for Historian {
 }
 
 impl Historian {
-    /// One that has opened nothing yet. What it cannot keep is counted in `limits`.
+    /// One that has opened nothing yet. What it cannot keep is counted in `limits`; what an operator wants to be told
+    /// comes out of the other channel.
     pub fn new(
         settings: HistorySettings,
-        records: Receiver<Record>,
+        (records, occurrences): (Receiver<Record>, mpsc::Sender<Occurrence>),
         totals: Box<dyn Fn() -> Totals + Send>,
         clock: Clock,
         limits: &Arc<LimitCounters>,
@@ -84,6 +90,8 @@ impl Historian {
             totals,
             clock,
             limits: Arc::clone(limits),
+            detector: Detector::default(),
+            occurrences,
             tally: HistoryTally::beginning(Clock::wall()),
             waiting: Vec::new(),
             open: None,
@@ -136,12 +144,14 @@ impl Historian {
         if matches!(record.event, RecordedEvent::Stop) {
             return false;
         }
+        self.announce(&record);
         if self.settings.keep.is_none() && !matches!(record.event, RecordedEvent::Forget(..)) {
             return true;
         }
         let at = self.clock.on_wall(record.at);
         match record.event {
             RecordedEvent::Attempt(attempt) => self.tally.take(&attempt, at),
+            RecordedEvent::Occurred(_) => {}
             RecordedEvent::Forget(whom, told) => {
                 // An operator that is gone is told nothing.
                 let _ = told.send(self.forget(whom).map_err(|fault| fault.to_string()));
@@ -150,6 +160,15 @@ impl Historian {
             event => self.waiting.push((at, event)),
         }
         true
+    }
+
+    /// Passes on what an operator wants to be told at once.
+    fn announce(&mut self, record: &Record) {
+        if let Some(occurrence) = self.detector.look(&record.event, record.at)
+            && let Err(TrySendError::Full(_)) = self.occurrences.try_send(occurrence)
+        {
+            self.limits.count(ResourceLimit::Occurrences);
+        }
     }
 
     pub(in crate::history) fn round(&mut self) {

@@ -147,7 +147,10 @@ pub(super) fn put_event(
                 .execute(params![seconds(at), did])?;
             Ok(())
         }
-        RecordedEvent::Attempt(_) | RecordedEvent::Forget(..) | RecordedEvent::Stop => Ok(()),
+        RecordedEvent::Attempt(_)
+        | RecordedEvent::Occurred(_)
+        | RecordedEvent::Forget(..)
+        | RecordedEvent::Stop => Ok(()),
     }
 }
 

@@ -52,7 +52,7 @@ impl Kept {
             table: [3; 16],
         };
         Self {
-            historian: Historian::new(settings, records, totals, clock, &limits),
+            historian: Historian::new(settings, (records, unread()), totals, clock, &limits),
             gate: gatepost_core::gate::Gate::new(GateSettings::default(), keys, clock.now()),
             folder,
             clock,
@@ -109,6 +109,11 @@ impl Kept {
     fn decisions(&self, of: DecisionsOf) -> Vec<PastDecision> {
         self.reader().decisions(of, Moment::EPOCH, 1_000).unwrap()
     }
+}
+
+/// Where occurrences go that nobody reads.
+fn unread() -> tokio::sync::mpsc::Sender<crate::report::occurrence::Occurrence> {
+    tokio::sync::mpsc::channel(1).0
 }
 
 #[test]
@@ -256,8 +261,13 @@ fn counters_go_to_their_hour_as_far_as_they_have_grown() {
             let now = read.load(std::sync::atomic::Ordering::Relaxed);
             Totals::from([("attempts".to_owned(), now)])
         };
-        let mut historian =
-            Historian::new(settings.clone(), records, Box::new(totals), clock, &limits);
+        let mut historian = Historian::new(
+            settings.clone(),
+            (records, unread()),
+            Box::new(totals),
+            clock,
+            &limits,
+        );
         count.fetch_add(5, std::sync::atomic::Ordering::Relaxed);
         (0..20).for_each(|_| historian.round());
         count.fetch_add(2, std::sync::atomic::Ordering::Relaxed);
@@ -532,7 +542,13 @@ fn a_flood_leaves_the_file_within_its_bounds_and_makes_nobody_wait() {
         keep: Some(DAY),
     };
     let reader = HistoryReader::new(&settings);
-    let historian = Historian::new(settings, received, Box::new(Totals::new), clock, &limits);
+    let historian = Historian::new(
+        settings,
+        (received, unread()),
+        Box::new(Totals::new),
+        clock,
+        &limits,
+    );
     let thread = std::thread::spawn(|| historian.run());
     let mut longest = Duration::ZERO;
     let began = clock.now();

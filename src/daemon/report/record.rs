@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::events::AttemptVerdict;
 use super::limits::{LimitCounters, ResourceLimit};
+use super::occurrence::Occurrence;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
@@ -46,6 +47,8 @@ pub enum RecordedEvent {
     BanEnded(Subject),
     /// Logins stopped working, or work again.
     Outage(OutageRecord),
+    /// Something else that an operator wants to be told.
+    Occurred(Occurrence),
     /// An operator did something, in the words that they got.
     Act(String),
     /// An operator wants a user forgotten, in one network or everywhere, and is told what came of it.

@@ -8,13 +8,18 @@ use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use super::listeners::ListenerContext;
 use crate::history::{Historian, HistorySettings, Totals};
 use crate::net::admission::TurnedAway;
+use crate::report::occurrence::Occurrence;
 use crate::report::record::{Record, RecordedEvent};
+
+/// Notices that wait to be sent.
+const OCCURRENCES: usize = 64;
 
 /// How long the process waits for the history's last write.
 const LAST_WRITE: Duration = Duration::from_secs(5);
@@ -25,12 +30,16 @@ pub(in crate::server) fn historian(
     settings: &HistorySettings,
     records: Receiver<Record>,
     context: &ListenerContext,
-) -> Historian {
+) -> (Historian, mpsc::Receiver<Occurrence>) {
+    // limit: occurrences
+    let (occurrences, received) = mpsc::channel(OCCURRENCES);
     let judging = &context.services.judging;
     let (clock, limits) = (judging.clock, Arc::clone(&judging.counters.limits));
     let context = context.clone();
     let totals = Box::new(move || totals(&context));
-    Historian::new(settings.clone(), records, totals, clock, &limits)
+    let ends = (records, occurrences);
+    let historian = Historian::new(settings.clone(), ends, totals, clock, &limits);
+    (historian, received)
 }
 
 /// The numbers that are kept by the hour, since the start.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::listeners::ListenerContext;
+use super::notify;
 use super::restore;
 use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
@@ -119,6 +120,7 @@ impl Operator {
             Request::Users { names } => Ok(self.users(names)),
             Request::Explain { address, user } => self.explain(&address, user, now).await,
             Request::Report { span_s } => self.report(span_s).await,
+            Request::NoticesTest => notify::test(&self.context).await.and_then(done),
             Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
                 gate,
                 &logins,

@@ -257,6 +257,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::OperatorAccepts
         | ResourceLimit::OperatorRequests
         | ResourceLimit::History
+        | ResourceLimit::Occurrences
         | ResourceLimit::PolicyConnections
         | ResourceLimit::PolicyPermits
         | ResourceLimit::PolicySecrets
