@@ -155,8 +155,7 @@ impl Server {
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let (drainer, drain) = drain::channel();
         let (recorder, records) = Recorder::channel(&limits);
-        let told = (notices, recorder);
-        let judging = Judging::new(gate, config.turns, clock, told, &limits);
+        let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
         let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
             judging: Arc::new(judging),
@@ -180,16 +179,14 @@ impl Server {
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
         };
-        let persister = Persister::new(services, received, store, context.state.clone());
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let notifier = Notifier::new(occurrences, context.clone());
         Ok(Self {
+            persister: Persister::new(services, received, store, context.state.clone()),
+            notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,
-            persister,
             historian,
-            notifier,
             socket,
             auth_policy,
             config,

@@ -430,9 +430,10 @@ impl Session {
                 None
             }
             AuthOutcome::Reject => Some(Resolution::Reject),
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
-                Some(Resolution::Defer)
-            }
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => Some(Resolution::Defer),
         }
     }
 

@@ -22,4 +22,5 @@ mod setup;
 mod shown;
 mod swarm;
 mod tokens;
+mod told;
 mod usable;

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::{OperatorArgs, show_message};
 use crate::admin::message::Request;
 
-/// Try whether notices arrive where `[notices]` sends them
+/// Try whether notices to the operator arrive
 #[derive(Debug, clap::Args)]
 pub struct NoticesArgs {
     #[command(subcommand)]

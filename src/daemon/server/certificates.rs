@@ -22,9 +22,11 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(in crate::server) async fn watch_in_use(context: ListenerContext) {
     let in_use = || context.services.tls.certificates();
     let now = Clock::wall();
-    for certificate in in_use().iter().filter(|one| one.is_due(now)) {
-        // The log has it from the start.
-        notify::certificate(&context, certificate, now);
+    // The log has them from the start.
+    for certificate in in_use() {
+        if certificate.is_due(now) {
+            notify::certificate(&context, &certificate, now);
+        }
     }
     let tell = |certificate: &Certificate, now| {
         tell_log(certificate, now);

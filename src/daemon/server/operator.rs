@@ -86,11 +86,7 @@ impl Operator {
                 self.until_asked().await;
                 Ok(Response::Status(Box::new(self.status())))
             }
-            Request::BansList => {
-                let ban = |entry| values::ban(entry, self.clock());
-                let bans = gate.bans(now).into_iter().map(ban).collect();
-                Ok(Response::Bans { bans })
-            }
+            Request::BansList => Ok(self.bans(now)),
             Request::BansAdd {
                 subject,
                 seconds,
@@ -100,8 +96,8 @@ impl Operator {
                 self.ban(subject, Duration::from_secs(seconds), now).await
             }
             Request::BansImport { subjects, seconds } => {
-                let length = Duration::from_secs(seconds);
-                self.ban_all(&subjects, length, now).await
+                self.ban_all(&subjects, Duration::from_secs(seconds), now)
+                    .await
             }
             Request::Expel { target, network } => {
                 self.expel(&target, network.as_deref(), now).await
@@ -129,6 +125,12 @@ impl Operator {
                 changes,
             ))),
         }
+    }
+
+    fn bans(&self, now: Moment) -> Response {
+        let ban = |entry| values::ban(entry, self.clock());
+        let bans = self.gate().bans(now).into_iter().map(ban).collect();
+        Response::Bans { bans }
     }
 
     fn unban(&self, subject: &str, now: Moment, changes: &mut Changes) -> Result<Response, String> {

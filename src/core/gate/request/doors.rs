@@ -103,7 +103,7 @@ impl PasswordHash {
             .chunks_exact(2)
             .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
             .collect();
-        let is_whole = digits.len() % 2 == 0;
+        let is_whole = digits.len().is_multiple_of(2);
         octets.try_into().ok().filter(|_| is_whole).map(Self)
     }
 

@@ -107,7 +107,7 @@ mod tests {
         );
         assert!(rate.ask(&ann, START + SPAN).is_some());
         let other = occurrence(OccurrenceKind::ManyNetworks, "ann");
-        assert!(rate.ask(&other, START).is_some());
+        assert!(rate.ask(&other, START + SPAN).is_some());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, crypto::aws_lc_rs};
 use serde::Serialize;
@@ -71,7 +72,19 @@ async fn within(sending: impl Future<Output = Result<(), String>>) -> Option<Str
     }
 }
 
-/// Dropped before its end, the program is killed.
+/// A program with all that it has started. Dropped before its end, all are killed.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(Pid::from_raw) {
+            // It may have ended meanwhile.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
 async fn run(command: &[String], body: &NoticeBody, json: &[u8]) -> Result<(), String> {
     let (program, arguments) = command.split_first().ok_or("it is empty")?;
     let mut child = Command::new(program)
@@ -86,14 +99,16 @@ async fn run(command: &[String], body: &NoticeBody, json: &[u8]) -> Result<(), S
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .process_group(0)
-        .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("{program}: {error}"))?;
+    let mut group = Group(child.id());
     if let Some(mut stdin) = child.stdin.take() {
         // One that reads nothing is none the worse.
         let _ = stdin.write_all(json).await;
     }
     let status = child.wait().await.map_err(|error| error.to_string())?;
+    // What it leaves running on purpose may go on.
+    group.0 = None;
     match status.success() {
         true => Ok(()),
         false => Err(format!("{program} ended with {status}")),
