@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::{OperatorArgs, print_json, show_message};
 use crate::admin::message::{
-    BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, Request, Response,
-    UserMessage,
+    BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, PastDecisionMessage,
+    Request, Response, UserMessage,
 };
 
 /// Explain why a client or a user is or would be refused, with the last decisions
 ///
 /// Of a user: whether known, where the user has logged in and since when, and the last decisions with address and
-/// reason. What depends on the password is said so: a common one pays from a smaller bucket.
+/// reason, as far back as the history is kept. What depends on the password is said so: a common one pays from a smaller bucket.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
     /// An address, the session's id in the refusal (454 or 421) that the client got, or a user
@@ -62,7 +62,8 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
         let (at, session, fault) = (&fault.at, &fault.session, &fault.fault);
         writeln!(out, "last fault  {fault}, in session {session} at {at}")?;
     }
-    show_decisions(&e.decisions, out)
+    show_decisions(&e.decisions, out)?;
+    show_past(&e.past, out)
 }
 
 fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
@@ -92,7 +93,8 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     for bucket in &e.buckets {
         show_bucket(bucket, out)?;
     }
-    show_decisions(&e.decisions, out)
+    show_decisions(&e.decisions, out)?;
+    show_past(&e.past, out)
 }
 
 const fn shown_known(known: bool) -> &'static str {
@@ -184,6 +186,34 @@ fn show_decisions(decisions: &[DecisionMessage], out: &mut dyn Write) -> io::Res
         }
     }
     Ok(())
+}
+
+/// Past decisions, a line each.
+pub(super) fn show_past(past: &[PastDecisionMessage], out: &mut dyn Write) -> io::Result<()> {
+    if !past.is_empty() {
+        writeln!(out, "earlier, from the history:")?;
+    }
+    for one in past {
+        write!(out, "  ")?;
+        show_past_one(one, out)?;
+    }
+    Ok(())
+}
+
+/// One of them.
+pub(super) fn show_past_one(one: &PastDecisionMessage, out: &mut dyn Write) -> io::Result<()> {
+    let user = one.user.as_deref().unwrap_or("no name");
+    write!(out, "{} {} {user} {}", one.at, one.client, one.verdict)?;
+    if let Some(reason) = &one.reason {
+        write!(out, " ({reason})")?;
+    }
+    if one.new_place {
+        write!(out, ", a new place")?;
+    }
+    if one.count > 1 {
+        write!(out, ", {} times until {}", one.count, one.last)?;
+    }
+    writeln!(out)
 }
 
 fn span(seconds: u64) -> humantime::FormattedDuration {
