@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigFaults};
 pub mod bans;
 pub mod check;
 pub mod doctor;
+mod dovecot_policy;
 pub mod exit;
 pub mod expel;
 pub mod explain;

@@ -19,6 +19,7 @@ mod listeners;
 mod machine;
 mod names;
 pub mod neighbours;
+pub mod network_list;
 mod networks;
 mod notices;
 mod postfix;
@@ -137,6 +138,7 @@ impl Config {
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            network_list::deny_files(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
             auth_policy::warn_readable(file, path, findings);
@@ -156,6 +158,7 @@ impl Config {
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            network_list::deny_files(file, config, folder(path), findings);
         })
     }
 

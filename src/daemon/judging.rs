@@ -10,8 +10,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::queue::{QueueClass, Turn};
 use gatepost_core::gate::request::attempt::AuthAttempt;
@@ -29,6 +27,7 @@ use crate::report::events::{self, AttemptVerdict, Reporter};
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 
+mod at_door;
 mod attempt;
 mod exchanges;
 mod notice;
@@ -44,9 +43,6 @@ pub use own::OwnAttempts;
 use exchanges::{Exchanges, Neighbourhood};
 use told::Told;
 use turns::{Held, Waiter};
-
-/// How long an attempt waits for a turn at a door that knows no "later": Dovecot waits two seconds for an answer.
-const TURN_AT_DOOR: Duration = Duration::from_secs(1);
 
 /// Who asks about attempts: a session, or anything else that lets clients try passwords.
 pub trait Asker {
@@ -228,32 +224,6 @@ impl Judging {
             Some(turn) => self.with_turn(turn, attempt).await,
             None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
         }
-    }
-
-    /// The second stage at a door that knows no "later": if no turn comes soon it goes on without one.
-    async fn soon(
-        &self,
-        attempt: &AuthAttempt<'_>,
-        class: QueueClass,
-        mut drain: Drain,
-    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
-        let (queue, network) = (self.sequence.queue(), attempt.client.network());
-        let since = self.clock.now();
-        let held = tokio::select! {
-            biased;
-            () = drain.begun() => return Err(Refused::Draining),
-            held = timeout(TURN_AT_DOOR, turns::take(queue, network, class, since, since)) => held,
-        };
-        if let Some(turn) = held.ok().flatten().and_then(Held::into_turn) {
-            return self.with_turn(turn, attempt).await;
-        }
-        let mut changes = Vec::new();
-        let now = self.clock.now();
-        let judged = self
-            .sequence
-            .without_turn(class, attempt, now, &mut changes);
-        self.notices.pass(changes).await;
-        judged.map(|granted| (granted, None)).map_err(Refused::from)
     }
 
     async fn with_turn(

@@ -19,7 +19,6 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::auth_policy::{self, AuthPolicy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
@@ -27,7 +26,7 @@ use crate::history::{Historian, HistoryReader};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
-use crate::net::http::{HttpAddress, HttpBindFault, HttpServer};
+use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
@@ -49,6 +48,8 @@ mod notify;
 mod operator;
 mod outages;
 mod persist;
+mod policy;
+mod predecessors;
 mod reload;
 pub mod restore;
 mod socket;
@@ -61,6 +62,8 @@ use listeners::ListenerContext;
 use notify::Notifier;
 use outages::OutageWatch;
 use persist::Persister;
+use policy::PolicyDoor;
+use predecessors::Predecessors;
 use socket::OperatorSocket;
 
 /// Notices of the gate under way to the journal.
@@ -116,7 +119,7 @@ pub struct Server {
     historian: Historian,
     notifier: Notifier,
     socket: OperatorSocket,
-    auth_policy: Option<(HttpServer, AuthPolicy)>,
+    policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     began: Moment,
@@ -166,18 +169,18 @@ impl Server {
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
-        let auth_policy = bind_auth_policy(&config, &services, &limits, &drain)?;
+        let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
-        let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
             services: Arc::clone(&services),
-            filter: Arc::clone(&filter),
+            filter: Arc::new(Filter::new(sockets.collect())),
             admission,
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
+            predecessors: Predecessors::beside(&config.admin),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));
@@ -188,7 +191,7 @@ impl Server {
             listeners,
             historian,
             socket,
-            auth_policy,
+            policy,
             config,
             drainer,
             began,
@@ -201,11 +204,6 @@ impl Server {
             .iter()
             .map(|(listener, ..)| listener.local_addr())
             .collect()
-    }
-
-    /// Where Dovecot's questions are answered, if they are.
-    pub fn policy_address(&self) -> Option<SocketAddr> {
-        self.auth_policy.as_ref()?.0.local_addr()
     }
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
@@ -243,10 +241,7 @@ impl Server {
         let tasks = background(&self.context);
         tasks.spawn(self.notifier.run());
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
-        if let Some((server, door)) = self.auth_policy {
-            tasks.spawn(door.clone().expire(self.context.drain.clone()));
-            tasks.spawn(server.serve(door, self.context.drain.clone()));
-        }
+        self.policy.serve(&tasks, &self.context.drain);
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -274,10 +269,13 @@ impl Server {
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
         keeping::stop(&self.context, history).await;
-        Leaving {
+        let operator = Operator::new(&self.context, self.began);
+        Leaving::begin(
             services,
-            sessions: self.context.sessions,
-        }
+            self.context.sessions,
+            operator,
+            &self.config.load().admin,
+        )
     }
 }
 
@@ -295,24 +293,6 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks
-}
-
-/// Binds the door for Dovecot's questions, where the config has one.
-fn bind_auth_policy(
-    config: &Config,
-    services: &Arc<Services>,
-    limits: &Arc<LimitCounters>,
-    drain: &Drain,
-) -> Result<Option<(HttpServer, AuthPolicy)>, StartFault> {
-    let Some(settings) = &config.auth_policy else {
-        return Ok(None);
-    };
-    let address = HttpAddress::Tcp(settings.listen);
-    let server = HttpServer::bind(&address, auth_policy::BOUNDS, limits)?;
-    let (judging, ids) = (Arc::clone(&services.judging), Arc::clone(&services.ids));
-    let door = AuthPolicy::new(judging, ids, settings.clone(), drain.clone());
-    info!(%address, "listening for Dovecot's questions");
-    Ok(Some((server, door)))
 }
 
 /// Binds every listener of the config that was not given a socket, in its order.

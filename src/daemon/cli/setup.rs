@@ -112,7 +112,7 @@ fn undo(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     if !args.neighbours.is_elsewhere() {
         // Gatepost first: Postfix gets its ports back.
         let commands = [
-            "systemctl disable --now gatepost",
+            "systemctl disable --now gatepost.socket gatepost.service",
             "systemctl restart dovecot",
             "systemctl restart postfix",
         ];

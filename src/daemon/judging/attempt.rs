@@ -25,9 +25,6 @@ use gatepost_core::moment::Moment;
 /// How long a client is told to wait for whose exchange Postfix has no place.
 const NO_EXCHANGE: Duration = Duration::from_secs(10);
 
-/// How long a password waits that had no turn in time.
-const NO_TURN: Duration = Duration::from_secs(5);
-
 /// An attempt that has begun, and was not judged yet.
 #[derive(Debug)]
 #[must_use]
@@ -41,13 +38,13 @@ pub struct Unjudged {
 #[derive(Debug)]
 #[must_use = "settle it with the outcome"]
 pub struct Granted {
-    attempt: Unjudged,
+    pub(super) attempt: Unjudged,
     user: UserName,
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
     /// How long its password must wait.
-    delay: Duration,
+    pub(super) delay: Duration,
     /// Dovecot may ask about it.
     _at_postfix: Option<AtPostfix>,
 }
@@ -76,40 +73,6 @@ impl Unjudged {
             }
         };
         self.granted(asker, user, judged)
-    }
-
-    /// Judges it at a door that knows no "later": it waits for its turn only for a moment, and goes on without one.
-    ///
-    /// # Errors
-    ///
-    /// It may not be tried.
-    pub async fn judge_at_door(
-        self,
-        asker: &(impl Asker + Sync),
-        user: &UserName,
-        password: Password<'_>,
-    ) -> Result<Granted, Refused> {
-        let attempt = attempt_of(asker, user, password);
-        let judging = Arc::clone(&self.judging);
-        let mut pace = Duration::ZERO;
-        let judged = match self.first_stage(&attempt, &asker.drain()).await {
-            Err(refused) => Err(refused),
-            Ok(Begun::Granted(granted)) => Ok((granted, None)),
-            Ok(Begun::Refused(refused)) => Err(refused.into()),
-            Ok(Begun::Wait(class)) => {
-                let judged = judging.soon(&attempt, class, asker.drain()).await;
-                if let Ok((_, None)) = judged {
-                    pace = NO_TURN;
-                }
-                judged
-            }
-        };
-        let granted = self.granted(asker, user, judged)?;
-        let delay = granted.delay.max(pace);
-        if !delay.is_zero() {
-            granted.attempt.judging.counters.delayed.count();
-        }
-        Ok(Granted { delay, ..granted })
     }
 
     /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
@@ -149,7 +112,7 @@ impl Unjudged {
     }
 
     /// Not once the drain has begun: then the state may be the next process's, which gives the same tokens.
-    async fn first_stage(
+    pub(super) async fn first_stage(
         &self,
         attempt: &AuthAttempt<'_>,
         drain: &Drain,
@@ -165,7 +128,7 @@ impl Unjudged {
         Ok(begun)
     }
 
-    fn granted(
+    pub(super) fn granted(
         self,
         asker: &impl Asker,
         user: &UserName,
@@ -402,7 +365,7 @@ impl Granted {
     }
 }
 
-fn attempt_of<'a>(
+pub(super) fn attempt_of<'a>(
     asker: &impl Asker,
     user: &'a UserName,
     password: Password<'a>,

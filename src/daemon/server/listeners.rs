@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::predecessors::Predecessors;
 use crate::drain::Drain;
 use crate::history::HistoryReader;
 use crate::net::admission::{Admission, Slot, TurnedAway};
@@ -38,6 +39,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) history: HistoryReader,
     /// Where notices go.
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
+    /// Processes that were stopped, with the sessions that they still have.
+    pub(in crate::server) predecessors: Predecessors,
 }
 
 impl ListenerContext {

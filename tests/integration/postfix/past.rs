@@ -171,10 +171,7 @@ fn the_id_of_a_mail_leads_to_who_submitted_it() {
     let log = log.to_str().expect("a plain path");
     let told = ask(&proxy, &["explain", id, "--mail-log", log]);
     assert!(told.contains("submitted by anna@example.org"), "{told}");
-    assert!(
-        told.contains("127.65.0.1 in 127.65.0.0/24: familiar"),
-        "{told}"
-    );
+    assert!(told.contains("127.65.0.1 in 127.65.0.0/24"), "{told}");
     let ran = proxy
         .setup
         .command(&["explain", "0123456789", "--mail-log", log]);

@@ -55,10 +55,8 @@ pub(super) fn find(id: &str, given: Option<&Path>) -> io::Result<Option<Submitte
     let grep = format!("^{id}: client=");
     let asked = ["-q", "-o", "short", "--since", "-30d", "-g", &grep];
     let said = output_of("journalctl", &asked).unwrap_or_default();
-    Ok(said
-        .lines()
-        .filter_map(|line| read(id, line.as_bytes()))
-        .last())
+    let mut found = said.lines().filter_map(|line| read(id, line.as_bytes()));
+    Ok(found.next_back())
 }
 
 /// The last one: a short id comes again.
@@ -140,10 +138,9 @@ mod tests {
             "{begin}4A1B2C: client=h.example[203.0.113.7]:4711, sasl_method=PLAIN, sasl_username=ann@example.org"
         );
         assert_eq!(read(&line), found("203.0.113.7", Some("ann@example.org")));
-        let line = format!(
-            "2026-11-27T07:00:00+00:00 mx postfix/smtpd[7]: 4A1B2C: client=unknown[2001:db8::1]"
-        );
-        assert_eq!(read(&line), found("2001:db8::1", None));
+        let line =
+            "2026-11-27T07:00:00+00:00 mx postfix/smtpd[7]: 4A1B2C: client=unknown[2001:db8::1]";
+        assert_eq!(read(line), found("2001:db8::1", None));
         let other = format!(
             "{begin}4A1B2D: client=h.example[203.0.113.7], sasl_method=PLAIN, sasl_username=x"
         );
