@@ -178,9 +178,9 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
-            predecessors: Predecessors::beside(&config.admin),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
+            predecessors: Predecessors::beside(&config.admin),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));

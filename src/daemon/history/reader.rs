@@ -31,6 +31,8 @@ pub enum DecisionsOf {
     UserAt(UserId, ClientKey),
     /// Those of all clients of a network.
     Network(NetworkKey),
+    /// One session's, as far as it was the last of its row.
+    Session(u64),
     /// Logins of users who were not at home there before.
     NewPlaces,
     /// Refusals of users who were at home there, by no wish of the operator's.
@@ -188,6 +190,10 @@ impl HistoryReader {
                 values.push(Value::Integer(user.code().cast_signed()));
                 values.push(blob(octets(client)));
                 "user = ?3 AND client = ?4"
+            }
+            DecisionsOf::Session(number) => {
+                values.push(Value::Integer(number.cast_signed()));
+                "session = ?3"
             }
             DecisionsOf::NewPlaces => "new_place",
             DecisionsOf::HonestRefused => {

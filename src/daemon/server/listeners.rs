@@ -35,12 +35,12 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) drain: Drain,
     /// Whether the disk keeps the state.
     pub(in crate::server) state: StateHealth,
-    /// Processes that were stopped, with the sessions that they still have.
-    pub(in crate::server) predecessors: Predecessors,
     /// What was decided before.
     pub(in crate::server) history: HistoryReader,
     /// Where notices go.
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
+    /// Processes that were stopped, with the sessions that they still have.
+    pub(in crate::server) predecessors: Predecessors,
 }
 
 impl ListenerContext {

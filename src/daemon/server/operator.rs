@@ -92,10 +92,7 @@ impl Operator {
         match request {
             Request::Held => Ok(self.held()),
             Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
-            Request::Status => {
-                self.until_asked().await;
-                Ok(self.whole_status().await)
-            }
+            Request::Status => Ok(self.whole_status().await),
             Request::BansList => Ok(self.bans(now)),
             Request::BansAdd {
                 subject,

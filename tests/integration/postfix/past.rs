@@ -48,7 +48,12 @@ fn what_was_decided_is_explained_and_reported_after_a_restart() {
     let mut proxy = happened(&mail);
     let before = proxy.setup.command(&["status", "--json"]).text;
     let before: Value = serde_json::from_str(&before).expect("status");
+    let session = proxy.log().find("Bert's login", |event| {
+        event.message() == "attempt" && event.field("user") == BERT.0
+    });
     proxy.restart();
+    let told = ask(&proxy, &["explain", &session.field("session")]);
+    assert!(told.contains("127.66.0.1 in 127.66.0.0/24"), "{told}");
     let told = ask(&proxy, &["explain", ANNA.0]);
     let (_, past) = told.split_once("from the history").expect(&told);
     assert!(
@@ -149,4 +154,26 @@ fn a_disk_without_room_for_the_history_stops_nobody() {
     });
     assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
     assert!(ask(&proxy, &["explain", ANNA.0]).contains("127.65.0.0/24"));
+}
+
+#[test]
+fn the_id_of_a_mail_leads_to_who_submitted_it() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    let mut client = proxy.client(loopback(65, 1));
+    assert_eq!(client.try_log_in(ANNA).expect("a reply").code, 235);
+    client.submit(ANNA.0, "Subject: x\r\n\r\nx\r\n");
+    let line = mail.logged(&[": client=", "sasl_username=anna@example.org"]);
+    let (_, message) = line.split_once("]: ").expect("the program's name ends");
+    let (id, _) = message.split_once(':').expect("an id");
+    let log = mail.postfix_config().join("../postfix.log");
+    let log = log.canonicalize().expect("the mail log");
+    let log = log.to_str().expect("a plain path");
+    let told = ask(&proxy, &["explain", id, "--mail-log", log]);
+    assert!(told.contains("submitted by anna@example.org"), "{told}");
+    assert!(told.contains("127.65.0.1 in 127.65.0.0/24"), "{told}");
+    let ran = proxy
+        .setup
+        .command(&["explain", "0123456789", "--mail-log", log]);
+    assert_eq!(ran.code, Some(1), "{}", ran.text);
 }

@@ -28,7 +28,11 @@ impl Operator {
             }
             (Err(fault), _) => fault,
         };
-        if let Some(client) = explained::client_of_session(self.gate(), target) {
+        let session = match explained::client_of_session(self.gate(), target) {
+            None => self.client_of_past_session(target).await,
+            found => found,
+        };
+        if let Some(client) = session {
             return self.explain_client(client, user, None, now).await;
         }
         match user.map(read_client) {

@@ -19,6 +19,7 @@ use crate::history::{
 };
 use crate::report::events::timestamp;
 use crate::session::SessionId;
+use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
 /// Past decisions that `explain` shows.
@@ -53,6 +54,14 @@ impl Operator {
         };
         let found = found.into_iter().map(decision);
         found.filter(is_older).take(SHOWN).collect()
+    }
+
+    /// The client of a session of an earlier process, as far as the history has it.
+    pub(super) async fn client_of_past_session(&self, id: &str) -> Option<ClientKey> {
+        let id: SessionId = id.parse().ok()?;
+        let of = DecisionsOf::Session(id.number());
+        let found = self.read(move |history| history.decisions(of, Moment::EPOCH, 1));
+        found.await.ok()?.first().map(|decision| decision.client)
     }
 
     /// What happened in the last `span` seconds.
