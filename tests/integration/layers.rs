@@ -52,7 +52,7 @@ const TABLE: &[Row] = &[
     row_of("doors",    &["daemon::auth_policy"], &["words", "clock", "edges", "judging", "session"]),
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session", "doors"]),
     row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "doors", "config"]),
-    row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),
+    row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "doors", "config", "server"]),
     row_of("models",   &["lab::traffic", "lab::models"], &["words", "gate"]),
     row_of("lab",      &[
         "lab::backend", "lab::botnet", "lab::certificate", "lab::any_certificate", "lab::load", "lab::wire",
