@@ -19,6 +19,7 @@ mod listeners;
 mod machine;
 mod names;
 pub mod neighbours;
+pub mod network_list;
 mod networks;
 mod postfix;
 mod raw;
@@ -130,6 +131,7 @@ impl Config {
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            network_list::deny_files(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
             auth_policy::warn_readable(file, path, findings);
@@ -149,6 +151,7 @@ impl Config {
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            network_list::deny_files(file, config, folder(path), findings);
         })
     }
 

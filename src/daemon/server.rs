@@ -45,6 +45,7 @@ mod listeners;
 mod operator;
 mod persist;
 mod policy;
+mod predecessors;
 mod reload;
 pub mod restore;
 mod socket;
@@ -56,6 +57,7 @@ pub use reload::Reloader;
 use listeners::ListenerContext;
 use persist::Persister;
 use policy::PolicyDoor;
+use predecessors::Predecessors;
 use socket::OperatorSocket;
 
 /// Notices of the gate under way to the journal.
@@ -168,6 +170,7 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
+            predecessors: Predecessors::beside(&config.admin),
         };
         let persister = Persister::new(services, received, store, context.state.clone());
         let config = Arc::new(ArcSwap::from_pointee(config));
@@ -251,10 +254,13 @@ impl Server {
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
-        Leaving {
+        let operator = Operator::new(&self.context, self.began);
+        Leaving::begin(
             services,
-            sessions: self.context.sessions,
-        }
+            self.context.sessions,
+            operator,
+            &self.config.load().admin,
+        )
     }
 }
 

@@ -221,9 +221,12 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.
     fn class(&self) -> QueueClass {
         let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
-        match trusted && !self.failed_lately() && self.gate.outage.is_suspected() {
-            true => QueueClass::Probe,
-            false => QueueClass::Ordinary,
+        match self.case.who.network {
+            _ if trusted && !self.failed_lately() && self.gate.outage.is_suspected() => {
+                QueueClass::Probe
+            }
+            NetworkTrust::Familiar => QueueClass::Neighbour,
+            NetworkTrust::Near | NetworkTrust::Unknown => QueueClass::Ordinary,
         }
     }
 

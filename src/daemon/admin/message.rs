@@ -92,6 +92,13 @@ pub enum Request {
         #[serde(default)]
         names: Vec<String>,
     },
+    /// To a process that was stopped: which sessions it still has.
+    Held,
+    /// To a process that was stopped: end these.
+    EndHeld {
+        /// Their numbers in its answer to [`Request::Held`].
+        numbers: Vec<u64>,
+    },
     /// Make users familiar who logged in according to a log.
     Learn {
         /// At most [`BATCH`].
@@ -182,6 +189,22 @@ pub enum Response {
     Users(KnownUsersMessage),
     /// To [`Request::Learn`].
     Learnt(ImportStats),
+    /// To [`Request::Held`].
+    Held {
+        /// Each session that has logged in.
+        sessions: Vec<HeldMessage>,
+    },
+}
+
+/// A session of a process that was stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldMessage {
+    /// In that process.
+    pub number: u64,
+    /// The keyed hash of the user's name.
+    pub user: String,
+    /// An address, or an IPv6 /64.
+    pub client: String,
 }
 
 /// What an import of past logins added.
@@ -244,6 +267,9 @@ pub struct StatusMessage {
     /// Sessions that have logged in, each at a process of Postfix.
     #[serde(default)]
     pub logged_in: u64,
+    /// Sessions that had logged in before a restart, and go on in the process that was stopped. They count nowhere else.
+    #[serde(default)]
+    pub left_over: u64,
     /// Bans in force.
     pub bans: u64,
     /// Known users.

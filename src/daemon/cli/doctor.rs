@@ -180,7 +180,7 @@ fn print(found: &[Diagnosis], out: &mut dyn Write) -> io::Result<()> {
             Condition::Note => "note",
             Condition::Wrong => "WRONG",
         };
-        writeln!(out, "{state:<6}{:<16}{}", one.topic, one.message)?;
+        writeln!(out, "{state:<6}{:<17}{}", one.topic, one.message)?;
         for line in one.cure.iter().flat_map(|cure| cure.lines()) {
             writeln!(out, "      -> {line}")?;
         }

@@ -130,6 +130,7 @@ pub(super) struct RawNames {
 pub(super) struct RawNetworks {
     pub(super) allow: Vec<Spanned<Quoted<IpNet>>>,
     pub(super) deny: Vec<Spanned<Quoted<IpNet>>>,
+    pub(super) deny_files: Vec<Spanned<String>>,
     pub(super) only: Vec<Spanned<Quoted<IpNet>>>,
 }
 

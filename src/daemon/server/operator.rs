@@ -25,9 +25,12 @@ use gatepost_core::moment::Moment;
 mod ask;
 mod expel;
 mod explained;
+mod left_over;
 mod own;
 mod present;
 mod values;
+
+use left_over::Duty;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
 const FIRST_ROUND: Duration = Duration::from_millis(50);
@@ -38,6 +41,7 @@ const FIRST_ROUNDS: u32 = 20;
 pub struct Operator {
     context: ListenerContext,
     began: Moment,
+    duty: Duty,
 }
 
 impl Operator {
@@ -45,6 +49,7 @@ impl Operator {
         Self {
             context: context.clone(),
             began,
+            duty: Duty::Serves,
         }
     }
 
@@ -52,7 +57,10 @@ impl Operator {
     pub async fn answer(&self, request: Request) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
-        let answered = self.decide(request, now, &mut changes).await;
+        let answered = match self.may_answer(&request) {
+            true => self.decide(request, now, &mut changes).await,
+            false => Err("this process was stopped: another one serves, and answers".to_owned()),
+        };
         let kept = self.context.services.judging.notices.keep(changes).await;
         let response = match answered {
             Ok(response) => present::kept(response, kept),
@@ -80,10 +88,9 @@ impl Operator {
     ) -> Result<Response, String> {
         let gate = self.gate();
         match request {
-            Request::Status => {
-                self.until_asked().await;
-                Ok(Response::Status(Box::new(self.status())))
-            }
+            Request::Held => Ok(self.held()),
+            Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
+            Request::Status => Ok(self.whole_status().await),
             Request::BansList => {
                 let ban = |entry| values::ban(entry, self.clock());
                 let bans = gate.bans(now).into_iter().map(ban).collect();

@@ -49,6 +49,8 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
         logged_in: services.registry.logged_in() as u64,
+        // Asked for where there is time to wait for the answer.
+        left_over: 0,
         bans: gate.bans as u64,
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
