@@ -194,7 +194,8 @@ fn the_busiest_network_is_named_in_a_flood_of_others() {
     for number in 0..40_000_u32 {
         let client = std::net::Ipv4Addr::from_bits(0x0b00_0000 + number * 256).to_string();
         kept.attempt(&client, stranger.clone(), AttemptVerdict::Refuse);
-        if number % 4 == 0 {
+        // Later than there is room for.
+        if number > 8_000 && number % 4 == 0 {
             kept.attempt("198.51.100.9", stranger.clone(), AttemptVerdict::Reject);
         }
     }
@@ -202,7 +203,7 @@ fn the_busiest_network_is_named_in_a_flood_of_others() {
     let found = kept.reader().attackers(Moment::EPOCH, 1).unwrap();
     assert_eq!(kept.historian.fault, None);
     assert_eq!(found[0].network, "198.51.100.0/24");
-    assert!(found[0].rejected > 9_000, "{found:?}");
+    assert!(found[0].rejected > 7_000, "{found:?}");
 }
 
 #[test]

@@ -341,3 +341,28 @@ async fn new_settings_of_the_queue_wake_those_who_wait() {
     let (granted, ()) = tokio::join!(waits, async { judging.reconfigure(more) });
     assert!(granted.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn refusals_at_home_and_guesses_of_strangers_are_counted_and_the_operators_will_is_not() {
+    let (judging, received) = judging(4);
+    drop(received);
+    let mut input = format!("198.51.100.7 anna {RIGHT}\n203.0.113.9 bert Falscher-Satz-hier\n");
+    for number in 0..200 {
+        input += &format!("198.51.100.7 anna Falscher-Satz-{number}\n");
+    }
+    let answers = judge_lines(&judging, input.as_bytes()).await;
+    let refused = answers.iter().filter(|one| one.starts_with("refused"));
+    let refused = refused.count() as u64;
+    assert!(refused > 0, "{answers:?}");
+    assert_eq!(judging.counters.familiar_refused.get(), refused);
+    assert_eq!(judging.counters.guesses.get(), 1, "Bert's");
+    let now = judging.clock.now();
+    let subject =
+        gatepost_core::gate::request::verdict::Subject::Client("198.51.100.7".parse().unwrap());
+    let until = now + DEADLINE;
+    judging.gate().ban(subject, until, now, &mut Vec::new());
+    let line = format!("198.51.100.7 anna {RIGHT}\n");
+    let answers = judge_lines(&judging, line.as_bytes()).await;
+    assert_eq!(answers, ["refused: ban"]);
+    assert_eq!(judging.counters.familiar_refused.get(), refused);
+}
