@@ -36,8 +36,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use open::{AskKey, AskKeys, Finding, OpenPermit, OpenPermits};
-use wire::{Ask, Command, Outcome, Shown};
+use open::{AskKey, AskKeys, OpenPermit, OpenPermits, ReportedPermits};
+use wire::{PolicyCommand, PolicyOutcome, PolicyQuestion, ShownHash};
 
 /// The header that carries the secret.
 pub const SECRET_HEADER: &str = "x-api-key";
@@ -159,12 +159,12 @@ impl HttpHandler for AuthPolicy {
         let (head, body) = request.into_parts();
         let command = match self.command(&head) {
             Ok(command) => command,
-            Err(refused) => return refused,
+            Err(status) => return plain_text(status, ""),
         };
-        match (command, Ask::parse(&body)) {
-            (Command::Allow, Some(ask)) => wire::answer(self.allow(&ask).await),
-            (Command::Allow, None) => self.not_understood(),
-            (Command::Report, ask) => {
+        match (command, PolicyQuestion::parse(&body)) {
+            (PolicyCommand::Allow, Some(ask)) => wire::answer(self.allow(&ask).await),
+            (PolicyCommand::Allow, None) => self.not_understood(),
+            (PolicyCommand::Report, ask) => {
                 if let Some(ask) = ask {
                     self.report(&ask).await;
                 }
@@ -176,7 +176,7 @@ impl HttpHandler for AuthPolicy {
     fn too_long(&self, head: &Parts) -> Response<HttpBody> {
         match self.command(head) {
             Ok(_) => self.not_understood(),
-            Err(refused) => refused,
+            Err(status) => plain_text(status, ""),
         }
     }
 }
@@ -218,23 +218,22 @@ impl AuthPolicy {
     }
 
     /// What is asked for, by one who may ask.
-    fn command(&self, head: &Parts) -> Result<Command, Response<HttpBody>> {
-        let refuse = |status| Err(plain_text(status, ""));
+    fn command(&self, head: &Parts) -> Result<PolicyCommand, StatusCode> {
         // A browser's page must not ask in its user's name.
         if head.headers.contains_key(ORIGIN) {
-            return refuse(StatusCode::FORBIDDEN);
+            return Err(StatusCode::FORBIDDEN);
         }
         if !self.knows_secret(&head.headers) {
             self.judging
                 .counters
                 .limits
                 .count(ResourceLimit::PolicySecrets);
-            return refuse(StatusCode::UNAUTHORIZED);
+            return Err(StatusCode::UNAUTHORIZED);
         }
         if head.method != Method::POST {
-            return refuse(StatusCode::METHOD_NOT_ALLOWED);
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
-        Command::of_query(head.uri.query()).map_or_else(|| refuse(StatusCode::NOT_FOUND), Ok)
+        PolicyCommand::of_query(head.uri.query()).ok_or(StatusCode::NOT_FOUND)
     }
 
     fn knows_secret(&self, headers: &HeaderMap) -> bool {
@@ -251,7 +250,7 @@ impl AuthPolicy {
     }
 
     /// How long Dovecot is to wait before it checks the password. None: it is not to check it.
-    async fn allow(&self, ask: &Ask) -> Option<Duration> {
+    async fn allow(&self, ask: &PolicyQuestion) -> Option<Duration> {
         let visit = self.visit(ask);
         let user = ask.user();
         if user.as_bytes().len() > LONGEST_NAME {
@@ -259,12 +258,12 @@ impl AuthPolicy {
             return None;
         }
         let hash = match &ask.hash {
-            Shown::Whole(hash) => {
+            ShownHash::Whole(hash) => {
                 let login = ask.login.as_bytes();
                 let is_nothing = self.judging.gate().is_hash_of_nothing(login, hash);
                 Some(hash).filter(|_| !is_nothing)
             }
-            Shown::Cut => {
+            ShownHash::Cut => {
                 self.judging
                     .counters
                     .limits
@@ -317,19 +316,19 @@ impl AuthPolicy {
     }
 
     /// Settles what the report is about.
-    async fn report(&self, ask: &Ask) {
+    async fn report(&self, ask: &PolicyQuestion) {
         let key = self.keys.of(ask);
         let outcome = match ask.outcome {
-            Outcome::Accept => AuthOutcome::Accept,
-            Outcome::Reject => AuthOutcome::Reject,
-            Outcome::Fault => AuthOutcome::Defer,
+            PolicyOutcome::Accept => AuthOutcome::Accept,
+            PolicyOutcome::Reject => AuthOutcome::Reject,
+            PolicyOutcome::Fault => AuthOutcome::Defer,
             // Our own refusal, of which there is no permit.
-            Outcome::Refused => return,
+            PolicyOutcome::Refused => return,
         };
         let wanted = match outcome {
             // The password is right: so it was in each of them.
-            AuthOutcome::Accept => Finding::All,
-            _ => Finding::One,
+            AuthOutcome::Accept => ReportedPermits::All,
+            _ => ReportedPermits::One,
         };
         let found = self.open.take(key, wanted);
         if found.is_empty() && outcome == AuthOutcome::Accept {
@@ -341,7 +340,7 @@ impl AuthPolicy {
     }
 
     /// A login that nobody was asked about: Gatepost was away, or its own SMTP has let it through.
-    async fn learn(&self, ask: &Ask) {
+    async fn learn(&self, ask: &PolicyQuestion) {
         let (gate, now) = (self.judging.gate(), self.judging.clock.now());
         let (client, user) = (ClientKey::new(remote(ask)), ask.user());
         let mut changes = Vec::new();
@@ -356,7 +355,7 @@ impl AuthPolicy {
         self.judging.notices.pass(changes).await;
     }
 
-    fn visit(&self, ask: &Ask) -> DoorVisit {
+    fn visit(&self, ask: &PolicyQuestion) -> DoorVisit {
         let client = remote(ask);
         DoorVisit {
             id: self.ids.next(),
@@ -374,6 +373,6 @@ impl AuthPolicy {
 }
 
 /// Who tries. Where Dovecot names no address it is this machine, and judged as such.
-fn remote(ask: &Ask) -> IpAddr {
+fn remote(ask: &PolicyQuestion) -> IpAddr {
     ask.remote.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigFaults};
 pub mod bans;
 pub mod check;
 pub mod doctor;
+mod dovecot_policy;
 pub mod exit;
 pub mod expel;
 pub mod explain;
@@ -26,9 +27,11 @@ pub mod forgive;
 pub mod introduce;
 pub mod learn;
 mod logs;
+pub mod notices;
 pub mod paint;
 mod postfix_files;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -55,6 +58,8 @@ pub enum DaemonCommand {
     Users(users::UsersArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
+    Notices(notices::NoticesArgs),
 }
 
 impl DaemonCommand {
@@ -75,6 +80,8 @@ impl DaemonCommand {
             Self::Users(args) => users::run(args),
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
+            Self::Report(args) => report::run(args),
+            Self::Notices(args) => notices::run(args),
         }
     }
 }

@@ -10,8 +10,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::queue::{QueueClass, Turn};
 use gatepost_core::gate::request::attempt::AuthAttempt;
@@ -27,11 +25,14 @@ use crate::drain::Drain;
 use crate::report::counters::Counters;
 use crate::report::events::{self, AttemptVerdict, Reporter};
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 
+mod at_door;
 mod attempt;
 mod exchanges;
 mod notice;
 mod own;
+mod told;
 mod turns;
 
 pub use attempt::{Granted, Unjudged};
@@ -40,10 +41,8 @@ pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
 pub use own::OwnAttempts;
 
 use exchanges::{Exchanges, Neighbourhood};
+use told::Told;
 use turns::{Held, Waiter};
-
-/// How long an attempt waits for a turn at a door that knows no "later": Dovecot waits two seconds for an answer.
-const TURN_AT_DOOR: Duration = Duration::from_secs(1);
 
 /// Who asks about attempts: a session, or anything else that lets clients try passwords.
 pub trait Asker {
@@ -74,6 +73,8 @@ pub struct Judging {
     pub notices: Notices,
     /// The log.
     pub reporter: Reporter,
+    /// The history.
+    pub recorder: Recorder,
     /// The numbers.
     pub counters: Counters,
 }
@@ -97,7 +98,7 @@ impl Judging {
         gate: Gate,
         settings: QueueSettings,
         clock: Clock,
-        notices: Notices,
+        (notices, recorder): (Notices, Recorder),
         limits: &Arc<LimitCounters>,
     ) -> Self {
         Self {
@@ -107,6 +108,7 @@ impl Judging {
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
+            recorder,
             counters: Counters {
                 limits: Arc::clone(limits),
                 ..Counters::default()
@@ -162,6 +164,8 @@ impl Judging {
             ..events::Attempt::at_accept(asker.seen(), &"none")
         };
         self.reporter.attempt(&told, now);
+        let told = Told::refused(refusal);
+        self.record(asker, None, &told, now);
         Some(refusal)
     }
 
@@ -169,8 +173,10 @@ impl Judging {
     pub fn defer_at_accept(&self, asker: &impl Asker, fault: &dyn Display) {
         self.counters.attempts.count();
         self.counters.deferred.count();
+        let now = self.clock.now();
         let told = events::Attempt::at_accept(asker.seen(), fault);
-        self.reporter.attempt(&told, self.clock.now());
+        self.reporter.attempt(&told, now);
+        self.record(asker, None, &Told::of(AttemptVerdict::Defer), now);
     }
 
     /// An attempt begins: it is counted, and its time runs.
@@ -218,32 +224,6 @@ impl Judging {
             Some(turn) => self.with_turn(turn, attempt).await,
             None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
         }
-    }
-
-    /// The second stage at a door that knows no "later": if no turn comes soon it goes on without one.
-    async fn soon(
-        &self,
-        attempt: &AuthAttempt<'_>,
-        class: QueueClass,
-        mut drain: Drain,
-    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
-        let (queue, network) = (self.sequence.queue(), attempt.client.network());
-        let since = self.clock.now();
-        let held = tokio::select! {
-            biased;
-            () = drain.begun() => return Err(Refused::Draining),
-            held = timeout(TURN_AT_DOOR, turns::take(queue, network, class, since, since)) => held,
-        };
-        if let Some(turn) = held.ok().flatten().and_then(Held::into_turn) {
-            return self.with_turn(turn, attempt).await;
-        }
-        let mut changes = Vec::new();
-        let now = self.clock.now();
-        let judged = self
-            .sequence
-            .without_turn(class, attempt, now, &mut changes);
-        self.notices.pass(changes).await;
-        judged.map(|granted| (granted, None)).map_err(Refused::from)
     }
 
     async fn with_turn(

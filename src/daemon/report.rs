@@ -8,8 +8,10 @@ pub mod counters;
 pub mod events;
 pub mod last_faults;
 pub mod limits;
+pub mod occurrence;
 pub mod places;
 pub mod quiet;
+pub mod record;
 pub mod setup;
 pub mod writer;
 

@@ -19,21 +19,21 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::auth_policy::{self, AuthPolicy};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
+use crate::history::{Historian, HistoryReader};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
-use crate::net::http::{HttpAddress, HttpBindFault, HttpServer};
+use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::tls::{Certificate, Tls, TlsFault};
+use crate::net::tls::{Tls, TlsFault};
 use crate::net::unix_socket::SocketFault;
 use crate::net::upstream::{Deadlines, Processes, Upstream};
-use crate::report::events;
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
 use crate::session::{Services, SessionConfig, SessionIds};
@@ -41,10 +41,14 @@ use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
 mod certificates;
+mod keeping;
 mod leaving;
 mod listeners;
+mod notify;
 mod operator;
+mod outages;
 mod persist;
+mod policy;
 mod predecessors;
 mod reload;
 pub mod restore;
@@ -55,7 +59,10 @@ pub use operator::Operator;
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
+use notify::Notifier;
+use outages::OutageWatch;
 use persist::Persister;
+use policy::PolicyDoor;
 use predecessors::Predecessors;
 use socket::OperatorSocket;
 
@@ -109,8 +116,10 @@ pub struct Server {
     context: ListenerContext,
     listeners: Vec<Bound>,
     persister: Persister,
+    historian: Historian,
+    notifier: Notifier,
     socket: OperatorSocket,
-    auth_policy: Option<(HttpServer, AuthPolicy)>,
+    policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     began: Moment,
@@ -148,7 +157,8 @@ impl Server {
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let (drainer, drain) = drain::channel();
-        let judging = Judging::new(gate, config.turns, clock, notices, &limits);
+        let (recorder, records) = Recorder::channel(&limits);
+        let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
         let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
             judging: Arc::new(judging),
@@ -159,26 +169,29 @@ impl Server {
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
-        let auth_policy = bind_auth_policy(&config, &services, &limits, &drain)?;
+        let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
-        let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
             services: Arc::clone(&services),
-            filter: Arc::clone(&filter),
+            filter: Arc::new(Filter::new(sockets.collect())),
             admission,
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
+            history: HistoryReader::new(&config.history),
+            notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
             predecessors: Predecessors::beside(&config.admin),
         };
-        let persister = Persister::new(services, received, store, context.state.clone());
+        let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
+            persister: Persister::new(services, received, store, context.state.clone()),
+            notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,
-            persister,
+            historian,
             socket,
-            auth_policy,
+            policy,
             config,
             drainer,
             began,
@@ -191,11 +204,6 @@ impl Server {
             .iter()
             .map(|(listener, ..)| listener.local_addr())
             .collect()
-    }
-
-    /// Where Dovecot's questions are answered, if they are.
-    pub fn policy_address(&self) -> Option<SocketAddr> {
-        self.auth_policy.as_ref()?.0.local_addr()
     }
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
@@ -228,13 +236,12 @@ impl Server {
     pub async fn serve(self, mut drain: Drain) -> Leaving {
         let (stopper, stop) = drain::channel();
         let persister = tokio::spawn(self.persister.run(stop));
+        let history = keeping::start(self.historian);
         let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
+        tasks.spawn(self.notifier.run());
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
-        if let Some((server, door)) = self.auth_policy {
-            tasks.spawn(door.clone().expire(self.context.drain.clone()));
-            tasks.spawn(server.serve(door, self.context.drain.clone()));
-        }
+        self.policy.serve(&tasks, &self.context.drain);
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -261,6 +268,7 @@ impl Server {
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
+        keeping::stop(&self.context, history).await;
         let operator = Operator::new(&self.context, self.began);
         Leaving::begin(
             services,
@@ -281,28 +289,10 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(sample_sessions(shared, drain));
     let (shared, drain) = services();
     tasks.spawn(probe(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(watch_certificates(shared, drain));
+    tasks.spawn(certificates::watch_in_use(context.clone()));
+    tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks
-}
-
-/// Binds the door for Dovecot's questions, where the config has one.
-fn bind_auth_policy(
-    config: &Config,
-    services: &Arc<Services>,
-    limits: &Arc<LimitCounters>,
-    drain: &Drain,
-) -> Result<Option<(HttpServer, AuthPolicy)>, StartFault> {
-    let Some(settings) = &config.auth_policy else {
-        return Ok(None);
-    };
-    let address = HttpAddress::Tcp(settings.listen);
-    let server = HttpServer::bind(&address, auth_policy::BOUNDS, limits)?;
-    let (judging, ids) = (Arc::clone(&services.judging), Arc::clone(&services.ids));
-    let door = AuthPolicy::new(judging, ids, settings.clone(), drain.clone());
-    info!(%address, "listening for Dovecot's questions");
-    Ok(Some((server, door)))
 }
 
 /// Binds every listener of the config that was not given a socket, in its order.
@@ -367,6 +357,7 @@ fn admission_settings(config: &Config) -> AdmissionSettings {
 /// the log itself.
 async fn probe(services: Arc<Services>, mut drain: Drain) {
     let mut rounds_to_rest = 0;
+    let mut outages = OutageWatch::default();
     loop {
         let upstream = Arc::clone(&services.config.load().upstream);
         if rounds_to_rest == 0 || !upstream.is_up() {
@@ -377,6 +368,7 @@ async fn probe(services: Arc<Services>, mut drain: Drain) {
             }
             rounds_to_rest = PROBE_ROUNDS;
         }
+        outages.look(&upstream, &services.judging);
         rounds_to_rest -= 1;
         tokio::select! {
             () = sleep(PROBE_ROUND) => {}
@@ -391,25 +383,6 @@ async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
         tokio::select! {
             () = sleep(registry::SAMPLE) => services.registry.sample(services.judging.clock.now()),
             () = drain.begun() => return,
-        }
-    }
-}
-
-/// Once a day: certificates that should have been renewed.
-async fn watch_certificates(services: Arc<Services>, drain: Drain) {
-    let in_use = || services.tls.certificates();
-    certificates::watch(in_use, Clock::wall, tell_certificate, drain).await;
-}
-
-fn tell_certificate(certificate: &Certificate, now: Moment) {
-    let (names, chain) = (certificate.names.join(", "), certificate.chain.display());
-    match certificate.date_problem(now) {
-        Some(problem) => {
-            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"))
-        }
-        None => {
-            let days = certificate.days_left(now);
-            events::certificate(&names, &chain, &format!("expires in {days} days"));
         }
     }
 }

@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod past;
 
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
+};
+
+pub use past::{
+    ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
+    ReportMessage, ReportStep,
 };
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
@@ -86,6 +92,13 @@ pub enum Request {
         /// The user at that address.
         user: Option<String>,
     },
+    /// What happened in a time.
+    Report {
+        /// The last so many seconds.
+        span_s: u64,
+    },
+    /// Send a test notice.
+    NoticesTest,
     /// All known users.
     Users {
         /// Names to look for: without them there are only the keyed hashes.
@@ -185,6 +198,8 @@ pub enum Response {
     Explanation(Box<ExplanationMessage>),
     /// To [`Request::Explain`] of a user alone.
     User(Box<UserMessage>),
+    /// To [`Request::Report`].
+    Report(Box<ReportMessage>),
     /// To [`Request::Users`].
     Users(KnownUsersMessage),
     /// To [`Request::Learn`].

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::DoorVisit;
-use super::wire::{Ask, Shown};
+use super::wire::{PolicyQuestion, ShownHash};
 use crate::judging::Granted;
 use gatepost_core::moment::Moment;
 
@@ -25,17 +25,17 @@ pub(super) struct AskKey(pub(super) u128);
 pub(super) struct AskKeys([RandomState; 2]);
 
 impl AskKeys {
-    pub(super) fn of(&self, ask: &Ask) -> AskKey {
-        let halves = self.0.each_ref().map(|state| {
-            let mut hasher = state.build_hasher();
-            ask.identity().hash(&mut hasher);
-            u128::from(hasher.finish())
-        });
-        AskKey(halves[0] << 64 | halves[1])
+    pub(super) fn of(&self, ask: &PolicyQuestion) -> AskKey {
+        let halves = self
+            .0
+            .each_ref()
+            .map(|state| u128::from(state.hash_one(ask.identity())));
+        let [upper, lower] = halves;
+        AskKey(upper << 64 | lower)
     }
 }
 
-impl Hash for Shown {
+impl Hash for ShownHash {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             Self::Whole(hash) => hash.hash(state),
@@ -49,14 +49,14 @@ impl Hash for Shown {
 pub(super) struct OpenPermit {
     key: AskKey,
     at: Moment,
-    asked: Asked,
+    asked: QuestionCount,
     pub(super) visit: DoorVisit,
     pub(super) granted: Granted,
 }
 
 /// How often Dovecot has asked about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum QuestionCount {
     Once,
     /// After the password was right, too.
     Again,
@@ -67,7 +67,7 @@ impl OpenPermit {
         Self {
             key,
             at,
-            asked: Asked::Once,
+            asked: QuestionCount::Once,
             visit,
             granted,
         }
@@ -76,7 +76,7 @@ impl OpenPermit {
 
 /// How many of the permits with one key a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finding {
+pub(super) enum ReportedPermits {
     One,
     All,
 }
@@ -102,22 +102,22 @@ impl OpenPermits {
     pub(super) fn ask_again(&self, key: AskKey, is_hidden: bool) -> bool {
         let mut open = self.lock();
         let is_it = |permit: &&mut OpenPermit| {
-            permit.key == key && !(is_hidden && permit.asked == Asked::Again)
+            permit.key == key && !(is_hidden && permit.asked == QuestionCount::Again)
         };
         let found = open.iter_mut().rev().find(is_it);
         found.is_some_and(|permit| {
-            permit.asked = Asked::Again;
+            permit.asked = QuestionCount::Again;
             true
         })
     }
 
     /// Takes the permits that a report is about, the latest first.
-    pub(super) fn take(&self, key: AskKey, wanted: Finding) -> Vec<OpenPermit> {
+    pub(super) fn take(&self, key: AskKey, wanted: ReportedPermits) -> Vec<OpenPermit> {
         let mut open = self.lock();
         let mut found = Vec::new();
         while let Some(at) = open.iter().rposition(|permit| permit.key == key) {
             found.extend(open.remove(at));
-            if wanted == Finding::One {
+            if wanted == ReportedPermits::One {
                 break;
             }
         }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::drain::{self, Drainer};
 use crate::judging::{Acknowledge, Notice, Notices};
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::Secret;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
@@ -55,7 +56,14 @@ fn place_with(at_once: usize) -> Place {
         at_once,
         ..QueueSettings::default()
     };
-    let judging = Arc::new(Judging::new(gate, queue, clock, notices, &limits));
+    let (recorder, _) = Recorder::channel(&limits);
+    let judging = Arc::new(Judging::new(
+        gate,
+        queue,
+        clock,
+        (notices, recorder),
+        &limits,
+    ));
     let (drainer, drain) = drain::channel();
     let settings = AuthPolicySettings {
         listen: "127.0.0.1:4001".parse().unwrap(),
@@ -402,7 +410,6 @@ async fn who_finds_no_turn_is_made_to_wait_and_is_not_refused() {
 #[tokio::test(start_paused = true)]
 async fn whatever_a_client_can_write_is_judged_or_refused_and_never_said_back() {
     let place = place();
-    let long = "x".repeat(LONGEST_NAME + 1);
     let hostile = [
         "a\0b".to_owned(),
         "anna\r\n* OK forged".to_owned(),
@@ -428,8 +435,13 @@ async fn whatever_a_client_can_write_is_judged_or_refused_and_never_said_back() 
                 .await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_understood_is_refused_for_any_other_answer_is_a_yes() {
+    let place = place();
     let mut ask = question("imap", "s1", "Zwiebel");
-    ask["orig"] = json!(long);
+    ask["orig"] = json!("x".repeat(LONGEST_NAME + 1));
     assert_eq!(place.allow(&ask).await, -1);
     let refused = "{\"status\":-1}";
     for body in ["", "[]", "{", "null", "{\"login\":\"\\ud800\"}", "\u{0}"] {
@@ -451,18 +463,14 @@ async fn whatever_a_client_can_write_is_judged_or_refused_and_never_said_back() 
         .into_parts();
     let answer = place.door.too_long(&head);
     let octets = answer.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(
-        octets,
-        refused.as_bytes(),
-        "a refusal, for any other answer is a yes"
-    );
+    assert_eq!(octets, refused.as_bytes());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_master_login_is_the_masters_attempt() {
     let mut ask = question("imap", "s1", "Kartoffel");
     ask["orig"] = json!("anna@example.org*master");
-    let ask = Ask::parse(ask.to_string().as_bytes()).unwrap();
+    let ask = PolicyQuestion::parse(ask.to_string().as_bytes()).unwrap();
     assert_eq!(ask.user().to_string(), "anna@example.org*master");
 }
 
@@ -470,22 +478,22 @@ async fn a_master_login_is_the_masters_attempt() {
 #[test]
 fn the_requests_of_both_versions_are_understood() {
     let old = br#"{"device_id":"","login":"user0001@example.test","protocol":"imap","pwhash":"0c8a","remote":"198.51.100.7","session_id":"3lTAliNhtpB/AAAB","success":false,"policy_reject":true,"tls":false}"#;
-    let ask = Ask::parse(old).unwrap();
+    let ask = PolicyQuestion::parse(old).unwrap();
     assert_eq!(
         (ask.door, ask.outcome, ask.hash),
-        (Door::Imap, Outcome::Refused, Shown::Cut)
+        (Door::Imap, PolicyOutcome::Refused, ShownHash::Cut)
     );
     let new = br#"{"login":"anna@example.org","orig":"Anna","protocol":"sieve","remote":"2001:db8::1","session_id":"a","mech":"SCRAM-SHA-256","tls":"TLS","fail_type":"internal","success":false,"policy_reject":false}"#;
-    let ask = Ask::parse(new).unwrap();
+    let ask = PolicyQuestion::parse(new).unwrap();
     assert_eq!(
         (ask.door, ask.outcome, ask.tls),
-        (Door::Sieve, Outcome::Fault, true)
+        (Door::Sieve, PolicyOutcome::Fault, true)
     );
     assert_eq!(
         (ask.mechanism, ask.user().to_string()),
         ("SCRAM-SHA-256", "Anna".to_owned())
     );
     assert_eq!(ask.told(), "Dovecot session a: internal");
-    let right = Ask::parse(br#"{"success":true,"policy_reject":true}"#).unwrap();
-    assert_eq!(right.outcome, Outcome::Accept);
+    let right = PolicyQuestion::parse(br#"{"success":true,"policy_reject":true}"#).unwrap();
+    assert_eq!(right.outcome, PolicyOutcome::Accept);
 }

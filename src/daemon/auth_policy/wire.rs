@@ -21,14 +21,14 @@ use gatepost_core::smtp::sasl::Mechanism;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum PolicyCommand {
     /// May this password be checked?
     Allow,
     /// This came of it.
     Report,
 }
 
-impl Command {
+impl PolicyCommand {
     pub(super) fn of_query(query: Option<&str>) -> Option<Self> {
         let mut parts = query?.split('&');
         parts.find_map(|part| match part.strip_prefix("command=")? {
@@ -41,7 +41,7 @@ impl Command {
 
 /// What is shown of the password.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum ShownHash {
     /// All of its hash.
     Whole(PasswordHash),
     /// A part of it, or nothing.
@@ -50,7 +50,7 @@ pub(super) enum Shown {
 
 /// What came of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum PolicyOutcome {
     /// The password was right.
     Accept,
     /// It was wrong.
@@ -63,12 +63,12 @@ pub(super) enum Outcome {
 
 /// A question or a report.
 #[derive(Debug)]
-pub(super) struct Ask {
+pub(super) struct PolicyQuestion {
     /// The mailbox, as Dovecot has made it of what the client sent.
     pub(super) login: String,
     /// What the client sent; none: the same.
     original: String,
-    pub(super) hash: Shown,
+    pub(super) hash: ShownHash,
     /// None: there is no address, or what is there is none.
     pub(super) remote: Option<IpAddr>,
     pub(super) door: Door,
@@ -78,11 +78,11 @@ pub(super) struct Ask {
     /// The registered name; `none` where it is not known.
     pub(super) mechanism: &'static str,
     /// Of a report.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: PolicyOutcome,
     fail_type: &'static str,
 }
 
-impl Ask {
+impl PolicyQuestion {
     /// Reads it. None: it is no JSON object.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(body);
@@ -98,17 +98,17 @@ impl Ask {
                 .filter(is_no_variable)
                 .unwrap_or_default()
                 .to_owned(),
-            hash: PasswordHash::from_hex(text("pwhash")).map_or(Shown::Cut, Shown::Whole),
+            hash: PasswordHash::from_hex(text("pwhash")).map_or(ShownHash::Cut, ShownHash::Whole),
             remote: text("remote").parse().ok(),
             door: Door::of_protocol(text("protocol")),
             session: text("session_id").to_owned(),
             tls: is_true("tls") || text("tls").eq_ignore_ascii_case("tls"),
             mechanism: mechanism.map_or("none", |mechanism| mechanism.as_str()),
             outcome: match (is_true("success"), is_true("policy_reject"), fail_type) {
-                (true, ..) => Outcome::Accept,
-                (false, true, _) | (false, false, "policy") => Outcome::Refused,
-                (false, false, "internal") => Outcome::Fault,
-                (false, false, _) => Outcome::Reject,
+                (true, ..) => PolicyOutcome::Accept,
+                (false, true, _) | (false, false, "policy") => PolicyOutcome::Refused,
+                (false, false, "internal") => PolicyOutcome::Fault,
+                (false, false, _) => PolicyOutcome::Reject,
             },
             fail_type,
         })
@@ -139,7 +139,7 @@ impl Ask {
     }
 
     /// All that two questions about one attempt have in common.
-    pub(super) fn identity(&self) -> (&str, &str, &str, &Shown, Option<IpAddr>, Door) {
+    pub(super) fn identity(&self) -> (&str, &str, &str, &ShownHash, Option<IpAddr>, Door) {
         (
             &self.session,
             &self.login,

@@ -64,13 +64,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     )?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
-    for (door, told) in &status.doors {
-        let told: Vec<String> = told
-            .iter()
-            .map(|(name, count)| format!("{count} {name}"))
-            .collect();
-        writeln!(out, "door        {door:<18} {}", told.join(", "))?;
-    }
+    doors(status, out)?;
     counts(out, "allowed", &status.allowed)?;
     counts(out, "refused", &status.refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
@@ -79,6 +73,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     limits(status, out)
 }
 
+/// The sessions here, and those that an earlier process goes on with.
 fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
@@ -91,6 +86,18 @@ fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             "            {} more, logged in before the restart, go on in the process that was stopped",
             status.left_over
         )?;
+    }
+    Ok(())
+}
+
+/// What was told at each door.
+fn doors(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    for (door, told) in &status.doors {
+        let told: Vec<String> = told
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        writeln!(out, "door        {door:<18} {}", told.join(", "))?;
     }
     Ok(())
 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::own::AtPostfix;
+use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
-use crate::report::events::{self, AttemptVerdict};
+use crate::report::events::AttemptVerdict;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
@@ -23,9 +24,6 @@ use gatepost_core::moment::Moment;
 
 /// How long a client is told to wait for whose exchange Postfix has no place.
 const NO_EXCHANGE: Duration = Duration::from_secs(10);
-
-/// How long a password waits that had no turn in time.
-const NO_TURN: Duration = Duration::from_secs(5);
 
 /// An attempt that has begun, and was not judged yet.
 #[derive(Debug)]
@@ -40,13 +38,13 @@ pub struct Unjudged {
 #[derive(Debug)]
 #[must_use = "settle it with the outcome"]
 pub struct Granted {
-    attempt: Unjudged,
+    pub(super) attempt: Unjudged,
     user: UserName,
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
     /// How long its password must wait.
-    delay: Duration,
+    pub(super) delay: Duration,
     /// Dovecot may ask about it.
     _at_postfix: Option<AtPostfix>,
 }
@@ -75,40 +73,6 @@ impl Unjudged {
             }
         };
         self.granted(asker, user, judged)
-    }
-
-    /// Judges it at a door that knows no "later": it waits for its turn only for a moment, and goes on without one.
-    ///
-    /// # Errors
-    ///
-    /// It may not be tried.
-    pub async fn judge_at_door(
-        self,
-        asker: &(impl Asker + Sync),
-        user: &UserName,
-        password: Password<'_>,
-    ) -> Result<Granted, Refused> {
-        let attempt = attempt_of(asker, user, password);
-        let judging = Arc::clone(&self.judging);
-        let mut pace = Duration::ZERO;
-        let judged = match self.first_stage(&attempt, &asker.drain()).await {
-            Err(refused) => Err(refused),
-            Ok(Begun::Granted(granted)) => Ok((granted, None)),
-            Ok(Begun::Refused(refused)) => Err(refused.into()),
-            Ok(Begun::Wait(class)) => {
-                let judged = judging.soon(&attempt, class, asker.drain()).await;
-                if let Ok((_, None)) = judged {
-                    pace = NO_TURN;
-                }
-                judged
-            }
-        };
-        let granted = self.granted(asker, user, judged)?;
-        let delay = granted.delay.max(pace);
-        if !delay.is_zero() {
-            granted.attempt.judging.counters.delayed.count();
-        }
-        Ok(Granted { delay, ..granted })
     }
 
     /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
@@ -148,7 +112,7 @@ impl Unjudged {
     }
 
     /// Not once the drain has begun: then the state may be the next process's, which gives the same tokens.
-    async fn first_stage(
+    pub(super) async fn first_stage(
         &self,
         attempt: &AuthAttempt<'_>,
         drain: &Drain,
@@ -164,7 +128,7 @@ impl Unjudged {
         Ok(begun)
     }
 
-    fn granted(
+    pub(super) fn granted(
         self,
         asker: &impl Asker,
         user: &UserName,
@@ -250,14 +214,10 @@ impl Unjudged {
     fn refuse(self, asker: &impl Asker, user: Option<&UserName>, refused: Refused) -> Refused {
         let counters = &self.judging.counters;
         let told = match refused {
-            Refused::Refuse(Refusal { reason, wait }) => {
+            Refused::Refuse(refusal) => {
                 counters.refused.count();
                 counters.of_door(asker.door()).refused.count();
-                Told {
-                    reason: Some(reason),
-                    wait,
-                    ..Told::of(AttemptVerdict::Refuse)
-                }
+                Told::refused(refusal)
             }
             Refused::Repeat => {
                 counters.repeated.count();
@@ -276,20 +236,8 @@ impl Unjudged {
     }
 
     fn tell(&self, asker: &impl Asker, user: Option<&UserName>, told: &Told<'_>) {
-        let now = self.judging.clock.now();
-        let attempt = events::Attempt {
-            session: asker.seen(),
-            door: asker.door(),
-            mechanism: self.mechanism,
-            user,
-            verdict: told.verdict,
-            reason: told.reason,
-            would_refuse: told.would_refuse,
-            wait: told.wait,
-            reply: told.reply,
-            duration: now.since(self.began),
-        };
-        self.judging.reporter.attempt(&attempt, now);
+        let begun = (self.mechanism, self.began);
+        self.judging.tell(asker, begun, user, told);
     }
 }
 
@@ -313,7 +261,7 @@ impl Granted {
         reply: &(dyn Display + Sync),
     ) -> Settled {
         let would_refuse = self.permit().would_refuse();
-        let grounds = self.permit().grounds();
+        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let (attempt, user, settled) = self.end(outcome).await;
         let counters = &attempt.judging.counters;
         if would_refuse.is_some() {
@@ -332,6 +280,7 @@ impl Granted {
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,
+            who: Some(who),
             reply,
             ..Told::of(verdict)
         };
@@ -342,10 +291,11 @@ impl Granted {
     /// The client called it off, or its time ran out, after a challenge that Postfix made for the name: it is
     /// charged as a failure.
     pub async fn abandon(self, asker: &(impl Asker + Sync)) {
-        let grounds = self.permit().grounds();
+        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
         let told = Told {
             reason: Some(grounds),
+            who: Some(who),
             ..Told::of(AttemptVerdict::Cancel)
         };
         attempt.tell(asker, Some(&user), &told);
@@ -415,7 +365,7 @@ impl Granted {
     }
 }
 
-fn attempt_of<'a>(
+pub(super) fn attempt_of<'a>(
     asker: &impl Asker,
     user: &'a UserName,
     password: Password<'a>,
@@ -426,27 +376,5 @@ fn attempt_of<'a>(
         user,
         password,
         door: asker.door(),
-    }
-}
-
-/// The part of a log line that the end of the attempt decides.
-struct Told<'a> {
-    verdict: AttemptVerdict,
-    reason: Option<Reason>,
-    would_refuse: Option<Reason>,
-    wait: Duration,
-    reply: &'a dyn Display,
-}
-
-impl Told<'_> {
-    /// This, and nothing else.
-    fn of(verdict: AttemptVerdict) -> Self {
-        Self {
-            verdict,
-            reason: None,
-            would_refuse: None,
-            wait: Duration::ZERO,
-            reply: &"none",
-        }
     }
 }

@@ -166,14 +166,6 @@ impl HttpServer {
         })
     }
 
-    /// The TCP address it listens on, with the port that the kernel chose for port 0.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        match &self.listener {
-            HttpListener::Tcp(listener) => listener.local_addr().ok(),
-            HttpListener::Unix(_) => None,
-        }
-    }
-
     /// Answers, a task a connection, until the drain and the last answer.
     pub async fn serve(self, handler: impl HttpHandler, mut drain: Drain) {
         let handler = Arc::new(handler);
@@ -325,6 +317,19 @@ pub fn plain_text(status: StatusCode, text: impl Into<Bytes>) -> Response<HttpBo
 /// A body that is there as a whole.
 pub fn whole(octets: impl Into<Bytes>) -> HttpBody {
     Full::new(octets.into()).boxed_unsync()
+}
+
+/// Where it listens, with the port that the kernel chose for port 0. Shown in the log.
+impl fmt::Display for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.listener {
+            HttpListener::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(f),
+                Err(fault) => fault.fmt(f),
+            },
+            HttpListener::Unix(socket) => write!(f, "unix:{}", socket.path().display()),
+        }
+    }
 }
 
 /// Shown in the log.

@@ -130,6 +130,11 @@ impl PolicyNonce {
         Self(nonce.into())
     }
 
+    /// The nonce, for the one who must write it into Dovecot's config.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     /// What Dovecot tells of this password.
     pub fn hash(&self, login: &[u8], password: &[u8]) -> PasswordHash {
         let mut hasher = Sha256::new();

@@ -12,9 +12,10 @@ use std::process::Command;
 use super::Fault;
 use super::certificate::{self, CertificateSource};
 use super::change::{FileChange, Scratch};
+use crate::cli::dovecot_policy::{self, DovecotVersion};
 use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;
-use crate::config::neighbours::Neighbours;
+use crate::config::neighbours::{self, Neighbours};
 use crate::net::tls::CertificateFiles;
 use crate::net::upstream::{Announce, UpstreamAddress};
 
@@ -45,6 +46,10 @@ pub(super) struct SetupPlan {
     /// Arguments of postconf, a call each.
     postconf: Vec<Vec<String>>,
     dovecot: PathBuf,
+    /// What stands in it.
+    dovecot_text: String,
+    /// What only root may read, and where; none: Dovecot asks nobody.
+    secrets: Option<(PathBuf, String)>,
     /// None: Gatepost has one, or there is none to be found.
     certificate: Option<CertificateSource>,
     /// Where Gatepost reads it.
@@ -74,6 +79,14 @@ impl SetupPlan {
             Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
             None => PathBuf::from("/etc/dovecot"),
         };
+        let secrets = folder.join("gatepost-policy.conf.ext");
+        let mut dovecot_text = DOVECOT.to_owned();
+        if let Some(policy) = &config.auth_policy {
+            let version = neighbours::output_of("dovecot", &["--version"]).unwrap_or_default();
+            let version = DovecotVersion::of(&version);
+            dovecot_text += &dovecot_policy::settings(policy, version, &secrets);
+        }
+        let policy = config.auth_policy.as_ref();
         let certificate = match neighbours.is_elsewhere() {
             true => None,
             false => certificate::find(config, files, replaced.first().copied()),
@@ -82,6 +95,8 @@ impl SetupPlan {
         Self {
             postconf,
             dovecot: folder.join("conf.d/99-gatepost.conf"),
+            dovecot_text,
+            secrets: policy.map(|policy| (secrets, dovecot_policy::secrets(policy))),
             certificate,
             own,
             remarks,
@@ -98,7 +113,11 @@ impl SetupPlan {
             let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
             writeln!(out, "postconf {}", words.join(" "))?;
         }
-        writeln!(out, "\n# Dovecot: {}\n{DOVECOT}", self.dovecot.display())?;
+        let (dovecot, text) = (self.dovecot.display(), &self.dovecot_text);
+        writeln!(out, "\n# Dovecot: {dovecot}\n{text}")?;
+        if let Some((path, text)) = &self.secrets {
+            writeln!(out, "# Dovecot: {}, mode 0600\n{text}", path.display())?;
+        }
         if let Some((path, text)) = self.hook() {
             writeln!(out, "# certbot: {}, executable\n{text}", path.display())?;
         }
@@ -169,7 +188,11 @@ impl SetupPlan {
             let after = fs::read(copy.0.join(name))?;
             changes.push(FileChange::new(&folder.join(name), after, 0o644)?);
         }
-        changes.push(FileChange::new(&self.dovecot, DOVECOT.into(), 0o644)?);
+        let text = self.dovecot_text.clone().into_bytes();
+        changes.push(FileChange::new(&self.dovecot, text, 0o644)?);
+        if let Some((path, text)) = &self.secrets {
+            changes.push(FileChange::new(path, text.clone().into_bytes(), 0o600)?);
+        }
         if let Some((path, text)) = self.hook() {
             changes.push(FileChange::new(&path, text.into(), 0o755)?);
         }

@@ -112,7 +112,7 @@ async fn a_body_is_read_to_its_bound_and_no_further() {
     let at = "x".repeat(BOUNDS.body);
     let over = format!("{at}x");
     let chunked = format!(
-        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{at}\r\n1\r\nx\r\n"
+        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{at}\r\n1\r\nx\r\n0\r\n\r\n"
     );
     for (request, status) in [
         (post("/", &at), "200"),
@@ -253,7 +253,7 @@ async fn the_drain_waits_for_an_answer_and_for_nothing_else() {
 fn serve(address: &HttpAddress) -> (Option<SocketAddr>, Arc<LimitCounters>, Drainer) {
     let limits = Arc::new(LimitCounters::default());
     let server = HttpServer::bind(address, BOUNDS, &limits).unwrap();
-    let local = server.local_addr();
+    let local = server.to_string().parse().ok();
     let (drainer, drain) = drain::channel();
     tokio::spawn(server.serve(Echo::default(), drain));
     (local, limits, drainer)

@@ -191,6 +191,8 @@ fn counters(context: &ListenerContext) -> Counts {
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),
+        ("familiar-refused", &counters.familiar_refused),
+        ("guesses", &counters.guesses),
         ("octets-in", &counters.octets_in),
         ("octets-out", &counters.octets_out),
     ]
@@ -256,6 +258,8 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::Operators
         | ResourceLimit::OperatorAccepts
         | ResourceLimit::OperatorRequests
+        | ResourceLimit::History
+        | ResourceLimit::Occurrences
         | ResourceLimit::PolicyConnections
         | ResourceLimit::PolicyPermits
         | ResourceLimit::PolicySecrets
