@@ -17,7 +17,7 @@
 //! Nothing that is found in the directory stops the start, and a directory that is removed or replaced while
 //! we run is made and locked anew. Where it is another user's, root acts in it as that user (`crate::owner`).
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +65,7 @@ pub enum StoreFault {
     #[error("{0} is in use by another gatepost: one process a state directory")]
     Locked(PathBuf),
     /// The file system refused.
-    #[error("{doing} {path}: {source}")]
+    #[error("{doing} {path}: {source}{}", cure(.source))]
     Io {
         /// What was being done.
         doing: &'static str,
@@ -74,6 +74,21 @@ pub enum StoreFault {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What to do about it, where that is known.
+fn cure(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        ErrorKind::PermissionDenied => {
+            "; the directory must belong to the user that gatepost runs as: chown -R gatepost: DIRECTORY, or StateDirectory= in \
+             its unit, which makes it"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "; with ProtectSystem= in its unit only StateDirectory= and ReadWritePaths= can be written to"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "; make room there",
+        _ => "",
+    }
 }
 
 impl StoreFault {

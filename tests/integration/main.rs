@@ -37,6 +37,7 @@ mod session_filter;
 mod session_handshakes;
 mod session_log;
 mod session_octets;
+mod session_reloads;
 mod session_tls;
 mod simulate;
 mod soak;

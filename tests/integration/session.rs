@@ -72,6 +72,16 @@ fn sighup_serves_the_new_certificate_and_keeps_every_session() {
 }
 
 #[test]
+fn one_that_runs_as_root_says_that_it_need_not() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    let told = proxy.log().find("the warning", |event| {
+        event.message().starts_with("it runs as root")
+    });
+    assert_eq!(told.level(), "WARN");
+}
+
+#[test]
 fn sighup_takes_the_new_rules() {
     let mail = Mail::start();
     let mut proxy = Setup::before(&mail).start();

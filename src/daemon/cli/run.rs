@@ -56,6 +56,11 @@ pub fn run(args: &RunArgs) -> ExitCode {
     for warning in warnings.iter().filter(|warning| !warning.is_hint()) {
         events::config_warning(&warning.summary());
     }
+    if rustix::process::geteuid().is_root() {
+        warn!(
+            "it runs as root, and needs no right of root's: User=gatepost in its unit, and gatepost.socket for the ports"
+        );
+    }
     let code = match super::runtime() {
         Ok(runtime) => {
             let code = runtime.block_on(serve(args, clock, config, log.clone()));

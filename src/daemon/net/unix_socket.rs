@@ -48,15 +48,30 @@ pub enum SocketFault {
         name: String,
     },
     /// The file system refused.
-    #[error("the socket {path} of {section}: {source}")]
+    #[error("the socket {path} of {section}: {source}{}", cure(.source, .group.as_deref()))]
     Io {
         /// The section.
         section: &'static str,
         /// The socket.
         path: PathBuf,
+        /// Who shall have it besides its owner.
+        group: Option<String>,
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What to do about it, where that is known.
+fn cure(fault: &io::Error, group: Option<&str>) -> String {
+    match (fault.kind(), group) {
+        (io::ErrorKind::PermissionDenied, Some(group)) => {
+            format!("; the service must be in the group to give it away: SupplementaryGroups={group} in its unit")
+        }
+        (io::ErrorKind::PermissionDenied, None) => {
+            "; its directory must belong to the user that gatepost runs as: RuntimeDirectory= in the unit makes it".to_owned()
+        }
+        _ => String::new(),
+    }
 }
 
 /// The socket, removed when it is dropped.
@@ -84,6 +99,7 @@ impl UnixSocket {
         let io = |source| SocketFault::Io {
             section,
             path: owned(),
+            group: group.map(str::to_owned),
             source,
         };
         let group = match group {
