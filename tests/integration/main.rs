@@ -40,3 +40,4 @@ mod session_tls;
 mod simulate;
 mod soak;
 mod state;
+mod top;

@@ -8,11 +8,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod watch;
 
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
 };
+
+pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;
@@ -26,6 +29,11 @@ pub const BATCH: usize = 2_000;
 pub enum Request {
     /// Show the state.
     Status,
+    /// Show the state, who is busy, and the last attempts.
+    Watch {
+        /// The number of the last attempt that is known already; 0: none is.
+        after: u64,
+    },
     /// All bans.
     BansList,
     /// Ban an address or a network, and end its sessions.
@@ -169,6 +177,8 @@ pub enum Response {
     },
     /// To [`Request::Status`].
     Status(Box<StatusMessage>),
+    /// To [`Request::Watch`].
+    Watch(Box<WatchMessage>),
     /// To [`Request::BansList`].
     Bans {
         /// The next to end first.
@@ -221,6 +231,9 @@ pub struct BanMessage {
 pub struct StatusMessage {
     /// The version of gatepost.
     pub version: String,
+    /// When it was started, RFC 3339.
+    #[serde(default)]
+    pub started: String,
     /// Seconds since the start.
     pub uptime_s: u64,
     /// `enforce`, `dry-run` or `settling-in`.
@@ -246,6 +259,9 @@ pub struct StatusMessage {
     pub logged_in: u64,
     /// Bans in force.
     pub bans: u64,
+    /// The same by reason: `strikes`, `trap`, `neighbours`, `operator`.
+    #[serde(default)]
+    pub bans_by_reason: BTreeMap<String, u64>,
     /// Known users.
     pub known_users: u64,
     /// Familiar pairs.
@@ -258,6 +274,13 @@ pub struct StatusMessage {
     pub tables: BTreeMap<String, Fill>,
     /// Outcomes of sessions since the start.
     pub counters: BTreeMap<String, u64>,
+    /// Attempts since the start by how they ended, as the log tells it, and by reason: `accept`, `reject`, `refuse`,
+    /// `repeat`, `defer`, `cancel`.
+    #[serde(default)]
+    pub attempts: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Of the attempts refused, those of familiar users, by reason; without those that the operator has ordered.
+    #[serde(default)]
+    pub familiar_refused: BTreeMap<String, u64>,
     /// Attempts allowed since the start, by reason.
     pub allowed: BTreeMap<String, u64>,
     /// Attempts refused since the start, by reason.
@@ -276,6 +299,24 @@ pub struct StatusMessage {
     pub limits: BTreeMap<String, u64>,
     /// Since when the state is not kept, and why; none: it is.
     pub state_not_kept: Option<NotKeptMessage>,
+    /// What the process takes of the machine.
+    #[serde(default)]
+    pub process: ProcessMessage,
+}
+
+/// What a process takes of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProcessMessage {
+    /// Memory that is in use, in octets.
+    pub resident_octets: u64,
+    /// Addresses that are in use, in octets.
+    pub virtual_octets: u64,
+    /// Processor time, in seconds.
+    pub cpu_s: f64,
+    /// Open files.
+    pub open_files: u64,
+    /// How many there may be.
+    pub open_files_limit: u64,
 }
 
 /// One address of Postfix.

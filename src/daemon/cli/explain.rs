@@ -31,13 +31,17 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         address: args.address.clone(),
         user: args.user.clone(),
     };
-    args.operator
-        .send(&request, |response, out| match response {
-            Response::Explanation(explanation) => show(explanation, out),
-            Response::User(user) => show_user(user, out),
-            Response::NotFound { .. } => show_message(response, out),
-            other => print_json(out, other),
-        })
+    args.operator.send(&request, show_response)
+}
+
+/// Shows an answer as text.
+pub(super) fn show_response(response: &Response, out: &mut dyn Write) -> io::Result<()> {
+    match response {
+        Response::Explanation(explanation) => show(explanation, out),
+        Response::User(user) => show_user(user, out),
+        Response::NotFound { .. } => show_message(response, out),
+        other => print_json(out, other),
+    }
 }
 
 fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {

@@ -51,6 +51,13 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "sessions    {}, {} of them logged in",
         status.sessions, status.logged_in
     )?;
+    writeln!(
+        out,
+        "memory      {} MiB, {} of {} open files",
+        status.process.resident_octets >> 20,
+        status.process.open_files,
+        status.process.open_files_limit
+    )?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,
@@ -70,6 +77,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "count", &status.counters)?;
     counts(out, "allowed", &status.allowed)?;
     counts(out, "refused", &status.refused)?;
+    counts(out, "of familiar", &status.familiar_refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
     counts(out, "turned away", &status.turned_away)?;
     counts(out, "no TLS", &status.handshakes_failed)?;

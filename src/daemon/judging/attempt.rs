@@ -10,8 +10,9 @@ use std::time::Duration;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
-use crate::report::events::{self, AttemptVerdict};
+use crate::report::events;
 use crate::report::limits::ResourceLimit;
+use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
@@ -275,6 +276,10 @@ impl Granted {
             }
         };
         counter.count();
+        if verdict == AttemptVerdict::Accept {
+            let took = attempt.judging.clock.now().since(attempt.began);
+            counters.durations.login.observe(took);
+        }
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,

@@ -1,11 +1,12 @@
 //! counters - how many sessions went which way
 //!
-//! Read by `gatepost status`. Not here: verdicts by reason (the gate counts its own),
+//! Read by `gatepost status` and by `/metrics`. Not here: verdicts by reason (`verdicts`; the gate counts its own),
 //! refused connections by reason (admission counts its own), bounds that acted (`limits`).
 
 use std::sync::Arc;
 
 use super::counter::Counter;
+use super::durations::Durations;
 use super::limits::LimitCounters;
 
 /// What the sessions of this process came to.
@@ -37,4 +38,6 @@ pub struct Counters {
     pub octets_out: Counter,
     /// How often each bound acted.
     pub limits: Arc<LimitCounters>,
+    /// How long handshakes, logins and checks took.
+    pub durations: Durations,
 }

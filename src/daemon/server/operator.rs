@@ -27,7 +27,9 @@ mod expel;
 mod explained;
 mod own;
 mod present;
+mod process;
 mod values;
+mod watch;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
 const FIRST_ROUND: Duration = Duration::from_millis(50);
@@ -84,6 +86,7 @@ impl Operator {
                 self.until_asked().await;
                 Ok(Response::Status(Box::new(self.status())))
             }
+            Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
             Request::BansList => {
                 let ban = |entry| values::ban(entry, self.clock());
                 let bans = gate.bans(now).into_iter().map(ban).collect();
@@ -118,13 +121,10 @@ impl Operator {
             }
             Request::Users { names } => Ok(self.users(names)),
             Request::Explain { address, user } => self.explain(&address, user.as_deref(), now),
-            Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
-                gate,
-                &logins,
-                settling,
-                self.clock(),
-                changes,
-            ))),
+            Request::Learn { logins, settling } => {
+                let stats = restore::learn(gate, &logins, settling, self.clock(), changes);
+                Ok(Response::Learnt(stats))
+            }
         }
     }
 

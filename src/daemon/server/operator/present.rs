@@ -20,11 +20,11 @@ use crate::session::Services;
 use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::processes::ProcessCounts;
-use gatepost_core::gate::request::verdict::Reason;
+use gatepost_core::gate::request::verdict::{BanCause, Reason};
 use gatepost_core::moment::Moment;
 
-use super::Counts;
 use super::values::{bucket, mode, time};
+use super::{Counts, process};
 
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
@@ -37,6 +37,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
     let backends: Vec<UpstreamMessage> = upstream.usability().map(backend(clock)).collect();
     StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: time(began, clock),
         uptime_s: now.since(began).as_secs(),
         mode: mode(gate.mode, gate.settling_until),
         settling_until: gate.settling_until.map(|until| time(until, clock)),
@@ -48,6 +49,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         sessions: admission.held as u64,
         logged_in: services.registry.logged_in() as u64,
         bans: gate.bans as u64,
+        bans_by_reason: bans_by_reason(services, now),
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
         bound_per_day: bound_per_day(&gate.shared),
@@ -58,6 +60,8 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .iter()
             .map(|row| (row.name.to_owned(), acted(row.limit, context, &gate)))
             .collect(),
+        attempts: attempts(services),
+        familiar_refused: familiar_refused(&gate),
         allowed: tallies(&gate, |tally| tally.allowed),
         refused: tallies(&gate, |tally| tally.refused),
         would_refuse: tallies(&gate, |tally| tally.would_refuse),
@@ -72,7 +76,34 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             since: time(fault.since, clock),
             why: fault.why.to_string(),
         }),
+        process: process::read(),
     }
+}
+
+/// Attempts by verdict and reason.
+fn attempts(services: &Services) -> BTreeMap<String, Counts> {
+    let mut attempts: BTreeMap<String, Counts> = BTreeMap::new();
+    for one in services.judging.reporter.verdicts.counts() {
+        let verdict = attempts.entry(one.verdict.as_str().to_owned()).or_default();
+        verdict.insert(one.reason.to_owned(), one.count);
+    }
+    attempts
+}
+
+/// Without the zeros: the list is what is wrong.
+fn familiar_refused(gate: &explain::Status) -> Counts {
+    let mut refused = tallies(gate, |tally| tally.familiar_refused);
+    refused.retain(|_, count| *count > 0);
+    refused
+}
+
+fn bans_by_reason(services: &Services, now: Moment) -> Counts {
+    let none = BanCause::ALL.map(|cause| (cause.to_string(), 0));
+    let mut bans = Counts::from(none);
+    for ban in services.judging.gate().bans(now) {
+        *bans.entry(ban.cause.to_string()).or_default() += 1;
+    }
+    bans
 }
 
 fn certificates(services: &Services) -> Vec<CertificateMessage> {
