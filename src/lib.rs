@@ -38,8 +38,8 @@
 //!
 //! The layers, each importing only what stands above it. The core knows no runtime, no log and no clock
 //! (the compiler holds it to that), and its decisions never import each other. Inside `net`:
-//! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, each importing
-//! only what stands to its left.
+//! `proxy_header`, `tls`, `upstream`, `splice`, `filter`, `admission`, `listener`, `unix_socket`, `http`, each
+//! importing only what stands to its left.
 //!
 //! | layer | modules |
 //! |---|---|

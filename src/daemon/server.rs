@@ -28,6 +28,7 @@ use crate::net::filter::Filter;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Certificate, Tls, TlsFault};
+use crate::net::unix_socket::SocketFault;
 use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::events;
 use crate::report::limits::LimitCounters;
@@ -49,7 +50,6 @@ mod socket;
 pub use leaving::Leaving;
 pub use operator::Operator;
 pub use reload::Reloader;
-pub use socket::SocketFault;
 
 use listeners::ListenerContext;
 use persist::Persister;

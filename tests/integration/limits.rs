@@ -20,7 +20,7 @@ use crate::kit::proxy::{Event, Proxy, Setup};
 use crate::kit::{ports, wait};
 
 /// What bounds something, as it is written in the source.
-const BOUNDS: [&str; 7] = [
+const BOUNDS: [&str; 8] = [
     "Semaphore::new(",
     "Computing::new(",
     "mpsc::channel(",
@@ -28,6 +28,7 @@ const BOUNDS: [&str; 7] = [
     "NonBlockingBuilder::",
     "ClientRate::new(",
     "RefusedCounts::new(",
+    "= HttpBounds {",
 ];
 
 fn before(impostor: &Impostor) -> Setup {

@@ -55,6 +55,8 @@ pub enum ResourceLimit {
     OperatorAccepts,
     /// The length of an operator's request.
     OperatorRequests,
+    /// Dovecot's connections that ask about logins.
+    PolicyConnections,
     /// Log lines that wait for their reader.
     LogQueue,
     /// Log lines about refused clients.
@@ -96,7 +98,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 31] = [
+pub const TABLE: [LimitRow; 32] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -119,6 +121,7 @@ pub const TABLE: [LimitRow; 31] = [
     row(ResourceLimit::Operators, "operators", "operators' connections refused"),
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
+    row(ResourceLimit::PolicyConnections, "policy-connections", "auth-policy connections refused, or closed for others"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),

@@ -1,33 +1,25 @@
-//! socket - the operator's UNIX socket: made, guarded, served line by line
+//! socket - the operator's UNIX socket, served line by line
 //!
-//! For its owner alone, or for one group too. A socket that a killed process left is taken over; one that is
-//! answered is not. A few operators at once, each with a deadline for each line; the drain ends them.
-//! Not here: the answers (`operator`), the messages (`admin::message`).
+//! A few operators at once, each with a deadline for each line; the drain ends them.
+//! Not here: how the socket is made (`net::unix_socket`), the answers (`operator`), the messages (`admin::message`).
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::unistd::Group;
-use rustix::fs::{FileType, Gid};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
 };
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-mod place;
-
-use place::SocketPlace;
-
 use super::operator::Operator;
 use crate::admin;
-use crate::admin::client::AdminClient;
 use crate::admin::message::{LONGEST, Request, Response};
 use crate::drain::Drain;
+use crate::net::unix_socket::{SocketFault, UnixSocket};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 
 /// How long an operator's command may be silent.
@@ -39,58 +31,15 @@ const OPERATORS: usize = 8;
 /// The pause after a failing accept, so as not to spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// Why there is no socket.
-#[derive(Debug, thiserror::Error)]
-pub enum SocketFault {
-    /// Another process answers there.
-    #[error("{0} is answered by another gatepost: give each its own [admin] socket")]
-    Taken(PathBuf),
-    /// Something that is no socket is there.
-    #[error("[admin] socket: {0} is a file of another kind, and stays: name a path of its own")]
-    NoSocket(PathBuf),
-    /// The system has no such group.
-    #[error("[admin] group: this machine has no group {0:?}")]
-    NoGroup(String),
-    /// The file system refused.
-    #[error("the operator's socket {path}: {source}")]
-    Io {
-        /// The socket.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
 /// The socket, removed when it is dropped.
 #[derive(Debug)]
-pub(in crate::server) struct OperatorSocket {
-    listener: UnixListener,
-    place: SocketPlace,
-}
+pub(in crate::server) struct OperatorSocket(UnixSocket);
 
 impl OperatorSocket {
     /// Makes the socket, with its directory where that is missing.
     pub(in crate::server) fn bind(settings: &admin::AdminSettings) -> Result<Self, SocketFault> {
-        let path = &settings.socket;
-        let io = |source| SocketFault::Io {
-            path: path.clone(),
-            source,
-        };
         let group = settings.group.as_deref();
-        let group = group.map(|name| group_id(name, path)).transpose()?;
-        let place = SocketPlace::find(path).map_err(io)?;
-        if let Some(kind) = place.kind().map_err(io)? {
-            // A path that was mistyped may be the config's, or a mailbox.
-            if kind != FileType::Socket {
-                return Err(SocketFault::NoSocket(path.clone()));
-            }
-            if AdminClient::connect(path).is_ok() {
-                return Err(SocketFault::Taken(path.clone()));
-            }
-            place.remove().map_err(io)?;
-        }
-        let listener = place.bind(group).map_err(io)?;
-        Ok(Self { listener, place })
+        UnixSocket::bind("[admin]", &settings.socket, group).map(Self)
     }
 
     /// Answers operators, a task each, until the drain and the last answer.
@@ -123,21 +72,14 @@ impl OperatorSocket {
 
     async fn accept(&self, limits: &LimitCounters) -> UnixStream {
         loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => return stream,
+            match self.0.accept().await {
+                Ok(stream) => return stream,
                 Err(_) => {
                     limits.count(ResourceLimit::OperatorAccepts);
                     sleep(BACK_OFF).await;
                 }
             }
         }
-    }
-}
-
-impl Drop for OperatorSocket {
-    fn drop(&mut self) {
-        // One that stays is taken over at the next start.
-        let _ = self.place.remove();
     }
 }
 
@@ -223,103 +165,9 @@ fn rendered(response: &Response) -> Vec<u8> {
     octets
 }
 
-/// The id of a group, by the machine's name service: /etc/group, or a directory's.
-fn group_id(name: &str, path: &Path) -> Result<Gid, SocketFault> {
-    match Group::from_name(name) {
-        Ok(Some(group)) => Ok(Gid::from_raw(group.gid.as_raw())),
-        Ok(None) => Err(SocketFault::NoGroup(name.to_owned())),
-        Err(errno) => Err(SocketFault::Io {
-            path: path.to_owned(),
-            source: errno.into(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
-
     use super::*;
-
-    fn settings(socket: PathBuf) -> admin::AdminSettings {
-        admin::AdminSettings {
-            socket,
-            group: None,
-        }
-    }
-
-    #[tokio::test]
-    async fn a_file_at_the_sockets_path_is_not_taken_away() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("gatepost.toml");
-        std::fs::write(&path, "hostname = \"mx.example.org\"").unwrap();
-        let refused = OperatorSocket::bind(&settings(path.clone()));
-        assert!(matches!(refused, Err(SocketFault::NoSocket(_))));
-        assert!(path.exists());
-    }
-
-    #[tokio::test]
-    async fn a_socket_that_nobody_answers_is_taken_over_and_one_that_is_answered_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("admin.sock");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let _held = OperatorSocket::bind(&settings(path.clone())).unwrap();
-        let second = OperatorSocket::bind(&settings(path));
-        assert!(matches!(second, Err(SocketFault::Taken(_))));
-    }
-
-    #[tokio::test]
-    async fn a_new_socket_is_its_owners_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("admin.sock");
-        let _held = OperatorSocket::bind(&settings(path.clone())).unwrap();
-        let mode = path.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{mode:o}");
-    }
-
-    #[tokio::test]
-    async fn a_group_is_given_the_socket_and_nothing_that_it_could_be_a_link_to() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("admin.sock");
-        let mut settings = settings(path.clone());
-        settings.group = Some("root".to_owned());
-        let held = OperatorSocket::bind(&settings).unwrap();
-        let mode = path.metadata().unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o660, "{mode:o}");
-        drop(held);
-        let target = folder.path().join("target");
-        std::fs::write(&target, "not ours").unwrap();
-        symlink(&target, &path).unwrap();
-        let refused = OperatorSocket::bind(&settings);
-        assert!(matches!(refused, Err(SocketFault::NoSocket(_))));
-    }
-
-    /// Needs root, as `tests/run` has it.
-    #[tokio::test]
-    async fn root_makes_the_socket_in_anothers_directory_as_that_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let closed = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(folder.path(), closed).unwrap();
-        let directory = folder.path().join("run");
-        std::fs::create_dir(&directory).unwrap();
-        chown(&directory, Some(12_345), Some(12_346)).unwrap();
-        let path = directory.join("admin.sock");
-        let held = OperatorSocket::bind(&settings(path.clone())).unwrap();
-        assert_eq!(path.metadata().unwrap().uid(), 12_345);
-        assert!(AdminClient::connect(&path).is_ok());
-        drop(held);
-        assert!(!path.exists());
-    }
-
-    #[tokio::test]
-    async fn a_group_that_the_machine_lacks_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut settings = settings(folder.path().join("admin.sock"));
-        settings.group = Some("no such group".to_owned());
-        let refused = OperatorSocket::bind(&settings).unwrap_err();
-        assert!(refused.to_string().contains("no such group"), "{refused}");
-        assert_eq!(group_id("root", Path::new("")).unwrap(), Gid::ROOT);
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_line_without_an_end_is_read_to_the_limit_and_no_further() {

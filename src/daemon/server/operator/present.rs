@@ -281,6 +281,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::Operators
         | ResourceLimit::OperatorAccepts
         | ResourceLimit::OperatorRequests
+        | ResourceLimit::PolicyConnections
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
 }
