@@ -28,6 +28,7 @@
 //! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
+//! | daemon | `web` | what is answered over HTTP: metrics and health | `WebHandler` |
 //! | daemon | `config` | the file, checked, as each module's settings | `Config` |
 //! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
 //! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
@@ -48,6 +49,7 @@
 //! | edges | `clock`, `drain`, `files`, `owner`, `report`; then `store`, `net`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
+//! | web | `web` |
 //! | config | `config` |
 //! | server | `server` |
 //! | faces | `cli`, `main`, `manuals`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |

@@ -12,6 +12,7 @@ mod chain;
 mod dovecot;
 mod finding;
 pub mod guesses;
+mod http;
 mod inspect;
 mod limits;
 mod listeners;
@@ -40,6 +41,7 @@ use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
 use crate::store::StoreSettings;
+use crate::web::WebSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
 use gatepost_core::moment::Moment;
@@ -74,6 +76,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// The operator's socket.
     pub admin: admin::AdminSettings,
+    /// Metrics, health and the page; none: nobody has asked for it.
+    pub web: Option<WebSettings>,
     /// The log.
     pub report: report::ReportSettings,
 }
@@ -221,6 +225,7 @@ impl Config {
             drain: sections::drain(&file.timeouts, findings),
             store: sections::store(&file.state, folder, findings),
             admin: sections::admin(&file.admin, folder, findings),
+            web: http::web(&file.http, folder, findings),
             report: sections::report(&file.log),
         }
     }
@@ -251,6 +256,7 @@ impl Config {
             ("state.directory", self.store != new.store),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
+            ("http", self.web != new.web),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -273,6 +279,7 @@ impl Config {
             listeners,
             store: running.store.clone(),
             admin: running.admin.clone(),
+            web: running.web.clone(),
             ..self
         };
         config.gate.capacity = running.gate.capacity;

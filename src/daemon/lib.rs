@@ -15,3 +15,4 @@ pub mod report;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod web;

@@ -25,6 +25,7 @@ use crate::drain::{self, Drain};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
+use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Certificate, Tls, TlsFault};
@@ -46,6 +47,7 @@ mod persist;
 mod reload;
 pub mod restore;
 mod socket;
+mod web_door;
 
 pub use leaving::Leaving;
 pub use operator::Operator;
@@ -54,6 +56,7 @@ pub use reload::Reloader;
 use listeners::ListenerContext;
 use persist::Persister;
 use socket::OperatorSocket;
+use web_door::WebDoor;
 
 /// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
@@ -84,6 +87,9 @@ pub enum StartFault {
     /// A listening socket that systemd passes.
     #[error(transparent)]
     Given(#[from] GivenFault),
+    /// Metrics and health.
+    #[error(transparent)]
+    Http(#[from] HttpBindFault),
     /// The operator's socket.
     #[error(transparent)]
     Socket(#[from] SocketFault),
@@ -103,6 +109,7 @@ pub struct Server {
     listeners: Vec<Bound>,
     persister: Persister,
     socket: OperatorSocket,
+    web: Option<WebDoor>,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     began: Moment,
@@ -151,6 +158,7 @@ impl Server {
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
+        let web = WebDoor::bind(config.web.as_ref(), &limits)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
@@ -168,6 +176,7 @@ impl Server {
             listeners,
             persister,
             socket,
+            web,
             config,
             drainer,
             began,
@@ -214,6 +223,9 @@ impl Server {
         let persister = tokio::spawn(self.persister.run(stop));
         let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
+        if let Some(door) = self.web {
+            tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
+        }
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");

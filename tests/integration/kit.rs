@@ -5,6 +5,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod client;
+pub(crate) mod http;
 pub(crate) mod impostor;
 pub(crate) mod mail;
 pub(crate) mod ports;

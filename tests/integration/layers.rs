@@ -49,8 +49,9 @@ const TABLE: &[Row] = &[
     row_of("edges",    &["daemon::store", "daemon::net", "daemon::admin::client"], &["words", "gate", "clock"]),
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
     row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
-    row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session"]),
-    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "config"]),
+    row_of("web",      &["daemon::web"],     &["messages", "clock", "edges"]),
+    row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session", "web"]),
+    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "web", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),
     row_of("models",   &["lab::traffic", "lab::models"], &["words", "gate"]),
     row_of("lab",      &[

@@ -41,3 +41,4 @@ mod simulate;
 mod soak;
 mod state;
 mod top;
+mod web;

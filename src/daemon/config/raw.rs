@@ -40,6 +40,7 @@ pub(super) struct RawFile {
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) state: TomlTable<RawState>,
     pub(super) admin: TomlTable<RawAdmin>,
+    pub(super) http: TomlTable<RawHttp>,
     pub(super) log: TomlTable<RawLog>,
 }
 
@@ -150,6 +151,14 @@ pub(super) struct RawState {
 pub(super) struct RawAdmin {
     pub(super) socket: Given<String>,
     pub(super) group: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawHttp {
+    pub(super) listen: Given<String>,
+    pub(super) group: Given<String>,
+    pub(super) hosts: GivenList<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -27,6 +27,11 @@ impl DurationHistogram {
     pub fn observe(&self, took: Duration) {
         self.0.observe(took.as_secs_f64());
     }
+
+    /// What was counted, for who encodes it.
+    pub const fn histogram(&self) -> &Histogram {
+        &self.0
+    }
 }
 
 /// What is measured.

@@ -57,6 +57,8 @@ pub enum ResourceLimit {
     OperatorRequests,
     /// Dovecot's connections that ask about logins.
     PolicyConnections,
+    /// Connections for metrics and health.
+    HttpConnections,
     /// Log lines that wait for their reader.
     LogQueue,
     /// Log lines about refused clients.
@@ -98,7 +100,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 32] = [
+pub const TABLE: [LimitRow; 33] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -122,6 +124,7 @@ pub const TABLE: [LimitRow; 32] = [
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
     row(ResourceLimit::PolicyConnections, "policy-connections", "auth-policy connections refused, or closed for others"),
+    row(ResourceLimit::HttpConnections, "http-connections", "connections for metrics and health refused, or closed for others"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
@@ -134,8 +137,14 @@ pub const TABLE: [LimitRow; 32] = [
 ];
 
 /// How often each limit acted, for those that nobody else counts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LimitCounters([Counter; TABLE.len()]);
+
+impl Default for LimitCounters {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Counter::default()))
+    }
+}
 
 impl LimitCounters {
     /// It acted once.

@@ -14,6 +14,7 @@ use super::restore;
 use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
 use crate::net::upstream::Usability;
+use crate::report::durations::Durations;
 use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
@@ -66,6 +67,10 @@ impl Operator {
 
     pub(in crate::server) fn limits(&self) -> &LimitCounters {
         &self.context.services.judging.counters.limits
+    }
+
+    pub(in crate::server) fn durations(&self) -> &Durations {
+        &self.context.services.judging.counters.durations
     }
 
     /// How things stand.

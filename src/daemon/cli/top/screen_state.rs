@@ -9,9 +9,12 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::admin::message::{
     AttemptMessage, BusyMessage, Request, Response, StatusMessage, WatchMessage,
 };
-use crate::cli::explain;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::moment::Moment;
+
+mod overlay;
+
+pub(super) use overlay::Overlay;
 
 /// Snapshots that are kept, one a second, for the numbers of the last minute.
 const KEPT: usize = 61;
@@ -51,19 +54,6 @@ impl Pane {
         let place = (self.place() + by) % Self::ALL.len();
         Self::ALL.get(place).copied().unwrap_or_default()
     }
-}
-
-/// What lies over the lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Overlay {
-    /// Something to read; the first line that is shown.
-    Text {
-        title: String,
-        lines: Vec<String>,
-        from: u16,
-    },
-    /// A question: with `y` the request is sent.
-    Question { text: String, request: Request },
 }
 
 /// What a key asks for.
@@ -140,7 +130,7 @@ impl TopState {
                 | Response::Refused { message },
             ) => Some(message),
             Ok(explained) => {
-                self.overlay = text_of(&explained);
+                self.overlay = Some(Overlay::explained(&explained));
                 None
             }
         };
@@ -267,7 +257,7 @@ impl TopState {
             KeyCode::PageDown => self.move_by(10),
             KeyCode::PageUp => self.move_by(-10),
             KeyCode::Home => self.select(0),
-            KeyCode::Char('?' | 'h') => self.overlay = Some(help()),
+            KeyCode::Char('?' | 'h') => self.overlay = Some(Overlay::keys()),
             KeyCode::Enter | KeyCode::Char('e') => {
                 let explain = |address| {
                     KeyEffect::Ask(Request::Explain {
@@ -358,43 +348,6 @@ fn reads_as_address(name: &str) -> bool {
 
 fn names(rows: &[BusyMessage]) -> Vec<&str> {
     rows.iter().map(|one| one.name.as_str()).collect()
-}
-
-/// An explanation to read.
-fn text_of(response: &Response) -> Option<Overlay> {
-    let mut text = Vec::new();
-    // A vector takes everything that is written to it.
-    let _ = explain::show_response(response, &mut text);
-    let text = String::from_utf8_lossy(&text);
-    Some(Overlay::Text {
-        title: "explain".to_owned(),
-        lines: text.lines().map(str::to_owned).collect(),
-        from: 0,
-    })
-}
-
-fn help() -> Overlay {
-    let lines = [
-        "Tab, arrows left, right   the next list",
-        "arrows up, down           select",
-        "Enter, e                  explain what is selected",
-        "u                         explain the user of the selected attempt",
-        "b                         ban an address or a network for a day",
-        "f                         forgive: clear bans, strikes and spent tokens",
-        "x                         expel: end sessions; of a user, forget the networks too",
-        "q                         end",
-        "",
-        "accept   Postfix accepted the password",
-        "reject   Postfix rejected it: a guess that reached it",
-        "refuse   Gatepost refused the attempt, 454",
-        "repeat   a known wrong password, answered without Postfix",
-        "defer    Postfix could not say, 454",
-    ];
-    Overlay::Text {
-        title: "keys".to_owned(),
-        lines: lines.map(str::to_owned).into(),
-        from: 0,
-    }
 }
 
 #[cfg(test)]

@@ -282,6 +282,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::OperatorAccepts
         | ResourceLimit::OperatorRequests
         | ResourceLimit::PolicyConnections
+        | ResourceLimit::HttpConnections
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
 }
