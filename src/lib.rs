@@ -28,7 +28,7 @@
 //! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
-//! | daemon | `web` | what is answered over HTTP: metrics and health | `WebHandler` |
+//! | daemon | `web` | what is answered over HTTP: metrics, health and the page | `WebHandler` |
 //! | daemon | `config` | the file, checked, as each module's settings | `Config` |
 //! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
 //! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |

@@ -17,6 +17,7 @@ use crate::config::{Config, ConfigFaults};
 
 pub mod bans;
 pub mod check;
+pub mod dashboard;
 pub mod doctor;
 pub mod exit;
 pub mod expel;
@@ -48,6 +49,7 @@ pub enum DaemonCommand {
     Setup(setup::SetupArgs),
     Status(status::StatusArgs),
     Top(top::TopArgs),
+    Dashboard(dashboard::DashboardArgs),
     Bans(bans::BansArgs),
     Explain(explain::ExplainArgs),
     Forgive(forgive::ForgiveArgs),
@@ -69,6 +71,7 @@ impl DaemonCommand {
             Self::Setup(args) => setup::run(args),
             Self::Status(args) => status::run(args),
             Self::Top(args) => top::run(args),
+            Self::Dashboard(args) => dashboard::run(args),
             Self::Bans(args) => bans::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Forgive(args) => forgive::run(args),

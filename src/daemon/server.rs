@@ -50,7 +50,7 @@ mod socket;
 mod web_door;
 
 pub use leaving::Leaving;
-pub use operator::Operator;
+pub use operator::{Operator, PagePlace};
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
@@ -193,7 +193,12 @@ impl Server {
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
     pub fn operator(&self) -> Operator {
-        Operator::new(&self.context, self.began)
+        Operator::new(&self.context, self.began, self.page())
+    }
+
+    /// Where the page is, if the config asks for it.
+    pub fn page(&self) -> Option<PagePlace> {
+        self.web.as_ref().map(WebDoor::page)
     }
 
     /// What reads the config anew.
@@ -220,8 +225,8 @@ impl Server {
     /// operator's socket and state, which is saved.
     pub async fn serve(self, mut drain: Drain) -> Leaving {
         let (stopper, stop) = drain::channel();
+        let operator = self.operator();
         let persister = tokio::spawn(self.persister.run(stop));
-        let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
@@ -263,15 +268,12 @@ impl Server {
 /// Starts what goes on by itself until the drain begins.
 fn background(context: &ListenerContext) -> TaskTracker {
     let tasks = TaskTracker::new();
-    let services = || (Arc::clone(&context.services), context.drain.clone());
-    let (shared, drain) = services();
-    tasks.spawn(summarise(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(sample_sessions(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(probe(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(watch_certificates(shared, drain));
+    let services = || Arc::clone(&context.services);
+    let drain = || context.drain.clone();
+    tasks.spawn(summarise(services(), drain()));
+    tasks.spawn(sample_sessions(services(), drain()));
+    tasks.spawn(probe(services(), drain()));
+    tasks.spawn(watch_certificates(services(), drain()));
     tasks.spawn(context.clone().keep_filter());
     tasks
 }

@@ -17,6 +17,7 @@ use gatepost_core::smtp::sasl::Mechanism;
 use gatepost_daemon::config::{Config, ConfigFaults, Finding};
 use gatepost_daemon::net::http::HttpAddress;
 use gatepost_daemon::net::upstream::{Announce, UpstreamAddress};
+use gatepost_daemon::web::PageActions;
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -232,6 +233,11 @@ fn metrics_have_their_address_and_names() {
     };
     assert_eq!(web.address, socket);
     assert_eq!(web.hosts, ["status.example.org"]);
+    assert_eq!(web.actions, PageActions::Allowed);
+    assert_eq!(
+        valid("lists.toml").web.unwrap().actions,
+        PageActions::Forbidden
+    );
     let loopback = HttpAddress::Tcp("[::1]:9465".parse().unwrap());
     assert_eq!(valid("lists.toml").web.unwrap().address, loopback);
 }

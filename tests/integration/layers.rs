@@ -49,7 +49,7 @@ const TABLE: &[Row] = &[
     row_of("edges",    &["daemon::store", "daemon::net", "daemon::admin::client"], &["words", "gate", "clock"]),
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
     row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
-    row_of("web",      &["daemon::web"],     &["messages", "clock", "edges"]),
+    row_of("web",      &["daemon::web"],     &["words", "messages", "clock", "edges"]),
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session", "web"]),
     row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "web", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),

@@ -25,6 +25,7 @@ mod hostile;
 mod kit;
 mod layers;
 mod limits;
+mod page;
 mod postfix;
 mod robust;
 mod session;

@@ -34,6 +34,11 @@ pub enum Request {
         /// The number of the last attempt that is known already; 0: none is.
         after: u64,
     },
+    /// Make a one-time link to the page.
+    Dashboard {
+        /// The address that the operator came from, which the page then never bans.
+        from: Option<String>,
+    },
     /// All bans.
     BansList,
     /// Ban an address or a network, and end its sessions.
@@ -179,6 +184,13 @@ pub enum Response {
     Status(Box<StatusMessage>),
     /// To [`Request::Watch`].
     Watch(Box<WatchMessage>),
+    /// To [`Request::Dashboard`].
+    Dashboard {
+        /// Where the page is; none: on a UNIX socket.
+        address: Option<String>,
+        /// What stands behind the `#`.
+        link: String,
+    },
     /// To [`Request::BansList`].
     Bans {
         /// The next to end first.

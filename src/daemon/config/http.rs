@@ -12,7 +12,7 @@ use super::finding::{Findings, Remark};
 use super::raw;
 use super::sections::{check_socket_path, path};
 use crate::net::http::HttpAddress;
-use crate::web::WebSettings;
+use crate::web::{PageActions, WebSettings};
 
 /// A name with more letters than this is none (RFC 1035 section 2.3.4).
 const LONGEST_NAME: usize = 253;
@@ -32,7 +32,15 @@ pub(super) fn web(
         Some(socket) if !socket.is_empty() => unix(socket, listen, given, folder, findings),
         _ => tcp(listen, findings)?,
     };
-    Some(WebSettings { address, hosts })
+    let actions = match given.actions {
+        true => PageActions::Allowed,
+        false => PageActions::Forbidden,
+    };
+    Some(WebSettings {
+        address,
+        hosts,
+        actions,
+    })
 }
 
 fn unix(

@@ -159,6 +159,7 @@ pub(super) struct RawHttp {
     pub(super) listen: Given<String>,
     pub(super) group: Given<String>,
     pub(super) hosts: GivenList<String>,
+    pub(super) actions: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -57,8 +57,10 @@ pub enum ResourceLimit {
     OperatorRequests,
     /// Dovecot's connections that ask about logins.
     PolicyConnections,
-    /// Connections for metrics and health.
+    /// Connections for metrics, health and the page.
     HttpConnections,
+    /// Live streams of the page at once.
+    HttpStreams,
     /// Log lines that wait for their reader.
     LogQueue,
     /// Log lines about refused clients.
@@ -100,7 +102,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 33] = [
+pub const TABLE: [LimitRow; 34] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -124,7 +126,8 @@ pub const TABLE: [LimitRow; 33] = [
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
     row(ResourceLimit::PolicyConnections, "policy-connections", "auth-policy connections refused, or closed for others"),
-    row(ResourceLimit::HttpConnections, "http-connections", "connections for metrics and health refused, or closed for others"),
+    row(ResourceLimit::HttpConnections, "http-connections", "connections for metrics and the page refused, or closed for others"),
+    row(ResourceLimit::HttpStreams, "http-streams", "pages that were not shown live: too many are open"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),

@@ -24,6 +24,7 @@ use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
 
 mod ask;
+mod dashboard;
 mod expel;
 mod explained;
 mod own;
@@ -31,6 +32,8 @@ mod present;
 mod process;
 mod values;
 mod watch;
+
+pub use dashboard::PagePlace;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
 const FIRST_ROUND: Duration = Duration::from_millis(50);
@@ -41,13 +44,19 @@ const FIRST_ROUNDS: u32 = 20;
 pub struct Operator {
     context: ListenerContext,
     began: Moment,
+    page: Option<PagePlace>,
 }
 
 impl Operator {
-    pub(in crate::server) fn new(context: &ListenerContext, began: Moment) -> Self {
+    pub(in crate::server) fn new(
+        context: &ListenerContext,
+        began: Moment,
+        page: Option<PagePlace>,
+    ) -> Self {
         Self {
             context: context.clone(),
             began,
+            page,
         }
     }
 
@@ -69,6 +78,11 @@ impl Operator {
         &self.context.services.judging.counters.limits
     }
 
+    pub(in crate::server) fn now(&self) -> Moment {
+        self.clock().now()
+    }
+
+    /// How long handshakes, logins and checks took.
     pub(in crate::server) fn durations(&self) -> &Durations {
         &self.context.services.judging.counters.durations
     }
@@ -92,6 +106,7 @@ impl Operator {
                 Ok(Response::Status(Box::new(self.status())))
             }
             Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
+            Request::Dashboard { from } => self.page_link(from, now),
             Request::BansList => {
                 let ban = |entry| values::ban(entry, self.clock());
                 let bans = gate.bans(now).into_iter().map(ban).collect();

@@ -2,7 +2,7 @@
 //!
 //! Without a library, so that a test can send what no library would.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -38,13 +38,33 @@ pub(crate) fn send(server: SocketAddr, request: &str) -> HttpAnswer {
         .set_read_timeout(Some(Duration::from_secs(60)))
         .expect("a time limit");
     stream.write_all(request.as_bytes()).expect("send");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    let status = head.split(' ').nth(1).expect("a status");
-    HttpAnswer {
-        status: status.parse().expect("a number"),
-        head: head.to_ascii_lowercase(),
-        body: body.to_owned(),
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        let octets = reader.read_line(&mut head).expect("a head");
+        assert!(octets > 0, "the head ends early: {head}");
     }
+    let status = head.split(' ').nth(1).expect("a status");
+    let status = status.parse().expect("a number");
+    let head = head.to_ascii_lowercase();
+    // Not every server closes when it is asked to.
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.map_or(u64::MAX, |length| length.trim().parse().expect("a length"));
+    let mut body = String::new();
+    let mut rest = reader.take(length);
+    rest.read_to_string(&mut body).expect("a body");
+    HttpAnswer { status, head, body }
+}
+
+/// Sends JSON.
+#[track_caller]
+pub(crate) fn post(server: SocketAddr, path: &str, body: &str) -> HttpAnswer {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    send(server, &request)
 }

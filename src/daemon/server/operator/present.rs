@@ -283,6 +283,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::OperatorRequests
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
+        | ResourceLimit::HttpStreams
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
 }
