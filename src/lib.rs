@@ -25,6 +25,7 @@
 //! | daemon | `files`, `owner` | files that others may have prepared, read; directories of others, used as their owner | |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
+//! | daemon | `auth_policy` | Dovecot's questions about logins at its own doors | `AuthPolicy` |
 //! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
@@ -44,12 +45,13 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, keys, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, doors, keys, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `files`, `owner`, `report`; then `store`, `net`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
 //! | web | `web` |
+//! | doors | `auth_policy` |
 //! | config | `config` |
 //! | server | `server` |
 //! | faces | `cli`, `main`, `manuals`; `lab` beside them: its `traffic` and `models` may import the core, the rest words, `clock`, `drain` |

@@ -1,8 +1,8 @@
-//! manuals - `gatepost manuals DIR`: man pages and completions, out of the program's own help and the commented config
+//! manuals - `gatepost manuals DIR`: man pages and completions, out of the program's own help, the commented config and config/manual
 //!
 //! Only in builds with the feature `manuals`, which packages use once and do not install: what is shipped has no need of it.
 //! man(7); gatepost.toml(5) is `config/gatepost.toml`, so that there is one manual.
-//! Not here: what the help says (the daemon's `cli`, the lab).
+//! Not here: what the help says (the daemon's `cli`, the lab), Markdown (`page`).
 
 use std::fs;
 use std::io;
@@ -15,7 +15,17 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use gatepost_daemon::cli::exit;
 
+use page::Page;
+
+mod page;
+
 const CONFIG: &str = include_str!("../config/gatepost.toml");
+const OPERATING: &str = include_str!("../config/manual/gatepost.1.md");
+/// Pages that stand by themselves.
+const PAGES: [&str; 2] = [
+    include_str!("../config/manual/gatepost-judging.7.md"),
+    include_str!("../config/manual/gatepost-migration.7.md"),
+];
 
 /// Write man pages and completions
 #[derive(Debug, clap::Args)]
@@ -38,13 +48,56 @@ fn write_all(directory: &Path, mut command: Command) -> io::Result<()> {
         clap_complete::generate_to(shell, &mut command, "gatepost", directory)?;
     }
     command.build();
-    write_page(directory, command.clone().disable_help_subcommand(true))?;
-    let shown = command.get_subcommands();
-    for inner in shown.filter(|inner| !inner.is_hide_set() && inner.get_name() != "help") {
-        let name = format!("gatepost-{}", inner.get_name());
-        write_page(directory, inner.clone().display_name(name))?;
+    let first = first_page(without_help(&command))?;
+    fs::write(directory.join("gatepost.1"), first)?;
+    write_below(directory, "gatepost", &command)?;
+    for markdown in PAGES {
+        let page = Page::new(markdown);
+        fs::write(directory.join(page.file()), page.whole())?;
     }
     fs::write(directory.join("gatepost.toml.5"), config_page().render())
+}
+
+/// A page for each command below this one.
+fn write_below(directory: &Path, above: &str, command: &Command) -> io::Result<()> {
+    for inner in command.get_subcommands() {
+        if inner.is_hide_set() || inner.get_name() == "help" {
+            continue;
+        }
+        let name = format!("{above}-{}", inner.get_name());
+        write_page(directory, without_help(inner).display_name(&name))?;
+        write_below(directory, &name, inner)?;
+    }
+    Ok(())
+}
+
+/// Without the command `help`, which has no page.
+fn without_help(command: &Command) -> Command {
+    command
+        .clone()
+        .disable_help_subcommand(true)
+        .mut_subcommands(|inner| match inner.get_name() {
+            "help" => inner.hide(true),
+            _ => inner,
+        })
+}
+
+/// The page of the program: what its help says, and what is the same for all commands.
+fn first_page(command: Command) -> io::Result<Vec<u8>> {
+    let (description, sections) = Page::new(OPERATING).parts();
+    let version = command.get_version().unwrap_or_default().to_owned();
+    let man = Man::new(command)
+        .manual("Gatepost")
+        .source(format!("gatepost {version}"));
+    let mut page = page::WITH_TABLES.as_bytes().to_vec();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    page.extend(description.into_bytes());
+    man.render_options_section(&mut page)?;
+    man.render_subcommands_section(&mut page)?;
+    page.extend(sections.into_bytes());
+    Ok(page)
 }
 
 fn write_page(directory: &Path, command: Command) -> io::Result<()> {
@@ -57,7 +110,7 @@ fn write_page(directory: &Path, command: Command) -> io::Result<()> {
 /// The config's comments as text, its keys and examples as they stand.
 fn config_page() -> Roff {
     let mut page = Roff::new();
-    let title = ["gatepost.toml", "5", "", "Gatepost", "Gatepost"];
+    let title = ["gatepost.toml", "5", page::NO_DATE, "Gatepost", "Gatepost"];
     page.control("TH", title);
     page.control("SH", ["NAME"]);
     page.text([roman("gatepost.toml - the config of Gatepost")]);
@@ -83,7 +136,7 @@ fn config_page() -> Roff {
     }
     verbatim.change(Verbatim::No, &mut page);
     page.control("SH", ["SEE ALSO"]);
-    page.text([roman("gatepost(1), gatepost-check(1)")]);
+    page.text([roman("gatepost(1), gatepost-check(1), gatepost-judging(7)")]);
     page
 }
 

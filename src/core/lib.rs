@@ -22,7 +22,7 @@
 //! - **verdict**: the gate's answer to an attempt: allow, wait for a turn, repeat the known answer, or refuse.
 //! - **permit**: the proof that an attempt was allowed, without which no password reaches Postfix.
 //! - **settle**: to give a permit back with Postfix's answer; a success returns the tokens.
-//! - **turn**: the right of an attempt that is not familiar to be at Postfix; few exist at a time, one a network.
+//! - **turn**: the right of an attempt that is not familiar to be at Postfix; few exist at a time, one a network while others wait.
 //! - **repeat**: a password that Postfix has rejected for this user before; it is answered 535 without asking
 //!   Postfix again.
 //! - **trap**: a user name or HELO name that no honest client uses, from the list in the config.

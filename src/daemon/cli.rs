@@ -19,6 +19,7 @@ pub mod bans;
 pub mod check;
 pub mod dashboard;
 pub mod doctor;
+mod dovecot_policy;
 pub mod exit;
 pub mod expel;
 pub mod explain;

@@ -6,6 +6,7 @@
 //! the files that it names (`inspect`).
 //! Not here: what the settings do (each module), and reading the file again on SIGHUP (`server`).
 
+mod auth_policy;
 mod bounds;
 mod buckets;
 mod chain;
@@ -19,6 +20,7 @@ mod listeners;
 mod machine;
 mod names;
 pub mod neighbours;
+pub mod network_list;
 mod networks;
 mod postfix;
 mod raw;
@@ -40,6 +42,7 @@ pub use self::finding::{ConfigFaults, Finding};
 use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
+use crate::auth_policy::AuthPolicySettings;
 use crate::store::StoreSettings;
 use crate::web::WebSettings;
 use crate::{admin, net, report, session};
@@ -74,6 +77,8 @@ pub struct Config {
     pub drain: Duration,
     /// The state directory.
     pub store: StoreSettings,
+    /// The door for Dovecot's questions; none: it does not ask.
+    pub auth_policy: Option<AuthPolicySettings>,
     /// The operator's socket.
     pub admin: admin::AdminSettings,
     /// Metrics, health and the page; none: nobody has asked for it.
@@ -130,8 +135,10 @@ impl Config {
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            network_list::deny_files(file, config, folder(path), findings);
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
+            auth_policy::warn_readable(file, path, findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
             more(file, config, findings);
         })
@@ -148,6 +155,7 @@ impl Config {
             .map_err(|why| ConfigFaults::of(Source::new(path, String::new()), why))?;
         Self::check(path, text, |file, config, findings| {
             inspect::users(file, config, folder(path), findings);
+            network_list::deny_files(file, config, folder(path), findings);
         })
     }
 
@@ -201,6 +209,7 @@ impl Config {
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
+        let auth_policy = auth_policy::read(file, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -218,12 +227,14 @@ impl Config {
             registry: sections::registry(&file.admission, processes, findings),
             gate: gate::GateSettings {
                 names: names::read(&file.names, findings),
+                nonce: auth_policy.as_ref().map(|door| door.nonce.clone()),
                 ..rules::gate(file, findings)
             },
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
             store: sections::store(&file.state, folder, findings),
+            auth_policy,
             admin: sections::admin(&file.admin, folder, findings),
             web: http::web(&file.http, folder, findings),
             report: sections::report(&file.log),
@@ -254,6 +265,7 @@ impl Config {
             ("capacity.clients", capacity.clients != new_capacity.clients),
             ("capacity.pairs", capacity.pairs != new_capacity.pairs),
             ("state.directory", self.store != new.store),
+            ("auth-policy", self.auth_policy != new.auth_policy),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
             ("http", self.web != new.web),
@@ -280,8 +292,10 @@ impl Config {
             store: running.store.clone(),
             admin: running.admin.clone(),
             web: running.web.clone(),
+            auth_policy: running.auth_policy.clone(),
             ..self
         };
+        config.gate.nonce.clone_from(&running.gate.nonce);
         config.gate.capacity = running.gate.capacity;
         config.gate.names.clone_from(&running.gate.names);
         config

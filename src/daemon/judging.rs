@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost_core::gate::Gate;
-use gatepost_core::gate::queue::QueueClass;
+use gatepost_core::gate::queue::{QueueClass, Turn};
 use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::gate::request::verdict::{Refusal, Standing};
 use gatepost_core::gate::sequence;
@@ -26,14 +27,18 @@ use crate::report::events::{self, Reporter};
 use crate::report::limits::LimitCounters;
 use crate::report::verdicts::AttemptVerdict;
 
+mod at_door;
 mod attempt;
 mod exchanges;
 mod notice;
+mod own;
+mod told;
 mod turns;
 
 pub use attempt::{Granted, Unjudged};
 pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
+pub use own::OwnAttempts;
 
 use exchanges::{Exchanges, Neighbourhood};
 use turns::{Held, Waiter};
@@ -48,6 +53,10 @@ pub trait Asker {
     fn seen(&self) -> events::Session<'_>;
     /// When it gives up waiting.
     fn drain(&self) -> Drain;
+    /// The door at which it tries.
+    fn door(&self) -> Door {
+        Door::Own
+    }
 }
 
 /// The gate with all that a judgement needs, for the life of the process.
@@ -55,6 +64,8 @@ pub trait Asker {
 pub struct Judging {
     sequence: sequence::JudgingSequence<Waiter>,
     exchanges: Exchanges,
+    /// The attempts of our own door that are at Postfix.
+    pub own: OwnAttempts,
     /// The source of moments.
     pub clock: Clock,
     /// Where the gate's changes go.
@@ -90,6 +101,7 @@ impl Judging {
         Self {
             sequence: sequence::JudgingSequence::new(gate, settings),
             exchanges: Exchanges::new(settings),
+            own: OwnAttempts::default(),
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
@@ -200,10 +212,18 @@ impl Judging {
             () = drain.begun() => return Err(Refused::Draining),
             held = turns::take(queue, network, class, since, self.clock.now()) => held,
         };
-        let now = self.clock.now();
-        let Some(turn) = held.and_then(Held::into_turn) else {
-            return Err(self.sequence.missed(attempt, now).into());
-        };
+        match held.and_then(Held::into_turn) {
+            Some(turn) => self.with_turn(turn, attempt).await,
+            None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
+        }
+    }
+
+    async fn with_turn(
+        &self,
+        turn: Turn,
+        attempt: &AuthAttempt<'_>,
+    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
+        let (queue, now) = (self.sequence.queue(), self.clock.now());
         let mut changes = Vec::new();
         let judged = self
             .sequence

@@ -3,6 +3,7 @@
 //! What is decided, `gatepost-core` decides. Not here: imitated attacks and backends (`gatepost-lab`).
 
 pub mod admin;
+pub mod auth_policy;
 pub mod cli;
 pub mod clock;
 pub mod config;

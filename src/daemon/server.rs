@@ -28,10 +28,9 @@ use crate::net::filter::Filter;
 use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::tls::{Certificate, Tls, TlsFault};
+use crate::net::tls::{Tls, TlsFault};
 use crate::net::unix_socket::SocketFault;
 use crate::net::upstream::{Deadlines, Processes, Upstream};
-use crate::report::events;
 use crate::report::limits::LimitCounters;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
@@ -44,6 +43,8 @@ mod leaving;
 mod listeners;
 mod operator;
 mod persist;
+mod policy;
+mod predecessors;
 mod reload;
 pub mod restore;
 mod socket;
@@ -55,6 +56,8 @@ pub use reload::Reloader;
 
 use listeners::ListenerContext;
 use persist::Persister;
+use policy::PolicyDoor;
+use predecessors::Predecessors;
 use socket::OperatorSocket;
 use web_door::WebDoor;
 
@@ -87,12 +90,12 @@ pub enum StartFault {
     /// A listening socket that systemd passes.
     #[error(transparent)]
     Given(#[from] GivenFault),
-    /// Metrics and health.
-    #[error(transparent)]
-    Http(#[from] HttpBindFault),
     /// The operator's socket.
     #[error(transparent)]
     Socket(#[from] SocketFault),
+    /// A door that speaks HTTP.
+    #[error(transparent)]
+    Http(#[from] HttpBindFault),
 }
 
 /// A listener, and the two ends of what changes its settings.
@@ -110,6 +113,7 @@ pub struct Server {
     persister: Persister,
     socket: OperatorSocket,
     web: Option<WebDoor>,
+    policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     began: Moment,
@@ -153,12 +157,13 @@ impl Server {
             judging: Arc::new(judging),
             tls,
             config: ArcSwap::from_pointee(session_config(&config, None, processes, clock)),
-            ids: SessionIds::new(began),
+            ids: Arc::new(SessionIds::new(began)),
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
+        let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
         let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
@@ -168,6 +173,7 @@ impl Server {
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
+            predecessors: Predecessors::beside(&config.admin),
         };
         let persister = Persister::new(services, received, store, context.state.clone());
         let config = Arc::new(ArcSwap::from_pointee(config));
@@ -177,6 +183,7 @@ impl Server {
             persister,
             socket,
             web,
+            policy,
             config,
             drainer,
             began,
@@ -232,6 +239,7 @@ impl Server {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
         }
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
+        self.policy.serve(&tasks, &self.context.drain);
         for (listener, _, settings) in self.listeners {
             info!(address = %listener.local_addr(), "listening");
             tasks.spawn(self.context.clone().serve_listener(listener, settings));
@@ -258,10 +266,13 @@ impl Server {
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
-        Leaving {
+        let operator = Operator::new(&self.context, self.began, None);
+        Leaving::begin(
             services,
-            sessions: self.context.sessions,
-        }
+            self.context.sessions,
+            operator,
+            &self.config.load().admin,
+        )
     }
 }
 
@@ -273,7 +284,7 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(summarise(services(), drain()));
     tasks.spawn(sample_sessions(services(), drain()));
     tasks.spawn(probe(services(), drain()));
-    tasks.spawn(watch_certificates(services(), drain()));
+    tasks.spawn(certificates::watch_all(services(), drain()));
     tasks.spawn(context.clone().keep_filter());
     tasks
 }
@@ -364,25 +375,6 @@ async fn sample_sessions(services: Arc<Services>, mut drain: Drain) {
         tokio::select! {
             () = sleep(registry::SAMPLE) => services.registry.sample(services.judging.clock.now()),
             () = drain.begun() => return,
-        }
-    }
-}
-
-/// Once a day: certificates that should have been renewed.
-async fn watch_certificates(services: Arc<Services>, drain: Drain) {
-    let in_use = || services.tls.certificates();
-    certificates::watch(in_use, Clock::wall, tell_certificate, drain).await;
-}
-
-fn tell_certificate(certificate: &Certificate, now: Moment) {
-    let (names, chain) = (certificate.names.join(", "), certificate.chain.display());
-    match certificate.date_problem(now) {
-        Some(problem) => {
-            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"))
-        }
-        None => {
-            let days = certificate.days_left(now);
-            events::certificate(&names, &chain, &format!("expires in {days} days"));
         }
     }
 }

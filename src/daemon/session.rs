@@ -72,7 +72,7 @@ pub struct Services {
     /// What a reload replaces; a session keeps what it began with.
     pub config: ArcSwap<SessionConfig>,
     /// The next session's id.
-    pub ids: SessionIds,
+    pub ids: Arc<SessionIds>,
     /// The sessions that have logged in.
     pub registry: Arc<SessionRegistry>,
     /// Those that have not: only they change what the gate knows.

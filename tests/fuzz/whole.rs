@@ -14,6 +14,7 @@ use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::queue::{QueueClass, Woken};
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::keys::Keys;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::Reason;
@@ -143,6 +144,7 @@ impl World {
             client: who,
             user,
             password,
+            door: Door::Own,
         };
         let changes = &mut Changes::new();
         let granted = match self.sequence.begin(&attempt, self.now, changes) {
@@ -428,9 +430,10 @@ impl Session {
                 None
             }
             AuthOutcome::Reject => Some(Resolution::Reject),
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
-                Some(Resolution::Defer)
-            }
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => Some(Resolution::Defer),
         }
     }
 

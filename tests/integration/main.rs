@@ -18,6 +18,7 @@ mod check_files;
 mod config;
 mod demo;
 mod dialogues;
+mod documents;
 mod fuzz_corpora;
 mod guards;
 mod history;

@@ -7,6 +7,7 @@ mod behind_us;
 mod beside;
 mod delivery;
 mod doctor;
+mod doors;
 mod guesses;
 mod handed_over;
 mod handover;

@@ -15,6 +15,7 @@ use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::Subject;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
 use gatepost_core::gate::state::file::{FileReport, Soundness};
 use gatepost_core::gate::state::frame;
@@ -138,6 +139,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         client: client(from),
         user: &user,
         password: Password::Shown(&secret),
+        door: Door::Own,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =

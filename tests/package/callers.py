@@ -1,10 +1,14 @@
-"""callers - clients of a Gatepost on port 465 of this network: callers.py port-open|port-closed|send|hold GO DONE
+"""callers - clients of a mail server in this network namespace: callers.py WHAT ...
 
-`hold` logs in, begins mails, makes GO, connects again and again until DONE is there, and ends its mails. It fails where a
-connection was refused, or a session that had logged in was lost.
+port-open PORT, port-closed PORT
+send FROM            logs in and sends a mail, from an address of this network
+guess FROM           guesses until it is refused; prints the session's id that the refusal has
+hold GO DONE         logs in, begins mails, makes GO, connects again and again until DONE is there, and ends its mails. It fails
+                     where a connection was refused, or a session that had logged in was lost
 """
 
 import os
+import re
 import smtplib
 import socket
 import ssl
@@ -13,21 +17,25 @@ import threading
 import time
 
 TRUST = ssl._create_unverified_context()
-ADDRESS = ("127.0.0.1", 465)
+SERVER = ("198.51.100.1", 465)
 SESSIONS = 20
 CALLERS = 4
+USER, PASSWORD = "anna@example.org", "Birnbaum7Kirsche"
 
 
-def logged_in():
-    session = smtplib.SMTP_SSL(*ADDRESS, context=TRUST, timeout=30)
-    session.login("anna@example.org", "Birnbaum7Kirsche")
+def connect(source):
+    return smtplib.SMTP_SSL(*SERVER, context=TRUST, timeout=30, source_address=(source, 0))
+
+
+def logged_in(source):
+    session = connect(source)
+    session.login(USER, PASSWORD)
     return session
 
 
-def send(session):
-    code, text = session.mail("anna@example.org")
+def begin(session):
+    code, text = session.mail(USER)
     assert code == 250, text
-    finish(session)
 
 
 def finish(session):
@@ -38,27 +46,44 @@ def finish(session):
     session.quit()
 
 
-def port_open():
+def port_open(port):
     with socket.socket() as client:
-        return client.connect_ex(ADDRESS) == 0
+        return client.connect_ex((SERVER[0], port)) == 0
 
 
-def until_sent():
+def until_sent(source):
     for _ in range(100):
         try:
-            return send(logged_in())
+            session = logged_in(source)
+            begin(session)
+            return finish(session)
         except (OSError, smtplib.SMTPException) as fault:
             last = fault
             time.sleep(0.3)
     raise last
 
 
+def guess(source):
+    for number in range(40):
+        try:
+            connect(source).login(USER, f"Guess{number}of40many")
+        except smtplib.SMTPAuthenticationError as refusal:
+            code, text = refusal.smtp_code, refusal.smtp_error.decode()
+        except smtplib.SMTPConnectError as refusal:
+            code, text = refusal.smtp_code, refusal.smtp_error.decode()
+        else:
+            raise AssertionError("a wrong password is accepted")
+        session = re.search(r"\b(G[0-9A-Z]{8})\b", text)
+        if code != 535 and session:
+            return session[1]
+    raise AssertionError(f"forty guesses, and the last answer is {code} {text}")
+
+
 def hold(go, done):
     held = []
-    for _ in range(SESSIONS):
-        session = logged_in()
-        code, text = session.mail("anna@example.org")
-        assert code == 250, text
+    for number in range(SESSIONS):
+        session = logged_in(f"203.0.113.{10 + number % 4}")
+        begin(session)
         held.append(session)
     counts = {"greeted": 0, "cut off": 0, "refused": 0}
     over = threading.Event()
@@ -66,7 +91,7 @@ def hold(go, done):
     def call():
         while not over.is_set():
             try:
-                raw = socket.create_connection(ADDRESS, timeout=30)
+                raw = socket.create_connection(SERVER, timeout=30)
             except OSError:
                 counts["refused"] += 1
                 continue
@@ -78,7 +103,7 @@ def hold(go, done):
             # Below the rate at which one client's connections are refused.
             time.sleep(0.3 * CALLERS)
 
-    callers = [threading.Thread(target=call) for _ in range(CALLERS)]
+    callers = [threading.Thread(target=call, daemon=True) for _ in range(CALLERS)]
     for caller in callers:
         caller.start()
     open(go, "w").close()
@@ -94,12 +119,17 @@ def hold(go, done):
     assert counts["cut off"] <= 2 * CALLERS, counts
 
 
-match sys.argv[1]:
+what, *rest = sys.argv[1:]
+match what:
     case "port-open":
-        assert port_open(), "nothing listens on port 465"
+        assert port_open(int(rest[0])), f"nothing listens on port {rest[0]}"
     case "port-closed":
-        assert not port_open(), "port 465 is open"
+        assert not port_open(int(rest[0])), f"port {rest[0]} is open"
     case "send":
-        until_sent()
+        until_sent(rest[0])
+    case "guess":
+        print(guess(rest[0]))
     case "hold":
-        hold(sys.argv[2], sys.argv[3])
+        hold(*rest)
+    case _:
+        raise SystemExit(__doc__)

@@ -15,6 +15,7 @@ use crate::gate::buckets::quota::Quota;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::judge::KNOWN_WRONG;
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::trust::familiar::NetworkTrust;
@@ -44,6 +45,7 @@ impl Gate {
         self.recent.push(Decision {
             at: now,
             session: number,
+            door: Door::Own,
             client,
             answer: Answer::Refuse,
             reason: refusal.reason,

@@ -10,8 +10,9 @@ use crate::gate::buckets::bucket::Token;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::buckets::route::Few;
 use crate::gate::buckets::words::Word;
-use crate::gate::request::attempt::{AuthAttempt, Password};
+use crate::gate::request::attempt::{AuthAttempt, Password, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::doors::{Door, PasswordHash};
 use crate::gate::request::keys::{Guess, UserId};
 use crate::gate::request::verdict::{FailureReply, Reason};
 use crate::gate::rules::Rules;
@@ -26,6 +27,8 @@ pub(in crate::gate) struct Claim {
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
     pub(in crate::gate) reply: FailureReply,
+    /// How long after it was judged its password may be checked: then its tokens are there.
+    pub(in crate::gate) delay: Duration,
 }
 
 /// Why an attempt is forwarded.
@@ -62,6 +65,7 @@ pub(in crate::gate) struct Case {
     /// When it was judged.
     pub(in crate::gate) at: Moment,
     pub(in crate::gate) session: u64,
+    pub(in crate::gate) door: Door,
     pub(in crate::gate) client: ClientKey,
     pub(in crate::gate) network: NetworkKey,
     pub(in crate::gate) user: UserId,
@@ -103,17 +107,24 @@ impl Gate {
             Password::Shown(secret) | Password::Token(secret) => {
                 let secret = secret.expose();
                 let word = Word::of(secret, attempt.user, &self.keys, &rules.ladder);
-                (Some(self.keys.guess(user, secret)), word)
+                (Some(self.guess(user, attempt.user, secret, rules)), word)
+            }
+            // Nothing can be folded of a hash: it is no word, and says so to no other user's.
+            Password::Hashed(hash) => {
+                let hash = hash.expose();
+                let word = Word::Rare(self.keys.word(hash));
+                (Some(self.keys.guess(user, hash)), word)
             }
         };
         let secret = match attempt.password {
-            Password::Shown(_) => SecretKind::Password,
+            Password::Shown(_) | Password::Hashed(_) => SecretKind::Password,
             Password::Token(_) | Password::Hidden => SecretKind::Passing,
         };
         let who = self.context(user, network, now);
         Case {
             at: now,
             session: attempt.session,
+            door: attempt.door,
             client: attempt.client,
             network,
             user,
@@ -124,6 +135,27 @@ impl Gate {
             word,
             who,
         }
+    }
+}
+
+impl Gate {
+    /// A password as it is known at every door: where Dovecot asks, by the hash that it shows.
+    fn guess(&self, user: UserId, name: &UserName, secret: &[u8], rules: &Rules) -> Guess {
+        match &rules.nonce {
+            Some(nonce) => {
+                let login = self.names.fold(name).to_name();
+                let hash = nonce.hash(login.as_bytes(), secret);
+                self.keys.guess(user, hash.expose())
+            }
+            None => self.keys.guess(user, secret),
+        }
+    }
+
+    /// Whether this is what Dovecot shows of no password: the mechanism hides it, or it is empty.
+    pub fn is_hash_of_nothing(&self, login: &[u8], hash: &PasswordHash) -> bool {
+        let rules = self.rules.load();
+        let nonce = rules.nonce.as_ref();
+        nonce.is_some_and(|nonce| nonce.hash(login, b"") == *hash)
     }
 }
 
@@ -138,6 +170,7 @@ impl Case {
         Decision {
             at,
             session: self.session,
+            door: self.door,
             client: self.client,
             answer,
             reason,

@@ -39,6 +39,7 @@ const FAILED_LATELY: Duration = Duration::from_secs(60);
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 mod credit;
+mod delay;
 mod repetition;
 mod stage;
 
@@ -106,6 +107,7 @@ impl Gate {
             ban: self.bans.of(case.client, now),
             settling: self.is_settling(&rules, now),
             reply: FailureReply::Outcome,
+            delay: Duration::ZERO,
             case,
             stage,
             now,
@@ -125,6 +127,8 @@ struct Evaluation<'a, S> {
     settling: bool,
     /// What a failure is told as, by how the buckets stand before this attempt takes from them.
     reply: FailureReply,
+    /// Until its tokens are there, at a door that can make it wait.
+    delay: Duration,
     stage: S,
     now: Moment,
     changes: &'a mut Changes,
@@ -157,7 +161,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                         }
                         None => {}
                     }
-                    match self.pay(trust) {
+                    match self.pay_in_time(trust) {
                         Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
                         Err(short) => return self.refuse(short.refusal),
                         Ok(Payment::Waits(answer)) => return answer,
@@ -183,7 +187,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             network: self.case.who.network,
             ban: self.ban.as_ref(),
             settling: self.settling,
-            now: self.now,
+            now: self.now + self.delay,
         }
     }
 
@@ -199,7 +203,9 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         let asked = self.gate.doubts.asked(&self.case)?;
         if self.case.guess.is_none() {
             let wait = HIDDEN_ASKED_AGAIN.saturating_sub(self.now.since(asked));
-            let is_early = self.gate.outage.is_suspected() && !wait.is_zero();
+            // Others may feign the suspicion, and at such a door a refusal says that the password is wrong.
+            let may_wait = self.case.door.has_later();
+            let is_early = may_wait && self.gate.outage.is_suspected() && !wait.is_zero();
             return is_early.then(|| Again::Refuse(refusal(Reason::Outage, wait)));
         }
         if let Some(answer) = self.stage.wait(self.class()) {
@@ -215,9 +221,12 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.
     fn class(&self) -> QueueClass {
         let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
-        match trusted && !self.failed_lately() && self.gate.outage.is_suspected() {
-            true => QueueClass::Probe,
-            false => QueueClass::Ordinary,
+        match self.case.who.network {
+            _ if trusted && !self.failed_lately() && self.gate.outage.is_suspected() => {
+                QueueClass::Probe
+            }
+            NetworkTrust::Familiar => QueueClass::Neighbour,
+            NetworkTrust::Near | NetworkTrust::Unknown => QueueClass::Ordinary,
         }
     }
 
@@ -260,7 +269,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     }
 
     fn take(&mut self, key: BucketKey, limit: Limit) -> Result<Token, Duration> {
-        self.gate.buckets.take(key, limit, self.now, self.changes)
+        let at = self.now + self.delay;
+        self.gate.buckets.take(key, limit, at, self.changes)
     }
 
     /// Takes a token of the client's own bucket.
@@ -365,6 +375,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             grounds,
             basis,
             reply: self.reply,
+            delay: self.delay,
         });
         Verdict::Allow(Permit { claim }).into()
     }

@@ -161,7 +161,8 @@ impl Question<'_> {
                 shared = None;
             }
             if let Some(key) = BucketKey::of(payable.bucket, self.client, user, &self.gate.keys) {
-                see(self.due(payable, key, history)?);
+                let due = self.due(payable, key, history);
+                see(due.or_else(|short| self.due_from_near(short))?);
             }
         }
         Ok(())
@@ -174,14 +175,37 @@ impl Question<'_> {
         key: BucketKey,
         history: History,
     ) -> Result<Due, Short> {
-        let users = self.attempt.map_or(0, |named| named.case.who.users);
-        payable.with_limit(users, |limit| {
+        payable.with_limit(self.known_users(), |limit| {
             let kept = kept(payable.reserve, history, limit);
             match self.gate.buckets.peek(key, limit, kept, self.now) {
                 Ok(()) => Ok(Due { key, limit: *limit }),
                 Err(wait) => Err(Short::of(payable.bucket, wait)),
             }
         })
+    }
+
+    /// What is paid instead of a bucket that has no token and allows it: a token of `near`, of which half is kept
+    /// for those who are near.
+    fn due_from_near(&self, short: Short) -> Result<Due, Short> {
+        let may =
+            short.when_empty == WhenEmpty::PayFromNear && self.network == NetworkTrust::Familiar;
+        let mut route = self.rules.route(Trust::Near).iter();
+        let near = route.find(|payable| may && payable.bucket == Bucket::Near);
+        let key = BucketKey::of(Bucket::Near, self.client, None, &self.gate.keys);
+        let (Some(near), Some(key)) = (near, key) else {
+            return Err(short);
+        };
+        near.with_limit(self.known_users(), |limit| {
+            let kept = limit.burst() / 2;
+            let held = self.gate.buckets.peek(key, limit, kept, self.now);
+            held.map(|()| Due { key, limit: *limit }).map_err(|_| short)
+        })
+    }
+
+    /// How many users are known, by which some buckets grow.
+    #[inline(always)]
+    fn known_users(&self) -> usize {
+        self.attempt.map_or(0, |named| named.case.who.users)
     }
 
     /// What an attempt pays from its client's credit, if there is a token of each bucket; takes nothing. A password
@@ -199,11 +223,24 @@ impl Question<'_> {
             let key = BucketKey::of(bucket, self.client, Some(case.payer), &self.gate.keys);
             let Some(key) = key else { continue };
             let limit = self.rules.limit(bucket, case.who.users);
-            let held = self.gate.buckets.peek(key, &limit, 0, self.now);
+            let kept = match bucket {
+                Bucket::Credit if !case.who.known => self.kept_for_known_names(&limit),
+                _ => 0,
+            };
+            let held = self.gate.buckets.peek(key, &limit, kept, self.now);
             held.map_err(|wait| Short::of(bucket, wait))?;
             route.push(Due { key, limit });
         }
         Ok(route)
+    }
+
+    /// Credit of this client that names which are not known leave to those that are: a tenth, once Postfix has rejected
+    /// anything from there. So a guesser whose names are made up leaves its neighbours something.
+    pub(in crate::gate) fn kept_for_known_names(&self, credit: &Limit) -> u32 {
+        match self.gate.tries.first_failure(self.client) {
+            Some(_) => credit.burst() / 10,
+            None => 0,
+        }
     }
 
     /// Whether there is anything that a client could be let in with though its buckets are empty.

@@ -4,6 +4,8 @@
 //! Only the first stage can tell an attempt to wait; only what was decided can be told to a client.
 //! Not here: how an answer is found (`judge`), what an outcome does with a permit (`settle`).
 
+use std::time::Duration;
+
 use crate::gate::case::{Basis, Claim};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::keys::UserId;
@@ -56,6 +58,11 @@ impl Permit {
     /// The user that it was given for.
     pub fn user(&self) -> UserId {
         self.claim.case.user
+    }
+
+    /// How long its password must wait before it is checked: then its tokens are there.
+    pub fn delay(&self) -> Duration {
+        self.claim.delay
     }
 
     /// What would have refused it, but for a dry run or settling in.

@@ -2,7 +2,8 @@
 //!
 //! A password check is dear: one bcrypt takes Dovecot 45 ms in its one process. Who is not familiar
 //! therefore waits for a [`Turn`], up to a deadline. Networks wait in line, not attempts: one that had
-//! its turn goes to the back, so a crowd from one network holds up nobody else. Within a network, a client that says
+//! its turn goes to the back, so a crowd from one network holds up nobody else; while half of the turns are free, it
+//! may have a second one. Within a network, a client that says
 //! which client it is waits behind that client's own attempts only ([`Queue::enter_as`]). The lines are served by
 //! their [`QueueClass`]. Who is only forgiven has one turn of four, so that a turn is free for all others, and
 //! its line is short: a botnet may fill it in no time, and who waits there for nothing is better told at once.
@@ -16,6 +17,10 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
 
+mod line;
+
+use line::{Holder, LineWaiter, NetworkLine, NetworkPlace, WaiterOrder};
+
 /// Networks that may wait with attempts that are only forgiven. At one turn and 500 ms for a wrong password
 /// the last of them waits 4 s.
 const MOST_FORGIVEN: usize = 8;
@@ -27,6 +32,9 @@ const TURNS_PER_FORGIVEN: usize = 4;
 pub enum QueueClass {
     /// A familiar pair while the backend is suspected to fail: its success shows that it works.
     Probe,
+    /// No bucket refuses it, and somebody has logged in in its network: a crowd does not wait for a pool. All ordinary
+    /// attempts of that network that wait are lifted with it, so that they stay in order.
+    Neighbour,
     /// No bucket refuses it, or there is reason to think that it is honest.
     Ordinary,
     /// A bucket would refuse it, but for settling in or a dry run.
@@ -36,7 +44,8 @@ pub enum QueueClass {
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// One.
+    /// One, and more while at least half of all are free: a crowd that comes at once need not wait for each wrong
+    /// password, and whoever comes next finds a turn.
     One,
     /// Half of all, and one at least.
     Half,
@@ -50,14 +59,6 @@ pub struct Ticket {
     network: NetworkKey,
     order: WaiterOrder,
     deadline: Moment,
-}
-
-/// The order of a network's waiters: by class, then by how many of the same client were before it, then by arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct WaiterOrder {
-    class: QueueClass,
-    of_client: usize,
-    number: u64,
 }
 
 /// The right of one attempt to be at Postfix, until [`Queue::free`].
@@ -197,27 +198,11 @@ struct Lines<W> {
     /// Rises with every waiter and every network that joins the line: a ticket's number, and a place.
     next: u64,
     networks: HashMap<NetworkKey, NetworkLine<W>>,
-    /// Networks that wait and hold less than their share, by the best class of their attempts and by place.
-    order: BTreeMap<(QueueClass, u64), NetworkKey>,
+    /// Networks that wait and may be given a turn, by the best class of their attempts, those with less than their
+    /// share before others, and by place.
+    order: BTreeMap<NetworkPlace, NetworkKey>,
     /// All waiters' networks and places there, by deadline and number.
     deadlines: BTreeMap<(Moment, u64), (NetworkKey, WaiterOrder)>,
-}
-
-/// The attempts of one network.
-#[derive(Debug)]
-struct NetworkLine<W> {
-    /// Turns of it that are out.
-    held: usize,
-    /// In `order`; none while the network holds its share, or nobody waits.
-    place: Option<(QueueClass, u64)>,
-    waiting: BTreeMap<WaiterOrder, LineWaiter<W>>,
-}
-
-#[derive(Debug)]
-struct LineWaiter<W> {
-    client: Option<ClientKey>,
-    deadline: Moment,
-    waiter: W,
 }
 
 impl<W> Lines<W> {
@@ -237,8 +222,14 @@ impl<W> Lines<W> {
         let line = self.networks.entry(network).or_insert_with(|| NetworkLine {
             held: 0,
             place: None,
+            is_lifted: false,
             waiting: BTreeMap::new(),
         });
+        line.is_lifted |= class == QueueClass::Neighbour;
+        let class = match class {
+            QueueClass::Neighbour => QueueClass::Ordinary,
+            class => class,
+        };
         let is_own = |other: &&LineWaiter<W>| client.is_some() && other.client == client;
         let order = WaiterOrder {
             class,
@@ -262,7 +253,9 @@ impl<W> Lines<W> {
 
     /// Whether as many networks wait with forgiven attempts as may.
     fn is_crowded(&self) -> bool {
-        let waiting = self.order.range((QueueClass::Forgiven, 0)..);
+        let waiting = self
+            .order
+            .range((QueueClass::Forgiven, Holder::BelowShare, 0)..);
         waiting.take(MOST_FORGIVEN).count() == MOST_FORGIVEN
     }
 
@@ -287,14 +280,16 @@ impl<W> Lines<W> {
         woken
     }
 
-    /// A turn for the network at the front.
+    /// A turn for the first network that may have one. At most as many hold their share as there are turns, so the
+    /// search is short.
     fn grant(&mut self) -> Option<(W, Turn)> {
-        let (&(class, _), _) = self.order.first_key_value()?;
         let most = self.settings.at_once.div_ceil(TURNS_PER_FORGIVEN);
-        if class == QueueClass::Forgiven && self.forgiven >= most {
-            return None;
-        }
-        let (_, network) = self.order.pop_first()?;
+        let may = |(class, holding, _): &&NetworkPlace| {
+            (*class != QueueClass::Forgiven || self.forgiven < most)
+                && (*holding == Holder::BelowShare || self.held < self.settings.at_once / 2)
+        };
+        let place = *self.order.keys().find(may)?;
+        let network = self.order.remove(&place)?;
         let line = self.networks.get_mut(&network)?;
         line.place = None;
         let (order, waits) = line.waiting.pop_first()?;
@@ -346,17 +341,22 @@ impl<W> Lines<W> {
         let Some(line) = self.networks.get_mut(&network) else {
             return;
         };
+        let holding = match line.held < share {
+            true => Holder::BelowShare,
+            false => Holder::AtShare,
+        };
         let first = line.waiting.first_key_value();
         let wanted = first
-            .map(|(order, _)| order.class)
-            .filter(|_| line.held < share);
-        if line.place.map(|(class, _)| class) != wanted {
+            .map(|(order, _)| (line.lifted(order.class), holding))
+            .filter(|_| holding == Holder::BelowShare || self.share == Share::One);
+        if line.place.map(|(class, holding, _)| (class, holding)) != wanted {
             if let Some(place) = line.place.take() {
                 self.order.remove(&place);
             }
-            if let Some(class) = wanted {
-                line.place = Some((class, self.next));
-                self.order.insert((class, self.next), network);
+            if let Some((class, holding)) = wanted {
+                let place = (class, holding, self.next);
+                line.place = Some(place);
+                self.order.insert(place, network);
                 self.next += 1;
             }
         }

@@ -29,7 +29,11 @@ impl Question<'_> {
             true => Bucket::Words,
             false => Bucket::Strangers,
         };
-        match self.is_short_of(&[Bucket::UserFar, Bucket::Unknown, of_known], past.others) {
+        let shared = [Bucket::UserFar, Bucket::Unknown, of_known];
+        let own = [Bucket::Client, Bucket::Network, Bucket::Region];
+        let is_short = self.is_short_of(&shared, past.others)
+            || self.is_credit_kept() && self.is_short_of(&own, past.others);
+        match is_short {
             true => FailureReply::Refusal,
             false => FailureReply::Outcome,
         }
@@ -42,7 +46,16 @@ impl Question<'_> {
         self.is_short_of(&shared, History::Repeat)
     }
 
-    /// What a failure is told as that is paid with credit: both kinds of names pay so, each as the user it is taken for.
+    /// Whether this client's credit has no more than what is kept for known names.
+    fn is_credit_kept(&self) -> bool {
+        let limit = self.rules.limit(Bucket::Credit, 0);
+        let credit = self.gate.buckets.credit().held(self.client, self.now);
+        let kept = |tokens: u32| tokens <= self.kept_for_known_names(&limit);
+        self.rules.earning.is_some() && credit.is_some_and(kept)
+    }
+
+    /// What a failure is told as that is paid with credit: both kinds of names pay so, each as the user it is taken
+    /// for, but for what is kept for known names.
     pub(in crate::gate) fn reply_in_credit(&self) -> FailureReply {
         let named = self
             .attempt
@@ -53,7 +66,9 @@ impl Question<'_> {
         let user = Some(case.payer_if_unknown);
         let key = BucketKey::of(Bucket::UserCredit, self.client, user, &self.gate.keys);
         let limit = self.rules.limit(Bucket::UserCredit, case.who.users);
-        match key.is_some_and(|key| self.gate.buckets.peek(key, &limit, 0, self.now).is_err()) {
+        let is_empty =
+            key.is_some_and(|key| self.gate.buckets.peek(key, &limit, 0, self.now).is_err());
+        match is_empty || self.is_credit_kept() {
             true => FailureReply::Refusal,
             false => FailureReply::Outcome,
         }

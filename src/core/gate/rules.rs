@@ -18,6 +18,7 @@ use crate::gate::buckets::spec::{
 use crate::gate::buckets::strike_count::MOST_NEEDED;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::PolicyNonce;
 use crate::gate::request::keys::{Keys, UserId};
 use crate::gate::request::names::NameFolding;
 use crate::gate::request::networks::canonical;
@@ -36,6 +37,7 @@ pub(in crate::gate) struct Rules {
     pub(in crate::gate) earning: Option<EarningQuota>,
     /// The steps of the judgement, as data.
     pub(in crate::gate) ladder: Ladder,
+    pub(in crate::gate) nonce: Option<PolicyNonce>,
     trap_users: HashSet<UserId>,
     trap_helos: HashSet<Vec<u8>>,
     allow: Networks,
@@ -127,6 +129,7 @@ impl Rules {
             limits,
             earning: earning(settings),
             ladder: settings.ladder.clone(),
+            nonce: settings.nonce.clone(),
             trap_users: users(&settings.traps.users, names, keys),
             trap_helos: helos
                 .map(|name| name.as_bytes().to_ascii_lowercase())

@@ -131,6 +131,23 @@ impl<W> JudgingSequence<W> {
         }
     }
 
+    /// The second stage of an attempt at a door that knows no "later", when no turn came in time: it pays like any
+    /// other, and is granted without one.
+    ///
+    /// # Errors
+    ///
+    /// It is refused.
+    pub fn without_turn(
+        &self,
+        class: QueueClass,
+        attempt: &AuthAttempt<'_>,
+        now: Moment,
+        changes: &mut Changes,
+    ) -> Result<GrantedAttempt, RefusedAttempt> {
+        let permit = decided(self.gate.judge_in_turn(attempt, class, now, changes))?;
+        Ok(GrantedAttempt { permit, turn: None })
+    }
+
     /// No turn came for an attempt before its deadline. It costs nothing.
     pub fn missed(&self, attempt: &AuthAttempt<'_>, now: Moment) -> RefusedAttempt {
         RefusedAttempt::Refuse(self.gate.miss_turn(attempt, now))

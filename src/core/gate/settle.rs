@@ -4,7 +4,8 @@
 //! the wrong password is remembered. Defer: they go back. Stalled: as defer, unless the backend answers
 //! others, for Dovecot delays clients that it has seen fail; a wrong password that is checked and then costs
 //! nothing would be a guess beyond every bound. Abandoned: the client has a challenge, which tells about
-//! the name, so it costs as a failure does. What the last two have paid is held (`held`) until more is
+//! the name, so it costs as a failure does. Unreported: Dovecot asked about it and has not told more, so it stays
+//! paid. What the last three have paid is held (`held`) until more is
 //! known: it goes back when the same password, or this user's next from there, is accepted. While the backend is
 //! suspected to fail, a rejection is told as defer and charged as a rejection; its tokens go back when the same
 //! password is accepted (`trust::doubts`).
@@ -62,12 +63,19 @@ impl Gate {
             }
             AuthOutcome::Stalled => self.stalled(&claim, now, changes),
             AuthOutcome::Abandoned => self.abandoned(&claim, now),
+            AuthOutcome::Unreported => {
+                self.go_on_later(&claim, now);
+                DEFERRED
+            }
         };
         settled.reply = claim.reply;
         let answer = match settled.outcome {
             AuthOutcome::Accept => Answer::Accept,
             AuthOutcome::Reject => Answer::Reject,
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => Answer::Defer,
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => Answer::Defer,
         };
         let reason = settled.reason.unwrap_or(claim.grounds);
         let told = claim.case.decision(answer, reason, Duration::ZERO, now);
@@ -85,20 +93,24 @@ impl Gate {
     /// The backend kept this one waiting. If it has answered others, that is about this client.
     fn stalled(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
         let answered = Moment::from_nanos(self.answered.load(Ordering::Relaxed));
+        if now.since(answered) >= ANSWERS {
+            self.give_back(&claim.tokens, now, changes);
+        } else {
+            self.go_on_later(claim, now);
+        }
+        DEFERRED
+    }
+
+    /// It stays paid. The same again is a mail program that retries, and pays nothing more.
+    fn go_on_later(&self, claim: &Claim, now: Moment) {
         let Case {
             client,
             user,
             guess,
             ..
         } = claim.case;
-        if now.since(answered) >= ANSWERS {
-            self.give_back(&claim.tokens, now, changes);
-        } else {
-            // The same again is a mail program that retries, and pays nothing more.
-            self.tries.stalled(client, user, guess, now);
-            self.hold(claim, now);
-        }
-        DEFERRED
+        self.tries.stalled(client, user, guess, now);
+        self.hold(claim, now);
     }
 
     /// The client left an exchange after Postfix's challenge: it has learnt what a guess would tell it of

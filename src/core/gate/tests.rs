@@ -4,6 +4,7 @@ mod accept;
 mod bans;
 mod bound;
 mod credit;
+mod doors;
 mod explain;
 mod held;
 mod kit;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod parts;
 mod watch;
 
 pub use explained::{
@@ -15,6 +16,7 @@ pub use explained::{
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
 };
 
+pub use parts::{CertificateMessage, Fill, NotKeptMessage, ProcessMessage, UpstreamMessage};
 pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
@@ -104,6 +106,13 @@ pub enum Request {
         /// Names to look for: without them there are only the keyed hashes.
         #[serde(default)]
         names: Vec<String>,
+    },
+    /// To a process that was stopped: which sessions it still has.
+    Held,
+    /// To a process that was stopped: end these.
+    EndHeld {
+        /// Their numbers in its answer to [`Request::Held`].
+        numbers: Vec<u64>,
     },
     /// Make users familiar who logged in according to a log.
     Learn {
@@ -204,6 +213,22 @@ pub enum Response {
     Users(KnownUsersMessage),
     /// To [`Request::Learn`].
     Learnt(ImportStats),
+    /// To [`Request::Held`].
+    Held {
+        /// Each session that has logged in.
+        sessions: Vec<HeldMessage>,
+    },
+}
+
+/// A session of a process that was stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldMessage {
+    /// In that process.
+    pub number: u64,
+    /// The keyed hash of the user's name.
+    pub user: String,
+    /// An address, or an IPv6 /64.
+    pub client: String,
 }
 
 /// What an import of past logins added.
@@ -269,6 +294,9 @@ pub struct StatusMessage {
     /// Sessions that have logged in, each at a process of Postfix.
     #[serde(default)]
     pub logged_in: u64,
+    /// Sessions that had logged in before a restart, and go on in the process that was stopped. They count nowhere else.
+    #[serde(default)]
+    pub left_over: u64,
     /// Bans in force.
     pub bans: u64,
     /// The same by reason: `strikes`, `trap`, `neighbours`, `operator`.
@@ -293,6 +321,9 @@ pub struct StatusMessage {
     /// Of the attempts refused, those of familiar users, by reason; without those that the operator has ordered.
     #[serde(default)]
     pub familiar_refused: BTreeMap<String, u64>,
+    /// What came of attempts since the start, by the door at which they were made.
+    #[serde(default)]
+    pub doors: BTreeMap<String, BTreeMap<String, u64>>,
     /// Attempts allowed since the start, by reason.
     pub allowed: BTreeMap<String, u64>,
     /// Attempts refused since the start, by reason.
@@ -314,71 +345,4 @@ pub struct StatusMessage {
     /// What the process takes of the machine.
     #[serde(default)]
     pub process: ProcessMessage,
-}
-
-/// What a process takes of the machine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ProcessMessage {
-    /// Memory that is in use, in octets.
-    pub resident_octets: u64,
-    /// Addresses that are in use, in octets.
-    pub virtual_octets: u64,
-    /// Processor time, in seconds.
-    pub cpu_s: f64,
-    /// Open files.
-    pub open_files: u64,
-    /// How many there may be.
-    pub open_files_limit: u64,
-}
-
-/// One address of Postfix.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpstreamMessage {
-    /// As the config has it.
-    pub address: String,
-    /// `usable`, `unusable`, or `not-asked` before the first answer.
-    pub state: String,
-    /// Since when, RFC 3339.
-    pub since: Option<String>,
-    /// Why it cannot be used.
-    pub reason: Option<String>,
-    /// What to do.
-    pub cure: Option<String>,
-}
-
-/// A certificate in use.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateMessage {
-    /// Its names.
-    pub names: Vec<String>,
-    /// The file of its chain.
-    pub chain: String,
-    /// When it expires, RFC 3339.
-    pub expires: String,
-    /// Whole days until then; 0 on the last one and after.
-    pub days_left: u64,
-    /// Whether it should have been renewed by now.
-    pub is_due: bool,
-    /// Why clients refuse it for its dates, if they do.
-    pub problem: Option<String>,
-}
-
-/// The disk does not take the state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotKeptMessage {
-    /// Since when, RFC 3339.
-    pub since: String,
-    /// What the disk said last.
-    pub why: String,
-}
-
-/// The rows of a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fill {
-    /// Used rows.
-    pub used: u64,
-    /// Available rows.
-    pub capacity: u64,
-    /// Rows evicted to make room, since the start.
-    pub evicted: u64,
 }

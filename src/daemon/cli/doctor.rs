@@ -20,6 +20,7 @@ use crate::config::{Config, Finding};
 
 use diagnosis::{Condition, Diagnosis};
 
+mod auth_policy;
 mod backend;
 mod bypass;
 mod certificate;
@@ -124,6 +125,7 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     found.extend(backend::look(&around).await);
     found.extend(certificate::look(&around.config));
     found.extend(dovecot::look(&args.neighbours));
+    found.extend(auth_policy::look(&around.config, &args.neighbours));
     found.push(fail2ban::look(args.fail2ban_config.as_deref()));
     found.extend(machine::look(&around));
     found.push(mail_log::look(args.mail_log.as_deref()));
@@ -178,7 +180,7 @@ fn print(found: &[Diagnosis], out: &mut dyn Write) -> io::Result<()> {
             Condition::Note => "note",
             Condition::Wrong => "WRONG",
         };
-        writeln!(out, "{state:<6}{:<16}{}", one.topic, one.message)?;
+        writeln!(out, "{state:<6}{:<17}{}", one.topic, one.message)?;
         for line in one.cure.iter().flat_map(|cure| cure.lines()) {
             writeln!(out, "      -> {line}")?;
         }

@@ -178,6 +178,9 @@ fn show_decisions(decisions: &[DecisionMessage], out: &mut dyn Write) -> io::Res
     }
     for d in decisions {
         write!(out, "  {} {} {}", d.at, d.session, d.client)?;
+        if !matches!(d.door.as_str(), "" | "smtp") {
+            write!(out, " at {}", d.door)?;
+        }
         write!(out, " {} ({})", d.verdict, d.reason)?;
         match d.wait_s {
             0 => writeln!(out)?,

@@ -1,4 +1,4 @@
-//! learn - `gatepost learn --config FILE LOG…`: makes users familiar who logged in according to mail logs
+//! learn - `gatepost learn --config FILE [LOG…]`: makes users familiar who logged in according to mail logs
 //!
 //! So a user who logged in before the installation does not start as a stranger. Successful logins by SMTP, IMAP,
 //! POP3 and ManageSieve count; nothing is ever removed. `--follow` continues to read, so that users who read
@@ -49,8 +49,8 @@ pub struct LearnArgs {
     /// Print JSON: one object; with --follow one a line for each import
     #[arg(long)]
     pub json: bool,
-    /// Log files; - is standard input
-    #[arg(value_name = "LOG", required = true)]
+    /// Log files; - is standard input; none: /var/log/mail.log with its older parts, or else the journal of Postfix and Dovecot
+    #[arg(value_name = "LOG", required_if_eq("follow", "true"))]
     pub logs: Vec<PathBuf>,
 }
 

@@ -1,13 +1,14 @@
-//! logs - opens the logs that a command is given: files, packed files, or standard input
+//! logs - opens the logs that a command is given: files, packed files, or standard input; or those of the machine
 //!
 //! A log that is damaged is named, and the others are read.
-//! Not here: parsing the lines (`logs` in the core), the bar (`progress`). Local times are in the machine's time zone, or in `TZ`.
+//! Not here: parsing the lines (`logs` in the core), the bar (`progress`), where the machine has them (`machine`). Local times are in the machine's time zone, or in `TZ`.
 //! syslog omits the year. It is taken from the time of the file's last change, for standard input
 //! from the clock.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
 use jiff::tz::TimeZone;
@@ -21,6 +22,7 @@ use gatepost_core::moment::Moment;
 
 pub(super) use progress::Progress;
 
+pub(super) mod machine;
 mod progress;
 
 /// The name for standard input.
@@ -54,12 +56,51 @@ pub(super) struct ReadLogs {
     pub(super) damaged: Vec<LogFault>,
 }
 
-/// Reads all logs into `collector`, and merges their logins.
+/// Reads all logs into `collector`, and merges their logins. Without a path: those of this machine, files of syslog or else the journal.
 ///
 /// # Errors
 ///
 /// When one of them cannot be opened.
-pub(super) fn read(paths: &[PathBuf], mut collector: LogCollector) -> Result<ReadLogs, LogFault> {
+pub(super) fn read(paths: &[PathBuf], collector: LogCollector) -> Result<ReadLogs, LogFault> {
+    if !paths.is_empty() {
+        return read_files(paths, collector);
+    }
+    match machine::files(&machine::PLACES).as_slice() {
+        [] => read_journal(collector),
+        found => read_files(found, collector),
+    }
+}
+
+fn read_journal(mut collector: LogCollector) -> Result<ReadLogs, LogFault> {
+    let [program, arguments @ ..] = machine::JOURNAL;
+    let fault = |source| LogFault {
+        path: format!("/var/log/mail.log, which is not there, nor the journal by {program}"),
+        source,
+    };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(fault)?;
+    let progress = Progress::of(None);
+    let read = child.stdout.take().map(|said| {
+        let mut show = |lines| progress.show(lines);
+        collector.read(progress.counted(said), Clock::wall(), &mut show)
+    });
+    let ended = child.wait().map_err(fault)?;
+    read.unwrap_or(Ok(())).map_err(fault)?;
+    if !ended.success() {
+        return Err(fault(io::Error::other(ended.to_string())));
+    }
+    let history = collector.into_history();
+    Ok(ReadLogs {
+        history,
+        damaged: Vec::new(),
+    })
+}
+
+fn read_files(paths: &[PathBuf], mut collector: LogCollector) -> Result<ReadLogs, LogFault> {
     let mut octets = Some(0);
     for path in paths {
         let more = size(path).map_err(LogFault::of(path))?;

@@ -41,7 +41,7 @@ impl PostfixFiles {
         Some(Self::parse(&entries, &options, &settings))
     }
 
-    fn parse(entries: &str, options: &str, settings: &str) -> Self {
+    pub(super) fn parse(entries: &str, options: &str, settings: &str) -> Self {
         let pairs = |text: &str| -> Vec<(String, String)> {
             let pair = |line: &str| {
                 let (key, value) = line.split_once('=')?;

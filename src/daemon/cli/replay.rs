@@ -1,4 +1,4 @@
-//! replay - `gatepost replay --config FILE LOG…`: what a config would have done with old mail logs
+//! replay - `gatepost replay --config FILE [LOG…]`: what a config would have done with old mail logs
 //!
 //! Reads Postfix's and Dovecot's logs, judges every login attempt in them with the gate that also
 //! runs live, at the times of the logs, and shows which honest logins would have been refused. Changes nothing.
@@ -44,8 +44,8 @@ pub struct ReplayArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Log files; - is standard input
-    #[arg(value_name = "LOG", required = true)]
+    /// Log files; - is standard input; none: /var/log/mail.log with its older parts, or else the journal of Postfix and Dovecot
+    #[arg(value_name = "LOG")]
     pub logs: Vec<PathBuf>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Prints the commands; with `--apply` shows the difference, keeps the files as they were, and does it; with `--undo` puts them
 //! back, byte for byte. Ends with the doctor where the programs were restarted.
-//! Not here: which changes (`plan`), files and their backup (`change`).
+//! Not here: which changes (`plan`), the certificate (`certificate`), files and their backup (`change`).
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use crate::config::neighbours::Neighbours;
 use change::{Backup, FileChange};
 use plan::SetupPlan;
 
+mod certificate;
 mod change;
 mod plan;
 
@@ -111,7 +112,7 @@ fn undo(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     if !args.neighbours.is_elsewhere() {
         // Gatepost first: Postfix gets its ports back.
         let commands = [
-            "systemctl disable --now gatepost",
+            "systemctl disable --now gatepost.socket gatepost.service",
             "systemctl restart dovecot",
             "systemctl restart postfix",
         ];

@@ -46,11 +46,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     }
     around(status, out)?;
     counts(out, "processes", &status.processes)?;
-    writeln!(
-        out,
-        "sessions    {}, {} of them logged in",
-        status.sessions, status.logged_in
-    )?;
+    sessions(status, out)?;
     writeln!(
         out,
         "memory      {} MiB, {} of {} open files",
@@ -75,6 +71,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     )?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
+    doors(status, out)?;
     counts(out, "allowed", &status.allowed)?;
     counts(out, "refused", &status.refused)?;
     counts(out, "of familiar", &status.familiar_refused)?;
@@ -82,6 +79,35 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     counts(out, "turned away", &status.turned_away)?;
     counts(out, "no TLS", &status.handshakes_failed)?;
     limits(status, out)
+}
+
+/// The sessions here, and those that an earlier process goes on with.
+fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "sessions    {}, {} of them logged in",
+        status.sessions, status.logged_in
+    )?;
+    if status.left_over > 0 {
+        writeln!(
+            out,
+            "            {} more, logged in before the restart, go on in the process that was stopped",
+            status.left_over
+        )?;
+    }
+    Ok(())
+}
+
+/// What was told at each door.
+fn doors(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    for (door, told) in &status.doors {
+        let told: Vec<String> = told
+            .iter()
+            .map(|(name, count)| format!("{count} {name}"))
+            .collect();
+        writeln!(out, "door        {door:<18} {}", told.join(", "))?;
+    }
+    Ok(())
 }
 
 /// The state on one line, the worst first.

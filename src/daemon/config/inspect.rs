@@ -221,7 +221,7 @@ fn warn_user_is_trap(file: &raw::RawFile, config: &Config, findings: &mut Findin
 }
 
 /// Reads a text file of at most `longest` octets, or returns why it cannot.
-fn read(path: &Path, longest: u64) -> Result<String, String> {
+pub(super) fn read(path: &Path, longest: u64) -> Result<String, String> {
     match files::read(path, longest) {
         Err(error) => Err(match error.kind() {
             ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -113,7 +113,8 @@ fn warn_widening(network: IpNet, given: &Spanned<Quoted<IpNet>>, findings: &mut 
     }
 }
 
-fn widened(network: IpNet) -> IpNet {
+/// As clients are counted: of IPv6 at least a /64.
+pub(super) fn widened(network: IpNet) -> IpNet {
     match network {
         IpNet::V6(v6) if v6.prefix_len() > CLIENT_PREFIX => {
             Ipv6Net::new(v6.addr(), CLIENT_PREFIX).map_or(network, |wide| wide.trunc().into())
@@ -138,7 +139,7 @@ mod tests {
         let given = raw::RawNetworks {
             allow: list(allow),
             deny: list(deny),
-            only: Vec::new(),
+            ..Default::default()
         };
         let NetworkLists { allow, deny, .. } = lists(&given, &mut findings);
         let texts = |list: Vec<IpNet>| list.iter().map(ToString::to_string).collect();

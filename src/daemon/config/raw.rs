@@ -38,6 +38,7 @@ pub(super) struct RawFile {
     pub(super) names: TomlTable<RawNames>,
     pub(super) networks: TomlTable<RawNetworks>,
     pub(super) capacity: TomlTable<RawCapacity>,
+    pub(super) auth_policy: TomlTable<RawAuthPolicy>,
     pub(super) state: TomlTable<RawState>,
     pub(super) admin: TomlTable<RawAdmin>,
     pub(super) http: TomlTable<RawHttp>,
@@ -130,6 +131,7 @@ pub(super) struct RawNames {
 pub(super) struct RawNetworks {
     pub(super) allow: Vec<Spanned<Quoted<IpNet>>>,
     pub(super) deny: Vec<Spanned<Quoted<IpNet>>>,
+    pub(super) deny_files: Vec<Spanned<String>>,
     pub(super) only: Vec<Spanned<Quoted<IpNet>>>,
 }
 
@@ -138,6 +140,14 @@ pub(super) struct RawNetworks {
 pub(super) struct RawCapacity {
     pub(super) clients: Given<Number>,
     pub(super) pairs: Given<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawAuthPolicy {
+    pub(super) listen: Given<String>,
+    pub(super) secret: Given<String>,
+    pub(super) nonce: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

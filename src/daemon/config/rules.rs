@@ -25,6 +25,7 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
     let NetworkLists { allow, deny, only } = networks::lists(&file.networks, findings);
     GateSettings {
+        nonce: None,
         mode: if file.dry_run {
             Mode::DryRun
         } else {

@@ -7,6 +7,8 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::own::AtPostfix;
+use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
@@ -16,6 +18,7 @@ use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
 use gatepost_core::moment::Moment;
@@ -36,11 +39,15 @@ pub struct Unjudged {
 #[derive(Debug)]
 #[must_use = "settle it with the outcome"]
 pub struct Granted {
-    attempt: Unjudged,
+    pub(super) attempt: Unjudged,
     user: UserName,
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
+    /// How long its password must wait.
+    pub(super) delay: Duration,
+    /// Dovecot may ask about it.
+    _at_postfix: Option<AtPostfix>,
 }
 
 impl Unjudged {
@@ -106,7 +113,7 @@ impl Unjudged {
     }
 
     /// Not once the drain has begun: then the state may be the next process's, which gives the same tokens.
-    async fn first_stage(
+    pub(super) async fn first_stage(
         &self,
         attempt: &AuthAttempt<'_>,
         drain: &Drain,
@@ -122,19 +129,26 @@ impl Unjudged {
         Ok(begun)
     }
 
-    fn granted(
+    pub(super) fn granted(
         self,
         asker: &impl Asker,
         user: &UserName,
         judged: Result<(sequence::GrantedAttempt, Option<Held>), Refused>,
     ) -> Result<Granted, Refused> {
         match judged {
-            Ok((granted, turn)) => Ok(Granted {
-                attempt: self,
-                user: user.clone(),
-                granted,
-                turn,
-            }),
+            Ok((granted, turn)) => {
+                let own = &self.judging.own;
+                let id = granted.permit().user();
+                let is_own = asker.door() == Door::Own;
+                Ok(Granted {
+                    _at_postfix: is_own.then(|| own.enter(id, asker.client(), asker.session())),
+                    delay: granted.permit().delay(),
+                    attempt: self,
+                    user: user.clone(),
+                    granted,
+                    turn,
+                })
+            }
             Err(refused) => Err(self.refuse(asker, Some(user), refused)),
         }
     }
@@ -203,6 +217,7 @@ impl Unjudged {
         let told = match refused {
             Refused::Refuse(Refusal { reason, wait }) => {
                 counters.refused.count();
+                counters.of_door(asker.door()).refused.count();
                 Told {
                     reason: Some(reason),
                     wait,
@@ -229,6 +244,7 @@ impl Unjudged {
         let now = self.judging.clock.now();
         let attempt = events::Attempt {
             session: asker.seen(),
+            door: asker.door(),
             mechanism: self.mechanism,
             user,
             verdict: told.verdict,
@@ -271,15 +287,17 @@ impl Granted {
         let (verdict, counter) = match settled.outcome {
             AuthOutcome::Accept => (AttemptVerdict::Accept, &counters.accepted),
             AuthOutcome::Reject => (AttemptVerdict::Reject, &counters.rejected),
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
-                (AttemptVerdict::Defer, &counters.deferred)
-            }
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => (AttemptVerdict::Defer, &counters.deferred),
         };
         counter.count();
         if verdict == AttemptVerdict::Accept {
             let took = attempt.judging.clock.now().since(attempt.began);
             counters.durations.login.observe(took);
         }
+        counters.of_door(asker.door()).settled(verdict);
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,
@@ -307,6 +325,11 @@ impl Granted {
     pub async fn displaced(self, asker: &(impl Asker + Sync)) -> Refused {
         let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
         attempt.without_place(asker, Some(&user))
+    }
+
+    /// How long its password must wait before it is checked.
+    pub const fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// Whether it holds a turn.
@@ -348,6 +371,7 @@ impl Granted {
             user,
             granted,
             turn,
+            ..
         } = self;
         let judging = &attempt.judging;
         let mut changes = Vec::new();
@@ -360,7 +384,7 @@ impl Granted {
     }
 }
 
-fn attempt_of<'a>(
+pub(super) fn attempt_of<'a>(
     asker: &impl Asker,
     user: &'a UserName,
     password: Password<'a>,
@@ -370,27 +394,6 @@ fn attempt_of<'a>(
         client: asker.client(),
         user,
         password,
-    }
-}
-
-/// The part of a log line that the end of the attempt decides.
-struct Told<'a> {
-    verdict: AttemptVerdict,
-    reason: Option<Reason>,
-    would_refuse: Option<Reason>,
-    wait: Duration,
-    reply: &'a dyn Display,
-}
-
-impl Told<'_> {
-    /// This, and nothing else.
-    fn of(verdict: AttemptVerdict) -> Self {
-        Self {
-            verdict,
-            reason: None,
-            would_refuse: None,
-            wait: Duration::ZERO,
-            reply: &"none",
-        }
+        door: asker.door(),
     }
 }

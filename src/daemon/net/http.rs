@@ -18,9 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -46,6 +47,9 @@ mod tests;
 /// The head of a request: its line and headers.
 const HEAD_OCTETS: usize = 16 * 1024;
 const HEADERS: usize = 64;
+
+/// Of a body that is too long so many times its bound are read and dropped.
+const DROPPED: usize = 64;
 
 /// The pause after a failing accept, so as not to spin.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -86,6 +90,11 @@ pub struct HttpBounds {
 pub trait HttpHandler: Send + Sync + 'static {
     /// Answers one request, whose body is complete.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Response<HttpBody>> + Send;
+
+    /// Answers a request whose body was longer than its bound, and is not kept.
+    fn too_long(&self, _: &Parts) -> Response<HttpBody> {
+        plain_text(StatusCode::PAYLOAD_TOO_LARGE, "")
+    }
 }
 
 /// The body of an answer, whole or a stream. It cannot fail; one that ends early ends the connection.
@@ -265,15 +274,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Response<HttpBody> {
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, bounds.body).collect();
-    let response = match timeout(bounds.patience, body).await {
-        Ok(Ok(body)) => {
-            let request = Request::from_parts(head, body.to_bytes());
-            handler.answer(request).await
-        }
-        Ok(Err(fault)) if fault.is::<LengthLimitError>() => {
-            last_answer(StatusCode::PAYLOAD_TOO_LARGE)
-        }
+    let response = match timeout(bounds.patience, read(body, bounds.body)).await {
+        Ok(Ok(Some(body))) => handler.answer(Request::from_parts(head, body)).await,
+        Ok(Ok(None)) => handler.too_long(&head),
         Ok(Err(_)) => last_answer(StatusCode::BAD_REQUEST),
         Err(_) => last_answer(StatusCode::REQUEST_TIMEOUT),
     };
@@ -281,6 +284,25 @@ async fn respond(
         seat.served();
     }
     response
+}
+
+/// The body of a request. None: it is longer than `most`. What is beyond is read and dropped, so that the client is
+/// told so and can go on; much more is not even read.
+async fn read(mut body: Incoming, most: usize) -> Result<Option<Bytes>, hyper::Error> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(octets) = frame?.into_data() else {
+            continue;
+        };
+        length += octets.len();
+        if length > most.saturating_mul(DROPPED) {
+            break;
+        }
+        if length <= most {
+            kept.extend_from_slice(&octets);
+        }
+    }
+    Ok((length <= most).then(|| kept.into()))
 }
 
 /// A refusal after which nothing more can be read from the connection.
@@ -303,6 +325,19 @@ pub fn plain_text(status: StatusCode, text: impl Into<Bytes>) -> Response<HttpBo
 /// A body that is there as a whole.
 pub fn whole(octets: impl Into<Bytes>) -> HttpBody {
     Full::new(octets.into()).boxed_unsync()
+}
+
+/// Where it listens, with the port that the kernel chose for port 0. Shown in the log.
+impl fmt::Display for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.listener {
+            HttpListener::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(f),
+                Err(fault) => fault.fmt(f),
+            },
+            HttpListener::Unix(socket) => write!(f, "unix:{}", socket.path().display()),
+        }
+    }
 }
 
 /// Shown in the log.

@@ -109,6 +109,11 @@ impl UnixSocket {
         Ok(Self { listener, place })
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.place.path
+    }
+
     /// The next connection. Cancel-safe.
     ///
     /// # Errors

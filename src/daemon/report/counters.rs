@@ -8,6 +8,8 @@ use std::sync::Arc;
 use super::counter::Counter;
 use super::durations::Durations;
 use super::limits::LimitCounters;
+use super::verdicts::AttemptVerdict;
+use gatepost_core::gate::request::doors::Door;
 
 /// What the sessions of this process came to.
 #[derive(Debug, Default)]
@@ -32,6 +34,10 @@ pub struct Counters {
     pub deferred: Counter,
     /// Repetitions answered 535 by ourselves.
     pub repeated: Counter,
+    /// Attempts at Dovecot's doors whose password had to wait.
+    pub delayed: Counter,
+    /// What came of the attempts at each door.
+    pub by_door: [DoorCounters; Door::ALL.len()],
     /// Octets from clients to Postfix after login.
     pub octets_in: Counter,
     /// Octets from Postfix to clients after login.
@@ -40,4 +46,34 @@ pub struct Counters {
     pub limits: Arc<LimitCounters>,
     /// How long handshakes, logins and checks took.
     pub durations: Durations,
+}
+
+/// What came of the attempts at one door.
+#[derive(Debug, Default)]
+pub struct DoorCounters {
+    /// Logged in.
+    pub accepted: Counter,
+    /// The password was wrong.
+    pub rejected: Counter,
+    /// Refused by the gate.
+    pub refused: Counter,
+}
+
+impl DoorCounters {
+    /// An attempt was settled so.
+    pub fn settled(&self, verdict: AttemptVerdict) {
+        match verdict {
+            AttemptVerdict::Accept => self.accepted.count(),
+            AttemptVerdict::Reject => self.rejected.count(),
+            _ => {}
+        }
+    }
+}
+
+impl Counters {
+    /// Those of a door.
+    pub fn of_door(&self, door: Door) -> &DoorCounters {
+        let [own, ..] = &self.by_door;
+        self.by_door.get(door as usize).unwrap_or(own)
+    }
 }

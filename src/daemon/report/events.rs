@@ -3,7 +3,7 @@
 //! Public API: the message, the field names and their values. No password, no AUTH line and no reply to a
 //! LOGIN prompt is a field of anything here, at any level; user names come encoded (`UserName`).
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
-//! What Postfix accepted is told at info, each, and what it rejected. All else is strangers' noise, or one outage seen by everybody: the first of a client in
+//! What Postfix accepted is told at info, each (at Dovecot's doors what is familiar at debug), and what it rejected. All else is strangers' noise, or one outage seen by everybody: the first of a client in
 //! ten minutes is told, with the count of those suppressed since the one before; the rest at debug. So is the first session of a client that ended without
 //! a login after a fault. Over all clients there are 200 rejections, 200 attempts, 200 sessions and 200 lines about bans at once and two a second of each, and 50
 //! lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
@@ -23,8 +23,10 @@ use super::places;
 use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
 use super::verdicts::{AttemptVerdict, VerdictCounters};
 use crate::clock::WallStep;
+use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
@@ -48,6 +50,8 @@ pub struct Session<'a> {
 pub struct Attempt<'a> {
     /// Its session.
     pub session: Session<'a>,
+    /// Where.
+    pub door: Door,
     /// The mechanism's registered name; `none` where it was refused in place of the banner.
     pub mechanism: &'a str,
     /// The user; none where CRAM-MD5 never came to the name.
@@ -71,6 +75,7 @@ impl<'a> Attempt<'a> {
     pub fn at_accept(session: Session<'a>, reply: &'a dyn Display) -> Self {
         Self {
             session,
+            door: Door::Own,
             mechanism: "none",
             user: None,
             verdict: AttemptVerdict::Defer,
@@ -92,6 +97,13 @@ impl<'a> Attempt<'a> {
             reason: self.reason.map(Reason::as_str),
             wait: self.wait,
         }
+    }
+}
+
+impl Attempt<'_> {
+    /// Whether it is one of the many logins of a program that looks for mail, of which Dovecot tells too.
+    fn is_routine(&self) -> bool {
+        !self.door.has_later() && self.reason == Some(Reason::Bucket(Bucket::Familiar))
     }
 }
 
@@ -172,6 +184,7 @@ impl Reporter {
         self.lately.note(attempt.past(now), attempt.user);
         let client = attempt.session.key;
         let (level, suppressed) = match attempt.verdict {
+            AttemptVerdict::Accept if attempt.is_routine() => (tracing::Level::DEBUG, 0),
             AttemptVerdict::Accept => (tracing::Level::INFO, 0),
             AttemptVerdict::Reject => (self.rejection(now), 0),
             other => {
@@ -184,6 +197,7 @@ impl Reporter {
             client = %attempt.session.client,
             listener = %attempt.session.listener,
             tls = attempt.session.tls,
+            door = attempt.door.as_str(),
             mechanism = attempt.mechanism,
             user = attempt.user.map(tracing::field::display),
             verdict = attempt.verdict.as_str(),

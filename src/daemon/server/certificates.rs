@@ -3,19 +3,42 @@
 //! A start and a reload say it too. But where the renewal broke there is no reload, and nobody looks until users call.
 //! Not here: their dates (`net::tls`), the first look (`config`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::net::tls::Certificate;
+use crate::report::events;
+use crate::session::Services;
 use gatepost_core::moment::Moment;
 
 /// From one look to the next.
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// Once a day: certificates that should have been renewed.
+pub(in crate::server) async fn watch_all(services: Arc<Services>, drain: Drain) {
+    let in_use = || services.tls.certificates();
+    watch(in_use, Clock::wall, tell_certificate, drain).await;
+}
+
+fn tell_certificate(certificate: &Certificate, now: Moment) {
+    let (names, chain) = (certificate.names.join(", "), certificate.chain.display());
+    match certificate.date_problem(now) {
+        Some(problem) => {
+            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"))
+        }
+        None => {
+            let days = certificate.days_left(now);
+            events::certificate(&names, &chain, &format!("expires in {days} days"));
+        }
+    }
+}
+
 /// Until the drain: looks at the certificates in use once a day, and tells those that are due.
-pub(in crate::server) async fn watch(
+async fn watch(
     in_use: impl Fn() -> Vec<Certificate>,
     now: impl Fn() -> Moment,
     tell: impl Fn(&Certificate, Moment),

@@ -1,14 +1,21 @@
 //! leaving - what is left of a process that has given up its state to the next one
 //!
-//! Not here: giving it up (`server`), how the next one is started (`cli::run`).
+//! It answers the next one on a socket of its own which sessions it has, and ends those that it is told to.
+//! Not here: giving it up (`server`), how the next one is started (`cli::run`), what that one asks (`predecessors`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use super::operator::Operator;
+use super::predecessors;
+use super::socket::OperatorSocket;
+use crate::admin::AdminSettings;
+use crate::drain::{self, Drainer};
 use crate::session::Services;
 
 /// How much longer than the grace a drain may take.
@@ -18,11 +25,42 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 #[must_use = "its sessions end with the process"]
 pub struct Leaving {
-    pub(super) services: Arc<Services>,
-    pub(super) sessions: TaskTracker,
+    services: Arc<Services>,
+    sessions: TaskTracker,
+    socket: Option<(Drainer, JoinHandle<()>)>,
 }
 
 impl Leaving {
+    /// Begins to answer the next process, if there is something to tell.
+    pub(super) fn begin(
+        services: Arc<Services>,
+        sessions: TaskTracker,
+        operator: Operator,
+        admin: &AdminSettings,
+    ) -> Self {
+        let own = predecessors::socket_of(admin, std::process::id());
+        let bound = (!sessions.is_empty()).then(|| OperatorSocket::bind(&own));
+        let socket = match bound {
+            Some(Ok(socket)) => {
+                let (drainer, drain) = drain::channel();
+                Some((
+                    drainer,
+                    tokio::spawn(socket.serve(operator.leaving(), drain)),
+                ))
+            }
+            Some(Err(fault)) => {
+                warn!("operators cannot reach the sessions that go on: {fault}");
+                None
+            }
+            None => None,
+        };
+        Self {
+            services,
+            sessions,
+            socket,
+        }
+    }
+
     /// How many sessions go on.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
@@ -36,6 +74,11 @@ impl Leaving {
             // A client that takes no octet, a Postfix that says none.
             let sessions = self.sessions.len();
             warn!(sessions, "sessions are cut off: they did not end in time");
+        }
+        if let Some((drainer, served)) = self.socket {
+            drainer.begin();
+            // The socket is removed with it.
+            let _ = served.await;
         }
     }
 }

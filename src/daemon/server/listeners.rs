@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::predecessors::Predecessors;
 use crate::drain::Drain;
 use crate::net::admission::{Admission, Slot, TurnedAway};
 use crate::net::filter::{self, Filter, FilterFault, RefusedFor};
@@ -31,6 +32,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) drain: Drain,
     /// Whether the disk keeps the state.
     pub(in crate::server) state: StateHealth,
+    /// Processes that were stopped, with the sessions that they still have.
+    pub(in crate::server) predecessors: Predecessors,
 }
 
 impl ListenerContext {

@@ -15,7 +15,6 @@ use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
 use crate::net::upstream::Usability;
 use crate::report::durations::Durations;
-use crate::report::events;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, KeyFault, NetworkKey};
@@ -27,13 +26,17 @@ mod ask;
 mod dashboard;
 mod expel;
 mod explained;
+mod left_over;
 mod own;
 mod present;
 mod process;
+mod told;
 mod values;
 mod watch;
 
 pub use dashboard::PagePlace;
+
+use left_over::Duty;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
 const FIRST_ROUND: Duration = Duration::from_millis(50);
@@ -45,6 +48,7 @@ pub struct Operator {
     context: ListenerContext,
     began: Moment,
     page: Option<PagePlace>,
+    duty: Duty,
 }
 
 impl Operator {
@@ -57,6 +61,7 @@ impl Operator {
             context: context.clone(),
             began,
             page,
+            duty: Duty::Serves,
         }
     }
 
@@ -64,13 +69,16 @@ impl Operator {
     pub async fn answer(&self, request: Request) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
-        let answered = self.decide(request, now, &mut changes).await;
+        let answered = match self.may_answer(&request) {
+            true => self.decide(request, now, &mut changes).await,
+            false => Err("this process was stopped: another one serves, and answers".to_owned()),
+        };
         let kept = self.context.services.judging.notices.keep(changes).await;
         let response = match answered {
             Ok(response) => present::kept(response, kept),
             Err(message) => Response::Refused { message },
         };
-        tell(&response);
+        told::tell(&response);
         response
     }
 
@@ -101,12 +109,11 @@ impl Operator {
     ) -> Result<Response, String> {
         let gate = self.gate();
         match request {
-            Request::Status => {
-                self.until_asked().await;
-                Ok(Response::Status(Box::new(self.status())))
-            }
             Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
             Request::Dashboard { from } => self.page_link(from, now),
+            Request::Held => Ok(self.held()),
+            Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
+            Request::Status => Ok(self.whole_status().await),
             Request::BansList => {
                 let ban = |entry| values::ban(entry, self.clock());
                 let bans = gate.bans(now).into_iter().map(ban).collect();
@@ -292,29 +299,6 @@ impl Operator {
 
     fn gate(&self) -> &Gate {
         self.context.services.judging.gate()
-    }
-}
-
-/// What the operator changed, to the log.
-fn tell(response: &Response) {
-    match response {
-        Response::Done { message }
-        | Response::Ended { message, .. }
-        | Response::NotKept { message } => events::operator(message),
-        Response::BansImported {
-            banned, sessions, ..
-        } if *banned > 0 => {
-            events::operator(&format!(
-                "{banned} banned from a list; {sessions} sessions ended"
-            ));
-        }
-        Response::Learnt(taught) if taught.changed() => {
-            events::learnt(taught.pairs, taught.users);
-            if taught.settling_ended {
-                events::settled();
-            }
-        }
-        _ => {}
     }
 }
 

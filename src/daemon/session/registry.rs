@@ -11,7 +11,7 @@
 //! One lock, taken once when a session logs in and once when it ends.
 //! Not here: connections before their login (`net::admission`), passwords and bans (`gate`).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,7 +77,8 @@ pub enum Whose {
 }
 
 impl Whose {
-    fn is(self, user: Option<UserId>, client: ClientKey) -> bool {
+    /// Whether a session of this user at this client is meant.
+    pub fn is(self, user: Option<UserId>, client: ClientKey) -> bool {
         match self {
             Self::User(one, network) => {
                 user == Some(one) && network.is_none_or(|network| network == client.network())
@@ -171,7 +172,7 @@ impl SessionRegistry {
     /// were logged in.
     pub fn expel(&self, whose: Whose) -> usize {
         let mut book = self.lock();
-        let ended = book.end(|user, client| whose.is(Some(user), client));
+        let ended = book.end(|(user, _), client| whose.is(Some(user), client));
         let epoch = book.next_epoch();
         book.remember(epoch, whose);
         drop(book);
@@ -188,6 +189,19 @@ impl SessionRegistry {
         drop(book);
         self.recaller.recall(epoch);
         ended
+    }
+
+    /// All sessions that are logged in, with their numbers.
+    pub fn held(&self) -> Vec<(u64, UserId, ClientKey)> {
+        let book = self.lock();
+        let row =
+            |(&(user, number), held): (&(UserId, u64), &HeldSession)| (number, user, held.client());
+        book.held.iter().map(row).collect()
+    }
+
+    /// Ends the sessions with these numbers at once. How many there were.
+    pub fn end_numbered(&self, numbers: &BTreeSet<u64>) -> usize {
+        self.lock().end(|(_, number), _| numbers.contains(&number))
     }
 
     /// Whether an order since `epoch` was about all of this client's sessions.
@@ -248,10 +262,10 @@ impl Book {
         self.epoch
     }
 
-    fn end(&mut self, ends: impl Fn(UserId, ClientKey) -> bool) -> usize {
+    fn end(&mut self, ends: impl Fn((UserId, u64), ClientKey) -> bool) -> usize {
         let before = self.held.len();
-        self.held.retain(|(user, _), held| {
-            let ends = ends(*user, held.client());
+        self.held.retain(|key, held| {
+            let ends = ends(*key, held.client());
             if ends {
                 held.control().end(EndOrder::Expelled);
             }

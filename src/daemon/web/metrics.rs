@@ -155,16 +155,18 @@ fn attempts(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
             ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
         }
     }
-    // All reasons are there from the first scrape on, so that the first refusal is an increase.
-    let reasons = status.refused.keys();
-    let mut known: BTreeMap<String, u64> = reasons.map(|reason| (reason.clone(), 0)).collect();
-    known.extend(status.familiar_refused.clone());
-    page.counters(
-        "gatepost_familiar_refused",
-        "Attempts of users from a network where they have logged in that were refused, by reason; must stay 0",
-        "reason",
-        &known,
+    let mut family = page.family(
+        "gatepost_door_attempts",
+        "What was told at each door: Gatepost's own, and those that ask for their attempts",
+        MetricType::Counter,
     )?;
+    for (door, told) in &status.doors {
+        for (outcome, count) in told {
+            let labels = [("door", door.as_str()), ("outcome", outcome.as_str())];
+            ConstCounter::new(*count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    familiar_refused(page, status)?;
     page.counters(
         "gatepost_would_refuse",
         "Attempts let through only because of a dry run or settling in, by the reason that would have refused",
@@ -175,6 +177,19 @@ fn attempts(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
         "gatepost_unjudged",
         "AUTH commands refused without judging, behind a refusal in the same session",
         count(status, "unjudged"),
+    )
+}
+
+fn familiar_refused(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
+    // All reasons are there from the first scrape on, so that the first refusal is an increase.
+    let reasons = status.refused.keys();
+    let mut known: BTreeMap<String, u64> = reasons.map(|reason| (reason.clone(), 0)).collect();
+    known.extend(status.familiar_refused.clone());
+    page.counters(
+        "gatepost_familiar_refused",
+        "Attempts of users from a network where they have logged in that were refused, by reason; must stay 0",
+        "reason",
+        &known,
     )
 }
 

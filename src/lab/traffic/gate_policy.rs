@@ -15,6 +15,7 @@ use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::{FailureReply, Reason, Standing};
 use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -148,9 +149,10 @@ impl GatePolicy {
                 ClientAnswer::FailedOrPutOff
             }
             AuthOutcome::Reject => ClientAnswer::Wrong,
-            AuthOutcome::Defer | AuthOutcome::Stalled | AuthOutcome::Abandoned => {
-                ClientAnswer::Later(settled.reason)
-            }
+            AuthOutcome::Defer
+            | AuthOutcome::Stalled
+            | AuthOutcome::Abandoned
+            | AuthOutcome::Unreported => ClientAnswer::Later(settled.reason),
         };
         Outcome { answer, asked }
     }
@@ -288,6 +290,7 @@ fn shown(attempt: &LoginAttempt, ticket: u64) -> AuthAttempt<'_> {
             PasswordForm::Plain => Password::Shown(&attempt.password),
             PasswordForm::Scram => Password::Hidden,
         },
+        door: Door::Own,
     }
 }
 

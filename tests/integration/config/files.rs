@@ -252,3 +252,38 @@ fn a_config_that_cannot_be_read_is_refused() {
     let faults = Config::load(folder.0.path(), NOW).unwrap_err();
     assert!(faults.to_string().contains("it is a directory"), "{faults}");
 }
+
+#[test]
+fn published_lists_are_denied_but_for_what_would_shut_out_the_operators_own() {
+    let folder = Folder::new();
+    folder.config("networks.deny-files = [\"drop.txt\", \"level1\"]");
+    folder.write(
+        "drop.txt",
+        "; a list\n198.51.100.0/24 ; SBL1\n2001:db8:7::1\n",
+    );
+    folder.write(
+        "level1",
+        "# bogons too\n10.0.0.0/8\n192.0.2.0/24\n203.0.113.7\n",
+    );
+    let (message, value) = folder.only_warning(NOW);
+    assert!(
+        message
+            .ends_with("2 lines are left out, the first is line 2: 10.0.0.0/8 is of private use"),
+        "{message}"
+    );
+    assert_eq!(value, "\"level1\"]");
+    let (config, _) = folder.load(NOW).unwrap();
+    let denied: Vec<String> = config.gate.deny.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        denied,
+        ["198.51.100.0/24", "2001:db8:7::/64", "203.0.113.7/32"]
+    );
+
+    folder.write("level1", "<!DOCTYPE html>\n<html>\n");
+    let (message, _) = folder.only_warning(NOW);
+    assert!(message.contains("2 lines are left out"), "{message}");
+    fs::remove_file(folder.path("drop.txt")).unwrap();
+    let (message, value) = folder.only_fault(NOW);
+    assert!(message.contains("cannot read"), "{message}");
+    assert_eq!(value, "\"drop.txt\", \"level1\"]");
+}

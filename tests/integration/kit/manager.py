@@ -2,7 +2,7 @@
 
 Listens, passes the sockets on from descriptor 3 (sd_listen_fds(3)), and starts the program. SIGUSR1 restarts it: SIGTERM,
 and the next one as soon as the main process has ended, whatever children that has left (KillMode=process).
-SIGTERM ends it. A main process that ends by itself ends the manager with its code.
+SIGHUP is passed on. SIGTERM ends it. A main process that ends by itself ends the manager with its code.
 """
 
 import os
@@ -41,7 +41,7 @@ def start(sockets, command):
 
 
 def main():
-    awaited = {signal.SIGUSR1, signal.SIGTERM, signal.SIGCHLD}
+    awaited = {signal.SIGUSR1, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     sockets = [listening(address) for address in sys.argv[1].split(",")]
     command = sys.argv[2:]
@@ -52,6 +52,9 @@ def main():
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended == child:
                 return os.waitstatus_to_exitcode(status)
+            continue
+        if asked == signal.SIGHUP:
+            os.kill(child, signal.SIGHUP)
             continue
         os.kill(child, signal.SIGTERM)
         _, status = os.waitpid(child, 0)

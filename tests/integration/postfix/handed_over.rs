@@ -3,6 +3,9 @@
 //! `kit/manager.py` plays systemd, with the real programs on both sides.
 //! Not here: what the gate knows afterwards (`restart`); the units themselves (`tests/package`).
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -132,6 +135,83 @@ fn a_process_that_leaves_holds_up_the_next_one_for_no_session() {
         ran.text
     );
     held.expect("NOOP", 250);
+}
+
+/// How many sessions processes that were stopped still have, as `status` says.
+fn left_over(proxy: &Proxy) -> u64 {
+    let ran = proxy.setup.command(&["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&ran.text).expect("JSON");
+    status["left_over"].as_u64().expect("a number")
+}
+
+/// The sockets of the processes that were stopped.
+fn sockets_left(proxy: &Proxy) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(proxy.setup.folder()).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.display().to_string().contains(".leaving-"))
+        .collect()
+}
+
+/// The answer to a request at an operator's socket.
+fn ask(socket: &Path, request: &str) -> String {
+    let mut stream = UnixStream::connect(socket).expect("somebody answers");
+    writeln!(stream, "{request}").expect("ask");
+    let mut answer = String::new();
+    BufReader::new(stream)
+        .read_line(&mut answer)
+        .expect("an answer");
+    answer
+}
+
+#[test]
+fn orders_reach_the_sessions_that_stopped_processes_still_have() {
+    let mail = Mail::start();
+    let mut proxy = managed(&mail).start();
+    let mut anna = [1, 2].map(|host| logged_in(&proxy, host, ANNA));
+    let mut bert = logged_in(&proxy, 3, BERT);
+    proxy.signal(Signal::USR1);
+    released(&proxy, 1);
+    let mut denied = logged_in(&proxy, 4, BERT);
+    let mut stays = logged_in(&proxy, 5, BERT);
+    proxy.signal(Signal::USR1);
+    released(&proxy, 2);
+    assert_eq!(left_over(&proxy), 5);
+    let ran = proxy.setup.command(&["status"]);
+    assert!(
+        ran.text.contains("5 more, logged in before the restart"),
+        "{}",
+        ran.text
+    );
+
+    // What is kept is kept by the one that serves.
+    for socket in sockets_left(&proxy) {
+        let answer = ask(&socket, r#"{"do":"forgive","target":"anna"}"#);
+        assert!(answer.contains("refused"), "{answer}");
+    }
+
+    let ran = proxy.setup.command(&["expel", ANNA.0]);
+    assert!(ran.text.contains("2 sessions ended"), "{}", ran.text);
+    for client in &mut anna {
+        assert_eq!(client.rest().expect("its end"), b"");
+    }
+    let ran = proxy.setup.command(&["bans", "add", "127.91.0.3", "--own"]);
+    assert!(ran.text.contains("1 session ended"), "{}", ran.text);
+    assert_eq!(bert.rest().expect("its end"), b"");
+    proxy.setup.set("networks.deny", vec!["127.91.0.4/32"]);
+    proxy.reload();
+    assert_eq!(denied.rest().expect("its end"), b"");
+    wait::until("one is left", || left_over(&proxy) == 1);
+    stays.expect("NOOP", 250);
+    stays.expect("QUIT", 221);
+    wait::until("none is left", || left_over(&proxy) == 0);
+    wait::until("their sockets are removed", || {
+        let entries = std::fs::read_dir(proxy.setup.folder()).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        !names
+            .into_iter()
+            .any(|name| name.to_string_lossy().contains(".leaving-"))
+    });
 }
 
 #[test]

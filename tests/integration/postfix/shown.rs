@@ -1,6 +1,6 @@
 //! shown - what mail programs show their user of each answer, and what it costs the user
 //!
-//! The table in the README is this one. Not here: that their mails arrive unchanged (`delivery`).
+//! The table in config/manual/gatepost.1.md is this one. Not here: that their mails arrive unchanged (`delivery`).
 
 use std::fs;
 

@@ -142,7 +142,7 @@ impl Buckets {
         now: Moment,
     ) -> Result<(), Duration> {
         if let BucketKey::Earned(client) = key {
-            let has_token = self.credit.left(client, now) > 0;
+            let has_token = self.credit.left(client, now) > kept;
             return has_token.then_some(()).ok_or(UNTIL_A_LOGIN);
         }
         limit.peek(self.arrival(key, limit, now), kept, now)

@@ -142,6 +142,13 @@ impl Credit {
         });
     }
 
+    /// The tokens of a client where somebody has logged in within a week; none elsewhere.
+    pub(in crate::gate) fn held(&self, client: ClientKey, now: Moment) -> Option<u32> {
+        let row = self.clients.read(Key::client(client))?;
+        let credit = ClientCredit::at(Some(&row), seconds(now));
+        (credit.last != 0).then_some(u32::from(credit.tokens))
+    }
+
     /// The tokens of a client.
     pub(in crate::gate) fn left(&self, client: Key, now: Moment) -> u32 {
         let row = self.clients.read(client);

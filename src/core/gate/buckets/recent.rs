@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::Reason;
 use crate::moment::Moment;
@@ -41,6 +42,8 @@ pub struct Decision {
     pub at: Moment,
     /// In which session.
     pub session: u64,
+    /// At which door.
+    pub door: Door,
     /// About which client.
     pub client: ClientKey,
     /// What was answered.
@@ -120,6 +123,7 @@ mod tests {
             recent.push(Decision {
                 at: Moment::EPOCH,
                 session,
+                door: Door::Own,
                 client: ClientKey::V4(session as u32 % 2),
                 answer: Answer::Allow,
                 reason: Reason::Bucket(Bucket::Client),

@@ -148,6 +148,8 @@ pub(in crate::gate) enum WhenEmpty {
     Refuse,
     /// It may pay as an attempt from far does.
     PayAsFar,
+    /// In a network where somebody has logged in it may pay from `near`, as long as half of that is left.
+    PayFromNear,
 }
 
 /// One value for each bucket.
@@ -205,7 +207,10 @@ pub const BUCKETS: [BucketSpec; 16] = [
         when_empty: WhenEmpty::PayAsFar,
         ..shared(Bucket::Near, 0, "near", GROWING)
     },
-    shared(Bucket::Words, 1, "words", quota(20, 30)),
+    BucketSpec {
+        when_empty: WhenEmpty::PayFromNear,
+        ..shared(Bucket::Words, 1, "words", quota(20, 30))
+    },
     shared(Bucket::Unknown, 2, "unknown", quota(20, 10)),
     shared(Bucket::Strangers, 3, "strangers", GROWING),
     BucketSpec {

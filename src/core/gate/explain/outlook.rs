@@ -8,6 +8,7 @@ use crate::gate::case::{Case, SecretKind};
 use crate::gate::ladder::{Named, Question};
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::Rules;
@@ -120,6 +121,7 @@ fn hypothetical(
     Case {
         at: now,
         session: 0,
+        door: Door::Own,
         client,
         network: client.network(),
         user,

@@ -4,6 +4,7 @@ use super::*;
 use crate::gate::Keys;
 use crate::gate::request::attempt::{Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::settings::GateSettings;
 
 const START: Moment = Moment::from_seconds(1_795_478_400);
@@ -50,6 +51,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         client,
         user: &name,
         password: Password::Shown(&secret),
+        door: Door::Own,
     };
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);
@@ -62,6 +64,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         ban: None,
         settling: false,
         reply: FailureReply::Outcome,
+        delay: Duration::ZERO,
         stage: InTurn(QueueClass::Ordinary),
         now: START,
         changes: &mut changes,

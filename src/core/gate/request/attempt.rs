@@ -8,6 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::{Door, PasswordHash};
 
 /// The name that a client wants to log in as: the authcid, as decoded, any octets at all.
 ///
@@ -86,6 +87,8 @@ pub enum Password<'a> {
     Shown(&'a Secret),
     /// The OAuth mechanisms show a token, which ends by itself.
     Token(&'a Secret),
+    /// A door of Dovecot's shows its hash.
+    Hashed(&'a PasswordHash),
     /// SCRAM and CRAM-MD5 show nothing that two tries could be compared by.
     Hidden,
 }
@@ -101,6 +104,8 @@ pub struct AuthAttempt<'a> {
     pub user: &'a UserName,
     /// With what.
     pub password: Password<'a>,
+    /// Where.
+    pub door: Door,
 }
 
 /// How far a user is trusted in the network of an attempt. The texts (`Display`) are public API.
@@ -152,6 +157,8 @@ pub enum AuthOutcome {
     /// The client left an exchange after Postfix had given it a challenge, or nobody could check its proof:
     /// the name was probed, and the password was not checked.
     Abandoned,
+    /// Dovecot has not told what came of it. The password may have been checked.
+    Unreported,
 }
 
 #[cfg(test)]

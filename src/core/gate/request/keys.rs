@@ -7,6 +7,8 @@
 
 use std::fmt;
 use std::hash::Hasher;
+use std::num::ParseIntError;
+use std::str::FromStr;
 
 use siphasher::sip::SipHasher24;
 
@@ -40,6 +42,15 @@ pub struct UserId(pub(in crate::gate) u64);
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
+    }
+}
+
+/// As it is displayed.
+impl FromStr for UserId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        u64::from_str_radix(text, 16).map(Self)
     }
 }
 

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
+use crate::gate::request::doors::PolicyNonce;
 use crate::gate::request::names::NameSettings;
 
 /// Whether refusals are meant.
@@ -53,6 +54,8 @@ pub struct GateSettings {
     pub deny: Vec<IpNet>,
     /// Nobody else is admitted; empty: everybody may be.
     pub only: Vec<IpNet>,
+    /// With what Dovecot hashes the passwords that it asks about. None: it does not ask.
+    pub nonce: Option<PolicyNonce>,
     /// Rows of the tables.
     pub capacity: Capacity,
     /// The steps of a judgement. A simulation may leave some out; no config does.
@@ -147,6 +150,7 @@ impl Default for GateSettings {
             allow: Vec::new(),
             deny: Vec::new(),
             only: Vec::new(),
+            nonce: None,
             capacity: Capacity {
                 clients: 1_000_000,
                 pairs: 200_000,

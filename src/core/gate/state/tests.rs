@@ -15,6 +15,7 @@ use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Subject};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::keys::Keys;
 use crate::gate::request::names::{Domain, NameSettings, NamesSince};
 use crate::gate::request::settings::{GateSettings, Mode};
@@ -65,6 +66,7 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &m
         client: client(from),
         user: &user,
         password: Password::Shown(&secret),
+        door: Door::Own,
     };
     if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, changes)
     {

@@ -8,6 +8,7 @@ use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
 use crate::gate::{Gate, Keys};
@@ -220,6 +221,7 @@ fn with_attempt<T>(
         client,
         user: &user,
         password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
+        door: Door::Own,
     })
 }
 

@@ -7,7 +7,9 @@ use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::queue::QueueClass;
-use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
+use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
+use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
@@ -15,6 +17,16 @@ const HOME: &str = "203.0.113.7";
 
 fn good(n: usize) -> String {
     format!("Zwiebel{n}kuchen{n}fest")
+}
+
+fn attempt<'a>(client: ClientKey, user: &'a UserName, secret: &'a Secret) -> AuthAttempt<'a> {
+    AuthAttempt {
+        session: 1,
+        client,
+        user,
+        password: Password::Shown(secret),
+        door: Door::Own,
+    }
 }
 
 #[test]
@@ -37,12 +49,7 @@ fn of_64_parallel_tries_with_one_token_left_exactly_one_passes() {
                 threads.spawn(move || {
                     let user = user(name);
                     let secret = Secret::new(good(1000 + n).into_bytes());
-                    let attempt = AuthAttempt {
-                        session: 1,
-                        client: client(from),
-                        user: &user,
-                        password: Password::Shown(&secret),
-                    };
+                    let attempt = attempt(client(from), &user, &secret);
                     let verdict =
                         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new());
                     let allowed = matches!(verdict, Verdict::Allow(_));
@@ -69,12 +76,7 @@ fn who_loses_the_race_for_the_last_shared_token_gets_the_others_back() {
             let passed = &passed;
             threads.spawn(move || {
                 let secret = Secret::new(good(1000 + n).into_bytes());
-                let attempt = AuthAttempt {
-                    session: 1,
-                    client: from(n),
-                    user,
-                    password: Password::Shown(&secret),
-                };
+                let attempt = attempt(from(n), user, &secret);
                 let verdict =
                     gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new());
                 let allowed = matches!(verdict, Verdict::Allow(_));
@@ -110,12 +112,7 @@ fn sessions_operators_snapshots_and_ticks_side_by_side_neither_lock_up_nor_lose_
                     0 => client(HOME),
                     _ => client(FAR),
                 }) {
-                    let attempt = AuthAttempt {
-                        session: 1,
-                        client: from,
-                        user: &user,
-                        password: Password::Shown(&secret),
-                    };
+                    let attempt = attempt(from, &user, &secret);
                     if let Verdict::Allow(permit) =
                         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)
                     {

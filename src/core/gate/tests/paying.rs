@@ -237,6 +237,38 @@ fn each_shared_bucket_stops_a_pool_of_one_try_each() {
 }
 
 #[test]
+fn where_somebody_has_logged_in_a_word_may_pay_half_of_near() {
+    let mut world = World::new(settings());
+    for n in 0..300 {
+        world.befriend(&format!("user{n}"), HOME);
+    }
+    world.befriend("anna", FAR);
+    let fates = pool(&mut world, 200, true, |n| format!("summer{n}"));
+    assert_eq!(fates[198], Fate::Refused(Reason::Bucket(Bucket::Words)));
+    let near = |world: &World| tokens(world, HOME, "user0", Reason::Bucket(Bucket::Near));
+    let full = near(&world);
+    // A wrong one is told as a name that does not exist would be.
+    assert_eq!(world.told(FAR, "user1", "Summer2024"), 454);
+    assert_eq!(near(&world), full - 1);
+    let login = world.attempt(client(FAR), "user2", Some("Summer2025"));
+    assert_eq!(login, Fate::Asked(Reason::Bucket(Bucket::Near)));
+    // Another network, where nobody has logged in, has no part in it.
+    assert_eq!(
+        world.guess("192.0.7.9", "user3", "Summer2026"),
+        Fate::Refused(Reason::Bucket(Bucket::Words))
+    );
+    // Half is kept for those who are near, from however many such networks the guesses come.
+    for n in 0..200 {
+        world.befriend(&format!("user{n}"), &format!("198.51.{n}.1"));
+    }
+    for n in 0..200 {
+        let name = format!("user{}", 200 + n % 100);
+        world.guess(&format!("198.51.{n}.9"), &name, &format!("Winter{n}"));
+    }
+    assert_eq!(near(&world), full.div_ceil(2));
+}
+
+#[test]
 fn a_password_sprayed_over_users_and_networks_becomes_a_word() {
     let mut world = World::new(settings());
     let fates = pool(&mut world, 60, true, |n| format!("Zwiebelkuchen{n}!"));

@@ -12,6 +12,7 @@ use crate::gate::queue::Woken;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::doors::Door;
 use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::Reason;
 use crate::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -45,6 +46,7 @@ impl Try {
             client: self.client,
             user: &self.user,
             password: Password::Shown(&self.password),
+            door: Door::Own,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Verdict};
 use crate::gate::processes::ProcessLine;
+use crate::gate::queue::QueueClass;
 use crate::gate::request::verdict::Reason;
 
 const HOME: &str = "203.0.113.7";
@@ -53,6 +54,24 @@ fn a_stranger_who_names_a_user_stands_in_another_line() {
     assert_eq!(line("203.0.113.8", "ANNA"), own);
     assert_ne!(line("198.51.100.7", "anna"), own);
     assert_ne!(line("203.0.113.7", "bert"), own);
+}
+
+#[test]
+fn where_somebody_has_logged_in_a_newcomer_waits_before_a_pool() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.befriend("bert", "192.0.2.1");
+    for (from, class) in [
+        (HOME, QueueClass::Neighbour),
+        (FAR, QueueClass::Ordinary),
+        // Nor in a network that is only near one.
+        ("203.0.9.9", QueueClass::Ordinary),
+    ] {
+        let First::Wait(waits) = first(&mut world, from, "bert") else {
+            panic!("{from} does not wait");
+        };
+        assert_eq!(waits, class, "{from}");
+    }
 }
 
 #[test]

@@ -129,6 +129,7 @@ mod tests {
     use crate::gate::case::SecretKind;
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
+    use crate::gate::request::doors::Door;
     use crate::gate::request::keys::UserId;
     use crate::gate::trust::familiar::{Context, NetworkTrust, PairAge};
 
@@ -141,6 +142,7 @@ mod tests {
             let case = Case {
                 at: Moment::from_nanos(n),
                 session: n,
+                door: Door::Own,
                 client,
                 network: client.network(),
                 user: UserId(n),

@@ -95,6 +95,9 @@ pub struct DecisionMessage {
     pub verdict: String,
     /// The reason.
     pub reason: String,
+    /// The door: `smtp`, `imap`, `pop3`, `sieve`, `submission`, `doveadm`, `other`.
+    #[serde(default)]
+    pub door: String,
     /// Seconds that the client should have waited.
     #[serde(default)]
     pub wait_s: u64,

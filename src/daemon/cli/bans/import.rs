@@ -1,11 +1,10 @@
 //! import - `gatepost bans add --file`: a list of addresses and networks, as blocklists are published
 //!
-//! One a line; comments behind `#`, `;` or `//`, and what stands behind a comma or a blank is not read. A network of another
-//! size than bans have becomes those that it is made of. Not here: what a ban does (`server::operator`).
+//! A network of another size than bans have becomes those that it is made of.
+//! Not here: lines (`config::network_list`), what a ban does (`server::operator`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,9 +14,8 @@ use serde::Serialize;
 
 use crate::admin::message::{BATCH, Request, Response};
 use crate::cli::{OperatorArgs, exit, print_json};
+use crate::config::network_list;
 
-/// The longest list, in octets.
-const LONGEST: u64 = 16 << 20;
 /// A list with more bans than this would push others out.
 const MOST: usize = 65_536;
 /// Bans of one line.
@@ -120,8 +118,10 @@ fn read(file: &Path) -> io::Result<String> {
         false => Box::new(File::open(file)?),
     };
     let mut octets = Vec::new();
-    source.take(LONGEST + 1).read_to_end(&mut octets)?;
-    match octets.len() as u64 > LONGEST {
+    source
+        .take(network_list::LONGEST + 1)
+        .read_to_end(&mut octets)?;
+    match octets.len() as u64 > network_list::LONGEST {
         true => Err(io::Error::other("the list is longer than 16 MiB")),
         // Comments may be in any encoding.
         false => Ok(String::from_utf8_lossy(&octets).into_owned()),
@@ -132,36 +132,17 @@ fn read(file: &Path) -> io::Result<String> {
 fn parse(text: &str, summary: &mut ListResult) -> Vec<(usize, String)> {
     let mut subjects = Vec::new();
     for (place, line) in text.lines().enumerate() {
-        let Some(entry) = entry(line) else { continue };
+        let Some(entry) = network_list::line(line) else {
+            continue;
+        };
         summary.lines += 1;
         let line = place + 1;
-        match network(entry).and_then(split) {
+        match entry.and_then(split) {
             Ok(networks) => subjects.extend(networks.into_iter().map(|one| (line, one))),
             Err(why) => summary.refused.push(RefusedLine { line, why }),
         }
     }
     subjects
-}
-
-/// The address or network of a line, if there is one.
-fn entry(line: &str) -> Option<&str> {
-    let line = line.trim_start_matches('\u{feff}');
-    let line = line.split("//").next().unwrap_or_default();
-    let mut words =
-        line.split(|letter: char| letter.is_whitespace() || matches!(letter, ',' | ';' | '#'));
-    let is_comment = line.trim_start().starts_with(['#', ';']);
-    let first = words.find(|word| !word.is_empty())?;
-    (!is_comment).then(|| first.trim_matches(['"', '\'']))
-}
-
-fn network(entry: &str) -> Result<IpNet, String> {
-    let address = entry.parse::<IpAddr>().map(IpNet::from);
-    let network = address.or_else(|_| entry.parse::<IpNet>());
-    let network = network.map_err(|_| format!("{entry:?} is no address and no network"))?;
-    match network == network.trunc() {
-        true => Ok(gatepost_core::gate::request::networks::canonical(network)),
-        false => Err(format!("{network} has bits set after its prefix")),
-    }
 }
 
 /// The clients or networks, as bans have them, that a network is made of.

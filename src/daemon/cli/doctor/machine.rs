@@ -62,8 +62,15 @@ fn service(running: &RunningGatepost, config: &Config) -> Vec<Diagnosis> {
             "make room, or let the user of the service write there",
         ),
     });
-    found.extend(limit_of(running.process).map(|limit| files(config.admission.sessions, limit)));
+    let limit = limit_of(running.process);
+    found.extend(limit.map(|limit| files(config.admission.sessions, limit, limit_of_unit())));
     found
+}
+
+/// What the unit asks for; the machine, or its container, may have less.
+fn limit_of_unit() -> Option<u64> {
+    let asked = ["show", SERVICE, "-p", "LimitNOFILE", "--value"];
+    output_of("systemctl", &asked)?.trim().parse().ok()
 }
 
 /// The limit on open files of a process.
@@ -76,14 +83,24 @@ fn limit_of(process: i32) -> Option<u64> {
     Some(soft.parse().unwrap_or(u64::MAX))
 }
 
-fn files(sessions: usize, limit: u64) -> Diagnosis {
+fn files(sessions: usize, limit: u64, of_unit: Option<u64>) -> Diagnosis {
     const TOPIC: &str = "open files";
-    match open_files::shortage(sessions, limit) {
-        None => Diagnosis::good(TOPIC, format!("{limit} are enough for {sessions} sessions")),
-        Some(shortage) => {
-            let cure = format!("LimitNOFILE={} in the unit", shortage.needed);
-            Diagnosis::wrong(TOPIC, shortage.to_string(), cure)
-        }
+    let Some(shortage) = open_files::shortage(sessions, limit) else {
+        return Diagnosis::good(TOPIC, format!("{limit} are enough for {sessions} sessions"));
+    };
+    let fit = shortage.sessions_that_fit();
+    match of_unit.is_some_and(|asked| asked >= shortage.needed) {
+        // Nothing in the unit helps, and what fits is served.
+        true => Diagnosis::note(
+            TOPIC,
+            format!("this machine gives the service no more than {limit}: {fit} sessions at once are served"),
+        )
+        .with_cure(format!("if that is enough: sessions = {fit} in [admission]; if not: raise the hard limit of the machine or container")),
+        false => Diagnosis::wrong(
+            TOPIC,
+            shortage.to_string(),
+            format!("LimitNOFILE={} in the unit", shortage.needed),
+        ),
     }
 }
 
@@ -187,8 +204,11 @@ mod tests {
     fn the_limit_of_a_process_is_read_from_the_kernel() {
         let own = i32::try_from(std::process::id()).unwrap();
         let limit = limit_of(own).unwrap();
-        assert_eq!(files(1, limit).state, Condition::Good);
-        assert_eq!(files(20_000, 64).state, Condition::Wrong);
+        let told = |sessions, limit, of_unit| files(sessions, limit, of_unit).state;
+        assert_eq!(told(1, limit, None), Condition::Good);
+        assert_eq!(told(20_000, 64, None), Condition::Wrong);
+        assert_eq!(told(20_000, 64, Some(64)), Condition::Wrong);
+        assert_eq!(told(20_000, 20_000, Some(65_536)), Condition::Note);
     }
 
     #[test]

@@ -5,19 +5,16 @@
 use std::path::{Path, PathBuf};
 
 use super::diagnosis::Diagnosis;
-use crate::cli::logs;
+use crate::cli::logs::{self, machine};
 use crate::config::neighbours::output_of;
 use gatepost_core::logs::collector::LogCollector;
 
 const TOPIC: &str = "mail log";
 
-/// Where syslog puts it: Debian, then Red Hat.
-const PLACES: [&str; 2] = ["/var/log/mail.log", "/var/log/maillog"];
-
 pub(super) fn look(given: Option<&Path>) -> Diagnosis {
     let places: Vec<PathBuf> = match given {
         Some(path) => vec![path.to_owned()],
-        None => PLACES.iter().map(PathBuf::from).collect(),
+        None => machine::PLACES.iter().map(PathBuf::from).collect(),
     };
     match places.into_iter().find(|path| path.exists()) {
         Some(path) => of_file(path),
@@ -51,24 +48,13 @@ fn of_file(path: PathBuf) -> Diagnosis {
 }
 
 fn of_journal() -> Diagnosis {
-    const LEARN: &str = "journalctl -o json -u 'postfix@*' -u dovecot | gatepost learn -";
-    let asked = [
-        "-q",
-        "-n",
-        "1",
-        "-o",
-        "cat",
-        "-u",
-        "postfix@*",
-        "-u",
-        "postfix",
-        "-u",
-        "dovecot",
-    ];
-    match output_of("journalctl", &asked) {
-        Some(said) if !said.trim().is_empty() => {
-            Diagnosis::good(TOPIC, format!("it is in the journal: {LEARN}"))
-        }
+    let [program, lines @ ..] = machine::JOURNAL;
+    let asked = [&["-n", "1"], &lines[..]].concat();
+    match output_of(program, &asked) {
+        Some(said) if !said.trim().is_empty() => Diagnosis::good(
+            TOPIC,
+            "it is in the journal: `gatepost learn` reads it there",
+        ),
         _ => Diagnosis::note(
             TOPIC,
             "no mail log was found in /var/log, nor in the journal",

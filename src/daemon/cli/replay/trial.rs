@@ -14,6 +14,7 @@ use gatepost_core::gate::queue::Woken;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -192,6 +193,7 @@ impl ReplayRun<'_> {
             client: login.client,
             user,
             password: Password::Shown(&password),
+            door: Door::Own,
         };
         self.tick(login.at);
         let granted = self.granted(&attempt, login.at);

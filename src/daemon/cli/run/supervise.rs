@@ -16,6 +16,7 @@ use std::process::{self, Child, Command, ExitCode, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{RunArgs, signals};
 use crate::cli::exit;
@@ -38,6 +39,7 @@ fn supervise(args: &RunArgs) -> io::Result<ExitCode> {
         .build()?;
     runtime.block_on(async {
         let (mut hang_up, mut terminate, mut interrupt) = signals()?;
+        let mut abort = signal(SignalKind::from_raw(Signal::ABORT.as_raw()))?;
         let (ours, theirs) = UnixStream::pair()?;
         let mut child = spawn(args, theirs)?;
         ours.set_nonblocking(true)?;
@@ -47,6 +49,8 @@ fn supervise(args: &RunArgs) -> io::Result<ExitCode> {
                 _ = hang_up.recv() => pass_on(&child, Signal::HUP),
                 _ = terminate.recv() => pass_on(&child, Signal::TERM),
                 _ = interrupt.recv() => pass_on(&child, Signal::TERM),
+                // systemd's watchdog: a child that hangs would keep state and ports from the next one.
+                _ = abort.recv() => pass_on(&child, Signal::KILL),
                 read = ours.read_u8() => return match read {
                     Ok(RELEASED) => Ok(ExitCode::SUCCESS),
                     _ => end_with(&mut child),

@@ -10,10 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Fault;
+use super::certificate::{self, CertificateSource};
 use super::change::{FileChange, Scratch};
+use crate::cli::dovecot_policy::{self, DovecotVersion};
 use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;
-use crate::config::neighbours::Neighbours;
+use crate::config::neighbours::{self, Neighbours};
+use crate::net::tls::CertificateFiles;
 use crate::net::upstream::{Announce, UpstreamAddress};
 
 /// The entry, with its options and their reasons.
@@ -30,17 +33,6 @@ service anvil {
 }
 ";
 
-const HOOK: &str = "\
-#!/bin/sh
-# Written by `gatepost setup`: certbot runs it after each renewal.
-set -e
-install -d -m 0750 -g gatepost /etc/gatepost/tls
-install -m 0640 -g gatepost \"$RENEWED_LINEAGE\"/fullchain.pem \"$RENEWED_LINEAGE\"/privkey.pem /etc/gatepost/tls
-systemctl try-reload-or-restart gatepost
-";
-
-const CERTBOT: &str = "/etc/letsencrypt";
-
 /// The options of an old entry that stay.
 const KEPT: [&str; 4] = [
     "smtpd_sasl_type",
@@ -54,10 +46,14 @@ pub(super) struct SetupPlan {
     /// Arguments of postconf, a call each.
     postconf: Vec<Vec<String>>,
     dovecot: PathBuf,
-    /// None: no certbot here.
-    hook: Option<PathBuf>,
-    /// Where certbot has the certificate now.
-    lineage: Option<PathBuf>,
+    /// What stands in it.
+    dovecot_text: String,
+    /// What only root may read, and where; none: Dovecot asks nobody.
+    secrets: Option<(PathBuf, String)>,
+    /// None: Gatepost has one, or there is none to be found.
+    certificate: Option<CertificateSource>,
+    /// Where Gatepost reads it.
+    own: Option<CertificateFiles>,
     remarks: Vec<String>,
 }
 
@@ -83,14 +79,26 @@ impl SetupPlan {
             Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
             None => PathBuf::from("/etc/dovecot"),
         };
-        let certbot = Path::new(CERTBOT);
-        let is_here = certbot.join("live").is_dir() && !neighbours.is_elsewhere();
-        let lineage = certbot.join("live").join(&config.dialogue.hostname);
+        let secrets = folder.join("gatepost-policy.conf.ext");
+        let mut dovecot_text = DOVECOT.to_owned();
+        if let Some(policy) = &config.auth_policy {
+            let version = neighbours::output_of("dovecot", &["--version"]).unwrap_or_default();
+            let version = DovecotVersion::of(&version);
+            dovecot_text += &dovecot_policy::settings(policy, version, &secrets);
+        }
+        let policy = config.auth_policy.as_ref();
+        let certificate = match neighbours.is_elsewhere() {
+            true => None,
+            false => certificate::find(config, files, replaced.first().copied()),
+        };
+        let own = config.tls.certificates.first().cloned();
         Self {
             postconf,
             dovecot: folder.join("conf.d/99-gatepost.conf"),
-            hook: is_here.then(|| certbot.join("renewal-hooks/deploy/gatepost")),
-            lineage: (is_here && lineage.is_dir()).then_some(lineage),
+            dovecot_text,
+            secrets: policy.map(|policy| (secrets, dovecot_policy::secrets(policy))),
+            certificate,
+            own,
             remarks,
         }
     }
@@ -105,9 +113,13 @@ impl SetupPlan {
             let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
             writeln!(out, "postconf {}", words.join(" "))?;
         }
-        writeln!(out, "\n# Dovecot: {}\n{DOVECOT}", self.dovecot.display())?;
-        if let Some(hook) = &self.hook {
-            writeln!(out, "# certbot: {}, executable\n{HOOK}", hook.display())?;
+        let (dovecot, text) = (self.dovecot.display(), &self.dovecot_text);
+        writeln!(out, "\n# Dovecot: {dovecot}\n{text}")?;
+        if let Some((path, text)) = &self.secrets {
+            writeln!(out, "# Dovecot: {}, mode 0600\n{text}", path.display())?;
+        }
+        if let Some((path, text)) = self.hook() {
+            writeln!(out, "# certbot: {}, executable\n{text}", path.display())?;
         }
         writeln!(out, "# Then:")?;
         for command in self.restarts() {
@@ -115,21 +127,27 @@ impl SetupPlan {
         }
         writeln!(
             out,
-            "gatepost learn /var/log/mail.log*   # who has logged in until now is no stranger"
+            "gatepost learn   # who has logged in until now is no stranger"
         )?;
         self.remarks(out)?;
         writeln!(
             out,
             "\n# The way back by hand: keep /etc/postfix/main.cf and master.cf before, put them back, remove {}, then\n\
-             # systemctl disable --now gatepost; systemctl restart dovecot postfix",
+             # systemctl disable --now gatepost.socket gatepost.service; systemctl restart dovecot postfix",
             self.dovecot.display()
         )
     }
 
+    fn hook(&self) -> Option<(PathBuf, String)> {
+        self.certificate.as_ref()?.hook()
+    }
+
     /// What setup does not decide.
     pub(super) fn remarks(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.remarks
-            .iter()
+        let sources = self.certificate.iter().zip(&self.own);
+        let of_source = sources.filter_map(|(source, own)| source.remark(own));
+        of_source
+            .chain(self.remarks.iter().cloned())
             .try_for_each(|remark| writeln!(out, "# NOTE: {remark}"))
     }
 
@@ -139,12 +157,8 @@ impl SetupPlan {
             "systemctl stop dovecot; rm -f /run/dovecot/anvil-auth-penalty; systemctl start dovecot".to_owned(),
             "systemctl restart postfix".to_owned(),
         ];
-        if let (Some(hook), Some(lineage)) = (&self.hook, &self.lineage) {
-            commands.push(format!(
-                "RENEWED_LINEAGE={} {}",
-                lineage.display(),
-                hook.display()
-            ));
+        if let (Some(source), Some(own)) = (&self.certificate, &self.own) {
+            commands.push(source.command(own));
         }
         commands.push("systemctl enable --now gatepost".to_owned());
         commands
@@ -174,9 +188,13 @@ impl SetupPlan {
             let after = fs::read(copy.0.join(name))?;
             changes.push(FileChange::new(&folder.join(name), after, 0o644)?);
         }
-        changes.push(FileChange::new(&self.dovecot, DOVECOT.into(), 0o644)?);
-        if let Some(hook) = &self.hook {
-            changes.push(FileChange::new(hook, HOOK.into(), 0o755)?);
+        let text = self.dovecot_text.clone().into_bytes();
+        changes.push(FileChange::new(&self.dovecot, text, 0o644)?);
+        if let Some((path, text)) = &self.secrets {
+            changes.push(FileChange::new(path, text.clone().into_bytes(), 0o600)?);
+        }
+        if let Some((path, text)) = self.hook() {
+            changes.push(FileChange::new(&path, text.into(), 0o755)?);
         }
         Ok(changes)
     }

@@ -33,7 +33,7 @@ impl fmt::Display for Shortage {
         write!(
             f,
             "{} sessions need up to {} open files, and the limit here is {}: {} sessions at once are served; raise \
-             LimitNOFILE in the unit",
+             LimitNOFILE in the unit, or the machine's own limit, or lower [admission] sessions",
             self.sessions,
             self.needed,
             self.limit,

@@ -34,7 +34,7 @@ impl Operator {
         self.gate().ban(subject, until, now, &mut changes);
         let services = &self.context.services;
         let pending = self.context.admission.pending_of(subject);
-        let logged_in = self.end_barred();
+        let logged_in = self.end_barred().await;
         let kept = services.judging.notices.keep(changes).await;
         let left = self.left_of(subject).await;
         let sessions = logged_in + pending.saturating_sub(left);
@@ -72,7 +72,7 @@ impl Operator {
             }
         }
         let services = &self.context.services;
-        let logged_in = self.end_barred();
+        let logged_in = self.end_barred().await;
         let kept = services.judging.notices.keep(changes).await;
         let imported = Response::BansImported {
             banned,
@@ -91,7 +91,7 @@ impl Operator {
     ) -> Result<Response, String> {
         if let Ok(subject) = read_subject(target) {
             return match network {
-                None => Ok(self.expel_place(subject)),
+                None => Ok(self.expel_place(subject).await),
                 Some(_) => Err(format!(
                     "{target} is an address or a network already: a network can be named behind a user only"
                 )),
@@ -104,7 +104,7 @@ impl Operator {
         // Trust first: a login that is judged after this earns it anew, one of before finds the order.
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let whose = Whose::User(self.gate().user_id(&user), network);
-        let sessions = self.context.services.registry.expel(whose);
+        let sessions = self.end(whose).await;
         let kept = self.context.services.judging.notices.keep(changes).await;
         if !is_known && sessions == 0 {
             return Ok(unknown(&user));
@@ -144,18 +144,24 @@ impl Operator {
         Ok(present::kept(ended, kept))
     }
 
-    /// Ends the logged-in sessions of all that are banned by hand.
-    fn end_barred(&self) -> usize {
+    /// Ends the logged-in sessions of all that are banned by hand, in whichever process.
+    async fn end_barred(&self) -> usize {
         let services = &self.context.services;
-        services
-            .registry
-            .expel_barred(|client| services.judging.bars(client))
+        let bars = |client| services.judging.bars(client);
+        let left_over = self.context.predecessors.end(|_, client| bars(client));
+        services.registry.expel_barred(bars) + left_over.await
     }
 
-    fn expel_place(&self, subject: Subject) -> Response {
+    /// Ends logged-in sessions, in whichever process.
+    async fn end(&self, whose: Whose) -> usize {
+        let own = self.context.services.registry.expel(whose);
+        let meant = |user, client| whose.is(Some(user), client);
+        own + self.context.predecessors.end(meant).await
+    }
+
+    async fn expel_place(&self, subject: Subject) -> Response {
         let pending = self.context.admission.pending_of(subject);
-        let registry = &self.context.services.registry;
-        let sessions = registry.expel(Whose::Place(subject)) + pending;
+        let sessions = self.end(Whose::Place(subject)).await + pending;
         Response::Ended {
             message: format!(
                 "{subject}: {}; it may come back at once: `gatepost bans add {subject}` keeps it out",
@@ -204,7 +210,7 @@ fn unknown(user: &UserName) -> Response {
     }
 }
 
-fn ended(sessions: usize, left: usize) -> String {
+pub(super) fn ended(sessions: usize, left: usize) -> String {
     let ended = match sessions {
         1 => "1 session ended".to_owned(),
         sessions => format!("{sessions} sessions ended"),

@@ -180,6 +180,7 @@ fn decision(decision: &recent::Decision, clock: Clock) -> DecisionMessage {
         user: decision.user().map(|user| user.to_string()),
         verdict: decision.answer.to_string(),
         reason: decision.reason.to_string(),
+        door: decision.door.to_string(),
         wait_s: decision.wait.as_secs(),
     }
 }

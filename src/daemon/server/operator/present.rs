@@ -12,6 +12,7 @@ use crate::judging::WriteOutcome;
 use crate::net::admission::TurnedAway;
 use crate::net::tls::Certificate;
 use crate::net::upstream::{UpstreamAddress, Usability};
+use crate::report::counters::Counters;
 use crate::report::events::timestamp;
 use crate::report::limits::{self, ResourceLimit};
 use crate::report::writer;
@@ -20,6 +21,7 @@ use crate::session::Services;
 use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::processes::ProcessCounts;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::verdict::{BanCause, Reason};
 use gatepost_core::moment::Moment;
 
@@ -48,6 +50,8 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         processes: processes(upstream.processes().counts()),
         sessions: admission.held as u64,
         logged_in: services.registry.logged_in() as u64,
+        // Asked for where there is time to wait for the answer.
+        left_over: 0,
         bans: gate.bans as u64,
         bans_by_reason: bans_by_reason(services, now),
         known_users: gate.known_users as u64,
@@ -56,6 +60,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         buckets: gate.shared.iter().map(bucket).collect(),
         tables: tables(&gate),
         counters: counters(context),
+        doors: doors(&services.judging.counters),
         limits: limits::TABLE
             .iter()
             .map(|row| (row.name.to_owned(), acted(row.limit, context, &gate)))
@@ -72,12 +77,17 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .collect(),
         handshakes_failed: handshakes_failed(services),
         certificates: certificates(services),
-        state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
-            since: time(fault.since, clock),
-            why: fault.why.to_string(),
-        }),
+        state_not_kept: not_kept(context),
         process: process::read(),
     }
+}
+
+fn not_kept(context: &ListenerContext) -> Option<NotKeptMessage> {
+    let clock = context.services.judging.clock;
+    context.state.not_kept().map(|fault| NotKeptMessage {
+        since: time(fault.since, clock),
+        why: fault.why.to_string(),
+    })
 }
 
 /// Attempts by verdict and reason.
@@ -213,6 +223,7 @@ fn counters(context: &ListenerContext) -> Counts {
         ("rejected", &counters.rejected),
         ("refused", &counters.refused),
         ("unjudged", &counters.unjudged),
+        ("delayed", &counters.delayed),
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),
@@ -284,8 +295,32 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams
+        | ResourceLimit::PolicyPermits
+        | ResourceLimit::PolicySecrets
+        | ResourceLimit::PolicyHashes
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
+}
+
+/// What came of the attempts at each door that has had any.
+fn doors(counters: &Counters) -> BTreeMap<String, Counts> {
+    let mut doors = BTreeMap::<String, Counts>::new();
+    for door in Door::ALL {
+        let at = counters.of_door(door);
+        let counted = [
+            ("accepted", at.accepted.get()),
+            ("rejected", at.rejected.get()),
+            ("refused", at.refused.get()),
+        ];
+        if counted.iter().all(|(_, count)| *count == 0) {
+            continue;
+        }
+        let told = doors.entry(door.as_str().to_owned()).or_default();
+        for (name, count) in counted {
+            *told.entry(name.to_owned()).or_default() += count;
+        }
+    }
+    doors
 }
 
 fn tallies(gate: &explain::Status, pick: impl Fn(&Tally) -> u64) -> Counts {

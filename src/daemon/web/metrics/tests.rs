@@ -47,6 +47,7 @@ fn status() -> StatusMessage {
             ("refuse".to_owned(), counts(&[("strangers", 6), ("ban", 5)])),
         ]),
         refused: counts(&[("turn", 4), ("strangers", 6), ("familiar", 0)]),
+        doors: BTreeMap::from([("imap".to_owned(), counts(&[("refused", 9)]))]),
         familiar_refused: counts(&[("turn", 4)]),
         turned_away: counts(&[("ban", 11)]),
         certificates: ["1970-01-01T00:01:40Z", "1970-01-01T00:01:41Z"]
@@ -75,6 +76,7 @@ fn the_page_has_the_numbers_of_the_snapshot() {
         "gatepost_build_info{version=\"1.2.3\"} 1",
         "gatepost_logins_work 1.0",
         "gatepost_attempts_total{verdict=\"refuse\",reason=\"strangers\"} 6",
+        "gatepost_door_attempts_total{door=\"imap\",outcome=\"refused\"} 9",
         "gatepost_familiar_refused_total{reason=\"turn\"} 4",
         "gatepost_familiar_refused_total{reason=\"familiar\"} 0",
         "gatepost_backend_usable{upstream=\"127.0.0.1:10465\"} 1.0",

@@ -1,0 +1,378 @@
+//! auth_policy - Dovecot's questions about logins, answered by the gate
+//!
+//! Dovecot asks `allow` before it checks a password and, unless it is told not to, again when the password was right;
+//! then it tells with `report` what came of it. So an attempt is judged with the first, its permit waits (`open`) and
+//! is settled with the report. An attempt that Gatepost's own SMTP has let through comes here too, from Postfix's
+//! Dovecot, and is not judged again (`judging::own`). Whatever a client can put into a question, the answer to one that
+//! cannot be understood is a refusal: Dovecot takes any other answer for a yes.
+//! Not here: the words of the protocol (`wire`), HTTP (`net::http`), the rules (`gate`).
+//! Dovecot's `src/auth/auth-policy.c` of 2.3 and 2.4.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use hyper::header::ORIGIN;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use tokio::time::sleep;
+
+use crate::drain::Drain;
+use crate::judging::{Asker, Granted, Judging};
+use crate::net::http::{HttpAddress, HttpBody, HttpBounds, HttpHandler, plain_text};
+use crate::report::events;
+use crate::report::limits::ResourceLimit;
+use crate::session::{SessionId, SessionIds};
+use gatepost_core::gate::request::attempt::{AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::{Door, PolicyNonce};
+use gatepost_core::gate::request::verdict::Standing;
+use gatepost_core::moment::Moment;
+
+mod open;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use open::{AskKey, AskKeys, OpenPermit, OpenPermits, ReportedPermits};
+use wire::{PolicyCommand, PolicyOutcome, PolicyQuestion, ShownHash};
+
+/// The header that carries the secret.
+pub const SECRET_HEADER: &str = "x-api-key";
+
+/// What bounds the door.
+// limit: policy-connections
+pub const BOUNDS: HttpBounds = HttpBounds {
+    section: "[auth-policy]",
+    // As many as Dovecot opens.
+    connections: 100,
+    limit: ResourceLimit::PolicyConnections,
+    body: 64 * 1024,
+    patience: Duration::from_secs(30),
+};
+
+/// A name that is longer is no user's.
+const LONGEST_NAME: usize = 1024;
+
+/// How long a permit waits for its report, and its turn is held.
+const REPORTED_WITHIN: Duration = Duration::from_secs(120);
+const TURN_HELD: Duration = Duration::from_secs(10);
+
+/// Where Dovecot asks, and what it proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthPolicySettings {
+    /// The address.
+    pub listen: SocketAddr,
+    /// What it sends in the header.
+    pub secret: PolicySecret,
+    /// What it hashes passwords with.
+    pub nonce: PolicyNonce,
+}
+
+/// A secret that Dovecot shows. Compared in a time that does not tell how much of it is right.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PolicySecret(String);
+
+impl PolicySecret {
+    /// Takes the secret.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    /// The secret, for the one who must write it into Dovecot's config.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn is(&self, shown: &[u8]) -> bool {
+        let differ = self
+            .0
+            .bytes()
+            .zip(shown)
+            .fold(0, |differ, (own, other)| differ | (own ^ other));
+        differ == 0 && self.0.len() == shown.len()
+    }
+}
+
+/// Shows nothing.
+impl std::fmt::Debug for PolicySecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PolicySecret(..)")
+    }
+}
+
+/// What answers Dovecot.
+#[derive(Clone, Debug)]
+pub struct AuthPolicy {
+    judging: Arc<Judging>,
+    ids: Arc<SessionIds>,
+    settings: Arc<AuthPolicySettings>,
+    keys: Arc<AskKeys>,
+    open: Arc<OpenPermits>,
+    drain: Drain,
+}
+
+/// A client at one of Dovecot's doors.
+#[derive(Debug)]
+struct DoorVisit {
+    id: SessionId,
+    client: IpAddr,
+    key: ClientKey,
+    door: Door,
+    listener: HttpAddress,
+    tls: &'static str,
+    drain: Drain,
+}
+
+impl Asker for DoorVisit {
+    fn client(&self) -> ClientKey {
+        self.key
+    }
+
+    fn session(&self) -> u64 {
+        self.id.number()
+    }
+
+    fn door(&self) -> Door {
+        self.door
+    }
+
+    fn seen(&self) -> events::Session<'_> {
+        events::Session {
+            id: &self.id,
+            key: self.key,
+            client: &self.client,
+            listener: &self.listener,
+            tls: self.tls,
+        }
+    }
+
+    fn drain(&self) -> Drain {
+        self.drain.clone()
+    }
+}
+
+impl HttpHandler for AuthPolicy {
+    async fn answer(&self, request: Request<Bytes>) -> Response<HttpBody> {
+        let (head, body) = request.into_parts();
+        let command = match self.command(&head) {
+            Ok(command) => command,
+            Err(status) => return plain_text(status, ""),
+        };
+        match (command, PolicyQuestion::parse(&body)) {
+            (PolicyCommand::Allow, Some(ask)) => wire::answer(self.allow(&ask).await),
+            (PolicyCommand::Allow, None) => self.not_understood(),
+            (PolicyCommand::Report, ask) => {
+                if let Some(ask) = ask {
+                    self.report(&ask).await;
+                }
+                wire::answer(Some(Duration::ZERO))
+            }
+        }
+    }
+
+    fn too_long(&self, head: &Parts) -> Response<HttpBody> {
+        match self.command(head) {
+            Ok(_) => self.not_understood(),
+            Err(status) => plain_text(status, ""),
+        }
+    }
+}
+
+impl AuthPolicy {
+    /// Answers by this gate. Its attempts are numbered with the sessions.
+    pub fn new(
+        judging: Arc<Judging>,
+        ids: Arc<SessionIds>,
+        settings: AuthPolicySettings,
+        drain: Drain,
+    ) -> Self {
+        Self {
+            judging,
+            ids,
+            settings: Arc::new(settings),
+            keys: Arc::default(),
+            open: Arc::default(),
+            drain,
+        }
+    }
+
+    /// Each second: frees the turns that are held for too long, and ends the permits of which Dovecot tells nothing.
+    pub async fn expire(self, mut drain: Drain) {
+        loop {
+            tokio::select! {
+                () = sleep(Duration::from_secs(1)) => {}
+                () = drain.begun() => return,
+            }
+            self.expire_at(self.judging.clock.now()).await;
+        }
+    }
+
+    async fn expire_at(&self, now: Moment) {
+        self.open.give_up_turns(now - TURN_HELD);
+        for open in self.open.older_than(now - REPORTED_WITHIN) {
+            self.lose(open).await;
+        }
+    }
+
+    /// What is asked for, by one who may ask.
+    fn command(&self, head: &Parts) -> Result<PolicyCommand, StatusCode> {
+        // A browser's page must not ask in its user's name.
+        if head.headers.contains_key(ORIGIN) {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        if !self.knows_secret(&head.headers) {
+            self.judging
+                .counters
+                .limits
+                .count(ResourceLimit::PolicySecrets);
+            return Err(StatusCode::UNAUTHORIZED);
+        }
+        if head.method != Method::POST {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        PolicyCommand::of_query(head.uri.query()).ok_or(StatusCode::NOT_FOUND)
+    }
+
+    fn knows_secret(&self, headers: &HeaderMap) -> bool {
+        let mut shown = headers.get_all(SECRET_HEADER).iter();
+        let first = shown.next();
+        let is_right = first.is_some_and(|shown| self.settings.secret.is(shown.as_bytes()));
+        is_right && shown.next().is_none()
+    }
+
+    /// Not judged, so refused.
+    fn not_understood(&self) -> Response<HttpBody> {
+        self.judging.counters.unjudged.count();
+        wire::answer(None)
+    }
+
+    /// How long Dovecot is to wait before it checks the password. None: it is not to check it.
+    async fn allow(&self, ask: &PolicyQuestion) -> Option<Duration> {
+        let visit = self.visit(ask);
+        let user = ask.user();
+        if user.as_bytes().len() > LONGEST_NAME {
+            self.judging.counters.unjudged.count();
+            return None;
+        }
+        let hash = match &ask.hash {
+            ShownHash::Whole(hash) => {
+                let login = ask.login.as_bytes();
+                let is_nothing = self.judging.gate().is_hash_of_nothing(login, hash);
+                Some(hash).filter(|_| !is_nothing)
+            }
+            ShownHash::Cut => {
+                self.judging
+                    .counters
+                    .limits
+                    .count(ResourceLimit::PolicyHashes);
+                None
+            }
+        };
+        let key = self.keys.of(ask);
+        let is_hidden = hash.is_none();
+        if self.open.ask_again(key, is_hidden) || self.is_own(&user, &visit, key, is_hidden) {
+            return Some(Duration::ZERO);
+        }
+        let password = hash.map_or(Password::Hidden, Password::Hashed);
+        let attempt = self.judging.begin(ask.mechanism);
+        let granted = attempt.judge_at_door(&visit, &user, password).await.ok()?;
+        let delay = granted.delay();
+        self.keep(key, visit, granted).await;
+        Some(delay)
+    }
+
+    /// Whether Gatepost's own SMTP has let it through.
+    fn is_own(&self, user: &UserName, visit: &DoorVisit, key: AskKey, is_hidden: bool) -> bool {
+        let may_be = matches!(visit.door, Door::Smtp | Door::Other);
+        let id = self.judging.gate().user_id(user);
+        may_be && self.judging.own.covers(id, visit.key, key.0, is_hidden)
+    }
+
+    async fn keep(&self, key: AskKey, visit: DoorVisit, mut granted: Granted) {
+        if !granted.delay().is_zero() {
+            granted.give_up_turn();
+        }
+        let at = self.judging.clock.now();
+        let evicted = self.open.keep(OpenPermit::new(key, at, visit, granted));
+        if let Some(oldest) = evicted {
+            self.judging
+                .counters
+                .limits
+                .count(ResourceLimit::PolicyPermits);
+            self.lose(oldest).await;
+        }
+    }
+
+    /// Dovecot tells nothing of it.
+    async fn lose(&self, open: OpenPermit) {
+        let outcome = AuthOutcome::Unreported;
+        let _ = open
+            .granted
+            .settle(&open.visit, outcome, &"no report of Dovecot's")
+            .await;
+    }
+
+    /// Settles what the report is about.
+    async fn report(&self, ask: &PolicyQuestion) {
+        let key = self.keys.of(ask);
+        let outcome = match ask.outcome {
+            PolicyOutcome::Accept => AuthOutcome::Accept,
+            PolicyOutcome::Reject => AuthOutcome::Reject,
+            PolicyOutcome::Fault => AuthOutcome::Defer,
+            // Our own refusal, of which there is no permit.
+            PolicyOutcome::Refused => return,
+        };
+        let wanted = match outcome {
+            // The password is right: so it was in each of them.
+            AuthOutcome::Accept => ReportedPermits::All,
+            _ => ReportedPermits::One,
+        };
+        let found = self.open.take(key, wanted);
+        if found.is_empty() && outcome == AuthOutcome::Accept {
+            self.learn(ask).await;
+        }
+        for open in found {
+            let _ = open.granted.settle(&open.visit, outcome, &ask.told()).await;
+        }
+    }
+
+    /// A login that nobody was asked about: Gatepost was away, or its own SMTP has let it through.
+    async fn learn(&self, ask: &PolicyQuestion) {
+        let (gate, now) = (self.judging.gate(), self.judging.clock.now());
+        let (client, user) = (ClientKey::new(remote(ask)), ask.user());
+        let mut changes = Vec::new();
+        match gate.standing(client, now) {
+            // The network says nothing of a user.
+            Standing::Allow => gate.introduce(&user, None, now, &mut changes),
+            Standing::Deny | Standing::Banned => return,
+            Standing::Familiar | Standing::Stranger => {
+                gate.learn(&user, client, now, now, &mut changes);
+            }
+        }
+        self.judging.notices.pass(changes).await;
+    }
+
+    fn visit(&self, ask: &PolicyQuestion) -> DoorVisit {
+        let client = remote(ask);
+        DoorVisit {
+            id: self.ids.next(),
+            client,
+            key: ClientKey::new(client),
+            door: ask.door,
+            listener: HttpAddress::Tcp(self.settings.listen),
+            tls: match ask.tls {
+                true => "yes",
+                false => "none",
+            },
+            drain: self.drain.clone(),
+        }
+    }
+}
+
+/// Who tries. Where Dovecot names no address it is this machine, and judged as such.
+fn remote(ask: &PolicyQuestion) -> IpAddr {
+    ask.remote.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+}

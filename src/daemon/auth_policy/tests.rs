@@ -1,0 +1,491 @@
+//! tests - Dovecot's questions and reports, as they come, against a gate
+//!
+//! Not here: a real Dovecot (`integration::postfix`), HTTP itself (`net::http`).
+
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::clock::Clock;
+use crate::drain::{self, Drainer};
+use crate::judging::{Acknowledge, Notice, Notices};
+use crate::report::limits::LimitCounters;
+use gatepost_core::gate::buckets::spec::Bucket;
+use gatepost_core::gate::request::attempt::Secret;
+use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
+use gatepost_core::gate::request::verdict::Reason;
+use gatepost_core::gate::{Gate, Keys};
+
+const SECRET: &str = "0123456789abcdef";
+const ANNA: &str = "anna@example.org";
+const HERE: &str = "198.51.100.7";
+
+/// A door, and a task that keeps its journal.
+struct Place {
+    door: AuthPolicy,
+    _drainer: Drainer,
+}
+
+fn place_with(at_once: usize) -> Place {
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    };
+    let nonce = PolicyNonce::new("a nonce of 16 or more");
+    let settings = GateSettings {
+        settling: Duration::ZERO,
+        nonce: Some(nonce.clone()),
+        ..GateSettings::default()
+    };
+    let clock = Clock::start();
+    let limits = Arc::new(LimitCounters::default());
+    let (notices, received) = Notices::channel(64, &limits);
+    tokio::spawn(acknowledge(received));
+    let gate = Gate::new(settings, keys, clock.now());
+    gate.introduce(
+        &UserName::new(*b"anna@example.org"),
+        None,
+        clock.now(),
+        &mut Vec::new(),
+    );
+    let queue = QueueSettings {
+        at_once,
+        ..QueueSettings::default()
+    };
+    let judging = Arc::new(Judging::new(gate, queue, clock, notices, &limits));
+    let (drainer, drain) = drain::channel();
+    let settings = AuthPolicySettings {
+        listen: "127.0.0.1:4001".parse().unwrap(),
+        secret: PolicySecret::new(SECRET),
+        nonce,
+    };
+    let ids = Arc::new(SessionIds::new(clock.now()));
+    Place {
+        door: AuthPolicy::new(judging, ids, settings, drain),
+        _drainer: drainer,
+    }
+}
+
+fn place() -> Place {
+    place_with(4)
+}
+
+async fn acknowledge(mut received: mpsc::Receiver<Notice>) {
+    while let Some(notice) = received.recv().await {
+        if let Acknowledge::ForJournal(session) = notice.waiting {
+            let _ = session.send(Ok(()));
+        }
+    }
+}
+
+impl Place {
+    /// The status and the text of an answer.
+    async fn post(&self, command: &str, body: impl Into<Bytes>) -> (StatusCode, String) {
+        let request = Request::post(format!("/?command={command}")).header(SECRET_HEADER, SECRET);
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> (StatusCode, String) {
+        let response = self.door.answer(request).await;
+        let status = response.status();
+        let octets = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(octets.to_vec()).unwrap())
+    }
+
+    /// The status in the answer to a question or report.
+    async fn ask(&self, command: &str, ask: &Value) -> i64 {
+        let (status, text) = self.post(command, ask.to_string()).await;
+        assert_eq!(status, StatusCode::OK);
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer.as_object().unwrap().len(), 1, "no text: {text}");
+        answer["status"].as_i64().unwrap()
+    }
+
+    async fn allow(&self, ask: &Value) -> i64 {
+        self.ask("allow", ask).await
+    }
+
+    async fn report(&self, ask: &Value, success: bool) {
+        self.report_with(ask, success, "policy_reject", json!(false))
+            .await;
+    }
+
+    async fn report_with(&self, ask: &Value, success: bool, field: &str, value: Value) {
+        let mut report = ask.clone();
+        report["success"] = json!(success);
+        report[field] = value;
+        self.ask("report", &report).await;
+    }
+
+    fn tokens(&self, bucket: Bucket) -> u32 {
+        let judging = &self.door.judging;
+        let user = UserName::new(ANNA.as_bytes());
+        let from = HERE.parse().unwrap();
+        let now = judging.clock.now();
+        let explained = judging.gate().explain(from, Some(&user), now);
+        let mut buckets = explained.buckets.iter();
+        let held = buckets.find(|held| held.bucket == Reason::Bucket(bucket));
+        held.map_or(0, |held| held.tokens)
+    }
+
+    fn attempts(&self) -> u64 {
+        self.door.judging.counters.attempts.get()
+    }
+}
+
+/// The digits of SHA-256.
+fn hash(text: &str) -> String {
+    let hash = Sha256::digest(text.as_bytes());
+    hash.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// What Dovecot 2.3 asks about a password, with the attributes that `setup` writes.
+fn question(door: &str, session: &str, password: &str) -> Value {
+    let hash = hash(&format!("a nonce of 16 or more{ANNA}\0{password}"));
+    json!({"device_id": "", "login": ANNA, "orig": ANNA, "protocol": door, "pwhash": hash,
+        "remote": HERE, "session_id": session, "mech": "PLAIN", "tls": false, "fail_type": "UNSUPPORTED_VARIABLE_fail_type"})
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_answered_without_the_secret_or_from_a_browsers_page() {
+    let place = place();
+    let body = question("imap", "s1", "Zwiebel").to_string();
+    let post = |query: &str| Request::post(format!("/{query}"));
+    let right = |query: &str| post(query).header(SECRET_HEADER, SECRET);
+    let allow = "?command=allow";
+    let cases = [
+        (post(allow), 401),
+        (post(allow).header(SECRET_HEADER, ""), 401),
+        (post(allow).header(SECRET_HEADER, &SECRET[1..]), 401),
+        (post(allow).header(SECRET_HEADER, format!("{SECRET}0")), 401),
+        (post(allow).header(SECRET_HEADER, "0123456789abcdeF"), 401),
+        (right(allow).header(SECRET_HEADER, SECRET), 401),
+        (right(allow).header(ORIGIN, "https://example.org"), 403),
+        (right(""), 404),
+        (right("?command=reset"), 404),
+        (
+            Request::get("/?command=allow").header(SECRET_HEADER, SECRET),
+            405,
+        ),
+    ];
+    for (request, wanted) in cases {
+        let request = request.body(Bytes::from(body.clone())).unwrap();
+        let (status, text) = place.send(request).await;
+        assert_eq!((status.as_u16(), &*text), (wanted, ""));
+    }
+    assert_eq!(place.attempts(), 0);
+    let counted = place
+        .door
+        .judging
+        .counters
+        .limits
+        .get(ResourceLimit::PolicySecrets);
+    assert_eq!(counted, 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_login_is_one_attempt_costs_nothing_and_makes_familiar() {
+    let place = place();
+    let full = place.tokens(Bucket::Client);
+    let ask = question("imap", "s1", "right");
+    assert_eq!(place.allow(&ask).await, 0);
+    assert_eq!(
+        place.tokens(Bucket::Client),
+        full - 1,
+        "it holds what it pays"
+    );
+    assert_eq!(place.allow(&ask).await, 0, "after the password was right");
+    place.report(&ask, true).await;
+    assert_eq!(place.attempts(), 1);
+    assert_eq!(place.tokens(Bucket::Familiar), 20);
+    let told = place.door.judging.gate().explain(
+        HERE.parse().unwrap(),
+        Some(&UserName::new(ANNA.as_bytes())),
+        place.door.judging.clock.now(),
+    );
+    assert!(told.decisions.iter().all(|one| one.door == Door::Imap));
+    assert_eq!(told.user.unwrap().trust.to_string(), "familiar");
+    assert_eq!(
+        place
+            .door
+            .judging
+            .counters
+            .of_door(Door::Imap)
+            .accepted
+            .get(),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_password_is_charged_once_and_known_to_be_wrong_at_every_door() {
+    let place = place();
+    let full = place.tokens(Bucket::Client);
+    let ask = question("imap", "s1", "Zwiebel");
+    assert_eq!(place.allow(&ask).await, 0);
+    place.report(&ask, false).await;
+    place.report(&ask, false).await;
+    assert_eq!(place.tokens(Bucket::Client), full - 1);
+    assert_eq!(place.door.judging.counters.rejected.get(), 1);
+    let again = question("pop3", "s2", "Zwiebel");
+    assert_eq!(place.allow(&again).await, -1);
+    assert_eq!(place.door.judging.counters.repeated.get(), 1);
+    assert_eq!(place.allow(&question("pop3", "s2", "Kartoffel")).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_dovecot_never_reports_stays_paid() {
+    let place = place();
+    let full = place.tokens(Bucket::Client);
+    assert_eq!(place.allow(&question("imap", "s1", "Zwiebel")).await, 0);
+    let began = place.door.judging.clock.now();
+    place
+        .door
+        .expire_at(began + REPORTED_WITHIN - Duration::from_secs(2))
+        .await;
+    assert_eq!(place.door.judging.counters.deferred.get(), 0);
+    place.door.expire_at(began + REPORTED_WITHIN).await;
+    assert_eq!(place.door.judging.counters.deferred.get(), 1);
+    place
+        .report(&question("imap", "s1", "Zwiebel"), false)
+        .await;
+    assert_eq!(
+        place.tokens(Bucket::Client),
+        full - 1,
+        "too late to be counted again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_dovecots_charges_nobody_and_a_refusal_is_no_failure() {
+    let place = place();
+    let full = place.tokens(Bucket::Client);
+    let ask = question("imap", "s1", "Zwiebel");
+    assert_eq!(place.allow(&ask).await, 0);
+    place
+        .report_with(&ask, false, "fail_type", json!("internal"))
+        .await;
+    assert_eq!(place.tokens(Bucket::Client), full);
+    place
+        .report_with(&ask, false, "policy_reject", json!(true))
+        .await;
+    place
+        .report_with(&ask, false, "fail_type", json!("policy"))
+        .await;
+    assert_eq!(place.door.judging.counters.rejected.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_nobody_was_asked_about_makes_familiar_too() {
+    let place = place();
+    place.report(&question("imap", "s1", "right"), true).await;
+    assert_eq!(place.tokens(Bucket::Familiar), 20);
+    assert_eq!(place.attempts(), 0);
+}
+
+/// An attempt at Gatepost's own SMTP.
+struct Smtp(Drain);
+
+impl Asker for Smtp {
+    fn client(&self) -> ClientKey {
+        HERE.parse().unwrap()
+    }
+
+    fn session(&self) -> u64 {
+        9
+    }
+
+    fn seen(&self) -> events::Session<'_> {
+        events::Session {
+            id: &9,
+            key: self.client(),
+            client: &HERE,
+            listener: &"smtp",
+            tls: "none",
+        }
+    }
+
+    fn drain(&self) -> Drain {
+        self.0.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_our_own_smtp_let_through_is_not_judged_again_and_another_postfixs_is() {
+    let place = place();
+    let judging = Arc::clone(&place.door.judging);
+    let smtp = Smtp(place.door.drain.clone());
+    let (name, secret) = (
+        UserName::new(*b"Anna@example.org"),
+        Secret::new(b"Zwiebel".to_vec()),
+    );
+    let attempt = judging.begin("PLAIN");
+    let granted = attempt
+        .judge(&smtp, &name, Password::Shown(&secret))
+        .await
+        .unwrap();
+    let paid = place.tokens(Bucket::Client);
+    let ask = question("smtp", "", "Zwiebel");
+    assert_eq!(place.allow(&ask).await, 0);
+    assert_eq!(place.allow(&ask).await, 0);
+    assert_eq!((place.attempts(), place.tokens(Bucket::Client)), (1, paid));
+    // Another one of its network is at Dovecot just now.
+    assert_eq!(place.allow(&question("smtp", "", "Kartoffel")).await, 5);
+    assert_eq!(
+        (place.attempts(), place.tokens(Bucket::Client)),
+        (2, paid - 1)
+    );
+    let _ = granted.settle(&smtp, AuthOutcome::Reject, &"535").await;
+    place.report(&ask, false).await;
+    assert_eq!(
+        place.tokens(Bucket::Client),
+        paid - 1,
+        "settled by Postfix's answer alone"
+    );
+    assert_eq!(
+        place.allow(&ask).await,
+        -1,
+        "now it is another try of a wrong password"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_hidden_password_one_permit_is_good_for_two_questions() {
+    let place = place();
+    let ask = question("smtp", "", "");
+    for (attempts, question) in [(1, "first"), (1, "after it was right"), (2, "another")] {
+        assert_ne!(place.allow(&ask).await, -1, "{question}");
+        assert_eq!(place.attempts(), attempts, "{question}");
+    }
+    let mut cut = question("imap", "s1", "Zwiebel");
+    cut["pwhash"] = json!("0854");
+    assert_ne!(place.allow(&cut).await, -1);
+    assert_eq!(
+        place
+            .door
+            .judging
+            .counters
+            .limits
+            .get(ResourceLimit::PolicyHashes),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_turn_is_made_to_wait_and_is_not_refused() {
+    let place = place_with(1);
+    let from = |last: u32, session: &str| {
+        let mut ask = question("imap", session, &format!("Zwiebel{last}"));
+        ask["remote"] = json!(format!("198.51.{last}.7"));
+        ask
+    };
+    assert_eq!(place.allow(&from(1, "s1")).await, 0);
+    assert_eq!(
+        place.allow(&from(2, "s2")).await,
+        5,
+        "the turn is the first one's"
+    );
+    let now = place.door.judging.clock.now();
+    place.door.expire_at(now + TURN_HELD).await;
+    assert_eq!(
+        place.allow(&from(3, "s3")).await,
+        0,
+        "it was held for long enough"
+    );
+    place.report(&from(3, "s3"), false).await;
+    assert_eq!(place.allow(&from(4, "s4")).await, 0, "a report frees it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_a_client_can_write_is_judged_or_refused_and_never_said_back() {
+    let place = place();
+    let hostile = [
+        "a\0b".to_owned(),
+        "anna\r\n* OK forged".to_owned(),
+        "\u{202e}\u{7f}\"\\\u{1}".to_owned(),
+        "{\"status\":0}".to_owned(),
+    ];
+    for name in &hostile {
+        for field in [
+            "login",
+            "orig",
+            "session_id",
+            "protocol",
+            "remote",
+            "device_id",
+            "mech",
+            "pwhash",
+        ] {
+            let mut ask = question("imap", "s1", "Zwiebel");
+            ask[field] = json!(name);
+            place.allow(&ask).await;
+            place
+                .report_with(&ask, false, "fail_type", json!(name))
+                .await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_understood_is_refused_for_any_other_answer_is_a_yes() {
+    let place = place();
+    let mut ask = question("imap", "s1", "Zwiebel");
+    ask["orig"] = json!("x".repeat(LONGEST_NAME + 1));
+    assert_eq!(place.allow(&ask).await, -1);
+    let refused = "{\"status\":-1}";
+    for body in ["", "[]", "{", "null", "{\"login\":\"\\ud800\"}", "\u{0}"] {
+        let (status, text) = place.post("allow", body).await;
+        assert_eq!((status.as_u16(), &*text), (200, refused), "{body:?}");
+    }
+    // Dovecot passes on what a client says in ID as it is.
+    let mut ask = question("imap", "s9", "Kartoffel");
+    ask["remote"] = json!("203.0.113.77");
+    let mut raw = ask.to_string().into_bytes();
+    let at = raw.windows(2).position(|two| two == b"\"\"").unwrap();
+    raw.insert(at + 1, 0xff);
+    let (_, text) = place.post("allow", raw).await;
+    assert_ne!(text, refused, "it is judged");
+    let (head, ()) = Request::post("/?command=allow")
+        .header(SECRET_HEADER, SECRET)
+        .body(())
+        .unwrap()
+        .into_parts();
+    let answer = place.door.too_long(&head);
+    let octets = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(octets, refused.as_bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_login_is_the_masters_attempt() {
+    let mut ask = question("imap", "s1", "Kartoffel");
+    ask["orig"] = json!("anna@example.org*master");
+    let ask = PolicyQuestion::parse(ask.to_string().as_bytes()).unwrap();
+    assert_eq!(ask.user().to_string(), "anna@example.org*master");
+}
+
+/// As recorded from Dovecot 2.3.19, and as 2.4 writes them by its source.
+#[test]
+fn the_requests_of_both_versions_are_understood() {
+    let old = br#"{"device_id":"","login":"user0001@example.test","protocol":"imap","pwhash":"0c8a","remote":"198.51.100.7","session_id":"3lTAliNhtpB/AAAB","success":false,"policy_reject":true,"tls":false}"#;
+    let ask = PolicyQuestion::parse(old).unwrap();
+    assert_eq!(
+        (ask.door, ask.outcome, ask.hash),
+        (Door::Imap, PolicyOutcome::Refused, ShownHash::Cut)
+    );
+    let new = br#"{"login":"anna@example.org","orig":"Anna","protocol":"sieve","remote":"2001:db8::1","session_id":"a","mech":"SCRAM-SHA-256","tls":"TLS","fail_type":"internal","success":false,"policy_reject":false}"#;
+    let ask = PolicyQuestion::parse(new).unwrap();
+    assert_eq!(
+        (ask.door, ask.outcome, ask.tls),
+        (Door::Sieve, PolicyOutcome::Fault, true)
+    );
+    assert_eq!(
+        (ask.mechanism, ask.user().to_string()),
+        ("SCRAM-SHA-256", "Anna".to_owned())
+    );
+    assert_eq!(ask.told(), "Dovecot session a: internal");
+    let right = PolicyQuestion::parse(br#"{"success":true,"policy_reject":true}"#).unwrap();
+    assert_eq!(right.outcome, PolicyOutcome::Accept);
+}

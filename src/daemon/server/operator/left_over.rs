@@ -1,0 +1,63 @@
+//! left_over - what a process that was stopped can still answer, and what the next one says of it
+//!
+//! Not here: how the two find each other (`server::predecessors`), whose sessions an order is about (`expel`).
+
+use super::{Operator, expel};
+use crate::admin::message::{HeldMessage, Request, Response};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::keys::UserId;
+
+/// What a process can answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    /// Everything.
+    Serves,
+    /// Which sessions it still has: the state is another process's.
+    Leaves,
+}
+
+impl Operator {
+    /// Of a process that has given up its state.
+    pub(in crate::server) fn leaving(mut self) -> Self {
+        self.duty = Duty::Leaves;
+        self
+    }
+
+    /// Whether it is this process that has to answer.
+    pub(super) fn may_answer(&self, request: &Request) -> bool {
+        let is_of_leaving = matches!(request, Request::Held | Request::EndHeld { .. });
+        self.duty == Duty::Serves || is_of_leaving
+    }
+
+    /// With what takes a moment to find out.
+    pub(super) async fn whole_status(&self) -> Response {
+        self.until_asked().await;
+        let mut status = self.status();
+        status.left_over = self.context.predecessors.sessions().await as u64;
+        Response::Status(Box::new(status))
+    }
+
+    /// The sessions of this process, for the next one.
+    pub(super) fn held(&self) -> Response {
+        let held = self.context.services.registry.held().into_iter();
+        let message = |(number, user, client): (u64, UserId, ClientKey)| HeldMessage {
+            number,
+            user: user.to_string(),
+            client: client.to_string(),
+        };
+        Response::Held {
+            sessions: held.map(message).collect(),
+        }
+    }
+
+    /// Ends some of them, as the next process says.
+    pub(super) fn end_held(&self, numbers: Vec<u64>) -> Response {
+        let numbers = numbers.into_iter().collect();
+        let sessions = self.context.services.registry.end_numbered(&numbers);
+        Response::Ended {
+            message: expel::ended(sessions, 0),
+            sessions: sessions as u64,
+            networks: 0,
+        }
+    }
+}
