@@ -53,7 +53,7 @@ const TABLE: &[Row] = &[
     row_of("web",      &["daemon::web"],     &["words", "messages", "clock", "edges"]),
     row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session", "doors", "web"]),
     row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "doors", "web", "config"]),
-    row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "config", "server"]),
+    row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "doors", "config", "server"]),
     row_of("models",   &["lab::traffic", "lab::models"], &["words", "gate"]),
     row_of("lab",      &[
         "lab::backend", "lab::botnet", "lab::certificate", "lab::any_certificate", "lab::load", "lab::wire",

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use super::{OperatorArgs, print_json};
 use crate::admin::message::{Request, Response};
 
-/// Print a one-time link to the page: is all well, who is attacked, from where, why somebody is refused
+/// Print a link that opens the page in a browser, once
 ///
-/// The page is where `[http] listen` says, on this machine only. From another one: ssh -L 9465:127.0.0.1:9465 HOST, then open the link
+/// It shows whether all is well, who is attacked and from where, and why somebody is refused. The page is where `[http] listen` says, on this machine only. From another one: ssh -L 9465:127.0.0.1:9465 HOST, then open the link
 /// there. A link can be opened once, within ten minutes; who has opened it may stay for twelve hours.
 #[derive(Debug, clap::Args)]
 pub struct DashboardArgs {

@@ -25,7 +25,7 @@ use screen_state::{KeyEffect, TopState};
 /// How often the state is asked for.
 const ROUND: Duration = Duration::from_secs(1);
 
-/// Watch what goes on, live: attempts, busy clients, users under attack, bans, backend
+/// Watch live: attempts, busy clients, users under attack, bans, backend
 ///
 /// Keys: Tab and the arrows select, e explains, b bans for a day, f forgives, x expels, q ends. What changes
 /// something is asked back first.
