@@ -27,6 +27,7 @@ pub mod sequence;
 pub mod state;
 
 mod accept;
+mod acquaintance;
 mod case;
 mod judge;
 mod ladder;
@@ -68,6 +69,7 @@ use crate::gate::trust::strikes::Offender;
 use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
+pub use acquaintance::Acquaintance;
 pub use request::keys::Keys;
 pub use state::restore::Restored;
 

@@ -28,9 +28,11 @@ pub mod forgive;
 pub mod introduce;
 pub mod learn;
 mod logs;
+pub mod notices;
 pub mod paint;
 mod postfix_files;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod setup;
 pub mod status;
@@ -60,6 +62,8 @@ pub enum DaemonCommand {
     Users(users::UsersArgs),
     Learn(learn::LearnArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
+    Notices(notices::NoticesArgs),
 }
 
 impl DaemonCommand {
@@ -82,6 +86,8 @@ impl DaemonCommand {
             Self::Users(args) => users::run(args),
             Self::Learn(args) => learn::run(args),
             Self::Replay(args) => replay::run(args),
+            Self::Report(args) => report::run(args),
+            Self::Notices(args) => notices::run(args),
         }
     }
 }

@@ -22,6 +22,7 @@ mod names;
 pub mod neighbours;
 pub mod network_list;
 mod networks;
+mod notices;
 mod postfix;
 mod raw;
 mod read;
@@ -43,6 +44,8 @@ use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
 use crate::auth_policy::AuthPolicySettings;
+use crate::history::HistorySettings;
+use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
 use crate::web::WebSettings;
 use crate::{admin, net, report, session};
@@ -77,6 +80,10 @@ pub struct Config {
     pub drain: Duration,
     /// The state directory.
     pub store: StoreSettings,
+    /// Whom to tell what happened.
+    pub notices: NoticeSettings,
+    /// What is kept to be asked about.
+    pub history: HistorySettings,
     /// The door for Dovecot's questions; none: it does not ask.
     pub auth_policy: Option<AuthPolicySettings>,
     /// The operator's socket.
@@ -209,6 +216,7 @@ impl Config {
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);
         let processes = sections::processes(&file.upstream, findings);
+        let store = sections::store(&file.state, folder, findings);
         let auth_policy = auth_policy::read(file, findings);
         Self {
             upstream: listeners::upstream(
@@ -233,7 +241,9 @@ impl Config {
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
-            store: sections::store(&file.state, folder, findings),
+            notices: notices::read(&file.notices, findings),
+            history: sections::history(&file.history, &store, findings),
+            store,
             auth_policy,
             admin: sections::admin(&file.admin, folder, findings),
             web: http::web(&file.http, folder, findings),
@@ -265,6 +275,7 @@ impl Config {
             ("capacity.clients", capacity.clients != new_capacity.clients),
             ("capacity.pairs", capacity.pairs != new_capacity.pairs),
             ("state.directory", self.store != new.store),
+            ("history.keep", self.history.keep != new.history.keep),
             ("auth-policy", self.auth_policy != new.auth_policy),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
@@ -290,6 +301,7 @@ impl Config {
         let mut config = Self {
             listeners,
             store: running.store.clone(),
+            history: running.history.clone(),
             admin: running.admin.clone(),
             web: running.web.clone(),
             auth_policy: running.auth_policy.clone(),

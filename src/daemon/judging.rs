@@ -25,6 +25,7 @@ use crate::drain::Drain;
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 use crate::report::verdicts::AttemptVerdict;
 
 mod at_door;
@@ -41,6 +42,7 @@ pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
 pub use own::OwnAttempts;
 
 use exchanges::{Exchanges, Neighbourhood};
+use told::Told;
 use turns::{Held, Waiter};
 
 /// Who asks about attempts: a session, or anything else that lets clients try passwords.
@@ -72,6 +74,8 @@ pub struct Judging {
     pub notices: Notices,
     /// The log.
     pub reporter: Reporter,
+    /// The history.
+    pub recorder: Recorder,
     /// The numbers.
     pub counters: Counters,
 }
@@ -95,7 +99,7 @@ impl Judging {
         gate: Gate,
         settings: QueueSettings,
         clock: Clock,
-        notices: Notices,
+        (notices, recorder): (Notices, Recorder),
         limits: &Arc<LimitCounters>,
     ) -> Self {
         Self {
@@ -105,6 +109,7 @@ impl Judging {
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
+            recorder,
             counters: Counters {
                 limits: Arc::clone(limits),
                 ..Counters::default()
@@ -160,6 +165,8 @@ impl Judging {
             ..events::Attempt::at_accept(asker.seen(), &"none")
         };
         self.reporter.attempt(&told, now);
+        let told = Told::refused(refusal);
+        self.record(asker, None, &told, now);
         Some(refusal)
     }
 
@@ -167,8 +174,10 @@ impl Judging {
     pub fn defer_at_accept(&self, asker: &impl Asker, fault: &dyn Display) {
         self.counters.attempts.count();
         self.counters.deferred.count();
+        let now = self.clock.now();
         let told = events::Attempt::at_accept(asker.seen(), fault);
-        self.reporter.attempt(&told, self.clock.now());
+        self.reporter.attempt(&told, now);
+        self.record(asker, None, &Told::of(AttemptVerdict::Defer), now);
     }
 
     /// An attempt begins: it is counted, and its time runs.

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod drain;
 mod files;
+pub mod history;
 pub mod judging;
 pub mod net;
 mod owner;

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain::{self, Drain};
+use crate::history::{Historian, HistoryReader};
 use crate::judging::{Judging, Notices};
 use crate::net::admission::{Admission, AdmissionSettings};
 use crate::net::filter::Filter;
@@ -32,6 +33,7 @@ use crate::net::tls::{Tls, TlsFault};
 use crate::net::unix_socket::SocketFault;
 use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 use crate::report::setup::Log;
 use crate::session::registry::{self, SessionRegistry};
 use crate::session::{Services, SessionConfig, SessionIds};
@@ -39,12 +41,16 @@ use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
 mod certificates;
+mod keeping;
 mod leaving;
 mod listeners;
+mod notify;
 mod operator;
+mod outages;
 mod persist;
 mod policy;
 mod predecessors;
+mod probe;
 mod reload;
 pub mod restore;
 mod socket;
@@ -55,6 +61,7 @@ pub use operator::{Operator, PagePlace};
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
+use notify::Notifier;
 use persist::Persister;
 use policy::PolicyDoor;
 use predecessors::Predecessors;
@@ -63,10 +70,6 @@ use web_door::WebDoor;
 
 /// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
-
-/// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
-const PROBE_ROUND: Duration = Duration::from_secs(2);
-const PROBE_ROUNDS: u32 = 30;
 
 /// How long the state waits for the answers of a Postfix that is asked about a login. What comes later is lost to
 /// it, and what was paid for it stays owed.
@@ -111,6 +114,8 @@ pub struct Server {
     context: ListenerContext,
     listeners: Vec<Bound>,
     persister: Persister,
+    historian: Historian,
+    notifier: Notifier,
     socket: OperatorSocket,
     web: Option<WebDoor>,
     policy: PolicyDoor,
@@ -146,12 +151,12 @@ impl Server {
         let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
         let (store, gate) = restore::restore(&config, began)?;
-        let admission = Admission::new(&admission_settings(&config), &key::random());
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let (drainer, drain) = drain::channel();
-        let judging = Judging::new(gate, config.turns, clock, notices, &limits);
+        let (recorder, records) = Recorder::channel(&limits);
+        let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
         let processes = Processes::new(config.processes, Arc::clone(&limits));
         let services = Arc::new(Services {
             judging: Arc::new(judging),
@@ -164,23 +169,25 @@ impl Server {
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
         let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
-        let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
-        let filter = Arc::new(Filter::new(sockets.collect()));
         let context = ListenerContext {
             services: Arc::clone(&services),
-            filter: Arc::clone(&filter),
-            admission,
+            filter: filter(&listeners),
+            admission: Admission::new(&admission_settings(&config), &key::random()),
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
+            history: HistoryReader::new(&config.history),
+            notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
             predecessors: Predecessors::beside(&config.admin),
         };
-        let persister = Persister::new(services, received, store, context.state.clone());
+        let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
+            persister: Persister::new(services, received, store, context.state.clone()),
+            notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,
-            persister,
+            historian,
             socket,
             web,
             policy,
@@ -234,10 +241,12 @@ impl Server {
         let (stopper, stop) = drain::channel();
         let operator = self.operator();
         let persister = tokio::spawn(self.persister.run(stop));
+        let history = keeping::start(self.historian);
         let tasks = background(&self.context);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
         }
+        tasks.spawn(self.notifier.run());
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
         self.policy.serve(&tasks, &self.context.drain);
         for (listener, _, settings) in self.listeners {
@@ -266,6 +275,7 @@ impl Server {
         stopper.begin();
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
+        keeping::stop(&self.context, history).await;
         let operator = Operator::new(&self.context, self.began, None);
         Leaving::begin(
             services,
@@ -283,8 +293,9 @@ fn background(context: &ListenerContext) -> TaskTracker {
     let drain = || context.drain.clone();
     tasks.spawn(summarise(services(), drain()));
     tasks.spawn(sample_sessions(services(), drain()));
-    tasks.spawn(probe(services(), drain()));
-    tasks.spawn(certificates::watch_all(services(), drain()));
+    tasks.spawn(probe::probe(services(), drain()));
+    tasks.spawn(certificates::watch_in_use(context.clone()));
+    tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks
 }
@@ -306,6 +317,12 @@ fn bind_all(
     }
     given.all_taken()?;
     Ok(bound)
+}
+
+/// The kernel's filter, for all listeners.
+fn filter(listeners: &[Bound]) -> Arc<Filter> {
+    let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
+    Arc::new(Filter::new(sockets.collect()))
 }
 
 /// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
@@ -345,28 +362,6 @@ fn admission_settings(config: &Config) -> AdmissionSettings {
         settings.sessions = shortage.sessions_that_fit();
     }
     settings
-}
-
-/// Asks Postfix regularly what it offers and whether it is there: often, as long as it is not. Health tells
-/// the log itself.
-async fn probe(services: Arc<Services>, mut drain: Drain) {
-    let mut rounds_to_rest = 0;
-    loop {
-        let upstream = Arc::clone(&services.config.load().upstream);
-        if rounds_to_rest == 0 || !upstream.is_up() {
-            tokio::select! {
-                // What came of it is kept there.
-                _ = upstream.probe() => {}
-                () = drain.begun() => return,
-            }
-            rounds_to_rest = PROBE_ROUNDS;
-        }
-        rounds_to_rest -= 1;
-        tokio::select! {
-            () = sleep(PROBE_ROUND) => {}
-            () = drain.begun() => return,
-        }
-    }
 }
 
 /// Notes every few seconds which of the sessions that have logged in work.

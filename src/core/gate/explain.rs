@@ -191,17 +191,29 @@ impl Gate {
             held_evicted: self.held.evictions(),
             credit_evicted: self.buckets.credit().evictions(),
             backend_outage: self.outage.is_suspected(),
-            shared: Bucket::all_shared()
-                .filter(|bucket| {
-                    bucket.spec().payers != Payers::Forgiven || self.is_settling(&rules, now)
-                })
-                .map(|bucket| {
-                    let key = BucketKey::Shared(bucket);
-                    self.holding(&rules, History::First, key, known_users, now)
-                })
-                .collect(),
+            shared: self.shared(now),
             tallies: self.counters.tallies(),
         }
+    }
+
+    /// What the shared buckets hold.
+    pub fn shared(&self, now: Moment) -> Vec<Holding> {
+        let rules = self.rules.load();
+        let known_users = self.familiar.users();
+        Bucket::all_shared()
+            .filter(|bucket| {
+                bucket.spec().payers != Payers::Forgiven || self.is_settling(&rules, now)
+            })
+            .map(|bucket| {
+                let key = BucketKey::Shared(bucket);
+                self.holding(&rules, History::First, key, known_users, now)
+            })
+            .collect()
+    }
+
+    /// What became of the attempts, by reason, since the start.
+    pub fn tallies(&self) -> Vec<Tally> {
+        self.counters.tallies()
     }
 
     /// Until when this state settles in; none if it does not.

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::gate::acquaintance::Acquaintance;
 use crate::gate::case::{Basis, Claim};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::keys::UserId;
@@ -58,6 +59,11 @@ impl Permit {
     /// The user that it was given for.
     pub fn user(&self) -> UserId {
         self.claim.case.user
+    }
+
+    /// How well the user was known at the client when it was judged.
+    pub fn acquaintance(&self) -> Acquaintance {
+        Acquaintance::of(self.claim.case.user, &self.claim.case.who)
     }
 
     /// How long its password must wait before it is checked: then its tokens are there.

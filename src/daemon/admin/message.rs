@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod explained;
 mod parts;
+mod past;
 mod watch;
 
 pub use explained::{
@@ -17,6 +18,10 @@ pub use explained::{
 };
 
 pub use parts::{CertificateMessage, Fill, NotKeptMessage, ProcessMessage, UpstreamMessage};
+pub use past::{
+    ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
+    ReportMessage, ReportStep,
+};
 pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
@@ -101,6 +106,13 @@ pub enum Request {
         /// The user at that address.
         user: Option<String>,
     },
+    /// What happened in a time.
+    Report {
+        /// The last so many seconds.
+        span_s: u64,
+    },
+    /// Send a test notice.
+    NoticesTest,
     /// All known users.
     Users {
         /// Names to look for: without them there are only the keyed hashes.
@@ -209,6 +221,8 @@ pub enum Response {
     Explanation(Box<ExplanationMessage>),
     /// To [`Request::Explain`] of a user alone.
     User(Box<UserMessage>),
+    /// To [`Request::Report`].
+    Report(Box<ReportMessage>),
     /// To [`Request::Users`].
     Users(KnownUsersMessage),
     /// To [`Request::Learn`].

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::drain::{self, Drainer};
 use crate::judging::{Acknowledge, Notice, Notices};
 use crate::report::limits::LimitCounters;
+use crate::report::record::Recorder;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::Secret;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
@@ -55,7 +56,14 @@ fn place_with(at_once: usize) -> Place {
         at_once,
         ..QueueSettings::default()
     };
-    let judging = Arc::new(Judging::new(gate, queue, clock, notices, &limits));
+    let (recorder, _) = Recorder::channel(&limits);
+    let judging = Arc::new(Judging::new(
+        gate,
+        queue,
+        clock,
+        (notices, recorder),
+        &limits,
+    ));
     let (drainer, drain) = drain::channel();
     let settings = AuthPolicySettings {
         listen: "127.0.0.1:4001".parse().unwrap(),

@@ -1,35 +1,42 @@
 //! explain - `gatepost explain ADDRESS|SESSION|USER [USER]`: why a client or a user is refused
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{OperatorArgs, print_json, show_message};
+use super::{OperatorArgs, exit, print_json, show_message};
 use crate::admin::message::{
-    BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, Request, Response,
-    UserMessage,
+    BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, PastDecisionMessage,
+    Request, Response, UserMessage,
 };
+
+mod queue_id;
 
 /// Explain why a client or a user is or would be refused, with the last decisions
 ///
 /// Of a user: whether known, where the user has logged in and since when, and the last decisions with address and
-/// reason. What depends on the password is said so: a common one pays from a smaller bucket.
+/// reason, as far back as the history is kept. What depends on the password is said so: a common one pays from a smaller bucket.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// An address, the session's id in the refusal (454 or 421) that the client got, or a user
-    #[arg(value_name = "ADDRESS|SESSION|USER")]
+    /// An address or network, also with port or brackets as in the log; the session's id in the refusal (454 or 421) that the
+    /// client got; a user; or the id of a mail in Postfix's queue, if the mail log is here
+    #[arg(value_name = "ADDRESS|SESSION|USER|MAIL")]
     address: String,
     /// The user, as in AUTH, at that address
     user: Option<String>,
+    /// The mail log for the id of a mail, instead of /var/log/mail.log and the journal
+    #[arg(long, value_name = "FILE")]
+    mail_log: Option<PathBuf>,
     #[command(flatten)]
     operator: OperatorArgs,
 }
 
 /// Sends the request to the running Gatepost.
 pub fn run(args: &ExplainArgs) -> ExitCode {
-    let request = Request::Explain {
-        address: args.address.clone(),
-        user: args.user.clone(),
+    let request = match request(args) {
+        Ok(request) => request,
+        Err(fault) => return exit::fail(&fault),
     };
     args.operator.send(&request, show_response)
 }
@@ -42,6 +49,37 @@ pub(super) fn show_response(response: &Response, out: &mut dyn Write) -> io::Res
         Response::NotFound { .. } => show_message(response, out),
         other => print_json(out, other),
     }
+}
+
+/// What is asked: as it was given, or about those who submitted the mail of that id, if nobody has such a name.
+fn request(args: &ExplainArgs) -> io::Result<Request> {
+    let plain = Request::Explain {
+        address: args.address.clone(),
+        user: args.user.clone(),
+    };
+    let may_be_mail = args.user.is_none() && queue_id::is_one(&args.address);
+    if !may_be_mail
+        || !matches!(
+            args.operator.response(&plain),
+            Ok(Response::NotFound { .. })
+        )
+    {
+        return Ok(plain);
+    }
+    let Some(found) = queue_id::find(&args.address, args.mail_log.as_deref())? else {
+        return Ok(plain);
+    };
+    let (id, client) = (&args.address, &found.client);
+    let user = found.user.as_deref().unwrap_or("nobody, without a login");
+    // Without standard error the note is lost.
+    let _ = writeln!(
+        io::stderr(),
+        "gatepost: mail {id} came from {client}, submitted by {user}"
+    );
+    Ok(Request::Explain {
+        address: found.client,
+        user: found.user,
+    })
 }
 
 fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
@@ -66,7 +104,8 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
         let (at, session, fault) = (&fault.at, &fault.session, &fault.fault);
         writeln!(out, "last fault  {fault}, in session {session} at {at}")?;
     }
-    show_decisions(&e.decisions, out)
+    show_decisions(&e.decisions, out)?;
+    show_past(&e.past, out)
 }
 
 fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
@@ -96,7 +135,8 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     for bucket in &e.buckets {
         show_bucket(bucket, out)?;
     }
-    show_decisions(&e.decisions, out)
+    show_decisions(&e.decisions, out)?;
+    show_past(&e.past, out)
 }
 
 const fn shown_known(known: bool) -> &'static str {
@@ -188,6 +228,34 @@ fn show_decisions(decisions: &[DecisionMessage], out: &mut dyn Write) -> io::Res
         }
     }
     Ok(())
+}
+
+/// Past decisions, a line each.
+pub(super) fn show_past(past: &[PastDecisionMessage], out: &mut dyn Write) -> io::Result<()> {
+    if !past.is_empty() {
+        writeln!(out, "earlier, from the history:")?;
+    }
+    for one in past {
+        write!(out, "  ")?;
+        show_past_one(one, out)?;
+    }
+    Ok(())
+}
+
+/// One of them.
+pub(super) fn show_past_one(one: &PastDecisionMessage, out: &mut dyn Write) -> io::Result<()> {
+    let user = one.user.as_deref().unwrap_or("no name");
+    write!(out, "{} {} {user} {}", one.at, one.client, one.verdict)?;
+    if let Some(reason) = &one.reason {
+        write!(out, " ({reason})")?;
+    }
+    if one.new_place {
+        write!(out, ", a new place")?;
+    }
+    if one.count > 1 {
+        write!(out, ", {} times until {}", one.count, one.last)?;
+    }
+    writeln!(out)
 }
 
 fn span(seconds: u64) -> humantime::FormattedDuration {

@@ -9,7 +9,7 @@ use crate::admin::message::Request;
 ///
 /// For a network that is not the user's any more: an old office, a shared VPN. The user stays known, open sessions
 /// go on, and the next login from there makes it familiar again. Logins of before, also those that `gatepost learn`
-/// reads in old logs, do not. Where a password was stolen: `gatepost expel`.
+/// reads in old logs, do not. What the history (`[history]`) has of the user from there is removed, too. Where a password was stolen: `gatepost expel`.
 #[derive(Debug, clap::Args)]
 pub struct ForgetArgs {
     /// The user, as in AUTH

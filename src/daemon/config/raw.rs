@@ -40,6 +40,8 @@ pub(super) struct RawFile {
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) auth_policy: TomlTable<RawAuthPolicy>,
     pub(super) state: TomlTable<RawState>,
+    pub(super) history: TomlTable<RawHistory>,
+    pub(super) notices: TomlTable<RawNotices>,
     pub(super) admin: TomlTable<RawAdmin>,
     pub(super) http: TomlTable<RawHttp>,
     pub(super) log: TomlTable<RawLog>,
@@ -154,6 +156,19 @@ pub(super) struct RawAuthPolicy {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RawState {
     pub(super) directory: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawHistory {
+    pub(super) keep: Given<Quoted<Duration>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawNotices {
+    pub(super) command: GivenList<String>,
+    pub(super) webhook: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -14,6 +14,7 @@ use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::raw;
 use super::value::{Given, GivenList, Quoted};
+use crate::history::HistorySettings;
 use crate::store::StoreSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::buckets::quota::Quota;
@@ -312,6 +313,23 @@ pub(super) fn store(
     let directory = directory.map_or("/var/lib/gatepost", |given| given.get_ref());
     StoreSettings {
         directory: path(folder, directory),
+    }
+}
+
+pub(super) fn history(
+    given: &raw::RawHistory,
+    state: &StoreSettings,
+    findings: &mut Findings,
+) -> HistorySettings {
+    let keep = findings.time(
+        "history.keep",
+        &given.keep,
+        30 * DAY,
+        Duration::ZERO..=366 * DAY,
+    );
+    HistorySettings {
+        directory: state.directory.clone(),
+        keep: Some(keep).filter(|keep| !keep.is_zero()),
     }
 }
 

@@ -12,7 +12,6 @@ use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
-use crate::report::events;
 use crate::report::limits::ResourceLimit;
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
@@ -215,14 +214,10 @@ impl Unjudged {
     fn refuse(self, asker: &impl Asker, user: Option<&UserName>, refused: Refused) -> Refused {
         let counters = &self.judging.counters;
         let told = match refused {
-            Refused::Refuse(Refusal { reason, wait }) => {
+            Refused::Refuse(refusal) => {
                 counters.refused.count();
                 counters.of_door(asker.door()).refused.count();
-                Told {
-                    reason: Some(reason),
-                    wait,
-                    ..Told::of(AttemptVerdict::Refuse)
-                }
+                Told::refused(refusal)
             }
             Refused::Repeat => {
                 counters.repeated.count();
@@ -241,20 +236,8 @@ impl Unjudged {
     }
 
     fn tell(&self, asker: &impl Asker, user: Option<&UserName>, told: &Told<'_>) {
-        let now = self.judging.clock.now();
-        let attempt = events::Attempt {
-            session: asker.seen(),
-            door: asker.door(),
-            mechanism: self.mechanism,
-            user,
-            verdict: told.verdict,
-            reason: told.reason,
-            would_refuse: told.would_refuse,
-            wait: told.wait,
-            reply: told.reply,
-            duration: now.since(self.began),
-        };
-        self.judging.reporter.attempt(&attempt, now);
+        let begun = (self.mechanism, self.began);
+        self.judging.tell(asker, begun, user, told);
     }
 }
 
@@ -278,7 +261,7 @@ impl Granted {
         reply: &(dyn Display + Sync),
     ) -> Settled {
         let would_refuse = self.permit().would_refuse();
-        let grounds = self.permit().grounds();
+        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let (attempt, user, settled) = self.end(outcome).await;
         let counters = &attempt.judging.counters;
         if would_refuse.is_some() {
@@ -301,6 +284,7 @@ impl Granted {
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,
+            who: Some(who),
             reply,
             ..Told::of(verdict)
         };
@@ -311,10 +295,11 @@ impl Granted {
     /// The client called it off, or its time ran out, after a challenge that Postfix made for the name: it is
     /// charged as a failure.
     pub async fn abandon(self, asker: &(impl Asker + Sync)) {
-        let grounds = self.permit().grounds();
+        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
         let told = Told {
             reason: Some(grounds),
+            who: Some(who),
             ..Told::of(AttemptVerdict::Cancel)
         };
         attempt.tell(asker, Some(&user), &told);

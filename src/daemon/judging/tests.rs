@@ -37,7 +37,8 @@ fn judging(at_once: usize) -> (Arc<Judging>, mpsc::Receiver<Notice>) {
         at_once,
         deadline: DEADLINE,
     };
-    let judging = Judging::new(gate, queue, clock, notices, &limits);
+    let (recorder, _) = Recorder::channel(&limits);
+    let judging = Judging::new(gate, queue, clock, (notices, recorder), &limits);
     (Arc::new(judging), received)
 }
 

@@ -1,30 +1,123 @@
-//! told - the part of an attempt's log line that its end decides
+//! told - what is told of an attempt that has ended: to the log, to the history, and to the counters of what honest users meet
 //!
-//! Not here: the line itself (`report::events`), what ends an attempt (`attempt`).
+//! Not here: how it ended (`attempt`), the lines (`report::events`), what is kept (`history`).
 
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::{Asker, Judging};
+use crate::report::events;
+use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
 use crate::report::verdicts::AttemptVerdict;
-use gatepost_core::gate::request::verdict::Reason;
+use gatepost_core::gate::Acquaintance;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::verdict::{Reason, Refusal};
+use gatepost_core::moment::Moment;
+
+impl Judging {
+    /// Tells how an attempt ended that `began` with this mechanism.
+    pub(super) fn tell(
+        &self,
+        asker: &impl Asker,
+        (mechanism, began): (&'static str, Moment),
+        user: Option<&UserName>,
+        told: &Told<'_>,
+    ) {
+        let now = self.clock.now();
+        let attempt = events::Attempt {
+            session: asker.seen(),
+            door: asker.door(),
+            mechanism,
+            user,
+            verdict: told.verdict,
+            reason: told.reason,
+            would_refuse: told.would_refuse,
+            wait: told.wait,
+            reply: told.reply,
+            duration: now.since(began),
+        };
+        self.reporter.attempt(&attempt, now);
+        self.record(asker, user, told, now);
+    }
+
+    /// Tells the history.
+    pub(super) fn record(
+        &self,
+        asker: &impl Asker,
+        user: Option<&UserName>,
+        told: &Told<'_>,
+        now: Moment,
+    ) {
+        let client = asker.client();
+        let named = user.map(|name| {
+            let who = told.who;
+            let who = who.unwrap_or_else(|| self.gate().acquaintance(name, client, now));
+            NamedUser {
+                id: who.user,
+                name: name.clone(),
+                known: who.known,
+                trust: who.trust,
+            }
+        });
+        self.count_of(named.as_ref(), told);
+        let attempt = AttemptRecord {
+            door: asker.door().as_str(),
+            session: asker.session(),
+            client,
+            user: named,
+            verdict: told.verdict,
+            reason: told.reason,
+            wait: told.wait,
+        };
+        self.recorder.tell(now, RecordedEvent::Attempt(attempt));
+    }
+
+    /// Counts what honest users meet, and the guesses that the bound is about.
+    fn count_of(&self, user: Option<&NamedUser>, told: &Told<'_>) {
+        let is_at_home = user.is_some_and(|user| user.trust.is_at_home());
+        match (told.verdict, told.reason) {
+            // What the operator wants is nobody's fault.
+            (_, Some(Reason::AllowList | Reason::DenyList | Reason::Ban)) => {}
+            (AttemptVerdict::Refuse, _) if is_at_home => self.counters.familiar_refused.count(),
+            (AttemptVerdict::Reject, _) | (AttemptVerdict::Defer, Some(Reason::Outage))
+                if !is_at_home =>
+            {
+                self.counters.guesses.count();
+            }
+            _ => {}
+        }
+    }
+}
 
 /// The part of a log line that the end of the attempt decides.
-pub(in crate::judging) struct Told<'a> {
-    pub(in crate::judging) verdict: AttemptVerdict,
-    pub(in crate::judging) reason: Option<Reason>,
-    pub(in crate::judging) would_refuse: Option<Reason>,
-    pub(in crate::judging) wait: Duration,
-    pub(in crate::judging) reply: &'a dyn Display,
+pub(super) struct Told<'a> {
+    pub(super) verdict: AttemptVerdict,
+    pub(super) reason: Option<Reason>,
+    pub(super) would_refuse: Option<Reason>,
+    pub(super) wait: Duration,
+    /// How well the user was known before; none: as now.
+    pub(super) who: Option<Acquaintance>,
+    pub(super) reply: &'a dyn Display,
 }
 
 impl Told<'_> {
+    /// The gate refused.
+    pub(super) fn refused(Refusal { reason, wait }: Refusal) -> Self {
+        Self {
+            reason: Some(reason),
+            wait,
+            ..Self::of(AttemptVerdict::Refuse)
+        }
+    }
+
     /// This, and nothing else.
-    pub(in crate::judging) fn of(verdict: AttemptVerdict) -> Self {
+    pub(super) fn of(verdict: AttemptVerdict) -> Self {
         Self {
             verdict,
             reason: None,
             would_refuse: None,
             wait: Duration::ZERO,
+            who: None,
             reply: &"none",
         }
     }

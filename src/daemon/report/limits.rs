@@ -71,6 +71,10 @@ pub enum ResourceLimit {
     LogQueue,
     /// Log lines about refused clients.
     LogLines,
+    /// Events on their way to the history, and rows that it keeps of them.
+    History,
+    /// Notices to the operator that wait to be sent.
+    Occurrences,
     /// Rows of the gate's table of clients.
     Clients,
     /// Familiar pairs and known users.
@@ -108,7 +112,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 37] = [
+pub const TABLE: [LimitRow; 39] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -139,6 +143,8 @@ pub const TABLE: [LimitRow; 37] = [
     row(ResourceLimit::PolicyHashes, "policy-hashes", "questions with a part of the hash: Dovecot needs auth_policy_hash_truncate = 0"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
+    row(ResourceLimit::History, "history", "events that the history only counted, or lost"),
+    row(ResourceLimit::Occurrences, "occurrences", "notices that were not sent, for too many waited"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),

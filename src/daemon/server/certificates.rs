@@ -3,32 +3,43 @@
 //! A start and a reload say it too. But where the renewal broke there is no reload, and nobody looks until users call.
 //! Not here: their dates (`net::tls`), the first look (`config`).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::listeners::ListenerContext;
+use super::notify;
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::net::tls::Certificate;
 use crate::report::events;
-use crate::session::Services;
 use gatepost_core::moment::Moment;
 
 /// From one look to the next.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Once a day: certificates that should have been renewed.
-pub(in crate::server) async fn watch_all(services: Arc<Services>, drain: Drain) {
-    let in_use = || services.tls.certificates();
-    watch(in_use, Clock::wall, tell_certificate, drain).await;
+/// Until the drain: tells log and operator of certificates in use that are due.
+pub(in crate::server) async fn watch_in_use(context: ListenerContext) {
+    let in_use = || context.services.tls.certificates();
+    let now = Clock::wall();
+    // The log has them from the start.
+    for certificate in in_use() {
+        if certificate.is_due(now) {
+            notify::certificate(&context, &certificate, now);
+        }
+    }
+    let tell = |certificate: &Certificate, now| {
+        tell_log(certificate, now);
+        notify::certificate(&context, certificate, now);
+    };
+    watch(in_use, Clock::wall, tell, context.drain.clone()).await;
 }
 
-fn tell_certificate(certificate: &Certificate, now: Moment) {
+fn tell_log(certificate: &Certificate, now: Moment) {
     let (names, chain) = (certificate.names.join(", "), certificate.chain.display());
     match certificate.date_problem(now) {
         Some(problem) => {
-            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"))
+            events::certificate(&names, &chain, &format!("{problem}: clients refuse it"));
         }
         None => {
             let days = certificate.days_left(now);

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
@@ -12,11 +13,13 @@ use tracing::{debug, warn};
 
 use super::predecessors::Predecessors;
 use crate::drain::Drain;
+use crate::history::HistoryReader;
 use crate::net::admission::{Admission, Slot, TurnedAway};
 use crate::net::filter::{self, Filter, FilterFault, RefusedFor};
 use crate::net::listener::{
     AdmittedConnection, Arrival, Balancer, Listener, ListenerSettings, TlsStart,
 };
+use crate::report::occurrence::NoticeSettings;
 use crate::session::{self, Services};
 use crate::store::StateHealth;
 use gatepost_core::gate::request::client::ClientKey;
@@ -32,6 +35,10 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) drain: Drain,
     /// Whether the disk keeps the state.
     pub(in crate::server) state: StateHealth,
+    /// What was decided before.
+    pub(in crate::server) history: HistoryReader,
+    /// Where notices go.
+    pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
     /// Processes that were stopped, with the sessions that they still have.
     pub(in crate::server) predecessors: Predecessors,
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::listeners::ListenerContext;
+use super::notify;
 use super::restore;
 use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
@@ -22,15 +23,16 @@ use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Changes, Gate};
 use gatepost_core::moment::Moment;
 
+mod acts;
 mod ask;
 mod dashboard;
 mod expel;
 mod explained;
 mod left_over;
 mod own;
+mod past;
 mod present;
 mod process;
-mod told;
 mod values;
 mod watch;
 
@@ -78,7 +80,7 @@ impl Operator {
             Ok(response) => present::kept(response, kept),
             Err(message) => Response::Refused { message },
         };
-        told::tell(&response);
+        self.tell(&response, now);
         response
     }
 
@@ -114,11 +116,7 @@ impl Operator {
             Request::Held => Ok(self.held()),
             Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
             Request::Status => Ok(self.whole_status().await),
-            Request::BansList => {
-                let ban = |entry| values::ban(entry, self.clock());
-                let bans = gate.bans(now).into_iter().map(ban).collect();
-                Ok(Response::Bans { bans })
-            }
+            Request::BansList => Ok(self.bans(now)),
             Request::BansAdd {
                 subject,
                 seconds,
@@ -128,8 +126,8 @@ impl Operator {
                 self.ban(subject, Duration::from_secs(seconds), now).await
             }
             Request::BansImport { subjects, seconds } => {
-                let length = Duration::from_secs(seconds);
-                self.ban_all(&subjects, length, now).await
+                self.ban_all(&subjects, Duration::from_secs(seconds), now)
+                    .await
             }
             Request::Expel { target, network } => {
                 self.expel(&target, network.as_deref(), now).await
@@ -142,17 +140,24 @@ impl Operator {
                 network,
                 trap,
             } => {
-                let name = user_name(&user)?;
-                self.refuse_trap(&name, trap, now)?;
+                let name = self.no_trap(&user, trap, now)?;
                 self.introduce(&name, network, now, changes)
             }
             Request::Users { names } => Ok(self.users(names)),
-            Request::Explain { address, user } => self.explain(&address, user.as_deref(), now),
+            Request::Explain { address, user } => self.explain(&address, user, now).await,
+            Request::Report { span_s } => self.report(span_s).await,
+            Request::NoticesTest => notify::test(&self.context).await.and_then(done),
             Request::Learn { logins, settling } => {
                 let stats = restore::learn(gate, &logins, settling, self.clock(), changes);
                 Ok(Response::Learnt(stats))
             }
         }
+    }
+
+    fn bans(&self, now: Moment) -> Response {
+        let ban = |entry| values::ban(entry, self.clock());
+        let bans = self.gate().bans(now).into_iter().map(ban).collect();
+        Response::Bans { bans }
     }
 
     fn unban(&self, subject: &str, now: Moment, changes: &mut Changes) -> Result<Response, String> {
@@ -245,9 +250,10 @@ impl Operator {
     }
 
     /// A name that guessers use: known, it would be no trap any more, and nothing takes that back.
-    fn refuse_trap(&self, name: &UserName, is_meant: bool, now: Moment) -> Result<(), String> {
-        match !is_meant && self.gate().is_trap(name) && !self.is_known(name, now) {
-            false => Ok(()),
+    fn no_trap(&self, name: &str, is_meant: bool, now: Moment) -> Result<UserName, String> {
+        let name = user_name(name)?;
+        match !is_meant && self.gate().is_trap(&name) && !self.is_known(&name, now) {
+            false => Ok(name),
             true => Err(format!(
                 "{name} is a trap ([traps] users): who tries it is banned. If it is really a mailbox: gatepost \
                  introduce --trap {name}; it is no trap then, for good"

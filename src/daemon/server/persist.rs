@@ -18,6 +18,7 @@ use crate::clock::{Clock, WallWatch};
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
 use crate::report::events;
+use crate::report::record::{BanRecord, OutageRecord, RecordedEvent};
 use crate::session::Services;
 use crate::store::{Saved, StateHealth, Store, StoreFault};
 use gatepost_core::gate::request::change::{Change, Fact};
@@ -30,6 +31,9 @@ const SLOW_DISK: Duration = Duration::from_secs(10);
 
 /// Seconds between tries to save a state that is not kept where it should be.
 const RETRY: u32 = 5;
+
+/// Why logins do not work while a backend fails, as the history says it.
+const REJECTS: &str = "users who had logged in before were rejected one after the other";
 
 /// Persists the state of one Gatepost.
 #[derive(Debug)]
@@ -315,18 +319,39 @@ impl Disk {
     }
 }
 
-/// Logs what an operator wants to know.
+/// Tells log and history what an operator wants to know.
 fn log(judging: &Judging, changes: &[Change]) {
     let reporter = &judging.reporter;
+    let record = |at, event| judging.recorder.tell(at, event);
+    let outage = |why: Option<&str>| OutageRecord {
+        backend: None,
+        why: why.map(ToOwned::to_owned),
+    };
     for change in changes {
         match change.fact {
             Fact::BanBegan(ban) => {
                 let until = judging.clock.on_wall(ban.until);
                 reporter.ban_began(ban.subject, until, ban.cause, ban.mode, change.at);
+                let ban = BanRecord {
+                    subject: ban.subject,
+                    until: ban.until,
+                    cause: ban.cause,
+                    mode: ban.mode,
+                };
+                record(change.at, RecordedEvent::Ban(ban));
             }
-            Fact::BanEnded(end) => reporter.ban_ended(end.subject, change.at),
-            Fact::BackendFailing => events::backend_outage(),
-            Fact::BackendRecovered => events::backend_recovered(),
+            Fact::BanEnded(end) => {
+                reporter.ban_ended(end.subject, change.at);
+                record(change.at, RecordedEvent::BanEnded(end.subject));
+            }
+            Fact::BackendFailing => {
+                events::backend_outage();
+                record(change.at, RecordedEvent::Outage(outage(Some(REJECTS))));
+            }
+            Fact::BackendRecovered => {
+                events::backend_recovered();
+                record(change.at, RecordedEvent::Outage(outage(None)));
+            }
             Fact::SharedBucket(_)
             | Fact::UserKnown(_)
             | Fact::PairFamiliar(_)

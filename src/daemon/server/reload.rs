@@ -91,6 +91,7 @@ impl Reloader {
         self.context.admission.reconfigure(&admission);
         services.registry.reconfigure(config.registry);
         self.log.change(&config.report);
+        self.context.notices.store(Arc::new(config.notices.clone()));
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
         }

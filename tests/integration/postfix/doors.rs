@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -113,6 +113,48 @@ fn tokens(proxy: &Proxy) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// All guessers and all users at once; how many right logins were refused.
+fn besieged(doors: &Doors, proxy: &Proxy) -> usize {
+    let (next, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|threads| {
+        let (next, refused) = (&next, &refused);
+        for _ in 0..WORKERS {
+            threads.spawn(move || {
+                loop {
+                    match next.fetch_add(1, Ordering::Relaxed) {
+                        number if number < ADDRESSES => attack(doors, proxy, number),
+                        _ => break,
+                    }
+                }
+            });
+        }
+        for worker in 0..HONEST_WORKERS {
+            threads.spawn(move || {
+                for round in 0..HONEST_LOGINS {
+                    if !honest(doors, proxy, worker + round * HONEST_WORKERS) {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    refused.into_inner()
+}
+
+/// The users' own buckets are full.
+fn nobody_is_charged(proxy: &Proxy) {
+    for user in 0..NUMBERED {
+        let (name, at) = (numbered(user).0, home(user).to_string());
+        let ran = proxy.setup.command(&["explain", &at, &name, "--json"]);
+        let told: Value = serde_json::from_str(&ran.text).unwrap();
+        let familiar = told["buckets"].as_array().unwrap().iter();
+        let full = familiar
+            .filter(|one| one["name"] == "familiar")
+            .all(|one| one["tokens"] == one["burst"]);
+        assert!(full, "{}", ran.text);
+    }
+}
+
 #[test]
 fn guessers_at_every_door_get_what_smtp_alone_would_give_and_the_users_all_get_in() {
     let doors = Doors::start("");
@@ -120,37 +162,9 @@ fn guessers_at_every_door_get_what_smtp_alone_would_give_and_the_users_all_get_i
     learn_homes(&setup);
     let proxy = setup.start();
     until_it_answers(&proxy);
-    let (next, ended) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let refused = AtomicUsize::new(0);
-    thread::scope(|threads| {
-        let (doors, proxy, next, refused) = (&doors, &proxy, &next, &refused);
-        let mut all = Vec::new();
-        for _ in 0..WORKERS {
-            all.push(threads.spawn(move || {
-                loop {
-                    match next.fetch_add(1, Ordering::Relaxed) {
-                        number if number < ADDRESSES => attack(doors, proxy, number),
-                        _ => break,
-                    }
-                }
-            }));
-        }
-        for worker in 0..HONEST_WORKERS {
-            all.push(threads.spawn(move || {
-                for round in 0..HONEST_LOGINS {
-                    if !honest(doors, proxy, worker + round * HONEST_WORKERS) {
-                        refused.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            }));
-        }
-        for one in all {
-            one.join().expect("no worker panics");
-        }
-        ended.store(true, Ordering::Relaxed);
-    });
+    let refused = besieged(&doors, &proxy);
     assert_eq!(
-        refused.into_inner(),
+        refused,
         0,
         "of {} right logins",
         HONEST_WORKERS * HONEST_LOGINS
@@ -168,17 +182,7 @@ fn guessers_at_every_door_get_what_smtp_alone_would_give_and_the_users_all_get_i
         assert!(told["accepted"].as_u64() >= Some(200), "{door}: {told}");
         assert!(told["refused"].as_u64() > Some(50), "{door}: {told}");
     }
-    // Nobody of the honest was charged.
-    for user in 0..NUMBERED {
-        let (name, at) = (numbered(user).0, home(user).to_string());
-        let ran = proxy.setup.command(&["explain", &at, &name, "--json"]);
-        let told: Value = serde_json::from_str(&ran.text).unwrap();
-        let familiar = told["buckets"].as_array().unwrap().iter();
-        let full = familiar
-            .filter(|one| one["name"] == "familiar")
-            .all(|one| one["tokens"] == one["burst"]);
-        assert!(full, "{}", ran.text);
-    }
+    nobody_is_charged(&proxy);
 }
 
 #[test]
@@ -351,4 +355,80 @@ fn a_question_without_the_secret_is_refused_and_hostile_ones_leave_nothing_raw_i
     for raw in ["\0", "\u{1b}", "\u{202e}", SECRET] {
         assert!(!log.contains(raw), "{raw:?} is in the log");
     }
+}
+
+#[test]
+fn setup_writes_what_dovecot_needs_for_root_only_what_is_secret_and_the_doctor_sees_it() {
+    let doors = Doors::start("");
+    let folder = doors.mail.dovecot_settings().with_file_name("copy");
+    std::fs::create_dir(&folder).unwrap();
+    let settings = folder.join("dovecot.conf");
+    std::fs::write(&settings, "!include_try conf.d/*.conf\n").unwrap();
+    let (postfix, dovecot) = (
+        doors.mail.postfix_config().display().to_string(),
+        settings.display().to_string(),
+    );
+    let backup = folder.join("backup").display().to_string();
+    let proxy = doors.setup().start();
+    until_it_answers(&proxy);
+    let run = |words: &[&str]| {
+        let places = ["--postfix-config", &postfix, "--dovecot-config", &dovecot];
+        proxy.setup.command(&[words, &places].concat())
+    };
+    let doctor = || {
+        let told = run(&["doctor"]).text;
+        let about: Vec<String> = told
+            .lines()
+            .filter(|line| line.contains("auth-policy"))
+            .map(ToOwned::to_owned)
+            .collect();
+        about.join("\n")
+    };
+    let told = doctor();
+    assert!(
+        told.contains("WRONG") && told.contains("it asks nobody"),
+        "{told}"
+    );
+    let applied = run(&["setup", "--apply", "--backup", &backup]);
+    assert_eq!(applied.code, Some(0), "{}", applied.text);
+    let secrets = folder.join("gatepost-policy.conf.ext");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&secrets.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let all = std::fs::read_to_string(folder.join("conf.d/99-gatepost.conf")).unwrap();
+    assert!(!all.contains(SECRET), "{all}");
+    let told = doctor();
+    assert!(
+        told.contains("Dovecot asks Gatepost") && told.contains("Dovecot has the secret"),
+        "{told}"
+    );
+    assert!(!told.contains("WRONG"), "{told}");
+    // Another user's program can read the rest of Dovecot's settings.
+    let asked = std::process::Command::new("setpriv")
+        .args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "doveconf",
+            "-c",
+            &dovecot,
+            "auth_policy_server_url",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&asked.stdout);
+    assert!(
+        said.contains("http://127.0.0.1:"),
+        "{said}{}",
+        String::from_utf8_lossy(&asked.stderr)
+    );
+    let text = std::fs::read_to_string(&secrets).unwrap();
+    std::fs::write(&secrets, text.replace(SECRET, "another-secret-than-that")).unwrap();
+    let told = doctor();
+    assert!(told.contains("another secret"), "{told}");
+    let undone = run(&["setup", "--undo", "--backup", &backup]);
+    assert_ne!(undone.code, Some(0), "it was changed by hand");
+    std::fs::write(&secrets, text).unwrap();
+    let undone = run(&["setup", "--undo", "--backup", &backup]);
+    assert_eq!(undone.code, Some(0), "{}", undone.text);
+    assert!(!secrets.exists());
 }

@@ -57,6 +57,11 @@ impl FromStr for UserId {
 impl UserId {
     const LOCAL_PART: u64 = (u32::MAX as u64) << 32;
 
+    /// The hash as a number.
+    pub const fn code(self) -> u64 {
+        self.0
+    }
+
     /// What all names with this local part have in common.
     pub const fn local_part(self) -> u32 {
         (self.0 >> 32) as u32

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::BanMessage;
+use super::past::PastDecisionMessage;
 
 /// The tokens of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct ExplanationMessage {
     pub last_fault: Option<FaultMessage>,
     /// The last decisions on it, the newest first.
     pub decisions: Vec<DecisionMessage>,
+    /// Earlier ones, from the history.
+    #[serde(default)]
+    pub past: Vec<PastDecisionMessage>,
 }
 
 /// What a client did wrong in a session that ended without a login.
@@ -137,6 +141,9 @@ pub struct UserMessage {
     pub mode: String,
     /// The last decisions, the newest first.
     pub decisions: Vec<DecisionMessage>,
+    /// Earlier ones, from the history.
+    #[serde(default)]
+    pub past: Vec<PastDecisionMessage>,
 }
 
 /// A network where a user is familiar.

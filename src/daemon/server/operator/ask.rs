@@ -6,32 +6,41 @@ use std::collections::HashMap;
 
 use super::{Operator, explained, looks_like_address, read_client, user_name};
 use crate::admin::message::{KnownUsersMessage, Response};
+use crate::history::DecisionsOf;
 use gatepost_core::gate::request::attempt::UserName;
-use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
 impl Operator {
     /// Explains an address, a session or a user; an address and a user in either order.
-    pub(super) fn explain(
+    pub(super) async fn explain(
         &self,
         target: &str,
-        user: Option<&str>,
+        user: Option<String>,
         now: Moment,
     ) -> Result<Response, String> {
+        let user = user.as_deref();
         let fault = match (read_client(target), user) {
-            (Ok(client), _) => return self.explain_client(client, user, now),
+            (Ok(client), _) => {
+                let whole = whole_network(target);
+                return self.explain_client(client, user, whole, now).await;
+            }
             (Err(fault), _) => fault,
         };
-        if let Some(client) = explained::client_of_session(self.gate(), target) {
-            return self.explain_client(client, user, now);
+        let session = match explained::client_of_session(self.gate(), target) {
+            None => self.client_of_past_session(target).await,
+            found => found,
+        };
+        if let Some(client) = session {
+            return self.explain_client(client, user, None, now).await;
         }
         match user.map(read_client) {
-            Some(Ok(client)) => self.explain_client(client, Some(target), now),
+            Some(Ok(client)) => self.explain_client(client, Some(target), None, now).await,
             Some(Err(_)) => Err(format!(
                 "{fault}; nor is it the id of a session remembered here"
             )),
-            None => self.explain_user(target, fault, now),
+            None => self.explain_user(target, fault, now).await,
         }
     }
 
@@ -53,10 +62,11 @@ impl Operator {
         Response::Users(KnownUsersMessage { users, unknown })
     }
 
-    fn explain_client(
+    async fn explain_client(
         &self,
         client: ClientKey,
         user: Option<&str>,
+        network: Option<NetworkKey>,
         now: Moment,
     ) -> Result<Response, String> {
         let user = user.map(user_name).transpose()?;
@@ -66,15 +76,28 @@ impl Operator {
         explanation.last_fault = last_faults
             .of(client)
             .map(|fault| explained::fault(fault, self.clock()));
+        let of = match (&user, network) {
+            (Some(user), _) => DecisionsOf::UserAt(self.gate().user_id(user), client),
+            (None, Some(network)) => DecisionsOf::Network(network),
+            (None, None) => DecisionsOf::Client(client),
+        };
+        explanation.past = self.past(of, &explanation.decisions).await;
         Ok(Response::Explanation(Box::new(explanation)))
     }
 
-    fn explain_user(&self, text: &str, fault: String, now: Moment) -> Result<Response, String> {
+    async fn explain_user(
+        &self,
+        text: &str,
+        fault: String,
+        now: Moment,
+    ) -> Result<Response, String> {
         let user = user_name(text)?;
         let told = self.gate().explain_user(&user, now);
-        if told.known || !told.decisions.is_empty() {
-            let id = self.gate().user_id(&user);
-            let told = explained::user(&user, id, &told, self.clock());
+        let id = self.gate().user_id(&user);
+        let is_known = told.known;
+        let mut told = explained::user(&user, id, &told, self.clock());
+        told.past = self.past(DecisionsOf::User(id), &told.decisions).await;
+        if is_known || !told.decisions.is_empty() || !told.past.is_empty() {
             return Ok(Response::User(Box::new(told)));
         }
         if looks_like_address(text) {
@@ -86,5 +109,13 @@ impl Operator {
                  {fault}; nor is it the id of a session remembered here"
             ),
         })
+    }
+}
+
+/// The network, where one was written and no client.
+fn whole_network(text: &str) -> Option<NetworkKey> {
+    match text.parse::<ClientKey>() {
+        Ok(_) => None,
+        Err(_) => text.parse().ok(),
     }
 }

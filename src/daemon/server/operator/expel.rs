@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::own::OwnAddresses;
 use super::{Operator, present, read_place, read_subject, user_name, values};
 use crate::admin::message::{BATCH, Response};
+use crate::report::record::Forgotten;
 use crate::session::registry::Whose;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
@@ -121,7 +122,7 @@ impl Operator {
         Ok(present::kept(ended, kept))
     }
 
-    /// Takes a user's trust back, and leaves the sessions alone.
+    /// Takes a user's trust back, leaves the sessions alone, and forgets what the history has.
     pub(super) async fn forget(
         &self,
         user: &str,
@@ -130,14 +131,29 @@ impl Operator {
     ) -> Result<Response, String> {
         let user = user_name(user)?;
         let network = network.map(read_place).transpose()?;
+        let whom = Forgotten {
+            user: self.gate().user_id(&user),
+            network,
+        };
+        let recorder = &self.context.services.judging.recorder;
+        let history = match recorder.forget(now, whom).await {
+            Ok(0) => String::new(),
+            Ok(rows) => format!("; {rows} rows of the history are gone"),
+            Err(why) => format!("; the history still has what it had: {why}"),
+        };
         if !self.is_known(&user, now) {
-            return Ok(unknown(&user));
+            return Ok(match history.is_empty() {
+                true => unknown(&user),
+                false => Response::Done {
+                    message: format!("nobody knows a user {user}{history}"),
+                },
+            });
         }
         let mut changes = Vec::new();
         let networks = self.gate().revoke(&user, network, now, &mut changes);
         let kept = self.context.services.judging.notices.keep(changes).await;
         let ended = Response::Ended {
-            message: format!("{user}: {}", forgotten(networks, network)),
+            message: format!("{user}: {}{history}", forgotten(networks, network)),
             sessions: 0,
             networks: networks as u64,
         };

@@ -58,6 +58,7 @@ pub(super) fn explanation(
         mode: mode(e.mode, e.settling_until),
         last_fault: None,
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
+        past: Vec::new(),
     }
 }
 
@@ -145,6 +146,7 @@ pub(super) fn user(name: &UserName, id: UserId, e: &UserExplanation, clock: Cloc
         buckets: e.buckets.iter().map(bucket).collect(),
         mode: mode(e.mode, e.settling_until),
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
+        past: Vec::new(),
     }
 }
 

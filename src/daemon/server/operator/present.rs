@@ -227,6 +227,8 @@ fn counters(context: &ListenerContext) -> Counts {
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),
+        ("familiar-refused", &counters.familiar_refused),
+        ("guesses", &counters.guesses),
         ("octets-in", &counters.octets_in),
         ("octets-out", &counters.octets_out),
     ]
@@ -249,6 +251,12 @@ fn counters(context: &ListenerContext) -> Counts {
     .collect()
 }
 
+fn turns_missed(gate: &explain::Status) -> u64 {
+    let of_turns = |tally: &&Tally| tally.reason == Reason::Turn;
+    let tallies = gate.tallies.iter().filter(of_turns);
+    tallies.map(|tally| tally.refused).sum()
+}
+
 /// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
 fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status) -> u64 {
     let admission = context.admission.counts();
@@ -263,12 +271,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::Connects => away(TurnedAway::Connects),
         ResourceLimit::FamiliarConnects => away(TurnedAway::FamiliarConnects),
         ResourceLimit::ConnectRates => admission.rates_forgotten,
-        ResourceLimit::Turns => gate
-            .tallies
-            .iter()
-            .filter(|tally| tally.reason == Reason::Turn)
-            .map(|tally| tally.refused)
-            .sum(),
+        ResourceLimit::Turns => turns_missed(gate),
         ResourceLimit::Clients => gate.rows_evicted,
         ResourceLimit::Pairs => gate.pairs_evicted,
         ResourceLimit::Bans => gate.bans_evicted,
@@ -292,6 +295,8 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::Operators
         | ResourceLimit::OperatorAccepts
         | ResourceLimit::OperatorRequests
+        | ResourceLimit::History
+        | ResourceLimit::Occurrences
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams

@@ -1,0 +1,365 @@
+//! historian - the thread that keeps the history: takes what is told, and writes it in its own time
+//!
+//! New rows go to the disk within a second, counts within ten. Where the disk takes nothing, what waits is bounded, and
+//! what is beyond it is counted. Damaged files and those of a later version are put aside, and a new one is begun.
+//! Not here: what is put together (`tally`), the statements (`database`, `prune`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tracing::{error, info, warn};
+
+use super::HistorySettings;
+use super::database::{Database, HistoryFault};
+use super::detector::Detector;
+use super::place::{HistoryPlace, NAME};
+use super::prune;
+use super::statements;
+use super::tally::{HistoryTally, TransactionEnd, WhichRows};
+use crate::clock::Clock;
+use crate::report::limits::{LimitCounters, ResourceLimit};
+use crate::report::occurrence::Occurrence;
+use crate::report::record::{Forgotten, Record, RecordedEvent};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
+
+/// How often new rows are written.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Rounds between two writings of counts, two removals of what is old, and two tries of a disk that took nothing.
+const COUNTS: u32 = 10;
+const PRUNING: u32 = 300;
+const RETRY: u32 = 30;
+
+/// Bans, outages and acts that wait for the disk.
+const WAITING: usize = 1024;
+
+/// Records that are taken before it is looked whether something must be written.
+const BATCH: usize = 256;
+
+const HOUR: u64 = 3600;
+
+/// Counters since the start, by name: what they have grown by goes to the hour.
+pub type Totals = BTreeMap<String, u64>;
+
+/// Keeps the history of one Gatepost.
+pub struct Historian {
+    settings: HistorySettings,
+    records: Receiver<Record>,
+    totals: Box<dyn Fn() -> Totals + Send>,
+    clock: Clock,
+    limits: Arc<LimitCounters>,
+    detector: Detector,
+    occurrences: mpsc::Sender<Occurrence>,
+    tally: HistoryTally,
+    /// What the counters were when they were last written.
+    counted: Totals,
+    /// What is neither a decision nor a count, on its way to the disk.
+    waiting: Vec<(Moment, RecordedEvent)>,
+    pub(in crate::history) open: Option<(HistoryPlace, Database)>,
+    /// Why the disk takes nothing, as it was told.
+    pub(in crate::history) fault: Option<String>,
+    rounds: u32,
+    /// When the last round was.
+    last: Moment,
+}
+
+impl std::fmt::Debug for Historian {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Historian(..)")
+    }
+}
+
+impl Historian {
+    /// One that has opened nothing yet. What it cannot keep is counted in `limits`; what an operator wants to be told
+    /// comes out of the other channel.
+    pub fn new(
+        settings: HistorySettings,
+        (records, occurrences): (Receiver<Record>, mpsc::Sender<Occurrence>),
+        totals: Box<dyn Fn() -> Totals + Send>,
+        clock: Clock,
+        limits: &Arc<LimitCounters>,
+    ) -> Self {
+        Self {
+            settings,
+            records,
+            counted: totals(),
+            totals,
+            clock,
+            limits: Arc::clone(limits),
+            detector: Detector::default(),
+            occurrences,
+            tally: HistoryTally::beginning(Clock::wall()),
+            waiting: Vec::new(),
+            open: None,
+            fault: None,
+            rounds: 0,
+            last: clock.now(),
+        }
+    }
+
+    /// Keeps it until [`RecordedEvent::Stop`], on this thread.
+    pub fn run(mut self) {
+        if self.settings.keep.is_none() {
+            self.remove();
+        }
+        loop {
+            match self.records.recv_timeout(ROUND) {
+                Ok(record) => {
+                    if !self.take(record) || !self.take_more() {
+                        break;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let now = self.clock.now();
+            if now.since(self.last) >= ROUND {
+                self.last = now;
+                self.round();
+            }
+        }
+        self.write(WhichRows::All);
+        self.turn();
+    }
+
+    /// Takes what has come meanwhile; false: the end.
+    fn take_more(&mut self) -> bool {
+        for _ in 0..BATCH {
+            let Ok(record) = self.records.try_recv() else {
+                break;
+            };
+            if !self.take(record) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes one record; false: it was the last.
+    pub(in crate::history) fn take(&mut self, record: Record) -> bool {
+        if matches!(record.event, RecordedEvent::Stop) {
+            return false;
+        }
+        self.announce(&record);
+        if self.settings.keep.is_none() && !matches!(record.event, RecordedEvent::Forget(..)) {
+            return true;
+        }
+        let at = self.clock.on_wall(record.at);
+        match record.event {
+            RecordedEvent::Attempt(attempt) => self.tally.take(&attempt, at),
+            RecordedEvent::Occurred(_) => {}
+            RecordedEvent::Forget(whom, told) => {
+                // An operator that is gone is told nothing.
+                let _ = told.send(self.forget(whom).map_err(|fault| fault.to_string()));
+            }
+            _ if self.waiting.len() >= WAITING => self.limits.count(ResourceLimit::History),
+            event => self.waiting.push((at, event)),
+        }
+        true
+    }
+
+    /// Passes on what an operator wants to be told at once.
+    fn announce(&mut self, record: &Record) {
+        if let Some(occurrence) = self.detector.look(&record.event, record.at)
+            && let Err(TrySendError::Full(_)) = self.occurrences.try_send(occurrence)
+        {
+            self.limits.count(ResourceLimit::Occurrences);
+        }
+    }
+
+    pub(in crate::history) fn round(&mut self) {
+        self.rounds = self.rounds.wrapping_add(1);
+        if self.fault.is_some() && !self.rounds.is_multiple_of(RETRY) {
+            self.turn();
+            return;
+        }
+        let which = match self.rounds.is_multiple_of(COUNTS) {
+            true => WhichRows::All,
+            false => WhichRows::New,
+        };
+        self.write(which);
+        self.turn();
+        if self.rounds % PRUNING == 1 {
+            self.prune();
+        }
+    }
+
+    /// Closes what is over.
+    fn turn(&mut self) {
+        let now = Clock::wall();
+        if self.tally.turn(now) {
+            self.tend(|database| prune::close_hour(&database.connection, now));
+        }
+        let lost = std::mem::take(&mut self.tally.only_counted);
+        self.limits.add(ResourceLimit::History, lost);
+    }
+
+    fn prune(&mut self) {
+        let (now, keep) = (Clock::wall(), self.settings.keep.unwrap_or_default());
+        self.tend(|database| prune::prune(&database.connection, now, keep));
+    }
+
+    /// Works on the file where it is open.
+    fn tend(&mut self, work: impl FnOnce(&mut Database) -> Result<(), HistoryFault>) {
+        let Some((place, database)) = &mut self.open else {
+            return;
+        };
+        let done = place.act(|| work(database));
+        self.tell(done);
+    }
+
+    /// Writes what waits.
+    fn write(&mut self, which: WhichRows) {
+        if self.settings.keep.is_none() {
+            return;
+        }
+        let (now, totals) = (Clock::wall(), (self.totals)());
+        let grown = grown(&self.counted, &totals);
+        let has_counts = which == WhichRows::All && (!grown.is_empty() || self.tally.has_counts());
+        let has_rows = self.tally.rows(which).next().is_some();
+        if !has_counts && !has_rows && self.waiting.is_empty() {
+            return;
+        }
+        let hour = now.as_seconds() / HOUR * HOUR;
+        let mut done = self.write_once(which, hour, &grown);
+        if done.as_ref().is_err_and(HistoryFault::is_full) {
+            self.tend(|database| prune::make_room(&database.connection));
+            done = self.write_once(which, hour, &grown);
+        }
+        if done.is_ok() {
+            self.waiting.clear();
+            if which == WhichRows::All {
+                self.counted = totals;
+            }
+        }
+        self.tell(done);
+    }
+
+    fn write_once(
+        &mut self,
+        which: WhichRows,
+        hour: u64,
+        grown: &[(String, u64)],
+    ) -> Result<(), HistoryFault> {
+        self.be_open()?;
+        let Some((place, database)) = &mut self.open else {
+            return Ok(());
+        };
+        let (tally, waiting, clock) = (&mut self.tally, &self.waiting, self.clock);
+        let written = place.act(|| {
+            database.write(|transaction| {
+                for row in tally.rows(which) {
+                    statements::put_decision(transaction, row)?;
+                }
+                for (at, event) in waiting {
+                    statements::put_event(transaction, *at, event, clock)?;
+                }
+                match which {
+                    WhichRows::New => Ok(()),
+                    WhichRows::All => statements::put_counts(transaction, tally, hour, grown),
+                }
+            })
+        });
+        tally.end_writing(match written {
+            Ok(()) => TransactionEnd::Committed,
+            Err(_) => TransactionEnd::RolledBack,
+        });
+        written
+    }
+
+    /// Opens the file where it is not open, or is no more what its name leads to.
+    fn be_open(&mut self) -> Result<(), HistoryFault> {
+        if let Some((place, database)) = &self.open
+            && database.is_in_place(place)
+        {
+            return Ok(());
+        }
+        self.open = None;
+        let place = HistoryPlace::open(&self.settings.directory)?;
+        let mut opened = Database::open(&place);
+        if let Err(fault) = &opened
+            && let Some(to) = fault.name_aside()
+        {
+            put_aside(&place, &to, fault)?;
+            opened = Database::open(&place);
+        }
+        self.open = Some((place, opened?));
+        Ok(())
+    }
+
+    /// Tells what the disk makes of it, once; what is damaged is put aside at the next opening.
+    fn tell(&mut self, done: Result<(), HistoryFault>) {
+        match done {
+            Ok(()) => {
+                if self.fault.take().is_some() {
+                    info!("the history is being kept again");
+                }
+            }
+            Err(fault) => {
+                self.open = None;
+                let told = fault.to_string();
+                if self.fault.as_ref() != Some(&told) {
+                    error!(
+                        "the history ({NAME}) is not kept: {told}. The service goes on; what happens meanwhile is \
+                         not in `gatepost report` and `explain`"
+                    );
+                }
+                self.fault = Some(told);
+            }
+        }
+    }
+
+    fn forget(&mut self, whom: Forgotten) -> Result<u64, HistoryFault> {
+        if self.settings.keep.is_none() {
+            return Ok(0);
+        }
+        let is_meant = |client: ClientKey| {
+            let network = client.network();
+            whom.network.is_none_or(|meant| network == meant)
+        };
+        // First to the file, so that all rows are counted there.
+        self.write(WhichRows::All);
+        self.tally
+            .forget(whom.user.code(), is_meant, whom.network.is_none());
+        self.be_open()?;
+        let Some((place, database)) = &self.open else {
+            return Ok(0);
+        };
+        place.act(|| prune::forget(&database.connection, whom))
+    }
+
+    /// Nothing is kept: what was, goes.
+    fn remove(&self) {
+        let removed = HistoryPlace::open(&self.settings.directory).and_then(|place| place.remove());
+        match removed {
+            Ok(true) => info!("the history is removed: [history] keep is 0"),
+            Ok(false) => {}
+            Err(fault) => warn!("the history cannot be removed: {fault}"),
+        }
+    }
+}
+
+/// Puts a file aside that will not get better by itself.
+fn put_aside(place: &HistoryPlace, to: &str, fault: &HistoryFault) -> Result<(), HistoryFault> {
+    let kept = place.put_aside(to)?;
+    let path = kept.display();
+    match fault {
+        HistoryFault::Newer(_) => warn!(%path, "the history is put aside: {fault}"),
+        _ => {
+            error!(%path, "the history is damaged, and put aside: {fault}. A new one is begun");
+        }
+    }
+    Ok(())
+}
+
+fn grown(before: &Totals, now: &Totals) -> Vec<(String, u64)> {
+    let grown = |(name, count): (&String, &u64)| {
+        let before = before.get(name).copied().unwrap_or_default();
+        (name.clone(), count.saturating_sub(before))
+    };
+    now.iter().map(grown).filter(|(_, by)| *by > 0).collect()
+}

@@ -1,0 +1,396 @@
+//! reader - what the history says: decisions of a user, a client or a network, counters by the hour, outages, bans
+//!
+//! Each question opens the file for itself, reads, and closes it; it blocks, so it belongs where blocking is allowed.
+//! An answer is bounded by `most`, the newest first. Without a file, or where nothing is kept, everything is empty.
+//! Not here: how it is written (`database`), shown (`cli`) or sent (`server`).
+
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, Params, Row, params, params_from_iter};
+
+use super::HistorySettings;
+use super::database::{BUSY, HistoryFault, octets, seconds};
+use super::place::HistoryPlace;
+use super::prune::range;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::moment::Moment;
+
+/// Whose decisions are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecisionsOf {
+    /// Everybody's.
+    Everybody,
+    /// One user's.
+    User(UserId),
+    /// One client's.
+    Client(ClientKey),
+    /// One user's at one client.
+    UserAt(UserId, ClientKey),
+    /// Those of all clients of a network.
+    Network(NetworkKey),
+    /// One session's, as far as it was the last of its row.
+    Session(u64),
+    /// Logins of users who were not at home there before.
+    NewPlaces,
+    /// Refusals of users who were at home there, by no wish of the operator's.
+    HonestRefused,
+}
+
+/// Decisions that were alike within ten minutes. Moments are by the wall's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastDecision {
+    /// Its number: later ones have higher numbers.
+    pub id: i64,
+    /// The first.
+    pub at: Moment,
+    /// The last.
+    pub last: Moment,
+    /// How many.
+    pub count: u64,
+    /// Which service was asked.
+    pub door: String,
+    /// The session of the last.
+    pub session: u64,
+    /// The client.
+    pub client: ClientKey,
+    /// The user's name, escaped; none if the client did not come to it.
+    pub user: Option<String>,
+    /// How far the user was trusted there: `familiar`, `unproven`, `near`, `far`.
+    pub trust: Option<String>,
+    /// `accept`, `reject`, `refuse`, `repeat`, `defer` or `cancel`.
+    pub verdict: String,
+    /// What that rests on.
+    pub reason: Option<String>,
+    /// Seconds that the client should have waited, the last time.
+    pub wait_s: u64,
+    /// Whether a user logged in where they were not at home before.
+    pub is_new_place: bool,
+}
+
+/// A counter of one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HourCount {
+    /// When the hour began.
+    pub hour: Moment,
+    /// The counter's name.
+    pub name: String,
+    /// What it counted.
+    pub count: u64,
+}
+
+/// A time without logins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastOutage {
+    /// The backend's address; none: users who had logged in before were rejected one after the other.
+    pub backend: Option<String>,
+    /// Why.
+    pub why: String,
+    /// Since when.
+    pub began: Moment,
+    /// Until when; none: it goes on, or the process ended.
+    pub ended: Option<Moment>,
+}
+
+/// A ban.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastBan {
+    /// The client or network.
+    pub subject: String,
+    /// Since when.
+    pub began: Moment,
+    /// Until when, as it was set last.
+    pub until: Moment,
+    /// When it ended; none: it holds, or the process ended.
+    pub ended: Option<Moment>,
+    /// What it was for.
+    pub cause: String,
+    /// Whether it was only logged.
+    pub is_dry_run: bool,
+}
+
+/// What an operator did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorAct {
+    /// When.
+    pub at: Moment,
+    /// In the words that they got.
+    pub did: String,
+}
+
+/// A known user at whom others guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttackedUser {
+    /// The name, escaped.
+    pub user: String,
+    /// Tries that were refused.
+    pub refused: u64,
+    /// Guesses that the backend rejected.
+    pub rejected: u64,
+}
+
+/// A network from which somebody guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttackingNetwork {
+    /// The network.
+    pub network: String,
+    /// Tries that were refused.
+    pub refused: u64,
+    /// Guesses that the backend rejected.
+    pub rejected: u64,
+}
+
+/// Asks the history of one state directory.
+#[derive(Clone, Debug)]
+pub struct HistoryReader {
+    directory: PathBuf,
+    is_kept: bool,
+}
+
+impl HistoryReader {
+    /// One of the history that is kept as `settings` say.
+    pub fn new(settings: &HistorySettings) -> Self {
+        Self {
+            directory: settings.directory.clone(),
+            is_kept: settings.keep.is_some(),
+        }
+    }
+
+    /// Whether anything is kept.
+    pub const fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// The decisions of `of` whose last was at `since` or later.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn decisions(
+        &self,
+        of: DecisionsOf,
+        since: Moment,
+        most: usize,
+    ) -> Result<Vec<PastDecision>, HistoryFault> {
+        let mut values = vec![Value::Integer(seconds(since)), Value::Integer(limit(most))];
+        let blob = |octets: [u8; 16]| Value::Blob(octets.to_vec());
+        let whose = match of {
+            DecisionsOf::Everybody => "TRUE",
+            DecisionsOf::User(user) => {
+                values.push(Value::Integer(user.code().cast_signed()));
+                "user = ?3"
+            }
+            DecisionsOf::Client(client) => {
+                values.push(blob(octets(client)));
+                "client = ?3"
+            }
+            DecisionsOf::UserAt(user, client) => {
+                values.push(Value::Integer(user.code().cast_signed()));
+                values.push(blob(octets(client)));
+                "user = ?3 AND client = ?4"
+            }
+            DecisionsOf::Session(number) => {
+                values.push(Value::Integer(number.cast_signed()));
+                "session = ?3"
+            }
+            DecisionsOf::NewPlaces => "new_place",
+            DecisionsOf::HonestRefused => {
+                "kind = 0 AND verdict = 'refuse' AND reason NOT IN ('ban', 'deny-list')"
+            }
+            DecisionsOf::Network(network) => {
+                let (first, last) = range(network);
+                values.extend([blob(first), blob(last)]);
+                "client BETWEEN ?3 AND ?4"
+            }
+        };
+        let question = format!(
+            "SELECT id, at, last, count, door, session, client, name, trust, verdict, reason, wait, new_place \
+             FROM decisions WHERE {whose} AND last >= ?1 ORDER BY id DESC LIMIT ?2"
+        );
+        let values = params_from_iter(values);
+        self.ask(&question, values, decision)
+    }
+
+    /// The counters of each hour that ended after `since`, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn hours(&self, since: Moment) -> Result<Vec<HourCount>, HistoryFault> {
+        let question =
+            "SELECT hour, name, count FROM hours WHERE hour > ?1 - 3600 ORDER BY hour, name";
+        self.ask(question, params![seconds(since)], |row| {
+            Ok(HourCount {
+                hour: moment(row, 0)?,
+                name: row.get(1)?,
+                count: row.get(2)?,
+            })
+        })
+    }
+
+    /// The first hour that anything was counted in.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn kept_since(&self) -> Result<Option<Moment>, HistoryFault> {
+        let question = "SELECT min(hour) FROM hours";
+        let first = self.ask(question, [], |row| maybe_moment(row, 0))?;
+        Ok(first.into_iter().next().flatten())
+    }
+
+    /// The outages that ended after `since`, or go on.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn outages(&self, since: Moment, most: usize) -> Result<Vec<PastOutage>, HistoryFault> {
+        let question = "SELECT backend, why, began, ended FROM outages \
+                        WHERE coalesce(ended, began) >= ?1 ORDER BY id DESC LIMIT ?2";
+        self.ask(question, params![seconds(since), limit(most)], |row| {
+            Ok(PastOutage {
+                backend: row.get(0)?,
+                why: row.get(1)?,
+                began: moment(row, 2)?,
+                ended: maybe_moment(row, 3)?,
+            })
+        })
+    }
+
+    /// The bans that began at `since` or later.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn bans(&self, since: Moment, most: usize) -> Result<Vec<PastBan>, HistoryFault> {
+        let question = "SELECT subject, began, until, ended, cause, dry_run FROM bans \
+                        WHERE began >= ?1 ORDER BY id DESC LIMIT ?2";
+        self.ask(question, params![seconds(since), limit(most)], |row| {
+            Ok(PastBan {
+                subject: row.get(0)?,
+                began: moment(row, 1)?,
+                until: moment(row, 2)?,
+                ended: maybe_moment(row, 3)?,
+                cause: row.get(4)?,
+                is_dry_run: row.get(5)?,
+            })
+        })
+    }
+
+    /// What operators did at `since` or later.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn acts(&self, since: Moment, most: usize) -> Result<Vec<OperatorAct>, HistoryFault> {
+        let question = "SELECT at, did FROM acts WHERE at >= ?1 ORDER BY id DESC LIMIT ?2";
+        self.ask(question, params![seconds(since), limit(most)], |row| {
+            Ok(OperatorAct {
+                at: moment(row, 0)?,
+                did: row.get(1)?,
+            })
+        })
+    }
+
+    /// The known users at whom others guessed most since the hour of `since`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn attacked(&self, since: Moment, most: usize) -> Result<Vec<AttackedUser>, HistoryFault> {
+        let question = "SELECT max(name), sum(refused) AS a, sum(rejected) AS b FROM users \
+                        WHERE hour > ?1 - 3600 GROUP BY user ORDER BY a + b DESC, user LIMIT ?2";
+        self.ask(question, params![seconds(since), limit(most)], |row| {
+            Ok(AttackedUser {
+                user: row.get(0)?,
+                refused: row.get(1)?,
+                rejected: row.get(2)?,
+            })
+        })
+    }
+
+    /// The networks from which most guesses came since the hour of `since`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn attackers(
+        &self,
+        since: Moment,
+        most: usize,
+    ) -> Result<Vec<AttackingNetwork>, HistoryFault> {
+        let question = "SELECT network, sum(refused) AS a, sum(rejected) AS b FROM networks \
+                        WHERE hour > ?1 - 3600 GROUP BY network ORDER BY a + b DESC, network LIMIT ?2";
+        self.ask(question, params![seconds(since), limit(most)], |row| {
+            Ok(AttackingNetwork {
+                network: row.get(0)?,
+                refused: row.get(1)?,
+                rejected: row.get(2)?,
+            })
+        })
+    }
+
+    fn ask<T>(
+        &self,
+        question: &str,
+        values: impl Params,
+        read: impl FnMut(&Row<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<Vec<T>, HistoryFault> {
+        if !self.is_kept {
+            return Ok(Vec::new());
+        }
+        let place = HistoryPlace::open(&self.directory)?;
+        if place.identity().is_none() {
+            return Ok(Vec::new());
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        place.act(|| {
+            let connection = Connection::open_with_flags(place.file(), flags)?;
+            connection.busy_timeout(BUSY)?;
+            let is_empty = "SELECT count(*) = 0 FROM sqlite_schema";
+            if connection.query_row(is_empty, [], |row| row.get(0))? {
+                return Ok(Vec::new());
+            }
+            let mut statement = connection.prepare(question)?;
+            let rows = statement.query_map(values, read)?;
+            Ok(rows.collect::<Result<Vec<T>, _>>()?)
+        })
+    }
+}
+
+fn decision(row: &Row<'_>) -> Result<PastDecision, rusqlite::Error> {
+    let client: [u8; 16] = row.get(6)?;
+    let session: i64 = row.get(5)?;
+    Ok(PastDecision {
+        id: row.get(0)?,
+        at: moment(row, 1)?,
+        last: moment(row, 2)?,
+        count: row.get(3)?,
+        door: row.get(4)?,
+        session: session.cast_unsigned(),
+        client: ClientKey::new(Ipv6Addr::from(client).into()),
+        user: row.get(7)?,
+        trust: row.get(8)?,
+        verdict: row.get(9)?,
+        reason: row.get(10)?,
+        wait_s: row.get(11)?,
+        is_new_place: row.get(12)?,
+    })
+}
+
+fn moment(row: &Row<'_>, column: usize) -> Result<Moment, rusqlite::Error> {
+    Ok(Moment::from_seconds(row.get(column)?))
+}
+
+fn maybe_moment(row: &Row<'_>, column: usize) -> Result<Option<Moment>, rusqlite::Error> {
+    let seconds: Option<u64> = row.get(column)?;
+    Ok(seconds.map(Moment::from_seconds))
+}
+
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,185 @@
+//! record - what the history is told, and the bounded channel to it
+//!
+//! Nobody waits: what finds the channel full is counted and lost. Names are those that clients sent, and
+//! are shown as `UserName` shows them.
+//! Not here: what is kept of it (`history`), the log (`events`).
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::limits::{LimitCounters, ResourceLimit};
+use super::occurrence::Occurrence;
+use super::verdicts::AttemptVerdict;
+use gatepost_core::gate::request::attempt::{Trust, UserName};
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::gate::request::settings::Mode;
+use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
+use gatepost_core::moment::Moment;
+
+/// Records under way to the history.
+const RECORDS: usize = 2048;
+
+/// How long an operator waits until somebody is forgotten.
+const FORGETTING: Duration = Duration::from_secs(10);
+
+/// What happened, and when by the process's clock.
+#[derive(Debug)]
+pub struct Record {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub event: RecordedEvent,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum RecordedEvent {
+    /// An attempt ended.
+    Attempt(AttemptRecord),
+    /// A ban began, or was extended.
+    Ban(BanRecord),
+    /// A ban ended, before its time or at its end.
+    BanEnded(Subject),
+    /// Logins stopped working, or work again.
+    Outage(OutageRecord),
+    /// Something else that an operator wants to be told.
+    Occurred(Occurrence),
+    /// An operator did something, in the words that they got.
+    Act(String),
+    /// An operator wants a user forgotten, in one network or everywhere, and is told what came of it.
+    Forget(Forgotten, oneshot::Sender<Result<u64, String>>),
+    /// The process ends.
+    Stop,
+}
+
+/// One attempt.
+#[derive(Debug)]
+pub struct AttemptRecord {
+    /// Which service the client asked.
+    pub door: &'static str,
+    /// The number of the session.
+    pub session: u64,
+    /// The client.
+    pub client: ClientKey,
+    /// The user; none if the client did not come to the name.
+    pub user: Option<NamedUser>,
+    /// How it ended.
+    pub verdict: AttemptVerdict,
+    /// What the verdict rests on.
+    pub reason: Option<Reason>,
+    /// How long the client should wait.
+    pub wait: Duration,
+}
+
+/// A user, as an attempt named one.
+#[derive(Clone, Debug)]
+pub struct NamedUser {
+    /// As the gate counts.
+    pub id: UserId,
+    /// As the client wrote it.
+    pub name: UserName,
+    /// Whether this user has ever logged in, was learnt, introduced or listed.
+    pub known: bool,
+    /// How far the user was trusted in the client's network then.
+    pub trust: Trust,
+}
+
+/// A ban that began.
+#[derive(Clone, Copy, Debug)]
+pub struct BanRecord {
+    /// The client or network.
+    pub subject: Subject,
+    /// When it ends.
+    pub until: Moment,
+    /// What it is for.
+    pub cause: BanCause,
+    /// Whether it is enforced.
+    pub mode: Mode,
+}
+
+/// Logins do not work, or work again.
+#[derive(Debug)]
+pub struct OutageRecord {
+    /// The backend's address; none: all of them, for users that logged in before are rejected.
+    pub backend: Option<String>,
+    /// Why; none: it is over.
+    pub why: Option<String>,
+}
+
+/// Whom the history forgets.
+#[derive(Clone, Copy, Debug)]
+pub struct Forgotten {
+    /// The user.
+    pub user: UserId,
+    /// Only what came from there; none: everything.
+    pub network: Option<NetworkKey>,
+}
+
+/// The sending end. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    sender: SyncSender<Record>,
+    limits: Arc<LimitCounters>,
+}
+
+impl Recorder {
+    /// A channel. What is lost is counted in `limits`.
+    pub fn channel(limits: &Arc<LimitCounters>) -> (Self, Receiver<Record>) {
+        // limit: history
+        let (sender, receiver) = sync_channel(RECORDS);
+        let limits = Arc::clone(limits);
+        (Self { sender, limits }, receiver)
+    }
+
+    /// Tells what happened. Never waits.
+    pub fn tell(&self, at: Moment, event: RecordedEvent) {
+        // A history that has ended at the end of the process loses nothing that anybody counts.
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(Record { at, event }) {
+            self.limits.count(ResourceLimit::History);
+        }
+    }
+
+    /// Has the history forget a user, and says how many rows that were.
+    ///
+    /// # Errors
+    ///
+    /// What the disk said, or that it says nothing.
+    pub async fn forget(&self, at: Moment, whom: Forgotten) -> Result<u64, String> {
+        let (told, answer) = oneshot::channel();
+        let event = RecordedEvent::Forget(whom, told);
+        if self.sender.try_send(Record { at, event }).is_err() {
+            return Err("it has too much to do; try again".to_owned());
+        }
+        match timeout(FORGETTING, answer).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err("Gatepost is stopping".to_owned()),
+            Err(_) => Err("the disk does not answer".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_the_channel_full_is_counted_and_nobody_waits() {
+        let limits = Arc::new(LimitCounters::default());
+        let (recorder, received) = Recorder::channel(&limits);
+        for _ in 0..RECORDS {
+            recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
+        }
+        assert_eq!(limits.get(ResourceLimit::History), 0);
+        recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
+        assert_eq!(limits.get(ResourceLimit::History), 1);
+        assert_eq!(received.try_iter().count(), RECORDS);
+        drop(received);
+        recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
+        assert_eq!(limits.get(ResourceLimit::History), 1);
+    }
+}

@@ -1,0 +1,217 @@
+//! past - what the history says, as the operator's messages
+//!
+//! Read where blocking is allowed. Not here: the questions to the file (`history::reader`), the present (`explained`).
+
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use super::{Counts, Operator, present};
+use crate::admin::message::{
+    ActMessage, Attacked, Attacker, DecisionMessage, OutageMessage, PastBanMessage,
+    PastDecisionMessage, ReportMessage, ReportStep, Response,
+};
+use crate::clock::Clock;
+use crate::history::{
+    AttackedUser, AttackingNetwork, DecisionsOf, HistoryFault, HistoryReader, HourCount,
+    OperatorAct, PastBan, PastDecision, PastOutage,
+};
+use crate::report::events::timestamp;
+use crate::session::SessionId;
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::moment::Moment;
+
+/// Past decisions that `explain` shows.
+const SHOWN: usize = 20;
+
+/// Rows of each list in a report.
+const LISTED: usize = 20;
+
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+/// A longer time is shown by days.
+const BY_HOURS: u64 = 3 * DAY;
+
+impl Operator {
+    /// The past decisions of `of`, before those that are `shown` already. A history that cannot be read has none: the
+    /// log says why.
+    pub(super) async fn past(
+        &self,
+        of: DecisionsOf,
+        shown: &[DecisionMessage],
+    ) -> Vec<PastDecisionMessage> {
+        let found = self.read(move |history| history.decisions(of, Moment::EPOCH, 2 * SHOWN));
+        let found = found.await.unwrap_or_else(|fault| {
+            warn!("{fault}");
+            Vec::new()
+        });
+        let oldest = shown.last().map(|decision| decision.at.clone());
+        let is_older = |one: &PastDecisionMessage| {
+            // Both are RFC 3339 in UTC and whole seconds, so texts compare as times.
+            oldest.as_ref().is_none_or(|oldest| one.last < *oldest)
+        };
+        let found = found.into_iter().map(decision);
+        found.filter(is_older).take(SHOWN).collect()
+    }
+
+    /// The client of a session of an earlier process, as far as the history has it.
+    pub(super) async fn client_of_past_session(&self, id: &str) -> Option<ClientKey> {
+        let id: SessionId = id.parse().ok()?;
+        let of = DecisionsOf::Session(id.number());
+        let found = self.read(move |history| history.decisions(of, Moment::EPOCH, 1));
+        found.await.ok()?.first().map(|decision| decision.client)
+    }
+
+    /// What happened in the last `span` seconds.
+    pub(super) async fn report(&self, span: u64) -> Result<Response, String> {
+        let now = Clock::wall();
+        let since = now - Duration::from_secs(span);
+        let status = present::status(&self.context, self.began);
+        let mut told = self.read(move |history| gather(history, since)).await?;
+        told.hostname = self
+            .context
+            .services
+            .config
+            .load()
+            .dialogue
+            .hostname
+            .clone();
+        told.until = timestamp(now);
+        told.logins_work = status.logins_work;
+        told.bound_per_day = status.bound_per_day;
+        let bound = u128::from(status.bound_per_day) * u128::from(span) / u128::from(DAY);
+        told.bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        told.not_kept = match self.context.history.is_kept() {
+            true => None,
+            false => Some("[history] keep is 0".to_owned()),
+        };
+        Ok(Response::Report(Box::new(told)))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&HistoryReader) -> Result<T, HistoryFault> + Send + 'static,
+    ) -> Result<T, String> {
+        let history = self.context.history.clone();
+        match spawn_blocking(move || question(&history)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(fault)) => Err(format!("the history cannot be read: {fault}")),
+            Err(panicked) => Err(panicked.to_string()),
+        }
+    }
+}
+
+fn gather(history: &HistoryReader, since: Moment) -> Result<ReportMessage, HistoryFault> {
+    let hours = history.hours(since)?;
+    let span = Clock::wall().since(since).as_secs();
+    let step_s = match span > BY_HOURS {
+        true => DAY,
+        false => HOUR,
+    };
+    let kept_since = history.kept_since()?.filter(|kept| *kept > since);
+    let places = history.decisions(DecisionsOf::NewPlaces, since, LISTED)?;
+    let honest = history.decisions(DecisionsOf::HonestRefused, since, LISTED)?;
+    let latest = history.decisions(DecisionsOf::Everybody, since, LISTED)?;
+    Ok(ReportMessage {
+        since: timestamp(since),
+        kept_since: kept_since.map(timestamp),
+        counters: sum(&hours),
+        step_s,
+        steps: steps(&hours, since, step_s),
+        attacked: list(history.attacked(since, LISTED)?, attacked),
+        attackers: list(history.attackers(since, LISTED)?, attacker),
+        new_places: list(places, decision),
+        honest_refused: list(honest, decision),
+        latest: list(latest, decision),
+        outages: list(history.outages(since, LISTED)?, outage),
+        bans: list(history.bans(since, LISTED)?, ban),
+        acts: list(history.acts(since, LISTED)?, act),
+        ..ReportMessage::default()
+    })
+}
+
+fn list<F, T>(found: Vec<F>, shown: impl Fn(F) -> T) -> Vec<T> {
+    found.into_iter().map(shown).collect()
+}
+
+fn sum<'a>(hours: impl IntoIterator<Item = &'a HourCount>) -> Counts {
+    let mut counters = Counts::new();
+    for hour in hours {
+        *counters.entry(hour.name.clone()).or_default() += hour.count;
+    }
+    counters
+}
+
+/// The counters by steps, without a gap: a time in which nothing was counted is one, too.
+fn steps(hours: &[HourCount], since: Moment, step_s: u64) -> Vec<ReportStep> {
+    let step_of = |at: Moment| at.as_seconds() / step_s;
+    (step_of(since)..=step_of(Clock::wall()))
+        .map(|step| ReportStep {
+            at: timestamp(Moment::from_seconds(step * step_s)),
+            counters: sum(hours.iter().filter(|hour| step_of(hour.hour) == step)),
+        })
+        .collect()
+}
+
+fn decision(one: PastDecision) -> PastDecisionMessage {
+    PastDecisionMessage {
+        at: timestamp(one.at),
+        last: timestamp(one.last),
+        count: one.count,
+        door: one.door,
+        session: SessionId::new(one.session).to_string(),
+        client: one.client.to_string(),
+        user: one.user,
+        trust: one.trust,
+        verdict: one.verdict,
+        reason: one.reason,
+        wait_s: one.wait_s,
+        new_place: one.is_new_place,
+    }
+}
+
+fn attacked(one: AttackedUser) -> Attacked {
+    Attacked {
+        user: one.user,
+        refused: one.refused,
+        rejected: one.rejected,
+    }
+}
+
+fn attacker(one: AttackingNetwork) -> Attacker {
+    Attacker {
+        network: one.network,
+        refused: one.refused,
+        rejected: one.rejected,
+    }
+}
+
+fn outage(one: PastOutage) -> OutageMessage {
+    OutageMessage {
+        backend: one.backend,
+        why: one.why,
+        began: timestamp(one.began),
+        ended: one.ended.map(timestamp),
+    }
+}
+
+fn ban(one: PastBan) -> PastBanMessage {
+    PastBanMessage {
+        address: one.subject,
+        began: timestamp(one.began),
+        until: timestamp(one.ended.unwrap_or(one.until)),
+        reason: match one.is_dry_run {
+            false => one.cause,
+            true => format!("{} (dry run)", one.cause),
+        },
+    }
+}
+
+fn act(one: OperatorAct) -> ActMessage {
+    ActMessage {
+        at: timestamp(one.at),
+        did: one.did,
+    }
+}

@@ -1,0 +1,179 @@
+//! past - what the history tells after a restart: `explain`, `report`, `forget`
+//!
+//! Not here: what is kept of a flood (`daemon::history`), the file's bounds (there too).
+
+use serde_json::Value;
+
+use crate::kit::client::loopback;
+use crate::kit::mail::{ANNA, BERT, Mail, User};
+use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::wait;
+
+fn log_in(proxy: &Proxy, net: u8, user: User<'_>) -> Option<u16> {
+    let mut client = proxy.try_client(loopback(net, 1)).ok()?;
+    Some(client.try_log_in(user).ok()?.code)
+}
+
+#[track_caller]
+fn ask(proxy: &Proxy, words: &[&str]) -> String {
+    let ran = proxy.setup.command(words);
+    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
+    ran.text
+}
+
+#[track_caller]
+fn report(proxy: &Proxy) -> Value {
+    let text = ask(proxy, &["report", "--json"]);
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Strangers spend the one token that they all share, and Bert is told 454 far from home.
+fn happened(mail: &Mail) -> Proxy {
+    let setup = Setup::before(mail).with("limits.strangers.burst", 1);
+    let setup = setup.with("limits.near.burst", 1);
+    let proxy = setup.start();
+    assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
+    assert_eq!(log_in(&proxy, 66, BERT), Some(235));
+    for net in 67..72 {
+        let password = format!("Guess{net}of{net}many");
+        log_in(&proxy, net, User(ANNA.0, &password));
+    }
+    ask(&proxy, &["introduce", "carla@example.org"]);
+    proxy
+}
+
+#[test]
+fn what_was_decided_is_explained_and_reported_after_a_restart() {
+    let mail = Mail::start();
+    let mut proxy = happened(&mail);
+    let before = proxy.setup.command(&["status", "--json"]).text;
+    let before: Value = serde_json::from_str(&before).expect("status");
+    let session = proxy.log().find("Bert's login", |event| {
+        event.message() == "attempt" && event.field("user") == BERT.0
+    });
+    proxy.restart();
+    let told = ask(&proxy, &["explain", &session.field("session")]);
+    assert!(told.contains("127.66.0.1 in 127.66.0.0/24"), "{told}");
+    let told = ask(&proxy, &["explain", ANNA.0]);
+    let (_, past) = told.split_once("from the history").expect(&told);
+    assert!(
+        past.contains("127.65.0.1") && past.contains("a new place"),
+        "{told}"
+    );
+    assert!(
+        past.contains("127.71.0.1") && past.contains("refuse ("),
+        "{told}"
+    );
+    let told = ask(&proxy, &["explain", "127.71.0.1"]);
+    assert!(
+        told.contains("from the history") && told.contains(ANNA.0),
+        "{told}"
+    );
+
+    let told = report(&proxy);
+    for name in ["attempts", "accepted", "rejected", "refused", "guesses"] {
+        assert_eq!(
+            told["counters"][name], before["counters"][name],
+            "{name}: {told}"
+        );
+    }
+    assert!(told["counters"]["refused"].as_u64() > Some(0), "{told}");
+    let places = told["new_places"].as_array().expect("places");
+    assert_eq!(places.len(), 2, "{told}");
+    assert_eq!(told["attacked"][0]["user"], ANNA.0, "{told}");
+    let acts = told["acts"].to_string();
+    assert!(acts.contains("carla@example.org"), "{told}");
+
+    let text = ask(&proxy, &["report", "--since", "2h"]);
+    assert!(
+        text.contains("All is well") && text.contains("users at whom others guessed"),
+        "{text}"
+    );
+    let html = ask(&proxy, &["report", "--html"]);
+    assert!(
+        html.contains("<svg") && html.contains("127.65.0.1"),
+        "{html}"
+    );
+}
+
+#[test]
+fn who_is_forgotten_is_forgotten_by_the_history_too() {
+    let mail = Mail::start();
+    let mut proxy = happened(&mail);
+    proxy.restart();
+    let told = ask(&proxy, &["forget", ANNA.0, "127.65.0.0/24"]);
+    assert!(told.contains("1 rows of the history"), "{told}");
+    let told = ask(&proxy, &["explain", ANNA.0]);
+    assert!(
+        told.contains("127.71.0.1") && !told.contains("127.65.0.1"),
+        "{told}"
+    );
+    ask(&proxy, &["forget", ANNA.0]);
+    let told = ask(&proxy, &["explain", ANNA.0]);
+    assert!(!told.contains("from the history"), "{told}");
+    let told = report(&proxy);
+    assert_eq!(told["attacked"].as_array().map(Vec::len), Some(0), "{told}");
+    assert!(ask(&proxy, &["explain", BERT.0]).contains("127.66.0.1"));
+}
+
+#[test]
+fn a_postfix_that_was_away_is_in_the_report() {
+    let mut mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
+    mail.stop_postfix();
+    let outages = |proxy: &Proxy| report(proxy)["outages"].clone();
+    wait::until("the outage is kept", || {
+        // Who tries finds it sooner than the probe.
+        assert_ne!(log_in(&proxy, 65, ANNA), Some(235));
+        let found = outages(&proxy);
+        found[0]["ended"].is_null() && found[0]["why"].is_string()
+    });
+    mail.start_postfix();
+    wait::until("its end is kept", || {
+        outages(&proxy)[0]["ended"].is_string()
+    });
+    assert!(ask(&proxy, &["report"]).contains("Logins could not work for a time."));
+}
+
+#[test]
+fn a_disk_without_room_for_the_history_stops_nobody() {
+    let mail = Mail::start();
+    let mut proxy = Setup::before(&mail).start();
+    assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
+    proxy.restart();
+    // Something that can be neither opened nor put aside stands where the write-ahead log would.
+    let state = proxy.setup.folder().join("state");
+    let beside = state.join("history.db-wal");
+    std::fs::create_dir(&beside).expect("its place is free after a stop");
+    std::fs::write(beside.join("full"), "").expect("a file");
+    proxy.restart();
+    assert_eq!(log_in(&proxy, 66, BERT), Some(235));
+    proxy.log().find("it is told", |event| {
+        event.message().contains("the history") && event.message().contains("is not kept")
+    });
+    assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
+    assert!(ask(&proxy, &["explain", ANNA.0]).contains("127.65.0.0/24"));
+}
+
+#[test]
+fn the_id_of_a_mail_leads_to_who_submitted_it() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    let mut client = proxy.client(loopback(65, 1));
+    assert_eq!(client.try_log_in(ANNA).expect("a reply").code, 235);
+    client.submit(ANNA.0, "Subject: x\r\n\r\nx\r\n");
+    let line = mail.logged(&[": client=", "sasl_username=anna@example.org"]);
+    let (_, message) = line.split_once("]: ").expect("the program's name ends");
+    let (id, _) = message.split_once(':').expect("an id");
+    let log = mail.postfix_config().join("../postfix.log");
+    let log = log.canonicalize().expect("the mail log");
+    let log = log.to_str().expect("a plain path");
+    let told = ask(&proxy, &["explain", id, "--mail-log", log]);
+    assert!(told.contains("submitted by anna@example.org"), "{told}");
+    assert!(told.contains("127.65.0.1 in 127.65.0.0/24"), "{told}");
+    let ran = proxy
+        .setup
+        .command(&["explain", "0123456789", "--mail-log", log]);
+    assert_eq!(ran.code, Some(1), "{}", ran.text);
+}
