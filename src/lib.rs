@@ -30,6 +30,7 @@
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `history` | what an operator may ask about later: decisions, counters by the hour, outages, bans; in SQLite, by a thread of its own | `reader`, `historian` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
+//! | daemon | `web` | what is answered over HTTP: metrics, health and the page | `WebHandler` |
 //! | daemon | `config` | the file, checked, as each module's settings | `Config` |
 //! | daemon | `admin` | the operator's socket: messages, and the client that asks | `message` |
 //! | daemon | `server` | assembly: builds everything, owns every task, reloads, drains, answers operators | `Server` |
@@ -50,6 +51,7 @@
 //! | edges | `clock`, `drain`, `files`, `owner`, `report`; then `store`, `history`, `net`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
+//! | web | `web` |
 //! | doors | `auth_policy` |
 //! | config | `config` |
 //! | server | `server` |

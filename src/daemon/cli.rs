@@ -17,6 +17,7 @@ use crate::config::{Config, ConfigFaults};
 
 pub mod bans;
 pub mod check;
+pub mod dashboard;
 pub mod doctor;
 mod dovecot_policy;
 pub mod exit;
@@ -35,6 +36,7 @@ pub mod report;
 pub mod run;
 pub mod setup;
 pub mod status;
+pub mod top;
 pub mod users;
 
 /// The default path of the config file.
@@ -49,6 +51,8 @@ pub enum DaemonCommand {
     Doctor(doctor::DoctorArgs),
     Setup(setup::SetupArgs),
     Status(status::StatusArgs),
+    Top(top::TopArgs),
+    Dashboard(dashboard::DashboardArgs),
     Bans(bans::BansArgs),
     Explain(explain::ExplainArgs),
     Forgive(forgive::ForgiveArgs),
@@ -71,6 +75,8 @@ impl DaemonCommand {
             Self::Doctor(args) => doctor::run(args),
             Self::Setup(args) => setup::run(args),
             Self::Status(args) => status::run(args),
+            Self::Top(args) => top::run(args),
+            Self::Dashboard(args) => dashboard::run(args),
             Self::Bans(args) => bans::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Forgive(args) => forgive::run(args),
@@ -154,22 +160,25 @@ impl OperatorArgs {
     }
 
     fn response(&self, request: &Request) -> Result<Response, Box<dyn std::error::Error>> {
+        Ok(self.connect()?.ask(request)?)
+    }
+
+    fn connect(&self) -> Result<AdminClient, Box<dyn std::error::Error>> {
         if let Some(socket) = &self.socket {
-            return Ok(AdminClient::connect(socket)?.ask(request)?);
+            return Ok(AdminClient::connect(socket)?);
         }
         match Config::operator(&self.config) {
-            Ok(settings) => Ok(AdminClient::connect(&settings.socket)?.ask(request)?),
-            Err(faults) => self.ask_at_the_default(request, faults),
+            Ok(settings) => Ok(AdminClient::connect(&settings.socket)?),
+            Err(faults) => self.connect_to_the_default(faults),
         }
     }
 
     /// A config that cannot be read must not keep the operator from a gatepost that goes on with its old one.
-    fn ask_at_the_default(
+    fn connect_to_the_default(
         &self,
-        request: &Request,
         faults: ConfigFaults,
-    ) -> Result<Response, Box<dyn std::error::Error>> {
-        let Ok(mut client) = AdminClient::connect(Path::new(DEFAULT_SOCKET)) else {
+    ) -> Result<AdminClient, Box<dyn std::error::Error>> {
+        let Ok(client) = AdminClient::connect(Path::new(DEFAULT_SOCKET)) else {
             return Err(Box::new(faults));
         };
         // Without standard error the note is lost.
@@ -178,7 +187,7 @@ impl OperatorArgs {
             "gatepost: {} names no socket (`gatepost check` says why); asking {DEFAULT_SOCKET}",
             self.config.display()
         );
-        Ok(client.ask(request)?)
+        Ok(client)
     }
 }
 

@@ -57,8 +57,17 @@ impl Clock {
     }
 }
 
+/// The processor time that this process has taken.
+pub fn processor_time() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
 fn since_boot() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
+    read(ClockId::Boottime)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }

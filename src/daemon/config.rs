@@ -13,6 +13,7 @@ mod chain;
 mod dovecot;
 mod finding;
 pub mod guesses;
+mod http;
 mod inspect;
 mod limits;
 mod listeners;
@@ -46,6 +47,7 @@ use crate::auth_policy::AuthPolicySettings;
 use crate::history::HistorySettings;
 use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
+use crate::web::WebSettings;
 use crate::{admin, net, report, session};
 use gatepost_core::gate::request::settings::{self as gate, ProcessSettings, QueueSettings};
 use gatepost_core::moment::Moment;
@@ -86,6 +88,8 @@ pub struct Config {
     pub auth_policy: Option<AuthPolicySettings>,
     /// The operator's socket.
     pub admin: admin::AdminSettings,
+    /// Metrics, health and the page; none: nobody has asked for it.
+    pub web: Option<WebSettings>,
     /// The log.
     pub report: report::ReportSettings,
 }
@@ -242,6 +246,7 @@ impl Config {
             store,
             auth_policy,
             admin: sections::admin(&file.admin, folder, findings),
+            web: http::web(&file.http, folder, findings),
             report: sections::report(&file.log),
         }
     }
@@ -274,6 +279,7 @@ impl Config {
             ("auth-policy", self.auth_policy != new.auth_policy),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
+            ("http", self.web != new.web),
         ]
         .into_iter()
         .filter_map(|(key, changed)| changed.then_some(key))
@@ -297,6 +303,7 @@ impl Config {
             store: running.store.clone(),
             history: running.history.clone(),
             admin: running.admin.clone(),
+            web: running.web.clone(),
             auth_policy: running.auth_policy.clone(),
             ..self
         };

@@ -23,9 +23,10 @@ use gatepost_core::moment::Moment;
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::report::counters::Counters;
-use crate::report::events::{self, AttemptVerdict, Reporter};
+use crate::report::events::{self, Reporter};
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
+use crate::report::verdicts::AttemptVerdict;
 
 mod at_door;
 mod attempt;

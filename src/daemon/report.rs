@@ -3,16 +3,20 @@
 //! Events, their fields and their values are public API: defined here, once, listed in the changelog.
 //! Not here: the operator's questions (`admin`), the gate's own counters (`gate`).
 
+pub mod busiest;
 pub mod counter;
 pub mod counters;
+pub mod durations;
 pub mod events;
 pub mod last_faults;
+pub mod lately;
 pub mod limits;
 pub mod occurrence;
 pub mod places;
 pub mod quiet;
 pub mod record;
 pub mod setup;
+pub mod verdicts;
 pub mod writer;
 
 /// How the log is written.

@@ -50,28 +50,26 @@ mod outages;
 mod persist;
 mod policy;
 mod predecessors;
+mod probe;
 mod reload;
 pub mod restore;
 mod socket;
+mod web_door;
 
 pub use leaving::Leaving;
-pub use operator::Operator;
+pub use operator::{Operator, PagePlace};
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
 use notify::Notifier;
-use outages::OutageWatch;
 use persist::Persister;
 use policy::PolicyDoor;
 use predecessors::Predecessors;
 use socket::OperatorSocket;
+use web_door::WebDoor;
 
 /// Notices of the gate under way to the journal.
 const NOTICES: usize = 4096;
-
-/// A Postfix that does not answer is probed each round, one that does each 30th: once a minute.
-const PROBE_ROUND: Duration = Duration::from_secs(2);
-const PROBE_ROUNDS: u32 = 30;
 
 /// How long the state waits for the answers of a Postfix that is asked about a login. What comes later is lost to
 /// it, and what was paid for it stays owed.
@@ -119,6 +117,7 @@ pub struct Server {
     historian: Historian,
     notifier: Notifier,
     socket: OperatorSocket,
+    web: Option<WebDoor>,
     policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
@@ -152,7 +151,6 @@ impl Server {
         let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
         let (store, gate) = restore::restore(&config, began)?;
-        let admission = Admission::new(&admission_settings(&config), &key::random());
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
@@ -169,12 +167,12 @@ impl Server {
             before_login: TaskTracker::new(),
         });
         let listeners = bind_all(&config, given, &limits)?;
+        let web = WebDoor::bind(config.web.as_ref(), &limits)?;
         let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
-        let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
         let context = ListenerContext {
             services: Arc::clone(&services),
-            filter: Arc::new(Filter::new(sockets.collect())),
-            admission,
+            filter: filter(&listeners),
+            admission: Admission::new(&admission_settings(&config), &key::random()),
             sessions: TaskTracker::new(),
             drain,
             state: StateHealth::default(),
@@ -191,6 +189,7 @@ impl Server {
             listeners,
             historian,
             socket,
+            web,
             policy,
             config,
             drainer,
@@ -208,7 +207,12 @@ impl Server {
 
     /// What answers questions about this Gatepost in this process: for the demo and the benches.
     pub fn operator(&self) -> Operator {
-        Operator::new(&self.context, self.began)
+        Operator::new(&self.context, self.began, self.page())
+    }
+
+    /// Where the page is, if the config asks for it.
+    pub fn page(&self) -> Option<PagePlace> {
+        self.web.as_ref().map(WebDoor::page)
     }
 
     /// What reads the config anew.
@@ -235,10 +239,13 @@ impl Server {
     /// operator's socket and state, which is saved.
     pub async fn serve(self, mut drain: Drain) -> Leaving {
         let (stopper, stop) = drain::channel();
+        let operator = self.operator();
         let persister = tokio::spawn(self.persister.run(stop));
         let history = keeping::start(self.historian);
-        let operator = Operator::new(&self.context, self.began);
         let tasks = background(&self.context);
+        if let Some(door) = self.web {
+            tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
+        }
         tasks.spawn(self.notifier.run());
         tasks.spawn(self.socket.serve(operator, self.context.drain.clone()));
         self.policy.serve(&tasks, &self.context.drain);
@@ -269,7 +276,7 @@ impl Server {
         // A release build ends at the first panic: it never comes here after one.
         let _ = persister.await;
         keeping::stop(&self.context, history).await;
-        let operator = Operator::new(&self.context, self.began);
+        let operator = Operator::new(&self.context, self.began, None);
         Leaving::begin(
             services,
             self.context.sessions,
@@ -282,13 +289,11 @@ impl Server {
 /// Starts what goes on by itself until the drain begins.
 fn background(context: &ListenerContext) -> TaskTracker {
     let tasks = TaskTracker::new();
-    let services = || (Arc::clone(&context.services), context.drain.clone());
-    let (shared, drain) = services();
-    tasks.spawn(summarise(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(sample_sessions(shared, drain));
-    let (shared, drain) = services();
-    tasks.spawn(probe(shared, drain));
+    let services = || Arc::clone(&context.services);
+    let drain = || context.drain.clone();
+    tasks.spawn(summarise(services(), drain()));
+    tasks.spawn(sample_sessions(services(), drain()));
+    tasks.spawn(probe::probe(services(), drain()));
     tasks.spawn(certificates::watch_in_use(context.clone()));
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
@@ -312,6 +317,12 @@ fn bind_all(
     }
     given.all_taken()?;
     Ok(bound)
+}
+
+/// The kernel's filter, for all listeners.
+fn filter(listeners: &[Bound]) -> Arc<Filter> {
+    let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
+    Arc::new(Filter::new(sockets.collect()))
 }
 
 /// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
@@ -351,30 +362,6 @@ fn admission_settings(config: &Config) -> AdmissionSettings {
         settings.sessions = shortage.sessions_that_fit();
     }
     settings
-}
-
-/// Asks Postfix regularly what it offers and whether it is there: often, as long as it is not. Health tells
-/// the log itself.
-async fn probe(services: Arc<Services>, mut drain: Drain) {
-    let mut rounds_to_rest = 0;
-    let mut outages = OutageWatch::default();
-    loop {
-        let upstream = Arc::clone(&services.config.load().upstream);
-        if rounds_to_rest == 0 || !upstream.is_up() {
-            tokio::select! {
-                // What came of it is kept there.
-                _ = upstream.probe() => {}
-                () = drain.begun() => return,
-            }
-            rounds_to_rest = PROBE_ROUNDS;
-        }
-        outages.look(&upstream, &services.judging);
-        rounds_to_rest -= 1;
-        tokio::select! {
-            () = sleep(PROBE_ROUND) => {}
-            () = drain.begun() => return,
-        }
-    }
 }
 
 /// Notes every few seconds which of the sessions that have logged in work.

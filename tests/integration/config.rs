@@ -15,7 +15,9 @@ use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::names::{Domain, NameSettings};
 use gatepost_core::smtp::sasl::Mechanism;
 use gatepost_daemon::config::{Config, ConfigFaults, Finding};
+use gatepost_daemon::net::http::HttpAddress;
 use gatepost_daemon::net::upstream::{Announce, UpstreamAddress};
+use gatepost_daemon::web::PageActions;
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -223,6 +225,24 @@ fn every_value_reaches_its_setting() {
 }
 
 #[test]
+fn metrics_have_their_address_and_names() {
+    let web = valid("every-family.toml").web.unwrap();
+    let socket = HttpAddress::Unix {
+        path: PathBuf::from("/run/gatepost/http.sock"),
+        group: Some("mail".to_owned()),
+    };
+    assert_eq!(web.address, socket);
+    assert_eq!(web.hosts, ["status.example.org"]);
+    assert_eq!(web.actions, PageActions::Allowed);
+    assert_eq!(
+        valid("lists.toml").web.unwrap().actions,
+        PageActions::Forbidden
+    );
+    let loopback = HttpAddress::Tcp("[::1]:9465".parse().unwrap());
+    assert_eq!(valid("lists.toml").web.unwrap().address, loopback);
+}
+
+#[test]
 fn paths_start_at_the_config_files_own_folder() {
     let text = fs::read_to_string(project().join("config/demo.toml")).unwrap();
     let (demo, _) = Config::parse(Path::new("/etc/gatepost/demo.toml"), &text).unwrap();
@@ -256,6 +276,7 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
     new.store.directory = PathBuf::from("/elsewhere");
     new.admin.socket = PathBuf::from("/elsewhere.sock");
     new.admin.group = Some("mail".to_owned());
+    new.web = valid("every-family.toml").web;
     assert_eq!(
         old.fixed_changes(&new),
         [
@@ -270,6 +291,7 @@ fn a_reload_names_the_keys_that_it_cannot_change() {
             "state.directory",
             "admin.socket",
             "admin.group",
+            "http",
         ]
     );
 }
@@ -285,6 +307,7 @@ fn a_reload_applies_what_it_can_and_keeps_the_rest() {
     new.gate.names.domain = Domain::Strip;
     new.gate.bans.strikes += 1;
     new.admin.group = Some("mail".to_owned());
+    new.web = None;
     let followed = new.with_fixed_of(&running);
     assert_eq!(running.fixed_changes(&followed), [""; 0]);
     let mut expected = running.clone();

@@ -4,8 +4,10 @@
 //! Not here: what is expected of them (the tests).
 
 pub(crate) mod authority;
+pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod doors;
+pub(crate) mod http;
 pub(crate) mod impostor;
 pub(crate) mod mail;
 pub(crate) mod ports;

@@ -50,8 +50,9 @@ const TABLE: &[Row] = &[
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
     row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
     row_of("doors",    &["daemon::auth_policy"], &["words", "clock", "edges", "judging", "session"]),
-    row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session", "doors"]),
-    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "doors", "config"]),
+    row_of("web",      &["daemon::web"],     &["words", "messages", "clock", "edges"]),
+    row_of("config",   &["daemon::config"],  &["words", "messages", "clock", "edges", "session", "doors", "web"]),
+    row_of("server",   &["daemon::server"],  &["words", "gate", "messages", "clock", "edges", "judging", "session", "doors", "web", "config"]),
     row_of("commands", &["daemon::cli"], &["words", "gate", "logs", "messages", "clock", "edges", "doors", "config", "server"]),
     row_of("models",   &["lab::traffic", "lab::models"], &["words", "gate"]),
     row_of("lab",      &[

@@ -82,8 +82,8 @@ impl Gate {
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
     pub fn miss_turn(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refusal {
         let missed = refusal(Reason::Turn, Duration::ZERO);
-        self.counters.refuse(missed.reason);
         let case = self.case(attempt, &self.rules.load(), now);
+        self.counters.refuse_trusted(case.who.trust, missed.reason);
         // The same again is a mail program that retries, which speaks for it (`settling`).
         self.tries.refused(case.client, case.user, case.guess, now);
         let told = case.decision(Answer::Refuse, missed.reason, missed.wait, now);
@@ -297,7 +297,8 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
         self.punish(&mut refusal);
         if meant {
-            self.gate.counters.refuse(refusal.reason);
+            let trust = self.case.who.trust;
+            self.gate.counters.refuse_trusted(trust, refusal.reason);
             self.tell(Answer::Refuse, refusal.reason, refusal.wait);
             return Verdict::Refuse(refusal).into();
         }

@@ -8,17 +8,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod parts;
 mod past;
+mod watch;
 
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
 };
 
+pub use parts::{CertificateMessage, Fill, NotKeptMessage, ProcessMessage, UpstreamMessage};
 pub use past::{
     ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
     ReportMessage, ReportStep,
 };
+pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;
@@ -32,6 +36,16 @@ pub const BATCH: usize = 2_000;
 pub enum Request {
     /// Show the state.
     Status,
+    /// Show the state, who is busy, and the last attempts.
+    Watch {
+        /// The number of the last attempt that is known already; 0: none is.
+        after: u64,
+    },
+    /// Make a one-time link to the page.
+    Dashboard {
+        /// The address that the operator came from, which the page then never bans.
+        from: Option<String>,
+    },
     /// All bans.
     BansList,
     /// Ban an address or a network, and end its sessions.
@@ -189,6 +203,15 @@ pub enum Response {
     },
     /// To [`Request::Status`].
     Status(Box<StatusMessage>),
+    /// To [`Request::Watch`].
+    Watch(Box<WatchMessage>),
+    /// To [`Request::Dashboard`].
+    Dashboard {
+        /// Where the page is; none: on a UNIX socket.
+        address: Option<String>,
+        /// What stands behind the `#`.
+        link: String,
+    },
     /// To [`Request::BansList`].
     Bans {
         /// The next to end first.
@@ -259,6 +282,9 @@ pub struct BanMessage {
 pub struct StatusMessage {
     /// The version of gatepost.
     pub version: String,
+    /// When it was started, RFC 3339.
+    #[serde(default)]
+    pub started: String,
     /// Seconds since the start.
     pub uptime_s: u64,
     /// `enforce`, `dry-run` or `settling-in`.
@@ -287,6 +313,9 @@ pub struct StatusMessage {
     pub left_over: u64,
     /// Bans in force.
     pub bans: u64,
+    /// The same by reason: `strikes`, `trap`, `neighbours`, `operator`.
+    #[serde(default)]
+    pub bans_by_reason: BTreeMap<String, u64>,
     /// Known users.
     pub known_users: u64,
     /// Familiar pairs.
@@ -299,6 +328,13 @@ pub struct StatusMessage {
     pub tables: BTreeMap<String, Fill>,
     /// Outcomes of sessions since the start.
     pub counters: BTreeMap<String, u64>,
+    /// Attempts since the start by how they ended, as the log tells it, and by reason: `accept`, `reject`, `refuse`,
+    /// `repeat`, `defer`, `cancel`.
+    #[serde(default)]
+    pub attempts: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Of the attempts refused, those of familiar users, by reason; without those that the operator has ordered.
+    #[serde(default)]
+    pub familiar_refused: BTreeMap<String, u64>,
     /// What came of attempts since the start, by the door at which they were made.
     #[serde(default)]
     pub doors: BTreeMap<String, BTreeMap<String, u64>>,
@@ -320,56 +356,7 @@ pub struct StatusMessage {
     pub limits: BTreeMap<String, u64>,
     /// Since when the state is not kept, and why; none: it is.
     pub state_not_kept: Option<NotKeptMessage>,
-}
-
-/// One address of Postfix.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UpstreamMessage {
-    /// As the config has it.
-    pub address: String,
-    /// `usable`, `unusable`, or `not-asked` before the first answer.
-    pub state: String,
-    /// Since when, RFC 3339.
-    pub since: Option<String>,
-    /// Why it cannot be used.
-    pub reason: Option<String>,
-    /// What to do.
-    pub cure: Option<String>,
-}
-
-/// A certificate in use.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateMessage {
-    /// Its names.
-    pub names: Vec<String>,
-    /// The file of its chain.
-    pub chain: String,
-    /// When it expires, RFC 3339.
-    pub expires: String,
-    /// Whole days until then; 0 on the last one and after.
-    pub days_left: u64,
-    /// Whether it should have been renewed by now.
-    pub is_due: bool,
-    /// Why clients refuse it for its dates, if they do.
-    pub problem: Option<String>,
-}
-
-/// The disk does not take the state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotKeptMessage {
-    /// Since when, RFC 3339.
-    pub since: String,
-    /// What the disk said last.
-    pub why: String,
-}
-
-/// The rows of a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fill {
-    /// Used rows.
-    pub used: u64,
-    /// Available rows.
-    pub capacity: u64,
-    /// Rows evicted to make room, since the start.
-    pub evicted: u64,
+    /// What the process takes of the machine.
+    #[serde(default)]
+    pub process: ProcessMessage,
 }

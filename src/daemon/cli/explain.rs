@@ -38,13 +38,17 @@ pub fn run(args: &ExplainArgs) -> ExitCode {
         Ok(request) => request,
         Err(fault) => return exit::fail(&fault),
     };
-    args.operator
-        .send(&request, |response, out| match response {
-            Response::Explanation(explanation) => show(explanation, out),
-            Response::User(user) => show_user(user, out),
-            Response::NotFound { .. } => show_message(response, out),
-            other => print_json(out, other),
-        })
+    args.operator.send(&request, show_response)
+}
+
+/// Shows an answer as text.
+pub(super) fn show_response(response: &Response, out: &mut dyn Write) -> io::Result<()> {
+    match response {
+        Response::Explanation(explanation) => show(explanation, out),
+        Response::User(user) => show_user(user, out),
+        Response::NotFound { .. } => show_message(response, out),
+        other => print_json(out, other),
+    }
 }
 
 /// What is asked: as it was given, or about those who submitted the mail of that id, if nobody has such a name.

@@ -47,6 +47,13 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     around(status, out)?;
     counts(out, "processes", &status.processes)?;
     sessions(status, out)?;
+    writeln!(
+        out,
+        "memory      {} MiB, {} of {} open files",
+        status.process.resident_octets >> 20,
+        status.process.open_files,
+        status.process.open_files_limit
+    )?;
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,
@@ -67,6 +74,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     doors(status, out)?;
     counts(out, "allowed", &status.allowed)?;
     counts(out, "refused", &status.refused)?;
+    counts(out, "of familiar", &status.familiar_refused)?;
     counts(out, "would refuse", &status.would_refuse)?;
     counts(out, "turned away", &status.turned_away)?;
     counts(out, "no TLS", &status.handshakes_failed)?;

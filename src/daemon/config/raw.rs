@@ -43,6 +43,7 @@ pub(super) struct RawFile {
     pub(super) history: TomlTable<RawHistory>,
     pub(super) notices: TomlTable<RawNotices>,
     pub(super) admin: TomlTable<RawAdmin>,
+    pub(super) http: TomlTable<RawHttp>,
     pub(super) log: TomlTable<RawLog>,
 }
 
@@ -175,6 +176,15 @@ pub(super) struct RawNotices {
 pub(super) struct RawAdmin {
     pub(super) socket: Given<String>,
     pub(super) group: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawHttp {
+    pub(super) listen: Given<String>,
+    pub(super) group: Given<String>,
+    pub(super) hosts: GivenList<String>,
+    pub(super) actions: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

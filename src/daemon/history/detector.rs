@@ -5,9 +5,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::report::events::AttemptVerdict;
 use crate::report::occurrence::{Occurrence, OccurrenceKind};
 use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
+use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};

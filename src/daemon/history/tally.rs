@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
-use crate::report::events::AttemptVerdict;
 use crate::report::quiet::{LineBudget, LineRate};
 use crate::report::record::{AttemptRecord, NamedUser};
+use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;

@@ -9,11 +9,11 @@ use super::place::HistoryPlace;
 use super::schema::BOUNDS;
 use super::*;
 use crate::clock::Clock;
-use crate::report::events::AttemptVerdict;
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use crate::report::record::{
     AttemptRecord, BanRecord, Forgotten, NamedUser, OutageRecord, Record, RecordedEvent, Recorder,
 };
+use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::ClientKey;

@@ -12,8 +12,8 @@ use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
-use crate::report::events::AttemptVerdict;
 use crate::report::limits::ResourceLimit;
+use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
@@ -276,6 +276,10 @@ impl Granted {
             | AuthOutcome::Unreported => (AttemptVerdict::Defer, &counters.deferred),
         };
         counter.count();
+        if verdict == AttemptVerdict::Accept {
+            let took = attempt.judging.clock.now().since(attempt.began);
+            counters.durations.login.observe(took);
+        }
         counters.of_door(asker.door()).settled(verdict);
         let told = Told {
             reason: Some(settled.reason.unwrap_or(grounds)),

@@ -6,8 +6,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::{Asker, Judging};
-use crate::report::events::{self, AttemptVerdict};
+use crate::report::events;
 use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
+use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::Acquaintance;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::verdict::{Reason, Refusal};

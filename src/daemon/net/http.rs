@@ -166,6 +166,14 @@ impl HttpServer {
         })
     }
 
+    /// The TCP address it listens on, with the port that the kernel chose for port 0.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.listener {
+            HttpListener::Tcp(listener) => listener.local_addr().ok(),
+            HttpListener::Unix(_) => None,
+        }
+    }
+
     /// Answers, a task a connection, until the drain and the last answer.
     pub async fn serve(self, handler: impl HttpHandler, mut drain: Drain) {
         let handler = Arc::new(handler);

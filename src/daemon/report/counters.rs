@@ -1,13 +1,14 @@
 //! counters - how many sessions went which way
 //!
-//! Read by `gatepost status`. Not here: verdicts by reason (the gate counts its own),
+//! Read by `gatepost status` and by `/metrics`. Not here: verdicts by reason (`verdicts`; the gate counts its own),
 //! refused connections by reason (admission counts its own), bounds that acted (`limits`).
 
 use std::sync::Arc;
 
 use super::counter::Counter;
-use super::events::AttemptVerdict;
+use super::durations::Durations;
 use super::limits::LimitCounters;
+use super::verdicts::AttemptVerdict;
 use gatepost_core::gate::request::doors::Door;
 
 /// What the sessions of this process came to.
@@ -47,6 +48,8 @@ pub struct Counters {
     pub octets_out: Counter,
     /// How often each bound acted.
     pub limits: Arc<LimitCounters>,
+    /// How long handshakes, logins and checks took.
+    pub durations: Durations,
 }
 
 /// What came of the attempts at one door.

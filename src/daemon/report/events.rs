@@ -17,9 +17,11 @@ use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
 use super::last_faults::LastFaults;
+use super::lately::{Lately, PastAttempt};
 use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
 use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
+use super::verdicts::{AttemptVerdict, VerdictCounters};
 use crate::clock::WallStep;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::UserName;
@@ -28,37 +30,6 @@ use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
-
-/// How an attempt ended. The log values are public API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AttemptVerdict {
-    /// Postfix accepted.
-    Accept,
-    /// Postfix rejected.
-    Reject,
-    /// The gate refused.
-    Refuse,
-    /// The gate answered a known wrong password itself.
-    Repeat,
-    /// Postfix or Gatepost could not say: the client got 454.
-    Defer,
-    /// The client cancelled the exchange.
-    Cancel,
-}
-
-impl AttemptVerdict {
-    /// The log value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Reject => "reject",
-            Self::Refuse => "refuse",
-            Self::Repeat => "repeat",
-            Self::Defer => "defer",
-            Self::Cancel => "cancel",
-        }
-    }
-}
 
 /// What every line about a session tells.
 #[derive(Clone, Copy)]
@@ -115,6 +86,18 @@ impl<'a> Attempt<'a> {
             duration: Duration::ZERO,
         }
     }
+
+    fn past(&self, now: Moment) -> PastAttempt {
+        PastAttempt {
+            number: 0,
+            at: now,
+            client: self.session.key,
+            user: self.user.map(ToString::to_string),
+            verdict: self.verdict,
+            reason: self.reason.map(Reason::as_str),
+            wait: self.wait,
+        }
+    }
 }
 
 impl Attempt<'_> {
@@ -146,6 +129,10 @@ const SPAN: Duration = Duration::from_secs(600);
 pub struct Reporter {
     /// The last fault of each client.
     pub last_faults: LastFaults,
+    /// How many attempts were told, by verdict and reason.
+    pub verdicts: VerdictCounters,
+    /// The last attempts, and who made most of them.
+    pub lately: Lately,
     attempts: Quiet,
     sessions: Quiet,
     handshakes: Quiet,
@@ -179,6 +166,8 @@ impl Reporter {
     pub fn new(limits: Arc<LimitCounters>) -> Self {
         Self {
             last_faults: LastFaults::default(),
+            verdicts: VerdictCounters::default(),
+            lately: Lately::default(),
             attempts: Quiet::new(SPAN, STRANGERS),
             sessions: Quiet::new(SPAN, STRANGERS),
             handshakes: Quiet::new(SPAN, HANDSHAKES),
@@ -191,6 +180,8 @@ impl Reporter {
 
     /// One event a judged attempt: `attempt`.
     pub fn attempt(&self, attempt: &Attempt<'_>, now: Moment) {
+        self.verdicts.count(attempt.verdict, attempt.reason);
+        self.lately.note(attempt.past(now), attempt.user);
         let client = attempt.session.key;
         let (level, suppressed) = match attempt.verdict {
             AttemptVerdict::Accept if attempt.is_routine() => (tracing::Level::DEBUG, 0),

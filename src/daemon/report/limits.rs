@@ -57,6 +57,10 @@ pub enum ResourceLimit {
     OperatorRequests,
     /// Dovecot's connections that ask about logins.
     PolicyConnections,
+    /// Connections for metrics, health and the page.
+    HttpConnections,
+    /// Live streams of the page at once.
+    HttpStreams,
     /// Permits that wait for Dovecot's report.
     PolicyPermits,
     /// What may be asked without the secret: nothing.
@@ -108,7 +112,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 37] = [
+pub const TABLE: [LimitRow; 39] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -132,6 +136,8 @@ pub const TABLE: [LimitRow; 37] = [
     row(ResourceLimit::OperatorAccepts, "operator-accepts", "tries to accept an operator that failed"),
     row(ResourceLimit::OperatorRequests, "operator-requests", "requests that were too long"),
     row(ResourceLimit::PolicyConnections, "policy-connections", "auth-policy connections refused, or closed for others"),
+    row(ResourceLimit::HttpConnections, "http-connections", "connections for metrics and the page refused, or closed for others"),
+    row(ResourceLimit::HttpStreams, "http-streams", "pages that were not shown live: too many are open"),
     row(ResourceLimit::PolicyPermits, "policy-permits", "attempts of which Dovecot's report would have come too late"),
     row(ResourceLimit::PolicySecrets, "policy-secrets", "questions without the secret of [auth-policy]"),
     row(ResourceLimit::PolicyHashes, "policy-hashes", "questions with a part of the hash: Dovecot needs auth_policy_hash_truncate = 0"),

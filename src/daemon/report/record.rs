@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::events::AttemptVerdict;
 use super::limits::{LimitCounters, ResourceLimit};
 use super::occurrence::Occurrence;
+use super::verdicts::AttemptVerdict;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;

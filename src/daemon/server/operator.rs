@@ -15,6 +15,7 @@ use super::restore;
 use crate::admin::message::{self, Request, Response};
 use crate::clock::Clock;
 use crate::net::upstream::Usability;
+use crate::report::durations::Durations;
 use crate::report::limits::LimitCounters;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, KeyFault, NetworkKey};
@@ -24,13 +25,18 @@ use gatepost_core::moment::Moment;
 
 mod acts;
 mod ask;
+mod dashboard;
 mod expel;
 mod explained;
 mod left_over;
 mod own;
 mod past;
 mod present;
+mod process;
 mod values;
+mod watch;
+
+pub use dashboard::PagePlace;
 
 use left_over::Duty;
 
@@ -43,14 +49,20 @@ const FIRST_ROUNDS: u32 = 20;
 pub struct Operator {
     context: ListenerContext,
     began: Moment,
+    page: Option<PagePlace>,
     duty: Duty,
 }
 
 impl Operator {
-    pub(in crate::server) fn new(context: &ListenerContext, began: Moment) -> Self {
+    pub(in crate::server) fn new(
+        context: &ListenerContext,
+        began: Moment,
+        page: Option<PagePlace>,
+    ) -> Self {
         Self {
             context: context.clone(),
             began,
+            page,
             duty: Duty::Serves,
         }
     }
@@ -76,6 +88,15 @@ impl Operator {
         &self.context.services.judging.counters.limits
     }
 
+    pub(in crate::server) fn now(&self) -> Moment {
+        self.clock().now()
+    }
+
+    /// How long handshakes, logins and checks took.
+    pub(in crate::server) fn durations(&self) -> &Durations {
+        &self.context.services.judging.counters.durations
+    }
+
     /// How things stand.
     pub fn status(&self) -> message::StatusMessage {
         present::status(&self.context, self.began)
@@ -90,6 +111,8 @@ impl Operator {
     ) -> Result<Response, String> {
         let gate = self.gate();
         match request {
+            Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
+            Request::Dashboard { from } => self.page_link(from, now),
             Request::Held => Ok(self.held()),
             Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
             Request::Status => Ok(self.whole_status().await),
@@ -124,13 +147,10 @@ impl Operator {
             Request::Explain { address, user } => self.explain(&address, user, now).await,
             Request::Report { span_s } => self.report(span_s).await,
             Request::NoticesTest => notify::test(&self.context).await.and_then(done),
-            Request::Learn { logins, settling } => Ok(Response::Learnt(restore::learn(
-                gate,
-                &logins,
-                settling,
-                self.clock(),
-                changes,
-            ))),
+            Request::Learn { logins, settling } => {
+                let stats = restore::learn(gate, &logins, settling, self.clock(), changes);
+                Ok(Response::Learnt(stats))
+            }
         }
     }
 

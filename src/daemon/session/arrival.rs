@@ -183,6 +183,7 @@ async fn shake_hands(
         key: visit.key,
         standing: visit.slot.standing(),
     };
+    let began = visit.now();
     let accepted = tokio::select! {
         accepted = visit.services.tls.accept(stream, client, time_limit) => accepted,
         ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
@@ -190,6 +191,8 @@ async fn shake_hands(
     };
     let stream = accepted.map_err(|fault| handshake_failed(visit, fault))?;
     visit.slot.progressed(ConnectionStage::Secured);
+    let durations = &visit.services.judging.counters.durations;
+    durations.handshake.observe(visit.now().since(began));
     visit.tls = Negotiated::of(&stream).version;
     Ok(stream)
 }

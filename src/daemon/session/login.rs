@@ -188,6 +188,10 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
     let now = visit.now();
     let took = now.since(proof_sent.unwrap_or(now));
     let outcome = outcome(&attempted, took, disclosed);
+    if matches!(outcome, AuthOutcome::Accept | AuthOutcome::Reject) {
+        let durations = &visit.services.judging.counters.durations;
+        durations.check.observe(took);
+    }
     let settled = granted.settle(visit, outcome, &attempted).await;
     let why = match (settled.outcome, attempted) {
         (AuthOutcome::Accept, Attempted::Accept(logged_in)) => {

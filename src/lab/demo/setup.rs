@@ -79,6 +79,8 @@ pub(super) struct DemoInfo {
     pub(super) log: Option<PathBuf>,
     /// Answers questions about it.
     pub(super) operator: Operator,
+    /// A link to its page, which opens once.
+    pub(super) page: Option<String>,
     /// What reached the backend.
     pub(super) counters: Arc<BackendCounters>,
 }
@@ -114,6 +116,7 @@ impl DemoSetup {
             config,
             log,
             operator: server.operator(),
+            page: server.page().and_then(|page| page.link(clock.now())),
             counters: backend.counters(),
         };
         Ok(Self {

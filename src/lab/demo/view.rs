@@ -186,6 +186,12 @@ pub(super) fn introduction(info: &DemoInfo, paint: Paint) -> String {
         actors::GUESSES_A_SECOND,
         strong("Try it by hand, from another terminal:")
     );
+    if let Some(page) = &info.page {
+        let _ = writeln!(
+            text,
+            "  {page}\n      # in a browser on this machine; it opens once"
+        );
+    }
     for line in by_hand(info) {
         let _ = writeln!(text, "  {line}");
     }
@@ -212,6 +218,8 @@ fn by_hand(info: &DemoInfo) -> Vec<String> {
              --upload-file {config} smtps://{address}"
         ),
         format!("{gatepost} status --config {config}"),
+        format!("{gatepost} top --config {config}"),
+        format!("{gatepost} dashboard --config {config}"),
         format!("{gatepost} explain --config {config} {}", bot_address(0)),
     ];
     lines.extend(

@@ -4,6 +4,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::gate::request::attempt::Trust;
 use crate::gate::request::verdict::Reason;
 
 const REASONS: usize = Reason::COUNT;
@@ -13,6 +14,7 @@ pub(in crate::gate) struct DecisionCounters {
     allowed: [AtomicU64; REASONS],
     refused: [AtomicU64; REASONS],
     would_refuse: [AtomicU64; REASONS],
+    familiar_refused: [AtomicU64; REASONS],
 }
 
 /// What became of one reason's attempts, in numbers since the start.
@@ -26,6 +28,9 @@ pub struct Tally {
     pub refused: u64,
     /// Attempts that were forwarded only because of a dry run or while settling in.
     pub would_refuse: u64,
+    /// Of those refused: attempts of familiar users, by anything but an operator's order. They may hold the right
+    /// password.
+    pub familiar_refused: u64,
 }
 
 impl DecisionCounters {
@@ -35,6 +40,16 @@ impl DecisionCounters {
 
     pub(in crate::gate) fn refuse(&self, reason: Reason) {
         add(&self.refused, reason);
+    }
+
+    /// As [`Self::refuse`], of an attempt whose user is known to have logged in from so near.
+    pub(in crate::gate) fn refuse_trusted(&self, trust: Trust, reason: Reason) {
+        self.refuse(reason);
+        // No automatic ban holds for a familiar user.
+        let is_ordered = matches!(reason, Reason::DenyList | Reason::Ban);
+        if trust == Trust::Familiar && !is_ordered {
+            add(&self.familiar_refused, reason);
+        }
     }
 
     pub(in crate::gate) fn would_refuse(&self, reason: Reason) {
@@ -47,15 +62,19 @@ impl DecisionCounters {
             .allowed
             .iter()
             .zip(&self.refused)
-            .zip(&self.would_refuse);
+            .zip(&self.would_refuse)
+            .zip(&self.familiar_refused);
         Reason::all()
             .zip(all)
-            .map(|(reason, ((allowed, refused), would_refuse))| Tally {
-                reason,
-                allowed: allowed.load(Ordering::Relaxed),
-                refused: refused.load(Ordering::Relaxed),
-                would_refuse: would_refuse.load(Ordering::Relaxed),
-            })
+            .map(
+                |(reason, (((allowed, refused), would_refuse), familiar_refused))| Tally {
+                    reason,
+                    allowed: allowed.load(Ordering::Relaxed),
+                    refused: refused.load(Ordering::Relaxed),
+                    would_refuse: would_refuse.load(Ordering::Relaxed),
+                    familiar_refused: familiar_refused.load(Ordering::Relaxed),
+                },
+            )
             .collect()
     }
 }
@@ -81,6 +100,26 @@ mod tests {
         assert_eq!(counters.tallies().len(), Reason::COUNT);
         for (times, tally) in counters.tallies().into_iter().enumerate() {
             assert_eq!(tally.refused, times as u64 + 1, "{}", tally.reason);
+        }
+    }
+
+    #[test]
+    fn refusals_of_familiar_users_are_counted_apart_and_operators_orders_are_not_among_them() {
+        let counters = DecisionCounters::default();
+        for trust in [Trust::Familiar, Trust::Unproven, Trust::Near, Trust::Far] {
+            for reason in Reason::all() {
+                counters.refuse_trusted(trust, reason);
+            }
+        }
+        for tally in counters.tallies() {
+            assert_eq!(tally.refused, 4, "{}", tally.reason);
+            let ordered = matches!(tally.reason, Reason::DenyList | Reason::Ban);
+            assert_eq!(
+                tally.familiar_refused,
+                u64::from(!ordered),
+                "{}",
+                tally.reason
+            );
         }
     }
 }

@@ -61,7 +61,7 @@ impl Reason {
     }
 
     /// Its place in [`Self::all`].
-    pub(in crate::gate) const fn place(self) -> usize {
+    pub const fn place(self) -> usize {
         const AFTER: usize = 2 + BUCKETS.len();
         match self {
             Self::AllowList => 0,

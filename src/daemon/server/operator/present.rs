@@ -22,11 +22,11 @@ use gatepost_core::gate::buckets::counters::Tally;
 use gatepost_core::gate::explain::{self, Holding};
 use gatepost_core::gate::processes::ProcessCounts;
 use gatepost_core::gate::request::doors::Door;
-use gatepost_core::gate::request::verdict::Reason;
+use gatepost_core::gate::request::verdict::{BanCause, Reason};
 use gatepost_core::moment::Moment;
 
-use super::Counts;
 use super::values::{bucket, mode, time};
+use super::{Counts, process};
 
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
@@ -39,6 +39,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
     let backends: Vec<UpstreamMessage> = upstream.usability().map(backend(clock)).collect();
     StatusMessage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: time(began, clock),
         uptime_s: now.since(began).as_secs(),
         mode: mode(gate.mode, gate.settling_until),
         settling_until: gate.settling_until.map(|until| time(until, clock)),
@@ -52,6 +53,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         // Asked for where there is time to wait for the answer.
         left_over: 0,
         bans: gate.bans as u64,
+        bans_by_reason: bans_by_reason(services, now),
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
         bound_per_day: bound_per_day(&gate.shared),
@@ -63,6 +65,8 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .iter()
             .map(|row| (row.name.to_owned(), acted(row.limit, context, &gate)))
             .collect(),
+        attempts: attempts(services),
+        familiar_refused: familiar_refused(&gate),
         allowed: tallies(&gate, |tally| tally.allowed),
         refused: tallies(&gate, |tally| tally.refused),
         would_refuse: tallies(&gate, |tally| tally.would_refuse),
@@ -73,11 +77,43 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
             .collect(),
         handshakes_failed: handshakes_failed(services),
         certificates: certificates(services),
-        state_not_kept: context.state.not_kept().map(|fault| NotKeptMessage {
-            since: time(fault.since, clock),
-            why: fault.why.to_string(),
-        }),
+        state_not_kept: not_kept(context),
+        process: process::read(),
     }
+}
+
+fn not_kept(context: &ListenerContext) -> Option<NotKeptMessage> {
+    let clock = context.services.judging.clock;
+    context.state.not_kept().map(|fault| NotKeptMessage {
+        since: time(fault.since, clock),
+        why: fault.why.to_string(),
+    })
+}
+
+/// Attempts by verdict and reason.
+fn attempts(services: &Services) -> BTreeMap<String, Counts> {
+    let mut attempts: BTreeMap<String, Counts> = BTreeMap::new();
+    for one in services.judging.reporter.verdicts.counts() {
+        let verdict = attempts.entry(one.verdict.as_str().to_owned()).or_default();
+        verdict.insert(one.reason.to_owned(), one.count);
+    }
+    attempts
+}
+
+/// Without the zeros: the list is what is wrong.
+fn familiar_refused(gate: &explain::Status) -> Counts {
+    let mut refused = tallies(gate, |tally| tally.familiar_refused);
+    refused.retain(|_, count| *count > 0);
+    refused
+}
+
+fn bans_by_reason(services: &Services, now: Moment) -> Counts {
+    let none = BanCause::ALL.map(|cause| (cause.to_string(), 0));
+    let mut bans = Counts::from(none);
+    for ban in services.judging.gate().bans(now) {
+        *bans.entry(ban.cause.to_string()).or_default() += 1;
+    }
+    bans
 }
 
 fn certificates(services: &Services) -> Vec<CertificateMessage> {
@@ -215,6 +251,12 @@ fn counters(context: &ListenerContext) -> Counts {
     .collect()
 }
 
+fn turns_missed(gate: &explain::Status) -> u64 {
+    let of_turns = |tally: &&Tally| tally.reason == Reason::Turn;
+    let tallies = gate.tallies.iter().filter(of_turns);
+    tallies.map(|tally| tally.refused).sum()
+}
+
 /// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
 fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status) -> u64 {
     let admission = context.admission.counts();
@@ -229,12 +271,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::Connects => away(TurnedAway::Connects),
         ResourceLimit::FamiliarConnects => away(TurnedAway::FamiliarConnects),
         ResourceLimit::ConnectRates => admission.rates_forgotten,
-        ResourceLimit::Turns => gate
-            .tallies
-            .iter()
-            .filter(|tally| tally.reason == Reason::Turn)
-            .map(|tally| tally.refused)
-            .sum(),
+        ResourceLimit::Turns => turns_missed(gate),
         ResourceLimit::Clients => gate.rows_evicted,
         ResourceLimit::Pairs => gate.pairs_evicted,
         ResourceLimit::Bans => gate.bans_evicted,
@@ -261,6 +298,8 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::History
         | ResourceLimit::Occurrences
         | ResourceLimit::PolicyConnections
+        | ResourceLimit::HttpConnections
+        | ResourceLimit::HttpStreams
         | ResourceLimit::PolicyPermits
         | ResourceLimit::PolicySecrets
         | ResourceLimit::PolicyHashes

@@ -1,0 +1,72 @@
+//! parts - what `status` shows of a backend, a certificate, the disk, a table, the process
+//!
+//! Not here: the whole of it (`message`).
+
+use serde::{Deserialize, Serialize};
+
+/// One address of Postfix.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamMessage {
+    /// As the config has it.
+    pub address: String,
+    /// `usable`, `unusable`, or `not-asked` before the first answer.
+    pub state: String,
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// Why it cannot be used.
+    pub reason: Option<String>,
+    /// What to do.
+    pub cure: Option<String>,
+}
+
+/// A certificate in use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateMessage {
+    /// Its names.
+    pub names: Vec<String>,
+    /// The file of its chain.
+    pub chain: String,
+    /// When it expires, RFC 3339.
+    pub expires: String,
+    /// Whole days until then; 0 on the last one and after.
+    pub days_left: u64,
+    /// Whether it should have been renewed by now.
+    pub is_due: bool,
+    /// Why clients refuse it for its dates, if they do.
+    pub problem: Option<String>,
+}
+
+/// The disk does not take the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotKeptMessage {
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// What the disk said last.
+    pub why: String,
+}
+
+/// The rows of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// Used rows.
+    pub used: u64,
+    /// Available rows.
+    pub capacity: u64,
+    /// Rows evicted to make room, since the start.
+    pub evicted: u64,
+}
+
+/// What a process takes of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProcessMessage {
+    /// Memory that is in use, in octets.
+    pub resident_octets: u64,
+    /// Addresses that are in use, in octets.
+    pub virtual_octets: u64,
+    /// Processor time, in seconds.
+    pub cpu_s: f64,
+    /// Open files.
+    pub open_files: u64,
+    /// How many there may be.
+    pub open_files_limit: u64,
+}

@@ -1,0 +1,57 @@
+//! watch - the live view: the state, who is busy, and the last attempts
+//!
+//! Not here: the state (`present`), what is remembered (`report::lately`).
+
+use std::fmt::Display;
+
+use super::Operator;
+use super::values::{ban, time};
+use crate::admin::message::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
+use crate::clock::Clock;
+use crate::report::busiest::AttemptCounts;
+use crate::report::lately::PastAttempt;
+use gatepost_core::moment::Moment;
+
+impl Operator {
+    /// How things stand, with the attempts whose number is above `after`.
+    pub fn watch(&self, after: u64, now: Moment) -> WatchMessage {
+        let clock = self.clock();
+        let judging = &self.context.services.judging;
+        let lately = &judging.reporter.lately;
+        let busiest = lately.busiest(WATCH_ROWS, now);
+        let bans = judging.gate().bans(now).into_iter().take(WATCH_ROWS);
+        let attempts = lately.since(after);
+        WatchMessage {
+            status: self.status(),
+            since: time(busiest.since, clock),
+            clients: busy(&busiest.clients),
+            networks: busy(&busiest.networks),
+            users: busy(&busiest.users),
+            bans: bans.map(|entry| ban(entry, clock)).collect(),
+            attempts: attempts.iter().map(|one| attempt(one, clock)).collect(),
+        }
+    }
+}
+
+fn busy(rows: &[(impl Display, AttemptCounts)]) -> Vec<BusyMessage> {
+    let message = |(name, counts): &(_, AttemptCounts)| BusyMessage {
+        name: ToString::to_string(name),
+        attempts: counts.attempts,
+        accepted: counts.accepted,
+        rejected: counts.rejected,
+        refused: counts.refused,
+    };
+    rows.iter().map(message).collect()
+}
+
+fn attempt(past: &PastAttempt, clock: Clock) -> AttemptMessage {
+    AttemptMessage {
+        number: past.number,
+        at: time(past.at, clock),
+        client: past.client.to_string(),
+        user: past.user.clone(),
+        verdict: past.verdict.as_str().to_owned(),
+        reason: past.reason.map(ToOwned::to_owned),
+        wait_s: past.wait.as_secs(),
+    }
+}

@@ -1,0 +1,275 @@
+//! access - who may see the page: one-time links, and the browsers that came by one
+//!
+//! `gatepost dashboard` makes a link over the operator's socket. Opened, it is exchanged for two secrets: a cookie that
+//! no script can read, and a token that the page keeps for its own origin and sends with every request. A cookie goes
+//! to every server on the same host name, whatever its port, so it alone opens nothing; nor does a form of another
+//! page, which has no token. There is no password, so there is none to guess. Nothing is kept on the disk.
+//! Not here: which requests need what (`web`).
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::store::key::random;
+use gatepost_core::moment::Moment;
+
+/// How long a link can be opened.
+const LINK_LASTS: Duration = Duration::from_secs(600);
+
+/// How long a browser that came by a link may stay.
+const VISIT_LASTS: Duration = Duration::from_secs(12 * 3600);
+
+/// Links, and browsers, at once; the oldest gives way.
+const MOST: usize = 16;
+
+const OCTETS: usize = 16;
+
+type AccessSecret = [u8; OCTETS];
+
+/// Links and visits.
+pub struct PageAccess {
+    /// The name of the cookie: one of each process, for cookies of one host name are shared by its ports.
+    cookie: String,
+    state: Mutex<AccessState>,
+}
+
+#[derive(Default)]
+struct AccessState {
+    links: VecDeque<PageLink>,
+    visits: VecDeque<PageVisit>,
+}
+
+struct PageLink {
+    secret: AccessSecret,
+    until: Moment,
+    from: Option<String>,
+}
+
+struct PageVisit {
+    cookie: AccessSecret,
+    token: AccessSecret,
+    until: Moment,
+    from: Option<String>,
+}
+
+/// What a browser gets for a link.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AccessGranted {
+    /// `Set-Cookie`.
+    pub(super) cookie: String,
+    /// For the page alone.
+    pub(super) token: String,
+}
+
+/// A browser that came by a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Visitor {
+    /// The address from which the link was asked for, if that was by SSH.
+    pub(super) from: Option<String>,
+}
+
+/// Tells no secret.
+impl std::fmt::Debug for PageAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PageAccess(..)")
+    }
+}
+
+impl Default for PageAccess {
+    fn default() -> Self {
+        Self {
+            cookie: format!("gatepost-{}", hex(&random()).get(..8).unwrap_or_default()),
+            state: Mutex::default(),
+        }
+    }
+}
+
+impl PageAccess {
+    /// A new link's secret, for an operator who came from this address.
+    pub fn link(&self, from: Option<String>, now: Moment) -> String {
+        let secret = random();
+        let mut state = self.lock();
+        let links = &mut state.links;
+        links.push_back(PageLink {
+            secret,
+            until: now + LINK_LASTS,
+            from,
+        });
+        while links.len() > MOST {
+            links.pop_front();
+        }
+        hex(&secret)
+    }
+
+    /// Exchanges the secret of a link, which is used up by that.
+    pub(super) fn enter(&self, link: &str, now: Moment) -> Option<AccessGranted> {
+        let secret = unhex(link)?;
+        let mut state = self.lock();
+        state.links.retain(|link| link.until > now);
+        let place = state
+            .links
+            .iter()
+            .position(|link| same(&link.secret, &secret))?;
+        let from = state.links.remove(place)?.from;
+        let (cookie, token): (AccessSecret, AccessSecret) = (random(), random());
+        state.visits.push_back(PageVisit {
+            cookie,
+            token,
+            until: now + VISIT_LASTS,
+            from,
+        });
+        while state.visits.len() > MOST {
+            state.visits.pop_front();
+        }
+        let (name, seconds) = (&self.cookie, VISIT_LASTS.as_secs());
+        Some(AccessGranted {
+            cookie: format!(
+                "{name}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}",
+                hex(&cookie)
+            ),
+            token: hex(&token),
+        })
+    }
+
+    /// Who shows both secrets of one visit.
+    pub(super) fn visitor(&self, cookies: &str, token: &str, now: Moment) -> Option<Visitor> {
+        let (cookie, token) = (self.cookie_in(cookies)?, unhex(token)?);
+        let mut state = self.lock();
+        state.visits.retain(|visit| visit.until > now);
+        let shown = |visit: &&PageVisit| same(&visit.cookie, &cookie) & same(&visit.token, &token);
+        let visit = state.visits.iter().find(shown)?;
+        Some(Visitor {
+            from: visit.from.clone(),
+        })
+    }
+
+    /// Ends the visit.
+    pub(super) fn leave(&self, token: &str) {
+        if let Some(token) = unhex(token) {
+            self.lock()
+                .visits
+                .retain(|visit| !same(&visit.token, &token));
+        }
+    }
+
+    fn cookie_in(&self, cookies: &str) -> Option<AccessSecret> {
+        let pairs = cookies
+            .split(';')
+            .filter_map(|pair| pair.trim().split_once('='));
+        let mut ours = pairs.filter(|(name, _)| *name == self.cookie);
+        unhex(ours.next()?.1)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, AccessState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Compares in a time that tells nothing.
+fn same(one: &AccessSecret, other: &AccessSecret) -> bool {
+    let differences = one.iter().zip(other).map(|(one, other)| one ^ other);
+    differences.fold(0, |all, one| all | one) == 0
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<AccessSecret> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|letter| {
+            letter
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect::<Option<_>>()?;
+    let octets: Vec<u8> = digits
+        .chunks_exact(2)
+        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
+        .collect();
+    match digits.len() == 2 * OCTETS {
+        true => octets.try_into().ok(),
+        false => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_seconds(1_000_000 + seconds)
+    }
+
+    /// The cookie as a browser sends it, and the token.
+    fn entered(access: &PageAccess, now: Moment) -> (String, String) {
+        let link = access.link(None, now);
+        let granted = access.enter(&link, now).unwrap();
+        let cookie = granted.cookie.split(';').next().unwrap().to_owned();
+        (cookie, granted.token)
+    }
+
+    #[test]
+    fn a_link_opens_once_and_for_ten_minutes() {
+        let access = PageAccess::default();
+        let link = access.link(Some("203.0.113.7".to_owned()), at(0));
+        let granted = access.enter(&link, at(599)).unwrap();
+        for part in [
+            "; HttpOnly",
+            "; SameSite=Strict",
+            "; Path=/",
+            "; Max-Age=43200",
+        ] {
+            assert!(granted.cookie.contains(part), "{}", granted.cookie);
+        }
+        assert_eq!(access.enter(&link, at(599)), None);
+        let link = access.link(None, at(0));
+        assert_eq!(access.enter(&link, at(600)), None);
+        for wrong in ["", "00", &"0".repeat(32), &"g".repeat(32), &"é".repeat(16)] {
+            assert_eq!(access.enter(wrong, at(0)), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn cookie_and_token_are_needed_both_and_of_one_visit() {
+        let access = PageAccess::default();
+        let (cookie, token) = entered(&access, at(0));
+        let (other_cookie, other_token) = entered(&access, at(0));
+        let visitor = |cookie: &str, token: &str| access.visitor(cookie, token, at(1)).is_some();
+        assert!(visitor(&cookie, &token));
+        assert!(visitor(&format!("a=b; {cookie}; c=d"), &token));
+        assert!(visitor(&other_cookie, &other_token));
+        assert!(!visitor(&cookie, &other_token) && !visitor(&other_cookie, &token));
+        assert!(!visitor(&cookie, "") && !visitor("", &token));
+        assert!(!visitor(&format!("x{cookie}"), &token));
+        let (_, secret) = cookie.split_once('=').unwrap();
+        assert!(!visitor(&cookie, secret), "the cookie is not the token");
+    }
+
+    #[test]
+    fn a_visit_ends_after_twelve_hours_or_when_it_is_left() {
+        let access = PageAccess::default();
+        let (cookie, token) = entered(&access, at(0));
+        let hours = 12 * 3600;
+        assert!(access.visitor(&cookie, &token, at(hours - 1)).is_some());
+        assert!(access.visitor(&cookie, &token, at(hours)).is_none());
+        let (cookie, token) = entered(&access, at(0));
+        access.leave(&token);
+        assert!(access.visitor(&cookie, &token, at(0)).is_none());
+    }
+
+    #[test]
+    fn of_more_than_sixteen_links_or_visits_the_oldest_ends() {
+        let access = PageAccess::default();
+        let first = access.link(None, at(0));
+        let visits: Vec<_> = (0..=MOST).map(|_| entered(&access, at(0))).collect();
+        let is_there =
+            |(cookie, token): &(String, String)| access.visitor(cookie, token, at(0)).is_some();
+        assert!(!is_there(&visits[0]) && is_there(&visits[1]) && is_there(&visits[MOST]));
+        for _ in 0..MOST {
+            access.link(None, at(0));
+        }
+        assert_eq!(access.enter(&first, at(0)), None);
+    }
+}

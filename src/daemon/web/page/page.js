@@ -1,0 +1,510 @@
+// page - the page of Gatepost: what it shows, and what its buttons ask for
+//
+// Everything that a client has chosen (a user's name, a reply) becomes text, never markup. All addresses are relative,
+// so that it works behind a path. The token stands in this origin's own storage; the cookie is the server's alone.
+"use strict";
+
+const KEY = "gatepost-token";
+const ROWS = 200;
+const $ = (id) => document.getElementById(id);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+const REASONS = {
+  "allow-list": "on the allow list", "deny-list": "on the deny list",
+  familiar: "the user has logged in from there", unproven: "not since the password was changed",
+  client: "the address has tried too often", network: "its network has tried too often", region: "its region has tried too often",
+  user: "too many failures at this user", near: "too many failures from near networks",
+  words: "a common password, and too many of these lately", unknown: "an unknown user, and too many of these lately",
+  strangers: "too many failures of strangers lately", credit: "others at that address have vouched for it",
+  "user-credit": "others at that address have vouched for it", "settling-user": "settling in: too many failures at this user",
+  settling: "settling in: too many failures", repeat: "the same wrong password again", trap: "a name that only guessers use",
+  ban: "banned", turn: "Postfix had no place in time", "backend-outage": "Dovecot seems to fail",
+};
+const VERDICTS = {
+  accept: "logged in", reject: "wrong password", refuse: "refused", repeat: "wrong again", defer: "no answer", cancel: "gave up",
+};
+const CAUSES = {
+  strikes: "tried too fast", trap: "tried a name that only guessers use", neighbours: "many banned neighbours", operator: "by hand",
+};
+
+let actions = false;
+let paused = false;
+let started = "";
+let shown = 0;
+let told = 0;
+let past = [];
+let rows = [];
+let isShort = true;
+let last = null;
+const attempts = [];
+const names = new Set();
+const plots = new Map();
+
+const count = (number) => number.toLocaleString("en");
+const sum = (counts) => Object.values(counts || {}).reduce((all, one) => all + one, 0);
+const time = (text) => new Date(text).toLocaleTimeString([], { hour12: false });
+const day = (text) => new Date(text).toDateString();
+const when = (text) => (day(text) === day(Date.now()) ? new Date(text).toLocaleTimeString([], { hour12: false, timeStyle: "short" }) : date(text));
+const date = (text) => new Date(text).toLocaleString([], { hour12: false, dateStyle: "medium", timeStyle: "short" });
+
+function span(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3600)} h`;
+}
+
+function make(tag, text, kind) {
+  const node = document.createElement(tag);
+  if (text !== undefined) node.textContent = text;
+  if (kind) node.className = kind;
+  return node;
+}
+
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// --- the server
+
+async function ask(path, body, signal) {
+  const headers = { "X-Gatepost-Token": localStorage.getItem(KEY) || "" };
+  const options = { headers, signal, cache: "no-store", credentials: "same-origin" };
+  if (body !== undefined) {
+    options.method = "POST";
+    headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, options);
+  if (response.status === 401) {
+    const { message } = await response.json();
+    localStorage.removeItem(KEY);
+    close(message);
+    throw new Error(message);
+  }
+  return response;
+}
+
+async function enter(link) {
+  const response = await fetch("enter", {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ link }),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.message);
+  localStorage.setItem(KEY, answer.token);
+}
+
+/// The stream of snapshots, begun anew when it breaks.
+async function follow() {
+  for (;;) {
+    try {
+      const response = await ask("events");
+      if (!response.ok) throw new Error(await response.text());
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        rest += value;
+        const events = rest.split("\n\n");
+        rest = events.pop();
+        for (const event of events) take(JSON.parse(event.slice("data: ".length)));
+      }
+    } catch (fault) {
+      if (!localStorage.getItem(KEY)) return;
+      health("bad", "Gatepost does not answer", [String(fault.message || fault)]);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+async function trend() {
+  const answer = await (await ask("trend")).json();
+  rows = answer.rows.length < 6 ? answer.lately : answer.rows;
+  isShort = answer.rows.length < 6;
+  if (actions !== answer.actions) {
+    actions = answer.actions;
+    for (const body of document.querySelectorAll("tbody")) body.replaceChildren();
+  }
+  draw();
+}
+
+// --- what is shown
+
+function close(why) {
+  $("open").hidden = true;
+  $("closed").hidden = false;
+  $("leave").hidden = $("pause").hidden = true;
+  write($("why"), why || "");
+  write($("about"), "");
+}
+
+function health(kind, sentence, lines) {
+  const place = $("health");
+  place.className = kind;
+  write(place.firstElementChild, sentence);
+  const list = place.lastElementChild;
+  if (list.dataset.lines !== lines.join("\n")) {
+    list.dataset.lines = lines.join("\n");
+    list.replaceChildren(...lines.map((line) => make("li", line)));
+  }
+}
+
+function faults(status) {
+  const lines = [];
+  for (const one of status.upstream) {
+    if (one.state === "unusable") lines.push(`Postfix at ${one.address} cannot be used: ${one.reason}${one.cure ? `: ${one.cure}` : ""}`);
+    if (one.state === "not-asked") lines.push(`Postfix at ${one.address} was not asked yet`);
+  }
+  if (status.backend_outage) lines.push("Dovecot rejects users who have logged in before");
+  if (status.state_not_kept) lines.push(`The disk does not take the state: ${status.state_not_kept.why}`);
+  for (const one of status.certificates) {
+    if (one.problem) lines.push(`The certificate of ${one.names.join(", ")}: ${one.problem}; clients refuse it`);
+    else if (one.is_due) lines.push(`The certificate of ${one.names.join(", ")} has ${one.days_left} days left`);
+  }
+  const refused = sum(status.familiar_refused);
+  if (refused) {
+    const why = Object.keys(status.familiar_refused).map((reason) => REASONS[reason] || reason);
+    lines.push(`${count(refused)} attempts of familiar users were refused: ${why.join("; ")}`);
+  }
+  return lines;
+}
+
+function totals(status) {
+  const of = (verdict) => sum(status.attempts[verdict]);
+  return {
+    accepted: of("accept"), rejected: of("reject"), refused: of("refuse") + of("repeat"), closed: sum(status.turned_away),
+  };
+}
+
+function take(watch) {
+  const { status } = watch;
+  if (status.started !== started) {
+    started = status.started;
+    attempts.length = 0;
+    past = [];
+    shown = 0;
+  }
+  for (const one of watch.attempts) {
+    if (one.number > shown) {
+      shown = one.number;
+      attempts.unshift(one);
+      if (one.user && names.size < 500) names.add(one.user);
+    }
+  }
+  attempts.length = Math.min(attempts.length, ROWS);
+  past.push(totals(status));
+  if (past.length > 61) past.shift();
+  last = watch;
+  if (!paused) show();
+}
+
+function show() {
+  const { status } = last;
+  const lines = faults(status);
+  if (!status.logins_work) health("bad", "Nobody can log in", lines);
+  else if (lines.length) health("bad", "Logins work, but look at this", lines);
+  else health("good", "All is well: logins work, and no familiar user was refused", []);
+  write($("about"), `${status.version}, ${status.mode}, up since ${date(status.started)}`);
+  const now = past[past.length - 1];
+  for (const name of ["accepted", "refused", "rejected", "closed"]) {
+    write($(`n-${name}`), count(now[name]));
+    const more = now[name] - past[0][name];
+    write($(`s-${name}`), name === "rejected" ? `at most ${count(status.bound_per_day)} a day` : `${count(more)} in the last minute`);
+  }
+  write($("bans-note"), status.bans > last.bans.length ? `${count(last.bans.length)} of ${count(status.bans)}, the next to end first` : "");
+  busy("users", last.users, (one) => [one.name, count(one.attempts), count(one.rejected)], true);
+  busy("networks", last.networks, (one) => [one.name, count(one.attempts), count(one.accepted)], false);
+  busy("clients", last.clients, (one) => [one.name, count(one.attempts), count(one.accepted)], false);
+  table("bans", last.bans, (one) => one.address, (one) => [one.address, when(one.until), CAUSES[one.reason] || one.reason], bound);
+  decisions();
+}
+
+function decisions() {
+  const wanted = $("filter").value;
+  const fits = (one) => !wanted || one.verdict === wanted || (wanted === "refuse" && one.verdict === "repeat");
+  const why = (one) => {
+    const words = REASONS[one.reason] || one.reason || "";
+    return one.wait_s ? `${words}; again in ${span(one.wait_s)}` : words;
+  };
+  const cells = (one) => [time(one.at), one.user || "", one.client, VERDICTS[one.verdict] || one.verdict, why(one)];
+  table("attempts", attempts.filter(fits), (one) => String(one.number), cells, null, (row, one) => {
+    row.children[0].className = "time";
+    row.children[3].className = `verdict ${one.verdict}`;
+  });
+}
+
+/// Rows are kept by their key, so that a button keeps the focus while numbers change. Nothing moves below a hand.
+function table(id, items, key, cells, commands, style) {
+  const body = $(id).tBodies[0];
+  const known = new Map();
+  for (const row of body.children) known.set(row.dataset.key, row);
+  const held = body.contains(document.activeElement);
+  let next = body.firstElementChild;
+  for (const item of items) {
+    const texts = cells(item);
+    let row = known.get(key(item));
+    if (row) {
+      known.delete(row.dataset.key);
+    } else {
+      row = make("tr");
+      row.dataset.key = key(item);
+      for (const _ of texts) row.append(make("td"));
+      if (commands) {
+        const cell = make("td", undefined, "acts");
+        commands(cell, item);
+        row.append(cell);
+      }
+      if (held) body.append(row);
+    }
+    if (row === next) next = next.nextElementSibling;
+    else if (!held) body.insertBefore(row, next);
+    texts.forEach((text, column) => write(row.children[column], text));
+    if (style) style(row, item);
+  }
+  if (!held) for (const row of known.values()) row.remove();
+  if (!body.firstElementChild) {
+    const cell = body.insertRow().insertCell();
+    cell.colSpan = $(id).tHead.rows[0].cells.length;
+    cell.className = "empty";
+    cell.textContent = "none";
+  }
+}
+
+function busy(id, items, cells, isUser) {
+  const commands = (cell, item) => {
+    button(cell, "Why", `Why ${item.name}`, () => explain(item.name));
+    if (!actions) return;
+    if (!isUser) button(cell, "Ban", `Ban ${item.name}`, () => ban(item.name));
+    button(cell, "Forgive", `Forgive ${item.name}`, () => forgive(item.name, isUser));
+    button(cell, "Expel", `Expel ${item.name}`, () => expel(item.name, isUser));
+  };
+  table(id, items.slice(0, 20), (one) => one.name, cells, commands, (row) => {
+    row.children[1].className = row.children[2].className = "num";
+  });
+}
+
+function bound(cell, item) {
+  button(cell, "Why", `Why ${item.address}`, () => explain(item.address));
+  if (actions) button(cell, "Lift", `Lift the ban of ${item.address}`, () => lift(item.address));
+}
+
+function button(place, text, label, act) {
+  const node = make("button", text, "small");
+  node.type = "button";
+  node.setAttribute("aria-label", label);
+  node.addEventListener("click", act);
+  place.append(node);
+}
+
+// --- charts
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+function draw() {
+  for (const plot of plots.values()) plot.destroy();
+  plots.clear();
+  const times = rows.map((row) => row.at);
+  for (const name of ["accepted", "refused", "rejected", "closed"]) spark(name, times);
+  const first = rows.length ? date(rows[0].at * 1000) : "";
+  write($("chart-title"), isShort ? "The last minutes" : "The last 24 hours");
+  write($("chart-note"), isShort ? "Attempts by five seconds" : `Attempts by ten minutes${rows.length < 144 ? `, since ${first}` : ""}`);
+  const place = $("chart");
+  const line = (label, name) => ({ label, stroke: colour(name), width: 2, fill: `${colour(name)}22`, points: { show: rows.length < 3 } });
+  const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "12px system-ui" };
+  plots.set("chart", new uPlot({
+    width: place.clientWidth, height: 210,
+    series: [{ value: (_, at) => (at ? date(at * 1000) : "") }, line("refused", "refused"), line("logged in", "accepted"), line("reached Dovecot", "rejected")],
+    axes: [{ ...axis, values: isShort ? "{HH}:{mm}:{ss}" : "{HH}:{mm}", space: 70 }, { ...axis, size: 60, values: (_, all) => all.map(count) }],
+    scales: { y: { range: (_, low, high) => [0, Math.max(high, 5)] } },
+    cursor: { drag: { x: false, y: false } },
+  }, [times, rows.map((row) => row.refused), rows.map((row) => row.accepted), rows.map((row) => row.rejected)], place));
+}
+
+function spark(name, times) {
+  const place = $(`g-${name}`);
+  plots.set(name, new uPlot({
+    width: place.clientWidth, height: place.clientHeight, legend: { show: false }, cursor: { show: false },
+    axes: [{ show: false }, { show: false }], padding: [4, 2, 2, 2],
+    series: [{}, { stroke: colour(name), width: 2, fill: `${colour(name)}33`, points: { show: false } }],
+    scales: { y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
+  }, [times, rows.map((row) => row[name])], place));
+}
+
+// --- commands
+
+function tell(text) {
+  write($("told"), text);
+  clearTimeout(told);
+  told = setTimeout(() => write($("told"), ""), 8000);
+}
+
+async function command(question, request) {
+  write($("sure-text"), question);
+  const dialog = $("sure");
+  const before = document.activeElement;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  $("sure-no").focus();
+  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  if (before && before.isConnected) before.focus();
+  if (dialog.returnValue !== "yes") return tell("Nothing was done");
+  const answer = await (await ask("ask", request)).json();
+  tell(answer.message || "Done");
+}
+
+const ban = (subject) => command(`Ban ${subject} for a day, and end its sessions? This refuses everybody there.`, { do: "bans-add", subject, seconds: 86400, own: false });
+const lift = (subject) => command(`End the ban of ${subject}?`, { do: "bans-remove", subject });
+const isPlace = (name) => /^[0-9a-f:.]*([:.])[0-9a-f:.]*(\/\d+)?$/i.test(name);
+
+// Whoever tries it chose the name, and the command would take it for the address.
+const unclear = (target) => tell(`The user's name ${target} reads as an address: use the commands`);
+
+function forgive(target, isUser) {
+  if (isUser && isPlace(target)) return unclear(target);
+  return command(`Forgive ${target}: clear its bans, strikes and spent tokens?`, { do: "forgive", target });
+}
+
+function expel(target, isUser) {
+  if (isUser && isPlace(target)) return unclear(target);
+  const question = isUser
+    ? `End all sessions of ${target}, and forget where that user is familiar?`
+    : `End all sessions of ${target}? It may come back at once.`;
+  return command(question, { do: "expel", target, network: null });
+}
+
+function forget(user) {
+  return command(`Forget where ${user} is familiar? The next login is a stranger's.`, { do: "forget", user, network: null });
+}
+
+async function explain(target) {
+  $("target").value = target;
+  const answer = await (await ask("ask", { do: "explain", address: target, user: null })).json();
+  const place = $("answer");
+  place.replaceChildren(...explained(answer));
+  place.focus({ preventScroll: true });
+  $("why-title").scrollIntoView({ block: "start" });
+}
+
+function explained(answer) {
+  if (answer.message) return [make("p", answer.message)];
+  const nodes = [];
+  const lead = (text) => nodes.push(make("p", text, "lead"));
+  const line = (text) => nodes.push(make("p", text));
+  if (answer.is === "user") {
+    lead(`${answer.user}: ${answer.known ? "known" : "not known"}${answer.last_login ? `, last login ${date(answer.last_login)}` : ""}`);
+    if (answer.trap && !answer.known) line("Nobody may try this name: only guessers use it");
+    nodes.push(list("Where the user has logged in", ["Network", "Since", "Last login", "A new password from there"],
+      answer.networks.map((one) => [one.network, date(one.since), date(one.last_login), outlook(one.outlook)])));
+  } else {
+    lead(`${answer.client} in ${answer.network}: ${answer.standing}`);
+    if (answer.ban) line(`${answer.ban.address} is banned until ${date(answer.ban.until)}: ${CAUSES[answer.ban.reason] || answer.ban.reason}`);
+    line(`Now: ${outlook(answer)}`);
+    for (const one of answer.outlooks) line(`${one.attempt}: ${outlook(one)}`);
+    if (answer.last_fault) line(`Last fault: ${answer.last_fault.fault}, ${date(answer.last_fault.at)}`);
+  }
+  nodes.push(list("Buckets", ["Bucket", "Left", "Of"], answer.buckets.map((one) => [one.name, count(one.tokens), count(one.burst)])));
+  nodes.push(list("Last decisions", ["Time", "Client", "What", "Why"],
+    answer.decisions.map((one) => [when(one.at), one.client, VERDICTS[one.verdict] || one.verdict, REASONS[one.reason] || one.reason])));
+  return nodes;
+}
+
+function outlook(one) {
+  const why = REASONS[one.reason] || one.reason;
+  if (one.verdict === "allow") return `allowed (${why})`;
+  if (one.verdict === "refuse") return `refused (${why})${one.wait_s ? `, for ${span(one.wait_s)}` : ""}`;
+  return `${one.verdict} (${why})`;
+}
+
+function list(title, heads, lines) {
+  const part = make("div");
+  part.append(make("h3", title));
+  if (!lines.length) {
+    part.append(make("p", "none", "note"));
+    return part;
+  }
+  const node = make("table");
+  const head = node.createTHead().insertRow();
+  for (const text of heads) {
+    const cell = make("th", text);
+    cell.scope = "col";
+    head.append(cell);
+  }
+  const body = node.createTBody();
+  for (const line of lines) {
+    const row = body.insertRow();
+    for (const text of line) row.insertCell().textContent = text;
+  }
+  part.append(node);
+  return part;
+}
+
+async function people() {
+  const answer = await (await ask("ask", { do: "users", names: [...names] })).json();
+  const users = answer.users.sort((one, other) => (other.last_login || "").localeCompare(one.last_login || ""));
+  $("people-list").hidden = false;
+  const where = (one) => one.networks.map((net) => net.network).slice(0, 6).join(", ");
+  table("people", users.slice(0, ROWS), (one) => one.id, (one) => [one.user || one.id, one.last_login ? when(one.last_login) : "", where(one)], (cell, one) => {
+    if (!one.user) return;
+    button(cell, "Why", `Why ${one.user}`, () => explain(one.user));
+    if (actions) {
+      button(cell, "Forget", `Forget where ${one.user} is familiar`, () => forget(one.user));
+      button(cell, "Expel", `Expel ${one.user}`, () => expel(one.user, true));
+    }
+  });
+  tell(`${count(users.length)} known users${users.length > ROWS ? `, ${ROWS} shown` : ""}`);
+}
+
+// --- begin
+
+function wire() {
+  $("pause").addEventListener("click", () => {
+    paused = !paused;
+    $("pause").setAttribute("aria-pressed", String(paused));
+    write($("pause"), paused ? "Go on" : "Pause");
+    if (!paused && last) show();
+  });
+  $("leave").addEventListener("click", async () => {
+    await ask("leave", {});
+    localStorage.removeItem(KEY);
+    close("You have logged out.");
+  });
+  $("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    explain($("target").value.trim());
+  });
+  $("filter").addEventListener("change", decisions);
+  $("filter").form.addEventListener("submit", (event) => event.preventDefault());
+  $("show-people").addEventListener("click", people);
+  let later = 0;
+  addEventListener("resize", () => {
+    clearTimeout(later);
+    later = setTimeout(draw, 200);
+  });
+  dark.addEventListener("change", draw);
+}
+
+async function begin() {
+  wire();
+  const link = location.hash.slice(1);
+  if (/^[0-9a-f]{32}$/.test(link)) {
+    history.replaceState(null, "", location.pathname);
+    try {
+      await enter(link);
+    } catch (fault) {
+      if (!localStorage.getItem(KEY)) return close(fault.message);
+    }
+  }
+  if (!localStorage.getItem(KEY)) return close("");
+  $("open").hidden = false;
+  try {
+    await trend();
+  } catch (fault) {
+    if (!localStorage.getItem(KEY)) return;
+  }
+  setInterval(() => { if (!paused && localStorage.getItem(KEY)) trend().catch(() => {}); }, 5000);
+  follow();
+}
+
+begin();
