@@ -114,7 +114,7 @@ impl PolicyQuestion {
         })
     }
 
-    /// The user whose password is checked: of a master login the master, who stands only in what the client sent.
+    /// The user whose password is checked: of a master login the master, named by Dovecot as the original user.
     pub(super) fn user(&self) -> UserName {
         let name = match self.original.is_empty() {
             true => &self.login,

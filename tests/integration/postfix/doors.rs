@@ -432,3 +432,41 @@ fn setup_writes_what_dovecot_needs_for_root_only_what_is_secret_and_the_doctor_s
     assert_eq!(undone.code, Some(0), "{}", undone.text);
     assert!(!secrets.exists());
 }
+
+#[test]
+fn a_master_login_is_counted_for_the_master_whose_password_it_is() {
+    let doors = Doors::start(
+        "auth_master_user_separator = *
+         passdb {
+           driver = passwd-file
+           args = {folder}/masters
+           master = yes
+         }",
+    );
+    let masters = doors.mail.dovecot_settings().with_file_name("masters");
+    std::fs::write(masters, "keeper:{PLAIN}Schlehe8Hagebutte\n").unwrap();
+    let proxy = doors.setup().with("names.master-separator", "*").start();
+    until_it_answers(&proxy);
+    let from = "127.52.1.7".parse().unwrap();
+    let name = format!("{}*keeper", ANNA.0);
+    assert!(
+        !doors
+            .log_in(Door::Imap, from, User(&name, "Schlehe9Falsch"))
+            .unwrap()
+    );
+    assert!(
+        doors
+            .log_in(Door::Imap, from, User(&name, "Schlehe8Hagebutte"))
+            .unwrap()
+    );
+    for verdict in ["reject", "accept"] {
+        let event = proxy
+            .log()
+            .find(verdict, |event| event.field("verdict") == verdict);
+        let told = (event.field("user"), event.field("door"));
+        assert_eq!(told, ("keeper".to_owned(), "imap".to_owned()));
+    }
+    let ran = proxy.setup.command(&["explain", "keeper", "--json"]);
+    let told: Value = serde_json::from_str(&ran.text).unwrap();
+    assert_eq!(told["known"], true, "{}", ran.text);
+}
