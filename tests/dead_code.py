@@ -21,7 +21,6 @@ CRATES = ["core", "daemon", "lab"]
 
 # What only tests use, and why it stays. A line that is not needed any more is a fault.
 KEPT = {
-    "Unix": "the HTTP server's UNIX socket, for the section [http]: goes when that is there",
     "parse": "reads a config, but no file that it names; a test of the config has none of them",
 }
 

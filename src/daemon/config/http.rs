@@ -1,4 +1,4 @@
-//! http - the section [http]: where metrics, health and the page are, and who may ask for them
+//! http - the section `[http]`: where metrics, health and the page are, and who may ask for them
 //!
 //! On loopback or a UNIX socket only: there is no TLS and no password here.
 //! Not here: what is answered (`web`).
