@@ -19,7 +19,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::time::sleep;
 
 use crate::drain::Drain;
-use crate::judging::{Asker, Granted, Judging};
+use crate::judging::{Asker, Granted, Judging, Refused};
 use crate::net::http::{HttpAddress, HttpBody, HttpBounds, HttpHandler, plain_text};
 use crate::report::events;
 use crate::report::limits::ResourceLimit;
@@ -278,7 +278,12 @@ impl AuthPolicy {
         }
         let password = hash.map_or(Password::Hidden, Password::Hashed);
         let attempt = self.judging.begin(ask.mechanism);
-        let granted = attempt.judge_at_door(&visit, &user, password).await.ok()?;
+        let granted = match attempt.judge_at_door(&visit, &user, password).await {
+            Ok(granted) => granted,
+            // As if Gatepost were away already: a restart must not call a right password wrong.
+            Err(Refused::Draining) => return Some(Duration::ZERO),
+            Err(Refused::Refuse(_) | Refused::Repeat) => return None,
+        };
         let delay = granted.delay();
         self.keep(key, visit, granted).await;
         Some(delay)

@@ -26,7 +26,7 @@ const HERE: &str = "198.51.100.7";
 /// A door, and a task that keeps its journal.
 struct Place {
     door: AuthPolicy,
-    _drainer: Drainer,
+    drainer: Drainer,
 }
 
 fn place_with(at_once: usize) -> Place {
@@ -73,7 +73,7 @@ fn place_with(at_once: usize) -> Place {
     let ids = Arc::new(SessionIds::new(clock.now()));
     Place {
         door: AuthPolicy::new(judging, ids, settings, drain),
-        _drainer: drainer,
+        drainer,
     }
 }
 
@@ -359,6 +359,17 @@ async fn what_our_own_smtp_let_through_is_not_judged_again_and_another_postfixs_
         -1,
         "now it is another try of a wrong password"
     );
+}
+
+/// Dovecot would call it a wrong password.
+#[tokio::test(start_paused = true)]
+async fn while_gatepost_stops_a_stranger_is_not_refused_but_checked() {
+    let place = place_with(1);
+    assert_eq!(place.allow(&question("imap", "s1", "Zwiebel")).await, 0);
+    let paid = place.tokens(Bucket::Client);
+    place.drainer.begin();
+    assert_eq!(place.allow(&question("imap", "s2", "Kartoffel")).await, 0);
+    assert_eq!(place.tokens(Bucket::Client), paid, "it was not judged");
 }
 
 #[tokio::test(start_paused = true)]

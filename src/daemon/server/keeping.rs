@@ -56,7 +56,7 @@ fn totals(context: &ListenerContext) -> Totals {
         ("repeated", &counters.repeated),
         ("deferred", &counters.deferred),
         ("would-refuse", &counters.would_refuse),
-        ("familiar-refused", &counters.familiar_refused),
+        ("refused-at-home", &counters.familiar_refused),
         ("guesses", &counters.guesses),
     ]
     .map(|(name, counter)| (name.to_owned(), counter.get()))
