@@ -234,11 +234,11 @@ impl Question<'_> {
         Ok(route)
     }
 
-    /// Credit of this client that names which are not known leave to those that are: a tenth, once Postfix has rejected
+    /// Credit of this client that names which are not known leave to those that are: two of thirty, once Postfix has rejected
     /// anything from there. So a guesser whose names are made up leaves its neighbours something.
     pub(in crate::gate) fn kept_for_known_names(&self, credit: &Limit) -> u32 {
         match self.gate.tries.first_failure(self.client) {
-            Some(_) => credit.burst() / 10,
+            Some(_) => credit.burst() / 15,
             None => 0,
         }
     }

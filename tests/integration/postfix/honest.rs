@@ -39,7 +39,9 @@ fn a_forgotten_phone_with_an_old_password_bans_nobody_and_dovecot_is_hardly_aske
 #[test]
 fn an_infected_machine_does_not_lock_its_office_out() {
     let mail = Mail::start();
-    let proxy = Setup::before(&mail).start();
+    let setup = Setup::before(&mail);
+    let users = setup.write("users", CARLA.0);
+    let proxy = setup.with("users", users.display().to_string()).start();
     assert_eq!(log_in(&proxy, HOME, ANNA), 235);
     assert_eq!(log_in(&proxy, HOME, BERT), 235);
     for number in 0..40 {
