@@ -40,6 +40,13 @@ fn descriptors(proxy: &Proxy) -> usize {
     open.expect("it runs").count()
 }
 
+/// Whether the history's file is open: it is opened at its first record.
+fn has_history(proxy: &Proxy) -> bool {
+    let open = fs::read_dir(format!("/proc/{}/fd", proxy.id())).expect("it runs");
+    let mut files = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    files.any(|file| file.ends_with("history.db-wal"))
+}
+
 /// A mail, each of whose steps fails the test if it fails.
 fn send(proxy: &Proxy, host: u8) {
     let mut client = logged_in(proxy, host, ANNA);
@@ -63,6 +70,7 @@ fn a_hundred_reloads_under_load_lose_no_session_and_keep_nothing() {
     let mut before = (0, 0);
     for times in 1..=RELOADS {
         if times == WARM_UP {
+            wait::until("the history is open", || has_history(&proxy));
             before = (descriptors(&proxy), proxy.resident_kib());
         }
         thread::scope(|scope| {
