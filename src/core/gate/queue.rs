@@ -44,8 +44,8 @@ pub enum QueueClass {
 /// How many turns a network may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// One, and more while at least half of all are free: a crowd that comes at once need not wait for each wrong
-    /// password, and whoever comes next finds a turn.
+    /// One, and more while at least half of all are free; half of all where somebody has logged in: a crowd that
+    /// comes at once need not wait for each wrong password, and whoever comes next finds a turn.
     One,
     /// Half of all, and one at least.
     Half,
@@ -337,9 +337,14 @@ impl<W> Lines<W> {
 
     /// Puts a network into the line of its best attempt, at the back, or takes it out, as its attempts want it.
     fn put_in_order(&mut self, network: NetworkKey) {
-        let share = self.share_of_network();
+        let (share, half) = (self.share_of_network(), self.settings.at_once / 2);
         let Some(line) = self.networks.get_mut(&network) else {
             return;
+        };
+        // Of those where somebody has logged in there are few.
+        let share = match line.is_lifted {
+            true => share.max(half),
+            false => share,
         };
         let holding = match line.held < share {
             true => Holder::BelowShare,
