@@ -20,6 +20,11 @@ const REASONS = {
   settling: "settling in: too many failures", repeat: "the same wrong password again", trap: "a name that only guessers use",
   ban: "banned", turn: "Postfix had no place in time", "backend-outage": "Dovecot seems to fail",
 };
+// What an attempt that was let through has paid: no reason against it.
+const GROUNDS = {
+  near: "a user near home", words: "a common password", unknown: "a user who was not known", strangers: "a user far from home",
+};
+const PASSED = ["allow", "accept", "reject", "cancel"];
 const VERDICTS = {
   accept: "logged in", reject: "wrong password", refuse: "refused", repeat: "wrong again", defer: "no answer", cancel: "gave up",
 };
@@ -223,7 +228,7 @@ function decisions() {
   const wanted = $("filter").value;
   const fits = (one) => !wanted || one.verdict === wanted || (wanted === "refuse" && one.verdict === "repeat");
   const why = (one) => {
-    const words = REASONS[one.reason] || one.reason || "";
+    const words = because(one);
     return one.wait_s ? `${words}; again in ${span(one.wait_s)}` : words;
   };
   const cells = (one) => [time(one.at), one.user || "", one.client, VERDICTS[one.verdict] || one.verdict, why(one)];
@@ -406,12 +411,16 @@ function explained(answer) {
   }
   nodes.push(list("Buckets", ["Bucket", "Left", "Of"], answer.buckets.map((one) => [one.name, count(one.tokens), count(one.burst)])));
   nodes.push(list("Last decisions", ["Time", "Client", "What", "Why"],
-    answer.decisions.map((one) => [when(one.at), one.client, VERDICTS[one.verdict] || one.verdict, REASONS[one.reason] || one.reason])));
+    answer.decisions.map((one) => [when(one.at), one.client, VERDICTS[one.verdict] || one.verdict, because(one)])));
   return nodes;
 }
 
+function because(one) {
+  return (PASSED.includes(one.verdict) && GROUNDS[one.reason]) || REASONS[one.reason] || one.reason || "";
+}
+
 function outlook(one) {
-  const why = REASONS[one.reason] || one.reason;
+  const why = because(one);
   if (one.verdict === "allow") return `allowed (${why})`;
   if (one.verdict === "refuse") return `refused (${why})${one.wait_s ? `, for ${span(one.wait_s)}` : ""}`;
   return `${one.verdict} (${why})`;
