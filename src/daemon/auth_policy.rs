@@ -16,6 +16,7 @@ use hyper::body::Bytes;
 use hyper::header::ORIGIN;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use subtle::ConstantTimeEq;
 use tokio::time::sleep;
 
 use crate::drain::Drain;
@@ -87,12 +88,7 @@ impl PolicySecret {
     }
 
     fn is(&self, shown: &[u8]) -> bool {
-        let differ = self
-            .0
-            .bytes()
-            .zip(shown)
-            .fold(0, |differ, (own, other)| differ | (own ^ other));
-        differ == 0 && self.0.len() == shown.len()
+        self.0.as_bytes().ct_eq(shown).into()
     }
 }
 

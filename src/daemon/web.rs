@@ -1,6 +1,6 @@
 //! web - what is answered over HTTP: metrics, whether all is well, and the page
 //!
-//! `/metrics` for Prometheus, `/healthz` (the process answers) and `/readyz` (logins can work) for whoever watches
+//! `/metrics` for Prometheus, `/healthz` (the process answers) and `/readyz` (logins can work) for what watches
 //! services, and the page (`dashboard`). All of the same snapshot as `gatepost status --json`, so that the numbers agree.
 //! A browser on this machine sends here whatever a page of a stranger makes it send, under a name that leads to
 //! loopback (DNS rebinding). So a request that is not for one of our names gets 421, whatever it asks.

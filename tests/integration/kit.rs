@@ -13,4 +13,5 @@ pub(crate) mod mail;
 pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod siege;
 pub(crate) mod wait;

@@ -45,7 +45,7 @@ pub enum QueueClass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// One, and more while at least half of all are free; half of all where somebody has logged in: a crowd that
-    /// comes at once need not wait for each wrong password, and whoever comes next finds a turn.
+    /// comes at once need not wait for each wrong password, and the next client finds a turn.
     One,
     /// Half of all, and one at least.
     Half,

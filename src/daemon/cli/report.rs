@@ -211,10 +211,7 @@ fn show_counts(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()> {
 
 fn show_attackers(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()> {
     if !report.attacked.is_empty() {
-        writeln!(
-            out,
-            "\nusers at whom others guessed: refused, reached the backend"
-        )?;
+        writeln!(out, "\nusers under attack: refused, reached the backend")?;
     }
     for Attacked {
         user,

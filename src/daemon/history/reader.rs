@@ -120,7 +120,7 @@ pub struct OperatorAct {
     pub did: String,
 }
 
-/// A known user at whom others guessed.
+/// A known user whose passwords others guessed at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttackedUser {
     /// The name, escaped.
@@ -294,7 +294,7 @@ impl HistoryReader {
         })
     }
 
-    /// The known users at whom others guessed most since the hour of `since`.
+    /// The known users whose passwords others guessed at most since the hour of `since`.
     ///
     /// # Errors
     ///

@@ -10,6 +10,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+use subtle::ConstantTimeEq;
+
 use crate::store::key::random;
 use gatepost_core::moment::Moment;
 
@@ -78,7 +81,10 @@ impl std::fmt::Debug for PageAccess {
 impl Default for PageAccess {
     fn default() -> Self {
         Self {
-            cookie: format!("gatepost-{}", hex(&random()).get(..8).unwrap_or_default()),
+            cookie: format!(
+                "gatepost-{}",
+                HEXLOWER.encode(&random()).get(..8).unwrap_or_default()
+            ),
             state: Mutex::default(),
         }
     }
@@ -98,7 +104,7 @@ impl PageAccess {
         while links.len() > MOST {
             links.pop_front();
         }
-        hex(&secret)
+        HEXLOWER.encode(&secret)
     }
 
     /// Exchanges the secret of a link, which is used up by that.
@@ -125,9 +131,9 @@ impl PageAccess {
         Some(AccessGranted {
             cookie: format!(
                 "{name}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}",
-                hex(&cookie)
+                HEXLOWER.encode(&cookie)
             ),
-            token: hex(&token),
+            token: HEXLOWER.encode(&token),
         })
     }
 
@@ -167,31 +173,11 @@ impl PageAccess {
 
 /// Compares in a time that tells nothing.
 fn same(one: &AccessSecret, other: &AccessSecret) -> bool {
-    let differences = one.iter().zip(other).map(|(one, other)| one ^ other);
-    differences.fold(0, |all, one| all | one) == 0
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+    one.ct_eq(other).into()
 }
 
 fn unhex(text: &str) -> Option<AccessSecret> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|letter| {
-            letter
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
-        .collect::<Option<_>>()?;
-    let octets: Vec<u8> = digits
-        .chunks_exact(2)
-        .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
-        .collect();
-    match digits.len() == 2 * OCTETS {
-        true => octets.try_into().ok(),
-        false => None,
-    }
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -17,32 +17,11 @@ use crate::kit::client::auth_plain;
 use crate::kit::doors::{Door, Doors, SECRET, until_it_answers};
 use crate::kit::mail::{ANNA, CARLA, Entry, NUMBERED, User, numbered};
 use crate::kit::proxy::Proxy;
+use crate::kit::siege::{ADDRESSES, REFILL, STRANGERS, UNKNOWN, WORDS, attacker, home};
 
-const ADDRESSES: usize = 2_000;
 const WORKERS: usize = 12;
 const HONEST_WORKERS: usize = 4;
 const HONEST_LOGINS: usize = 250;
-
-/// What SMTP alone has at once: the bursts of the buckets, without what is kept for retries.
-const STRANGERS: usize = 100 + NUMBERED / 10 - (100 + NUMBERED / 10) / 6;
-const UNKNOWN: usize = 20 - 20 / 6;
-/// Of words, which at Dovecot's doors count as any password.
-const WORDS: usize = 20 - 20 / 6;
-/// Tokens that may come back while the test runs: for a machine on which it takes ten minutes.
-const REFILL: usize = 7;
-
-/// Where user `number` logs in.
-fn home(number: usize) -> IpAddr {
-    let network = u8::try_from(number).expect("few users");
-    Ipv4Addr::new(127, 40, network, 1).into()
-}
-
-/// The attacking addresses: each in a network of its own, none near to a home.
-fn attacker(number: usize) -> IpAddr {
-    let (wide, narrow) = (60 + number / 250, number % 250);
-    let octet = |value: usize| u8::try_from(value).expect("few addresses");
-    Ipv4Addr::new(127, octet(wide), octet(narrow), 1).into()
-}
 
 /// Unique passwords of users, and names that nobody has.
 fn guess(number: usize) -> (String, String) {

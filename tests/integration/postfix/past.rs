@@ -86,7 +86,7 @@ fn what_was_decided_is_explained_and_reported_after_a_restart() {
 
     let text = ask(&proxy, &["report", "--since", "2h"]);
     assert!(
-        text.contains("All is well") && text.contains("users at whom others guessed"),
+        text.contains("All is well") && text.contains("users under attack"),
         "{text}"
     );
     let html = ask(&proxy, &["report", "--html"]);

@@ -3,37 +3,16 @@
 //! With the defaults, each address in a network of its own, as a botnet comes. What the shared
 //! buckets hold is all that it gets, whatever it tries. Not here: months of it (`gate`, simulated).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::kit::client::auth_plain;
 use crate::kit::mail::{Mail, NUMBERED, User, numbered};
 use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::siege::{ADDRESSES, REFILL, STRANGERS, UNKNOWN, WORDS, attacker, home};
 
-const ADDRESSES: usize = 2_000;
 const WORKERS: usize = 8;
-
-/// The defaults: burst 100 and one more for ten known users; but for the sixth that is kept for retries.
-const STRANGERS: usize = 100 + NUMBERED / 10 - (100 + NUMBERED / 10) / 6;
-/// The defaults of the buckets for words and for unknown users, in the same way.
-const WORDS: usize = 20 - 20 / 6;
-const UNKNOWN: usize = 20 - 20 / 6;
-/// Tokens that may come back while the test runs: for a machine on which it takes ten minutes.
-const REFILL: usize = 7;
-
-/// Where user `number` logs in.
-fn home(number: usize) -> IpAddr {
-    let network = u8::try_from(number).expect("few users");
-    Ipv4Addr::new(127, 40, network, 1).into()
-}
-
-/// The attacking addresses: each in a network of its own, none near to a home.
-fn attacker(number: usize) -> IpAddr {
-    let (wide, narrow) = (60 + number / 250, number % 250);
-    let octet = |value: usize| u8::try_from(value).expect("few addresses");
-    Ipv4Addr::new(127, octet(wide), octet(narrow), 1).into()
-}
 
 /// One guess of each kind: half unique passwords, a quarter words, a quarter unknown names.
 fn guess(number: usize) -> (String, String) {

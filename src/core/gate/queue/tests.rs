@@ -80,7 +80,7 @@ fn a_network_has_a_second_turn_while_half_are_free_and_nobody_else_waits() {
     }
     let mut others = granted(&queue);
     assert_eq!(others.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [20, 30]);
-    // One of the crowd is done, and more than half are held: whoever has no turn comes first.
+    // One of the crowd is done, and more than half are held: those without a turn come first.
     let [first, second] = <[(u32, Turn); 2]>::try_from(crowd).expect("two");
     queue.free(first.1);
     assert!(granted(&queue).is_empty());

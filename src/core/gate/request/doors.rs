@@ -6,6 +6,7 @@
 //! Not here: the protocol (the daemon's `auth_policy`), the hash that is kept (`keys`).
 //! Dovecot's auth_policy_hash_mech = sha256, auth_policy_hash_truncate = 0.
 
+use data_encoding::HEXLOWER_PERMISSIVE;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -91,20 +92,8 @@ pub struct PasswordHash([u8; 32]);
 impl PasswordHash {
     /// Takes the 64 hexadecimal digits of a whole hash. None: it is cut off, or none.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text
-            .chars()
-            .map(|digit| {
-                digit
-                    .to_digit(16)
-                    .and_then(|digit| u8::try_from(digit).ok())
-            })
-            .collect::<Option<_>>()?;
-        let octets: Vec<u8> = digits
-            .chunks_exact(2)
-            .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
-            .collect();
-        let is_whole = digits.len().is_multiple_of(2);
-        octets.try_into().ok().filter(|_| is_whole).map(Self)
+        let octets = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?;
+        octets.try_into().ok().map(Self)
     }
 
     /// The octets, to be hashed again.

@@ -28,7 +28,7 @@ fn settings_with_doors() -> GateSettings {
     }
 }
 
-/// A server that has many users, of whom Anna has logged in at home.
+/// A server that has many users; Anna has logged in at home.
 fn world() -> World {
     let world = World::new(settings_with_doors());
     world.befriend(ANNA, HOME);

@@ -58,7 +58,7 @@ pub struct ReportMessage {
     pub step_s: u64,
     /// The same counters by hours or days, the oldest first.
     pub steps: Vec<ReportStep>,
-    /// Known users at whom others guessed, the most first.
+    /// Known users whose passwords others guessed at, the most first.
     pub attacked: Vec<Attacked>,
     /// Networks that guesses came from, the most first.
     pub attackers: Vec<Attacker>,
@@ -87,7 +87,7 @@ pub struct ReportStep {
     pub counters: BTreeMap<String, u64>,
 }
 
-/// A known user at whom others guessed.
+/// A known user whose passwords others guessed at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attacked {
     /// The name, escaped.

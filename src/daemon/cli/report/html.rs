@@ -219,7 +219,7 @@ fn attacks(report: &ReportMessage, body: &mut String) {
         .iter()
         .map(|one| (&one.network, one.refused, one.rejected));
     for (title, rows) in [
-        ("Users at whom others guessed", users.collect::<Vec<_>>()),
+        ("Users under attack", users.collect::<Vec<_>>()),
         ("Where guesses came from", networks.collect()),
     ] {
         if rows.is_empty() {
