@@ -189,8 +189,11 @@ impl Question<'_> {
     fn due_from_near(&self, short: Short) -> Result<Due, Short> {
         let may =
             short.when_empty == WhenEmpty::PayFromNear && self.network == NetworkTrust::Familiar;
+        if !may {
+            return Err(short);
+        }
         let mut route = self.rules.route(Trust::Near).iter();
-        let near = route.find(|payable| may && payable.bucket == Bucket::Near);
+        let near = route.find(|payable| payable.bucket == Bucket::Near);
         let key = BucketKey::of(Bucket::Near, self.client, None, &self.gate.keys);
         let (Some(near), Some(key)) = (near, key) else {
             return Err(short);
