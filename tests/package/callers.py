@@ -2,6 +2,7 @@
 
 port-open PORT, port-closed PORT
 send FROM            logs in and sends a mail, from an address of this network
+submit FROM          the same on port 587, where TLS begins after STARTTLS
 guess FROM           guesses until it is refused; prints the session's id that the refusal has
 hold GO DONE         logs in, begins mails, makes GO, connects again and again until DONE is there, and ends its mails. It fails
                      where a connection was refused, or a session that had logged in was lost
@@ -51,10 +52,17 @@ def port_open(port):
         return client.connect_ex((SERVER[0], port)) == 0
 
 
-def until_sent(source):
+def submitting(source):
+    session = smtplib.SMTP(SERVER[0], 587, timeout=30, source_address=(source, 0))
+    session.starttls(context=TRUST)
+    session.login(USER, PASSWORD)
+    return session
+
+
+def until_sent(source, log_in):
     for _ in range(100):
         try:
-            session = logged_in(source)
+            session = log_in(source)
             begin(session)
             return finish(session)
         except (OSError, smtplib.SMTPException) as fault:
@@ -126,7 +134,9 @@ match what:
     case "port-closed":
         assert not port_open(int(rest[0])), f"port {rest[0]} is open"
     case "send":
-        until_sent(rest[0])
+        until_sent(rest[0], logged_in)
+    case "submit":
+        until_sent(rest[0], submitting)
     case "guess":
         print(guess(rest[0]))
     case "hold":

@@ -295,7 +295,7 @@ fn what_check_finds_a_foreign_certificate_and_a_small_size_stand_in_it_too() {
         "none is for other.example.org",
     );
     has(&found, "config", "wrong", "processes = 100");
-    has(&found, "config", "note", "service_throttle_time = 2s");
+    has(&found, "config", "note", "service_throttle_time=2s");
     has(
         &found,
         "backend's entry",

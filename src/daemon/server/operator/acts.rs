@@ -2,13 +2,45 @@
 //!
 //! Not here: what is answered (`operator`).
 
+use std::fmt;
+
+use tokio::net::UnixStream;
+
 use super::Operator;
 use crate::admin::message::Response;
 use crate::report::events;
 use crate::report::record::RecordedEvent;
 use gatepost_core::moment::Moment;
 
+/// Who asks, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Caller {
+    /// Somebody at the page, or Gatepost itself.
+    Page,
+    /// A user of this machine, at the socket.
+    User(u32),
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page => f.write_str("page"),
+            Self::User(0) => f.write_str("root"),
+            // By its number: asking for the name may take as long as a directory on the network takes.
+            Self::User(id) => write!(f, "uid {id}"),
+        }
+    }
+}
+
 impl Operator {
+    /// For who is at the other end of the socket, as the kernel says.
+    pub(in crate::server) fn for_peer(mut self, stream: &UnixStream) -> Self {
+        if let Ok(peer) = stream.peer_cred() {
+            self.caller = Caller::User(peer.uid());
+        }
+        self
+    }
+
     /// Tells what was done, if anything was.
     pub(super) fn tell(&self, response: &Response, now: Moment) {
         let did = match response {
@@ -32,7 +64,7 @@ impl Operator {
             }
             _ => return,
         };
-        events::operator(&did);
+        events::operator(&did, &self.caller);
         self.keep(did, now);
     }
 
