@@ -49,18 +49,16 @@ impl FileChange {
         self.before.as_ref() == Some(&self.after)
     }
 
-    /// The file as it would be without this change, in which others may have changed more since: none if that cannot be told. A
-    /// file that was not there is none inside.
-    fn before_now(&self) -> io::Result<Option<Option<Vec<u8>>>> {
-        let now = read(&self.path)?;
-        if now == self.before || now.as_ref() == Some(&self.after) {
-            return Ok(Some(self.before.clone()));
-        }
-        let Some(now) = now else {
-            return Ok(Some(self.before.clone()));
+    /// The file as it would be without this change, in which others may have changed more since, and how many of its places they
+    /// have changed as well. None: it is not there.
+    fn before_now(&self) -> io::Result<(Option<Vec<u8>>, usize)> {
+        let now = match read(&self.path)? {
+            Some(now) if now != self.after && self.before.as_ref() != Some(&now) => now,
+            _ => return Ok((self.before.clone(), 0)),
         };
         let before = self.before.as_deref().unwrap_or_default();
-        Ok(reverted(&now, &self.after, before)?.map(Some))
+        let reverted = reverted(&now, &self.after, before)?;
+        Ok((Some(reverted.text), reverted.missed))
     }
 
     /// As diff(1) prints it.
@@ -129,7 +127,8 @@ impl<'a> Backup<'a> {
         let changes = self.changes()?;
         let mut back = Vec::new();
         for change in &changes {
-            let Some(before) = change.before_now()? else {
+            let (before, missed) = change.before_now()?;
+            if missed > 0 {
                 let told = format!(
                     "{} was changed since `setup --apply`, at the same places: nothing was taken back; compare it with the \
                      backup in {}",
@@ -137,7 +136,7 @@ impl<'a> Backup<'a> {
                     list.display()
                 );
                 return Err(io::Error::other(told));
-            };
+            }
             back.push((change, before));
         }
         for (change, before) in back {
@@ -159,14 +158,10 @@ fn keep(kept: &mut Vec<FileChange>, change: &FileChange) -> io::Result<()> {
         kept.push(change.clone());
         return Ok(());
     };
-    // Its file may have gone since: what was there at first comes back all the same.
+    // Its file may have gone since: what was there at first comes back all the same. What others have changed at the same
+    // places is changed now, and comes back in its place.
     if change.before.is_some() {
-        held.before = held.before_now()?.ok_or_else(|| {
-            io::Error::other(format!(
-                "{} was changed since the last `setup --apply`, at the same places: put it in order by hand first",
-                change.path.display()
-            ))
-        })?;
+        (held.before, _) = held.before_now()?;
     }
     held.after = change.after.clone();
     Ok(())
@@ -275,10 +270,10 @@ mod tests {
         fs::write(&two, "by hand").unwrap();
         let told = backup.undo().unwrap_err().to_string();
         assert!(told.contains("two was changed since"), "{told}");
-        let again = FileChange::new(&two, b"newer".to_vec(), 0o644).unwrap();
-        let told = backup.apply(&[again]).unwrap_err().to_string();
-        assert!(told.contains("two was changed since"), "{told}");
-        assert_eq!(fs::read_to_string(&two).unwrap(), "by hand");
         assert_eq!(fs::read_to_string(&one).unwrap(), "new", "all or nothing");
+        let again = FileChange::new(&two, b"newer".to_vec(), 0o644).unwrap();
+        backup.apply(&[again]).unwrap();
+        backup.undo().unwrap();
+        assert_eq!(fs::read_to_string(&two).unwrap(), "by hand");
     }
 }
