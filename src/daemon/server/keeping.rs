@@ -56,12 +56,14 @@ fn totals(context: &ListenerContext) -> Totals {
         ("repeated", &counters.repeated),
         ("deferred", &counters.deferred),
         ("would-refuse", &counters.would_refuse),
-        ("refused-at-home", &counters.familiar_refused),
         ("guesses", &counters.guesses),
     ]
     .map(|(name, counter)| (name.to_owned(), counter.get()))
     .into();
-    let reasons = judging.gate().tallies().into_iter();
+    let tallies = judging.gate().tallies();
+    let familiar = tallies.iter().map(|tally| tally.familiar_refused).sum();
+    totals.insert("familiar-refused".to_owned(), familiar);
+    let reasons = tallies.into_iter();
     totals.extend(reasons.map(|tally| (format!("refused.{}", tally.reason), tally.refused)));
     let away = context.admission.counts().turned_away;
     let away = TurnedAway::ALL.iter().zip(away);
