@@ -80,8 +80,12 @@ pub trait StateSource: Send + Sync + 'static {
     /// How often limits acted.
     fn limits(&self) -> &LimitCounters;
 
-    /// Does what an operator asks for.
-    fn answer(&self, request: message::Request) -> impl Future<Output = message::Response> + Send;
+    /// Does what an operator asks for; `by` is who that is, for the log.
+    fn answer(
+        &self,
+        request: message::Request,
+        by: &str,
+    ) -> impl Future<Output = message::Response> + Send;
 }
 
 /// Answers requests.

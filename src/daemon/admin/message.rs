@@ -43,6 +43,9 @@ pub enum Request {
     },
     /// Make a one-time link to the page.
     Dashboard {
+        /// The operator's login name, for the log.
+        #[serde(default)]
+        who: Option<String>,
         /// The address that the operator came from, which the page then never bans.
         from: Option<String>,
     },

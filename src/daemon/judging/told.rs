@@ -60,6 +60,9 @@ impl Judging {
             }
         });
         self.count_of(named.as_ref(), told);
+        if let (AttemptVerdict::Accept, Some(user)) = (told.verdict, &named) {
+            self.reporter.names.note(user.id, &user.name);
+        }
         let attempt = AttemptRecord {
             door: asker.door().as_str(),
             session: asker.session(),

@@ -36,14 +36,15 @@ pub(in crate::server) fn historian(
     let judging = &context.services.judging;
     let (clock, limits) = (judging.clock, Arc::clone(&judging.counters.limits));
     let context = context.clone();
+    let written = context.history.written().clone();
     let totals = Box::new(move || totals(&context));
     let ends = (records, occurrences);
-    let historian = Historian::new(settings.clone(), ends, totals, clock, &limits);
+    let historian = Historian::new(settings.clone(), ends, (totals, written), clock, &limits);
     (historian, received)
 }
 
 /// The numbers that are kept by the hour, since the start.
-fn totals(context: &ListenerContext) -> Totals {
+pub(in crate::server) fn totals(context: &ListenerContext) -> Totals {
     let judging = &context.services.judging;
     let counters = &judging.counters;
     let mut totals: Totals = [

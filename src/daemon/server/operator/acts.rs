@@ -9,9 +9,9 @@ use crate::report::record::RecordedEvent;
 use gatepost_core::moment::Moment;
 
 impl Operator {
-    /// Tells what was done, if anything was.
-    pub(super) fn tell(&self, response: &Response, now: Moment) {
-        let did = match response {
+    /// Tells what was done, if anything was, and `by` whom where that is known.
+    pub(super) fn tell(&self, response: &Response, by: Option<&str>, now: Moment) {
+        let mut did = match response {
             Response::Done { message }
             | Response::Ended { message, .. }
             | Response::NotKept { message } => message.clone(),
@@ -32,6 +32,9 @@ impl Operator {
             }
             _ => return,
         };
+        if let Some(by) = by {
+            did += &format!(" ({by})");
+        }
         events::operator(&did);
         self.keep(did, now);
     }
