@@ -19,6 +19,7 @@ use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
+mod hours;
 mod names;
 
 /// Whose decisions are wanted.
@@ -150,7 +151,7 @@ pub struct AttackingNetwork {
 pub struct HistoryReader {
     directory: PathBuf,
     is_kept: bool,
-    pub(super) written: WrittenTotals,
+    written: WrittenTotals,
 }
 
 impl HistoryReader {
