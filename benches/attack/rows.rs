@@ -188,6 +188,7 @@ pub(crate) const ROWS: &[FigureRow] = &[
     row("unwatched-p99", BenchScenario::Watched, "honest logins beside 150 attackers, off: p99", "ms", Goal::None),
     row("watched-p99", BenchScenario::Watched,
         "the same, on", "ms", Goal::OfKey("unwatched-p99", PeerKind::Gatepost, 1.03)),
+    row("viewers", BenchScenario::Watched, "eight pages open, nothing going on: CPU of one processor", "%", Goal::AtMost(1.0)),
     row("known", BenchScenario::Known,
         "an address known to the gate, 1,000,000 having failed", "octets", Goal::AtMost(32.0)),
     row("known-held", BenchScenario::Known, "of them held", "", Goal::None),

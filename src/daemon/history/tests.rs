@@ -602,6 +602,32 @@ fn a_flood_leaves_the_file_within_its_bounds_and_makes_nobody_wait() {
     assert!(counted + limits.get(ResourceLimit::History) >= u64::from(records));
 }
 
+/// By hand: `GATEPOST_FLOOD=1000000`.
+#[test]
+fn no_write_of_a_flood_takes_longer_than_the_time_until_the_next() {
+    let records = std::env::var("GATEPOST_FLOOD").map_or(100_000, |count| count.parse().unwrap());
+    let mut kept = Kept::new();
+    let mut rounds = Vec::new();
+    for number in 0..records {
+        let attempt = of_a_flood(number, &kept.gate);
+        kept.tell(RecordedEvent::Attempt(attempt));
+        // As many in a second as the program can refuse.
+        if number % 5_000 == 0 {
+            let began = kept.clock.now();
+            kept.historian.round();
+            rounds.push(kept.clock.now().since(began));
+        }
+    }
+    assert_eq!(kept.historian.fault, None);
+    rounds.sort();
+    let [.., second, longest] = &*rounds else {
+        panic!("{rounds:?}");
+    };
+    println!("{} writes, the longest {longest:?}", rounds.len());
+    // Once the machine may have been busy with something else.
+    assert!(*second < Duration::from_secs(1), "{second:?} {longest:?}");
+}
+
 /// Half at known accounts, from as many clients as there are.
 fn of_a_flood(number: u32, gate: &gatepost_core::gate::Gate) -> AttemptRecord {
     let name = UserName::new(format!("user{}", number % 1_000).into_bytes());

@@ -385,7 +385,7 @@ function explained(answer) {
     lead(`${answer.user}: ${answer.known ? "known" : "not known"}${answer.last_login ? `, last login ${date(answer.last_login)}` : ""}`);
     if (answer.trap && !answer.known) line("Nobody may try this name: only guessers use it");
     nodes.push(list("Where the user has logged in", ["Network", "Since", "Last login", "A new password from there"],
-      answer.networks.map((one) => [one.network, date(one.since), date(one.last_login), outlook(one.outlook)])));
+      answer.networks.map((one) => [one.network, date(one.since), date(one.last_login), outlook(one.outlook)]), true));
   } else {
     lead(`${answer.client} in ${answer.network}: ${answer.standing}`);
     if (answer.ban) line(`${answer.ban.address} is banned until ${date(answer.ban.until)}: ${CAUSES[answer.ban.reason] || answer.ban.reason}`);
@@ -394,7 +394,7 @@ function explained(answer) {
     if (answer.last_fault) line(`Last fault: ${answer.last_fault.fault}, ${date(answer.last_fault.at)}`);
   }
   nodes.push(doable(answer));
-  nodes.push(list("Buckets", ["Bucket", "Left", "Of"], answer.buckets.map((one) => [one.name, count(one.tokens), count(one.burst)])));
+  nodes.push(list("Buckets", ["Bucket", "Left", "Of"], answer.buckets.map((one) => [one.name, count(one.tokens), count(one.burst)]), true));
   nodes.push(list("Last decisions", ["Time", "Client", "What", "Why"],
     answer.decisions.map((one) => [when(one.at), one.client, VERDICTS[one.verdict] || one.verdict, because(one)])));
   nodes.push(list("Before, by the history", ["Time", "User", "Client", "What", "Why", "Times"],
@@ -427,7 +427,7 @@ function outlook(one) {
   return `${one.verdict} (${why})`;
 }
 
-function list(title, heads, lines) {
+function list(title, heads, lines, isNamed) {
   const part = make("div");
   part.append(make("h3", title));
   if (!lines.length) {
@@ -444,7 +444,12 @@ function list(title, heads, lines) {
   const body = node.createTBody();
   for (const line of lines) {
     const row = body.insertRow();
-    for (const text of line) row.insertCell().textContent = text;
+    line.forEach((text, column) => {
+      const cell = row.insertCell();
+      cell.textContent = text;
+      // On a phone there is no head.
+      if (isNamed && column) cell.dataset.head = heads[column];
+    });
   }
   if (lines.length <= 8) {
     part.append(node);
@@ -478,7 +483,7 @@ async function people() {
       button(cell, "Expel", `Expel ${one.user}`, () => expel(one.user, true));
     }
   });
-  tell(`${count(users.length)} known users${users.length > ROWS ? `, ${ROWS} shown` : ""}`);
+  tell(`${count(users.length)} known ${users.length === 1 ? "user" : "users"}${users.length > ROWS ? `, ${ROWS} shown` : ""}`);
 }
 
 // --- begin
