@@ -16,7 +16,7 @@ use tracing::info;
 use super::access::{PageAccess, Visitor};
 use super::events::EventStreams;
 use super::trend::Trend;
-use super::{PageActions, StateSource, content, only};
+use super::{PageActions, StateSource, ToVisitor, content, only};
 use crate::admin::message;
 use crate::net::http::{HttpBody, plain_text};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
@@ -102,10 +102,14 @@ impl<S: StateSource> Dashboard<S> {
         if is_change && !is_from_the_page(request.headers()) {
             return refused(StatusCode::FORBIDDEN, "this did not come from the page");
         }
-        match path {
+        let mut response = match path {
             "/enter" => self.enter(request),
             _ => self.to_visitor(request, path).await,
+        };
+        if response.status().is_success() {
+            response.extensions_mut().insert(ToVisitor);
         }
+        response
     }
 
     /// Exchanges the secret of a link.

@@ -3,10 +3,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_body_util::BodyExt;
 use hyper::header::{ACCEPT, CACHE_CONTROL, HOST};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::access::Visitor;
 use super::*;
 use crate::admin::message::UpstreamMessage;
+use crate::net::http::HttpServer;
 
 #[derive(Default)]
 struct Fixed {
@@ -538,6 +541,47 @@ async fn all_pages_share_a_snapshot_that_is_never_older_than_a_second() {
         }
         assert_eq!(source.snapshots.load(Ordering::Relaxed), taken, "{millis}");
     }
+}
+
+#[tokio::test]
+async fn who_holds_all_connections_without_a_visit_keeps_no_visitor_out() {
+    let browser = Browser::new(PageActions::Forbidden, None).await;
+    let limits = Arc::new(LimitCounters::default());
+    let address = HttpAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let server = HttpServer::bind(&address, BOUNDS, &limits).unwrap();
+    let address = server.local_addr().unwrap();
+    let (_drainer, drain) = crate::drain::channel();
+    let secrets = format!(
+        "Cookie: {}\r\nX-Gatepost-Token: {}\r\n",
+        browser.cookie, browser.token
+    );
+    tokio::spawn(server.serve(browser.web, drain));
+    let ask = async |path: &str, fields: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        let read = stream.read_exact(&mut head).await;
+        (
+            read.map(|_| String::from_utf8(head.to_vec()).unwrap()).ok(),
+            stream,
+        )
+    };
+    let served = Some("HTTP/1.1 200".to_owned());
+    let (told, _first_visit) = ask("/trend", &secrets).await;
+    assert_eq!(told, served);
+    let mut held = Vec::new();
+    for path in ["/", "/metrics", "/healthz", "/page.js"].repeat(16) {
+        let (told, stream) = ask(path, "").await;
+        assert_eq!(told, served, "{path}");
+        held.push(stream);
+    }
+    let (told, _second_visit) = ask("/trend", &secrets).await;
+    assert_eq!(
+        told, served,
+        "visitors have the seats of those who are none"
+    );
+    assert!(limits.get(ResourceLimit::HttpConnections) >= 33);
 }
 
 #[tokio::test]

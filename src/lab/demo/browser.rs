@@ -6,6 +6,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -41,7 +42,8 @@ fn start(link: &str, folder: &Path) -> bool {
     }
     OPENERS.iter().any(|opener| {
         let mut command = Command::new(opener);
-        command.arg(&file);
+        // A browser that it starts does not end with the demo's Ctrl-C.
+        command.arg(&file).process_group(0);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
