@@ -43,6 +43,8 @@ pub struct Granted {
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
+    /// Since when its password is checked, if it waited for nobody.
+    checked_since: Option<Moment>,
     /// How long its password must wait.
     pub(super) delay: Duration,
     /// Dovecot may ask about it.
@@ -137,6 +139,10 @@ impl Unjudged {
         match judged {
             Ok((granted, turn)) => {
                 let own = &self.judging.own;
+                let checked_since = turn.is_none().then(|| self.judging.clock.now());
+                if let Some(now) = checked_since {
+                    self.judging.checks.begins(now);
+                }
                 let id = granted.permit().user();
                 let is_own = asker.door() == Door::Own;
                 Ok(Granted {
@@ -146,6 +152,7 @@ impl Unjudged {
                     user: user.clone(),
                     granted,
                     turn,
+                    checked_since,
                 })
             }
             Err(refused) => Err(self.refuse(asker, Some(user), refused)),
@@ -262,7 +269,12 @@ impl Granted {
     ) -> Settled {
         let would_refuse = self.permit().would_refuse();
         let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
+        let checked_since = self.checked_since;
         let (attempt, user, settled) = self.end(outcome).await;
+        if let (AuthOutcome::Accept, Some(since)) = (settled.outcome, checked_since) {
+            let took = attempt.judging.clock.now().since(since);
+            attempt.judging.checks.accepted(took);
+        }
         let counters = &attempt.judging.counters;
         if would_refuse.is_some() {
             counters.would_refuse.count();
