@@ -190,6 +190,10 @@ fn numbers_and_charts_of_a_day_outlive_a_restart() {
     // What is new is there without asking for it.
     shown.attempt(loopback(40, 2), "anna", "right", 235);
     browser.until_text("#n-accepted", "5");
+    // As the report has it, at once.
+    let report = shown.proxy.setup.command(&["report", "--json"]).text;
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["counters"]["accepted"], 5, "{report}");
     // Each label of the axis of time stands there once.
     for range in 1..=3 {
         browser.click(&format!("#range label:nth-of-type({range})"));
