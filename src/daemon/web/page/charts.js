@@ -136,13 +136,15 @@ function plot(id, place, options, data) {
   plots.set(id, { key, plot: new uPlot(options(), data, place) });
 }
 
-/// The steps, with what has come since they were asked for in the last one.
+/// The steps, with what has come since they were asked for in the last one, or in a new one where that is over.
 function grown(view) {
   if (!last) return view.steps;
   const now = ofStatus(last.status);
-  const step = { ...view.steps[view.steps.length - 1] };
+  const latest = view.steps[view.steps.length - 1];
+  const isOver = Date.now() / 1000 >= latest.at + view.step;
+  const step = isOver ? { at: latest.at + view.step, ...named({}, 0) } : { ...latest };
   for (const name of Object.keys(now)) step[name] += Math.max(0, now[name] - view.base[name]);
-  return [...view.steps.slice(0, -1), step];
+  return isOver ? [...view.steps.slice(1), step] : [...view.steps.slice(0, -1), step];
 }
 
 function draw() {
