@@ -211,6 +211,23 @@ fn numbers_and_charts_of_a_day_outlive_a_restart() {
 }
 
 #[test]
+fn users_are_listed_by_the_names_they_logged_in_by_until_they_are_forgotten() {
+    let mut shown = Shown::start(false);
+    shown.attempt(loopback(40, 1), "anna", "right", 235);
+    shown.attempt(loopback(40, 2), "bea", "right", 235);
+    let users = |shown: &Shown| shown.proxy.setup.command(&["users"]).text;
+    let told = users(&shown);
+    assert!(told.contains("anna") && told.contains("bea"), "{told}");
+    shown.proxy.setup.command(&["forget", "anna"]);
+    let told = users(&shown);
+    assert!(!told.contains("anna") && told.contains("bea"), "{told}");
+    // The history has the names of those who were new.
+    shown.proxy.restart();
+    let told = users(&shown);
+    assert!(!told.contains("anna") && told.contains("bea"), "{told}");
+}
+
+#[test]
 fn where_nothing_is_kept_the_last_minutes_are_shown_and_it_says_why() {
     let impostor = Impostor::start(Conduct::Honest);
     let door = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
