@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checks::BegunCheck;
 use super::own::AtPostfix;
 use super::told::Told;
 use super::turns::{self, Held};
@@ -43,8 +44,8 @@ pub struct Granted {
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
-    /// Since when its password is checked, if it waited for nobody.
-    checked_since: Option<Moment>,
+    /// None: it waited for its turn.
+    check: Option<BegunCheck>,
     /// How long its password must wait.
     pub(super) delay: Duration,
     /// Dovecot may ask about it.
@@ -139,10 +140,8 @@ impl Unjudged {
         match judged {
             Ok((granted, turn)) => {
                 let own = &self.judging.own;
-                let checked_since = turn.is_none().then(|| self.judging.clock.now());
-                if let Some(now) = checked_since {
-                    self.judging.checks.begins(now);
-                }
+                let now = self.judging.clock.now();
+                let check = turn.is_none().then(|| self.judging.checks.begins(now));
                 let id = granted.permit().user();
                 let is_own = asker.door() == Door::Own;
                 Ok(Granted {
@@ -152,7 +151,7 @@ impl Unjudged {
                     user: user.clone(),
                     granted,
                     turn,
-                    checked_since,
+                    check,
                 })
             }
             Err(refused) => Err(self.refuse(asker, Some(user), refused)),
@@ -269,11 +268,11 @@ impl Granted {
     ) -> Settled {
         let would_refuse = self.permit().would_refuse();
         let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
-        let checked_since = self.checked_since;
+        let check = self.check;
         let (attempt, user, settled) = self.end(outcome).await;
-        if let (AuthOutcome::Accept, Some(since)) = (settled.outcome, checked_since) {
-            let took = attempt.judging.clock.now().since(since);
-            attempt.judging.checks.accepted(took);
+        if let (AuthOutcome::Accept, Some(check)) = (settled.outcome, check) {
+            let judging = &attempt.judging;
+            judging.checks.accepted(check, judging.clock.now());
         }
         let counters = &attempt.judging.counters;
         if would_refuse.is_some() {

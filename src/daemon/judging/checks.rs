@@ -2,9 +2,10 @@
 //!
 //! Dovecot checks one bcrypt after the other, and two at once on one processor take twice as long each. So an attempt
 //! that has its turn waits for the checks that have begun before, of familiar users and of other strangers. But one
-//! stranger's begins each [`LONGEST_WAIT`]: familiar users, many or with a plan, keep nobody out. How long a check takes
-//! follows from the logins that were accepted. When a check ends is reckoned, not seen: a wrong password is answered
-//! late on purpose, and Dovecot is idle meanwhile.
+//! stranger's begins each [`LONGEST_WAIT`]: familiar users, many or with a plan, keep nobody out. How long a check takes,
+//! and whether one waits for the other, follows from the logins that were accepted: where a server has several
+//! processes that check, nobody waits for long. When a check ends is estimated, not seen: a wrong password is
+//! answered late on purpose, and Dovecot is idle meanwhile.
 //! Not here: who needs a turn (`gate`), and who is next (`gate::queue`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,24 +21,38 @@ const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// A login that took longer than is known moves what is known by this part: most of them have waited for others.
 const RISE: u32 = 64;
 
+/// By this part the estimate of what a check delays the next one moves with each login that had others before it.
+const STEP: u32 = 16;
+
+/// A check that waited for nobody here.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::judging) struct BegunCheck {
+    at: Moment,
+    /// How long it waits at Dovecot, if the estimate is right.
+    expected_wait: Duration,
+}
+
 /// The checks that have begun.
 #[derive(Debug, Default)]
-pub(in crate::judging) struct Checks(Mutex<Reckoning>);
+pub(in crate::judging) struct Checks(Mutex<CheckEstimate>);
 
 #[derive(Debug)]
-struct Reckoning {
+struct CheckEstimate {
     /// How long one takes. Zero: not known yet.
     length: Duration,
+    /// How long one delays the next: as long as it takes, or less where several are checked at once.
+    delay: Duration,
     /// When the last one that has begun ends.
     busy_until: Moment,
     /// When the last stranger's began.
     last_began: Moment,
 }
 
-impl Default for Reckoning {
+impl Default for CheckEstimate {
     fn default() -> Self {
         Self {
             length: Duration::ZERO,
+            delay: Duration::ZERO,
             busy_until: Moment::EPOCH,
             last_began: Moment::EPOCH,
         }
@@ -46,13 +61,13 @@ impl Default for Reckoning {
 
 impl Checks {
     /// A check begins that waits for nobody.
-    pub(in crate::judging) fn begins(&self, now: Moment) {
-        self.lock().begins(now);
+    pub(in crate::judging) fn begins(&self, now: Moment) -> BegunCheck {
+        self.lock().begins(now)
     }
 
-    /// A login that waited for nobody was accepted after so long.
-    pub(in crate::judging) fn accepted(&self, took: Duration) {
-        self.lock().accepted(took);
+    /// Its password was right.
+    pub(in crate::judging) fn accepted(&self, check: BegunCheck, now: Moment) {
+        self.lock().accepted(check, now);
     }
 
     /// Waits until no check is under way, then begins one. Cancel-safe.
@@ -72,24 +87,39 @@ impl Checks {
     }
 
     /// A panic elsewhere leaves it as it was: every change is complete when the lock is let go.
-    fn lock(&self) -> MutexGuard<'_, Reckoning> {
+    fn lock(&self) -> MutexGuard<'_, CheckEstimate> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Reckoning {
-    fn begins(&mut self, now: Moment) {
-        let ends = self.busy_until.max(now) + self.length;
-        self.busy_until = ends.min(now + LONGEST_WAIT);
+impl CheckEstimate {
+    fn begins(&mut self, now: Moment) -> BegunCheck {
+        let free = self.busy_until.max(now);
+        self.busy_until = (free + self.delay).min(now + LONGEST_WAIT);
+        BegunCheck {
+            at: now,
+            expected_wait: free.since(now),
+        }
     }
 
-    fn accepted(&mut self, took: Duration) {
-        let took = took.min(LONGEST_WAIT);
+    fn accepted(&mut self, check: BegunCheck, now: Moment) {
+        let took = now.since(check.at).min(LONGEST_WAIT);
+        if !check.expected_wait.is_zero() && !self.length.is_zero() {
+            let has_waited = took.saturating_sub(self.length) >= check.expected_wait / 2;
+            self.delay = match has_waited {
+                true => self.delay + self.length / STEP,
+                false => self.delay - self.delay / STEP,
+            };
+        }
         self.length = match self.length {
-            Duration::ZERO => took,
+            Duration::ZERO => {
+                self.delay = took;
+                took
+            }
             length if took < length => took,
             length => length + (took - length) / RISE,
         };
+        self.delay = self.delay.min(self.length);
     }
 
     /// Begins one that has waited since then; or when to ask again.
@@ -100,7 +130,7 @@ impl Reckoning {
         if next > now {
             return Err(next);
         }
-        self.begins(now);
+        let _ = self.begins(now);
         self.last_began = now;
         Ok(())
     }
@@ -115,67 +145,95 @@ mod tests {
     const CHECK: Duration = Duration::from_millis(45);
     const NOW: Moment = Moment::from_seconds(1_795_478_400);
 
-    fn learnt() -> Reckoning {
-        let mut reckoning = Reckoning::default();
-        reckoning.accepted(CHECK);
-        reckoning
+    /// A login that began then was accepted after so long.
+    fn accepted(estimate: &mut CheckEstimate, since: Moment, took: Duration) {
+        let check = BegunCheck {
+            at: since,
+            expected_wait: Duration::ZERO,
+        };
+        estimate.accepted(check, since + took);
+    }
+
+    fn learnt() -> CheckEstimate {
+        let mut estimate = CheckEstimate::default();
+        accepted(&mut estimate, NOW, CHECK);
+        estimate
     }
 
     #[test]
     fn strangers_wait_for_familiar_users_and_for_each_other() {
-        let mut reckoning = learnt();
-        reckoning.begins(NOW);
-        assert_eq!(reckoning.begin_if_idle(NOW, NOW), Err(NOW + CHECK));
-        assert_eq!(reckoning.begin_if_idle(NOW, NOW + CHECK), Ok(()));
-        let next = reckoning.begin_if_idle(NOW, NOW + CHECK);
+        let mut estimate = learnt();
+        let _ = estimate.begins(NOW);
+        assert_eq!(estimate.begin_if_idle(NOW, NOW), Err(NOW + CHECK));
+        assert_eq!(estimate.begin_if_idle(NOW, NOW + CHECK), Ok(()));
+        let next = estimate.begin_if_idle(NOW, NOW + CHECK);
         assert_eq!(next, Err(NOW + 2 * CHECK), "another stranger has begun");
     }
 
     #[test]
     fn familiar_users_without_end_keep_no_stranger_out() {
-        let mut reckoning = learnt();
+        let mut estimate = learnt();
         for _ in 0..1_000 {
-            reckoning.begins(NOW);
+            let _ = estimate.begins(NOW);
         }
         assert_eq!(
-            reckoning.begin_if_idle(NOW, NOW),
+            estimate.begin_if_idle(NOW, NOW),
             Err(NOW + LONGEST_WAIT),
             "however many there are"
         );
         let later = NOW + LONGEST_WAIT;
         for _ in 0..1_000 {
-            reckoning.begins(later);
+            let _ = estimate.begins(later);
         }
-        assert_eq!(reckoning.begin_if_idle(NOW, later), Ok(()));
-        let next = reckoning.begin_if_idle(NOW, later);
+        assert_eq!(estimate.begin_if_idle(NOW, later), Ok(()));
+        let next = estimate.begin_if_idle(NOW, later);
         assert_eq!(next, Err(later + LONGEST_WAIT), "one at a time");
     }
 
     #[test]
     fn nobody_waits_while_nothing_is_known() {
-        let mut reckoning = Reckoning::default();
-        reckoning.begins(NOW);
-        assert_eq!(reckoning.begin_if_idle(NOW, NOW), Ok(()));
-        assert_eq!(reckoning.begin_if_idle(NOW, NOW), Ok(()));
+        let mut estimate = CheckEstimate::default();
+        let _ = estimate.begins(NOW);
+        assert_eq!(estimate.begin_if_idle(NOW, NOW), Ok(()));
+        assert_eq!(estimate.begin_if_idle(NOW, NOW), Ok(()));
     }
 
     #[test]
     fn the_quickest_login_counts_and_slow_ones_hardly() {
-        let mut reckoning = learnt();
-        reckoning.accepted(2 * CHECK);
-        assert_eq!(reckoning.length, CHECK + CHECK / RISE);
-        reckoning.accepted(CHECK / 2);
-        assert_eq!(reckoning.length, CHECK / 2);
+        let mut estimate = learnt();
+        accepted(&mut estimate, NOW, 2 * CHECK);
+        assert_eq!(estimate.length, CHECK + CHECK / RISE);
+        accepted(&mut estimate, NOW, CHECK / 2);
+        assert_eq!(estimate.length, CHECK / 2);
         for _ in 0..10_000 {
-            reckoning.accepted(Duration::from_secs(60));
+            accepted(&mut estimate, NOW, Duration::from_secs(60));
         }
-        assert!(reckoning.length <= LONGEST_WAIT, "{:?}", reckoning.length);
+        assert!(estimate.length <= LONGEST_WAIT, "{estimate:?}");
+    }
+
+    /// Logins of familiar users, two at the same moment each second; the second of two takes so long.
+    fn pairs(estimate: &mut CheckEstimate, second: Duration) {
+        for seconds in 1..100 {
+            let now = NOW + Duration::from_secs(seconds);
+            let checks = [estimate.begins(now), estimate.begins(now)];
+            for (check, took) in checks.into_iter().zip([CHECK, second]) {
+                estimate.accepted(check, now + took);
+            }
+        }
+    }
+
+    #[test]
+    fn where_several_are_checked_at_once_strangers_hardly_wait() {
+        let mut estimate = learnt();
+        pairs(&mut estimate, CHECK);
+        assert!(estimate.delay < CHECK / 8, "{estimate:?}");
+        pairs(&mut estimate, 2 * CHECK);
+        assert_eq!(estimate.delay, estimate.length, "one after the other again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_begins_after_the_other() {
-        let checks = Checks::default();
-        checks.accepted(CHECK);
+        let checks = Checks(Mutex::new(learnt()));
         let four = async {
             for _ in 0..4 {
                 checks.begin_when_idle(NOW).await;
@@ -187,9 +245,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_has_waited_begins_when_the_others_are_done() {
-        let checks = Checks::default();
-        checks.accepted(CHECK);
-        checks.begins(NOW);
+        let checks = Checks(Mutex::new(learnt()));
+        let _ = checks.begins(NOW);
         let begun = timeout(2 * CHECK, checks.begin_when_idle(NOW)).await;
         assert!(begun.is_ok());
     }

@@ -184,7 +184,11 @@ async fn a_stranger_lets_familiar_users_go_first() {
     let first = grant(&judging, &familiar, RIGHT).await.unwrap();
     let settled = first.settle(&familiar, AuthOutcome::Accept, &"right").await;
     assert_eq!(settled.outcome, AuthOutcome::Accept);
-    judging.checks.accepted(Duration::from_millis(200));
+    let now = judging.clock.now();
+    let check = judging.checks.begins(now);
+    judging
+        .checks
+        .accepted(check, now + Duration::from_millis(200));
     let mut checked = Vec::new();
     for _ in 0..3 {
         checked.push(grant(&judging, &familiar, RIGHT).await.unwrap());
