@@ -44,9 +44,10 @@ enum Watching {
 }
 
 impl Watching {
-    /// No client is banned, nor refused at the banner, so that every session gets as far as its guess.
+    /// No client is banned, nor refused at the banner, so that every session gets as far as its guess; and its answer comes
+    /// at once, or eight connections would make four guesses a second.
     fn changes(self) -> ConfigChanges {
-        const LIMITS: &str = "[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"4m\"\n";
+        const LIMITS: &str = "[timeouts]\nfailure-delay = \"0s\"\n[bans]\nstrikes = 0\n[limits.client]\nburst = 1\nevery = \"4m\"\n";
         let tables = match self {
             Self::Off => "[history]\nkeep = \"0\"\n",
             Self::On => "[http]\nlisten = \"127.0.0.1:0\"\n[notices]\ncommand = [\"/bin/true\"]\n",
