@@ -58,6 +58,8 @@ pub(in crate::cli) fn settings(
         "# Dovecot asks Gatepost before it checks a password: [auth-policy] in gatepost.toml.\n\
          auth_policy_server_url = {url}\n\
          auth_policy_hash_truncate = 0\n\
+         # Once a login: should Gatepost be away, it waits for one answer only.\n\
+         auth_policy_check_after_auth = no\n\
          {attributes}\n\
          # What Dovecot proves itself with is for root only.\n\
          !include_try {}\n",
