@@ -7,9 +7,7 @@
 
 use std::sync::Arc;
 
-use gatepost::daemon::auth_policy::{
-    AuthPolicy, AuthPolicySettings, PolicySecret, SECRET_HEADER,
-};
+use gatepost::daemon::auth_policy::{AuthPolicy, AuthPolicySettings, PolicySecret, SECRET_HEADER};
 use gatepost::daemon::clock::Clock;
 use gatepost::daemon::drain;
 use gatepost::daemon::judging::{Acknowledge, Judging, Notices};
@@ -144,7 +142,9 @@ impl PolicyPlace {
     /// The number in the answer, which is nothing but that.
     async fn told(&self, command: &str, body: &[u8]) -> i64 {
         let (status, text) = self.send(command, Some(SECRET), body).await;
-        let number = text.strip_prefix("{\"status\":").and_then(|rest| rest.strip_suffix('}'));
+        let number = text
+            .strip_prefix("{\"status\":")
+            .and_then(|rest| rest.strip_suffix('}'));
         let number = number.and_then(|digits| digits.parse().ok());
         assert_eq!(status, 200, "{text}");
         number.unwrap_or_else(|| panic!("the answer is {text}"))

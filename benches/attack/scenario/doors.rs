@@ -195,12 +195,18 @@ fn logins(
     let tally = at_even_times(bench.clock, RATE, more, job);
     let took = bench.runtime.block_on(tally).all_done()?.percentiles();
     let mut figures = vec![
-        ("imap-dovecot", micros_each(after.0.saturating_sub(before.0), count)),
+        (
+            "imap-dovecot",
+            micros_each(after.0.saturating_sub(before.0), count),
+        ),
         ("imap-p50", millis(took.p50_us)),
         ("imap-p99", millis(took.p99_us)),
     ];
     if matches!(asked, Asked::Gatepost(..)) {
-        figures.push(("imap-answers", micros_each(after.1.saturating_sub(before.1), count)));
+        figures.push((
+            "imap-answers",
+            micros_each(after.1.saturating_sub(before.1), count),
+        ));
     }
     Ok(figures)
 }
@@ -282,7 +288,10 @@ impl DoorConnections {
     /// One request and its answer: of a familiar user's login the first question, the second, or the report; or a guess.
     async fn ask(&self, number: usize) -> io::Result<()> {
         let place = self.connections.get(number % CONNECTIONS);
-        let mut place = place.ok_or_else(|| io::Error::other("no connections"))?.lock().await;
+        let mut place = place
+            .ok_or_else(|| io::Error::other("no connections"))?
+            .lock()
+            .await;
         let connection = match &mut *place {
             Some(connection) => connection,
             none => {
@@ -310,7 +319,9 @@ impl DoorConnections {
         connection.read_exact(&mut body).await?;
         match body.starts_with(b"{\"status\":") {
             true => Ok(()),
-            false => Err(io::Error::other(String::from_utf8_lossy(&body).into_owned())),
+            false => Err(io::Error::other(
+                String::from_utf8_lossy(&body).into_owned(),
+            )),
         }
     }
 }

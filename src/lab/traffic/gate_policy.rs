@@ -122,10 +122,7 @@ impl GatePolicy {
         let (judging, changes) = (&self.judging, &mut self.changes);
         let shown = waiting.shown(ticket);
         let (judged, pace) = match woken {
-            Woken::Turn(_, turn) => (
-                judging.in_turn(turn, &shown, now, changes),
-                Duration::ZERO,
-            ),
+            Woken::Turn(_, turn) => (judging.in_turn(turn, &shown, now, changes), Duration::ZERO),
             Woken::Missed(_) if door.has_later() => {
                 (Err(judging.missed(&shown, now)), Duration::ZERO)
             }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::kit::client::auth_plain;
 use crate::kit::doors::{Door, Doors, SECRET, until_it_answers};
 use crate::kit::mail::{ANNA, CARLA, Entry, NUMBERED, User, numbered};
-use crate::kit::proxy::{Event, Proxy};
+use crate::kit::proxy::Proxy;
 use crate::kit::siege::{ADDRESSES, REFILL, STRANGERS, UNKNOWN, attacker, home};
 use crate::kit::wait;
 
@@ -184,7 +184,10 @@ fn guessers_at_every_door_get_what_smtp_alone_would_give_and_the_users_all_get_i
         "{checked} wrong passwords were checked, the bound is {bound}"
     );
     let by_smtp = siege(Spread::SmtpAlone);
-    assert!(by_smtp >= STRANGERS + UNKNOWN, "the siege is none: {by_smtp}");
+    assert!(
+        by_smtp >= STRANGERS + UNKNOWN,
+        "the siege is none: {by_smtp}"
+    );
     assert!(
         checked <= by_smtp + REFILL,
         "{checked} over all doors, {by_smtp} by SMTP alone"
@@ -247,7 +250,10 @@ fn what_gatepost_let_through_is_judged_once_and_what_another_postfix_asks_is_jud
 }
 
 /// Right logins one after another, each at the next door, until `over`: how many, and how long the slowest took.
-#[expect(clippy::disallowed_methods, reason = "how long a person waits is asserted")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a person waits is asserted"
+)]
 fn users_until(over: &AtomicBool, doors: &Doors, worker: usize) -> (usize, Duration) {
     let (mut logins, mut slowest) = (0, Duration::ZERO);
     while !over.load(Ordering::Relaxed) {
@@ -350,8 +356,10 @@ fn while_systemd_holds_the_port_a_restart_lets_no_login_pass_unjudged() {
     let setup = doors.setup().managed();
     learn_homes(&setup);
     let proxy = setup.start();
-    let is_there = |event: &Event| event.message().contains("listening for Dovecot's questions");
-    let starts = || proxy.logged(is_there).len();
+    let starts = || {
+        let log = proxy.log().text();
+        log.matches("listening for Dovecot's questions").count()
+    };
     wait::until("the door for Dovecot", || starts() == 1);
     let (logins, slowest) = users_beside(&doors, || {
         proxy.signal(Signal::USR1);

@@ -16,9 +16,15 @@ pub(super) fn look(config: &Config, neighbours: &Neighbours) -> Vec<Diagnosis> {
     let Some(policy) = &config.auth_policy else {
         return Vec::new();
     };
-    let setting = |name: &str| {
-        let said = neighbours.doveconf(&["-P", "-h", name])?;
-        Some(said.trim().to_owned())
+    // 2.4 tells them as one block, and each alone as if it had never been set.
+    let block = neighbours.doveconf(&["-P", "auth_policy"]);
+    let block = block.filter(|text| text.starts_with("auth_policy {"));
+    let setting = |name: &str| match &block {
+        Some(block) => Some(dovecot_policy::in_block(block, name).unwrap_or_default()),
+        None => {
+            let said = neighbours.doveconf(&["-P", "-h", name])?;
+            Some(said.trim().to_owned())
+        }
     };
     if setting("auth_policy_server_url").is_none() {
         return vec![Diagnosis::note(
