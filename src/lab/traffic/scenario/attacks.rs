@@ -330,8 +330,12 @@ pub(super) fn pool_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {
     over_doors(pool(plan))
 }
 
+/// The passwords that are tried most, and names with years.
 pub(super) fn words_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {
-    over_doors(spray_any_1k(plan))
+    let with = PasswordChoice::AnyOf(GuessList::most_frequent());
+    let mut campaigns = spray("most frequent", plan, VictimChoice::Any, with);
+    campaigns.extend(name_year(plan));
+    over_doors(campaigns)
 }
 
 pub(super) fn unique_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {

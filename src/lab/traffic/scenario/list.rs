@@ -108,7 +108,7 @@ pub const SCENARIOS: &[Scenario] = &[
         install, Surroundings::Restarts, &[Bound, Home, Near, Travellers, Restarts]),
     scenario("doors", "the pool at SMTP, IMAP, POP3 and ManageSieve at once; people read every five minutes and send once a day",
         pool_over_doors, Surroundings::Doors, &[Bound, Home, Near, Travellers, Retry]),
-    scenario("doors-words", "the dictionary of 1,000 at all doors",
+    scenario("doors-words", "the 1,000 passwords that are tried most, and names with years, at all doors",
         words_over_doors, Surroundings::Doors, &[Bound, Home, Near, Travellers, Retry]),
     scenario("doors-unique", "unique passwords at all doors, each once more five minutes later",
         unique_over_doors, Surroundings::Doors, &[Bound, Home, Near]),
