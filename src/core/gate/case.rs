@@ -113,7 +113,8 @@ impl Gate {
             }
             Password::Hashed(hash) => {
                 let word = self.word_of_hash(attempt.user, user, hash, (rules, who));
-                (Some(self.keys.guess(user, hash.expose())), word)
+                let octets = hash.expose();
+                (Some(self.keys.guess(user, octets)), word)
             }
         };
         let secret = match attempt.password {
