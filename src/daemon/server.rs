@@ -145,7 +145,7 @@ impl Server {
     pub async fn start_on(
         config: Config,
         clock: Clock,
-        given: GivenSockets,
+        mut given: GivenSockets,
     ) -> Result<Self, StartFault> {
         let began = clock.now();
         let tls = Tls::load(&config.tls)?;
@@ -166,9 +166,9 @@ impl Server {
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
             before_login: TaskTracker::new(),
         });
+        let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
-        let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
         let context = ListenerContext {
             services: Arc::clone(&services),
             filter: filter(&listeners),
