@@ -30,6 +30,7 @@ use crate::report::verdicts::AttemptVerdict;
 
 mod at_door;
 mod attempt;
+mod checks;
 mod exchanges;
 mod notice;
 mod own;
@@ -41,6 +42,7 @@ pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
 pub use own::OwnAttempts;
 
+use checks::Checks;
 use exchanges::{Exchanges, Neighbourhood};
 use told::Told;
 use turns::{Held, Waiter};
@@ -66,6 +68,7 @@ pub trait Asker {
 pub struct Judging {
     sequence: sequence::JudgingSequence<Waiter>,
     exchanges: Exchanges,
+    checks: Checks,
     /// The attempts of our own door that are at Postfix.
     pub own: OwnAttempts,
     /// The source of moments.
@@ -105,6 +108,7 @@ impl Judging {
         Self {
             sequence: sequence::JudgingSequence::new(gate, settings),
             exchanges: Exchanges::new(settings),
+            checks: Checks::default(),
             own: OwnAttempts::default(),
             clock,
             notices,
@@ -221,10 +225,19 @@ impl Judging {
             () = drain.begun() => return Err(Refused::Draining),
             held = turns::take(queue, network, class, since, self.clock.now()) => held,
         };
-        match held.and_then(Held::into_turn) {
+        match self.when_idle(held).await {
             Some(turn) => self.with_turn(turn, attempt).await,
             None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
         }
+    }
+
+    /// The turn, once no password is being checked as far as is known.
+    async fn when_idle(&self, held: Option<Held>) -> Option<Turn> {
+        let held = held?;
+        if held.class() != Some(QueueClass::Probe) {
+            self.checks.begin_when_idle(self.clock.now()).await;
+        }
+        held.into_turn()
     }
 
     async fn with_turn(

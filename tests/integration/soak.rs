@@ -250,7 +250,7 @@ fn round(mail: &mut Mail, proxy: &Proxy, seen: &Seen, number: u64) {
 }
 
 fn operate(proxy: &Proxy, number: u64) {
-    let address = format!("192.0.2.{}", number % 250);
+    let address = format!("203.0.113.{}", number % 250);
     for words in [
         &["bans", "add", &address, "--for", "1h"][..],
         &["bans", "list"],

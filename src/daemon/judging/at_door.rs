@@ -69,12 +69,16 @@ impl Judging {
     ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
         let (queue, network) = (self.sequence.queue(), attempt.client.network());
         let since = self.clock.now();
-        let held = tokio::select! {
+        let in_turn = async {
+            let held = turns::take(queue, network, class, since, since).await;
+            self.when_idle(held).await
+        };
+        let turn = tokio::select! {
             biased;
             () = drain.begun() => return Err(Refused::Draining),
-            held = timeout(TURN_AT_DOOR, turns::take(queue, network, class, since, since)) => held,
+            turn = timeout(TURN_AT_DOOR, in_turn) => turn,
         };
-        if let Some(turn) = held.ok().flatten().and_then(Held::into_turn) {
+        if let Ok(Some(turn)) = turn {
             return self.with_turn(turn, attempt).await;
         }
         let mut changes = Vec::new();

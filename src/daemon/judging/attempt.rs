@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checks::BegunCheck;
 use super::own::AtPostfix;
 use super::told::Told;
 use super::turns::{self, Held};
@@ -43,6 +44,8 @@ pub struct Granted {
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
+    /// None: it waited for its turn.
+    check: Option<BegunCheck>,
     /// How long its password must wait.
     pub(super) delay: Duration,
     /// Dovecot may ask about it.
@@ -137,6 +140,8 @@ impl Unjudged {
         match judged {
             Ok((granted, turn)) => {
                 let own = &self.judging.own;
+                let now = self.judging.clock.now();
+                let check = turn.is_none().then(|| self.judging.checks.begins(now));
                 let id = granted.permit().user();
                 let is_own = asker.door() == Door::Own;
                 Ok(Granted {
@@ -146,6 +151,7 @@ impl Unjudged {
                     user: user.clone(),
                     granted,
                     turn,
+                    check,
                 })
             }
             Err(refused) => Err(self.refuse(asker, Some(user), refused)),
@@ -262,7 +268,12 @@ impl Granted {
     ) -> Settled {
         let would_refuse = self.permit().would_refuse();
         let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
+        let check = self.check;
         let (attempt, user, settled) = self.end(outcome).await;
+        if let (AuthOutcome::Accept, Some(check)) = (settled.outcome, check) {
+            let judging = &attempt.judging;
+            judging.checks.accepted(check, judging.clock.now());
+        }
         let counters = &attempt.judging.counters;
         if would_refuse.is_some() {
             counters.would_refuse.count();

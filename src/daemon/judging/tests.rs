@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::*;
 use crate::drain;
@@ -164,6 +165,42 @@ async fn who_finds_no_turn_in_time_is_refused_and_who_is_granted_frees_it_by_set
             .await
             .is_ok()
     );
+}
+
+/// Tells everybody who waits for it that the journal has it.
+async fn acknowledge(mut received: mpsc::Receiver<Notice>) {
+    while let Some(notice) = received.recv().await {
+        if let Acknowledge::ForJournal(session) = notice.waiting {
+            let _ = session.send(Ok(()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_lets_familiar_users_go_first() {
+    let (judging, received) = judging(4);
+    let _acknowledging = tokio::spawn(acknowledge(received));
+    let ((_one, familiar), (_two, stranger)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let first = grant(&judging, &familiar, RIGHT).await.unwrap();
+    let settled = first.settle(&familiar, AuthOutcome::Accept, &"right").await;
+    assert_eq!(settled.outcome, AuthOutcome::Accept);
+    let now = judging.clock.now();
+    let check = judging.checks.begins(now);
+    judging
+        .checks
+        .accepted(check, now + Duration::from_millis(200));
+    let mut checked = Vec::new();
+    for _ in 0..3 {
+        checked.push(grant(&judging, &familiar, RIGHT).await.unwrap());
+    }
+    assert!(checked.iter().all(|granted| !granted.holds_turn()));
+    let at_once = timeout(
+        Duration::from_millis(100),
+        grant(&judging, &stranger, "Kartoffel-salat-fest"),
+    );
+    assert!(at_once.await.is_err(), "beside three others");
+    let granted = grant(&judging, &stranger, "Kartoffel-salat-fest").await;
+    assert!(granted.is_ok(), "{granted:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,6 +36,11 @@ impl Held {
         }
     }
 
+    /// The class of the attempt that it was given to.
+    pub(in crate::judging) fn class(&self) -> Option<QueueClass> {
+        self.turn.as_ref().map(Turn::class)
+    }
+
     /// The turn, which is no longer given back by itself.
     pub(in crate::judging) fn into_turn(mut self) -> Option<Turn> {
         self.turn.take()
