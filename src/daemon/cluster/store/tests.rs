@@ -308,3 +308,44 @@ async fn a_store_that_is_frozen_takes_no_longer_than_its_time() {
     let silent = Lender::connect(&redis.settings()).await.unwrap_err();
     assert!(matches!(silent, LenderFault::Silent(_)), "{silent}");
 }
+
+#[tokio::test]
+async fn over_tls_only_a_store_whose_authority_is_trusted_is_asked() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let chain = file("chain.pem", &own.cert.pem());
+    let key = file("key.pem", &own.signing_key.serialize_pem());
+    let other = file("other.pem", &other.cert.pem());
+    // Free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let options = ["--bind", "127.0.0.1", "--tls-auth-clients", "no"];
+    let files = ["--tls-cert-file", &chain, "--tls-key-file", &key];
+    let tls_port = ["--tls-port", &port.to_string()];
+    let redis = Redis::start(&[&options[..], &files, &tls_port].concat()).await;
+    let settings = |host: &str, authority: &str| LenderSettings {
+        address: LenderAddress::Tcp(
+            host.to_owned(),
+            port,
+            LenderChannel::Tls(Some(authority.into())),
+        ),
+        ..redis.settings()
+    };
+    let fault = |told: Result<Lender, LenderFault>| told.unwrap_err().to_string();
+    let wrong_name = Lender::connect(&settings("127.0.0.1", &chain)).await;
+    assert!(fault(wrong_name).contains("certificate"));
+    let right = Lender::connect(&settings("localhost", &chain)).await;
+    let mut lender = right.unwrap();
+    one(&mut lender, request(1, LenderPoint::default())).await;
+    let not_trusted = Lender::connect(&settings("localhost", &other)).await;
+    assert!(fault(not_trusted).contains("certificate"));
+    let no_chain = Lender::connect(&settings("localhost", &key)).await;
+    assert!(matches!(no_chain, Err(LenderFault::File { .. })));
+}
