@@ -36,6 +36,8 @@ pub(crate) enum BenchScenario {
     Flood,
     /// 300 familiar devices log in at once.
     Herd,
+    /// An attack with history, metrics, page and notices off, and on.
+    Watched,
     /// A million addresses known to the gate.
     Known,
     /// From the start to the first accept.
@@ -47,7 +49,7 @@ pub(crate) enum BenchScenario {
 impl BenchScenario {
     /// In the order they are played. The gate alone comes first: it is measured in this process, before others
     /// have left memory behind.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Known,
         Self::Refused,
         Self::Handshake,
@@ -63,6 +65,7 @@ impl BenchScenario {
         Self::Stalled,
         Self::Flood,
         Self::Herd,
+        Self::Watched,
         Self::Start,
         Self::Crowd,
     ];
@@ -176,6 +179,16 @@ pub(crate) const ROWS: &[FigureRow] = &[
     row("herd-failed", BenchScenario::Herd, "of 300 familiar logins at once, failed", "", Goal::AtMost(0.0)),
     row("herd-p50", BenchScenario::Herd, "the others: p50", "ms", Goal::None),
     row("herd-worst", BenchScenario::Herd, "the slowest of them", "ms", Goal::None),
+    row("unwatched-guess", BenchScenario::Watched, "a session with a refused guess; history, metrics, page, notices off", "µs", Goal::None),
+    row("watched-guess", BenchScenario::Watched,
+        "the same, all of it on", "µs", Goal::OfKey("unwatched-guess", PeerKind::Gatepost, 1.03)),
+    row("unwatched-memory", BenchScenario::Watched, "memory after 20,000 of them, off: PSS", "MiB", Goal::None),
+    row("watched-memory", BenchScenario::Watched,
+        "the same, on", "MiB", Goal::OfKey("unwatched-memory", PeerKind::Gatepost, 1.03)),
+    row("unwatched-p99", BenchScenario::Watched, "honest logins beside 150 attackers, off: p99", "ms", Goal::None),
+    row("watched-p99", BenchScenario::Watched,
+        "the same, on", "ms", Goal::OfKey("unwatched-p99", PeerKind::Gatepost, 1.03)),
+    row("viewers", BenchScenario::Watched, "eight pages open, nothing going on: CPU of one processor", "%", Goal::AtMost(1.0)),
     row("known", BenchScenario::Known,
         "an address known to the gate, 1,000,000 having failed", "octets", Goal::AtMost(32.0)),
     row("known-held", BenchScenario::Known, "of them held", "", Goal::None),

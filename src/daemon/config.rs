@@ -127,6 +127,7 @@ impl Config {
     ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::load_and(path, now, |file, config, findings| {
             chain::play_the_client(file, config, folder(path), now, findings);
+            inspect::groups(file, findings);
             dovecot::warn(&config.gate.names, neighbours, findings);
             postfix::compare(
                 &config.upstream,

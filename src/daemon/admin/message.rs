@@ -46,6 +46,9 @@ pub enum Request {
     },
     /// Make a one-time link to the page.
     Dashboard {
+        /// The operator's login name, for the log.
+        #[serde(default)]
+        who: Option<String>,
         /// The address that the operator came from, which the page then never bans.
         from: Option<String>,
     },
@@ -338,7 +341,8 @@ pub struct StatusMessage {
     /// `repeat`, `defer`, `cancel`.
     #[serde(default)]
     pub attempts: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Of the attempts refused, those of familiar users, by reason; without those that the operator has ordered.
+    /// Of the attempts refused, those of users in networks where they have logged in (`familiar` and `unproven`), by
+    /// reason; without those that the operator has ordered.
     #[serde(default)]
     pub familiar_refused: BTreeMap<String, u64>,
     /// What came of attempts since the start, by the door at which they were made.

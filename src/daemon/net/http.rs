@@ -2,8 +2,8 @@
 //!
 //! A door is an [`HttpHandler`]: a request with its whole body in, a response out, whose body may be a stream. All else
 //! has its bound here: connections at once (`seats`), the time and size of a request's head, of its body, and the
-//! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest and was
-//! answered nothing but refusals gives way; only if there is none is the new one told 503. The drain ends idle
+//! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest and got
+//! no answer by which it keeps its seat gives way; only if there is none is the new one told 503. The drain ends idle
 //! connections at once, and gives the others a moment for their answer.
 //! Not here: what is asked and answered (each door), who may ask (secrets and names of hosts: each door), TLS.
 //! RFC 9110, RFC 9112; the protocol itself is hyper's.
@@ -90,6 +90,11 @@ pub struct HttpBounds {
 pub trait HttpHandler: Send + Sync + 'static {
     /// Answers one request, whose body is complete.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Response<HttpBody>> + Send;
+
+    /// Whether a connection that got this answer keeps its seat when others want one.
+    fn keeps_seat(&self, answer: &Response<HttpBody>) -> bool {
+        answer.status().is_success()
+    }
 
     /// Answers a request whose body was longer than its bound, and is not kept.
     fn too_long(&self, _: &Parts) -> Response<HttpBody> {
@@ -280,7 +285,7 @@ async fn respond(
         Ok(Err(_)) => last_answer(StatusCode::BAD_REQUEST),
         Err(_) => last_answer(StatusCode::REQUEST_TIMEOUT),
     };
-    if response.status().is_success() {
+    if handler.keeps_seat(&response) {
         seat.served();
     }
     response

@@ -39,6 +39,7 @@ mod watch;
 
 pub use dashboard::PagePlace;
 
+use acts::Caller;
 use left_over::Duty;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
@@ -52,6 +53,7 @@ pub struct Operator {
     began: Moment,
     page: Option<PagePlace>,
     duty: Duty,
+    caller: Caller,
 }
 
 impl Operator {
@@ -65,11 +67,17 @@ impl Operator {
             began,
             page,
             duty: Duty::Serves,
+            caller: Caller::Page,
         }
     }
 
     /// Answers one question.
     pub async fn answer(&self, request: Request) -> Response {
+        self.answer_by(request, None).await
+    }
+
+    /// Answers one question, and tells the log that `by` has asked, if it changed something.
+    pub async fn answer_by(&self, request: Request, by: Option<&str>) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
         let answered = match self.may_answer(&request) {
@@ -81,7 +89,7 @@ impl Operator {
             Ok(response) => present::kept(response, kept),
             Err(message) => Response::Refused { message },
         };
-        self.tell(&response, now);
+        self.tell(&response, by, now);
         response
     }
 
@@ -113,7 +121,7 @@ impl Operator {
         let gate = self.gate();
         match request {
             Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
-            Request::Dashboard { from } => self.page_link(from, now),
+            Request::Dashboard { who, from } => self.page_link(who, from, now),
             Request::Held => Ok(self.held()),
             Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
             Request::Status => Ok(self.whole_status().await),
@@ -144,7 +152,7 @@ impl Operator {
                 let name = self.no_trap(&user, trap, now)?;
                 self.introduce(&name, network, now, changes)
             }
-            Request::Users { names } => Ok(self.users(names)),
+            Request::Users { names } => Ok(self.users(names).await),
             Request::Explain { address, user } => self.explain(&address, user, now).await,
             Request::Report { span_s } => self.report(span_s).await,
             Request::NoticesTest => notify::test(&self.context).await.and_then(done),
@@ -250,14 +258,14 @@ impl Operator {
         ))
     }
 
-    /// A name that guessers use: known, it would be no trap any more, and nothing takes that back.
+    /// A name that guessers use: known, it would be no trap any more.
     fn no_trap(&self, name: &str, is_meant: bool, now: Moment) -> Result<UserName, String> {
         let name = user_name(name)?;
         match !is_meant && self.gate().is_trap(&name) && !self.is_known(&name, now) {
             false => Ok(name),
             true => Err(format!(
                 "{name} is a trap ([traps] users): who tries it is banned. If it is really a mailbox: gatepost \
-                 introduce --trap {name}; it is no trap then, for good"
+                 introduce --trap {name}; it is no trap then, until `gatepost forget {name}`"
             )),
         }
     }

@@ -73,6 +73,11 @@ impl Gate {
         for (what, at) in self.familiar.revocations() {
             out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
         }
+        for (user, at) in self.familiar.forgotten() {
+            out.add(record::FORGOTTEN, |out| {
+                record::write_forgotten(out, user, at);
+            })?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);

@@ -8,8 +8,7 @@ use crate::config::Config;
 use crate::config::neighbours::Neighbours;
 
 const TOPIC: &str = "auth-policy";
-const CURE: &str =
-    "`gatepost setup` prints what Dovecot needs; restart Dovecot and reload Postfix then";
+const CURE: &str = "`gatepost setup --apply` writes what Dovecot needs, and restarts it";
 
 /// Nothing where the config has no such door.
 pub(super) fn look(config: &Config, neighbours: &Neighbours) -> Vec<Diagnosis> {

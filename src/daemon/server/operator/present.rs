@@ -228,7 +228,6 @@ fn counters(context: &ListenerContext) -> Counts {
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),
-        ("refused-at-home", &counters.familiar_refused),
         ("guesses", &counters.guesses),
         ("octets-in", &counters.octets_in),
         ("octets-out", &counters.octets_out),
