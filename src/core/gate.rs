@@ -31,6 +31,7 @@ mod acquaintance;
 mod case;
 mod judge;
 mod ladder;
+mod lent;
 mod replies;
 mod rules;
 mod settle;

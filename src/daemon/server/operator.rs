@@ -25,6 +25,7 @@ use gatepost_core::moment::Moment;
 
 mod acts;
 mod ask;
+mod cluster;
 mod dashboard;
 mod expel;
 mod explained;
