@@ -30,6 +30,7 @@ mod report;
 mod results;
 mod rows;
 mod scenario;
+mod viewer;
 
 /// Any error, ours, the system's or a server's: it is printed, and the bench goes on or ends.
 type BenchResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -36,18 +36,22 @@ pub(crate) enum BenchScenario {
     Flood,
     /// 300 familiar devices log in at once.
     Herd,
+    /// An attack with history, metrics, page and notices off, and on.
+    Watched,
     /// A million addresses known to the gate.
     Known,
     /// From the start to the first accept.
     Start,
     /// Up to 100,000 sessions.
     Crowd,
+    /// IMAP logins at a Dovecot that asks Gatepost, one that asks a server which always allows, and one that asks nobody.
+    Doors,
 }
 
 impl BenchScenario {
     /// In the order they are played. The gate alone comes first: it is measured in this process, before others
     /// have left memory behind.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Known,
         Self::Refused,
         Self::Handshake,
@@ -63,6 +67,8 @@ impl BenchScenario {
         Self::Stalled,
         Self::Flood,
         Self::Herd,
+        Self::Watched,
+        Self::Doors,
         Self::Start,
         Self::Crowd,
     ];
@@ -176,11 +182,28 @@ pub(crate) const ROWS: &[FigureRow] = &[
     row("herd-failed", BenchScenario::Herd, "of 300 familiar logins at once, failed", "", Goal::AtMost(0.0)),
     row("herd-p50", BenchScenario::Herd, "the others: p50", "ms", Goal::None),
     row("herd-worst", BenchScenario::Herd, "the slowest of them", "ms", Goal::None),
+    row("unwatched-guess", BenchScenario::Watched, "a session with a refused guess; history, metrics, page, notices off", "µs", Goal::None),
+    row("watched-guess", BenchScenario::Watched,
+        "the same, all of it on", "µs", Goal::OfKey("unwatched-guess", PeerKind::Gatepost, 1.03)),
+    row("unwatched-memory", BenchScenario::Watched, "memory after 20,000 of them, off: PSS", "MiB", Goal::None),
+    row("watched-memory", BenchScenario::Watched,
+        "the same, on", "MiB", Goal::OfKey("unwatched-memory", PeerKind::Gatepost, 1.03)),
+    row("unwatched-p99", BenchScenario::Watched, "honest logins beside 150 attackers, off: p99", "ms", Goal::None),
+    row("watched-p99", BenchScenario::Watched,
+        "the same, on", "ms", Goal::OfKey("unwatched-p99", PeerKind::Gatepost, 1.03)),
+    row("viewers", BenchScenario::Watched, "eight pages open, nothing going on: CPU of one processor", "%", Goal::AtMost(1.0)),
     row("known", BenchScenario::Known,
         "an address known to the gate, 1,000,000 having failed", "octets", Goal::AtMost(32.0)),
     row("known-held", BenchScenario::Known, "of them held", "", Goal::None),
     row("check", BenchScenario::Known, "a check of how a random one stands", "ns", Goal::AtMost(300.0)),
     row("judge", BenchScenario::Known, "a new wrong password of a random one, judged and noted", "ns", Goal::None),
+    row("imap-dovecot", BenchScenario::Doors, "IMAP login of a familiar user: Dovecot's CPU", "µs", Goal::Of(PeerKind::AlwaysAllows, 1.05)),
+    row("imap-answers", BenchScenario::Doors, "the same: CPU of what it asks", "µs", Goal::None),
+    row("imap-p50", BenchScenario::Doors, "the same, 20 a second: p50", "ms", Goal::Of(PeerKind::AlwaysAllows, 1.1)),
+    row("imap-p99", BenchScenario::Doors, "the same: p99", "ms", Goal::None),
+    row("answer-p50", BenchScenario::Doors, "an answer beside 1,000 requests a second: p50", "ms", Goal::None),
+    row("answer-p99", BenchScenario::Doors, "the same: p99", "ms", Goal::AtMost(1.0)),
+    row("answer-cpu", BenchScenario::Doors, "the same: CPU", "µs", Goal::None),
     row("start", BenchScenario::Start, "start to first accept, nothing to restore", "ms", Goal::None),
     row("start-bans", BenchScenario::Start, "the same, 100,000 bans to restore", "ms", Goal::AtMost(20.0)),
     row("crowd", BenchScenario::Crowd, "the largest crowd of idle sessions, PSS", "GiB", Goal::AtMost(1.2)),

@@ -8,6 +8,7 @@ use crate::results::Results;
 use crate::rows::BenchScenario;
 
 mod crowd;
+mod doors;
 mod flood;
 mod guesses;
 mod handshake;
@@ -18,6 +19,7 @@ mod logins;
 mod refused;
 mod stalled;
 mod start;
+mod watched;
 
 /// Plays one, and files its figures.
 pub(crate) fn play(
@@ -40,9 +42,11 @@ pub(crate) fn play(
         BenchScenario::Stalled => stalled::play(bench, results),
         BenchScenario::Flood => flood::play(bench, results),
         BenchScenario::Herd => flood::herd(bench, results),
+        BenchScenario::Watched => watched::play(bench, results),
         BenchScenario::Known => known::play(bench, results),
         BenchScenario::Start => start::play(bench, results),
         BenchScenario::Crowd => crowd::play(bench, results),
+        BenchScenario::Doors => doors::play(bench, results),
     }
 }
 

@@ -18,13 +18,15 @@ mod reader;
 mod schema;
 mod statements;
 mod tally;
+mod written;
 
 pub use database::HistoryFault;
-pub use historian::{Historian, Totals};
+pub use historian::Historian;
 pub use reader::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryReader, HourCount, OperatorAct, PastBan,
     PastDecision, PastOutage,
 };
+pub use written::{Totals, WrittenTotals};
 
 /// Where the history is, and how long it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

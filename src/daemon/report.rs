@@ -15,6 +15,7 @@ pub mod occurrence;
 pub mod places;
 pub mod quiet;
 pub mod record;
+pub mod seen_names;
 pub mod setup;
 pub mod verdicts;
 pub mod writer;

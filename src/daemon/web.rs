@@ -80,8 +80,12 @@ pub trait StateSource: Send + Sync + 'static {
     /// How often limits acted.
     fn limits(&self) -> &LimitCounters;
 
-    /// Does what an operator asks for.
-    fn answer(&self, request: message::Request) -> impl Future<Output = message::Response> + Send;
+    /// Does what an operator asks for; `by` is who that is, for the log.
+    fn answer(
+        &self,
+        request: message::Request,
+        by: &str,
+    ) -> impl Future<Output = message::Response> + Send;
 }
 
 /// Answers requests.
@@ -169,7 +173,16 @@ const HEADERS: [(&str, &str); 6] = [
     ),
 ];
 
+/// An answer to who has shown the secrets of a visit, or of a link.
+#[derive(Clone, Copy, Debug)]
+struct ToVisitor;
+
 impl<S: StateSource> HttpHandler for WebHandler<S> {
+    /// Everybody on this machine gets files, metrics and health: such a connection gives way to a visitor's.
+    fn keeps_seat(&self, answer: &Response<HttpBody>) -> bool {
+        answer.extensions().get::<ToVisitor>().is_some()
+    }
+
     async fn answer(&self, request: Request<Bytes>) -> Response<HttpBody> {
         let mut response = self.route(&request).await;
         let headers = response.headers_mut();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
 
+use self::browser::PageOpening;
 use self::setup::{DemoFault, DemoInfo, DemoSetup};
 use self::view::DemoStatus;
 use crate::botnet::{self, AttemptTally, HonestTally};
@@ -21,13 +22,14 @@ use gatepost_daemon::clock::Clock;
 use gatepost_daemon::drain::{self, Drain};
 
 mod actors;
+mod browser;
 mod setup;
 mod view;
 
 /// See Gatepost at work: everything on loopback, nothing to install
 ///
 /// Gatepost on 127.0.0.1:4650, a small submission server behind it, honest users and a botnet in
-/// front. Ends with Ctrl-C, after an hour at most.
+/// front; a table, and a link to the page, which opens by itself on a desktop. Ends with Ctrl-C, after an hour at most.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
     /// End with a summary after so many seconds
@@ -67,7 +69,11 @@ async fn perform(args: &DemoArgs) -> Result<(), DemoFault> {
 
     let mut screen = Screen::new();
     if !args.json {
-        print_line(&view::introduction(&info, screen.paint()));
+        let opening = match screen.is_terminal() {
+            true => info.open_page(folder.path(), clock.now()),
+            false => PageOpening::ByHand,
+        };
+        print_line(&view::introduction(&info, opening, screen.paint()));
     }
     let actors = DemoClients {
         info,

@@ -61,6 +61,11 @@ impl Screen {
         }
     }
 
+    /// Whether a person watches.
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Whether there are colours.
     pub(crate) fn paint(&self) -> Paint {
         self.paint

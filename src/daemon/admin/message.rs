@@ -17,7 +17,10 @@ pub use explained::{
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
 };
 
-pub use parts::{CertificateMessage, Fill, NotKeptMessage, ProcessMessage, UpstreamMessage};
+pub use parts::{
+    CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
+    SeenMessage, UpstreamMessage,
+};
 pub use past::{
     ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
     ReportMessage, ReportStep,
@@ -43,6 +46,9 @@ pub enum Request {
     },
     /// Make a one-time link to the page.
     Dashboard {
+        /// The operator's login name, for the log.
+        #[serde(default)]
+        who: Option<String>,
         /// The address that the operator came from, which the page then never bans.
         from: Option<String>,
     },
@@ -322,6 +328,9 @@ pub struct StatusMessage {
     pub familiar_pairs: u64,
     /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
+    /// The machines that this bound is one for; none: there is only this one.
+    #[serde(default)]
+    pub cluster: Option<ClusterMessage>,
     /// The tokens of the shared buckets.
     pub buckets: Vec<BucketMessage>,
     /// Used and available rows, by table.
@@ -332,7 +341,8 @@ pub struct StatusMessage {
     /// `repeat`, `defer`, `cancel`.
     #[serde(default)]
     pub attempts: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Of the attempts refused, those of familiar users, by reason; without those that the operator has ordered.
+    /// Of the attempts refused, those of users in networks where they have logged in (`familiar` and `unproven`), by
+    /// reason; without those that the operator has ordered.
     #[serde(default)]
     pub familiar_refused: BTreeMap<String, u64>,
     /// What came of attempts since the start, by the door at which they were made.

@@ -23,7 +23,10 @@ pub struct DashboardArgs {
 
 /// Asks the running Gatepost for a link.
 pub fn run(args: &DashboardArgs) -> ExitCode {
-    let request = Request::Dashboard { from: came_from() };
+    let request = Request::Dashboard {
+        who: login_name(),
+        from: came_from(),
+    };
     args.operator
         .send(&request, |response, out| match response {
             Response::Dashboard { address, link } => {
@@ -40,6 +43,14 @@ pub fn run(args: &DashboardArgs) -> ExitCode {
             }
             other => print_json(out, other),
         })
+}
+
+/// The name that the operator logged in by, before sudo if it was used: for the log. sudo(8), login(1).
+fn login_name() -> Option<String> {
+    let name = |variable| env::var(variable).ok().filter(|name| !name.is_empty());
+    name("SUDO_USER")
+        .or_else(|| name("LOGNAME"))
+        .or_else(|| name("USER"))
 }
 
 /// The address that the operator came from, if by SSH: the page bans nobody there. ssh(1).

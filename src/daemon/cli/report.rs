@@ -68,7 +68,7 @@ impl Headline {
         if let Some(why) = &report.not_kept {
             wrong.push(format!("nothing is kept to report on ({why})"));
         }
-        match count(report, "refused-at-home") {
+        match count(report, "familiar-refused") {
             0 => {}
             1 => wrong.push("1 honest login was refused".to_owned()),
             many => wrong.push(format!("{many} honest logins were refused")),
@@ -287,7 +287,7 @@ mod tests {
             ..ReportMessage::default()
         };
         assert!(Headline::of(&report).is_well);
-        report.counters.insert("refused-at-home".to_owned(), 2);
+        report.counters.insert("familiar-refused".to_owned(), 2);
         let told = Headline::of(&report);
         assert!(!told.is_well && told.text == "2 honest logins were refused.");
         report.counters.clear();

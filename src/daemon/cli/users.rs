@@ -14,8 +14,9 @@ const LONGEST: u64 = 600_000;
 
 /// List the known users, with their networks and last login
 ///
-/// Gatepost keeps no names, only keyed hashes of them. To see names, give yours: `doveadm user '*' | gatepost users -`.
-/// All others are listed with their hash, which is the same at every time.
+/// The state has no names, only keyed hashes of them. Those who logged in since the start have their names here, and those that
+/// the history has; to see the others, give yours: `doveadm user '*' | gatepost users -`. What remains is listed with its
+/// hash, which is the same at every time.
 #[derive(Debug, clap::Args)]
 pub struct UsersArgs {
     /// A file with names, one a line, or - for standard input
@@ -76,7 +77,7 @@ fn show(response: &Response, args: &UsersArgs, out: &mut dyn Write) -> io::Resul
         0 => writeln!(out),
         _ => writeln!(
             out,
-            "; of {nameless} there is only the hash, for no names are kept: doveadm user '*' | gatepost users -"
+            "; of {nameless} there is only the hash, for names are not kept: doveadm user '*' | gatepost users -"
         ),
     }
 }

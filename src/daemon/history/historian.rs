@@ -4,7 +4,6 @@
 //! what is beyond it is counted. Damaged files and those of a later version are put aside, and a new one is begun.
 //! Not here: what is put together (`tally`), the statements (`database`, `prune`).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::place::{HistoryPlace, NAME};
 use super::prune;
 use super::statements;
 use super::tally::{HistoryTally, TransactionEnd, WhichRows};
+use super::written::{Totals, WrittenTotals, grown};
 use crate::clock::Clock;
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use crate::report::occurrence::Occurrence;
@@ -42,9 +42,6 @@ const BATCH: usize = 256;
 
 const HOUR: u64 = 3600;
 
-/// Counters since the start, by name: what they have grown by goes to the hour.
-pub type Totals = BTreeMap<String, u64>;
-
 /// Keeps the history of one Gatepost.
 pub struct Historian {
     settings: HistorySettings,
@@ -55,8 +52,7 @@ pub struct Historian {
     detector: Detector,
     occurrences: mpsc::Sender<Occurrence>,
     tally: HistoryTally,
-    /// What the counters were when they were last written.
-    counted: Totals,
+    written: WrittenTotals,
     /// What is neither a decision nor a count, on its way to the disk.
     waiting: Vec<(Moment, RecordedEvent)>,
     pub(in crate::history) open: Option<(HistoryPlace, Database)>,
@@ -75,18 +71,19 @@ impl std::fmt::Debug for Historian {
 
 impl Historian {
     /// One that has opened nothing yet. What it cannot keep is counted in `limits`; what an operator wants to be told
-    /// comes out of the other channel.
+    /// comes out of the other channel. What it has written of the counters, `written` says.
     pub fn new(
         settings: HistorySettings,
         (records, occurrences): (Receiver<Record>, mpsc::Sender<Occurrence>),
-        totals: Box<dyn Fn() -> Totals + Send>,
+        (totals, written): (Box<dyn Fn() -> Totals + Send>, WrittenTotals),
         clock: Clock,
         limits: &Arc<LimitCounters>,
     ) -> Self {
+        written.set(totals());
         Self {
             settings,
             records,
-            counted: totals(),
+            written,
             totals,
             clock,
             limits: Arc::clone(limits),
@@ -218,7 +215,7 @@ impl Historian {
             return;
         }
         let (now, totals) = (Clock::wall(), (self.totals)());
-        let grown = grown(&self.counted, &totals);
+        let grown = grown(&self.written.get(), &totals);
         let has_counts = which == WhichRows::All && (!grown.is_empty() || self.tally.has_counts());
         let has_rows = self.tally.rows(which).next().is_some();
         if !has_counts && !has_rows && self.waiting.is_empty() {
@@ -233,7 +230,7 @@ impl Historian {
         if done.is_ok() {
             self.waiting.clear();
             if which == WhichRows::All {
-                self.counted = totals;
+                self.written.set(totals);
             }
         }
         self.tell(done);
@@ -354,12 +351,4 @@ fn put_aside(place: &HistoryPlace, to: &str, fault: &HistoryFault) -> Result<(),
         }
     }
     Ok(())
-}
-
-fn grown(before: &Totals, now: &Totals) -> Vec<(String, u64)> {
-    let grown = |(name, count): (&String, &u64)| {
-        let before = before.get(name).copied().unwrap_or_default();
-        (name.clone(), count.saturating_sub(before))
-    };
-    now.iter().map(grown).filter(|(_, by)| *by > 0).collect()
 }

@@ -11,12 +11,16 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Params, Row, params, params_from_iter};
 
 use super::HistorySettings;
-use super::database::{BUSY, HistoryFault, octets, seconds};
+use super::database::{BUSY, HistoryFault, limit, octets, seconds};
 use super::place::HistoryPlace;
 use super::prune::range;
+use super::written::WrittenTotals;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
+
+mod hours;
+mod names;
 
 /// Whose decisions are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +151,7 @@ pub struct AttackingNetwork {
 pub struct HistoryReader {
     directory: PathBuf,
     is_kept: bool,
+    written: WrittenTotals,
 }
 
 impl HistoryReader {
@@ -155,6 +160,7 @@ impl HistoryReader {
         Self {
             directory: settings.directory.clone(),
             is_kept: settings.keep.is_some(),
+            written: WrittenTotals::default(),
         }
     }
 
@@ -213,12 +219,12 @@ impl HistoryReader {
         self.ask(&question, values, decision)
     }
 
-    /// The counters of each hour that ended after `since`, the oldest first.
+    /// The counters of each hour that ended after `since`, the oldest first, as they are in the file.
     ///
     /// # Errors
     ///
     /// When the file cannot be read.
-    pub fn hours(&self, since: Moment) -> Result<Vec<HourCount>, HistoryFault> {
+    pub(super) fn hours(&self, since: Moment) -> Result<Vec<HourCount>, HistoryFault> {
         let question =
             "SELECT hour, name, count FROM hours WHERE hour > ?1 - 3600 ORDER BY hour, name";
         self.ask(question, params![seconds(since)], |row| {
@@ -259,14 +265,15 @@ impl HistoryReader {
         })
     }
 
-    /// The bans that began at `since` or later.
+    /// The bans of networks, and those that operators made, that began at `since` or later. Of single clients there are
+    /// too many: the present ones are in the gate.
     ///
     /// # Errors
     ///
     /// When the file cannot be read.
     pub fn bans(&self, since: Moment, most: usize) -> Result<Vec<PastBan>, HistoryFault> {
         let question = "SELECT subject, began, until, ended, cause, dry_run FROM bans \
-                        WHERE began >= ?1 ORDER BY id DESC LIMIT ?2";
+                        WHERE began >= ?1 AND cause IN ('neighbours', 'operator') ORDER BY id DESC LIMIT ?2";
         self.ask(question, params![seconds(since), limit(most)], |row| {
             Ok(PastBan {
                 subject: row.get(0)?,
@@ -389,8 +396,4 @@ fn moment(row: &Row<'_>, column: usize) -> Result<Moment, rusqlite::Error> {
 fn maybe_moment(row: &Row<'_>, column: usize) -> Result<Option<Moment>, rusqlite::Error> {
     let seconds: Option<u64> = row.get(column)?;
     Ok(seconds.map(Moment::from_seconds))
-}
-
-fn limit(most: usize) -> i64 {
-    i64::try_from(most).unwrap_or(i64::MAX)
 }

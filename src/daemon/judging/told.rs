@@ -1,4 +1,4 @@
-//! told - what is told of an attempt that has ended: to the log, to the history, and to the counters of what honest users meet
+//! told - what is told of an attempt that has ended: to the log, to the history, and to the counter of guesses
 //!
 //! Not here: how it ended (`attempt`), the lines (`report::events`), what is kept (`history`).
 
@@ -60,6 +60,9 @@ impl Judging {
             }
         });
         self.count_of(named.as_ref(), told);
+        if let (AttemptVerdict::Accept, Some(user)) = (told.verdict, &named) {
+            self.reporter.names.note(user.id, &user.name);
+        }
         let attempt = AttemptRecord {
             door: asker.door().as_str(),
             session: asker.session(),
@@ -72,13 +75,12 @@ impl Judging {
         self.recorder.tell(now, RecordedEvent::Attempt(attempt));
     }
 
-    /// Counts what honest users meet, and the guesses that the bound is about.
+    /// Counts the guesses that the bound is about.
     fn count_of(&self, user: Option<&NamedUser>, told: &Told<'_>) {
         let is_at_home = user.is_some_and(|user| user.trust.is_at_home());
         match (told.verdict, told.reason) {
             // What the operator wants is nobody's fault.
             (_, Some(Reason::AllowList | Reason::DenyList | Reason::Ban)) => {}
-            (AttemptVerdict::Refuse, _) if is_at_home => self.counters.familiar_refused.count(),
             (AttemptVerdict::Reject, _) | (AttemptVerdict::Defer, Some(Reason::Outage))
                 if !is_at_home =>
             {

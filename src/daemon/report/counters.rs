@@ -34,8 +34,6 @@ pub struct Counters {
     pub deferred: Counter,
     /// Repetitions answered 535 by ourselves.
     pub repeated: Counter,
-    /// Refusals of users where they are at home, by no wish of the operator's: the number that must stay 0.
-    pub familiar_refused: Counter,
     /// Passwords of strangers that the backend was asked about and did not accept: what the bound is about.
     pub guesses: Counter,
     /// Attempts at Dovecot's doors whose password had to wait.

@@ -21,6 +21,7 @@ use super::lately::{Lately, PastAttempt};
 use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
 use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
+use super::seen_names::SeenNames;
 use super::verdicts::{AttemptVerdict, VerdictCounters};
 use crate::clock::WallStep;
 use gatepost_core::gate::buckets::spec::Bucket;
@@ -133,6 +134,8 @@ pub struct Reporter {
     pub verdicts: VerdictCounters,
     /// The last attempts, and who made most of them.
     pub lately: Lately,
+    /// The names of those who logged in.
+    pub names: SeenNames,
     attempts: Quiet,
     sessions: Quiet,
     handshakes: Quiet,
@@ -168,6 +171,7 @@ impl Reporter {
             last_faults: LastFaults::default(),
             verdicts: VerdictCounters::default(),
             lately: Lately::default(),
+            names: SeenNames::default(),
             attempts: Quiet::new(SPAN, STRANGERS),
             sessions: Quiet::new(SPAN, STRANGERS),
             handshakes: Quiet::new(SPAN, HANDSHAKES),

@@ -36,14 +36,15 @@ pub(in crate::server) fn historian(
     let judging = &context.services.judging;
     let (clock, limits) = (judging.clock, Arc::clone(&judging.counters.limits));
     let context = context.clone();
+    let written = context.history.written().clone();
     let totals = Box::new(move || totals(&context));
     let ends = (records, occurrences);
-    let historian = Historian::new(settings.clone(), ends, totals, clock, &limits);
+    let historian = Historian::new(settings.clone(), ends, (totals, written), clock, &limits);
     (historian, received)
 }
 
 /// The numbers that are kept by the hour, since the start.
-fn totals(context: &ListenerContext) -> Totals {
+pub(in crate::server) fn totals(context: &ListenerContext) -> Totals {
     let judging = &context.services.judging;
     let counters = &judging.counters;
     let mut totals: Totals = [
@@ -56,12 +57,14 @@ fn totals(context: &ListenerContext) -> Totals {
         ("repeated", &counters.repeated),
         ("deferred", &counters.deferred),
         ("would-refuse", &counters.would_refuse),
-        ("refused-at-home", &counters.familiar_refused),
         ("guesses", &counters.guesses),
     ]
     .map(|(name, counter)| (name.to_owned(), counter.get()))
     .into();
-    let reasons = judging.gate().tallies().into_iter();
+    let tallies = judging.gate().tallies();
+    let familiar = tallies.iter().map(|tally| tally.familiar_refused).sum();
+    totals.insert("familiar-refused".to_owned(), familiar);
+    let reasons = tallies.into_iter();
     totals.extend(reasons.map(|tally| (format!("refused.{}", tally.reason), tally.refused)));
     let away = context.admission.counts().turned_away;
     let away = TurnedAway::ALL.iter().zip(away);

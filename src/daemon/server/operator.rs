@@ -25,6 +25,7 @@ use gatepost_core::moment::Moment;
 
 mod acts;
 mod ask;
+mod cluster;
 mod dashboard;
 mod expel;
 mod explained;
@@ -72,6 +73,11 @@ impl Operator {
 
     /// Answers one question.
     pub async fn answer(&self, request: Request) -> Response {
+        self.answer_by(request, None).await
+    }
+
+    /// Answers one question, and tells the log that `by` has asked, if it changed something.
+    pub async fn answer_by(&self, request: Request, by: Option<&str>) -> Response {
         let now = self.context.services.judging.clock.now();
         let mut changes = Vec::new();
         let answered = match self.may_answer(&request) {
@@ -83,7 +89,7 @@ impl Operator {
             Ok(response) => present::kept(response, kept),
             Err(message) => Response::Refused { message },
         };
-        self.tell(&response, now);
+        self.tell(&response, by, now);
         response
     }
 
@@ -115,7 +121,7 @@ impl Operator {
         let gate = self.gate();
         match request {
             Request::Watch { after } => Ok(Response::Watch(Box::new(self.watch(after, now)))),
-            Request::Dashboard { from } => self.page_link(from, now),
+            Request::Dashboard { who, from } => self.page_link(who, from, now),
             Request::Held => Ok(self.held()),
             Request::EndHeld { numbers } => Ok(self.end_held(numbers)),
             Request::Status => Ok(self.whole_status().await),
@@ -146,7 +152,7 @@ impl Operator {
                 let name = self.no_trap(&user, trap, now)?;
                 self.introduce(&name, network, now, changes)
             }
-            Request::Users { names } => Ok(self.users(names)),
+            Request::Users { names } => Ok(self.users(names).await),
             Request::Explain { address, user } => self.explain(&address, user, now).await,
             Request::Report { span_s } => self.report(span_s).await,
             Request::NoticesTest => notify::test(&self.context).await.and_then(done),

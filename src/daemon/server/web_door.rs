@@ -80,7 +80,7 @@ impl WebDoor {
 /// Notes the counters for the page's charts.
 async fn sample(operator: Operator, trend: Arc<Trend>, mut drain: Drain) {
     loop {
-        trend.sample(&operator.status(), operator.now(), Clock::wall());
+        trend.sample(&operator.status(), Clock::wall());
         tokio::select! {
             () = sleep(SAMPLE) => {}
             () = drain.begun() => return,
@@ -109,7 +109,7 @@ impl StateSource for Operator {
         Self::limits(self)
     }
 
-    async fn answer(&self, request: Request) -> Response {
-        Self::answer(self, request).await
+    async fn answer(&self, request: Request, by: &str) -> Response {
+        self.answer_by(request, Some(by)).await
     }
 }

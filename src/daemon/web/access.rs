@@ -7,6 +7,7 @@
 //! Not here: which requests need what (`web`).
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -45,14 +46,14 @@ struct AccessState {
 struct PageLink {
     secret: AccessSecret,
     until: Moment,
-    from: Option<String>,
+    visitor: Visitor,
 }
 
 struct PageVisit {
     cookie: AccessSecret,
     token: AccessSecret,
     until: Moment,
-    from: Option<String>,
+    visitor: Visitor,
 }
 
 /// What a browser gets for a link.
@@ -64,11 +65,29 @@ pub(super) struct AccessGranted {
     pub(super) token: String,
 }
 
-/// A browser that came by a link.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Visitor {
+/// Who came by a link, as far as the command that made it could tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visitor {
+    /// The login name.
+    pub(super) who: Option<String>,
     /// The address from which the link was asked for, if that was by SSH.
     pub(super) from: Option<String>,
+}
+
+/// Characters of a name that is told to the log.
+const NAME: usize = 64;
+
+impl Visitor {
+    /// Both go into the log: a name is as long as names are, and an address is one.
+    pub fn new(who: Option<String>, from: Option<String>) -> Self {
+        let plain = |name: &String| {
+            name.len() <= NAME && name.bytes().all(|octet| octet.is_ascii_graphic())
+        };
+        Self {
+            who: who.filter(plain),
+            from: from.filter(|from| from.parse::<IpAddr>().is_ok()),
+        }
+    }
 }
 
 /// Tells no secret.
@@ -91,15 +110,15 @@ impl Default for PageAccess {
 }
 
 impl PageAccess {
-    /// A new link's secret, for an operator who came from this address.
-    pub fn link(&self, from: Option<String>, now: Moment) -> String {
+    /// A new link's secret, for this operator.
+    pub fn link(&self, visitor: Visitor, now: Moment) -> String {
         let secret = random();
         let mut state = self.lock();
         let links = &mut state.links;
         links.push_back(PageLink {
             secret,
             until: now + LINK_LASTS,
-            from,
+            visitor,
         });
         while links.len() > MOST {
             links.pop_front();
@@ -116,13 +135,13 @@ impl PageAccess {
             .links
             .iter()
             .position(|link| same(&link.secret, &secret))?;
-        let from = state.links.remove(place)?.from;
+        let visitor = state.links.remove(place)?.visitor;
         let (cookie, token): (AccessSecret, AccessSecret) = (random(), random());
         state.visits.push_back(PageVisit {
             cookie,
             token,
             until: now + VISIT_LASTS,
-            from,
+            visitor,
         });
         while state.visits.len() > MOST {
             state.visits.pop_front();
@@ -144,9 +163,7 @@ impl PageAccess {
         state.visits.retain(|visit| visit.until > now);
         let shown = |visit: &&PageVisit| same(&visit.cookie, &cookie) & same(&visit.token, &token);
         let visit = state.visits.iter().find(shown)?;
-        Some(Visitor {
-            from: visit.from.clone(),
-        })
+        Some(visit.visitor.clone())
     }
 
     /// Ends the visit.
@@ -190,7 +207,7 @@ mod tests {
 
     /// The cookie as a browser sends it, and the token.
     fn entered(access: &PageAccess, now: Moment) -> (String, String) {
-        let link = access.link(None, now);
+        let link = access.link(Visitor::default(), now);
         let granted = access.enter(&link, now).unwrap();
         let cookie = granted.cookie.split(';').next().unwrap().to_owned();
         (cookie, granted.token)
@@ -199,7 +216,7 @@ mod tests {
     #[test]
     fn a_link_opens_once_and_for_ten_minutes() {
         let access = PageAccess::default();
-        let link = access.link(Some("203.0.113.7".to_owned()), at(0));
+        let link = access.link(Visitor::default(), at(0));
         let granted = access.enter(&link, at(599)).unwrap();
         for part in [
             "; HttpOnly",
@@ -210,7 +227,7 @@ mod tests {
             assert!(granted.cookie.contains(part), "{}", granted.cookie);
         }
         assert_eq!(access.enter(&link, at(599)), None);
-        let link = access.link(None, at(0));
+        let link = access.link(Visitor::default(), at(0));
         assert_eq!(access.enter(&link, at(600)), None);
         for wrong in ["", "00", &"0".repeat(32), &"g".repeat(32), &"é".repeat(16)] {
             assert_eq!(access.enter(wrong, at(0)), None, "{wrong}");
@@ -248,13 +265,13 @@ mod tests {
     #[test]
     fn of_more_than_sixteen_links_or_visits_the_oldest_ends() {
         let access = PageAccess::default();
-        let first = access.link(None, at(0));
+        let first = access.link(Visitor::default(), at(0));
         let visits: Vec<_> = (0..=MOST).map(|_| entered(&access, at(0))).collect();
         let is_there =
             |(cookie, token): &(String, String)| access.visitor(cookie, token, at(0)).is_some();
         assert!(!is_there(&visits[0]) && is_there(&visits[1]) && is_there(&visits[MOST]));
         for _ in 0..MOST {
-            access.link(None, at(0));
+            access.link(Visitor::default(), at(0));
         }
         assert_eq!(access.enter(&first, at(0)), None);
     }

@@ -16,7 +16,7 @@ use tracing::info;
 use super::access::{PageAccess, Visitor};
 use super::events::EventStreams;
 use super::trend::Trend;
-use super::{PageActions, StateSource, content, only};
+use super::{PageActions, StateSource, ToVisitor, content, only};
 use crate::admin::message;
 use crate::net::http::{HttpBody, plain_text};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
@@ -31,10 +31,11 @@ const JSON: &str = "application/json";
 type PageFile = (&'static str, &'static str, &'static [u8]);
 
 /// uPlot 1.6.32 (MIT) draws the charts; its licence is the last file.
-const FILES: [PageFile; 6] = [
+const FILES: [PageFile; 7] = [
     ("/", HTML, include_bytes!("page/index.html")),
     ("/page.css", CSS, include_bytes!("page/page.css")),
     ("/page.js", JAVASCRIPT, include_bytes!("page/page.js")),
+    ("/charts.js", JAVASCRIPT, include_bytes!("page/charts.js")),
     ("/uPlot.css", CSS, include_bytes!("page/uPlot.min.css")),
     (
         "/uPlot.js",
@@ -47,6 +48,7 @@ const FILES: [PageFile; 6] = [
 /// The page keeps the token for its own origin, and sends it in this field.
 const TOKEN: HeaderName = HeaderName::from_static("x-gatepost-token");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Answers for the page.
 #[derive(Debug)]
@@ -100,10 +102,14 @@ impl<S: StateSource> Dashboard<S> {
         if is_change && !is_from_the_page(request.headers()) {
             return refused(StatusCode::FORBIDDEN, "this did not come from the page");
         }
-        match path {
+        let mut response = match path {
             "/enter" => self.enter(request),
             _ => self.to_visitor(request, path).await,
+        };
+        if response.status().is_success() {
+            response.extensions_mut().insert(ToVisitor);
         }
+        response
     }
 
     /// Exchanges the secret of a link.
@@ -140,8 +146,7 @@ impl<S: StateSource> Dashboard<S> {
         };
         match path {
             "/trend" => json(&serde_json::json!({
-                "rows": self.trend.rows(),
-                "lately": self.trend.lately(),
+                "trend": self.trend.message(),
                 "actions": self.actions == PageActions::Allowed,
             })),
             "/events" => self.streams.stream(cookies, token),
@@ -149,32 +154,38 @@ impl<S: StateSource> Dashboard<S> {
                 self.access.leave(token);
                 plain_text(StatusCode::NO_CONTENT, "")
             }
-            _ => self.ask(request.body(), &visitor).await,
+            _ => {
+                let asking = AskingBrowser::new(visitor, request.headers());
+                self.ask(request.body(), &asking).await
+            }
         }
     }
 
     /// An operator's request, as far as the page may send it.
-    async fn ask(&self, body: &Bytes, visitor: &Visitor) -> Response<HttpBody> {
+    async fn ask(&self, body: &Bytes, browser: &AskingBrowser) -> Response<HttpBody> {
         let request: message::Request = match serde_json::from_slice(body) {
             Ok(request) => request,
             Err(fault) => return refused(StatusCode::BAD_REQUEST, &format!("no request: {fault}")),
         };
-        match self.permitted(&request, visitor) {
+        match self.permitted(&request, browser) {
             Permitted::ToRead => {}
             Permitted::ToChange => {
-                let from = visitor.from.as_deref().unwrap_or("this machine");
+                let (who, from) = (browser.who(), browser.from());
                 let asked = serde_json::to_string(&request).unwrap_or_default();
-                info!(from, asked, "page");
+                info!(who, from, asked, "page");
             }
             Permitted::Never(why) => return refused(StatusCode::FORBIDDEN, why),
         }
-        json(&self.source.answer(request).await)
+        let by = format!("{} at {}, on the page", browser.who(), browser.from());
+        json(&self.source.answer(request, &by).await)
     }
 
-    fn permitted(&self, request: &message::Request, visitor: &Visitor) -> Permitted {
+    fn permitted(&self, request: &message::Request, browser: &AskingBrowser) -> Permitted {
         use message::Request as Asked;
         let subject = match request {
-            Asked::Explain { .. } | Asked::Users { .. } => return Permitted::ToRead,
+            Asked::Explain { .. } | Asked::Users { .. } | Asked::Report { .. } => {
+                return Permitted::ToRead;
+            }
             Asked::BansAdd { own: true, .. } => {
                 return Permitted::Never("the page bans no address of this machine");
             }
@@ -188,7 +199,7 @@ impl<S: StateSource> Dashboard<S> {
                 "the page may change nothing: actions = true in [http] allows it",
             );
         }
-        match subject.is_some_and(|subject| is_where(visitor, subject)) {
+        match subject.is_some_and(|subject| browser.is_within(subject)) {
             true => Permitted::Never("that is where you come from yourself"),
             false => Permitted::ToChange,
         }
@@ -202,13 +213,49 @@ enum Permitted {
     Never(&'static str),
 }
 
-/// Whether an address or a network is, or holds, the one that the visitor came from.
-fn is_where(visitor: &Visitor, subject: &str) -> bool {
-    let from: Option<ClientKey> = visitor.from.as_ref().and_then(|from| from.parse().ok());
-    from.is_some_and(|from| match subject.parse::<ClientKey>() {
-        Ok(client) => client == from,
-        Err(_) => subject.parse::<NetworkKey>() == Ok(from.network()),
-    })
+/// A visitor, and where they are: where the link was asked for, and the browser by what a web server in front says.
+/// That may be invented, and is believed all the same: it only spares addresses of what this visitor would do to them.
+struct AskingBrowser {
+    visitor: Visitor,
+    places: Vec<ClientKey>,
+}
+
+/// Addresses of proxies that are looked at, the last ones.
+const HOPS: usize = 8;
+
+impl AskingBrowser {
+    fn new(visitor: Visitor, headers: &HeaderMap) -> Self {
+        let fields = headers.get_all(FORWARDED_FOR).iter();
+        let fields = fields.filter_map(|field| field.to_str().ok());
+        let hops = fields.flat_map(|field| field.split(',')).map(str::trim);
+        let hops: Vec<ClientKey> = hops.filter_map(|hop| hop.parse().ok()).collect();
+        let last = hops.into_iter().rev().take(HOPS);
+        let link = visitor.from.iter().filter_map(|from| from.parse().ok());
+        Self {
+            places: link.chain(last).collect(),
+            visitor,
+        }
+    }
+
+    fn who(&self) -> &str {
+        self.visitor.who.as_deref().unwrap_or("somebody")
+    }
+
+    /// The nearest that is known.
+    fn from(&self) -> String {
+        let place = self.places.first().map(ToString::to_string);
+        place.unwrap_or_else(|| "this machine".to_owned())
+    }
+
+    /// Whether an address or a network is, or holds, one of the places.
+    fn is_within(&self, subject: &str) -> bool {
+        self.places
+            .iter()
+            .any(|place| match subject.parse::<ClientKey>() {
+                Ok(client) => client == *place,
+                Err(_) => subject.parse::<NetworkKey>() == Ok(place.network()),
+            })
+    }
 }
 
 /// Whether a request was made by a page of ours: JSON, which no form can send, and of our own origin. Browsers say

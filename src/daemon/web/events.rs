@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame};
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
@@ -83,7 +84,14 @@ impl<S: StateSource> EventStreams<S> {
             pause: Box::pin(sleep(Duration::ZERO)),
             _place: place,
         };
-        content("", "text/event-stream").map(|_| stream.boxed_unsync())
+        let mut response = content("", "text/event-stream").map(|_| stream.boxed_unsync());
+        // nginx would keep events until it has some kilobytes of them.
+        let unbuffered = (
+            HeaderName::from_static("x-accel-buffering"),
+            HeaderValue::from_static("no"),
+        );
+        response.headers_mut().extend([unbuffered]);
+        response
     }
 }
 

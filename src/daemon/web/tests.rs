@@ -1,10 +1,15 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_body_util::BodyExt;
 use hyper::header::{ACCEPT, CACHE_CONTROL, HOST};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
+use super::access::Visitor;
 use super::*;
 use crate::admin::message::UpstreamMessage;
+use crate::net::http::HttpServer;
 
 #[derive(Default)]
 struct Fixed {
@@ -12,6 +17,9 @@ struct Fixed {
     durations: Durations,
     limits: LimitCounters,
     asked: Mutex<Vec<String>>,
+    /// Milliseconds since the beginning.
+    now: AtomicU64,
+    snapshots: AtomicU64,
 }
 
 impl StateSource for Fixed {
@@ -24,10 +32,12 @@ impl StateSource for Fixed {
     }
 
     fn now(&self) -> Moment {
-        Moment::from_seconds(1_000_000)
+        let passed = Duration::from_millis(self.now.load(Ordering::Relaxed));
+        Moment::from_seconds(1_000_000) + passed
     }
 
     fn watch(&self) -> WatchMessage {
+        self.snapshots.fetch_add(1, Ordering::Relaxed);
         WatchMessage {
             status: self.status.clone(),
             ..WatchMessage::default()
@@ -38,8 +48,8 @@ impl StateSource for Fixed {
         &self.limits
     }
 
-    async fn answer(&self, request: message::Request) -> message::Response {
-        let message = format!("{request:?}");
+    async fn answer(&self, request: message::Request, by: &str) -> message::Response {
+        let message = format!("{request:?} ({by})");
         self.asked.lock().unwrap().push(message.clone());
         message::Response::Done { message }
     }
@@ -156,7 +166,8 @@ impl Browser {
     async fn new(actions: PageActions, from: Option<&str>) -> Self {
         let access = Arc::new(PageAccess::default());
         let web = page(StatusMessage::default(), actions, Arc::clone(&access));
-        let link = access.link(from.map(str::to_owned), web.source.now());
+        let visitor = Visitor::new(Some("root".to_owned()), from.map(str::to_owned));
+        let link = access.link(visitor, web.source.now());
         let body = format!("{{\"link\":\"{link}\"}}");
         let (status, headers, body) = send(&web, post("/enter"), &body).await;
         assert_eq!(status, StatusCode::OK, "{body}");
@@ -233,6 +244,7 @@ async fn the_files_hold_no_data_and_no_other_page_may_use_them() {
     for path in [
         "/",
         "/page.js",
+        "/charts.js",
         "/page.css",
         "/uPlot.js",
         "/uPlot.css",
@@ -257,7 +269,8 @@ async fn the_files_hold_no_data_and_no_other_page_may_use_them() {
     }
     let (_, _, html) = ask(&web, get("/")).await;
     assert!(!html.contains("onclick") && !html.contains("style=") && !html.contains("http://1"));
-    let (_, _, script) = ask(&web, get("/page.js")).await;
+    let mut script = ask(&web, get("/page.js")).await.2;
+    script += &ask(&web, get("/charts.js")).await.2;
     for markup in [
         "innerHTML",
         "outerHTML",
@@ -292,7 +305,7 @@ async fn without_the_cookie_or_without_the_token_there_is_no_data() {
             let (status, _, body) = send(&browser.web, request, &asked).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {body}");
             assert!(
-                !body.contains("rows") && !body.contains("version"),
+                !body.contains("lately") && !body.contains("version"),
                 "{body}"
             );
         }
@@ -301,7 +314,7 @@ async fn without_the_cookie_or_without_the_token_there_is_no_data() {
     let trend = browser.with_secrets(get("/trend"));
     let (status, _, body) = send(&browser.web, trend, "").await;
     assert_eq!(
-        (status, body.contains("\"rows\":[]")),
+        (status, body.contains("\"lately\":[]")),
         (StatusCode::OK, true),
         "{body}"
     );
@@ -322,7 +335,7 @@ async fn a_link_is_used_up_by_its_first_use() {
         PageActions::Forbidden,
         Arc::clone(&access),
     );
-    let link = access.link(None, web.source.now());
+    let link = access.link(Visitor::default(), web.source.now());
     let body = format!("{{\"link\":\"{link}\"}}");
     assert_eq!(send(&web, post("/enter"), &body).await.0, StatusCode::OK);
     for body in [&body, "", "{}", "{\"link\":7}"] {
@@ -401,6 +414,8 @@ async fn a_page_that_only_shows_changes_nothing() {
     assert_eq!(browser.ask(&explain()).await.0, StatusCode::OK);
     let users = message::Request::Users { names: Vec::new() };
     assert_eq!(browser.ask(&users).await.0, StatusCode::OK);
+    let report = message::Request::Report { span_s: 86_400 };
+    assert_eq!(browser.ask(&report).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -416,7 +431,10 @@ async fn with_actions_the_page_still_does_no_more_than_its_buttons_and_bans_no_o
             subjects: vec!["203.0.113.9".to_owned()],
             seconds: 1,
         },
-        message::Request::Dashboard { from: None },
+        message::Request::Dashboard {
+            who: None,
+            from: None,
+        },
         message::Request::BansAdd {
             subject: "203.0.113.9".to_owned(),
             seconds: 1,
@@ -436,7 +454,40 @@ async fn with_actions_the_page_still_does_no_more_than_its_buttons_and_bans_no_o
     for request in [ban("203.0.113.8"), ban("198.51.100.0/24")] {
         assert_eq!(browser.ask(&request).await.0, StatusCode::OK);
     }
-    assert_eq!(browser.asked().len(), 2);
+    let asked = browser.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(
+        asked[0].ends_with("(root at 203.0.113.7, on the page)"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_bans_the_browser_that_a_web_server_in_front_names() {
+    let browser = Browser::new(PageActions::Allowed, None).await;
+    let ask = async |subject: &str| {
+        let request = browser.with_secrets(post("/ask"));
+        let request = request
+            .header("x-forwarded-for", "unknown, 198.51.100.4")
+            .header("x-forwarded-for", "2001:db8:1:2::9");
+        let body = serde_json::to_string(&ban(subject)).unwrap();
+        send(&browser.web, request, &body).await.0
+    };
+    for own in [
+        "198.51.100.4",
+        "198.51.100.0/24",
+        "2001:db8:1:2::77",
+        "2001:db8:1::/48",
+    ] {
+        assert_eq!(ask(own).await, StatusCode::FORBIDDEN, "{own}");
+    }
+    assert_eq!(browser.asked(), [""; 0]);
+    assert_eq!(ask("203.0.113.8").await, StatusCode::OK);
+    let asked = browser.asked();
+    assert!(
+        asked[0].ends_with("(root at 2001:db8:1:2::/64, on the page)"),
+        "{asked:?}"
+    );
 }
 
 /// The next event of a stream, if there is one.
@@ -468,6 +519,69 @@ async fn a_stream_has_an_event_a_second_and_ends_with_its_visit() {
     }
     browser.access.leave(&browser.token);
     assert_eq!(event(&mut body).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_pages_share_a_snapshot_that_is_never_older_than_a_second() {
+    let browser = Browser::new(PageActions::Forbidden, None).await;
+    let mut streams = Vec::new();
+    for _ in 0..8 {
+        let request = browser.with_secrets(get("/events")).body(Bytes::new());
+        let response = browser.web.answer(request.unwrap()).await;
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        streams.push(response.into_body());
+    }
+    let source = &browser.web.source;
+    // Each stream has an event a second. What has come is in the first event that is a snapshot's age later: within
+    // two seconds, whenever it came.
+    for (millis, taken) in [(0, 1), (899, 1), (900, 2), (1_800, 3), (2_699, 3)] {
+        source.now.store(millis, Ordering::Relaxed);
+        for stream in &mut streams {
+            assert!(event(stream).await.is_some());
+        }
+        assert_eq!(source.snapshots.load(Ordering::Relaxed), taken, "{millis}");
+    }
+}
+
+#[tokio::test]
+async fn who_holds_all_connections_without_a_visit_keeps_no_visitor_out() {
+    let browser = Browser::new(PageActions::Forbidden, None).await;
+    let limits = Arc::new(LimitCounters::default());
+    let address = HttpAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let server = HttpServer::bind(&address, BOUNDS, &limits).unwrap();
+    let address = server.local_addr().unwrap();
+    let (_drainer, drain) = crate::drain::channel();
+    let secrets = format!(
+        "Cookie: {}\r\nX-Gatepost-Token: {}\r\n",
+        browser.cookie, browser.token
+    );
+    tokio::spawn(server.serve(browser.web, drain));
+    let ask = async |path: &str, fields: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 12];
+        let read = stream.read_exact(&mut head).await;
+        (
+            read.map(|_| String::from_utf8(head.to_vec()).unwrap()).ok(),
+            stream,
+        )
+    };
+    let served = Some("HTTP/1.1 200".to_owned());
+    let (told, _first_visit) = ask("/trend", &secrets).await;
+    assert_eq!(told, served);
+    let mut held = Vec::new();
+    for path in ["/", "/metrics", "/healthz", "/page.js"].repeat(16) {
+        let (told, stream) = ask(path, "").await;
+        assert_eq!(told, served, "{path}");
+        held.push(stream);
+    }
+    let (told, _second_visit) = ask("/trend", &secrets).await;
+    assert_eq!(
+        told, served,
+        "visitors have the seats of those who are none"
+    );
+    assert!(limits.get(ResourceLimit::HttpConnections) >= 33);
 }
 
 #[tokio::test]

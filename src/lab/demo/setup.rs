@@ -19,12 +19,14 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::actors;
+use super::browser::{self, PageOpening};
 use crate::backend::{self, Backend, BackendCounters};
 use crate::botnet::{Target, TargetFault, TargetTls, TrustedCertificates};
 use crate::certificate::{Authority, CertificateFault, Files};
+use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 use gatepost_daemon::config::{Config, ConfigFaults};
-use gatepost_daemon::server::{Operator, Server, StartFault};
+use gatepost_daemon::server::{Operator, PagePlace, Server, StartFault};
 
 /// Where the demo listens, if it can.
 const PORT: u16 = 4650;
@@ -79,8 +81,10 @@ pub(super) struct DemoInfo {
     pub(super) log: Option<PathBuf>,
     /// Answers questions about it.
     pub(super) operator: Operator,
-    /// A link to its page, which opens once.
-    pub(super) page: Option<String>,
+    /// Where its page is, and what makes links to it.
+    pub(super) page: Option<PagePlace>,
+    /// A link to it, which opens once.
+    pub(super) link: Option<String>,
     /// What reached the backend.
     pub(super) counters: Arc<BackendCounters>,
 }
@@ -116,7 +120,8 @@ impl DemoSetup {
             config,
             log,
             operator: server.operator(),
-            page: server.page().and_then(|page| page.link(clock.now())),
+            link: server.page().and_then(|page| page.link(clock.now())),
+            page: server.page(),
             counters: backend.counters(),
         };
         Ok(Self {
@@ -129,6 +134,12 @@ impl DemoSetup {
 }
 
 impl DemoInfo {
+    /// Opens the page by a link of its own, so that the one that is printed stays good.
+    pub(super) fn open_page(&self, folder: &Path, now: Moment) -> PageOpening {
+        let link = self.page.as_ref().and_then(|page| page.link(now));
+        link.map_or(PageOpening::ByHand, |link| browser::open(&link, folder))
+    }
+
     /// Whether the port is the one that the manual names.
     pub(super) fn has_usual_port(&self) -> bool {
         self.gatepost.port() == PORT

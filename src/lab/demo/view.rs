@@ -12,6 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 
 use super::actors::{self, VISITOR};
+use super::browser::PageOpening;
 use super::setup::DemoInfo;
 use crate::backend::{BackendTotals, ClientCounts, Mail};
 use crate::board::{self, Cell};
@@ -165,7 +166,7 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 /// What listens where, and how to try it by hand.
-pub(super) fn introduction(info: &DemoInfo, paint: Paint) -> String {
+pub(super) fn introduction(info: &DemoInfo, opening: PageOpening, paint: Paint) -> String {
     let strong = |text: &str| Tone::Strong.of(text, paint);
     let taken = match info.has_usual_port() {
         true => "",
@@ -178,20 +179,29 @@ pub(super) fn introduction(info: &DemoInfo, paint: Paint) -> String {
         "\n\n  gatepost     {}, implicit TLS{taken}\n  \
          behind it    {}, an embedded submission server that checks one password at a time, 45 ms each\n  \
          in front     {} people who log in and send mails, strangers at first;\n               \
-         a botnet of {} addresses, {:.0} guesses a second\n\n  {}\n",
+         a botnet of {} addresses, {:.0} guesses a second\n\n",
         info.gatepost,
         info.behind,
         actors::PEOPLE.len(),
         actors::BOTS,
         actors::GUESSES_A_SECOND,
-        strong("Try it by hand, from another terminal:")
     );
-    if let Some(page) = &info.page {
+    if let Some(link) = &info.link {
+        let also = match opening {
+            PageOpening::ByItself => ": the page opens by itself; for another browser there is",
+            PageOpening::ByHand => ", in a browser on this machine:",
+        };
         let _ = writeln!(
             text,
-            "  {page}\n      # in a browser on this machine; it opens once"
+            "  {}{also}\n  {link}\n      # opens once, within ten minutes; `gatepost dashboard`, below, prints another link\n",
+            strong("Watch the attack fail")
         );
     }
+    let _ = writeln!(
+        text,
+        "  {}",
+        strong("Try it by hand, from another terminal:")
+    );
     for line in by_hand(info) {
         let _ = writeln!(text, "  {line}");
     }

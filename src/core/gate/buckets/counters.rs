@@ -28,8 +28,8 @@ pub struct Tally {
     pub refused: u64,
     /// Attempts that were forwarded only because of a dry run or while settling in.
     pub would_refuse: u64,
-    /// Of those refused: attempts of familiar users, by anything but an operator's order. They may hold the right
-    /// password.
+    /// Of those refused: attempts of users who are at home there (familiar, or unproven), by anything but an operator's
+    /// order. They may hold the right password.
     pub familiar_refused: u64,
 }
 
@@ -45,9 +45,9 @@ impl DecisionCounters {
     /// As [`Self::refuse`], of an attempt whose user is known to have logged in from so near.
     pub(in crate::gate) fn refuse_trusted(&self, trust: Trust, reason: Reason) {
         self.refuse(reason);
-        // No automatic ban holds for a familiar user.
+        // No automatic ban holds for a user at home.
         let is_ordered = matches!(reason, Reason::DenyList | Reason::Ban);
-        if trust == Trust::Familiar && !is_ordered {
+        if trust.is_at_home() && !is_ordered {
             add(&self.familiar_refused, reason);
         }
     }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_of_familiar_users_are_counted_apart_and_operators_orders_are_not_among_them() {
+    fn refusals_of_users_at_home_are_counted_apart_and_operators_orders_are_not_among_them() {
         let counters = DecisionCounters::default();
         for trust in [Trust::Familiar, Trust::Unproven, Trust::Near, Trust::Far] {
             for reason in Reason::all() {
@@ -116,7 +116,7 @@ mod tests {
             let ordered = matches!(tally.reason, Reason::DenyList | Reason::Ban);
             assert_eq!(
                 tally.familiar_refused,
-                u64::from(!ordered),
+                2 * u64::from(!ordered),
                 "{}",
                 tally.reason
             );

@@ -104,7 +104,7 @@ impl Gate {
         let head = self.head(now);
         out.add(record::HEAD, |out| head.write(out))?;
         for bucket in Bucket::all_shared() {
-            let level = *self.buckets.level(bucket);
+            let level = self.buckets.shared(bucket).level;
             let changed = Moment::from_nanos(level.changed);
             let level = SharedLevel {
                 bucket: bucket.shared_number().unwrap_or(u8::MAX),

@@ -50,6 +50,9 @@ pub struct ReportMessage {
     pub logins_work: bool,
     /// Counters of the whole time, by the names of `status`, with `refused.REASON` and `turned-away.REASON`.
     pub counters: BTreeMap<String, u64>,
+    /// The same counters since the process began, at the same moment: so that who follows `status` can go on from here.
+    #[serde(default)]
+    pub since_start: BTreeMap<String, u64>,
     /// The guesses by strangers that may reach the backend in a day, as it is configured now.
     pub bound_per_day: u64,
     /// And in this time.

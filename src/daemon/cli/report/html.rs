@@ -71,42 +71,41 @@ fn series<'a>(report: &ReportMessage, name: &str, class: &'a str, label: &'a str
     }
 }
 
-/// Four numbers, each with its line.
+/// What guesses come to: as the page counts them.
+const MADE: [&str; 3] = ["refused", "repeated", "guesses"];
+
+/// Four numbers, each with its line: those of the page.
 fn tiles(report: &ReportMessage, body: &mut String) {
     let away: u64 = reasons(report, "turned-away.")
         .iter()
         .map(|(_, count)| count)
         .sum();
     let bound = format!("of at most {}", number(report.bound));
+    let sum = |names: &[&str]| names.iter().map(|name| count(report, name)).sum::<u64>();
+    let by_step = |names: &[&str]| -> Vec<u64> {
+        let each = names.iter().map(|name| series(report, name, "", "").counts);
+        let add = |all: Vec<u64>, one: Vec<u64>| {
+            let pairs = all.iter().zip(one);
+            pairs.map(|(all, one)| all + one).collect()
+        };
+        each.reduce(add).unwrap_or_default()
+    };
     let rows = [
-        (
-            "honest",
-            "accepted",
-            count(report, "accepted"),
-            "logins",
-            String::new(),
-        ),
-        (
-            "kept-out",
-            "refused",
-            count(report, "refused"),
-            "tries refused",
-            String::new(),
-        ),
+        ("honest", &["accepted"][..], "honest logins", String::new()),
+        ("kept-out", &MADE, "guesses made", String::new()),
         (
             "reached",
-            "guesses",
-            count(report, "guesses"),
+            &["guesses"],
             "guesses reached the backend",
             bound,
         ),
-        ("away", "", away, "connections turned away", String::new()),
+        ("away", &[], "connections closed", String::new()),
     ];
     body.push_str("<section class=\"tiles\">");
-    for (class, name, count, words, more) in rows {
-        let counts = match name {
-            "" => turned_away(report),
-            name => series(report, name, class, words).counts,
+    for (class, names, words, more) in rows {
+        let (count, counts) = match names {
+            [] => (away, turned_away(report)),
+            names => (sum(names), by_step(names)),
         };
         let _ = write!(
             body,

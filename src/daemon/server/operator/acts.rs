@@ -41,8 +41,8 @@ impl Operator {
         self
     }
 
-    /// Tells what was done, if anything was.
-    pub(super) fn tell(&self, response: &Response, now: Moment) {
+    /// Tells what was done, if anything was, and `by` whom where that is known.
+    pub(super) fn tell(&self, response: &Response, by: Option<&str>, now: Moment) {
         let did = match response {
             Response::Done { message }
             | Response::Ended { message, .. }
@@ -64,7 +64,11 @@ impl Operator {
             }
             _ => return,
         };
-        events::operator(&did, &self.caller);
+        match by {
+            Some(by) => events::operator(&did, &by),
+            None => events::operator(&did, &self.caller),
+        }
+        let did = by.map_or_else(|| did.clone(), |by| format!("{did} ({by})"));
         self.keep(did, now);
     }
 

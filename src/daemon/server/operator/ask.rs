@@ -12,6 +12,9 @@ use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
+/// Names that the history is asked for.
+const NAMES: usize = 20_000;
+
 impl Operator {
     /// Explains an address, a session or a user; an address and a user in either order.
     pub(super) async fn explain(
@@ -44,8 +47,12 @@ impl Operator {
         }
     }
 
-    /// All known users, with the names that the operator gives: the gate keeps none.
-    pub(super) fn users(&self, names: Vec<String>) -> Response {
+    /// All known users, with the names that the operator gives, those of who logged in since the start, and those that
+    /// the history has: the gate keeps none.
+    pub(super) async fn users(&self, names: Vec<String>) -> Response {
+        let mut seen = self.past_names(NAMES).await;
+        let logged_in = self.context.services.judging.reporter.names.all();
+        seen.extend(logged_in.into_iter().map(|(id, name)| (id, name.into())));
         let gate = self.gate();
         let mut given: HashMap<UserId, String> = names
             .into_iter()
@@ -54,6 +61,7 @@ impl Operator {
             .collect();
         let users = gate.users().into_iter().map(|one| {
             let name = given.remove(&one.id);
+            let name = name.or_else(|| seen.remove(&one.id.code()));
             explained::known_user(one, name, self.clock())
         });
         let users = users.collect();

@@ -136,7 +136,11 @@ impl Operator {
             user: self.gate().user_id(&user),
             network,
         };
-        let recorder = &self.context.services.judging.recorder;
+        let judging = &self.context.services.judging;
+        if network.is_none() {
+            judging.reporter.names.forget(whom.user);
+        }
+        let recorder = &judging.recorder;
         let history = match recorder.forget(now, whom).await {
             Ok(0) => String::new(),
             Ok(rows) => format!("; {rows} rows of the history are gone"),

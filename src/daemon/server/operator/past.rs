@@ -2,6 +2,7 @@
 //!
 //! Read where blocking is allowed. Not here: the questions to the file (`history::reader`), the present (`explained`).
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -15,9 +16,10 @@ use crate::admin::message::{
 use crate::clock::Clock;
 use crate::history::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryFault, HistoryReader, HourCount,
-    OperatorAct, PastBan, PastDecision, PastOutage,
+    OperatorAct, PastBan, PastDecision, PastOutage, Totals,
 };
 use crate::report::events::timestamp;
+use crate::server::keeping;
 use crate::session::SessionId;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -30,6 +32,9 @@ const LISTED: usize = 20;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
+
+/// No question is about more.
+const LONGEST: u64 = 366 * DAY;
 
 /// A longer time is shown by days.
 const BY_HOURS: u64 = 3 * DAY;
@@ -64,12 +69,15 @@ impl Operator {
         found.await.ok()?.first().map(|decision| decision.client)
     }
 
-    /// What happened in the last `span` seconds.
+    /// What happened in the last `span` seconds, a year at most.
     pub(super) async fn report(&self, span: u64) -> Result<Response, String> {
-        let now = Clock::wall();
+        let (now, span) = (Clock::wall(), span.min(LONGEST));
         let since = now - Duration::from_secs(span);
         let status = present::status(&self.context, self.began);
-        let mut told = self.read(move |history| gather(history, since)).await?;
+        let context = self.context.clone();
+        let totals = move || keeping::totals(&context);
+        let gathered = self.read(move |history| gather(history, since, totals));
+        let mut told = gathered.await?;
         told.hostname = self
             .context
             .services
@@ -90,6 +98,15 @@ impl Operator {
         Ok(Response::Report(Box::new(told)))
     }
 
+    /// The names that the history has; where it cannot be read, none.
+    pub(super) async fn past_names(&self, most: usize) -> HashMap<u64, String> {
+        let found = self.read(move |history| history.names(most)).await;
+        found.unwrap_or_else(|fault| {
+            warn!("{fault}");
+            HashMap::new()
+        })
+    }
+
     async fn read<T: Send + 'static>(
         &self,
         question: impl FnOnce(&HistoryReader) -> Result<T, HistoryFault> + Send + 'static,
@@ -103,14 +120,20 @@ impl Operator {
     }
 }
 
-fn gather(history: &HistoryReader, since: Moment) -> Result<ReportMessage, HistoryFault> {
-    let hours = history.hours(since)?;
+fn gather(
+    history: &HistoryReader,
+    since: Moment,
+    totals: impl Fn() -> Totals,
+) -> Result<ReportMessage, HistoryFault> {
+    let (hours, since_start) = history.hours_until_now(since, totals)?;
     let span = Clock::wall().since(since).as_secs();
     let step_s = match span > BY_HOURS {
         true => DAY,
         false => HOUR,
     };
-    let kept_since = history.kept_since()?.filter(|kept| *kept > since);
+    let first = hours.first().map(|hour| hour.hour);
+    let kept_since = history.kept_since()?.or(first);
+    let kept_since = kept_since.filter(|kept| *kept > since);
     let places = history.decisions(DecisionsOf::NewPlaces, since, LISTED)?;
     let honest = history.decisions(DecisionsOf::HonestRefused, since, LISTED)?;
     let latest = history.decisions(DecisionsOf::Everybody, since, LISTED)?;
@@ -118,6 +141,7 @@ fn gather(history: &HistoryReader, since: Moment) -> Result<ReportMessage, Histo
         since: timestamp(since),
         kept_since: kept_since.map(timestamp),
         counters: sum(&hours),
+        since_start,
         step_s,
         steps: steps(&hours, since, step_s),
         attacked: list(history.attacked(since, LISTED)?, attacked),

@@ -4,7 +4,8 @@
 // so that it works behind a path. The token stands in this origin's own storage; the cookie is the server's alone.
 "use strict";
 
-const KEY = "gatepost-token";
+// One of each path: there may be more Gateposts behind one web server.
+const KEY = `gatepost-token ${location.pathname}`;
 const ROWS = 200;
 const $ = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -26,7 +27,7 @@ const GROUNDS = {
 };
 const PASSED = ["allow", "accept", "reject", "cancel"];
 const VERDICTS = {
-  accept: "logged in", reject: "wrong password", refuse: "refused", repeat: "wrong again", defer: "no answer", cancel: "gave up",
+  allow: "let through", accept: "logged in", reject: "wrong password", refuse: "refused", repeat: "wrong again", defer: "no answer", cancel: "gave up",
 };
 const CAUSES = {
   strikes: "tried too fast", trap: "tried a name that only guessers use", neighbours: "many banned neighbours", operator: "by hand",
@@ -37,13 +38,10 @@ let paused = false;
 let started = "";
 let shown = 0;
 let told = 0;
-let past = [];
-let rows = [];
-let isShort = true;
+let snapshots = [];
 let last = null;
 const attempts = [];
 const names = new Set();
-const plots = new Map();
 
 const count = (number) => number.toLocaleString("en");
 const sum = (counts) => Object.values(counts || {}).reduce((all, one) => all + one, 0);
@@ -122,15 +120,11 @@ async function follow() {
   }
 }
 
-async function trend() {
-  const answer = await (await ask("trend")).json();
-  rows = answer.rows.length < 6 ? answer.lately : answer.rows;
-  isShort = answer.rows.length < 6;
-  if (actions !== answer.actions) {
-    actions = answer.actions;
-    for (const body of document.querySelectorAll("tbody")) body.replaceChildren();
-  }
-  draw();
+/// Whether there are buttons that change something.
+function permit(allowed) {
+  if (actions === allowed) return;
+  actions = allowed;
+  for (const body of document.querySelectorAll("tbody")) body.replaceChildren();
 }
 
 // --- what is shown
@@ -174,19 +168,13 @@ function faults(status) {
   return lines;
 }
 
-function totals(status) {
-  const of = (verdict) => sum(status.attempts[verdict]);
-  return {
-    accepted: of("accept"), rejected: of("reject"), refused: of("refuse") + of("repeat"), closed: sum(status.turned_away),
-  };
-}
-
 function take(watch) {
   const { status } = watch;
   if (status.started !== started) {
+    if (started) refresh().catch(() => {});
     started = status.started;
     attempts.length = 0;
-    past = [];
+    snapshots = [];
     shown = 0;
   }
   for (const one of watch.attempts) {
@@ -197,8 +185,8 @@ function take(watch) {
     }
   }
   attempts.length = Math.min(attempts.length, ROWS);
-  past.push(totals(status));
-  if (past.length > 61) past.shift();
+  snapshots.push(ofStatus(status));
+  if (snapshots.length > 61) snapshots.shift();
   last = watch;
   if (!paused) show();
 }
@@ -210,18 +198,48 @@ function show() {
   else if (lines.length) health("bad", "Logins work, but look at this", lines);
   else health("good", "All is well: logins work, and no familiar user was refused", []);
   write($("about"), `${status.version}, ${status.mode}, up since ${date(status.started)}`);
-  const now = past[past.length - 1];
-  for (const name of ["accepted", "refused", "rejected", "closed"]) {
-    write($(`n-${name}`), count(now[name]));
-    const more = now[name] - past[0][name];
-    write($(`s-${name}`), name === "rejected" ? `at most ${count(status.bound_per_day)} a day` : `${count(more)} in the last minute`);
-  }
+  numbers(status);
+  draw();
   write($("bans-note"), status.bans > last.bans.length ? `${count(last.bans.length)} of ${count(status.bans)}, the next to end first` : "");
-  busy("users", last.users, (one) => [one.name, count(one.attempts), count(one.rejected)], true);
-  busy("networks", last.networks, (one) => [one.name, count(one.attempts), count(one.accepted)], false);
+  attacks();
   busy("clients", last.clients, (one) => [one.name, count(one.attempts), count(one.accepted)], false);
-  table("bans", last.bans, (one) => one.address, (one) => [one.address, when(one.until), CAUSES[one.reason] || one.reason], bound);
+  table("bans", last.bans, (one) => one.address, (one) => [one.address, when(one.until), CAUSES[one.reason] || one.reason], banned);
   decisions();
+  events();
+}
+
+/// Who is attacked, and from where: now, or in the time that is chosen, of known users then.
+function attacks() {
+  const logins = new Map(last.networks.map((one) => [one.name, one.accepted]));
+  const failed = (one) => ({ name: one.user || one.network, failed: one.refused + one.rejected, rejected: one.rejected });
+  const now = (one) => ({ name: one.name, failed: one.refused + one.rejected, rejected: one.rejected });
+  const report = range === "minutes" ? null : reports[range];
+  const users = report ? report.attacked.map(failed) : last.users.map(now);
+  const most = (one, other) => other.failed - one.failed;
+  const networks = report ? report.attackers.map(failed) : last.networks.map(now).filter((one) => one.failed).sort(most);
+  const when = report ? WORDS[range].replace("in", "In") : "In the last 10 to 20 minutes";
+  write($("users-note"), report ? `${when}: users who are known, tried from where they are not at home` : when);
+  write($("networks-note"), when);
+  busy("users", users, (one) => [one.name, count(one.failed), count(one.rejected)], true);
+  busy("networks", networks, (one) => [one.name, count(one.failed), count(one.rejected), logins.has(one.name) ? count(logins.get(one.name)) : ""], false);
+}
+
+/// Outages, bans, logins from new places, refusals at home, and what operators did.
+function events() {
+  const report = reports[range] || reports.day;
+  if (!report) return;
+  const rows = [];
+  const row = (at, text, target) => rows.push({ at, text, target });
+  for (const one of report.outages) row(one.began, `Logins could not work${one.ended ? `, until ${when(one.ended)}` : ""}: ${one.backend ? `${one.backend}: ` : ""}${one.why}`);
+  for (const one of report.bans) row(one.began, `${one.address} was banned until ${when(one.until)}: ${CAUSES[one.reason] || one.reason}`, one.address);
+  for (const one of report.acts) row(one.at, `An operator: ${one.did}`);
+  for (const one of report.new_places) row(one.last, `${one.user || "somebody"} logged in from a new place: ${one.client}`, one.user);
+  for (const one of report.honest_refused) row(one.last, `${one.user || "somebody"} was refused at home, ${one.client}: ${because(one)}${one.count > 1 ? `; ${count(one.count)} times` : ""}`, one.user);
+  rows.sort((one, other) => other.at.localeCompare(one.at));
+  write($("events-note"), `${WORDS[reports[range] ? range : "day"].replace("in", "In")}: outages, bans of networks and by hand, logins from new places, refusals at home, operators' acts`);
+  table("events", rows.slice(0, 100), (one) => `${one.at} ${one.text}`, (one) => [when(one.at), one.text], (cell, one) => {
+    if (one.target) button(cell, "Why", `Why ${one.target}`, () => explain(one.target));
+  }, (node) => { node.children[0].className = "time"; });
 }
 
 function decisions() {
@@ -283,12 +301,12 @@ function busy(id, items, cells, isUser) {
     button(cell, "Forgive", `Forgive ${item.name}`, () => forgive(item.name, isUser));
     button(cell, "Expel", `Expel ${item.name}`, () => expel(item.name, isUser));
   };
-  table(id, items.slice(0, 20), (one) => one.name, cells, commands, (row) => {
-    row.children[1].className = row.children[2].className = "num";
+  table(id, items.slice(0, 20), (one) => one.name, cells, commands, (row, one) => {
+    cells(one).forEach((_, column) => { if (column) row.children[column].className = "num"; });
   });
 }
 
-function bound(cell, item) {
+function banned(cell, item) {
   button(cell, "Why", `Why ${item.address}`, () => explain(item.address));
   if (actions) button(cell, "Lift", `Lift the ban of ${item.address}`, () => lift(item.address));
 }
@@ -299,42 +317,6 @@ function button(place, text, label, act) {
   node.setAttribute("aria-label", label);
   node.addEventListener("click", act);
   place.append(node);
-}
-
-// --- charts
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-}
-
-function draw() {
-  for (const plot of plots.values()) plot.destroy();
-  plots.clear();
-  const times = rows.map((row) => row.at);
-  for (const name of ["accepted", "refused", "rejected", "closed"]) spark(name, times);
-  const first = rows.length ? date(rows[0].at * 1000) : "";
-  write($("chart-title"), isShort ? "The last minutes" : "The last 24 hours");
-  write($("chart-note"), isShort ? "Attempts by five seconds" : `Attempts by ten minutes${rows.length < 144 ? `, since ${first}` : ""}`);
-  const place = $("chart");
-  const line = (label, name) => ({ label, stroke: colour(name), width: 2, fill: `${colour(name)}22`, points: { show: rows.length < 3 } });
-  const axis = { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, font: "12px system-ui" };
-  plots.set("chart", new uPlot({
-    width: place.clientWidth, height: 210,
-    series: [{ value: (_, at) => (at ? date(at * 1000) : "") }, line("refused", "refused"), line("logged in", "accepted"), line("reached Dovecot", "rejected")],
-    axes: [{ ...axis, values: isShort ? "{HH}:{mm}:{ss}" : "{HH}:{mm}", space: 70 }, { ...axis, size: 60, values: (_, all) => all.map(count) }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(high, 5)] } },
-    cursor: { drag: { x: false, y: false } },
-  }, [times, rows.map((row) => row.refused), rows.map((row) => row.accepted), rows.map((row) => row.rejected)], place));
-}
-
-function spark(name, times) {
-  const place = $(`g-${name}`);
-  plots.set(name, new uPlot({
-    width: place.clientWidth, height: place.clientHeight, legend: { show: false }, cursor: { show: false },
-    axes: [{ show: false }, { show: false }], padding: [4, 2, 2, 2],
-    series: [{}, { stroke: colour(name), width: 2, fill: `${colour(name)}33`, points: { show: false } }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
-  }, [times, rows.map((row) => row[name])], place));
 }
 
 // --- commands
@@ -385,7 +367,9 @@ function forget(user) {
 
 async function explain(target) {
   $("target").value = target;
-  const answer = await (await ask("ask", { do: "explain", address: target, user: null })).json();
+  const words = target.split(/\s+/);
+  const [address, user] = words.length === 2 ? words : [target, null];
+  const answer = await (await ask("ask", { do: "explain", address, user })).json();
   const place = $("answer");
   place.replaceChildren(...explained(answer));
   place.focus({ preventScroll: true });
@@ -401,7 +385,7 @@ function explained(answer) {
     lead(`${answer.user}: ${answer.known ? "known" : "not known"}${answer.last_login ? `, last login ${date(answer.last_login)}` : ""}`);
     if (answer.trap && !answer.known) line("Nobody may try this name: only guessers use it");
     nodes.push(list("Where the user has logged in", ["Network", "Since", "Last login", "A new password from there"],
-      answer.networks.map((one) => [one.network, date(one.since), date(one.last_login), outlook(one.outlook)])));
+      answer.networks.map((one) => [one.network, date(one.since), date(one.last_login), outlook(one.outlook)]), true));
   } else {
     lead(`${answer.client} in ${answer.network}: ${answer.standing}`);
     if (answer.ban) line(`${answer.ban.address} is banned until ${date(answer.ban.until)}: ${CAUSES[answer.ban.reason] || answer.ban.reason}`);
@@ -409,10 +393,27 @@ function explained(answer) {
     for (const one of answer.outlooks) line(`${one.attempt}: ${outlook(one)}`);
     if (answer.last_fault) line(`Last fault: ${answer.last_fault.fault}, ${date(answer.last_fault.at)}`);
   }
-  nodes.push(list("Buckets", ["Bucket", "Left", "Of"], answer.buckets.map((one) => [one.name, count(one.tokens), count(one.burst)])));
+  nodes.push(doable(answer));
+  nodes.push(list("Buckets", ["Bucket", "Left", "Of"], answer.buckets.map((one) => [one.name, count(one.tokens), count(one.burst)]), true));
   nodes.push(list("Last decisions", ["Time", "Client", "What", "Why"],
     answer.decisions.map((one) => [when(one.at), one.client, VERDICTS[one.verdict] || one.verdict, because(one)])));
+  nodes.push(list("Before, by the history", ["Time", "User", "Client", "What", "Why", "Times"],
+    answer.past.map((one) => [when(one.last), one.user || "", one.client, VERDICTS[one.verdict] || one.verdict, because(one), count(one.count)])));
   return nodes;
+}
+
+/// What can be done about what was explained.
+function doable(answer) {
+  const place = make("p", undefined, "buttons");
+  if (!actions) return place;
+  const isUser = answer.is === "user";
+  const target = isUser ? answer.user : answer.client;
+  if (!isUser && answer.ban) button(place, "Lift the ban", `Lift the ban of ${answer.ban.address}`, () => lift(answer.ban.address));
+  if (!isUser && !answer.ban) button(place, "Ban", `Ban ${target}`, () => ban(target));
+  button(place, "Forgive", `Forgive ${target}`, () => forgive(target, isUser));
+  if (isUser) button(place, "Forget", `Forget where ${target} is familiar`, () => forget(target));
+  button(place, "Expel", `Expel ${target}`, () => expel(target, isUser));
+  return place;
 }
 
 function because(one) {
@@ -426,7 +427,7 @@ function outlook(one) {
   return `${one.verdict} (${why})`;
 }
 
-function list(title, heads, lines) {
+function list(title, heads, lines, isNamed) {
   const part = make("div");
   part.append(make("h3", title));
   if (!lines.length) {
@@ -443,9 +444,23 @@ function list(title, heads, lines) {
   const body = node.createTBody();
   for (const line of lines) {
     const row = body.insertRow();
-    for (const text of line) row.insertCell().textContent = text;
+    line.forEach((text, column) => {
+      const cell = row.insertCell();
+      cell.textContent = text;
+      // On a phone there is no head.
+      if (isNamed && column) cell.dataset.head = heads[column];
+    });
   }
-  part.append(node);
+  if (lines.length <= 8) {
+    part.append(node);
+    return part;
+  }
+  const room = make("div", undefined, "scroll");
+  room.tabIndex = 0;
+  room.setAttribute("role", "region");
+  room.setAttribute("aria-label", title);
+  room.append(node);
+  part.append(room);
   return part;
 }
 
@@ -454,7 +469,13 @@ async function people() {
   const users = answer.users.sort((one, other) => (other.last_login || "").localeCompare(one.last_login || ""));
   $("people-list").hidden = false;
   const where = (one) => one.networks.map((net) => net.network).slice(0, 6).join(", ");
-  table("people", users.slice(0, ROWS), (one) => one.id, (one) => [one.user || one.id, one.last_login ? when(one.last_login) : "", where(one)], (cell, one) => {
+  const refused = new Map();
+  for (const one of reports.day ? reports.day.honest_refused : []) {
+    const name = (one.user || "").toLowerCase();
+    refused.set(name, [...(refused.get(name) || []), `${count(one.count)}: ${because(one)}, ${when(one.last)}`]);
+  }
+  const lately = (one) => (refused.get((one.user || "").toLowerCase()) || []).join("; ") || "no";
+  table("people", users.slice(0, ROWS), (one) => one.id, (one) => [one.user || one.id, one.last_login ? when(one.last_login) : "", where(one), lately(one)], (cell, one) => {
     if (!one.user) return;
     button(cell, "Why", `Why ${one.user}`, () => explain(one.user));
     if (actions) {
@@ -462,7 +483,7 @@ async function people() {
       button(cell, "Expel", `Expel ${one.user}`, () => expel(one.user, true));
     }
   });
-  tell(`${count(users.length)} known users${users.length > ROWS ? `, ${ROWS} shown` : ""}`);
+  tell(`${count(users.length)} known ${users.length === 1 ? "user" : "users"}${users.length > ROWS ? `, ${ROWS} shown` : ""}`);
 }
 
 // --- begin
@@ -486,12 +507,7 @@ function wire() {
   $("filter").addEventListener("change", decisions);
   $("filter").form.addEventListener("submit", (event) => event.preventDefault());
   $("show-people").addEventListener("click", people);
-  let later = 0;
-  addEventListener("resize", () => {
-    clearTimeout(later);
-    later = setTimeout(draw, 200);
-  });
-  dark.addEventListener("change", draw);
+  wireCharts();
 }
 
 async function begin() {
@@ -508,11 +524,10 @@ async function begin() {
   if (!localStorage.getItem(KEY)) return close("");
   $("open").hidden = false;
   try {
-    await trend();
+    await beginCharts();
   } catch (fault) {
     if (!localStorage.getItem(KEY)) return;
   }
-  setInterval(() => { if (!paused && localStorage.getItem(KEY)) trend().catch(() => {}); }, 5000);
   follow();
 }
 
