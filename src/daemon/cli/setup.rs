@@ -23,6 +23,7 @@ mod change;
 mod own;
 mod plan;
 mod revert;
+mod scratch;
 
 type Fault = Box<dyn std::error::Error>;
 

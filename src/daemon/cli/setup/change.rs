@@ -12,6 +12,7 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 use super::revert::reverted;
+use super::scratch::Scratch;
 
 /// The list of what was changed, in the backup.
 const LIST: &str = "list.json";
@@ -165,28 +166,6 @@ fn keep(kept: &mut Vec<FileChange>, change: &FileChange) -> io::Result<()> {
     }
     held.after = change.after.clone();
     Ok(())
-}
-
-/// A folder of root's own for as long as it is needed.
-pub(super) struct Scratch(pub(super) PathBuf);
-
-impl Scratch {
-    pub(super) fn new() -> io::Result<Self> {
-        let number = crate::store::key::random();
-        let name: String = number.iter().map(|octet| format!("{octet:02x}")).collect();
-        let path = std::env::temp_dir().join(format!("gatepost-setup-{name}"));
-        // Fails where somebody has put something there.
-        fs::create_dir(&path)?;
-        fs::set_permissions(&path, Permissions::from_mode(0o700))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays is a copy, for root only.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Removes a file, and the folder that was made for it alone.

@@ -11,8 +11,9 @@ use std::process::Command;
 
 use super::Fault;
 use super::certificate::{self, CertificateSource};
-use super::change::{FileChange, Scratch};
+use super::change::FileChange;
 use super::own::{OwnChanges, OwnFile};
+use super::scratch::Scratch;
 use crate::cli::dovecot_policy::{self, DovecotVersion};
 use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;

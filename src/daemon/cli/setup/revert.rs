@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::process::Command;
 
-use super::change::Scratch;
+use super::scratch::Scratch;
 
 /// A file without what was changed in it.
 pub(super) struct Reverted {
@@ -29,7 +29,7 @@ pub(super) fn reverted(now: &[u8], after: &[u8], before: &[u8]) -> io::Result<Re
     let (after, before) = (lines(after), lines(before));
     let (mut result, mut missed) = (lines(now), 0);
     for head in heads {
-        let place = Place::read(head);
+        let place = ChangedPlace::read(head);
         let put_back = place.and_then(|place| {
             let left = place.old.of(&after)?;
             let at = only(&result, left)?;
@@ -60,29 +60,29 @@ fn only(text: &[&[u8]], wanted: &[&[u8]]) -> Option<usize> {
 }
 
 /// A place that differs: its lines in both files.
-struct Place {
-    old: Lines,
-    new: Lines,
+struct ChangedPlace {
+    old: LineRange,
+    new: LineRange,
 }
 
 /// A number of lines, the first of which is 1.
-struct Lines {
+struct LineRange {
     first: usize,
     count: usize,
 }
 
-impl Place {
+impl ChangedPlace {
     /// `@@ -12,3 +12 @@`
     fn read(head: &str) -> Option<Self> {
         let mut words = head.split_ascii_whitespace().skip(1);
         Some(Self {
-            old: Lines::read(words.next()?.strip_prefix('-')?)?,
-            new: Lines::read(words.next()?.strip_prefix('+')?)?,
+            old: LineRange::read(words.next()?.strip_prefix('-')?)?,
+            new: LineRange::read(words.next()?.strip_prefix('+')?)?,
         })
     }
 }
 
-impl Lines {
+impl LineRange {
     fn read(text: &str) -> Option<Self> {
         let (first, count) = text.split_once(',').unwrap_or((text, "1"));
         Some(Self {
