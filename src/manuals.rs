@@ -22,7 +22,8 @@ mod page;
 const CONFIG: &str = include_str!("../config/gatepost.toml");
 const OPERATING: &str = include_str!("../config/manual/gatepost.1.md");
 /// Pages that stand by themselves.
-const PAGES: [&str; 3] = [
+const PAGES: [&str; 4] = [
+    include_str!("../config/manual/gatepost-cluster.7.md"),
     include_str!("../config/manual/gatepost-doors.7.md"),
     include_str!("../config/manual/gatepost-judging.7.md"),
     include_str!("../config/manual/gatepost-migration.7.md"),

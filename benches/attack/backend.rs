@@ -17,7 +17,7 @@ use crate::BenchResult;
 use crate::program::{Program, free_port, run};
 
 const MASTER: &str = "/usr/lib/postfix/sbin/master";
-const DOVECOT: &str = "/usr/sbin/dovecot";
+pub(crate) const DOVECOT: &str = "/usr/sbin/dovecot";
 
 /// How many users there are.
 pub(crate) const USERS: usize = 40;
@@ -142,6 +142,11 @@ impl MailBackend {
             .zip(self.ports)
             .find(|(other, _)| **other == entry);
         (Ipv4Addr::LOCALHOST, found.map_or(0, |(_, port)| port)).into()
+    }
+
+    /// The passwd-file.
+    pub(crate) fn users(&self) -> PathBuf {
+        self.folder.join("users")
     }
 
     /// How many passwords Dovecot has found wrong so far.

@@ -37,11 +37,14 @@ pub(crate) enum PeerKind {
     /// The same with `smtpd_client_auth_rate_limit`.
     #[value(name = "rate-limit")]
     RateLimited,
+    /// What Dovecot asks instead of Gatepost: a server in the bench that allows every login (`scenario::doors`).
+    #[value(name = "always-allows")]
+    AlwaysAllows,
 }
 
 impl PeerKind {
     /// In the order of the report.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Gatepost,
         Self::Other,
         Self::HaProxy,
@@ -50,10 +53,13 @@ impl PeerKind {
         Self::Dovecot,
         Self::Native,
         Self::RateLimited,
+        Self::AlwaysAllows,
     ];
 
     /// All that make the handshake in a program of their own, or in Postfix.
     pub(crate) const SERVERS: &'static [Self] = Self::ALL.split_at(7).0;
+    /// All that take mail.
+    pub(crate) const SUBMISSION: &'static [Self] = Self::ALL.split_at(8).0;
     /// All that stand before Postfix.
     pub(crate) const PROXIES: &'static [Self] = Self::ALL.split_at(6).0;
 
@@ -68,6 +74,7 @@ impl PeerKind {
             Self::Dovecot => "dovecot",
             Self::Native => "native",
             Self::RateLimited => "rate-limit",
+            Self::AlwaysAllows => "always-allows",
         }
     }
 
@@ -78,7 +85,7 @@ impl PeerKind {
 
     /// Whether its passwords are checked by Dovecot behind Postfix. nginx asks an `auth_http` instead.
     pub(crate) const fn asks_dovecot(self) -> bool {
-        !matches!(self, Self::Nginx)
+        !matches!(self, Self::Nginx | Self::AlwaysAllows)
     }
 
     /// What it must have, and the package that has it.
@@ -93,6 +100,7 @@ impl PeerKind {
             Self::Stunnel => ("/usr/bin/stunnel4", "stunnel4"),
             Self::Dovecot => ("/usr/lib/dovecot/submission-login", "dovecot-submissiond"),
             Self::Native | Self::RateLimited => ("/usr/lib/postfix/sbin/master", "postfix"),
+            Self::AlwaysAllows => ("/usr/lib/dovecot/imap", "dovecot-imapd"),
         }
     }
 }
@@ -202,7 +210,7 @@ impl Peer {
             }
             PeerKind::Stunnel => write("stunnel.conf", fill(include_str!("peer/stunnel.conf")))?,
             PeerKind::Dovecot => write("dovecot.conf", fill(include_str!("peer/dovecot.conf")))?,
-            PeerKind::Native | PeerKind::RateLimited => {}
+            PeerKind::Native | PeerKind::RateLimited | PeerKind::AlwaysAllows => {}
         }
         Ok(Self {
             kind,
@@ -263,7 +271,7 @@ impl Peer {
                 Path::new("/usr/sbin/dovecot"),
                 &["-F", "-c", &file("dovecot.conf")],
             ),
-            PeerKind::Native | PeerKind::RateLimited => Ok(None),
+            PeerKind::Native | PeerKind::RateLimited | PeerKind::AlwaysAllows => Ok(None),
         }
     }
 }

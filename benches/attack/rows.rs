@@ -44,12 +44,14 @@ pub(crate) enum BenchScenario {
     Start,
     /// Up to 100,000 sessions.
     Crowd,
+    /// IMAP logins at a Dovecot that asks Gatepost, one that asks a server which always allows, and one that asks nobody.
+    Doors,
 }
 
 impl BenchScenario {
     /// In the order they are played. The gate alone comes first: it is measured in this process, before others
     /// have left memory behind.
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Known,
         Self::Refused,
         Self::Handshake,
@@ -66,6 +68,7 @@ impl BenchScenario {
         Self::Flood,
         Self::Herd,
         Self::Watched,
+        Self::Doors,
         Self::Start,
         Self::Crowd,
     ];
@@ -194,6 +197,13 @@ pub(crate) const ROWS: &[FigureRow] = &[
     row("known-held", BenchScenario::Known, "of them held", "", Goal::None),
     row("check", BenchScenario::Known, "a check of how a random one stands", "ns", Goal::AtMost(300.0)),
     row("judge", BenchScenario::Known, "a new wrong password of a random one, judged and noted", "ns", Goal::None),
+    row("imap-dovecot", BenchScenario::Doors, "IMAP login of a familiar user: Dovecot's CPU", "µs", Goal::Of(PeerKind::AlwaysAllows, 1.05)),
+    row("imap-answers", BenchScenario::Doors, "the same: CPU of what it asks", "µs", Goal::None),
+    row("imap-p50", BenchScenario::Doors, "the same, 20 a second: p50", "ms", Goal::Of(PeerKind::AlwaysAllows, 1.1)),
+    row("imap-p99", BenchScenario::Doors, "the same: p99", "ms", Goal::None),
+    row("answer-p50", BenchScenario::Doors, "an answer beside 1,000 requests a second: p50", "ms", Goal::None),
+    row("answer-p99", BenchScenario::Doors, "the same: p99", "ms", Goal::AtMost(1.0)),
+    row("answer-cpu", BenchScenario::Doors, "the same: CPU", "µs", Goal::None),
     row("start", BenchScenario::Start, "start to first accept, nothing to restore", "ms", Goal::None),
     row("start-bans", BenchScenario::Start, "the same, 100,000 bans to restore", "ms", Goal::AtMost(20.0)),
     row("crowd", BenchScenario::Crowd, "the largest crowd of idle sessions, PSS", "GiB", Goal::AtMost(1.2)),

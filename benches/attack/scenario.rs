@@ -8,6 +8,7 @@ use crate::results::Results;
 use crate::rows::BenchScenario;
 
 mod crowd;
+mod doors;
 mod flood;
 mod guesses;
 mod handshake;
@@ -45,6 +46,7 @@ pub(crate) fn play(
         BenchScenario::Known => known::play(bench, results),
         BenchScenario::Start => start::play(bench, results),
         BenchScenario::Crowd => crowd::play(bench, results),
+        BenchScenario::Doors => doors::play(bench, results),
     }
 }
 

@@ -31,6 +31,7 @@ mod acquaintance;
 mod case;
 mod judge;
 mod ladder;
+mod lent;
 mod replies;
 mod rules;
 mod settle;
@@ -49,7 +50,7 @@ use crate::gate::buckets::rate::ClientRate;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
-use crate::gate::buckets::words::Seen;
+use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
@@ -87,6 +88,7 @@ pub struct Gate {
     familiar: Familiar,
     tries: Tries,
     seen: Seen,
+    hashed_words: HashedWords,
     bans: Bans,
     repeats: RepeatLimit,
     held: HeldAttempts,
@@ -124,6 +126,7 @@ impl Gate {
             // Beside the 24 octets of a bucket these add 7 for every address.
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
+            hashed_words: HashedWords::default(),
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
             held: HeldAttempts::default(),
@@ -263,6 +266,9 @@ impl Gate {
         self.list_users(&settings);
         let new = Arc::new(Rules::new(&settings, &self.names, &self.keys));
         let old = self.rules.swap(new.clone());
+        if old.nonce != new.nonce {
+            self.hashed_words.clear();
+        }
         let known = self.familiar.users();
         self.buckets
             .cut_keyed(|bucket| new.limit(bucket, known), now);

@@ -169,6 +169,12 @@ impl HttpHandler for AuthPolicy {
         }
     }
 
+    /// While a question waits for its turn, anybody on this machine could fill the seats, and Dovecot allows a login
+    /// whose question is cut off.
+    fn may_stay(&self, head: &Parts) -> bool {
+        self.knows_secret(&head.headers)
+    }
+
     fn too_long(&self, head: &Parts) -> Response<HttpBody> {
         match self.command(head) {
             Ok(_) => self.not_understood(),

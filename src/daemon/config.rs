@@ -10,11 +10,13 @@ mod auth_policy;
 mod bounds;
 mod buckets;
 mod chain;
+mod cluster;
 mod dovecot;
 mod finding;
 pub mod guesses;
 mod http;
 mod inspect;
+mod lender;
 mod limits;
 mod listeners;
 mod machine;
@@ -44,6 +46,7 @@ use self::finding::{Findings, Source};
 use self::machine::Machine;
 use self::neighbours::Neighbours;
 use crate::auth_policy::AuthPolicySettings;
+use crate::cluster::ClusterSettings;
 use crate::history::HistorySettings;
 use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
@@ -72,6 +75,8 @@ pub struct Config {
     pub registry: session::registry::RegistrySettings,
     /// The policy.
     pub gate: gate::GateSettings,
+    /// The machines that have one bound together; none: this one is alone.
+    pub cluster: Option<ClusterSettings>,
     /// Limits on connections.
     pub admission: net::admission::AdmissionSettings,
     /// Deadlines of a session.
@@ -122,6 +127,7 @@ impl Config {
     ) -> Result<(Self, Vec<Finding>), ConfigFaults> {
         Self::load_and(path, now, |file, config, findings| {
             chain::play_the_client(file, config, folder(path), now, findings);
+            inspect::groups(file, findings);
             dovecot::warn(&config.gate.names, neighbours, findings);
             postfix::compare(
                 &config.upstream,
@@ -146,6 +152,7 @@ impl Config {
             inspect::certificates(file, folder(path), now, findings);
             inspect::state(file, config, findings);
             auth_policy::warn_readable(file, path, findings);
+            lender::inspect(file, folder(path), findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
             more(file, config, findings);
         })
@@ -218,6 +225,14 @@ impl Config {
         let processes = sections::processes(&file.upstream, findings);
         let store = sections::store(&file.state, folder, findings);
         let auth_policy = auth_policy::read(file, findings);
+        let rules = rules::gate(file, findings);
+        let (cluster, division) = cluster::read(
+            &file.cluster,
+            &dialogue.hostname,
+            &rules.limits,
+            folder,
+            findings,
+        );
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -236,8 +251,10 @@ impl Config {
             gate: gate::GateSettings {
                 names: names::read(&file.names, findings),
                 nonce: auth_policy.as_ref().map(|door| door.nonce.clone()),
-                ..rules::gate(file, findings)
+                division,
+                ..rules
             },
+            cluster,
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
@@ -277,6 +294,7 @@ impl Config {
             ("state.directory", self.store != new.store),
             ("history.keep", self.history.keep != new.history.keep),
             ("auth-policy", self.auth_policy != new.auth_policy),
+            ("cluster", self.cluster != new.cluster),
             ("admin.socket", self.admin.socket != new.admin.socket),
             ("admin.group", self.admin.group != new.admin.group),
             ("http", self.web != new.web),
@@ -305,9 +323,11 @@ impl Config {
             admin: running.admin.clone(),
             web: running.web.clone(),
             auth_policy: running.auth_policy.clone(),
+            cluster: running.cluster.clone(),
             ..self
         };
         config.gate.nonce.clone_from(&running.gate.nonce);
+        config.gate.division = running.gate.division;
         config.gate.capacity = running.gate.capacity;
         config.gate.names.clone_from(&running.gate.names);
         config

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod auth_policy;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod drain;
 mod files;

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::drain::{self, Drain};
 use crate::history::{Historian, HistoryReader};
@@ -43,6 +44,7 @@ use gatepost_core::moment::Moment;
 mod certificates;
 mod keeping;
 mod leaving;
+mod lending;
 mod listeners;
 mod notify;
 mod operator;
@@ -145,7 +147,7 @@ impl Server {
     pub async fn start_on(
         config: Config,
         clock: Clock,
-        given: GivenSockets,
+        mut given: GivenSockets,
     ) -> Result<Self, StartFault> {
         let began = clock.now();
         let tls = Tls::load(&config.tls)?;
@@ -166,9 +168,9 @@ impl Server {
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
             before_login: TaskTracker::new(),
         });
+        let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
-        let policy = PolicyDoor::bind(&config, &services, &limits, &drain)?;
         let context = ListenerContext {
             services: Arc::clone(&services),
             filter: filter(&listeners),
@@ -178,10 +180,10 @@ impl Server {
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
+            cluster: Cluster::new(config.cluster.clone()),
             predecessors: Predecessors::beside(&config.admin),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
-        let config = Arc::new(ArcSwap::from_pointee(config));
         Ok(Self {
             persister: Persister::new(services, received, store, context.state.clone()),
             notifier: Notifier::new(occurrences, context.clone()),
@@ -191,7 +193,7 @@ impl Server {
             socket,
             web,
             policy,
-            config,
+            config: Arc::new(ArcSwap::from_pointee(config)),
             drainer,
             began,
         })
@@ -297,6 +299,7 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(certificates::watch_in_use(context.clone()));
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
+    tasks.spawn(lending::lend(context.clone()));
     tasks
 }
 

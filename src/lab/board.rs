@@ -115,13 +115,19 @@ pub(crate) fn outcomes(
 }
 
 /// The lines about the honest users' visits.
-pub(crate) fn visits(paint: Paint, honest: &HonestFigures) -> [String; 2] {
+pub(crate) fn visits(paint: Paint, honest: &HonestFigures) -> Vec<String> {
     let mails = Cell::count(honest.mails).toned(Tone::Good);
     let away = Cell::fault(honest.locked_out);
-    [
+    let mut lines = vec![
         row(paint, "mails delivered", &mails, &Cell::empty()),
         row(paint, "right password, but refused", &away, &Cell::empty()),
-    ]
+    ];
+    if let Some(why) = &honest.last_refusal {
+        let refused = Cell::fault(honest.mails_refused);
+        lines.push(row(paint, "mails refused", &refused, &Cell::empty()));
+        lines.push(format!("  the last one: {why:.60}"));
+    }
+    lines
 }
 
 /// One line for a log: the counts of both so far.
@@ -197,6 +203,17 @@ mod tests {
             assert_eq!(line.chars().count(), 2 + LABEL + 2 * CELL, "{line}");
         }
         assert!(lines[0].ends_with("      123,456,789"), "{}", lines[0]);
+    }
+
+    #[test]
+    fn a_mail_that_is_refused_is_shown_with_the_reason() {
+        let mut honest = HonestFigures::default();
+        assert_eq!(visits(Paint::Plain, &honest).len(), 2);
+        honest.mails_refused = 1;
+        honest.last_refusal = Some("RCPT TO:<bob>: 550 no".to_owned());
+        let lines = visits(Paint::Plain, &honest).join("\n");
+        assert!(lines.contains("mails refused"), "{lines}");
+        assert!(lines.ends_with("RCPT TO:<bob>: 550 no"), "{lines}");
     }
 
     #[test]

@@ -121,8 +121,18 @@ pub fn run(args: &SimulateArgs) -> ExitCode {
 fn simulated(args: &SimulateArgs) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     if args.list {
-        // A reader that has closed the pipe wants no more.
-        let _ = tables::list(&mut out, SCENARIOS.iter().chain(CROWDS));
+        let scenarios = SCENARIOS.iter().chain(CROWDS);
+        let printed = match args.json {
+            true => {
+                let all: Vec<_> = scenarios
+                    .map(|one| serde_json::json!({ "name": one.name, "about": one.about }))
+                    .collect();
+                gatepost_daemon::cli::print_json(&mut out, &all)
+            }
+            false => tables::list(&mut out, scenarios),
+        };
+        let written = printed.and_then(|()| out.flush());
+        gatepost_daemon::cli::exit::unless_closed(written).map_err(|fault| fault.to_string())?;
         return Ok(0);
     }
     let runs = play_all(&jobs(args));

@@ -2,7 +2,8 @@
 //!
 //! One function a target. They are run by libFuzzer (`targets`), and over the kept corpus by the
 //! integration tests, on stable.
-//! In `edges`, `kept` and `whole`: what a connection opens with, what is read from disk, and sessions as a whole.
+//! In `asked`, `edges`, `kept` and `whole`: what Dovecot asks, what a connection opens with, what is read from disk, and
+//! sessions as a whole.
 //! Here: SMTP.
 //! Not here: octets (`corpus`). A body that cannot fail would be no target: each asserts more than
 //! that nothing panics.
@@ -20,11 +21,13 @@ use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, Secret};
 
 use drive::{Next, Partner, Talk};
 
+mod asked;
 pub mod drive;
 mod edges;
 mod kept;
 mod whole;
 
+pub use asked::policy;
 pub use edges::{hello, proxy_header};
 pub use kept::{image, journal, logs, state};
 pub use whole::session;

@@ -362,6 +362,7 @@ fn what_the_operator_did_stands_in_the_log() {
         told.field("did"),
         "ann is familiar in 203.0.113.0/24 for 90 days; the name was not known before"
     );
+    assert_eq!(told.field("by"), "root");
 }
 
 #[test]

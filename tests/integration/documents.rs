@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::kit::program;
 
-const WITH_LINKS: [&str; 10] = [
+const WITH_LINKS: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -17,6 +17,7 @@ const WITH_LINKS: [&str; 10] = [
     "benches/COMPARED.md",
     "benches/RESULTS.md",
     "config/manual/gatepost.1.md",
+    "config/manual/gatepost-cluster.7.md",
     "config/manual/gatepost-doors.7.md",
     "config/manual/gatepost-judging.7.md",
     "config/manual/gatepost-migration.7.md",

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// The targets by their names.
-const TARGETS: [(&str, Body); 12] = [
+const TARGETS: [(&str, Body); 13] = [
     ("line", bodies::line),
     ("command", bodies::command),
     ("reply", bodies::reply),
     ("sasl", bodies::sasl),
     ("dialogue", bodies::dialogue),
+    ("policy", bodies::policy),
     ("proxy_header", bodies::proxy_header),
     ("hello", bodies::hello),
     ("image", bodies::image),

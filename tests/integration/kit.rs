@@ -13,5 +13,6 @@ pub(crate) mod mail;
 pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 pub(crate) mod siege;
 pub(crate) mod wait;

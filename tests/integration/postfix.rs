@@ -5,6 +5,7 @@
 mod announcement;
 mod behind_us;
 mod beside;
+mod cluster;
 mod delivery;
 mod doctor;
 mod doors;

@@ -94,6 +94,28 @@ fn a_pool_of_a_million_addresses_gets_no_more_guesses_than_the_bound() {
 }
 
 #[test]
+fn over_all_doors_together_a_botnet_gets_no_more_than_the_bound_and_nobody_who_reads_is_refused() {
+    // A small server's are among all scenarios.
+    let report = play("doors", &LARGE);
+    let guesses = &report.guesses;
+    assert!(report.broken.is_empty(), "{:?}", report.broken);
+    assert!(guesses.tried > 14_000, "{guesses:?}");
+    assert!(guesses.worst_day <= bound(10_000, 0), "{guesses:?}");
+    // 500 people look every five minutes.
+    assert!(report.home.all > 500 * 140 * 2, "{}", report.home.all);
+    assert_eq!((report.home.refused, report.near.refused), (0, 0));
+}
+
+#[test]
+fn at_all_doors_together_frequent_passwords_get_what_words_get_at_smtp() {
+    let report = play("doors-words", &SMALL);
+    let guesses = &report.guesses;
+    // 48 a day and one for each that was paid in advance.
+    assert!((30..=60).contains(&guesses.worst_day), "{guesses:?}");
+    assert_eq!(report.refused(), 0);
+}
+
+#[test]
 fn the_bound_is_the_manuals_formula() {
     assert_eq!((bound(40, 0), bound(10_000, 0)), (1_872, 61_632));
     assert_eq!(

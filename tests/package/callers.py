@@ -2,6 +2,8 @@
 
 port-open PORT, port-closed PORT
 send FROM            logs in and sends a mail, from an address of this network
+submit FROM          the same on port 587, where TLS begins after STARTTLS
+beside FROM PORT USER  the same as this user at another port of Postfix's
 guess FROM           guesses until it is refused; prints the session's id that the refusal has
 hold GO DONE         logs in, begins mails, makes GO, connects again and again until DONE is there, and ends its mails. It fails
                      where a connection was refused, or a session that had logged in was lost
@@ -51,10 +53,17 @@ def port_open(port):
         return client.connect_ex((SERVER[0], port)) == 0
 
 
-def until_sent(source):
+def submitting(source, port=587, user=USER):
+    session = smtplib.SMTP(SERVER[0], port, timeout=30, source_address=(source, 0))
+    session.starttls(context=TRUST)
+    session.login(user, PASSWORD)
+    return session
+
+
+def until_sent(log_in):
     for _ in range(100):
         try:
-            session = logged_in(source)
+            session = log_in()
             begin(session)
             return finish(session)
         except (OSError, smtplib.SMTPException) as fault:
@@ -126,7 +135,11 @@ match what:
     case "port-closed":
         assert not port_open(int(rest[0])), f"port {rest[0]} is open"
     case "send":
-        until_sent(rest[0])
+        until_sent(lambda: logged_in(rest[0]))
+    case "submit":
+        until_sent(lambda: submitting(rest[0]))
+    case "beside":
+        until_sent(lambda: submitting(rest[0], int(rest[1]), rest[2]))
     case "guess":
         print(guess(rest[0]))
     case "hold":

@@ -92,7 +92,7 @@ fn grown(set: &Measurement<'_>, count: usize, stand: SessionState) -> BenchResul
 pub(super) fn strangers(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     const IDLERS: usize = 150;
     let setting = (BackendKind::Sha256, &ConfigChanges::default());
-    bench.once(results, &PeerKind::ALL, setting, |set| {
+    bench.once(results, PeerKind::SUBMISSION, setting, |set| {
         log_everybody_in(set)?;
         let idlers = bench.runtime.block_on(async {
             let mut idlers: Vec<TcpStream> = Vec::new();

@@ -1,15 +1,18 @@
 //! buckets - what is counted: tokens, tries, words, and what was decided
 //!
 //! `spec` is the table of buckets with their `quota`, `key` says which row of a bucket an attempt pays from, `limit` decides
-//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `route` holds those that one attempt pays. `tries`,
+//! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `shared` is one that all pay: `division` says
+//! which part of it is this machine's own, `slice` is what of the rest it was lent. `route` holds those that one attempt pays. `tries`,
 //! `words` and `repeats` remember passwords as keyed hashes; `held` keeps what attempts without an outcome have paid. `counters` and `recent` are for the operator.
 //! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;
 pub mod credit;
+pub mod division;
 pub mod quota;
 pub mod rate;
 pub mod recent;
+pub mod slice;
 pub mod spec;
 
 pub(in crate::gate) mod bucket;
@@ -18,6 +21,7 @@ pub(in crate::gate) mod key;
 pub(in crate::gate) mod limit;
 pub(in crate::gate) mod repeats;
 pub(in crate::gate) mod route;
+pub(in crate::gate) mod shared;
 pub(in crate::gate) mod strike_count;
 pub(in crate::gate) mod table;
 pub(in crate::gate) mod tries;

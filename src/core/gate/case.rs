@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::gate::buckets::bucket::Token;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::buckets::route::Few;
+use crate::gate::buckets::spec::WordList;
 use crate::gate::buckets::words::Word;
 use crate::gate::request::attempt::{AuthAttempt, Password, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
@@ -102,6 +103,7 @@ impl Gate {
     ) -> Case {
         let user = self.user(attempt.user);
         let network = attempt.client.network();
+        let who = self.context(user, network, now);
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
             Password::Shown(secret) | Password::Token(secret) => {
@@ -109,18 +111,16 @@ impl Gate {
                 let word = Word::of(secret, attempt.user, &self.keys, &rules.ladder);
                 (Some(self.guess(user, attempt.user, secret, rules)), word)
             }
-            // Nothing can be folded of a hash: it is no word, and says so to no other user's.
             Password::Hashed(hash) => {
-                let hash = hash.expose();
-                let word = Word::Rare(self.keys.word(hash));
-                (Some(self.keys.guess(user, hash)), word)
+                let word = self.word_of_hash(attempt.user, user, hash, (rules, who));
+                let octets = hash.expose();
+                (Some(self.keys.guess(user, octets)), word)
             }
         };
         let secret = match attempt.password {
             Password::Shown(_) | Password::Hashed(_) => SecretKind::Password,
             Password::Token(_) | Password::Hidden => SecretKind::Passing,
         };
-        let who = self.context(user, network, now);
         Case {
             at: now,
             session: attempt.session,
@@ -148,6 +148,28 @@ impl Gate {
                 self.keys.guess(user, hash.expose())
             }
             None => self.keys.guess(user, secret),
+        }
+    }
+
+    /// Nothing can be folded of a hash: it is a word where it is that of a frequent password, and says nothing of another
+    /// user's. Only what strangers try at known users is looked up: only that pays from `words`.
+    fn word_of_hash(
+        &self,
+        name: &UserName,
+        user: UserId,
+        hash: &PasswordHash,
+        (rules, who): (&Rules, Context),
+    ) -> Word {
+        let is_asked = who.known && !who.trust.is_at_home();
+        let nonce = rules.nonce.as_ref();
+        let nonce = nonce.filter(|_| is_asked && rules.ladder.list == WordList::Common);
+        let is_frequent = nonce.is_some_and(|nonce| {
+            let login = self.names.fold(name).to_name();
+            self.hashed_words.is_frequent(user, &login, nonce, hash)
+        });
+        match is_frequent {
+            true => Word::Common,
+            false => Word::Rare(self.keys.word(hash.expose())),
         }
     }
 

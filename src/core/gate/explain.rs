@@ -42,6 +42,8 @@ pub struct Holding {
     pub burst: u32,
     /// The time in which one token comes back.
     pub every: Duration,
+    /// The same for all machines together: they divide the buckets that all clients share.
+    pub whole: Duration,
     /// How long until it has a token for this client; zero if it has one.
     pub wait: Duration,
     /// The same for anybody, for some buckets keep their last tokens for retries and newcomers.
@@ -273,15 +275,17 @@ impl Gate {
         let bucket = key.bucket();
         let limit = rules.limit(bucket, known);
         let wait = |history| {
-            let kept = kept(bucket.spec().reserve, history, &limit);
+            let kept = kept(bucket.spec().reserve, history);
             let peeked = self.buckets.peek(key, &limit, kept, now);
             peeked.err().unwrap_or_default()
         };
         Holding {
             bucket: Reason::Bucket(bucket),
             tokens: self.buckets.left(key, limit, now),
-            burst: limit.burst(),
+            // Beside its own a machine has at most one slice.
+            burst: limit.burst() + rules.lent(bucket, known).map_or(0, |lent| lent.slice),
             every: Duration::from_nanos(limit.every()),
+            whole: Duration::from_nanos(rules.whole(bucket, known).every()),
             wait: wait(history),
             waits: Waits {
                 retry: wait(History::Retry),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::gate::Gate;
 use crate::gate::buckets::credit::UNTIL_A_LOGIN;
 use crate::gate::buckets::key::{BucketKey, Key};
-use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::quota::KeptPart;
 use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
 use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
@@ -176,9 +176,9 @@ impl Question<'_> {
         history: History,
     ) -> Result<Due, Short> {
         payable.with_limit(self.known_users(), |limit| {
-            let kept = kept(payable.reserve, history, limit);
+            let kept = kept(payable.reserve, history);
             match self.gate.buckets.peek(key, limit, kept, self.now) {
-                Ok(()) => Ok(Due { key, limit: *limit }),
+                Ok(key) => Ok(Due { key, limit: *limit }),
                 Err(wait) => Err(Short::of(payable.bucket, wait)),
             }
         })
@@ -199,9 +199,9 @@ impl Question<'_> {
             return Err(short);
         };
         near.with_limit(self.known_users(), |limit| {
-            let kept = limit.burst() / 2;
-            let held = self.gate.buckets.peek(key, limit, kept, self.now);
-            held.map(|()| Due { key, limit: *limit }).map_err(|_| short)
+            let held = self.gate.buckets.peek(key, limit, KeptPart::Half, self.now);
+            held.map(|key| Due { key, limit: *limit })
+                .map_err(|_| short)
         })
     }
 
@@ -227,11 +227,11 @@ impl Question<'_> {
             let Some(key) = key else { continue };
             let limit = self.rules.limit(bucket, case.who.users);
             let kept = match bucket {
-                Bucket::Credit if !case.who.known => self.kept_for_known_names(&limit),
-                _ => 0,
+                Bucket::Credit if !case.who.known => self.kept_for_known_names(),
+                _ => KeptPart::Nothing,
             };
             let held = self.gate.buckets.peek(key, &limit, kept, self.now);
-            held.map_err(|wait| Short::of(bucket, wait))?;
+            let key = held.map_err(|wait| Short::of(bucket, wait))?;
             route.push(Due { key, limit });
         }
         Ok(route)
@@ -239,10 +239,10 @@ impl Question<'_> {
 
     /// Credit of this client that names which are not known leave to those that are: two of thirty, once Postfix has rejected
     /// anything from there. So a guesser whose names are made up leaves its neighbours something.
-    pub(in crate::gate) fn kept_for_known_names(&self, credit: &Limit) -> u32 {
+    pub(in crate::gate) fn kept_for_known_names(&self) -> KeptPart {
         match self.gate.tries.first_failure(self.client) {
-            Some(_) => credit.burst() / 15,
-            None => 0,
+            Some(_) => KeptPart::Fifteenth,
+            None => KeptPart::Nothing,
         }
     }
 
@@ -367,12 +367,14 @@ impl Question<'_> {
     }
 }
 
-/// Tokens of a bucket that an attempt with this history must leave to others.
-pub(in crate::gate) fn kept(reserve: Reserve, history: History, limit: &Limit) -> u32 {
+/// The part of a bucket that an attempt with this history must leave to others.
+pub(in crate::gate) fn kept(reserve: Reserve, history: History) -> KeptPart {
     match (reserve, history) {
-        (_, History::Retry) | (Reserve::Nothing, _) | (Reserve::Newcomers, History::First) => 0,
-        (Reserve::Retries, _) | (Reserve::Both, History::First) => limit.burst() / 6,
-        (Reserve::Newcomers | Reserve::Both, History::Repeat) => limit.burst() / 3,
+        (_, History::Retry) | (Reserve::Nothing, _) | (Reserve::Newcomers, History::First) => {
+            KeptPart::Nothing
+        }
+        (Reserve::Retries, _) | (Reserve::Both, History::First) => KeptPart::Sixth,
+        (Reserve::Newcomers | Reserve::Both, History::Repeat) => KeptPart::Third,
     }
 }
 

@@ -140,7 +140,7 @@ impl Gate {
         match trust {
             // However short ago the last login was: it proves nothing.
             Some(Trust::Unproven) => {
-                changes.push(self.familiar.note_login(user, network, now, now));
+                changes.extend(self.familiar.note_login(user, network, now, now));
             }
             _ => self.login(user, network, now, now, changes),
         }
@@ -165,6 +165,17 @@ impl Gate {
         }
         changes.push(change);
         taken.len()
+    }
+
+    /// Makes a user unknown, and so familiar nowhere; in how many networks the user was familiar. One who stands in the
+    /// `users` file stays known.
+    ///
+    /// What is counted against the name stays: nobody gets a new attempt by it. Logins that were judged before, and those
+    /// that old logs show, make nobody known again.
+    pub fn forget(&self, user: &UserName, now: Moment, changes: &mut Changes) -> usize {
+        let networks = self.revoke(user, None, now, changes);
+        changes.push(self.familiar.forget(self.user(user), now));
+        networks
     }
 
     /// The user of this name, as the tables know one.

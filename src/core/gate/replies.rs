@@ -3,6 +3,7 @@
 //! Not here: refusing (`ladder`), the words (`smtp::reply`).
 
 use crate::gate::buckets::key::BucketKey;
+use crate::gate::buckets::quota::KeptPart;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::tries::History;
 use crate::gate::ladder::{Named, Question};
@@ -50,7 +51,7 @@ impl Question<'_> {
     fn is_credit_kept(&self) -> bool {
         let limit = self.rules.limit(Bucket::Credit, 0);
         let credit = self.gate.buckets.credit().held(self.client, self.now);
-        let kept = |tokens: u32| tokens <= self.kept_for_known_names(&limit);
+        let kept = |tokens: u32| tokens <= limit.kept(self.kept_for_known_names());
         self.rules.earning.is_some() && credit.is_some_and(kept)
     }
 
@@ -66,8 +67,12 @@ impl Question<'_> {
         let user = Some(case.payer_if_unknown);
         let key = BucketKey::of(Bucket::UserCredit, self.client, user, &self.gate.keys);
         let limit = self.rules.limit(Bucket::UserCredit, case.who.users);
-        let is_empty =
-            key.is_some_and(|key| self.gate.buckets.peek(key, &limit, 0, self.now).is_err());
+        let is_empty = key.is_some_and(|key| {
+            self.gate
+                .buckets
+                .peek(key, &limit, KeptPart::Nothing, self.now)
+                .is_err()
+        });
         match is_empty || self.is_credit_kept() {
             true => FailureReply::Refusal,
             false => FailureReply::Outcome,

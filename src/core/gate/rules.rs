@@ -10,8 +10,9 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixSet;
 
 use crate::gate::buckets::credit::EarningQuota;
+use crate::gate::buckets::division::LentLimit;
 use crate::gate::buckets::limit::Limit;
-use crate::gate::buckets::quota::BucketQuota;
+use crate::gate::buckets::quota::{BucketQuota, Division};
 use crate::gate::buckets::spec::{
     Bucket, BucketSpec, BucketStore, Ladder, Payers, PerBucket, Reserve,
 };
@@ -51,6 +52,8 @@ pub(in crate::gate) struct Rules {
 enum RuleLimit {
     Fixed(Limit),
     Growing(BucketQuota),
+    /// Of a shared bucket that machines divide: this machine's own part.
+    Divided(BucketQuota, Division),
 }
 
 /// The buckets that attempts with each trust may pay, in their order: what the table of buckets says,
@@ -78,6 +81,9 @@ impl Payable {
         match &self.limit {
             RuleLimit::Fixed(limit) => ask(limit),
             RuleLimit::Growing(quota) => ask(&Limit::growing(*quota, known)),
+            RuleLimit::Divided(quota, division) => {
+                ask(&division.own(Limit::growing(*quota, known)))
+            }
         }
     }
 }
@@ -105,7 +111,10 @@ impl Routes {
 }
 
 impl RuleLimit {
-    fn new(spec: &BucketSpec, quota: BucketQuota) -> Self {
+    fn new(spec: &BucketSpec, quota: BucketQuota, division: Division) -> Self {
+        if spec.is_shared() && division != Division::Alone {
+            return Self::Divided(quota, division);
+        }
         match quota.daily_per_user {
             Some(_) if !spec.is_earned() => Self::Growing(quota),
             _ => Self::Fixed(Limit::new(quota.base)),
@@ -116,7 +125,9 @@ impl RuleLimit {
 impl Rules {
     pub(in crate::gate) fn new(settings: &GateSettings, names: &NameFolding, keys: &Keys) -> Self {
         let helos = settings.traps.helo.iter();
-        let limits = PerBucket::new(|spec| RuleLimit::new(spec, settings.limits.of(spec.bucket)));
+        let division = settings.division;
+        let limits =
+            PerBucket::new(|spec| RuleLimit::new(spec, settings.limits.of(spec.bucket), division));
         Self {
             mode: settings.mode,
             settling: settings.settling,
@@ -163,6 +174,23 @@ impl Rules {
         match self.limits.get(bucket) {
             RuleLimit::Fixed(limit) => *limit,
             RuleLimit::Growing(quota) => Limit::growing(*quota, known),
+            RuleLimit::Divided(quota, division) => division.own(Limit::growing(*quota, known)),
+        }
+    }
+
+    /// The limit of a bucket for all machines together.
+    pub(in crate::gate) fn whole(&self, bucket: Bucket, known: usize) -> Limit {
+        match self.limits.get(bucket) {
+            RuleLimit::Divided(quota, _) => Limit::growing(*quota, known),
+            RuleLimit::Fixed(_) | RuleLimit::Growing(_) => self.limit(bucket, known),
+        }
+    }
+
+    /// What of a shared bucket is lent to machines, on a server with this many known users.
+    pub(in crate::gate) fn lent(&self, bucket: Bucket, known: usize) -> Option<LentLimit> {
+        match self.limits.get(bucket) {
+            RuleLimit::Divided(quota, division) => division.lent(&Limit::growing(*quota, known)),
+            RuleLimit::Fixed(_) | RuleLimit::Growing(_) => None,
         }
     }
 

@@ -214,9 +214,9 @@ impl Gate {
         let noted = password.map(|guess| self.passwords.accepted(user, guess, now));
         let (novelty, changed) = noted.unwrap_or((Novelty::Repeat, None));
         match novelty {
-            Novelty::New => changes.push(self.familiar.note_login(user, network, judged, now)),
+            Novelty::New => changes.extend(self.familiar.note_login(user, network, judged, now)),
             Novelty::Repeat if case.who.trust == Trust::Unproven => {
-                changes.push(self.familiar.note_login(user, network, judged, now));
+                changes.extend(self.familiar.note_login(user, network, judged, now));
             }
             Novelty::Repeat => self.login(user, network, judged, now, changes),
         }

@@ -8,7 +8,7 @@
 //! Not here: what is refused in the first place (`ladder`), the turns (`queue`).
 
 use crate::gate::buckets::key::BucketKey;
-use crate::gate::buckets::limit::Limit;
+use crate::gate::buckets::quota::KeptPart;
 use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::case::Case;
@@ -41,11 +41,11 @@ impl Prospect {
     }
 
     /// Tokens that it must leave to attempts that are more likely to be honest.
-    fn kept(self, limit: &Limit) -> u32 {
+    const fn kept(self) -> KeptPart {
         match self {
-            Self::None => limit.burst() / 2,
-            Self::Retry => limit.burst() / 4,
-            Self::Neighbour => 0,
+            Self::None => KeptPart::Half,
+            Self::Retry => KeptPart::Quarter,
+            Self::Neighbour => KeptPart::Nothing,
         }
     }
 
@@ -73,11 +73,11 @@ impl Question<'_> {
             };
             let limit = self.rules.limit(bucket, case.who.users);
             let kept = match bucket {
-                Bucket::Client => 0,
-                _ => prospect.kept(&limit),
+                Bucket::Client => KeptPart::Nothing,
+                _ => prospect.kept(),
             };
             let held = self.gate.buckets.peek(key, &limit, kept, self.now);
-            held.map_err(|wait| Short::of(bucket, wait))?;
+            let key = held.map_err(|wait| Short::of(bucket, wait))?;
             route.push(Due { key, limit });
         }
         Ok(route)

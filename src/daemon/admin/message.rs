@@ -17,7 +17,10 @@ pub use explained::{
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
 };
 
-pub use parts::{CertificateMessage, Fill, NotKeptMessage, ProcessMessage, UpstreamMessage};
+pub use parts::{
+    CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
+    SeenMessage, UpstreamMessage,
+};
 pub use past::{
     ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
     ReportMessage, ReportStep,
@@ -325,6 +328,9 @@ pub struct StatusMessage {
     pub familiar_pairs: u64,
     /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
+    /// The machines that this bound is one for; none: there is only this one.
+    #[serde(default)]
+    pub cluster: Option<ClusterMessage>,
     /// The tokens of the shared buckets.
     pub buckets: Vec<BucketMessage>,
     /// Used and available rows, by table.

@@ -181,7 +181,10 @@ async fn nobody_is_answered_without_the_secret_or_from_a_browsers_page() {
     ];
     for (request, wanted) in cases {
         let request = request.body(Bytes::from(body.clone())).unwrap();
-        let (status, text) = place.send(request).await;
+        let (head, body) = request.into_parts();
+        let may_stay = place.door.may_stay(&head);
+        assert_eq!(may_stay, wanted != 401, "its connection stays");
+        let (status, text) = place.send(Request::from_parts(head, body)).await;
         assert_eq!((status.as_u16(), &*text), (wanted, ""));
     }
     assert_eq!(place.attempts(), 0);

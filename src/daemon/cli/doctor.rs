@@ -30,6 +30,7 @@ mod fail2ban;
 mod machine;
 mod mail_log;
 mod sockets;
+mod unit;
 
 /// Look at this machine: Gatepost, Postfix, Dovecot, certificate, fail2ban; a line each
 ///

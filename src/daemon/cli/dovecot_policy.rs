@@ -58,6 +58,8 @@ pub(in crate::cli) fn settings(
         "# Dovecot asks Gatepost before it checks a password: [auth-policy] in gatepost.toml.\n\
          auth_policy_server_url = {url}\n\
          auth_policy_hash_truncate = 0\n\
+         # Once a login: should Gatepost be away, it waits for one answer only.\n\
+         auth_policy_check_after_auth = no\n\
          {attributes}\n\
          # What Dovecot proves itself with is for root only.\n\
          !include_try {}\n",
@@ -93,6 +95,22 @@ fn attributes(version: DovecotVersion) -> String {
         DovecotVersion::Two3 => text,
         DovecotVersion::Two4 => text.replacen('=', "{", 1) + "\n}",
     }
+}
+
+/// A setting in the block that doveconf of 2.4 prints; of a block within it all lines. None: it has its default.
+pub(in crate::cli) fn in_block(block: &str, name: &str) -> Option<String> {
+    let name = name.strip_prefix("auth_policy_")?;
+    let after = |line: &str| Some(line.trim().strip_prefix(name)?.trim().to_owned());
+    let mut lines = block.lines().skip_while(|line| {
+        let rest = after(line);
+        !rest.is_some_and(|rest| rest.starts_with('=') || rest.starts_with('{'))
+    });
+    let rest = after(lines.next()?)?;
+    if let Some(value) = rest.strip_prefix('=') {
+        return Some(value.trim().to_owned());
+    }
+    let inner = lines.map(str::trim).take_while(|line| *line != "}");
+    Some(inner.collect::<Vec<_>>().join(" "))
 }
 
 /// What is wrong with the settings that doveconf tells, which `setting` reads; none: they are as `setup` writes them.
@@ -215,6 +233,41 @@ mod tests {
             );
             assert!(text.contains("auth_policy_server_url = http://127.0.0.1:4001/\n"));
         }
+    }
+
+    /// As doveconf 2.4.1 prints it.
+    const BLOCK: &str = "auth_policy {
+  check_after_auth = no
+  hash_nonce = fedcba9876543210
+  hash_truncate = 0
+  request_attributes {
+    login = %{requested_username}
+    orig = %{original_user}
+    protocol = %{protocol}
+    pwhash = %{hashed_password}
+    remote = %{remote_ip}
+    session_id = %{session}
+  }
+  server_api_header = x-api-key: 0123456789abcdef
+  server_url = http://127.0.0.1:4001/
+  http_client_max_idle_time = 10s
+}
+";
+
+    #[test]
+    fn the_settings_of_2_4_are_read_out_of_its_block() {
+        let told =
+            |block: &'static str| move |name: &str| Some(in_block(block, name).unwrap_or_default());
+        assert_eq!(fault(&policy(), told(BLOCK)), None);
+        let header = in_block(BLOCK, "auth_policy_server_api_header");
+        assert_eq!(header.as_deref(), Some("x-api-key: 0123456789abcdef"));
+        assert_eq!(in_block(BLOCK, "auth_policy_check_before_auth"), None);
+        let nothing = "auth_policy {\n  request_attributes =\n}\n";
+        assert!(
+            fault(&policy(), told(nothing))
+                .unwrap()
+                .contains("asks nobody")
+        );
     }
 
     #[test]

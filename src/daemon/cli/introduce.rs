@@ -12,7 +12,7 @@ pub struct IntroduceArgs {
     user: String,
     /// 203.0.113.0/24 or 2001:db8:1::/48, or an address in it; without it the user is only made known
     network: Option<String>,
-    /// Also if the name is a trap (`traps.users`): it is none then, for good
+    /// Also if the name is a trap (`traps.users`): it is none then, until `gatepost forget`
     #[arg(long)]
     trap: bool,
     #[command(flatten)]

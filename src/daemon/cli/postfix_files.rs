@@ -84,6 +84,20 @@ impl PostfixFiles {
         own.unwrap_or_else(|| self.setting(name))
     }
 
+    /// Whether an entry of Postfix's offers login to others at a port.
+    pub(super) fn offers_auth_at(&self, port: u16) -> bool {
+        let mut at_port = self.entries.iter().filter(|one| one.port() == Some(port));
+        at_port.any(|entry| self.offers_auth(entry))
+    }
+
+    /// Whether an entry offers login to who is not on this machine.
+    pub(super) fn offers_auth(&self, entry: &MasterEntry) -> bool {
+        entry.program == "smtpd"
+            && matches!(entry.kind.as_str(), "inet" | "pass")
+            && !entry.is_loopback()
+            && self.of(entry, "smtpd_sasl_auth_enable") == "yes"
+    }
+
     /// The entry that listens at one of our upstream addresses.
     pub(super) fn entry_at(&self, address: &UpstreamAddress) -> Option<&MasterEntry> {
         self.entries.iter().find(|entry| entry.is_at(address))
@@ -126,7 +140,7 @@ impl MasterEntry {
             UpstreamAddress::Tcp(socket) => {
                 let host = self
                     .host()
-                    .is_none_or(|host| host == socket.ip().to_canonical());
+                    .is_none_or(|host| host.is_unspecified() || host == socket.ip().to_canonical());
                 host && self.port() == Some(socket.port())
             }
             UpstreamAddress::Unix(path) => {
@@ -148,7 +162,8 @@ mod tests {
 smtp       inet  n       -       y       -       -       smtpd -o smtpd_sasl_auth_enable=no
 127.0.0.1:10465 inet n   -       y       -       -       smtpd
 [::1]:10466 inet n       -       y       -       -       smtpd
-submission inet n        -       y       -       -       smtpd";
+submission inet n        -       y       -       -       smtpd
+0.0.0.0:10467 inet n     -       y       -       -       smtpd";
         let options = "smtp/inet/smtpd_sasl_auth_enable = no\n";
         let files = PostfixFiles::parse(entries, options, "smtpd_sasl_auth_enable = yes\n");
         let auth = |entry: &MasterEntry| files.of(entry, "smtpd_sasl_auth_enable").to_owned();
@@ -163,15 +178,17 @@ submission inet n        -       y       -       -       smtpd";
             row(10465, "yes"),
             row(10466, "yes"),
             row(587, "yes"),
+            row(10467, "yes"),
         ];
         assert_eq!(told, expected);
         let loopback: Vec<_> = files.entries.iter().map(MasterEntry::is_loopback).collect();
-        assert_eq!(loopback, [false, true, true, false]);
+        assert_eq!(loopback, [false, true, true, false, false]);
         let at = |text: &str| files.entry_at(&UpstreamAddress::Tcp(text.parse().unwrap()));
         assert_eq!(
             at("127.0.0.1:10465").unwrap().name(),
             "127.0.0.1:10465/inet"
         );
         assert!(at("127.0.0.1:10466").is_none() && at("127.0.0.1:587").is_some());
+        assert!(at("127.0.0.1:10467").is_some(), "at every address");
     }
 }

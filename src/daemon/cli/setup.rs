@@ -2,7 +2,8 @@
 //!
 //! Prints the commands; with `--apply` shows the difference, keeps the files as they were, and does it; with `--undo` puts them
 //! back, byte for byte. Ends with the doctor where the programs were restarted.
-//! Not here: which changes (`plan`), the certificate (`certificate`), files and their backup (`change`).
+//! Not here: which changes (`plan`), the certificate (`certificate`), files and their backup (`change`), what others have changed since
+//! (`revert`).
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::process::{Command, ExitCode};
 
 use super::postfix_files::PostfixFiles;
 use super::{doctor, exit};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::neighbours::Neighbours;
 
@@ -18,7 +20,9 @@ use plan::SetupPlan;
 
 mod certificate;
 mod change;
+mod own;
 mod plan;
+mod revert;
 
 type Fault = Box<dyn std::error::Error>;
 
@@ -35,7 +39,7 @@ pub struct SetupArgs {
     /// Show the difference, keep the files as they are now in a backup, and change them
     #[arg(long)]
     apply: bool,
-    /// Put all files back as they were before --apply
+    /// Take back what --apply has changed; what you have changed since stays
     #[arg(long, conflicts_with = "apply")]
     undo: bool,
     /// Where the backup is
@@ -62,7 +66,12 @@ fn plan(args: &SetupArgs) -> Result<SetupPlan, Fault> {
     let files = PostfixFiles::read(&args.neighbours).ok_or(
         "postconf does not tell Postfix's settings: is Postfix installed, and is this root?",
     )?;
-    Ok(SetupPlan::new(&config, &files, &args.neighbours))
+    Ok(SetupPlan::new(
+        &args.config,
+        &config,
+        &files,
+        &args.neighbours,
+    ))
 }
 
 fn print(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
@@ -78,6 +87,12 @@ fn print(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
 
 fn apply(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     let plan = plan(args)?;
+    if !plan.brings_certificate() {
+        // Postfix must not lose its ports to a Gatepost that does not start.
+        Config::load(&args.config, Clock::wall()).map_err(|faults| {
+            format!("nothing was changed, for Gatepost would not start:\n{faults}")
+        })?;
+    }
     let changes = plan.changes(&args.neighbours)?;
     for change in &changes {
         write!(out, "{}", change.difference()?)?;
@@ -112,7 +127,7 @@ fn undo(args: &SetupArgs, out: &mut dyn Write) -> Result<ExitCode, Fault> {
     if !args.neighbours.is_elsewhere() {
         // Gatepost first: Postfix gets its ports back.
         let commands = [
-            "systemctl disable --now gatepost.socket gatepost.service",
+            "systemctl disable --now gatepost.socket gatepost.service; systemctl daemon-reload",
             "systemctl restart dovecot",
             "systemctl restart postfix",
         ];

@@ -69,6 +69,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "the bound   at most {} guesses a day by strangers reach Postfix{held}",
         status.bound_per_day
     )?;
+    cluster(status, out)?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
     doors(status, out)?;
@@ -93,6 +94,51 @@ fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             out,
             "            {} more, logged in before the restart, go on in the process that was stopped",
             status.left_over
+        )?;
+    }
+    Ok(())
+}
+
+/// The machines that the bound is one for.
+fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    let Some(cluster) = &status.cluster else {
+        return Ok(());
+    };
+    let (count, name) = (cluster.machines.len(), &cluster.name);
+    let has = match cluster.in_force.as_str() {
+        "its-part" => "spends the part of each shared bucket that it owns",
+        "its-part-and-loans" => {
+            "spends the part of each shared bucket that it owns, and what it is lent"
+        }
+        "loans" => "OWNS NO PART of the shared buckets, and spends what it is lent",
+        _ => "HAS NOTHING of the shared buckets",
+    };
+    writeln!(
+        out,
+        "cluster     {name}, of {count} machines with this bound together, {has}"
+    )?;
+    if let Some(store) = &cluster.store {
+        let since = store.since.as_deref().unwrap_or_default();
+        let (address, reason) = (&store.address, store.reason.as_deref().unwrap_or_default());
+        match store.state.as_str() {
+            "lends" => writeln!(out, "store       {address} lends since {since}")?,
+            "cut-off" => writeln!(
+                out,
+                "store       {address} DOES NOT LEND since {since}: {reason}"
+            )?,
+            _ => writeln!(out, "store       {address} not asked yet")?,
+        }
+    }
+    for one in &cluster.seen {
+        let other = match one.same_list {
+            true => "",
+            false => ", with ANOTHER LIST of machines",
+        };
+        let (name, version) = (&one.name, &one.version);
+        writeln!(
+            out,
+            "machine     {name:<18} seen {} s ago, gatepost {version}{other}",
+            one.seen_s
         )?;
     }
     Ok(())

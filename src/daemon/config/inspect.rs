@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use nix::unistd::Group;
+
 use super::finding::{Findings, Remark, Source};
 use super::{Config, raw, rules, sections};
 use crate::files;
@@ -161,7 +163,7 @@ fn warn_readable_key(path: &Path, span: Range<usize>, findings: &mut Findings) {
                     path.display()
                 ),
             )
-            .help("remove that permission: chmod o-rwx"),
+            .help(format!("chmod o-rwx {}", path.display())),
         );
     }
 }
@@ -180,7 +182,25 @@ pub(super) fn state(file: &raw::RawFile, config: &Config, findings: &mut Finding
             Some(given) => Remark::at(given.span(), what),
             None => Remark::of_file(what),
         };
-        findings.warn(remark.help("only Gatepost may write there: chmod 0700"));
+        findings.warn(remark.help(format!(
+            "only Gatepost may write there: chmod 0700 {}",
+            directory.display()
+        )));
+    }
+}
+
+/// Warns of a group for a socket that this machine does not have: Gatepost would not start.
+pub(super) fn groups(file: &raw::RawFile, findings: &mut Findings) {
+    for given in [&file.admin.group, &file.http.group].into_iter().flatten() {
+        let name = given.get_ref();
+        // What the name service does not answer is no finding.
+        if !name.is_empty() && matches!(Group::from_name(name), Ok(None)) {
+            let remark = Remark::at(
+                given.span(),
+                format!("this machine has no group {name}: gatepost does not start with it"),
+            );
+            findings.warn(remark.help(format!("groupadd {name}, or another name")));
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How long one call may take, in seconds: timeout(1) ends it then.
@@ -30,6 +30,15 @@ impl Neighbours {
     /// Whether other files are meant than those of the programs that run.
     pub const fn is_elsewhere(&self) -> bool {
         self.postfix.is_some() || self.dovecot.is_some()
+    }
+
+    /// The file that `gatepost setup` writes for Dovecot.
+    pub fn dovecot_file(&self) -> PathBuf {
+        let folder = match &self.dovecot {
+            Some(file) => file.parent().unwrap_or(Path::new("")),
+            None => Path::new("/etc/dovecot"),
+        };
+        folder.join("conf.d/99-gatepost.conf")
     }
 
     /// What postconf prints, if it is there and ends well.

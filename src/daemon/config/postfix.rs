@@ -121,7 +121,7 @@ impl PostfixSettings {
                 "the Postfix of this machine starts no process for {seconds} s after one has died at its start, as \
                  they do while Dovecot is restarted"
             );
-            let help = "write service_throttle_time = 2s into main.cf, then `postfix reload`";
+            let help = "postconf -e service_throttle_time=2s; postfix reload";
             findings.hint(Remark::of_file(message).help(help));
         }
     }
@@ -254,6 +254,6 @@ gatepost   unix  n       -       y       -       7       smtpd
         let [(true, help)] = &said(100, Some(100), "service_throttle_time = 60s")[..] else {
             panic!("no hint");
         };
-        assert!(help.contains("service_throttle_time = 2s"), "{help}");
+        assert!(help.contains("service_throttle_time=2s"), "{help}");
     }
 }

@@ -39,6 +39,7 @@ pub(super) struct RawFile {
     pub(super) networks: TomlTable<RawNetworks>,
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) auth_policy: TomlTable<RawAuthPolicy>,
+    pub(super) cluster: TomlTable<RawCluster>,
     pub(super) state: TomlTable<RawState>,
     pub(super) history: TomlTable<RawHistory>,
     pub(super) notices: TomlTable<RawNotices>,
@@ -150,6 +151,16 @@ pub(super) struct RawAuthPolicy {
     pub(super) listen: Given<String>,
     pub(super) secret: Given<String>,
     pub(super) nonce: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawCluster {
+    pub(super) machines: GivenList<String>,
+    pub(super) name: Given<String>,
+    pub(super) store: Given<String>,
+    pub(super) password_file: Given<String>,
+    pub(super) ca: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

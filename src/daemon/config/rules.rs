@@ -40,6 +40,7 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
         names: NameSettings::default(),
         users: Vec::new(),
         limits: limits::read(&file.limits, capacity, findings),
+        division: defaults.division,
         bans: bans(&file.bans, defaults.bans, findings),
         traps: Traps {
             users: trap_names(

@@ -2,8 +2,9 @@
 //!
 //! A door is an [`HttpHandler`]: a request with its whole body in, a response out, whose body may be a stream. All else
 //! has its bound here: connections at once (`seats`), the time and size of a request's head, of its body, and the
-//! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest and got
-//! no answer by which it keeps its seat gives way; only if there is none is the new one told 503. The drain ends idle
+//! time of every write (`stalled_write`). When all connections are taken, the one that has been there longest gives way of
+//! those that got no answer by which they keep their seat, and have not shown that they may ask; only if there is none is
+//! the new one told 503. The drain ends idle
 //! connections at once, and gives the others a moment for their answer.
 //! Not here: what is asked and answered (each door), who may ask (secrets and names of hosts: each door), TLS.
 //! RFC 9110, RFC 9112; the protocol itself is hyper's.
@@ -26,6 +27,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::time::{sleep, timeout};
@@ -90,6 +92,12 @@ pub struct HttpBounds {
 pub trait HttpHandler: Send + Sync + 'static {
     /// Answers one request, whose body is complete.
     fn answer(&self, request: Request<Bytes>) -> impl Future<Output = Response<HttpBody>> + Send;
+
+    /// Whether the head of a request shows that its client may ask. Its connection gives way to no other then, neither
+    /// while the body comes nor while the answer is made.
+    fn may_stay(&self, _: &Parts) -> bool {
+        false
+    }
 
     /// Whether a connection that got this answer keeps its seat when others want one.
     fn keeps_seat(&self, answer: &Response<HttpBody>) -> bool {
@@ -166,6 +174,26 @@ impl HttpServer {
         };
         Ok(Self {
             listener,
+            bounds,
+            limits: Arc::clone(limits),
+        })
+    }
+
+    /// Serves on a TCP socket that somebody else has opened, and listens on.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses.
+    pub fn adopt(
+        socket: Socket,
+        bounds: HttpBounds,
+        limits: &Arc<LimitCounters>,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            listener: HttpListener::Tcp(TcpListener::from_std(socket.into())?),
             bounds,
             limits: Arc::clone(limits),
         })
@@ -279,6 +307,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Response<HttpBody> {
     let (head, body) = request.into_parts();
+    if handler.may_stay(&head) {
+        seat.served();
+    }
     let response = match timeout(bounds.patience, read(body, bounds.body)).await {
         Ok(Ok(Some(body))) => handler.answer(Request::from_parts(head, body)).await,
         Ok(Ok(None)) => handler.too_long(&head),

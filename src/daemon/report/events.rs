@@ -333,9 +333,9 @@ pub fn backend_recovered() {
     info!("backend recovered: logins are accepted again");
 }
 
-/// `operator`: what was done by hand, in the words that the operator got.
-pub fn operator(did: &str) {
-    info!(did, "operator");
+/// `operator`: what was done by hand, in the words that the operator got, and by whom.
+pub fn operator(did: &str, by: &dyn Display) {
+    info!(did, by = by.to_string(), "operator");
 }
 
 /// `learnt`: familiar pairs and known users that old logs added.

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::predecessors::Predecessors;
+use crate::cluster::Cluster;
 use crate::drain::Drain;
 use crate::history::HistoryReader;
 use crate::net::admission::{Admission, Slot, TurnedAway};
@@ -39,6 +40,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) history: HistoryReader,
     /// Where notices go.
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
+    /// The machines that share the bound.
+    pub(in crate::server) cluster: Cluster,
     /// Processes that were stopped, with the sessions that they still have.
     pub(in crate::server) predecessors: Predecessors,
 }

@@ -25,6 +25,7 @@ use gatepost_core::moment::Moment;
 
 mod acts;
 mod ask;
+mod cluster;
 mod dashboard;
 mod expel;
 mod explained;
@@ -38,6 +39,7 @@ mod watch;
 
 pub use dashboard::PagePlace;
 
+use acts::Caller;
 use left_over::Duty;
 
 /// How long `status` waits for Postfix's first answer, so that the first look after a start says how it is.
@@ -51,6 +53,7 @@ pub struct Operator {
     began: Moment,
     page: Option<PagePlace>,
     duty: Duty,
+    caller: Caller,
 }
 
 impl Operator {
@@ -64,6 +67,7 @@ impl Operator {
             began,
             page,
             duty: Duty::Serves,
+            caller: Caller::Page,
         }
     }
 
@@ -254,14 +258,14 @@ impl Operator {
         ))
     }
 
-    /// A name that guessers use: known, it would be no trap any more, and nothing takes that back.
+    /// A name that guessers use: known, it would be no trap any more.
     fn no_trap(&self, name: &str, is_meant: bool, now: Moment) -> Result<UserName, String> {
         let name = user_name(name)?;
         match !is_meant && self.gate().is_trap(&name) && !self.is_known(&name, now) {
             false => Ok(name),
             true => Err(format!(
                 "{name} is a trap ([traps] users): who tries it is banned. If it is really a mailbox: gatepost \
-                 introduce --trap {name}; it is no trap then, for good"
+                 introduce --trap {name}; it is no trap then, until `gatepost forget {name}`"
             )),
         }
     }

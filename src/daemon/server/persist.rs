@@ -357,7 +357,8 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::PairFamiliar(_)
             | Fact::Forgiven(_)
             | Fact::PasswordChanged(_)
-            | Fact::TrustRevoked(_) => {}
+            | Fact::TrustRevoked(_)
+            | Fact::UserForgotten(_) => {}
         }
     }
 }

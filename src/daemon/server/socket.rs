@@ -54,7 +54,7 @@ impl OperatorSocket {
             };
             match Arc::clone(&places).try_acquire_owned() {
                 Ok(place) => {
-                    let (operator, drain) = (operator.clone(), drain.clone());
+                    let (operator, drain) = (operator.clone().for_peer(&stream), drain.clone());
                     tasks.spawn(async move {
                         answer(stream, operator, drain).await;
                         drop(place);

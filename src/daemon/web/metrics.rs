@@ -15,7 +15,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::admin::message::{CertificateMessage, StatusMessage};
+use crate::admin::message::{CertificateMessage, ClusterMessage, LenderMessage, StatusMessage};
 use crate::report::durations::Durations;
 
 mod exposition;
@@ -102,12 +102,24 @@ fn whole(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
         "Whether the disk takes the state",
         status.state_not_kept.is_none(),
     )?;
+    page.flag(
+        "gatepost_cluster_in_force",
+        "Whether this machine may spend all that [cluster] gives it of the shared buckets: its part, and what the store lends; 1 without one",
+        status.cluster.as_ref().is_none_or(is_in_force),
+    )?;
     page.gauges(
         "gatepost_certificate_not_after_timestamp_seconds",
         "When a certificate in use expires, since the Unix epoch; by its first name",
         "name",
         not_after(&status.certificates),
     )
+}
+
+/// A machine that is not on the list owns nothing.
+fn is_in_force(cluster: &ClusterMessage) -> bool {
+    let lends = |store: &LenderMessage| store.state == "lends";
+    let owns = cluster.in_force.starts_with("its-part");
+    cluster.store.as_ref().is_none_or(lends) && (owns || !cluster.machines.contains(&cluster.name))
 }
 
 /// Two certificates may have one name, an RSA and an ECDSA key: the one that expires first counts.

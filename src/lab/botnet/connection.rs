@@ -109,23 +109,26 @@ impl ClientConnection {
         reply.map_or_else(LoginAnswer::from, LoginAnswer::from)
     }
 
-    /// Sends one mail to the sender's own address: whether it was accepted.
+    /// Sends one mail to the sender's own address; where it was refused, the answer.
     ///
     /// # Errors
     /// Those of the stream.
-    pub(super) async fn send(&mut self, letter: &TestMail<'_>) -> io::Result<bool> {
+    pub(super) async fn send(&mut self, letter: &TestMail<'_>) -> io::Result<Option<String>> {
         let sender = letter.sender;
         for command in [
             format!("MAIL FROM:<{sender}>"),
             format!("RCPT TO:<{sender}>"),
             "DATA".to_owned(),
         ] {
-            if self.talk.ask(&command).await?.code >= 400 {
-                return Ok(false);
+            let reply = self.talk.ask(&command).await?;
+            if reply.code >= 400 {
+                return Ok(Some(format!("{command}: {}", reply.last_line)));
             }
         }
         let text = letter.text();
-        Ok(self.talk.ask(&text).await?.code == 250)
+        let reply = self.talk.ask(&text).await?;
+        let is_taken = reply.code == 250;
+        Ok((!is_taken).then_some(reply.last_line))
     }
 
     /// Sends QUIT and waits for the answer, as well-behaved clients do.

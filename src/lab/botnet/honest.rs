@@ -4,8 +4,8 @@
 //! refused tries again at the next visit.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -59,6 +59,7 @@ pub struct HonestTally {
     locked_out: AtomicU64,
     mails: AtomicU64,
     mails_refused: AtomicU64,
+    last_refusal: Mutex<Option<String>>,
 }
 
 /// What a [`HonestTally`] holds at one moment.
@@ -74,6 +75,8 @@ pub struct HonestFigures {
     pub mails: u64,
     /// Mails refused, after a login.
     pub mails_refused: u64,
+    /// Why the last of them was.
+    pub last_refusal: Option<String>,
     /// The tries to log in; latencies are those of visits without a mistype, from when the visit
     /// was due to 235: TCP, TLS, greeting and login.
     pub tries: AttemptFigures,
@@ -89,8 +92,19 @@ impl HonestTally {
             locked_out: of(&self.locked_out),
             mails: of(&self.mails),
             mails_refused: of(&self.mails_refused),
+            last_refusal: self.refusal().clone(),
             tries: self.tries.figures(),
         }
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<String>> {
+        let lock = self.last_refusal.lock();
+        lock.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refused(&self, why: String) {
+        count(&self.mails_refused);
+        *self.refusal() = Some(why);
     }
 }
 
@@ -235,18 +249,16 @@ impl HonestVisit {
 
     async fn send(&self, connection: &mut ClientConnection) {
         let user = self.home.person.user.as_str();
-        let sender = match user.contains('@') {
-            true => user.to_owned(),
-            false => format!("{user}@localhost"),
-        };
         let letter = TestMail {
-            sender: &sender,
+            // Postfix completes one without a domain.
+            sender: user,
             subject: &format!("Letter {} of {user}", self.number),
             octets: self.mail_octets,
         };
         match connection.send(&letter).await {
-            Ok(true) => count(&self.tally.mails),
-            Ok(false) | Err(_) => count(&self.tally.mails_refused),
+            Ok(None) => count(&self.tally.mails),
+            Ok(Some(answer)) => self.tally.refused(answer),
+            Err(error) => self.tally.refused(error.to_string()),
         }
     }
 }

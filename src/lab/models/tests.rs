@@ -6,6 +6,7 @@ use super::*;
 use crate::traffic::policy::PasswordForm;
 use crate::traffic::{DAY, HOUR, MINUTE, SECOND, START};
 use gatepost_core::gate::request::attempt::Secret;
+use gatepost_core::gate::request::doors::Door;
 
 struct ModelTest {
     model: Box<dyn Model>,
@@ -53,6 +54,7 @@ impl ModelTest {
 fn attempt(from: &str, user: &str, password: &str, expected: Expected) -> LoginAttempt {
     LoginAttempt {
         client: from.parse().unwrap(),
+        door: Door::Own,
         user: UserName::new(user.as_bytes()),
         password: Secret::new(password.as_bytes().to_vec()),
         mechanism: PasswordForm::Plain,

@@ -15,6 +15,7 @@ use crate::traffic::random::Random;
 use crate::traffic::{START, SimulationPlan};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::moment::Moment;
 
 mod choice;
@@ -28,6 +29,8 @@ pub(crate) struct PlannedGuess {
     pub(crate) at: Moment,
     /// From where.
     pub(crate) client: ClientKey,
+    /// At which door.
+    pub(crate) door: Door,
     /// The victim; none: an account that does not exist.
     pub(crate) person: Option<u32>,
     /// The name that is sent.
@@ -64,6 +67,8 @@ pub(crate) struct Campaign {
     with: PasswordChoice,
     sender: GuessSender,
     hours: Range<u32>,
+    /// Those that it tries in turn.
+    doors: &'static [Door],
     /// When each guess is tried once more.
     again: Option<Duration>,
     /// Those that are to be, the next one first.
@@ -91,6 +96,7 @@ impl Campaign {
             with,
             sender: GuessSender::Attacker,
             hours: 0..24,
+            doors: &[Door::Own],
             again: None,
             due_again: VecDeque::new(),
             fresh: None,
@@ -100,6 +106,11 @@ impl Campaign {
     /// The same, in these hours of every day.
     pub(crate) fn in_hours(self, hours: Range<u32>) -> Self {
         Self { hours, ..self }
+    }
+
+    /// The same, spread over these doors.
+    pub(crate) fn over(self, doors: &'static [Door]) -> Self {
+        Self { doors, ..self }
     }
 
     /// The same, and each guess once more after this, as a mail program does that was refused.
@@ -212,6 +223,7 @@ impl Campaign {
         PlannedGuess {
             at: self.at,
             client,
+            door: self.door(),
             person,
             user,
             password,
@@ -221,6 +233,14 @@ impl Campaign {
             },
             sender: self.sender,
         }
+    }
+
+    /// Each door in turn, and another one each time for victims in turn.
+    fn door(&self) -> Door {
+        let many = self.doors.len().max(1) as u64;
+        let turn = (self.count + self.count / many) % many;
+        let door = self.doors.get(turn as usize);
+        door.copied().unwrap_or_default()
     }
 
     fn right_login(&self, number: u32, client: ClientKey, people: &People) -> Option<PlannedGuess> {

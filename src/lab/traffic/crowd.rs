@@ -14,6 +14,7 @@ use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::moment::Moment;
 
 mod list;
@@ -127,6 +128,7 @@ impl Crowd {
                     at: midnight + self.time(mail, random),
                     person: self.account(writer),
                     client: self.place.client(writer, person, mail, line, random),
+                    door: Door::Own,
                     first_try: self.first_try(day, mail, random),
                 });
             }

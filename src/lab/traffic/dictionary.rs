@@ -9,6 +9,9 @@ use crate::traffic::random::Random;
 /// The gate's own list, to take words from: its head's lines begin with `#`.
 static COMMON: &str = include_str!("../../core/gate/buckets/words/common.txt");
 
+/// The most frequent passwords as they are typed, in their order.
+static FREQUENT: &str = include_str!("../../core/gate/buckets/words/frequent.txt");
+
 /// Passwords, in the order in which they are tried.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
@@ -42,6 +45,14 @@ impl Dictionary {
         }
         passwords.truncate(size);
         Self { passwords }
+    }
+
+    /// The so many most frequent ones.
+    pub(crate) fn frequent(size: usize) -> Self {
+        let listed = FREQUENT.lines().filter(|line| !line.starts_with('#'));
+        Self {
+            passwords: listed.take(size).map(ToOwned::to_owned).collect(),
+        }
     }
 
     /// How many.

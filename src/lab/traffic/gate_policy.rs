@@ -3,16 +3,22 @@
 //! The same judging that runs live: gate, both stages, and the queue before Postfix with its defaults. Around
 //! it stand what a live server has: banned clients are reset before they speak, and a password check takes
 //! 45 ms, and half a second if it fails. Attempts that need no turn are settled in the moment in which they come.
+//! At Dovecot's doors (`at_door`) it is asked by Dovecot, which shows a hash, waits for no turn, and says to who is
+//! refused that the password is wrong.
 //! Not here: files (`store`), waiting (the daemon's `judging`).
 
+mod at_door;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::traffic::policy::{
-    Asked, ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, PasswordForm, Policy,
+    Asked, ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, Policy,
 };
 use crate::traffic::{MINUTE, START};
+use at_door::{AtDoors, NO_TURN, ShownAttempt, told};
 use gatepost_core::gate::queue::Woken;
-use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::attempt::{AuthOutcome, UserName};
 use gatepost_core::gate::request::change::{Change, Fact, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
@@ -34,9 +40,13 @@ const NEVER: Moment = Moment::from_nanos(u64::MAX);
 /// The gate, and what a live server has around it.
 #[derive(Debug)]
 pub struct GatePolicy {
-    judging: JudgingSequence<Waiting>,
+    judging: JudgingSequence<u64>,
     settings: GateSettings,
     starts: u8,
+    /// Those in the queue, by their tickets.
+    waiting: HashMap<u64, ShownAttempt>,
+    /// Those of them that wait for a moment only, the first to stop waiting first.
+    at_doors: AtDoors,
     serving: Vec<Serving>,
     changes: Changes,
     ticked: Moment,
@@ -48,16 +58,11 @@ pub struct GatePolicy {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    ticket: u64,
-    attempt: LoginAttempt,
-}
-
-#[derive(Debug)]
 struct Serving {
     ticket: u64,
     granted: GrantedAttempt,
     expected: Expected,
+    door: Door,
     done: Moment,
 }
 
@@ -68,6 +73,8 @@ impl GatePolicy {
             judging: judging(Gate::new(settings.clone(), keys(0), START)),
             settings,
             starts: 0,
+            waiting: HashMap::new(),
+            at_doors: AtDoors::default(),
             serving: Vec::new(),
             changes: Vec::new(),
             ticked: START,
@@ -105,33 +112,71 @@ impl GatePolicy {
         }
     }
 
-    fn wake_one(&mut self, woken: Woken<Waiting>, now: Moment, ended: &mut Ended) {
+    fn wake_one(&mut self, woken: Woken<u64>, now: Moment, ended: &mut Ended) {
+        let (Woken::Missed(ticket) | Woken::Turn(ticket, _)) = &woken;
+        let ticket = *ticket;
+        let Some(waiting) = self.waiting.remove(&ticket) else {
+            return;
+        };
+        let door = waiting.attempt.door;
         let (judging, changes) = (&self.judging, &mut self.changes);
-        let (ticket, judged) = match woken {
-            Woken::Missed(Waiting { ticket, attempt }) => {
-                let shown = shown(&attempt, ticket);
-                (ticket, Err(judging.missed(&shown, now)))
+        let shown = waiting.shown(ticket);
+        let (judged, pace) = match woken {
+            Woken::Turn(_, turn) => (judging.in_turn(turn, &shown, now, changes), Duration::ZERO),
+            Woken::Missed(_) if door.has_later() => {
+                (Err(judging.missed(&shown, now)), Duration::ZERO)
             }
-            Woken::Turn(Waiting { ticket, attempt }, turn) => {
-                let judged = judging.in_turn(turn, &shown(&attempt, ticket), now, changes);
-                (ticket, judged.map(|granted| (granted, attempt.expected)))
-            }
+            Woken::Missed(_) => (
+                judging.without_turn(waiting.class, &shown, now, changes),
+                NO_TURN,
+            ),
         };
         match judged {
-            Ok((granted, expected)) => self.serving.push(Serving {
-                ticket,
-                granted,
-                expected,
-                done: match expected {
-                    Expected::Right => now + CHECK,
-                    Expected::Wrong | Expected::NoSuchUser | Expected::Outage => now + FAILED_CHECK,
-                },
-            }),
-            Err(refused) => ended.push((ticket, refusal(refused))),
+            Ok(granted) => self.serve(ticket, granted, &waiting.attempt, (pace, now)),
+            Err(refused) => ended.push((ticket, refusal(door, refused))),
         }
     }
 
-    fn settle(&mut self, granted: GrantedAttempt, expected: Expected, now: Moment) -> Outcome {
+    /// It is at Postfix or Dovecot, once its password has waited for as long as it must.
+    fn serve(
+        &mut self,
+        ticket: u64,
+        mut granted: GrantedAttempt,
+        attempt: &LoginAttempt,
+        (pace, now): (Duration, Moment),
+    ) {
+        let delay = granted.permit().delay().max(pace);
+        if !delay.is_zero() {
+            self.judging.give_up_turn(&mut granted);
+        }
+        let expected = attempt.expected;
+        let check = match expected {
+            Expected::Right => CHECK,
+            Expected::Wrong | Expected::NoSuchUser | Expected::Outage => FAILED_CHECK,
+        };
+        self.serving.push(Serving {
+            ticket,
+            granted,
+            expected,
+            door: attempt.door,
+            done: now + delay + check,
+        });
+    }
+
+    /// Those at Dovecot's doors for which no turn came soon go on without one.
+    fn stop_waiting(&mut self, now: Moment, ended: &mut Ended) {
+        while let Some((ticket, place)) = self.at_doors.pop(now) {
+            self.judging.queue().leave(place);
+            self.wake_one(Woken::Missed(ticket), now, ended);
+        }
+    }
+
+    fn settle(
+        &mut self,
+        granted: GrantedAttempt,
+        (door, expected): (Door, Expected),
+        now: Moment,
+    ) -> Outcome {
         let asked = match granted.permit().grounds() {
             Reason::Repeat => Asked::Again,
             _ => Asked::Once,
@@ -154,6 +199,7 @@ impl GatePolicy {
             | AuthOutcome::Abandoned
             | AuthOutcome::Unreported => ClientAnswer::Later(settled.reason),
         };
+        let answer = told(door, answer);
         Outcome { answer, asked }
     }
 
@@ -177,9 +223,11 @@ impl GatePolicy {
             ended.push((ticket, Outcome { answer, asked }));
         };
         for woken in self.judging.queue().advance(NEVER) {
-            let (Woken::Missed(waiting) | Woken::Turn(waiting, _)) = woken;
-            cut(waiting.ticket, Asked::Not);
+            let (Woken::Missed(ticket) | Woken::Turn(ticket, _)) = woken;
+            cut(ticket, Asked::Not);
         }
+        self.waiting.clear();
+        self.at_doors.clear();
         for mut serving in self.serving.drain(..) {
             self.judging.give_up_turn(&mut serving.granted);
             cut(serving.ticket, Asked::Once);
@@ -200,23 +248,33 @@ impl Policy for GatePolicy {
     fn log_in(&mut self, ticket: u64, attempt: LoginAttempt, now: Moment, ended: &mut Ended) {
         self.tick(now);
         let standing = self.judging.gate().standing(attempt.client, now);
-        if matches!(standing, Standing::Deny | Standing::Banned) {
+        // Connections to Dovecot's own doors are none of ours.
+        if attempt.door.has_later() && matches!(standing, Standing::Deny | Standing::Banned) {
             let answer = ClientAnswer::Later(Some(Reason::Ban));
             let asked = Asked::Not;
             ended.push((ticket, Outcome { answer, asked }));
             return;
         }
-        let shown = shown(&attempt, ticket);
+        let mut asked = ShownAttempt::new(attempt, self.settings.nonce.as_ref());
+        let LoginAttempt { door, expected, .. } = asked.attempt;
+        let shown = asked.shown(ticket);
         match self.judging.begin(&shown, now, &mut self.changes) {
+            Begun::Granted(granted) if !granted.permit().delay().is_zero() => {
+                self.serve(ticket, granted, &asked.attempt, (Duration::ZERO, now));
+            }
             Begun::Granted(granted) => {
-                let outcome = self.settle(granted, attempt.expected, now);
+                let outcome = self.settle(granted, (door, expected), now);
                 ended.push((ticket, outcome));
             }
-            Begun::Refused(refused) => ended.push((ticket, refusal(refused))),
+            Begun::Refused(refused) => ended.push((ticket, refusal(door, refused))),
             Begun::Wait(class) => {
-                let network = attempt.client.network();
-                let waiting = Waiting { ticket, attempt };
-                self.judging.queue().enter(network, class, waiting, now);
+                asked.class = class;
+                let network = asked.attempt.client.network();
+                self.waiting.insert(ticket, asked);
+                let place = self.judging.queue().enter(network, class, ticket, now);
+                if !door.has_later() {
+                    self.at_doors.push(ticket, place, now);
+                }
                 self.advance(now, ended);
             }
         }
@@ -225,15 +283,16 @@ impl Policy for GatePolicy {
     fn next(&self) -> Option<Moment> {
         let served = self.serving.iter().map(|serving| serving.done);
         let missed = self.judging.queue().next_deadline();
-        served.chain(missed).min()
+        served.chain(missed).chain(self.at_doors.next()).min()
     }
 
     fn wake(&mut self, now: Moment, ended: &mut Ended) {
         while let Some(at) = self.serving.iter().position(|serving| serving.done <= now) {
             let served = self.serving.remove(at);
-            let outcome = self.settle(served.granted, served.expected, now);
+            let outcome = self.settle(served.granted, (served.door, served.expected), now);
             ended.push((served.ticket, outcome));
         }
+        self.stop_waiting(now, ended);
         self.advance(now, ended);
     }
 
@@ -276,32 +335,18 @@ impl Policy for GatePolicy {
     }
 }
 
-fn judging(gate: Gate) -> JudgingSequence<Waiting> {
+fn judging(gate: Gate) -> JudgingSequence<u64> {
     JudgingSequence::new(gate, QueueSettings::default())
 }
 
-/// What the gate is shown of an attempt.
-fn shown(attempt: &LoginAttempt, ticket: u64) -> AuthAttempt<'_> {
-    AuthAttempt {
-        session: ticket,
-        client: attempt.client,
-        user: &attempt.user,
-        password: match attempt.mechanism {
-            PasswordForm::Plain => Password::Shown(&attempt.password),
-            PasswordForm::Scram => Password::Hidden,
-        },
-        door: Door::Own,
-    }
-}
-
 /// What a client sees of a refusal.
-fn refusal(refused: RefusedAttempt) -> Outcome {
+fn refusal(door: Door, refused: RefusedAttempt) -> Outcome {
     let answer = match refused {
         RefusedAttempt::Repeat => ClientAnswer::Wrong,
         RefusedAttempt::Refuse(refusal) => ClientAnswer::Later(Some(refusal.reason)),
     };
     Outcome {
-        answer,
+        answer: told(door, answer),
         asked: Asked::Not,
     }
 }

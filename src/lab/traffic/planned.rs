@@ -1,11 +1,12 @@
-//! planned - an honest login before it happens: who, when, from where, and which password is tried first
+//! planned - an honest login before it happens: who, when, from where, at which door, and which password is tried first
 //!
 //! Not here: who plans them (`routine`, `crowd`), what comes of them (`run`).
 
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::moment::Moment;
 
-/// One mail to be sent.
+/// One mail to be sent, or one look for new mail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlannedLogin {
     /// When.
@@ -14,6 +15,8 @@ pub(crate) struct PlannedLogin {
     pub(crate) person: u32,
     /// From where.
     pub(crate) client: ClientKey,
+    /// At which door: sending is SMTP's.
+    pub(crate) door: Door,
     /// The password that is tried first.
     pub(crate) first_try: FirstTry,
 }

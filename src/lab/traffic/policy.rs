@@ -6,6 +6,7 @@
 
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
@@ -14,6 +15,8 @@ use gatepost_core::moment::Moment;
 pub struct LoginAttempt {
     /// Where it comes from.
     pub client: ClientKey,
+    /// Where it is made.
+    pub door: Door,
     /// The user.
     pub user: UserName,
     /// With what.

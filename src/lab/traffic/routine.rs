@@ -1,9 +1,12 @@
 //! routine - what honest users do: write mail at home and on the phone, travel, work in an office
 //!
-//! A `PlannedLogin` is one mail to be sent: one login, or two when the first is mistyped (one of ten is).
+//! A `PlannedLogin` is one mail to be sent: one login, or two when the first is mistyped (one of ten is). Those who
+//! read are looked at apart (`reading`): their programs log in every few minutes, and have the password stored.
 //! A mail program that is answered "not now" tries again every few minutes; `run` plays that.
 //! Not here: what attackers do (`campaign`), phones with an old password (`campaign` too: they guess nothing,
 //! but no server can know that).
+
+mod reading;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,6 +17,7 @@ use crate::traffic::planned::{FirstTry, PlannedLogin};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, HOUR, MINUTE, START, SimulationPlan};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::moment::Moment;
 
 /// Logins of a hundred that are mistyped first.
@@ -46,6 +50,8 @@ pub(crate) enum Habit {
     Webmail,
     /// One account sends a hundred mails a day from the networks of a cloud.
     Cloud,
+    /// People read every five minutes and send once a day, at home, by phone, and on journeys.
+    Reading,
     /// A crowd writes.
     Crowd(&'static Crowd),
 }
@@ -85,6 +91,7 @@ impl Routine {
                 }
             }
             Habit::Travel => self.trips(people, morning, visits),
+            Habit::Reading => self.readers(people, morning, visits),
             Habit::Crowd(crowd) => visits.extend(crowd.day(self.day, people, &mut self.random)),
             Habit::Office => {
                 for number in 0..people.staff() {
@@ -145,6 +152,7 @@ impl Routine {
             at,
             person,
             client,
+            door: Door::Own,
             first_try: match self.random.happens(MISTYPED_PERCENT) {
                 true => FirstTry::Mistyped(1),
                 false => FirstTry::Right,
@@ -178,6 +186,7 @@ impl Habit {
             Self::Office => "office",
             Self::Webmail => "webmail",
             Self::Cloud => "cloud",
+            Self::Reading => "reading",
             Self::Crowd(_) => "crowd",
         }
     }

@@ -231,6 +231,7 @@ impl Simulation<'_> {
         };
         let attempt = LoginAttempt {
             client: login.visit.client,
+            door: login.visit.door,
             user: person.name.clone(),
             password: Secret::new(password.into_bytes()),
             mechanism: PasswordForm::Plain,
@@ -259,6 +260,7 @@ impl Simulation<'_> {
         };
         let attempt = LoginAttempt {
             client: guess.client,
+            door: guess.door,
             user: user_as_typed(guess.user, ticket),
             password: Secret::new(guess.password.into_bytes()),
             mechanism: guess.mechanism,
@@ -349,6 +351,13 @@ impl Simulation<'_> {
             ClientAnswer::FailedOrPutOff | ClientAnswer::Later(Some(Reason::Repeat)) => {
                 login.visit.first_try = next_try(first_try);
                 RETRY
+            }
+            // A program that looks for mail shows it, keeps its password, and looks again.
+            ClientAnswer::Wrong if !login.visit.door.has_later() => {
+                login.progress.wrongly_rejected = true;
+                login.progress.refused.get_or_insert(now);
+                login.put_off += 1;
+                self.feedback.retry(login.put_off)
             }
             ClientAnswer::Wrong => {
                 login.progress.wrongly_rejected = true;

@@ -12,6 +12,7 @@ use crate::traffic::promise::{self, Promise};
 use crate::traffic::report::Report;
 use crate::traffic::routine::{Habit, Routine};
 use crate::traffic::{Beside, SimulationPlan};
+use gatepost_core::gate::request::doors::PolicyNonce;
 use gatepost_core::gate::request::settings::GateSettings;
 
 mod attacks;
@@ -51,6 +52,8 @@ enum Surroundings {
     FailingDovecot,
     /// Restarts every day.
     Restarts,
+    /// Dovecot asks the gate at its doors, too; people read every five minutes and send once a day.
+    Doors,
     /// The day of the install: no user travels, fifty share an office, nothing is known.
     Install,
     /// The same, but the old logs were read.
@@ -120,6 +123,9 @@ impl Scenario {
         if self.life == Surroundings::ListedWebmail {
             settings.allow = vec![people::WEBMAIL.address().into()];
         }
+        if self.life == Surroundings::Doors {
+            settings.nonce = Some(PolicyNonce::new("a secret of the operator's"));
+        }
         if let Some(without) = plan.without {
             without.apply(&mut settings);
         }
@@ -135,11 +141,11 @@ impl Scenario {
         if let Some(crowd) = self.crowd() {
             return self.crowd_cast(crowd, plan);
         }
-        let mut habits = vec![Habit::Daily];
-        habits.extend(match self.life {
-            Surroundings::Install | Surroundings::InstallLearnt => None,
-            _ => Some(Habit::Travel),
-        });
+        let mut habits = match self.life {
+            Surroundings::Doors => vec![Habit::Reading],
+            Surroundings::Install | Surroundings::InstallLearnt => vec![Habit::Daily],
+            _ => vec![Habit::Daily, Habit::Travel],
+        };
         habits.extend(match self.life {
             Surroundings::Office | Surroundings::Install | Surroundings::InstallLearnt => {
                 Some(Habit::Office)

@@ -15,6 +15,12 @@ fn ask(proxy: &Proxy, words: &[&str]) -> String {
     ran.text
 }
 
+fn is_known(proxy: &Proxy) -> bool {
+    let told = proxy.setup.command(&["explain", ANNA.0, "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told.text).expect("JSON");
+    told["known"] == true
+}
+
 fn is_familiar(proxy: &Proxy, net: u8) -> bool {
     ask(proxy, &["explain", &format!("127.{net}.0.1"), ANNA.0]).contains("known, familiar")
 }
@@ -70,6 +76,7 @@ fn what_was_forgotten_stays_so_over_a_kill_and_old_logs_and_is_earned_anew() {
     for _ in 0..2 {
         ask(&proxy, &["learn", &log]);
         assert!(!is_familiar(&proxy, thief) && !is_familiar(&proxy, HOME));
+        assert!(!is_known(&proxy));
         proxy.kill_and_start();
         ask(&proxy, &["learn", &log]);
         proxy.restart();
@@ -82,7 +89,9 @@ fn what_was_forgotten_stays_so_over_a_kill_and_old_logs_and_is_earned_anew() {
     assert_eq!(learnt.code, Some(0), "{}", learnt.text);
     let proxy = setup.start();
     assert!(!is_familiar(&proxy, thief) && !is_familiar(&proxy, HOME));
+    assert!(!is_known(&proxy));
     assert!(log_in(&proxy, (HOME, 1), ANNA).is_ok());
+    assert!(is_known(&proxy));
     ask(&proxy, &["learn", &log]);
     assert!(!is_familiar(&proxy, thief) && is_familiar(&proxy, HOME));
 }

@@ -151,7 +151,7 @@ fn told_by_setup(policy: SocketAddr) -> String {
     assert_eq!(ran.code, Some(0), "{}", ran.text);
     let asks = |line: &&str| line.starts_with("auth_policy_");
     let lines: Vec<&str> = ran.text.lines().filter(asks).collect();
-    assert_eq!(lines.len(), 5, "{}", ran.text);
+    assert_eq!(lines.len(), 6, "{}", ran.text);
     lines.join("\n")
 }
 

@@ -154,9 +154,14 @@ impl Setup {
     }
 
     /// Has it started as systemd starts it, by `manager.py`: with open ports, and supervised. SIGUSR1 restarts it then.
+    /// The port for Dovecot's questions is one of them.
     #[must_use]
     pub(crate) fn managed(mut self) -> Self {
-        let addresses = format!("[::]:{},127.0.0.1:{}", self.implicit, self.starttls);
+        let mut addresses = format!("[::]:{},127.0.0.1:{}", self.implicit, self.starttls);
+        let policy = self.config.get("auth-policy");
+        if let Some(policy) = policy.and_then(|table| table.get("listen")?.as_str()) {
+            addresses += &format!(",{policy}");
+        }
         self.under = vec!["python3".to_owned(), MANAGER.to_owned(), addresses];
         self.supervised = true;
         self

@@ -253,7 +253,7 @@ fn a_port_that_systemd_opened_and_nobody_serves_is_a_fault() {
     assert_eq!(ran.code, Some(2), "{}", ran.text);
     assert!(
         ran.text
-            .contains("(socket0) for us, and no [[listen]] has this address"),
+            .contains("(socket0) for us, and no [[listen]] nor [auth-policy] has this address"),
         "{}",
         ran.text
     );

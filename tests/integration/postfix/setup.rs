@@ -220,10 +220,60 @@ fn with_both_ports_the_doctor_finds_no_way_round() {
         "2525 was left, and named: {}",
         applied.text
     );
-    let other = fs::OpenOptions::new()
-        .append(true)
-        .open(machine.postfix.join("main.cf"));
-    std::io::Write::write_all(&mut other.unwrap(), b"# by hand\n").unwrap();
+}
+
+#[test]
+fn what_was_changed_since_stays_and_what_is_missing_is_made_again() {
+    let mail = Mail::start();
+    let machine = copy_with_entries(&mail);
+    let main = machine.postfix.join("main.cf");
+    let before = fs::read_to_string(&main).unwrap();
+    let setup = Setup::new("127.0.0.1:10465");
+    assert_eq!(machine.setup(&setup, &["--apply"]).code, Some(0));
+    // The administrator goes on: by hand, behind what was added, and with something taken away.
+    machine.postconf(&["-e", "biff=no"]);
+    machine.postconf(&["-P", "smtp/inet/smtpd_sasl_auth_enable=yes"]);
+    let settings = machine.dovecot.join("conf.d/99-gatepost.conf");
+    fs::remove_file(&settings).unwrap();
+    let again = machine.setup(&setup, &["--apply"]);
+    assert_eq!(again.code, Some(0), "{}", again.text);
+    assert!(settings.exists());
+    let options = machine.postconf(&["-P"]);
+    let off = "smtp/inet/smtpd_sasl_auth_enable = no";
+    assert!(options.contains(off), "{options}");
+
+    let undone = machine.setup(&setup, &["--undo"]);
+    assert_eq!(undone.code, Some(0), "{}", undone.text);
+    let after = fs::read_to_string(&main).unwrap();
+    assert_eq!(after, format!("{before}biff = no\n"));
+    assert!(!settings.exists());
+    let entries = machine.postconf(&["-M"]);
+    assert!(!entries.contains("10465"), "{entries}");
+}
+
+#[test]
+fn without_a_certificate_nothing_is_changed() {
+    let mail = Mail::start();
+    let machine = copy_with_entries(&mail);
+    let before = files(&machine.postfix);
+    let setup = Setup::new("127.0.0.1:10465");
+    fs::remove_file(setup.folder().join("chain.pem")).unwrap();
+    let refused = machine.setup(&setup, &["--apply"]);
+    assert_eq!(refused.code, Some(2));
+    for part in ["nothing was changed", "chain.pem does not exist"] {
+        assert!(refused.text.contains(part), "{}", refused.text);
+    }
+    assert_eq!(files(&machine.postfix), before);
+}
+
+#[test]
+fn a_place_that_was_changed_since_is_not_overwritten() {
+    let mail = Mail::start();
+    let machine = copy_with_entries(&mail);
+    let setup = Setup::new("127.0.0.1:10465");
+    assert_eq!(machine.setup(&setup, &["--apply"]).code, Some(0));
+    machine.postconf(&["-e", "service_throttle_time=7s"]);
+    let changed = files(&machine.postfix);
     let refused = machine.setup(&setup, &["--undo"]);
     assert_eq!(refused.code, Some(2));
     assert!(
@@ -231,4 +281,5 @@ fn with_both_ports_the_doctor_finds_no_way_round() {
         "{}",
         refused.text
     );
+    assert_eq!(files(&machine.postfix), changed, "all or nothing");
 }

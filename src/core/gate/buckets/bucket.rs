@@ -7,38 +7,30 @@
 //!
 //! Each method holds one mutex at a time. Tokens are taken one bucket after another: an attempt that
 //! the third refuses gives the first two back.
-//! Not here: the arithmetic (`limit`), which buckets an attempt pays (`ladder`), bans (`ban`).
+//! Not here: the arithmetic (`limit`), one shared bucket (`shared`), which buckets an attempt pays (`ladder`), bans (`ban`).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::gate::buckets::credit::{Credit, UNTIL_A_LOGIN};
 use crate::gate::buckets::key::{BucketKey, Key};
-use crate::gate::buckets::limit::{Limit, Taken, carry_over};
+use crate::gate::buckets::limit::{Limit, Taken};
+use crate::gate::buckets::quota::KeptPart;
+use crate::gate::buckets::shared::{BucketLevel, SharedBucket};
+use crate::gate::buckets::slice::SliceId;
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
 use crate::gate::buckets::strike_count::{StrikeRule, Strikes};
 use crate::gate::buckets::table::{Table, seconds};
-use crate::gate::request::change::{Change, Fact, SharedLevel};
+use crate::gate::request::change::Change;
 use crate::moment::Moment;
 
 const NANOS: u64 = 1_000_000_000;
 
 /// One token that was taken from a bucket.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::gate) struct Token {
-    key: BucketKey,
-    taken: Taken,
-}
-
-/// What is kept of a shared bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gate) struct BucketLevel {
-    /// The arrival time, in nanoseconds since the epoch.
-    pub(in crate::gate) arrival: u64,
-    /// Nanoseconds a token when the arrival time was written; 0: never.
-    pub(in crate::gate) every: u64,
-    /// The moment of the last change, in nanoseconds since the epoch.
-    pub(in crate::gate) changed: u64,
+pub(in crate::gate) enum Token {
+    Own(BucketKey, Taken),
+    Lent(Bucket, SliceId),
 }
 
 /// What is kept of a keyed bucket.
@@ -86,7 +78,7 @@ impl BucketRow {
 
 pub(in crate::gate) struct Buckets {
     table: Table<3>,
-    shared: PerBucket<Mutex<BucketLevel>>,
+    shared: PerBucket<Mutex<SharedBucket>>,
     credit: Credit,
 }
 
@@ -115,62 +107,73 @@ impl Buckets {
                     Err(wait) => (Err(wait), None),
                 }
             })?,
-            BucketKey::Shared(bucket) => {
-                let mut level = self.level(bucket);
-                level.carry_over(limit.every(), now);
-                level.arrival = limit.take(level.arrival, now)?;
-                changes.push(level.change(bucket, now));
-                level.arrival
+            BucketKey::Shared(bucket) => self.shared(bucket).take(bucket, &limit, now, changes)?,
+            BucketKey::Lent(bucket) => {
+                let slice = self.shared(bucket).slice.take(now);
+                let lent = slice.map(|slice| Token::Lent(bucket, slice));
+                return lent.ok_or(Duration::from_nanos(limit.every()));
             }
             BucketKey::Earned(client) => match self.credit.take(client, now) {
                 true => 0,
                 false => return Err(UNTIL_A_LOGIN),
             },
         };
-        Ok(Token {
-            key,
-            taken: limit.taken(after),
-        })
+        Ok(Token::Own(key, limit.taken(after)))
     }
 
-    /// How long until there is a token beside those `kept`; takes nothing.
+    /// From where a token can be taken, if there is one beside those `kept`, or how long until there is one; takes nothing.
     pub(in crate::gate) fn peek(
         &self,
         key: BucketKey,
         limit: &Limit,
-        kept: u32,
+        kept: KeptPart,
         now: Moment,
-    ) -> Result<(), Duration> {
-        if let BucketKey::Earned(client) = key {
-            let has_token = self.credit.left(client, now) > kept;
-            return has_token.then_some(()).ok_or(UNTIL_A_LOGIN);
+    ) -> Result<BucketKey, Duration> {
+        match key {
+            BucketKey::Keyed(_, row) => {
+                limit.peek(self.row(row).arrival, limit.kept(kept), now)?;
+                Ok(key)
+            }
+            BucketKey::Shared(bucket) | BucketKey::Lent(bucket) => {
+                self.shared(bucket).peek(bucket, limit, kept, now)
+            }
+            BucketKey::Earned(client) => {
+                let has_token = self.credit.left(client, now) > limit.kept(kept);
+                has_token.then_some(key).ok_or(UNTIL_A_LOGIN)
+            }
         }
-        limit.peek(self.arrival(key, limit, now), kept, now)
     }
 
     /// Whole tokens in a bucket.
     pub(in crate::gate) fn left(&self, key: BucketKey, limit: Limit, now: Moment) -> u32 {
         match key {
+            BucketKey::Keyed(_, key) => limit.left(self.row(key).arrival, now),
+            BucketKey::Shared(bucket) | BucketKey::Lent(bucket) => {
+                let shared = self.shared(bucket);
+                shared.owned(&limit, now) + shared.slice.tokens(now)
+            }
             BucketKey::Earned(client) => self.credit.left(client, now),
-            key => limit.left(self.arrival(key, &limit, now), now),
         }
     }
 
     /// Gives one token back; one whose row was evicted meanwhile is gone.
     pub(in crate::gate) fn refund(&self, token: Token, now: Moment, changes: &mut Vec<Change>) {
-        match token.key {
+        let (key, taken) = match token {
+            Token::Own(key, taken) => (key, taken),
+            Token::Lent(bucket, slice) => {
+                return self.shared(bucket).slice.give_back(slice, now);
+            }
+        };
+        match key {
             BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
                 let less = row.map(BucketRow::unpack).map(|row| BucketRow {
-                    arrival: token.taken.refund(row.arrival, now),
+                    arrival: taken.refund(row.arrival, now),
                     ..row
                 });
                 ((), less.map(BucketRow::pack))
             }),
-            BucketKey::Shared(bucket) => {
-                let mut level = self.level(bucket);
-                let taken = token.taken.at_speed(level.every, now);
-                level.arrival = taken.refund(level.arrival, now);
-                changes.push(level.change(bucket, now));
+            BucketKey::Shared(bucket) | BucketKey::Lent(bucket) => {
+                self.shared(bucket).refund(bucket, taken, now, changes);
             }
             BucketKey::Earned(client) => self.credit.give_back(client, now),
         }
@@ -239,7 +242,7 @@ impl Buckets {
     pub(in crate::gate) fn clear(&self, now: Moment, changes: &mut Vec<Change>) {
         self.table.clear();
         for bucket in Bucket::all_shared() {
-            let mut level = self.level(bucket);
+            let level = &mut self.shared(bucket).level;
             level.arrival = 0;
             changes.push(level.change(bucket, now));
         }
@@ -263,7 +266,7 @@ impl Buckets {
     ) {
         for bucket in Bucket::all_shared() {
             let limit = limit(bucket);
-            let mut level = self.level(bucket);
+            let level = &mut self.shared(bucket).level;
             if level.every == 0 {
                 continue;
             }
@@ -300,9 +303,9 @@ impl Buckets {
     }
 
     /// A shared bucket, locked.
-    pub(in crate::gate) fn level(&self, bucket: Bucket) -> MutexGuard<'_, BucketLevel> {
-        let level = self.shared.get(bucket);
-        level.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(in crate::gate) fn shared(&self, bucket: Bucket) -> MutexGuard<'_, SharedBucket> {
+        let shared = self.shared.get(bucket);
+        shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what an earlier process left of a keyed bucket; where there is something already, the
@@ -321,43 +324,12 @@ impl Buckets {
 
     /// Takes over a shared bucket as an earlier process left it.
     pub(in crate::gate) fn restore_shared(&self, bucket: Bucket, level: BucketLevel) {
-        *self.level(bucket) = level;
+        self.shared(bucket).level = level;
     }
 
     /// All rows of the table, and how many of them were evicted before they were clean.
     pub(in crate::gate) fn table(&self) -> (usize, u64) {
         (self.table.rows(), self.table.evictions())
-    }
-
-    fn arrival(&self, key: BucketKey, limit: &Limit, now: Moment) -> u64 {
-        match key {
-            BucketKey::Keyed(_, key) => self.row(key).arrival,
-            BucketKey::Shared(bucket) => {
-                let mut level = *self.level(bucket);
-                level.carry_over(limit.every(), now);
-                level.arrival
-            }
-            BucketKey::Earned(_) => 0,
-        }
-    }
-}
-
-impl BucketLevel {
-    /// Tells that this level has changed now: later than it did last, whatever the clock says.
-    fn change(&mut self, bucket: Bucket, now: Moment) -> Change {
-        self.changed = now.as_nanos().max(self.changed.saturating_add(1));
-        let level = SharedLevel {
-            bucket: bucket.shared_number().unwrap_or(u8::MAX),
-            arrival: self.arrival,
-            every: self.every,
-        };
-        Change::here(Moment::from_nanos(self.changed), Fact::SharedBucket(level))
-    }
-
-    /// Carries the debt over to a speed of one token in `every` nanoseconds.
-    fn carry_over(&mut self, every: u64, now: Moment) {
-        self.arrival = carry_over(self.arrival, self.every, every, now);
-        self.every = every;
     }
 }
 

@@ -112,6 +112,8 @@ impl Key {
 pub(in crate::gate) enum BucketKey {
     Keyed(Bucket, Key),
     Shared(Bucket),
+    /// What this machine was lent of a shared bucket.
+    Lent(Bucket),
     /// The credit of a client.
     Earned(Key),
 }
@@ -151,7 +153,7 @@ impl BucketKey {
 
     pub(in crate::gate) const fn bucket(self) -> Bucket {
         match self {
-            Self::Keyed(bucket, _) | Self::Shared(bucket) => bucket,
+            Self::Keyed(bucket, _) | Self::Shared(bucket) | Self::Lent(bucket) => bucket,
             Self::Earned(_) => Bucket::Credit,
         }
     }

@@ -22,7 +22,7 @@ use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{NotUntil, Quota as GovernorQuota, RateLimiter};
 
-use crate::gate::buckets::quota::{BucketQuota, Quota};
+use crate::gate::buckets::quota::{BucketQuota, KeptPart, Quota};
 use crate::moment::Moment;
 
 /// No bucket takes longer to fill: sums of arrival times never overflow.
@@ -35,6 +35,16 @@ pub(in crate::gate) struct Limit {
     quota: GovernorQuota,
     every: u64,
     full: u64,
+    rounding: Rounding,
+}
+
+/// What becomes of the rest where a part of the tokens is kept for some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rounding {
+    /// Of a whole bucket.
+    Down,
+    /// Of one machine's part of a bucket: rounded down, the parts of all would keep less than the whole does.
+    Up,
 }
 
 /// A token that was taken, with all that giving it back needs.
@@ -80,12 +90,46 @@ impl Limit {
                 .allow_burst(burst),
             every,
             full: every * u64::from(burst.get()),
+            rounding: Rounding::Down,
         }
+    }
+
+    /// One machine's part of this limit: `burst` tokens, which may be none, one back in `times` the time.
+    pub(in crate::gate) fn part(&self, burst: u32, times: u32) -> Self {
+        let part = Self::of(self.every.saturating_mul(u64::from(times)), burst);
+        Self {
+            full: if burst == 0 { 0 } else { part.full },
+            rounding: Rounding::Up,
+            ..part
+        }
+    }
+
+    /// Whether it never has a token: no limit but a part has none.
+    pub(in crate::gate) fn is_nothing(&self) -> bool {
+        self.full == 0
     }
 
     /// Tokens in a full bucket.
     pub(in crate::gate) fn burst(&self) -> u32 {
-        self.quota.burst_size().get()
+        match self.is_nothing() {
+            true => 0,
+            false => self.quota.burst_size().get(),
+        }
+    }
+
+    /// Tokens that are kept for some, if this much of a full bucket is. Never all of them.
+    #[inline(always)]
+    pub(in crate::gate) fn kept(&self, kept: KeptPart) -> u32 {
+        let Some(divisor) = kept.divisor() else {
+            return 0;
+        };
+        match self.rounding {
+            Rounding::Down => self.burst() / divisor,
+            Rounding::Up => self
+                .burst()
+                .div_ceil(divisor)
+                .min(self.burst().saturating_sub(1)),
+        }
     }
 
     /// Nanoseconds in which one token comes back.

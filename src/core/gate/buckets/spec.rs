@@ -308,7 +308,7 @@ impl Bucket {
     pub(in crate::gate) fn all_shared() -> impl Iterator<Item = Self> {
         BUCKETS
             .iter()
-            .filter(|spec| matches!(spec.store, BucketStore::Shared(_)))
+            .filter(|spec| spec.is_shared())
             .map(|spec| spec.bucket)
     }
 
@@ -336,6 +336,11 @@ impl Bucket {
 }
 
 impl BucketSpec {
+    /// Whether all who pay it pay together.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.store, BucketStore::Shared(_))
+    }
+
     /// Whether its tokens are earned by logins: then none comes back with time, and `daily_per_user` says for how
     /// many clients a user earns one in a day.
     pub const fn is_earned(&self) -> bool {

@@ -6,7 +6,9 @@
 //! `summer7` are one word, and so are `anna1990` for anna and the empty password.
 //! What was seen is kept as keyed hashes in a bounded table, those seen longest ago are evicted; it
 //! does not outlive the process.
-//! Not here: what a word costs (`judge`). The list's source and licence stand at its head.
+//! Not here: what a word costs (`judge`), the words in a hash (`hashed`). The list's source and licence stand at its head.
+
+mod hashed;
 
 use zeroize::Zeroizing;
 
@@ -17,6 +19,8 @@ use crate::gate::request::attempt::UserName;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::{Keys, UserId};
 use crate::moment::Moment;
+
+pub(in crate::gate) use hashed::HashedWords;
 
 /// Sorted, one a line; the head's lines begin with `#`, which sorts before every letter.
 static COMMON: &str = include_str!("words/common.txt");

@@ -63,6 +63,7 @@ impl Change {
                 })
                 | Fact::SharedBucket(_)
                 | Fact::TrustRevoked(_)
+                | Fact::UserForgotten(_)
         )
     }
 }
@@ -86,6 +87,8 @@ pub enum Fact {
     PasswordChanged(PasswordChange),
     /// What made a user familiar before does not count any more.
     TrustRevoked(Revocation),
+    /// What made a user known before does not count any more.
+    UserForgotten(ForgottenUser),
     /// Many familiar pairs are rejected at once: the backend is failing.
     BackendFailing,
     /// The failing backend accepted again, or nothing is known of it any more.
@@ -171,6 +174,10 @@ pub struct Revocation {
     /// None: everywhere.
     pub(in crate::gate) network: Option<NetworkKey>,
 }
+
+/// A user who is unknown again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForgottenUser(pub(in crate::gate) UserId);
 
 /// Who was forgiven: their buckets are full and their strikes gone since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

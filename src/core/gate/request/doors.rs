@@ -126,10 +126,25 @@ impl PolicyNonce {
 
     /// What Dovecot tells of this password.
     pub fn hash(&self, login: &[u8], password: &[u8]) -> PasswordHash {
+        self.of_login(login).hash(password)
+    }
+
+    /// What comes before a password of this login, for those who hash many.
+    pub(in crate::gate) fn of_login(&self, login: &[u8]) -> LoginHasher {
         let mut hasher = Sha256::new();
         hasher.update(self.0.as_bytes());
         hasher.update(login);
         hasher.update([0]);
+        LoginHasher(hasher)
+    }
+}
+
+/// Hashes passwords of one login.
+pub(in crate::gate) struct LoginHasher(Sha256);
+
+impl LoginHasher {
+    pub(in crate::gate) fn hash(&self, password: &[u8]) -> PasswordHash {
+        let mut hasher = self.0.clone();
         hasher.update(password);
         PasswordHash(hasher.finalize().into())
     }

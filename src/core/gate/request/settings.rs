@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::gate::buckets::quota::{BucketQuota, Quota};
+use crate::gate::buckets::quota::{BucketQuota, Division, Quota};
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
 use crate::gate::request::doors::PolicyNonce;
 use crate::gate::request::names::NameSettings;
@@ -44,6 +44,8 @@ pub struct GateSettings {
     pub users: Vec<String>,
     /// The buckets.
     pub limits: Quotas,
+    /// How machines divide the buckets that all clients share.
+    pub division: Division,
     /// When to ban, and for how long.
     pub bans: BanSettings,
     /// Names that no honest user has.
@@ -135,6 +137,7 @@ impl Default for GateSettings {
             names: NameSettings::default(),
             users: Vec::new(),
             limits: Quotas::default(),
+            division: Division::Alone,
             bans: BanSettings {
                 strikes: 60,
                 first: MINUTE * 10,

@@ -90,6 +90,8 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) earnings: Vec<(u64, Earning)>,
     /// Whose familiarity was taken back, and when.
     pub(in crate::gate) revoked: Vec<(Revocation, Moment)>,
+    /// Who was forgotten, and when.
+    pub(in crate::gate) forgotten: Vec<(UserId, Moment)>,
 }
 
 /// What is said of a file that does not begin as it should.

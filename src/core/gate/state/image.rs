@@ -73,6 +73,11 @@ impl Gate {
         for (what, at) in self.familiar.revocations() {
             out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
         }
+        for (user, at) in self.familiar.forgotten() {
+            out.add(record::FORGOTTEN, |out| {
+                record::write_forgotten(out, user, at);
+            })?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);
@@ -99,7 +104,7 @@ impl Gate {
         let head = self.head(now);
         out.add(record::HEAD, |out| head.write(out))?;
         for bucket in Bucket::all_shared() {
-            let level = *self.buckets.level(bucket);
+            let level = self.buckets.shared(bucket).level;
             let changed = Moment::from_nanos(level.changed);
             let level = SharedLevel {
                 bucket: bucket.shared_number().unwrap_or(u8::MAX),

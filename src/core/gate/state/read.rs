@@ -143,6 +143,7 @@ impl Snapshot {
                 take(frame, &mut self.passwords, record::read_password_change)
             }
             record::REVOKED_NUMBER => take(frame, &mut self.revoked, record::read_revoked),
+            record::FORGOTTEN_NUMBER => take(frame, &mut self.forgotten, record::read_forgotten),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),
             record::CREDIT_NUMBER => take(frame, &mut self.credit, record::read_credit),

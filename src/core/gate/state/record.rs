@@ -14,8 +14,8 @@ use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::request::change::{
-    BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, Origin, PairLogin,
-    PasswordChange, Revocation, SharedLevel, Subject, UserLogin,
+    BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, ForgottenUser,
+    Origin, PairLogin, PasswordChange, Revocation, SharedLevel, Subject, UserLogin,
 };
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
@@ -41,6 +41,7 @@ pub(in crate::gate) const REVOKED_NUMBER: u8 = 7;
 pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
 pub(in crate::gate) const CREDIT_NUMBER: u8 = 9;
 pub(in crate::gate) const EARNINGS_NUMBER: u8 = 10;
+pub(in crate::gate) const FORGOTTEN_NUMBER: u8 = 11;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
 pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 43);
@@ -53,6 +54,7 @@ pub(in crate::gate) const REVOKED: Section = section(REVOKED_NUMBER, 25);
 pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
 pub(in crate::gate) const CREDIT: Section = section(CREDIT_NUMBER, 22);
 pub(in crate::gate) const EARNINGS: Section = section(EARNINGS_NUMBER, 16);
+pub(in crate::gate) const FORGOTTEN: Section = section(FORGOTTEN_NUMBER, 16);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;
@@ -63,6 +65,7 @@ const PAIR_FAMILIAR: u8 = 20;
 const FORGIVEN: u8 = 21;
 const TRUST_REVOKED: u8 = 22;
 const PASSWORD_CHANGED: u8 = 23;
+const USER_FORGOTTEN: u8 = 24;
 
 /// Who a record is about.
 const CLIENT_V4: u8 = 0;
@@ -123,6 +126,17 @@ pub(in crate::gate) fn write_revoked(out: &mut Vec<u8>, what: Revocation, at: Mo
 pub(in crate::gate) fn read_revoked(mut from: &[u8]) -> Option<(Revocation, Moment)> {
     let what = read_revocation(&mut from)?;
     Some((what, read_moment(&mut from)?))
+}
+
+/// A user who was forgotten, in a snapshot.
+pub(in crate::gate) fn write_forgotten(out: &mut Vec<u8>, user: UserId, at: Moment) {
+    out.put_u64_le(user.0);
+    out.put_u64_le(at.as_nanos());
+}
+
+pub(in crate::gate) fn read_forgotten(mut from: &[u8]) -> Option<(UserId, Moment)> {
+    let user = UserId(from.try_get_u64_le().ok()?);
+    Some((user, read_moment(&mut from)?))
 }
 
 fn write_revocation(out: &mut Vec<u8>, what: Revocation) {
@@ -251,6 +265,10 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
             write_revocation(out, what);
             TRUST_REVOKED
         }
+        Fact::UserForgotten(ForgottenUser(user)) => {
+            out.put_u64_le(user.0);
+            USER_FORGOTTEN
+        }
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
 }
@@ -278,6 +296,7 @@ pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change
         PASSWORD_CHANGED => Fact::PasswordChanged(read_password_change(from)?),
         FORGIVEN => Fact::Forgiven(read_forgiven(&mut from)?),
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(&mut from)?),
+        USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
         _ => return None,
     };
     (origin == Origin::HERE).then_some(Change { at, origin, fact })

@@ -12,9 +12,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use crate::gate::buckets::bucket::{BucketLevel, BucketRow};
+use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
+use crate::gate::buckets::shared::BucketLevel;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::table::seconds;
@@ -106,6 +107,7 @@ impl Gate {
         for snapshot in snapshots {
             let at = snapshot.at(away);
             let logins = snapshot.logins.iter();
+            let logins = logins.filter(|(user, _, last)| revoked.makes_known(*user, *last));
             self.familiar.merge(logins.map(|(user, network, last)| {
                 let network = revoked.left_of(*user, *network, *last);
                 (self.user_since(*user), network, away.login(*last, at))
@@ -113,14 +115,18 @@ impl Gate {
         }
         let logins = changes.iter().filter_map(|change| {
             let (user, network, last) = change.login()?;
+            revoked.makes_known(user, last).then_some(())?;
             let left = revoked.left_of(user, network, last);
             Some((self.user_since(user), left, away.login(last, change.at)))
         });
         self.familiar.merge(logins);
-        let revoked = revoked.into_all();
-        let revoked =
-            revoked.map(|(what, found)| (self.revocation_since(what), away.moment(found)));
-        self.familiar.restore_revoked(revoked);
+        let networks = revoked.networks();
+        let networks =
+            networks.map(|(what, found)| (self.revocation_since(what), away.moment(found)));
+        self.familiar.restore_revoked(networks);
+        let users = revoked.users();
+        let users = users.map(|(user, found)| (self.user_since(user), away.moment(found)));
+        self.familiar.restore_forgotten(users);
     }
 
     fn restore_passwords(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {

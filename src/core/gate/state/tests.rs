@@ -1,6 +1,7 @@
 //! tests - snapshot and journal: nothing is lost over a restart
 
 mod damage;
+mod forgotten;
 mod names;
 mod revoked;
 

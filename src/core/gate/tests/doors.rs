@@ -139,6 +139,23 @@ fn guesses_at_all_doors_pay_from_the_same_buckets() {
 }
 
 #[test]
+fn a_frequent_password_is_a_word_at_every_door() {
+    let mut world = world();
+    let full = (left(&world, Bucket::Words), left(&world, Bucket::Strangers));
+    let words = ["password", "Anna1984", "Summer2026!", "123456"];
+    for (n, (door, password)) in Door::ALL.into_iter().zip(words).enumerate() {
+        let from = client(&format!("198.51.{n}.7"));
+        let (fate, _) = wrong(&mut world, door, from, ANNA, password);
+        assert!(matches!(fate, Fate::Asked(_)), "{door}: {fate:?}");
+        let held = (left(&world, Bucket::Words), left(&world, Bucket::Strangers));
+        assert_eq!(held, (full.0 - 1 - n as u32, full.1), "{door}: {password}");
+    }
+    let (fate, _) = wrong(&mut world, Door::Imap, client(AWAY), ANNA, "Zwiebel-1");
+    assert!(matches!(fate, Fate::Asked(_)), "{fate:?}");
+    assert_eq!(left(&world, Bucket::Strangers), full.1 - 1);
+}
+
+#[test]
 fn a_login_at_any_door_makes_familiar_at_all() {
     let mut world = world();
     let verdict = judge(&mut world, Door::Imap, client(AWAY), ANNA, Some("right"));

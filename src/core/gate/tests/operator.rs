@@ -5,7 +5,7 @@ use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::change::{BanCause, Change, Fact, Subject};
-use crate::gate::request::settings::Mode;
+use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing};
 
 const HOME: &str = "203.0.113.7";
@@ -166,6 +166,101 @@ fn what_was_revoked_is_earned_anew_and_by_nothing_of_before() {
     for from in [HOME, other] {
         assert_eq!(trust(&world, "anna", from), Trust::Familiar);
     }
+}
+
+fn is_known(world: &World, name: &str) -> bool {
+    let told = world
+        .gate
+        .explain(client(FAR), Some(&user(name)), world.now);
+    told.user.unwrap().known
+}
+
+#[test]
+fn who_is_forgotten_is_unknown_until_the_next_login_and_by_nothing_of_before() {
+    let mut world = World::new(settings());
+    for from in [HOME, "192.0.2.7"] {
+        world.befriend("anna", from);
+    }
+    world.befriend("bert", HOME);
+    let others = world.gate.status(world.now).familiar_pairs - 2;
+    let judged = world.permit(HOME, "anna", "Korrekt-Pferd-Batterie");
+    world.pass(MINUTE);
+    let forget = |world: &mut World| {
+        world
+            .gate
+            .forget(&user("Anna"), world.now, &mut world.changes)
+    };
+    assert_eq!(forget(&mut world), 2);
+    assert_eq!(forget(&mut world), 0);
+    assert!(!is_known(&world, "anna") && is_known(&world, "bert"));
+    let status = world.gate.status(world.now);
+    assert_eq!((status.known_users, status.familiar_pairs), (1, others));
+
+    // A login that was judged before, and an old line of a log.
+    world.settle(judged, AuthOutcome::Accept);
+    let learn = |world: &World, when| {
+        let changes = &mut Vec::new();
+        world
+            .gate
+            .learn(&user("anna"), client(HOME), when, world.now, changes);
+        changes.len()
+    };
+    assert_eq!(learn(&world, world.now), 0);
+    assert_eq!(learn(&world, world.now - HOUR * 24 * 400), 0);
+    assert!(!is_known(&world, "anna"));
+
+    world.pass(MINUTE);
+    assert_eq!(learn(&world, world.now - MINUTE / 2), 1);
+    assert!(is_known(&world, "anna"));
+    assert_eq!(trust(&world, "anna", HOME), Trust::Familiar);
+    forget(&mut world);
+    world.pass(MINUTE);
+    world
+        .gate
+        .introduce(&user("anna"), None, world.now, &mut world.changes);
+    assert!(is_known(&world, "anna"));
+    assert_eq!(trust(&world, "anna", HOME), Trust::Far);
+}
+
+#[test]
+fn who_is_forgotten_gives_nobody_a_new_guess_and_is_a_trap_again() {
+    let mut world = World::new(settings());
+    world
+        .gate
+        .introduce(&user("root"), None, world.now, &mut world.changes);
+    let guesses = |world: &mut World, net: u8| {
+        let fates = (0..60).map(|n| world.guess(&format!("{net}.{n}.0.1"), "root", &good(n)));
+        fates.filter(|fate| matches!(fate, Fate::Asked(_))).count()
+    };
+    assert!(guesses(&mut world, 10) > 0, "it is a user");
+    let changes = &mut world.changes;
+    world.gate.forget(&user("root"), world.now, changes);
+    assert_eq!(guesses(&mut world, 11), 0);
+    assert_eq!(
+        world.guess("10.99.0.1", "root", "x"),
+        Fate::Refused(Reason::Trap)
+    );
+    // Known again: what was spent is spent.
+    world.pass(MINUTE);
+    let changes = &mut world.changes;
+    world
+        .gate
+        .introduce(&user("root"), None, world.now, changes);
+    assert_eq!(guesses(&mut world, 12), 0);
+}
+
+#[test]
+fn a_user_of_the_file_stays_known() {
+    let mut world = World::new(GateSettings {
+        users: vec!["anna".to_owned()],
+        ..settings()
+    });
+    world.befriend("anna", HOME);
+    let changes = &mut world.changes;
+    world.gate.forget(&user("anna"), world.now, changes);
+    assert!(is_known(&world, "anna"));
+    assert_eq!(trust(&world, "anna", HOME), Trust::Far);
+    assert_eq!(world.gate.status(world.now).known_users, 1);
 }
 
 #[test]

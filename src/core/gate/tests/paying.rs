@@ -1,7 +1,10 @@
 //! paying - rules 1 and 2, and which buckets a try pays
 
+use std::num::NonZeroU32;
+
 use super::kit::*;
-use crate::gate::buckets::quota::Quota;
+use crate::gate::buckets::quota::{Division, Quota};
+use crate::gate::buckets::slice::{Lend, LenderPoint, PARTS, SliceRequest};
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
@@ -402,4 +405,48 @@ fn one_account_under_many_domains_makes_no_room_for_more_guesses() {
     // A Dovecot that ignores the domain takes them all: 200 names, and still one user's worth.
     assert_eq!(world.gate.status(world.now).known_users, 200);
     assert_eq!(world.gate.familiar.users(), 1);
+}
+
+#[test]
+fn of_two_machines_each_has_half_of_what_all_share_and_all_of_what_is_a_client_s() {
+    let mut settings = settings();
+    settings.division = Division::Split(NonZeroU32::new(2).unwrap());
+    let mut world = World::new(settings);
+    let fates = pool(&mut world, 20, false, good);
+    assert_eq!(asked(&fates, Reason::Bucket(Bucket::Unknown)), 10);
+    assert_eq!(tokens_of(&world, FAR, Bucket::Client), 10);
+    world.pass(MINUTE * 19);
+    let fate = world.guess(FAR, "zoe", &good(99));
+    assert_eq!(fate, Fate::Refused(Reason::Bucket(Bucket::Unknown)));
+    world.pass(MINUTE);
+    let fate = world.guess(FAR, "zoe", &good(98));
+    assert_eq!(fate, Fate::Asked(Reason::Bucket(Bucket::Unknown)));
+}
+
+#[test]
+fn what_is_lent_is_paid_with_first_and_a_success_gives_it_back() {
+    let mut settings = settings();
+    settings.division = Division::Guest(NonZeroU32::new(2).unwrap());
+    let mut world = World::new(settings);
+    let unknown = Reason::Bucket(Bucket::Unknown);
+    assert_eq!(world.guess(FAR, "u", &good(0)), Fate::Refused(unknown));
+    let requests = world.gate.slice_requests(world.now);
+    let of_unknown = |request: &&SliceRequest| request.bucket == Bucket::Unknown;
+    let request = requests.iter().find(of_unknown).unwrap();
+    let lend = Lend {
+        tokens: 1,
+        left: 9,
+        point: LenderPoint { epoch: 1, back: 0 },
+        until: PARTS,
+    };
+    world.gate.lend(request, lend, world.now, world.now);
+    let permit = world.permit(FAR, "v", &good(1));
+    assert_eq!(world.guess(HOME, "w", &good(2)), Fate::Refused(unknown));
+    world.settle(permit, AuthOutcome::Accept);
+    assert_eq!(world.guess(HOME, "x", &good(3)), Fate::Asked(unknown));
+    // And what is left when the machine stops goes back.
+    world.gate.lend(request, lend, world.now, world.now);
+    let back = world.gate.return_slices();
+    assert_eq!(back.iter().find(of_unknown).unwrap().unspent.tokens, 1);
+    assert_eq!(world.guess(HOME, "y", &good(4)), Fate::Refused(unknown));
 }

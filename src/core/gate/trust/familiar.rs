@@ -19,14 +19,17 @@ use crate::gate::request::client::{NetworkKey, RegionKey};
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
+mod forgotten;
 mod lists;
 mod pair;
 mod revoked;
 mod room;
+mod taken_back;
 
 use pair::KEPT;
 pub(in crate::gate) use pair::{Known, Pair, PairAge};
 use revoked::Revoked;
+use taken_back::TakenBack;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
@@ -76,9 +79,11 @@ struct PairBook {
     /// How many of the listed are not in `users`.
     only_listed: usize,
     /// How many names, known or listed, there are of each local part.
-    local_parts: HashMap<u32, usize>,
+    local_parts: HashMap<u32, u32>,
     /// What was taken back.
     revoked: Revoked,
+    /// Who is unknown again, but for logins since.
+    forgotten: TakenBack<UserId>,
     evicted: u64,
 }
 
@@ -146,7 +151,8 @@ impl Familiar {
     }
 
     /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed. Of a login that
-    /// was judged before the user's familiarity was taken back, the user is only known.
+    /// was judged before the user's familiarity was taken back, the user is only known; one of before the user was
+    /// forgotten changes nothing.
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
@@ -156,7 +162,7 @@ impl Familiar {
     ) -> Option<Change> {
         match self.is_fresh(user, network, seconds(when.min(now))) {
             true => None,
-            false => Some(self.note_login(user, network, when, now)),
+            false => self.note_login(user, network, when, now),
         }
     }
 
@@ -167,10 +173,10 @@ impl Familiar {
         network: Option<NetworkKey>,
         when: Moment,
         now: Moment,
-    ) -> Change {
+    ) -> Option<Change> {
         let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
         let network = network.filter(|_| now - last < KEPT);
-        let (network, last) = self.add(user, network, when, last);
+        let (network, last) = self.add(user, network, when, last)?;
         let fact = match network {
             Some(network) => Fact::PairFamiliar(PairLogin {
                 user,
@@ -179,7 +185,7 @@ impl Familiar {
             }),
             None => Fact::UserKnown(UserLogin { user, last }),
         };
-        Change::here(at, fact)
+        Some(Change::here(at, fact))
     }
 
     /// Takes over logins: the latest one of a user, and of a pair, holds.
@@ -208,15 +214,21 @@ impl Familiar {
         book.revoked.sweep(now);
     }
 
-    /// Adds a login as far as it counts, and gives that.
+    /// Adds a login as far as it counts, and gives that; none: it was before the user was forgotten.
     fn add(
         &self,
         user: UserId,
         network: Option<NetworkKey>,
         when: Moment,
         last: u32,
-    ) -> (Option<NetworkKey>, u32) {
+    ) -> Option<(Option<NetworkKey>, u32)> {
         let mut book = self.write();
+        let last = match book.forgotten.at(user) {
+            None => last,
+            Some(forgotten) if when <= forgotten => return None,
+            // In the same second, and yet after it: seconds are all that is kept of a login.
+            Some(forgotten) => last.max(seconds(forgotten).saturating_add(1)),
+        };
         let until = network.and_then(|network| book.revoked.until(user, network));
         let (network, last) = match until {
             None => (network, last),
@@ -225,7 +237,7 @@ impl Familiar {
             Some(until) => (network, last.max(seconds(until).saturating_add(1))),
         };
         book.add_login(user, network, last, self.capacity);
-        (network, last)
+        Some((network, last))
     }
 
     fn is_fresh(&self, user: UserId, network: Option<NetworkKey>, when: u32) -> bool {
@@ -311,7 +323,7 @@ impl PairBook {
     fn is_crowded(&self, user: UserId, capacity: usize) -> bool {
         let names = self.local_parts.get(&user.local_part());
         let share = (capacity / ROOM).max(LEAST_NAMES);
-        names.is_some_and(|names| *names >= share) && !self.listed.contains(&user)
+        names.is_some_and(|names| *names as usize >= share) && !self.listed.contains(&user)
     }
 
     fn drop_oldest_of(&mut self, user: UserId) {

@@ -45,6 +45,47 @@ pub struct NotKeptMessage {
     pub why: String,
 }
 
+/// The machines that share one bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterMessage {
+    /// This machine.
+    pub name: String,
+    /// All of them.
+    pub machines: Vec<String>,
+    /// What of the shared buckets this machine may spend: `its-part`, `its-part-and-loans`, `loans` or `nothing`.
+    pub in_force: String,
+    /// The store that lends, if there is one.
+    pub store: Option<LenderMessage>,
+    /// The machines that the store has seen in the last day.
+    pub seen: Vec<SeenMessage>,
+}
+
+/// The store that lends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LenderMessage {
+    /// As the config has it.
+    pub address: String,
+    /// `lends`, `cut-off`, or `not-asked` before the first answer.
+    pub state: String,
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// Why it does not lend.
+    pub reason: Option<String>,
+}
+
+/// A machine that the store has seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenMessage {
+    /// Its name.
+    pub name: String,
+    /// Seconds since it was there.
+    pub seen_s: u64,
+    /// The version of its gatepost.
+    pub version: String,
+    /// Whether it has the same list of machines.
+    pub same_list: bool,
+}
+
 /// The rows of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {

@@ -8,18 +8,15 @@ use crate::config::Config;
 use crate::config::neighbours::Neighbours;
 
 const TOPIC: &str = "auth-policy";
-const CURE: &str =
-    "`gatepost setup` prints what Dovecot needs; restart Dovecot and reload Postfix then";
+const CURE: &str = "`gatepost setup --apply` writes what Dovecot needs, and restarts it";
 
 /// Nothing where the config has no such door.
 pub(super) fn look(config: &Config, neighbours: &Neighbours) -> Vec<Diagnosis> {
     let Some(policy) = &config.auth_policy else {
         return Vec::new();
     };
-    let setting = |name: &str| {
-        let said = neighbours.doveconf(&["-P", "-h", name])?;
-        Some(said.trim().to_owned())
-    };
+    let block = block(neighbours);
+    let setting = |name: &str| setting(neighbours, block.as_deref(), name);
     if setting("auth_policy_server_url").is_none() {
         return vec![Diagnosis::note(
             TOPIC,
@@ -62,4 +59,21 @@ pub(super) fn look(config: &Config, neighbours: &Neighbours) -> Vec<Diagnosis> {
         }
     });
     found
+}
+
+/// 2.4 tells its settings as one block, and each alone as if it had never been set.
+fn block(neighbours: &Neighbours) -> Option<String> {
+    let block = neighbours.doveconf(&["-P", "auth_policy"]);
+    block.filter(|text| text.starts_with("auth_policy {"))
+}
+
+/// A setting as doveconf tells it. None: it does not.
+fn setting(neighbours: &Neighbours, block: Option<&str>, name: &str) -> Option<String> {
+    match block {
+        Some(block) => Some(dovecot_policy::in_block(block, name).unwrap_or_default()),
+        None => {
+            let said = neighbours.doveconf(&["-P", "-h", name])?;
+            Some(said.trim().to_owned())
+        }
+    }
 }

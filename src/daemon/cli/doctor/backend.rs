@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::MailMachine;
 use super::diagnosis::Diagnosis;
 use super::sockets;
-use crate::cli::postfix_files::PostfixFiles;
+use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::clock::Clock;
 use crate::net::upstream::{
     Announce, Deadlines, Processes, StrangerReplies, Upstream, UpstreamAddress, UpstreamFault,
@@ -25,15 +25,18 @@ pub(super) async fn look(around: &MailMachine) -> Vec<Diagnosis> {
     let upstream = Upstream::new(settings, Deadlines::default(), processes, Clock::start());
     // What came of it is read below.
     let _ = upstream.probe().await;
-    let mut found: Vec<Diagnosis> = upstream.usability().map(usable).collect();
-    found.extend(around.config.upstream.addresses.iter().filter_map(reach));
-    if let Some(files) = &around.postfix {
+    let files = around.postfix.as_ref();
+    let usability = upstream.usability();
+    let mut found: Vec<Diagnosis> = usability.map(|one| usable(files, one)).collect();
+    let addresses = around.config.upstream.addresses.iter();
+    found.extend(addresses.filter_map(|address| reach(files, address)));
+    if let Some(files) = files {
         let addresses = around.config.upstream.addresses.iter();
         found.extend(addresses.filter_map(|address| entry(files, address)));
     }
     if upstream.is_up() {
         let local = upstream.try_stranger(Ipv4Addr::LOCALHOST.into()).await;
-        found.extend(local.iter().map(relaying));
+        found.extend(local.iter().map(|trial| relaying(files, trial)));
         if announce != Announce::Nothing {
             let nobody = upstream.try_stranger(NOBODY).await;
             found.extend(nobody.iter().filter_map(address_seen));
@@ -42,21 +45,28 @@ pub(super) async fn look(around: &MailMachine) -> Vec<Diagnosis> {
     found
 }
 
-fn usable((address, usability): (&UpstreamAddress, Usability)) -> Diagnosis {
+fn usable(
+    files: Option<&PostfixFiles>,
+    (address, usability): (&UpstreamAddress, Usability),
+) -> Diagnosis {
     const TOPIC: &str = "backend";
     match usability {
         Usability::Usable { .. } => Diagnosis::good(TOPIC, format!("{address} can be used")),
         Usability::Unknown => Diagnosis::note(TOPIC, format!("{address} was not asked")),
         Usability::Unusable { complaint, .. } => {
             let message = format!("{address} cannot be used: {}", complaint.reason);
-            let cure = complaint.cure.unwrap_or("see the mail log");
+            let cure = complaint.cure.unwrap_or("see the mail log").to_owned();
+            let cure = match entry_of(files, address) {
+                Some(name) if !complaint.options.is_empty() => set(&name, complaint.options),
+                _ => cure,
+            };
             Diagnosis::wrong(TOPIC, message, cure)
         }
     }
 }
 
 /// Who can connect to it, as the kernel says.
-fn reach(address: &UpstreamAddress) -> Option<Diagnosis> {
+fn reach(files: Option<&PostfixFiles>, address: &UpstreamAddress) -> Option<Diagnosis> {
     const TOPIC: &str = "backend's port";
     let UpstreamAddress::Tcp(own) = address else {
         return None;
@@ -81,7 +91,12 @@ fn reach(address: &UpstreamAddress) -> Option<Diagnosis> {
             format!(
                 "Postfix listens at {open}: anybody who can connect there logs in past Gatepost"
             ),
-            format!("begin its line in master.cf with {own}, then systemctl restart postfix"),
+            match entry_of(files, address) {
+                Some(name) => {
+                    format!("postconf -F {name}/service={own}; systemctl restart postfix")
+                }
+                None => format!("whatever listens there must do so at {own} only"),
+            },
         ),
     })
 }
@@ -106,7 +121,25 @@ fn entry(files: &PostfixFiles, address: &UpstreamAddress) -> Option<Diagnosis> {
 
 type RelayTrial<'a> = (&'a UpstreamAddress, Result<StrangerReplies, UpstreamFault>);
 
-fn relaying((address, tried): &RelayTrial<'_>) -> Diagnosis {
+/// The name of Postfix's entry at an address, as postconf takes it.
+fn entry_of(files: Option<&PostfixFiles>, address: &UpstreamAddress) -> Option<String> {
+    files?.entry_at(address).map(MasterEntry::name)
+}
+
+/// What the entry must have, so that who has not logged in may do nothing.
+const RESTRICTIONS: [&str; 3] = [
+    "smtpd_client_restrictions=permit_sasl_authenticated,reject",
+    "smtpd_relay_restrictions=permit_sasl_authenticated,reject",
+    "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
+];
+
+/// The command that sets options of an entry.
+fn set(name: &str, options: &[&str]) -> String {
+    let options: Vec<_> = options.iter().map(|one| format!("{name}/{one}")).collect();
+    format!("postconf -P {}; postfix reload", options.join(" "))
+}
+
+fn relaying(files: Option<&PostfixFiles>, (address, tried): &RelayTrial<'_>) -> Diagnosis {
     const TOPIC: &str = "relaying";
     match tried {
         Ok(replies) if replies.relays => Diagnosis::wrong(
@@ -114,8 +147,10 @@ fn relaying((address, tried): &RelayTrial<'_>) -> Diagnosis {
             format!(
                 "{address} relays for 127.0.0.1 without a login: everybody who reaches it has an open relay"
             ),
-            "put smtpd_client_restrictions, smtpd_relay_restrictions and smtpd_recipient_restrictions, each with \
-             permit_sasl_authenticated,reject, into its entry (config/master.cf)",
+            match entry_of(files, address) {
+                Some(name) => set(&name, &RESTRICTIONS),
+                None => format!("its entry needs {}", RESTRICTIONS.join(" ")),
+            },
         ),
         Ok(replies) => Diagnosis::good(
             TOPIC,

@@ -35,13 +35,7 @@ fn by_entry(around: &MailMachine, files: &PostfixFiles) -> Vec<Diagnosis> {
         let mut upstreams = around.config.upstream.addresses.iter();
         upstreams.any(|address| files.entry_at(address) == Some(entry))
     };
-    let offers = |entry: &&MasterEntry| {
-        entry.program == "smtpd"
-            && matches!(entry.kind.as_str(), "inet" | "pass")
-            && !entry.is_loopback()
-            && !is_ours(entry)
-            && files.of(entry, "smtpd_sasl_auth_enable") == "yes"
-    };
+    let offers = |entry: &&MasterEntry| files.offers_auth(entry) && !is_ours(entry);
     files.entries.iter().filter(offers).map(told).collect()
 }
 

@@ -79,7 +79,7 @@ fn hook(folders: &[&Path]) -> Diagnosis {
         None => Diagnosis::wrong(
             "renewal",
             "no deploy hook of certbot passes renewed certificates to Gatepost",
-            "`gatepost setup` prints one",
+            "`gatepost setup --apply` writes one",
         ),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: names (`config`). Dovecot 2.3: auth_failure_delay; auth-penalty, by its anvil service.
 
+use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -19,7 +20,8 @@ pub(super) fn look(neighbours: &Neighbours) -> Vec<Diagnosis> {
         let message = "doveconf does not tell its settings";
         return vec![Diagnosis::note(TOPIC, message)];
     };
-    let mut found = vec![failure_delay(&delay)];
+    let written = neighbours.dovecot_file();
+    let mut found = vec![failure_delay(&delay, &written)];
     let mode = setting("service/anvil/unix_listener/anvil-auth-penalty/mode");
     match mode.as_deref().map(|mode| mode.trim_start_matches('0').is_empty()) {
         Some(true) => {
@@ -29,14 +31,14 @@ pub(super) fn look(neighbours: &Neighbours) -> Vec<Diagnosis> {
         Some(false) => found.push(Diagnosis::wrong(
             TOPIC,
             "its penalty delays every login from an address that failed, by up to 15 s, and Postfix waits only 10 s",
-            "switch it off: service anvil { unix_listener anvil-auth-penalty { mode = 0 } } (config/master.cf)",
+            off(&written, "service anvil { unix_listener anvil-auth-penalty { mode = 0 } }"),
         )),
         None => {}
     }
     found
 }
 
-fn failure_delay(delay: &str) -> Diagnosis {
+fn failure_delay(delay: &str, written: &Path) -> Diagnosis {
     if delay.starts_with('0') {
         return Diagnosis::good(TOPIC, "it does not delay failures");
     }
@@ -45,8 +47,23 @@ fn failure_delay(delay: &str) -> Diagnosis {
         format!(
             "auth_failure_delay is {delay}: each failure occupies a process of Postfix for that time"
         ),
-        "auth_failure_delay = 0: Gatepost delays the reply by itself",
+        off(
+            written,
+            "auth_failure_delay = 0 (Gatepost delays the reply by itself)",
+        ),
     )
+}
+
+/// How Dovecot gets a setting that is in the file which `setup` writes.
+fn off(written: &Path, setting: &str) -> String {
+    let file = written.display();
+    match fs::read_to_string(written).is_ok_and(|text| text.contains("auth_failure_delay = 0")) {
+        false => format!("`gatepost setup --apply` writes it into {file}: {setting}"),
+        true => format!(
+            "{file} has {setting}, and does not count: Dovecot must read it last, by `!include conf.d/*.conf` at the end of \
+             dovecot.conf; then systemctl restart dovecot"
+        ),
+    }
 }
 
 /// Dovecot does not remove the socket of a listener that was switched off, and waits 5 s for it at each start.

@@ -13,18 +13,20 @@ use crate::config::neighbours::output_of;
 const TOPIC: &str = "fail2ban";
 
 pub(super) fn look(folder: Option<&Path>) -> Diagnosis {
-    let folder = folder.map(|folder| folder.display().to_string());
-    let arguments = match &folder {
-        Some(folder) => vec!["-c", folder, "-d"],
-        None => vec!["-d"],
-    };
-    match output_of("fail2ban-client", &arguments) {
-        Some(said) => judge(&jails_of_sasl(&said)),
+    let folder = folder.unwrap_or(Path::new("/etc/fail2ban"));
+    let shown = folder.display().to_string();
+    match output_of("fail2ban-client", &["-c", &shown, "-d"]) {
+        Some(said) => judge(&jails_of_sasl(&said), folder),
+        None if folder.join("fail2ban.conf").exists() => {
+            Diagnosis::note(TOPIC, "fail2ban-client does not tell its jails").with_cure(format!(
+                "look for one that matches Postfix's failed logins: fail2ban-client -c {shown} -d"
+            ))
+        }
         None => Diagnosis::good(TOPIC, "there is none on this machine"),
     }
 }
 
-fn judge(jails: &BTreeSet<&str>) -> Diagnosis {
+fn judge(jails: &BTreeSet<&str>, folder: &Path) -> Diagnosis {
     if jails.is_empty() {
         return Diagnosis::good(TOPIC, "no jail matches failed logins of Postfix");
     }
@@ -32,8 +34,10 @@ fn judge(jails: &BTreeSet<&str>) -> Diagnosis {
     let names = names.join(", ");
     let off: Vec<String> = jails
         .iter()
-        .map(|jail| format!("[{jail}]\nenabled = false"))
+        .map(|jail| format!("[{jail}]\\nenabled = false\\n"))
         .collect();
+    // The last of the files counts.
+    let file = folder.join("jail.d/zz-gatepost.local");
     Diagnosis::wrong(
         TOPIC,
         format!(
@@ -41,8 +45,9 @@ fn judge(jails: &BTreeSet<&str>) -> Diagnosis {
              the firewall"
         ),
         format!(
-            "into /etc/fail2ban/jail.d/gatepost.local, then `fail2ban-client reload`:\n{}",
-            off.join("\n")
+            "printf '{}' >{}; fail2ban-client reload",
+            off.concat(),
+            file.display()
         ),
     )
 }

@@ -9,13 +9,11 @@ use std::path::Path;
 use nix::unistd::{Group, User};
 
 use super::diagnosis::Diagnosis;
+use super::unit::{self, SERVICE};
 use super::{MailMachine, RunningGatepost, sockets};
 use crate::config::Config;
 use crate::config::neighbours::output_of;
 use crate::net::listener::open_files;
-
-/// The user of the service, as package and README have it.
-const SERVICE: &str = "gatepost";
 
 pub(super) fn look(around: &MailMachine) -> Vec<Diagnosis> {
     let config = &around.config;
@@ -48,7 +46,10 @@ fn service(running: &RunningGatepost, config: &Config) -> Vec<Diagnosis> {
         found.push(Diagnosis::wrong(
             "service",
             "it runs as root",
-            "User=gatepost in its unit: it needs no more than to bind its ports",
+            format!(
+                "{}; systemd opens its ports (gatepost.socket), it needs no right of root's",
+                unit::with_line("user", "User=gatepost")
+            ),
         ));
     }
     found.push(match &status.state_not_kept {
@@ -59,7 +60,10 @@ fn service(running: &RunningGatepost, config: &Config) -> Vec<Diagnosis> {
         Some(fault) => Diagnosis::wrong(
             "state",
             format!("not kept since {}: {}", fault.since, fault.why),
-            "make room, or let the user of the service write there",
+            format!(
+                "if the disk is full (df -h {directory}): make room; if not: chown -R {SERVICE}: {directory}",
+                directory = config.store.directory.display()
+            ),
         ),
     });
     let limit = limit_of(running.process);
@@ -69,8 +73,7 @@ fn service(running: &RunningGatepost, config: &Config) -> Vec<Diagnosis> {
 
 /// What the unit asks for; the machine, or its container, may have less.
 fn limit_of_unit() -> Option<u64> {
-    let asked = ["show", SERVICE, "-p", "LimitNOFILE", "--value"];
-    output_of("systemctl", &asked)?.trim().parse().ok()
+    unit::setting("LimitNOFILE")?.parse().ok()
 }
 
 /// The limit on open files of a process.
@@ -99,7 +102,7 @@ fn files(sessions: usize, limit: u64, of_unit: Option<u64>) -> Diagnosis {
         false => Diagnosis::wrong(
             TOPIC,
             shortage.to_string(),
-            format!("LimitNOFILE={} in the unit", shortage.needed),
+            unit::with_line("open-files", &format!("LimitNOFILE={}", shortage.needed)),
         ),
     }
 }
@@ -138,11 +141,15 @@ fn ports(config: &Config) -> Vec<Diagnosis> {
     let taken = |port: u16| listening.iter().any(|socket| socket.port() == port);
     let told = |port: u16| match taken(port) {
         false => Diagnosis::good("port", format!("{port} is free")),
+        true if unit::socket_has(port) => {
+            Diagnosis::good("port", format!("gatepost.socket keeps {port} open"))
+        }
         true => Diagnosis::wrong(
             "port",
             format!("{port} is taken by another program"),
             format!(
-                "`ss -ltnp sport = :{port}` says which; Postfix's entries for it must go from master.cf"
+                "`ss -ltnp sport = :{port}` says which. If it is Postfix's master: `gatepost setup --apply` takes its entry \
+                 away; then `systemctl start {SERVICE}`"
             ),
         ),
     };
@@ -163,11 +170,8 @@ fn group(name: &str) -> Diagnosis {
             format!("groupadd {name}, or another name in [admin] group"),
         );
     };
-    let in_unit = output_of(
-        "systemctl",
-        &["show", SERVICE, "-p", "SupplementaryGroups", "--value"],
-    );
-    let in_unit = in_unit.is_some_and(|said| said.split_ascii_whitespace().any(|one| one == name));
+    let in_unit = unit::setting("SupplementaryGroups")
+        .is_some_and(|said| said.split_ascii_whitespace().any(|one| one == name));
     let is_own = User::from_name(SERVICE)
         .ok()
         .flatten()
@@ -177,7 +181,7 @@ fn group(name: &str) -> Diagnosis {
         false => Diagnosis::wrong(
             TOPIC,
             format!("the service is not in the group {name}: it cannot give its socket to it"),
-            format!("SupplementaryGroups={name} in its unit"),
+            unit::with_line("groups", &format!("SupplementaryGroups={name}")),
         ),
     }
 }
@@ -189,7 +193,7 @@ fn clock() -> Option<Diagnosis> {
         "yes" => Some(Diagnosis::good("clock", "it is synchronised")),
         "no" => Some(
             Diagnosis::note("clock", "it is not synchronised with the network's time")
-                .with_cure("systemctl enable --now systemd-timesyncd"),
+                .with_cure("systemctl enable --now systemd-timesyncd; where there is none: apt install systemd-timesyncd"),
         ),
         _ => None,
     }

@@ -27,6 +27,7 @@ pub(super) enum CertificateSource {
 /// is none.
 pub(super) fn find(
     config: &Config,
+    hostname: &str,
     files: &PostfixFiles,
     entry: Option<&MasterEntry>,
 ) -> Option<CertificateSource> {
@@ -45,7 +46,7 @@ pub(super) fn find(
     {
         return Some(CertificateSource::Lineage(lineage));
     }
-    let named = live.join(&config.dialogue.hostname);
+    let named = live.join(hostname);
     if named.is_dir() {
         return Some(CertificateSource::Lineage(named));
     }

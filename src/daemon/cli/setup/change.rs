@@ -1,7 +1,7 @@
 //! change - files that `setup` changes: the difference, the backup, and the way back
 //!
-//! Everything is in the backup before the first file is touched. A file that somebody has changed since is not overwritten by the way
-//! back. Not here: which files, and what stands in them (`plan`).
+//! Everything is in the backup before the first file is touched. What a second time changes is added, and the files as they were at
+//! first stay in it. In a file that somebody has changed since, only what was changed here is put back. Not here: which files, and what stands in them (`plan`).
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
+
+use super::revert::reverted;
 
 /// The list of what was changed, in the backup.
 const LIST: &str = "list.json";
@@ -47,6 +49,18 @@ impl FileChange {
         self.before.as_ref() == Some(&self.after)
     }
 
+    /// The file as it would be without this change, in which others may have changed more since, and how many of its places they
+    /// have changed as well. None: it is not there.
+    fn before_now(&self) -> io::Result<(Option<Vec<u8>>, usize)> {
+        let now = match read(&self.path)? {
+            Some(now) if now != self.after && self.before.as_ref() != Some(&now) => now,
+            _ => return Ok((self.before.clone(), 0)),
+        };
+        let before = self.before.as_deref().unwrap_or_default();
+        let reverted = reverted(&now, &self.after, before)?;
+        Ok((Some(reverted.text), reverted.missed))
+    }
+
     /// As diff(1) prints it.
     pub(super) fn difference(&self) -> io::Result<String> {
         let folder = Scratch::new()?;
@@ -72,17 +86,18 @@ impl<'a> Backup<'a> {
     /// Keeps what is there now, then changes it. What fails in the middle is put back.
     pub(super) fn apply(&self, changes: &[FileChange]) -> io::Result<()> {
         let list = self.0.join(LIST);
-        if list.exists() {
-            let told = format!(
-                "{} has a backup already: `gatepost setup --undo` first",
-                self.0.display()
-            );
-            return Err(io::Error::new(ErrorKind::AlreadyExists, told));
+        let mut kept = match list.exists() {
+            true => self.changes()?,
+            false => Vec::new(),
+        };
+        let meant = || changes.iter().filter(|change| !change.is_none());
+        for change in meant() {
+            keep(&mut kept, change)?;
         }
         fs::create_dir_all(self.0)?;
         fs::set_permissions(self.0, Permissions::from_mode(0o700))?;
-        write(&list, &serde_json::to_vec(changes)?, 0o600)?;
-        for change in changes.iter().filter(|change| !change.is_none()) {
+        write(&list, &serde_json::to_vec(&kept)?, 0o600)?;
+        for change in meant() {
             if let Some(folder) = change.path.parent() {
                 fs::create_dir_all(folder)?;
             }
@@ -94,8 +109,8 @@ impl<'a> Backup<'a> {
         Ok(())
     }
 
-    /// Puts everything back; says which files. Nothing is touched when one of them was changed by others.
-    pub(super) fn undo(&self) -> io::Result<Vec<PathBuf>> {
+    /// What was changed, and from what.
+    fn changes(&self) -> io::Result<Vec<FileChange>> {
         let list = self.0.join(LIST);
         let octets = fs::read(&list).map_err(|error| {
             io::Error::new(
@@ -103,29 +118,53 @@ impl<'a> Backup<'a> {
                 format!("{}: there is nothing to take back: {error}", list.display()),
             )
         })?;
-        let changes: Vec<FileChange> = serde_json::from_slice(&octets)?;
+        Ok(serde_json::from_slice(&octets)?)
+    }
+
+    /// Puts everything back; says which files. Nothing is touched when in one of them others have changed the same places.
+    pub(super) fn undo(&self) -> io::Result<Vec<PathBuf>> {
+        let list = self.0.join(LIST);
+        let changes = self.changes()?;
+        let mut back = Vec::new();
         for change in &changes {
-            let now = read(&change.path)?;
-            if now != change.before && now.as_ref() != Some(&change.after) {
+            let (before, missed) = change.before_now()?;
+            if missed > 0 {
                 let told = format!(
-                    "{} was changed since `setup --apply`: nothing was taken back; compare it with the backup in {}",
+                    "{} was changed since `setup --apply`, at the same places: nothing was taken back; compare it with the \
+                     backup in {}",
                     change.path.display(),
                     list.display()
                 );
                 return Err(io::Error::other(told));
             }
+            back.push((change, before));
         }
-        for change in &changes {
-            match &change.before {
-                Some(before) if !change.is_none() => write(&change.path, before, change.mode)?,
+        for (change, before) in back {
+            match before {
+                Some(before) if !change.is_none() => write(&change.path, &before, change.mode)?,
                 Some(_) => {}
-                None if change.path.exists() => fs::remove_file(&change.path)?,
+                None if change.path.exists() => remove(&change.path)?,
                 None => {}
             }
         }
         fs::remove_file(&list)?;
         Ok(changes.into_iter().map(|change| change.path).collect())
     }
+}
+
+/// Adds a change to what is kept: the file as it was at first, and as it will be.
+fn keep(kept: &mut Vec<FileChange>, change: &FileChange) -> io::Result<()> {
+    let Some(held) = kept.iter_mut().find(|held| held.path == change.path) else {
+        kept.push(change.clone());
+        return Ok(());
+    };
+    // Its file may have gone since: what was there at first comes back all the same. What others have changed at the same
+    // places is changed now, and comes back in its place.
+    if change.before.is_some() {
+        (held.before, _) = held.before_now()?;
+    }
+    held.after = change.after.clone();
+    Ok(())
 }
 
 /// A folder of root's own for as long as it is needed.
@@ -148,6 +187,18 @@ impl Drop for Scratch {
         // What stays is a copy, for root only.
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Removes a file, and the folder that was made for it alone.
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with("gatepost.") {
+        // What others have put there stays, and the folder with it.
+        let _ = fs::remove_dir(folder);
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -187,10 +238,15 @@ mod tests {
         backup.apply(&changes).unwrap();
         assert_eq!(fs::read(path("old")).unwrap(), b"two");
         assert_eq!(fs::read(path("conf.d/new")).unwrap(), b"three");
-        assert!(
-            backup.apply(&changes).is_err(),
-            "the first backup would be lost"
-        );
+        // Once more, with one that is gone and one that is to be different.
+        fs::remove_file(path("conf.d/new")).unwrap();
+        let again = [
+            FileChange::new(&path("old"), b"two and a half".to_vec(), 0o644).unwrap(),
+            FileChange::new(&path("conf.d/new"), b"three".to_vec(), 0o644).unwrap(),
+        ];
+        backup.apply(&again).unwrap();
+        assert_eq!(fs::read(path("old")).unwrap(), b"two and a half");
+        assert_eq!(fs::read(path("conf.d/new")).unwrap(), b"three");
         assert_eq!(backup.undo().unwrap().len(), 2);
         assert_eq!(fs::read(path("old")).unwrap(), b"one\r\n\xff");
         assert_eq!(
@@ -215,5 +271,9 @@ mod tests {
         let told = backup.undo().unwrap_err().to_string();
         assert!(told.contains("two was changed since"), "{told}");
         assert_eq!(fs::read_to_string(&one).unwrap(), "new", "all or nothing");
+        let again = FileChange::new(&two, b"newer".to_vec(), 0o644).unwrap();
+        backup.apply(&[again]).unwrap();
+        backup.undo().unwrap();
+        assert_eq!(fs::read_to_string(&two).unwrap(), "by hand");
     }
 }

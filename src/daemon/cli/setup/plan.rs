@@ -12,6 +12,7 @@ use std::process::Command;
 use super::Fault;
 use super::certificate::{self, CertificateSource};
 use super::change::{FileChange, Scratch};
+use super::own::{OwnChanges, OwnFile};
 use crate::cli::dovecot_policy::{self, DovecotVersion};
 use crate::cli::postfix_files::{MasterEntry, PostfixFiles};
 use crate::config::Config;
@@ -54,15 +55,22 @@ pub(super) struct SetupPlan {
     certificate: Option<CertificateSource>,
     /// Where Gatepost reads it.
     own: Option<CertificateFiles>,
+    /// What changes in Gatepost's own files.
+    gatepost: OwnChanges,
     remarks: Vec<String>,
 }
 
 impl SetupPlan {
-    pub(super) fn new(config: &Config, files: &PostfixFiles, neighbours: &Neighbours) -> Self {
-        let listens = |entry: &&MasterEntry| {
-            let mut listeners = config.listeners.iter();
-            listeners.any(|listener| entry.port() == Some(listener.address.port()))
-        };
+    /// For the config at `path`.
+    pub(super) fn new(
+        path: &Path,
+        config: &Config,
+        files: &PostfixFiles,
+        neighbours: &Neighbours,
+    ) -> Self {
+        let gatepost = OwnChanges::new(path, config, files, neighbours);
+        let listens =
+            |entry: &&MasterEntry| entry.port().is_some_and(|port| gatepost.listens_at(port));
         let replaced: Vec<&MasterEntry> = files.entries.iter().filter(listens).collect();
         let mut postconf = Vec::new();
         for address in &config.upstream.addresses {
@@ -75,11 +83,11 @@ impl SetupPlan {
         let (off, remarks) = others(config, files, &replaced);
         postconf.extend(off);
         postconf.push(settings(files));
-        let folder = match &neighbours.dovecot {
-            Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
-            None => PathBuf::from("/etc/dovecot"),
-        };
-        let secrets = folder.join("gatepost-policy.conf.ext");
+        let dovecot = neighbours.dovecot_file();
+        let folder = dovecot.parent().and_then(Path::parent);
+        let secrets = folder
+            .unwrap_or(Path::new(""))
+            .join("gatepost-policy.conf.ext");
         let mut dovecot_text = DOVECOT.to_owned();
         if let Some(policy) = &config.auth_policy {
             let version = neighbours::output_of("dovecot", &["--version"]).unwrap_or_default();
@@ -87,20 +95,27 @@ impl SetupPlan {
             dovecot_text += &dovecot_policy::settings(policy, version, &secrets);
         }
         let policy = config.auth_policy.as_ref();
+        let old = replaced.first().copied();
         let certificate = match neighbours.is_elsewhere() {
             true => None,
-            false => certificate::find(config, files, replaced.first().copied()),
+            false => certificate::find(config, &gatepost.hostname, files, old),
         };
         let own = config.tls.certificates.first().cloned();
         Self {
             postconf,
-            dovecot: folder.join("conf.d/99-gatepost.conf"),
+            dovecot,
             dovecot_text,
             secrets: policy.map(|policy| (secrets, dovecot_policy::secrets(policy))),
             certificate,
             own,
+            gatepost,
             remarks,
         }
+    }
+
+    /// Whether Gatepost reads a certificate that this brings, and not one that must be there already.
+    pub(super) const fn brings_certificate(&self) -> bool {
+        self.certificate.is_some()
     }
 
     /// Everything, to be typed or pasted.
@@ -112,6 +127,10 @@ impl SetupPlan {
         for arguments in &self.postconf {
             let words: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
             writeln!(out, "postconf {}", words.join(" "))?;
+        }
+        for file in self.of_gatepost() {
+            let (path, added) = (file.path.display(), &file.added);
+            write!(out, "\n# Gatepost: {path}\n{added}")?;
         }
         let (dovecot, text) = (self.dovecot.display(), &self.dovecot_text);
         writeln!(out, "\n# Dovecot: {dovecot}\n{text}")?;
@@ -138,6 +157,10 @@ impl SetupPlan {
         )
     }
 
+    fn of_gatepost(&self) -> impl Iterator<Item = &OwnFile> {
+        self.gatepost.config.iter().chain(&self.gatepost.socket)
+    }
+
     fn hook(&self) -> Option<(PathBuf, String)> {
         self.certificate.as_ref()?.hook()
     }
@@ -160,7 +183,11 @@ impl SetupPlan {
         if let (Some(source), Some(own)) = (&self.certificate, &self.own) {
             commands.push(source.command(own));
         }
-        commands.push("systemctl enable --now gatepost".to_owned());
+        if self.gatepost.socket.is_some() {
+            // systemd opens the ports of a socket unit at its start only.
+            commands.push("systemctl daemon-reload; systemctl stop gatepost.socket".to_owned());
+        }
+        commands.push("systemctl enable gatepost; systemctl restart gatepost".to_owned());
         commands
     }
 
@@ -195,6 +222,10 @@ impl SetupPlan {
         }
         if let Some((path, text)) = self.hook() {
             changes.push(FileChange::new(&path, text.into(), 0o755)?);
+        }
+        for file in self.of_gatepost() {
+            let text = file.text.clone().into_bytes();
+            changes.push(FileChange::new(&file.path, text, 0o644)?);
         }
         Ok(changes)
     }
@@ -257,11 +288,10 @@ fn others(
     let (mut off, mut remarks) = (Vec::new(), Vec::new());
     for entry in &files.entries {
         let is_ours = |address: &UpstreamAddress| files.entry_at(address) == Some(entry);
-        let offers = entry.program == "smtpd"
-            && matches!(entry.kind.as_str(), "inet" | "pass")
-            && !entry.is_loopback()
-            && files.of(entry, "smtpd_sasl_auth_enable") == "yes";
-        if !offers || replaced.contains(&entry) || config.upstream.addresses.iter().any(is_ours) {
+        if !files.offers_auth(entry)
+            || replaced.contains(&entry)
+            || config.upstream.addresses.iter().any(is_ours)
+        {
             continue;
         }
         match entry.port() {

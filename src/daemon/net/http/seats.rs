@@ -1,7 +1,7 @@
 //! seats - the connections that a door may have at once, and which one gives way
 //!
 //! A client could take all of them and say nothing. So a connection that was never answered anything but
-//! refusals gives way to a new one, the longest there first; one that was served stays as long as it likes.
+//! refusals gives way to a new one, the longest there first; one that was served, or may ask, stays as long as it likes.
 //! Not here: how long a connection may be idle (`http`).
 
 use std::collections::VecDeque;
@@ -62,7 +62,7 @@ impl Seats {
 }
 
 impl Seat {
-    /// Its connection was answered: it keeps the seat.
+    /// Its connection was answered, or may ask: it keeps the seat.
     pub(super) fn served(&self) {
         self.occupant.served.store(true, Ordering::Relaxed);
     }

@@ -40,6 +40,10 @@ impl Body for Lines {
 }
 
 impl HttpHandler for Echo {
+    fn may_stay(&self, head: &Parts) -> bool {
+        head.uri.path() == "/own"
+    }
+
     async fn answer(&self, request: Request<Bytes>) -> Response<HttpBody> {
         match request.uri().path() {
             "/hidden" => plain_text(StatusCode::UNAUTHORIZED, ""),
@@ -310,6 +314,28 @@ async fn a_new_connection_takes_the_place_of_one_that_was_served_nothing() {
         );
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn who_has_shown_that_it_may_ask_gives_way_to_nobody_while_it_waits_for_the_answer() {
+    let loopback = HttpAddress::Tcp("127.0.0.1:0".parse().unwrap());
+    let (address, limits, _drainer) = serve(&loopback);
+    let connect = || TcpStream::connect(address.unwrap());
+    let mut own = connect().await.unwrap();
+    let head = "POST /own HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    own.write_all(head.as_bytes()).await.unwrap();
+    // Its head is read then.
+    read_until(&mut own, "100 Continue\r\n\r\n").await;
+    let mut others = Vec::new();
+    for _ in 0..6 {
+        others.push(connect().await.unwrap());
+    }
+    for evicted in others.drain(..4) {
+        assert_eq!(read_all(evicted).await, "");
+    }
+    assert_eq!(limits.get(ResourceLimit::PolicyConnections), 4);
+    own.write_all(b"Allow").await.unwrap();
+    read_until(&mut own, "b\"Allow\"").await;
 }
 
 /// Whether this connection is served.

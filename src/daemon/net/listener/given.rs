@@ -37,7 +37,7 @@ pub enum GivenFault {
     NotListening(usize),
     /// Clients would wait there for ever.
     #[error(
-        "systemd listens on {address} ({name}) for us, and no [[listen]] has this address: clients would wait there for ever. \
+        "systemd listens on {address} ({name}) for us, and no [[listen]] nor [auth-policy] has this address: clients would wait there for ever. \
          Write address = \"{address}\" into the config, or take that ListenStream= out of gatepost.socket"
     )]
     Unused {

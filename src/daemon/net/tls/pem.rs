@@ -24,7 +24,7 @@ const LONGEST_FILE: u64 = 1 << 20;
 pub enum FileProblem {
     /// There is none.
     #[error(
-        "does not exist; write the path of the file, such as /etc/letsencrypt/live/NAME/fullchain.pem and privkey.pem"
+        "does not exist; write the path of the file, such as /etc/gatepost/tls/fullchain.pem and privkey.pem (`gatepost setup` copies the ones of certbot or Postfix there)"
     )]
     Missing,
     /// The user may not read it.

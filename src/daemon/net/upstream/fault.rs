@@ -119,6 +119,8 @@ pub struct Complaint {
     pub reason: String,
     /// What to do, where that is known.
     pub cure: Option<&'static str>,
+    /// The options that its entry in master.cf needs, where that is all.
+    pub options: &'static [&'static str],
 }
 
 /// On one line, for a log.
@@ -138,6 +140,7 @@ impl UpstreamFault {
         Complaint {
             reason: self.to_string(),
             cure: self.cure(),
+            options: self.options(),
         }
     }
 
@@ -147,7 +150,7 @@ impl UpstreamFault {
         Some(match self {
             Self::NotListening(_) => {
                 "start Postfix, and look whether the entry of config/master.cf is in its master.cf, with the address \
-                 of upstream.addresses"
+                 of upstream.addresses: `gatepost setup` shows what is missing"
             }
             Self::Lost(Connect, _) => {
                 "may the user of this service connect there? For a UNIX socket of Postfix it must be in the group \
@@ -186,6 +189,15 @@ impl UpstreamFault {
             Self::Refused(Auth, _) => "mostly Dovecot is away or failing: see the mail log",
             _ => return None,
         })
+    }
+
+    const fn options(&self) -> &'static [&'static str] {
+        match self {
+            Self::OffersStartTls => &["smtpd_tls_security_level=none"],
+            Self::NoProxyProtocol => &["smtpd_upstream_proxy_protocol=haproxy"],
+            Self::OffersNoAuth => &["smtpd_sasl_auth_enable=yes", "smtpd_tls_auth_only=no"],
+            _ => &[],
+        }
     }
 
     /// Whether Postfix hung up between taking the connection and AUTH.

@@ -2,16 +2,48 @@
 //!
 //! Not here: what is answered (`operator`).
 
+use std::fmt;
+
+use tokio::net::UnixStream;
+
 use super::Operator;
 use crate::admin::message::Response;
 use crate::report::events;
 use crate::report::record::RecordedEvent;
 use gatepost_core::moment::Moment;
 
+/// Who asks, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Caller {
+    /// Somebody at the page, or Gatepost itself.
+    Page,
+    /// A user of this machine, at the socket.
+    User(u32),
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page => f.write_str("page"),
+            Self::User(0) => f.write_str("root"),
+            // By its number: asking for the name may take as long as a directory on the network takes.
+            Self::User(id) => write!(f, "uid {id}"),
+        }
+    }
+}
+
 impl Operator {
+    /// For who is at the other end of the socket, as the kernel says.
+    pub(in crate::server) fn for_peer(mut self, stream: &UnixStream) -> Self {
+        if let Ok(peer) = stream.peer_cred() {
+            self.caller = Caller::User(peer.uid());
+        }
+        self
+    }
+
     /// Tells what was done, if anything was, and `by` whom where that is known.
     pub(super) fn tell(&self, response: &Response, by: Option<&str>, now: Moment) {
-        let mut did = match response {
+        let did = match response {
             Response::Done { message }
             | Response::Ended { message, .. }
             | Response::NotKept { message } => message.clone(),
@@ -32,10 +64,11 @@ impl Operator {
             }
             _ => return,
         };
-        if let Some(by) = by {
-            did += &format!(" ({by})");
+        match by {
+            Some(by) => events::operator(&did, &by),
+            None => events::operator(&did, &self.caller),
         }
-        events::operator(&did);
+        let did = by.map_or_else(|| did.clone(), |by| format!("{did} ({by})"));
         self.keep(did, now);
     }
 

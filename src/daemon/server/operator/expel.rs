@@ -122,7 +122,8 @@ impl Operator {
         Ok(present::kept(ended, kept))
     }
 
-    /// Takes a user's trust back, leaves the sessions alone, and forgets what the history has.
+    /// Makes a user unknown, or takes back that the user is familiar in a network; leaves the sessions alone, and forgets what
+    /// the history has.
     pub(super) async fn forget(
         &self,
         user: &str,
@@ -154,10 +155,21 @@ impl Operator {
             });
         }
         let mut changes = Vec::new();
-        let networks = self.gate().revoke(&user, network, now, &mut changes);
+        let networks = match network {
+            Some(_) => self.gate().revoke(&user, network, now, &mut changes),
+            None => self.gate().forget(&user, now, &mut changes),
+        };
         let kept = self.context.services.judging.notices.keep(changes).await;
+        let told = forgotten(networks, network);
+        let told = match (network, self.is_known(&user, now)) {
+            (Some(_), _) => told,
+            (None, false) => format!("not known any more; {told}"),
+            (None, true) => format!(
+                "{told}; still known, for the `users` file has the name: remove it there, then `systemctl reload gatepost`"
+            ),
+        };
         let ended = Response::Ended {
-            message: format!("{user}: {}{history}", forgotten(networks, network)),
+            message: format!("{user}: {told}{history}"),
             sessions: 0,
             networks: networks as u64,
         };

@@ -26,7 +26,7 @@ use gatepost_core::gate::request::verdict::{BanCause, Reason};
 use gatepost_core::moment::Moment;
 
 use super::values::{bucket, mode, time};
-use super::{Counts, process};
+use super::{Counts, cluster, process};
 
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
@@ -57,6 +57,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
         bound_per_day: bound_per_day(&gate.shared),
+        cluster: cluster::present(context),
         buckets: gate.shared.iter().map(bucket).collect(),
         tables: tables(&gate),
         counters: counters(context),
@@ -177,10 +178,10 @@ pub(super) fn kept(response: Response, kept: WriteOutcome) -> Response {
     Response::NotKept { message }
 }
 
-/// What the shared buckets give back in a day: all that strangers can spend after the first.
+/// What the shared buckets of all machines give back in a day: all that strangers can spend after the first.
 fn bound_per_day(shared: &[Holding]) -> u64 {
     const DAY: u128 = 86_400_000_000_000;
-    let a_day = |holding: &Holding| DAY / holding.every.as_nanos().max(1);
+    let a_day = |holding: &Holding| DAY / holding.whole.as_nanos().max(1);
     u64::try_from(shared.iter().map(a_day).sum::<u128>()).unwrap_or(u64::MAX)
 }
 

@@ -4,7 +4,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::*;
-use crate::admin::message::{BucketMessage, Fill, NotKeptMessage, UpstreamMessage};
+use crate::admin::message::{
+    BucketMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, UpstreamMessage,
+};
 
 fn counts(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
     let owned = |(name, count): &(&str, u64)| ((*name).to_owned(), *count);
@@ -110,11 +112,20 @@ fn what_is_wrong_is_a_zero() {
             ..UpstreamMessage::default()
         }],
         backend_outage: true,
+        cluster: Some(ClusterMessage {
+            in_force: "its-part".to_owned(),
+            store: Some(LenderMessage {
+                state: "cut-off".to_owned(),
+                ..LenderMessage::default()
+            }),
+            ..ClusterMessage::default()
+        }),
         ..StatusMessage::default()
     };
     let page = render(wrong, &durations(), Exposition::Text);
     for line in [
         "gatepost_logins_work 0.0",
+        "gatepost_cluster_in_force 0.0",
         "gatepost_enforcing 0.0",
         "gatepost_state_kept 0.0",
         "gatepost_backend_usable{upstream=\"unix:/x\"} 0.0",
@@ -122,6 +133,29 @@ fn what_is_wrong_is_a_zero() {
     ] {
         assert!(page.lines().any(|one| one == line), "{line}\n{page}");
     }
+}
+
+#[test]
+fn a_machine_has_its_share_unless_the_store_or_another_process_keeps_it() {
+    let share = |in_force: &str, name: &str, state: Option<&str>| {
+        is_in_force(&ClusterMessage {
+            name: name.to_owned(),
+            machines: vec!["mx1".to_owned(), "mx2".to_owned()],
+            in_force: in_force.to_owned(),
+            store: state.map(|state| LenderMessage {
+                state: state.to_owned(),
+                ..LenderMessage::default()
+            }),
+            ..ClusterMessage::default()
+        })
+    };
+    assert!(share("its-part", "mx1", None));
+    assert!(share("its-part-and-loans", "mx1", Some("lends")));
+    assert!(share("loans", "guest", Some("lends")));
+    assert!(!share("its-part", "mx1", Some("cut-off")));
+    assert!(!share("its-part", "mx1", Some("not-asked")));
+    assert!(!share("loans", "mx1", Some("lends")), "its name is taken");
+    assert!(!share("nothing", "guest", Some("cut-off")));
 }
 
 #[test]

@@ -89,6 +89,11 @@ impl GuessList {
         Self(Dictionary::new(1_000, 90, plan.seed))
     }
 
+    /// The thousand most frequent.
+    pub(crate) fn most_frequent() -> Self {
+        Self(Dictionary::frequent(1_000))
+    }
+
     /// Twenty thousand, half of them in no list.
     pub(crate) fn twenty_thousand(plan: &SimulationPlan) -> Self {
         Self(Dictionary::new(20_000, 50, plan.seed))

@@ -10,6 +10,7 @@ use crate::traffic::campaign::{
 use crate::traffic::people::{self, mobile};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, MINUTE, SECOND, SimulationPlan};
+use gatepost_core::gate::request::doors::Door;
 
 /// The paces of single addresses, as published: a try every so many seconds.
 const PACES: [u64; 3] = [22, 39, 118];
@@ -309,6 +310,40 @@ pub(super) fn first_week(plan: &SimulationPlan) -> Vec<Campaign> {
         PasswordChoice::Unique,
     );
     vec![Campaign::new("first week", plan, SECOND / 10, choice).in_hours(7..8)]
+}
+
+/// Where a botnet tries its passwords that does not mind which door opens.
+const DOORS: &[Door] = &[
+    Door::Own,
+    Door::Imap,
+    Door::Pop3,
+    Door::Sieve,
+    Door::Submission,
+];
+
+fn over_doors(campaigns: Vec<Campaign>) -> Vec<Campaign> {
+    let spread = |campaign: Campaign| campaign.over(DOORS);
+    campaigns.into_iter().map(spread).collect()
+}
+
+pub(super) fn pool_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {
+    over_doors(pool(plan))
+}
+
+/// The passwords that are tried most, and names with years.
+pub(super) fn words_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {
+    let with = PasswordChoice::AnyOf(GuessList::most_frequent());
+    let mut campaigns = spray("most frequent", plan, VictimChoice::Any, with);
+    campaigns.extend(name_year(plan));
+    over_doors(campaigns)
+}
+
+pub(super) fn unique_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {
+    over_doors(unique_again(plan))
+}
+
+pub(super) fn one_account_over_doors(plan: &SimulationPlan) -> Vec<Campaign> {
+    over_doors(one_account(plan))
 }
 
 /// What waits for a new server: loud ones and a pool.

@@ -106,6 +106,14 @@ pub const SCENARIOS: &[Scenario] = &[
         pool, Surroundings::FailingDovecot, &[Bound, Home]),
     scenario("restart", "a restart and a kill -9 a day, beside the pool and three loud addresses",
         install, Surroundings::Restarts, &[Bound, Home, Near, Travellers, Restarts]),
+    scenario("doors", "the pool at SMTP, IMAP, POP3 and ManageSieve at once; people read every five minutes and send once a day",
+        pool_over_doors, Surroundings::Doors, &[Bound, Home, Near, Travellers, Retry]),
+    scenario("doors-words", "the 1,000 passwords that are tried most, and names with years, at all doors",
+        words_over_doors, Surroundings::Doors, &[Bound, Home, Near, Travellers, Retry]),
+    scenario("doors-unique", "unique passwords at all doors, each once more five minutes later",
+        unique_over_doors, Surroundings::Doors, &[Bound, Home, Near]),
+    scenario("doors-one", "all addresses of the pool at one account, over all doors",
+        one_account_over_doors, Surroundings::Doors, &[Bound, Home, Near, TravellersThen, Retry]),
 ];
 
 /// What a crowd meets at most where nobody guesses from inside, in tenths of a percent.

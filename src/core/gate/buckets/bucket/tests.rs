@@ -5,6 +5,7 @@ use std::thread;
 
 use super::*;
 use crate::gate::buckets::quota::{BucketQuota, Quota};
+use crate::gate::request::change::{Fact, SharedLevel};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const CLIENT: Key = Key {
@@ -130,7 +131,10 @@ fn a_token_taken_before_the_bucket_grew_goes_back_at_its_worth_now() {
     buckets.take(key, quick, then, &mut changes).unwrap();
     buckets.refund(first, then, &mut changes);
     let alone = then + Duration::from_secs(30);
-    assert_eq!(buckets.level(Bucket::Strangers).arrival, alone.as_nanos());
+    assert_eq!(
+        buckets.shared(Bucket::Strangers).level.arrival,
+        alone.as_nanos()
+    );
 }
 
 #[test]
@@ -214,7 +218,7 @@ fn a_shared_debt_that_is_cut_is_told() {
     }
     changes.clear();
     buckets.cut_shared(|_| limit(2, 600), NOW, &mut changes);
-    let level = *buckets.level(Bucket::Words);
+    let level = buckets.shared(Bucket::Words).level;
     let told = SharedLevel {
         bucket: Bucket::Words.shared_number().unwrap(),
         arrival: level.arrival,

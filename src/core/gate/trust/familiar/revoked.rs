@@ -6,8 +6,7 @@
 //! Bounded like the pairs: the oldest revocations go.
 //! Not here: who revokes (`gate::operator`), files (`state`).
 
-use std::collections::{BTreeSet, HashMap};
-
+use super::taken_back::TakenBack;
 use super::{Familiar, KEPT, PairBook};
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{Change, Fact, Revocation};
@@ -15,54 +14,22 @@ use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
 
-/// Whose familiarity was taken back, where, and when.
-#[derive(Default)]
-pub(super) struct Revoked {
-    /// With no network: everywhere.
-    latest: HashMap<(UserId, Option<NetworkKey>), Moment>,
-    /// The same, the oldest first.
-    by_age: BTreeSet<(Moment, UserId, Option<NetworkKey>)>,
-}
+/// Whose familiarity was taken back, where, and when. With no network: everywhere.
+pub(super) type Revoked = TakenBack<(UserId, Option<NetworkKey>)>;
 
 impl Revoked {
     /// Until when logins of this user from this network do not count.
     pub(super) fn until(&self, user: UserId, network: NetworkKey) -> Option<Moment> {
-        if self.latest.is_empty() {
+        if self.is_empty() {
             return None;
         }
-        let everywhere = self.latest.get(&(user, None));
-        let here = self.latest.get(&(user, Some(network)));
-        everywhere.max(here).copied()
-    }
-
-    fn add(&mut self, what: Revocation, at: Moment, capacity: usize) {
-        let key = (what.user, what.network);
-        let held = self.latest.get(&key).copied();
-        if held.is_some_and(|held| held >= at) {
-            return;
-        }
-        if let Some(held) = held {
-            self.by_age.remove(&(held, what.user, what.network));
-        }
-        self.latest.insert(key, at);
-        self.by_age.insert((at, what.user, what.network));
-        while self.latest.len() > capacity {
-            self.drop_oldest();
-        }
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some((_, user, network)) = self.by_age.pop_first() {
-            self.latest.remove(&(user, network));
-        }
+        let everywhere = self.at((user, None));
+        everywhere.max(self.at((user, Some(network))))
     }
 
     /// Drops what could not bring a pair back any more: the logins before it are too old.
     pub(super) fn sweep(&mut self, now: u32) {
-        let is_over = |at: Moment| now.saturating_sub(seconds(at)) >= KEPT;
-        while self.by_age.first().is_some_and(|(at, ..)| is_over(*at)) {
-            self.drop_oldest();
-        }
+        self.drop_while(|at| now.saturating_sub(seconds(at)) >= KEPT);
     }
 }
 
@@ -77,7 +44,7 @@ impl Familiar {
     ) -> (Vec<NetworkKey>, Change) {
         let what = Revocation { user, network };
         let mut book = self.write();
-        book.revoked.add(what, now, self.capacity);
+        book.revoked.add((user, network), now, self.capacity);
         let taken = book.take_pairs(user, network);
         (taken, Change::here(now, Fact::TrustRevoked(what)))
     }
@@ -89,20 +56,17 @@ impl Familiar {
     ) {
         let mut book = self.write();
         for (what, at) in revoked {
-            book.revoked.add(what, at, self.capacity);
+            book.revoked
+                .add((what.user, what.network), at, self.capacity);
             book.keep_pairs_after(what, seconds(at));
         }
     }
 
     /// All revocations, for a snapshot.
     pub(in crate::gate) fn revocations(&self) -> Vec<(Revocation, Moment)> {
-        let book = self.read();
-        let all = book.revoked.by_age.iter();
-        all.map(|(at, user, network)| {
-            let (user, network) = (*user, *network);
-            (Revocation { user, network }, *at)
-        })
-        .collect()
+        let all = self.read().revoked.all().into_iter();
+        all.map(|((user, network), at)| (Revocation { user, network }, at))
+            .collect()
     }
 }
 

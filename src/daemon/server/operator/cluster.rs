@@ -1,0 +1,66 @@
+//! cluster - the machines that share one bound, as the operator's message
+//!
+//! Not here: what is asked of the store (`server::lending`).
+
+use crate::admin::message::{ClusterMessage, LenderMessage, SeenMessage};
+use crate::cluster::{ClusterSettings, Lending, LendingState};
+use crate::server::listeners::ListenerContext;
+use gatepost_core::moment::Moment;
+
+use super::values::time;
+
+/// How the machines stand; none: there is only this one.
+pub(super) fn present(context: &ListenerContext) -> Option<ClusterMessage> {
+    let settings = context.cluster.settings.as_deref()?;
+    let lending = context.cluster.lending.get();
+    let clock = context.services.judging.clock;
+    let shown = |since: &Moment| Some(time(*since, clock));
+    let (state, since, reason) = match &lending.state {
+        LendingState::NotAsked => ("not-asked", None, None),
+        LendingState::Lends { since } => ("lends", shown(since), None),
+        LendingState::CutOff { since, why } => ("cut-off", shown(since), Some(why.to_string())),
+    };
+    let store = settings.store.as_ref().map(|store| LenderMessage {
+        address: store.address.to_string(),
+        state: state.to_owned(),
+        since,
+        reason,
+    });
+    Some(ClusterMessage {
+        name: settings.name.clone(),
+        machines: settings.machines.clone(),
+        in_force: in_force(settings, &lending).to_owned(),
+        store,
+        seen: seen(settings, &lending, clock.now()),
+    })
+}
+
+/// What this machine may spend of the shared buckets.
+fn in_force(settings: &ClusterSettings, lending: &Lending) -> &'static str {
+    let presence = lending.presence.as_ref();
+    let has_name = presence.is_none_or(|(presence, _)| presence.is_ours);
+    let owns = settings.machines.contains(&settings.name) && has_name;
+    match (owns, matches!(lending.state, LendingState::Lends { .. })) {
+        (true, true) => "its-part-and-loans",
+        (true, false) => "its-part",
+        (false, true) => "loans",
+        (false, false) => "nothing",
+    }
+}
+
+fn seen(settings: &ClusterSettings, lending: &Lending, now: Moment) -> Vec<SeenMessage> {
+    let Some((presence, at)) = &lending.presence else {
+        return Vec::new();
+    };
+    let since = now.since(*at);
+    let list = settings.list_hash();
+    let seen = presence.machines.iter().map(|one| SeenMessage {
+        name: one.name.clone(),
+        seen_s: (one.silent + since).as_secs(),
+        version: one.version.clone(),
+        same_list: one.list == list,
+    });
+    let mut seen: Vec<SeenMessage> = seen.collect();
+    seen.sort_by(|one, other| one.name.cmp(&other.name));
+    seen
+}
