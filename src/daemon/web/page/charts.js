@@ -48,8 +48,10 @@ function lately(trend) {
 }
 
 function past(report) {
-  const steps = report.steps.map((step) => ({ at: Date.parse(step.at) / 1000, ...ofReport(step.counters) }));
-  return { steps, step: report.step_s, base: ofReport(report.since_start), total: ofReport(report.counters) };
+  const all = report.steps.map((step) => ({ at: Date.parse(step.at) / 1000, ...ofReport(step.counters) }));
+  // A day has 24 hours: the part of one more, a day ago, would stand below the same time.
+  const steps = report.step_s === 3600 ? all.slice(-24) : all;
+  return { steps, step: report.step_s, base: ofReport(report.since_start), total: total(steps) };
 }
 
 async function refresh() {
