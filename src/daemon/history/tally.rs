@@ -19,14 +19,14 @@ use gatepost_core::moment::Moment;
 /// What is alike within this time is one row.
 const SPAN: Duration = Duration::from_secs(600);
 
-/// Rows that may still change.
-const OPEN: usize = 4096;
+/// Rows that may still change. When there are as many, those that are written are closed, and what is alike later is a new row.
+const OPEN: usize = 1024;
 
 /// Rows of one known user in an hour.
 const PER_USER: u32 = 60;
 
 /// Users, and networks, that are counted in one hour.
-const COUNTED: usize = 4096;
+const COUNTED: usize = 1024;
 
 /// Characters of a name that are kept.
 const NAME: usize = 64;

@@ -109,8 +109,14 @@ fn who_is_forgotten_is_forgotten_by_the_history_too() {
         "{told}"
     );
     ask(&proxy, &["forget", ANNA.0]);
-    let told = ask(&proxy, &["explain", ANNA.0]);
-    assert!(!told.contains("from the history"), "{told}");
+    let ran = proxy.setup.command(&["explain", ANNA.0]);
+    assert_eq!(
+        ran.code,
+        Some(1),
+        "nobody knows that user now: {}",
+        ran.text
+    );
+    assert!(!ran.text.contains("from the history"), "{}", ran.text);
     let told = report(&proxy);
     assert_eq!(told["attacked"].as_array().map(Vec::len), Some(0), "{told}");
     assert!(ask(&proxy, &["explain", BERT.0]).contains("127.66.0.1"));
