@@ -85,7 +85,7 @@ pub struct Config {
     pub drain: Duration,
     /// The state directory.
     pub store: StoreSettings,
-    /// Whom to tell what happened.
+    /// Who is told what happened.
     pub notices: NoticeSettings,
     /// What is kept to be asked about.
     pub history: HistorySettings,

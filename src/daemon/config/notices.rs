@@ -1,4 +1,4 @@
-//! notices - the section `[notices]`: whom to tell what happened
+//! notices - the section `[notices]`: who is told what happened
 //!
 //! Not here: what is told, and when (`server::notify`).
 

@@ -149,9 +149,9 @@ impl Historian {
         match record.event {
             RecordedEvent::Attempt(attempt) => self.tally.take(&attempt, at),
             RecordedEvent::Occurred(_) => {}
-            RecordedEvent::Forget(whom, told) => {
+            RecordedEvent::Forget(forgotten, told) => {
                 // An operator that is gone is told nothing.
-                let _ = told.send(self.forget(whom).map_err(|fault| fault.to_string()));
+                let _ = told.send(self.forget(forgotten).map_err(|fault| fault.to_string()));
             }
             _ if self.waiting.len() >= WAITING => self.limits.count(ResourceLimit::History),
             event => self.waiting.push((at, event)),
@@ -310,23 +310,23 @@ impl Historian {
         }
     }
 
-    fn forget(&mut self, whom: Forgotten) -> Result<u64, HistoryFault> {
+    fn forget(&mut self, forgotten: Forgotten) -> Result<u64, HistoryFault> {
         if self.settings.keep.is_none() {
             return Ok(0);
         }
         let is_meant = |client: ClientKey| {
             let network = client.network();
-            whom.network.is_none_or(|meant| network == meant)
+            forgotten.network.is_none_or(|meant| network == meant)
         };
         // First to the file, so that all rows are counted there.
         self.write(WhichRows::All);
         self.tally
-            .forget(whom.user.code(), is_meant, whom.network.is_none());
+            .forget(forgotten.user.code(), is_meant, forgotten.network.is_none());
         self.be_open()?;
         let Some((place, database)) = &self.open else {
             return Ok(0);
         };
-        place.act(|| prune::forget(&database.connection, whom))
+        place.act(|| prune::forget(&database.connection, forgotten))
     }
 
     /// Nothing is kept: what was, goes.

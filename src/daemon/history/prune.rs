@@ -127,9 +127,9 @@ pub(super) fn range(network: NetworkKey) -> ([u8; 16], [u8; 16]) {
 /// # Errors
 ///
 /// What SQLite says.
-pub(super) fn forget(connection: &Connection, whom: Forgotten) -> Result<u64, HistoryFault> {
-    let user = whom.user.code().cast_signed();
-    let rows = match whom.network {
+pub(super) fn forget(connection: &Connection, forgotten: Forgotten) -> Result<u64, HistoryFault> {
+    let user = forgotten.user.code().cast_signed();
+    let rows = match forgotten.network {
         Some(network) => {
             let (first, last) = range(network);
             let of_network = "DELETE FROM decisions WHERE user = ?1 AND client BETWEEN ?2 AND ?3";

@@ -311,11 +311,11 @@ fn a_user_is_forgotten_in_a_network_or_everywhere_and_the_octets_go_too() {
     kept.attempt("203.0.113.7", bob, AttemptVerdict::Refuse);
     let forget = |kept: &mut Kept, network: Option<&str>, rows: u64| {
         let (told, mut answer) = tokio::sync::oneshot::channel();
-        let whom = Forgotten {
+        let forgotten = Forgotten {
             user: secret.id,
             network: network.map(|network| network.parse().unwrap()),
         };
-        kept.tell(RecordedEvent::Forget(whom, told));
+        kept.tell(RecordedEvent::Forget(forgotten, told));
         assert_eq!(answer.try_recv().unwrap(), Ok(rows));
     };
     kept.write();

@@ -1,7 +1,7 @@
 //! busiest - who makes the most attempts, in a table of fixed size
 //!
 //! Misra and Gries, "Finding repeated elements" (1982): when the table is full, a newcomer takes one from every row's
-//! weight, and rows without weight go. Whoever makes more than one in `ROWS` of all attempts is in it, and what a
+//! weight, and rows without weight go. A client that makes more than one in `ROWS` of all attempts is in it, and what a
 //! row counts is never more than what was there. So a botnet that comes with a new address each time fills no memory,
 //! and hides nobody who tries often.
 //! Not here: over which time (`lately`).

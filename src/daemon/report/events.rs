@@ -333,7 +333,7 @@ pub fn backend_recovered() {
     info!("backend recovered: logins are accepted again");
 }
 
-/// `operator`: what was done by hand, in the words that the operator got, and by whom.
+/// `operator`: what was done by hand, in the words that the operator got, and who did it.
 pub fn operator(did: &str, by: &dyn Display) {
     info!(did, by = by.to_string(), "operator");
 }

@@ -45,7 +45,7 @@ impl fmt::Display for OccurrenceKind {
 pub struct Occurrence {
     /// What.
     pub kind: OccurrenceKind,
-    /// To whom: a user, a network, a backend, a certificate. Of one subject a kind is told once an hour.
+    /// What it happened to: a user, a network, a backend, a certificate. Of one subject a kind is told once an hour.
     pub subject: String,
     /// A sentence, with names escaped.
     pub text: String,

@@ -111,7 +111,7 @@ pub struct OutageRecord {
     pub why: Option<String>,
 }
 
-/// Whom the history forgets.
+/// What the history forgets.
 #[derive(Clone, Copy, Debug)]
 pub struct Forgotten {
     /// The user.
@@ -149,9 +149,9 @@ impl Recorder {
     /// # Errors
     ///
     /// What the disk said, or that it says nothing.
-    pub async fn forget(&self, at: Moment, whom: Forgotten) -> Result<u64, String> {
+    pub async fn forget(&self, at: Moment, forgotten: Forgotten) -> Result<u64, String> {
         let (told, answer) = oneshot::channel();
-        let event = RecordedEvent::Forget(whom, told);
+        let event = RecordedEvent::Forget(forgotten, told);
         if self.sender.try_send(Record { at, event }).is_err() {
             return Err("it has too much to do; try again".to_owned());
         }

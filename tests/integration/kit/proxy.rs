@@ -18,8 +18,8 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use super::authority::{Authority, Signed};
-use super::client::{Client, Trust};
-use super::mail::{Entry, Mail};
+use super::client::{Client, Trust, auth_plain};
+use super::mail::{Entry, Mail, User};
 use super::program::{self, Daemon, Ran};
 use super::{ports, wait};
 
@@ -346,6 +346,16 @@ impl Proxy {
         let mut client = Client::connect(source, self.implicit())?;
         client.secure(&self.trust(), NAME)?;
         Ok(client)
+    }
+
+    /// The code that a login in a session of its own got; none if the session ended before.
+    pub(crate) fn log_in(&self, source: IpAddr, user: User<'_>) -> Option<u16> {
+        let mut client = self.try_client(source).ok()?;
+        client.try_reply().ok()?;
+        client.try_say("EHLO laptop.example.net").ok()?;
+        let reply = client.try_say(&auth_plain(user)).ok()?;
+        client.try_say("QUIT").ok();
+        Some(reply.code)
     }
 
     /// A client from `source` on the STARTTLS listener, after STARTTLS and the handshake.

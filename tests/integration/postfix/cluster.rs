@@ -7,7 +7,6 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::kit::client::auth_plain;
 use crate::kit::mail::{Mail, PasswordCheck, User, numbered};
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::redis::Redis;
@@ -110,12 +109,7 @@ fn guesses(checks: &[PasswordCheck]) -> usize {
 }
 
 fn log_in(proxy: &Proxy, source: std::net::IpAddr, user: &str, password: &str) -> Option<u16> {
-    let mut client = proxy.try_client(source).ok()?;
-    client.try_reply().ok()?;
-    client.try_say("EHLO laptop.example.net").ok()?;
-    let reply = client.try_say(&auth_plain(User(user, password))).ok()?;
-    client.try_say("QUIT").ok();
-    Some(reply.code)
+    proxy.log_in(source, User(user, password))
 }
 
 #[test]

@@ -44,12 +44,7 @@ fn learn_homes(setup: &crate::kit::proxy::Setup) {
 }
 
 fn smtp(proxy: &Proxy, source: IpAddr, user: &str, password: &str) -> Option<u16> {
-    let mut client = proxy.try_client(source).ok()?;
-    client.try_reply().ok()?;
-    client.try_say("EHLO laptop.example.net").ok()?;
-    let reply = client.try_say(&auth_plain(User(user, password))).ok()?;
-    client.try_say("QUIT").ok();
-    Some(reply.code)
+    proxy.log_in(source, User(user, password))
 }
 
 /// Where a botnet tries its passwords.

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::kit::client::auth_plain;
 use crate::kit::mail::{Mail, NUMBERED, User, numbered};
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::siege::{ADDRESSES, REFILL, STRANGERS, UNKNOWN, WORDS, attacker, home};
@@ -31,12 +30,7 @@ fn guess(number: usize) -> (String, String) {
 }
 
 fn log_in(proxy: &Proxy, source: IpAddr, user: &str, password: &str) -> Option<u16> {
-    let mut client = proxy.try_client(source).ok()?;
-    client.try_reply().ok()?;
-    client.try_say("EHLO laptop.example.net").ok()?;
-    let reply = client.try_say(&auth_plain(User(user, password))).ok()?;
-    client.try_say("QUIT").ok();
-    Some(reply.code)
+    proxy.log_in(source, User(user, password))
 }
 
 fn at_home(proxy: &Proxy, number: usize) {

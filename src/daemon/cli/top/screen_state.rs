@@ -196,7 +196,7 @@ impl TopState {
     fn select(&mut self, row: usize) {
         let pane = self.pane;
         let name = match pane {
-            // The first stays the first, whoever that is.
+            // The first stays the first, of whatever client it is.
             _ if row == 0 => None,
             Pane::Attempts => self.attempts.get(row).map(|one| one.number.to_string()),
             pane => self.names(pane).get(row).map(ToString::to_string),
@@ -294,7 +294,7 @@ impl TopState {
         let target = self.target()?;
         let is_user = self.pane == Pane::Users;
         if is_user && reads_as_address(&target) {
-            // Whoever tries it chose the name, and a command would take it for the address.
+            // The client that tries it chose the name, and a command would take it for the address.
             self.message = Some(format!(
                 "the user's name {target} reads as an address: not by key"
             ));

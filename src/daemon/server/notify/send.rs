@@ -32,7 +32,7 @@ const LONGEST_LINE: u64 = 1024;
 pub(super) struct NoticeBody {
     /// The kind.
     pub(super) event: String,
-    /// Whom it is about.
+    /// What it is about.
     pub(super) subject: String,
     /// A sentence; chat servers show this.
     pub(super) text: String,

@@ -1,7 +1,7 @@
 //! hashed - the frequent passwords of a user, where Dovecot shows a hash
 //!
 //! The hash has the login in it, and nothing can be folded of it. So what botnets try most is hashed for each known user
-//! whom strangers try at Dovecot's doors: the most frequent passwords as they are typed, and with a capital letter; a few
+//! that strangers try at Dovecot's doors: the most frequent passwords as they are typed, and with a capital letter; a few
 //! of them and the user's own names with years and the usual endings. That is some 5,000 hashes, under a millisecond,
 //! once for each of the last users tried; what is kept of each hash are four octets.
 //! Not here: every other password, which is no word at these doors. The list's source and licence stand at its head.

@@ -1,6 +1,6 @@
 //! forgotten - users that are unknown again, and since when
 //!
-//! A user does not become unknown with time: whoever was a user once is no guesser. So it is kept, as long as there is room,
+//! A user does not become unknown with time: one who was a user once is no guesser. So it is kept, as long as there is room,
 //! that a user was forgotten: a login of before, in an old log or an older file of the state, makes nobody known again. A
 //! login after it counts as any other.
 //! Not here: networks that are not familiar any more (`revoked`), the `users` file, which is stronger (`familiar`).
@@ -20,7 +20,7 @@ impl Familiar {
         Change::here(now, Fact::UserForgotten(ForgottenUser(user)))
     }
 
-    /// Takes over whom an earlier process had forgotten, after the logins since.
+    /// Takes over the users that an earlier process had forgotten, after the logins since.
     pub(in crate::gate) fn restore_forgotten(
         &self,
         forgotten: impl Iterator<Item = (UserId, Moment)>,
