@@ -56,7 +56,7 @@ impl OwnChanges {
         };
         own.complete(path, files);
         if !neighbours.is_elsewhere() {
-            own.socket = own.missing_ports();
+            own.socket = own.missing_ports(config.auth_policy.as_ref().map(|door| door.listen));
         }
         own
     }
@@ -92,23 +92,41 @@ impl OwnChanges {
         }
     }
 
-    fn missing_ports(&self) -> Option<OwnFile> {
+    /// The ports of listeners, and the one for Dovecot's questions, so that nobody else listens there while Gatepost is away.
+    fn missing_ports(&self, questions: Option<SocketAddr>) -> Option<OwnFile> {
         let said = output_of("systemctl", &["show", "gatepost.socket", "-P", "Listen"])?;
-        let has = |address: &&SocketAddr| {
-            let port = address.port();
-            let mut listening = said.split_ascii_whitespace();
-            listening.any(|one| one.rsplit(':').next() == Some(&port.to_string()))
-        };
-        let missing = self.addresses.iter().filter(|address| !has(address));
-        let lines: String = missing
-            .map(|address| format!("ListenStream={address}\n"))
-            .collect();
+        let lines = lines_beyond(&said, self.addresses.iter().copied().chain(questions));
         let is_unit = !said.trim().is_empty();
-        (is_unit && !lines.is_empty()).then(|| OwnFile {
-            path: SOCKET.into(),
-            text: format!("# Written by `gatepost setup`.\n[Socket]\n{lines}"),
-            added: format!("[Socket]\n{lines}"),
+        (is_unit && !lines.is_empty()).then(|| {
+            let before = fs::read_to_string(SOCKET).unwrap_or_default();
+            let added = format!("[Socket]\n{lines}");
+            OwnFile {
+                path: SOCKET.into(),
+                text: with_section(&before, &added),
+                added,
+            }
         })
+    }
+}
+
+/// A line for each address whose port is not among those that systemd says it has: `[::]:465 (Stream)`, one a line.
+fn lines_beyond(said: &str, addresses: impl Iterator<Item = SocketAddr>) -> String {
+    let has = |address: &SocketAddr| {
+        let port = address.port().to_string();
+        let mut listening = said.split_ascii_whitespace();
+        listening.any(|one| one.rsplit(':').next() == Some(&port))
+    };
+    let missing = addresses.filter(|address| !has(address));
+    missing
+        .map(|address| format!("ListenStream={address}\n"))
+        .collect()
+}
+
+/// A file of `setup`'s keeps the ports that it has: a section may come twice.
+fn with_section(before: &str, section: &str) -> String {
+    match before.trim_end() {
+        "" => format!("# Written by `gatepost setup`.\n{section}"),
+        kept => format!("{kept}\n{section}"),
     }
 }
 
@@ -153,6 +171,23 @@ mod tests {
             .collect();
         assert_eq!(ports, [465, 587]);
         assert!(own.listens_at(587) && own.listens_at(465));
+    }
+
+    #[test]
+    fn systemd_gets_the_ports_that_it_has_not_with_the_one_for_dovecots_questions() {
+        let addresses = ["[::]:465", "[::]:587", "127.0.0.1:4001"].map(|one| one.parse().unwrap());
+        let lines = |said| lines_beyond(said, addresses.into_iter());
+        let two = "ListenStream=[::]:587\nListenStream=127.0.0.1:4001\n";
+        assert_eq!(lines("[::]:465 (Stream)\n"), two);
+        let all = "[::]:465 (Stream)\n[::]:587 (Stream)\n127.0.0.1:4001 (Stream)\n";
+        assert_eq!(lines(all), "");
+        let first = with_section("", "[Socket]\nListenStream=[::]:587\n");
+        let then = with_section(&first, "[Socket]\nListenStream=127.0.0.1:4001\n");
+        assert!(
+            then.starts_with("# Written by")
+                && then.contains("[::]:587\n[Socket]\nListenStream=127"),
+            "{then}"
+        );
     }
 
     #[test]
