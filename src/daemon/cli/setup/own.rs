@@ -95,39 +95,40 @@ impl OwnChanges {
     /// The ports of listeners, and the one for Dovecot's questions, so that nobody else listens there while Gatepost is away.
     fn missing_ports(&self, questions: Option<SocketAddr>) -> Option<OwnFile> {
         let said = output_of("systemctl", &["show", "gatepost.socket", "-P", "Listen"])?;
-        let lines = lines_beyond(&said, self.addresses.iter().copied().chain(questions));
-        let is_unit = !said.trim().is_empty();
-        (is_unit && !lines.is_empty()).then(|| {
-            let before = fs::read_to_string(SOCKET).unwrap_or_default();
-            let added = format!("[Socket]\n{lines}");
-            OwnFile {
-                path: SOCKET.into(),
-                text: with_section(&before, &added),
-                added,
-            }
+        let before = fs::read_to_string(SOCKET).unwrap_or_default();
+        let wanted = self.addresses.iter().copied().chain(questions);
+        let lines = lines_beyond(&ports_but_for(&said, &before), wanted);
+        let text = format!("# Written by `gatepost setup`.\n[Socket]\n{lines}");
+        let is_new = match before.is_empty() {
+            true => !said.trim().is_empty() && !lines.is_empty(),
+            false => text != before,
+        };
+        is_new.then(|| OwnFile {
+            path: SOCKET.into(),
+            text,
+            added: format!("[Socket]\n{lines}"),
         })
     }
 }
 
-/// A line for each address whose port is not among those that systemd says it has: `[::]:465 (Stream)`, one a line.
-fn lines_beyond(said: &str, addresses: impl Iterator<Item = SocketAddr>) -> String {
-    let has = |address: &SocketAddr| {
-        let port = address.port().to_string();
-        let mut listening = said.split_ascii_whitespace();
-        listening.any(|one| one.rsplit(':').next() == Some(&port))
-    };
-    let missing = addresses.filter(|address| !has(address));
-    missing
-        .map(|address| format!("ListenStream={address}\n"))
-        .collect()
+/// The ports that systemd says it has, `[::]:465 (Stream)` one a line, without those that a file of `setup`'s adds.
+fn ports_but_for(said: &str, before: &str) -> Vec<String> {
+    let port = |one: &str| one.rsplit(':').next().unwrap_or(one).to_owned();
+    let of_setup: Vec<_> = before
+        .lines()
+        .filter_map(|line| line.strip_prefix("ListenStream="))
+        .map(port)
+        .collect();
+    let addresses = said.split_ascii_whitespace().map(port);
+    addresses.filter(|one| !of_setup.contains(one)).collect()
 }
 
-/// A file of `setup`'s keeps the ports that it has: a section may come twice.
-fn with_section(before: &str, section: &str) -> String {
-    match before.trim_end() {
-        "" => format!("# Written by `gatepost setup`.\n{section}"),
-        kept => format!("{kept}\n{section}"),
-    }
+/// A line for each address whose port is not among these.
+fn lines_beyond(ports: &[String], addresses: impl Iterator<Item = SocketAddr>) -> String {
+    addresses
+        .filter(|address| !ports.contains(&address.port().to_string()))
+        .map(|address| format!("ListenStream={address}\n"))
+        .collect()
 }
 
 fn is_full_name(name: &str) -> bool {
@@ -176,18 +177,23 @@ mod tests {
     #[test]
     fn systemd_gets_the_ports_that_it_has_not_with_the_one_for_dovecots_questions() {
         let addresses = ["[::]:465", "[::]:587", "127.0.0.1:4001"].map(|one| one.parse().unwrap());
-        let lines = |said| lines_beyond(said, addresses.into_iter());
-        let two = "ListenStream=[::]:587\nListenStream=127.0.0.1:4001\n";
-        assert_eq!(lines("[::]:465 (Stream)\n"), two);
+        let lines = |said, before, count| {
+            lines_beyond(
+                &ports_but_for(said, before),
+                addresses.into_iter().take(count),
+            )
+        };
+        let own = "ListenStream=[::]:587\nListenStream=127.0.0.1:4001\n";
+        assert_eq!(lines("[::]:465 (Stream)\n", "", 3), own);
         let all = "[::]:465 (Stream)\n[::]:587 (Stream)\n127.0.0.1:4001 (Stream)\n";
-        assert_eq!(lines(all), "");
-        let first = with_section("", "[Socket]\nListenStream=[::]:587\n");
-        let then = with_section(&first, "[Socket]\nListenStream=127.0.0.1:4001\n");
-        assert!(
-            then.starts_with("# Written by")
-                && then.contains("[::]:587\n[Socket]\nListenStream=127"),
-            "{then}"
+        assert_eq!(lines(all, "", 3), "", "of the unit itself");
+        assert_eq!(lines(all, own, 3), own, "written before");
+        assert_eq!(
+            lines(all, own, 2),
+            "ListenStream=[::]:587\n",
+            "no longer wanted"
         );
+        assert_eq!(lines(all, own, 1), "");
     }
 
     #[test]
