@@ -68,9 +68,10 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     tell_renamed(&gate);
     if let Some(until) = gate.settles_until(now) {
         info!(
-            "settling in: nobody is familiar yet, so most limits forgive until {}; \
-             `gatepost learn` makes the users familiar who logged in according to your mail log, and ends it",
-            crate::report::events::timestamp(until)
+            "settling in: most limits forgive until {}, for users are not familiar before they have logged in ({} are known so far); \
+             `gatepost learn` makes those familiar who logged in according to your mail log, and ends it where the log covers that time",
+            crate::report::events::timestamp(until),
+            gate.known().0
         );
     }
     Ok((store, gate))
@@ -85,7 +86,7 @@ fn tell_renamed(gate: &Gate) {
         }
         NamesSince::Other if gate.known().0 == 0 => {}
         NamesSince::Other => error!(
-            "[names] was changed since the state was saved, and some users are known under other names than they              have now: {CURE}"
+            "[names] was changed since the state was saved, and some users are known under other names than they have now: {CURE}"
         ),
     }
 }
