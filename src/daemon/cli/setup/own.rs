@@ -19,6 +19,7 @@ const SUBMISSION: u16 = 587;
 
 /// More ports than the socket unit has by itself.
 const SOCKET: &str = "/etc/systemd/system/gatepost.socket.d/gatepost-setup.conf";
+const SOCKET_HEAD: &str = "# Written by `gatepost setup`.\n[Socket]\n";
 
 /// A file of Gatepost's, and what stands in it then.
 pub(super) struct OwnFile {
@@ -56,7 +57,9 @@ impl OwnChanges {
         };
         own.complete(path, files);
         if !neighbours.is_elsewhere() {
-            own.socket = own.missing_ports();
+            // Dovecot's questions wait there for the next Gatepost, and nobody else is shown the secret.
+            let policy = config.auth_policy.as_ref().map(|policy| policy.listen);
+            own.socket = own.missing_ports(policy);
         }
         own
     }
@@ -92,24 +95,31 @@ impl OwnChanges {
         }
     }
 
-    fn missing_ports(&self) -> Option<OwnFile> {
+    fn missing_ports(&self, policy: Option<SocketAddr>) -> Option<OwnFile> {
         let said = output_of("systemctl", &["show", "gatepost.socket", "-P", "Listen"])?;
-        let has = |address: &&SocketAddr| {
-            let port = address.port();
-            let mut listening = said.split_ascii_whitespace();
-            listening.any(|one| one.rsplit(':').next() == Some(&port.to_string()))
-        };
-        let missing = self.addresses.iter().filter(|address| !has(address));
-        let lines: String = missing
-            .map(|address| format!("ListenStream={address}\n"))
-            .collect();
-        let is_unit = !said.trim().is_empty();
-        (is_unit && !lines.is_empty()).then(|| OwnFile {
+        if said.trim().is_empty() {
+            return None;
+        }
+        let wanted = self.addresses.iter().copied().chain(policy);
+        let lines = missing(&said, wanted);
+        (!lines.is_empty()).then(|| OwnFile {
             path: SOCKET.into(),
-            text: format!("# Written by `gatepost setup`.\n[Socket]\n{lines}"),
+            // What an earlier setup wrote is among what systemd told, and stays.
+            text: fs::read_to_string(SOCKET).unwrap_or_else(|_| SOCKET_HEAD.to_owned()) + &lines,
             added: format!("[Socket]\n{lines}"),
         })
     }
+}
+
+/// The lines for the addresses whose ports systemd, by what it tells of the unit, does not listen at.
+fn missing(said: &str, wanted: impl Iterator<Item = SocketAddr>) -> String {
+    let has = |address: &SocketAddr| {
+        let port = address.port().to_string();
+        let mut listening = said.split_ascii_whitespace();
+        listening.any(|one| one.rsplit(':').next() == Some(&port))
+    };
+    let line = |address| format!("ListenStream={address}\n");
+    wanted.filter(|address| !has(address)).map(line).collect()
 }
 
 fn is_full_name(name: &str) -> bool {
@@ -153,6 +163,18 @@ mod tests {
             .collect();
         assert_eq!(ports, [465, 587]);
         assert!(own.listens_at(587) && own.listens_at(465));
+    }
+
+    #[test]
+    fn the_socket_unit_gets_each_port_that_it_has_not() {
+        let said = "[::]:465 (Stream)\n[::]:587 (Stream)\n";
+        let wanted = ["[::]:465", "0.0.0.0:587", "127.0.0.1:4001", "[::]:58"];
+        let lines = missing(said, wanted.iter().map(|one| one.parse().unwrap()));
+        assert_eq!(lines, "ListenStream=127.0.0.1:4001\nListenStream=[::]:58\n");
+        assert_eq!(
+            missing(said, std::iter::once("[::]:465".parse().unwrap())),
+            ""
+        );
     }
 
     #[test]
