@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use gatepost_core::moment::Moment;
 use gatepost_daemon::clock::Clock;
 use gatepost_lab::load::{Latencies, Percentiles, Schedule};
 use tokio::task::JoinSet;
@@ -108,7 +109,8 @@ where
     let schedule = Schedule::start(clock, rate);
     let mut jobs = JoinSet::new();
     for number in (0..).take_while(|number| more(*number)) {
-        let due = schedule.wait_for(number as u64).await;
+        let due = schedule.due(number as u64);
+        wait_for(clock, due).await;
         let job = job(number);
         jobs.spawn(async move {
             let outcome = job.await;
@@ -123,4 +125,18 @@ where
         }
     }
     tally
+}
+
+/// Waits until then, to a tenth of a millisecond: tokio's timers may be a whole one late, which is more than an answer takes.
+async fn wait_for(clock: Clock, due: Moment) {
+    const BEFORE: Duration = Duration::from_millis(3);
+    let wait = due.since(clock.now());
+    if wait > BEFORE {
+        tokio::time::sleep(wait - BEFORE).await;
+    }
+    let rest = due.since(clock.now());
+    if !rest.is_zero() {
+        // Were the thread to panic, the job would only begin early.
+        drop(tokio::task::spawn_blocking(move || std::thread::sleep(rest)).await);
+    }
 }

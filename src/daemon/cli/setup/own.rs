@@ -19,7 +19,6 @@ const SUBMISSION: u16 = 587;
 
 /// More ports than the socket unit has by itself.
 const SOCKET: &str = "/etc/systemd/system/gatepost.socket.d/gatepost-setup.conf";
-const SOCKET_HEAD: &str = "# Written by `gatepost setup`.\n[Socket]\n";
 
 /// A file of Gatepost's, and what stands in it then.
 pub(super) struct OwnFile {
@@ -57,9 +56,7 @@ impl OwnChanges {
         };
         own.complete(path, files);
         if !neighbours.is_elsewhere() {
-            // Dovecot's questions wait there for the next Gatepost, and nobody else is shown the secret.
-            let policy = config.auth_policy.as_ref().map(|policy| policy.listen);
-            own.socket = own.missing_ports(policy);
+            own.socket = own.missing_ports(config.auth_policy.as_ref().map(|door| door.listen));
         }
         own
     }
@@ -95,31 +92,43 @@ impl OwnChanges {
         }
     }
 
-    fn missing_ports(&self, policy: Option<SocketAddr>) -> Option<OwnFile> {
+    /// The ports of listeners, and the one for Dovecot's questions, so that nobody else listens there while Gatepost is away.
+    fn missing_ports(&self, questions: Option<SocketAddr>) -> Option<OwnFile> {
         let said = output_of("systemctl", &["show", "gatepost.socket", "-P", "Listen"])?;
-        if said.trim().is_empty() {
-            return None;
-        }
-        let wanted = self.addresses.iter().copied().chain(policy);
-        let lines = missing(&said, wanted);
-        (!lines.is_empty()).then(|| OwnFile {
+        let before = fs::read_to_string(SOCKET).unwrap_or_default();
+        let wanted = self.addresses.iter().copied().chain(questions);
+        let lines = lines_beyond(&ports_but_for(&said, &before), wanted);
+        let text = format!("# Written by `gatepost setup`.\n[Socket]\n{lines}");
+        let is_new = match before.is_empty() {
+            true => !said.trim().is_empty() && !lines.is_empty(),
+            false => text != before,
+        };
+        is_new.then(|| OwnFile {
             path: SOCKET.into(),
-            // What an earlier setup wrote is among what systemd told, and stays.
-            text: fs::read_to_string(SOCKET).unwrap_or_else(|_| SOCKET_HEAD.to_owned()) + &lines,
+            text,
             added: format!("[Socket]\n{lines}"),
         })
     }
 }
 
-/// The lines for the addresses whose ports systemd, by what it tells of the unit, does not listen at.
-fn missing(said: &str, wanted: impl Iterator<Item = SocketAddr>) -> String {
-    let has = |address: &SocketAddr| {
-        let port = address.port().to_string();
-        let mut listening = said.split_ascii_whitespace();
-        listening.any(|one| one.rsplit(':').next() == Some(&port))
-    };
-    let line = |address| format!("ListenStream={address}\n");
-    wanted.filter(|address| !has(address)).map(line).collect()
+/// The ports that systemd says it has, `[::]:465 (Stream)` one a line, without those that a file of `setup`'s adds.
+fn ports_but_for(said: &str, before: &str) -> Vec<String> {
+    let port = |one: &str| one.rsplit(':').next().unwrap_or(one).to_owned();
+    let of_setup: Vec<_> = before
+        .lines()
+        .filter_map(|line| line.strip_prefix("ListenStream="))
+        .map(port)
+        .collect();
+    let addresses = said.split_ascii_whitespace().map(port);
+    addresses.filter(|one| !of_setup.contains(one)).collect()
+}
+
+/// A line for each address whose port is not among these.
+fn lines_beyond(ports: &[String], addresses: impl Iterator<Item = SocketAddr>) -> String {
+    addresses
+        .filter(|address| !ports.contains(&address.port().to_string()))
+        .map(|address| format!("ListenStream={address}\n"))
+        .collect()
 }
 
 fn is_full_name(name: &str) -> bool {
@@ -166,15 +175,25 @@ mod tests {
     }
 
     #[test]
-    fn the_socket_unit_gets_each_port_that_it_has_not() {
-        let said = "[::]:465 (Stream)\n[::]:587 (Stream)\n";
-        let wanted = ["[::]:465", "0.0.0.0:587", "127.0.0.1:4001", "[::]:58"];
-        let lines = missing(said, wanted.iter().map(|one| one.parse().unwrap()));
-        assert_eq!(lines, "ListenStream=127.0.0.1:4001\nListenStream=[::]:58\n");
+    fn systemd_gets_the_ports_that_it_has_not_with_the_one_for_dovecots_questions() {
+        let addresses = ["[::]:465", "[::]:587", "127.0.0.1:4001"].map(|one| one.parse().unwrap());
+        let lines = |said, before, count| {
+            lines_beyond(
+                &ports_but_for(said, before),
+                addresses.into_iter().take(count),
+            )
+        };
+        let own = "ListenStream=[::]:587\nListenStream=127.0.0.1:4001\n";
+        assert_eq!(lines("[::]:465 (Stream)\n", "", 3), own);
+        let all = "[::]:465 (Stream)\n[::]:587 (Stream)\n127.0.0.1:4001 (Stream)\n";
+        assert_eq!(lines(all, "", 3), "", "of the unit itself");
+        assert_eq!(lines(all, own, 3), own, "written before");
         assert_eq!(
-            missing(said, std::iter::once("[::]:465".parse().unwrap())),
-            ""
+            lines(all, own, 2),
+            "ListenStream=[::]:587\n",
+            "no longer wanted"
         );
+        assert_eq!(lines(all, own, 1), "");
     }
 
     #[test]
