@@ -15,6 +15,7 @@ mod historian;
 mod place;
 mod prune;
 mod reader;
+mod row;
 mod schema;
 mod statements;
 mod tally;

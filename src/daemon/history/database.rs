@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
-use super::place::{HistoryPlace, NAME};
+use super::place::{DAMAGED, HistoryPlace, NAME, OF_VERSION};
 use super::schema::{APPLICATION, LOG, PAGE, PAGES, TABLES, VERSION};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -51,8 +51,8 @@ impl HistoryFault {
     /// Under which name the file is put aside, if it will not get better by itself.
     pub(super) fn name_aside(&self) -> Option<String> {
         match self {
-            Self::Newer(version) => Some(format!("{NAME}.version-{version}")),
-            fault if fault.is_damage() => Some(format!("{NAME}.damaged")),
+            Self::Newer(version) => Some(format!("{NAME}{OF_VERSION}{version}")),
+            fault if fault.is_damage() => Some(format!("{NAME}{DAMAGED}")),
             _ => None,
         }
     }
