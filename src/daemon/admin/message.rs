@@ -366,6 +366,9 @@ pub struct StatusMessage {
     pub limits: BTreeMap<String, u64>,
     /// Since when the state is not kept, and why; none: it is.
     pub state_not_kept: Option<NotKeptMessage>,
+    /// Why the history is not kept; none: it is, or it is off.
+    #[serde(default)]
+    pub history_not_kept: Option<String>,
     /// What the process takes of the machine.
     #[serde(default)]
     pub process: ProcessMessage,

@@ -224,6 +224,10 @@ fn around(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             "state       NOT KEPT since {}: {}",
             fault.since, fault.why
         ),
+    }?;
+    match &status.history_not_kept {
+        None => Ok(()),
+        Some(why) => writeln!(out, "history     NOT KEPT: {why}"),
     }
 }
 

@@ -307,6 +307,7 @@ impl Historian {
     fn tell(&mut self, done: Result<(), HistoryFault>) {
         match done {
             Ok(()) => {
+                self.written.set_fault(None);
                 if self.fault.take().is_some() {
                     info!("the history is being kept again");
                 }
@@ -320,6 +321,7 @@ impl Historian {
                          not in `gatepost report` and `explain`"
                     );
                 }
+                self.written.set_fault(Some(told.clone()));
                 self.fault = Some(told);
             }
         }

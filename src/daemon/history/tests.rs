@@ -30,6 +30,7 @@ struct Kept {
     limits: Arc<LimitCounters>,
     _recorder: Recorder,
     historian: Historian,
+    written: WrittenTotals,
     gate: gatepost_core::gate::Gate,
 }
 
@@ -45,9 +46,10 @@ impl Kept {
             directory: folder.path().to_owned(),
             keep,
         };
+        let written = WrittenTotals::default();
         let counted = (
             Box::new(Totals::new) as Box<dyn Fn() -> Totals + Send>,
-            WrittenTotals::default(),
+            written.clone(),
         );
         let keys = Keys {
             users: [1; 16],
@@ -60,6 +62,7 @@ impl Kept {
             folder,
             clock,
             limits,
+            written,
             _recorder: recorder,
         }
     }
@@ -259,11 +262,13 @@ fn while_the_disk_takes_nothing_a_botnet_pushes_out_nothing_that_matters() {
     kept.attempt("203.0.113.7", alice.clone(), AttemptVerdict::Refuse);
     kept.historian.round();
     assert!(kept.historian.fault.is_some());
+    let told = kept.written.fault().unwrap();
+    assert!(told.contains("directory"), "{told}");
     std::fs::remove_file(&place).unwrap();
     for _ in 0..30 {
         kept.historian.round();
     }
-    assert_eq!(kept.historian.fault, None);
+    assert_eq!((&kept.historian.fault, kept.written.fault()), (&None, None));
     assert_eq!(kept.decisions(DecisionsOf::User(alice.id)).len(), 1);
     let reader = kept.reader();
     assert_eq!(reader.acts(Moment::EPOCH, 10).unwrap().len(), 1);

@@ -23,6 +23,28 @@ impl UserName {
         Self(octets.into())
     }
 
+    /// The name that is shown as this text, where that differs from it: what an operator copies from the log. None: nothing
+    /// is escaped in it, or what it shows was cut.
+    pub fn of_shown(text: &str) -> Option<Self> {
+        let mut octets = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let [first, behind @ ..] = rest {
+            let (octet, behind) = match (first, behind) {
+                (b'\\', [b'\\', behind @ ..]) => (b'\\', behind),
+                (b'\\', [b'x', high, low, behind @ ..]) => {
+                    let digits = [*high, *low];
+                    let digits = std::str::from_utf8(&digits).ok()?;
+                    (u8::from_str_radix(digits, 16).ok()?, behind)
+                }
+                (octet, behind) => (*octet, behind),
+            };
+            octets.push(octet);
+            rest = behind;
+        }
+        let name = Self::new(octets);
+        (name.as_bytes() != text.as_bytes() && name.to_string() == text).then_some(name)
+    }
+
     /// The octets as the client sent them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -173,6 +195,29 @@ mod tests {
         assert_eq!(name.to_string(), r"a\x20b\x0d\x0a\x1b\x22\\\xe2\x80\xae");
         let long = UserName::new(vec![b'x'; 1_000_000]).to_string();
         assert!(long.len() < 100, "{}", long.len());
+    }
+
+    #[test]
+    fn a_name_is_read_as_it_is_shown() {
+        for name in ["CORP\\anna", "a b", "m\u{fc}ller@example.org", "\"\\\\x41"] {
+            let name = UserName::new(name.as_bytes());
+            assert_eq!(UserName::of_shown(&name.to_string()), Some(name));
+        }
+        let cut = UserName::new(vec![b' '; 65]).to_string();
+        for plain in [
+            "anna",
+            "CORP\\anna",
+            r"CORP\xavier",
+            r"a\x+1",
+            r"a\x41",
+            r"a\xFF",
+            "a\\",
+            "",
+            "a b",
+            &cut,
+        ] {
+            assert_eq!(UserName::of_shown(plain), None, "{plain}");
+        }
     }
 
     #[test]

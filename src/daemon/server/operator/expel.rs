@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::own::OwnAddresses;
-use super::{Operator, present, read_place, read_subject, user_name, values};
+use super::{Operator, present, read_place, read_subject, values};
 use crate::admin::message::{BATCH, Response};
 use crate::report::record::Forgotten;
 use crate::session::registry::Whose;
@@ -98,7 +98,7 @@ impl Operator {
                 )),
             };
         }
-        let user = user_name(target)?;
+        let user = self.meant(target, now)?;
         let network = network.map(read_place).transpose()?;
         let is_known = self.is_known(&user, now);
         let mut changes = Vec::new();
@@ -130,7 +130,7 @@ impl Operator {
         network: Option<&str>,
         now: Moment,
     ) -> Result<Response, String> {
-        let user = user_name(user)?;
+        let user = self.meant(user, now)?;
         let network = network.map(read_place).transpose()?;
         let whom = Forgotten {
             user: self.gate().user_id(&user),

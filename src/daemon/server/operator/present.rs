@@ -79,6 +79,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         handshakes_failed: handshakes_failed(services),
         certificates: certificates(services),
         state_not_kept: not_kept(context),
+        history_not_kept: context.history.written().fault(),
         process: process::read(),
     }
 }
