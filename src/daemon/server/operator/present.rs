@@ -71,17 +71,18 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         allowed: tallies(&gate, |tally| tally.allowed),
         refused: tallies(&gate, |tally| tally.refused),
         would_refuse: tallies(&gate, |tally| tally.would_refuse),
-        turned_away: TurnedAway::ALL
-            .iter()
-            .zip(admission.turned_away)
-            .map(|(reason, count)| (reason.to_string(), count))
-            .collect(),
+        turned_away: turned_away(admission.turned_away),
         handshakes_failed: handshakes_failed(services),
         certificates: certificates(services),
         state_not_kept: not_kept(context),
         history_not_kept: context.history.written().fault(),
         process: process::read(),
     }
+}
+
+fn turned_away(counts: impl IntoIterator<Item = u64>) -> Counts {
+    let reasons = TurnedAway::ALL.iter().map(ToString::to_string);
+    reasons.zip(counts).collect()
 }
 
 fn not_kept(context: &ListenerContext) -> Option<NotKeptMessage> {
