@@ -25,6 +25,7 @@ pub mod queue;
 pub mod request;
 pub mod sequence;
 pub mod state;
+pub mod tell;
 
 mod accept;
 mod acquaintance;
@@ -32,6 +33,7 @@ mod case;
 mod judge;
 mod ladder;
 mod lent;
+mod merge;
 mod replies;
 mod rules;
 mod settle;
@@ -52,6 +54,7 @@ use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
+use crate::gate::merge::ForgivenElsewhere;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
@@ -97,6 +100,7 @@ pub struct Gate {
     passwords: RightPasswords,
     doubts: Doubts,
     typing_errors: TypingErrors,
+    forgiven: ForgivenElsewhere,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -143,6 +147,7 @@ impl Gate {
             ),
             doubts: Doubts::default(),
             typing_errors: TypingErrors::default(),
+            forgiven: ForgivenElsewhere::new(now),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),

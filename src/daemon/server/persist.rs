@@ -358,7 +358,8 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::Forgiven(_)
             | Fact::PasswordChanged(_)
             | Fact::TrustRevoked(_)
-            | Fact::UserForgotten(_) => {}
+            | Fact::UserForgotten(_)
+            | Fact::Expelled(_) => {}
         }
     }
 }
