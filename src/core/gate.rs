@@ -86,6 +86,8 @@ const HOUR: u64 = 3600;
 pub struct Gate {
     keys: Keys,
     names: NameFolding,
+    /// Who was known when names had another key; each is taken from there when the name is seen.
+    before: Option<Box<Self>>,
     rules: ArcSwap<Rules>,
     buckets: Buckets,
     familiar: Familiar,
@@ -158,6 +160,7 @@ impl Gate {
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
             names,
+            before: None,
         };
         gate.list_users(&settings);
         gate
@@ -258,6 +261,10 @@ impl Gate {
         self.doubts.tick(now);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
+            if let Some(before) = &self.before {
+                before.familiar.sweep(now);
+                before.passwords.sweep(now);
+            }
             self.familiar.sweep(now);
             self.passwords.sweep(now);
             if !self.is_settling(&self.rules.load(), now) {
@@ -290,7 +297,12 @@ impl Gate {
 
     /// The user of a name.
     fn user(&self, name: &UserName) -> UserId {
-        self.keys.user(&self.names.fold(name))
+        let name = self.names.fold(name);
+        let user = self.keys.user(&name);
+        if let Some(before) = &self.before {
+            self.take_from(before, before.keys.user(&name), user);
+        }
+        user
     }
 
     /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown

@@ -10,6 +10,7 @@
 //! | `debts` | a snapshot of buckets and strikes: soft |
 //! | `changes.N` | journals: what changed since the snapshots |
 //! | `keys` | the secrets under which names are hashed |
+//! | `keys.before`, `known.before` | those of before the secret of a cluster was taken, and who is still known under them |
 //! | `snapshot`, `journal.N` | what the first format left; read, and replaced by the next save |
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
@@ -25,7 +26,7 @@ use rustix::fs::OFlags;
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
-use gatepost_core::gate::state::file::Soundness;
+use gatepost_core::gate::state::file::{Form, Soundness, StateFile};
 use gatepost_core::moment::Moment;
 
 pub mod key;
@@ -100,7 +101,7 @@ impl StoreFault {
         }
     }
 
-    pub(in crate::store) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             doing,
@@ -187,6 +188,26 @@ impl Store {
             moved: false,
         };
         Ok((store, left))
+    }
+
+    /// Hashes names under this key from now on: the machines of a cluster have one. Who was known until now stands in `gate.before()`.
+    ///
+    /// A disk that refuses tells that at the next snapshot.
+    pub fn adopt_users_key(&mut self, users: [u8; 16], gate: &Gate, now: Moment) {
+        // First who was known, then the key: without the one the other is worth nothing.
+        if let Some(before) = gate.before() {
+            let _ = write_before(&self.directory, before, now);
+        }
+        self.key_file.adopt(&self.directory, users);
+        let _ = self.save(gate, now);
+    }
+
+    /// The key under which names were hashed before, if there was another, and who is known under it.
+    pub fn names_before(&self) -> Option<([u8; 16], StateFile)> {
+        let users = self.key_file.users_before()?;
+        let octets = self.directory.read(find::KNOWN_BEFORE, LONGEST_FILE).ok()?;
+        let form = Form::Snapshot;
+        Some((users, StateFile { form, octets }))
     }
 
     /// Does with a file that was read what its soundness asks for: a damaged one is kept for a person
@@ -348,6 +369,12 @@ impl Store {
     }
 }
 
+fn write_before(directory: &Directory, before: &Gate, now: Moment) -> Result<(), StoreFault> {
+    replace::replace(directory, find::KNOWN_BEFORE, |out| {
+        before.write_known(now, out)
+    })
+}
+
 /// The name of a file that [`find`] has found, in its directory.
 fn name(file: &Path) -> &str {
     let name = file.file_name().and_then(|name| name.to_str());
@@ -389,6 +416,9 @@ impl Saving {
         let directory = self.directory;
         replace::replace(&directory, find::KNOWN, |out| gate.write_known(now, out))?;
         replace::replace(&directory, find::DEBTS, |out| gate.write_debts(now, out))?;
+        if let Some(before) = gate.before() {
+            write_before(&directory, before, now)?;
+        }
         Ok(Saved {
             directory,
             covers: self.covers,

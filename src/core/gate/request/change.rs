@@ -259,6 +259,13 @@ pub struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgottenUser(pub(in crate::gate) UserId);
 
+impl ForgottenUser {
+    /// Who that is.
+    pub const fn user(self) -> UserId {
+        self.0
+    }
+}
+
 /// Whose sessions an operator ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expulsion {

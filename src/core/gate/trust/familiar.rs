@@ -24,6 +24,7 @@ mod forgotten;
 mod lists;
 mod merged;
 mod pair;
+mod renamed;
 mod revoked;
 mod room;
 

@@ -48,6 +48,13 @@ impl<What: Copy + Eq + Hash + Ord> TakenBack<What> {
         }
     }
 
+    /// Lets go of this; when it was taken back the last time.
+    pub(in crate::gate) fn take(&mut self, what: What) -> Option<Moment> {
+        let at = self.latest.remove(&what)?;
+        self.by_age.remove(&(at, what));
+        Some(at)
+    }
+
     /// Drops those of before, as long as `is_over` says so of the oldest.
     pub(in crate::gate) fn drop_while(&mut self, is_over: impl Fn(Moment) -> bool) {
         while self.by_age.first().is_some_and(|(at, _)| is_over(*at)) {

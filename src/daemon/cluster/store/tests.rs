@@ -68,7 +68,7 @@ impl Redis {
         let (first, rest) = words.split_first().unwrap();
         let mut command = redis::cmd(first);
         command.arg(rest);
-        let _: redis::Value = lender.ask(&command).await.unwrap();
+        let _: redis::Value = lender.connection.ask(&command).await.unwrap();
     }
 }
 

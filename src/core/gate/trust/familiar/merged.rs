@@ -94,12 +94,12 @@ impl Familiar {
 
 impl PairBook {
     /// Whether a login in this second was before the user was forgotten.
-    fn is_forgotten(&self, user: UserId, last: u32) -> bool {
+    pub(super) fn is_forgotten(&self, user: UserId, last: u32) -> bool {
         let forgotten = self.forgotten.at(user);
         forgotten.is_some_and(|at| last <= seconds(at))
     }
 
-    fn take_older_pairs(&mut self, what: Revocation, second: u32) {
+    pub(super) fn take_older_pairs(&mut self, what: Revocation, second: u32) {
         let code = what.network.map(NetworkKey::code);
         let Some(known) = self.users.get_mut(&what.user) else {
             return;

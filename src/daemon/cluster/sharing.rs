@@ -1,0 +1,143 @@
+//! sharing - how this machine fares with what the others tell
+//!
+//! Not here: reading and telling (`server::sharing`), showing it (`server::operator`).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::secret::SealFault;
+use super::store::LenderFault;
+use gatepost_core::moment::Moment;
+
+/// Machines of which it is kept that they were there: more than anybody has, and a bound for names that others write.
+const MACHINES: usize = 1024;
+
+/// How this machine fares. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct SharingHealth(Arc<Mutex<Sharing>>);
+
+/// How it fares.
+#[derive(Clone, Debug, Default)]
+pub struct Sharing {
+    /// Whether it is connected.
+    pub state: SharingState,
+    /// How many seconds the store's clock is ahead of this machine's.
+    pub ahead: i64,
+    /// Whether it has been told all that the others knew.
+    pub is_whole: bool,
+    /// Facts that were told.
+    pub told: u64,
+    /// Facts of others that were news.
+    pub taken: u64,
+    /// Records that were none.
+    pub dropped: u64,
+    /// Who told something.
+    pub machines: BTreeMap<String, MachineTold>,
+}
+
+/// Whether it is connected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SharingState {
+    /// It has not been tried yet.
+    #[default]
+    NotAsked,
+    /// It is.
+    Shares {
+        /// Since when.
+        since: Moment,
+    },
+    /// It is not.
+    CutOff {
+        /// Since when.
+        since: Moment,
+        /// Why, as it was found last.
+        why: LenderFault,
+    },
+}
+
+/// What another machine told last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MachineTold {
+    /// When.
+    pub at: Moment,
+    /// Why it could not be read, if it could not.
+    pub fault: Option<SealFault>,
+}
+
+impl SharingHealth {
+    /// How it fares.
+    pub fn get(&self) -> Sharing {
+        self.locked().clone()
+    }
+
+    /// It is connected, and the store's clock is so far ahead; whether that is new.
+    pub fn shares(&self, ahead: i64, now: Moment) -> bool {
+        let mut sharing = self.locked();
+        sharing.ahead = ahead;
+        let is_new = !matches!(sharing.state, SharingState::Shares { .. });
+        if is_new {
+            sharing.state = SharingState::Shares { since: now };
+        }
+        is_new
+    }
+
+    /// It is not connected; whether that is new.
+    pub fn cut_off(&self, why: LenderFault, now: Moment) -> bool {
+        let mut sharing = self.locked();
+        let before = match sharing.state {
+            SharingState::CutOff { since, .. } => Some(since),
+            SharingState::NotAsked | SharingState::Shares { .. } => None,
+        };
+        let since = before.unwrap_or(now);
+        sharing.state = SharingState::CutOff { since, why };
+        before.is_none()
+    }
+
+    /// Whether all is known that the others knew.
+    pub fn set_whole(&self, is_whole: bool) {
+        self.locked().is_whole = is_whole;
+    }
+
+    /// So many facts were told.
+    pub fn told(&self, facts: u64) {
+        self.locked().told += facts;
+    }
+
+    /// So many facts of others were news.
+    pub fn taken(&self, facts: u64) {
+        self.locked().taken += facts;
+    }
+
+    /// A machine told something; whether its fault is another one than before.
+    pub fn noted(&self, machine: &str, fault: Option<SealFault>, now: Moment) -> bool {
+        let mut sharing = self.locked();
+        if fault.is_some() {
+            sharing.dropped += 1;
+        }
+        let told = MachineTold { at: now, fault };
+        if let Some(held) = sharing.machines.get_mut(machine) {
+            return std::mem::replace(held, told).fault != fault;
+        }
+        if sharing.machines.len() < MACHINES {
+            sharing.machines.insert(machine.to_owned(), told);
+            return fault.is_some();
+        }
+        false
+    }
+
+    /// A record that could be opened makes no sense.
+    pub fn dropped(&self) {
+        self.locked().dropped += 1;
+    }
+
+    /// Whether another machine told something since then that could be read.
+    pub fn has_company(&self, since: Moment) -> bool {
+        let sharing = self.locked();
+        let mut machines = sharing.machines.values();
+        machines.any(|told| told.fault.is_none() && told.at >= since)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Sharing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

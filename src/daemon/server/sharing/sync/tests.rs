@@ -1,0 +1,1 @@
+//! tests - who asks and who answers
