@@ -15,9 +15,17 @@ mod manuals;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// What somebody needs who has never seen the program, with users waiting.
+const FIRST_HELP: &str = "\
+Nobody can send:        gatepost doctor
+Alice cannot send:      gatepost explain alice; gatepost forgive alice
+A stolen password:      change it, then gatepost expel alice
+Not yet installed:      gatepost setup
+All in one manual page: man gatepost";
+
 /// SMTPS submission proxy that rate-limits AUTH in front of Postfix and Dovecot
 #[derive(Debug, Parser)]
-#[command(name = "gatepost", version, about, max_term_width = 100)]
+#[command(name = "gatepost", version, about, max_term_width = 100, after_help = FIRST_HELP)]
 struct CommandLine {
     #[command(subcommand)]
     command: ProgramCommand,

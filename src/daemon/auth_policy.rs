@@ -278,7 +278,11 @@ impl AuthPolicy {
         if self.open.ask_again(key, is_hidden) || self.is_own(&user, &visit, key, is_hidden) {
             return Some(Duration::ZERO);
         }
-        let password = hash.map_or(Password::Hidden, Password::Hashed);
+        let password = match (hash, ask.shows_token()) {
+            (None, _) => Password::Hidden,
+            (Some(hash), true) => Password::HashedToken(hash),
+            (Some(hash), false) => Password::Hashed(hash),
+        };
         let attempt = self.judging.begin(ask.mechanism);
         let granted = match attempt.judge_at_door(&visit, &user, password).await {
             Ok(granted) => granted,

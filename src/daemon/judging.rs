@@ -42,6 +42,7 @@ pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
 pub use own::OwnAttempts;
 
+use at_door::DoorWaits;
 use checks::Checks;
 use exchanges::{Exchanges, Neighbourhood};
 use told::Told;
@@ -69,6 +70,7 @@ pub struct Judging {
     sequence: sequence::JudgingSequence<Waiter>,
     exchanges: Exchanges,
     checks: Checks,
+    door_waits: DoorWaits,
     /// The attempts of our own door that are at Postfix.
     pub own: OwnAttempts,
     /// The source of moments.
@@ -109,6 +111,7 @@ impl Judging {
             sequence: sequence::JudgingSequence::new(gate, settings),
             exchanges: Exchanges::new(settings),
             checks: Checks::default(),
+            door_waits: DoorWaits::default(),
             own: OwnAttempts::default(),
             clock,
             notices,

@@ -724,13 +724,25 @@ fn every_view_can_be_used_by_everybody_on_every_screen() {
             keep(&browser, &view);
         }
     }
+    for (width, height, colours) in [(1280, 900, "light"), (390, 844, "dark")] {
+        browser.imitate(width, height, colours);
+        for span in ["day", "month", "minutes"] {
+            browser.click(&format!("#range [value='{span}']"));
+            browser.run("scrollTo(0, 0)");
+            let view = format!("{width}-{colours}-{span}");
+            assert_accessible(&browser, &view);
+            keep(&browser, &view);
+        }
+    }
     browser.click("[aria-label='Ban 127.40.0.2']");
     browser.until_text("#sure", "Ban 127.40.0.2");
     assert_accessible(&browser, "question");
+    keep(&browser, "question");
     browser.press("\u{e00c}");
     browser.click("#leave");
     browser.until_text("#closed", "You have logged out");
     assert_accessible(&browser, "closed");
+    keep(&browser, "closed");
 }
 
 /// Keeps a picture, for who wants to look at it: `GATEPOST_PICTURES` names a folder.

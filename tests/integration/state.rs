@@ -5,6 +5,7 @@
 //! lost, ever; and what a later version may add is passed over and counted.
 //! Not here: damage (`gate::state`), the files' names and fates (`store`).
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::time::Duration;
 use gatepost_core::gate::permit::Verdict;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
-use gatepost_core::gate::request::change::Subject;
+use gatepost_core::gate::request::change::{Change, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
@@ -215,6 +216,157 @@ fn live(directory: &Path, mode: Mode) {
     gate.ban(subject, then + DAY, then, &mut changes);
     store.append(&changes).unwrap();
     store.sync().unwrap();
+}
+
+/// Who logs in beside the others, and is taken back in one way or another.
+const TAKEN_BACK: [(&str, &str); 6] = [
+    ("emil", "203.0.114.7"),
+    ("frieda", "203.0.115.7"),
+    ("gustav", "203.0.116.7"),
+    ("hanna", "203.0.117.7"),
+    ("irma", "203.0.118.7"),
+    ("jakob", "203.0.119.7"),
+];
+
+/// A login, or one that Postfix refuses.
+fn log_in(
+    gate: &Gate,
+    (name, from): (&str, &str),
+    password: &str,
+    outcome: AuthOutcome,
+    now: Moment,
+) -> Vec<Change> {
+    let (user, secret) = (user(name), Secret::new(password.as_bytes().to_vec()));
+    let attempt = AuthAttempt {
+        session: 2,
+        client: client(from),
+        user: &user,
+        password: Password::Shown(&secret),
+        door: Door::Own,
+    };
+    let mut changes = Vec::new();
+    match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {
+        Verdict::Allow(permit) => drop(gate.settle(permit, outcome, now, &mut changes)),
+        other => panic!("{name}: {other:?}"),
+    }
+    changes
+}
+
+/// Of each of three kinds one in the snapshots and one in the journal after them: a user who was forgotten, a network that was taken
+/// back, a password that was changed.
+fn take_back(directory: &Path) {
+    let (mut store, left) = open(directory);
+    let gate = Gate::new(settings(Mode::Enforce), keys(&left), NOW);
+    let mut changes = Vec::new();
+    for (name, from) in TAKEN_BACK {
+        gate.learn(&user(name), client(from), NOW - DAY, NOW, &mut changes);
+    }
+    let mut now = NOW;
+    for (half, three) in TAKEN_BACK.chunks(3).enumerate() {
+        gate.forget(&user(three[0].0), now, &mut changes);
+        let network = client(three[1].1).network();
+        gate.revoke(&user(three[1].0), Some(network), now, &mut changes);
+        // A second network, in which there was no login since.
+        let changed = three[2];
+        gate.learn(
+            &user(changed.0),
+            client(ELSEWHERE),
+            now - DAY * 3,
+            now,
+            &mut changes,
+        );
+        for (password, outcome) in [
+            ("Birnbaum7Kirsche", AuthOutcome::Accept),
+            ("Kirsche8Birnbaum", AuthOutcome::Accept),
+            ("Birnbaum7Kirsche", AuthOutcome::Reject),
+        ] {
+            now = now + Duration::from_secs(1);
+            changes.extend(log_in(&gate, changed, password, outcome, now));
+        }
+        store.append(&changes).unwrap();
+        changes.clear();
+        if half == 0 {
+            store.save(&gate, now).unwrap();
+        }
+        now = now + MINUTE;
+    }
+    store.sync().unwrap();
+}
+
+const ELSEWHERE: &str = "198.51.100.200";
+
+/// What `expected.txt` says of those.
+fn described_users(gate: &Gate, now: Moment) -> String {
+    let mut out = String::new();
+    for (name, from) in TAKEN_BACK {
+        for from in [from, ELSEWHERE] {
+            let told = gate
+                .explain(client(from), Some(&user(name)), now)
+                .user
+                .unwrap();
+            let (known, trust) = (told.known, told.trust);
+            writeln!(out, "{name} {from} known {known} {trust}").unwrap();
+        }
+    }
+    out
+}
+
+#[track_caller]
+fn check_taken_back(fixture: &Path) {
+    let expected = fs::read_to_string(fixture.join("expected.txt")).unwrap();
+    let directory = copy(fixture);
+    let now = NOW + MINUTE * 5;
+    let (mut store, gate, reports) = start(directory.path(), Mode::Enforce);
+    assert!(reports.iter().all(|report| *report == WHOLE), "{reports:?}");
+    assert_eq!(
+        described_users(&gate, now),
+        expected,
+        "{}",
+        fixture.display()
+    );
+    store.save(&gate, now).unwrap();
+    drop((store, gate));
+    let (_store, again, _) = start(directory.path(), Mode::Enforce);
+    assert_eq!(described_users(&again, now), expected);
+    // An old log does not bring back what was taken away.
+    for (name, from) in [TAKEN_BACK[0], TAKEN_BACK[1], TAKEN_BACK[3], TAKEN_BACK[4]] {
+        let then = NOW - MINUTE;
+        again.learn(&user(name), client(from), then, now, &mut Vec::new());
+    }
+    assert_eq!(described_users(&again, now), expected);
+}
+
+#[test]
+fn what_was_taken_back_by_every_version_stays_so() {
+    check_taken_back(&fixtures().join("v2-taken-back/enforce"));
+}
+
+#[test]
+fn what_this_version_takes_back_is_left_for_a_fixture() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state/taken-back");
+    let _ = fs::remove_dir_all(&directory);
+    take_back(&directory);
+    let expected = fixtures().join("v2-taken-back/enforce/expected.txt");
+    fs::copy(expected, directory.join("expected.txt")).unwrap();
+    check_taken_back(&directory);
+    let journal = fs::read(directory.join("changes.2")).unwrap();
+    let kinds = kinds(&journal);
+    for kind in [22, 23, 24] {
+        assert!(kinds.contains(&kind), "{kinds:?}");
+    }
+}
+
+/// The kinds of record in a file.
+fn kinds(octets: &[u8]) -> BTreeSet<u8> {
+    let line = octets.iter().position(|octet| *octet == b'\n').unwrap() + 1;
+    let mut rest = &octets[line..];
+    let mut found = BTreeSet::new();
+    while let Some((head, behind)) = rest.split_first_chunk::<16>() {
+        let length = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+        found.insert(head[4]);
+        rest = &behind[length..];
+    }
+    found
 }
 
 const MODES: [(&str, Mode); 2] = [("enforce", Mode::Enforce), ("dry-run", Mode::DryRun)];

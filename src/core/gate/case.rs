@@ -116,10 +116,15 @@ impl Gate {
                 let octets = hash.expose();
                 (Some(self.keys.guess(user, octets)), word)
             }
+            Password::HashedToken(hash) => {
+                let octets = hash.expose();
+                let word = Word::Rare(self.keys.word(octets));
+                (Some(self.keys.guess(user, octets)), word)
+            }
         };
         let secret = match attempt.password {
             Password::Shown(_) | Password::Hashed(_) => SecretKind::Password,
-            Password::Token(_) | Password::Hidden => SecretKind::Passing,
+            Password::Token(_) | Password::HashedToken(_) | Password::Hidden => SecretKind::Passing,
         };
         Case {
             at: now,

@@ -186,7 +186,8 @@ impl Gate {
             pairs: self.familiar.capacity(),
             bans,
             rows,
-            rows_used,
+            // The table may have a few rows more.
+            rows_used: rows_used.min(rows),
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
             bans_evicted,

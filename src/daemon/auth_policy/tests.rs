@@ -6,6 +6,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::*;
 use crate::clock::Clock;
@@ -420,6 +421,72 @@ async fn who_finds_no_turn_is_made_to_wait_and_is_not_refused() {
     );
     place.report(&from(3, "s3"), false).await;
     assert_eq!(place.allow(&from(4, "s4")).await, 0, "a report frees it");
+}
+
+/// Somebody reads with tokens at two places: an old one that is refused, before the next, is no changed password.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_has_ended_leaves_the_users_other_networks_familiar() {
+    let place = place();
+    let at = |remote: &str, mechanism: &str, secret: &str| {
+        let mut ask = question("imap", &format!("{remote}{secret}"), secret);
+        ask["remote"] = json!(remote);
+        ask["mech"] = json!(mechanism);
+        ask
+    };
+    let trust = |mechanism: &'static str| {
+        let (at, place) = (&at, &place);
+        async move {
+            let (home, office) = (HERE, "203.0.113.9");
+            for (remote, secret, success) in [
+                (home, "first", true),
+                (office, "first", true),
+                (office, "first", false),
+                (office, "second", true),
+            ] {
+                let ask = at(remote, mechanism, &format!("{mechanism}{secret}"));
+                assert_eq!(place.allow(&ask).await, 0, "{secret} {success}");
+                place.report(&ask, success).await;
+            }
+            let now = place.door.judging.clock.now();
+            let anna = UserName::new(ANNA.as_bytes());
+            let gate = place.door.judging.gate();
+            let told = gate.explain(home.parse().unwrap(), Some(&anna), now);
+            told.user.unwrap().trust.to_string()
+        }
+    };
+    assert_eq!(trust("XOAUTH2").await, "familiar");
+    assert_eq!(trust("OAUTHBEARER").await, "familiar");
+    assert_eq!(trust("PLAIN").await, "unproven", "of a password it is");
+}
+
+/// Dovecot has a hundred connections, and allows a login whose question waits for two seconds.
+#[tokio::test(start_paused = true)]
+async fn of_a_flood_a_third_of_dovecots_connections_waits_for_a_turn_and_the_rest_is_answered_at_once()
+ {
+    let place = Arc::new(place_with(1));
+    let from = |number: u32| {
+        let mut ask = question("imap", &format!("s{number}"), &format!("Zwiebel{number}"));
+        ask["remote"] = json!(format!("10.{}.{}.7", number / 250, number % 250));
+        ask["login"] = json!(format!("user{number}@example.org"));
+        ask["orig"] = ask["login"].clone();
+        ask
+    };
+    assert_eq!(place.allow(&from(0)).await, 0, "it has the turn");
+    let all = (1..=100).map(|number| {
+        let (place, ask) = (Arc::clone(&place), from(number));
+        tokio::spawn(async move {
+            let soon = timeout(Duration::from_millis(500), place.allow(&ask));
+            soon.await.is_ok()
+        })
+    });
+    let mut at_once = 0;
+    for asked in all.collect::<Vec<_>>() {
+        at_once += u32::from(asked.await.unwrap());
+    }
+    assert_eq!(at_once, 100 - 32);
+    // The others were refused: those that did not wait have used up what there was.
+    let limits = &place.door.judging.counters.limits;
+    assert!(limits.get(ResourceLimit::PolicyTurns) >= 10);
 }
 
 #[tokio::test(start_paused = true)]

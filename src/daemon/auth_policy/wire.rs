@@ -123,6 +123,12 @@ impl PolicyQuestion {
         UserName::new(name.as_bytes())
     }
 
+    /// Whether what is checked is a token, which ends by itself: another one is no changed password.
+    pub(super) fn shows_token(&self) -> bool {
+        let tokens = [Mechanism::XOAuth2, Mechanism::OAuthBearer];
+        tokens.iter().any(|token| self.mechanism == token.as_str())
+    }
+
     /// What the log tells as Dovecot's answer: its session's id, which finds its own lines.
     pub(super) fn told(&self) -> String {
         const SHOWN: usize = 40;

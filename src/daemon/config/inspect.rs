@@ -133,7 +133,7 @@ fn warn_dates(
         if let Some(problem) = certificate.date_problem(now) {
             let what = format!("the certificate for {names} {problem}: clients refuse it");
             findings.warn(Remark::at(span.clone(), what).help(
-                "if the machine's clock is right, renew it, then reload gatepost (SIGHUP); it is served as it is",
+                "if the machine's clock is right, renew it, then `systemctl reload gatepost`; it is served as it is",
             ));
             continue;
         }
@@ -144,7 +144,7 @@ fn warn_dates(
                     span.clone(),
                     format!("the certificate for {names} expires in {days} days"),
                 )
-                .help("renew it, then reload gatepost (SIGHUP)"),
+                .help("renew it, then `systemctl reload gatepost`"),
             );
         }
     }

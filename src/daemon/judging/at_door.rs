@@ -1,18 +1,21 @@
 //! at_door - an attempt at a door that knows no "later": it waits for its turn only for a moment
 //!
 //! Dovecot waits two seconds for an answer, and calls every refusal a wrong password. So who finds no turn in time is
-//! judged without one, and its password waits a while instead.
+//! judged without one, and its password waits a while instead. So is who finds too many waiting: Dovecot asks over a hundred
+//! connections at most, and allows a login whose question is not answered in time.
 //! Not here: the other ways of an attempt (`attempt`), who asks (`auth_policy`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::attempt::{Granted, Unjudged, attempt_of};
 use super::turns::{self, Held};
 use super::{Asker, Judging, Refused};
 use crate::drain::Drain;
+use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password, UserName};
 use gatepost_core::gate::sequence::{self, Begun};
@@ -22,6 +25,21 @@ const TURN_AT_DOOR: Duration = Duration::from_secs(1);
 
 /// How long a password waits that had no turn in time.
 const NO_TURN: Duration = Duration::from_secs(5);
+
+/// Questions that wait for a turn at once. The rest of Dovecot's connections are for those that are answered at once, so
+/// that a flood of strangers keeps none from its answer.
+const WAITING: usize = 32;
+
+/// The places of questions that wait for a turn.
+#[derive(Debug)]
+pub(in crate::judging) struct DoorWaits(Semaphore);
+
+impl Default for DoorWaits {
+    fn default() -> Self {
+        // limit: policy-turns
+        Self(Semaphore::new(WAITING))
+    }
+}
 
 impl Unjudged {
     /// Judges it at a door that knows no "later": it waits for its turn only for a moment, and goes on without one.
@@ -73,12 +91,18 @@ impl Judging {
             let held = turns::take(queue, network, class, since, since).await;
             self.when_idle(held).await
         };
-        let turn = tokio::select! {
-            biased;
-            () = drain.begun() => return Err(Refused::Draining),
-            turn = timeout(TURN_AT_DOOR, in_turn) => turn,
+        let turn = match self.door_waits.0.try_acquire() {
+            Err(_) => {
+                self.counters.limits.count(ResourceLimit::PolicyTurns);
+                None
+            }
+            Ok(_place) => tokio::select! {
+                biased;
+                () = drain.begun() => return Err(Refused::Draining),
+                turn = timeout(TURN_AT_DOOR, in_turn) => turn.ok().flatten(),
+            },
         };
-        if let Ok(Some(turn)) = turn {
+        if let Some(turn) = turn {
             return self.with_turn(turn, attempt).await;
         }
         let mut changes = Vec::new();

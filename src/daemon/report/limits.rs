@@ -63,6 +63,8 @@ pub enum ResourceLimit {
     HttpStreams,
     /// Permits that wait for Dovecot's report.
     PolicyPermits,
+    /// Questions that wait for a turn.
+    PolicyTurns,
     /// What may be asked without the secret: nothing.
     PolicySecrets,
     /// How little of a password's hash is enough: all of it.
@@ -114,7 +116,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 40] = [
+pub const TABLE: [LimitRow; 41] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -141,6 +143,7 @@ pub const TABLE: [LimitRow; 40] = [
     row(ResourceLimit::HttpConnections, "http-connections", "connections for metrics and the page refused, or closed for others"),
     row(ResourceLimit::HttpStreams, "http-streams", "pages that were not shown live: too many are open"),
     row(ResourceLimit::PolicyPermits, "policy-permits", "attempts of which Dovecot's report would have come too late"),
+    row(ResourceLimit::PolicyTurns, "policy-turns", "questions of Dovecot's that did not wait for a turn, for too many did"),
     row(ResourceLimit::PolicySecrets, "policy-secrets", "questions without the secret of [auth-policy]"),
     row(ResourceLimit::PolicyHashes, "policy-hashes", "questions with a part of the hash: Dovecot needs auth_policy_hash_truncate = 0"),
     row(ResourceLimit::LogQueue, "log-queue", "lines dropped, or not taken by their reader"),

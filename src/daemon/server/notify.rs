@@ -11,10 +11,12 @@ use tracing::{info, warn};
 
 use super::listeners::ListenerContext;
 use crate::clock::Clock;
+use crate::drain::Drain;
 use crate::net::tls::Certificate;
 use crate::report::events::timestamp;
 use crate::report::occurrence::{Occurrence, OccurrenceKind};
 use crate::report::record::RecordedEvent;
+use gatepost_core::gate::Gate;
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
@@ -113,33 +115,41 @@ pub(in crate::server) async fn test(context: &ListenerContext) -> Result<String,
 
 /// Looks now and then whether strangers have anything left to pay with, until the drain.
 pub(in crate::server) async fn watch_strangers(context: ListenerContext) {
-    let mut drain = context.drain.clone();
     let judging = &context.services.judging;
+    let is_empty = || is_empty_for_strangers(judging.gate(), judging.clock.now());
+    let tell = || {
+        let text = "strangers have nothing left to pay with: users who log in from new places wait, or are \
+                    refused. An attack on everybody: gatepost report"
+            .to_owned();
+        let occurrence = Occurrence {
+            kind: OccurrenceKind::StrangersEmpty,
+            subject: "strangers".to_owned(),
+            text,
+        };
+        let event = RecordedEvent::Occurred(occurrence);
+        judging.recorder.tell(judging.clock.now(), event);
+    };
+    look(is_empty, tell, context.drain.clone()).await;
+}
+
+async fn look(is_empty: impl Fn() -> bool, tell: impl Fn(), mut drain: Drain) {
     loop {
         tokio::select! {
             () = sleep(LOOK) => {}
             () = drain.begun() => return,
         }
-        let now = judging.clock.now();
-        let strangers = Reason::Bucket(Bucket::Strangers);
-        let shared = judging.gate().shared(now);
-        let is_empty = |holding: &gatepost_core::gate::explain::Holding| {
-            holding.bucket == strangers && holding.waits.others > Duration::ZERO
-        };
-        if shared.iter().any(is_empty) {
-            let text = "strangers have nothing left to pay with: users who log in from new places wait, or are \
-                        refused. An attack on everybody: gatepost report"
-                .to_owned();
-            let occurrence = Occurrence {
-                kind: OccurrenceKind::StrangersEmpty,
-                subject: "strangers".to_owned(),
-                text,
-            };
-            judging
-                .recorder
-                .tell(now, RecordedEvent::Occurred(occurrence));
+        if is_empty() {
+            tell();
         }
     }
+}
+
+/// Whether a stranger who has tried something before waits for the bucket that all of them share.
+fn is_empty_for_strangers(gate: &Gate, now: Moment) -> bool {
+    let strangers = Reason::Bucket(Bucket::Strangers);
+    let shared = gate.shared(now);
+    let mut held = shared.iter().filter(|held| held.bucket == strangers);
+    held.any(|held| held.waits.others > Duration::ZERO)
 }
 
 /// A certificate that should have been renewed.
@@ -160,4 +170,78 @@ pub(in crate::server) fn certificate(context: &ListenerContext, due: &Certificat
     let judging = &context.services.judging;
     let event = RecordedEvent::Occurred(occurrence);
     judging.recorder.tell(judging.clock.now(), event);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use gatepost_core::gate::Keys;
+    use gatepost_core::gate::permit::Verdict;
+    use gatepost_core::gate::queue::QueueClass;
+    use gatepost_core::gate::request::attempt::{
+        AuthAttempt, AuthOutcome, Password, Secret, UserName,
+    };
+    use gatepost_core::gate::request::client::ClientKey;
+    use gatepost_core::gate::request::doors::Door;
+    use gatepost_core::gate::request::settings::GateSettings;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::drain;
+
+    const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+    /// Guesses by that many clients, each at a user who exists.
+    fn attack(gate: &Gate, clients: std::ops::Range<u32>) {
+        for number in clients {
+            let user = UserName::new(format!("user{number}").as_bytes());
+            gate.introduce(&user, None, NOW, &mut Vec::new());
+            let secret = Secret::new(format!("Zwiebel{number}kuchen").into_bytes());
+            let attempt = AuthAttempt {
+                session: 1,
+                client: ClientKey::V4(number << 8),
+                user: &user,
+                password: Password::Shown(&secret),
+                door: Door::Own,
+            };
+            let ordinary = QueueClass::Ordinary;
+            let verdict = gate.judge_in_turn(&attempt, ordinary, NOW, &mut Vec::new());
+            if let Verdict::Allow(permit) = verdict {
+                drop(gate.settle(permit, AuthOutcome::Reject, NOW, &mut Vec::new()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_botnet_empties_the_strangers_bucket_and_a_few_guesses_do_not() {
+        let settings = GateSettings {
+            settling: Duration::ZERO,
+            ..GateSettings::default()
+        };
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let gate = Gate::new(settings, keys, NOW);
+        attack(&gate, 1..20);
+        assert!(!is_empty_for_strangers(&gate, NOW));
+        attack(&gate, 20..2000);
+        assert!(is_empty_for_strangers(&gate, NOW));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_empty_bucket_is_told_at_the_next_look() {
+        let (_drainer, drain) = drain::channel();
+        let (looks, told) = (Cell::new(0), Cell::new(0));
+        let is_empty = || {
+            looks.set(looks.get() + 1);
+            looks.get() > 2
+        };
+        let tell = || told.set(told.get() + 1);
+        let watched = timeout(LOOK * 4 + LOOK / 2, look(is_empty, tell, drain));
+        assert!(watched.await.is_err(), "it ends with the drain alone");
+        assert_eq!((looks.get(), told.get()), (4, 2));
+    }
 }

@@ -32,9 +32,12 @@ const CURE: &str = "everything is enforced, and users count as unknown until the
 ///
 /// When another process holds the directory, or it cannot be read.
 pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault> {
-    let (mut store, left) = Store::open_within(&config.store, longest_file(config))?;
+    let (mut store, mut left) = Store::open_within(&config.store, longest_file(config))?;
     let (keys, old) = keys(config, &left)?;
-    let (found, files): (Vec<_>, Vec<StateFile>) = left.files.into_iter().map(split).unzip();
+    let (found, files): (Vec<_>, Vec<StateFile>) = std::mem::take(&mut left.files)
+        .into_iter()
+        .map(split)
+        .unzip();
     let (users, has_new_key) = (keys.users, old.is_some());
     let before = old.map(|old| known_before(config, old, &files, now));
     let (mut gate, reports) = Gate::restore(config.gate.clone(), keys, &files, now);
@@ -67,9 +70,10 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     tell_renamed(&gate);
     if let Some(until) = gate.settles_until(now) {
         info!(
-            "settling in: nobody is familiar yet, so most limits forgive until {}; \
-             `gatepost learn` makes the users familiar who logged in according to your mail log, and ends it",
-            crate::report::events::timestamp(until)
+            "settling in: most limits forgive until {}, for users are not familiar before they have logged in ({} are known so far); \
+             `gatepost learn` makes those familiar who logged in according to your mail log, and ends it where the log covers that time",
+            crate::report::events::timestamp(until),
+            gate.known().0
         );
     }
     Ok((store, gate))
@@ -139,7 +143,7 @@ fn tell_renamed(gate: &Gate) {
         }
         NamesSince::Other if gate.known().0 == 0 => {}
         NamesSince::Other => error!(
-            "[names] was changed since the state was saved, and some users are known under other names than they              have now: {CURE}"
+            "[names] was changed since the state was saved, and some users are known under other names than they have now: {CURE}"
         ),
     }
 }

@@ -69,3 +69,35 @@ fn a_new_deny_list_ends_open_sessions_and_a_ban_the_allow_lists() {
     assert!(!is_open(&mut webmail));
     assert_eq!(log_in(&proxy, (68, 1), BERT).err(), Some(None));
 }
+
+#[test]
+fn from_outside_the_only_networks_nobody_logs_in_however_familiar_and_inside_the_deny_list_counts()
+{
+    let mail = Mail::start();
+    let mut proxy = Setup::before(&mail).start();
+    let mut outside = log_in(&proxy, (66, 6), ANNA).unwrap();
+    let mut office = log_in(&proxy, (68, 1), BERT).unwrap();
+    let mut set = |key: &str, networks: &[&str]| {
+        let networks: Vec<_> = networks.iter().map(|one| toml::Value::from(*one)).collect();
+        proxy.setup.set(key, networks);
+    };
+    set("networks.only", &["127.68.0.0/16", "127.69.0.0/16"]);
+    set("networks.deny", &["127.69.0.0/24"]);
+    proxy.reload();
+    let reloaded = proxy
+        .log()
+        .find("the reload", |event| event.message() == "reloaded");
+    assert_eq!(reloaded.field("expelled"), "1");
+    assert!(!is_open(&mut outside), "its session goes on");
+    assert!(is_open(&mut office));
+    assert_eq!(log_in(&proxy, (66, 6), ANNA).err(), Some(None));
+    assert_eq!(log_in(&proxy, (69, 1), ANNA).err(), Some(None), "denied");
+    assert!(
+        log_in(&proxy, (68, 2), ANNA).is_ok(),
+        "a user's first login there"
+    );
+    let answer = ask(&proxy, &["explain", "127.66.0.6"]);
+    assert_eq!(answer["verdict"], "refuse", "{answer}");
+    let standing = answer["standing"].as_str().unwrap();
+    assert!(standing.contains("only"), "{answer}");
+}

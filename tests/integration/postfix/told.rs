@@ -176,3 +176,59 @@ fn a_program_that_does_not_end_is_killed_and_holds_up_nobody() {
         status.is_err() || status.is_ok_and(|text| text.contains(") Z "))
     });
 }
+
+#[test]
+fn a_stolen_account_a_refusal_at_home_and_a_banned_network_are_told_by_their_names() {
+    let mail = Mail::start();
+    let setup = Setup::before(&mail).with("limits.familiar.burst", 2);
+    let kept = setup.folder().join("told");
+    let script = format!(
+        "echo \"$GATEPOST_EVENT $GATEPOST_SUBJECT\" >> {}",
+        kept.display()
+    );
+    let path = program(&setup, &script);
+    let proxy = with_command(setup, &[&path]).start();
+    let told = || std::fs::read_to_string(&kept).unwrap_or_default();
+    let is_told = |line: &str| told().lines().any(|one| one == line);
+
+    for net in 65..70 {
+        assert_eq!(log_in(&proxy, net, ANNA), Some(235));
+    }
+    let guesses = (0..3).map(|n| format!("Birnbaum1{n}Kirsche"));
+    let answers: Vec<_> = guesses
+        .map(|password| log_in(&proxy, 65, User(ANNA.0, &password)))
+        .collect();
+    assert_eq!(answers, [Some(535), Some(535), Some(454)]);
+    let refused = format!("familiar-refused {}", ANNA.0);
+    wait::until("the refusal is told", || is_told(&refused));
+    assert!(!told().contains("many-networks"), "five: {}", told());
+    assert_eq!(log_in(&proxy, 70, ANNA), Some(235));
+    let stolen = format!("many-networks {}", ANNA.0);
+    wait::until("six networks are told", || is_told(&stolen));
+
+    for last in 1..6 {
+        // The last ones find the network banned.
+        if let Ok(mut client) = proxy.try_client(loopback(80, last)) {
+            let _ = client.try_log_in(User("root", "x"));
+        }
+    }
+    wait::until("the ban is told", || {
+        is_told("network-banned 127.80.0.0/24")
+    });
+    assert_eq!(told().lines().count(), 3, "each once: {}", told());
+}
+
+#[test]
+fn a_certificate_that_has_expired_is_told_of_at_the_start() {
+    let (url, posted) = web_server("200 OK");
+    let setup = Setup::new("127.0.0.1:9").with("notices.webhook", url);
+    let expired = setup.authority().sign_expired(&["mail.example.org"]);
+    setup.write("chain.pem", &expired.chain);
+    setup.write("key.pem", &expired.key);
+    let _proxy = setup.start();
+    wait::until("it is told", || {
+        posted.try_recv().is_ok_and(|(_, body)| {
+            body["event"] == "certificate-due" && body["subject"] == "mail.example.org"
+        })
+    });
+}

@@ -78,6 +78,8 @@ impl BucketRow {
 
 pub(in crate::gate) struct Buckets {
     table: Table<3>,
+    /// As the config has it. The table has some more, to fill its last sets.
+    rows: usize,
     shared: PerBucket<Mutex<SharedBucket>>,
     credit: Credit,
 }
@@ -86,6 +88,7 @@ impl Buckets {
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
         Self {
             table: Table::new(rows, secret, |row| BucketRow::unpack(row).clean_at()),
+            rows,
             shared: PerBucket::default(),
             credit: Credit::new((rows / 64).max(512), secret),
         }
@@ -327,9 +330,9 @@ impl Buckets {
         self.shared(bucket).level = level;
     }
 
-    /// All rows of the table, and how many of them were evicted before they were clean.
+    /// How many rows the table has by the config, and how many of them were evicted before they were clean.
     pub(in crate::gate) fn table(&self) -> (usize, u64) {
-        (self.table.rows(), self.table.evictions())
+        (self.rows, self.table.evictions())
     }
 }
 

@@ -184,6 +184,7 @@ impl<const N: usize> Table<N> {
     }
 
     /// All rows, empty ones too.
+    #[cfg(test)]
     pub(in crate::gate) fn rows(&self) -> usize {
         self.shards.len() * self.sets as usize * WAYS
     }

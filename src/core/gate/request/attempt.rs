@@ -89,6 +89,8 @@ pub enum Password<'a> {
     Token(&'a Secret),
     /// A door of Dovecot's shows its hash.
     Hashed(&'a PasswordHash),
+    /// The same of a token.
+    HashedToken(&'a PasswordHash),
     /// SCRAM and CRAM-MD5 show nothing that two tries could be compared by.
     Hidden,
 }

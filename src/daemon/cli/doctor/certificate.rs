@@ -38,11 +38,8 @@ fn days(certificate: &Certificate) -> Option<Diagnosis> {
     let now = Clock::wall();
     let names = certificate.names.join(", ");
     let days = certificate.days_left(now);
-    let message = format!("{names}: {days} days left");
-    certificate
-        .date_problem(now)
-        .is_none()
-        .then(|| Diagnosis::good(TOPIC, message))
+    let is_good = certificate.date_problem(now).is_none() && !certificate.is_due(now);
+    is_good.then(|| Diagnosis::good(TOPIC, format!("{names}: {days} days left")))
 }
 
 fn name(hostname: &str, certificates: &[Certificate]) -> Diagnosis {

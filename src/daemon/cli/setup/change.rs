@@ -3,9 +3,9 @@
 //! Everything is in the backup before the first file is touched. What a second time changes is added, and the files as they were at
 //! first stay in it. In a file that somebody has changed since, only what was changed here is put back. Not here: which files, and what stands in them (`plan`).
 
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,6 +62,13 @@ impl FileChange {
         Ok((Some(reverted.text), reverted.missed))
     }
 
+    fn make(&self) -> io::Result<()> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        write(&self.path, &self.after, self.mode)
+    }
+
     /// As diff(1) prints it.
     pub(super) fn difference(&self) -> io::Result<String> {
         let folder = Scratch::new()?;
@@ -91,20 +98,23 @@ impl<'a> Backup<'a> {
             true => self.changes()?,
             false => Vec::new(),
         };
-        let meant = || changes.iter().filter(|change| !change.is_none());
-        for change in meant() {
+        let earlier = read(&list)?;
+        let meant: Vec<_> = changes.iter().filter(|change| !change.is_none()).collect();
+        for change in &meant {
             keep(&mut kept, change)?;
         }
         fs::create_dir_all(self.0)?;
         fs::set_permissions(self.0, Permissions::from_mode(0o700))?;
         write(&list, &serde_json::to_vec(&kept)?, 0o600)?;
-        for change in meant() {
-            if let Some(folder) = change.path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            if let Err(error) = write(&change.path, &change.after, change.mode) {
-                self.undo()?;
-                return Err(error);
+        for (made, change) in meant.iter().enumerate() {
+            if let Err(error) = change.make() {
+                for change in meant.iter().take(made) {
+                    put(&change.path, change.before.as_deref(), change.mode)?;
+                }
+                put(&list, earlier.as_deref(), 0o600)?;
+                let path = change.path.display();
+                let told = format!("{path}: {error}; nothing was changed");
+                return Err(io::Error::new(error.kind(), told));
             }
         }
         Ok(())
@@ -141,11 +151,8 @@ impl<'a> Backup<'a> {
             back.push((change, before));
         }
         for (change, before) in back {
-            match before {
-                Some(before) if !change.is_none() => write(&change.path, &before, change.mode)?,
-                Some(_) => {}
-                None if change.path.exists() => remove(&change.path)?,
-                None => {}
+            if !change.is_none() {
+                put(&change.path, before.as_deref(), change.mode)?;
             }
         }
         fs::remove_file(&list)?;
@@ -159,13 +166,19 @@ fn keep(kept: &mut Vec<FileChange>, change: &FileChange) -> io::Result<()> {
         kept.push(change.clone());
         return Ok(());
     };
-    // Its file may have gone since: what was there at first comes back all the same. What others have changed at the same
-    // places is changed now, and comes back in its place.
-    if change.before.is_some() {
-        (held.before, _) = held.before_now()?;
-    }
+    // What others have changed at the same places is changed now, and comes back in its place.
+    (held.before, _) = held.before_now()?;
     held.after = change.after.clone();
     Ok(())
+}
+
+/// A file as it was, which may be: not there.
+fn put(path: &Path, octets: Option<&[u8]>, mode: u32) -> io::Result<()> {
+    match octets {
+        Some(octets) => write(path, octets, mode),
+        None if path.exists() => remove(path),
+        None => Ok(()),
+    }
 }
 
 /// Removes a file, and the folder that was made for it alone.
@@ -188,13 +201,26 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// A file whole, or as it was.
+/// A file whole, or as it was. Its owner and group stay: Gatepost may read its own by the group alone.
 fn write(path: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".gatepost-new");
     let new = PathBuf::from(name);
-    fs::write(&new, octets)?;
-    fs::set_permissions(&new, Permissions::from_mode(mode))?;
+    let _ = fs::remove_file(&new);
+    // There may be passwords in it: nobody else may open it in between.
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(octets)?;
+    if let Ok(old) = path.metadata() {
+        fchown(&file, Some(old.uid()), Some(old.gid()))?;
+    }
+    // Changing the owner takes some of the permissions away.
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.sync_all()?;
     fs::rename(&new, path)
 }
 
@@ -254,5 +280,58 @@ mod tests {
         backup.apply(&[again]).unwrap();
         backup.undo().unwrap();
         assert_eq!(fs::read_to_string(&two).unwrap(), "by hand");
+    }
+
+    #[test]
+    fn what_fails_in_the_middle_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        fs::write(&one, "1").unwrap();
+        fs::write(&two, "2").unwrap();
+        let change = |path: &Path, after: &str| FileChange::new(path, after.into(), 0o644).unwrap();
+        let backup = folder.path().join("backup");
+        let backup = Backup::new(&backup);
+        // A folder that cannot be made: a file is there.
+        let impossible = || FileChange {
+            path: two.join("below"),
+            before: None,
+            after: b"3".to_vec(),
+            mode: 0o644,
+        };
+        let new = folder.path().join("new");
+        let refused = backup.apply(&[change(&one, "a"), change(&new, "a"), impossible()]);
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains("two/below"), "{told}");
+        assert_eq!(fs::read_to_string(&one).unwrap(), "1");
+        assert!(!new.exists());
+        assert!(backup.undo().is_err(), "there is nothing to take back");
+        // What an earlier time has changed stays, and can be taken back.
+        backup.apply(&[change(&one, "a")]).unwrap();
+        assert!(backup.apply(&[change(&two, "b"), impossible()]).is_err());
+        let content = [&one, &two].map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(content, ["a", "2"]);
+        assert_eq!(backup.undo().unwrap(), [one.canonicalize().unwrap()]);
+        assert_eq!(fs::read_to_string(&one).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_file_keeps_its_group_and_nobody_else_reads_the_backup() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, backup) = (folder.path().join("gatepost.toml"), folder.path().join("b"));
+        fs::write(&path, "one").unwrap();
+        std::os::unix::fs::chown(&path, None, Some(65_532)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        let is_readable = || {
+            let now = path.metadata().unwrap();
+            assert_eq!((now.gid(), now.mode() & 0o7777), (65_532, 0o640));
+        };
+        let change = FileChange::new(&path, b"two".to_vec(), 0o644).unwrap();
+        let kept = Backup::new(&backup);
+        kept.apply(&[change]).unwrap();
+        is_readable();
+        let modes = [&backup, &backup.join(LIST)].map(|path| path.metadata().unwrap().mode());
+        assert_eq!(modes.map(|mode| mode & 0o777), [0o700, 0o600]);
+        kept.undo().unwrap();
+        is_readable();
     }
 }

@@ -145,10 +145,14 @@ mod tests {
     const OPTIONS: &str = "submission/inet/smtpd_sasl_auth_enable = yes\n";
 
     fn made_of(entries: &str, options: &str) -> OwnChanges {
+        named("mx.example.org", entries, options)
+    }
+
+    fn named(postfix: &str, entries: &str, options: &str) -> OwnChanges {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gatepost.toml");
         fs::write(&path, SHIPPED).unwrap();
-        let files = PostfixFiles::parse(entries, options, "myhostname = mx.example.org\n");
+        let files = PostfixFiles::parse(entries, options, &format!("myhostname = {postfix}\n"));
         let mut own = OwnChanges {
             hostname: "mx".to_owned(),
             addresses: vec![(Ipv6Addr::UNSPECIFIED, 465).into()],
@@ -214,5 +218,14 @@ mod tests {
         };
         again.complete(&path, &files);
         assert!(again.config.is_none());
+    }
+
+    #[test]
+    fn a_name_that_is_no_full_one_stays_out_of_the_config() {
+        for name in ["mx", "mx\".example.org"] {
+            let own = named(name, "", "");
+            assert!(own.config.is_none(), "{name}");
+            assert_eq!(own.hostname, "mx");
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::entry::{Driver, connector, login, open, unreachable};
 use super::{LenderAddress, LenderChannel, LenderFault, LenderSettings};
 
 /// How long the store may take to answer. Nobody waits for it but the one task that asks.
-const ANSWER: Duration = Duration::from_secs(1);
+pub(in crate::cluster) const ANSWER: Duration = Duration::from_secs(1);
 
 /// A connection.
 pub(in crate::cluster) struct StoreConnection {

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::connection::ANSWER;
 use super::*;
 use gatepost_core::gate::buckets::division::LentLimit;
 use gatepost_core::gate::buckets::slice::{PARTS, Returned};

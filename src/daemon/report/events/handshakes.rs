@@ -132,7 +132,7 @@ impl Reporter {
 
 /// `certificate`: one in use should have been renewed. Once a day for each.
 pub fn certificate(names: &str, chain: &dyn Display, problem: &str) {
-    warn!(names, chain = %chain, problem, "certificate: renew it, then reload gatepost (SIGHUP)");
+    warn!(names, chain = %chain, problem, "certificate: renew it, then `systemctl reload gatepost`");
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ pub(super) fn known_user(one: KnownUser, name: Option<String>, clock: Clock) -> 
 
 fn standing(standing: Standing) -> &'static str {
     match standing {
-        Standing::Deny => "on the deny list",
+        Standing::Deny => "shut out by [networks] (deny, deny-files or only)",
         Standing::Banned => "banned",
         Standing::Allow => "on the allow list",
         Standing::Familiar => "a familiar network",

@@ -302,6 +302,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams
         | ResourceLimit::PolicyPermits
+        | ResourceLimit::PolicyTurns
         | ResourceLimit::PolicySecrets
         | ResourceLimit::PolicyHashes
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),

@@ -131,6 +131,7 @@ function permit(allowed) {
 
 function close(why) {
   $("open").hidden = true;
+  write($("told"), "");
   $("closed").hidden = false;
   $("leave").hidden = $("pause").hidden = true;
   write($("why"), why || "");

@@ -228,3 +228,10 @@ fn a_shared_debt_that_is_cut_is_told() {
     assert_eq!(changes, [Change::here(at, Fact::SharedBucket(told))]);
     assert_eq!(buckets.left(key, limit(2, 600), NOW), 0);
 }
+
+#[test]
+fn the_table_is_told_to_be_as_large_as_it_was_asked_for() {
+    for rows in [1, 1000, 1_000_000] {
+        assert_eq!(Buckets::new(rows, &[1; 16]).table(), (rows, 0));
+    }
+}
