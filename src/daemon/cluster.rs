@@ -7,6 +7,8 @@
 
 mod health;
 mod outbox;
+#[cfg(test)]
+mod own_redis;
 mod sharing;
 
 pub mod common_clock;

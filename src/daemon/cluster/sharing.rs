@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::secret::SealFault;
 use super::store::LenderFault;
@@ -11,6 +12,8 @@ use gatepost_core::moment::Moment;
 
 /// Machines of which it is kept that they were there: more than anybody has, and a bound for names that others write.
 const MACHINES: usize = 1024;
+/// A fault of a machine is told no more often.
+const REPORTED: Duration = Duration::from_secs(3600);
 
 /// How this machine fares. Clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -56,12 +59,14 @@ pub enum SharingState {
 }
 
 /// What another machine told last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MachineTold {
     /// When.
     pub at: Moment,
     /// Why it could not be read, if it could not.
     pub fault: Option<SealFault>,
+    /// When each of the faults was told to the operator.
+    reported: [Option<Moment>; 3],
 }
 
 impl SharingHealth {
@@ -108,21 +113,28 @@ impl SharingHealth {
         self.locked().taken += facts;
     }
 
-    /// A machine told something; whether its fault is another one than before.
+    /// A machine told something; whether its fault is to be told to the operator: once an hour, however often it comes and goes.
     pub fn noted(&self, machine: &str, fault: Option<SealFault>, now: Moment) -> bool {
         let mut sharing = self.locked();
         if fault.is_some() {
             sharing.dropped += 1;
         }
-        let told = MachineTold { at: now, fault };
-        if let Some(held) = sharing.machines.get_mut(machine) {
-            return std::mem::replace(held, told).fault != fault;
+        if !sharing.machines.contains_key(machine) && sharing.machines.len() >= MACHINES {
+            return false;
         }
-        if sharing.machines.len() < MACHINES {
-            sharing.machines.insert(machine.to_owned(), told);
-            return fault.is_some();
+        let told = sharing.machines.entry(machine.to_owned()).or_default();
+        (told.at, told.fault) = (now, fault);
+        let Some(fault) = fault else { return false };
+        let reported = match fault {
+            SealFault::OtherSecret => &mut told.reported[0],
+            SealFault::Version => &mut told.reported[1],
+            SealFault::Damaged => &mut told.reported[2],
+        };
+        let is_due = reported.is_none_or(|at| now.since(at) >= REPORTED);
+        if is_due {
+            *reported = Some(now);
         }
-        false
+        is_due
     }
 
     /// A record that could be opened makes no sense.
@@ -139,5 +151,47 @@ impl SharingHealth {
 
     fn locked(&self) -> MutexGuard<'_, Sharing> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_comes_and_goes_is_told_once_an_hour_and_counted_always() {
+        let health = SharingHealth::default();
+        let start = Moment::from_seconds(1_800_000_000);
+        let (damaged, other) = (Some(SealFault::Damaged), Some(SealFault::OtherSecret));
+        assert!(!health.noted("mx1", None, start));
+        assert!(health.noted("mx1", damaged, start));
+        assert!(!health.noted("mx1", None, start));
+        assert!(!health.noted("mx1", damaged, start + REPORTED - Duration::from_nanos(1)));
+        assert!(health.noted("mx1", other, start));
+        assert!(health.noted("mx2", damaged, start));
+        assert!(health.noted("mx1", damaged, start + REPORTED));
+        assert_eq!(health.get().dropped, 5);
+    }
+
+    #[test]
+    fn names_that_others_write_fill_no_memory() {
+        let health = SharingHealth::default();
+        let now = Moment::from_seconds(1_800_000_000);
+        for number in 0..MACHINES + 1 {
+            health.noted(&number.to_string(), None, now);
+        }
+        assert_eq!(health.get().machines.len(), MACHINES);
+        assert!(!health.noted("one more", Some(SealFault::Damaged), now));
+    }
+
+    #[test]
+    fn a_machine_that_cannot_be_read_is_no_company() {
+        let health = SharingHealth::default();
+        let now = Moment::from_seconds(1_800_000_000);
+        health.noted("mx1", Some(SealFault::OtherSecret), now);
+        assert!(!health.has_company(now));
+        health.noted("mx2", None, now);
+        assert!(health.has_company(now));
+        assert!(!health.has_company(now + Duration::from_nanos(1)));
     }
 }

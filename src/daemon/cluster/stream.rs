@@ -35,6 +35,8 @@ pub struct StreamEntry {
     pub machine: String,
     /// What is told, sealed.
     pub sealed: Vec<u8>,
+    /// How long ago it came to the store, by its clock.
+    pub age: Duration,
 }
 
 /// What was read.
@@ -110,7 +112,12 @@ fn part(told: &[Value], place: &mut StreamPlace) -> Option<StreamPart> {
         let sealed = Vec::<u8>::from_redis_value_ref(sealed).ok()?;
         // No name of ours has other letters.
         let machine = String::from_redis_value_ref(machine).unwrap_or_default();
-        read.push((number, StreamEntry { machine, sealed }));
+        let entry = StreamEntry {
+            machine,
+            sealed,
+            age: age(&number, time),
+        };
+        read.push((number, entry));
     }
     let is_first = place.0.is_none();
     let overlap = read
@@ -130,6 +137,13 @@ fn part(told: &[Value], place: &mut StreamPlace) -> Option<StreamPart> {
         missed: !is_first && !overlap,
         entries: read.into_iter().map(|(_, entry)| entry).collect(),
     })
+}
+
+/// How long before `time`, in microseconds, an entry got this number: milliseconds, and a count.
+fn age(number: &str, time: u64) -> Duration {
+    let millis = number.split('-').next().and_then(|part| part.parse().ok());
+    let came = millis.unwrap_or(0_u64).saturating_mul(1_000);
+    Duration::from_micros(time.saturating_sub(came))
 }
 
 #[cfg(test)]

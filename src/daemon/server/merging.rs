@@ -61,7 +61,8 @@ impl Merger {
         }
         self.forget(&changes, now);
         let news = changes.len() as u64;
-        self.context.services.judging.notices.pass(changes).await;
+        let notices = &self.context.services.judging.notices;
+        notices.pass_in_turn(changes).await;
         news
     }
 

@@ -37,6 +37,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const READS: usize = 16;
 /// Facts that are taken from the outbox in one round.
 const AT_ONCE: usize = 4096;
+/// What cannot be opened and is older says nothing about the machine as it is now.
+const STALE: Duration = Duration::from_secs(60);
 /// Octets of a fact, at most.
 const LONGEST_FACT: usize = 64;
 
@@ -112,7 +114,10 @@ impl Sharer {
             tokio::select! {
                 _ = round.tick() => {}
                 // Whether it arrives or not, this machine is about to end; the next process tells of the last day.
-                () = drain.begun() => return Ok(self.publish(&mut stream).await.unwrap_or_default()),
+                () = drain.begun() => {
+                    let _ = self.publish(&mut stream).await;
+                    return Ok(());
+                }
             }
             self.read(&mut stream).await?;
             self.publish(&mut stream).await?;
@@ -148,9 +153,15 @@ impl Sharer {
     }
 
     async fn take(&mut self, entry: StreamEntry) {
-        let StreamEntry { machine, sealed } = entry;
+        let StreamEntry {
+            machine,
+            sealed,
+            age,
+        } = entry;
         let text = match self.secret.open(&machine, &sealed) {
             Ok(text) => text,
+            // Of before the secret was changed, perhaps.
+            Err(_) if age >= STALE => return self.health.dropped(),
             Err(fault) => return self.cannot_open(&machine, fault),
         };
         let letter = match ClusterLetter::read(&text) {
@@ -160,21 +171,20 @@ impl Sharer {
         };
         let now = self.clock().now();
         self.health.noted(&machine, None, now);
-        match &letter.told {
-            ClusterTold::Facts(octets) => match tell::read(octets, self.common.ahead()) {
+        if let ClusterTold::Facts(octets) = &letter.told {
+            match tell::read(octets, self.common.ahead()) {
                 Some((facts, skipped)) => {
                     let news = self.merger.merge(&machine, &facts).await;
                     self.health.taken(news);
                     (0..skipped).for_each(|_| self.health.dropped());
                 }
                 None => self.health.dropped(),
-            },
-            _ => {}
+            }
         }
         self.sync.note(&letter, self.on_common(now), now);
     }
 
-    /// Counts what is none of ours, and tells it once of a machine.
+    /// Counts what is none of ours, and tells it of a machine once an hour.
     fn cannot_open(&self, machine: &str, fault: SealFault) {
         // Who tells it is not proven then.
         let listed = self.settings.machines.iter().any(|one| one == machine);

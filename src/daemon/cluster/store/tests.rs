@@ -1,13 +1,10 @@
 //! tests - the scripts, played by a real redis-server
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use tempfile::TempDir;
-use tokio::time::sleep;
 
 use super::connection::ANSWER;
 use super::*;
+use crate::cluster::own_redis::Redis;
 use gatepost_core::gate::buckets::division::LentLimit;
 use gatepost_core::gate::buckets::slice::{PARTS, Returned};
 use gatepost_core::gate::buckets::spec::Bucket;
@@ -17,80 +14,6 @@ const LIMIT: LentLimit = LentLimit {
     every: 60_000_000,
     slice: 3,
 };
-
-/// A redis-server of our own, on a UNIX socket; it ends with the value.
-struct Redis {
-    folder: TempDir,
-    child: Child,
-}
-
-impl Redis {
-    async fn start(options: &[&str]) -> Self {
-        let folder = TempDir::with_prefix("gatepost-redis-").unwrap();
-        let child = launch(folder.path(), options);
-        let redis = Self { folder, child };
-        redis.wait().await;
-        redis
-    }
-
-    async fn wait(&self) {
-        for _ in 0..2_000 {
-            if Lender::connect(&self.settings()).await.is_ok() {
-                return;
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-        panic!("redis-server does not answer");
-    }
-
-    /// As after a crash or a restart of the machine: what it has not saved is lost.
-    async fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = launch(self.folder.path(), &[]);
-        self.wait().await;
-    }
-
-    fn settings(&self) -> LenderSettings {
-        LenderSettings {
-            address: LenderAddress::Unix(self.folder.path().join("redis.sock")),
-            database: 0,
-            user: None,
-            password_file: None,
-        }
-    }
-
-    async fn lender(&self) -> Lender {
-        Lender::connect(&self.settings()).await.unwrap()
-    }
-
-    async fn run(&self, words: &[&str]) {
-        let mut lender = self.lender().await;
-        let (first, rest) = words.split_first().unwrap();
-        let mut command = redis::cmd(first);
-        command.arg(rest);
-        let _: redis::Value = lender.connection.ask(&command).await.unwrap();
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn launch(folder: &Path, options: &[&str]) -> Child {
-    Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
-        .arg("--dir")
-        .arg(folder)
-        .args(options)
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed")
-}
 
 fn request(wanted: u32, claim: LenderPoint) -> SliceRequest {
     SliceRequest {

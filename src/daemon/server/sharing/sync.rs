@@ -14,6 +14,8 @@ use gatepost_core::moment::Moment;
 
 /// From one sign of life to the next.
 const HELLO: Duration = Duration::from_secs(60);
+/// Nobody asks more often, whatever becomes of the stream.
+const ASKS: Duration = Duration::from_secs(5);
 /// A question that nobody answers is put again after this, if there is anybody.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Who was there within this may answer.
@@ -57,6 +59,8 @@ pub(super) struct FullSync {
     answer: Option<Answer>,
     /// Whether what it knows of the last day is to be told.
     recent: bool,
+    /// When it asked last.
+    asked: Option<Moment>,
     /// Whom to answer, and when.
     due: Option<(Moment, ProcessId)>,
     /// When it answered last.
@@ -72,6 +76,7 @@ impl FullSync {
             lack: Lack::Nothing,
             answer: None,
             recent: false,
+            asked: None,
             due: None,
             answered: None,
             hello: None,
@@ -117,9 +122,9 @@ impl FullSync {
         match letter.told {
             ClusterTold::Asks(at) => {
                 let is_old = common.since(at) > OLD;
-                let has_answered = self.answered.is_some_and(|at| now.since(at) < ANSWERS);
-                if !is_old && !has_answered && self.due.is_none() && self.answer.is_none() {
-                    self.due = Some((now + self.choice(by), by));
+                if !is_old && self.due.is_none() {
+                    let rested = self.answered.map_or(now, |at| at + ANSWERS);
+                    self.due = Some((rested.max(now) + self.choice(by), by));
                 }
             }
             ClusterTold::Begins(_) => {
@@ -127,7 +132,8 @@ impl FullSync {
                 if self.due.is_some_and(|(_, asker)| asker != by) {
                     self.due = None;
                 }
-                if matches!(self.lack, Lack::Asked(_)) {
+                // Whichever process has asked: all of it comes, and what is told behind it.
+                if matches!(self.lack, Lack::Something | Lack::Asked(_)) {
                     self.lack = Lack::Served(by, now);
                 }
             }
@@ -161,13 +167,14 @@ impl FullSync {
         }
         let asks = match self.lack {
             Lack::Nothing => false,
-            Lack::Something => true,
+            Lack::Something => self.asked.is_none_or(|at| now.since(at) >= ASKS),
             Lack::Asked(at) | Lack::Served(_, at) => {
                 now.since(at) >= PATIENCE && has_company(now - COMPANY)
             }
         };
         if asks {
             self.lack = Lack::Asked(now);
+            self.asked = Some(now);
             told.push(ClusterTold::Asks(common));
         }
         self.begin(gate, now, &mut told);
