@@ -32,15 +32,15 @@ use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::unix_socket::SocketFault;
-use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use crate::report::setup::Log;
-use crate::session::registry::{self, SessionRegistry};
-use crate::session::{Services, SessionConfig, SessionIds};
+use crate::session::Services;
+use crate::session::registry;
 use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
+mod built;
 mod certificates;
 mod keeping;
 mod leaving;
@@ -162,7 +162,7 @@ impl Server {
         let (drainer, drain) = drain::channel();
         let (recorder, records) = Recorder::channel(&limits);
         let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
-        let services = services(&config, tls, judging, &drainer, began);
+        let services = built::services(&config, tls, judging, &drainer, began);
         let (cluster, outbox) = Cluster::new(config.cluster.clone(), &limits);
         let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
@@ -290,26 +290,6 @@ impl Server {
     }
 }
 
-/// What every session works with.
-fn services(
-    config: &Config,
-    tls: Tls,
-    judging: Judging,
-    drainer: &drain::Drainer,
-    began: Moment,
-) -> Arc<Services> {
-    let (clock, limits) = (judging.clock, Arc::clone(&judging.counters.limits));
-    let processes = Processes::new(config.processes, limits);
-    Arc::new(Services {
-        judging: Arc::new(judging),
-        tls,
-        config: ArcSwap::from_pointee(session_config(config, None, processes, clock)),
-        ids: Arc::new(SessionIds::new(began)),
-        registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
-        before_login: TaskTracker::new(),
-    })
-}
-
 /// Starts what goes on by itself until the drain begins.
 fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTracker {
     let tasks = TaskTracker::new();
@@ -349,31 +329,6 @@ fn bind_all(
 fn filter(listeners: &[Bound]) -> Arc<Filter> {
     let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
     Arc::new(Filter::new(sockets.collect()))
-}
-
-/// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
-fn session_config(
-    config: &Config,
-    before: Option<(&Config, &SessionConfig)>,
-    processes: Processes,
-    clock: Clock,
-) -> SessionConfig {
-    let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
-    SessionConfig {
-        dialogue: Arc::new(config.dialogue.clone()),
-        timeouts: config.timeouts,
-        grace: config.drain,
-        filter: config.admission.filter,
-        upstream: match upstream {
-            Some((_, before)) => Arc::clone(&before.upstream),
-            None => Arc::new(Upstream::new(
-                config.upstream.clone(),
-                Deadlines::default(),
-                processes,
-                clock,
-            )),
-        },
-    }
 }
 
 /// The limits on connections, with as many sessions as there can be open files. Says so where that is fewer.

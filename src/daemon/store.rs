@@ -26,20 +26,23 @@ use rustix::fs::OFlags;
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
-use gatepost_core::gate::state::file::{Form, Soundness, StateFile};
+use gatepost_core::gate::state::file::Soundness;
 use gatepost_core::moment::Moment;
 
 pub mod key;
 
 mod directory;
 mod find;
+mod former_names;
 mod health;
 mod journal;
 mod random;
 mod replace;
+mod saving;
 
 pub use find::{Content, FoundFile, PastState};
 pub use health::{NotKept, StateHealth};
+pub use saving::{Saved, Saving};
 
 use directory::Directory;
 use find::Elder;
@@ -188,26 +191,6 @@ impl Store {
             moved: false,
         };
         Ok((store, left))
-    }
-
-    /// Hashes names under this key from now on: the machines of a cluster have one. Who was known until now stands in `gate.before()`.
-    ///
-    /// A disk that refuses tells that at the next snapshot.
-    pub fn adopt_users_key(&mut self, users: [u8; 16], gate: &Gate, now: Moment) {
-        // First who was known, then the key: without the one the other is worth nothing.
-        if let Some(before) = gate.before() {
-            let _ = write_before(&self.directory, before, now);
-        }
-        self.key_file.adopt(&self.directory, users);
-        let _ = self.save(gate, now);
-    }
-
-    /// The key under which names were hashed before, if there was another, and who is known under it.
-    pub fn names_before(&self) -> Option<([u8; 16], StateFile)> {
-        let users = self.key_file.users_before()?;
-        let octets = self.directory.read(find::KNOWN_BEFORE, LONGEST_FILE).ok()?;
-        let form = Form::Snapshot;
-        Some((users, StateFile { form, octets }))
     }
 
     /// Does with a file that was read what its soundness asks for: a damaged one is kept for a person
@@ -369,12 +352,6 @@ impl Store {
     }
 }
 
-fn write_before(directory: &Directory, before: &Gate, now: Moment) -> Result<(), StoreFault> {
-    replace::replace(directory, find::KNOWN_BEFORE, |out| {
-        before.write_known(now, out)
-    })
-}
-
 /// The name of a file that [`find`] has found, in its directory.
 fn name(file: &Path) -> &str {
     let name = file.file_name().and_then(|name| name.to_str());
@@ -388,42 +365,6 @@ pub enum DirectoryPlace {
     Same,
     /// The old one is gone; this one is new to us.
     New,
-}
-
-/// Snapshots to be written.
-#[derive(Debug)]
-#[must_use]
-pub struct Saving {
-    directory: Arc<Directory>,
-    covers: u64,
-}
-
-/// Snapshots that are on disk, and the number of the first journal that they do not cover.
-#[derive(Debug)]
-#[must_use]
-pub struct Saved {
-    directory: Arc<Directory>,
-    covers: u64,
-}
-
-impl Saving {
-    /// Replaces the snapshots by the gate's state, synced.
-    ///
-    /// # Errors
-    ///
-    /// When the file system refuses; what was not replaced then stays.
-    pub fn write(self, gate: &Gate, now: Moment) -> Result<Saved, StoreFault> {
-        let directory = self.directory;
-        replace::replace(&directory, find::KNOWN, |out| gate.write_known(now, out))?;
-        replace::replace(&directory, find::DEBTS, |out| gate.write_debts(now, out))?;
-        if let Some(before) = gate.before() {
-            write_before(&directory, before, now)?;
-        }
-        Ok(Saved {
-            directory,
-            covers: self.covers,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -14,14 +14,14 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 
 use crate::files;
 
-/// Octets of a secret: no fewer, so that nobody guesses it.
+/// KeyLength of a secret: no fewer, so that nobody guesses it.
 pub const SHORTEST: usize = 32;
-/// Octets of a secret's file.
+/// KeyLength of a secret's file.
 pub const LONGEST: u64 = 4096;
 
 /// The version of what is sealed.
 const VERSION: u8 = 1;
-/// Octets of the mark of a secret.
+/// KeyLength of the mark of a secret.
 const MARK: usize = 8;
 const SALT: &[u8] = b"gatepost cluster 1";
 
@@ -126,9 +126,9 @@ fn context(name: &str) -> Vec<u8> {
 }
 
 /// The length of a key.
-struct Octets(usize);
+struct KeyLength(usize);
 
-impl KeyType for Octets {
+impl KeyType for KeyLength {
     fn len(&self) -> usize {
         self.0
     }
@@ -137,7 +137,7 @@ impl KeyType for Octets {
 fn derive<const N: usize>(root: &Prk, purpose: &[u8]) -> Option<[u8; N]> {
     let mut key = [0; N];
     let info = [purpose];
-    let derived = root.expand(&info, Octets(N)).ok()?;
+    let derived = root.expand(&info, KeyLength(N)).ok()?;
     derived.fill(&mut key).ok()?;
     Some(key)
 }

@@ -23,13 +23,13 @@ const ORDERS: usize = 256;
 
 /// Takes facts of other machines in.
 #[derive(Debug)]
-pub(super) struct Merger {
+pub(super) struct ClusterMerger {
     context: ListenerContext,
     operator: Operator,
     done: VecDeque<(Moment, Expulsion)>,
 }
 
-impl Merger {
+impl ClusterMerger {
     pub(super) fn new(context: &ListenerContext) -> Self {
         let now = context.services.judging.clock.now();
         Self {

@@ -45,7 +45,7 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     if let Some(before) = before {
         gate.forget_names();
         gate.rename_from(before);
-    } else if let Some((users, known)) = store.names_before() {
+    } else if let Some((users, known)) = store.names_before(longest_file(config)) {
         gate.rename_from(known_before(config, users, &[known], now));
     }
     if left.past == PastState::Some && found.is_empty() {

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
 use super::listeners::ListenerContext;
-use super::merging::Merger;
+use super::merging::ClusterMerger;
 use crate::clock::Clock;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::message::{ClusterLetter, ClusterTold, FACTS, ProcessId};
@@ -48,7 +48,7 @@ struct Sharer {
     settings: Arc<ClusterSettings>,
     secret: ClusterSecret,
     process: ProcessId,
-    merger: Merger,
+    merger: ClusterMerger,
     sync: FullSync,
     outbox: OutboxFacts,
     /// Taken from the outbox, and not known to be in the store.
@@ -76,7 +76,7 @@ pub(in crate::server) async fn share(context: ListenerContext, outbox: Option<Ou
     };
     let process = key::random();
     let mut sharer = Sharer {
-        merger: Merger::new(&context),
+        merger: ClusterMerger::new(&context),
         sync: FullSync::new(process),
         health: context.cluster.sharing.clone(),
         settings,

@@ -35,7 +35,7 @@ const PER_ROUND: usize = 4;
 
 /// What a machine may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lack {
+enum Missing {
     Nothing,
     /// It has not asked yet.
     Something,
@@ -46,7 +46,7 @@ enum Lack {
 
 /// What is being told, and who has asked for it; none: nobody.
 #[derive(Debug)]
-struct Answer {
+struct FullTelling {
     telling: Telling,
     asker: Option<ProcessId>,
 }
@@ -55,8 +55,8 @@ struct Answer {
 #[derive(Debug)]
 pub(super) struct FullSync {
     process: ProcessId,
-    lack: Lack,
-    answer: Option<Answer>,
+    lack: Missing,
+    answer: Option<FullTelling>,
     /// Whether what it knows of the last day is to be told.
     recent: bool,
     /// When it asked last.
@@ -73,7 +73,7 @@ impl FullSync {
     pub(super) fn new(process: ProcessId) -> Self {
         let mut new = Self {
             process,
-            lack: Lack::Nothing,
+            lack: Missing::Nothing,
             answer: None,
             recent: false,
             asked: None,
@@ -87,7 +87,7 @@ impl FullSync {
 
     /// Something may have been missed; and what this machine told was perhaps lost with it.
     pub(super) fn missed(&mut self) {
-        self.lack = Lack::Something;
+        self.lack = Missing::Something;
         self.tell_recent();
     }
 
@@ -99,21 +99,21 @@ impl FullSync {
     /// What was being told did not arrive.
     pub(super) fn interrupted(&mut self, now: Moment) {
         self.hello = None;
-        if self.lack != Lack::Nothing {
-            self.lack = Lack::Something;
+        if self.lack != Missing::Nothing {
+            self.lack = Missing::Something;
         }
         match self.answer.take() {
-            Some(Answer {
+            Some(FullTelling {
                 asker: Some(asker), ..
             }) => self.due = Some((now, asker)),
-            Some(Answer { asker: None, .. }) => self.recent = true,
+            Some(FullTelling { asker: None, .. }) => self.recent = true,
             None => {}
         }
     }
 
     /// Whether it has been told all that the others knew.
     pub(super) fn is_whole(&self) -> bool {
-        self.lack == Lack::Nothing
+        self.lack == Missing::Nothing
     }
 
     /// Another process tells something, at `common` by the store's clock.
@@ -133,17 +133,17 @@ impl FullSync {
                     self.due = None;
                 }
                 // Whichever process has asked: all of it comes, and what is told behind it.
-                if matches!(self.lack, Lack::Something | Lack::Asked(_)) {
-                    self.lack = Lack::Served(by, now);
+                if matches!(self.lack, Missing::Something | Missing::Asked(_)) {
+                    self.lack = Missing::Served(by, now);
                 }
             }
             ClusterTold::Ends(_) => {
-                if matches!(self.lack, Lack::Served(server, _) if server == by) {
-                    self.lack = Lack::Nothing;
+                if matches!(self.lack, Missing::Served(server, _) if server == by) {
+                    self.lack = Missing::Nothing;
                 }
             }
             ClusterTold::Facts(_) => {
-                if let Lack::Served(server, at) = &mut self.lack
+                if let Missing::Served(server, at) = &mut self.lack
                     && *server == by
                 {
                     *at = now;
@@ -166,14 +166,14 @@ impl FullSync {
             told.push(ClusterTold::Hello);
         }
         let asks = match self.lack {
-            Lack::Nothing => false,
-            Lack::Something => self.asked.is_none_or(|at| now.since(at) >= ASKS),
-            Lack::Asked(at) | Lack::Served(_, at) => {
+            Missing::Nothing => false,
+            Missing::Something => self.asked.is_none_or(|at| now.since(at) >= ASKS),
+            Missing::Asked(at) | Missing::Served(_, at) => {
                 now.since(at) >= PATIENCE && has_company(now - COMPANY)
             }
         };
         if asks {
-            self.lack = Lack::Asked(now);
+            self.lack = Missing::Asked(now);
             self.asked = Some(now);
             told.push(ClusterTold::Asks(common));
         }
@@ -203,12 +203,12 @@ impl FullSync {
             self.answered = Some(now);
             self.recent = false;
             told.push(ClusterTold::Begins(asker));
-            self.answer = Some(Answer {
+            self.answer = Some(FullTelling {
                 telling: gate.begin_telling(Moment::EPOCH, now),
                 asker: Some(asker),
             });
         } else if std::mem::take(&mut self.recent) {
-            self.answer = Some(Answer {
+            self.answer = Some(FullTelling {
                 telling: gate.begin_telling(now - RECENT, now),
                 asker: None,
             });
@@ -223,7 +223,7 @@ impl FullSync {
         let within = u64::try_from(CHOICE.as_millis()).unwrap_or_default();
         let wait = Duration::from_millis((own ^ other) % within.max(1));
         match self.lack {
-            Lack::Nothing => wait,
+            Missing::Nothing => wait,
             _ => wait + LAST,
         }
     }
