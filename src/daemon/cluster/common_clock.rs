@@ -12,22 +12,23 @@ const STEP: i128 = SECOND * 3 / 2;
 
 /// How far the store's clock is ahead of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CommonClock(Option<i64>);
+pub struct CommonClock(i64);
 
 impl CommonClock {
-    /// The store's clock shows `theirs` when ours shows `ours`.
-    pub fn set(&mut self, theirs: Moment, ours: Moment) {
-        let ahead = i128::from(theirs.as_nanos()) - i128::from(ours.as_nanos());
-        let held = self.0.map(|held| i128::from(held) * SECOND);
-        if held.is_none_or(|held| (ahead - held).abs() > STEP) {
+    /// The store's clock showed `theirs` between `asked` and `answered` by ours.
+    pub fn set(&mut self, theirs: Moment, asked: Moment, answered: Moment) {
+        let [theirs, asked, answered] =
+            [theirs, asked, answered].map(|at| i128::from(at.as_nanos()));
+        let ahead = theirs - i128::midpoint(asked, answered);
+        if (ahead - i128::from(self.0) * SECOND).abs() > STEP {
             let rounded = (ahead + SECOND / 2).div_euclid(SECOND);
-            self.0 = i64::try_from(rounded).ok();
+            self.0 = i64::try_from(rounded).unwrap_or_default();
         }
     }
 
-    /// In seconds; negative: it is behind. 0 before it was asked.
-    pub fn ahead(self) -> i64 {
-        self.0.unwrap_or_default()
+    /// In seconds; negative: it is behind.
+    pub const fn ahead(self) -> i64 {
+        self.0
     }
 }
 
@@ -43,15 +44,27 @@ mod tests {
         let millis = Duration::from_millis;
         let mut clock = CommonClock::default();
         assert_eq!(clock.ahead(), 0);
-        clock.set(now + millis(3_600_400), now);
-        assert_eq!(clock.ahead(), 3600);
-        clock.set(now + millis(3_601_500), now);
-        assert_eq!(clock.ahead(), 3600);
-        clock.set(now + millis(3_598_500), now);
-        assert_eq!(clock.ahead(), 3600);
-        clock.set(now + millis(3_601_501), now);
-        assert_eq!(clock.ahead(), 3602);
-        clock.set(now - millis(900), now);
-        assert_eq!(clock.ahead(), -1);
+        let mut set = |theirs| {
+            clock.set(theirs, now, now);
+            clock.ahead()
+        };
+        assert_eq!(set(now + millis(1_500)), 0);
+        assert_eq!(set(now - millis(1_500)), 0);
+        assert_eq!(set(now + millis(3_600_400)), 3600);
+        assert_eq!(set(now + millis(3_601_500)), 3600);
+        assert_eq!(set(now + millis(3_598_500)), 3600);
+        assert_eq!(set(now + millis(3_601_501)), 3602);
+        assert_eq!(set(now - millis(1_600)), -2);
+    }
+
+    #[test]
+    fn an_answer_that_took_long_is_no_other_clock() {
+        let now = Moment::from_seconds(1_800_000_000);
+        let second = Duration::from_secs(1);
+        let mut clock = CommonClock::default();
+        // The question was long on its way, or the answer.
+        clock.set(now, now - 3 * second, now);
+        clock.set(now, now, now + 3 * second);
+        assert_eq!(clock.ahead(), 0);
     }
 }

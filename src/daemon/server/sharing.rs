@@ -127,9 +127,10 @@ impl Sharer {
 
     async fn read(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
         for _ in 0..READS {
+            let asked = self.clock().now();
             let part = stream.read(&mut self.place).await?;
             let now = self.clock().now();
-            self.common.set(part.time, now);
+            self.common.set(part.time, asked, now);
             if self.health.shares(self.common.ahead(), now) {
                 let name = &self.settings.name;
                 info!(
