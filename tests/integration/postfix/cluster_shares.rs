@@ -99,6 +99,17 @@ fn is_banned(proxy: &Proxy, subject: &str) -> bool {
     ask(proxy, &["bans", "list"]).contains(subject)
 }
 
+/// How long this takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how soon others know, and how long a person waits, is asserted"
+)]
+fn time_of(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
 fn says(text: &'static str) -> impl Fn(&Event) -> bool {
     move |event| event.message().contains(text)
 }
@@ -134,9 +145,8 @@ fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_secon
         assert_eq!(client.try_log_in(user).expect("an answer").code, 235);
         until_familiar(&first, net, user);
         ask(&first, words);
-        let ordered = Instant::now();
-        client.rest().expect("the session's end");
-        ordered.elapsed() < Duration::from_secs(1)
+        let end = || drop(client.rest().expect("the session's end"));
+        time_of(end) < Duration::from_secs(1)
     };
     let in_time = [98, 99, 100, 101, 102].map(|net| {
         let network = format!("127.{net}.0.0/24");
@@ -213,11 +223,7 @@ fn a_frozen_store_holds_no_login_up() {
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
     redis.signal(Signal::STOP);
     let mut times: Vec<Duration> = (0..21)
-        .map(|_| {
-            let began = Instant::now();
-            assert_eq!(log_in(&first, 97, ANNA), Some(235));
-            began.elapsed()
-        })
+        .map(|_| time_of(|| assert_eq!(log_in(&first, 97, ANNA), Some(235))))
         .collect();
     wait_for(&first, "cut-off");
     assert_eq!(log_in(&first, 98, BERT), Some(235));

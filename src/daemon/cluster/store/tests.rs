@@ -5,6 +5,7 @@ use tempfile::TempDir;
 use super::connection::ANSWER;
 use super::*;
 use crate::cluster::own_redis::Redis;
+use crate::cluster::stream::{RecordStream, StreamPlace};
 use gatepost_core::gate::buckets::division::LentLimit;
 use gatepost_core::gate::buckets::slice::{PARTS, Returned};
 use gatepost_core::gate::buckets::spec::Bucket;
@@ -201,6 +202,8 @@ async fn only_the_right_password_of_the_user_lets_us_in() {
             "+hdel",
             "+hgetall",
             "+pexpire",
+            "+xadd",
+            "+xrange",
             "+select",
         ])
         .await;
@@ -216,6 +219,10 @@ async fn only_the_right_password_of_the_user_lets_us_in() {
     one(&mut lender, request(1, LenderPoint::default())).await;
     assert!(lender.announce("mx1", "a", "list").await.unwrap().is_ours);
     lender.leave("mx1", "a").await.unwrap();
+    let mut records = RecordStream::connect(&settings).await.unwrap();
+    records.add("mx1", &[vec![1]]).await.unwrap();
+    let read = records.read(&mut StreamPlace::default()).await.unwrap();
+    assert_eq!(read.entries.len(), 1);
     std::fs::write(&password, "wrong").unwrap();
     let refused = Lender::connect(&settings).await.unwrap_err();
     assert!(matches!(refused, LenderFault::Refused(_)), "{refused}");
