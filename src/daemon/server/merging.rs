@@ -26,8 +26,12 @@ const ORDERS: usize = 256;
 pub(super) struct ClusterMerger {
     context: ListenerContext,
     operator: Operator,
-    done: VecDeque<(Moment, Expulsion)>,
+    orders: Orders,
 }
+
+/// Orders to end sessions that were carried out.
+#[derive(Debug, Default)]
+struct Orders(VecDeque<(Moment, Expulsion)>);
 
 impl ClusterMerger {
     pub(super) fn new(context: &ListenerContext) -> Self {
@@ -35,7 +39,7 @@ impl ClusterMerger {
         Self {
             context: context.clone(),
             operator: Operator::new(context, now, None),
-            done: VecDeque::new(),
+            orders: Orders::default(),
         }
     }
 
@@ -67,12 +71,8 @@ impl ClusterMerger {
     }
 
     async fn expel(&mut self, name: &str, at: Moment, whose: Expulsion, now: Moment) {
-        if now.since(at) > LATE || self.done.contains(&(at, whose)) {
+        if !self.orders.is_due(at, whose, now) {
             return;
-        }
-        self.done.push_back((at, whose));
-        if self.done.len() > ORDERS {
-            self.done.pop_front();
         }
         let ended = self.operator.end(whose.into()).await;
         self.tell(name, "expelled", ended, now);
@@ -101,5 +101,46 @@ impl ClusterMerger {
                 judging.recorder.tell(now, event);
             }
         }
+    }
+}
+
+impl Orders {
+    /// Whether this one is to be carried out: it will be then.
+    fn is_due(&mut self, at: Moment, whose: Expulsion, now: Moment) -> bool {
+        let order = (at, whose);
+        if now.since(at) > LATE || self.0.contains(&order) {
+            return false;
+        }
+        self.0.push_back(order);
+        if self.0.len() > ORDERS {
+            self.0.pop_front();
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_core::gate::request::change::Subject;
+    use gatepost_core::gate::request::client::ClientKey;
+
+    #[test]
+    fn an_order_is_carried_out_once_and_not_when_the_sessions_are_others() {
+        let now = Moment::from_seconds(1_800_000_000);
+        let whose = |n| Expulsion::Place(Subject::Client(ClientKey::V4(n)));
+        let mut orders = Orders::default();
+        assert!(orders.is_due(now, whose(1), now));
+        assert!(!orders.is_due(now, whose(1), now), "it came twice");
+        assert!(orders.is_due(now, whose(2), now), "another one");
+        let later = now + Duration::from_nanos(1);
+        assert!(orders.is_due(later, whose(1), later), "given once more");
+        assert!(orders.is_due(now - LATE, whose(3), now));
+        let too_late = now - LATE - Duration::from_nanos(1);
+        assert!(!orders.is_due(too_late, whose(4), now));
+        for n in 10..10 + ORDERS as u32 {
+            assert!(orders.is_due(now, whose(n), now));
+        }
+        assert_eq!(orders.0.len(), ORDERS);
     }
 }

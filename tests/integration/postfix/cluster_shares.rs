@@ -258,7 +258,17 @@ fn a_machine_with_another_secret_is_told_once_and_nothing_is_taken_from_it() {
 #[test]
 fn what_others_write_into_the_store_is_dropped_and_counted_and_old_records_do_nothing() {
     let (mail, redis) = (Mail::start(), Redis::start());
+    // Of 1970: it says nothing about the machine as it is now.
+    redis.command(&["XADD", RECORDS, "1000-1", "m", "mx2", "r", "old"]);
     let [first, second] = pair(&mail, &redis);
+    assert_eq!(sharing(&first)["dropped"], 1);
+    assert!(first.logged(says("that are damaged")).is_empty());
+    assert_eq!(log_in(&first, 96, CARLA), Some(235));
+    until_familiar(&second, 96, CARLA);
+    ask(&first, &["expel", CARLA.0]);
+    wait::until("expelled", || !is_familiar(&second, 96, CARLA));
+    let mut session = second.client(loopback(96, 1));
+    assert_eq!(session.try_log_in(CARLA).expect("an answer").code, 235);
     ask(&first, &["bans", "add", "127.99.0.0/24"]);
     wait::until("banned", || is_banned(&second, "127.99.0.0/24"));
     ask(&first, &["bans", "remove", "127.99.0.0/24"]);
@@ -292,6 +302,7 @@ fn what_others_write_into_the_store_is_dropped_and_counted_and_old_records_do_no
     let dropped = sharing(&second)["dropped"].as_u64().expect("a number");
     assert!(dropped >= before + 10, "{dropped}");
     assert!(!is_banned(&second, "127.99.0.0/24") && !is_known(&second, ANNA));
+    session.expect("NOOP", 250);
     assert_eq!(sharing(&second)["other_secret"], Value::Array(Vec::new()));
     // Of each machine on the list once, and of all others once.
     let told = second.logged(says("that are damaged"));
@@ -338,6 +349,40 @@ fn what_happens_at_a_machine_whose_clock_is_an_hour_off_has_its_place_all_the_sa
     until_familiar(&second, 97, ANNA);
     later(&second, BERT);
     until_familiar(&first, 97, BERT);
+}
+
+#[test]
+fn who_was_known_before_there_was_a_secret_stays_known_and_is_told() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let mut first = Setup::before(&mail).start();
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    ask(&first, &["introduce", BERT.0, "127.98.0.0/24"]);
+    let machines: Vec<toml::Value> = vec!["mx1".into(), "mx2".into()];
+    let file = first.setup.write("cluster.secret", SECRET);
+    for (key, value) in [
+        ("name", "mx1".to_owned()),
+        ("store", redis.address()),
+        ("secret-file", file.display().to_string()),
+    ] {
+        first.setup.set(&format!("cluster.{key}"), value);
+    }
+    first.setup.set("cluster.machines", machines);
+    first.restart();
+    first
+        .log()
+        .find("the new key", says("names have the key of the machines"));
+    // Twice: who was not seen by then is still kept.
+    assert!(is_familiar(&first, 97, ANNA));
+    first.kill_and_start();
+    assert!(is_familiar(&first, 97, ANNA) && is_familiar(&first, 98, BERT));
+    let second = machine(&mail, &redis, "mx2", SECRET).start();
+    wait::until("whole", || sharing(&second)["whole"] == true);
+    until_familiar(&second, 97, ANNA);
+    until_familiar(&second, 98, BERT);
+    ask(&second, &["forget", BERT.0]);
+    wait::until("forgotten", || !is_known(&first, BERT));
+    first.restart();
+    assert!(!is_known(&first, BERT) && is_familiar(&first, 97, ANNA));
 }
 
 #[test]
