@@ -423,40 +423,20 @@ async fn who_finds_no_turn_is_made_to_wait_and_is_not_refused() {
     assert_eq!(place.allow(&from(4, "s4")).await, 0, "a report frees it");
 }
 
-/// Somebody reads with tokens at two places: an old one that is refused, before the next, is no changed password.
-#[tokio::test(start_paused = true)]
-async fn a_token_that_has_ended_leaves_the_users_other_networks_familiar() {
-    let place = place();
-    let at = |remote: &str, mechanism: &str, secret: &str| {
-        let mut ask = question("imap", &format!("{remote}{secret}"), secret);
-        ask["remote"] = json!(remote);
+#[test]
+fn what_ends_by_itself_is_known_by_its_mechanism() {
+    for (mechanism, is_token) in [
+        ("XOAUTH2", true),
+        ("oauthbearer", true),
+        ("PLAIN", false),
+        ("CRAM-MD5", false),
+        ("", false),
+    ] {
+        let mut ask = question("imap", "s1", "Zwiebel");
         ask["mech"] = json!(mechanism);
-        ask
-    };
-    let trust = |mechanism: &'static str| {
-        let (at, place) = (&at, &place);
-        async move {
-            let (home, office) = (HERE, "203.0.113.9");
-            for (remote, secret, success) in [
-                (home, "first", true),
-                (office, "first", true),
-                (office, "first", false),
-                (office, "second", true),
-            ] {
-                let ask = at(remote, mechanism, &format!("{mechanism}{secret}"));
-                assert_eq!(place.allow(&ask).await, 0, "{secret} {success}");
-                place.report(&ask, success).await;
-            }
-            let now = place.door.judging.clock.now();
-            let anna = UserName::new(ANNA.as_bytes());
-            let gate = place.door.judging.gate();
-            let told = gate.explain(home.parse().unwrap(), Some(&anna), now);
-            told.user.unwrap().trust.to_string()
-        }
-    };
-    assert_eq!(trust("XOAUTH2").await, "familiar");
-    assert_eq!(trust("OAUTHBEARER").await, "familiar");
-    assert_eq!(trust("PLAIN").await, "unproven", "of a password it is");
+        let asked = PolicyQuestion::parse(ask.to_string().as_bytes()).unwrap();
+        assert_eq!(asked.shows_token(), is_token, "{mechanism}");
+    }
 }
 
 /// Dovecot has a hundred connections, and allows a login whose question waits for two seconds.

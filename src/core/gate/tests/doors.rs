@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Verdict};
-use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret};
+use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::{Door, PasswordHash, PolicyNonce};
 use crate::gate::request::settings::GateSettings;
@@ -123,6 +123,48 @@ fn a_password_that_was_wrong_at_one_door_is_known_to_be_wrong_at_the_others() {
     assert!(matches!(fate, Fate::Asked(_)), "{fate:?}");
     let (fate, _) = wrong(&mut world, Door::Own, from, ANNA, "Zwiebel-2");
     assert_eq!(fate, Fate::Repeat);
+}
+
+/// Somebody reads with tokens at two places: an old one that is refused, before the next, is no changed password.
+#[test]
+fn a_token_that_has_ended_leaves_the_users_other_networks_familiar() {
+    let trust_at_home = |is_token: bool| {
+        let mut world = World::new(settings_with_doors());
+        for (from, secret, outcome) in [
+            (HOME, "first", AuthOutcome::Accept),
+            (AWAY, "first", AuthOutcome::Accept),
+            (AWAY, "first", AuthOutcome::Reject),
+            (AWAY, "second", AuthOutcome::Accept),
+        ] {
+            world.now = world.now + Duration::from_secs(60);
+            let (anna, hash) = (user(ANNA), hashed(ANNA, secret));
+            let attempt = AuthAttempt {
+                session: 7,
+                client: client(from),
+                user: &anna,
+                password: match is_token {
+                    true => Password::HashedToken(&hash),
+                    false => Password::Hashed(&hash),
+                },
+                door: Door::Imap,
+            };
+            let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
+            let verdict = match gate.judge(&attempt, now, changes) {
+                First::Wait(class) => gate.judge_in_turn(&attempt, class, now, changes),
+                First::Decided(verdict) => verdict,
+            };
+            let Verdict::Allow(permit) = verdict else {
+                panic!("{secret}: {verdict:?}");
+            };
+            world.settle(permit, outcome);
+        }
+        let told = world
+            .gate
+            .explain(client(HOME), Some(&user(ANNA)), world.now);
+        told.user.unwrap().trust
+    };
+    assert_eq!(trust_at_home(true), Trust::Familiar);
+    assert_eq!(trust_at_home(false), Trust::Unproven);
 }
 
 #[test]
