@@ -88,6 +88,7 @@ impl Operator {
             .clone();
         told.until = timestamp(now);
         told.logins_work = status.logins_work;
+        told.fault = status.history_not_kept;
         told.bound_per_day = status.bound_per_day;
         let bound = u128::from(status.bound_per_day) * u128::from(span) / u128::from(DAY);
         told.bound = u64::try_from(bound).unwrap_or(u64::MAX);
