@@ -141,6 +141,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        device: None,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =
@@ -243,6 +244,7 @@ fn log_in(
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        device: None,
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

@@ -257,6 +257,7 @@ impl Gate {
             .filter(|spec| match spec.payers {
                 Payers::Familiar => trust == Some(Trust::Familiar),
                 Payers::Unproven => trust == Some(Trust::Unproven),
+                Payers::Device => false,
                 Payers::Forgiven => settling,
                 Payers::InCredit => has_credit,
                 _ => true,

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
+use super::tickets;
 use crate::clock::{Clock, WallWatch};
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
@@ -170,6 +171,13 @@ impl Persister {
     async fn begin_save(&mut self) {
         if self.saving.is_some() {
             return;
+        }
+        if let Some(keys) = tickets::rotated(&self.services.tls) {
+            let set = |store: &mut Store| {
+                store.set_ticket_keys(keys);
+                Ok(())
+            };
+            let _ = self.disk.run(set).await;
         }
         let services = Arc::clone(&self.services);
         if let Ok(saving) = self.disk.run(Store::begin_save).await {
@@ -358,7 +366,10 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::Forgiven(_)
             | Fact::PasswordChanged(_)
             | Fact::TrustRevoked(_)
-            | Fact::UserForgotten(_) => {}
+            | Fact::UserForgotten(_)
+            | Fact::DeviceFamiliar(_)
+            | Fact::DeviceDropped(_)
+            | Fact::DeviceShared(_) => {}
         }
     }
 }

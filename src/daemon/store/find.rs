@@ -17,6 +17,8 @@ pub(in crate::store) const KNOWN: &str = "known";
 pub(in crate::store) const DEBTS: &str = "debts";
 /// The keys.
 pub(in crate::store) const KEYS: &str = "keys";
+/// The keys of TLS tickets.
+pub(in crate::store) const TICKETS: &str = "tickets";
 /// What the name of a journal begins with.
 pub(in crate::store) const CHANGES: &str = "changes.";
 
@@ -223,7 +225,7 @@ impl Name {
                 _ => Self::Damaged,
             };
         }
-        let is_temporary = |(file, _): (&str, &str)| matches!(file, KNOWN | DEBTS | KEYS);
+        let is_temporary = |(file, _): (&str, &str)| matches!(file, KNOWN | DEBTS | KEYS | TICKETS);
         if name.split_once(TEMPORARY).is_some_and(is_temporary) {
             return Self::Temporary;
         }

@@ -12,6 +12,7 @@ use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::Rules;
+use crate::gate::trust::devices::DeviceTrust;
 use crate::gate::trust::familiar::{Context, PairAge};
 use crate::moment::Moment;
 
@@ -74,6 +75,8 @@ impl Gate {
         let outlook = |known, word| {
             let who = Context {
                 trust: Trust::Far,
+                in_network: Trust::Far,
+                device: DeviceTrust::Unknown,
                 age: PairAge::Young,
                 known,
                 network: self.familiar.network_trust(client.network()),
@@ -131,5 +134,6 @@ fn hypothetical(
         secret: SecretKind::Passing,
         word,
         who,
+        device: None,
     }
 }

@@ -25,9 +25,14 @@ use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
 
 mod credit;
+mod devices;
 mod head;
 
 pub(in crate::gate) use credit::{read_credit, read_earning, write_credit, write_earning};
+pub(in crate::gate) use devices::{
+    DEVICES, DEVICES_NUMBER, SHARED_DEVICES, SHARED_DEVICES_NUMBER, read_device,
+    read_shared_device, write_device, write_shared_device,
+};
 pub(in crate::gate) use head::Head;
 
 /// The numbers of the sections of snapshots.
@@ -269,6 +274,9 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
             out.put_u64_le(user.0);
             USER_FORGOTTEN
         }
+        Fact::DeviceFamiliar(login) => devices::write_login(out, login),
+        Fact::DeviceDropped(dropped) => devices::write_drop(out, dropped),
+        Fact::DeviceShared(device) => devices::write_shared(out, device),
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
 }
@@ -297,7 +305,7 @@ pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change
         FORGIVEN => Fact::Forgiven(read_forgiven(&mut from)?),
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(&mut from)?),
         USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
-        _ => return None,
+        number => devices::read_change(number, from)?,
     };
     (origin == Origin::HERE).then_some(Change { at, origin, fact })
 }

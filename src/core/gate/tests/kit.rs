@@ -222,6 +222,7 @@ fn with_attempt<T>(
         user: &user,
         password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
         door: Door::Own,
+        device: None,
     })
 }
 

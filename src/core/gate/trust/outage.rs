@@ -131,6 +131,7 @@ mod tests {
     use crate::gate::request::client::ClientKey;
     use crate::gate::request::doors::Door;
     use crate::gate::request::keys::UserId;
+    use crate::gate::trust::devices::DeviceTrust;
     use crate::gate::trust::familiar::{Context, NetworkTrust, PairAge};
 
     #[test]
@@ -151,8 +152,11 @@ mod tests {
                 guess: None,
                 secret: SecretKind::Passing,
                 word: Word::Common,
+                device: None,
                 who: Context {
                     trust: Trust::Familiar,
+                    in_network: Trust::Familiar,
+                    device: DeviceTrust::Unknown,
                     age: PairAge::Old,
                     known: true,
                     network: NetworkTrust::Familiar,

@@ -93,7 +93,7 @@ pub(super) fn params(names: &[&str]) -> CertificateParams {
 }
 
 type Met = (
-    Result<TlsStream<DuplexStream>, HandshakeFault>,
+    Result<Arrived<DuplexStream>, HandshakeFault>,
     io::Result<client::TlsStream<DuplexStream>>,
 );
 
@@ -107,15 +107,15 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Met {
         connector.connect(name, far)
     );
     if let (Ok(ours), Ok(theirs)) = (&mut ours, &mut theirs) {
-        ours.write_all(b"!").await.unwrap();
-        ours.flush().await.unwrap();
+        ours.stream.write_all(b"!").await.unwrap();
+        ours.stream.flush().await.unwrap();
         assert_eq!(theirs.read_u8().await.unwrap(), b'!');
     }
-    (ours.map(|stream| *stream), theirs)
+    (ours, theirs)
 }
 
 async fn agreed(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Negotiated {
-    Negotiated::of(&meet(tls, client, name).await.0.unwrap())
+    Negotiated::of(&meet(tls, client, name).await.0.unwrap().stream)
 }
 
 #[tokio::test]
