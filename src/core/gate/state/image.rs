@@ -79,6 +79,9 @@ impl Gate {
             })?;
         }
         self.write_devices(&mut out)?;
+        for (subject, at) in self.bans.lifted() {
+            out.add(record::LIFTED, |out| record::write_lifted(out, subject, at))?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);

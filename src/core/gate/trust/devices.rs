@@ -148,10 +148,9 @@ impl Devices {
         Some(Change::here(now, Fact::DeviceDropped(dropped)))
     }
 
-    /// Takes back all devices of a user: how many there were. Logins that were judged before do not count any more.
-    pub(in crate::gate) fn take_back(&self, user: UserId, now: Moment) -> usize {
-        let mut book = self.write();
-        book.take_back(user, now)
+    /// Takes back all devices of a user. Logins that were judged before do not count any more.
+    pub(in crate::gate) fn take_back(&self, user: UserId, at: Moment) {
+        self.write().take_back(user, at);
     }
 
     /// Forgets what is too old.

@@ -80,7 +80,7 @@ pub(super) fn write_shared(out: &mut Vec<u8>, device: DeviceId) -> u8 {
 }
 
 /// What a journal says of a device; none if this version does not know the record.
-pub(super) fn read_change(number: u8, mut from: &[u8]) -> Option<Fact> {
+pub(super) fn read_change(number: u8, from: &mut &[u8]) -> Option<Fact> {
     let mut id = || from.try_get_u64_le().ok();
     Some(match number {
         FAMILIAR => {

@@ -137,11 +137,15 @@ impl DeviceBook {
         self.let_go(std::iter::repeat_n(device, gone));
     }
 
-    pub(super) fn take_back(&mut self, user: UserId, now: Moment) -> usize {
-        self.taken_back.insert(user, now);
-        let devices = self.users.remove(&user).unwrap_or_default();
-        self.let_go(devices.iter().map(|held| held.id));
-        devices.len()
+    /// What logged in after it stays.
+    pub(super) fn take_back(&mut self, user: UserId, at: Moment) {
+        let held = self.taken_back.entry(user).or_default();
+        *held = (*held).max(at);
+        let last = seconds(at);
+        let before = self.of(user).to_vec();
+        for device in before.iter().filter(|held| held.last <= last) {
+            self.remove(user, device.id);
+        }
     }
 
     pub(super) fn sweep(&mut self, now: Moment) {
