@@ -75,7 +75,7 @@ use crate::gate::trust::strikes::Offender;
 use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
-pub use acquaintance::{Acquaintance, Visitor};
+pub use acquaintance::{Acquaintance, ConnectedClient};
 pub use request::keys::Keys;
 pub use state::restore::Restored;
 
@@ -233,8 +233,8 @@ impl Gate {
 
     /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
     /// comes. Takes nothing.
-    pub fn peek(&self, visitor: impl Into<Visitor>, now: Moment) -> Option<Refusal> {
-        let Visitor { client, device } = visitor.into();
+    pub fn peek(&self, visitor: impl Into<ConnectedClient>, now: Moment) -> Option<Refusal> {
+        let ConnectedClient { client, device } = visitor.into();
         if self.may_be_familiar(device) {
             return None;
         }

@@ -18,7 +18,7 @@ use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::gate::request::verdict::{Refusal, Standing};
 use gatepost_core::gate::sequence;
-use gatepost_core::gate::{Gate, Visitor};
+use gatepost_core::gate::{ConnectedClient, Gate};
 use gatepost_core::moment::Moment;
 
 use crate::clock::Clock;
@@ -70,8 +70,8 @@ pub trait Asker {
 }
 
 /// Who asks, before a user is named.
-fn visitor(asker: &impl Asker) -> Visitor {
-    Visitor {
+fn visitor(asker: &impl Asker) -> ConnectedClient {
+    ConnectedClient {
         client: asker.client(),
         device: asker.device(),
     }

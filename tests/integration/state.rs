@@ -24,6 +24,8 @@ use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::store::{EarlierState, PastState, Store, StoreSettings};
 
+mod devices;
+
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

@@ -18,7 +18,7 @@ use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::trust::familiar::NetworkTrust;
-use crate::gate::{Gate, Visitor};
+use crate::gate::{ConnectedClient, Gate};
 use crate::moment::Moment;
 
 /// How often a client is refused before its AUTH: as often as a person tries again, or a mail program.
@@ -34,12 +34,12 @@ impl Gate {
     /// `explain` under the session's `number`.
     pub fn refuse_at_accept(
         &self,
-        visitor: impl Into<Visitor>,
+        visitor: impl Into<ConnectedClient>,
         number: u64,
         session: Duration,
         now: Moment,
     ) -> Option<Refusal> {
-        let Visitor { client, device } = visitor.into();
+        let ConnectedClient { client, device } = visitor.into();
         if self.may_be_familiar(device) {
             return None;
         }

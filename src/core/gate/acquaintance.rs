@@ -12,14 +12,14 @@ use crate::moment::Moment;
 
 /// A client that has named no user yet, and its device where that is known.
 #[derive(Clone, Copy, Debug)]
-pub struct Visitor {
+pub struct ConnectedClient {
     /// The client.
     pub client: ClientKey,
     /// Its device.
     pub device: Option<Device>,
 }
 
-impl From<ClientKey> for Visitor {
+impl From<ClientKey> for ConnectedClient {
     fn from(client: ClientKey) -> Self {
         let device = None;
         Self { client, device }
@@ -52,10 +52,10 @@ impl Gate {
     pub fn acquaintance(
         &self,
         user: &UserName,
-        visitor: impl Into<Visitor>,
+        visitor: impl Into<ConnectedClient>,
         now: Moment,
     ) -> Acquaintance {
-        let Visitor { client, device } = visitor.into();
+        let ConnectedClient { client, device } = visitor.into();
         let user = self.user(user);
         let device = device.map(|device| self.keys.device(device));
         Acquaintance::of(user, &self.context_at(user, client.network(), device, now))

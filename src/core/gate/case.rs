@@ -13,12 +13,12 @@ use crate::gate::buckets::spec::WordList;
 use crate::gate::buckets::words::Word;
 use crate::gate::request::attempt::{AuthAttempt, Password, Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::device::HashedDevice;
 use crate::gate::request::doors::{Door, PasswordHash};
 use crate::gate::request::keys::{Guess, UserId};
 use crate::gate::request::verdict::{FailureReply, Reason};
 use crate::gate::rules::Rules;
-use crate::gate::trust::devices::DeviceTrust;
 use crate::gate::trust::familiar::Context;
 use crate::moment::Moment;
 

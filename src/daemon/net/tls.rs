@@ -76,14 +76,14 @@ const FOREIGN_PROTOCOLS: [&[u8]; 5] = [b"h2", b"http/1.1", b"http/1.0", b"http/0
 /// The TLS state of all listeners. Shared by reference; all methods take `&self`.
 pub struct Tls {
     loaded: ArcSwap<Loaded>,
-    tickets: Tickets,
+    tickets: Ticketers,
     computing: Computing,
     /// How many handshakes failed since the start.
     pub failures: HandshakeFailures,
 }
 
 /// What makes the tickets of each version.
-struct Tickets {
+struct Ticketers {
     tls13: Arc<TicketKeys>,
     tls12: Arc<dyn ProducesTickets>,
 }
@@ -103,7 +103,7 @@ impl Tls {
     /// # Errors
     /// The first fault found, with its file.
     pub fn load(settings: &TlsSettings) -> Result<Self, TlsFault> {
-        let tickets = Tickets {
+        let tickets = Ticketers {
             tls13: Arc::new(TicketKeys::new(Clock::wall())),
             tls12: rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsFault::Library)?,
         };
@@ -281,7 +281,7 @@ impl Loaded {
         (Arc::clone(config), keys)
     }
 
-    fn new(settings: &TlsSettings, tickets: &Tickets) -> Result<Self, TlsFault> {
+    fn new(settings: &TlsSettings, tickets: &Ticketers) -> Result<Self, TlsFault> {
         let provider = Arc::new(provider());
         let (keys, certificates): (Vec<_>, Vec<_>) =
             certificate::load(&settings.certificates, &provider)?
@@ -314,7 +314,7 @@ fn config(
     config.ticketer = ticketer;
     // A mail program opens few connections, and each ticket costs a write.
     config.send_tls13_tickets = 1;
-    // Tickets only: a cache on our side is memory that strangers could fill.
+    // Ticketers only: a cache on our side is memory that strangers could fill.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(Arc::new(config))
 }

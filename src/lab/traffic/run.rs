@@ -34,7 +34,7 @@ mod tickets;
 
 use feedback::{Feedback, next_try};
 use queue::QueuedEvent;
-use tickets::Tickets;
+use tickets::ProgramTickets;
 
 /// Users whose right password was answered 535 type it once more after this.
 const RETYPED_UNCHANGED: Duration = MINUTE;
@@ -60,7 +60,7 @@ pub fn run(scenario: &Scenario, plan: &SimulationPlan, policy: &mut dyn Policy) 
         feedback: Feedback::new(cast.patience, plan),
         change: cast.crowd.and_then(Crowd::change),
         places: HashSet::new(),
-        devices: Tickets::default(),
+        devices: ProgramTickets::default(),
         policy,
         ended: Vec::new(),
     };
@@ -97,7 +97,7 @@ struct Simulation<'a> {
     change: Option<Moment>,
     /// Whom a login was wanted by, and from where.
     places: HashSet<(u32, NetworkKey)>,
-    devices: Tickets,
+    devices: ProgramTickets,
     policy: &'a mut dyn Policy,
     ended: Ended,
 }

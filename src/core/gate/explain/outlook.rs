@@ -8,11 +8,11 @@ use crate::gate::case::{Case, SecretKind};
 use crate::gate::ladder::{Named, Question};
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::Rules;
-use crate::gate::trust::devices::DeviceTrust;
 use crate::gate::trust::familiar::{Context, PairAge};
 use crate::moment::Moment;
 

@@ -11,11 +11,11 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::tries::History;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
-use crate::gate::request::device::{HashedDevice, Ticket};
+use crate::gate::request::device::DeviceTrust;
+use crate::gate::request::device::{DeviceTicket, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::gate::rules::Rules;
-use crate::gate::trust::devices::DeviceTrust;
 use crate::gate::trust::familiar::Known;
 use crate::moment::Moment;
 
@@ -63,7 +63,7 @@ pub struct UserDeviceStanding {
     /// The last login from it.
     pub last: Moment,
     /// Whether it has come back with its ticket; else its program may keep none.
-    pub ticket: Ticket,
+    pub ticket: DeviceTicket,
     /// Whether it is familiar: not if the password was changed since.
     pub is_familiar: bool,
     /// Wrong passwords since its last login.
@@ -148,7 +148,7 @@ impl Gate {
             .map(|held| {
                 let back = HashedDevice {
                     id: held.id,
-                    ticket: Ticket::Returned,
+                    ticket: DeviceTicket::Returned,
                 };
                 let trust = self.devices.trust(user, back, since, now);
                 UserDeviceStanding {

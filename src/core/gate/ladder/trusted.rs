@@ -6,7 +6,7 @@ use super::{Question, Short};
 use crate::gate::buckets::spec::{Bucket, WhenEmpty};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
-use crate::gate::trust::devices::DeviceTrust;
+use crate::gate::request::device::DeviceTrust;
 use crate::gate::trust::familiar::NetworkTrust;
 
 impl Question<'_> {

@@ -10,12 +10,12 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Device {
     octets: [u8; 16],
-    ticket: Ticket,
+    ticket: DeviceTicket,
 }
 
 /// Where a connection has its device from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ticket {
+pub enum DeviceTicket {
     /// It is new: nobody has been this device before.
     New,
     /// The client has brought it back.
@@ -24,7 +24,7 @@ pub enum Ticket {
 
 impl Device {
     /// The device with this number.
-    pub const fn new(octets: [u8; 16], ticket: Ticket) -> Self {
+    pub const fn new(octets: [u8; 16], ticket: DeviceTicket) -> Self {
         Self { octets, ticket }
     }
 
@@ -34,7 +34,7 @@ impl Device {
     }
 
     /// Where the connection has it from.
-    pub const fn ticket(&self) -> Ticket {
+    pub const fn ticket(&self) -> DeviceTicket {
         self.ticket
     }
 }
@@ -50,9 +50,16 @@ impl fmt::Debug for Device {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct HashedDevice {
     pub(in crate::gate) id: DeviceId,
-    pub(in crate::gate) ticket: Ticket,
+    pub(in crate::gate) ticket: DeviceTicket,
 }
 
 /// A device, as the tables know one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(pub(in crate::gate) u64);
+
+/// Whether this is a device of the user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum DeviceTrust {
+    Familiar,
+    Unknown,
+}

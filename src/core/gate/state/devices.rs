@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::gate::Gate;
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{Change, Fact};
-use crate::gate::request::device::Ticket;
+use crate::gate::request::device::DeviceTicket;
 use crate::gate::request::keys::UserId;
 use crate::gate::state::away::Away;
 use crate::gate::state::file::Snapshot;
@@ -24,7 +24,7 @@ impl Gate {
         changes: &[Change],
         away: Away,
     ) {
-        let taken_back = TakenBack::new(&Revocations::new(snapshots, changes, away.newest));
+        let taken_back = LatestRevocations::new(&Revocations::new(snapshots, changes, away.newest));
         for snapshot in snapshots {
             let at = snapshot.at(away);
             for (device, last) in &snapshot.shared_devices {
@@ -49,14 +49,20 @@ impl Gate {
     }
 
     /// Follows a change, in the order of their moments. What was dropped before the snapshot is not in it.
-    fn follow_device(&self, change: &Change, covered: Moment, taken_back: &TakenBack, away: Away) {
+    fn follow_device(
+        &self,
+        change: &Change,
+        covered: Moment,
+        taken_back: &LatestRevocations,
+        away: Away,
+    ) {
         match change.fact {
             Fact::DeviceFamiliar(login) if taken_back.leaves(login.user, login.last) => {
                 let device = UserDevice {
                     id: login.device,
                     last: away.login(login.last, change.at),
                     failures: 0,
-                    ticket: Ticket::Returned,
+                    ticket: DeviceTicket::Returned,
                 };
                 self.devices.restore(self.user_since(login.user), device);
             }
@@ -74,9 +80,9 @@ impl Gate {
 }
 
 /// When anything was taken back from each user: all devices went with it.
-struct TakenBack(HashMap<UserId, Moment>);
+struct LatestRevocations(HashMap<UserId, Moment>);
 
-impl TakenBack {
+impl LatestRevocations {
     fn new(revocations: &Revocations) -> Self {
         let mut latest: HashMap<UserId, Moment> = HashMap::new();
         let networks = revocations.networks();

@@ -4,9 +4,9 @@ use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::processes::ProcessLine;
 use crate::gate::request::attempt::Trust;
-use crate::gate::request::device::{Device, Ticket};
+use crate::gate::request::device::{Device, DeviceTicket};
 use crate::gate::request::verdict::Reason;
-use crate::gate::{Gate, Visitor};
+use crate::gate::{ConnectedClient, Gate};
 use crate::moment::Moment;
 
 const HOME: &str = "203.0.113.7";
@@ -14,11 +14,11 @@ const HOTEL: &str = "198.51.100.7";
 const BY_DEVICE: Fate = Fate::Asked(Reason::Bucket(Bucket::Device));
 
 fn returned(n: u8) -> Option<Device> {
-    Some(Device::new([n; 16], Ticket::Returned))
+    Some(Device::new([n; 16], DeviceTicket::Returned))
 }
 
 fn fresh(n: u8) -> Option<Device> {
-    Some(Device::new([n; 16], Ticket::New))
+    Some(Device::new([n; 16], DeviceTicket::New))
 }
 
 /// Anna has logged in at home with her laptop, which is device 1.
@@ -216,7 +216,7 @@ fn a_change_of_password_takes_trust_back_from_devices() {
     world.device = returned(9);
     world.guess(HOTEL, "anna", "Altes-Kennwort");
     let trust = |world: &World, device| {
-        let visitor = Visitor {
+        let visitor = ConnectedClient {
             client: client("192.0.2.77"),
             device,
         };
@@ -290,7 +290,7 @@ fn it_gets_its_banner_where_its_address_has_no_token_left() {
     }
     let session = MINUTE * 5;
     let refused = |world: &World, device| {
-        let visitor = Visitor {
+        let visitor = ConnectedClient {
             client: client(HOTEL),
             device,
         };

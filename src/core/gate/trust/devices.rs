@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::gate::buckets::table::seconds;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::request::change::{Change, DeviceDrop, DeviceLogin, Fact};
-use crate::gate::request::device::{DeviceId, HashedDevice, Ticket};
+use crate::gate::request::device::{DeviceId, DeviceTicket, DeviceTrust, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::trust::familiar::KEPT;
 use crate::moment::Moment;
@@ -41,13 +41,6 @@ const FRESH: u32 = 600;
 /// Attempts that were judged before something was taken back are over by then.
 const UNDER_WAY: Duration = Duration::from_secs(3600);
 
-/// Whether this is a device of the user's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum DeviceTrust {
-    Familiar,
-    Unknown,
-}
-
 pub(in crate::gate) struct Devices {
     capacity: usize,
     book: RwLock<DeviceBook>,
@@ -70,7 +63,7 @@ impl Devices {
         proven_since: u32,
         now: Moment,
     ) -> DeviceTrust {
-        if device.ticket == Ticket::New {
+        if device.ticket == DeviceTicket::New {
             return DeviceTrust::Unknown;
         }
         let book = self.read();
@@ -86,7 +79,7 @@ impl Devices {
 
     /// Whether this device has logged in as anybody.
     pub(in crate::gate) fn is_known(&self, device: HashedDevice) -> bool {
-        device.ticket == Ticket::Returned && self.read().is_known(device.id)
+        device.ticket == DeviceTicket::Returned && self.read().is_known(device.id)
     }
 
     /// Notes a login that was judged at `when`, with the same password as the last time or another one; what that changed.
@@ -122,7 +115,7 @@ impl Devices {
         book.add(user, login, self.capacity);
         book.succeed(user, device.id);
         // A new one is worth no record: few come back, and the next snapshot has it.
-        let came_back = device.ticket == Ticket::Returned;
+        let came_back = device.ticket == DeviceTicket::Returned;
         let login = DeviceLogin {
             user,
             device: device.id,

@@ -16,8 +16,8 @@ use crate::gate::buckets::table::seconds;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::change::{Change, Fact, PairLogin, UserLogin};
 use crate::gate::request::client::{NetworkKey, RegionKey};
+use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::keys::UserId;
-use crate::gate::trust::devices::DeviceTrust;
 use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 

@@ -129,9 +129,9 @@ mod tests {
     use crate::gate::case::SecretKind;
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
+    use crate::gate::request::device::DeviceTrust;
     use crate::gate::request::doors::Door;
     use crate::gate::request::keys::UserId;
-    use crate::gate::trust::devices::DeviceTrust;
     use crate::gate::trust::familiar::{Context, NetworkTrust, PairAge};
 
     #[test]

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::{TlsConnector, client};
 
-use gatepost_core::gate::request::device::Ticket;
+use gatepost_core::gate::request::device::DeviceTicket;
 
 use super::*;
 
@@ -253,7 +253,10 @@ async fn a_client_that_brings_its_ticket_is_the_same_device_also_after_a_restart
     let client = Arc::new(shelf.client(BOTH));
     let (kind, first) = device(&tls, &client).await;
     let first = first.unwrap();
-    assert_eq!((kind, first.ticket()), (HandshakeKind::Full, Ticket::New));
+    assert_eq!(
+        (kind, first.ticket()),
+        (HandshakeKind::Full, DeviceTicket::New)
+    );
     let restarted = shelf.load();
     restarted
         .ticket_keys()
@@ -264,7 +267,7 @@ async fn a_client_that_brings_its_ticket_is_the_same_device_also_after_a_restart
         let again = again.unwrap();
         assert_eq!(
             (kind, again.ticket()),
-            (HandshakeKind::Resumed, Ticket::Returned)
+            (HandshakeKind::Resumed, DeviceTicket::Returned)
         );
         assert_eq!(again.expose(), first.expose());
     }
@@ -282,7 +285,7 @@ async fn a_ticket_of_elsewhere_is_none_and_no_error() {
     let (_, first) = device(&shelf.load(), &client).await;
     let (kind, second) = device(&shelf.load(), &client).await;
     assert_eq!(kind, HandshakeKind::Full);
-    assert_eq!(second.unwrap().ticket(), Ticket::New);
+    assert_eq!(second.unwrap().ticket(), DeviceTicket::New);
     assert_ne!(first.unwrap().expose(), second.unwrap().expose());
 }
 

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::store::key::random;
-use gatepost_core::gate::request::device::{Device, Ticket};
+use gatepost_core::gate::request::device::{Device, DeviceTicket};
 use gatepost_core::moment::Moment;
 
 /// How long a key seals.
@@ -219,8 +219,8 @@ pub(super) fn device(connection: &mut ServerConnection) -> Device {
     let returned = connection.received_resumption_data();
     let returned = returned.and_then(|octets| octets.try_into().ok());
     let device = match returned {
-        Some(octets) => Device::new(octets, Ticket::Returned),
-        None => Device::new(random(), Ticket::New),
+        Some(octets) => Device::new(octets, DeviceTicket::Returned),
+        None => Device::new(random(), DeviceTicket::New),
     };
     connection.set_resumption_data(device.expose());
     device

@@ -5,18 +5,18 @@
 
 use std::collections::HashSet;
 
-use gatepost_core::gate::request::device::{Device, Ticket};
+use gatepost_core::gate::request::device::{Device, DeviceTicket};
 
 /// The programs that were connected.
 #[derive(Debug, Default)]
-pub(super) struct Tickets(HashSet<u64>);
+pub(super) struct ProgramTickets(HashSet<u64>);
 
-impl Tickets {
+impl ProgramTickets {
     /// A connection of the program with this number.
     pub(super) fn connect(&mut self, program: u64) -> Device {
         let ticket = match self.0.insert(program) {
-            true => Ticket::New,
-            false => Ticket::Returned,
+            true => DeviceTicket::New,
+            false => DeviceTicket::Returned,
         };
         Device::new(u128::from(program).to_le_bytes(), ticket)
     }

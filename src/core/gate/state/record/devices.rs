@@ -6,7 +6,7 @@ use bytes::{Buf, BufMut};
 
 use super::section;
 use crate::gate::request::change::{DeviceDrop, DeviceLogin, Fact};
-use crate::gate::request::device::{DeviceId, Ticket};
+use crate::gate::request::device::{DeviceId, DeviceTicket};
 use crate::gate::request::keys::UserId;
 use crate::gate::state::frame::Section;
 use crate::gate::trust::devices::UserDevice;
@@ -32,8 +32,8 @@ pub(in crate::gate) fn write_device(out: &mut Vec<u8>, user: UserId, device: Use
     out.put_u32_le(device.last);
     out.put_u8(device.failures);
     out.put_u8(match device.ticket {
-        Ticket::New => NEW,
-        Ticket::Returned => RETURNED,
+        DeviceTicket::New => NEW,
+        DeviceTicket::Returned => RETURNED,
     });
 }
 
@@ -44,8 +44,8 @@ pub(in crate::gate) fn read_device(mut from: &[u8]) -> Option<(UserId, UserDevic
         last: from.try_get_u32_le().ok()?,
         failures: from.try_get_u8().ok()?,
         ticket: match from.try_get_u8().ok()? {
-            NEW => Ticket::New,
-            RETURNED => Ticket::Returned,
+            NEW => DeviceTicket::New,
+            RETURNED => DeviceTicket::Returned,
             _ => return None,
         },
     };

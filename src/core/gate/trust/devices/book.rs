@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::{DEVICES, NEW_DEVICES, NEW_KEPT, UNDER_WAY, USERS};
 use crate::gate::buckets::table::seconds;
-use crate::gate::request::device::{DeviceId, Ticket};
+use crate::gate::request::device::{DeviceId, DeviceTicket};
 use crate::gate::request::keys::UserId;
 use crate::gate::trust::familiar::KEPT;
 use crate::moment::Moment;
@@ -25,7 +25,7 @@ pub(in crate::gate) struct UserDevice {
     /// Wrong passwords since.
     pub(in crate::gate) failures: u8,
     /// Whether it has ever come back.
-    pub(in crate::gate) ticket: Ticket,
+    pub(in crate::gate) ticket: DeviceTicket,
 }
 
 #[derive(Default)]
@@ -94,8 +94,8 @@ impl DeviceBook {
                 held.last = login.last;
                 held.failures = login.failures;
             }
-            if login.ticket == Ticket::Returned {
-                held.ticket = Ticket::Returned;
+            if login.ticket == DeviceTicket::Returned {
+                held.ticket = DeviceTicket::Returned;
             }
             return;
         }
@@ -155,8 +155,8 @@ impl DeviceBook {
             .retain(|_, last| now.saturating_sub(*last) < KEPT);
         self.retain(|_, held| {
             let kept = match held.ticket {
-                Ticket::Returned => KEPT,
-                Ticket::New => NEW_KEPT,
+                DeviceTicket::Returned => KEPT,
+                DeviceTicket::New => NEW_KEPT,
             };
             now.saturating_sub(held.last) < kept
         });
@@ -165,7 +165,9 @@ impl DeviceBook {
     /// What a user has too many of goes: the oldest of those that have not come back, or the oldest.
     fn make_room_of(&mut self, user: UserId) {
         let devices = self.of(user);
-        let new = devices.iter().filter(|held| held.ticket == Ticket::New);
+        let new = devices
+            .iter()
+            .filter(|held| held.ticket == DeviceTicket::New);
         let too_many_new = new.clone().count() > NEW_DEVICES;
         if !too_many_new && devices.len() <= DEVICES {
             return;
@@ -223,5 +225,5 @@ impl DeviceBook {
 
 /// Those with the smallest go first.
 const fn age(held: &UserDevice) -> (bool, u32) {
-    (matches!(held.ticket, Ticket::Returned), held.last)
+    (matches!(held.ticket, DeviceTicket::Returned), held.last)
 }

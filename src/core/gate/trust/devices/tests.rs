@@ -14,14 +14,14 @@ fn person(n: u64) -> UserId {
 fn back(n: u64) -> HashedDevice {
     HashedDevice {
         id: DeviceId(n),
-        ticket: Ticket::Returned,
+        ticket: DeviceTicket::Returned,
     }
 }
 
 fn new(n: u64) -> HashedDevice {
     HashedDevice {
         id: DeviceId(n),
-        ticket: Ticket::New,
+        ticket: DeviceTicket::New,
     }
 }
 
