@@ -280,14 +280,13 @@ fn openssl_with_its_session_in_a_file_is_such_a_device() {
 fn programs_that_are_started_for_each_mail_bring_no_ticket_back() {
     let mail = Mail::start();
     let proxy = Setup::before(&mail).start();
-    let programs: [fn(&Job<'_>) -> Ran; 8] = [
+    let programs: [fn(&Job<'_>) -> Ran; 7] = [
         programs::swaks,
         programs::curl,
         programs::msmtp,
         programs::smtplib,
         programs::nodemailer,
         programs::net_smtp,
-        programs::git_send_email,
         programs::lettre,
     ];
     for send in programs {

@@ -135,7 +135,7 @@ fn devices_that_this_version_writes_are_left_for_a_fixture() {
     let expected = fixtures().join("v2-devices/enforce/expected.txt");
     fs::copy(expected, directory.join("expected.txt")).unwrap();
     check_devices(&directory);
-    let journal = kinds(&fs::read(directory.join("changes.2")).unwrap());
+    let journal = kinds(&fs::read(directory.join("changes.1")).unwrap());
     let known = kinds(&fs::read(directory.join("known")).unwrap());
     let written = [
         (40, &journal),
