@@ -58,12 +58,14 @@ use crate::gate::merge::ForgivenElsewhere;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::Device;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::names::NameFolding;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
+use crate::gate::trust::devices::Devices;
 use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
 use crate::gate::trust::first_days::FirstDays;
@@ -73,7 +75,7 @@ use crate::gate::trust::strikes::Offender;
 use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
-pub use acquaintance::Acquaintance;
+pub use acquaintance::{Acquaintance, ConnectedClient};
 pub use request::keys::Keys;
 pub use state::restore::Restored;
 
@@ -91,6 +93,7 @@ pub struct Gate {
     rules: ArcSwap<Rules>,
     buckets: Buckets,
     familiar: Familiar,
+    devices: Devices,
     tries: Tries,
     seen: Seen,
     hashed_words: HashedWords,
@@ -130,6 +133,7 @@ impl Gate {
             buckets: Buckets::new(clients, &keys.table),
             familiar: Familiar::new(settings.capacity.pairs),
             // Beside the 24 octets of a bucket these add 7 for every address.
+            devices: Devices::new(few(settings.capacity.pairs / 2)),
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             hashed_words: HashedWords::default(),
@@ -229,8 +233,17 @@ impl Gate {
 
     /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
     /// comes. Takes nothing.
-    pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
+    pub fn peek(&self, visitor: impl Into<ConnectedClient>, now: Moment) -> Option<Refusal> {
+        let ConnectedClient { client, device } = visitor.into();
+        if self.may_be_familiar(device) {
+            return None;
+        }
         self.ask_unnamed(client, now, |question| question.certain())
+    }
+
+    /// Whether somebody has logged in from this device: then whatever is known of its address is not all.
+    fn may_be_familiar(&self, device: Option<Device>) -> bool {
+        device.is_some_and(|device| self.devices.is_known(self.keys.device(device)))
     }
 
     /// What is known of a client that has not named its user.
@@ -266,6 +279,7 @@ impl Gate {
                 before.passwords.sweep(now);
             }
             self.familiar.sweep(now);
+            self.devices.sweep(now);
             self.passwords.sweep(now);
             if !self.is_settling(&self.rules.load(), now) {
                 self.typing_errors.clear();

@@ -58,6 +58,7 @@ mod reload;
 pub mod restore;
 mod sharing;
 mod socket;
+mod tickets;
 mod web_door;
 
 pub use leaving::Leaving;
@@ -155,7 +156,8 @@ impl Server {
         let began = clock.now();
         let tls = Tls::load(&config.tls)?;
         tls.cap_handshakes(config.admission.handshakes);
-        let (store, gate) = restore::restore(&config, began)?;
+        let (mut store, gate) = restore::restore(&config, began)?;
+        tickets::take_over(&tls, &mut store);
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);

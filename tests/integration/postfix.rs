@@ -8,6 +8,7 @@ mod beside;
 mod cluster;
 mod cluster_shares;
 mod delivery;
+mod devices;
 mod doctor;
 mod doors;
 mod guesses;

@@ -64,11 +64,15 @@ impl Gate {
             Fact::TrustRevoked(what) => self.merge_revoked(what, at, now, changes),
             Fact::UserForgotten(ForgottenUser(user)) => {
                 changes.extend(self.familiar.merge_forgotten(user, at, now));
+                self.devices.take_back(user, at);
             }
             // Nothing that a gate knows of, or that machines share.
             Fact::Expelled(_)
             | Fact::BanEnded(_)
             | Fact::SharedBucket(_)
+            | Fact::DeviceFamiliar(_)
+            | Fact::DeviceDropped(_)
+            | Fact::DeviceShared(_)
             | Fact::BackendFailing
             | Fact::BackendRecovered => {}
         }
@@ -93,6 +97,7 @@ impl Gate {
         let Some(change) = self.familiar.merge_revoked(what, at, now) else {
             return;
         };
+        self.devices.take_back(what.user, at);
         if what.network.is_none() && self.familiar.networks(what.user).is_empty() {
             // No network is left to be unproven.
             self.passwords.forget(what.user);

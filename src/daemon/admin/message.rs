@@ -14,7 +14,8 @@ mod watch;
 
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
-    KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
+    KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserDeviceMessage, UserMessage,
+    UserNetworkMessage,
 };
 
 pub use parts::{
@@ -326,6 +327,9 @@ pub struct StatusMessage {
     pub known_users: u64,
     /// Familiar pairs.
     pub familiar_pairs: u64,
+    /// Devices that have logged in, each of one user.
+    #[serde(default)]
+    pub devices: u64,
     /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
     /// The machines that this bound is one for; none: there is only this one.

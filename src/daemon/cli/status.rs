@@ -57,8 +57,8 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,
-        "users       {} known, {} familiar pairs",
-        status.known_users, status.familiar_pairs
+        "users       {} known, {} familiar pairs, {} devices",
+        status.known_users, status.familiar_pairs, status.devices
     )?;
     let held = match status.mode.as_str() {
         "enforce" => "",

@@ -89,5 +89,10 @@ fn show_user(one: &KnownUserMessage, out: &mut dyn Write) -> io::Result<()> {
     for place in &one.networks {
         write!(out, " {}", place.network)?;
     }
+    match one.devices {
+        0 => {}
+        1 => write!(out, " and 1 device")?,
+        devices => write!(out, " and {devices} devices")?,
+    }
     writeln!(out)
 }

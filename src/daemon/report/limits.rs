@@ -152,7 +152,7 @@ pub const TABLE: [LimitRow; 41] = [
     row(ResourceLimit::Occurrences, "occurrences", "notices that were not sent, for too many waited"),
     row(ResourceLimit::ClusterFacts, "cluster-facts", "facts that the other machines were told later, with all the rest"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
-    row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
+    row(ResourceLimit::Pairs, "pairs", "familiar pairs, devices and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
     row(ResourceLimit::HeldAttempts, "held-attempts", "attempts without an answer whose tokens stay spent for want of room"),
     row(ResourceLimit::Credit, "credit", "clients whose credit was forgotten early, or not earned for want of room"),

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
+use super::tickets;
 use crate::clock::{Clock, WallWatch};
 use crate::cluster::Outbox;
 use crate::drain::Drain;
@@ -175,6 +176,13 @@ impl Persister {
     async fn begin_save(&mut self) {
         if self.saving.is_some() {
             return;
+        }
+        if let Some(keys) = tickets::rotated(&self.services.tls) {
+            let set = |store: &mut Store| {
+                store.set_ticket_keys(keys);
+                Ok(())
+            };
+            let _ = self.disk.run(set).await;
         }
         let services = Arc::clone(&self.services);
         if let Ok(saving) = self.disk.run(Store::begin_save).await {
@@ -364,6 +372,9 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::PasswordChanged(_)
             | Fact::TrustRevoked(_)
             | Fact::UserForgotten(_)
+            | Fact::DeviceFamiliar(_)
+            | Fact::DeviceDropped(_)
+            | Fact::DeviceShared(_)
             | Fact::Expelled(_) => {}
         }
     }

@@ -19,6 +19,8 @@ pub(in crate::store) const KNOWN_BEFORE: &str = "known.before";
 pub(in crate::store) const DEBTS: &str = "debts";
 /// The keys.
 pub(in crate::store) const KEYS: &str = "keys";
+/// The keys of TLS tickets.
+pub(in crate::store) const TICKETS: &str = "tickets";
 /// The keys of before names got another one.
 pub(in crate::store) const KEYS_BEFORE: &str = "keys.before";
 /// What the name of a journal begins with.
@@ -228,7 +230,10 @@ impl Name {
             };
         }
         let is_temporary = |(file, _): (&str, &str)| {
-            matches!(file, KNOWN | DEBTS | KEYS | KEYS_BEFORE | KNOWN_BEFORE)
+            matches!(
+                file,
+                KNOWN | DEBTS | KEYS | TICKETS | KEYS_BEFORE | KNOWN_BEFORE
+            )
         };
         if name.split_once(TEMPORARY).is_some_and(is_temporary) {
             return Self::Temporary;

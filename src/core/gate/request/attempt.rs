@@ -8,6 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::device::Device;
 use crate::gate::request::doors::{Door, PasswordHash};
 
 /// The name that a client wants to log in as: the authcid, as decoded, any octets at all.
@@ -130,14 +131,18 @@ pub struct AuthAttempt<'a> {
     pub password: Password<'a>,
     /// Where.
     pub door: Door,
+    /// From which device, where the door can tell one.
+    pub device: Option<Device>,
 }
 
-/// How far a user is trusted in the network of an attempt. The texts (`Display`) are public API.
+/// How far a user is trusted in the network of an attempt, or with its device. The texts (`Display`) are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// Logged in from this network within 90 days.
     Familiar,
-    /// So it did, but not since the password was changed.
+    /// Logged in from this device within 90 days, and is not familiar in the network.
+    Device,
+    /// Logged in from this network within 90 days, but not since the password was changed.
     Unproven,
     /// Logged in from its /16 or /32.
     Near,
@@ -146,11 +151,19 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Whether the user has logged in from this network, so that neither bans nor turns for strangers hold.
+    /// Whether the user has logged in from this network or device, so that neither bans nor turns for strangers hold.
     pub const fn is_at_home(self) -> bool {
         match self {
-            Self::Familiar | Self::Unproven => true,
+            Self::Familiar | Self::Device | Self::Unproven => true,
             Self::Near | Self::Far => false,
+        }
+    }
+
+    /// Whether so it did with a password that is not known to be changed since.
+    pub const fn is_familiar(self) -> bool {
+        match self {
+            Self::Familiar | Self::Device => true,
+            Self::Unproven | Self::Near | Self::Far => false,
         }
     }
 }
@@ -159,6 +172,7 @@ impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Familiar => "familiar",
+            Self::Device => "device",
             Self::Unproven => "unproven",
             Self::Near => "near",
             Self::Far => "far",

@@ -10,6 +10,7 @@
 use std::fmt;
 
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::moment::Moment;
@@ -68,6 +69,8 @@ impl Change {
             | Fact::Expelled(_) => true,
             // Each machine has its own part, and its own view of the backend.
             Fact::SharedBucket(_) | Fact::BackendFailing | Fact::BackendRecovered => false,
+            // A ticket is worth something where it was made.
+            Fact::DeviceFamiliar(_) | Fact::DeviceDropped(_) | Fact::DeviceShared(_) => false,
         };
         is_shared && self.origin.0 == Origin::HERE.0
     }
@@ -126,6 +129,7 @@ impl Change {
                 | Fact::SharedBucket(_)
                 | Fact::TrustRevoked(_)
                 | Fact::UserForgotten(_)
+                | Fact::DeviceDropped(_)
         )
     }
 }
@@ -167,6 +171,12 @@ pub enum Fact {
     TrustRevoked(Revocation),
     /// What made a user known before does not count any more.
     UserForgotten(ForgottenUser),
+    /// A device came back and logged in as a user, and is familiar.
+    DeviceFamiliar(DeviceLogin),
+    /// A device has tried too many wrong passwords of a user, and is not familiar any more.
+    DeviceDropped(DeviceDrop),
+    /// Too many users have logged in with a device: it is none.
+    DeviceShared(DeviceId),
     /// The operator ended sessions.
     Expelled(Expulsion),
     /// Many familiar pairs are rejected at once: the backend is failing.
@@ -237,6 +247,22 @@ pub struct PairLogin {
     pub(in crate::gate) network: NetworkKey,
     /// In seconds since the epoch.
     pub(in crate::gate) last: u32,
+}
+
+/// A login of a user from a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceLogin {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) device: DeviceId,
+    /// In seconds since the epoch.
+    pub(in crate::gate) last: u32,
+}
+
+/// A user's device that is familiar no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceDrop {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) device: DeviceId,
 }
 
 /// A change of a user's password.

@@ -144,6 +144,10 @@ impl Snapshot {
             }),
             record::REVOKED_NUMBER => take(frame, &mut self.revoked, record::read_revoked),
             record::FORGOTTEN_NUMBER => take(frame, &mut self.forgotten, record::read_forgotten),
+            record::DEVICES_NUMBER => take(frame, &mut self.devices, record::read_device),
+            record::SHARED_DEVICES_NUMBER => {
+                take(frame, &mut self.shared_devices, record::read_shared_device)
+            }
             record::LIFTED_NUMBER => take(frame, &mut self.lifted, record::read_lifted),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),

@@ -25,10 +25,15 @@ use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
 
 mod credit;
+mod devices;
 mod head;
 mod orders;
 
 pub(in crate::gate) use credit::{read_credit, read_earning, write_credit, write_earning};
+pub(in crate::gate) use devices::{
+    DEVICES, DEVICES_NUMBER, SHARED_DEVICES, SHARED_DEVICES_NUMBER, read_device,
+    read_shared_device, write_device, write_shared_device,
+};
 pub(in crate::gate) use head::Head;
 pub(in crate::gate) use orders::{read_forgotten, read_revoked, write_forgotten, write_revoked};
 
@@ -250,6 +255,9 @@ fn write_fact(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
             out.put_u64_le(user.0);
             USER_FORGOTTEN
         }
+        Fact::DeviceFamiliar(login) => devices::write_login(out, login),
+        Fact::DeviceDropped(dropped) => devices::write_drop(out, dropped),
+        Fact::DeviceShared(device) => devices::write_shared(out, device),
         Fact::Expelled(whose) => {
             write_expulsion(out, whose);
             EXPELLED
@@ -295,7 +303,7 @@ fn read_fact(number: u8, from: &mut &[u8]) -> Option<Fact> {
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(from)?),
         USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
         EXPELLED => Fact::Expelled(read_expulsion(from)?),
-        _ => return None,
+        number => devices::read_change(number, from)?,
     })
 }
 
