@@ -17,6 +17,7 @@ use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, 
 use gatepost_core::gate::request::change::{Change, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
 use gatepost_core::gate::state::file::{FileReport, Soundness};
 use gatepost_core::gate::state::frame;
@@ -141,6 +142,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        country: Located::default(),
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =
@@ -243,6 +245,7 @@ fn log_in(
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        country: Located::default(),
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

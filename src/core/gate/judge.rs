@@ -336,11 +336,17 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         let new = !self.past.repeated;
         let (gate, now) = (self.gate, self.now);
         match refusal.reason {
+            _ if self.rules.is_decoy(self.case.user) => {
+                refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
+                return;
+            }
             Reason::Trap => {
                 refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
                 return;
             }
-            Reason::DenyList | Reason::Ban | Reason::Repeat | Reason::Outage => return,
+            Reason::DenyList | Reason::Ban | Reason::Repeat | Reason::Outage | Reason::Decoy => {
+                return;
+            }
             Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
             // Behind one address may be an office: where somebody is familiar, a refusal costs nothing.
             _ if network == NetworkTrust::Familiar => {}
@@ -348,6 +354,14 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 let cause = BanCause::Strikes;
                 let ban = gate.strike(self.rules, offender, cause, now, self.changes);
                 refusal.wait = refusal.wait.max(ban);
+            }
+            // No bucket was looked at yet: a client whose own is empty earns its strikes here.
+            Reason::Country | Reason::UserRule if new => {
+                if self.take_of_client().is_err() {
+                    let cause = BanCause::Strikes;
+                    let ban = gate.strike(self.rules, offender, cause, now, self.changes);
+                    refusal.wait = refusal.wait.max(ban);
+                }
             }
             // The client's own token stays spent: so hammering while all is empty earns strikes.
             _ if new => drop(self.take_of_client()),

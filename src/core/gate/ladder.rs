@@ -1,6 +1,6 @@
 //! ladder - the steps that an attempt climbs, in their order, and what each says
 //!
-//! Deny, the operator's bans, allow, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
+//! Deny, the operator's bans, the user's own rule, allow, countries, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
@@ -22,6 +22,7 @@ use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::place::AtHome;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
@@ -35,7 +36,11 @@ pub(in crate::gate) enum Step {
     Deny,
     /// A ban by the operator, which refuses the familiar too.
     BanByHand,
+    /// What the owner has set for this user.
+    UserRule,
     Allow,
+    /// Countries that may log in.
+    Country,
     Trap,
     /// An automatic ban, which refuses nobody where somebody is familiar, and nobody who is near.
     Ban,
@@ -45,10 +50,12 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 10] = [
+pub(in crate::gate) const STEPS: [Step; 12] = [
     Step::Deny,
     Step::BanByHand,
+    Step::UserRule,
     Step::Allow,
+    Step::Country,
     Step::Trap,
     Step::Ban,
     Step::Repeat,
@@ -115,6 +122,15 @@ impl Question<'_> {
                 StepFinding::Refuse(refusal(Reason::DenyList, Duration::ZERO))
             }
             Step::Allow if self.rules.allows(self.client) => StepFinding::Allow(Reason::AllowList),
+            Step::UserRule if self.is_against_user_rule() => {
+                StepFinding::Refuse(refusal(Reason::UserRule, Duration::ZERO))
+            }
+            Step::Country if self.is_from_elsewhere() => {
+                StepFinding::Refuse(refusal(Reason::Country, Duration::ZERO))
+            }
+            Step::Trap if self.is_hidden_decoy() => {
+                StepFinding::Refuse(refusal(Reason::Decoy, Duration::ZERO))
+            }
             Step::Trap if self.is_trap() => {
                 StepFinding::Refuse(refusal(Reason::Trap, Duration::ZERO))
             }
@@ -124,7 +140,12 @@ impl Question<'_> {
                 .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
             Step::Buckets(trust) if self.pays_as(trust) => StepFinding::Pay(trust),
-            Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => StepFinding::Pass,
+            Step::Deny
+            | Step::UserRule
+            | Step::Allow
+            | Step::Country
+            | Step::Trap
+            | Step::Buckets(_) => StepFinding::Pass,
         }
     }
 
@@ -303,6 +324,9 @@ impl Question<'_> {
             _ if self.rules.mode == Mode::DryRun => false,
             // A familiar pair is no stranger; and what forgives is bounded itself.
             Reason::Trap
+            | Reason::Country
+            | Reason::UserRule
+            | Reason::Decoy
             | Reason::Repeat
             | Reason::Turn
             | Reason::Outage
@@ -311,6 +335,34 @@ impl Question<'_> {
             ) => true,
             _ => !self.settling,
         }
+    }
+
+    /// Whether the owner's rule for this user forbids it.
+    fn is_against_user_rule(&self) -> bool {
+        let Some(Named { case, .. }) = self.attempt else {
+            return false;
+        };
+        let rule = self.rules.of_user(case.user);
+        rule.is_some_and(|rule| rule.forbids(case.client, case.door, case.country))
+    }
+
+    /// Whether the owner lets nobody log in from there. Who the user is decides that where somebody may be at home.
+    fn is_from_elsewhere(&self) -> bool {
+        let Some(Named { case, .. }) = self.attempt else {
+            return false;
+        };
+        let places = &self.rules.places;
+        let is_spared = places.at_home == AtHome::Spare && case.who.trust.is_at_home();
+        places.refuse(case.country, case.client.address()) && !is_spared
+    }
+
+    /// Whether it is at a mailbox that nobody has, and may not be checked: its client would learn that the password is right.
+    /// It would of SCRAM's last message, and at Dovecot's doors of its login.
+    fn is_hidden_decoy(&self) -> bool {
+        let decoy = self
+            .attempt
+            .filter(|named| self.rules.is_decoy(named.case.user));
+        decoy.is_some_and(|named| !named.case.may_be_compared())
     }
 
     /// A name that no honest user has; the user of an account has one that is known.

@@ -19,6 +19,7 @@ use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
 use gatepost_core::moment::Moment;
@@ -391,5 +392,6 @@ pub(super) fn attempt_of<'a>(
         user,
         password,
         door: asker.door(),
+        country: Located::default(),
     }
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::{Door, PasswordHash};
+use crate::gate::request::place::Located;
 
 /// The name that a client wants to log in as: the authcid, as decoded, any octets at all.
 ///
@@ -108,6 +109,8 @@ pub struct AuthAttempt<'a> {
     pub password: Password<'a>,
     /// Where.
     pub door: Door,
+    /// Where its client is in the world.
+    pub country: Located,
 }
 
 /// How far a user is trusted in the network of an attempt. The texts (`Display`) are public API.

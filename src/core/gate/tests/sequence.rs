@@ -13,6 +13,7 @@ use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, 
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::Door;
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::Reason;
 use crate::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -47,6 +48,7 @@ impl Try {
             user: &self.user,
             password: Password::Shown(&self.password),
             door: Door::Own,
+            country: Located::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::traffic::policy::{ClientAnswer, LoginAttempt, PasswordForm};
 use gatepost_core::gate::queue::{QueueClass, Ticket};
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password};
 use gatepost_core::gate::request::doors::{Door, PasswordHash, PolicyNonce};
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::moment::Moment;
 
 /// How long an attempt waits for a turn.
@@ -59,6 +60,7 @@ impl ShownAttempt {
                 (None, PasswordForm::Plain | PasswordForm::Scram) => Password::Hidden,
             },
             door: attempt.door,
+            country: Located::default(),
         }
     }
 }
