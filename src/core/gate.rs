@@ -188,6 +188,11 @@ impl Gate {
         }
     }
 
+    /// Whether any rule is about countries.
+    pub fn asks_countries(&self) -> bool {
+        self.rules.load().asks_countries
+    }
+
     /// Whether the operator wants nothing of this client: it is on the deny list, or banned by hand. Then its
     /// open sessions end too.
     pub fn bars(&self, client: ClientKey, now: Moment) -> bool {

@@ -50,6 +50,7 @@ mod notify;
 mod operator;
 mod outages;
 mod persist;
+mod places;
 mod policy;
 mod predecessors;
 mod probe;
@@ -168,6 +169,9 @@ impl Server {
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
             before_login: TaskTracker::new(),
         });
+        services.judging.places.reconfigure(&config.places);
+        places::look(&services.judging).await;
+        places::remind(&services.judging);
         let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
@@ -300,6 +304,7 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks.spawn(lending::lend(context.clone()));
+    tasks.spawn(places::watch(context.clone()));
     tasks
 }
 

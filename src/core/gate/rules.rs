@@ -52,6 +52,8 @@ pub(in crate::gate) struct Rules {
     /// None: everybody may log in.
     only: Option<Networks>,
     pub(in crate::gate) places: PlaceRules,
+    /// Whether any rule is about countries.
+    pub(in crate::gate) asks_countries: bool,
     own: OwnRules,
 }
 
@@ -157,6 +159,7 @@ impl Rules {
             deny: Networks::new(&settings.deny),
             only: (!settings.only.is_empty()).then(|| Networks::new(&settings.only)),
             places: settings.places.clone(),
+            asks_countries: settings.asks_countries(),
             own: OwnRules::new(&settings.user_rules, names, keys),
         }
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::listeners::ListenerContext;
-use super::{admission_settings, session_config};
+use super::{admission_settings, places, session_config};
 use crate::clock::Clock;
 use crate::config::{Config, Finding};
 use crate::net::listener;
@@ -95,6 +95,9 @@ impl Reloader {
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
         }
+        services.judging.places.reconfigure(&config.places);
+        places::look(&services.judging).await;
+        places::remind(&services.judging);
         services.judging.reconfigure(config.turns);
         let sessions = services.config.load_full();
         let processes = sessions.upstream.processes().clone();

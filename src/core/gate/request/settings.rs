@@ -70,6 +70,19 @@ pub struct GateSettings {
     pub ladder: Ladder,
 }
 
+impl GateSettings {
+    /// Whether any rule is about countries.
+    pub fn asks_countries(&self) -> bool {
+        let places = &self.places;
+        let of_users = || {
+            self.user_rules
+                .iter()
+                .any(|rule| !rule.countries.is_empty())
+        };
+        !places.only.is_empty() || !places.deny.is_empty() || of_users()
+    }
+}
+
 /// The quota of every bucket. Buckets with one key in the config have one quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quotas(PerBucket<BucketQuota>);
