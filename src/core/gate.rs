@@ -32,6 +32,7 @@ mod case;
 mod judge;
 mod ladder;
 mod lent;
+mod orders;
 mod replies;
 mod rules;
 mod settle;

@@ -239,7 +239,6 @@ impl Config {
             folder,
             findings,
         );
-        let names = names::read(&file.names, findings);
         Self {
             upstream: listeners::upstream(
                 &file.upstream,
@@ -256,12 +255,9 @@ impl Config {
             processes,
             registry: sections::registry(&file.admission, processes, findings),
             gate: gate::GateSettings {
-                places: places::rules(file, findings),
-                user_rules: user_rules::read(file, &names, findings),
-                names,
                 nonce: auth_policy.as_ref().map(|door| door.nonce.clone()),
                 division,
-                ..rules
+                ..Self::of_users(file, rules, findings)
             },
             cluster,
             places: places::databases(&file.places, folder, findings),
@@ -275,6 +271,21 @@ impl Config {
             admin: sections::admin(&file.admin, folder, findings),
             web: http::web(&file.http, folder, findings),
             report: sections::report(&file.log),
+        }
+    }
+
+    /// The rules, with names and what is said of single users and of countries.
+    fn of_users(
+        file: &raw::RawFile,
+        rules: gate::GateSettings,
+        findings: &mut Findings,
+    ) -> gate::GateSettings {
+        let names = names::read(&file.names, findings);
+        gate::GateSettings {
+            places: places::rules(file, findings),
+            user_rules: user_rules::read(file, &names, findings),
+            names,
+            ..rules
         }
     }
 

@@ -29,6 +29,7 @@ use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use crate::report::verdicts::AttemptVerdict;
 
+mod asked;
 mod at_door;
 mod attempt;
 mod checks;

@@ -169,9 +169,6 @@ impl Server {
             registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
             before_login: TaskTracker::new(),
         });
-        services.judging.places.reconfigure(&config.places);
-        places::look(&services.judging).await;
-        places::remind(&services.judging);
         let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
@@ -248,6 +245,8 @@ impl Server {
         let operator = self.operator();
         let persister = tokio::spawn(self.persister.run(stop));
         let history = keeping::start(self.historian);
+        let places = self.config.load().places.clone();
+        places::take_over(&self.context.services.judging, &places).await;
         let tasks = background(&self.context);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));

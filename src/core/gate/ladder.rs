@@ -22,7 +22,6 @@ use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
-use crate::gate::request::place::AtHome;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
@@ -335,34 +334,6 @@ impl Question<'_> {
             ) => true,
             _ => !self.settling,
         }
-    }
-
-    /// Whether the owner's rule for this user forbids it.
-    fn is_against_user_rule(&self) -> bool {
-        let Some(Named { case, .. }) = self.attempt else {
-            return false;
-        };
-        let rule = self.rules.of_user(case.user);
-        rule.is_some_and(|rule| rule.forbids(case.client, case.door, case.country))
-    }
-
-    /// Whether the owner lets nobody log in from there. Who the user is decides that where somebody may be at home.
-    fn is_from_elsewhere(&self) -> bool {
-        let Some(Named { case, .. }) = self.attempt else {
-            return false;
-        };
-        let places = &self.rules.places;
-        let is_spared = places.at_home == AtHome::Spare && case.who.trust.is_at_home();
-        places.refuse(case.country, case.client.address()) && !is_spared
-    }
-
-    /// Whether it is at a mailbox that nobody has, and may not be checked: its client would learn that the password is right.
-    /// It would of SCRAM's last message, and at Dovecot's doors of its login.
-    fn is_hidden_decoy(&self) -> bool {
-        let decoy = self
-            .attempt
-            .filter(|named| self.rules.is_decoy(named.case.user));
-        decoy.is_some_and(|named| !named.case.may_be_compared())
     }
 
     /// A name that no honest user has; the user of an account has one that is known.

@@ -117,29 +117,6 @@ impl Unjudged {
         Ok((self.granted(asker, user, judged)?, place))
     }
 
-    /// What the gate is asked.
-    pub(super) fn attempt_of<'a>(
-        &self,
-        asker: &impl Asker,
-        user: &'a UserName,
-        password: Password<'a>,
-    ) -> AuthAttempt<'a> {
-        AuthAttempt {
-            session: asker.session(),
-            client: asker.client(),
-            user,
-            password,
-            door: asker.door(),
-            country: self.place(asker).country,
-        }
-    }
-
-    /// Where its client is.
-    fn place(&self, asker: &impl Asker) -> &Whereabouts {
-        let places = &self.judging.places;
-        self.place.get_or_init(|| places.find(asker.client()))
-    }
-
     /// Not once the drain has begun: then the state may be the next process's, which gives the same tokens.
     pub(super) async fn first_stage(
         &self,

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 /// A value in a row.
 pub(crate) enum Value {
     Text(String),
+    Short(u16),
     Number(u32),
+    Long(u64),
     Map(Vec<(&'static str, Value)>),
     List(Vec<Value>),
 }
@@ -105,20 +107,20 @@ fn enter(nodes: &mut Vec<[Record; 2]>, bits: &[u8], row: usize) {
 }
 
 fn metadata(nodes: usize, file: &mut Vec<u8>) {
-    let number = |value: usize| Value::Number(u32::try_from(value).unwrap());
+    let nodes = u32::try_from(nodes).unwrap();
     let text = |text: &str| Value::Text(text.to_owned());
     let described = vec![("en", text("made by a test"))];
     write(
         &Value::Map(vec![
-            ("binary_format_major_version", number(2)),
-            ("binary_format_minor_version", number(0)),
-            ("build_epoch", number(1_795_478_400)),
+            ("binary_format_major_version", Value::Short(2)),
+            ("binary_format_minor_version", Value::Short(0)),
+            ("build_epoch", Value::Long(1_795_478_400)),
             ("database_type", text("Test-Places")),
             ("description", Value::Map(described)),
-            ("ip_version", number(6)),
+            ("ip_version", Value::Short(6)),
             ("languages", Value::List(vec![text("en")])),
-            ("node_count", number(nodes)),
-            ("record_size", number(32)),
+            ("node_count", Value::Number(nodes)),
+            ("record_size", Value::Short(32)),
         ]),
         file,
     );
@@ -129,6 +131,14 @@ fn write(value: &Value, to: &mut Vec<u8>) {
         Value::Text(text) => {
             head(2, text.len(), to);
             to.extend(text.as_bytes());
+        }
+        Value::Short(number) => {
+            head(5, 2, to);
+            to.extend(number.to_be_bytes());
+        }
+        Value::Long(number) => {
+            head(9, 8, to);
+            to.extend(number.to_be_bytes());
         }
         Value::Number(number) => {
             head(6, 4, to);

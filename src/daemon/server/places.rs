@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::listeners::ListenerContext;
 use crate::drain::Drain;
 use crate::judging::Judging;
-use crate::places::PlaceNews;
+use crate::places::{PlaceNews, PlaceSettings};
 use crate::report::occurrence::{Occurrence, OccurrenceKind};
 use crate::report::record::RecordedEvent;
 
@@ -23,8 +23,15 @@ const LOOK: Duration = Duration::from_secs(5);
 /// From one line to the next about rules that nothing holds.
 const REMIND: Duration = Duration::from_secs(3600);
 
+/// Reads the databases that a config names, and tells how they are.
+pub(in crate::server) async fn take_over(judging: &Arc<Judging>, settings: &PlaceSettings) {
+    judging.places.reconfigure(settings);
+    look(judging).await;
+    remind(judging);
+}
+
 /// Looks once, and tells what is new.
-pub(in crate::server) async fn look(judging: &Arc<Judging>) {
+async fn look(judging: &Arc<Judging>) {
     let looking = Arc::clone(judging);
     // A panic there ends a release build.
     let news = spawn_blocking(move || looking.places.look()).await;
@@ -57,7 +64,7 @@ fn tell(judging: &Judging, news: PlaceNews) {
 }
 
 /// Says that rules by country are not held, where that is so.
-pub(in crate::server) fn remind(judging: &Judging) {
+fn remind(judging: &Judging) {
     if judging.gate().asks_countries() && !judging.places.has_countries() {
         let text = "no database with countries can be read: no rule by country is enforced ([places] only and deny, \
                     [[user]] countries)";

@@ -95,9 +95,7 @@ impl Reloader {
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
         }
-        services.judging.places.reconfigure(&config.places);
-        places::look(&services.judging).await;
-        places::remind(&services.judging);
+        places::take_over(&services.judging, &config.places).await;
         services.judging.reconfigure(config.turns);
         let sessions = services.config.load_full();
         let processes = sessions.upstream.processes().clone();
