@@ -29,6 +29,7 @@ pub mod state;
 mod accept;
 mod acquaintance;
 mod case;
+mod in_credit;
 mod judge;
 mod ladder;
 mod lent;

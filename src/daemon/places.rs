@@ -20,10 +20,8 @@ mod database;
 mod row;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod written;
 
-use database::{Database, FileMark};
+use database::{FileMark, PlaceDatabase};
 pub use row::AutonomousSystem;
 
 /// Which databases are read: the key `places.database`.
@@ -91,7 +89,7 @@ struct DatabaseFile {
     /// The file that was looked at last, whatever came of it.
     mark: Option<FileMark>,
     /// What is in use.
-    held: Option<std::sync::Arc<Database>>,
+    held: Option<std::sync::Arc<PlaceDatabase>>,
     /// Why what stands there now is not.
     fault: Option<String>,
 }
@@ -200,7 +198,7 @@ impl DatabaseFile {
             return None;
         }
         self.mark = mark;
-        match Database::read(&self.path) {
+        match PlaceDatabase::read(&self.path) {
             Ok(database) => {
                 self.held = Some(database.into());
                 self.fault = None;

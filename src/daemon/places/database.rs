@@ -13,11 +13,8 @@ use std::time::SystemTime;
 
 use maxminddb::{Reader, WithinOptions};
 
-use super::row::Row;
+use super::row::{FoundPlace, Row};
 use crate::files;
-use gatepost_core::gate::request::place::Country;
-
-use super::row::AutonomousSystem;
 
 /// The largest file that is read, in octets: the largest free one, of cities, has 130 MB.
 const LONGEST: u64 = 256 << 20;
@@ -47,27 +44,20 @@ impl FileMark {
     }
 }
 
-/// What a database says of an address.
-#[derive(Debug, Default)]
-pub(super) struct FoundPlace {
-    pub(super) country: Option<Country>,
-    pub(super) system: Option<AutonomousSystem>,
-}
-
 /// A database that was checked.
-pub(super) struct Database {
+pub(super) struct PlaceDatabase {
     reader: Reader<Vec<u8>>,
     countries: usize,
     systems: usize,
 }
 
-impl fmt::Debug for Database {
+impl fmt::Debug for PlaceDatabase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Database({})", self.describe())
+        write!(f, "PlaceDatabase({})", self.describe())
     }
 }
 
-impl Database {
+impl PlaceDatabase {
     /// Reads and checks it.
     ///
     /// # Errors

@@ -8,7 +8,6 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::database::FoundPlace;
 use gatepost_core::gate::request::place::Country;
 
 /// Characters of a system's name that are shown.
@@ -46,6 +45,13 @@ pub(super) fn shown(text: &str) -> Box<str> {
         shown.push_str("...");
     }
     shown.into()
+}
+
+/// What a database says of an address.
+#[derive(Debug, Default)]
+pub(super) struct FoundPlace {
+    pub(super) country: Option<Country>,
+    pub(super) system: Option<AutonomousSystem>,
 }
 
 /// What a row says, as it stands there.

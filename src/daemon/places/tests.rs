@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::written::{Value, country, database, system};
+mod written;
+
 use super::*;
+use written::{Value, country, database, system};
 
 fn client(text: &str) -> ClientKey {
     text.parse().unwrap()
