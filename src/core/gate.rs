@@ -25,6 +25,7 @@ pub mod queue;
 pub mod request;
 pub mod sequence;
 pub mod state;
+pub mod tell;
 
 mod accept;
 mod acquaintance;
@@ -33,6 +34,7 @@ mod in_credit;
 mod judge;
 mod ladder;
 mod lent;
+mod merge;
 mod orders;
 mod replies;
 mod rules;
@@ -54,6 +56,7 @@ use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
+use crate::gate::merge::ForgivenElsewhere;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
@@ -85,6 +88,8 @@ const HOUR: u64 = 3600;
 pub struct Gate {
     keys: Keys,
     names: NameFolding,
+    /// Who was known when names had another key; each is taken from there when the name is seen.
+    before: Option<Box<Self>>,
     rules: ArcSwap<Rules>,
     buckets: Buckets,
     familiar: Familiar,
@@ -99,6 +104,7 @@ pub struct Gate {
     passwords: RightPasswords,
     doubts: Doubts,
     typing_errors: TypingErrors,
+    forgiven: ForgivenElsewhere,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -145,6 +151,7 @@ impl Gate {
             ),
             doubts: Doubts::default(),
             typing_errors: TypingErrors::default(),
+            forgiven: ForgivenElsewhere::new(now),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -155,6 +162,7 @@ impl Gate {
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
             names,
+            before: None,
         };
         gate.list_users(&settings);
         gate
@@ -260,6 +268,10 @@ impl Gate {
         self.doubts.tick(now);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
+            if let Some(before) = &self.before {
+                before.familiar.sweep(now);
+                before.passwords.sweep(now);
+            }
             self.familiar.sweep(now);
             self.passwords.sweep(now);
             if !self.is_settling(&self.rules.load(), now) {
@@ -292,7 +304,12 @@ impl Gate {
 
     /// The user of a name.
     fn user(&self, name: &UserName) -> UserId {
-        self.keys.user(&self.names.fold(name))
+        let name = self.names.fold(name);
+        let user = self.keys.user(&name);
+        if let Some(before) = &self.before {
+            self.take_from(before, before.keys.user(&name), user);
+        }
+        user
     }
 
     /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, OutboxFacts};
 use crate::config::Config;
 use crate::drain::{self, Drain};
 use crate::history::{Historian, HistoryReader};
@@ -32,20 +32,21 @@ use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
 use crate::net::tls::{Tls, TlsFault};
 use crate::net::unix_socket::SocketFault;
-use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use crate::report::setup::Log;
-use crate::session::registry::{self, SessionRegistry};
-use crate::session::{Services, SessionConfig, SessionIds};
+use crate::session::Services;
+use crate::session::registry;
 use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
+mod built;
 mod certificates;
 mod keeping;
 mod leaving;
 mod lending;
 mod listeners;
+mod merging;
 mod notify;
 mod operator;
 mod outages;
@@ -56,6 +57,7 @@ mod predecessors;
 mod probe;
 mod reload;
 pub mod restore;
+mod sharing;
 mod socket;
 mod web_door;
 
@@ -124,6 +126,7 @@ pub struct Server {
     policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
+    outbox: Option<OutboxFacts>,
     began: Moment,
 }
 
@@ -160,15 +163,8 @@ impl Server {
         let (drainer, drain) = drain::channel();
         let (recorder, records) = Recorder::channel(&limits);
         let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
-        let processes = Processes::new(config.processes, Arc::clone(&limits));
-        let services = Arc::new(Services {
-            judging: Arc::new(judging),
-            tls,
-            config: ArcSwap::from_pointee(session_config(&config, None, processes, clock)),
-            ids: Arc::new(SessionIds::new(began)),
-            registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
-            before_login: TaskTracker::new(),
-        });
+        let services = built::services(&config, tls, judging, &drainer, began);
+        let (cluster, outbox) = Cluster::new(config.cluster.clone(), &limits);
         let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
@@ -181,12 +177,17 @@ impl Server {
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
-            cluster: Cluster::new(config.cluster.clone()),
+            cluster,
             predecessors: Predecessors::beside(&config.admin),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
-            persister: Persister::new(services, received, store, context.state.clone()),
+            persister: Persister::new(
+                services,
+                received,
+                context.cluster.outbox.clone(),
+                (store, context.state.clone()),
+            ),
             notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,
@@ -196,6 +197,7 @@ impl Server {
             policy,
             config: Arc::new(ArcSwap::from_pointee(config)),
             drainer,
+            outbox,
             began,
         })
     }
@@ -247,7 +249,7 @@ impl Server {
         let history = keeping::start(self.historian);
         let places = self.config.load().places.clone();
         places::take_over(&self.context.services.judging, &places).await;
-        let tasks = background(&self.context);
+        let tasks = background(&self.context, self.outbox);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
         }
@@ -292,7 +294,7 @@ impl Server {
 }
 
 /// Starts what goes on by itself until the drain begins.
-fn background(context: &ListenerContext) -> TaskTracker {
+fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTracker {
     let tasks = TaskTracker::new();
     let services = || Arc::clone(&context.services);
     let drain = || context.drain.clone();
@@ -304,6 +306,7 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(context.clone().keep_filter());
     tasks.spawn(lending::lend(context.clone()));
     tasks.spawn(places::watch(context.clone()));
+    tasks.spawn(sharing::share(context.clone(), outbox));
     tasks
 }
 
@@ -330,31 +333,6 @@ fn bind_all(
 fn filter(listeners: &[Bound]) -> Arc<Filter> {
     let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
     Arc::new(Filter::new(sockets.collect()))
-}
-
-/// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
-fn session_config(
-    config: &Config,
-    before: Option<(&Config, &SessionConfig)>,
-    processes: Processes,
-    clock: Clock,
-) -> SessionConfig {
-    let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
-    SessionConfig {
-        dialogue: Arc::new(config.dialogue.clone()),
-        timeouts: config.timeouts,
-        grace: config.drain,
-        filter: config.admission.filter,
-        upstream: match upstream {
-            Some((_, before)) => Arc::clone(&before.upstream),
-            None => Arc::new(Upstream::new(
-                config.upstream.clone(),
-                Deadlines::default(),
-                processes,
-                clock,
-            )),
-        },
-    }
 }
 
 /// The limits on connections, with as many sessions as there can be open files. Says so where that is fewer.

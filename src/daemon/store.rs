@@ -10,6 +10,7 @@
 //! | `debts` | a snapshot of buckets and strikes: soft |
 //! | `changes.N` | journals: what changed since the snapshots |
 //! | `keys` | the secrets under which names are hashed |
+//! | `keys.before`, `known.before` | those of before the secret of a cluster was taken, and who is still known under them |
 //! | `snapshot`, `journal.N` | what the first format left; read, and replaced by the next save |
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
@@ -32,13 +33,16 @@ pub mod key;
 
 mod directory;
 mod find;
+mod former_names;
 mod health;
 mod journal;
 mod random;
 mod replace;
+mod saving;
 
 pub use find::{Content, FoundFile, PastState};
 pub use health::{NotKept, StateHealth};
+pub use saving::{Saved, Saving};
 
 use directory::Directory;
 use find::Elder;
@@ -100,7 +104,7 @@ impl StoreFault {
         }
     }
 
-    pub(in crate::store) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             doing,
@@ -361,39 +365,6 @@ pub enum DirectoryPlace {
     Same,
     /// The old one is gone; this one is new to us.
     New,
-}
-
-/// Snapshots to be written.
-#[derive(Debug)]
-#[must_use]
-pub struct Saving {
-    directory: Arc<Directory>,
-    covers: u64,
-}
-
-/// Snapshots that are on disk, and the number of the first journal that they do not cover.
-#[derive(Debug)]
-#[must_use]
-pub struct Saved {
-    directory: Arc<Directory>,
-    covers: u64,
-}
-
-impl Saving {
-    /// Replaces the snapshots by the gate's state, synced.
-    ///
-    /// # Errors
-    ///
-    /// When the file system refuses; what was not replaced then stays.
-    pub fn write(self, gate: &Gate, now: Moment) -> Result<Saved, StoreFault> {
-        let directory = self.directory;
-        replace::replace(&directory, find::KNOWN, |out| gate.write_known(now, out))?;
-        replace::replace(&directory, find::DEBTS, |out| gate.write_debts(now, out))?;
-        Ok(Saved {
-            directory,
-            covers: self.covers,
-        })
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub use explained::{
 
 pub use parts::{
     CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
-    SeenMessage, UpstreamMessage,
+    SeenMessage, SharingMessage, UpstreamMessage,
 };
 pub use past::{
     ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,

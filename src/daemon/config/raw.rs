@@ -12,8 +12,7 @@ use toml::Spanned;
 
 use super::buckets::RawBucket;
 use super::limits::RawLimits;
-use super::user_rules::DoorName;
-use super::value::{Given, GivenList, Number, Quoted, TomlTable};
+use super::value::{DoorName, Given, GivenList, Number, Quoted, TomlTable};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
@@ -186,6 +185,7 @@ pub(super) struct RawCluster {
     pub(super) store: Given<String>,
     pub(super) password_file: Given<String>,
     pub(super) ca: Given<String>,
+    pub(super) secret_file: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

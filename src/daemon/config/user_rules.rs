@@ -9,27 +9,12 @@ use ipnet::IpNet;
 use toml::Spanned;
 
 use super::finding::{Findings, Remark};
-use super::value::{FromText, GivenList, Misfit, Quoted, TomlTable};
+use super::value::{DoorName, GivenList, Quoted, TomlTable};
 use super::{networks, places, raw, rules};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::names::{NameFolding, NameSettings};
 use gatepost_core::gate::request::user_rule::{Mailbox, UserRule};
-
-/// A door, by the name that the log gives it. Two doors of ours have the name `smtp`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DoorName(&'static str);
-
-impl FromText for DoorName {
-    const EXPECTED: &'static str = "a door, like \"smtp\" or \"imap\"";
-
-    fn from_text(text: &str) -> Result<Self, Misfit> {
-        let mut names: Vec<&'static str> = Door::ALL.map(Door::as_str).to_vec();
-        names.dedup();
-        let found = names.iter().find(|name| **name == text);
-        found.map(|name| Self(name)).ok_or(Misfit::Choice(names))
-    }
-}
 
 type RawTable = Spanned<TomlTable<raw::RawUser>>;
 

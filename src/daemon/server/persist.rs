@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
 use crate::clock::{Clock, WallWatch};
+use crate::cluster::Outbox;
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
 use crate::report::events;
@@ -40,6 +41,7 @@ const REJECTS: &str = "users who had logged in before were rejected one after th
 pub(in crate::server) struct Persister {
     services: Arc<Services>,
     notices: mpsc::Receiver<Notice>,
+    outbox: Outbox,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
     wall: WallWatch,
@@ -68,8 +70,8 @@ impl Persister {
     pub(in crate::server) fn new(
         services: Arc<Services>,
         notices: mpsc::Receiver<Notice>,
-        store: Store,
-        health: StateHealth,
+        outbox: Outbox,
+        (store, health): (Store, StateHealth),
     ) -> Self {
         let clock = services.judging.clock;
         Self {
@@ -77,6 +79,7 @@ impl Persister {
             disk: Disk::new(store, health, clock),
             services,
             notices,
+            outbox,
             saving: None,
             moved: false,
             unkept: 0,
@@ -110,6 +113,8 @@ impl Persister {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         let notices: Vec<_> = std::iter::once(first).chain(more).collect();
         for notice in &notices {
+            // A slow disk keeps no other machine waiting.
+            self.outbox.leave(&notice.changes);
             log(&self.services.judging, &notice.changes);
         }
         self.disk.persist(notices).await;
@@ -358,7 +363,8 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::Forgiven(_)
             | Fact::PasswordChanged(_)
             | Fact::TrustRevoked(_)
-            | Fact::UserForgotten(_) => {}
+            | Fact::UserForgotten(_)
+            | Fact::Expelled(_) => {}
         }
     }
 }

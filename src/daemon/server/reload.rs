@@ -13,8 +13,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use super::admission_settings;
+use super::built::session_config;
 use super::listeners::ListenerContext;
-use super::{admission_settings, places, session_config};
+use super::places;
 use crate::clock::Clock;
 use crate::config::{Config, Finding};
 use crate::net::listener;

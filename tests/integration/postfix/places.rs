@@ -104,6 +104,9 @@ fn a_user_at_home_in_a_denied_country_is_let_in_unless_the_owner_says_so() {
     proxy.setup.set("places.refuse-at-home", true);
     proxy.setup.write_config();
     proxy.reload();
+    proxy
+        .log()
+        .find("the reload", |event| event.message() == "reloaded");
     assert_eq!(log_in(&proxy, FRENCH, ANNA), 454);
     assert_eq!(log_in(&proxy, GERMAN, BERT), 235);
 }

@@ -53,6 +53,9 @@ fn a_scanner_logs_in_from_its_network_alone_and_a_reload_changes_that() {
     proxy.setup.set("user", rule(wider));
     proxy.setup.write_config();
     proxy.reload();
+    proxy
+        .log()
+        .find("the reload", |event| event.message() == "reloaded");
     assert_eq!(log_in(&proxy, WORLD, ANNA), 235);
 }
 

@@ -83,6 +83,8 @@ pub(in crate::gate) struct Snapshot {
     /// Since when a user's networks must have had a login.
     pub(in crate::gate) passwords: Vec<PasswordChange>,
     pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
+    /// Bans that were lifted, and when.
+    pub(in crate::gate) lifted: Vec<(Subject, Moment)>,
     pub(in crate::gate) buckets: Vec<(Key, BucketRow)>,
     pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
     /// What the users of clients have earned, and for which each user has.

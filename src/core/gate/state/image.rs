@@ -78,6 +78,9 @@ impl Gate {
                 record::write_forgotten(out, user, at);
             })?;
         }
+        for (subject, at) in self.bans.lifted() {
+            out.add(record::LIFTED, |out| record::write_lifted(out, subject, at))?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);

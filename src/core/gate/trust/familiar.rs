@@ -17,19 +17,20 @@ use crate::gate::request::attempt::Trust;
 use crate::gate::request::change::{Change, Fact, PairLogin, UserLogin};
 use crate::gate::request::client::{NetworkKey, RegionKey};
 use crate::gate::request::keys::UserId;
+use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 
 mod forgotten;
 mod lists;
+mod merged;
 mod pair;
+mod renamed;
 mod revoked;
 mod room;
-mod taken_back;
 
 use pair::KEPT;
 pub(in crate::gate) use pair::{Known, Pair, PairAge};
 use revoked::Revoked;
-use taken_back::TakenBack;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;

@@ -298,6 +298,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::OperatorRequests
         | ResourceLimit::History
         | ResourceLimit::Occurrences
+        | ResourceLimit::ClusterFacts
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams
