@@ -18,6 +18,7 @@ use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
@@ -73,6 +74,7 @@ fn try_once(gate: &Gate, number: u32, outcome: AuthOutcome) {
         session: 1,
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =

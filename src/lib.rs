@@ -23,6 +23,7 @@
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `collector`, `parser` |
 //! | daemon | `clock`, `drain` | moments; the end of the process | |
 //! | daemon | `files`, `owner` | files that others may have prepared, read; directories of others, used as their owner | |
+//! | daemon | `places` | where an address is in the world, by databases of the operator's | `Places` |
 //! | daemon | `net` | everything that touches a client's or Postfix's socket; PROXY headers: `proxy_header` | `listener`, `upstream` |
 //! | daemon | `judging` | the one way to judge a login: gate, queue, clock, and what is told of it | `Judging` |
 //! | daemon | `auth_policy` | Dovecot's questions about logins at its own doors | `AuthPolicy` |
@@ -47,9 +48,9 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, device, doors, keys, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, device, doors, keys, names, networks, place, settings, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
-//! | edges | `clock`, `drain`, `files`, `owner`, `report`; then `store`, `history`, `net`, `cluster`, `admin::client` |
+//! | edges | `clock`, `drain`, `files`, `owner`, `places`, `report`; then `store`, `history`, `net`, `cluster`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
 //! | web | `web` |

@@ -30,10 +30,12 @@ pub mod tell;
 mod accept;
 mod acquaintance;
 mod case;
+mod in_credit;
 mod judge;
 mod ladder;
 mod lent;
 mod merge;
+mod orders;
 mod replies;
 mod rules;
 mod settle;
@@ -198,6 +200,11 @@ impl Gate {
                 _ => Standing::Stranger,
             },
         }
+    }
+
+    /// Whether any rule is about countries.
+    pub fn asks_countries(&self) -> bool {
+        self.rules.load().asks_countries
     }
 
     /// Whether the operator wants nothing of this client: it is on the deny list, or banned by hand. Then its

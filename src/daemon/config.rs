@@ -25,6 +25,7 @@ pub mod neighbours;
 pub mod network_list;
 mod networks;
 mod notices;
+mod places;
 mod postfix;
 mod raw;
 mod read;
@@ -33,6 +34,7 @@ mod sections;
 mod similar;
 #[cfg(test)]
 mod testing;
+mod user_rules;
 mod value;
 
 use std::collections::BTreeSet;
@@ -48,6 +50,7 @@ use self::neighbours::Neighbours;
 use crate::auth_policy::AuthPolicySettings;
 use crate::cluster::ClusterSettings;
 use crate::history::HistorySettings;
+use crate::places::PlaceSettings;
 use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
 use crate::web::WebSettings;
@@ -77,6 +80,8 @@ pub struct Config {
     pub gate: gate::GateSettings,
     /// The machines that have one bound together; none: this one is alone.
     pub cluster: Option<ClusterSettings>,
+    /// Where clients are in the world.
+    pub places: PlaceSettings,
     /// Limits on connections.
     pub admission: net::admission::AdmissionSettings,
     /// Deadlines of a session.
@@ -128,6 +133,7 @@ impl Config {
         Self::load_and(path, now, |file, config, findings| {
             chain::play_the_client(file, config, folder(path), now, findings);
             inspect::groups(file, findings);
+            places::read_databases(file, config, findings);
             dovecot::warn(&config.gate.names, neighbours, findings);
             postfix::compare(
                 &config.upstream,
@@ -249,12 +255,12 @@ impl Config {
             processes,
             registry: sections::registry(&file.admission, processes, findings),
             gate: gate::GateSettings {
-                names: names::read(&file.names, findings),
                 nonce: auth_policy.as_ref().map(|door| door.nonce.clone()),
                 division,
-                ..rules
+                ..Self::of_users(file, rules, findings)
             },
             cluster,
+            places: places::databases(&file.places, folder, findings),
             admission: sections::admission(&file.admission, findings),
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
@@ -265,6 +271,21 @@ impl Config {
             admin: sections::admin(&file.admin, folder, findings),
             web: http::web(&file.http, folder, findings),
             report: sections::report(&file.log),
+        }
+    }
+
+    /// The rules, with names and what is said of single users and of countries.
+    fn of_users(
+        file: &raw::RawFile,
+        rules: gate::GateSettings,
+        findings: &mut Findings,
+    ) -> gate::GateSettings {
+        let names = names::read(&file.names, findings);
+        gate::GateSettings {
+            places: places::rules(file, findings),
+            user_rules: user_rules::read(file, &names, findings),
+            names,
+            ..rules
         }
     }
 

@@ -7,7 +7,7 @@
 //! Not here: the rules (`gate`), the sequence itself (`gate::sequence`), Postfix and the replies (`session`).
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gatepost_core::gate::queue::{QueueClass, Turn};
@@ -23,12 +23,14 @@ use gatepost_core::moment::Moment;
 
 use crate::clock::Clock;
 use crate::drain::Drain;
+use crate::places::{Places, Whereabouts};
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use crate::report::verdicts::AttemptVerdict;
 
+mod asked;
 mod at_door;
 mod attempt;
 mod checks;
@@ -86,6 +88,8 @@ pub struct Judging {
     door_waits: DoorWaits,
     /// The attempts of our own door that are at Postfix.
     pub own: OwnAttempts,
+    /// Where clients are.
+    pub places: Places,
     /// The source of moments.
     pub clock: Clock,
     /// Where the gate's changes go.
@@ -126,6 +130,7 @@ impl Judging {
             checks: Checks::default(),
             door_waits: DoorWaits::default(),
             own: OwnAttempts::default(),
+            places: Places::default(),
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
@@ -189,7 +194,7 @@ impl Judging {
         };
         self.reporter.attempt(&told, now);
         let told = Told::refused(refusal);
-        self.record(asker, None, &told, now);
+        self.record(asker, (None, &Whereabouts::default()), &told, now);
         Some(refusal)
     }
 
@@ -200,7 +205,8 @@ impl Judging {
         let now = self.clock.now();
         let told = events::Attempt::at_accept(asker.seen(), fault);
         self.reporter.attempt(&told, now);
-        self.record(asker, None, &Told::of(AttemptVerdict::Defer), now);
+        let told = Told::of(AttemptVerdict::Defer);
+        self.record(asker, (None, &Whereabouts::default()), &told, now);
     }
 
     /// An attempt begins: it is counted, and its time runs.
@@ -210,6 +216,7 @@ impl Judging {
             began: self.clock.now(),
             judging: Arc::clone(self),
             mechanism,
+            place: OnceLock::new(),
         }
     }
 

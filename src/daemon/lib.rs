@@ -14,6 +14,7 @@ pub mod history;
 pub mod judging;
 pub mod net;
 mod owner;
+pub mod places;
 pub mod report;
 pub mod server;
 pub mod session;

@@ -51,6 +51,7 @@ mod notify;
 mod operator;
 mod outages;
 mod persist;
+mod places;
 mod policy;
 mod predecessors;
 mod probe;
@@ -248,6 +249,8 @@ impl Server {
         let operator = self.operator();
         let persister = tokio::spawn(self.persister.run(stop));
         let history = keeping::start(self.historian);
+        let places = self.config.load().places.clone();
+        places::take_over(&self.context.services.judging, &places).await;
         let tasks = background(&self.context, self.outbox);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
@@ -304,6 +307,7 @@ fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTra
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks.spawn(lending::lend(context.clone()));
+    tasks.spawn(places::watch(context.clone()));
     tasks.spawn(sharing::share(context.clone(), outbox));
     tasks
 }

@@ -16,6 +16,7 @@ use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, 
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::keys::Keys;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -146,6 +147,7 @@ impl World {
             password,
             door: Door::Own,
             device: None,
+            country: Located::default(),
         };
         let changes = &mut Changes::new();
         let granted = match self.sequence.begin(&attempt, self.now, changes) {

@@ -16,3 +16,5 @@ pub(crate) mod proxy;
 pub(crate) mod redis;
 pub(crate) mod siege;
 pub(crate) mod wait;
+#[path = "../../src/daemon/places/tests/written.rs"]
+pub(crate) mod written;

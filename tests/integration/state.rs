@@ -17,6 +17,7 @@ use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, 
 use gatepost_core::gate::request::change::{Change, Subject};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
 use gatepost_core::gate::state::file::{FileReport, Soundness};
 use gatepost_core::gate::state::frame;
@@ -144,6 +145,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         password: Password::Shown(&secret),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =
@@ -247,6 +249,7 @@ fn log_in(
         password: Password::Shown(&secret),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

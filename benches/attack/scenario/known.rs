@@ -17,6 +17,7 @@ use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::gate::{Gate, Keys};
@@ -161,6 +162,7 @@ fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
         session: u64::from(number),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     if let Verdict::Allow(permit) =
         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)

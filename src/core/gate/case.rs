@@ -17,6 +17,7 @@ use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::device::HashedDevice;
 use crate::gate::request::doors::{Door, PasswordHash};
 use crate::gate::request::keys::{Guess, UserId};
+use crate::gate::request::place::Located;
 use crate::gate::request::verdict::{FailureReply, Reason};
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Context;
@@ -70,6 +71,7 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) session: u64,
     pub(in crate::gate) door: Door,
     pub(in crate::gate) client: ClientKey,
+    pub(in crate::gate) country: Located,
     pub(in crate::gate) network: NetworkKey,
     pub(in crate::gate) user: UserId,
     /// Who pays as the user: all who are not known under such names pay as one.
@@ -154,6 +156,7 @@ impl Gate {
             session: attempt.session,
             door: attempt.door,
             client: attempt.client,
+            country: attempt.country,
             network,
             user,
             payer: self.payer(attempt.user, user, &who),
@@ -211,6 +214,12 @@ impl Gate {
 }
 
 impl Case {
+    /// Whether Postfix's answer to it can be kept from the client.
+    pub(in crate::gate) fn may_be_compared(&self) -> bool {
+        let is_shown = self.guess.is_some() && self.secret == SecretKind::Password;
+        is_shown && self.door == Door::Own
+    }
+
     pub(in crate::gate) fn decision(
         &self,
         answer: Answer,

@@ -16,6 +16,7 @@ use crate::gate::operator::BanEntry;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::UserId;
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Standing, Subject};
 use crate::gate::rules::Rules;
@@ -130,8 +131,18 @@ pub struct Status {
 }
 
 impl Gate {
-    /// Why a client, and a user from there, is treated as it is. Takes nothing.
+    /// Why a client, and a user from there, is treated as it is, wherever that is in the world. Takes nothing.
     pub fn explain(&self, client: ClientKey, user: Option<&UserName>, now: Moment) -> Explanation {
+        self.explain_at((client, Located::default()), user, now)
+    }
+
+    /// The same of a client whose country is known.
+    pub fn explain_at(
+        &self,
+        (client, country): (ClientKey, Located),
+        user: Option<&UserName>,
+        now: Moment,
+    ) -> Explanation {
         let rules = self.rules.load();
         let known_users = self.familiar.users();
         let subject = |subject| {
@@ -151,8 +162,8 @@ impl Gate {
             ban: subject(Subject::Client(client)),
             network_ban: subject(Subject::Network(client.network())),
             strikes: row.strikes_at(now).count(rules.strikes),
-            user: user.map(|user| self.user_standing(&rules, client, user, now)),
-            unnamed: self.unnamed(&rules, client, now),
+            user: user.map(|user| self.user_standing(&rules, (client, country), user, now)),
+            unnamed: self.unnamed(&rules, (client, country), now),
             buckets: keys
                 .into_iter()
                 .map(|key| self.holding(&rules, past.history, key, known_users, now))

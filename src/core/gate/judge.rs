@@ -23,12 +23,11 @@ use crate::gate::permit::{First, Permit, Verdict};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, Trust};
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{BanCause, FailureReply, Reason, Refusal};
+use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::settling::Prospect;
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::{NetworkTrust, PairAge};
-use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
@@ -40,6 +39,7 @@ const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 mod credit;
 mod delay;
+mod punishment;
 mod repetition;
 mod stage;
 
@@ -325,37 +325,6 @@ impl<S: JudgementStage> Evaluation<'_, S> {
             Ok(tokens) => self.allow(tokens, reason, Basis::Settling),
             Err(short) => self.refuse(short.refusal),
         }
-    }
-
-    /// What a refusal costs the client.
-    fn punish(&mut self, refusal: &mut Refusal) {
-        let client = self.case.client;
-        let network = self.case.who.network;
-        let offender = Offender { client, network };
-        // A mail program that retries is no guesser. Hidden passwords may each be a new one.
-        let new = !self.past.repeated;
-        let (gate, now) = (self.gate, self.now);
-        match refusal.reason {
-            Reason::Trap => {
-                refusal.wait = gate.touch_trap(self.rules, offender, now, self.changes);
-                return;
-            }
-            Reason::DenyList | Reason::Ban | Reason::Repeat | Reason::Outage => return,
-            Reason::Bucket(Bucket::Familiar) | Reason::Turn => {}
-            // Behind one address may be an office: where somebody is familiar, a refusal costs nothing.
-            _ if network == NetworkTrust::Familiar => {}
-            Reason::Bucket(Bucket::Client) if new => {
-                let cause = BanCause::Strikes;
-                let ban = gate.strike(self.rules, offender, cause, now, self.changes);
-                refusal.wait = refusal.wait.max(ban);
-            }
-            // The client's own token stays spent: so hammering while all is empty earns strikes.
-            _ if new => drop(self.take_of_client()),
-            _ => {}
-        }
-        let Case { user, network, .. } = self.case;
-        gate.tries.refused(client, user, self.case.guess, now);
-        gate.seen.note(self.case.word, user, network, now);
     }
 
     fn allow(self, tokens: Tokens, grounds: Reason, basis: Basis) -> S::Answer {

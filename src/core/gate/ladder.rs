@@ -1,6 +1,6 @@
 //! ladder - the steps that an attempt climbs, in their order, and what each says
 //!
-//! Deny, the operator's bans, allow, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
+//! Deny, the operator's bans, the user's own rule, allow, countries, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
@@ -14,8 +14,7 @@
 use std::time::Duration;
 
 use crate::gate::Gate;
-use crate::gate::buckets::credit::UNTIL_A_LOGIN;
-use crate::gate::buckets::key::{BucketKey, Key};
+use crate::gate::buckets::key::BucketKey;
 use crate::gate::buckets::quota::KeptPart;
 use crate::gate::buckets::route::{Due, Route};
 use crate::gate::buckets::spec::{Bucket, BucketStore, Reserve, WhenEmpty};
@@ -39,7 +38,11 @@ pub(in crate::gate) enum Step {
     Deny,
     /// A ban by the operator, which refuses the familiar too.
     BanByHand,
+    /// What the owner has set for this user.
+    UserRule,
     Allow,
+    /// Countries that may log in.
+    Country,
     Trap,
     /// An automatic ban, which refuses nobody where somebody is familiar, nobody who is near, and no familiar device.
     Ban,
@@ -49,10 +52,12 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 11] = [
+pub(in crate::gate) const STEPS: [Step; 13] = [
     Step::Deny,
     Step::BanByHand,
+    Step::UserRule,
     Step::Allow,
+    Step::Country,
     Step::Trap,
     Step::Ban,
     Step::Repeat,
@@ -120,6 +125,15 @@ impl Question<'_> {
                 StepFinding::Refuse(refusal(Reason::DenyList, Duration::ZERO))
             }
             Step::Allow if self.rules.allows(self.client) => StepFinding::Allow(Reason::AllowList),
+            Step::UserRule if self.is_against_user_rule() => {
+                StepFinding::Refuse(refusal(Reason::UserRule, Duration::ZERO))
+            }
+            Step::Country if self.is_from_elsewhere() => {
+                StepFinding::Refuse(refusal(Reason::Country, Duration::ZERO))
+            }
+            Step::Trap if self.is_hidden_decoy() => {
+                StepFinding::Refuse(refusal(Reason::Decoy, Duration::ZERO))
+            }
             Step::Trap if self.is_trap() => {
                 StepFinding::Refuse(refusal(Reason::Trap, Duration::ZERO))
             }
@@ -129,7 +143,12 @@ impl Question<'_> {
                 .repetition()
                 .map_or(StepFinding::Pass, StepFinding::Repeat),
             Step::Buckets(trust) if self.pays_as(trust) => StepFinding::Pay(trust),
-            Step::Deny | Step::Allow | Step::Trap | Step::Buckets(_) => StepFinding::Pass,
+            Step::Deny
+            | Step::UserRule
+            | Step::Allow
+            | Step::Country
+            | Step::Trap
+            | Step::Buckets(_) => StepFinding::Pass,
         }
     }
 
@@ -229,48 +248,6 @@ impl Question<'_> {
         self.attempt.map_or(0, |named| named.case.who.users)
     }
 
-    /// What an attempt pays from its client's credit, if there is a token of each bucket; takes nothing. A password
-    /// that is known to be wrong is not worth it.
-    pub(in crate::gate) fn afford_credit(&self) -> Result<Route, Short> {
-        let none = Short::of(Bucket::Credit, UNTIL_A_LOGIN);
-        let Some(Named { case, past }) = self.attempt else {
-            return Err(none);
-        };
-        if !self.has_credit() || past.wrong_here.is_some() {
-            return Err(none);
-        }
-        let mut route = Route::NONE;
-        for bucket in [Bucket::UserCredit, Bucket::Credit] {
-            let key = BucketKey::of(bucket, self.client, Some(case.payer), &self.gate.keys);
-            let Some(key) = key else { continue };
-            let limit = self.rules.limit(bucket, case.who.users);
-            let kept = match bucket {
-                Bucket::Credit if !case.who.known => self.kept_for_known_names(),
-                _ => KeptPart::Nothing,
-            };
-            let held = self.gate.buckets.peek(key, &limit, kept, self.now);
-            let key = held.map_err(|wait| Short::of(bucket, wait))?;
-            route.push(Due { key, limit });
-        }
-        Ok(route)
-    }
-
-    /// Credit of this client that names which are not known leave to those that are: two of thirty, once Postfix has rejected
-    /// anything from there. So a guesser whose names are made up leaves its neighbours something.
-    pub(in crate::gate) fn kept_for_known_names(&self) -> KeptPart {
-        match self.gate.tries.first_failure(self.client) {
-            Some(_) => KeptPart::Fifteenth,
-            None => KeptPart::Nothing,
-        }
-    }
-
-    /// Whether there is anything that a client could be let in with though its buckets are empty.
-    fn has_credit(&self) -> bool {
-        let key = BucketKey::Earned(Key::client(self.client));
-        let limit = self.rules.limit(Bucket::Credit, 0);
-        self.rules.earning.is_some() && self.gate.buckets.left(key, limit, self.now) > 0
-    }
-
     /// What a new attempt would be answered: the grounds, or the refusal.
     pub(in crate::gate) fn outlook(&self) -> Result<Reason, Refusal> {
         for step in STEPS {
@@ -321,6 +298,9 @@ impl Question<'_> {
             _ if self.rules.mode == Mode::DryRun => false,
             // A familiar pair is no stranger; and what forgives is bounded itself.
             Reason::Trap
+            | Reason::Country
+            | Reason::UserRule
+            | Reason::Decoy
             | Reason::Repeat
             | Reason::Turn
             | Reason::Outage

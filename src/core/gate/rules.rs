@@ -23,7 +23,13 @@ use crate::gate::request::doors::PolicyNonce;
 use crate::gate::request::keys::{Keys, UserId};
 use crate::gate::request::names::NameFolding;
 use crate::gate::request::networks::canonical;
+use crate::gate::request::place::PlaceRules;
 use crate::gate::request::settings::{GateSettings, Mode};
+
+mod own;
+
+pub(in crate::gate) use own::OwnRule;
+use own::OwnRules;
 
 pub(in crate::gate) struct Rules {
     pub(in crate::gate) mode: Mode,
@@ -45,6 +51,10 @@ pub(in crate::gate) struct Rules {
     deny: Networks,
     /// None: everybody may log in.
     only: Option<Networks>,
+    pub(in crate::gate) places: PlaceRules,
+    /// Whether any rule is about countries.
+    pub(in crate::gate) asks_countries: bool,
+    own: OwnRules,
 }
 
 /// A limit as far as it can be computed before the number of users is known.
@@ -150,6 +160,9 @@ impl Rules {
             allow: Networks::new(&settings.allow),
             deny: Networks::new(&settings.deny),
             only: (!settings.only.is_empty()).then(|| Networks::new(&settings.only)),
+            places: settings.places.clone(),
+            asks_countries: settings.asks_countries(),
+            own: OwnRules::new(&settings.user_rules, names, keys),
         }
     }
 
@@ -160,6 +173,18 @@ impl Rules {
     pub(in crate::gate) fn denies(&self, client: ClientKey) -> bool {
         let is_outside = |only: &Networks| !only.contains(client);
         self.deny.contains(client) || self.only.as_ref().is_some_and(is_outside)
+    }
+
+    /// What the owner has set for this user.
+    #[inline(always)]
+    pub(in crate::gate) fn of_user(&self, user: UserId) -> Option<&OwnRule> {
+        self.own.of(user)
+    }
+
+    /// Whether nobody has this mailbox.
+    #[inline(always)]
+    pub(in crate::gate) fn is_decoy(&self, user: UserId) -> bool {
+        self.of_user(user).is_some_and(OwnRule::is_decoy)
     }
 
     pub(in crate::gate) fn is_trap(&self, user: UserId) -> bool {

@@ -24,10 +24,12 @@ use crate::gate::case::{Basis, Case, Claim, SecretKind, Tokens};
 use crate::gate::permit::Permit;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::client::NetworkKey;
+use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{FailureReply, Reason, Settled};
 use crate::gate::trust::familiar::PairAge;
 use crate::gate::trust::first_days::LoginBy;
 use crate::gate::trust::passwords::PastPassword;
+use crate::gate::trust::strikes::Offender;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
@@ -57,6 +59,11 @@ impl Gate {
     ) -> Settled {
         let claim = permit.claim;
         let mut settled = match outcome {
+            AuthOutcome::Accept | AuthOutcome::Reject
+                if self.rules.load().is_decoy(claim.case.user) =>
+            {
+                self.decoy_tried(&claim, outcome, now, changes)
+            }
             AuthOutcome::Accept => self.accepted(&claim, now, changes),
             AuthOutcome::Reject => self.rejected(&claim, now, changes),
             AuthOutcome::Defer => {
@@ -83,6 +90,31 @@ impl Gate {
         let told = claim.case.decision(answer, reason, Duration::ZERO, now);
         self.recent.push(told);
         settled
+    }
+
+    /// Somebody tried a mailbox that nobody has. A right password is answered as a wrong one is.
+    fn decoy_tried(
+        &self,
+        claim: &Claim,
+        outcome: AuthOutcome,
+        now: Moment,
+        changes: &mut Changes,
+    ) -> Settled {
+        let rules = self.rules.load();
+        let reason = Some(Reason::Decoy);
+        if claim.basis != Basis::Listed {
+            let client = claim.case.client;
+            let network = claim.case.who.network;
+            let offender = Offender { client, network };
+            self.touch_trap(&rules, offender, now, changes);
+        }
+        match (rules.mode, outcome) {
+            (Mode::DryRun, AuthOutcome::Accept) => settled(AuthOutcome::Accept, reason),
+            _ => Settled {
+                reason,
+                ..self.rejected(claim, now, changes)
+            },
+        }
     }
 
     /// Gives tokens back, each to its bucket.

@@ -84,6 +84,9 @@ fn request(args: &ExplainArgs) -> io::Result<Request> {
 
 fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} in {}: {}", e.client, e.network, e.standing)?;
+    if let Some(place) = &e.place {
+        writeln!(out, "place       {place}")?;
+    }
     if let (Some(user), Some(trust), Some(known)) = (&e.user, &e.trust, e.known) {
         writeln!(out, "as {user}: {}, {trust}", shown_known(known))?;
     }
@@ -117,6 +120,9 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     if e.trap && !e.known {
         writeln!(out, "trap        nobody may try this name ([traps] users)")?;
     }
+    if let Some(rule) = &e.rule {
+        writeln!(out, "rule        {rule}")?;
+    }
     show_mode(&e.mode, out)?;
     if e.networks.is_empty() {
         writeln!(
@@ -127,9 +133,10 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     for one in &e.networks {
         let (network, trust, since, last) = (&one.network, &one.trust, &one.since, &one.last_login);
         let outlook = shown_outlook(&one.outlook);
+        let place = in_brackets(one.place.as_deref());
         writeln!(
             out,
-            "network     {network} {trust}, since {since} or earlier, last {last}: a new password now: {outlook}"
+            "network     {network}{place} {trust}, since {since} or earlier, last {last}: a new password now: {outlook}"
         )?;
     }
     e.devices.iter().try_for_each(|one| show_device(one, out))?;
@@ -259,7 +266,12 @@ pub(super) fn show_past(past: &[PastDecisionMessage], out: &mut dyn Write) -> io
 /// One of them.
 pub(super) fn show_past_one(one: &PastDecisionMessage, out: &mut dyn Write) -> io::Result<()> {
     let user = one.user.as_deref().unwrap_or("no name");
-    write!(out, "{} {} {user} {}", one.at, one.client, one.verdict)?;
+    let place = in_brackets(one.place.as_deref());
+    write!(
+        out,
+        "{} {}{place} {user} {}",
+        one.at, one.client, one.verdict
+    )?;
     if let Some(reason) = &one.reason {
         write!(out, " ({reason})")?;
     }
@@ -270,6 +282,11 @@ pub(super) fn show_past_one(one: &PastDecisionMessage, out: &mut dyn Write) -> i
         write!(out, ", {} times until {}", one.count, one.last)?;
     }
     writeln!(out)
+}
+
+/// A place behind an address, if it is known.
+pub(super) fn in_brackets(place: Option<&str>) -> String {
+    place.map(|place| format!(" ({place})")).unwrap_or_default()
 }
 
 fn span(seconds: u64) -> humantime::FormattedDuration {

@@ -237,15 +237,17 @@ fn show_attackers(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()>
     }
     for Attacker {
         network,
+        place,
         refused,
         rejected,
     } in &report.attackers
     {
         writeln!(
             out,
-            "{:>14}{:>10}  {network}",
+            "{:>14}{:>10}  {network}{}",
             number(*refused),
-            number(*rejected)
+            number(*rejected),
+            explain::in_brackets(place.as_deref())
         )?;
     }
     Ok(())

@@ -80,7 +80,11 @@ pub(super) fn lists(given: &raw::RawNetworks, findings: &mut Findings) -> Networ
 }
 
 /// One network, as clients are counted; none if it is refused.
-fn network(given: &Spanned<Quoted<IpNet>>, of_all: &str, findings: &mut Findings) -> Option<IpNet> {
+pub(super) fn network(
+    given: &Spanned<Quoted<IpNet>>,
+    of_all: &str,
+    findings: &mut Findings,
+) -> Option<IpNet> {
     let network = canonical(given.get_ref().0);
     let remark = |message: String| Remark::at(given.span(), message);
     if network.prefix_len() == 0 {

@@ -12,11 +12,12 @@ use toml::Spanned;
 
 use super::buckets::RawBucket;
 use super::limits::RawLimits;
-use super::value::{Given, GivenList, Number, Quoted, TomlTable};
+use super::value::{DoorName, Given, GivenList, Number, Quoted, TomlTable};
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
 use gatepost_core::gate::request::names::Domain;
+use gatepost_core::gate::request::place::Country;
 use gatepost_core::smtp::sasl::Mechanism;
 
 #[derive(Debug, Default, Deserialize)]
@@ -37,6 +38,8 @@ pub(super) struct RawFile {
     pub(super) traps: TomlTable<RawTraps>,
     pub(super) names: TomlTable<RawNames>,
     pub(super) networks: TomlTable<RawNetworks>,
+    pub(super) places: TomlTable<RawPlaces>,
+    pub(super) user: Option<Vec<Spanned<TomlTable<RawUser>>>>,
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) auth_policy: TomlTable<RawAuthPolicy>,
     pub(super) cluster: TomlTable<RawCluster>,
@@ -136,6 +139,27 @@ pub(super) struct RawNetworks {
     pub(super) deny: Vec<Spanned<Quoted<IpNet>>>,
     pub(super) deny_files: Vec<Spanned<String>>,
     pub(super) only: Vec<Spanned<Quoted<IpNet>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawPlaces {
+    pub(super) database: GivenList<String>,
+    pub(super) only: GivenList<Quoted<Country>>,
+    pub(super) deny: GivenList<Quoted<Country>>,
+    pub(super) refuse_at_home: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawUser {
+    pub(super) name: Given<String>,
+    pub(super) networks: Vec<Spanned<Quoted<IpNet>>>,
+    pub(super) countries: GivenList<Quoted<Country>>,
+    pub(super) doors: GivenList<Quoted<DoorName>>,
+    pub(super) not_doors: GivenList<Quoted<DoorName>>,
+    pub(super) sessions: Given<Number>,
+    pub(super) decoy: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]

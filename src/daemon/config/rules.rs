@@ -14,12 +14,13 @@ use super::networks::{self, NetworkLists};
 use super::raw;
 use super::value::GivenList;
 use gatepost_core::gate::request::names::NameSettings;
+use gatepost_core::gate::request::place::PlaceRules;
 use gatepost_core::gate::request::settings::{BanSettings, Capacity, GateSettings, Mode, Traps};
 
 /// RFC 5321 section 4.5.3.1.2, and more than any mailbox name.
 pub(super) const LONGEST_NAME: usize = 255;
 
-/// The gate's settings; `users` and `names` stay as they are without a config.
+/// The gate's settings; `users`, `names`, and what needs them stay as they are without a config.
 pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings {
     let defaults = GateSettings::default();
     let capacity = capacity(&file.capacity, defaults.capacity, findings);
@@ -59,6 +60,8 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
         allow,
         deny,
         only,
+        places: PlaceRules::default(),
+        user_rules: Vec::new(),
         capacity,
         ladder: defaults.ladder,
     }

@@ -18,6 +18,7 @@ use toml::Spanned;
 use crate::net::listener::TlsStart;
 use crate::net::upstream::{Announce, UpstreamAddress};
 use crate::report::{Format, Level};
+use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::names::Domain;
 use gatepost_core::smtp::sasl::Mechanism;
 
@@ -256,6 +257,21 @@ impl FromText for Mechanism {
         }
         text.parse()
             .map_err(|_| Misfit::Choice(Self::ALL.map(Self::as_str).to_vec()))
+    }
+}
+
+/// A door, by the name that the log gives it. Two doors of ours have the name `smtp`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DoorName(pub(super) &'static str);
+
+impl FromText for DoorName {
+    const EXPECTED: &'static str = "a door, like \"smtp\" or \"imap\"";
+
+    fn from_text(text: &str) -> Result<Self, Misfit> {
+        let mut names: Vec<&'static str> = Door::ALL.map(Door::as_str).to_vec();
+        names.dedup();
+        let found = names.iter().find(|name| **name == text);
+        found.map(|name| Self(name)).ok_or(Misfit::Choice(names))
     }
 }
 

@@ -68,7 +68,8 @@ impl Detector {
         let user = attempt.user.as_ref()?;
         let (name, client) = (&user.name, attempt.client);
         match (attempt.verdict, attempt.reason) {
-            (_, Some(Reason::AllowList | Reason::DenyList | Reason::Ban)) => None,
+            (_, Some(Reason::AllowList)) => None,
+            (_, Some(reason)) if reason.is_ordered() => None,
             (AttemptVerdict::Refuse, Some(reason)) if user.trust.is_at_home() => Some(Occurrence {
                 kind: OccurrenceKind::FamiliarRefused,
                 subject: name.to_string(),
@@ -76,12 +77,18 @@ impl Detector {
                     "{name} was refused at {client}, where they are at home ({reason}): gatepost explain {name}"
                 ),
             }),
-            (AttemptVerdict::Accept, _) => self.login(user, client.network(), now),
+            (AttemptVerdict::Accept, _) => self.login(user, attempt, now),
             _ => None,
         }
     }
 
-    fn login(&mut self, user: &NamedUser, network: NetworkKey, now: Moment) -> Option<Occurrence> {
+    fn login(
+        &mut self,
+        user: &NamedUser,
+        attempt: &AttemptRecord,
+        now: Moment,
+    ) -> Option<Occurrence> {
+        let network = attempt.client.network();
         let id = user.id.code();
         if self.logins.len() >= USERS && !self.logins.contains_key(&id) {
             self.logins
@@ -99,11 +106,13 @@ impl Detector {
         // More are not needed, and an account that is passed around has thousands.
         places.remove(0);
         let name = &user.name;
+        let place = attempt.place.shown().map(|place| format!(" ({place})"));
+        let place = place.unwrap_or_default();
         Some(Occurrence {
             kind: OccurrenceKind::ManyNetworks,
             subject: name.to_string(),
             text: format!(
-                "{name} has logged in from {NETWORKS} networks or more within an hour, last from {network}: is the \
+                "{name} has logged in from {NETWORKS} networks or more within an hour, last from {network}{place}: is the \
                  password stolen? gatepost explain {name}; gatepost expel {name}"
             ),
         })
@@ -113,6 +122,7 @@ impl Detector {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::Whereabouts;
     use gatepost_core::gate::request::attempt::{Trust, UserName};
     use gatepost_core::gate::request::settings::GateSettings;
     use gatepost_core::gate::{Gate, Keys};
@@ -134,6 +144,7 @@ mod tests {
             door: "smtp",
             session: 1,
             client: format!("198.51.{network}.7").parse().unwrap(),
+            place: Whereabouts::default(),
             user: Some(NamedUser {
                 id: gate.user_id(&name),
                 name,

@@ -105,6 +105,7 @@ impl Kept {
             door: "smtp",
             session: 7,
             client: client.parse().unwrap(),
+            place: crate::places::Whereabouts::default(),
             user: Some(user),
             verdict,
             reason: Some(Reason::Turn),
@@ -809,6 +810,7 @@ fn of_a_flood(number: u32, gate: &gatepost_core::gate::Gate) -> AttemptRecord {
         door: "smtp",
         session: u64::from(number),
         client: ClientKey::new(std::net::Ipv4Addr::from_bits(number.wrapping_mul(4093)).into()),
+        place: crate::places::Whereabouts::default(),
         user: Some(NamedUser {
             id: gate.user_id(&name),
             name,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::attempt::{Granted, Unjudged, attempt_of};
+use super::attempt::{Granted, Unjudged};
 use super::turns::{self, Held};
 use super::{Asker, Judging, Refused};
 use crate::drain::Drain;
@@ -53,7 +53,7 @@ impl Unjudged {
         user: &UserName,
         password: Password<'_>,
     ) -> Result<Granted, Refused> {
-        let attempt = attempt_of(asker, user, password);
+        let attempt = self.attempt_of(asker, user, password);
         let judging = Arc::clone(&self.judging);
         let mut pace = Duration::ZERO;
         let judged = match self.first_stage(&attempt, &asker.drain()).await {

@@ -4,7 +4,7 @@
 //! told here. Not here: the queue's shell (`turns`).
 
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::checks::BegunCheck;
@@ -13,6 +13,7 @@ use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
 use crate::drain::Drain;
+use crate::places::Whereabouts;
 use crate::report::limits::ResourceLimit;
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
@@ -33,6 +34,8 @@ pub struct Unjudged {
     pub(super) judging: Arc<Judging>,
     pub(super) mechanism: &'static str,
     pub(super) began: Moment,
+    /// Where its client is, looked up once.
+    pub(super) place: OnceLock<Whereabouts>,
 }
 
 /// An attempt that may be tried at Postfix.
@@ -64,7 +67,7 @@ impl Unjudged {
         user: &UserName,
         password: Password<'_>,
     ) -> Result<Granted, Refused> {
-        let attempt = attempt_of(asker, user, password);
+        let attempt = self.attempt_of(asker, user, password);
         let judging = Arc::clone(&self.judging);
         let judged = match self.first_stage(&attempt, &asker.drain()).await {
             Err(refused) => Err(refused),
@@ -90,7 +93,7 @@ impl Unjudged {
         asker: &(impl Asker + Sync),
         user: &UserName,
     ) -> Result<(Granted, Option<ExchangePlace>), Refused> {
-        let attempt = attempt_of(asker, user, Password::Hidden);
+        let attempt = self.attempt_of(asker, user, Password::Hidden);
         let judging = Arc::clone(&self.judging);
         let since = judging.clock.now();
         let (judged, place) = match self.first_stage(&attempt, &asker.drain()).await {
@@ -246,7 +249,8 @@ impl Unjudged {
 
     fn tell(&self, asker: &impl Asker, user: Option<&UserName>, told: &Told<'_>) {
         let begun = (self.mechanism, self.began);
-        self.judging.tell(asker, begun, user, told);
+        let who = (user, self.place(asker));
+        self.judging.tell(asker, begun, who, told);
     }
 }
 
@@ -273,6 +277,11 @@ impl Granted {
         let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let check = self.check;
         let (attempt, user, settled) = self.end(outcome).await;
+        if (outcome, settled.reason) == (AuthOutcome::Accept, Some(Reason::Decoy)) {
+            attempt
+                .judging
+                .tell_decoy(asker, &user, attempt.place(asker));
+        }
         if let (AuthOutcome::Accept, Some(check)) = (settled.outcome, check) {
             let judging = &attempt.judging;
             judging.checks.accepted(check, judging.clock.now());
@@ -380,20 +389,5 @@ impl Granted {
         turns::wake(judging.sequence.queue());
         judging.notices.pass(changes).await;
         (attempt, user, settled)
-    }
-}
-
-pub(super) fn attempt_of<'a>(
-    asker: &impl Asker,
-    user: &'a UserName,
-    password: Password<'a>,
-) -> AuthAttempt<'a> {
-    AuthAttempt {
-        session: asker.session(),
-        client: asker.client(),
-        user,
-        password,
-        door: asker.door(),
-        device: asker.device(),
     }
 }

@@ -6,7 +6,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::{Asker, Judging};
+use crate::places::Whereabouts;
 use crate::report::events;
+use crate::report::occurrence::{Occurrence, OccurrenceKind};
 use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::Acquaintance;
@@ -20,7 +22,7 @@ impl Judging {
         &self,
         asker: &impl Asker,
         (mechanism, began): (&'static str, Moment),
-        user: Option<&UserName>,
+        (user, place): (Option<&UserName>, &Whereabouts),
         told: &Told<'_>,
     ) {
         let now = self.clock.now();
@@ -29,6 +31,7 @@ impl Judging {
             door: asker.door(),
             mechanism,
             user,
+            place: Some(place),
             verdict: told.verdict,
             reason: told.reason,
             would_refuse: told.would_refuse,
@@ -37,14 +40,35 @@ impl Judging {
             duration: now.since(began),
         };
         self.reporter.attempt(&attempt, now);
-        self.record(asker, user, told, now);
+        self.record(asker, (user, place), told, now);
+    }
+
+    /// Tells of a right password for a mailbox that nobody has: it was stolen.
+    pub(super) fn tell_decoy(&self, asker: &impl Asker, user: &UserName, place: &Whereabouts) {
+        self.counters.decoys_opened.count();
+        let client = asker.client();
+        events::decoy(&asker.seen(), user, place);
+        let at = place
+            .shown()
+            .map(|place| format!(" ({place})"))
+            .unwrap_or_default();
+        let occurrence = Occurrence {
+            kind: OccurrenceKind::DecoyOpened,
+            subject: user.to_string(),
+            text: format!(
+                "{client}{at} has the right password of the decoy {user}, which nobody should know: what holds it was \
+                 read by somebody. It was not let in: gatepost explain {client}"
+            ),
+        };
+        self.recorder
+            .tell(self.clock.now(), RecordedEvent::Occurred(occurrence));
     }
 
     /// Tells the history.
     pub(super) fn record(
         &self,
         asker: &impl Asker,
-        user: Option<&UserName>,
+        (user, place): (Option<&UserName>, &Whereabouts),
         told: &Told<'_>,
         now: Moment,
     ) {
@@ -68,6 +92,7 @@ impl Judging {
             door: asker.door().as_str(),
             session: asker.session(),
             client,
+            place: place.clone(),
             user: named,
             verdict: told.verdict,
             reason: told.reason,
@@ -81,7 +106,9 @@ impl Judging {
         let is_at_home = user.is_some_and(|user| user.trust.is_at_home());
         match (told.verdict, told.reason) {
             // What the operator wants is nobody's fault.
-            (_, Some(Reason::AllowList | Reason::DenyList | Reason::Ban)) => {}
+            (_, Some(Reason::AllowList)) => {}
+            // A try at a mailbox that nobody has is checked, and a guess.
+            (_, Some(reason)) if reason.is_ordered() && reason != Reason::Decoy => {}
             (AttemptVerdict::Reject, _) | (AttemptVerdict::Defer, Some(Reason::Outage))
                 if !is_at_home =>
             {

@@ -40,6 +40,8 @@ pub struct Counters {
     pub delayed: Counter,
     /// What came of the attempts at each door.
     pub by_door: [DoorCounters; Door::ALL.len()],
+    /// Right passwords for mailboxes that nobody has.
+    pub decoys_opened: Counter,
     /// Octets from clients to Postfix after login.
     pub octets_in: Counter,
     /// Octets from Postfix to clients after login.

@@ -24,10 +24,12 @@ use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
 use super::seen_names::SeenNames;
 use super::verdicts::{AttemptVerdict, VerdictCounters};
 use crate::clock::WallStep;
+use crate::places::{AutonomousSystem, Whereabouts};
 use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::{Country, Located};
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
 use gatepost_core::moment::Moment;
@@ -57,6 +59,8 @@ pub struct Attempt<'a> {
     pub mechanism: &'a str,
     /// The user; none where CRAM-MD5 never came to the name.
     pub user: Option<&'a UserName>,
+    /// Where its client is; none: nobody has looked.
+    pub place: Option<&'a Whereabouts>,
     /// How it ended.
     pub verdict: AttemptVerdict,
     /// What the verdict rests on.
@@ -79,6 +83,7 @@ impl<'a> Attempt<'a> {
             door: Door::Own,
             mechanism: "none",
             user: None,
+            place: None,
             verdict: AttemptVerdict::Defer,
             reason: None,
             would_refuse: None,
@@ -102,6 +107,17 @@ impl<'a> Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    fn country(&self) -> Option<Country> {
+        match self.place?.country {
+            Located::In(country) => Some(country),
+            Located::Unasked | Located::Nowhere => None,
+        }
+    }
+
+    fn system(&self) -> Option<&AutonomousSystem> {
+        self.place?.system.as_ref()
+    }
+
     /// Whether it is one of the many logins of a program that looks for mail, of which Dovecot tells too.
     fn is_routine(&self) -> bool {
         !self.door.has_later() && self.reason == Some(Reason::Bucket(Bucket::Familiar))
@@ -157,9 +173,11 @@ macro_rules! at {
 }
 
 // Behind the macro that they use.
+mod decoy;
 mod end;
 mod handshakes;
 
+pub use decoy::decoy;
 pub use end::{Blame, End, FaultBeforeLogin};
 pub use handshakes::{FailedHandshake, HandshakeNews, certificate};
 use handshakes::{HANDSHAKES, OwnUsers};
@@ -204,6 +222,9 @@ impl Reporter {
             door = attempt.door.as_str(),
             mechanism = attempt.mechanism,
             user = attempt.user.map(tracing::field::display),
+            country = attempt.country().map(tracing::field::display),
+            asn = attempt.system().map(|system| system.number),
+            as_name = attempt.system().map(|system| &*system.name),
             verdict = attempt.verdict.as_str(),
             reason = attempt.reason.map(Reason::as_str),
             would_refuse = attempt.would_refuse.map(Reason::as_str),

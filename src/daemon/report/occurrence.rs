@@ -21,6 +21,10 @@ pub enum OccurrenceKind {
     ManyNetworks,
     /// A certificate should have been renewed.
     CertificateDue,
+    /// Somebody has the right password of a mailbox that nobody has.
+    DecoyOpened,
+    /// A database of places cannot be read.
+    PlacesUnread,
     /// An operator asked for it.
     Test,
 }
@@ -35,6 +39,8 @@ impl fmt::Display for OccurrenceKind {
             Self::FamiliarRefused => "familiar-refused",
             Self::ManyNetworks => "many-networks",
             Self::CertificateDue => "certificate-due",
+            Self::DecoyOpened => "decoy-opened",
+            Self::PlacesUnread => "places-unread",
             Self::Test => "test",
         })
     }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::limits::{LimitCounters, ResourceLimit};
 use super::occurrence::Occurrence;
 use super::verdicts::AttemptVerdict;
+use crate::places::Whereabouts;
 use gatepost_core::gate::request::attempt::{Trust, UserName};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
@@ -66,6 +67,8 @@ pub struct AttemptRecord {
     pub session: u64,
     /// The client.
     pub client: ClientKey,
+    /// Where it is.
+    pub place: Whereabouts,
     /// The user; none if the client did not come to the name.
     pub user: Option<NamedUser>,
     /// How it ended.

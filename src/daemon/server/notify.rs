@@ -184,6 +184,7 @@ mod tests {
     };
     use gatepost_core::gate::request::client::ClientKey;
     use gatepost_core::gate::request::doors::Door;
+    use gatepost_core::gate::request::place::Located;
     use gatepost_core::gate::request::settings::GateSettings;
     use tokio::time::timeout;
 
@@ -205,6 +206,7 @@ mod tests {
                 password: Password::Shown(&secret),
                 door: Door::Own,
                 device: None,
+                country: Located::default(),
             };
             let ordinary = QueueClass::Ordinary;
             let verdict = gate.judge_in_turn(&attempt, ordinary, NOW, &mut Vec::new());

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use super::admission_settings;
 use super::built::session_config;
 use super::listeners::ListenerContext;
+use super::places;
 use crate::clock::Clock;
 use crate::config::{Config, Finding};
 use crate::net::listener;
@@ -96,6 +97,7 @@ impl Reloader {
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());
         }
+        places::take_over(&services.judging, &config.places).await;
         services.judging.reconfigure(config.turns);
         let sessions = services.config.load_full();
         let processes = sessions.upstream.processes().clone();

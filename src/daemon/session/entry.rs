@@ -54,6 +54,7 @@ pub(in crate::session) fn enter(
     } = &*visit.services;
     let newcomer = Newcomer {
         user,
+        own_limit: judging.gate().sessions_of(user),
         client: visit.key,
         epoch: visit.epoch,
     };

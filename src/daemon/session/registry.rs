@@ -103,6 +103,8 @@ impl From<Expulsion> for Whose {
 pub struct Newcomer {
     /// The user.
     pub user: UserId,
+    /// How many sessions the owner has set for this user; none: as all users.
+    pub own_limit: Option<usize>,
     /// The client.
     pub client: ClientKey,
     /// When the session began.
@@ -163,7 +165,7 @@ impl SessionRegistry {
         if book.was_expelled(Some(newcomer.user), newcomer.client, newcomer.epoch) {
             return Err(NoRoom::Expelled);
         }
-        book.make_room(newcomer.user, now)?;
+        book.make_room(newcomer, now)?;
         book.logins += 1;
         let key = (newcomer.user, book.logins);
         let control = Arc::new(SpliceControl::default());
@@ -245,10 +247,11 @@ impl Book {
         self.held.range((user, 0)..=(user, u64::MAX))
     }
 
-    fn make_room(&mut self, user: UserId, now: Moment) -> Result<(), NoRoom> {
+    fn make_room(&mut self, newcomer: Newcomer, now: Moment) -> Result<(), NoRoom> {
+        let user = newcomer.user;
         let own = self.of(user).count();
         let all = self.held.len();
-        let Some(short) = self.rooms.short_of(own, all) else {
+        let Some(short) = self.rooms.short_of((own, newcomer.own_limit), all) else {
             return Ok(());
         };
         let looked_at = match short {

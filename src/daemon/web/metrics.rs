@@ -201,6 +201,11 @@ fn attempts(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
         "gatepost_unjudged",
         "AUTH commands refused without judging, behind a refusal in the same session",
         count(status, "unjudged"),
+    )?;
+    page.counter(
+        "gatepost_decoys_opened",
+        "Right passwords for mailboxes that nobody has; must stay 0",
+        count(status, "decoys-opened"),
     )
 }
 

@@ -14,6 +14,11 @@ const USERS: [&str; 9] = [
     "anna", "bert", "carl", "dora", "emil", "frieda", "gustav", "hanna", "irma",
 ];
 
+/// A world without countries.
+fn nowhere(_: ClientKey) -> Located {
+    Located::default()
+}
+
 fn device(number: u8, ticket: DeviceTicket) -> Option<Device> {
     Some(Device::new([number; 16], ticket))
 }
@@ -32,6 +37,7 @@ fn try_from_device(
         password: Password::Shown(&secret),
         door: Door::Own,
         device,
+        country: Located::default(),
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {
@@ -99,7 +105,7 @@ fn described_devices(gate: &Gate, now: Moment) -> String {
                 writeln!(out, "{name} {number} {trust}").unwrap();
             }
         }
-        let told = gate.explain_user(&user(name), now);
+        let told = gate.explain_user(&user(name), nowhere, now);
         for held in told.devices {
             let (back, failures) = (held.ticket == DeviceTicket::Returned, held.failures);
             writeln!(out, "{name} came back {back} failures {failures}").unwrap();
@@ -174,12 +180,15 @@ fn a_device_with_four_failures_has_one_more_after_a_restart() {
     drop((store, gate));
     let (_store, gate, _) = start(directory.path(), Mode::Enforce);
     let now = NOW + MINUTE * 5;
-    assert_eq!(gate.explain_user(&user("anna"), now).devices[0].failures, 4);
+    assert_eq!(
+        gate.explain_user(&user("anna"), nowhere, now).devices[0].failures,
+        4
+    );
     try_from_device(
         &gate,
         ("anna", FAR, laptop),
         ("Zwiebel4kuchen", AuthOutcome::Reject),
         now,
     );
-    assert_eq!(gate.explain_user(&user("anna"), now).devices, []);
+    assert_eq!(gate.explain_user(&user("anna"), nowhere, now).devices, []);
 }

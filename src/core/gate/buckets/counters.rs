@@ -46,8 +46,7 @@ impl DecisionCounters {
     pub(in crate::gate) fn refuse_trusted(&self, trust: Trust, reason: Reason) {
         self.refuse(reason);
         // No automatic ban holds for a user at home.
-        let is_ordered = matches!(reason, Reason::DenyList | Reason::Ban);
-        if trust.is_at_home() && !is_ordered {
+        if trust.is_at_home() && !reason.is_ordered() {
             add(&self.familiar_refused, reason);
         }
     }
@@ -113,7 +112,7 @@ mod tests {
         }
         for tally in counters.tallies() {
             assert_eq!(tally.refused, 4, "{}", tally.reason);
-            let ordered = matches!(tally.reason, Reason::DenyList | Reason::Ban);
+            let ordered = tally.reason.is_ordered();
             assert_eq!(
                 tally.familiar_refused,
                 2 * u64::from(!ordered),

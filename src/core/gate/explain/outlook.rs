@@ -11,6 +11,7 @@ use crate::gate::request::client::ClientKey;
 use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
+use crate::gate::request::place::Located;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::{Context, PairAge};
@@ -52,7 +53,7 @@ impl Gate {
     pub(super) fn user_standing(
         &self,
         rules: &Rules,
-        client: ClientKey,
+        (client, country): (ClientKey, Located),
         user: &UserName,
         now: Moment,
     ) -> UserStanding {
@@ -60,7 +61,7 @@ impl Gate {
         let who = self.context(id, client.network(), now);
         let payers = [self.payer(user, id, &who), self.payer_if_unknown(user, id)];
         let outlook = |word| {
-            let case = hypothetical(client, id, payers, word, who, now);
+            let case = hypothetical((client, country), id, payers, word, who, now);
             self.outlook(rules, &case, now)
         };
         UserStanding {
@@ -71,7 +72,12 @@ impl Gate {
         }
     }
 
-    pub(super) fn unnamed(&self, rules: &Rules, client: ClientKey, now: Moment) -> Unnamed {
+    pub(super) fn unnamed(
+        &self,
+        rules: &Rules,
+        (client, country): (ClientKey, Located),
+        now: Moment,
+    ) -> Unnamed {
         let outlook = |known, word| {
             let who = Context {
                 trust: Trust::Far,
@@ -82,7 +88,7 @@ impl Gate {
                 network: self.familiar.network_trust(client.network()),
                 users: self.familiar.users(),
             };
-            let case = hypothetical(client, NOBODY, [NOBODY; 2], word, who, now);
+            let case = hypothetical((client, country), NOBODY, [NOBODY; 2], word, who, now);
             self.outlook(rules, &case, now)
         };
         Unnamed {
@@ -114,7 +120,7 @@ impl Gate {
 
 /// An attempt that nobody has made.
 fn hypothetical(
-    client: ClientKey,
+    (client, country): (ClientKey, Located),
     user: UserId,
     [payer, payer_if_unknown]: [UserId; 2],
     word: Word,
@@ -126,6 +132,7 @@ fn hypothetical(
         session: 0,
         door: Door::Own,
         client,
+        country,
         network: client.network(),
         user,
         payer,

@@ -14,7 +14,9 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::device::{DeviceTicket, HashedDevice};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::Mode;
+use crate::gate::request::user_rule::UserRule;
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Known;
 use crate::moment::Moment;
@@ -26,6 +28,8 @@ pub struct UserExplanation {
     pub known: bool,
     /// Whether the name is a trap for as long as it is not known.
     pub is_trap: bool,
+    /// What the owner has set for this user.
+    pub rule: Option<UserRule>,
     /// The last login, learnt ones and the introduction too; none if only listed.
     pub last: Option<Moment>,
     /// Where the user is familiar, the latest first.
@@ -84,8 +88,13 @@ pub struct KnownUser {
 }
 
 impl Gate {
-    /// What is known of a user. Takes nothing.
-    pub fn explain_user(&self, user: &UserName, now: Moment) -> UserExplanation {
+    /// What is known of a user, whose networks are where `country_of` says. Takes nothing.
+    pub fn explain_user(
+        &self,
+        user: &UserName,
+        country_of: impl Fn(ClientKey) -> Located,
+        now: Moment,
+    ) -> UserExplanation {
         let rules = self.rules.load();
         let id = self.user(user);
         let known = self.familiar.batch(&[id]).pop().map(|(_, known)| known);
@@ -93,7 +102,7 @@ impl Gate {
         let networks = pairs.iter().filter_map(|pair| {
             let network = NetworkKey::of_code(pair.network)?;
             let client = ClientKey::new(network.address());
-            let standing = self.user_standing(&rules, client, user, now);
+            let standing = self.user_standing(&rules, (client, country_of(client)), user, now);
             Some(UserNetwork {
                 network,
                 since: Moment::from_seconds(u64::from(pair.since)),
@@ -105,6 +114,7 @@ impl Gate {
         UserExplanation {
             known: self.familiar.is_known(id),
             is_trap: rules.is_trap(id),
+            rule: rules.of_user(id).map(|rule| rule.written.clone()),
             last: known.as_ref().map(|known| moment(known.last)),
             networks: networks.collect(),
             devices: self.devices_of(id, now),
@@ -113,6 +123,12 @@ impl Gate {
             settling_until: self.settling_until(&rules, now),
             mode: rules.mode,
         }
+    }
+
+    /// How many sessions at once the owner has set for this user.
+    pub fn sessions_of(&self, user: UserId) -> Option<usize> {
+        let rules = self.rules.load();
+        rules.of_user(user)?.written.sessions
     }
 
     /// Whether a name is a trap for as long as it is not known.

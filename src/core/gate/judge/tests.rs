@@ -5,6 +5,7 @@ use crate::gate::Keys;
 use crate::gate::request::attempt::{Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::Door;
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::GateSettings;
 
 const START: Moment = Moment::from_seconds(1_795_478_400);
@@ -53,6 +54,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         password: Password::Shown(&secret),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::device::Device;
 use crate::gate::request::doors::{Door, PasswordHash};
+use crate::gate::request::place::Located;
 
 /// The name that a client wants to log in as: the authcid, as decoded, any octets at all.
 ///
@@ -133,6 +134,8 @@ pub struct AuthAttempt<'a> {
     pub door: Door,
     /// From which device, where the door can tell one.
     pub device: Option<Device>,
+    /// Where its client is in the world.
+    pub country: Located,
 }
 
 /// How far a user is trusted in the network of an attempt, or with its device. The texts (`Display`) are public API.

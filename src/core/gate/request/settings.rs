@@ -11,6 +11,8 @@ use crate::gate::buckets::quota::{BucketQuota, Division, Quota};
 use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
 use crate::gate::request::doors::PolicyNonce;
 use crate::gate::request::names::NameSettings;
+use crate::gate::request::place::PlaceRules;
+use crate::gate::request::user_rule::UserRule;
 
 /// Whether refusals are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +58,29 @@ pub struct GateSettings {
     pub deny: Vec<IpNet>,
     /// Nobody else is admitted; empty: everybody may be.
     pub only: Vec<IpNet>,
+    /// Which countries may log in.
+    pub places: PlaceRules,
+    /// What holds for single users; each has one at most.
+    pub user_rules: Vec<UserRule>,
     /// With what Dovecot hashes the passwords that it asks about. None: it does not ask.
     pub nonce: Option<PolicyNonce>,
     /// Rows of the tables.
     pub capacity: Capacity,
     /// The steps of a judgement. A simulation may leave some out; no config does.
     pub ladder: Ladder,
+}
+
+impl GateSettings {
+    /// Whether any rule is about countries.
+    pub fn asks_countries(&self) -> bool {
+        let places = &self.places;
+        let of_users = || {
+            self.user_rules
+                .iter()
+                .any(|rule| !rule.countries.is_empty())
+        };
+        !places.only.is_empty() || !places.deny.is_empty() || of_users()
+    }
 }
 
 /// The quota of every bucket. Buckets with one key in the config have one quota.
@@ -153,6 +172,8 @@ impl Default for GateSettings {
             allow: Vec::new(),
             deny: Vec::new(),
             only: Vec::new(),
+            places: PlaceRules::default(),
+            user_rules: Vec::new(),
             nonce: None,
             capacity: Capacity {
                 clients: 1_000_000,

@@ -39,11 +39,17 @@ pub enum Reason {
     Turn,
     /// The backend rejects many familiar pairs at once: it is failing.
     Outage,
+    /// The owner lets nobody log in from this country.
+    Country,
+    /// The owner's rule for this user.
+    UserRule,
+    /// A mailbox that nobody has.
+    Decoy,
 }
 
 impl Reason {
     /// How many there are.
-    pub const COUNT: usize = BUCKETS.len() + 7;
+    pub const COUNT: usize = BUCKETS.len() + 10;
 
     /// Every reason, in the order of the log's documentation.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -57,6 +63,9 @@ impl Reason {
                 Self::Ban,
                 Self::Turn,
                 Self::Outage,
+                Self::Country,
+                Self::UserRule,
+                Self::Decoy,
             ])
     }
 
@@ -72,7 +81,18 @@ impl Reason {
             Self::Ban => AFTER + 2,
             Self::Turn => AFTER + 3,
             Self::Outage => AFTER + 4,
+            Self::Country => AFTER + 5,
+            Self::UserRule => AFTER + 6,
+            Self::Decoy => AFTER + 7,
         }
+    }
+
+    /// Whether it is the owner's order, which is nobody's fault and refuses users at home too.
+    pub const fn is_ordered(self) -> bool {
+        matches!(
+            self,
+            Self::DenyList | Self::Ban | Self::Country | Self::UserRule | Self::Decoy
+        )
     }
 
     /// The log value.
@@ -86,6 +106,9 @@ impl Reason {
             Self::Ban => "ban",
             Self::Turn => "turn",
             Self::Outage => "backend-outage",
+            Self::Country => "country",
+            Self::UserRule => "user-rule",
+            Self::Decoy => "decoy",
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::Door;
 use crate::gate::request::keys::Keys;
 use crate::gate::request::names::{Domain, NameSettings, NamesSince};
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing};
 use crate::moment::Moment;
@@ -69,6 +70,7 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &m
         password: Password::Shown(&secret),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, changes)
     {

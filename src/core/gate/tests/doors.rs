@@ -10,6 +10,7 @@ use crate::gate::permit::{First, Verdict};
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, Trust};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::{Door, PasswordHash, PolicyNonce};
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
 
@@ -62,6 +63,7 @@ fn judge(
         },
         door,
         device: None,
+        country: Located::default(),
     };
     let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
     match gate.judge(&attempt, now, changes) {
@@ -149,6 +151,7 @@ fn a_token_that_has_ended_leaves_the_users_other_networks_familiar() {
                 },
                 door: Door::Imap,
                 device: None,
+                country: Located::default(),
             };
             let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
             let verdict = match gate.judge(&attempt, now, changes) {

@@ -16,7 +16,7 @@ fn a_user_is_explained_with_networks_and_what_was_decided_whatever_the_client() 
     world.login(HOME, "anna");
     world.guess(FAR, "anna", "Zwiebel7kuchen7fest");
     world.guess(FAR, "bert", "Zwiebel8kuchen8fest");
-    let told = world.gate.explain_user(&user("Anna"), world.now);
+    let told = world.gate.explain_user(&user("Anna"), nowhere, world.now);
     assert!(told.known && !told.is_trap);
     assert_eq!(told.last, Some(world.now));
     let [home] = told.networks[..] else {
@@ -46,9 +46,14 @@ fn a_user_is_explained_with_networks_and_what_was_decided_whatever_the_client() 
         .find(|held| held.bucket == Reason::Bucket(Bucket::UserFar));
     assert_eq!(far.unwrap().tokens, 9);
 
-    let unknown = world.gate.explain_user(&user("zoe"), world.now);
+    let unknown = world.gate.explain_user(&user("zoe"), nowhere, world.now);
     assert!(!unknown.known && unknown.networks.is_empty() && unknown.decisions.is_empty());
-    assert!(world.gate.explain_user(&user("root"), world.now).is_trap);
+    assert!(
+        world
+            .gate
+            .explain_user(&user("root"), nowhere, world.now)
+            .is_trap
+    );
 }
 
 #[test]
@@ -59,13 +64,13 @@ fn a_network_whose_login_is_90_days_ago_is_none_of_the_users() {
     assert_eq!(
         world
             .gate
-            .explain_user(&user("anna"), world.now)
+            .explain_user(&user("anna"), nowhere, world.now)
             .networks
             .len(),
         1
     );
     world.pass(DAY);
-    let told = world.gate.explain_user(&user("anna"), world.now);
+    let told = world.gate.explain_user(&user("anna"), nowhere, world.now);
     assert!(told.known && told.networks.is_empty());
 }
 

@@ -10,6 +10,7 @@ use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::device::Device;
 use crate::gate::request::doors::Door;
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
 use crate::gate::{Gate, Keys};
@@ -46,6 +47,11 @@ pub(super) fn client(text: &str) -> ClientKey {
     text.parse().unwrap()
 }
 
+/// A world without countries.
+pub(super) fn nowhere(_: ClientKey) -> Located {
+    Located::Unasked
+}
+
 pub(super) fn user(name: &str) -> UserName {
     UserName::new(name.as_bytes())
 }
@@ -69,6 +75,8 @@ pub(super) struct World {
     pub(super) changes: Vec<Change>,
     /// The device of every attempt.
     pub(super) device: Option<Device>,
+    /// Where all of its clients are.
+    pub(super) country: Located,
     /// Passwords that Postfix takes: (user, password).
     right: &'static str,
 }
@@ -80,6 +88,7 @@ impl World {
             now: START,
             changes: Vec::new(),
             device: None,
+            country: Located::default(),
             right: "Korrekt-Pferd-Batterie",
         }
     }
@@ -98,7 +107,7 @@ impl World {
     ) -> First {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
-        with_attempt((from, self.device), name, password, |try_| {
+        with_attempt((from, self.device, self.country), name, password, |try_| {
             gate.judge(try_, now, changes)
         })
     }
@@ -109,7 +118,7 @@ impl World {
             First::Wait(class) => {
                 let (gate, now) = (&self.gate, self.now);
                 let changes = &mut self.changes;
-                with_attempt((from, self.device), name, password, |try_| {
+                with_attempt((from, self.device, self.country), name, password, |try_| {
                     gate.judge_in_turn(try_, class, now, changes)
                 })
             }
@@ -127,17 +136,23 @@ impl World {
     ) -> Verdict {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
-        with_attempt((from, self.device), name, Some(password), |try_| {
-            gate.judge_in_turn(try_, class, now, changes)
-        })
+        with_attempt(
+            (from, self.device, self.country),
+            name,
+            Some(password),
+            |try_| gate.judge_in_turn(try_, class, now, changes),
+        )
     }
 
     /// The turn that a try waited for never came.
     pub(super) fn miss_turn(&mut self, from: ClientKey, name: &str, password: &str) -> Refusal {
         let (gate, now) = (&self.gate, self.now);
-        with_attempt((from, self.device), name, Some(password), |try_| {
-            gate.miss_turn(try_, now)
-        })
+        with_attempt(
+            (from, self.device, self.country),
+            name,
+            Some(password),
+            |try_| gate.miss_turn(try_, now),
+        )
     }
 
     /// A permit for a try that must be allowed.
@@ -217,7 +232,7 @@ impl World {
 }
 
 fn with_attempt<T>(
-    (client, device): (ClientKey, Option<Device>),
+    (client, device, country): (ClientKey, Option<Device>, Located),
     name: &str,
     password: Option<&str>,
     ask: impl FnOnce(&AuthAttempt<'_>) -> T,
@@ -231,6 +246,7 @@ fn with_attempt<T>(
         password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
         door: Door::Own,
         device,
+        country,
     })
 }
 

@@ -10,6 +10,7 @@ use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::Door;
+use crate::gate::request::place::Located;
 use crate::gate::request::verdict::Reason;
 
 const FAR: &str = "198.51.100.7";
@@ -27,6 +28,7 @@ fn attempt<'a>(client: ClientKey, user: &'a UserName, secret: &'a Secret) -> Aut
         password: Password::Shown(secret),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, 
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::doors::Door;
+use crate::gate::request::place::Located;
 use crate::gate::request::settings::QueueSettings;
 use crate::gate::request::verdict::Reason;
 use crate::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -48,6 +49,7 @@ impl Try {
             password: Password::Shown(&self.password),
             door: Door::Own,
             device: None,
+            country: Located::default(),
         }
     }
 }

@@ -132,6 +132,7 @@ mod tests {
     use crate::gate::request::device::DeviceTrust;
     use crate::gate::request::doors::Door;
     use crate::gate::request::keys::UserId;
+    use crate::gate::request::place::Located;
     use crate::gate::trust::familiar::{Context, NetworkTrust, PairAge};
 
     #[test]
@@ -145,6 +146,7 @@ mod tests {
                 session: n,
                 door: Door::Own,
                 client,
+                country: Located::Unasked,
                 network: client.network(),
                 user: UserId(n),
                 payer: UserId(n),

@@ -34,6 +34,9 @@ pub struct BucketMessage {
 pub struct ExplanationMessage {
     /// The client, as the gate counts it.
     pub client: String,
+    /// Where it is, if a database says so: `DE, AS64500 Example`.
+    #[serde(default)]
+    pub place: Option<String>,
     /// Its network.
     pub network: String,
     /// The user asked about.
@@ -131,6 +134,9 @@ pub struct UserMessage {
     pub known: bool,
     /// Whether the name is a trap while it is not known.
     pub trap: bool,
+    /// What the owner has set for the user in `[[user]]`, in words.
+    #[serde(default)]
+    pub rule: Option<String>,
     /// The last login, RFC 3339.
     pub last_login: Option<String>,
     /// Where the user is familiar, the latest first.
@@ -154,6 +160,9 @@ pub struct UserMessage {
 pub struct UserNetworkMessage {
     /// The network.
     pub network: String,
+    /// Where it is.
+    #[serde(default)]
+    pub place: Option<String>,
     /// The first login there since the start, RFC 3339; of earlier ones the last.
     pub since: String,
     /// The last login there, RFC 3339.

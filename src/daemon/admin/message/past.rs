@@ -21,6 +21,9 @@ pub struct PastDecisionMessage {
     pub session: String,
     /// The client.
     pub client: String,
+    /// Where it is, as a database says now.
+    #[serde(default)]
+    pub place: Option<String>,
     /// The user's name, escaped; none if the client did not come to it.
     pub user: Option<String>,
     /// How far the user was trusted there then: `familiar`, `unproven`, `near`, `far`.
@@ -109,6 +112,9 @@ pub struct Attacked {
 pub struct Attacker {
     /// The network.
     pub network: String,
+    /// Where it is, as a database says now.
+    #[serde(default)]
+    pub place: Option<String>,
     /// Tries that were refused.
     pub refused: u64,
     /// Guesses that the backend rejected.

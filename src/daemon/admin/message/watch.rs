@@ -52,6 +52,9 @@ pub struct AttemptMessage {
     pub at: String,
     /// The client.
     pub client: String,
+    /// Where it is, if a database says so.
+    #[serde(default)]
+    pub place: Option<String>,
     /// The user, as the log shows the name.
     pub user: Option<String>,
     /// `accept`, `reject`, `refuse`, `repeat`, `defer` or `cancel`.

@@ -15,6 +15,7 @@ use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, 
 use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, Mode, QueueSettings};
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
@@ -195,6 +196,7 @@ impl ReplayRun<'_> {
             password: Password::Shown(&password),
             door: Door::Own,
             device: None,
+            country: Located::default(),
         };
         self.tick(login.at);
         let granted = self.granted(&attempt, login.at);

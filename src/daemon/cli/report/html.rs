@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use super::bars::{Series, chart, sparkline};
 use super::{Headline, OUTCOMES, count, number, reasons};
 use crate::admin::message::{PastDecisionMessage, ReportMessage};
+use crate::cli::explain;
 
 const STYLE: &str = include_str!("report.css");
 
@@ -212,11 +213,11 @@ fn attacks(report: &ReportMessage, body: &mut String) {
     let users = report
         .attacked
         .iter()
-        .map(|one| (&one.user, one.refused, one.rejected));
-    let networks = report
-        .attackers
-        .iter()
-        .map(|one| (&one.network, one.refused, one.rejected));
+        .map(|one| (one.user.clone(), one.refused, one.rejected));
+    let networks = report.attackers.iter().map(|one| {
+        let place = explain::in_brackets(one.place.as_deref());
+        (format!("{}{place}", one.network), one.refused, one.rejected)
+    });
     for (title, rows) in [
         ("Users under attack", users.collect::<Vec<_>>()),
         ("Where guesses came from", networks.collect()),
@@ -229,7 +230,7 @@ fn attacks(report: &ReportMessage, body: &mut String) {
             "<section><h2>{title}</h2><table><tr><th></th><th>refused</th><th>reached the backend</th></tr>"
         );
         for (who, refused, rejected) in rows {
-            let who = escaped(who);
+            let who = escaped(&who);
             let (refused, rejected) = (number(refused), number(rejected));
             let _ = write!(
                 body,
@@ -252,12 +253,14 @@ fn decisions(title: &str, decisions: &[PastDecisionMessage], body: &mut String) 
     for one in decisions {
         let user = one.user.as_deref().unwrap_or("");
         let reason = one.reason.as_deref().unwrap_or("");
+        let place = explain::in_brackets(one.place.as_deref());
+        let client = format!("{}{place}", one.client);
         let _ = write!(
             body,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             time(&one.at),
             escaped(user),
-            escaped(&one.client),
+            escaped(&client),
             escaped(&one.verdict),
             escaped(reason),
             number(one.count)

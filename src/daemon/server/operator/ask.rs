@@ -86,8 +86,11 @@ impl Operator {
         now: Moment,
     ) -> Result<Response, String> {
         let user = user.map(|user| self.meant(user, now)).transpose()?;
-        let explanation = self.gate().explain(client, user.as_ref(), now);
+        let place = self.context.services.judging.places.find(client);
+        let at = (client, place.country);
+        let explanation = self.gate().explain_at(at, user.as_ref(), now);
         let mut explanation = explained::explanation(explanation, user.as_ref(), self.clock());
+        explanation.place = place.shown();
         let last_faults = &self.context.services.judging.reporter.last_faults;
         explanation.last_fault = last_faults
             .of(client)
@@ -108,12 +111,14 @@ impl Operator {
         now: Moment,
     ) -> Result<Response, String> {
         let user = self.meant(text, now)?;
-        let told = self.gate().explain_user(&user, now);
+        let places = &self.context.services.judging.places;
+        let country_of = |client| places.country(client);
+        let told = self.gate().explain_user(&user, country_of, now);
         let id = self.gate().user_id(&user);
         let is_known = told.known;
-        let mut told = explained::user(&user, id, &told, self.clock());
+        let mut told = explained::user(&user, id, &told, places, self.clock());
         told.past = self.past(DecisionsOf::User(id), &told.decisions).await;
-        if is_known || !told.decisions.is_empty() || !told.past.is_empty() {
+        if is_known || told.rule.is_some() || !told.decisions.is_empty() || !told.past.is_empty() {
             return Ok(Response::User(Box::new(told)));
         }
         if looks_like_address(text) {

@@ -10,6 +10,7 @@ use crate::admin::message::{
     OutlookMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
 use crate::clock::Clock;
+use crate::places::Places;
 use crate::report::last_faults::LastFault;
 use crate::session::SessionId;
 use gatepost_core::gate::Gate;
@@ -21,6 +22,7 @@ use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::device::DeviceTicket;
 use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::gate::request::user_rule::{Mailbox, UserRule};
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Standing};
 use gatepost_core::moment::Moment;
 
@@ -46,6 +48,7 @@ pub(super) fn explanation(
     let (told, outlooks) = outlook(&e, now);
     ExplanationMessage {
         client: e.client.to_string(),
+        place: None,
         network: e.client.network().to_string(),
         user: user.map(ToString::to_string),
         trust: e.user.as_ref().map(|user| user.trust.to_string()),
@@ -131,9 +134,16 @@ fn by(attempt: &str, outlook: Outlook) -> OutlookMessage {
 }
 
 /// What is known of a user.
-pub(super) fn user(name: &UserName, id: UserId, e: &UserExplanation, clock: Clock) -> UserMessage {
+pub(super) fn user(
+    name: &UserName,
+    id: UserId,
+    e: &UserExplanation,
+    places: &Places,
+    clock: Clock,
+) -> UserMessage {
     let network = |one: &UserNetwork| UserNetworkMessage {
         network: one.network.to_string(),
+        place: places.find(ClientKey::new(one.network.address())).shown(),
         since: time(one.since, clock),
         last_login: time(one.last, clock),
         trust: one.trust.to_string(),
@@ -144,6 +154,7 @@ pub(super) fn user(name: &UserName, id: UserId, e: &UserExplanation, clock: Cloc
         id: id.to_string(),
         known: e.known,
         trap: e.is_trap,
+        rule: e.rule.as_ref().map(rule),
         last_login: e.last.map(|last| time(last, clock)),
         networks: e.networks.iter().map(network).collect(),
         devices: e.devices.iter().map(|one| device(one, clock)).collect(),
@@ -175,6 +186,36 @@ pub(super) fn known_user(one: KnownUser, name: Option<String>, clock: Clock) -> 
         last_login: one.last.map(|last| time(last, clock)),
         networks: one.networks.into_iter().map(network).collect(),
         devices: one.devices as u64,
+    }
+}
+
+/// What the owner has set for one user, in words.
+fn rule(rule: &UserRule) -> String {
+    fn list(all: &[impl ToString]) -> String {
+        let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+        texts.join(", ")
+    }
+    let mut said = Vec::new();
+    if rule.mailbox == Mailbox::Decoy {
+        said.push("a decoy: nobody has this mailbox, and who tries it is banned".to_owned());
+    }
+    if !rule.networks.is_empty() {
+        said.push(format!("only from {}", list(&rule.networks)));
+    }
+    if !rule.countries.is_empty() {
+        said.push(format!("only from the countries {}", list(&rule.countries)));
+    }
+    if !rule.closed.is_empty() {
+        let mut closed = rule.closed.clone();
+        closed.dedup_by_key(|door| door.as_str());
+        said.push(format!("not by {}", list(&closed)));
+    }
+    if let Some(sessions) = rule.sessions {
+        said.push(format!("{sessions} sessions at once"));
+    }
+    match said.is_empty() {
+        true => "nothing is set".to_owned(),
+        false => said.join("; "),
     }
 }
 

@@ -18,10 +18,11 @@ use crate::history::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryFault, HistoryReader, HourCount,
     OperatorAct, PastBan, PastDecision, PastOutage, Totals,
 };
+use crate::places::Places;
 use crate::report::events::timestamp;
 use crate::server::keeping;
 use crate::session::SessionId;
-use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::moment::Moment;
 
 /// Past decisions that `explain` shows.
@@ -58,7 +59,9 @@ impl Operator {
             oldest.as_ref().is_none_or(|oldest| one.last < *oldest)
         };
         let found = found.into_iter().map(decision);
-        found.filter(is_older).take(SHOWN).collect()
+        let mut found: Vec<_> = found.filter(is_older).take(SHOWN).collect();
+        locate_all(&mut found, &self.context.services.judging.places);
+        found
     }
 
     /// The client of a session of an earlier process, as far as the history has it.
@@ -78,6 +81,7 @@ impl Operator {
         let totals = move || keeping::totals(&context);
         let gathered = self.read(move |history| gather(history, since, totals));
         let mut told = gathered.await?;
+        locate(&mut told, &self.context.services.judging.places);
         told.hostname = self
             .context
             .services
@@ -157,6 +161,29 @@ fn gather(
     })
 }
 
+/// Adds where everything was, as the databases say now.
+fn locate(report: &mut ReportMessage, places: &Places) {
+    for decisions in [
+        &mut report.new_places,
+        &mut report.honest_refused,
+        &mut report.latest,
+    ] {
+        locate_all(decisions, places);
+    }
+    for attacker in &mut report.attackers {
+        let network = attacker.network.parse::<NetworkKey>().ok();
+        let client = network.map(|network| ClientKey::new(network.address()));
+        attacker.place = client.and_then(|client| places.find(client).shown());
+    }
+}
+
+fn locate_all(decisions: &mut [PastDecisionMessage], places: &Places) {
+    for one in decisions {
+        let client = one.client.parse().ok();
+        one.place = client.and_then(|client| places.find(client).shown());
+    }
+}
+
 fn list<F, T>(found: Vec<F>, shown: impl Fn(F) -> T) -> Vec<T> {
     found.into_iter().map(shown).collect()
 }
@@ -188,6 +215,7 @@ fn decision(one: PastDecision) -> PastDecisionMessage {
         door: one.door,
         session: SessionId::new(one.session).to_string(),
         client: one.client.to_string(),
+        place: None,
         user: one.user,
         trust: one.trust,
         verdict: one.verdict,
@@ -208,6 +236,7 @@ fn attacked(one: AttackedUser) -> Attacked {
 fn attacker(one: AttackingNetwork) -> Attacker {
     Attacker {
         network: one.network,
+        place: None,
         refused: one.refused,
         rejected: one.rejected,
     }

@@ -225,6 +225,7 @@ fn counters(context: &ListenerContext) -> Counts {
         ("refused", &counters.refused),
         ("unjudged", &counters.unjudged),
         ("delayed", &counters.delayed),
+        ("decoys-opened", &counters.decoys_opened),
         ("would-refuse", &counters.would_refuse),
         ("deferred", &counters.deferred),
         ("repeated", &counters.repeated),

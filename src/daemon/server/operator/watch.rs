@@ -8,6 +8,7 @@ use super::Operator;
 use super::values::{ban, time};
 use crate::admin::message::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 use crate::clock::Clock;
+use crate::places::Places;
 use crate::report::busiest::AttemptCounts;
 use crate::report::lately::PastAttempt;
 use gatepost_core::moment::Moment;
@@ -28,7 +29,10 @@ impl Operator {
             networks: busy(&busiest.networks),
             users: busy(&busiest.users),
             bans: bans.map(|entry| ban(entry, clock)).collect(),
-            attempts: attempts.iter().map(|one| attempt(one, clock)).collect(),
+            attempts: attempts
+                .iter()
+                .map(|one| attempt(one, &judging.places, clock))
+                .collect(),
         }
     }
 }
@@ -44,11 +48,12 @@ fn busy(rows: &[(impl Display, AttemptCounts)]) -> Vec<BusyMessage> {
     rows.iter().map(message).collect()
 }
 
-fn attempt(past: &PastAttempt, clock: Clock) -> AttemptMessage {
+fn attempt(past: &PastAttempt, places: &Places, clock: Clock) -> AttemptMessage {
     AttemptMessage {
         number: past.number,
         at: time(past.at, clock),
         client: past.client.to_string(),
+        place: places.find(past.client).shown(),
         user: past.user.clone(),
         verdict: past.verdict.as_str().to_owned(),
         reason: past.reason.map(ToOwned::to_owned),

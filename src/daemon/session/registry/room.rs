@@ -81,10 +81,14 @@ impl Rooms {
         self.per_user
     }
 
-    /// Whether a user that holds `own` of `held` sessions finds no room for one more.
-    pub(super) fn short_of(&self, own: usize, held: usize) -> Option<FullRoom> {
+    /// Whether a user that holds `own` of `held` sessions, and may hold `limit` if that is set, finds no room for one more.
+    pub(super) fn short_of(
+        &self,
+        (own, limit): (usize, Option<usize>),
+        held: usize,
+    ) -> Option<FullRoom> {
         let is_full = |room: Option<usize>| room.is_some_and(|room| held >= room);
-        if own >= self.per_user {
+        if own >= limit.unwrap_or(self.per_user) {
             Some(FullRoom::OwnLimit)
         } else if own >= FEW && is_full(self.common) {
             Some(FullRoom::Common(own))

@@ -57,6 +57,7 @@ impl World {
     fn newcomer(&self, name: &str, from: &str) -> Newcomer {
         Newcomer {
             user: self.user(name),
+            own_limit: None,
             client: from.parse().unwrap(),
             epoch: self.drain.epoch(),
         }

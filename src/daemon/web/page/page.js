@@ -23,11 +23,14 @@ const REASONS = {
   "user-credit": "others at that address have vouched for it", "settling-user": "settling in: too many failures at this user",
   settling: "settling in: too many failures", repeat: "the same wrong password again", trap: "a name that only guessers use",
   ban: "banned", turn: "Postfix had no place in time", "backend-outage": "Dovecot seems to fail",
+  country: "[places] lets nobody in from that country", "user-rule": "a rule for this user, [[user]]", decoy: "a mailbox that nobody has",
 };
 // What an attempt that was let through has paid: no reason against it.
 const GROUNDS = {
   near: "a user near home", words: "a common password", unknown: "a user who was not known", strangers: "a user far from home",
 };
+// An address, and where it is if a database says so.
+const placed = (one) => one.place ? `${one.client} (${one.place})` : one.client;
 const PASSED = ["allow", "accept", "reject", "cancel"];
 const VERDICTS = {
   allow: "let through", accept: "logged in", reject: "wrong password", refuse: "refused", repeat: "wrong again", defer: "no answer", cancel: "gave up",
@@ -273,8 +276,8 @@ function events() {
   for (const one of report.outages) row(one.began, `Logins could not work${one.ended ? `, until ${when(one.ended)}` : ""}: ${one.backend ? `${one.backend}: ` : ""}${one.why}`);
   for (const one of report.bans) row(one.began, `${one.address} was banned until ${when(one.until)}: ${CAUSES[one.reason] || one.reason}`, one.address);
   for (const one of report.acts) row(one.at, `An operator: ${one.did}`);
-  for (const one of report.new_places) row(one.last, `${one.user || "somebody"} logged in from a new place: ${one.client}`, one.user);
-  for (const one of report.honest_refused) row(one.last, `${one.user || "somebody"} was refused at home, ${one.client}: ${because(one)}${one.count > 1 ? `; ${count(one.count)} times` : ""}`, one.user);
+  for (const one of report.new_places) row(one.last, `${one.user || "somebody"} logged in from a new place: ${placed(one)}`, one.user);
+  for (const one of report.honest_refused) row(one.last, `${one.user || "somebody"} was refused at home, ${placed(one)}: ${because(one)}${one.count > 1 ? `; ${count(one.count)} times` : ""}`, one.user);
   rows.sort((one, other) => other.at.localeCompare(one.at));
   write($("events-note"), `${WORDS[reports[range] ? range : "day"].replace("in", "In")}: outages, bans of networks and by hand, logins from new places, refusals at home, operators' acts`);
   table("events", rows.slice(0, 100), (one) => `${one.at} ${one.text}`, (one) => [when(one.at), one.text], (cell, one) => {
@@ -289,7 +292,7 @@ function decisions() {
     const words = because(one);
     return one.wait_s ? `${words}; again in ${span(one.wait_s)}` : words;
   };
-  const cells = (one) => [time(one.at), one.user || "", one.client, VERDICTS[one.verdict] || one.verdict, why(one)];
+  const cells = (one) => [time(one.at), one.user || "", placed(one), VERDICTS[one.verdict] || one.verdict, why(one)];
   table("attempts", attempts.filter(fits), (one) => String(one.number), cells, null, (row, one) => {
     row.children[0].className = "time";
     row.children[3].className = `verdict ${one.verdict}`;
@@ -425,9 +428,9 @@ function explained(answer) {
     lead(`${answer.user}: ${answer.known ? "known" : "not known"}${answer.last_login ? `, last login ${date(answer.last_login)}` : ""}`);
     if (answer.trap && !answer.known) line("Nobody may try this name: only guessers use it");
     nodes.push(list("Where the user has logged in", ["Network", "Since", "Last login", "A new password from there"],
-      answer.networks.map((one) => [one.network, date(one.since), date(one.last_login), outlook(one.outlook)]), true));
+      answer.networks.map((one) => [one.place ? `${one.network} (${one.place})` : one.network, date(one.since), date(one.last_login), outlook(one.outlook)]), true));
   } else {
-    lead(`${answer.client} in ${answer.network}: ${answer.standing}`);
+    lead(`${placed(answer)} in ${answer.network}: ${answer.standing}`);
     if (answer.ban) line(`${answer.ban.address} is banned until ${date(answer.ban.until)}: ${CAUSES[answer.ban.reason] || answer.ban.reason}`);
     line(`Now: ${outlook(answer)}`);
     for (const one of answer.outlooks) line(`${one.attempt}: ${outlook(one)}`);
@@ -438,7 +441,7 @@ function explained(answer) {
   nodes.push(list("Last decisions", ["Time", "Client", "What", "Why"],
     answer.decisions.map((one) => [when(one.at), one.client, VERDICTS[one.verdict] || one.verdict, because(one)])));
   nodes.push(list("Before, by the history", ["Time", "User", "Client", "What", "Why", "Times"],
-    answer.past.map((one) => [when(one.last), one.user || "", one.client, VERDICTS[one.verdict] || one.verdict, because(one), count(one.count)])));
+    answer.past.map((one) => [when(one.last), one.user || "", placed(one), VERDICTS[one.verdict] || one.verdict, because(one), count(one.count)])));
   return nodes;
 }
 

@@ -12,6 +12,7 @@ use crate::traffic::policy::{ClientAnswer, LoginAttempt, PasswordForm};
 use gatepost_core::gate::queue::{QueueClass, Ticket};
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password};
 use gatepost_core::gate::request::doors::{Door, PasswordHash, PolicyNonce};
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::moment::Moment;
 
 /// How long an attempt waits for a turn.
@@ -60,6 +61,7 @@ impl ShownAttempt {
             },
             door: attempt.door,
             device: attempt.device.filter(|_| attempt.door.has_later()),
+            country: Located::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub(in crate::cli::top) fn attempt(number: u64, client: &str, user: &str) -> Att
         number,
         at: "2026-11-27T07:20:16Z".to_owned(),
         client: client.to_owned(),
+        place: None,
         user: Some(user.to_owned()),
         verdict: "refuse".to_owned(),
         reason: Some("strangers".to_owned()),

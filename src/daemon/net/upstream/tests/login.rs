@@ -7,6 +7,7 @@ use gatepost_core::gate::permit::{Permit, Verdict};
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, UserName};
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::sasl::{Credentials, Mechanism, Secret};
@@ -65,6 +66,7 @@ fn permit(credentials: &Credentials) -> Permit {
         password: credentials.password(),
         door: Door::Own,
         device: None,
+        country: Located::default(),
     };
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new()) {
         Verdict::Allow(permit) => permit,
