@@ -49,6 +49,7 @@ mod listeners;
 mod notify;
 mod operator;
 mod outages;
+mod passwords;
 mod persist;
 mod policy;
 mod predecessors;
@@ -180,6 +181,7 @@ impl Server {
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
+            passwords: Arc::new(watch::Sender::new(config.known_passwords.clone())),
             cluster: Cluster::new(config.cluster.clone()),
             predecessors: Predecessors::beside(&config.admin),
         };
@@ -296,6 +298,7 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(summarise(services(), drain()));
     tasks.spawn(sample_sessions(services(), drain()));
     tasks.spawn(probe::probe(services(), drain()));
+    tasks.spawn(passwords::keep(context.clone()));
     tasks.spawn(certificates::watch_in_use(context.clone()));
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());

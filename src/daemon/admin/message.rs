@@ -22,7 +22,7 @@ pub use parts::{
     SeenMessage, UpstreamMessage,
 };
 pub use past::{
-    ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
+    ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage, PastDecisionMessage,
     ReportMessage, ReportStep,
 };
 pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};

@@ -89,5 +89,8 @@ fn show_user(one: &KnownUserMessage, out: &mut dyn Write) -> io::Result<()> {
     for place in &one.networks {
         write!(out, " {}", place.network)?;
     }
+    if one.password_listed.is_some() {
+        write!(out, "  its password is on the list")?;
+    }
     writeln!(out)
 }

@@ -143,6 +143,7 @@ mod tests {
             verdict,
             reason: Some(reason),
             wait: Duration::ZERO,
+            listed: None,
         })
     }
 

@@ -86,6 +86,17 @@ CREATE TABLE acts (
 ) STRICT;
 ";
 
+/// What came later than the others: made where it is missing, and an earlier version takes no notice of it.
+pub(super) const LATER_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS listed (
+    id INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;
+";
+
 /// A table with rows of its own, and the most of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TableBound {
@@ -114,13 +125,14 @@ const fn bound(
 }
 
 /// Every bound, that of the least wanted rows first: where the file is full, they go in this order.
-pub(super) const BOUNDS: [TableBound; 6] = [
+pub(super) const BOUNDS: [TableBound; 7] = [
     bound("decisions", "last", "kind = 2", 20_000),
     bound("bans", "began", "TRUE", 20_000),
     bound("decisions", "last", "kind = 1", 60_000),
     bound("decisions", "last", "kind = 0", 100_000),
     bound("outages", "began", "TRUE", 10_000),
     bound("acts", "at", "TRUE", 20_000),
+    bound("listed", "last", "TRUE", 20_000),
 ];
 
 /// Tables by the hour, and the most rows of one hour.

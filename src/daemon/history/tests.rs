@@ -106,6 +106,7 @@ impl Kept {
             verdict,
             reason: Some(Reason::Turn),
             wait: Duration::from_secs(9),
+            listed: None,
         }));
     }
 
@@ -644,5 +645,6 @@ fn of_a_flood(number: u32, gate: &gatepost_core::gate::Gate) -> AttemptRecord {
         verdict: AttemptVerdict::Refuse,
         reason: Some(Reason::Repeat),
         wait: Duration::ZERO,
+        listed: None,
     }
 }

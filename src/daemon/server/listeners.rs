@@ -15,6 +15,7 @@ use super::predecessors::Predecessors;
 use crate::cluster::Cluster;
 use crate::drain::Drain;
 use crate::history::HistoryReader;
+use crate::known_passwords::KnownPasswordsSettings;
 use crate::net::admission::{Admission, Slot, TurnedAway};
 use crate::net::filter::{self, Filter, FilterFault, RefusedFor};
 use crate::net::listener::{
@@ -40,6 +41,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) history: HistoryReader,
     /// Where notices go.
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
+    /// Where the owner's list of known passwords is.
+    pub(in crate::server) passwords: Arc<watch::Sender<KnownPasswordsSettings>>,
     /// The machines that share the bound.
     pub(in crate::server) cluster: Cluster,
     /// Processes that were stopped, with the sessions that they still have.
