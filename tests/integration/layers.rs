@@ -45,7 +45,7 @@ const TABLE: &[Row] = &[
     row_of("gate",     &["core::gate"],           &["words"]),
     row_of("logs",     &["core::logs"],           &["words"]),
     row_of("messages", &["daemon::admin", "daemon::admin::message"], &[]),
-    row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::files", "daemon::owner", "daemon::report"], &["words"]),
+    row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::files", "daemon::owner", "daemon::report", "daemon::known_passwords"], &["words"]),
     row_of("edges",    &["daemon::store", "daemon::history", "daemon::net", "daemon::cluster", "daemon::admin::client"], &["words", "gate", "clock"]),
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
     row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),

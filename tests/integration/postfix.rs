@@ -17,6 +17,7 @@ mod logs;
 mod mechanisms;
 mod names;
 mod operator;
+mod passwords;
 mod past;
 mod programs;
 mod restart;

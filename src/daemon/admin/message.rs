@@ -22,8 +22,8 @@ pub use parts::{
     SeenMessage, UpstreamMessage,
 };
 pub use past::{
-    ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage, PastDecisionMessage,
-    ReportMessage, ReportStep,
+    ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,
+    PastDecisionMessage, ReportMessage, ReportStep,
 };
 pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 

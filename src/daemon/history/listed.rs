@@ -98,3 +98,68 @@ fn told(name: &str) -> Occurrence {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::record::NamedUser;
+    use crate::report::verdicts::AttemptVerdict;
+    use gatepost_core::gate::request::attempt::{Trust, UserName};
+    use gatepost_core::gate::request::settings::GateSettings;
+    use gatepost_core::gate::{Gate, Keys};
+
+    const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+    fn login(gate: &Gate, name: &str, listed: bool) -> AttemptRecord {
+        let name = UserName::new(name.as_bytes());
+        AttemptRecord {
+            door: "smtp",
+            session: 1,
+            client: "198.51.100.7".parse().unwrap(),
+            user: Some(NamedUser {
+                id: gate.user_id(&name),
+                name,
+                known: true,
+                trust: Trust::Familiar,
+            }),
+            verdict: AttemptVerdict::Accept,
+            reason: None,
+            wait: Duration::ZERO,
+            listed: Some(listed),
+        }
+    }
+
+    fn gate() -> Gate {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        Gate::new(GateSettings::default(), keys, NOW)
+    }
+
+    #[test]
+    fn an_account_is_told_once_and_written_once_a_day() {
+        let (gate, mut accounts) = (gate(), ListedAccounts::default());
+        let mut look = |listed, after| {
+            let news = accounts.look(&login(&gate, "ann", listed), NOW + after);
+            (news.occurrence.is_some(), news.row.is_some())
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(look(false, Duration::ZERO), (false, false));
+        assert_eq!(look(true, Duration::ZERO), (true, true));
+        assert_eq!(look(true, AGAIN - second), (false, false));
+        assert_eq!(look(true, AGAIN), (false, true));
+        assert_eq!(look(false, AGAIN), (false, true));
+        assert_eq!(look(true, AGAIN), (true, true), "it is back on the list");
+    }
+
+    #[test]
+    fn no_more_accounts_than_a_fixed_number_are_remembered() {
+        let (gate, mut accounts) = (gate(), ListedAccounts::default());
+        for n in 0..=MOST {
+            let news = accounts.look(&login(&gate, &format!("user{n}"), true), NOW);
+            assert_eq!(news.row.is_some(), n < MOST, "{n}");
+        }
+    }
+}

@@ -45,7 +45,9 @@ pub enum ListFault {
     #[error("line {0} is no SHA-1 hash (40 hexadecimal digits), and the first line is one")]
     NoHash(usize),
     /// Hashes of another kind.
-    #[error("it begins with an NTLM hash (32 hexadecimal digits): lists of SHA-1 hashes are read, and of passwords")]
+    #[error(
+        "it begins with an NTLM hash (32 hexadecimal digits): lists of SHA-1 hashes are read, and of passwords"
+    )]
     Ntlm,
     /// No filter came about.
     #[error("no filter could be built of it: {0}")]

@@ -4,8 +4,8 @@
 
 use tracing::warn;
 
-use crate::history::listed::{ListedAccounts, ListedNews};
 use super::{Historian, WAITING};
+use crate::history::listed::{ListedAccounts, ListedNews};
 use crate::report::limits::ResourceLimit;
 use crate::report::record::AttemptRecord;
 use gatepost_core::moment::Moment;

@@ -4,8 +4,8 @@
 
 use rusqlite::params;
 
-use crate::history::database::{HistoryFault, limit};
 use super::{HistoryReader, moment};
+use crate::history::database::{HistoryFault, limit};
 use gatepost_core::moment::Moment;
 
 /// An account whose password is on the owner's list of known ones.

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use super::Granted;
 use crate::judging::told::Told;
 use crate::judging::{Asker, Refused, turns};
-use super::Granted;
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::AuthOutcome;
