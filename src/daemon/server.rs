@@ -46,6 +46,7 @@ mod keeping;
 mod leaving;
 mod lending;
 mod listeners;
+mod lists;
 mod notify;
 mod operator;
 mod outages;
@@ -64,6 +65,7 @@ pub use operator::{Operator, PagePlace};
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
+use lists::Lists;
 use notify::Notifier;
 use persist::Persister;
 use policy::PolicyDoor;
@@ -182,9 +184,13 @@ impl Server {
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
             passwords: Arc::new(watch::Sender::new(config.known_passwords.clone())),
+            lists: Arc::new(Lists::new(config.store.directory.clone())),
             cluster: Cluster::new(config.cluster.clone()),
             predecessors: Predecessors::beside(&config.admin),
         };
+        context
+            .lists
+            .restore(context.services.judging.gate(), clock);
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
             persister: Persister::new(services, received, store, context.state.clone()),

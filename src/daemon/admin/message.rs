@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod lists;
 mod parts;
 mod past;
 mod watch;
@@ -17,6 +18,7 @@ pub use explained::{
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
 };
 
+pub use lists::{ListMessage, ListRequest};
 pub use parts::{
     CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
     SeenMessage, UpstreamMessage,
@@ -70,6 +72,11 @@ pub enum Request {
         subjects: Vec<String>,
         /// Seconds.
         seconds: u64,
+    },
+    /// Published lists of networks.
+    Lists {
+        /// What is to be done.
+        what: ListRequest,
     },
     /// End a ban.
     BansRemove {
@@ -223,6 +230,13 @@ pub enum Response {
         /// The next to end first.
         bans: Vec<BanMessage>,
     },
+    /// To [`ListRequest::All`].
+    Lists {
+        /// In the order in which they came.
+        lists: Vec<ListMessage>,
+    },
+    /// To [`ListRequest::Part`].
+    ListPart,
     /// To [`Request::Explain`].
     Explanation(Box<ExplanationMessage>),
     /// To [`Request::Explain`] of a user alone.

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::lists::Lists;
 use super::predecessors::Predecessors;
 use crate::cluster::Cluster;
 use crate::drain::Drain;
@@ -43,6 +44,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
     /// Where the owner's list of known passwords is.
     pub(in crate::server) passwords: Arc<watch::Sender<KnownPasswordsSettings>>,
+    /// Published lists of networks.
+    pub(in crate::server) lists: Arc<Lists>,
     /// The machines that share the bound.
     pub(in crate::server) cluster: Cluster,
     /// Processes that were stopped, with the sessions that they still have.

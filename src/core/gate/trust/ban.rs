@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::gate::request::change::{BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
+use crate::gate::trust::lists::ImportedLists;
 use crate::moment::Moment;
 
 /// One ban.
@@ -50,6 +51,8 @@ pub(in crate::gate) struct HeldBan {
 pub(in crate::gate) struct Bans {
     capacity: usize,
     book: RwLock<BanBook>,
+    /// What others publish.
+    pub(in crate::gate) lists: ImportedLists,
     /// How many are by hand: where there are none, nobody who may not be refused by another is looked up.
     by_hand: AtomicUsize,
 }
@@ -71,12 +74,18 @@ impl Bans {
         Self {
             capacity: capacity.max(1),
             book: RwLock::default(),
+            lists: ImportedLists::default(),
             by_hand: AtomicUsize::new(0),
         }
     }
 
-    /// The ban of a client, or else of its network; the one by hand before the other.
+    /// The ban of a client, or else of its network; the one by hand before the other. Or else a published list has it.
     pub(in crate::gate) fn of(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+        self.kept(client, now)
+            .or_else(|| self.lists.ban_of(client, now))
+    }
+
+    fn kept(&self, client: ClientKey, now: Moment) -> Option<Ban> {
         let book = self.read();
         if book.bans.is_empty() {
             return None;
@@ -94,7 +103,7 @@ impl Bans {
         if self.by_hand.load(Ordering::Acquire) == 0 {
             return None;
         }
-        self.of(client, now).filter(|ban| ban.is_by_hand())
+        self.kept(client, now).filter(|ban| ban.is_by_hand())
     }
 
     /// The ban of exactly this subject.
@@ -149,6 +158,7 @@ impl Bans {
 
     /// Ends the bans whose time is over.
     pub(in crate::gate) fn expire(&self, now: Moment, changes: &mut Vec<Change>) {
+        self.lists.expire(now);
         if self.read().next_end().is_none_or(|end| end > now) {
             return;
         }
