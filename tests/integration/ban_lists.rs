@@ -20,7 +20,9 @@ fn in_tree(name: &str) -> PathBuf {
 #[track_caller]
 fn import(proxy: &Proxy, file: &Path, success: bool) -> String {
     let file = file.display().to_string();
-    let words = ["bans", "import", "--file", &file, "--source", "drop", "--expire", "2h"];
+    let words = [
+        "bans", "import", "--file", &file, "--source", "drop", "--expire", "2h",
+    ];
     let ran = proxy.setup.command(&words);
     assert_eq!(ran.success, success, "{}", ran.text);
     ran.text
@@ -35,11 +37,18 @@ fn is_listed(proxy: &Proxy, address: &str) -> bool {
 fn a_published_list_is_in_force_until_it_is_replaced_or_removed_also_after_a_restart() {
     let mut proxy = Setup::new(NOWHERE).start();
     let told = import(&proxy, &in_tree("tests/lists/drop.json"), true);
-    assert!(told.contains("the list drop is in force until") && told.contains("3 networks"), "{told}");
+    assert!(
+        told.contains("the list drop is in force until") && told.contains("3 networks"),
+        "{told}"
+    );
     assert!(is_listed(&proxy, "203.0.113.77") && is_listed(&proxy, "2001:db8:5::9"));
     assert!(!is_listed(&proxy, "198.51.100.10"));
     let all = proxy.setup.command(&["bans", "lists"]).text;
-    assert!(all.lines().any(|line| line.starts_with("drop ") && line.ends_with(" 3")), "{all}");
+    assert!(
+        all.lines()
+            .any(|line| line.starts_with("drop ") && line.ends_with(" 3")),
+        "{all}"
+    );
 
     // A damaged one, one with everybody on it and one that did not come leave it as it is.
     for text in ["203.0.113.0/24\n<html>\n", "0.0.0.0/0\n", ""] {
@@ -54,9 +63,17 @@ fn a_published_list_is_in_force_until_it_is_replaced_or_removed_also_after_a_res
     import(&proxy, &in_tree("tests/lists/blocklist.de.txt"), true);
     assert!(is_listed(&proxy, "198.51.100.9") && !is_listed(&proxy, "203.0.113.77"));
     let removed = proxy.setup.command(&["bans", "remove", "--source", "drop"]);
-    assert!(removed.success && !is_listed(&proxy, "198.51.100.9"), "{}", removed.text);
+    assert!(
+        removed.success && !is_listed(&proxy, "198.51.100.9"),
+        "{}",
+        removed.text
+    );
     let again = proxy.setup.command(&["bans", "remove", "--source", "drop"]);
-    assert!(!again.success && again.text.contains("there is no list drop"), "{}", again.text);
+    assert!(
+        !again.success && again.text.contains("there is no list drop"),
+        "{}",
+        again.text
+    );
     proxy.restart();
     assert!(!is_listed(&proxy, "198.51.100.9"), "after a restart");
 }
@@ -64,7 +81,8 @@ fn a_published_list_is_in_force_until_it_is_replaced_or_removed_also_after_a_res
 #[test]
 fn a_list_of_many_parts_is_taken_whole() {
     let proxy = Setup::new(NOWHERE).start();
-    let lines = (0..50_000u32).map(|n| format!("{}\n", std::net::Ipv4Addr::from_bits(1 << 28 | n << 1)));
+    let lines =
+        (0..50_000u32).map(|n| format!("{}\n", std::net::Ipv4Addr::from_bits(1 << 28 | n << 1)));
     let path = proxy.setup.write("long", &lines.collect::<String>());
     let told = import(&proxy, &path, true);
     assert!(told.contains("50000 networks"), "{told}");
@@ -79,7 +97,9 @@ fn log_with_bans(format: &str) -> (Proxy, PathBuf) {
         assert!(ran.success, "{}", ran.text);
     }
     wait::until("the bans are logged", || {
-        proxy.log().text().matches("ban began").count() == 2
+        // With the ends of their lines.
+        let text = proxy.log().text();
+        text.ends_with('\n') && text.matches("ban began").count() == 2
     });
     let path = proxy.setup.write("log", &proxy.log().text());
     (proxy, path)

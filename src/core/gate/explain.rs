@@ -142,7 +142,7 @@ impl Gate {
             .tries
             .past(client, user_id.unwrap_or(UserId(0)), None, now);
         let network_ban = subject(Subject::Network(client.network()));
-        let listed = self.bans.lists.ban_of(client, now);
+        let listed = self.bans.listed(client, now);
         let listed = listed.filter(|_| network_ban.is_none());
         let listed = listed.map(|ban| BanEntry::new(Subject::Client(client), ban));
         Explanation {

@@ -81,8 +81,17 @@ impl Bans {
 
     /// The ban of a client, or else of its network; the one by hand before the other. Or else a published list has it.
     pub(in crate::gate) fn of(&self, client: ClientKey, now: Moment) -> Option<Ban> {
-        self.kept(client, now)
-            .or_else(|| self.lists.ban_of(client, now))
+        self.kept(client, now).or_else(|| self.listed(client, now))
+    }
+
+    /// How a client stands that a published list has: as one with an automatic ban.
+    pub(in crate::gate) fn listed(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+        let until = self.lists.until(client, now)?;
+        Some(Ban {
+            until,
+            cause: BanCause::List,
+            mode: Mode::Enforce,
+        })
     }
 
     fn kept(&self, client: ClientKey, now: Moment) -> Option<Ban> {

@@ -10,12 +10,9 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ipnet::IpNet;
 
-use crate::gate::request::change::BanCause;
 use crate::gate::request::client::ClientKey;
 use crate::gate::request::lists::{ListEntry, ListRefusal, MOST_NETWORKS, MOST_SOURCES, is_narrow};
-use crate::gate::request::settings::Mode;
 use crate::gate::rules::Networks;
-use crate::gate::trust::ban::Ban;
 use crate::moment::Moment;
 
 #[derive(Default)]
@@ -83,8 +80,8 @@ impl ImportedLists {
         self.any.store(!lists.is_empty(), Ordering::Release);
     }
 
-    /// How a client stands that is on a list: as one with an automatic ban.
-    pub(in crate::gate) fn ban_of(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+    /// Until when a client is on a list.
+    pub(in crate::gate) fn until(&self, client: ClientKey, now: Moment) -> Option<Moment> {
         if self.is_empty() {
             return None;
         }
@@ -92,12 +89,7 @@ impl ImportedLists {
         let on = lists
             .iter()
             .filter(|held| held.entry.until > now && held.networks.contains(client));
-        let until = on.map(|held| held.entry.until).max()?;
-        Some(Ban {
-            until,
-            cause: BanCause::List,
-            mode: Mode::Enforce,
-        })
+        on.map(|held| held.entry.until).max()
     }
 
     /// All of them, in the order in which they came.

@@ -32,7 +32,7 @@ pub(super) struct PublishedList {
 }
 
 /// What a line holds.
-enum Line {
+enum ListLine {
     Nothing,
     Networks(Vec<IpNet>),
     /// How many entries there are, says the list.
@@ -50,17 +50,17 @@ pub(super) fn read(text: &str) -> Result<PublishedList, String> {
     for (place, line) in text.lines().enumerate() {
         let at = |why: String| format!("line {}: {why}", place + 1);
         let networks = match read_line(line).map_err(at)? {
-            Line::Nothing => continue,
-            Line::Count(count) if count != objects => {
+            ListLine::Nothing => continue,
+            ListLine::Count(count) if count != objects => {
                 return Err(at(format!(
                     "the list says that it has {count} entries, and has {objects}"
                 )));
             }
-            Line::Count(_) => {
+            ListLine::Count(_) => {
                 is_whole = true;
                 continue;
             }
-            Line::Networks(networks) => networks,
+            ListLine::Networks(networks) => networks,
         };
         if line.trim_start().starts_with('{') {
             objects += 1;
@@ -93,19 +93,19 @@ pub(super) fn read(text: &str) -> Result<PublishedList, String> {
     }
 }
 
-fn read_line(line: &str) -> Result<Line, String> {
+fn read_line(line: &str) -> Result<ListLine, String> {
     let line = line.trim_start_matches('\u{feff}').trim();
     if line.starts_with('{') {
         return object(line);
     }
     let mut words = line.split_ascii_whitespace();
     match (words.next(), words.next(), words.next()) {
-        (Some("create"), Some(_), Some(_)) => Ok(Line::Nothing),
-        (Some("add"), Some(_), Some(entry)) => networks(entry).map(Line::Networks),
-        (Some(first), ..) if is_range(first) => networks(first).map(Line::Networks),
+        (Some("create"), Some(_), Some(_)) => Ok(ListLine::Nothing),
+        (Some("add"), Some(_), Some(entry)) => networks(entry).map(ListLine::Networks),
+        (Some(first), ..) if is_range(first) => networks(first).map(ListLine::Networks),
         _ => match network_list::line(line) {
-            None => Ok(Line::Nothing),
-            Some(network) => Ok(Line::Networks(vec![network?])),
+            None => Ok(ListLine::Nothing),
+            Some(network) => Ok(ListLine::Networks(vec![network?])),
         },
     }
 }
@@ -116,18 +116,18 @@ fn is_range(word: &str) -> bool {
 }
 
 /// A JSON object: an entry, or what the list says of itself.
-fn object(line: &str) -> Result<Line, String> {
+fn object(line: &str) -> Result<ListLine, String> {
     let object: Value =
         serde_json::from_str(line).map_err(|fault| format!("this is no JSON: {fault}"))?;
     if object["type"] == "metadata" {
         return Ok(object["records"]
             .as_u64()
-            .map_or(Line::Nothing, Line::Count));
+            .map_or(ListLine::Nothing, ListLine::Count));
     }
     let names = ["cidr", "ip", "address", "network", "value"];
     let entry = names.iter().find_map(|name| object[*name].as_str());
     let entry = entry.ok_or("there is no cidr, ip, address, network or value in this object")?;
-    networks(entry).map(Line::Networks)
+    networks(entry).map(ListLine::Networks)
 }
 
 /// An address, a network or a range.
