@@ -72,6 +72,7 @@ fn try_once(gate: &Gate, number: u32, outcome: AuthOutcome) {
         password: Password::Shown(&secret),
         session: 1,
         door: Door::Own,
+        device: None,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =

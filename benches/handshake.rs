@@ -64,7 +64,7 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>) -> HandshakeResult<()> {
         HandshakeResult::Ok(())
     };
     let ours = async {
-        let mut stream = tls.accept(near, STRANGER, DEADLINE).await?;
+        let mut stream = tls.accept(near, STRANGER, DEADLINE).await?.stream;
         stream.write_all(b"x").await?;
         stream.flush().await?;
         HandshakeResult::Ok(())

@@ -48,7 +48,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, doors, keys, lists, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, device, doors, keys, lists, names, networks, settings, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `files`, `owner`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `admin::client` |
 //! | judging | `judging` |

@@ -25,6 +25,7 @@ pub mod queue;
 pub mod request;
 pub mod sequence;
 pub mod state;
+pub mod tell;
 
 mod accept;
 mod acquaintance;
@@ -32,6 +33,7 @@ mod case;
 mod judge;
 mod ladder;
 mod lent;
+mod merge;
 mod replies;
 mod rules;
 mod settle;
@@ -52,15 +54,18 @@ use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
 use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
+use crate::gate::merge::ForgivenElsewhere;
 use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Change;
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::Device;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::names::NameFolding;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
 use crate::gate::trust::ban::Bans;
+use crate::gate::trust::devices::Devices;
 use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
 use crate::gate::trust::first_days::FirstDays;
@@ -70,7 +75,7 @@ use crate::gate::trust::strikes::Offender;
 use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
-pub use acquaintance::Acquaintance;
+pub use acquaintance::{Acquaintance, ConnectedClient};
 pub use request::keys::Keys;
 pub use state::restore::Restored;
 
@@ -83,9 +88,12 @@ const HOUR: u64 = 3600;
 pub struct Gate {
     keys: Keys,
     names: NameFolding,
+    /// Who was known when names had another key; each is taken from there when the name is seen.
+    before: Option<Box<Self>>,
     rules: ArcSwap<Rules>,
     buckets: Buckets,
     familiar: Familiar,
+    devices: Devices,
     tries: Tries,
     seen: Seen,
     hashed_words: HashedWords,
@@ -97,6 +105,7 @@ pub struct Gate {
     passwords: RightPasswords,
     doubts: Doubts,
     typing_errors: TypingErrors,
+    forgiven: ForgivenElsewhere,
     counters: DecisionCounters,
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
@@ -124,6 +133,7 @@ impl Gate {
             buckets: Buckets::new(clients, &keys.table),
             familiar: Familiar::new(settings.capacity.pairs),
             // Beside the 24 octets of a bucket these add 7 for every address.
+            devices: Devices::new(few(settings.capacity.pairs / 2)),
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             hashed_words: HashedWords::default(),
@@ -143,6 +153,7 @@ impl Gate {
             ),
             doubts: Doubts::default(),
             typing_errors: TypingErrors::default(),
+            forgiven: ForgivenElsewhere::new(now),
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
@@ -153,6 +164,7 @@ impl Gate {
             swept: AtomicU64::new(now.as_seconds() / HOUR),
             keys,
             names,
+            before: None,
         };
         gate.list_users(&settings);
         gate
@@ -221,8 +233,17 @@ impl Gate {
 
     /// Whether a client that has not named its user yet (CRAM-MD5) would be refused whatever name
     /// comes. Takes nothing.
-    pub fn peek(&self, client: ClientKey, now: Moment) -> Option<Refusal> {
+    pub fn peek(&self, visitor: impl Into<ConnectedClient>, now: Moment) -> Option<Refusal> {
+        let ConnectedClient { client, device } = visitor.into();
+        if self.may_be_familiar(device) {
+            return None;
+        }
         self.ask_unnamed(client, now, |question| question.certain())
+    }
+
+    /// Whether somebody has logged in from this device: then whatever is known of its address is not all.
+    fn may_be_familiar(&self, device: Option<Device>) -> bool {
+        device.is_some_and(|device| self.devices.is_known(self.keys.device(device)))
     }
 
     /// What is known of a client that has not named its user.
@@ -253,7 +274,12 @@ impl Gate {
         self.doubts.tick(now);
         let hour = now.as_seconds() / HOUR;
         if self.swept.swap(hour, Ordering::Relaxed) != hour {
+            if let Some(before) = &self.before {
+                before.familiar.sweep(now);
+                before.passwords.sweep(now);
+            }
             self.familiar.sweep(now);
+            self.devices.sweep(now);
             self.passwords.sweep(now);
             if !self.is_settling(&self.rules.load(), now) {
                 self.typing_errors.clear();
@@ -285,7 +311,12 @@ impl Gate {
 
     /// The user of a name.
     fn user(&self, name: &UserName) -> UserId {
-        self.keys.user(&self.names.fold(name))
+        let name = self.names.fold(name);
+        let user = self.keys.user(&name);
+        if let Some(before) = &self.before {
+            self.take_from(before, before.keys.user(&name), user);
+        }
+        user
     }
 
     /// Who pays as the user of an attempt: the user, or if there is none of that name here, all unknown

@@ -1,17 +1,31 @@
 //! cluster - the machines that have one bound together, and the store that lends to them
 //!
 //! Each owns a part of every bucket that all clients share (`gate::buckets::division`): so no machine needs another to keep to
-//! the bound. What a store lends beside that goes where it is needed.
-//! Not here: reading them from the file (`config`), the task that borrows (`server::lending`).
+//! the bound. What a store lends beside that goes where it is needed. With a secret the machines tell one another who is known,
+//! familiar and banned (`stream`).
+//! Not here: reading them from the file (`config`), the tasks that borrow and tell (`server::lending`, `server::sharing`).
 
 mod health;
+mod outbox;
+#[cfg(test)]
+mod own_redis;
+mod sharing;
+
+pub mod common_clock;
+pub mod message;
+pub mod secret;
 pub mod store;
+pub mod stream;
 
 pub use self::health::{Lending, LendingHealth, LendingState};
+pub use self::outbox::{Outbox, OutboxFacts};
+pub use self::sharing::{MachineTold, Sharing, SharingHealth, SharingState};
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::store::LenderSettings;
+use crate::report::limits::LimitCounters;
 
 /// The machines, and which of them this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +36,8 @@ pub struct ClusterSettings {
     pub machines: Vec<String>,
     /// Where half of each shared bucket is lent; none: all of it is divided.
     pub store: Option<LenderSettings>,
+    /// The file with what the machines have in common; none: they tell one another nothing.
+    pub secret: Option<PathBuf>,
 }
 
 /// The machines, if there are several, and how this one fares with their store.
@@ -31,15 +47,35 @@ pub struct Cluster {
     pub settings: Option<Arc<ClusterSettings>>,
     /// Whether the store lends.
     pub lending: LendingHealth,
+    /// Whether the machines tell one another what they know.
+    pub sharing: SharingHealth,
+    /// What this one has to tell.
+    pub outbox: Outbox,
 }
 
 impl Cluster {
-    /// One that has not asked its store yet.
-    pub fn new(settings: Option<ClusterSettings>) -> Self {
-        Self {
+    /// One that has not asked its store yet; and what it has to tell, if it tells anything.
+    pub fn new(
+        settings: Option<ClusterSettings>,
+        limits: &Arc<LimitCounters>,
+    ) -> (Self, Option<OutboxFacts>) {
+        let tells = settings
+            .as_ref()
+            .is_some_and(|settings| settings.secret.is_some());
+        let (outbox, facts) = match tells {
+            true => {
+                let (outbox, facts) = Outbox::channel(limits);
+                (outbox, Some(facts))
+            }
+            false => (Outbox::closed(limits), None),
+        };
+        let cluster = Self {
             settings: settings.map(Arc::new),
             lending: LendingHealth::default(),
-        }
+            sharing: SharingHealth::default(),
+            outbox,
+        };
+        (cluster, facts)
     }
 }
 

@@ -16,6 +16,7 @@ mod listed;
 mod place;
 mod prune;
 mod reader;
+mod row;
 mod schema;
 mod statements;
 mod tally;

@@ -10,14 +10,15 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost_core::gate::Gate;
 use gatepost_core::gate::queue::{QueueClass, Turn};
 use gatepost_core::gate::request::attempt::AuthAttempt;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::device::Device;
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::settings::QueueSettings;
 use gatepost_core::gate::request::verdict::{Refusal, Standing};
 use gatepost_core::gate::sequence;
+use gatepost_core::gate::{ConnectedClient, Gate};
 use gatepost_core::moment::Moment;
 
 use crate::clock::Clock;
@@ -59,9 +60,21 @@ pub trait Asker {
     fn seen(&self) -> events::Session<'_>;
     /// When it gives up waiting.
     fn drain(&self) -> Drain;
+    /// Its device, where the door can tell one.
+    fn device(&self) -> Option<Device> {
+        None
+    }
     /// The door at which it tries.
     fn door(&self) -> Door {
         Door::Own
+    }
+}
+
+/// Who asks, before a user is named.
+fn visitor(asker: &impl Asker) -> ConnectedClient {
+    ConnectedClient {
+        client: asker.client(),
+        device: asker.device(),
     }
 }
 
@@ -166,7 +179,10 @@ impl Judging {
             return None;
         }
         let number = asker.session();
-        let refusal = self.gate().refuse_at_accept(client, number, session, now)?;
+        let visitor = visitor(asker);
+        let refusal = self
+            .gate()
+            .refuse_at_accept(visitor, number, session, now)?;
         self.counters.attempts.count();
         self.counters.refused.count();
         let told = events::Attempt {

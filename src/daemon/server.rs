@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, OutboxFacts};
 use crate::config::Config;
 use crate::drain::{self, Drain};
 use crate::history::{Historian, HistoryReader};
@@ -30,23 +30,24 @@ use crate::net::filter::Filter;
 use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::tls::{Tls, TlsFault};
+use crate::net::tls::TlsFault;
 use crate::net::unix_socket::SocketFault;
-use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use crate::report::setup::Log;
-use crate::session::registry::{self, SessionRegistry};
-use crate::session::{Services, SessionConfig, SessionIds};
+use crate::session::Services;
+use crate::session::registry;
 use crate::store::{StateHealth, StoreFault, key};
 use gatepost_core::moment::Moment;
 
+mod built;
 mod certificates;
 mod keeping;
 mod leaving;
 mod lending;
 mod listeners;
 mod lists;
+mod merging;
 mod notify;
 mod operator;
 mod outages;
@@ -57,7 +58,9 @@ mod predecessors;
 mod probe;
 mod reload;
 pub mod restore;
+mod sharing;
 mod socket;
+mod tickets;
 mod web_door;
 
 pub use leaving::Leaving;
@@ -65,7 +68,6 @@ pub use operator::{Operator, PagePlace};
 pub use reload::Reloader;
 
 use listeners::ListenerContext;
-use lists::Lists;
 use notify::Notifier;
 use persist::Persister;
 use policy::PolicyDoor;
@@ -126,6 +128,7 @@ pub struct Server {
     policy: PolicyDoor,
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
+    outbox: Option<OutboxFacts>,
     began: Moment,
 }
 
@@ -153,24 +156,17 @@ impl Server {
         mut given: GivenSockets,
     ) -> Result<Self, StartFault> {
         let began = clock.now();
-        let tls = Tls::load(&config.tls)?;
-        tls.cap_handshakes(config.admission.handshakes);
-        let (store, gate) = restore::restore(&config, began)?;
+        let tls = built::tls(&config)?;
+        let (mut store, gate) = restore::restore(&config, began)?;
+        tickets::take_over(&tls, &mut store);
         let socket = OperatorSocket::bind(&config.admin)?;
         let limits = Arc::new(LimitCounters::default());
         let (notices, received) = Notices::channel(NOTICES, &limits);
         let (drainer, drain) = drain::channel();
         let (recorder, records) = Recorder::channel(&limits);
         let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
-        let processes = Processes::new(config.processes, Arc::clone(&limits));
-        let services = Arc::new(Services {
-            judging: Arc::new(judging),
-            tls,
-            config: ArcSwap::from_pointee(session_config(&config, None, processes, clock)),
-            ids: Arc::new(SessionIds::new(began)),
-            registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
-            before_login: TaskTracker::new(),
-        });
+        let services = built::services(&config, tls, judging, &drainer, began);
+        let (cluster, outbox) = Cluster::new(config.cluster.clone(), &limits);
         let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
@@ -183,17 +179,18 @@ impl Server {
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
-            passwords: Arc::new(watch::Sender::new(config.known_passwords.clone())),
-            lists: Arc::new(Lists::new(config.store.directory.clone())),
-            cluster: Cluster::new(config.cluster.clone()),
+            lists: built::lists(&config, &services),
+            cluster,
             predecessors: Predecessors::beside(&config.admin),
         };
-        context
-            .lists
-            .restore(context.services.judging.gate(), clock);
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
-            persister: Persister::new(services, received, store, context.state.clone()),
+            persister: Persister::new(
+                services,
+                received,
+                context.cluster.outbox.clone(),
+                (store, context.state.clone()),
+            ),
             notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,
@@ -203,6 +200,7 @@ impl Server {
             policy,
             config: Arc::new(ArcSwap::from_pointee(config)),
             drainer,
+            outbox,
             began,
         })
     }
@@ -252,7 +250,7 @@ impl Server {
         let operator = self.operator();
         let persister = tokio::spawn(self.persister.run(stop));
         let history = keeping::start(self.historian);
-        let tasks = background(&self.context);
+        let tasks = background(&self.context, self.outbox);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
         }
@@ -297,7 +295,7 @@ impl Server {
 }
 
 /// Starts what goes on by itself until the drain begins.
-fn background(context: &ListenerContext) -> TaskTracker {
+fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTracker {
     let tasks = TaskTracker::new();
     let services = || Arc::clone(&context.services);
     let drain = || context.drain.clone();
@@ -309,6 +307,7 @@ fn background(context: &ListenerContext) -> TaskTracker {
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks.spawn(lending::lend(context.clone()));
+    tasks.spawn(sharing::share(context.clone(), outbox));
     tasks
 }
 
@@ -335,31 +334,6 @@ fn bind_all(
 fn filter(listeners: &[Bound]) -> Arc<Filter> {
     let sockets = listeners.iter().map(|(bound, ..)| bound.socket_filter());
     Arc::new(Filter::new(sockets.collect()))
-}
-
-/// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.
-fn session_config(
-    config: &Config,
-    before: Option<(&Config, &SessionConfig)>,
-    processes: Processes,
-    clock: Clock,
-) -> SessionConfig {
-    let upstream = before.filter(|(old, _)| old.upstream == config.upstream);
-    SessionConfig {
-        dialogue: Arc::new(config.dialogue.clone()),
-        timeouts: config.timeouts,
-        grace: config.drain,
-        filter: config.admission.filter,
-        upstream: match upstream {
-            Some((_, before)) => Arc::clone(&before.upstream),
-            None => Arc::new(Upstream::new(
-                config.upstream.clone(),
-                Deadlines::default(),
-                processes,
-                clock,
-            )),
-        },
-    }
 }
 
 /// The limits on connections, with as many sessions as there can be open files. Says so where that is fewer.

@@ -29,6 +29,7 @@ use crate::report::events;
 use crate::report::last_faults::LastFault;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::device::Device;
 use gatepost_core::moment::Moment;
 use gatepost_core::smtp::dialogue::{self, Channel, Dialogue, FaultRecord};
 
@@ -110,6 +111,8 @@ pub(in crate::session) struct Visit {
     before_login: Option<TaskTrackerToken>,
     /// `TLSv1.3`, `TLSv1.2`, or `none` as yet.
     pub(in crate::session) tls: &'static str,
+    /// As the ticket of its TLS session names it.
+    pub(in crate::session) device: Option<Device>,
     /// What the client did wrong in a conversation that has ended.
     pub(in crate::session) faults: Option<Box<FaultRecord>>,
 }
@@ -146,6 +149,7 @@ pub fn serve(
         services,
         drain,
         tls: "none",
+        device: None,
         faults: None,
     };
     let stream = connection.stream;
@@ -273,6 +277,10 @@ impl Asker for Visit {
 
     fn drain(&self) -> Drain {
         self.drain.clone()
+    }
+
+    fn device(&self) -> Option<Device> {
+        self.device
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `debts` | a snapshot of buckets and strikes: soft |
 //! | `changes.N` | journals: what changed since the snapshots |
 //! | `keys` | the secrets under which names are hashed |
+//! | `tickets` | the keys of TLS tickets |
+//! | `keys.before`, `known.before` | those of before the secret of a cluster was taken, and who is still known under them |
 //! | `snapshot`, `journal.N` | what the first format left; read, and replaced by the next save |
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::OFlags;
+use zeroize::Zeroizing;
 
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
@@ -32,18 +35,23 @@ pub mod key;
 
 mod directory;
 mod find;
+mod former_names;
 mod health;
 mod journal;
 mod random;
 mod replace;
+mod saving;
+mod tickets;
 
 pub use find::{Content, FoundFile, PastState};
 pub use health::{NotKept, StateHealth};
+pub use saving::{Saved, Saving};
 
 use directory::Directory;
 use find::Elder;
 use journal::Journal;
 use key::{FoundKeys, KeyFile, StateKeys};
+use tickets::TicketFile;
 
 /// Octets of a file of the state that are read, where nobody says how long one may be.
 pub const LONGEST_FILE: u64 = 1 << 30;
@@ -100,7 +108,7 @@ impl StoreFault {
         }
     }
 
-    pub(in crate::store) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             doing,
@@ -142,6 +150,7 @@ pub struct Store {
     directory: Arc<Directory>,
     journal: Journal,
     key_file: KeyFile,
+    tickets: TicketFile,
     /// What earlier processes left, until a snapshot holds it.
     elders: Vec<Elder>,
     /// Whether the directory is new to us, and what was kept elsewhere not in it yet.
@@ -171,10 +180,13 @@ impl Store {
         let directory = Directory::open(&settings.directory)?;
         let found = find::find(&directory, longest)?;
         let (key_file, found_keys) = KeyFile::load_or_make(&directory);
+        let (tickets, lost_tickets) = TicketFile::load(&directory);
+        let mut unreadable = found.unreadable;
+        unreadable.extend(lost_tickets);
         let left = EarlierState {
             keys: key_file.keys,
             found_keys,
-            unreadable: found.unreadable,
+            unreadable,
             files: found.files,
             past: found.past,
             waiting: found.waiting,
@@ -183,6 +195,7 @@ impl Store {
             directory: Arc::new(directory),
             journal: Journal::after(found.last_journal),
             key_file,
+            tickets,
             elders: found.elders,
             moved: false,
         };
@@ -273,9 +286,20 @@ impl Store {
         self.journal.move_behind(find::last_journal(&directory)?);
         self.directory = Arc::new(directory);
         self.key_file.moved();
+        self.tickets.moved();
         self.elders.clear();
         self.moved = true;
         Ok(DirectoryPlace::New)
+    }
+
+    /// The keys of TLS tickets that an earlier process has kept, or that were set; none: there are none.
+    pub fn ticket_keys(&self) -> &[u8] {
+        self.tickets.keys()
+    }
+
+    /// Keeps these keys of TLS tickets with the next snapshot.
+    pub fn set_ticket_keys(&mut self, keys: Zeroizing<Vec<u8>>) {
+        self.tickets.set(keys);
     }
 
     /// Appends changes to the journal. They survive the process at once, the machine after
@@ -318,6 +342,8 @@ impl Store {
     pub fn begin_save(&mut self) -> Result<Saving, StoreFault> {
         self.stay_in_place()?;
         self.key_file.keep(&self.directory)?;
+        // Without them a restart costs full handshakes, and no state.
+        let _ = self.tickets.keep(&self.directory);
         if self.elders.len() < MOST_ELDERS {
             self.elders.extend(self.journal.switch(&self.directory)?);
         }
@@ -361,39 +387,6 @@ pub enum DirectoryPlace {
     Same,
     /// The old one is gone; this one is new to us.
     New,
-}
-
-/// Snapshots to be written.
-#[derive(Debug)]
-#[must_use]
-pub struct Saving {
-    directory: Arc<Directory>,
-    covers: u64,
-}
-
-/// Snapshots that are on disk, and the number of the first journal that they do not cover.
-#[derive(Debug)]
-#[must_use]
-pub struct Saved {
-    directory: Arc<Directory>,
-    covers: u64,
-}
-
-impl Saving {
-    /// Replaces the snapshots by the gate's state, synced.
-    ///
-    /// # Errors
-    ///
-    /// When the file system refuses; what was not replaced then stays.
-    pub fn write(self, gate: &Gate, now: Moment) -> Result<Saved, StoreFault> {
-        let directory = self.directory;
-        replace::replace(&directory, find::KNOWN, |out| gate.write_known(now, out))?;
-        replace::replace(&directory, find::DEBTS, |out| gate.write_debts(now, out))?;
-        Ok(Saved {
-            directory,
-            covers: self.covers,
-        })
-    }
 }
 
 #[cfg(test)]

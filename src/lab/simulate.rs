@@ -66,7 +66,7 @@ pub struct SimulateArgs {
     /// Play the same before models of what is in use today
     #[arg(long, conflicts_with = "without_each")]
     against: bool,
-    /// Show travellers once more, each with one of folding, list, unknown, scaling, newcomers and retries left out
+    /// Show travellers once more, each with one of folding, list, unknown, scaling, newcomers, retries and devices left out
     #[arg(long)]
     without_each: bool,
     /// Write a picture of each scenario into this folder

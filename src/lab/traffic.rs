@@ -97,17 +97,20 @@ pub enum Ablation {
     Newcomers,
     /// No bucket keeps anything for attempts that were refused and come again.
     Retries,
+    /// No device is familiar.
+    Devices,
 }
 
 impl Ablation {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Folding,
         Self::List,
         Self::Unknown,
         Self::Scaling,
         Self::Newcomers,
         Self::Retries,
+        Self::Devices,
     ];
 
     /// Its name.
@@ -119,6 +122,7 @@ impl Ablation {
             Self::Scaling => "scaling",
             Self::Newcomers => "newcomers",
             Self::Retries => "retries",
+            Self::Devices => "devices",
         }
     }
 
@@ -129,6 +133,7 @@ impl Ablation {
             Self::Folding => ladder.without_folding(),
             Self::List => ladder.without_word_list(),
             Self::Unknown => ladder.without_bucket(Bucket::Unknown),
+            Self::Devices => ladder.without_bucket(Bucket::Device),
             Self::Newcomers => ladder.without_newcomers(),
             Self::Retries => ladder.without_retries(),
             Self::Scaling => {

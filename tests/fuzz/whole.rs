@@ -145,6 +145,7 @@ impl World {
             user,
             password,
             door: Door::Own,
+            device: None,
         };
         let changes = &mut Changes::new();
         let granted = match self.sequence.begin(&attempt, self.now, changes) {

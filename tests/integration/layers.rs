@@ -36,7 +36,7 @@ const TABLE: &[Row] = &[
         "core::moment",
         "core::smtp", "core::smtp::line", "core::smtp::command", "core::smtp::reply", "core::smtp::capabilities",
         "core::smtp::sasl",
-        "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::doors", "core::gate::request::keys",
+        "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::device", "core::gate::request::doors", "core::gate::request::keys",
         "core::gate::request::change", "core::gate::request::names", "core::gate::request::lists", "core::gate::request::networks", "core::gate::request::settings",
         "core::gate::request::verdict", "core::gate::buckets::spec", "core::gate::buckets::key",
         "core::gate::buckets::quota",

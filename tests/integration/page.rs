@@ -15,6 +15,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use gatepost_daemon::clock::Clock;
+use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -398,6 +399,36 @@ fn the_search_explains_a_user_and_an_address_by_keyboard() {
 }
 
 #[test]
+fn a_user_is_found_by_the_name_itself_and_as_it_is_shown() {
+    let shown = Shown::start(true);
+    let name = r"CORP\anna";
+    shown.attempt(loopback(40, 1), name, "right", 235);
+    let browser = shown.browser();
+    browser.click("#show-people");
+    browser.until_text("#people tbody", r"CORP\\anna");
+    browser.click("#people [aria-label^='Why']");
+    browser.until_text("#answer", r"CORP\\anna: known");
+    for written in [name, r"CORP\\anna"] {
+        for command in ["explain", "forgive", "expel"] {
+            let ran = shown.proxy.setup.command(&[command, written]);
+            assert!(
+                !ran.text.contains("nobody knows"),
+                "{command}: {}",
+                ran.text
+            );
+        }
+    }
+    let ran = shown.proxy.setup.command(&["forget", r"CORP\\anna"]);
+    assert!(
+        ran.text.contains("not known any more") && ran.code == Some(0),
+        "{}",
+        ran.text
+    );
+    let ran = shown.proxy.setup.command(&["explain", "--", name]);
+    assert!(!ran.text.contains(": known"), "{}", ran.text);
+}
+
+#[test]
 fn a_link_opens_once_and_without_cookie_or_token_there_is_no_data() {
     let shown = Shown::start(false);
     shown.attempt(loopback(40, 1), "anna", "right", 235);
@@ -427,6 +458,103 @@ fn a_link_opens_once_and_without_cookie_or_token_there_is_no_data() {
     let plain = http::get(shown.door, "/events", &[]);
     assert_eq!(plain.status, 401);
     assert!(!plain.body.contains("anna"), "{}", plain.body);
+}
+
+#[test]
+fn who_logs_out_in_one_tab_has_left_in_all_of_them() {
+    let shown = Shown::start(false);
+    shown.attempt(loopback(40, 1), "anna", "right", 235);
+    let browser = shown.browser();
+    // A second link takes the place of the first one's cookie, and the first tab goes on.
+    let [first, second] = browser.open_beside(&shown.link());
+    browser.until_text("#attempts tbody", "anna");
+    browser.bring_to_front(&first);
+    shown.attempt(loopback(40, 2), "bea", "right", 235);
+    browser.until_text("#attempts tbody", "bea");
+    browser.bring_to_front(&second);
+    browser.click("#leave");
+    browser.until_text("#why", "You have logged out");
+    browser.bring_to_front(&first);
+    browser.until_text("#why", "open the page by a link");
+    assert_eq!(
+        browser.run("return document.querySelector('#open').hidden"),
+        true
+    );
+}
+
+#[test]
+fn a_gatepost_that_falls_silent_is_told_and_so_is_a_click_without_an_answer() {
+    let shown = Shown::start(true);
+    shown.attempt(loopback(40, 7), "anna", "wrong", 535);
+    let browser = shown.browser();
+    browser.until_text("#clients tbody", "127.40.0.7");
+    shown.proxy.signal(Signal::STOP);
+    browser.until_text("#health", "what stands here is old");
+    assert_eq!(
+        browser.run("return document.querySelector('#health').className"),
+        "bad"
+    );
+    shown.proxy.signal(Signal::CONT);
+    browser.until_text("#health", "All is well");
+    // Also on a page that stands still.
+    browser.click("#pause");
+    shown.proxy.signal(Signal::KILL);
+    browser.until_text("#health", "does not answer");
+    browser.click("[aria-label='Ban 127.40.0.7']");
+    browser.click("#sure-yes");
+    browser.until_text("#told", "Gatepost did not answer");
+}
+
+#[test]
+fn a_wrong_clock_of_the_browser_moves_no_attempt_out_of_sight() {
+    let shown = Shown::start(false);
+    for place in 1..=3 {
+        shown.attempt(loopback(40, place), "anna", "right", 235);
+    }
+    let browser = shown.browser();
+    browser.until_text("#n-accepted", "3");
+    for seconds in [-7200, 1800] {
+        browser.run(&format!(
+            "window.real ??= Date.now; Date.now = () => real() + 1000 * {seconds}"
+        ));
+        // The last seconds are in no step yet.
+        wait::until(&format!("all is there, {seconds}"), || {
+            let steps = browser.run_until_called(
+                "refresh().then(() => arguments[0]([views.minutes.total.accepted, plots.get('reached').plot.data[0].length]))",
+            );
+            steps == serde_json::json!([3, 60])
+        });
+    }
+}
+
+#[test]
+fn names_that_guessers_invent_hide_no_people_and_a_held_table_has_its_bound() {
+    let shown = Shown::start(false);
+    shown.attempt(loopback(40, 1), "anna", "right", 235);
+    let browser = shown.browser();
+    browser.until_text("#clients tbody", "127.40.0.1");
+    browser.run(
+        "const long = String.raw`\\xff`.repeat(64);
+         const attempts = [];
+         for (let number = 1e6; number < 1e6 + 600; number++) {
+           const user = `${long}...(${number} octets)`;
+           attempts.push({ number, at: new Date().toISOString(), client: '203.0.113.9', user, verdict: 'refuse', reason: 'strangers', wait_s: 0 });
+         }
+         take({ ...last, attempts })",
+    );
+    browser.click("#show-people");
+    browser.until_text("#people tbody", "anna");
+    // A button that has the focus stays where it is, and so do the rows around it.
+    let rows = browser.run(
+        "document.querySelector('#clients button').focus();
+         for (let round = 0; round < 60; round++) {
+           const clients = [...Array(20).keys()].map((one) => ({ name: `198.51.${round}.${one}`, attempts: 1, accepted: 0, rejected: 0, refused: 1 }));
+           take({ ...last, clients });
+         }
+         const body = document.querySelector('#clients').tBodies[0];
+         return [body.rows.length, body.contains(document.activeElement)]",
+    );
+    assert_eq!(rows, serde_json::json!([200, true]));
 }
 
 #[test]

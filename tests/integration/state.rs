@@ -24,6 +24,8 @@ use gatepost_core::gate::{Gate, Keys};
 use gatepost_core::moment::Moment;
 use gatepost_daemon::store::{EarlierState, PastState, Store, StoreSettings};
 
+mod devices;
+
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -141,6 +143,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        device: None,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =
@@ -243,6 +246,7 @@ fn log_in(
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        device: None,
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

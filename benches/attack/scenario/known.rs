@@ -160,6 +160,7 @@ fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
         password: Password::Shown(&secret),
         session: u64::from(number),
         door: Door::Own,
+        device: None,
     };
     if let Verdict::Allow(permit) =
         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)

@@ -2,7 +2,7 @@
 //!
 //! Half of the mail programs show a 454 to AUTH as a wrong password, and all show a 421 in place of the banner as it
 //! stands. So a client is refused there if it is sure to be refused whatever it says: a bucket of its own or of its
-//! network has no token for longer than a session lasts, nobody is familiar or near there, it has no credit, and none
+//! network has no token for longer than a session lasts, nobody is familiar or near there or has logged in from the device, it has no credit, and none
 //! of its passwords may be asked about again. While names are kept secret by refusals that look alike, nobody is: a
 //! bucket of a network is emptied by what Postfix was asked, and that would be seen here. Nothing is taken. A client that comes often is let in, so that its AUTH is
 //! judged, and a new guess is a strike as ever.
@@ -10,7 +10,6 @@
 
 use std::time::Duration;
 
-use crate::gate::Gate;
 use crate::gate::buckets::quota::Quota;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::judge::KNOWN_WRONG;
@@ -19,6 +18,7 @@ use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::trust::familiar::NetworkTrust;
+use crate::gate::{ConnectedClient, Gate};
 use crate::moment::Moment;
 
 /// How often a client is refused before its AUTH: as often as a person tries again, or a mail program.
@@ -34,11 +34,15 @@ impl Gate {
     /// `explain` under the session's `number`.
     pub fn refuse_at_accept(
         &self,
-        client: ClientKey,
+        visitor: impl Into<ConnectedClient>,
         number: u64,
         session: Duration,
         now: Moment,
     ) -> Option<Refusal> {
+        let ConnectedClient { client, device } = visitor.into();
+        if self.may_be_familiar(device) {
+            return None;
+        }
         let refusal = self.is_sure(client, session, now)?;
         self.refused_at_accept.take(client, now).ok()?;
         self.counters.refuse(refusal.reason);

@@ -5,9 +5,26 @@
 use crate::gate::Gate;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::device::Device;
 use crate::gate::request::keys::UserId;
 use crate::gate::trust::familiar::Context;
 use crate::moment::Moment;
+
+/// A client that has named no user yet, and its device where that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectedClient {
+    /// The client.
+    pub client: ClientKey,
+    /// Its device.
+    pub device: Option<Device>,
+}
+
+impl From<ClientKey> for ConnectedClient {
+    fn from(client: ClientKey) -> Self {
+        let device = None;
+        Self { client, device }
+    }
+}
 
 /// How well a user is known at a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +49,15 @@ impl Acquaintance {
 
 impl Gate {
     /// How well a user is known at a client. Takes nothing.
-    pub fn acquaintance(&self, user: &UserName, client: ClientKey, now: Moment) -> Acquaintance {
+    pub fn acquaintance(
+        &self,
+        user: &UserName,
+        visitor: impl Into<ConnectedClient>,
+        now: Moment,
+    ) -> Acquaintance {
+        let ConnectedClient { client, device } = visitor.into();
         let user = self.user(user);
-        Acquaintance::of(user, &self.context(user, client.network(), now))
+        let device = device.map(|device| self.keys.device(device));
+        Acquaintance::of(user, &self.context_at(user, client.network(), device, now))
     }
 }

@@ -11,8 +11,10 @@ use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::buckets::route::Few;
 use crate::gate::buckets::spec::WordList;
 use crate::gate::buckets::words::Word;
-use crate::gate::request::attempt::{AuthAttempt, Password, UserName};
+use crate::gate::request::attempt::{AuthAttempt, Password, Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::DeviceTrust;
+use crate::gate::request::device::HashedDevice;
 use crate::gate::request::doors::{Door, PasswordHash};
 use crate::gate::request::keys::{Guess, UserId};
 use crate::gate::request::verdict::{FailureReply, Reason};
@@ -80,6 +82,7 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) secret: SecretKind,
     pub(in crate::gate) word: Word,
     pub(in crate::gate) who: Context,
+    pub(in crate::gate) device: Option<HashedDevice>,
 }
 
 impl Gate {
@@ -94,6 +97,24 @@ impl Gate {
         self.familiar.context(user, network, since, now)
     }
 
+    /// What is known of a user in a network, with a device.
+    pub(in crate::gate) fn context_at(
+        &self,
+        user: UserId,
+        network: NetworkKey,
+        device: Option<HashedDevice>,
+        now: Moment,
+    ) -> Context {
+        let mut who = self.context(user, network, now);
+        let Some(device) = device else { return who };
+        let since = self.passwords.proven_since(user);
+        who.device = self.devices.trust(user, device, since, now);
+        if who.device == DeviceTrust::Familiar && who.trust != Trust::Familiar {
+            who.trust = Trust::Device;
+        }
+        who
+    }
+
     /// Hashes an attempt and looks up its user.
     pub(in crate::gate) fn case(
         &self,
@@ -103,7 +124,9 @@ impl Gate {
     ) -> Case {
         let user = self.user(attempt.user);
         let network = attempt.client.network();
-        let who = self.context(user, network, now);
+        let device = attempt.device.filter(|_| rules.knows_devices());
+        let device = device.map(|device| self.keys.device(device));
+        let who = self.context_at(user, network, device, now);
         let (guess, word) = match attempt.password {
             Password::Hidden => (None, Word::Common),
             Password::Shown(secret) | Password::Token(secret) => {
@@ -139,6 +162,7 @@ impl Gate {
             secret,
             word,
             who,
+            device,
         }
     }
 }

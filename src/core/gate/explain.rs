@@ -26,7 +26,7 @@ mod outlook;
 mod user;
 
 pub use outlook::{Outlook, Unnamed, UserStanding};
-pub use user::{KnownUser, UserExplanation, UserNetwork};
+pub use user::{KnownUser, UserDeviceStanding, UserExplanation, UserNetwork};
 
 /// Decisions that an explanation shows.
 const SHOWN: usize = 20;
@@ -101,6 +101,8 @@ pub struct Status {
     pub familiar_pairs: usize,
     /// Familiar pairs that there is room for.
     pub pairs: usize,
+    /// Devices that have logged in, each of one user.
+    pub devices: usize,
     /// Bans.
     pub bans: usize,
     /// Rows of the bucket table.
@@ -111,6 +113,8 @@ pub struct Status {
     pub rows_evicted: u64,
     /// Pairs and users that were evicted.
     pub pairs_evicted: u64,
+    /// Devices that were evicted because there was no room.
+    pub devices_evicted: u64,
     /// Bans that ended early for want of room.
     pub bans_evicted: u64,
     /// Attempts without an answer whose tokens stay spent for want of room.
@@ -188,12 +192,14 @@ impl Gate {
             known_users,
             familiar_pairs,
             pairs: self.familiar.capacity(),
+            devices: self.devices.count(),
             bans,
             rows,
             // The table may have a few rows more.
             rows_used: rows_used.min(rows),
             rows_evicted,
             pairs_evicted: self.familiar.evictions(),
+            devices_evicted: self.devices.evictions(),
             bans_evicted,
             held_evicted: self.held.evictions(),
             credit_evicted: self.buckets.credit().evictions(),
@@ -261,6 +267,7 @@ impl Gate {
             .filter(|spec| match spec.payers {
                 Payers::Familiar => trust == Some(Trust::Familiar),
                 Payers::Unproven => trust == Some(Trust::Unproven),
+                Payers::Device => false,
                 Payers::Forgiven => settling,
                 Payers::InCredit => has_credit,
                 _ => true,

@@ -14,7 +14,7 @@ use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::recent::Answer;
 use crate::gate::buckets::route::Route;
-use crate::gate::buckets::spec::{Bucket, WhenEmpty};
+use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::tries::{History, Past};
 use crate::gate::case::{Basis, Case, Claim, Tokens};
 use crate::gate::judge::stage::{BeforeTurn, InTurn, JudgementStage};
@@ -162,7 +162,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                         None => {}
                     }
                     match self.pay_in_time(trust) {
-                        Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
+                        Err(short) if self.question().goes_on(trust, &short) => {}
                         Err(short) => return self.refuse(short.refusal),
                         Ok(Payment::Waits(answer)) => return answer,
                         Ok(Payment::Paid(tokens, grounds)) => {

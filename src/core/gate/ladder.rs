@@ -4,7 +4,8 @@
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
-//! A familiar pair pays from its own bucket and no other; an unproven one from a smaller one of its own, and as
+//! A familiar pair pays from its own bucket, then from that of a familiar device, and from no other; such a device elsewhere from
+//! its own, and then as the network says; an unproven one from a smaller one of its own, and as
 //! one from far when that is empty. Everyone else pays from all keyed buckets of
 //! those who are near or far, and from the first shared one that fits. Nothing is taken here, and nothing
 //! is told.
@@ -22,12 +23,15 @@ use crate::gate::buckets::tries::{Fate, History, Past, WrongTry};
 use crate::gate::case::Case;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Refusal};
 use crate::gate::rules::{Payable, Rules};
 use crate::gate::trust::ban::Ban;
 use crate::gate::trust::familiar::NetworkTrust;
 use crate::moment::Moment;
+
+mod trusted;
 
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +41,7 @@ pub(in crate::gate) enum Step {
     BanByHand,
     Allow,
     Trap,
-    /// An automatic ban, which refuses nobody where somebody is familiar, and nobody who is near.
+    /// An automatic ban, which refuses nobody where somebody is familiar, nobody who is near, and no familiar device.
     Ban,
     Repeat,
     /// The buckets of attempts with this trust. Where a near bucket is empty the attempt may pay as a far one.
@@ -45,7 +49,7 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 10] = [
+pub(in crate::gate) const STEPS: [Step; 11] = [
     Step::Deny,
     Step::BanByHand,
     Step::Allow,
@@ -53,6 +57,7 @@ pub(in crate::gate) const STEPS: [Step; 10] = [
     Step::Ban,
     Step::Repeat,
     Step::Buckets(Trust::Familiar),
+    Step::Buckets(Trust::Device),
     Step::Buckets(Trust::Unproven),
     Step::Buckets(Trust::Near),
     Step::Buckets(Trust::Far),
@@ -160,12 +165,25 @@ impl Question<'_> {
                 }
                 shared = None;
             }
-            if let Some(key) = BucketKey::of(payable.bucket, self.client, user, &self.gate.keys) {
+            if let Some(key) = self.key(payable.bucket, user) {
                 let due = self.due(payable, key, history);
                 see(due.or_else(|short| self.due_from_near(short))?);
             }
         }
         Ok(())
+    }
+
+    /// The row of a bucket that this attempt pays from.
+    #[inline(always)]
+    fn key(&self, bucket: Bucket, user: Option<UserId>) -> Option<BucketKey> {
+        let keys = &self.gate.keys;
+        match bucket {
+            Bucket::Device => {
+                let device = self.attempt?.case.device?;
+                Some(BucketKey::at_device(user?, device.id, keys))
+            }
+            bucket => BucketKey::of(bucket, self.client, user, keys),
+        }
     }
 
     #[inline(always)]
@@ -262,7 +280,7 @@ impl Question<'_> {
                 StepFinding::Refuse(refusal) => return Err(refusal),
                 StepFinding::Pay(trust) => match self.afford(trust) {
                     Ok(route) => return Ok(route.grounds()),
-                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => {}
+                    Err(short) if self.goes_on(trust, &short) => {}
                     Err(short) => {
                         let credit = self.afford_credit();
                         let grounds = Reason::Bucket(Bucket::Credit);
@@ -282,7 +300,7 @@ impl Question<'_> {
                 StepFinding::Refuse(refusal) => Some(refusal),
                 StepFinding::Pay(trust) => match self.look(trust, |_| {}) {
                     Ok(()) => return None,
-                    Err(short) if short.when_empty == WhenEmpty::PayAsFar => None,
+                    Err(short) if self.goes_on(trust, &short) => None,
                     Err(short) => Some(short.refusal).filter(|_| !self.has_credit()),
                 },
                 StepFinding::Pass | StepFinding::Repeat(_) => None,
@@ -319,15 +337,6 @@ impl Question<'_> {
         named.is_some_and(|named| self.rules.is_trap(named.case.user))
     }
 
-    /// Whether an automatic ban does not hold: behind the address may be an office, or a carrier's subscribers.
-    fn is_spared(&self) -> bool {
-        match self.attempt {
-            _ if self.network == NetworkTrust::Familiar => true,
-            Some(named) => named.case.who.trust == Trust::Near,
-            None => self.network == NetworkTrust::Near,
-        }
-    }
-
     /// What is known of this very password: from this client, or where the user is familiar or near.
     fn repetition(&self) -> Option<Repetition> {
         let Named { case, past, .. } = self.attempt?;
@@ -339,31 +348,6 @@ impl Question<'_> {
         }
         let trusted = past.wrong_for_user.filter(|_| case.who.trust != Trust::Far);
         trusted.map(Repetition::WrongElsewhere)
-    }
-
-    /// Whether this attempt pays as one with this trust does.
-    #[inline(always)]
-    fn pays_as(&self, trust: Trust) -> bool {
-        match self.attempt.map(|named| named.case.who.trust) {
-            Some(Trust::Near) => matches!(trust, Trust::Near | Trust::Far),
-            Some(Trust::Unproven) => matches!(trust, Trust::Unproven | Trust::Far),
-            Some(own) => own == trust,
-            // Whatever the user's name: what can be known now of what it may pay.
-            None => match trust {
-                Trust::Near => self.network == NetworkTrust::Near,
-                Trust::Far => self.network != NetworkTrust::Familiar,
-                Trust::Familiar | Trust::Unproven => false,
-            },
-        }
-    }
-
-    /// Whether an attempt is one of those that a shared bucket is for.
-    fn fits(&self, bucket: Bucket, case: &Case) -> bool {
-        match bucket {
-            Bucket::Words => case.who.known && self.gate.seen.is_word(case.word),
-            Bucket::Unknown => !case.who.known,
-            _ => true,
-        }
     }
 }
 

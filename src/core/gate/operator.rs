@@ -129,7 +129,7 @@ impl Gate {
         }
     }
 
-    /// Fills the buckets of a user: near, far, and in each network where that user is familiar.
+    /// Fills the buckets of a user: near, far, at each device, and in each network where that user is familiar.
     pub fn forgive_user(&self, user: &UserName, now: Moment, changes: &mut Changes) {
         let user = self.user(user);
         self.fill_buckets_of(user);
@@ -153,6 +153,10 @@ impl Gate {
             self.buckets.forget(Key::pair(pair));
             self.buckets.forget(Key::unproven(pair));
         }
+        for device in self.devices.of_user(user) {
+            let pair = self.keys.at_device(user, device.id);
+            self.buckets.forget(Key::device(pair));
+        }
     }
 
     /// Makes a user known, and familiar in `network` if one is given, as by a login now.
@@ -174,7 +178,8 @@ impl Gate {
         }
     }
 
-    /// Takes back that a user is familiar in `network`, or everywhere; in how many networks that was so.
+    /// Takes back that a user is familiar in `network`, or everywhere; in how many networks that was so. All devices of the
+    /// user are taken back with either.
     ///
     /// Logins that were judged before, and those that old logs show, do not count for it any more. The user
     /// stays known.
@@ -187,6 +192,8 @@ impl Gate {
     ) -> usize {
         let user = self.user(user);
         let (taken, change) = self.familiar.revoke(user, network, now);
+        // Nobody knows whose they are: a thief may have logged in here with one, and be elsewhere now.
+        self.devices.take_back(user, now);
         if network.is_none() {
             // No network is left to be unproven.
             self.passwords.forget(user);

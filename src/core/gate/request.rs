@@ -1,6 +1,6 @@
 //! request - what is asked of the gate, and what it answers
 //!
-//! The words of an attempt: who tries (`client`), what is tried (`attempt`), as which keyed hashes it is
+//! The words of an attempt: who tries (`client`), what is tried (`attempt`), from which device (`device`), as which keyed hashes it is
 //! known (`keys`), where it is tried (`doors`), which names are one user (`names`), in which networks (`networks`), which lists of them may be published (`lists`), the answer (`verdict`), what changed with it (`change`), and
 //! what the owner has set (`settings`).
 //! Not here: how the answer is found (`gate::judge`).
@@ -8,6 +8,7 @@
 pub mod attempt;
 pub mod change;
 pub mod client;
+pub mod device;
 pub mod doors;
 pub mod keys;
 pub mod lists;

@@ -60,6 +60,7 @@ enum RuleLimit {
 /// without what a look at a bucket does not need.
 struct Routes {
     familiar: Box<[Payable]>,
+    device: Box<[Payable]>,
     unproven: Box<[Payable]>,
     near: Box<[Payable]>,
     far: Box<[Payable]>,
@@ -103,6 +104,7 @@ impl Routes {
         };
         Self {
             familiar: route(Trust::Familiar),
+            device: route(Trust::Device),
             unproven: route(Trust::Unproven),
             near: route(Trust::Near),
             far: route(Trust::Far),
@@ -194,11 +196,17 @@ impl Rules {
         }
     }
 
+    /// Whether devices count: a simulation may leave them out.
+    pub(in crate::gate) fn knows_devices(&self) -> bool {
+        !self.routes.device.is_empty()
+    }
+
     /// The buckets that an attempt with this trust may pay, in their order.
     #[inline(always)]
     pub(in crate::gate) fn route(&self, trust: Trust) -> &[Payable] {
         match trust {
             Trust::Familiar => &self.routes.familiar,
+            Trust::Device => &self.routes.device,
             Trust::Unproven => &self.routes.unproven,
             Trust::Near => &self.routes.near,
             Trust::Far => &self.routes.far,

@@ -31,6 +31,8 @@ use crate::gate::trust::passwords::PastPassword;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
+mod devices;
+
 /// The backend is taken to work for so long after an answer of any kind.
 const ANSWERS: Duration = Duration::from_secs(60);
 
@@ -153,7 +155,7 @@ impl Gate {
         if let Some(spent) = self.doubts.resolve(&claim.case) {
             self.give_back(&spent, now, changes);
         }
-        if claim.case.who.trust != Trust::Familiar && self.is_settling(&self.rules.load(), now) {
+        if !claim.case.who.trust.is_familiar() && self.is_settling(&self.rules.load(), now) {
             for spent in self.typing_errors.take(&claim.case, now) {
                 self.give_back(&spent, now, changes);
             }
@@ -215,12 +217,13 @@ impl Gate {
         let (novelty, changed) = noted.unwrap_or((Novelty::Repeat, None));
         match novelty {
             Novelty::New => changes.extend(self.familiar.note_login(user, network, judged, now)),
-            Novelty::Repeat if case.who.trust == Trust::Unproven => {
+            Novelty::Repeat if case.who.in_network == Trust::Unproven => {
                 changes.extend(self.familiar.note_login(user, network, judged, now));
             }
             Novelty::Repeat => self.login(user, network, judged, now, changes),
         }
         changes.extend(changed);
+        self.device_logged_in(case, network, novelty, now, changes);
     }
 
     fn rejected(&self, claim: &Claim, now: Moment, changes: &mut Changes) -> Settled {
@@ -254,8 +257,9 @@ impl Gate {
             Basis::Paid | Basis::Settling | Basis::Doubted => {
                 self.doubts.resolve(&claim.case);
                 self.tries.wrong(client, user, guess, Novelty::New, now);
+                changes.extend(self.device_failed(claim, now));
                 self.seen.note(word, user, network, now);
-                if who.trust != Trust::Familiar && self.is_settling(&self.rules.load(), now) {
+                if !who.trust.is_familiar() && self.is_settling(&self.rules.load(), now) {
                     self.typing_errors.keep(&claim.case, claim.tokens, now);
                 }
                 if who.age == PairAge::Old && self.outage.is_suspected() {
@@ -298,7 +302,7 @@ impl Gate {
     fn doubt(&self, case: &Case, tokens: Tokens, now: Moment) {
         self.doubts.keep(case, tokens, now);
         self.tries.refused(case.client, case.user, case.guess, now);
-        if case.who.trust != Trust::Familiar {
+        if !case.who.trust.is_familiar() {
             self.seen.note(case.word, case.user, case.network, now);
         }
     }

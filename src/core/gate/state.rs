@@ -3,10 +3,12 @@
 //! `file` says what a state file is; `image` writes the snapshots and `journal` the changes since; `restore` builds a
 //! gate from what `read` and, for files of the first format, `version1` make of them, and `renamed` from users
 //! whose names are folded otherwise now; `record` has each record's octets and the rule by which versions
-//! understand one another, `away` the distance between their clocks, `frame` what finds records again behind damage.
+//! understand one another, `devices` the devices of users, `away` the distance between their clocks, `decisive` which change of a ban holds, `frame` what finds records again behind damage.
 //! Not here: files (the daemon's `store`).
 
 mod away;
+mod decisive;
+mod devices;
 pub mod file;
 pub mod frame;
 pub mod image;
@@ -15,7 +17,7 @@ pub mod restore;
 mod revocations;
 
 mod read;
-mod record;
+pub(in crate::gate) mod record;
 mod renamed;
 mod version1;
 

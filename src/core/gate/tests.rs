@@ -4,6 +4,7 @@ mod accept;
 mod bans;
 mod bound;
 mod credit;
+mod devices;
 mod doors;
 mod explain;
 mod held;

@@ -15,13 +15,14 @@ mod watch;
 
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
-    KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserMessage, UserNetworkMessage,
+    KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserDeviceMessage, UserMessage,
+    UserNetworkMessage,
 };
 
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
     CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
-    SeenMessage, UpstreamMessage,
+    SeenMessage, SharingMessage, UpstreamMessage,
 };
 pub use past::{
     ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,
@@ -340,6 +341,9 @@ pub struct StatusMessage {
     pub known_users: u64,
     /// Familiar pairs.
     pub familiar_pairs: u64,
+    /// Devices that have logged in, each of one user.
+    #[serde(default)]
+    pub devices: u64,
     /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
     /// The machines that this bound is one for; none: there is only this one.
@@ -380,6 +384,9 @@ pub struct StatusMessage {
     pub limits: BTreeMap<String, u64>,
     /// Since when the state is not kept, and why; none: it is.
     pub state_not_kept: Option<NotKeptMessage>,
+    /// Why the history is not kept; none: it is, or it is off.
+    #[serde(default)]
+    pub history_not_kept: Option<String>,
     /// What the process takes of the machine.
     #[serde(default)]
     pub process: ProcessMessage,

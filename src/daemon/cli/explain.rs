@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{OperatorArgs, exit, print_json, show_message};
 use crate::admin::message::{
     BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, PastDecisionMessage,
-    Request, Response, UserMessage,
+    Request, Response, UserDeviceMessage, UserMessage,
 };
 
 mod queue_id;
@@ -132,11 +132,25 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
             "network     {network} {trust}, since {since} or earlier, last {last}: a new password now: {outlook}"
         )?;
     }
+    e.devices.iter().try_for_each(|one| show_device(one, out))?;
     for bucket in &e.buckets {
         show_bucket(bucket, out)?;
     }
     show_decisions(&e.decisions, out)?;
     show_past(&e.past, out)
+}
+
+fn show_device(one: &UserDeviceMessage, out: &mut dyn Write) -> io::Result<()> {
+    let state = match (one.familiar, one.came_back) {
+        (false, _) => "unproven",
+        (true, true) => "familiar",
+        (true, false) => "not back yet",
+    };
+    write!(out, "device      {state}, last {}", one.last_login)?;
+    match one.wrong {
+        0 => writeln!(out),
+        wrong => writeln!(out, ", {wrong} wrong passwords since"),
+    }
 }
 
 const fn shown_known(known: bool) -> &'static str {

@@ -68,6 +68,9 @@ impl Headline {
         if let Some(why) = &report.not_kept {
             wrong.push(format!("nothing is kept to report on ({why})"));
         }
+        if let Some(why) = &report.fault {
+            wrong.push(format!("the disk does not take the history now ({why})"));
+        }
         match count(report, "familiar-refused") {
             0 => {}
             1 => wrong.push("1 honest login was refused".to_owned()),
@@ -305,6 +308,11 @@ mod tests {
         let told = Headline::of(&report);
         assert!(!told.is_well && told.text == "2 honest logins were refused.");
         report.counters.clear();
+        report.fault = Some("no room".to_owned());
+        let told = Headline::of(&report);
+        let expected = "The disk does not take the history now (no room).";
+        assert!(!told.is_well && told.text == expected, "{}", told.text);
+        report.fault = None;
         report.logins_work = false;
         assert!(!Headline::of(&report).is_well);
     }

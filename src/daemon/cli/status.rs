@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
-use crate::admin::message::{Request, Response, StatusMessage, UpstreamMessage};
+use crate::admin::message::{Request, Response, SharingMessage, StatusMessage, UpstreamMessage};
 use crate::report::limits::TABLE;
 
 /// Show the state: mode, backend, sessions, bans, buckets, tables, counters
@@ -57,8 +57,8 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "bans        {}", status.bans)?;
     writeln!(
         out,
-        "users       {} known, {} familiar pairs",
-        status.known_users, status.familiar_pairs
+        "users       {} known, {} familiar pairs, {} devices",
+        status.known_users, status.familiar_pairs, status.devices
     )?;
     let held = match status.mode.as_str() {
         "enforce" => "",
@@ -141,7 +141,53 @@ fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             one.seen_s
         )?;
     }
-    Ok(())
+    cluster
+        .sharing
+        .as_ref()
+        .map_or(Ok(()), |sharing| tells(sharing, out))
+}
+
+/// What the machines tell one another.
+fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
+    let since = sharing.since.as_deref().unwrap_or_default();
+    let whole = match sharing.whole {
+        true => "",
+        false => "; not yet told all that the others know",
+    };
+    match sharing.state.as_str() {
+        "shares" => writeln!(
+            out,
+            "shared      since {since} the machines tell one another who is known and banned: {} facts told, {} taken{whole}",
+            sharing.told, sharing.taken
+        )?,
+        "cut-off" => writeln!(
+            out,
+            "shared      CUT OFF from the other machines since {since}: {}",
+            sharing.reason.as_deref().unwrap_or_default()
+        )?,
+        _ => writeln!(out, "shared      not connected yet")?,
+    }
+    if sharing.clock_ahead_s != 0 {
+        writeln!(
+            out,
+            "clock       the store's is {} s ahead of this machine's",
+            sharing.clock_ahead_s
+        )?;
+    }
+    if !sharing.other_secret.is_empty() {
+        let names = sharing.other_secret.join(", ");
+        writeln!(
+            out,
+            "secret      ANOTHER ONE at {names}: nothing is shared with it"
+        )?;
+    }
+    match sharing.dropped {
+        0 => Ok(()),
+        dropped => writeln!(
+            out,
+            "            {dropped} records in the store are damaged, or of no machine with this secret"
+        ),
+    }
 }
 
 /// What was told at each door.
@@ -224,6 +270,10 @@ fn around(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             "state       NOT KEPT since {}: {}",
             fault.since, fault.why
         ),
+    }?;
+    match &status.history_not_kept {
+        None => Ok(()),
+        Some(why) => writeln!(out, "history     NOT KEPT: {why}"),
     }
 }
 

@@ -89,6 +89,11 @@ fn show_user(one: &KnownUserMessage, out: &mut dyn Write) -> io::Result<()> {
     for place in &one.networks {
         write!(out, " {}", place.network)?;
     }
+    match one.devices {
+        0 => {}
+        1 => write!(out, " and 1 device")?,
+        devices => write!(out, " and {devices} devices")?,
+    }
     if one.password_listed.is_some() {
         write!(out, "  its password is on the list")?;
     }

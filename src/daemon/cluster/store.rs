@@ -1,29 +1,25 @@
-//! store - one connection to the store that lends: a Redis or Valkey server, and what is asked of it
+//! store - what is asked of the store that lends: a Redis or Valkey server
 //!
 //! Every question has its script, of one key. None is asked twice: a question whose answer does not come may have been
 //! served, so what went with it is lost, and the connection is closed.
-//! Not here: when to ask and what becomes of the answer (`server::lending`).
+//! Not here: when to ask and what becomes of the answer (`server::lending`), records (`stream`), the connection itself (`connection`).
 
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, Pipeline};
-use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-use self::entry::{Driver, connector, login, open, unreachable};
+use self::connection::StoreConnection;
 use gatepost_core::gate::buckets::slice::{Lend, LenderPoint, SliceRequest};
+
+pub(in crate::cluster) mod connection;
 
 mod entry;
 
 /// How long the store may take to let us in.
-const ENTRY: Duration = Duration::from_secs(2);
-/// How long it may take to answer. Nobody waits for it but the one task that asks.
-const ANSWER: Duration = Duration::from_secs(1);
+pub(in crate::cluster) const ENTRY: Duration = Duration::from_secs(2);
 /// A name of a machine that has been silent for this long, in milliseconds, may be another process's.
 const NAME_IS_FREE_MS: u64 = 10_000;
 
@@ -131,9 +127,7 @@ pub struct ClusterPresence {
 
 /// A connection to the store.
 pub struct Lender {
-    connection: MultiplexedConnection,
-    /// Moves octets as long as somebody waits for an answer.
-    driver: Driver,
+    connection: StoreConnection,
     lend: String,
     announce: String,
     /// Which run of the server it is: what another one has left in a bucket may be old.
@@ -158,45 +152,16 @@ impl Lender {
     }
 
     async fn enter(settings: &LenderSettings) -> Result<Self, LenderFault> {
-        let login = login(settings).await?;
-        let (connection, driver) = match &settings.address {
-            LenderAddress::Unix(path) => {
-                let stream = UnixStream::connect(path).await.map_err(unreachable)?;
-                open(&login, stream).await?
-            }
-            LenderAddress::Tcp(host, port, channel) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await;
-                let stream = stream.map_err(unreachable)?;
-                stream.set_nodelay(true).map_err(unreachable)?;
-                match channel {
-                    LenderChannel::Clear => open(&login, stream).await?,
-                    LenderChannel::Tls(authorities) => {
-                        let connector = connector(authorities.clone()).await?;
-                        let name = ServerName::try_from(host.clone());
-                        let name = name.map_err(|error| LenderFault::Connect(error.to_string()))?;
-                        let stream = connector.connect(name, stream).await;
-                        open(&login, stream.map_err(unreachable)?).await?
-                    }
-                }
-            }
-        };
-        let mut lender = Self {
-            connection,
-            driver,
-            lend: String::new(),
-            announce: String::new(),
-            run: String::new(),
-        };
-        let server: String = lender.ask(redis::cmd("INFO").arg("server")).await?;
-        lender.run = run_of(&server)
+        let mut connection = StoreConnection::open(settings).await?;
+        let server: String = connection.ask(redis::cmd("INFO").arg("server")).await?;
+        let run = run_of(&server)
             .ok_or_else(|| LenderFault::Refused("INFO server tells no run_id".to_owned()))?;
-        lender.lend = lender.load(LEND).await?;
-        lender.announce = lender.load(ANNOUNCE).await?;
-        Ok(lender)
-    }
-
-    async fn load(&mut self, script: &str) -> Result<String, LenderFault> {
-        self.ask(redis::cmd("SCRIPT").arg("LOAD").arg(script)).await
+        Ok(Self {
+            lend: connection.load(LEND).await?,
+            announce: connection.load(ANNOUNCE).await?,
+            run,
+            connection,
+        })
     }
 
     /// Gives back and borrows; what was lent, in the order of the requests.
@@ -208,8 +173,7 @@ impl Lender {
         for request in requests {
             pipeline.add_command(self.request(request));
         }
-        let answer = pipeline.query_async(&mut self.connection);
-        let lent: Vec<(u32, u32, u64, u64, u64)> = within(&mut self.driver, answer).await?;
+        let lent: Vec<(u32, u32, u64, u64, u64)> = self.connection.ask_all(&pipeline).await?;
         let lend = |(tokens, left, epoch, back, until)| Lend {
             tokens,
             left,
@@ -255,7 +219,7 @@ impl Lender {
             .arg(env!("CARGO_PKG_VERSION"))
             .arg(list)
             .arg(NAME_IS_FREE_MS);
-        let told: Vec<redis::Value> = self.ask(command).await?;
+        let told: Vec<redis::Value> = self.connection.ask(command).await?;
         presence(&told).ok_or_else(|| LenderFault::Refused("its answer makes no sense".to_owned()))
     }
 
@@ -265,7 +229,7 @@ impl Lender {
     /// Why the store does not take it.
     pub async fn leave(&mut self, name: &str, process: &str) -> Result<(), LenderFault> {
         let command = self.presence(name, process);
-        self.ask(&command).await
+        self.connection.ask(&command).await
     }
 
     fn presence(&self, name: &str, process: &str) -> Cmd {
@@ -274,27 +238,6 @@ impl Lender {
         command.arg(name).arg(process);
         command
     }
-
-    async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, LenderFault> {
-        let answer = command.query_async(&mut self.connection);
-        within(&mut self.driver, answer).await
-    }
-}
-
-/// The answer, if it comes in time.
-async fn within<T>(
-    driver: &mut Driver,
-    answer: impl Future<Output = redis::RedisResult<T>>,
-) -> Result<T, LenderFault> {
-    let answered = async {
-        tokio::select! {
-            biased;
-            answer = answer => answer.map_err(|error| LenderFault::Refused(error.to_string())),
-            () = driver => Err(LenderFault::Closed),
-        }
-    };
-    let answered = timeout(ANSWER, answered).await;
-    answered.unwrap_or(Err(LenderFault::Silent(ANSWER)))
 }
 
 /// The number of the server's run, as INFO tells it.

@@ -72,6 +72,7 @@ pub(super) fn read(
     let settings = ClusterSettings {
         name,
         machines,
+        secret: lender::secret(given, store.is_some(), folder, findings),
         store,
     };
     (Some(settings), division)
@@ -127,6 +128,7 @@ fn refuse_without_machines(given: &raw::RawCluster, findings: &mut Findings) {
         ("store", &given.store),
         ("password-file", &given.password_file),
         ("ca", &given.ca),
+        ("secret-file", &given.secret_file),
     ];
     for (key, value) in keys {
         if let Some(value) = value.as_ref().filter(|value| !value.get_ref().is_empty()) {

@@ -11,12 +11,14 @@ use super::finding::{Findings, Remark};
 use super::raw;
 use super::sections::{check_socket_path, path};
 use super::value::Given;
+use crate::cluster::secret::ClusterSecret;
 use crate::cluster::store::{LenderAddress, LenderChannel, LenderSettings};
 use crate::files;
 use crate::net::tls;
 
 const HELP: &str = "write \"unix:/run/redis/redis-server.sock\", \"rediss://store.example.org\" (TLS) or \"redis://127.0.0.1\", \
                     with :PORT and /DATABASE where needed";
+const SECRET_HELP: &str = "write the path of a file with 32 octets or more, the same on all machines: openssl rand -base64 32 > FILE";
 /// Redis's port.
 const PORT: u16 = 6379;
 /// Octets of a password's file.
@@ -71,6 +73,26 @@ pub(super) fn read(
     })
 }
 
+/// The file with the machines' secret.
+pub(super) fn secret(
+    given: &raw::RawCluster,
+    has_store: bool,
+    folder: &Path,
+    findings: &mut Findings,
+) -> Option<PathBuf> {
+    if let Some(secret) = given_text(&given.secret_file)
+        && !has_store
+        && given_text(&given.store).is_none()
+    {
+        let remark = Remark::at(
+            secret.span(),
+            "without a store the machines have no way to tell one another anything",
+        );
+        findings.refuse(remark.help("write cluster.store, or leave cluster.secret-file out"));
+    }
+    file(&given.secret_file, folder)
+}
+
 /// Looks into the files that belong to the store.
 pub(super) fn inspect(file: &raw::RawFile, folder: &Path, findings: &mut Findings) {
     let given = &file.cluster;
@@ -85,9 +107,10 @@ pub(super) fn inspect(file: &raw::RawFile, folder: &Path, findings: &mut Finding
                 let remark = Remark::at(given.span(), message);
                 findings.refuse(remark.help("write the path of a file with the store's password"));
             }
-            Ok(_) => warn_readable(&path, given, findings),
+            Ok(_) => warn_readable(&path, "the store's password", given, findings),
         }
     }
+    inspect_secret(&file.cluster, folder, findings);
     if let Some(given) = given_text(&given.ca) {
         let path = path(folder, given.get_ref());
         if let Err(problem) = tls::read_chain(&path) {
@@ -98,14 +121,25 @@ pub(super) fn inspect(file: &raw::RawFile, folder: &Path, findings: &mut Finding
     }
 }
 
-fn warn_readable(path: &Path, given: &Spanned<String>, findings: &mut Findings) {
+fn inspect_secret(given: &raw::RawCluster, folder: &Path, findings: &mut Findings) {
+    let Some(given) = given_text(&given.secret_file) else {
+        return;
+    };
+    let path = path(folder, given.get_ref());
+    match ClusterSecret::read(&path) {
+        Err(why) => {
+            let message = format!("cannot use {}: {why}", path.display());
+            findings.refuse(Remark::at(given.span(), message).help(SECRET_HELP));
+        }
+        Ok(_) => warn_readable(&path, "the secret of the machines", given, findings),
+    }
+}
+
+fn warn_readable(path: &Path, what: &str, given: &Spanned<String>, findings: &mut Findings) {
     const OTHERS: u32 = 0o007;
     let mode = std::fs::metadata(path).map_or(0, |file| file.mode());
     if mode & OTHERS != 0 {
-        let message = format!(
-            "everybody may read {}, the store's password",
-            path.display()
-        );
+        let message = format!("everybody may read {}, {what}", path.display());
         let help = format!("chmod o-rwx {}", path.display());
         findings.warn(Remark::at(given.span(), message).help(help));
     }

@@ -162,6 +162,7 @@ pub(super) struct RawCluster {
     pub(super) store: Given<String>,
     pub(super) password_file: Given<String>,
     pub(super) ca: Given<String>,
+    pub(super) secret_file: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

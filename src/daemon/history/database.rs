@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
-use super::place::{HistoryPlace, NAME};
+use super::place::{DAMAGED, HistoryPlace, NAME, OF_VERSION};
 use super::schema::{APPLICATION, LATER_TABLES, LOG, PAGE, PAGES, TABLES, VERSION};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
@@ -51,8 +51,8 @@ impl HistoryFault {
     /// Under which name the file is put aside, if it will not get better by itself.
     pub(super) fn name_aside(&self) -> Option<String> {
         match self {
-            Self::Newer(version) => Some(format!("{NAME}.version-{version}")),
-            fault if fault.is_damage() => Some(format!("{NAME}.damaged")),
+            Self::Newer(version) => Some(format!("{NAME}{OF_VERSION}{version}")),
+            fault if fault.is_damage() => Some(format!("{NAME}{DAMAGED}")),
             _ => None,
         }
     }
@@ -147,7 +147,7 @@ fn settle(connection: &Connection) -> Result<(), HistoryFault> {
     // It answers with the mode.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     set("synchronous", 1)?;
-    set("cache_size", -512)?;
+    set("cache_size", -128)?;
     set("secure_delete", 1)?;
     connection.query_row(&format!("PRAGMA max_page_count = {PAGES}"), [], |_| Ok(()))?;
     connection.query_row(

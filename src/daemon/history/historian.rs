@@ -23,8 +23,9 @@ use super::written::{Totals, WrittenTotals, grown};
 use crate::clock::Clock;
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use crate::report::occurrence::Occurrence;
-use crate::report::record::{Forgotten, Record, RecordedEvent};
+use crate::report::record::{BanRecord, Forgotten, Record, RecordedEvent};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::BanCause;
 use gatepost_core::moment::Moment;
 
 mod listing;
@@ -37,8 +38,11 @@ const COUNTS: u32 = 10;
 const PRUNING: u32 = 300;
 const RETRY: u32 = 30;
 
-/// Bans, outages and acts that wait for the disk.
+/// Bans, outages and acts that wait for the disk. How many of them may be there before a ban by hand, of which a list has
+/// thousands, and before what a botnet brings about: neither pushes out what an operator did.
 const WAITING: usize = 1024;
+const BEFORE_BY_HAND: usize = 960;
+const BEFORE_OTHERS: usize = 768;
 
 /// Records that are taken before it is looked whether something must be written.
 const BATCH: usize = 256;
@@ -125,8 +129,9 @@ impl Historian {
                 self.round();
             }
         }
-        self.write(WhichRows::All);
-        self.turn();
+        let now = Clock::wall();
+        self.write(WhichRows::All, now);
+        self.turn(now);
     }
 
     /// Takes what has come meanwhile; false: the end.
@@ -165,7 +170,9 @@ impl Historian {
                 // An operator that is gone is told nothing.
                 let _ = told.send(self.forget(forgotten).map_err(|fault| fault.to_string()));
             }
-            _ if self.waiting.len() >= WAITING => self.limits.count(ResourceLimit::History),
+            ref event if self.waiting.len() >= may_wait(event) => {
+                self.limits.count(ResourceLimit::History)
+            }
             event => self.waiting.push((at, event)),
         }
         true
@@ -186,25 +193,28 @@ impl Historian {
     }
 
     pub(in crate::history) fn round(&mut self) {
+        self.round_at(Clock::wall());
+    }
+
+    pub(in crate::history) fn round_at(&mut self, now: Moment) {
         self.rounds = self.rounds.wrapping_add(1);
         if self.fault.is_some() && !self.rounds.is_multiple_of(RETRY) {
-            self.turn();
+            self.turn(now);
             return;
         }
-        let which = match self.rounds.is_multiple_of(COUNTS) {
+        let which = match self.rounds.is_multiple_of(COUNTS) || self.tally.is_over(now) {
             true => WhichRows::All,
             false => WhichRows::New,
         };
-        self.write(which);
-        self.turn();
+        self.write(which, now);
+        self.turn(now);
         if self.rounds % PRUNING == 1 {
-            self.prune();
+            self.prune(now);
         }
     }
 
     /// Closes what is over.
-    fn turn(&mut self) {
-        let now = Clock::wall();
+    fn turn(&mut self, now: Moment) {
         if self.tally.turn(now) {
             self.tend(|database| prune::close_hour(&database.connection, now));
         }
@@ -212,9 +222,14 @@ impl Historian {
         self.limits.add(ResourceLimit::History, lost);
     }
 
-    fn prune(&mut self) {
-        let (now, keep) = (Clock::wall(), self.settings.keep.unwrap_or_default());
+    fn prune(&mut self, now: Moment) {
+        let keep = self.settings.keep.unwrap_or_default();
         self.tend(|database| prune::prune(&database.connection, now, keep));
+        if let Some((place, _)) = &self.open
+            && let Err(fault) = place.remove_aside(now - keep)
+        {
+            warn!("what was put aside of the history cannot be removed: {fault}");
+        }
     }
 
     /// Works on the file where it is open.
@@ -227,11 +242,11 @@ impl Historian {
     }
 
     /// Writes what waits.
-    fn write(&mut self, which: WhichRows) {
+    fn write(&mut self, which: WhichRows, now: Moment) {
         if self.settings.keep.is_none() {
             return;
         }
-        let (now, totals) = (Clock::wall(), (self.totals)());
+        let totals = (self.totals)();
         let grown = grown(&self.written.get(), &totals);
         let has_counts = which == WhichRows::All && (!grown.is_empty() || self.tally.has_counts());
         let has_rows = self.tally.rows(which).next().is_some();
@@ -309,6 +324,7 @@ impl Historian {
     fn tell(&mut self, done: Result<(), HistoryFault>) {
         match done {
             Ok(()) => {
+                self.written.set_fault(None);
                 if self.fault.take().is_some() {
                     info!("the history is being kept again");
                 }
@@ -322,6 +338,7 @@ impl Historian {
                          not in `gatepost report` and `explain`"
                     );
                 }
+                self.written.set_fault(Some(told.clone()));
                 self.fault = Some(told);
             }
         }
@@ -339,7 +356,7 @@ impl Historian {
             forgotten.network.is_none_or(|meant| network == meant)
         };
         // First to the file, so that all rows are counted there.
-        self.write(WhichRows::All);
+        self.write(WhichRows::All, Clock::wall());
         self.tally
             .forget(forgotten.user.code(), is_meant, forgotten.network.is_none());
         self.be_open()?;
@@ -357,6 +374,18 @@ impl Historian {
             Ok(false) => {}
             Err(fault) => warn!("the history cannot be removed: {fault}"),
         }
+    }
+}
+
+/// How many may wait for the disk before this one.
+const fn may_wait(event: &RecordedEvent) -> usize {
+    match event {
+        RecordedEvent::Ban(BanRecord {
+            cause: BanCause::Operator,
+            ..
+        }) => BEFORE_BY_HAND,
+        RecordedEvent::Ban(_) | RecordedEvent::BanEnded(_) => BEFORE_OTHERS,
+        _ => WAITING,
     }
 }
 

@@ -15,12 +15,17 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::owner::{self, Owner};
+use gatepost_core::moment::Moment;
 
 /// The file's name.
 pub(super) const NAME: &str = "history.db";
 
 /// What SQLite puts beside it.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// The ends of the names that a file has that was put aside: damaged, or of a later version.
+pub(super) const DAMAGED: &str = ".damaged";
+pub(super) const OF_VERSION: &str = ".version-";
 
 /// The directory of the history, and whose it is.
 #[derive(Debug)]
@@ -120,12 +125,36 @@ impl HistoryPlace {
         })
     }
 
-    /// Removes the file and what is beside it; whether there was one.
+    /// Removes what was put aside, and not written to since `before`: it has names and addresses as the history has.
+    ///
+    /// # Errors
+    ///
+    /// When it may not be removed.
+    pub(super) fn remove_aside(&self, before: Moment) -> io::Result<()> {
+        self.owner.act(|| {
+            for entry in std::fs::read_dir(&self.path)? {
+                let name = entry?.file_name();
+                let Some(name) = name.to_str().filter(|name| is_aside(name)) else {
+                    continue;
+                };
+                let at = self.handle.as_fd();
+                let found = statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                let written = u64::try_from(found.st_mtime).unwrap_or_default();
+                if Moment::from_seconds(written) < before {
+                    unlinkat(at, name, AtFlags::empty())?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes the file and what is beside it, and what was put aside; whether there was one.
     ///
     /// # Errors
     ///
     /// When it may not be removed.
     pub(super) fn remove(&self) -> io::Result<bool> {
+        self.remove_aside(Moment::from_seconds(u64::MAX))?;
         self.owner.act(|| {
             for end in BESIDE {
                 let _ = unlinkat(&self.handle, format!("{NAME}{end}"), AtFlags::empty());
@@ -137,4 +166,14 @@ impl HistoryPlace {
             }
         })
     }
+}
+
+/// Whether a file of this name was put aside, or stood beside one that was.
+fn is_aside(name: &str) -> bool {
+    let bare = BESIDE.iter().find_map(|end| name.strip_suffix(end));
+    let Some(end) = bare.unwrap_or(name).strip_prefix(NAME) else {
+        return false;
+    };
+    let version = end.strip_prefix(OF_VERSION);
+    end == DAMAGED || version.is_some_and(|version| version.parse::<i32>().is_ok())
 }

@@ -125,11 +125,20 @@ const fn bound(
 }
 
 /// Every bound, that of the least wanted rows first: where the file is full, they go in this order.
-pub(super) const BOUNDS: [TableBound; 7] = [
+/// Bans of single clients are bounded by themselves: a botnet has as many addresses as it likes, and shall not push out the
+/// bans of networks, nor those two an operator's.
+pub(super) const BOUNDS: [TableBound; 9] = [
     bound("decisions", "last", "kind = 2", 20_000),
-    bound("bans", "began", "TRUE", 20_000),
+    bound(
+        "bans",
+        "began",
+        "cause NOT IN ('neighbours', 'operator')",
+        20_000,
+    ),
     bound("decisions", "last", "kind = 1", 60_000),
+    bound("bans", "began", "cause = 'neighbours'", 10_000),
     bound("decisions", "last", "kind = 0", 100_000),
+    bound("bans", "began", "cause = 'operator'", 10_000),
     bound("outages", "began", "TRUE", 10_000),
     bound("acts", "at", "TRUE", 20_000),
     bound("listed", "last", "TRUE", 20_000),

@@ -5,7 +5,8 @@
 use rusqlite::{Transaction, params};
 
 use super::database::{number, octets, seconds};
-use super::tally::{HistoryTally, HourTally, TallyRow};
+use super::row::TallyRow;
+use super::tally::{HistoryTally, HourTally};
 use crate::clock::Clock;
 use crate::report::record::{BanRecord, ListedRecord, OutageRecord, RecordedEvent};
 use gatepost_core::gate::request::settings::Mode;

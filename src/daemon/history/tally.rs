@@ -3,47 +3,33 @@
 //! Decisions that are alike within ten minutes are one row with a count. How many rows there may be follows a budget for
 //! each kind, and one for each known user, so that a flood of one kind, or at one account, hides nobody else; what is
 //! beyond is counted. Beside the rows there are counts by user and by network for the hour. All of it is bounded.
-//! Pure. Not here: writing (`database`), what is told (`report::record`).
+//! Pure. Not here: what one row has (`row`), writing (`database`), what is told (`report::record`).
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
+use super::row::{Alike, Interest, RowShare, TallyRow, kind, shown};
 use crate::report::quiet::{LineBudget, LineRate};
 use crate::report::record::{AttemptRecord, NamedUser};
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
-use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
 
 /// What is alike within this time is one row.
 const SPAN: Duration = Duration::from_secs(600);
 
-/// Rows that may still change. When there are as many, those that are written are closed, and what is alike later is a new row.
-const OPEN: usize = 1024;
+/// Rows of each kind that may still change, the number of the kind first. When there are as many, those that are written are
+/// closed, and what is alike later is a new row. Each has its own: where the disk takes nothing, they all wait.
+const OPEN: [usize; 3] = [1024, 512, 256];
 
-/// Rows of one known user in an hour.
+/// Rows of one known user in an hour, of each share.
 const PER_USER: u32 = 60;
 
 /// Users, and networks, that are counted in one hour.
 const COUNTED: usize = 1024;
 
-/// Characters of a name that are kept.
-const NAME: usize = 64;
-
 const HOUR: u64 = 3600;
-
-/// Who is interested in a decision. The numbers are those of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub(super) enum Interest {
-    /// A user at home, or at home since.
-    AtHome = 0,
-    /// A known user, from elsewhere.
-    Elsewhere = 1,
-    /// Nobody who is known.
-    Unknown = 2,
-}
 
 /// What rows of each kind may come at once, and how fast more.
 const RATES: [LineRate; 3] = [rate(2_000, 500), rate(1_000, 1_000), rate(200, 5_000)];
@@ -53,42 +39,6 @@ const fn rate(burst: u32, millis: u64) -> LineRate {
         burst,
         every: Duration::from_millis(millis),
     }
-}
-
-/// What makes two decisions alike.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Alike {
-    client: ClientKey,
-    user: Option<u64>,
-    name: Option<String>,
-    verdict: AttemptVerdict,
-    reason: Option<Reason>,
-    door: &'static str,
-}
-
-/// Decisions that were alike.
-#[derive(Clone, Debug)]
-pub(super) struct TallyRow {
-    /// Its number in the table, once it was written.
-    pub(super) id: Option<i64>,
-    pub(super) kind: Interest,
-    pub(super) at: Moment,
-    pub(super) last: Moment,
-    pub(super) count: u64,
-    pub(super) door: &'static str,
-    pub(super) session: u64,
-    pub(super) client: ClientKey,
-    /// None: no user was named.
-    pub(super) user: Option<u64>,
-    pub(super) name: Option<String>,
-    pub(super) trust: Option<String>,
-    pub(super) verdict: &'static str,
-    pub(super) reason: Option<&'static str>,
-    pub(super) wait: Duration,
-    pub(super) is_new_place: bool,
-    is_dirty: bool,
-    /// It is in a transaction that is not committed: the number that it got there, or has.
-    writing: Option<i64>,
 }
 
 /// What came at one user, or from one network, in an hour.
@@ -102,7 +52,7 @@ pub(super) struct HourTally {
     pub(super) rejected: u64,
     /// In the whole hour, as far as this process knows.
     tries: u64,
-    rows: u32,
+    rows: [u32; 3],
     is_writing: bool,
 }
 
@@ -131,6 +81,8 @@ impl HourTally {
 #[derive(Debug)]
 pub(super) struct HistoryTally {
     open: HashMap<Alike, TallyRow>,
+    /// How many there are of each kind.
+    open_of: [usize; 3],
     budgets: [LineBudget; 3],
     users: HashMap<u64, HourTally>,
     networks: HashMap<NetworkKey, HourTally>,
@@ -145,6 +97,7 @@ impl HistoryTally {
     pub(super) fn beginning(now: Moment) -> Self {
         Self {
             open: HashMap::new(),
+            open_of: [0; 3],
             budgets: RATES.map(LineBudget::new),
             users: HashMap::new(),
             networks: HashMap::new(),
@@ -166,7 +119,7 @@ impl HistoryTally {
             row.wait = attempt.wait;
             row.session = attempt.session;
             row.is_dirty = true;
-        } else if self.has_room(kind, attempt.user.as_ref(), now) {
+        } else if self.has_room(kind, attempt, now) {
             // Of the same, ten minutes ago, the count is lost if it was not written: within a second it is.
             self.open.insert(alike, TallyRow::new(kind, attempt, now));
         } else {
@@ -175,19 +128,39 @@ impl HistoryTally {
     }
 
     /// Whether one more row may be made.
-    fn has_room(&mut self, kind: Interest, user: Option<&NamedUser>, now: Moment) -> bool {
-        if self.open.len() >= OPEN {
+    fn has_room(&mut self, kind: Interest, attempt: &AttemptRecord, now: Moment) -> bool {
+        if self.is_full(kind) {
             return false;
         }
+        let user = attempt.user.as_ref();
         let of_user = user.and_then(|user| self.users.get_mut(&user.id.code()));
-        if let Some(of_user) = of_user {
-            if of_user.rows >= PER_USER {
+        let share = RowShare::of(kind, attempt.verdict) as usize;
+        if let Some(rows) = of_user.and_then(|of_user| of_user.rows.get_mut(share)) {
+            if *rows >= PER_USER {
                 return false;
             }
-            of_user.rows += 1;
+            *rows += 1;
         }
         let budget = self.budgets.get_mut(kind as usize);
-        budget.is_some_and(|budget| budget.take_line(now))
+        let has_room = budget.is_some_and(|budget| budget.take_line(now));
+        if has_room && let Some(open) = self.open_of.get_mut(kind as usize) {
+            *open += 1;
+        }
+        has_room
+    }
+
+    fn is_full(&self, kind: Interest) -> bool {
+        self.open_of.get(kind as usize) >= OPEN.get(kind as usize)
+    }
+
+    /// After rows were closed.
+    fn recount(&mut self) {
+        self.open_of = [0; 3];
+        for row in self.open.values() {
+            if let Some(open) = self.open_of.get_mut(row.kind as usize) {
+                *open += 1;
+            }
+        }
     }
 
     fn count(&mut self, attempt: &AttemptRecord) {
@@ -254,17 +227,25 @@ impl HistoryTally {
 
     /// Closes the rows to which nothing is added any more, and begins a new hour. True: one has ended.
     pub(super) fn turn(&mut self, now: Moment) -> bool {
-        let is_full = self.open.len() >= OPEN;
-        self.open
-            .retain(|_, row| row.is_dirty || !is_full && now.since(row.at) < SPAN);
-        let hour = hour_of(now);
-        let has_ended = self.hour != hour;
+        let is_full = [Interest::AtHome, Interest::Elsewhere, Interest::Unknown];
+        let is_full = is_full.map(|kind| self.is_full(kind));
+        self.open.retain(|_, row| {
+            let is_full = is_full.get(row.kind as usize) == Some(&true);
+            row.is_dirty || !is_full && now.since(row.at) < SPAN
+        });
+        self.recount();
+        let has_ended = self.is_over(now);
         if has_ended {
-            self.hour = hour;
+            self.hour = hour_of(now);
             self.users.clear();
             self.networks.clear();
         }
         has_ended
+    }
+
+    /// Whether the hour is another one: what it has is written before the next `turn`.
+    pub(super) const fn is_over(&self, now: Moment) -> bool {
+        self.hour != hour_of(now)
     }
 
     /// The hour of what changed, in seconds since the epoch.
@@ -276,6 +257,7 @@ impl HistoryTally {
     pub(super) fn forget(&mut self, user: u64, is_meant: impl Fn(ClientKey) -> bool, whole: bool) {
         self.open
             .retain(|alike, _| alike.user != Some(user) || !is_meant(alike.client));
+        self.recount();
         if whole {
             self.users.remove(&user);
         }
@@ -330,68 +312,4 @@ fn busiest<K: Copy>(counted: &mut HashMap<K, HourTally>) -> Vec<(K, &mut HourTal
         tally.is_writing = true;
     }
     changed
-}
-
-/// Who would ask about this one; none: nobody.
-fn kind(attempt: &AttemptRecord) -> Option<Interest> {
-    let known = attempt.user.as_ref().filter(|user| user.known);
-    let is_at_home = known.is_some_and(|user| user.trust.is_at_home());
-    match (attempt.verdict, is_at_home) {
-        // A webmail host: all its users come from there, and none is at home.
-        (AttemptVerdict::Accept, _) if attempt.reason == Some(Reason::AllowList) => None,
-        (AttemptVerdict::Accept, true) => None,
-        (AttemptVerdict::Accept, false) | (_, true) => Some(Interest::AtHome),
-        _ if known.is_some() => Some(Interest::Elsewhere),
-        _ => Some(Interest::Unknown),
-    }
-}
-
-impl Alike {
-    fn new(attempt: &AttemptRecord) -> Self {
-        Self {
-            client: attempt.client,
-            user: attempt.user.as_ref().map(|user| user.id.code()),
-            name: attempt.user.as_ref().map(shown),
-            verdict: attempt.verdict,
-            reason: attempt.reason,
-            door: attempt.door,
-        }
-    }
-}
-
-impl TallyRow {
-    fn new(kind: Interest, attempt: &AttemptRecord, now: Moment) -> Self {
-        let user = attempt.user.as_ref();
-        Self {
-            id: None,
-            kind,
-            at: now,
-            last: now,
-            count: 1,
-            door: attempt.door,
-            session: attempt.session,
-            client: attempt.client,
-            user: user.map(|user| user.id.code()),
-            name: user.map(shown),
-            trust: user.map(|user| user.trust.to_string()),
-            verdict: attempt.verdict.as_str(),
-            reason: attempt.reason.map(Reason::as_str),
-            wait: attempt.wait,
-            is_new_place: attempt.verdict == AttemptVerdict::Accept,
-            is_dirty: true,
-            writing: None,
-        }
-    }
-
-    /// It was written under this number, in a transaction that may still fail.
-    pub(super) const fn write_as(&mut self, id: i64) {
-        self.writing = Some(id);
-    }
-}
-
-fn shown(user: &NamedUser) -> String {
-    let mut name = user.name.to_string();
-    // It is ASCII.
-    name.truncate(NAME);
-    name
 }

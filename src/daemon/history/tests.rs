@@ -30,6 +30,7 @@ struct Kept {
     limits: Arc<LimitCounters>,
     _recorder: Recorder,
     historian: Historian,
+    written: WrittenTotals,
     gate: gatepost_core::gate::Gate,
 }
 
@@ -45,9 +46,10 @@ impl Kept {
             directory: folder.path().to_owned(),
             keep,
         };
+        let written = WrittenTotals::default();
         let counted = (
             Box::new(Totals::new) as Box<dyn Fn() -> Totals + Send>,
-            WrittenTotals::default(),
+            written.clone(),
         );
         let keys = Keys {
             users: [1; 16],
@@ -60,6 +62,7 @@ impl Kept {
             folder,
             clock,
             limits,
+            written,
             _recorder: recorder,
         }
     }
@@ -209,6 +212,177 @@ fn a_flood_becomes_counts_and_hides_nobody() {
     let attacks = kept.reader().attacked(Moment::EPOCH, 10).unwrap();
     assert_eq!((attacks.len(), attacks[0].refused), (1, 10_000));
     assert_eq!(attacks[0].user, "bob");
+}
+
+#[test]
+fn guesses_at_a_user_hide_neither_a_refusal_at_home_nor_the_login_that_they_lead_to() {
+    let mut kept = Kept::new();
+    let elsewhere = kept.user("alice", Some(Trust::Far));
+    let at_home = kept.user("alice", Some(Trust::Familiar));
+    for number in 0..100 {
+        let client = format!("198.51.{number}.9");
+        kept.attempt(&client, elsewhere.clone(), AttemptVerdict::Refuse);
+        // A neighbour behind the same address translation.
+        let client = format!("203.0.113.{number}");
+        kept.attempt(&client, at_home.clone(), AttemptVerdict::Reject);
+    }
+    kept.attempt("192.0.2.77", elsewhere.clone(), AttemptVerdict::Accept);
+    kept.write();
+    let found = kept.decisions(DecisionsOf::NewPlaces);
+    assert_eq!(found.len(), 1, "{found:?}");
+    // A user has the same share of each, not more.
+    let at = |network: &str| kept.decisions(DecisionsOf::Client(network.parse().unwrap()));
+    assert_eq!(at("198.51.59.9").len() + at("203.0.113.59").len(), 2);
+    assert_eq!(kept.decisions(DecisionsOf::User(at_home.id)).len(), 121);
+    for number in 0..100 {
+        let client = format!("192.0.{number}.78");
+        kept.attempt(&client, elsewhere.clone(), AttemptVerdict::Accept);
+    }
+    kept.write();
+    assert_eq!(kept.decisions(DecisionsOf::NewPlaces).len(), 60);
+}
+
+#[test]
+fn while_the_disk_takes_nothing_a_botnet_pushes_out_nothing_that_matters() {
+    let mut kept = Kept::new();
+    // Nothing can be opened there.
+    let place = kept.folder.path().to_owned();
+    std::fs::remove_dir(&place).unwrap();
+    std::fs::write(&place, "").unwrap();
+    let stranger = kept.user("nobody-here", None);
+    for number in 0..3_000_u32 {
+        let client =
+            ClientKey::new(std::net::Ipv4Addr::from_bits(0x0b00_0000 + number * 256).into());
+        kept.tell(RecordedEvent::Ban(BanRecord {
+            subject: Subject::Client(client),
+            until: kept.clock.now() + DAY,
+            cause: BanCause::Strikes,
+            mode: Mode::Enforce,
+        }));
+        let known = kept.user(&format!("user{number}"), Some(Trust::Far));
+        kept.attempt(&client.to_string(), known, AttemptVerdict::Refuse);
+        kept.attempt(
+            &client.to_string(),
+            stranger.clone(),
+            AttemptVerdict::Refuse,
+        );
+    }
+    // A list by hand.
+    for number in 0..3_000_u32 {
+        let client =
+            ClientKey::new(std::net::Ipv4Addr::from_bits(0x0c00_0000 + number * 256).into());
+        kept.tell(RecordedEvent::Ban(BanRecord {
+            subject: Subject::Client(client),
+            until: kept.clock.now() + DAY,
+            cause: BanCause::Operator,
+            mode: Mode::Enforce,
+        }));
+    }
+    kept.tell(RecordedEvent::Act("did this".to_owned()));
+    let alice = kept.user("alice", Some(Trust::Familiar));
+    kept.attempt("203.0.113.7", alice.clone(), AttemptVerdict::Refuse);
+    kept.historian.round();
+    assert!(kept.historian.fault.is_some());
+    let told = kept.written.fault().unwrap();
+    assert!(told.contains("directory"), "{told}");
+    std::fs::remove_file(&place).unwrap();
+    for _ in 0..30 {
+        kept.historian.round();
+    }
+    assert_eq!((&kept.historian.fault, kept.written.fault()), (&None, None));
+    assert_eq!(kept.decisions(DecisionsOf::User(alice.id)).len(), 1);
+    let reader = kept.reader();
+    assert_eq!(reader.acts(Moment::EPOCH, 10).unwrap().len(), 1);
+    assert_eq!(reader.bans(Moment::EPOCH, 1_000).unwrap().len(), 192);
+}
+
+#[test]
+fn what_came_in_the_last_seconds_of_an_hour_is_counted() {
+    let mut kept = Kept::new();
+    let bob = kept.user("bob", Some(Trust::Far));
+    let next_hour = Clock::wall() + Duration::from_secs(3600);
+    kept.attempt("198.51.100.9", bob, AttemptVerdict::Reject);
+    kept.historian.round_at(next_hour);
+    let found = kept.reader().attacked(Moment::EPOCH, 10).unwrap();
+    assert_eq!((found.len(), found[0].rejected), (1, 1), "{found:?}");
+}
+
+#[test]
+fn what_was_put_aside_goes_when_it_is_too_old_and_when_nothing_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let aside = [
+        "history.db.damaged",
+        "history.db.damaged-wal",
+        "history.db.version-9",
+    ];
+    let others = [
+        "history.db",
+        "history.db.old",
+        "history.db.version-9.gz",
+        "state",
+    ];
+    for name in aside.iter().chain(&others) {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let is_there = |name: &&str| folder.path().join(name).exists();
+    let place = HistoryPlace::open(folder.path()).unwrap();
+    let written = Clock::wall();
+    place.remove_aside(written - DAY).unwrap();
+    assert!(aside.iter().all(is_there));
+    place.remove_aside(written + DAY).unwrap();
+    assert!(!aside.iter().any(is_there));
+    assert!(others.iter().all(is_there));
+    std::fs::write(folder.path().join(aside[0]), "").unwrap();
+    place.remove().unwrap();
+    assert!(!is_there(&aside[0]) && !is_there(&"history.db"));
+    // The historian does so in its rounds.
+    let mut kept = Kept::new();
+    kept.tell(RecordedEvent::Act("did this".to_owned()));
+    kept.write();
+    let (old, new) = (
+        kept.path("history.db.damaged"),
+        kept.path("history.db.version-2"),
+    );
+    for path in [&old, &new] {
+        std::fs::write(path, "").unwrap();
+    }
+    let file = std::fs::File::options().write(true).open(&old).unwrap();
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(Clock::wall().as_seconds());
+    file.set_modified(at - 31 * DAY).unwrap();
+    for _ in 0..300 {
+        kept.historian.round();
+    }
+    assert!(!old.exists() && new.exists());
+}
+
+#[test]
+fn bans_of_a_botnet_push_out_neither_those_of_networks_nor_those_by_hand() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = HistoryPlace::open(folder.path()).unwrap();
+    let database = Database::open(&place).unwrap();
+    let connection = &database.connection;
+    let insert = |cause: &str| {
+        let row =
+            "INSERT INTO bans (subject, began, until, cause, dry_run) VALUES ('x', 1, 2, ?, 0)";
+        connection.execute(row, [cause]).unwrap();
+    };
+    connection.execute_batch("BEGIN").unwrap();
+    insert("operator");
+    (0..12_000).for_each(|_| insert("neighbours"));
+    (0..22_000).for_each(|_| insert("strikes"));
+    connection.execute_batch("COMMIT").unwrap();
+    super::prune::prune(connection, Moment::from_seconds(2), DAY).unwrap();
+    let count = |cause: &str| -> u64 {
+        let counted = "SELECT count(*) FROM bans WHERE cause = ?";
+        connection
+            .query_row(counted, [cause], |row| row.get(0))
+            .unwrap()
+    };
+    let counts = ["operator", "neighbours", "strikes"].map(count);
+    assert_eq!(counts, [1, 10_000, 20_000]);
+    // Where the file may not grow, what is least wanted goes first.
+    super::prune::make_room(connection).unwrap();
+    assert_eq!(count("strikes"), 19_000);
 }
 
 #[test]

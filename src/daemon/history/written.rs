@@ -1,4 +1,5 @@
-//! written - the counters as they stand in the file, so that who reads the hours knows what is still on its way there
+//! written - the counters as they stand in the file, so that who reads the hours knows what is still on its way there;
+//! and why nothing gets there, where that is so
 //!
 //! Not here: who writes (`historian`), who reads (`reader::hours`), what is counted (`server`).
 
@@ -10,20 +11,32 @@ pub type Totals = BTreeMap<String, u64>;
 
 /// What the counters were when they were last written. Cheap to clone: all clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct WrittenTotals(Arc<Mutex<Totals>>);
+pub struct WrittenTotals {
+    totals: Arc<Mutex<Totals>>,
+    fault: Arc<Mutex<Option<String>>>,
+}
 
 impl WrittenTotals {
+    /// Why the disk takes nothing; none: it does.
+    pub fn fault(&self) -> Option<String> {
+        lock(&self.fault).clone()
+    }
+
+    pub(super) fn set_fault(&self, fault: Option<String>) {
+        *lock(&self.fault) = fault;
+    }
+
     pub(super) fn set(&self, totals: Totals) {
-        *self.lock() = totals;
+        *lock(&self.totals) = totals;
     }
 
     pub(super) fn get(&self) -> Totals {
-        self.lock().clone()
+        lock(&self.totals).clone()
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Totals> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What has grown, and by how much.

@@ -177,7 +177,10 @@ impl Unjudged {
     /// It would be.
     pub fn peek(self, asker: &impl Asker) -> Result<Self, Refused> {
         let judging = &self.judging;
-        match judging.gate().peek(asker.client(), judging.clock.now()) {
+        match judging
+            .gate()
+            .peek(super::visitor(asker), judging.clock.now())
+        {
             None => Ok(self),
             Some(refusal) => Err(self.refuse(asker, None, Refused::Refuse(refusal))),
         }
@@ -366,5 +369,6 @@ pub(super) fn attempt_of<'a>(
         user,
         password,
         door: asker.door(),
+        device: asker.device(),
     }
 }

@@ -63,8 +63,17 @@ impl Notices {
     /// Passes changes on. Returns when those that are awaited are written, or after `JOURNAL_TIMEOUT`.
     pub async fn pass(&self, changes: Changes) {
         if !changes.is_empty() {
+            let awaited = changes.iter().any(Change::is_awaited);
             // Rare, and large: kept out of every session's own future.
-            Box::pin(self.hand_over(changes)).await;
+            Box::pin(self.hand_over(changes, awaited)).await;
+        }
+    }
+
+    /// Passes on what other machines tell. Returns when it is written, or after `JOURNAL_TIMEOUT`: however much they tell, no session
+    /// waits behind more than a part of it.
+    pub async fn pass_in_turn(&self, changes: Changes) {
+        if !changes.is_empty() {
+            self.hand_over(changes, true).await;
         }
     }
 
@@ -96,8 +105,7 @@ impl Notices {
         }
     }
 
-    async fn hand_over(&self, changes: Changes) {
-        let awaited = changes.iter().any(Change::is_awaited);
+    async fn hand_over(&self, changes: Changes, awaited: bool) {
         let (written, acknowledged) = oneshot::channel();
         let notice = Notice {
             changes,
@@ -163,6 +171,31 @@ mod tests {
         });
         kept.unwrap();
         assert_eq!(counts(), (1, 1), "written in time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_other_machines_tell_goes_to_the_journal_one_part_at_a_time() {
+        let limits = Arc::new(LimitCounters::default());
+        let (notices, mut received) = Notices::channel(2, &limits);
+        // Nothing that a session would wait for.
+        let part = || vec![Change::here(Moment::EPOCH, Fact::BackendFailing)];
+        let both = async {
+            notices.pass_in_turn(part()).await;
+            notices.pass_in_turn(part()).await;
+        };
+        let journal = async {
+            for _ in 0..2 {
+                let notice = received.recv().await.unwrap();
+                tokio::task::yield_now().await;
+                assert!(received.try_recv().is_err(), "the next one waits");
+                match notice.waiting {
+                    Acknowledge::ForJournal(waits) => waits.send(Ok(())).unwrap(),
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        tokio::join!(both, journal);
+        assert_eq!(limits.get(ResourceLimit::Acknowledgements), 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -51,7 +51,8 @@ impl Judging {
         let client = asker.client();
         let named = user.map(|name| {
             let who = told.who;
-            let who = who.unwrap_or_else(|| self.gate().acquaintance(name, client, now));
+            let who =
+                who.unwrap_or_else(|| self.gate().acquaintance(name, super::visitor(asker), now));
             NamedUser {
                 id: who.user,
                 name: name.clone(),

@@ -19,8 +19,9 @@ pub(super) struct PasswordKey(pub(super) u64);
 
 impl PasswordKey {
     pub(super) fn of(password: &[u8]) -> Self {
-        let hash = Sha1::digest(password);
-        Self(u64::from_be_bytes(std::array::from_fn(|at| hash[at])))
+        let hash: [u8; 20] = Sha1::digest(password).into();
+        let [a, b, c, d, e, f, g, h, ..] = hash;
+        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 }
 

@@ -1,8 +1,8 @@
 //! tls - the TLS handshake and its certificates
 //!
 //! [`Tls`] holds the rustls config of new handshakes; a reload replaces it as a whole or not at all.
-//! The key of the session tickets is kept over a reload, so that a renewed certificate causes no
-//! full handshakes.
+//! The keys of the session tickets are kept over a reload, so that a renewed certificate causes no
+//! full handshakes (`tickets`; those of TLS 1.2 die with the process).
 //! Not here: reading certificate files (`pem`, `certificate`), what clients will say of them (`chain`), choosing one by name (`resolver`), reading the
 //! ClientHello (`hello`, `offer`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
@@ -18,6 +18,7 @@ mod offer;
 mod pem;
 mod resolver;
 mod step;
+pub mod tickets;
 
 #[cfg(test)]
 mod tests;
@@ -29,12 +30,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::SupportedCipherSuite;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
 use rustls::server::{
     Accepted, ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig,
 };
+use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_rustls::StartHandshake;
@@ -46,7 +47,10 @@ pub use self::fault::{HandshakeCause, HandshakeFailures, HandshakeFault};
 use self::hello::Alert;
 use self::offer::{ClientOffer, KeyKinds};
 pub use self::pem::{FileProblem, read_chain};
+use self::tickets::TicketKeys;
+use crate::clock::Clock;
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::device::Device;
 use gatepost_core::gate::request::verdict::Standing;
 
 /// The certificate files.
@@ -72,14 +76,23 @@ const FOREIGN_PROTOCOLS: [&[u8]; 5] = [b"h2", b"http/1.1", b"http/1.0", b"http/0
 /// The TLS state of all listeners. Shared by reference; all methods take `&self`.
 pub struct Tls {
     loaded: ArcSwap<Loaded>,
-    ticketer: Arc<dyn ProducesTickets>,
+    tickets: Ticketers,
     computing: Computing,
     /// How many handshakes failed since the start.
     pub failures: HandshakeFailures,
 }
 
+/// What makes the tickets of each version.
+struct Ticketers {
+    tls13: Arc<TicketKeys>,
+    tls12: Arc<dyn ProducesTickets>,
+}
+
 struct Loaded {
-    config: Arc<ServerConfig>,
+    /// For clients that offer TLS 1.3, which they get: no ticket of TLS 1.2 is ever made under its keys.
+    tls13: Arc<ServerConfig>,
+    /// For all others.
+    others: Arc<ServerConfig>,
     resolver: Arc<resolver::ByName>,
     certificates: Vec<Certificate>,
 }
@@ -90,10 +103,13 @@ impl Tls {
     /// # Errors
     /// The first fault found, with its file.
     pub fn load(settings: &TlsSettings) -> Result<Self, TlsFault> {
-        let ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsFault::Library)?;
+        let tickets = Ticketers {
+            tls13: Arc::new(TicketKeys::new(Clock::wall())),
+            tls12: rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsFault::Library)?,
+        };
         Ok(Self {
-            loaded: ArcSwap::from_pointee(Loaded::new(settings, &ticketer)?),
-            ticketer,
+            loaded: ArcSwap::from_pointee(Loaded::new(settings, &tickets)?),
+            tickets,
             // limit: handshakes
             computing: Computing::new(usize::MAX, cores()),
             failures: HandshakeFailures::default(),
@@ -106,9 +122,14 @@ impl Tls {
     /// # Errors
     /// As [`Tls::load`]. Then the certificates in use stay in use.
     pub fn reload(&self, settings: &TlsSettings) -> Result<(), TlsFault> {
-        let loaded = Loaded::new(settings, &self.ticketer)?;
+        let loaded = Loaded::new(settings, &self.tickets)?;
         self.loaded.store(Arc::new(loaded));
         Ok(())
+    }
+
+    /// The keys of the tickets of TLS 1.3, which can be kept over a restart.
+    pub fn ticket_keys(&self) -> &TicketKeys {
+        &self.tickets.tls13
     }
 
     /// Limits handshakes that compute at the same time to `at_once` (at least one), and to the processor's
@@ -135,7 +156,7 @@ impl Tls {
         stream: S,
         client: HandshakeClient,
         deadline: Duration,
-    ) -> Result<Box<TlsStream<S>>, HandshakeFault>
+    ) -> Result<Arrived<S>, HandshakeFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -154,7 +175,7 @@ impl Tls {
         stream: S,
         client: HandshakeClient,
         waits: &AtomicBool,
-    ) -> Result<Box<TlsStream<S>>, HandshakeFault>
+    ) -> Result<Arrived<S>, HandshakeFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -167,14 +188,19 @@ impl Tls {
             }
         };
         let mut slot = self.may_compute(client, waits).await;
-        let (config, keys) = self.loaded.load().for_client(&hello.client_hello());
-        let mut rest = StartHandshake::from_parts(hello, stream).into_stream(config);
+        let (config, keys) = self.loaded.load().for_client(&hello.client_hello(), &offer);
+        let mut device = None;
+        let start = StartHandshake::from_parts(hello, stream);
+        let mut rest = start.into_stream_with(config, |connection| {
+            device = offer.has_tls13().then(|| tickets::device(connection));
+        });
         loop {
             let (step, woken) = step::take(&mut rest).await;
             drop(slot);
             if let Poll::Ready(outcome) = step {
                 let fault = |error| HandshakeFault::from(error).with_offer(&offer, keys);
-                return outcome.map(Box::new).map_err(fault);
+                let stream = outcome.map(Box::new).map_err(fault)?;
+                return Ok(Arrived { stream, device });
             }
             woken.await;
             slot = self.may_compute(client, waits).await;
@@ -218,6 +244,15 @@ pub struct HandshakeClient {
     pub standing: Standing,
 }
 
+/// A client that has shaken hands.
+#[derive(Debug)]
+pub struct Arrived<S> {
+    /// Its connection.
+    pub stream: Box<TlsStream<S>>,
+    /// The device that its ticket names; none in TLS 1.2.
+    pub device: Option<Device>,
+}
+
 /// The processor cores that this process may use.
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -233,35 +268,55 @@ impl std::fmt::Debug for Tls {
 
 impl Loaded {
     /// What a handshake goes on with, and the kinds of the keys that may sign it.
-    fn for_client(&self, hello: &ClientHello<'_>) -> (Arc<ServerConfig>, KeyKinds) {
+    fn for_client(
+        &self,
+        hello: &ClientHello<'_>,
+        offer: &ClientOffer,
+    ) -> (Arc<ServerConfig>, KeyKinds) {
         let keys = self.resolver.key_kinds(hello.server_name());
-        (Arc::clone(&self.config), keys)
+        let config = match offer.has_tls13() {
+            true => &self.tls13,
+            false => &self.others,
+        };
+        (Arc::clone(config), keys)
     }
 
-    fn new(settings: &TlsSettings, ticketer: &Arc<dyn ProducesTickets>) -> Result<Self, TlsFault> {
+    fn new(settings: &TlsSettings, tickets: &Ticketers) -> Result<Self, TlsFault> {
         let provider = Arc::new(provider());
         let (keys, certificates): (Vec<_>, Vec<_>) =
             certificate::load(&settings.certificates, &provider)?
                 .into_iter()
                 .unzip();
         let resolver = Arc::new(resolver::ByName::new(keys, &certificates));
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(TlsFault::Library)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&resolver) as _);
-        config.ignore_client_order = true;
-        config.ticketer = Arc::clone(ticketer);
-        // A mail program opens few connections, and each ticket costs a write.
-        config.send_tls13_tickets = 1;
-        // Tickets only: a cache on our side is memory that strangers could fill.
-        config.session_storage = Arc::new(NoServerSessionStorage {});
+        let config = |versions, ticketer| config(&provider, versions, &resolver, ticketer);
+        let (tls13, tls12) = (&rustls::version::TLS13, &rustls::version::TLS12);
         Ok(Self {
-            config: Arc::new(config),
+            tls13: config(&[tls13], Arc::clone(&tickets.tls13) as _)?,
+            others: config(&[tls13, tls12], Arc::clone(&tickets.tls12))?,
             resolver,
             certificates,
         })
     }
+}
+
+fn config(
+    provider: &Arc<CryptoProvider>,
+    versions: &[&'static SupportedProtocolVersion],
+    resolver: &Arc<resolver::ByName>,
+    ticketer: Arc<dyn ProducesTickets>,
+) -> Result<Arc<ServerConfig>, TlsFault> {
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)
+        .map_err(TlsFault::Library)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(resolver) as _);
+    config.ignore_client_order = true;
+    config.ticketer = ticketer;
+    // A mail program opens few connections, and each ticket costs a write.
+    config.send_tls13_tickets = 1;
+    // Ticketers only: a cache on our side is memory that strangers could fill.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Arc::new(config))
 }
 
 /// The crypto provider's cipher suites, those with SHA-256 first.

@@ -77,6 +77,8 @@ pub enum ResourceLimit {
     History,
     /// Notices to the operator that wait to be sent.
     Occurrences,
+    /// Facts on their way to the other machines of a cluster.
+    ClusterFacts,
     /// Rows of the gate's table of clients.
     Clients,
     /// Familiar pairs and known users.
@@ -114,7 +116,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 40] = [
+pub const TABLE: [LimitRow; 41] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -148,8 +150,9 @@ pub const TABLE: [LimitRow; 40] = [
     row(ResourceLimit::LogLines, "log-lines", "lines about clients that were only counted"),
     row(ResourceLimit::History, "history", "events that the history only counted, or lost"),
     row(ResourceLimit::Occurrences, "occurrences", "notices that were not sent, for too many waited"),
+    row(ResourceLimit::ClusterFacts, "cluster-facts", "facts that the other machines were told later, with all the rest"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
-    row(ResourceLimit::Pairs, "pairs", "familiar pairs and known users forgotten early"),
+    row(ResourceLimit::Pairs, "pairs", "familiar pairs, devices and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),
     row(ResourceLimit::HeldAttempts, "held-attempts", "attempts without an answer whose tokens stay spent for want of room"),
     row(ResourceLimit::Credit, "credit", "clients whose credit was forgotten early, or not earned for want of room"),

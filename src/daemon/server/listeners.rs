@@ -16,7 +16,6 @@ use super::predecessors::Predecessors;
 use crate::cluster::Cluster;
 use crate::drain::Drain;
 use crate::history::HistoryReader;
-use crate::known_passwords::KnownPasswordsSettings;
 use crate::net::admission::{Admission, Slot, TurnedAway};
 use crate::net::filter::{self, Filter, FilterFault, RefusedFor};
 use crate::net::listener::{
@@ -42,9 +41,7 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) history: HistoryReader,
     /// Where notices go.
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
-    /// Where the owner's list of known passwords is.
-    pub(in crate::server) passwords: Arc<watch::Sender<KnownPasswordsSettings>>,
-    /// Published lists of networks.
+    /// Published lists of networks, and where that of known passwords is.
     pub(in crate::server) lists: Arc<Lists>,
     /// The machines that share the bound.
     pub(in crate::server) cluster: Cluster,

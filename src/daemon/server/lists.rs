@@ -14,10 +14,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ipnet::IpNet;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::files;
+use crate::known_passwords::KnownPasswordsSettings;
 use crate::owner;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::lists::{ListRefusal, MOST_NETWORKS, MOST_SOURCES, is_narrow};
@@ -37,6 +39,8 @@ const END: &str = "# end, networks ";
 pub(in crate::server) struct Lists {
     directory: PathBuf,
     coming: Mutex<Option<ComingList>>,
+    /// Where the owner's list of known passwords is.
+    pub(in crate::server) passwords: watch::Sender<KnownPasswordsSettings>,
 }
 
 /// A list whose end has not come yet.
@@ -48,10 +52,11 @@ struct ComingList {
 
 impl Lists {
     /// Those in this state directory.
-    pub(in crate::server) fn new(directory: PathBuf) -> Self {
+    pub(in crate::server) fn new(directory: PathBuf, passwords: KnownPasswordsSettings) -> Self {
         Self {
             directory,
             coming: Mutex::new(None),
+            passwords: watch::Sender::new(passwords),
         }
     }
 
@@ -278,6 +283,10 @@ mod tests {
         Gate::new(GateSettings::default(), keys, clock.now())
     }
 
+    fn lists_in(folder: &std::path::Path) -> Lists {
+        Lists::new(folder.to_owned(), KnownPasswordsSettings::default())
+    }
+
     fn import(lists: &Lists, source: &str, networks: &[&str], gate: &Gate, clock: Clock) {
         let texts: Vec<String> = networks.iter().map(|&one| one.to_owned()).collect();
         lists.part(7, &texts).unwrap();
@@ -295,7 +304,7 @@ mod tests {
     #[test]
     fn a_list_comes_in_parts_survives_a_restart_and_is_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let lists = Lists::new(folder.path().to_owned());
+        let lists = lists_in(folder.path());
         let clock = Clock::start();
         let gate = gate(clock);
         lists.part(1, &["198.51.100.0/24".to_owned()]).unwrap();
@@ -310,7 +319,7 @@ mod tests {
             .unwrap()
             .unwrap();
         let next = self::gate(clock);
-        Lists::new(folder.path().to_owned()).restore(&next, clock);
+        lists_in(folder.path()).restore(&next, clock);
         for gate in [&gate, &next] {
             assert!(
                 is_banned(gate, "198.51.100.7", clock) && is_banned(gate, "203.0.113.7", clock)
@@ -327,7 +336,7 @@ mod tests {
     #[test]
     fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
         let folder = tempfile::tempdir().unwrap();
-        let (lists, clock) = (Lists::new(folder.path().to_owned()), Clock::start());
+        let (lists, clock) = (lists_in(folder.path()), Clock::start());
         let path = |name: &str| folder.path().join(name);
         import(&lists, "good", &["198.51.100.0/24"], &gate(clock), clock);
         let whole = std::fs::read_to_string(path("list-good")).unwrap();
@@ -356,7 +365,7 @@ mod tests {
     #[test]
     fn a_list_with_something_wrong_leaves_the_old_one() {
         let folder = tempfile::tempdir().unwrap();
-        let (lists, clock) = (Lists::new(folder.path().to_owned()), Clock::start());
+        let (lists, clock) = (lists_in(folder.path()), Clock::start());
         let gate = gate(clock);
         import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
         let good = || vec!["203.0.113.0/24".to_owned()];

@@ -204,6 +204,7 @@ mod tests {
                 user: &user,
                 password: Password::Shown(&secret),
                 door: Door::Own,
+                device: None,
             };
             let ordinary = QueueClass::Ordinary;
             let verdict = gate.judge_in_turn(&attempt, ordinary, NOW, &mut Vec::new());

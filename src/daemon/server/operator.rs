@@ -214,7 +214,7 @@ impl Operator {
                 ))
             }
             Err(fault) => {
-                let user = user_name(target)?;
+                let user = self.meant(target, now)?;
                 let is_known = self.is_known(&user, now);
                 if !is_known && looks_like_address(target) {
                     return Err(fault);

@@ -48,7 +48,7 @@ impl FileState {
 /// Until the drain.
 pub(in crate::server) async fn keep(context: ListenerContext) {
     let mut drain = context.drain.clone();
-    let mut settings = context.passwords.subscribe();
+    let mut settings = context.lists.passwords.subscribe();
     let known = &context.services.judging.known_passwords;
     let mut read = None;
     loop {

@@ -14,7 +14,9 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
+use super::tickets;
 use crate::clock::{Clock, WallWatch};
+use crate::cluster::Outbox;
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
 use crate::report::events;
@@ -40,6 +42,7 @@ const REJECTS: &str = "users who had logged in before were rejected one after th
 pub(in crate::server) struct Persister {
     services: Arc<Services>,
     notices: mpsc::Receiver<Notice>,
+    outbox: Outbox,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
     wall: WallWatch,
@@ -68,8 +71,8 @@ impl Persister {
     pub(in crate::server) fn new(
         services: Arc<Services>,
         notices: mpsc::Receiver<Notice>,
-        store: Store,
-        health: StateHealth,
+        outbox: Outbox,
+        (store, health): (Store, StateHealth),
     ) -> Self {
         let clock = services.judging.clock;
         Self {
@@ -77,6 +80,7 @@ impl Persister {
             disk: Disk::new(store, health, clock),
             services,
             notices,
+            outbox,
             saving: None,
             moved: false,
             unkept: 0,
@@ -110,6 +114,8 @@ impl Persister {
         let more = std::iter::from_fn(|| self.notices.try_recv().ok()).take(BATCH);
         let notices: Vec<_> = std::iter::once(first).chain(more).collect();
         for notice in &notices {
+            // A slow disk keeps no other machine waiting.
+            self.outbox.leave(&notice.changes);
             log(&self.services.judging, &notice.changes);
         }
         self.disk.persist(notices).await;
@@ -170,6 +176,13 @@ impl Persister {
     async fn begin_save(&mut self) {
         if self.saving.is_some() {
             return;
+        }
+        if let Some(keys) = tickets::rotated(&self.services.tls) {
+            let set = |store: &mut Store| {
+                store.set_ticket_keys(keys);
+                Ok(())
+            };
+            let _ = self.disk.run(set).await;
         }
         let services = Arc::clone(&self.services);
         if let Ok(saving) = self.disk.run(Store::begin_save).await {
@@ -358,7 +371,11 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::Forgiven(_)
             | Fact::PasswordChanged(_)
             | Fact::TrustRevoked(_)
-            | Fact::UserForgotten(_) => {}
+            | Fact::UserForgotten(_)
+            | Fact::DeviceFamiliar(_)
+            | Fact::DeviceDropped(_)
+            | Fact::DeviceShared(_)
+            | Fact::Expelled(_) => {}
         }
     }
 }

@@ -13,8 +13,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use super::admission_settings;
+use super::built::session_config;
 use super::listeners::ListenerContext;
-use super::{admission_settings, session_config};
 use crate::clock::Clock;
 use crate::config::{Config, Finding};
 use crate::net::listener;
@@ -92,7 +93,7 @@ impl Reloader {
         services.registry.reconfigure(config.registry);
         self.log.change(&config.report);
         let passwords = config.known_passwords.clone();
-        self.context.passwords.send_replace(passwords);
+        self.context.lists.passwords.send_replace(passwords);
         self.context.notices.store(Arc::new(config.notices.clone()));
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());

@@ -9,9 +9,12 @@ use tracing::{error, info, warn};
 
 use crate::admin::message::{ImportStats, PastLogin, SettlingAfter};
 use crate::clock::Clock;
+use crate::cluster::secret::ClusterSecret;
 use crate::config::Config;
 use crate::store::key::{FoundKeys, random};
-use crate::store::{Content, FoundFile, LONGEST_FILE, PastState, SetAside, Store, StoreFault};
+use crate::store::{
+    Content, EarlierState, FoundFile, LONGEST_FILE, PastState, SetAside, Store, StoreFault,
+};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::names::NamesSince;
@@ -29,15 +32,22 @@ const CURE: &str = "everything is enforced, and users count as unknown until the
 ///
 /// When another process holds the directory, or it cannot be read.
 pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault> {
-    let (mut store, left) = Store::open_within(&config.store, longest_file(config))?;
-    let keys = Keys {
-        users: left.keys.users,
-        passwords: random(),
-        table: left.keys.rows,
-    };
-    let (found, files): (Vec<_>, Vec<StateFile>) = left.files.into_iter().map(split).unzip();
-    let (gate, reports) = Gate::restore(config.gate.clone(), keys, &files, now);
+    let (mut store, mut left) = Store::open_within(&config.store, longest_file(config))?;
+    let (keys, old) = keys(config, &left)?;
+    let (found, files): (Vec<_>, Vec<StateFile>) = std::mem::take(&mut left.files)
+        .into_iter()
+        .map(split)
+        .unzip();
+    let (users, has_new_key) = (keys.users, old.is_some());
+    let before = old.map(|old| known_before(config, old, &files, now));
+    let (mut gate, reports) = Gate::restore(config.gate.clone(), keys, &files, now);
     drop(files);
+    if let Some(before) = before {
+        gate.forget_names();
+        gate.rename_from(before);
+    } else if let Some((users, known)) = store.names_before(longest_file(config)) {
+        gate.rename_from(known_before(config, users, &[known], now));
+    }
     if left.past == PastState::Some && found.is_empty() {
         // Nothing that could be read: what it said of settling in is lost with it.
         gate.finish_settling();
@@ -53,6 +63,24 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     for aside in &left.unreadable {
         error!(path = %aside.path.display(), why = %aside.why, "this has the name of a state file and could not be read");
     }
+    tell_lost(&left, knows);
+    if has_new_key {
+        store.adopt_users_key(users, &gate, now);
+    }
+    tell_renamed(&gate);
+    if let Some(until) = gate.settles_until(now) {
+        info!(
+            "settling in: most limits forgive until {}, for users are not familiar before they have logged in ({} are known so far); \
+             `gatepost learn` makes those familiar who logged in according to your mail log, and ends it where the log covers that time",
+            crate::report::events::timestamp(until),
+            gate.known().0
+        );
+    }
+    Ok((store, gate))
+}
+
+/// Tells what is lost of who was known.
+fn tell_lost(left: &EarlierState, knows: bool) {
     match &left.found_keys {
         FoundKeys::SetAside(aside) => {
             error!(path = %aside.path.display(), why = %aside.why, "the keys of the state are lost: {CURE}");
@@ -65,16 +93,45 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
         }
         _ => {}
     }
-    tell_renamed(&gate);
-    if let Some(until) = gate.settles_until(now) {
-        info!(
-            "settling in: most limits forgive until {}, for users are not familiar before they have logged in ({} are known so far); \
-             `gatepost learn` makes those familiar who logged in according to your mail log, and ends it where the log covers that time",
-            crate::report::events::timestamp(until),
-            gate.known().0
-        );
+}
+
+/// The secrets to hash with, and the key that names had before if that changes now. Machines of one cluster hash names alike.
+fn keys(config: &Config, left: &EarlierState) -> Result<(Keys, Option<[u8; 16]>), StoreFault> {
+    let cluster = config.cluster.as_ref();
+    let mut keys = Keys {
+        users: left.keys.users,
+        passwords: random(),
+        table: left.keys.rows,
+    };
+    let Some(path) = cluster.and_then(|cluster| cluster.secret.as_ref()) else {
+        return Ok((keys, None));
+    };
+    let secret = ClusterSecret::read(path);
+    let secret = secret.map_err(StoreFault::io(
+        "reading the secret of the machines in",
+        path,
+    ))?;
+    let old = std::mem::replace(&mut keys.users, secret.users());
+    if old == keys.users {
+        return Ok((keys, None));
     }
-    Ok((store, gate))
+    info!(
+        "names have the key of the machines of [cluster] now; who was known here is known again as soon as the name is seen"
+    );
+    Ok((keys, Some(old)))
+}
+
+/// Who was known when names had this key.
+fn known_before(config: &Config, users: [u8; 16], files: &[StateFile], now: Moment) -> Gate {
+    let mut settings = config.gate.clone();
+    // Nobody is judged by it.
+    settings.capacity.clients = 1;
+    let keys = Keys {
+        users,
+        passwords: random(),
+        table: random(),
+    };
+    Gate::restore(settings, keys, files, now).0
 }
 
 /// Tells what a change of the section `[names]` has done to those who are known.

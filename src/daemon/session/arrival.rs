@@ -18,7 +18,7 @@ use super::peer::{Peer, WriteAndClose};
 use super::{Crossing, Ending, Secured, Visit, called, login};
 use crate::judging::Asker;
 use crate::net::admission::ConnectionStage;
-use crate::net::tls::{HandshakeCause, HandshakeClient, HandshakeFault, Negotiated};
+use crate::net::tls::{Arrived, HandshakeCause, HandshakeClient, HandshakeFault, Negotiated};
 use crate::report::events::{self, HandshakeNews};
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::request::verdict::Standing;
@@ -189,7 +189,8 @@ async fn shake_hands(
         ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
-    let stream = accepted.map_err(|fault| handshake_failed(visit, fault))?;
+    let Arrived { stream, device } = accepted.map_err(|fault| handshake_failed(visit, fault))?;
+    visit.device = device;
     visit.slot.progressed(ConnectionStage::Secured);
     let durations = &visit.services.judging.counters.durations;
     durations.handshake.observe(visit.now().since(began));

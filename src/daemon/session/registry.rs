@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::drain::{Epoch, Recaller};
 use crate::net::splice::{EndOrder, SpliceControl};
-use gatepost_core::gate::request::change::Subject;
+use gatepost_core::gate::request::change::{Expulsion, Subject};
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::gate::request::settings::ProcessSettings;
@@ -85,6 +85,15 @@ impl Whose {
             }
             Self::Place(Subject::Client(one)) => one == client,
             Self::Place(Subject::Network(one)) => one == client.network(),
+        }
+    }
+}
+
+impl From<Expulsion> for Whose {
+    fn from(whose: Expulsion) -> Self {
+        match whose {
+            Expulsion::User(user, network) => Self::User(user, network),
+            Expulsion::Place(subject) => Self::Place(subject),
         }
     }
 }

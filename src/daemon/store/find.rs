@@ -13,10 +13,16 @@ use super::{SetAside, StoreFault};
 
 /// The snapshot of users, pairs and bans.
 pub(in crate::store) const KNOWN: &str = "known";
+/// The snapshot of who was known when names had another key.
+pub(in crate::store) const KNOWN_BEFORE: &str = "known.before";
 /// The snapshot of buckets and strikes.
 pub(in crate::store) const DEBTS: &str = "debts";
 /// The keys.
 pub(in crate::store) const KEYS: &str = "keys";
+/// The keys of TLS tickets.
+pub(in crate::store) const TICKETS: &str = "tickets";
+/// The keys of before names got another one.
+pub(in crate::store) const KEYS_BEFORE: &str = "keys.before";
 /// What the name of a journal begins with.
 pub(in crate::store) const CHANGES: &str = "changes.";
 
@@ -223,7 +229,12 @@ impl Name {
                 _ => Self::Damaged,
             };
         }
-        let is_temporary = |(file, _): (&str, &str)| matches!(file, KNOWN | DEBTS | KEYS);
+        let is_temporary = |(file, _): (&str, &str)| {
+            matches!(
+                file,
+                KNOWN | DEBTS | KEYS | TICKETS | KEYS_BEFORE | KNOWN_BEFORE
+            )
+        };
         if name.split_once(TEMPORARY).is_some_and(is_temporary) {
             return Self::Temporary;
         }

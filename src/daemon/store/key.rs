@@ -3,7 +3,8 @@
 //! Made once, kept beside the snapshots, for their owner alone: who reads a stray copy of a snapshot
 //! learns no names by trying, and nobody can aim at a row. Kept over a restart, for then users and rows are
 //! found again. The file: length (32), CRC-32, both little-endian, then the two keys; since the first
-//! format. Not here: the key of passwords, made anew at every start.
+//! format. Where names get another key, the keys of before stay in `keys.before`, in the same form.
+//! Not here: the key of passwords, made anew at every start.
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -44,6 +45,8 @@ pub enum FoundKeys {
 pub(in crate::store) struct KeyFile {
     pub(in crate::store) keys: StateKeys,
     kept: bool,
+    /// Those of before another key for names was taken, under which some are still known.
+    before: Option<StateKeys>,
 }
 
 /// Tells nothing.
@@ -84,7 +87,16 @@ impl KeyFile {
     pub(in crate::store) fn load_or_make(directory: &Directory) -> (Self, FoundKeys) {
         let found = match directory.read(find::KEYS, LONGEST) {
             Ok(octets) => match StateKeys::read(&octets) {
-                Some(keys) => return (Self { keys, kept: true }, FoundKeys::Read),
+                Some(keys) => {
+                    let before = directory.read(find::KEYS_BEFORE, LONGEST).ok();
+                    let before = before.and_then(|octets| StateKeys::read(&octets));
+                    let file = Self {
+                        keys,
+                        kept: true,
+                        before,
+                    };
+                    return (file, FoundKeys::Read);
+                }
                 None => {
                     FoundKeys::SetAside(find::set_aside(directory, find::KEYS, "it holds no keys"))
                 }
@@ -98,7 +110,11 @@ impl KeyFile {
             users: random(),
             rows: random(),
         };
-        let mut file = Self { keys, kept: false };
+        let mut file = Self {
+            keys,
+            kept: false,
+            before: None,
+        };
         // The first snapshot tells that the disk refuses.
         let _ = file.keep(directory);
         (file, found)
@@ -108,11 +124,32 @@ impl KeyFile {
     /// so this comes first.
     pub(in crate::store) fn keep(&mut self, directory: &Directory) -> Result<(), StoreFault> {
         if !self.kept {
+            if let Some(before) = &self.before {
+                let octets = before.octets();
+                replace::replace(directory, find::KEYS_BEFORE, |out| out.write_all(&octets))?;
+            }
             let octets = self.keys.octets();
             replace::replace(directory, find::KEYS, |out| out.write_all(&octets))?;
             self.kept = true;
         }
         Ok(())
+    }
+
+    /// Hashes names under this key from now on.
+    pub(in crate::store) fn adopt(&mut self, directory: &Directory, users: [u8; 16]) {
+        if self.keys.users == users {
+            return;
+        }
+        self.before = Some(self.keys);
+        self.keys.users = users;
+        self.kept = false;
+        // As at the start.
+        let _ = self.keep(directory);
+    }
+
+    /// The key under which names were hashed before.
+    pub(in crate::store) fn users_before(&self) -> Option<[u8; 16]> {
+        self.before.map(|keys| keys.users)
     }
 
     /// The directory is another one: what it has for keys are not these.

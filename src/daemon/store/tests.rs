@@ -397,6 +397,52 @@ fn no_snapshot_is_written_before_the_key_of_its_names() {
     assert_eq!(open(folder.path()).1.keys.users, left.keys.users);
 }
 
+#[test]
+fn the_keys_of_tickets_are_kept_with_a_snapshot_for_their_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, left) = open(folder.path());
+    let gate = Gate::new(settings(), keys(&left), NOW);
+    assert_eq!(store.ticket_keys(), b"");
+    store.save(&gate, NOW).unwrap();
+    let path = folder.path().join("tickets");
+    assert!(!path.exists(), "there are none");
+    store.set_ticket_keys(vec![7; 56].into());
+    store.save(&gate, NOW).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    drop(store);
+    let (mut store, _) = open(folder.path());
+    assert_eq!(store.ticket_keys(), [7; 56]);
+    // The same again is no write; others are.
+    let written = fs::metadata(&path).unwrap().ino();
+    store.set_ticket_keys(vec![7; 56].into());
+    store.save(&gate, NOW).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), written);
+    store.set_ticket_keys(vec![8; 112].into());
+    // They stand in nobody's way.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    store.save(&gate, NOW).unwrap();
+    fs::remove_dir(&path).unwrap();
+    store.save(&gate, NOW).unwrap();
+    drop(store);
+    assert_eq!(open(folder.path()).0.ticket_keys(), [8; 112]);
+}
+
+#[test]
+fn what_is_no_file_of_ticket_keys_is_set_aside_and_named() {
+    for octets in [&b"what"[..], b"\x01\x00\x00\x00\x00\x00\x00\x00\x00", b""] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("tickets"), octets).unwrap();
+        let (store, left) = open(folder.path());
+        assert_eq!(store.ticket_keys(), b"");
+        let [aside] = left.unreadable.as_slice() else {
+            panic!("{:?}", left.unreadable);
+        };
+        assert_eq!(aside.path, folder.path().join("tickets.damaged-1"));
+        assert_eq!(left.past, PastState::None, "no state was lost");
+    }
+}
+
 /// What puts something in the place of a file.
 type Trick = Box<dyn Fn(&Path)>;
 

@@ -126,9 +126,11 @@ impl PageAccess {
         HEXLOWER.encode(&secret)
     }
 
-    /// Exchanges the secret of a link, which is used up by that.
-    pub(super) fn enter(&self, link: &str, now: Moment) -> Option<AccessGranted> {
+    /// Exchanges the secret of a link, which is used up by that. The visit of a browser that shows a cookie already ends: the
+    /// new cookie takes the place of the old one, so that nobody could leave it any more.
+    pub(super) fn enter(&self, link: &str, cookies: &str, now: Moment) -> Option<AccessGranted> {
         let secret = unhex(link)?;
+        let before = self.cookie_in(cookies);
         let mut state = self.lock();
         state.links.retain(|link| link.until > now);
         let place = state
@@ -137,6 +139,9 @@ impl PageAccess {
             .position(|link| same(&link.secret, &secret))?;
         let visitor = state.links.remove(place)?.visitor;
         let (cookie, token): (AccessSecret, AccessSecret) = (random(), random());
+        state
+            .visits
+            .retain(|visit| !before.is_some_and(|before| same(&visit.cookie, &before)));
         state.visits.push_back(PageVisit {
             cookie,
             token,
@@ -208,7 +213,7 @@ mod tests {
     /// The cookie as a browser sends it, and the token.
     fn entered(access: &PageAccess, now: Moment) -> (String, String) {
         let link = access.link(Visitor::default(), now);
-        let granted = access.enter(&link, now).unwrap();
+        let granted = access.enter(&link, "", now).unwrap();
         let cookie = granted.cookie.split(';').next().unwrap().to_owned();
         (cookie, granted.token)
     }
@@ -217,7 +222,7 @@ mod tests {
     fn a_link_opens_once_and_for_ten_minutes() {
         let access = PageAccess::default();
         let link = access.link(Visitor::default(), at(0));
-        let granted = access.enter(&link, at(599)).unwrap();
+        let granted = access.enter(&link, "", at(599)).unwrap();
         for part in [
             "; HttpOnly",
             "; SameSite=Strict",
@@ -226,11 +231,11 @@ mod tests {
         ] {
             assert!(granted.cookie.contains(part), "{}", granted.cookie);
         }
-        assert_eq!(access.enter(&link, at(599)), None);
+        assert_eq!(access.enter(&link, "", at(599)), None);
         let link = access.link(Visitor::default(), at(0));
-        assert_eq!(access.enter(&link, at(600)), None);
+        assert_eq!(access.enter(&link, "", at(600)), None);
         for wrong in ["", "00", &"0".repeat(32), &"g".repeat(32), &"é".repeat(16)] {
-            assert_eq!(access.enter(wrong, at(0)), None, "{wrong}");
+            assert_eq!(access.enter(wrong, "", at(0)), None, "{wrong}");
         }
     }
 
@@ -263,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_that_comes_again_has_one_visit_and_another_browser_its_own() {
+        let access = PageAccess::default();
+        let (cookie, token) = entered(&access, at(0));
+        let (other_cookie, other_token) = entered(&access, at(0));
+        assert_eq!(access.enter(&"0".repeat(32), &cookie, at(0)), None);
+        assert!(access.visitor(&cookie, &token, at(0)).is_some());
+        let link = access.link(Visitor::default(), at(0));
+        access
+            .enter(&link, &format!("a=b; {cookie}"), at(0))
+            .unwrap();
+        assert!(access.visitor(&cookie, &token, at(0)).is_none());
+        assert!(access.visitor(&other_cookie, &other_token, at(0)).is_some());
+    }
+
+    #[test]
     fn of_more_than_sixteen_links_or_visits_the_oldest_ends() {
         let access = PageAccess::default();
         let first = access.link(Visitor::default(), at(0));
@@ -273,6 +293,6 @@ mod tests {
         for _ in 0..MOST {
             access.link(Visitor::default(), at(0));
         }
-        assert_eq!(access.enter(&first, at(0)), None);
+        assert_eq!(access.enter(&first, "", at(0)), None);
     }
 }

@@ -116,7 +116,8 @@ impl<S: StateSource> Dashboard<S> {
     fn enter(&self, request: &Request<Bytes>) -> Response<HttpBody> {
         let link: Result<EnterRequest, _> = serde_json::from_slice(request.body());
         let link = link.map(|request| request.link).unwrap_or_default();
-        let Some(granted) = self.access.enter(&link, self.source.now()) else {
+        let cookies = text(request.headers(), COOKIE);
+        let Some(granted) = self.access.enter(&link, cookies, self.source.now()) else {
             return refused(
                 StatusCode::UNAUTHORIZED,
                 "this link was opened before, or is older than ten minutes",
@@ -131,13 +132,8 @@ impl<S: StateSource> Dashboard<S> {
 
     /// What only a visitor may see or do.
     async fn to_visitor(&self, request: &Request<Bytes>, path: &str) -> Response<HttpBody> {
-        let field = |name| {
-            let field = request.headers().get(name);
-            field
-                .and_then(|field| field.to_str().ok())
-                .unwrap_or_default()
-        };
-        let (cookies, token) = (field(COOKIE), field(TOKEN));
+        let headers = request.headers();
+        let (cookies, token) = (text(headers, COOKIE), text(headers, TOKEN));
         let Some(visitor) = self.access.visitor(cookies, token, self.source.now()) else {
             return refused(
                 StatusCode::UNAUTHORIZED,
@@ -256,6 +252,14 @@ impl AskingBrowser {
                 Err(_) => subject.parse::<NetworkKey>() == Ok(place.network()),
             })
     }
+}
+
+/// A field, if it is there and text.
+fn text(headers: &HeaderMap, name: HeaderName) -> &str {
+    let field = headers.get(name);
+    field
+        .and_then(|field| field.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// Whether a request was made by a page of ours: JSON, which no form can send, and of our own origin. Browsers say

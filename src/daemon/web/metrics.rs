@@ -107,6 +107,11 @@ fn whole(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
         "Whether this machine may spend all that [cluster] gives it of the shared buckets: its part, and what the store lends; 1 without one",
         status.cluster.as_ref().is_none_or(is_in_force),
     )?;
+    page.flag(
+        "gatepost_cluster_shares",
+        "Whether this machine tells the others of [cluster] what it knows, and is told; 1 without a secret-file",
+        status.cluster.as_ref().is_none_or(shares),
+    )?;
     page.gauges(
         "gatepost_certificate_not_after_timestamp_seconds",
         "When a certificate in use expires, since the Unix epoch; by its first name",
@@ -120,6 +125,13 @@ fn is_in_force(cluster: &ClusterMessage) -> bool {
     let lends = |store: &LenderMessage| store.state == "lends";
     let owns = cluster.in_force.starts_with("its-part");
     cluster.store.as_ref().is_none_or(lends) && (owns || !cluster.machines.contains(&cluster.name))
+}
+
+fn shares(cluster: &ClusterMessage) -> bool {
+    cluster
+        .sharing
+        .as_ref()
+        .is_none_or(|sharing| sharing.state == "shares" && sharing.other_secret.is_empty())
 }
 
 /// Two certificates may have one name, an RSA and an ECDSA key: the one that expires first counts.

@@ -602,3 +602,24 @@ async fn eight_pages_are_shown_live_and_the_ninth_when_one_is_closed() {
     streams.pop();
     assert_eq!(open().await.status(), StatusCode::OK);
 }
+
+/// The page says every reason and every cause in words.
+#[test]
+fn the_page_has_words_for_every_reason_of_the_gate() {
+    use gatepost_core::gate::request::verdict::{BanCause, Reason};
+    let script = include_str!("page/page.js");
+    let words = |object: &str| {
+        let begins = script
+            .split_once(&format!("const {object} = {{"))
+            .unwrap()
+            .1;
+        begins.split_once("};").unwrap().0
+    };
+    let reasons = Reason::all().map(|reason| (words("REASONS"), reason.to_string()));
+    let causes = BanCause::ALL.map(|cause| (words("CAUSES"), cause.to_string()));
+    for (words, name) in reasons.chain(causes) {
+        let quoted = format!("\"{name}\": \"");
+        let plain = format!(" {name}: \"");
+        assert!(words.contains(&quoted) || words.contains(&plain), "{name}");
+    }
+}

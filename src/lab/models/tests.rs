@@ -53,6 +53,7 @@ impl ModelTest {
 
 fn attempt(from: &str, user: &str, password: &str, expected: Expected) -> LoginAttempt {
     LoginAttempt {
+        device: None,
         client: from.parse().unwrap(),
         door: Door::Own,
         user: UserName::new(user.as_bytes()),

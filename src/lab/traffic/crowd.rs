@@ -129,6 +129,7 @@ impl Crowd {
                     person: self.account(writer),
                     client: self.place.client(writer, person, mail, line, random),
                     door: Door::Own,
+                    laptop: None,
                     first_try: self.first_try(day, mail, random),
                 });
             }

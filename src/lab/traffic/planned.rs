@@ -17,6 +17,8 @@ pub(crate) struct PlannedLogin {
     pub(crate) client: ClientKey,
     /// At which door: sending is SMTP's.
     pub(crate) door: Door,
+    /// The mail program, where it keeps TLS tickets.
+    pub(crate) laptop: Option<u64>,
     /// The password that is tried first.
     pub(crate) first_try: FirstTry,
 }

@@ -6,6 +6,7 @@
 
 use gatepost_core::gate::request::attempt::{Secret, UserName};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::device::Device;
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::moment::Moment;
@@ -17,6 +18,8 @@ pub struct LoginAttempt {
     pub client: ClientKey,
     /// Where it is made.
     pub door: Door,
+    /// From which device, where its program keeps TLS tickets.
+    pub device: Option<Device>,
     /// The user.
     pub user: UserName,
     /// With what.

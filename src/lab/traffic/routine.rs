@@ -1,11 +1,12 @@
 //! routine - what honest users do: write mail at home and on the phone, travel, work in an office
 //!
 //! A `PlannedLogin` is one mail to be sent: one login, or two when the first is mistyped (one of ten is). Those who
-//! read are looked at apart (`reading`): their programs log in every few minutes, and have the password stored.
+//! read are looked at apart (`reading`): their programs log in every few minutes, and have the password stored. So are laptops that are taken along (`laptops`).
 //! A mail program that is answered "not now" tries again every few minutes; `run` plays that.
 //! Not here: what attackers do (`campaign`), phones with an old password (`campaign` too: they guess nothing,
 //! but no server can know that).
 
+mod laptops;
 mod reading;
 
 use std::collections::VecDeque;
@@ -34,6 +35,8 @@ pub(crate) struct Routine {
     habit: Habit,
     day: u32,
     days: u32,
+    /// How often each person's mail program was started.
+    starts: Vec<u32>,
     today: VecDeque<PlannedLogin>,
 }
 
@@ -52,6 +55,8 @@ pub(crate) enum Habit {
     Cloud,
     /// People read every five minutes and send once a day, at home, by phone, and on journeys.
     Reading,
+    /// People write on laptops, at home and on journeys, and on phones.
+    Laptops,
     /// A crowd writes.
     Crowd(&'static Crowd),
 }
@@ -64,6 +69,7 @@ impl Routine {
             habit,
             day: 0,
             days: plan.days,
+            starts: Vec::new(),
             today: VecDeque::new(),
         }
     }
@@ -91,6 +97,7 @@ impl Routine {
                 }
             }
             Habit::Travel => self.trips(people, morning, visits),
+            Habit::Laptops => self.laptops(people, morning, visits),
             Habit::Reading => self.readers(people, morning, visits),
             Habit::Crowd(crowd) => visits.extend(crowd.day(self.day, people, &mut self.random)),
             Habit::Office => {
@@ -153,6 +160,7 @@ impl Routine {
             person,
             client,
             door: Door::Own,
+            laptop: None,
             first_try: match self.random.happens(MISTYPED_PERCENT) {
                 true => FirstTry::Mistyped(1),
                 false => FirstTry::Right,
@@ -187,6 +195,7 @@ impl Habit {
             Self::Webmail => "webmail",
             Self::Cloud => "cloud",
             Self::Reading => "reading",
+            Self::Laptops => "laptops",
             Self::Crowd(_) => "crowd",
         }
     }

@@ -30,9 +30,11 @@ use gatepost_core::moment::Moment;
 mod feedback;
 mod past;
 mod queue;
+mod tickets;
 
 use feedback::{Feedback, next_try};
 use queue::QueuedEvent;
+use tickets::ProgramTickets;
 
 /// Users whose right password was answered 535 type it once more after this.
 const RETYPED_UNCHANGED: Duration = MINUTE;
@@ -58,6 +60,7 @@ pub fn run(scenario: &Scenario, plan: &SimulationPlan, policy: &mut dyn Policy) 
         feedback: Feedback::new(cast.patience, plan),
         change: cast.crowd.and_then(Crowd::change),
         places: HashSet::new(),
+        devices: ProgramTickets::default(),
         policy,
         ended: Vec::new(),
     };
@@ -94,6 +97,7 @@ struct Simulation<'a> {
     change: Option<Moment>,
     /// Whom a login was wanted by, and from where.
     places: HashSet<(u32, NetworkKey)>,
+    devices: ProgramTickets,
     policy: &'a mut dyn Policy,
     ended: Ended,
 }
@@ -231,6 +235,10 @@ impl Simulation<'_> {
         };
         let attempt = LoginAttempt {
             client: login.visit.client,
+            device: login
+                .visit
+                .laptop
+                .map(|laptop| self.devices.connect(laptop)),
             door: login.visit.door,
             user: person.name.clone(),
             password: Secret::new(password.into_bytes()),
@@ -260,6 +268,7 @@ impl Simulation<'_> {
         };
         let attempt = LoginAttempt {
             client: guess.client,
+            device: None,
             door: guess.door,
             user: user_as_typed(guess.user, ticket),
             password: Secret::new(guess.password.into_bytes()),

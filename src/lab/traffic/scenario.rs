@@ -54,6 +54,8 @@ enum Surroundings {
     Restarts,
     /// Dovecot asks the gate at its doors, too; people read every five minutes and send once a day.
     Doors,
+    /// They write on laptops, at home and on journeys, and half of their programs keep TLS tickets.
+    Laptops,
     /// The day of the install: no user travels, fifty share an office, nothing is known.
     Install,
     /// The same, but the old logs were read.
@@ -143,6 +145,7 @@ impl Scenario {
         }
         let mut habits = match self.life {
             Surroundings::Doors => vec![Habit::Reading],
+            Surroundings::Laptops => vec![Habit::Laptops],
             Surroundings::Install | Surroundings::InstallLearnt => vec![Habit::Daily],
             _ => vec![Habit::Daily, Habit::Travel],
         };

@@ -75,6 +75,26 @@ impl Browser {
         self.command("url", &json!({ "url": address }));
     }
 
+    /// Opens an address in a new tab, which is in front then. The tab that was in front before, and the new one.
+    #[track_caller]
+    pub(crate) fn open_beside(&self, address: &str) -> [String; 2] {
+        let path = format!("/session/{}/window", self.session);
+        let before = http::get(self.address, &path, &[]).body;
+        let before: Value = serde_json::from_str(&before).expect("JSON of chromedriver");
+        let new = self.command("window/new", &json!({ "type": "tab" }));
+        let tabs = [&before["value"], &new["handle"]];
+        let tabs = tabs.map(|tab| tab.as_str().expect("a tab").to_owned());
+        self.bring_to_front(&tabs[1]);
+        self.open(address);
+        tabs
+    }
+
+    /// Brings a tab to the front.
+    #[track_caller]
+    pub(crate) fn bring_to_front(&self, tab: &str) {
+        self.command("window", &json!({ "handle": tab }));
+    }
+
     /// Loads the page anew.
     #[track_caller]
     pub(crate) fn reload(&self) {

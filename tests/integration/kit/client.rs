@@ -11,7 +11,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
+};
 use socket2::{Domain, Socket, Type};
 
 use super::mail::User;
@@ -52,11 +55,24 @@ impl Trust {
         Self::with_alpn(roots, &[])
     }
 
+    /// Trusts `roots` and speaks no later version than TLS 1.2.
+    pub(crate) fn tls12(roots: RootCertStore) -> Self {
+        Self::of(roots, &[], &[&rustls::version::TLS12])
+    }
+
     /// Trusts `roots` and offers `protocols`.
     pub(crate) fn with_alpn(roots: RootCertStore, protocols: &[&str]) -> Self {
+        Self::of(roots, protocols, rustls::DEFAULT_VERSIONS)
+    }
+
+    fn of(
+        roots: RootCertStore,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .expect("the provider has both versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
@@ -131,6 +147,14 @@ impl Client {
         }
         self.stream = Stream::Secured(Box::new(StreamOwned::new(tls, stream)));
         Ok(())
+    }
+
+    /// Whether the handshake was resumed.
+    pub(crate) fn handshake_kind(&self) -> HandshakeKind {
+        let Stream::Secured(stream) = &self.stream else {
+            panic!("no TLS, no handshake");
+        };
+        stream.conn.handshake_kind().expect("after the handshake")
     }
 
     /// The certificate that the server showed.

@@ -406,6 +406,12 @@ impl Proxy {
         (self.daemon, self.log) = self.setup.launch();
     }
 
+    /// A start with the same config and state, after an end.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        (self.daemon, self.log) = self.setup.launch();
+    }
+
     /// SIGKILL, and a start with the same config and state.
     #[track_caller]
     pub(crate) fn kill_and_start(&mut self) {

@@ -4,6 +4,7 @@
 
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::request::client::{ClientKey, NetworkKey, RegionKey};
+use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::{Keys, UserId};
 
 /// Whose row it is.
@@ -98,6 +99,14 @@ impl Key {
         }
     }
 
+    /// `pair` is the keyed hash of a user at one device.
+    pub(in crate::gate) fn device(pair: u64) -> Self {
+        Self {
+            kind: Kind::DEVICE,
+            id: pair,
+        }
+    }
+
     /// `word` is the keyed hash of a folded password.
     pub(in crate::gate) fn word(word: u64) -> Self {
         Self {
@@ -119,8 +128,15 @@ pub(in crate::gate) enum BucketKey {
 }
 
 impl BucketKey {
+    /// The bucket of a user at one device.
+    pub(in crate::gate) fn at_device(user: UserId, device: DeviceId, keys: &Keys) -> Self {
+        let key = Key::device(keys.at_device(user, device));
+        Self::Keyed(Bucket::Device, key)
+    }
+
     /// The bucket of `bucket` that an attempt of this client for this user pays from; none while the
-    /// client has not named its user, where the row depends on the user.
+    /// client has not named its user, where the row depends on the user,
+    /// and for what depends on a device ([`Self::at_device`]).
     #[inline(always)]
     pub(in crate::gate) fn of(
         bucket: Bucket,
@@ -129,6 +145,7 @@ impl BucketKey {
         keys: &Keys,
     ) -> Option<Self> {
         let key = match bucket {
+            Bucket::Device => return None,
             Bucket::Familiar => Key::pair(keys.pair(user?, client.network())),
             Bucket::Unproven => Key::unproven(keys.pair(user?, client.network())),
             Bucket::Client => Key::client(client),

@@ -10,8 +10,10 @@ use std::time::Duration;
 use crate::gate::buckets::quota::{BucketQuota, Quota};
 use crate::gate::request::attempt::Trust;
 
+mod kind;
 mod parts;
 
+pub(in crate::gate) use kind::Kind;
 pub use parts::Ladder;
 pub(in crate::gate) use parts::{Folding, WordList};
 
@@ -21,6 +23,8 @@ pub(in crate::gate) use parts::{Folding, WordList};
 pub enum Bucket {
     /// By user and network, where that user has logged in from that network.
     Familiar,
+    /// By user and device, which that user has logged in from.
+    Device,
     /// By user and network, where that user has not logged in since the password was changed.
     Unproven,
     /// By address or /64, attempts from near.
@@ -81,43 +85,11 @@ pub(in crate::gate) enum BucketStore {
     Earned,
 }
 
-/// What the id of a row stands for. Its number is in every snapshot and never changes; 0 is no kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::gate) struct Kind(u8);
-
-impl Kind {
-    pub(in crate::gate) const CLIENT_V4: Self = Self(1);
-    pub(in crate::gate) const CLIENT_V6: Self = Self(2);
-    pub(in crate::gate) const NETWORK: Self = Self(3);
-    pub(in crate::gate) const USER_NEAR: Self = Self(4);
-    pub(in crate::gate) const USER_FAR: Self = Self(5);
-    pub(in crate::gate) const PAIR: Self = Self(6);
-    /// No bucket: a folded password, in the table of words.
-    pub(in crate::gate) const WORD: Self = Self(7);
-    pub(in crate::gate) const SETTLING_USER: Self = Self(8);
-    pub(in crate::gate) const UNPROVEN: Self = Self(9);
-    pub(in crate::gate) const REGION: Self = Self(10);
-    pub(in crate::gate) const CLIENT_NEAR_V4: Self = Self(11);
-    pub(in crate::gate) const CLIENT_NEAR_V6: Self = Self(12);
-    pub(in crate::gate) const USER_CREDIT: Self = Self(13);
-
-    /// The kind with this number; none for 0.
-    pub(in crate::gate) const fn new(number: u8) -> Option<Self> {
-        match number {
-            0 => None,
-            number => Some(Self(number)),
-        }
-    }
-
-    pub(in crate::gate) const fn number(self) -> u8 {
-        self.0
-    }
-}
-
 /// Which attempts pay from a bucket, if it is the one that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum Payers {
     Familiar,
+    Device,
     Unproven,
     Near,
     Far,
@@ -157,11 +129,17 @@ pub(in crate::gate) enum WhenEmpty {
 pub(in crate::gate) struct PerBucket<T>([T; BUCKETS.len()]);
 
 /// All buckets, in the order in which they may refuse an attempt.
-pub const BUCKETS: [BucketSpec; 16] = [
+pub const BUCKETS: [BucketSpec; 17] = [
     BucketSpec {
         store: BucketStore::Rows(&[Kind::PAIR]),
         payers: Payers::Familiar,
         ..own(Bucket::Familiar, "familiar", "familiar", quota(20, 30))
+    },
+    BucketSpec {
+        store: BucketStore::Rows(&[Kind::DEVICE]),
+        payers: Payers::Device,
+        when_empty: WhenEmpty::PayAsFar,
+        ..own(Bucket::Device, "device", "device", quota(5, 30))
     },
     BucketSpec {
         store: BucketStore::Rows(&[Kind::UNPROVEN]),
@@ -353,11 +331,13 @@ impl Payers {
     pub(in crate::gate) const fn include(self, trust: Trust) -> bool {
         match (self, trust) {
             (Self::Familiar, Trust::Familiar)
+            | (Self::Device, Trust::Device)
             | (Self::Unproven, Trust::Unproven)
             | (Self::Near, Trust::Near)
             | (Self::Far, Trust::Far) => true,
             (
                 Self::Familiar
+                | Self::Device
                 | Self::Unproven
                 | Self::Near
                 | Self::Far

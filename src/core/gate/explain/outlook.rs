@@ -8,6 +8,7 @@ use crate::gate::case::{Case, SecretKind};
 use crate::gate::ladder::{Named, Question};
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::doors::Door;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::verdict::{Reason, Refusal};
@@ -74,6 +75,8 @@ impl Gate {
         let outlook = |known, word| {
             let who = Context {
                 trust: Trust::Far,
+                in_network: Trust::Far,
+                device: DeviceTrust::Unknown,
                 age: PairAge::Young,
                 known,
                 network: self.familiar.network_trust(client.network()),
@@ -131,5 +134,6 @@ fn hypothetical(
         secret: SecretKind::Passing,
         word,
         who,
+        device: None,
     }
 }

@@ -11,6 +11,8 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::tries::History;
 use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::DeviceTrust;
+use crate::gate::request::device::{DeviceTicket, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::gate::rules::Rules;
@@ -28,6 +30,8 @@ pub struct UserExplanation {
     pub last: Option<Moment>,
     /// Where the user is familiar, the latest first.
     pub networks: Vec<UserNetwork>,
+    /// The devices that have logged in as the user, the latest first.
+    pub devices: Vec<UserDeviceStanding>,
     /// The buckets of the user, whatever the client.
     pub buckets: Vec<Holding>,
     /// The last decisions about the user, latest first.
@@ -53,6 +57,19 @@ pub struct UserNetwork {
     pub outlook: Outlook,
 }
 
+/// A device that has logged in as a user. It has no name: what a ticket holds is a random number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserDeviceStanding {
+    /// The last login from it.
+    pub last: Moment,
+    /// Whether it has come back with its ticket; else its program may keep none.
+    pub ticket: DeviceTicket,
+    /// Whether it is familiar: not if the password was changed since.
+    pub is_familiar: bool,
+    /// Wrong passwords since its last login.
+    pub failures: u8,
+}
+
 /// One of the known users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownUser {
@@ -62,6 +79,8 @@ pub struct KnownUser {
     pub last: Option<Moment>,
     /// Where the user is familiar and when the last login there was, the latest first.
     pub networks: Vec<(NetworkKey, Moment)>,
+    /// How many devices have logged in as this user.
+    pub devices: usize,
 }
 
 impl Gate {
@@ -88,6 +107,7 @@ impl Gate {
             is_trap: rules.is_trap(id),
             last: known.as_ref().map(|known| moment(known.last)),
             networks: networks.collect(),
+            devices: self.devices_of(id, now),
             buckets: self.buckets_of_user(&rules, user, id, now),
             decisions: self.recent.find(SHOWN, |decision| decision.user == id),
             settling_until: self.settling_until(&rules, now),
@@ -103,15 +123,42 @@ impl Gate {
     /// All known users, the last to log in first.
     pub fn users(&self) -> Vec<KnownUser> {
         let logged_in = self.familiar.batch(&self.familiar.ids());
-        let mut users: Vec<_> = logged_in.into_iter().map(known_user).collect();
+        let mut users: Vec<_> = logged_in
+            .into_iter()
+            .map(|(id, known)| KnownUser {
+                devices: self.devices.of_user(id).len(),
+                ..known_user((id, known))
+            })
+            .collect();
         let listed = self.familiar.only_listed().into_iter();
         users.extend(listed.map(|id| KnownUser {
             id,
             last: None,
             networks: Vec::new(),
+            devices: 0,
         }));
         users.sort_by_key(|user| (std::cmp::Reverse(user.last), user.id));
         users
+    }
+
+    fn devices_of(&self, user: UserId, now: Moment) -> Vec<UserDeviceStanding> {
+        let since = self.passwords.proven_since(user);
+        let devices = self.devices.of_user(user).into_iter();
+        devices
+            .map(|held| {
+                let back = HashedDevice {
+                    id: held.id,
+                    ticket: DeviceTicket::Returned,
+                };
+                let trust = self.devices.trust(user, back, since, now);
+                UserDeviceStanding {
+                    last: moment(held.last),
+                    ticket: held.ticket,
+                    is_familiar: trust == DeviceTrust::Familiar,
+                    failures: held.failures,
+                }
+            })
+            .collect()
     }
 
     fn buckets_of_user(
@@ -145,6 +192,7 @@ fn known_user((id, known): (UserId, Known)) -> KnownUser {
         id,
         last: Some(moment(known.last)),
         networks: known.latest_first().iter().filter_map(network).collect(),
+        devices: 0,
     }
 }
 

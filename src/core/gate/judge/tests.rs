@@ -52,6 +52,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         user: &name,
         password: Password::Shown(&secret),
         door: Door::Own,
+        device: None,
     };
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);

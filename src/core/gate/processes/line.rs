@@ -42,12 +42,17 @@ impl ProcessLine {
         let (case, paid) = (&permit.claim.case, permit.claim.grounds);
         Self(match (case.who.trust, permit.claim.basis) {
             (Trust::Familiar, _) | (_, Basis::Listed) => LineOwner::Familiar(case.user),
+            (Trust::Device, _) if paid == Reason::Bucket(Bucket::Device) => {
+                LineOwner::Familiar(case.user)
+            }
             // It has no turn, and turns are what limits strangers. It may come from a thief of the old
             // password, so it does not wait in the owner's line.
-            (Trust::Unproven, _) if paid == Reason::Bucket(Bucket::Unproven) => {
+            (Trust::Unproven | Trust::Device, _) if paid == Reason::Bucket(Bucket::Unproven) => {
                 LineOwner::Unproven(case.user)
             }
-            (Trust::Unproven | Trust::Near | Trust::Far, _) => LineOwner::Stranger(case.user),
+            (Trust::Device | Trust::Unproven | Trust::Near | Trust::Far, _) => {
+                LineOwner::Stranger(case.user)
+            }
         })
     }
 

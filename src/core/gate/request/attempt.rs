@@ -8,6 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::device::Device;
 use crate::gate::request::doors::{Door, PasswordHash};
 
 /// The name that a client wants to log in as: the authcid, as decoded, any octets at all.
@@ -21,6 +22,28 @@ impl UserName {
     /// Takes the decoded octets of an authcid.
     pub fn new(octets: impl Into<Box<[u8]>>) -> Self {
         Self(octets.into())
+    }
+
+    /// The name that is shown as this text, where that differs from it: what an operator copies from the log. None: nothing
+    /// is escaped in it, or what it shows was cut.
+    pub fn of_shown(text: &str) -> Option<Self> {
+        let mut octets = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let [first, behind @ ..] = rest {
+            let (octet, behind) = match (first, behind) {
+                (b'\\', [b'\\', behind @ ..]) => (b'\\', behind),
+                (b'\\', [b'x', high, low, behind @ ..]) => {
+                    let digits = [*high, *low];
+                    let digits = std::str::from_utf8(&digits).ok()?;
+                    (u8::from_str_radix(digits, 16).ok()?, behind)
+                }
+                (octet, behind) => (*octet, behind),
+            };
+            octets.push(octet);
+            rest = behind;
+        }
+        let name = Self::new(octets);
+        (name.as_bytes() != text.as_bytes() && name.to_string() == text).then_some(name)
     }
 
     /// The octets as the client sent them.
@@ -108,14 +131,18 @@ pub struct AuthAttempt<'a> {
     pub password: Password<'a>,
     /// Where.
     pub door: Door,
+    /// From which device, where the door can tell one.
+    pub device: Option<Device>,
 }
 
-/// How far a user is trusted in the network of an attempt. The texts (`Display`) are public API.
+/// How far a user is trusted in the network of an attempt, or with its device. The texts (`Display`) are public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// Logged in from this network within 90 days.
     Familiar,
-    /// So it did, but not since the password was changed.
+    /// Logged in from this device within 90 days, and is not familiar in the network.
+    Device,
+    /// Logged in from this network within 90 days, but not since the password was changed.
     Unproven,
     /// Logged in from its /16 or /32.
     Near,
@@ -124,11 +151,19 @@ pub enum Trust {
 }
 
 impl Trust {
-    /// Whether the user has logged in from this network, so that neither bans nor turns for strangers hold.
+    /// Whether the user has logged in from this network or device, so that neither bans nor turns for strangers hold.
     pub const fn is_at_home(self) -> bool {
         match self {
-            Self::Familiar | Self::Unproven => true,
+            Self::Familiar | Self::Device | Self::Unproven => true,
             Self::Near | Self::Far => false,
+        }
+    }
+
+    /// Whether so it did with a password that is not known to be changed since.
+    pub const fn is_familiar(self) -> bool {
+        match self {
+            Self::Familiar | Self::Device => true,
+            Self::Unproven | Self::Near | Self::Far => false,
         }
     }
 }
@@ -137,6 +172,7 @@ impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Familiar => "familiar",
+            Self::Device => "device",
             Self::Unproven => "unproven",
             Self::Near => "near",
             Self::Far => "far",
@@ -173,6 +209,29 @@ mod tests {
         assert_eq!(name.to_string(), r"a\x20b\x0d\x0a\x1b\x22\\\xe2\x80\xae");
         let long = UserName::new(vec![b'x'; 1_000_000]).to_string();
         assert!(long.len() < 100, "{}", long.len());
+    }
+
+    #[test]
+    fn a_name_is_read_as_it_is_shown() {
+        for name in ["CORP\\anna", "a b", "m\u{fc}ller@example.org", "\"\\\\x41"] {
+            let name = UserName::new(name.as_bytes());
+            assert_eq!(UserName::of_shown(&name.to_string()), Some(name));
+        }
+        let cut = UserName::new(vec![b' '; 65]).to_string();
+        for plain in [
+            "anna",
+            "CORP\\anna",
+            r"CORP\xavier",
+            r"a\x+1",
+            r"a\x41",
+            r"a\xFF",
+            "a\\",
+            "",
+            "a b",
+            &cut,
+        ] {
+            assert_eq!(UserName::of_shown(plain), None, "{plain}");
+        }
     }
 
     #[test]

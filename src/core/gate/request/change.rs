@@ -1,14 +1,16 @@
 //! change - what changed in the gate, as facts that can be merged
 //!
-//! The log, the journal and, one day, other machines learn what happened from these. Each fact says
+//! The log, the journal and the other machines of a cluster learn what happened from these. Each fact says
 //! when and where it happened and how things stand since, so that applying it twice, late or in
 //! another order gives the same state: of two facts about one ban or one shared bucket the later
 //! one holds, of two logins of one pair the later one.
-//! Not here: facts as octets (`state::journal`), what is done about them (the daemon's `persist`).
+//! Not here: facts as octets (`state::journal`), what is done about them (the daemon's `persist`), those of other
+//! machines (`gate::merge`).
 
 use std::fmt;
 
 use crate::gate::request::client::{ClientKey, NetworkKey};
+use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
 use crate::moment::Moment;
@@ -18,8 +20,12 @@ use crate::moment::Moment;
 pub struct Origin(pub u16);
 
 impl Origin {
-    /// This machine: the only one, as long as machines share nothing.
+    /// This machine; the others are told.
     pub const HERE: Self = Self(0);
+    /// Another machine, which has told all of them.
+    pub const ELSEWHERE: Self = Self(1);
+    /// This machine, of what is no concern of the others.
+    pub const ALONE: Self = Self(2);
 }
 
 /// A fact, with its time and place.
@@ -28,6 +34,8 @@ pub struct Change {
     /// When, by the clock of the machine where it happened. Of one ban or one shared bucket no two
     /// changes have the same moment, and the later one is the later moment.
     pub at: Moment,
+    /// When this machine noted it: the same, unless it happened on another one.
+    pub noted: Moment,
     /// Where.
     pub origin: Origin,
     /// What.
@@ -38,7 +46,33 @@ impl Change {
     /// A fact of this machine.
     pub const fn here(at: Moment, fact: Fact) -> Self {
         let origin = Origin::HERE;
-        Self { at, origin, fact }
+        let noted = at;
+        Self {
+            at,
+            noted,
+            origin,
+            fact,
+        }
+    }
+
+    /// Whether the other machines of a cluster are to know.
+    pub const fn concerns_others(&self) -> bool {
+        let is_shared = match self.fact {
+            Fact::BanBegan(ban) => matches!(ban.mode, Mode::Enforce),
+            Fact::BanEnded(end) => matches!(end.why, BanEnding::Lifted),
+            Fact::UserKnown(_)
+            | Fact::PairFamiliar(_)
+            | Fact::Forgiven(_)
+            | Fact::PasswordChanged(_)
+            | Fact::TrustRevoked(_)
+            | Fact::UserForgotten(_)
+            | Fact::Expelled(_) => true,
+            // Each machine has its own part, and its own view of the backend.
+            Fact::SharedBucket(_) | Fact::BackendFailing | Fact::BackendRecovered => false,
+            // A ticket is worth something where it was made.
+            Fact::DeviceFamiliar(_) | Fact::DeviceDropped(_) | Fact::DeviceShared(_) => false,
+        };
+        is_shared && self.origin.0 == Origin::HERE.0
     }
 
     /// The login that it tells of: the user, the network where that made familiar, and the second.
@@ -47,6 +81,37 @@ impl Change {
             Fact::UserKnown(login) => Some((login.user, None, login.last)),
             Fact::PairFamiliar(login) => Some((login.user, Some(login.network), login.last)),
             _ => None,
+        }
+    }
+
+    /// The same fact by a clock that is so many seconds ahead of this one.
+    #[must_use]
+    pub const fn by_clock(self, ahead: i64) -> Self {
+        let at = moved(self.at, ahead);
+        let fact = match self.fact {
+            Fact::BanBegan(ban) => Fact::BanBegan(BanStart {
+                until: moved(ban.until, ahead),
+                ..ban
+            }),
+            Fact::UserKnown(login) => Fact::UserKnown(UserLogin {
+                last: moved_second(login.last, ahead),
+                ..login
+            }),
+            Fact::PairFamiliar(login) => Fact::PairFamiliar(PairLogin {
+                last: moved_second(login.last, ahead),
+                ..login
+            }),
+            Fact::PasswordChanged(password) => Fact::PasswordChanged(PasswordChange {
+                since: moved_second(password.since, ahead),
+                ..password
+            }),
+            other => other,
+        };
+        Self {
+            at,
+            noted: at,
+            fact,
+            ..self
         }
     }
 
@@ -64,7 +129,24 @@ impl Change {
                 | Fact::SharedBucket(_)
                 | Fact::TrustRevoked(_)
                 | Fact::UserForgotten(_)
+                | Fact::DeviceDropped(_)
         )
+    }
+}
+
+const fn moved(at: Moment, ahead: i64) -> Moment {
+    const SECOND: i64 = 1_000_000_000;
+    Moment::from_nanos(
+        at.as_nanos()
+            .saturating_add_signed(ahead.saturating_mul(SECOND)),
+    )
+}
+
+const fn moved_second(second: u32, ahead: i64) -> u32 {
+    let moved = (second as u64).saturating_add_signed(ahead);
+    match moved > u32::MAX as u64 {
+        true => u32::MAX,
+        false => moved as u32,
     }
 }
 
@@ -89,6 +171,14 @@ pub enum Fact {
     TrustRevoked(Revocation),
     /// What made a user known before does not count any more.
     UserForgotten(ForgottenUser),
+    /// A device came back and logged in as a user, and is familiar.
+    DeviceFamiliar(DeviceLogin),
+    /// A device has tried too many wrong passwords of a user, and is not familiar any more.
+    DeviceDropped(DeviceDrop),
+    /// Too many users have logged in with a device: it is none.
+    DeviceShared(DeviceId),
+    /// The operator ended sessions.
+    Expelled(Expulsion),
     /// Many familiar pairs are rejected at once: the backend is failing.
     BackendFailing,
     /// The failing backend accepted again, or nothing is known of it any more.
@@ -159,6 +249,22 @@ pub struct PairLogin {
     pub(in crate::gate) last: u32,
 }
 
+/// A login of a user from a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceLogin {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) device: DeviceId,
+    /// In seconds since the epoch.
+    pub(in crate::gate) last: u32,
+}
+
+/// A user's device that is familiar no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceDrop {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) device: DeviceId,
+}
+
 /// A change of a user's password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordChange {
@@ -179,8 +285,24 @@ pub struct Revocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForgottenUser(pub(in crate::gate) UserId);
 
-/// Who was forgiven: their buckets are full and their strikes gone since.
+impl ForgottenUser {
+    /// Who that is.
+    pub const fn user(self) -> UserId {
+        self.0
+    }
+}
+
+/// Whose sessions an operator ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expulsion {
+    /// A user's, everywhere or from one network.
+    User(UserId, Option<NetworkKey>),
+    /// All of a client or a network.
+    Place(Subject),
+}
+
+/// Who was forgiven: their buckets are full and their strikes gone since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Forgiven {
     /// A client, and the bucket of its network.
     Client(ClientKey),
@@ -189,7 +311,7 @@ pub enum Forgiven {
 }
 
 /// A user who was forgiven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ForgivenUser(pub(in crate::gate) UserId);
 
 /// A client or network that is banned.

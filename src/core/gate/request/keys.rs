@@ -13,6 +13,7 @@ use std::str::FromStr;
 use siphasher::sip::SipHasher24;
 
 use crate::gate::request::client::NetworkKey;
+use crate::gate::request::device::{Device, DeviceId, HashedDevice};
 use crate::gate::request::names::{Characters, FoldedName};
 
 /// The secrets that the gate hashes with.
@@ -121,6 +122,24 @@ impl Keys {
     pub(in crate::gate) fn word(&self, folded: &[u8]) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.passwords);
         hasher.write(folded);
+        hasher.finish()
+    }
+
+    /// A device under the number that the tables know.
+    pub(in crate::gate) fn device(&self, device: Device) -> HashedDevice {
+        let mut hasher = SipHasher24::new_with_key(&self.users);
+        hasher.write(device.expose());
+        HashedDevice {
+            id: DeviceId(hasher.finish()),
+            ticket: device.ticket(),
+        }
+    }
+
+    /// A user at one device.
+    pub(in crate::gate) fn at_device(&self, user: UserId, device: DeviceId) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.users);
+        hasher.write(&user.0.to_le_bytes());
+        hasher.write(&device.0.to_le_bytes());
         hasher.finish()
     }
 

@@ -8,9 +8,11 @@ use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
 use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
+use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::UserId;
 use crate::gate::state::record::Head;
 use crate::gate::trust::ban::HeldBan;
+use crate::gate::trust::devices::UserDevice;
 use crate::moment::Moment;
 
 /// The first line of a snapshot. The number changes only when an older reader would go wrong; then it also stands
@@ -83,6 +85,8 @@ pub(in crate::gate) struct Snapshot {
     /// Since when a user's networks must have had a login.
     pub(in crate::gate) passwords: Vec<PasswordChange>,
     pub(in crate::gate) bans: Vec<(Subject, HeldBan)>,
+    /// Bans that were lifted, and when.
+    pub(in crate::gate) lifted: Vec<(Subject, Moment)>,
     pub(in crate::gate) buckets: Vec<(Key, BucketRow)>,
     pub(in crate::gate) shared: Vec<(Moment, SharedLevel)>,
     /// What the users of clients have earned, and for which each user has.
@@ -92,6 +96,9 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) revoked: Vec<(Revocation, Moment)>,
     /// Who was forgotten, and when.
     pub(in crate::gate) forgotten: Vec<(UserId, Moment)>,
+    pub(in crate::gate) devices: Vec<(UserId, UserDevice)>,
+    /// Those that are none, by their last logins.
+    pub(in crate::gate) shared_devices: Vec<(DeviceId, u32)>,
 }
 
 /// What is said of a file that does not begin as it should.

@@ -1,6 +1,6 @@
 //! image - the gate's state written out: two snapshots, sections of records one after the other
 //!
-//! What is hard-won stands apart from what is soft: `known` has the users, the pairs and the bans,
+//! What is hard-won stands apart from what is soft: `known` has the users, the pairs, the devices and the bans,
 //! `debts` the buckets, the credit and strikes. The bans stand with the known: the operator's are made by hand,
 //! and a ban that is lost is a botnet's second chance, while a lost debt is one burst. Damage to the
 //! one file never costs anything of the other.
@@ -78,6 +78,10 @@ impl Gate {
                 record::write_forgotten(out, user, at);
             })?;
         }
+        self.write_devices(&mut out)?;
+        for (subject, at) in self.bans.lifted() {
+            out.add(record::LIFTED, |out| record::write_lifted(out, subject, at))?;
+        }
         let mut last = None;
         loop {
             let bans = self.bans.batch(last, BATCH);
@@ -136,6 +140,22 @@ impl Gate {
         out.flush()?;
         out.add(record::HEAD, |out| head.write(out))?;
         out.finish()
+    }
+
+    fn write_devices<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {
+        for user in self.devices.users() {
+            for device in self.devices.of_user(user) {
+                out.add(record::DEVICES, |out| {
+                    record::write_device(out, user, device);
+                })?;
+            }
+        }
+        for (device, last) in self.devices.shared() {
+            out.add(record::SHARED_DEVICES, |out| {
+                record::write_shared_device(out, device, last);
+            })?;
+        }
+        Ok(())
     }
 
     fn on_wall(&self, now: Moment) -> Moment {

@@ -5,7 +5,7 @@
 //! one twice matters.
 //! Not here: files (the daemon's `store`), what a change becomes (`restore`).
 
-use crate::gate::request::change::Change;
+use crate::gate::request::change::{Change, Fact};
 use crate::gate::state::file::{Form, JOURNAL_LINE, StateFile};
 use crate::gate::state::frame;
 use crate::gate::state::record;
@@ -23,6 +23,10 @@ pub fn write<'a>(changes: impl IntoIterator<Item = &'a Change>, out: &mut Vec<u8
     let mut record = Vec::with_capacity(64);
     for change in changes {
         record.clear();
+        if matches!(change.fact, Fact::Expelled(_)) {
+            // Sessions do not outlive the process.
+            continue;
+        }
         if let Some(number) = record::write_change(&mut record, change) {
             frame::push(out, number, &record);
         }

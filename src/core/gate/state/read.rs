@@ -131,19 +131,24 @@ impl Snapshot {
                     taken + 1
                 })
             }
-            record::USERS_NUMBER => take(frame, &mut self.logins, |octets| {
-                let login = record::read_user(octets)?;
+            record::USERS_NUMBER => take(frame, &mut self.logins, |mut octets| {
+                let login = record::read_user(&mut octets)?;
                 Some((login.user, None, login.last))
             }),
-            record::PAIRS_NUMBER => take(frame, &mut self.logins, |octets| {
-                let login = record::read_pair(octets)?;
+            record::PAIRS_NUMBER => take(frame, &mut self.logins, |mut octets| {
+                let login = record::read_pair(&mut octets)?;
                 Some((login.user, Some(login.network), login.last))
             }),
-            record::PASSWORDS_NUMBER => {
-                take(frame, &mut self.passwords, record::read_password_change)
-            }
+            record::PASSWORDS_NUMBER => take(frame, &mut self.passwords, |mut octets| {
+                record::read_password_change(&mut octets)
+            }),
             record::REVOKED_NUMBER => take(frame, &mut self.revoked, record::read_revoked),
             record::FORGOTTEN_NUMBER => take(frame, &mut self.forgotten, record::read_forgotten),
+            record::DEVICES_NUMBER => take(frame, &mut self.devices, record::read_device),
+            record::SHARED_DEVICES_NUMBER => {
+                take(frame, &mut self.shared_devices, record::read_shared_device)
+            }
+            record::LIFTED_NUMBER => take(frame, &mut self.lifted, record::read_lifted),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),
             record::CREDIT_NUMBER => take(frame, &mut self.credit, record::read_credit),

@@ -14,8 +14,8 @@ use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Bucket, Kind};
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::request::change::{
-    BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Forgiven, ForgivenUser, ForgottenUser,
-    Origin, PairLogin, PasswordChange, Revocation, SharedLevel, Subject, UserLogin,
+    BanCause, BanEnd, BanEnding, BanStart, Change, Fact, ForgottenUser, Origin, PairLogin,
+    PasswordChange, SharedLevel, Subject, UserLogin,
 };
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
@@ -25,10 +25,22 @@ use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::moment::Moment;
 
 mod credit;
+mod devices;
 mod head;
+mod orders;
 
 pub(in crate::gate) use credit::{read_credit, read_earning, write_credit, write_earning};
+pub(in crate::gate) use devices::{
+    DEVICES, DEVICES_NUMBER, SHARED_DEVICES, SHARED_DEVICES_NUMBER, read_device,
+    read_shared_device, write_device, write_shared_device,
+};
 pub(in crate::gate) use head::Head;
+pub(in crate::gate) use orders::{read_forgotten, read_revoked, write_forgotten, write_revoked};
+
+use orders::{
+    read_expulsion, read_forgiven, read_revocation, write_expulsion, write_forgiven,
+    write_revocation,
+};
 
 /// The numbers of the sections of snapshots.
 pub(in crate::gate) const HEAD_NUMBER: u8 = 1;
@@ -42,6 +54,7 @@ pub(in crate::gate) const PASSWORDS_NUMBER: u8 = 8;
 pub(in crate::gate) const CREDIT_NUMBER: u8 = 9;
 pub(in crate::gate) const EARNINGS_NUMBER: u8 = 10;
 pub(in crate::gate) const FORGOTTEN_NUMBER: u8 = 11;
+pub(in crate::gate) const LIFTED_NUMBER: u8 = 12;
 
 /// The sections of snapshots, with the octets of a record as this version writes it.
 pub(in crate::gate) const HEAD: Section = section(HEAD_NUMBER, 43);
@@ -55,6 +68,7 @@ pub(in crate::gate) const PASSWORDS: Section = section(PASSWORDS_NUMBER, 12);
 pub(in crate::gate) const CREDIT: Section = section(CREDIT_NUMBER, 22);
 pub(in crate::gate) const EARNINGS: Section = section(EARNINGS_NUMBER, 16);
 pub(in crate::gate) const FORGOTTEN: Section = section(FORGOTTEN_NUMBER, 16);
+pub(in crate::gate) const LIFTED: Section = section(LIFTED_NUMBER, 17);
 
 /// The kinds of journal records. None has the number of a section.
 const BAN_BEGAN: u8 = 16;
@@ -66,16 +80,13 @@ const FORGIVEN: u8 = 21;
 const TRUST_REVOKED: u8 = 22;
 const PASSWORD_CHANGED: u8 = 23;
 const USER_FORGOTTEN: u8 = 24;
+/// Told to other machines only.
+const EXPELLED: u8 = 25;
 
 /// Who a record is about.
 const CLIENT_V4: u8 = 0;
 const CLIENT_V6: u8 = 1;
 const NETWORK: u8 = 2;
-const USER: u8 = 3;
-
-/// Where familiarity was taken back.
-const EVERYWHERE: u8 = 0;
-const ONE_NETWORK: u8 = 1;
 
 const fn section(number: u8, size: u16) -> Section {
     Section { number, size }
@@ -86,7 +97,7 @@ pub(in crate::gate) fn write_user(out: &mut Vec<u8>, user: UserId, last: u32) {
     out.put_u32_le(last);
 }
 
-pub(in crate::gate) fn read_user(mut from: &[u8]) -> Option<UserLogin> {
+pub(in crate::gate) fn read_user(from: &mut &[u8]) -> Option<UserLogin> {
     let user = UserId(from.try_get_u64_le().ok()?);
     let last = from.try_get_u32_le().ok()?;
     Some(UserLogin { user, last })
@@ -98,7 +109,7 @@ pub(in crate::gate) fn write_pair(out: &mut Vec<u8>, user: UserId, network: u64,
     out.put_u32_le(last);
 }
 
-pub(in crate::gate) fn read_pair(mut from: &[u8]) -> Option<PairLogin> {
+pub(in crate::gate) fn read_pair(from: &mut &[u8]) -> Option<PairLogin> {
     Some(PairLogin {
         user: UserId(from.try_get_u64_le().ok()?),
         network: NetworkKey::of_code(from.try_get_u64_le().ok()?)?,
@@ -111,54 +122,10 @@ pub(in crate::gate) fn write_password_change(out: &mut Vec<u8>, change: Password
     out.put_u32_le(change.since);
 }
 
-pub(in crate::gate) fn read_password_change(mut from: &[u8]) -> Option<PasswordChange> {
+pub(in crate::gate) fn read_password_change(from: &mut &[u8]) -> Option<PasswordChange> {
     let user = UserId(from.try_get_u64_le().ok()?);
     let since = from.try_get_u32_le().ok()?;
     Some(PasswordChange { user, since })
-}
-
-/// A revocation: the same in snapshot and journal, but for where its moment stands.
-pub(in crate::gate) fn write_revoked(out: &mut Vec<u8>, what: Revocation, at: Moment) {
-    write_revocation(out, what);
-    out.put_u64_le(at.as_nanos());
-}
-
-pub(in crate::gate) fn read_revoked(mut from: &[u8]) -> Option<(Revocation, Moment)> {
-    let what = read_revocation(&mut from)?;
-    Some((what, read_moment(&mut from)?))
-}
-
-/// A user who was forgotten, in a snapshot.
-pub(in crate::gate) fn write_forgotten(out: &mut Vec<u8>, user: UserId, at: Moment) {
-    out.put_u64_le(user.0);
-    out.put_u64_le(at.as_nanos());
-}
-
-pub(in crate::gate) fn read_forgotten(mut from: &[u8]) -> Option<(UserId, Moment)> {
-    let user = UserId(from.try_get_u64_le().ok()?);
-    Some((user, read_moment(&mut from)?))
-}
-
-fn write_revocation(out: &mut Vec<u8>, what: Revocation) {
-    out.put_u64_le(what.user.0);
-    let (place, code) = match what.network {
-        None => (EVERYWHERE, 0),
-        Some(network) => (ONE_NETWORK, network.code()),
-    };
-    out.put_u8(place);
-    out.put_u64_le(code);
-}
-
-fn read_revocation(from: &mut &[u8]) -> Option<Revocation> {
-    let user = UserId(from.try_get_u64_le().ok()?);
-    let place = from.try_get_u8().ok()?;
-    let code = from.try_get_u64_le().ok()?;
-    let network = match place {
-        EVERYWHERE => None,
-        ONE_NETWORK => Some(NetworkKey::of_code(code)?),
-        _ => return None,
-    };
-    Some(Revocation { user, network })
 }
 
 pub(in crate::gate) fn write_ban(out: &mut Vec<u8>, subject: Subject, held: HeldBan) {
@@ -178,6 +145,17 @@ pub(in crate::gate) fn read_ban(mut from: &[u8]) -> Option<(Subject, HeldBan)> {
         mode: read_mode(&mut from)?,
     };
     (origin == Origin::HERE).then_some((subject, HeldBan { ban, changed }))
+}
+
+/// A ban that was lifted, in a snapshot.
+pub(in crate::gate) fn write_lifted(out: &mut Vec<u8>, subject: Subject, at: Moment) {
+    write_subject(out, subject);
+    out.put_u64_le(at.as_nanos());
+}
+
+pub(in crate::gate) fn read_lifted(mut from: &[u8]) -> Option<(Subject, Moment)> {
+    let subject = read_subject(&mut from)?;
+    Some((subject, read_moment(&mut from)?))
 }
 
 pub(in crate::gate) fn write_bucket(out: &mut Vec<u8>, kind: Kind, id: u64, row: BucketRow) {
@@ -220,14 +198,22 @@ pub(in crate::gate) fn read_shared(mut from: &[u8]) -> Option<Change> {
         every: from.try_get_u64_le().ok()?,
     };
     let known = origin == Origin::HERE && Bucket::of_shared_number(level.bucket).is_some();
-    let fact = Fact::SharedBucket(level);
-    known.then_some(Change { at, origin, fact })
+    known.then_some(Change::here(at, Fact::SharedBucket(level)))
 }
 
 /// A change as a journal record: its number, and its octets into `out`. None: it needs no record.
 pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Option<u8> {
-    place(out, change.at, change.origin);
-    Some(match change.fact {
+    // Wherever it happened, it is known here.
+    place(out, change.at, Origin::HERE);
+    let number = write_fact(out, change.fact)?;
+    if change.noted != change.at {
+        out.put_u64_le(change.noted.as_nanos());
+    }
+    Some(number)
+}
+
+fn write_fact(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
+    Some(match fact {
         Fact::SharedBucket(level) => {
             write_level(out, level);
             SHARED_BUCKET
@@ -269,6 +255,13 @@ pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Optio
             out.put_u64_le(user.0);
             USER_FORGOTTEN
         }
+        Fact::DeviceFamiliar(login) => devices::write_login(out, login),
+        Fact::DeviceDropped(dropped) => devices::write_drop(out, dropped),
+        Fact::DeviceShared(device) => devices::write_shared(out, device),
+        Fact::Expelled(whose) => {
+            write_expulsion(out, whose);
+            EXPELLED
+        }
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
 }
@@ -279,27 +272,39 @@ pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change
         return read_shared(from);
     }
     let (at, origin) = read_place(&mut from)?;
-    let fact = match number {
+    let fact = read_fact(number, &mut from)?;
+    let noted = from.try_get_u64_le().map_or(at, Moment::from_nanos);
+    let change = Change {
+        at,
+        noted,
+        origin,
+        fact,
+    };
+    (origin == Origin::HERE).then_some(change)
+}
+
+fn read_fact(number: u8, from: &mut &[u8]) -> Option<Fact> {
+    Some(match number {
         BAN_BEGAN => Fact::BanBegan(BanStart {
-            subject: read_subject(&mut from)?,
-            until: read_moment(&mut from)?,
-            cause: read_cause(&mut from)?,
-            mode: read_mode(&mut from)?,
+            subject: read_subject(from)?,
+            until: read_moment(from)?,
+            cause: read_cause(from)?,
+            mode: read_mode(from)?,
             strikes: from.try_get_u8().ok()?,
         }),
         BAN_ENDED => Fact::BanEnded(BanEnd {
-            subject: read_subject(&mut from)?,
-            why: read_ending(&mut from)?,
+            subject: read_subject(from)?,
+            why: read_ending(from)?,
         }),
         USER_KNOWN => Fact::UserKnown(read_user(from)?),
         PAIR_FAMILIAR => Fact::PairFamiliar(read_pair(from)?),
         PASSWORD_CHANGED => Fact::PasswordChanged(read_password_change(from)?),
-        FORGIVEN => Fact::Forgiven(read_forgiven(&mut from)?),
-        TRUST_REVOKED => Fact::TrustRevoked(read_revocation(&mut from)?),
+        FORGIVEN => Fact::Forgiven(read_forgiven(from)?),
+        TRUST_REVOKED => Fact::TrustRevoked(read_revocation(from)?),
         USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
-        _ => return None,
-    };
-    (origin == Origin::HERE).then_some(Change { at, origin, fact })
+        EXPELLED => Fact::Expelled(read_expulsion(from)?),
+        number => devices::read_change(number, from)?,
+    })
 }
 
 fn place(out: &mut Vec<u8>, at: Moment, origin: Origin) {
@@ -335,27 +340,6 @@ pub(in crate::gate) fn read_subject(from: &mut &[u8]) -> Option<Subject> {
         NETWORK => Subject::Network(NetworkKey::of_code(key)?),
         _ => return None,
     })
-}
-
-fn write_forgiven(out: &mut Vec<u8>, who: Forgiven) {
-    match who {
-        Forgiven::Client(client) => write_subject(out, Subject::Client(client)),
-        Forgiven::User(ForgivenUser(user)) => {
-            out.put_u8(USER);
-            out.put_u64_le(user.0);
-        }
-    }
-}
-
-fn read_forgiven(from: &mut &[u8]) -> Option<Forgiven> {
-    if let Some((&USER, mut user)) = from.split_first() {
-        let user = UserId(user.try_get_u64_le().ok()?);
-        return Some(Forgiven::User(ForgivenUser(user)));
-    }
-    match read_subject(from)? {
-        Subject::Client(client) => Some(Forgiven::Client(client)),
-        Subject::Network(_) => None,
-    }
 }
 
 fn read_cause(from: &mut &[u8]) -> Option<BanCause> {

@@ -1,4 +1,4 @@
-//! renamed - users of before under the names of now, where the folding of names has changed since
+//! renamed - users of before under the names of now, where the folding of names or their key has changed since
 //!
 //! Only hashes of names are kept, so a name cannot be folded anew. But one half of a hash is that of the local
 //! part: where domains are dropped, all who were known are known. After any other change some are
@@ -8,6 +8,7 @@
 use crate::gate::Gate;
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::Kind;
+use crate::gate::request::attempt::UserName;
 use crate::gate::request::change::Revocation;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::names::{Domain, NamesSince};
@@ -20,6 +21,41 @@ impl Gate {
         let heads = left.snapshots.iter().filter_map(|snapshot| snapshot.head);
         let newest = heads.max_by_key(|head| head.at);
         newest.map_or(NamesSince::Same, |head| self.names.since(head.names))
+    }
+
+    /// Forgets all users: names have another key from now on, and `before` has who was known under the old one.
+    pub fn forget_names(&self) {
+        self.familiar.forget_all();
+        self.passwords.forget_all();
+    }
+
+    /// Whom `before` knows under the key that names had then is known here as soon as the name is seen.
+    pub fn rename_from(&mut self, before: Self) {
+        self.before = Some(Box::new(before));
+    }
+
+    /// The gate that has those whose names were not seen since.
+    pub fn before(&self) -> Option<&Self> {
+        self.before.as_deref()
+    }
+
+    /// Whose hash was `old` is `user`: what makes familiar comes along, and what is owed does not.
+    pub(in crate::gate) fn take_from(&self, before: &Self, old: UserId, user: UserId) {
+        let Some(left) = before.familiar.take_user(old) else {
+            return;
+        };
+        self.familiar.take_over_user(user, left);
+        let since = before.passwords.proven_since(old);
+        if since > 0 {
+            self.passwords.merge(user, since);
+            before.passwords.forget(old);
+        }
+    }
+
+    /// The hash that this name had when names had another key: the history knows users by it.
+    pub fn user_id_before(&self, name: &UserName) -> Option<UserId> {
+        let before = self.before.as_ref()?;
+        Some(before.keys.user(&self.names.fold(name)))
     }
 
     /// The user of now behind one of before: without domains, users that had one are found by what is left.

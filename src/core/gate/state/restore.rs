@@ -25,6 +25,7 @@ use crate::gate::request::change::{
 use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::state::away::Away;
+use crate::gate::state::decisive::decisive;
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
 use crate::gate::state::revocations::Revocations;
@@ -84,6 +85,7 @@ impl Gate {
             .store(settling(&snapshots, away), Ordering::Relaxed);
         self.restore_logins(&snapshots, &changes, away);
         self.restore_passwords(&snapshots, &changes, away);
+        self.restore_devices(&snapshots, &changes, away);
         let covered = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let covered = covered.map(|head| head.bans).max().unwrap_or_default();
         let decisive = decisive(&changes, covered);
@@ -95,6 +97,7 @@ impl Gate {
         let newest_snapshot = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let newest_snapshot = newest_snapshot.map(|head| head.at).max();
         self.forgive_and_strike(&changes, &decisive, newest_snapshot, away);
+        self.restore_lifted(&snapshots, &changes);
         self.restore_bans(snapshots, &decisive, away, kept);
         let (rules, known) = (self.rules.load_full(), self.familiar.users());
         self.buckets
@@ -246,16 +249,16 @@ impl Gate {
                     self.set_strikes(
                         ban.subject,
                         Strikes::from_file(ban.strikes),
-                        change.at,
+                        change.noted,
                         away,
                     );
                 }
                 Fact::BanEnded(end)
                     if holds(end.subject, change) && end.why == BanEnding::Lifted =>
                 {
-                    self.set_strikes(end.subject, Strikes::NONE, change.at, away);
+                    self.set_strikes(end.subject, Strikes::NONE, change.noted, away);
                 }
-                Fact::Forgiven(who) if snapshot.is_none_or(|at| change.at > at) => match who {
+                Fact::Forgiven(who) if snapshot.is_none_or(|at| change.noted > at) => match who {
                     Forgiven::Client(client) => self.fill_buckets_of_client(client),
                     Forgiven::User(ForgivenUser(user)) => {
                         self.fill_buckets_of(self.user_since(user));
@@ -280,6 +283,16 @@ impl Gate {
             };
             self.buckets.put(key, row, away.now);
         }
+    }
+
+    /// By the clock of those who lifted: other machines tell of bans by a common one.
+    fn restore_lifted(&self, snapshots: &[Snapshot], changes: &[Change]) {
+        let since = changes.iter().filter_map(|change| match change.fact {
+            Fact::BanEnded(end) if end.why == BanEnding::Lifted => Some((end.subject, change.at)),
+            _ => None,
+        });
+        let all = snapshots.iter().flat_map(|snapshot| &snapshot.lifted);
+        self.bans.restore_lifted(all.copied().chain(since));
     }
 
     fn restore_bans(
@@ -317,7 +330,7 @@ impl Gate {
                 let changed = change.at;
                 Some((
                     began.subject,
-                    away.ban(HeldBan { ban, changed }, change.at)?,
+                    away.ban(HeldBan { ban, changed }, change.noted)?,
                 ))
             }
             _ => None,
@@ -325,20 +338,6 @@ impl Gate {
         bans.extend(began);
         self.bans.restore(bans, away.now);
     }
-}
-
-/// The change of each ban that holds, of those that no snapshot knows of.
-fn decisive(changes: &[Change], covered: Moment) -> HashMap<Subject, Change> {
-    let mut decisive = HashMap::new();
-    // In the order of their moments: the last one stays.
-    for change in changes.iter().filter(|change| change.at > covered) {
-        match change.fact {
-            Fact::BanBegan(ban) => drop(decisive.insert(ban.subject, *change)),
-            Fact::BanEnded(end) => drop(decisive.insert(end.subject, *change)),
-            _ => {}
-        }
-    }
-    decisive
 }
 
 /// Since when the state settles in by the clock of now; 0: it does not.

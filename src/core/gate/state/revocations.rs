@@ -42,12 +42,17 @@ impl Revocations {
                 note(&mut all.users, *user, *at, written);
             }
         }
-        for Change { at, fact, .. } in changes {
+        for Change {
+            at, noted, fact, ..
+        } in changes
+        {
             match fact {
                 Fact::TrustRevoked(Revocation { user, network }) => {
-                    note(&mut all.networks, (*user, *network), *at, *at);
+                    note(&mut all.networks, (*user, *network), *at, *noted);
                 }
-                Fact::UserForgotten(ForgottenUser(user)) => note(&mut all.users, *user, *at, *at),
+                Fact::UserForgotten(ForgottenUser(user)) => {
+                    note(&mut all.users, *user, *at, *noted)
+                }
                 _ => {}
             }
         }

@@ -68,6 +68,7 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &m
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
+        device: None,
     };
     if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, changes)
     {

@@ -61,6 +61,7 @@ fn judge(
             _ => Password::Hashed(&hash),
         },
         door,
+        device: None,
     };
     let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
     match gate.judge(&attempt, now, changes) {
@@ -147,6 +148,7 @@ fn a_token_that_has_ended_leaves_the_users_other_networks_familiar() {
                     false => Password::Hashed(&hash),
                 },
                 door: Door::Imap,
+                device: None,
             };
             let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
             let verdict = match gate.judge(&attempt, now, changes) {

@@ -8,6 +8,7 @@ use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use crate::gate::request::change::Change;
 use crate::gate::request::client::ClientKey;
+use crate::gate::request::device::Device;
 use crate::gate::request::doors::Door;
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{FailureReply, Reason, Refusal};
@@ -66,6 +67,8 @@ pub(super) struct World {
     pub(super) gate: Gate,
     pub(super) now: Moment,
     pub(super) changes: Vec<Change>,
+    /// The device of every attempt.
+    pub(super) device: Option<Device>,
     /// Passwords that Postfix takes: (user, password).
     right: &'static str,
 }
@@ -76,6 +79,7 @@ impl World {
             gate: Gate::new(settings, keys(), START),
             now: START,
             changes: Vec::new(),
+            device: None,
             right: "Korrekt-Pferd-Batterie",
         }
     }
@@ -94,7 +98,9 @@ impl World {
     ) -> First {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
-        with_attempt(from, name, password, |try_| gate.judge(try_, now, changes))
+        with_attempt((from, self.device), name, password, |try_| {
+            gate.judge(try_, now, changes)
+        })
     }
 
     /// The verdict, waiting for a turn where one is needed.
@@ -103,7 +109,7 @@ impl World {
             First::Wait(class) => {
                 let (gate, now) = (&self.gate, self.now);
                 let changes = &mut self.changes;
-                with_attempt(from, name, password, |try_| {
+                with_attempt((from, self.device), name, password, |try_| {
                     gate.judge_in_turn(try_, class, now, changes)
                 })
             }
@@ -121,7 +127,7 @@ impl World {
     ) -> Verdict {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
-        with_attempt(from, name, Some(password), |try_| {
+        with_attempt((from, self.device), name, Some(password), |try_| {
             gate.judge_in_turn(try_, class, now, changes)
         })
     }
@@ -129,7 +135,9 @@ impl World {
     /// The turn that a try waited for never came.
     pub(super) fn miss_turn(&mut self, from: ClientKey, name: &str, password: &str) -> Refusal {
         let (gate, now) = (&self.gate, self.now);
-        with_attempt(from, name, Some(password), |try_| gate.miss_turn(try_, now))
+        with_attempt((from, self.device), name, Some(password), |try_| {
+            gate.miss_turn(try_, now)
+        })
     }
 
     /// A permit for a try that must be allowed.
@@ -209,7 +217,7 @@ impl World {
 }
 
 fn with_attempt<T>(
-    client: ClientKey,
+    (client, device): (ClientKey, Option<Device>),
     name: &str,
     password: Option<&str>,
     ask: impl FnOnce(&AuthAttempt<'_>) -> T,
@@ -222,6 +230,7 @@ fn with_attempt<T>(
         user: &user,
         password: secret.as_ref().map_or(Password::Hidden, Password::Shown),
         door: Door::Own,
+        device,
     })
 }
 

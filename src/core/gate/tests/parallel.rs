@@ -26,6 +26,7 @@ fn attempt<'a>(client: ClientKey, user: &'a UserName, secret: &'a Secret) -> Aut
         user,
         password: Password::Shown(secret),
         door: Door::Own,
+        device: None,
     }
 }
 

@@ -47,6 +47,7 @@ impl Try {
             user: &self.user,
             password: Password::Shown(&self.password),
             door: Door::Own,
+            device: None,
         }
     }
 }

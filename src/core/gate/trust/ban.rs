@@ -6,7 +6,7 @@
 //! A client of a familiar network can be banned too; what that means is decided on the ladder.
 //! Every change has a later moment than the one before, also where a clock stands still or was set
 //! back, so that of two changes of one ban it is known which holds.
-//! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`).
+//! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`), bans of other machines (`merged`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -14,11 +14,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use crate::gate::request::change::{BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Subject};
+use crate::gate::request::change::{
+    BanCause, BanEnd, BanEnding, BanStart, Change, Fact, Origin, Subject,
+};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
 use crate::gate::trust::lists::ImportedLists;
+use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
+
+mod merged;
+
+/// How long it is kept that a ban was lifted. A machine that was away for longer may bring it back.
+const LIFTED_KEPT: Duration = Duration::from_secs(90 * 86_400);
 
 /// One ban.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +72,8 @@ struct BanBook {
     ends: BTreeSet<(Moment, Subject)>,
     /// Those by hand, by their end.
     ends_by_hand: BTreeSet<(Moment, Subject)>,
+    /// What was lifted, and when: a ban of before that another machine tells of does not come back.
+    lifted: TakenBack<Subject>,
     /// The moment of the last change.
     changed: Moment,
     evicted: u64,
@@ -138,8 +148,8 @@ impl Bans {
     ) {
         let (evicted, changed) = self.write(|book| {
             let evicted = book.make_room(subject, self.capacity, now);
-            let changed = book.change(now);
-            book.set(subject, HeldBan { ban, changed });
+            let changed = book.change_of(subject, now);
+            book.set(subject, HeldBan { ban, changed }, self.capacity);
             (evicted, changed)
         });
         changes.extend(evicted);
@@ -160,7 +170,12 @@ impl Bans {
         now: Moment,
         changes: &mut Vec<Change>,
     ) -> bool {
-        let lifted = self.write(|book| book.clear(subject).map(|_| book.change(now)));
+        let lifted = self.write(|book| {
+            let at = book.change_of(subject, now);
+            book.clear(subject)?;
+            book.lifted.add(subject, at, self.capacity);
+            Some(at)
+        });
         changes.extend(lifted.map(|at| ended(subject, BanEnding::Lifted, at)));
         lifted.is_some()
     }
@@ -171,18 +186,24 @@ impl Bans {
         if self.read().next_end().is_none_or(|end| end > now) {
             return;
         }
-        let over = self.write(|book| book.take_over(now));
+        let over = self.write(|book| {
+            book.lifted.drop_while(|at| now.since(at) >= LIFTED_KEPT);
+            book.take_over(now)
+        });
         let over = over.into_iter();
         changes.extend(over.map(|subject| ended(subject, BanEnding::Expired, now)));
     }
 
-    /// Forgets every ban but the operator's.
+    /// Forgets every ban but the operator's. That concerns no other machine.
     pub(in crate::gate) fn clear(&self, now: Moment, changes: &mut Vec<Change>) {
+        let mut lifted = Vec::new();
         for (subject, ban) in self.all(now) {
             if !ban.is_by_hand() {
-                self.lift(subject, now, changes);
+                self.lift(subject, now, &mut lifted);
             }
         }
+        let origin = Origin::ALONE;
+        changes.extend(lifted.into_iter().map(|change| Change { origin, ..change }));
     }
 
     /// All bans, the one that ends first at the front.
@@ -293,9 +314,20 @@ impl BanBook {
         Some(ended(evicted, BanEnding::Evicted, at))
     }
 
-    fn set(&mut self, subject: Subject, held: HeldBan) {
+    /// The moment of a change of this subject's ban, which another machine may have changed by a clock that is a little ahead.
+    fn change_of(&mut self, subject: Subject, now: Moment) -> Moment {
+        let held = self.bans.get(&subject).map(|held| held.changed);
+        let told = held.max(self.lifted.at(subject)).unwrap_or_default();
+        self.change(now.max(told + Duration::from_nanos(1)))
+    }
+
+    fn set(&mut self, subject: Subject, held: HeldBan, capacity: usize) {
         if let Some(old) = self.bans.insert(subject, held) {
             self.ends_of(old.ban).remove(&(old.ban.until, subject));
+            if old.ban.until > held.ban.until {
+                // When the shorter one is over, the longer one does not come back from elsewhere.
+                self.lifted.add(subject, old.changed, capacity);
+            }
         }
         self.ends_of(held.ban).insert((held.ban.until, subject));
     }

@@ -16,20 +16,22 @@ use crate::gate::buckets::table::seconds;
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::change::{Change, Fact, PairLogin, UserLogin};
 use crate::gate::request::client::{NetworkKey, RegionKey};
+use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::keys::UserId;
+use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 
 mod forgotten;
 mod lists;
+mod merged;
 mod pair;
+mod renamed;
 mod revoked;
 mod room;
-mod taken_back;
 
-use pair::KEPT;
+pub(in crate::gate::trust) use pair::KEPT;
 pub(in crate::gate) use pair::{Known, Pair, PairAge};
 use revoked::Revoked;
-use taken_back::TakenBack;
 
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
@@ -52,7 +54,11 @@ pub(in crate::gate) enum NetworkTrust {
 /// All that a judgement needs to know of a user in a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) struct Context {
+    /// How far the user is trusted there, or with that device.
     pub(in crate::gate) trust: Trust,
+    /// How far without it.
+    pub(in crate::gate) in_network: Trust,
+    pub(in crate::gate) device: DeviceTrust,
     pub(in crate::gate) age: PairAge,
     /// Whether this user has ever logged in, was learnt, introduced or listed.
     pub(in crate::gate) known: bool,
@@ -106,8 +112,11 @@ impl Familiar {
     ) -> Context {
         let book = self.read();
         let known = book.users.get(&user);
+        let trust = known.map_or(Trust::Far, |known| known.trust(network, proven_since, now));
         Context {
-            trust: known.map_or(Trust::Far, |known| known.trust(network, proven_since, now)),
+            trust,
+            in_network: trust,
+            device: DeviceTrust::Unknown,
             age: known.map_or(PairAge::Young, |known| known.age(network, now)),
             known: known.is_some() || book.listed.contains(&user),
             network: book.network_trust(network),

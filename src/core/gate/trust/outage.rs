@@ -129,6 +129,7 @@ mod tests {
     use crate::gate::case::SecretKind;
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
+    use crate::gate::request::device::DeviceTrust;
     use crate::gate::request::doors::Door;
     use crate::gate::request::keys::UserId;
     use crate::gate::trust::familiar::{Context, NetworkTrust, PairAge};
@@ -151,8 +152,11 @@ mod tests {
                 guess: None,
                 secret: SecretKind::Passing,
                 word: Word::Common,
+                device: None,
                 who: Context {
                     trust: Trust::Familiar,
+                    in_network: Trust::Familiar,
+                    device: DeviceTrust::Unknown,
                     age: PairAge::Old,
                     known: true,
                     network: NetworkTrust::Familiar,

@@ -171,6 +171,13 @@ impl RightPasswords {
         self.count.store(changes.len(), Ordering::Relaxed);
     }
 
+    /// Forgets all changes.
+    pub(in crate::gate) fn forget_all(&self) {
+        let mut changes = self.write();
+        changes.clear();
+        self.count.store(0, Ordering::Relaxed);
+    }
+
     /// All changes that matter.
     pub(in crate::gate) fn all(&self) -> Vec<PasswordChange> {
         let changes = self.read();

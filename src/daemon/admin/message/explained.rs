@@ -38,7 +38,7 @@ pub struct ExplanationMessage {
     pub network: String,
     /// The user asked about.
     pub user: Option<String>,
-    /// `familiar`, `near` or `far`, where a user was given.
+    /// `familiar`, `unproven`, `near` or `far` in the client's network, where a user was given.
     pub trust: Option<String>,
     /// Whether the user is known.
     pub known: Option<bool>,
@@ -135,6 +135,9 @@ pub struct UserMessage {
     pub last_login: Option<String>,
     /// Where the user is familiar, the latest first.
     pub networks: Vec<UserNetworkMessage>,
+    /// The devices that have logged in as the user, the latest first.
+    #[serde(default)]
+    pub devices: Vec<UserDeviceMessage>,
     /// The user's own buckets.
     pub buckets: Vec<BucketMessage>,
     /// `enforce`, `dry-run` or `settling-in`.
@@ -161,6 +164,19 @@ pub struct UserNetworkMessage {
     pub outlook: OutlookMessage,
 }
 
+/// A device of a user: a mail program that keeps TLS tickets, or one connection of a program that does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserDeviceMessage {
+    /// The last login from it, RFC 3339.
+    pub last_login: String,
+    /// Whether it has brought its ticket back.
+    pub came_back: bool,
+    /// Whether it is familiar, wherever it is, when it comes back; not if the password was changed since.
+    pub familiar: bool,
+    /// Wrong passwords since its last login.
+    pub wrong: u32,
+}
+
 /// All known users.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownUsersMessage {
@@ -184,6 +200,9 @@ pub struct KnownUserMessage {
     /// Since when it is known that the password is on the owner's list, RFC 3339; none: it is not, as far as is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_listed: Option<String>,
+    /// How many devices have logged in as this user.
+    #[serde(default)]
+    pub devices: u64,
 }
 
 /// A network, and when a user logged in there.

@@ -58,6 +58,32 @@ pub struct ClusterMessage {
     pub store: Option<LenderMessage>,
     /// The machines that the store has seen in the last day.
     pub seen: Vec<SeenMessage>,
+    /// What the machines tell one another; none: nothing, for there is no `secret-file`.
+    #[serde(default)]
+    pub sharing: Option<SharingMessage>,
+}
+
+/// What machines tell one another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharingMessage {
+    /// `shares`, `cut-off`, or `not-asked` before the first answer.
+    pub state: String,
+    /// Since when, RFC 3339.
+    pub since: Option<String>,
+    /// Why it is cut off.
+    pub reason: Option<String>,
+    /// Whether this machine has been told all that the others knew when it began, or missed something.
+    pub whole: bool,
+    /// Seconds by which the store's clock is ahead of this machine's; negative: behind.
+    pub clock_ahead_s: i64,
+    /// Facts that this machine has told since its start.
+    pub told: u64,
+    /// Facts of others that were news here.
+    pub taken: u64,
+    /// Records that were damaged, or of no machine with this secret.
+    pub dropped: u64,
+    /// Machines with another secret.
+    pub other_secret: Vec<String>,
 }
 
 /// The store that lends.

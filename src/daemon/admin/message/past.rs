@@ -85,6 +85,9 @@ pub struct ReportMessage {
     pub acts: Vec<ActMessage>,
     /// Why the history is not kept, where it is not.
     pub not_kept: Option<String>,
+    /// Why the disk does not take the history now, where it does not.
+    #[serde(default)]
+    pub fault: Option<String>,
 }
 
 /// The counters of one step.

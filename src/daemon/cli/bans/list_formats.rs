@@ -119,13 +119,13 @@ fn is_range(word: &str) -> bool {
 fn object(line: &str) -> Result<ListLine, String> {
     let object: Value =
         serde_json::from_str(line).map_err(|fault| format!("this is no JSON: {fault}"))?;
-    if object["type"] == "metadata" {
-        return Ok(object["records"]
-            .as_u64()
-            .map_or(ListLine::Nothing, ListLine::Count));
+    let text = |name: &str| object.get(name).and_then(Value::as_str);
+    if text("type") == Some("metadata") {
+        let records = object.get("records").and_then(Value::as_u64);
+        return Ok(records.map_or(ListLine::Nothing, ListLine::Count));
     }
     let names = ["cidr", "ip", "address", "network", "value"];
-    let entry = names.iter().find_map(|name| object[*name].as_str());
+    let entry = names.into_iter().find_map(text);
     let entry = entry.ok_or("there is no cidr, ip, address, network or value in this object")?;
     networks(entry).map(ListLine::Networks)
 }

@@ -194,6 +194,7 @@ impl ReplayRun<'_> {
             user,
             password: Password::Shown(&password),
             door: Door::Own,
+            device: None,
         };
         self.tick(login.at);
         let granted = self.granted(&attempt, login.at);

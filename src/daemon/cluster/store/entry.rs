@@ -1,7 +1,7 @@
 //! entry - how we are let into the store: its password, its certificate
 //!
 //! Files are read at each connection, so that a new password takes no restart.
-//! Not here: what is asked then (`store`).
+//! Not here: the connection (`connection`), what is asked then (`store`).
 
 use std::future::Future;
 use std::io;

@@ -1,12 +1,11 @@
 //! tests - the scripts, played by a real redis-server
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use tempfile::TempDir;
-use tokio::time::sleep;
 
+use super::connection::ANSWER;
 use super::*;
+use crate::cluster::own_redis::Redis;
+use crate::cluster::stream::{RecordStream, StreamPlace};
 use gatepost_core::gate::buckets::division::LentLimit;
 use gatepost_core::gate::buckets::slice::{PARTS, Returned};
 use gatepost_core::gate::buckets::spec::Bucket;
@@ -16,80 +15,6 @@ const LIMIT: LentLimit = LentLimit {
     every: 60_000_000,
     slice: 3,
 };
-
-/// A redis-server of our own, on a UNIX socket; it ends with the value.
-struct Redis {
-    folder: TempDir,
-    child: Child,
-}
-
-impl Redis {
-    async fn start(options: &[&str]) -> Self {
-        let folder = TempDir::with_prefix("gatepost-redis-").unwrap();
-        let child = launch(folder.path(), options);
-        let redis = Self { folder, child };
-        redis.wait().await;
-        redis
-    }
-
-    async fn wait(&self) {
-        for _ in 0..2_000 {
-            if Lender::connect(&self.settings()).await.is_ok() {
-                return;
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-        panic!("redis-server does not answer");
-    }
-
-    /// As after a crash or a restart of the machine: what it has not saved is lost.
-    async fn restart(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = launch(self.folder.path(), &[]);
-        self.wait().await;
-    }
-
-    fn settings(&self) -> LenderSettings {
-        LenderSettings {
-            address: LenderAddress::Unix(self.folder.path().join("redis.sock")),
-            database: 0,
-            user: None,
-            password_file: None,
-        }
-    }
-
-    async fn lender(&self) -> Lender {
-        Lender::connect(&self.settings()).await.unwrap()
-    }
-
-    async fn run(&self, words: &[&str]) {
-        let mut lender = self.lender().await;
-        let (first, rest) = words.split_first().unwrap();
-        let mut command = redis::cmd(first);
-        command.arg(rest);
-        let _: redis::Value = lender.ask(&command).await.unwrap();
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn launch(folder: &Path, options: &[&str]) -> Child {
-    Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
-        .arg("--dir")
-        .arg(folder)
-        .args(options)
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("redis-server is installed")
-}
 
 fn request(wanted: u32, claim: LenderPoint) -> SliceRequest {
     SliceRequest {
@@ -277,6 +202,8 @@ async fn only_the_right_password_of_the_user_lets_us_in() {
             "+hdel",
             "+hgetall",
             "+pexpire",
+            "+xadd",
+            "+xrange",
             "+select",
         ])
         .await;
@@ -292,6 +219,10 @@ async fn only_the_right_password_of_the_user_lets_us_in() {
     one(&mut lender, request(1, LenderPoint::default())).await;
     assert!(lender.announce("mx1", "a", "list").await.unwrap().is_ours);
     lender.leave("mx1", "a").await.unwrap();
+    let mut records = RecordStream::connect(&settings).await.unwrap();
+    records.add("mx1", &[vec![1]]).await.unwrap();
+    let read = records.read(&mut StreamPlace::default()).await.unwrap();
+    assert_eq!(read.entries.len(), 1);
     std::fs::write(&password, "wrong").unwrap();
     let refused = Lender::connect(&settings).await.unwrap_err();
     assert!(matches!(refused, LenderFault::Refused(_)), "{refused}");

@@ -207,6 +207,11 @@ impl ClientOffer {
         self.version
     }
 
+    /// Whether it is served TLS 1.3: whoever offers that gets it.
+    pub(super) fn has_tls13(&self) -> bool {
+        self.version == OfferedVersion::Tls13
+    }
+
     /// Whether it knows no version that is served.
     pub(super) fn is_too_old(&self) -> bool {
         self.version < OfferedVersion::Tls12 && self.version != OfferedVersion::Unknown

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::{TlsConnector, client};
 
+use gatepost_core::gate::request::device::DeviceTicket;
+
 use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -93,7 +95,7 @@ pub(super) fn params(names: &[&str]) -> CertificateParams {
 }
 
 type Met = (
-    Result<TlsStream<DuplexStream>, HandshakeFault>,
+    Result<Arrived<DuplexStream>, HandshakeFault>,
     io::Result<client::TlsStream<DuplexStream>>,
 );
 
@@ -107,15 +109,15 @@ async fn meet(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Met {
         connector.connect(name, far)
     );
     if let (Ok(ours), Ok(theirs)) = (&mut ours, &mut theirs) {
-        ours.write_all(b"!").await.unwrap();
-        ours.flush().await.unwrap();
+        ours.stream.write_all(b"!").await.unwrap();
+        ours.stream.flush().await.unwrap();
         assert_eq!(theirs.read_u8().await.unwrap(), b'!');
     }
-    (ours.map(|stream| *stream), theirs)
+    (ours, theirs)
 }
 
 async fn agreed(tls: &Tls, client: &Arc<ClientConfig>, name: &str) -> Negotiated {
-    Negotiated::of(&meet(tls, client, name).await.0.unwrap())
+    Negotiated::of(&meet(tls, client, name).await.0.unwrap().stream)
 }
 
 #[tokio::test]
@@ -236,6 +238,72 @@ async fn a_ticket_outlives_a_reload_with_a_new_certificate() {
             certificate
         );
     }
+}
+
+/// The device of a handshake with `client`, and whether it was resumed.
+async fn device(tls: &Tls, client: &Arc<ClientConfig>) -> (HandshakeKind, Option<Device>) {
+    let arrived = meet(tls, client, "mx.example.org").await.0.unwrap();
+    (Negotiated::of(&arrived.stream).handshake, arrived.device)
+}
+
+#[tokio::test]
+async fn a_client_that_brings_its_ticket_is_the_same_device_also_after_a_restart() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    let client = Arc::new(shelf.client(BOTH));
+    let (kind, first) = device(&tls, &client).await;
+    let first = first.unwrap();
+    assert_eq!(
+        (kind, first.ticket()),
+        (HandshakeKind::Full, DeviceTicket::New)
+    );
+    let restarted = shelf.load();
+    restarted
+        .ticket_keys()
+        .take_over(&tls.ticket_keys().octets());
+    for tls in [&tls, &restarted, &tls] {
+        tls.reload(&shelf.settings).unwrap();
+        let (kind, again) = device(tls, &client).await;
+        let again = again.unwrap();
+        assert_eq!(
+            (kind, again.ticket()),
+            (HandshakeKind::Resumed, DeviceTicket::Returned)
+        );
+        assert_eq!(again.expose(), first.expose());
+    }
+    let other = Arc::new(shelf.client(BOTH));
+    assert_ne!(
+        device(&tls, &other).await.1.unwrap().expose(),
+        first.expose()
+    );
+}
+
+#[tokio::test]
+async fn a_ticket_of_elsewhere_is_none_and_no_error() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let client = Arc::new(shelf.client(BOTH));
+    let (_, first) = device(&shelf.load(), &client).await;
+    let (kind, second) = device(&shelf.load(), &client).await;
+    assert_eq!(kind, HandshakeKind::Full);
+    assert_eq!(second.unwrap().ticket(), DeviceTicket::New);
+    assert_ne!(first.unwrap().expose(), second.unwrap().expose());
+}
+
+#[tokio::test]
+async fn tls_1_2_resumes_as_ever_names_no_device_and_keeps_nothing_over_a_restart() {
+    let shelf = Shelf::with(&[&["mx.example.org"]]);
+    let tls = shelf.load();
+    let client = Arc::new(shelf.client(&[&rustls::version::TLS12]));
+    assert_eq!(device(&tls, &client).await, (HandshakeKind::Full, None));
+    assert_eq!(device(&tls, &client).await, (HandshakeKind::Resumed, None));
+    let restarted = shelf.load();
+    restarted
+        .ticket_keys()
+        .take_over(&tls.ticket_keys().octets());
+    assert_eq!(
+        device(&restarted, &client).await,
+        (HandshakeKind::Full, None)
+    );
 }
 
 #[tokio::test]

@@ -16,6 +16,14 @@ use gatepost_core::moment::Moment;
 const NAMES: usize = 20_000;
 
 impl Operator {
+    /// The user that an operator means: by the name itself, or, where nobody is known by that, by the name as the log and the
+    /// page show it.
+    pub(super) fn meant(&self, text: &str, now: Moment) -> Result<UserName, String> {
+        let name = user_name(text)?;
+        let shown = UserName::of_shown(text).filter(|_| !self.is_known(&name, now));
+        Ok(shown.unwrap_or(name))
+    }
+
     /// Explains an address, a session or a user; an address and a user in either order.
     pub(super) async fn explain(
         &self,
@@ -82,7 +90,7 @@ impl Operator {
         network: Option<NetworkKey>,
         now: Moment,
     ) -> Result<Response, String> {
-        let user = user.map(user_name).transpose()?;
+        let user = user.map(|user| self.meant(user, now)).transpose()?;
         let explanation = self.gate().explain(client, user.as_ref(), now);
         let mut explanation = explained::explanation(explanation, user.as_ref(), self.clock());
         let last_faults = &self.context.services.judging.reporter.last_faults;
@@ -104,7 +112,7 @@ impl Operator {
         fault: String,
         now: Moment,
     ) -> Result<Response, String> {
-        let user = user_name(text)?;
+        let user = self.meant(text, now)?;
         let told = self.gate().explain_user(&user, now);
         let id = self.gate().user_id(&user);
         let is_known = told.known;

@@ -2,8 +2,10 @@
 //!
 //! Not here: what is asked of the store (`server::lending`).
 
-use crate::admin::message::{ClusterMessage, LenderMessage, SeenMessage};
-use crate::cluster::{ClusterSettings, Lending, LendingState};
+use crate::admin::message::{ClusterMessage, LenderMessage, SeenMessage, SharingMessage};
+use crate::clock::Clock;
+use crate::cluster::secret::SealFault;
+use crate::cluster::{ClusterSettings, Lending, LendingState, Sharing, SharingState};
 use crate::server::listeners::ListenerContext;
 use gatepost_core::moment::Moment;
 
@@ -32,7 +34,34 @@ pub(super) fn present(context: &ListenerContext) -> Option<ClusterMessage> {
         in_force: in_force(settings, &lending).to_owned(),
         store,
         seen: seen(settings, &lending, clock.now()),
+        sharing: settings
+            .secret
+            .as_ref()
+            .map(|_| sharing(context.cluster.sharing.get(), clock)),
     })
+}
+
+fn sharing(sharing: Sharing, clock: Clock) -> SharingMessage {
+    let (state, since, reason) = match sharing.state {
+        SharingState::NotAsked => ("not-asked", None, None),
+        SharingState::Shares { since } => ("shares", Some(since), None),
+        SharingState::CutOff { since, why } => ("cut-off", Some(since), Some(why.to_string())),
+    };
+    let other_secret = sharing.machines.into_iter();
+    let other_secret = other_secret
+        .filter(|(_, told)| told.fault == Some(SealFault::OtherSecret))
+        .map(|(name, _)| name);
+    SharingMessage {
+        state: state.to_owned(),
+        since: since.map(|since| time(since, clock)),
+        reason,
+        whole: sharing.is_whole,
+        clock_ahead_s: sharing.ahead,
+        told: sharing.told,
+        taken: sharing.taken,
+        dropped: sharing.dropped,
+        other_secret: other_secret.collect(),
+    }
 }
 
 /// What this machine may spend of the shared buckets.

@@ -9,11 +9,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::own::OwnAddresses;
-use super::{Operator, present, read_place, read_subject, user_name, values};
+use super::{Operator, present, read_place, read_subject, values};
 use crate::admin::message::{BATCH, Response};
 use crate::report::record::Forgotten;
 use crate::session::registry::Whose;
 use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::change::{Change, Expulsion, Fact};
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::verdict::Subject;
 use gatepost_core::moment::Moment;
@@ -92,20 +93,21 @@ impl Operator {
     ) -> Result<Response, String> {
         if let Ok(subject) = read_subject(target) {
             return match network {
-                None => Ok(self.expel_place(subject).await),
+                None => Ok(self.expel_place(subject, now).await),
                 Some(_) => Err(format!(
                     "{target} is an address or a network already: a network can be named behind a user only"
                 )),
             };
         }
-        let user = user_name(target)?;
+        let user = self.meant(target, now)?;
         let network = network.map(read_place).transpose()?;
         let is_known = self.is_known(&user, now);
         let mut changes = Vec::new();
         // Trust first: a login that is judged after this earns it anew, one of before finds the order.
         let networks = self.gate().revoke(&user, network, now, &mut changes);
-        let whose = Whose::User(self.gate().user_id(&user), network);
-        let sessions = self.end(whose).await;
+        let whose = Expulsion::User(self.gate().user_id(&user), network);
+        changes.push(Change::here(now, Fact::Expelled(whose)));
+        let sessions = self.end(whose.into()).await;
         let kept = self.context.services.judging.notices.keep(changes).await;
         if !is_known && sessions == 0 {
             return Ok(unknown(&user));
@@ -130,7 +132,7 @@ impl Operator {
         network: Option<&str>,
         now: Moment,
     ) -> Result<Response, String> {
-        let user = user_name(user)?;
+        let user = self.meant(user, now)?;
         let network = network.map(read_place).transpose()?;
         let whom = Forgotten {
             user: self.gate().user_id(&user),
@@ -140,12 +142,7 @@ impl Operator {
         if network.is_none() {
             judging.reporter.names.forget(whom.user);
         }
-        let recorder = &judging.recorder;
-        let history = match recorder.forget(now, whom).await {
-            Ok(0) => String::new(),
-            Ok(rows) => format!("; {rows} rows of the history are gone"),
-            Err(why) => format!("; the history still has what it had: {why}"),
-        };
+        let history = self.forget_history(&user, whom, now).await;
         if !self.is_known(&user, now) {
             return Ok(match history.is_empty() {
                 true => unknown(&user),
@@ -176,8 +173,26 @@ impl Operator {
         Ok(present::kept(ended, kept))
     }
 
+    /// Has the history forget a user, under the hash of before too if names had another key; says what came of it.
+    async fn forget_history(&self, user: &UserName, whom: Forgotten, now: Moment) -> String {
+        let recorder = &self.context.services.judging.recorder;
+        let before = self.gate().user_id_before(user);
+        let before = before.map(|user| Forgotten { user, ..whom });
+        let mut gone = 0;
+        for whom in before.into_iter().chain([whom]) {
+            match recorder.forget(now, whom).await {
+                Ok(rows) => gone += rows,
+                Err(why) => return format!("; the history still has what it had: {why}"),
+            }
+        }
+        match gone {
+            0 => String::new(),
+            rows => format!("; {rows} rows of the history are gone"),
+        }
+    }
+
     /// Ends the logged-in sessions of all that are banned by hand, in whichever process.
-    async fn end_barred(&self) -> usize {
+    pub(in crate::server) async fn end_barred(&self) -> usize {
         let services = &self.context.services;
         let bars = |client| services.judging.bars(client);
         let left_over = self.context.predecessors.end(|_, client| bars(client));
@@ -185,15 +200,24 @@ impl Operator {
     }
 
     /// Ends logged-in sessions, in whichever process.
-    async fn end(&self, whose: Whose) -> usize {
+    pub(in crate::server) async fn end(&self, whose: Whose) -> usize {
         let own = self.context.services.registry.expel(whose);
         let meant = |user, client| whose.is(Some(user), client);
         own + self.context.predecessors.end(meant).await
     }
 
-    async fn expel_place(&self, subject: Subject) -> Response {
+    async fn expel_place(&self, subject: Subject, now: Moment) -> Response {
         let pending = self.context.admission.pending_of(subject);
-        let sessions = self.end(Whose::Place(subject)).await + pending;
+        let whose = Expulsion::Place(subject);
+        let sessions = self.end(whose.into()).await + pending;
+        let expelled = Change::here(now, Fact::Expelled(whose));
+        // For the other machines; nothing that a disk would have to keep.
+        self.context
+            .services
+            .judging
+            .notices
+            .pass(vec![expelled])
+            .await;
         Response::Ended {
             message: format!(
                 "{subject}: {}; it may come back at once: `gatepost bans add {subject}` keeps it out",

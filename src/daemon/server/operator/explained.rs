@@ -7,16 +7,19 @@ use std::time::Duration;
 use super::values::{ban, bucket, mode, time};
 use crate::admin::message::{
     DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage, LoginNetworkMessage,
-    OutlookMessage, UserMessage, UserNetworkMessage,
+    OutlookMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
 use crate::clock::Clock;
 use crate::report::last_faults::LastFault;
 use crate::session::SessionId;
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::buckets::recent;
-use gatepost_core::gate::explain::{self, KnownUser, Outlook, UserExplanation, UserNetwork};
+use gatepost_core::gate::explain::{
+    self, KnownUser, Outlook, UserDeviceStanding, UserExplanation, UserNetwork,
+};
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::device::DeviceTicket;
 use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Standing};
 use gatepost_core::moment::Moment;
@@ -143,10 +146,20 @@ pub(super) fn user(name: &UserName, id: UserId, e: &UserExplanation, clock: Cloc
         trap: e.is_trap,
         last_login: e.last.map(|last| time(last, clock)),
         networks: e.networks.iter().map(network).collect(),
+        devices: e.devices.iter().map(|one| device(one, clock)).collect(),
         buckets: e.buckets.iter().map(bucket).collect(),
         mode: mode(e.mode, e.settling_until),
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
         past: Vec::new(),
+    }
+}
+
+fn device(one: &UserDeviceStanding, clock: Clock) -> UserDeviceMessage {
+    UserDeviceMessage {
+        last_login: time(one.last, clock),
+        came_back: one.ticket == DeviceTicket::Returned,
+        familiar: one.is_familiar,
+        wrong: u32::from(one.failures),
     }
 }
 
@@ -162,6 +175,7 @@ pub(super) fn known_user(one: KnownUser, name: Option<String>, clock: Clock) -> 
         last_login: one.last.map(|last| time(last, clock)),
         networks: one.networks.into_iter().map(network).collect(),
         password_listed: None,
+        devices: one.devices as u64,
     }
 }
 

@@ -90,6 +90,7 @@ impl Operator {
         told.logins_work = status.logins_work;
         let known = &self.context.services.judging.known_passwords;
         told.known_passwords = known.count().map(|count| count as u64);
+        told.fault = status.history_not_kept;
         told.bound_per_day = status.bound_per_day;
         let bound = u128::from(status.bound_per_day) * u128::from(span) / u128::from(DAY);
         told.bound = u64::try_from(bound).unwrap_or(u64::MAX);

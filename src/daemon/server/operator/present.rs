@@ -56,31 +56,31 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         bans_by_reason: bans_by_reason(services, now),
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
+        devices: gate.devices as u64,
         bound_per_day: bound_per_day(&gate.shared),
         cluster: cluster::present(context),
         buckets: gate.shared.iter().map(bucket).collect(),
         tables: tables(&gate),
         counters: counters(context),
         doors: doors(&services.judging.counters),
-        limits: limits::TABLE
-            .iter()
-            .map(|row| (row.name.to_owned(), acted(row.limit, context, &gate)))
-            .collect(),
+        limits: limits_that_acted(context, &gate),
         attempts: attempts(services),
         familiar_refused: familiar_refused(&gate),
         allowed: tallies(&gate, |tally| tally.allowed),
         refused: tallies(&gate, |tally| tally.refused),
         would_refuse: tallies(&gate, |tally| tally.would_refuse),
-        turned_away: TurnedAway::ALL
-            .iter()
-            .zip(admission.turned_away)
-            .map(|(reason, count)| (reason.to_string(), count))
-            .collect(),
+        turned_away: turned_away(admission.turned_away),
         handshakes_failed: handshakes_failed(services),
         certificates: certificates(services),
         state_not_kept: not_kept(context),
+        history_not_kept: context.history.written().fault(),
         process: process::read(),
     }
+}
+
+fn turned_away(counts: impl IntoIterator<Item = u64>) -> Counts {
+    let reasons = TurnedAway::ALL.iter().map(ToString::to_string);
+    reasons.zip(counts).collect()
 }
 
 fn not_kept(context: &ListenerContext) -> Option<NotKeptMessage> {
@@ -257,6 +257,12 @@ fn turns_missed(gate: &explain::Status) -> u64 {
     tallies.map(|tally| tally.refused).sum()
 }
 
+fn limits_that_acted(context: &ListenerContext, gate: &explain::Status) -> BTreeMap<String, u64> {
+    let rows = limits::TABLE.iter();
+    rows.map(|row| (row.name.to_owned(), acted(row.limit, context, gate)))
+        .collect()
+}
+
 /// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
 fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status) -> u64 {
     let admission = context.admission.counts();
@@ -273,7 +279,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::ConnectRates => admission.rates_forgotten,
         ResourceLimit::Turns => turns_missed(gate),
         ResourceLimit::Clients => gate.rows_evicted,
-        ResourceLimit::Pairs => gate.pairs_evicted,
+        ResourceLimit::Pairs => gate.pairs_evicted + gate.devices_evicted,
         ResourceLimit::Bans => gate.bans_evicted,
         ResourceLimit::HeldAttempts => gate.held_evicted,
         ResourceLimit::Credit => gate.credit_evicted,
@@ -297,6 +303,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::OperatorRequests
         | ResourceLimit::History
         | ResourceLimit::Occurrences
+        | ResourceLimit::ClusterFacts
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams

@@ -35,7 +35,7 @@ const total = (steps) => Object.fromEntries(TILES.map((name) => [name, steps.red
 
 /// Ten minutes up to now in equal steps, whatever was counted in them.
 function lately(trend) {
-  const end = Math.floor(Date.now() / 1000 / BIN) * BIN;
+  const end = Math.floor(serverNow() / 1000 / BIN) * BIN;
   const steps = Array.from({ length: MINUTES / BIN }, (_, place) => ({ at: end - MINUTES + (place + 1) * BIN, ...named({}, 0) }));
   const row = (one) => named(one, one.closed);
   for (const one of trend.lately) {
@@ -90,7 +90,7 @@ function choose(wanted) {
 async function beginCharts() {
   await refresh();
   const day = await report("day");
-  const hours = (Date.now() - Date.parse(day.kept_since || day.since)) / 3600000;
+  const hours = (serverNow() - Date.parse(day.kept_since || day.since)) / 3600000;
   if (!isChosen && hours > 3) {
     choose("day");
     views.day = past(day);
@@ -143,7 +143,7 @@ function grown(view) {
   if (!last) return view.steps;
   const now = ofStatus(last.status);
   const latest = view.steps[view.steps.length - 1];
-  const isOver = Date.now() / 1000 >= latest.at + view.step;
+  const isOver = serverNow() / 1000 >= latest.at + view.step;
   const step = isOver ? { at: latest.at + view.step, ...named({}, 0) } : { ...latest };
   for (const name of Object.keys(now)) step[name] += Math.max(0, now[name] - view.base[name]);
   return isOver ? [...view.steps.slice(1), step] : [...view.steps.slice(0, -1), step];

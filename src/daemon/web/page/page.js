@@ -7,6 +7,8 @@
 // One of each path: there may be more Gateposts behind one web server.
 const KEY = `gatepost-token ${location.pathname}`;
 const ROWS = 200;
+// Each second has a snapshot: when none has come for so many milliseconds, what stands here is old.
+const SILENCE = 15000;
 const $ = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -14,7 +16,8 @@ const REASONS = {
   "allow-list": "on the allow list", "deny-list": "on the deny list",
   familiar: "the user has logged in from there", unproven: "not since the password was changed",
   client: "the address has tried too often", network: "its network has tried too often", region: "its region has tried too often",
-  user: "too many failures at this user", near: "too many failures from near networks",
+  "client-near": "the address has tried too often", "user-near": "too many failures at this user from near networks",
+  "user-far": "too many failures at this user from elsewhere", near: "too many failures from near networks",
   words: "a common password, and too many of these lately", unknown: "an unknown user, and too many of these lately",
   strangers: "too many failures of strangers lately", credit: "others at that address have vouched for it",
   "user-credit": "others at that address have vouched for it", "settling-user": "settling in: too many failures at this user",
@@ -40,6 +43,10 @@ let shown = 0;
 let told = 0;
 let snapshots = [];
 let last = null;
+let came = Date.now();
+let tried = 0;
+let stream = new AbortController();
+let skew = 0;
 const attempts = [];
 const names = new Set();
 
@@ -47,7 +54,8 @@ const count = (number) => number.toLocaleString("en");
 const sum = (counts) => Object.values(counts || {}).reduce((all, one) => all + one, 0);
 const time = (text) => new Date(text).toLocaleTimeString([], { hour12: false });
 const day = (text) => new Date(text).toDateString();
-const when = (text) => (day(text) === day(Date.now()) ? new Date(text).toLocaleTimeString([], { hour12: false, timeStyle: "short" }) : date(text));
+const serverNow = () => Date.now() + skew;
+const when = (text) => (day(text) === day(serverNow()) ? new Date(text).toLocaleTimeString([], { hour12: false, timeStyle: "short" }) : date(text));
 const date = (text) => new Date(text).toLocaleString([], { hour12: false, dateStyle: "medium", timeStyle: "short" });
 
 function span(seconds) {
@@ -70,7 +78,8 @@ function write(node, text) {
 // --- the server
 
 async function ask(path, body, signal) {
-  const headers = { "X-Gatepost-Token": localStorage.getItem(KEY) || "" };
+  const token = localStorage.getItem(KEY) || "";
+  const headers = { "X-Gatepost-Token": token };
   const options = { headers, signal, cache: "no-store", credentials: "same-origin" };
   if (body !== undefined) {
     options.method = "POST";
@@ -78,13 +87,24 @@ async function ask(path, body, signal) {
     options.body = JSON.stringify(body);
   }
   const response = await fetch(path, options);
+  setClock(response);
+  const isJson = (response.headers.get("Content-Type") || "").startsWith("application/json");
+  if (!response.ok && !isJson) throw new Error((await response.text()).slice(0, 200) || `the answer was ${response.status}`);
   if (response.status === 401) {
+    // Another tab may have come by a new link meanwhile.
+    if ((localStorage.getItem(KEY) || "") !== token) return ask(path, body, signal);
     const { message } = await response.json();
     localStorage.removeItem(KEY);
-    close(message);
+    if (!$("open").hidden) close(message);
     throw new Error(message);
   }
   return response;
+}
+
+/// A browser's clock may be wrong: what is now is the server's to say, to the second.
+function setClock(response) {
+  const at = Date.parse(response.headers.get("Date") || "");
+  if (at) skew = Math.abs(at - Date.now()) > 3000 ? at - Date.now() : 0;
 }
 
 async function enter(link) {
@@ -100,7 +120,8 @@ async function enter(link) {
 async function follow() {
   for (;;) {
     try {
-      const response = await ask("events");
+      stream = new AbortController();
+      const response = await ask("events", undefined, stream.signal);
       if (!response.ok) throw new Error(await response.text());
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       let rest = "";
@@ -114,10 +135,20 @@ async function follow() {
       }
     } catch (fault) {
       if (!localStorage.getItem(KEY)) return;
-      health("bad", "Gatepost does not answer", [String(fault.message || fault)]);
+      if (fault.name !== "AbortError") health("bad", "Gatepost does not answer", [String(fault.message || fault)]);
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
+}
+
+/// A stream can fall silent without an end: a tunnel or a server that stands still. Nothing green stays then.
+function listen() {
+  if ($("open").hidden || Date.now() - came < SILENCE) return;
+  const since = last ? `The last numbers came at ${time(came)}` : "Nothing has come since this page was opened";
+  health("bad", "Nothing comes from Gatepost: what stands here is old", [since, "If it stays so: is there a tunnel or a web server in between that holds answers back?"]);
+  if (Date.now() - tried < SILENCE) return;
+  tried = Date.now();
+  stream.abort();
 }
 
 /// Whether there are buttons that change something.
@@ -157,6 +188,7 @@ function faults(status) {
   }
   if (status.backend_outage) lines.push("Dovecot rejects users who have logged in before");
   if (status.state_not_kept) lines.push(`The disk does not take the state: ${status.state_not_kept.why}`);
+  if (status.history_not_kept) lines.push(`The disk does not take the history: ${status.history_not_kept}`);
   for (const one of status.certificates) {
     if (one.problem) lines.push(`The certificate of ${one.names.join(", ")}: ${one.problem}; clients refuse it`);
     else if (one.is_due) lines.push(`The certificate of ${one.names.join(", ")} has ${one.days_left} days left`);
@@ -171,6 +203,7 @@ function faults(status) {
 
 function take(watch) {
   const { status } = watch;
+  came = Date.now();
   if (status.started !== started) {
     if (started) refresh().catch(() => {});
     started = status.started;
@@ -182,22 +215,28 @@ function take(watch) {
     if (one.number > shown) {
       shown = one.number;
       attempts.unshift(one);
-      if (one.user && names.size < 500) names.add(one.user);
+      // All of them fit into one question, however long those are that guessers invent.
+      if (one.user && names.size < 500 && JSON.stringify(one.user).length <= 100) names.add(one.user);
     }
   }
   attempts.length = Math.min(attempts.length, ROWS);
   snapshots.push(ofStatus(status));
   if (snapshots.length > 61) snapshots.shift();
   last = watch;
+  judge(status);
   if (!paused) show();
 }
 
-function show() {
-  const { status } = last;
+/// Also on a page that stands still.
+function judge(status) {
   const lines = faults(status);
   if (!status.logins_work) health("bad", "Nobody can log in", lines);
   else if (lines.length) health("bad", "Logins work, but look at this", lines);
   else health("good", "All is well: logins work, and no familiar user was refused", []);
+}
+
+function show() {
+  const { status } = last;
   write($("about"), `${status.version}, ${status.mode}, up since ${date(status.started)}`);
   numbers(status);
   draw();
@@ -278,7 +317,7 @@ function table(id, items, key, cells, commands, style) {
         commands(cell, item);
         row.append(cell);
       }
-      if (held) body.append(row);
+      if (held && body.rows.length < ROWS) body.append(row);
     }
     if (row === next) next = next.nextElementSibling;
     else if (!held) body.insertBefore(row, next);
@@ -508,6 +547,11 @@ function wire() {
   $("filter").addEventListener("change", decisions);
   $("filter").form.addEventListener("submit", (event) => event.preventDefault());
   $("show-people").addEventListener("click", people);
+  // Whatever was clicked, no answer is told too.
+  addEventListener("unhandledrejection", (event) => {
+    if (!$("open").hidden) tell(`Gatepost did not answer: ${event.reason.message || event.reason}`);
+  });
+  setInterval(listen, 1000);
   wireCharts();
 }
 
@@ -524,6 +568,7 @@ async function begin() {
   }
   if (!localStorage.getItem(KEY)) return close("");
   $("open").hidden = false;
+  came = Date.now();
   try {
     await beginCharts();
   } catch (fault) {

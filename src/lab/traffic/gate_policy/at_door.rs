@@ -59,6 +59,7 @@ impl ShownAttempt {
                 (None, PasswordForm::Plain | PasswordForm::Scram) => Password::Hidden,
             },
             door: attempt.door,
+            device: attempt.device.filter(|_| attempt.door.has_later()),
         }
     }
 }

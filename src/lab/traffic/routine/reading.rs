@@ -72,6 +72,7 @@ impl Routine {
             person,
             client,
             door: Door::Imap,
+            laptop: None,
             first_try: FirstTry::Right,
         }));
     }

@@ -54,6 +54,8 @@ pub const SCENARIOS: &[Scenario] = &[
         unique, Surroundings::Ordinary, &[Bound, Home, Near, TravellersThen, Retry]),
     scenario("unique-fresh", "the same, and never the same address twice",
         unique_fresh, Surroundings::Ordinary, &[Bound, Home, Near]),
+    scenario("laptops", "unique passwords, never the same address twice; people travel with laptops, half of which keep TLS tickets",
+        unique_fresh, Surroundings::Laptops, &[Bound, Home, Near]),
     scenario("unique-again", "both at once, and each guess is tried once more five minutes later",
         unique_again, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("hidden", "unique passwords by SCRAM, which shows none of them",

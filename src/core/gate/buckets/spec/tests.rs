@@ -27,6 +27,7 @@ fn the_numbers_on_disk_never_change() {
         .collect();
     let expected = [
         ("familiar", vec![6]),
+        ("device", vec![20]),
         ("unproven", vec![9]),
         ("client-near", vec![11, 12]),
         ("client", vec![1, 2]),

@@ -1,6 +1,7 @@
 //! tests - records: their octets are the same in every version, and each is read back
 
 use super::*;
+use crate::gate::request::change::{Expulsion, Forgiven, ForgivenUser};
 use crate::gate::state::frame::{Frames, Item};
 
 const AT: Moment = Moment::from_nanos(0x0102_0304_0506_0708);
@@ -112,6 +113,12 @@ fn every_record_of_a_bucket_or_a_user_has_the_octets_that_it_always_had() {
     check(here(Fact::Forgiven(forgiven)), 21, "00010200c000000000");
     let forgiven = Forgiven::User(ForgivenUser(user));
     check(here(Fact::Forgiven(forgiven)), 21, "035500000000000000");
+    let place = Expulsion::Place(Subject::Client(client("192.0.2.1")));
+    check(here(Fact::Expelled(place)), 25, "00010200c000000000");
+    let network = Some(client("192.0.2.1").network());
+    let golden = "035500000000000000010100000200c00000";
+    let user = Expulsion::User(user, network);
+    check(here(Fact::Expelled(user)), 25, golden);
 }
 
 #[test]
@@ -232,17 +239,22 @@ fn what_ends_by_itself_or_is_only_told_has_no_record() {
 }
 
 #[test]
-fn what_another_machine_did_is_not_taken_for_ours() {
-    let mut out = Vec::new();
+fn what_happened_on_another_machine_is_known_here_and_when_that_was_noted() {
     let change = Change {
-        origin: Origin(1),
+        origin: Origin::ELSEWHERE,
+        noted: Moment::from_nanos(0x0102_0304_0506_0709),
         ..began(
             Subject::Client(client("192.0.2.1")),
             BanCause::Trap,
             Mode::Enforce,
         )
     };
+    let mut out = Vec::new();
     let number = write_change(&mut out, &change).unwrap();
+    let origin = Origin::HERE;
+    assert_eq!(read_change(number, &out), Some(Change { origin, ..change }));
+    // What another version took down as another machine's.
+    out[8] = 1;
     assert_eq!(read_change(number, &out), None);
 }
 

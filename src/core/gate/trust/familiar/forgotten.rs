@@ -39,7 +39,7 @@ impl Familiar {
 }
 
 impl PairBook {
-    fn remove(&mut self, user: UserId) {
+    pub(super) fn remove(&mut self, user: UserId) {
         let Some(known) = self.users.remove(&user) else {
             return;
         };

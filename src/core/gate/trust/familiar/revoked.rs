@@ -6,12 +6,12 @@
 //! Bounded like the pairs: the oldest revocations go.
 //! Not here: who revokes (`gate::operator`), files (`state`).
 
-use super::taken_back::TakenBack;
 use super::{Familiar, KEPT, PairBook};
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{Change, Fact, Revocation};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
+use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 
 /// Whose familiarity was taken back, where, and when. With no network: everywhere.

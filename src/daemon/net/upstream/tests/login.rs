@@ -64,6 +64,7 @@ fn permit(credentials: &Credentials) -> Permit {
         user: &credentials.user,
         password: credentials.password(),
         door: Door::Own,
+        device: None,
     };
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new()) {
         Verdict::Allow(permit) => permit,

@@ -1,6 +1,6 @@
 //! taken_back - what an operator took back, and when: of each the latest moment
 //!
-//! Bounded: the oldest go. Not here: what follows from it (`revoked`, `forgotten`).
+//! Bounded: the oldest go. Not here: what follows from it (`familiar::revoked`, `familiar::forgotten`, `ban`).
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -8,7 +8,7 @@ use std::hash::Hash;
 use crate::moment::Moment;
 
 /// What was taken back, and when.
-pub(super) struct TakenBack<What> {
+pub(in crate::gate) struct TakenBack<What> {
     latest: HashMap<What, Moment>,
     /// The same, the oldest first.
     by_age: BTreeSet<(Moment, What)>,
@@ -24,16 +24,16 @@ impl<What> Default for TakenBack<What> {
 }
 
 impl<What: Copy + Eq + Hash + Ord> TakenBack<What> {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::gate) fn is_empty(&self) -> bool {
         self.latest.is_empty()
     }
 
     /// When this was taken back the last time.
-    pub(super) fn at(&self, what: What) -> Option<Moment> {
+    pub(in crate::gate) fn at(&self, what: What) -> Option<Moment> {
         self.latest.get(&what).copied()
     }
 
-    pub(super) fn add(&mut self, what: What, at: Moment, capacity: usize) {
+    pub(in crate::gate) fn add(&mut self, what: What, at: Moment, capacity: usize) {
         let held = self.at(what);
         if held.is_some_and(|held| held >= at) {
             return;
@@ -48,15 +48,22 @@ impl<What: Copy + Eq + Hash + Ord> TakenBack<What> {
         }
     }
 
+    /// Lets go of this; when it was taken back the last time.
+    pub(in crate::gate) fn take(&mut self, what: What) -> Option<Moment> {
+        let at = self.latest.remove(&what)?;
+        self.by_age.remove(&(at, what));
+        Some(at)
+    }
+
     /// Drops those of before, as long as `is_over` says so of the oldest.
-    pub(super) fn drop_while(&mut self, is_over: impl Fn(Moment) -> bool) {
+    pub(in crate::gate) fn drop_while(&mut self, is_over: impl Fn(Moment) -> bool) {
         while self.by_age.first().is_some_and(|(at, _)| is_over(*at)) {
             self.drop_oldest();
         }
     }
 
     /// All, the oldest first.
-    pub(super) fn all(&self) -> Vec<(What, Moment)> {
+    pub(in crate::gate) fn all(&self) -> Vec<(What, Moment)> {
         let all = self.by_age.iter();
         all.map(|(at, what)| (*what, *at)).collect()
     }

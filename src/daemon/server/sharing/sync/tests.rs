@@ -1,0 +1,290 @@
+//! tests - several machines over one stream, played round by round
+
+use super::*;
+use gatepost_core::gate::Keys;
+use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::client::NetworkKey;
+use gatepost_core::gate::request::settings::GateSettings;
+
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
+const ROUND: Duration = Duration::from_millis(200);
+const SECOND: Duration = Duration::from_secs(1);
+
+enum Entry {
+    Letter(ClusterLetter),
+    Facts(ProcessId, Vec<Change>),
+}
+
+struct Machine {
+    sync: FullSync,
+    gate: Gate,
+    read: usize,
+    /// When it noted a letter of another machine last.
+    company: Option<Moment>,
+}
+
+/// Machines, and what they have told.
+struct Cluster {
+    machines: Vec<Machine>,
+    stream: Vec<Entry>,
+    now: Moment,
+}
+
+fn process(number: usize) -> ProcessId {
+    let mut id = [0; 16];
+    id[0] = 1 << number;
+    id[15] = 1 << number;
+    id
+}
+
+fn gate() -> Gate {
+    let mut settings = GateSettings::default();
+    settings.capacity.clients = 1000;
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    };
+    Gate::new(settings, keys, NOW)
+}
+
+impl Cluster {
+    fn of(machines: usize) -> Self {
+        let machine = |number| Machine {
+            sync: FullSync::new(process(number)),
+            gate: gate(),
+            read: 0,
+            company: None,
+        };
+        Self {
+            machines: (0..machines).map(machine).collect(),
+            stream: Vec::new(),
+            now: NOW,
+        }
+    }
+
+    /// Some that have told each other everything long ago.
+    fn at_rest(machines: usize) -> Self {
+        let mut cluster = Self::of(machines);
+        cluster.play(120 * SECOND);
+        let is_whole = |one: &Machine| one.sync.is_whole();
+        assert!(cluster.machines.iter().all(is_whole));
+        cluster
+    }
+
+    fn introduce(&mut self, machine: usize, name: &str) {
+        let network: NetworkKey = "203.0.113.0/24".parse().unwrap();
+        let name = UserName::new(name.as_bytes());
+        let gate = &self.machines[machine].gate;
+        gate.introduce(&name, Some(network), self.now, &mut Vec::new());
+    }
+
+    /// As the task does it, but for octets.
+    fn turn(&mut self, number: usize) {
+        let now = self.now;
+        let machine = &mut self.machines[number];
+        let own = process(number);
+        for entry in &self.stream[machine.read..] {
+            let letter = match entry {
+                Entry::Letter(letter) => letter.clone(),
+                Entry::Facts(process, facts) => {
+                    if *process != own {
+                        let merge = |fact| machine.gate.merge(fact, now, &mut Vec::new());
+                        facts.iter().for_each(merge);
+                    }
+                    ClusterLetter {
+                        process: *process,
+                        told: ClusterTold::Facts(Vec::new()),
+                    }
+                }
+            };
+            if letter.process != own {
+                machine.company = Some(now);
+                machine.sync.note(&letter, now, now);
+            }
+        }
+        machine.read = self.stream.len();
+        let company = machine.company;
+        let company = |since| company.is_some_and(|at| at >= since);
+        let (told, facts) = machine.sync.next(&machine.gate, (now, now), company);
+        let (before, after): (Vec<_>, Vec<_>) = told
+            .into_iter()
+            .partition(|told| !matches!(told, ClusterTold::Ends(_)));
+        let letter = |told| Entry::Letter(ClusterLetter { process: own, told });
+        self.stream.extend(before.into_iter().map(letter));
+        if !facts.is_empty() {
+            self.stream.push(Entry::Facts(own, facts));
+        }
+        self.stream.extend(after.into_iter().map(letter));
+    }
+
+    fn play_some(&mut self, machines: &[usize], span: Duration) {
+        let until = self.now + span;
+        while self.now < until {
+            for number in machines {
+                self.turn(*number);
+            }
+            self.now = self.now + ROUND;
+        }
+    }
+
+    fn play(&mut self, span: Duration) {
+        let all: Vec<usize> = (0..self.machines.len()).collect();
+        self.play_some(&all, span);
+    }
+
+    fn count(&self, is: impl Fn(&ClusterTold) -> bool) -> usize {
+        let letters = self.stream.iter().filter_map(|entry| match entry {
+            Entry::Letter(letter) => Some(&letter.told),
+            Entry::Facts(..) => None,
+        });
+        letters.filter(|told| is(told)).count()
+    }
+
+    fn answers(&self) -> usize {
+        self.count(|told| matches!(told, ClusterTold::Begins(_)))
+    }
+
+    fn questions(&self) -> usize {
+        self.count(|told| matches!(told, ClusterTold::Asks(_)))
+    }
+
+    fn known(&self, machine: usize) -> usize {
+        self.machines[machine].gate.known().1
+    }
+}
+
+#[test]
+fn a_machine_that_starts_is_told_all_by_one_of_the_others_and_within_three_seconds() {
+    let mut cluster = Cluster::at_rest(4);
+    for n in 0..3000 {
+        cluster.introduce(0, &format!("user{n}"));
+    }
+    cluster.machines[0].sync.tell_recent();
+    cluster.play(10 * SECOND);
+    assert_eq!(cluster.known(2), 3000, "they are told unasked");
+    let before = cluster.answers();
+    // A new process, which knows nothing.
+    cluster.machines[3] = Cluster::of(4).machines.remove(3);
+    cluster.machines[3].read = cluster.stream.len();
+    cluster.machines[3].sync.process = process(5);
+    cluster.play(3 * SECOND);
+    assert_eq!(cluster.answers(), before + 1);
+    assert_eq!(cluster.known(3), 3000);
+    assert!(cluster.machines[3].sync.is_whole());
+}
+
+#[test]
+fn machines_that_have_all_missed_something_tell_each_other() {
+    let mut cluster = Cluster::of(2);
+    cluster.introduce(0, "ann");
+    cluster.introduce(1, "bob");
+    cluster.play(SECOND);
+    assert_eq!([cluster.known(0), cluster.known(1)], [2, 2], "unasked");
+    assert!(!cluster.machines[0].sync.is_whole());
+    cluster.play(9 * SECOND);
+    assert!(cluster.machines.iter().all(|one| one.sync.is_whole()));
+}
+
+#[test]
+fn what_is_older_than_a_day_comes_with_the_answer() {
+    let mut cluster = Cluster::at_rest(2);
+    cluster.introduce(0, "ann");
+    cluster.now = cluster.now + 2 * RECENT;
+    cluster.machines[0].sync.tell_recent();
+    cluster.play(5 * SECOND);
+    assert_eq!(cluster.known(1), 0);
+    cluster.machines[1].sync.missed();
+    cluster.play(3 * SECOND);
+    assert_eq!(cluster.known(1), 1);
+}
+
+#[test]
+fn a_question_is_put_again_while_there_is_somebody_and_not_to_nobody() {
+    let mut cluster = Cluster::of(2);
+    cluster.play_some(&[0], 600 * SECOND);
+    assert_eq!(cluster.questions(), 1, "nobody is there");
+    // One that says hello, and is lost as soon as it has begun to answer.
+    let dies = |cluster: &mut Cluster| {
+        let begins = ClusterTold::Begins(process(0));
+        for told in [ClusterTold::Hello, begins] {
+            let process = process(7);
+            let letter = ClusterLetter { process, told };
+            cluster.stream.push(Entry::Letter(letter));
+        }
+    };
+    dies(&mut cluster);
+    cluster.play_some(&[0], PATIENCE);
+    assert_eq!(cluster.questions(), 1);
+    cluster.play_some(&[0], SECOND);
+    assert_eq!(cluster.questions(), 2);
+    assert!(!cluster.machines[0].sync.is_whole());
+}
+
+#[test]
+fn whatever_becomes_of_the_stream_nobody_asks_or_answers_without_end() {
+    let mut cluster = Cluster::at_rest(2);
+    let (questions, answers) = (cluster.questions(), cluster.answers());
+    for _ in 0..300 {
+        cluster.machines[1].sync.missed();
+        cluster.play(ROUND);
+    }
+    // A minute.
+    assert!((2..=13).contains(&(cluster.questions() - questions)));
+    assert!((2..=4).contains(&(cluster.answers() - answers)));
+    cluster.play(60 * SECOND);
+    assert!(cluster.machines[1].sync.is_whole());
+}
+
+#[test]
+fn who_asks_soon_after_another_one_is_answered_too() {
+    let mut cluster = Cluster::at_rest(3);
+    cluster.machines[1].sync.missed();
+    cluster.play(3 * SECOND);
+    assert!(cluster.machines[1].sync.is_whole());
+    cluster.machines[2].sync.missed();
+    cluster.play(ANSWERS + 3 * SECOND);
+    assert!(cluster.machines[2].sync.is_whole());
+}
+
+#[test]
+fn an_old_question_is_answered_by_nobody() {
+    let mut cluster = Cluster::at_rest(2);
+    cluster.play(60 * SECOND);
+    let answers = cluster.answers();
+    for (age, more) in [(OLD + ROUND, 0), (OLD, 1)] {
+        let told = ClusterTold::Asks(cluster.now - age);
+        let process = process(7);
+        let letter = ClusterLetter { process, told };
+        cluster.machines[0]
+            .sync
+            .note(&letter, cluster.now, cluster.now);
+        cluster.play(3 * SECOND);
+        assert_eq!(cluster.answers(), answers + more);
+    }
+}
+
+#[test]
+fn an_answer_that_did_not_arrive_is_given_once_more() {
+    let mut cluster = Cluster::at_rest(2);
+    for n in 0..4 * PER_ROUND * 256 {
+        cluster.introduce(0, &format!("user{n}"));
+    }
+    let all = cluster.known(0);
+    cluster.machines[1].sync.missed();
+    let begun = cluster.answers();
+    while cluster.answers() == begun {
+        cluster.play(ROUND);
+    }
+    let now = cluster.now;
+    cluster.machines[0].sync.interrupted(now);
+    // What it had told is lost with the store.
+    cluster.stream.truncate(cluster.machines[1].read);
+    for machine in &mut cluster.machines {
+        machine.read = machine.read.min(cluster.stream.len());
+    }
+    cluster.machines[1].sync.interrupted(now);
+    cluster.play(10 * SECOND);
+    assert!(cluster.machines[1].sync.is_whole());
+    assert_eq!(cluster.known(1), all);
+}

@@ -1,0 +1,400 @@
+//! cluster_shares - what several Gateposts tell one another over a real Redis: who is familiar, banned, forgotten, expelled
+//!
+//! By the operator's commands and by logins, at one machine and then at the other. The store dies, freezes, forgets, and has
+//! in it what others wrote.
+//! Not here: the bound that they have together (`cluster`), who tells what when (`server::sharing::sync`).
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::kit::client::loopback;
+use crate::kit::mail::{ANNA, BERT, CARLA, Mail, User};
+use crate::kit::program;
+use crate::kit::proxy::{Event, Proxy, Setup};
+use crate::kit::redis::Redis;
+use crate::kit::wait;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const RECORDS: &str = "gatepost:1:records";
+const OTHER_CLOCK: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/integration/kit/other_clock.c"
+);
+
+/// A Gatepost that is the machine `name` of `mx1` and `mx2`, not started.
+fn machine(mail: &Mail, redis: &Redis, name: &str, secret: &str) -> Setup {
+    let machines: Vec<toml::Value> = vec!["mx1".into(), "mx2".into()];
+    let mut setup = Setup::before(mail)
+        .with("cluster.machines", machines)
+        .with("cluster.name", name)
+        .with("cluster.store", redis.address());
+    let file = setup.write("cluster.secret", secret);
+    setup.set("cluster.secret-file", file.display().to_string());
+    setup
+}
+
+/// What has a program's clock show an hour more.
+fn other_clock(setup: &Setup) -> String {
+    let library = setup.folder().join("other_clock.so");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
+    compiler.arg(OTHER_CLOCK);
+    program::run(&mut compiler);
+    format!("LD_PRELOAD={}", library.display())
+}
+
+/// Two that share.
+fn pair(mail: &Mail, redis: &Redis) -> [Proxy; 2] {
+    let proxies = ["mx1", "mx2"].map(|name| machine(mail, redis, name, SECRET).start());
+    proxies.iter().for_each(|proxy| wait_for(proxy, "shares"));
+    proxies
+}
+
+/// Runs a command that must end well; gives what it prints.
+#[track_caller]
+fn ask(proxy: &Proxy, words: &[&str]) -> String {
+    let ran = proxy.setup.command(words);
+    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
+    ran.text
+}
+
+fn sharing(proxy: &Proxy) -> Value {
+    let status: Value = serde_json::from_str(&ask(proxy, &["status", "--json"])).expect("JSON");
+    status["cluster"]["sharing"].clone()
+}
+
+#[track_caller]
+fn wait_for(proxy: &Proxy, state: &str) {
+    wait::until(state, || sharing(proxy)["state"] == state);
+}
+
+#[track_caller]
+fn log_in(proxy: &Proxy, net: u8, user: User<'_>) -> Option<u16> {
+    proxy.log_in(loopback(net, 1), user)
+}
+
+/// What is known of a user, if anything is.
+fn explained(proxy: &Proxy, User(name, _): User<'_>) -> String {
+    proxy.setup.command(&["explain", name]).text
+}
+
+/// Whether this user is familiar in 127.`net`.0.0/24.
+fn is_familiar(proxy: &Proxy, net: u8, user: User<'_>) -> bool {
+    explained(proxy, user).contains(&format!("127.{net}.0.0/24 familiar"))
+}
+
+#[track_caller]
+fn until_familiar(proxy: &Proxy, net: u8, user: User<'_>) {
+    wait::until("familiar", || is_familiar(proxy, net, user));
+}
+
+fn is_known(proxy: &Proxy, user: User<'_>) -> bool {
+    explained(proxy, user).contains("known, last login")
+}
+
+fn is_banned(proxy: &Proxy, subject: &str) -> bool {
+    ask(proxy, &["bans", "list"]).contains(subject)
+}
+
+/// How long this takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how soon others know, and how long a person waits, is asserted"
+)]
+fn time_of(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+fn says(text: &'static str) -> impl Fn(&Event) -> bool {
+    move |event| event.message().contains(text)
+}
+
+#[test]
+fn familiar_at_one_machine_is_familiar_at_the_other_and_forgotten_is_forgotten() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [mut first, second] = pair(&mail, &redis);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    until_familiar(&second, 97, ANNA);
+    ask(&second, &["introduce", CARLA.0, "127.96.0.0/24"]);
+    until_familiar(&first, 96, CARLA);
+
+    ask(&second, &["forget", ANNA.0]);
+    wait::until("forgotten", || !is_known(&first, ANNA));
+    // It tells and is told all that the two know: that is no more than before.
+    first.kill_and_start();
+    wait::until("whole", || sharing(&first)["whole"] == true);
+    assert!(!is_known(&first, ANNA) && !is_known(&second, ANNA));
+    assert!(is_familiar(&first, 96, CARLA) && is_familiar(&second, 96, CARLA));
+
+    assert_eq!(log_in(&second, 97, ANNA), Some(235));
+    until_familiar(&first, 97, ANNA);
+}
+
+#[test]
+fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_second() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    // On a busy machine one of some must be in time.
+    let ends = |net: u8, user: User<'_>, words: &[&str]| {
+        let mut client = second.client(loopback(net, 1));
+        assert_eq!(client.try_log_in(user).expect("an answer").code, 235);
+        until_familiar(&first, net, user);
+        ask(&first, words);
+        let end = || drop(client.rest().expect("the session's end"));
+        time_of(end) < Duration::from_secs(1)
+    };
+    let in_time = [98, 99, 100, 101, 102].map(|net| {
+        let network = format!("127.{net}.0.0/24");
+        let in_time = ends(net, BERT, &["bans", "add", &network]);
+        assert!(is_banned(&second, &network));
+        assert_eq!(log_in(&second, net, BERT), None);
+        in_time
+    });
+    assert!(in_time.contains(&true), "{in_time:?}");
+    let by_whom = says("bans by hand; 1 sessions ended");
+    let told = |event: &Event| by_whom(event) || event.text().contains("the operator of mx1");
+    second.log().find("whose order it was", told);
+
+    // At whichever machine it is lifted.
+    ask(&second, &["bans", "remove", "127.98.0.0/24"]);
+    wait::until("lifted", || !is_banned(&first, "127.98.0.0/24"));
+    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    assert_eq!(log_in(&second, 98, BERT), Some(235));
+
+    let in_time = [ANNA, BERT, CARLA].map(|user| {
+        let in_time = ends(98, user, &["expel", user.0]);
+        let explained = explained(&second, user);
+        assert!(!is_familiar(&second, 98, user), "{explained}");
+        in_time
+    });
+    assert!(in_time.contains(&true), "{in_time:?}");
+}
+
+#[test]
+fn a_machine_that_was_away_is_told_what_it_has_missed() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, mut second] = pair(&mail, &redis);
+    assert_eq!(log_in(&second, 97, ANNA), Some(235));
+    until_familiar(&first, 97, ANNA);
+    second.terminate();
+    second.ends_well();
+    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    ask(&first, &["bans", "add", "127.99.0.0/24"]);
+    ask(&first, &["forget", ANNA.0]);
+    wait::until("told", || sharing(&first)["told"].as_u64() >= Some(4));
+    // More was told since than the stream keeps.
+    redis.command(&["XTRIM", RECORDS, "MAXLEN", "0"]);
+    second.start_again();
+    wait::until("whole", || sharing(&second)["whole"] == true);
+    assert!(is_familiar(&second, 98, BERT));
+    assert!(is_banned(&second, "127.99.0.0/24"));
+    assert!(!is_known(&second, ANNA));
+}
+
+#[test]
+fn a_store_that_dies_and_comes_back_empty_loses_nothing_that_a_machine_knows() {
+    let (mail, mut redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    redis.kill();
+    wait_for(&first, "cut-off");
+    wait_for(&second, "cut-off");
+    let told = says("is cut off from the others");
+    assert_eq!(first.logged(&told).len(), 1);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    assert_eq!(log_in(&second, 98, BERT), Some(235));
+    ask(&second, &["bans", "add", "127.99.0.0/24"]);
+    assert!(!is_known(&second, ANNA) && !is_known(&first, BERT));
+    redis.restart_empty();
+    until_familiar(&second, 97, ANNA);
+    until_familiar(&first, 98, BERT);
+    wait::until("banned", || is_banned(&first, "127.99.0.0/24"));
+    assert_eq!(first.logged(told).len(), 1, "it was told once");
+}
+
+#[test]
+fn a_frozen_store_holds_no_login_up() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    redis.signal(Signal::STOP);
+    let mut times: Vec<Duration> = (0..21)
+        .map(|_| time_of(|| assert_eq!(log_in(&first, 97, ANNA), Some(235))))
+        .collect();
+    wait_for(&first, "cut-off");
+    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    times.sort();
+    // Half of what a question to the store may take.
+    assert!(times[10] < Duration::from_millis(500), "{times:?}");
+    redis.signal(Signal::CONT);
+    until_familiar(&second, 98, BERT);
+}
+
+#[test]
+fn a_machine_with_another_secret_is_told_once_and_nothing_is_taken_from_it() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let other = SECRET.replace('0', "1");
+    let first = machine(&mail, &redis, "mx1", SECRET).start();
+    let second = machine(&mail, &redis, "mx2", &other).start();
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    for (proxy, name) in [(&first, "mx2"), (&second, "mx1")] {
+        let told = says("another secret of [cluster] there");
+        let event = proxy.log().find("the other secret", &told);
+        assert_eq!((&*event.field("machine"), &*event.level()), (name, "ERROR"));
+        wait::until("the name", || sharing(proxy)["other_secret"][0] == name);
+        assert!(ask(proxy, &["status"]).contains(&format!("ANOTHER ONE at {name}")));
+    }
+    wait::until("told", || sharing(&second)["dropped"].as_u64() >= Some(3));
+    assert_eq!(second.logged(says("another secret")).len(), 1);
+    assert!(!is_known(&second, ANNA));
+    assert_eq!(sharing(&second)["taken"], 0);
+    assert_eq!(log_in(&second, 97, ANNA), Some(235));
+}
+
+#[test]
+fn what_others_write_into_the_store_is_dropped_and_counted_and_old_records_do_nothing() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    // Of 1970: it says nothing about the machine as it is now.
+    redis.command(&["XADD", RECORDS, "1000-1", "m", "mx2", "r", "old"]);
+    let [first, second] = pair(&mail, &redis);
+    assert_eq!(sharing(&first)["dropped"], 1);
+    assert!(first.logged(says("that are damaged")).is_empty());
+    assert_eq!(log_in(&first, 96, CARLA), Some(235));
+    until_familiar(&second, 96, CARLA);
+    ask(&first, &["expel", CARLA.0]);
+    wait::until("expelled", || !is_familiar(&second, 96, CARLA));
+    let mut session = second.client(loopback(96, 1));
+    assert_eq!(session.try_log_in(CARLA).expect("an answer").code, 235);
+    ask(&first, &["bans", "add", "127.99.0.0/24"]);
+    wait::until("banned", || is_banned(&second, "127.99.0.0/24"));
+    ask(&first, &["bans", "remove", "127.99.0.0/24"]);
+    wait::until("lifted", || !is_banned(&second, "127.99.0.0/24"));
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    until_familiar(&second, 97, ANNA);
+    ask(&first, &["forget", ANNA.0]);
+    wait::until("forgotten", || !is_known(&second, ANNA));
+
+    let before = sharing(&second)["dropped"].as_u64().expect("a number");
+    // As they are; with an octet changed; and as another machine's.
+    let every = "for _, e in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do local m, r = e[2][2], e[2][4]; ";
+    let put = |m: &str, r: &str| {
+        let script = format!("{every} redis.call('XADD', KEYS[1], '*', 'm', {m}, 'r', {r}) end");
+        redis.command(&["EVAL", &script, "1", RECORDS]);
+    };
+    put("m", "r");
+    put(
+        "m",
+        "string.sub(r, 1, -2) .. string.char((string.byte(r, -1) + 1) % 256)",
+    );
+    put("m == 'mx1' and 'mx2' or 'mx1'", "r");
+    redis.command(&["XADD", RECORDS, "*", "some", "thing"]);
+    let long = "x".repeat(70_000);
+    for record in ["", "no record", &long] {
+        redis.command(&["XADD", RECORDS, "*", "m", "mx1", "r", record]);
+        redis.command(&["XADD", RECORDS, "*", "m", "another", "r", record]);
+    }
+    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    until_familiar(&second, 98, BERT);
+    let dropped = sharing(&second)["dropped"].as_u64().expect("a number");
+    assert!(dropped >= before + 10, "{dropped}");
+    assert!(!is_banned(&second, "127.99.0.0/24") && !is_known(&second, ANNA));
+    session.expect("NOOP", 250);
+    assert_eq!(sharing(&second)["other_secret"], Value::Array(Vec::new()));
+    // Of each machine on the list once, and of all others once.
+    let told = second.logged(says("that are damaged"));
+    assert!((1..=3).contains(&told.len()), "{told:?}");
+}
+
+#[test]
+fn what_happens_at_a_machine_whose_clock_is_an_hour_off_has_its_place_all_the_same() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let first = machine(&mail, &redis, "mx1", SECRET).start();
+    let second = machine(&mail, &redis, "mx2", SECRET);
+    let preload = other_clock(&second);
+    let second = second.under(&["env", &preload]).start();
+    wait_for(&first, "shares");
+    wait_for(&second, "shares");
+    assert_eq!(sharing(&first)["clock_ahead_s"], 0);
+    let ahead = sharing(&second)["clock_ahead_s"].as_i64();
+    assert!(
+        (-3601..=-3599).contains(&ahead.expect("a number")),
+        "{ahead:?}"
+    );
+
+    // Of a login and what was taken back the later one holds, whichever clock shows it.
+    assert_eq!(log_in(&second, 97, ANNA), Some(235));
+    until_familiar(&first, 97, ANNA);
+    ask(&first, &["forget", ANNA.0]);
+    wait::until("forgotten", || !is_known(&second, ANNA));
+    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    until_familiar(&second, 98, BERT);
+    ask(&second, &["forget", BERT.0]);
+    wait::until("forgotten", || !is_known(&first, BERT));
+    ask(&first, &["bans", "add", "127.99.0.0/24", "--for", "30m"]);
+    wait::until("banned", || is_banned(&second, "127.99.0.0/24"));
+    assert_eq!(log_in(&second, 99, CARLA), None);
+    ask(&second, &["bans", "remove", "127.99.0.0/24"]);
+    wait::until("lifted", || !is_banned(&first, "127.99.0.0/24"));
+    let later = |proxy: &Proxy, user: User<'_>| {
+        // A login in the same second as the order is older than it.
+        wait::until("a later second", || {
+            log_in(proxy, 97, user) == Some(235) && is_familiar(proxy, 97, user)
+        });
+    };
+    later(&first, ANNA);
+    until_familiar(&second, 97, ANNA);
+    later(&second, BERT);
+    until_familiar(&first, 97, BERT);
+}
+
+#[test]
+fn who_was_known_before_there_was_a_secret_stays_known_and_is_told() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let mut first = Setup::before(&mail).start();
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    ask(&first, &["introduce", BERT.0, "127.98.0.0/24"]);
+    let machines: Vec<toml::Value> = vec!["mx1".into(), "mx2".into()];
+    let file = first.setup.write("cluster.secret", SECRET);
+    for (key, value) in [
+        ("name", "mx1".to_owned()),
+        ("store", redis.address()),
+        ("secret-file", file.display().to_string()),
+    ] {
+        first.setup.set(&format!("cluster.{key}"), value);
+    }
+    first.setup.set("cluster.machines", machines);
+    first.restart();
+    first
+        .log()
+        .find("the new key", says("names have the key of the machines"));
+    // Twice: who was not seen by then is still kept.
+    assert!(is_familiar(&first, 97, ANNA));
+    first.kill_and_start();
+    assert!(is_familiar(&first, 97, ANNA) && is_familiar(&first, 98, BERT));
+    let second = machine(&mail, &redis, "mx2", SECRET).start();
+    wait::until("whole", || sharing(&second)["whole"] == true);
+    until_familiar(&second, 97, ANNA);
+    until_familiar(&second, 98, BERT);
+    ask(&second, &["forget", BERT.0]);
+    wait::until("forgotten", || !is_known(&first, BERT));
+    first.restart();
+    assert!(!is_known(&first, BERT) && is_familiar(&first, 97, ANNA));
+}
+
+#[test]
+fn a_key_of_another_program_is_told_and_left_alone() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    redis.command(&["SET", RECORDS, "theirs"]);
+    let first = machine(&mail, &redis, "mx1", SECRET).start();
+    wait_for(&first, "cut-off");
+    let why = sharing(&first)["reason"].to_string();
+    assert!(why.contains("wrong kind of value"), "{why}");
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    assert_eq!(redis.command(&["GET", RECORDS]).trim(), "theirs");
+    redis.command(&["DEL", RECORDS]);
+    wait_for(&first, "shares");
+}
