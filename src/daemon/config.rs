@@ -25,6 +25,7 @@ pub mod neighbours;
 pub mod network_list;
 mod networks;
 mod notices;
+mod passwords;
 mod places;
 mod postfix;
 mod raw;
@@ -50,6 +51,7 @@ use self::neighbours::Neighbours;
 use crate::auth_policy::AuthPolicySettings;
 use crate::cluster::ClusterSettings;
 use crate::history::HistorySettings;
+use crate::known_passwords::KnownPasswordsSettings;
 use crate::places::PlaceSettings;
 use crate::report::occurrence::NoticeSettings;
 use crate::store::StoreSettings;
@@ -92,6 +94,8 @@ pub struct Config {
     pub store: StoreSettings,
     /// Who is told what happened.
     pub notices: NoticeSettings,
+    /// The owner's list of passwords that are known elsewhere.
+    pub known_passwords: KnownPasswordsSettings,
     /// What is kept to be asked about.
     pub history: HistorySettings,
     /// The door for Dovecot's questions; none: it does not ask.
@@ -265,6 +269,7 @@ impl Config {
             timeouts,
             drain: sections::drain(&file.timeouts, findings),
             notices: notices::read(&file.notices, findings),
+            known_passwords: passwords::read(&file.passwords, folder, findings),
             history: sections::history(&file.history, &store, findings),
             store,
             auth_policy,

@@ -12,6 +12,7 @@ use std::time::Duration;
 mod database;
 mod detector;
 mod historian;
+mod listed;
 mod place;
 mod prune;
 mod reader;
@@ -24,8 +25,8 @@ mod written;
 pub use database::HistoryFault;
 pub use historian::Historian;
 pub use reader::{
-    AttackedUser, AttackingNetwork, DecisionsOf, HistoryReader, HourCount, OperatorAct, PastBan,
-    PastDecision, PastOutage,
+    AttackedUser, AttackingNetwork, DecisionsOf, HistoryReader, HourCount, ListedAccount,
+    OperatorAct, PastBan, PastDecision, PastOutage,
 };
 pub use written::{Totals, WrittenTotals};
 

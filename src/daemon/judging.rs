@@ -23,6 +23,7 @@ use gatepost_core::moment::Moment;
 
 use crate::clock::Clock;
 use crate::drain::Drain;
+use crate::known_passwords::KnownPasswords;
 use crate::places::{Places, Whereabouts};
 use crate::report::counters::Counters;
 use crate::report::events::{self, Reporter};
@@ -98,6 +99,8 @@ pub struct Judging {
     pub reporter: Reporter,
     /// The history.
     pub recorder: Recorder,
+    /// The owner's list of passwords that are known elsewhere.
+    pub known_passwords: KnownPasswords,
     /// The numbers.
     pub counters: Counters,
 }
@@ -135,6 +138,7 @@ impl Judging {
             notices,
             reporter: Reporter::new(Arc::clone(limits)),
             recorder,
+            known_passwords: KnownPasswords::default(),
             counters: Counters {
                 limits: Arc::clone(limits),
                 ..Counters::default()

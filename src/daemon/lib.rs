@@ -12,6 +12,7 @@ pub mod drain;
 mod files;
 pub mod history;
 pub mod judging;
+pub mod known_passwords;
 pub mod net;
 mod owner;
 pub mod places;

@@ -30,7 +30,7 @@ use crate::net::filter::Filter;
 use crate::net::http::HttpBindFault;
 use crate::net::listener::given::{GivenFault, GivenSockets};
 use crate::net::listener::{self, BindFault, Listener, open_files};
-use crate::net::tls::{Tls, TlsFault};
+use crate::net::tls::TlsFault;
 use crate::net::unix_socket::SocketFault;
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
@@ -46,10 +46,12 @@ mod keeping;
 mod leaving;
 mod lending;
 mod listeners;
+mod lists;
 mod merging;
 mod notify;
 mod operator;
 mod outages;
+mod passwords;
 mod persist;
 mod places;
 mod policy;
@@ -155,8 +157,7 @@ impl Server {
         mut given: GivenSockets,
     ) -> Result<Self, StartFault> {
         let began = clock.now();
-        let tls = Tls::load(&config.tls)?;
-        tls.cap_handshakes(config.admission.handshakes);
+        let tls = built::tls(&config)?;
         let (mut store, gate) = restore::restore(&config, began)?;
         tickets::take_over(&tls, &mut store);
         let socket = OperatorSocket::bind(&config.admin)?;
@@ -179,6 +180,7 @@ impl Server {
             state: StateHealth::default(),
             history: HistoryReader::new(&config.history),
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
+            lists: built::lists(&config, &services),
             cluster,
             predecessors: Predecessors::beside(&config.admin),
         };
@@ -303,6 +305,7 @@ fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTra
     tasks.spawn(summarise(services(), drain()));
     tasks.spawn(sample_sessions(services(), drain()));
     tasks.spawn(probe::probe(services(), drain()));
+    tasks.spawn(passwords::keep(context.clone()));
     tasks.spawn(certificates::watch_in_use(context.clone()));
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());

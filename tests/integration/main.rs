@@ -13,6 +13,7 @@
 
 mod answers;
 mod attacks;
+mod ban_lists;
 mod check_chains;
 mod check_files;
 mod config;

@@ -19,6 +19,7 @@ mod logs;
 mod mechanisms;
 mod names;
 mod operator;
+mod passwords;
 mod past;
 mod places;
 mod programs;

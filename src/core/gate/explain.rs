@@ -156,11 +156,15 @@ impl Gate {
         let past = self
             .tries
             .past(client, user_id.unwrap_or(UserId(0)), None, now);
+        let network_ban = subject(Subject::Network(client.network()));
+        let listed = self.bans.listed(client, now);
+        let listed = listed.filter(|_| network_ban.is_none());
+        let listed = listed.map(|ban| BanEntry::new(Subject::Client(client), ban));
         Explanation {
             client,
             standing: self.standing(client, now),
-            ban: subject(Subject::Client(client)),
-            network_ban: subject(Subject::Network(client.network())),
+            ban: subject(Subject::Client(client)).or(listed),
+            network_ban,
             strikes: row.strikes_at(now).count(rules.strikes),
             user: user.map(|user| self.user_standing(&rules, (client, country), user, now)),
             unnamed: self.unnamed(&rules, (client, country), now),

@@ -4,6 +4,8 @@
 
 use std::sync::atomic::Ordering;
 
+use ipnet::IpNet;
+
 use crate::gate::buckets::key::{BucketKey, Key};
 use crate::gate::buckets::spec::BUCKETS;
 use crate::gate::buckets::strike_count::Strikes;
@@ -11,6 +13,7 @@ use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::lists::{ListEntry, ListRefusal};
 use crate::gate::request::names::Characters;
 use crate::gate::request::settings::Mode;
 use crate::gate::trust::ban::Ban;
@@ -64,6 +67,31 @@ impl Gate {
             self.buckets.forget_strikes(Key::client(client), now);
         }
         self.bans.lift(subject, now, changes)
+    }
+
+    /// Takes over a published list of networks in place of its source's old one, whole or not at all. Until it ends its
+    /// clients stand as if they had an automatic ban.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not taken; then the old one stays.
+    pub fn import_list(
+        &self,
+        source: &str,
+        networks: &[IpNet],
+        until: Moment,
+    ) -> Result<(), ListRefusal> {
+        self.bans.lists.replace(source, networks, until)
+    }
+
+    /// Removes a source's list; whether there was one.
+    pub fn remove_list(&self, source: &str) -> bool {
+        self.bans.lists.remove(source)
+    }
+
+    /// The published lists.
+    pub fn lists(&self) -> Vec<ListEntry> {
+        self.bans.lists.all()
     }
 
     /// All bans, the one that ends first at the front.

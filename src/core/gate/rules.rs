@@ -275,13 +275,13 @@ pub(in crate::gate) fn users(list: &[String], names: &NameFolding, keys: &Keys) 
 
 /// Networks to look a client up in. An IPv6 prefix longer than /64 counts as its /64.
 #[derive(Default)]
-struct Networks {
+pub(in crate::gate) struct Networks {
     v4: PrefixSet<Ipv4Net>,
     v6: PrefixSet<Ipv6Net>,
 }
 
 impl Networks {
-    fn new(networks: &[IpNet]) -> Self {
+    pub(in crate::gate) fn new(networks: &[IpNet]) -> Self {
         let mut sets = Self::default();
         for network in networks {
             match canonical(*network).trunc() {
@@ -298,7 +298,7 @@ impl Networks {
         sets
     }
 
-    fn contains(&self, client: ClientKey) -> bool {
+    pub(in crate::gate) fn contains(&self, client: ClientKey) -> bool {
         match client.address() {
             IpAddr::V4(v4) => !self.v4.is_empty() && self.v4.get_lpm(&v4.into()).is_some(),
             IpAddr::V6(v6) => !self.v6.is_empty() && self.v6.get_lpm(&v6.into()).is_some(),

@@ -9,6 +9,7 @@ mod doors;
 mod explain;
 mod held;
 mod kit;
+mod lists;
 mod modes;
 mod names;
 mod newcomers;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod explained;
+mod lists;
 mod parts;
 mod past;
 mod watch;
@@ -18,13 +19,14 @@ pub use explained::{
     UserNetworkMessage,
 };
 
+pub use lists::{ListMessage, ListRequest};
 pub use parts::{
     CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
     SeenMessage, SharingMessage, UpstreamMessage,
 };
 pub use past::{
-    ActMessage, Attacked, Attacker, OutageMessage, PastBanMessage, PastDecisionMessage,
-    ReportMessage, ReportStep,
+    ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,
+    PastDecisionMessage, ReportMessage, ReportStep,
 };
 pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
@@ -71,6 +73,11 @@ pub enum Request {
         subjects: Vec<String>,
         /// Seconds.
         seconds: u64,
+    },
+    /// Published lists of networks.
+    Lists {
+        /// What is to be done.
+        what: ListRequest,
     },
     /// End a ban.
     BansRemove {
@@ -224,6 +231,13 @@ pub enum Response {
         /// The next to end first.
         bans: Vec<BanMessage>,
     },
+    /// To [`ListRequest::All`].
+    Lists {
+        /// In the order in which they came.
+        lists: Vec<ListMessage>,
+    },
+    /// To [`ListRequest::Part`].
+    ListPart,
     /// To [`Request::Explain`].
     Explanation(Box<ExplanationMessage>),
     /// To [`Request::Explain`] of a user alone.

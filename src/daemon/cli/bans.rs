@@ -1,4 +1,4 @@
-//! bans - list, add and remove bans: `gatepost bans [list|add|remove]`
+//! bans - list, add and remove bans, and published lists: `gatepost bans [list|add|import|lists|remove]`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,10 +7,12 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::{OperatorArgs, show_message};
-use crate::admin::message::Request;
+use crate::admin::message::{ListRequest, Request};
 
 mod import;
 mod list;
+mod list_formats;
+mod source;
 
 /// List, add and remove bans
 #[derive(Debug, clap::Args)]
@@ -46,10 +48,34 @@ enum BansCommand {
         #[arg(long, conflicts_with = "file")]
         own: bool,
     },
-    /// End a ban
+    /// Take over a published list of networks, in place of the one that its source had
+    ///
+    /// One entry a line: the lists of Spamhaus DROP (text or JSON), FireHOL, blocklist.de and CrowdSec, `ipset save`, and
+    /// addresses, networks and ranges. A list is taken whole or not at all. Its clients are refused like banned ones, but never where
+    /// a user has logged in from: others make these lists. Nothing wider than /8 (IPv6 /19) is taken, and networks of
+    /// private use are left out. Of several machines each imports its own. Fetch no list more often than its
+    /// maker allows: `config/lists` has a timer.
+    Import {
+        /// The list, or - for standard input
+        #[arg(long, value_name = "FILE")]
+        file: PathBuf,
+        /// What it is called: up to 32 letters, digits, dots, hyphens and underscores
+        #[arg(long, value_name = "NAME")]
+        source: String,
+        /// For how long it holds, unless the next one comes before: longer than from one fetch to the next
+        #[arg(long, value_name = "TIME", default_value = "26h", value_parser = read_span)]
+        expire: Duration,
+    },
+    /// List the published lists in force
+    Lists,
+    /// End a ban, or remove a published list
     Remove {
         /// The address as it is listed
-        address: String,
+        #[arg(required_unless_present = "source")]
+        address: Option<String>,
+        /// The source of a list, in place of an address
+        #[arg(long, value_name = "NAME", conflicts_with = "address")]
+        source: Option<String>,
     },
 }
 
@@ -74,9 +100,24 @@ pub fn run(args: &BansArgs) -> ExitCode {
             };
             operator.send(&request, show_message)
         }
-        Some(BansCommand::Remove { address }) => {
+        Some(BansCommand::Import {
+            file,
+            source,
+            expire,
+        }) => source::run(file, source, *expire, operator),
+        Some(BansCommand::Lists) => source::show_all(operator),
+        Some(BansCommand::Remove {
+            source: Some(source),
+            ..
+        }) => {
+            let what = ListRequest::Remove {
+                source: source.clone(),
+            };
+            operator.send(&Request::Lists { what }, show_message)
+        }
+        Some(BansCommand::Remove { address, .. }) => {
             let request = Request::BansRemove {
-                subject: address.clone(),
+                subject: address.clone().unwrap_or_default(),
             };
             operator.send(&request, show_message)
         }

@@ -152,6 +152,7 @@ fn show(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()> {
     show_attackers(report, out)?;
     show_decisions("honest logins refused", &report.honest_refused, out)?;
     show_decisions("logins from new places", &report.new_places, out)?;
+    show_listed(report, out)?;
     if !report.outages.is_empty() {
         writeln!(out, "\nlogins could not work")?;
     }
@@ -249,6 +250,19 @@ fn show_attackers(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()>
             number(*rejected),
             explain::in_brackets(place.as_deref())
         )?;
+    }
+    Ok(())
+}
+
+/// The heading of accounts whose password is on the owner's list.
+const LISTED: &str = "accounts whose password is on the list of known passwords";
+
+fn show_listed(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()> {
+    if !report.listed.is_empty() {
+        writeln!(out, "\n{LISTED}")?;
+    }
+    for one in &report.listed {
+        writeln!(out, "  {}  {}", one.since, one.user)?;
     }
     Ok(())
 }

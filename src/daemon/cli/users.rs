@@ -94,5 +94,8 @@ fn show_user(one: &KnownUserMessage, out: &mut dyn Write) -> io::Result<()> {
         1 => write!(out, " and 1 device")?,
         devices => write!(out, " and {devices} devices")?,
     }
+    if one.password_listed.is_some() {
+        write!(out, "  its password is on the list")?;
+    }
     writeln!(out)
 }

@@ -128,13 +128,17 @@ pub(super) fn deny_files(
     }
 }
 
-/// Why a network of a published list is not denied, if it is not.
-fn shuts_out_own(network: IpNet, allow: &[IpNet]) -> Option<String> {
-    let is_private = match network {
+/// Whether a network is one of private use.
+pub fn is_private(network: IpNet) -> bool {
+    match network {
         IpNet::V4(v4) => PRIVATE_V4.iter().any(|private| private.contains(&v4)),
         IpNet::V6(v6) => PRIVATE_V6.iter().any(|private| private.contains(&v6)),
-    };
-    if is_private {
+    }
+}
+
+/// Why a network of a published list is not denied, if it is not.
+fn shuts_out_own(network: IpNet, allow: &[IpNet]) -> Option<String> {
+    if is_private(network) {
         return Some(format!("{network} is of private use"));
     }
     if network.prefix_len() == 0 {

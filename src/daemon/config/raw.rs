@@ -46,6 +46,7 @@ pub(super) struct RawFile {
     pub(super) state: TomlTable<RawState>,
     pub(super) history: TomlTable<RawHistory>,
     pub(super) notices: TomlTable<RawNotices>,
+    pub(super) passwords: TomlTable<RawPasswords>,
     pub(super) admin: TomlTable<RawAdmin>,
     pub(super) http: TomlTable<RawHttp>,
     pub(super) log: TomlTable<RawLog>,
@@ -205,6 +206,12 @@ pub(super) struct RawHistory {
 pub(super) struct RawNotices {
     pub(super) command: GivenList<String>,
     pub(super) webhook: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawPasswords {
+    pub(super) list: Given<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

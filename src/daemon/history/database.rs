@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 use super::place::{DAMAGED, HistoryPlace, NAME, OF_VERSION};
-use super::schema::{APPLICATION, LOG, PAGE, PAGES, TABLES, VERSION};
+use super::schema::{APPLICATION, LATER_TABLES, LOG, PAGE, PAGES, TABLES, VERSION};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -161,6 +161,7 @@ fn settle(connection: &Connection) -> Result<(), HistoryFault> {
         set("application_id", i64::from(APPLICATION))?;
         set("user_version", i64::from(VERSION))?;
     }
+    connection.execute_batch(LATER_TABLES)?;
     Ok(())
 }
 

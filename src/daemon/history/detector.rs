@@ -154,6 +154,7 @@ mod tests {
             verdict,
             reason: Some(reason),
             wait: Duration::ZERO,
+            listed: None,
         })
     }
 

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::HistorySettings;
 use super::database::{Database, HistoryFault};
 use super::detector::Detector;
+use super::listed::ListedAccounts;
 use super::place::{HistoryPlace, NAME};
 use super::prune;
 use super::statements;
@@ -26,6 +27,8 @@ use crate::report::record::{BanRecord, Forgotten, Record, RecordedEvent};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::BanCause;
 use gatepost_core::moment::Moment;
+
+mod listing;
 
 /// How often new rows are written.
 const ROUND: Duration = Duration::from_secs(1);
@@ -54,6 +57,8 @@ pub struct Historian {
     clock: Clock,
     limits: Arc<LimitCounters>,
     detector: Detector,
+    /// None: not read yet.
+    listed: Option<ListedAccounts>,
     occurrences: mpsc::Sender<Occurrence>,
     tally: HistoryTally,
     written: WrittenTotals,
@@ -92,6 +97,7 @@ impl Historian {
             clock,
             limits: Arc::clone(limits),
             detector: Detector::default(),
+            listed: None,
             occurrences,
             tally: HistoryTally::beginning(Clock::wall()),
             waiting: Vec::new(),
@@ -147,12 +153,18 @@ impl Historian {
             return false;
         }
         self.announce(&record);
+        let at = self.clock.on_wall(record.at);
         if self.settings.keep.is_none() && !matches!(record.event, RecordedEvent::Forget(..)) {
+            if let RecordedEvent::Attempt(attempt) = &record.event {
+                self.look_up_listed(attempt, at);
+            }
             return true;
         }
-        let at = self.clock.on_wall(record.at);
         match record.event {
-            RecordedEvent::Attempt(attempt) => self.tally.take(&attempt, at),
+            RecordedEvent::Attempt(attempt) => {
+                self.look_up_listed(&attempt, at);
+                self.tally.take(&attempt, at);
+            }
             RecordedEvent::Occurred(_) => {}
             RecordedEvent::Forget(forgotten, told) => {
                 // An operator that is gone is told nothing.
@@ -168,7 +180,12 @@ impl Historian {
 
     /// Passes on what an operator wants to be told at once.
     fn announce(&mut self, record: &Record) {
-        if let Some(occurrence) = self.detector.look(&record.event, record.at)
+        let occurrence = self.detector.look(&record.event, record.at);
+        self.pass_on(occurrence);
+    }
+
+    fn pass_on(&self, occurrence: Option<Occurrence>) {
+        if let Some(occurrence) = occurrence
             && let Err(TrySendError::Full(_)) = self.occurrences.try_send(occurrence)
         {
             self.limits.count(ResourceLimit::Occurrences);
@@ -328,6 +345,9 @@ impl Historian {
     }
 
     fn forget(&mut self, forgotten: Forgotten) -> Result<u64, HistoryFault> {
+        if let (Some(listed), None) = (&mut self.listed, forgotten.network) {
+            listed.forget(forgotten.user.code());
+        }
         if self.settings.keep.is_none() {
             return Ok(0);
         }

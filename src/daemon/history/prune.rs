@@ -137,7 +137,9 @@ pub(super) fn forget(connection: &Connection, forgotten: Forgotten) -> Result<u6
         }
         None => {
             let decisions = connection.execute("DELETE FROM decisions WHERE user = ?1", [user])?;
-            decisions + connection.execute("DELETE FROM users WHERE user = ?1", [user])?
+            let listed = connection.execute("DELETE FROM listed WHERE user = ?1", [user])?;
+            let users = connection.execute("DELETE FROM users WHERE user = ?1", [user])?;
+            decisions + users + listed
         }
     };
     // A reader may hold it: then it is emptied later.

@@ -20,7 +20,10 @@ use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
 mod hours;
+mod listed;
 mod names;
+
+pub use listed::ListedAccount;
 
 /// Whose decisions are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,17 +237,6 @@ impl HistoryReader {
                 count: row.get(2)?,
             })
         })
-    }
-
-    /// The first hour that anything was counted in.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub fn kept_since(&self) -> Result<Option<Moment>, HistoryFault> {
-        let question = "SELECT min(hour) FROM hours";
-        let first = self.ask(question, [], |row| maybe_moment(row, 0))?;
-        Ok(first.into_iter().next().flatten())
     }
 
     /// The outages that ended after `since`, or go on.

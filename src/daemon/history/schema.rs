@@ -86,6 +86,17 @@ CREATE TABLE acts (
 ) STRICT;
 ";
 
+/// What came later than the others: made where it is missing, and an earlier version takes no notice of it.
+pub(super) const LATER_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS listed (
+    id INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    last INTEGER NOT NULL
+) STRICT;
+";
+
 /// A table with rows of its own, and the most of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TableBound {
@@ -116,7 +127,7 @@ const fn bound(
 /// Every bound, that of the least wanted rows first: where the file is full, they go in this order.
 /// Bans of single clients are bounded by themselves: a botnet has as many addresses as it likes, and shall not push out the
 /// bans of networks, nor those two an operator's.
-pub(super) const BOUNDS: [TableBound; 8] = [
+pub(super) const BOUNDS: [TableBound; 9] = [
     bound("decisions", "last", "kind = 2", 20_000),
     bound(
         "bans",
@@ -130,6 +141,7 @@ pub(super) const BOUNDS: [TableBound; 8] = [
     bound("bans", "began", "cause = 'operator'", 10_000),
     bound("outages", "began", "TRUE", 10_000),
     bound("acts", "at", "TRUE", 20_000),
+    bound("listed", "last", "TRUE", 20_000),
 ];
 
 /// Tables by the hour, and the most rows of one hour.

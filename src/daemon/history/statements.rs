@@ -8,7 +8,7 @@ use super::database::{number, octets, seconds};
 use super::row::TallyRow;
 use super::tally::{HistoryTally, HourTally};
 use crate::clock::Clock;
-use crate::report::record::{BanRecord, OutageRecord, RecordedEvent};
+use crate::report::record::{BanRecord, ListedRecord, OutageRecord, RecordedEvent};
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::moment::Moment;
 
@@ -148,11 +148,31 @@ pub(super) fn put_event(
                 .execute(params![seconds(at), did])?;
             Ok(())
         }
+        RecordedEvent::Listed(listed) => put_listed(transaction, at, listed),
         RecordedEvent::Attempt(_)
         | RecordedEvent::Occurred(_)
         | RecordedEvent::Forget(..)
         | RecordedEvent::Stop => Ok(()),
     }
+}
+
+/// An account whose password is on the list, or is no more.
+fn put_listed(
+    transaction: &Transaction<'_>,
+    at: Moment,
+    record: &ListedRecord,
+) -> Result<(), rusqlite::Error> {
+    let user = record.user.code().cast_signed();
+    if !record.listed {
+        let remove = "DELETE FROM listed WHERE user = ?";
+        transaction.prepare_cached(remove)?.execute([user])?;
+        return Ok(());
+    }
+    let put = "INSERT INTO listed (user, name, since, last) VALUES (?1, ?2, ?3, ?3) \
+               ON CONFLICT (user) DO UPDATE SET last = ?3";
+    let values = params![user, record.name.to_string(), seconds(at)];
+    transaction.prepare_cached(put)?.execute(values)?;
+    Ok(())
 }
 
 /// A ban, or a longer end of one that holds.

@@ -17,12 +17,13 @@ use crate::places::Whereabouts;
 use crate::report::limits::ResourceLimit;
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
-use gatepost_core::gate::queue::QueueClass;
-use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
 use gatepost_core::moment::Moment;
+
+mod without_answer;
 
 /// How long a client is told to wait for whose exchange Postfix has no place.
 const NO_EXCHANGE: Duration = Duration::from_secs(10);
@@ -47,6 +48,8 @@ pub struct Granted {
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
+    /// The password, where it is seen: asked about again when Postfix has accepted it.
+    shown: Option<Secret>,
     /// None: it waited for its turn.
     check: Option<BegunCheck>,
     /// How long its password must wait.
@@ -78,7 +81,15 @@ impl Unjudged {
                 judging.in_turn(&attempt, class, asker.drain(), now).await
             }
         };
-        self.granted(asker, user, judged)
+        let shown = match password {
+            Password::Shown(secret) => Some(secret.clone()),
+            Password::Token(_)
+            | Password::Hashed(_)
+            | Password::HashedToken(_)
+            | Password::Hidden => None,
+        };
+        let granted = self.granted(asker, user, judged)?;
+        Ok(Granted { shown, ..granted })
     }
 
     /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
@@ -154,6 +165,7 @@ impl Unjudged {
                     user: user.clone(),
                     granted,
                     turn,
+                    shown: None,
                     check,
                 })
             }
@@ -276,7 +288,7 @@ impl Granted {
         let would_refuse = self.permit().would_refuse();
         let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
         let check = self.check;
-        let (attempt, user, settled) = self.end(outcome).await;
+        let (attempt, user, settled, listed) = self.end(outcome).await;
         if (outcome, settled.reason) == (AuthOutcome::Accept, Some(Reason::Decoy)) {
             attempt
                 .judging
@@ -308,31 +320,12 @@ impl Granted {
             reason: Some(settled.reason.unwrap_or(grounds)),
             would_refuse,
             who: Some(who),
+            listed,
             reply,
             ..Told::of(verdict)
         };
         attempt.tell(asker, Some(&user), &told);
         settled
-    }
-
-    /// The client called it off, or its time ran out, after a challenge that Postfix made for the name: it is
-    /// charged as a failure.
-    pub async fn abandon(self, asker: &(impl Asker + Sync)) {
-        let (grounds, who) = (self.permit().grounds(), self.permit().acquaintance());
-        let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
-        let told = Told {
-            reason: Some(grounds),
-            who: Some(who),
-            ..Told::of(AttemptVerdict::Cancel)
-        };
-        attempt.tell(asker, Some(&user), &told);
-    }
-
-    /// Its place among the exchanges is another client's now. It has had its challenge, so it is charged as if it
-    /// had left, and refused.
-    pub async fn displaced(self, asker: &(impl Asker + Sync)) -> Refused {
-        let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
-        attempt.without_place(asker, Some(&user))
     }
 
     /// How long its password must wait before it is checked.
@@ -345,40 +338,20 @@ impl Granted {
         self.turn.is_some()
     }
 
-    /// Waits for a turn again, to have a proof checked.
-    ///
-    /// # Errors
-    ///
-    /// None came in time. Its client has had its challenge, so it is charged.
-    pub async fn in_turn(mut self, asker: &(impl Asker + Sync)) -> Result<Self, Refused> {
-        let judging = &self.attempt.judging;
-        let network = asker.client().network();
-        let queue = judging.sequence.queue();
-        let now = judging.clock.now();
-        self.turn = turns::take(queue, network, QueueClass::Ordinary, now, now).await;
-        if self.turn.is_some() {
-            return Ok(self);
-        }
-        let (attempt, user, _) = self.end(AuthOutcome::Abandoned).await;
-        let refusal = Refusal {
-            reason: Reason::Turn,
-            wait: Duration::ZERO,
-        };
-        Err(attempt.refuse(asker, Some(&user), Refused::Refuse(refusal)))
-    }
-
     /// Gives up its turn, if it has one: nothing is asked of Postfix for a while.
     pub fn give_up_turn(&mut self) {
         self.turn = None;
     }
 
-    /// Tells the gate, which frees the turn; then those who keep its changes.
-    async fn end(self, outcome: AuthOutcome) -> (Unjudged, UserName, Settled) {
+    /// Tells the gate, which frees the turn; then those who keep its changes. The last: whether its password, which
+    /// is right, is on the owner's list.
+    async fn end(self, outcome: AuthOutcome) -> (Unjudged, UserName, Settled, Option<bool>) {
         let Self {
             attempt,
             user,
             granted,
             turn,
+            shown,
             ..
         } = self;
         let judging = &attempt.judging;
@@ -386,8 +359,10 @@ impl Granted {
         let granted = granted.with_turn(turn.and_then(Held::into_turn));
         let now = judging.clock.now();
         let settled = judging.sequence.settle(granted, outcome, now, &mut changes);
+        let right = shown.filter(|_| settled.outcome == AuthOutcome::Accept);
+        let listed = right.and_then(|right| judging.known_passwords.lists(&right));
         turns::wake(judging.sequence.queue());
         judging.notices.pass(changes).await;
-        (attempt, user, settled)
+        (attempt, user, settled, listed)
     }
 }

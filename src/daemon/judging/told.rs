@@ -97,6 +97,7 @@ impl Judging {
             verdict: told.verdict,
             reason: told.reason,
             wait: told.wait,
+            listed: told.listed,
         };
         self.recorder.tell(now, RecordedEvent::Attempt(attempt));
     }
@@ -127,6 +128,8 @@ pub(super) struct Told<'a> {
     pub(super) wait: Duration,
     /// How well the user was known before; none: as now.
     pub(super) who: Option<Acquaintance>,
+    /// Whether its password, which is right, is on the owner's list.
+    pub(super) listed: Option<bool>,
     pub(super) reply: &'a dyn Display,
 }
 
@@ -148,6 +151,7 @@ impl Told<'_> {
             would_refuse: None,
             wait: Duration::ZERO,
             who: None,
+            listed: None,
             reply: &"none",
         }
     }

@@ -19,6 +19,8 @@ pub enum OccurrenceKind {
     FamiliarRefused,
     /// One account has logged in from many networks within an hour.
     ManyNetworks,
+    /// The password of an account is on the owner's list of known ones.
+    PasswordListed,
     /// A certificate should have been renewed.
     CertificateDue,
     /// Somebody has the right password of a mailbox that nobody has.
@@ -38,6 +40,7 @@ impl fmt::Display for OccurrenceKind {
             Self::StrangersEmpty => "strangers-empty",
             Self::FamiliarRefused => "familiar-refused",
             Self::ManyNetworks => "many-networks",
+            Self::PasswordListed => "password-listed",
             Self::CertificateDue => "certificate-due",
             Self::DecoyOpened => "decoy-opened",
             Self::PlacesUnread => "places-unread",

@@ -48,6 +48,8 @@ pub enum RecordedEvent {
     BanEnded(Subject),
     /// Logins stopped working, or work again.
     Outage(OutageRecord),
+    /// The password of an account is on the owner's list, or is no more.
+    Listed(ListedRecord),
     /// Something else that an operator wants to be told.
     Occurred(Occurrence),
     /// An operator did something, in the words that they got.
@@ -77,6 +79,8 @@ pub struct AttemptRecord {
     pub reason: Option<Reason>,
     /// How long the client should wait.
     pub wait: Duration,
+    /// Whether the password, which is right, is on the owner's list; none: there is no list, or nothing was seen.
+    pub listed: Option<bool>,
 }
 
 /// A user, as an attempt named one.
@@ -112,6 +116,17 @@ pub struct OutageRecord {
     pub backend: Option<String>,
     /// Why; none: it is over.
     pub why: Option<String>,
+}
+
+/// Whether an account's password is on the owner's list.
+#[derive(Debug)]
+pub struct ListedRecord {
+    /// As the gate counts.
+    pub user: UserId,
+    /// As the client wrote it.
+    pub name: UserName,
+    /// Whether it is.
+    pub listed: bool,
 }
 
 /// What the history forgets.

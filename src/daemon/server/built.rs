@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio_util::task::TaskTracker;
 
+use super::lists::Lists;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::drain;
 use crate::judging::Judging;
-use crate::net::tls::Tls;
+use crate::net::tls::{Tls, TlsFault};
 use crate::net::upstream::{Deadlines, Processes, Upstream};
 use crate::session::registry::SessionRegistry;
 use crate::session::{Services, SessionConfig, SessionIds};
@@ -35,6 +36,21 @@ pub(super) fn services(
         registry: Arc::new(SessionRegistry::new(config.registry, drainer.recaller())),
         before_login: TaskTracker::new(),
     })
+}
+
+/// The certificates, with as many handshakes at once as the config says.
+pub(super) fn tls(config: &Config) -> Result<Tls, TlsFault> {
+    let tls = Tls::load(&config.tls)?;
+    tls.cap_handshakes(config.admission.handshakes);
+    Ok(tls)
+}
+
+/// The lists that the owner brings; published ones that an earlier process had are in force again.
+pub(super) fn lists(config: &Config, services: &Services) -> Arc<Lists> {
+    let (directory, passwords) = (&config.store.directory, &config.known_passwords);
+    let lists = Lists::new(directory.clone(), passwords.clone());
+    lists.restore(services.judging.gate(), services.judging.clock);
+    Arc::new(lists)
 }
 
 /// What a session begins with. If `before` has the same upstream it is kept, with what it knows of Postfix.

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::lists::Lists;
 use super::predecessors::Predecessors;
 use crate::cluster::Cluster;
 use crate::drain::Drain;
@@ -40,6 +41,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) history: HistoryReader,
     /// Where notices go.
     pub(in crate::server) notices: Arc<ArcSwap<NoticeSettings>>,
+    /// Published lists of networks, and where that of known passwords is.
+    pub(in crate::server) lists: Arc<Lists>,
     /// The machines that share the bound.
     pub(in crate::server) cluster: Cluster,
     /// Processes that were stopped, with the sessions that they still have.

@@ -30,6 +30,7 @@ mod dashboard;
 mod expel;
 mod explained;
 mod left_over;
+mod lists;
 mod own;
 mod past;
 mod present;
@@ -138,6 +139,7 @@ impl Operator {
                 self.ban_all(&subjects, Duration::from_secs(seconds), now)
                     .await
             }
+            Request::Lists { what } => self.lists(what, now).await,
             Request::Expel { target, network } => {
                 self.expel(&target, network.as_deref(), now).await
             }

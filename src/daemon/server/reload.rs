@@ -93,6 +93,8 @@ impl Reloader {
         self.context.admission.reconfigure(&admission);
         services.registry.reconfigure(config.registry);
         self.log.change(&config.report);
+        let passwords = config.known_passwords.clone();
+        self.context.lists.passwords.send_replace(passwords);
         self.context.notices.store(Arc::new(config.notices.clone()));
         for (sender, settings) in self.listeners.iter().zip(&config.listeners) {
             sender.send_replace(settings.clone());

@@ -345,10 +345,12 @@ pub enum BanCause {
     Neighbours = 3,
     /// The operator said so.
     Operator = 4,
+    /// A published list has it. No ban of the state's: the list is kept, not what is on it.
+    List = 5,
 }
 
 impl BanCause {
-    /// Every cause.
+    /// Every cause of a ban that the state keeps.
     pub const ALL: [Self; 4] = [Self::Strikes, Self::Trap, Self::Neighbours, Self::Operator];
 }
 
@@ -359,6 +361,7 @@ impl fmt::Display for BanCause {
             Self::Trap => "trap",
             Self::Neighbours => "neighbours",
             Self::Operator => "operator",
+            Self::List => "list",
         })
     }
 }

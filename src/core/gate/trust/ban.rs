@@ -19,6 +19,7 @@ use crate::gate::request::change::{
 };
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
+use crate::gate::trust::lists::ImportedLists;
 use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 
@@ -58,6 +59,8 @@ pub(in crate::gate) struct HeldBan {
 pub(in crate::gate) struct Bans {
     capacity: usize,
     book: RwLock<BanBook>,
+    /// What others publish.
+    pub(in crate::gate) lists: ImportedLists,
     /// How many are by hand: where there are none, nobody who may not be refused by another is looked up.
     by_hand: AtomicUsize,
 }
@@ -81,12 +84,27 @@ impl Bans {
         Self {
             capacity: capacity.max(1),
             book: RwLock::default(),
+            lists: ImportedLists::default(),
             by_hand: AtomicUsize::new(0),
         }
     }
 
-    /// The ban of a client, or else of its network; the one by hand before the other.
+    /// The ban of a client, or else of its network; the one by hand before the other. Or else a published list has it.
     pub(in crate::gate) fn of(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+        self.kept(client, now).or_else(|| self.listed(client, now))
+    }
+
+    /// How a client stands that a published list has: as one with an automatic ban.
+    pub(in crate::gate) fn listed(&self, client: ClientKey, now: Moment) -> Option<Ban> {
+        let until = self.lists.until(client, now)?;
+        Some(Ban {
+            until,
+            cause: BanCause::List,
+            mode: Mode::Enforce,
+        })
+    }
+
+    fn kept(&self, client: ClientKey, now: Moment) -> Option<Ban> {
         let book = self.read();
         if book.bans.is_empty() {
             return None;
@@ -104,7 +122,7 @@ impl Bans {
         if self.by_hand.load(Ordering::Acquire) == 0 {
             return None;
         }
-        self.of(client, now).filter(|ban| ban.is_by_hand())
+        self.kept(client, now).filter(|ban| ban.is_by_hand())
     }
 
     /// The ban of exactly this subject.
@@ -164,6 +182,7 @@ impl Bans {
 
     /// Ends the bans whose time is over.
     pub(in crate::gate) fn expire(&self, now: Moment, changes: &mut Vec<Change>) {
+        self.lists.expire(now);
         if self.read().next_end().is_none_or(|end| end > now) {
             return;
         }

@@ -206,6 +206,9 @@ pub struct KnownUserMessage {
     pub last_login: Option<String>,
     /// Where the user is familiar, the latest first.
     pub networks: Vec<LoginNetworkMessage>,
+    /// Since when it is known that the password is on the owner's list, RFC 3339; none: it is not, as far as is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_listed: Option<String>,
     /// How many devices have logged in as this user.
     #[serde(default)]
     pub devices: u64,

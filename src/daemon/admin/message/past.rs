@@ -74,6 +74,12 @@ pub struct ReportMessage {
     pub honest_refused: Vec<PastDecisionMessage>,
     /// The latest decisions of all that are kept.
     pub latest: Vec<PastDecisionMessage>,
+    /// Accounts whose password is on the owner's list of known ones, the latest first.
+    #[serde(default)]
+    pub listed: Vec<ListedMessage>,
+    /// Passwords on that list; none: there is none.
+    #[serde(default)]
+    pub known_passwords: Option<u64>,
     /// When logins could not work.
     pub outages: Vec<OutageMessage>,
     /// Bans of networks, and those that operators made.
@@ -94,6 +100,15 @@ pub struct ReportStep {
     pub at: String,
     /// By name.
     pub counters: BTreeMap<String, u64>,
+}
+
+/// An account whose password is on the owner's list of known ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedMessage {
+    /// The name, escaped.
+    pub user: String,
+    /// Since when that is known, RFC 3339.
+    pub since: String,
 }
 
 /// A known user whose passwords others guessed at.

@@ -112,7 +112,7 @@ fn show(summary: &ListResult, out: &mut dyn Write) -> io::Result<()> {
     )
 }
 
-fn read(file: &Path) -> io::Result<String> {
+pub(super) fn read(file: &Path) -> io::Result<String> {
     let source: Box<dyn Read> = match file.as_os_str() == "-" {
         true => Box::new(io::stdin().lock()),
         false => Box::new(File::open(file)?),

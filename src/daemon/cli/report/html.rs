@@ -28,6 +28,7 @@ pub(super) fn page(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()
         &mut body,
     );
     decisions("Logins from new places", &report.new_places, &mut body);
+    listed(report, &mut body);
     events(report, &mut body);
     decisions("The latest decisions", &report.latest, &mut body);
     writeln!(
@@ -269,6 +270,18 @@ fn decisions(title: &str, decisions: &[PastDecisionMessage], body: &mut String) 
     body.push_str("</table></section>");
 }
 
+fn listed(report: &ReportMessage, body: &mut String) {
+    if report.listed.is_empty() {
+        return;
+    }
+    body.push_str("<section><h2>Passwords on the list</h2><table class=\"list\">");
+    for one in &report.listed {
+        let (since, user) = (time(&one.since), escaped(&one.user));
+        let _ = write!(body, "<tr><td>{since}</td><td>{user}</td></tr>");
+    }
+    body.push_str("</table></section>");
+}
+
 fn events(report: &ReportMessage, body: &mut String) {
     let mut rows: Vec<(&str, String)> = Vec::new();
     for outage in &report.outages {
@@ -337,7 +350,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::message::{ActMessage, Attacked};
+    use crate::admin::message::{ActMessage, Attacked, ListedMessage};
 
     #[test]
     fn what_a_client_wrote_is_text_wherever_it_stands() {
@@ -356,6 +369,10 @@ mod tests {
                 rejected: 1,
             }],
             honest_refused: vec![decision.clone()],
+            listed: vec![ListedMessage {
+                user: evil.to_owned(),
+                since: evil.to_owned(),
+            }],
             latest: vec![decision.clone()],
             new_places: vec![decision],
             acts: vec![ActMessage {

@@ -3,7 +3,7 @@
 //! Counts go to the disk every ten seconds; a page that is looked at shall not be late by as much.
 //! Not here: the other questions (`reader`).
 
-use super::{HistoryReader, HourCount};
+use super::{HistoryReader, HourCount, maybe_moment};
 use crate::clock::Clock;
 use crate::history::database::HistoryFault;
 use crate::history::written::{Totals, WrittenTotals, grown};
@@ -15,6 +15,17 @@ const HOUR: u64 = 3600;
 const TRIES: u32 = 3;
 
 impl HistoryReader {
+    /// The first hour that anything was counted in.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read.
+    pub fn kept_since(&self) -> Result<Option<Moment>, HistoryFault> {
+        let question = "SELECT min(hour) FROM hours";
+        let first = self.ask(question, [], |row| maybe_moment(row, 0))?;
+        Ok(first.into_iter().next().flatten())
+    }
+
     /// What is in the file of the counters: for who writes it.
     pub const fn written(&self) -> &WrittenTotals {
         &self.written

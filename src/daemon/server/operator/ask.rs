@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::{Operator, explained, looks_like_address, read_client, user_name};
-use crate::admin::message::{KnownUsersMessage, Response};
+use crate::admin::message::{KnownUserMessage, KnownUsersMessage, Response};
 use crate::history::DecisionsOf;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
@@ -59,6 +59,7 @@ impl Operator {
     /// the history has: the gate keeps none.
     pub(super) async fn users(&self, names: Vec<String>) -> Response {
         let mut seen = self.past_names(NAMES).await;
+        let mut listed = self.listed(NAMES).await;
         let logged_in = self.context.services.judging.reporter.names.all();
         seen.extend(logged_in.into_iter().map(|(id, name)| (id, name.into())));
         let gate = self.gate();
@@ -70,7 +71,11 @@ impl Operator {
         let users = gate.users().into_iter().map(|one| {
             let name = given.remove(&one.id);
             let name = name.or_else(|| seen.remove(&one.id.code()));
-            explained::known_user(one, name, self.clock())
+            let password_listed = listed.remove(&one.id.code());
+            KnownUserMessage {
+                password_listed,
+                ..explained::known_user(one, name, self.clock())
+            }
         });
         let users = users.collect();
         let mut unknown: Vec<String> = given.into_values().collect();

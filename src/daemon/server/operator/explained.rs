@@ -185,6 +185,7 @@ pub(super) fn known_user(one: KnownUser, name: Option<String>, clock: Clock) -> 
         id: one.id.to_string(),
         last_login: one.last.map(|last| time(last, clock)),
         networks: one.networks.into_iter().map(network).collect(),
+        password_listed: None,
         devices: one.devices as u64,
     }
 }

@@ -10,13 +10,13 @@ use tracing::warn;
 
 use super::{Counts, Operator, present};
 use crate::admin::message::{
-    ActMessage, Attacked, Attacker, DecisionMessage, OutageMessage, PastBanMessage,
+    ActMessage, Attacked, Attacker, DecisionMessage, ListedMessage, OutageMessage, PastBanMessage,
     PastDecisionMessage, ReportMessage, ReportStep, Response,
 };
 use crate::clock::Clock;
 use crate::history::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryFault, HistoryReader, HourCount,
-    OperatorAct, PastBan, PastDecision, PastOutage, Totals,
+    ListedAccount, OperatorAct, PastBan, PastDecision, PastOutage, Totals,
 };
 use crate::places::Places;
 use crate::report::events::timestamp;
@@ -92,6 +92,8 @@ impl Operator {
             .clone();
         told.until = timestamp(now);
         told.logins_work = status.logins_work;
+        let known = &self.context.services.judging.known_passwords;
+        told.known_passwords = known.count().map(|count| count as u64);
         told.fault = status.history_not_kept;
         told.bound_per_day = status.bound_per_day;
         let bound = u128::from(status.bound_per_day) * u128::from(span) / u128::from(DAY);
@@ -110,6 +112,20 @@ impl Operator {
             warn!("{fault}");
             HashMap::new()
         })
+    }
+
+    /// Since when it is known that a user's password is on the owner's list, by the user's id; where the history cannot
+    /// be read, of none.
+    pub(super) async fn listed(&self, most: usize) -> HashMap<u64, String> {
+        let found = self.read(move |history| history.listed(most)).await;
+        let found = found.unwrap_or_else(|fault| {
+            warn!("{fault}");
+            Vec::new()
+        });
+        found
+            .into_iter()
+            .map(|one| (one.id, timestamp(one.since)))
+            .collect()
     }
 
     async fn read<T: Send + 'static>(
@@ -154,6 +170,7 @@ fn gather(
         new_places: list(places, decision),
         honest_refused: list(honest, decision),
         latest: list(latest, decision),
+        listed: list(history.listed(LISTED)?, listed),
         outages: list(history.outages(since, LISTED)?, outage),
         bans: list(history.bans(since, LISTED)?, ban),
         acts: list(history.acts(since, LISTED)?, act),
@@ -239,6 +256,13 @@ fn attacker(one: AttackingNetwork) -> Attacker {
         place: None,
         refused: one.refused,
         rejected: one.rejected,
+    }
+}
+
+fn listed(one: ListedAccount) -> ListedMessage {
+    ListedMessage {
+        user: one.user,
+        since: timestamp(one.since),
     }
 }
 

@@ -1,0 +1,395 @@
+//! lists - published lists of networks, on their way to the gate and in the state directory
+//!
+//! A list comes in parts, for a request is bounded, and is taken over at its end, whole or not at all. Each source's
+//! is a file of its own in the state directory, `list-SOURCE`: its end on the first line, a network a line, and how
+//! many there were on the last, so that half a file is seen to be one. A damaged file is told and left out.
+//! Not here: which client is on a list (`gate`), formats of others (`cli::bans`).
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::files;
+use crate::known_passwords::KnownPasswordsSettings;
+use crate::owner;
+use gatepost_core::gate::Gate;
+use gatepost_core::gate::request::lists::{ListRefusal, MOST_NETWORKS, MOST_SOURCES, is_narrow};
+use gatepost_core::moment::Moment;
+
+/// What the files' names begin with.
+const PREFIX: &str = "list-";
+/// What is being written.
+const NEW: &str = "new-list";
+/// Octets of a file: 200,000 IPv6 networks.
+const LONGEST: u64 = 16 << 20;
+const HEAD: &str = "# gatepost list, until ";
+const END: &str = "# end, networks ";
+
+/// Where lists are kept, and the one that is coming.
+#[derive(Debug)]
+pub(in crate::server) struct Lists {
+    directory: PathBuf,
+    coming: Mutex<Option<ComingList>>,
+    /// Where the owner's list of known passwords is.
+    pub(in crate::server) passwords: watch::Sender<KnownPasswordsSettings>,
+}
+
+/// A list whose end has not come yet.
+#[derive(Debug)]
+struct ComingList {
+    number: u64,
+    networks: Vec<IpNet>,
+}
+
+impl Lists {
+    /// Those in this state directory.
+    pub(in crate::server) fn new(directory: PathBuf, passwords: KnownPasswordsSettings) -> Self {
+        Self {
+            directory,
+            coming: Mutex::new(None),
+            passwords: watch::Sender::new(passwords),
+        }
+    }
+
+    /// Keeps a part of a list until its end comes. Another number begins another list: the one before is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; then the whole list is forgotten.
+    pub(in crate::server) fn part(&self, number: u64, networks: &[String]) -> Result<(), String> {
+        let mut coming = self.lock();
+        let mut list = match coming.take() {
+            Some(list) if list.number == number => list,
+            _ => ComingList {
+                number,
+                networks: Vec::new(),
+            },
+        };
+        for text in networks {
+            list.networks.push(network(text)?);
+        }
+        if list.networks.len() > MOST_NETWORKS {
+            return Err(too_long());
+        }
+        *coming = Some(list);
+        Ok(())
+    }
+
+    /// Takes a list over whose parts have all come: into the gate, and onto the disk.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not taken over, or not kept: the second is told apart by its words.
+    pub(in crate::server) fn end(
+        &self,
+        (number, source, count): (u64, &str, usize),
+        until: Moment,
+        gate: &Gate,
+        clock: Clock,
+    ) -> Result<Result<(), io::Error>, String> {
+        if !is_source(source) {
+            return Err(format!(
+                "{source:?} is no name for a list: write up to 32 letters, digits, dots, hyphens and underscores"
+            ));
+        }
+        let list = self.lock().take().filter(|list| list.number == number);
+        let list = list.filter(|list| list.networks.len() == count);
+        let Some(list) = list else {
+            return Err("another import came between: try again".to_owned());
+        };
+        if list.networks.is_empty() {
+            return Err("there is no network in it".to_owned());
+        }
+        let taken = gate.import_list(source, &list.networks, until);
+        taken.map_err(refusal)?;
+        Ok(self.write(source, clock.on_wall(until), &list.networks))
+    }
+
+    /// Removes a source's list; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says: then it comes back with the next start.
+    pub(in crate::server) fn remove(&self, source: &str, gate: &Gate) -> io::Result<bool> {
+        let was = gate.remove_list(source);
+        if !is_source(source) {
+            return Ok(was);
+        }
+        let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
+        owner.act(
+            || match unlinkat(&directory, name(source), AtFlags::empty()) {
+                Ok(()) => Ok(true),
+                Err(Errno::NOENT) => Ok(was),
+                Err(errno) => Err(errno.into()),
+            },
+        )
+    }
+
+    /// Reads the lists that an earlier process kept. What cannot be read is told.
+    pub(in crate::server) fn restore(&self, gate: &Gate, clock: Clock) {
+        let found = match self.find() {
+            Ok(found) => found,
+            Err(fault) => return warn!("published lists cannot be read: {fault}"),
+        };
+        for (source, text) in found {
+            let kept = text.map_err(|fault| fault.to_string());
+            match kept.and_then(|text| take_up(&source, &text, gate, clock)) {
+                Ok(Some(networks)) => info!(source, networks, "a published list is in force"),
+                Ok(None) => {}
+                Err(fault) => warn!(source, "a published list is left out: {fault}"),
+            }
+        }
+    }
+
+    /// The files of lists: sources, and what stands in each.
+    fn find(&self) -> io::Result<Vec<(String, io::Result<String>)>> {
+        let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
+        owner.act(|| {
+            let mut found = Vec::new();
+            for entry in Dir::read_from(&directory)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy();
+                let Some(source) = name.strip_prefix(PREFIX).filter(|name| is_source(name)) else {
+                    continue;
+                };
+                let flags = files::READING | OFlags::NOFOLLOW;
+                let opened = openat(&directory, entry.file_name(), flags, Mode::empty());
+                let text = opened
+                    .map_err(io::Error::from)
+                    .and_then(files::regular)
+                    .and_then(|file| files::read_all(file, LONGEST))
+                    .and_then(|octets| String::from_utf8(octets).map_err(io::Error::other));
+                found.push((source.to_owned(), text));
+                if found.len() == MOST_SOURCES {
+                    break;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Writes a list, in place of its source's old one.
+    fn write(&self, source: &str, until: Moment, networks: &[IpNet]) -> io::Result<()> {
+        let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
+        owner.act(|| {
+            let at = directory.as_fd();
+            // What a process that was killed has left, or somebody's link.
+            let _ = unlinkat(at, NEW, AtFlags::empty());
+            let flags =
+                OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file: File = openat(at, NEW, flags, Mode::RUSR | Mode::WUSR)?.into();
+            let mut out = io::BufWriter::new(file);
+            writeln!(out, "{HEAD}{}", until.as_seconds())?;
+            for network in networks {
+                writeln!(out, "{network}")?;
+            }
+            writeln!(out, "{END}{}", networks.len())?;
+            out.flush()?;
+            out.get_ref().sync_all()?;
+            renameat(at, NEW, at, name(source))?;
+            Ok(fsync(at)?)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<ComingList>> {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name(source: &str) -> String {
+    format!("{PREFIX}{source}")
+}
+
+/// Whether a list may be called so: it is a part of a file's name.
+fn is_source(source: &str) -> bool {
+    let is_plain =
+        |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'-' | b'_');
+    (1..=32).contains(&source.len()) && source.bytes().all(is_plain) && !source.starts_with('.')
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| text.parse::<IpNet>());
+    let network = network.map_err(|_| format!("{text:?} is no address and no network"))?;
+    match is_narrow(network) {
+        true => Ok(network),
+        false => Err(refusal(ListRefusal::Wide(network))),
+    }
+}
+
+fn refusal(refused: ListRefusal) -> String {
+    match refused {
+        ListRefusal::Wide(network) => {
+            format!(
+                "{network} is wider than a list may name (/8, IPv6 /19): write it into [networks] deny"
+            )
+        }
+        ListRefusal::Long => too_long(),
+        ListRefusal::Sources => format!("there are {MOST_SOURCES} lists already: remove one first"),
+    }
+}
+
+fn too_long() -> String {
+    format!("it has more than {MOST_NETWORKS} networks")
+}
+
+/// Takes up a list as it was written; none: its time is over. How many networks it has.
+fn take_up(source: &str, text: &str, gate: &Gate, clock: Clock) -> Result<Option<usize>, String> {
+    let mut lines = text.lines();
+    let head = lines.next().and_then(|line| line.strip_prefix(HEAD));
+    let until = head.and_then(|until| until.parse().ok());
+    let until = Moment::from_seconds(until.ok_or("its first line is damaged")?);
+    let end = lines.next_back().and_then(|line| line.strip_prefix(END));
+    let count: Option<usize> = end.and_then(|count| count.parse().ok());
+    let networks: Vec<IpNet> = lines.map(network).collect::<Result<_, _>>()?;
+    if count != Some(networks.len()) {
+        return Err("its end is missing".to_owned());
+    }
+    if until <= Clock::wall() {
+        return Ok(None);
+    }
+    let taken = gate.import_list(source, &networks, clock.at_date(until));
+    taken.map_err(refusal)?;
+    Ok(Some(networks.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gatepost_core::gate::Keys;
+    use gatepost_core::gate::request::settings::GateSettings;
+    use gatepost_core::gate::request::verdict::Standing;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn gate(clock: Clock) -> Gate {
+        let keys = Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        Gate::new(GateSettings::default(), keys, clock.now())
+    }
+
+    fn lists_in(folder: &std::path::Path) -> Lists {
+        Lists::new(folder.to_owned(), KnownPasswordsSettings::default())
+    }
+
+    fn import(lists: &Lists, source: &str, networks: &[&str], gate: &Gate, clock: Clock) {
+        let texts: Vec<String> = networks.iter().map(|&one| one.to_owned()).collect();
+        lists.part(7, &texts).unwrap();
+        let end = (7, source, texts.len());
+        lists
+            .end(end, clock.now() + HOUR, gate, clock)
+            .unwrap()
+            .unwrap();
+    }
+
+    fn is_banned(gate: &Gate, address: &str, clock: Clock) -> bool {
+        gate.standing(address.parse().unwrap(), clock.now()) == Standing::Banned
+    }
+
+    #[test]
+    fn a_list_comes_in_parts_survives_a_restart_and_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let lists = lists_in(folder.path());
+        let clock = Clock::start();
+        let gate = gate(clock);
+        lists.part(1, &["198.51.100.0/24".to_owned()]).unwrap();
+        assert!(
+            !is_banned(&gate, "198.51.100.7", clock),
+            "its end has not come"
+        );
+        lists.part(1, &["203.0.113.7".to_owned()]).unwrap();
+        let until = clock.now() + HOUR;
+        lists
+            .end((1, "drop", 2), until, &gate, clock)
+            .unwrap()
+            .unwrap();
+        let next = self::gate(clock);
+        lists_in(folder.path()).restore(&next, clock);
+        for gate in [&gate, &next] {
+            assert!(
+                is_banned(gate, "198.51.100.7", clock) && is_banned(gate, "203.0.113.7", clock)
+            );
+            let left = gate.lists()[0].until.since(clock.now());
+            assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR + Duration::from_secs(2));
+        }
+        assert!(lists.remove("drop", &next).unwrap());
+        assert!(!is_banned(&next, "198.51.100.7", clock));
+        assert!(!lists.remove("drop", &next).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lists, clock) = (lists_in(folder.path()), Clock::start());
+        let path = |name: &str| folder.path().join(name);
+        import(&lists, "good", &["198.51.100.0/24"], &gate(clock), clock);
+        let whole = std::fs::read_to_string(path("list-good")).unwrap();
+        let (_, rest) = whole.split_once('\n').unwrap();
+        for (name, text) in [
+            (
+                "list-torn",
+                whole.rsplit_once("# end").unwrap().0.to_owned(),
+            ),
+            ("list-short", whole.replace("networks 1", "networks 2")),
+            ("list-over", format!("{HEAD}9\n{rest}")),
+            ("list-wide", whole.replace("198.51.100.0/24", "0.0.0.0/0")),
+            ("list-html", "<html>\n".to_owned()),
+            ("list-empty", String::new()),
+        ] {
+            std::fs::write(path(name), text).unwrap();
+        }
+        std::fs::create_dir(path("list-folder")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", path("list-link")).unwrap();
+        let next = gate(clock);
+        lists.restore(&next, clock);
+        let sources: Vec<_> = next.lists().into_iter().map(|one| one.source).collect();
+        assert_eq!(sources, ["good"]);
+    }
+
+    #[test]
+    fn a_list_with_something_wrong_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lists, clock) = (lists_in(folder.path()), Clock::start());
+        let gate = gate(clock);
+        import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
+        let good = || vec!["203.0.113.0/24".to_owned()];
+        for wrong in ["0.0.0.0/0", "::/0", "300.1.1.1", "../../etc"] {
+            lists.part(2, &good()).unwrap();
+            assert!(lists.part(2, &[wrong.to_owned()]).is_err(), "{wrong}");
+            let until = clock.now() + HOUR;
+            assert!(lists.end((2, "drop", 2), until, &gate, clock).is_err());
+        }
+        // Not all of its parts, or those of another.
+        lists.part(3, &good()).unwrap();
+        let until = clock.now() + HOUR;
+        assert!(lists.end((3, "drop", 2), until, &gate, clock).is_err());
+        lists.part(4, &good()).unwrap();
+        lists.part(5, &good()).unwrap();
+        assert!(lists.end((4, "drop", 1), until, &gate, clock).is_err());
+        for source in ["", "..", ".x", "a/b", "a\nb", &"x".repeat(33)] {
+            lists.part(6, &good()).unwrap();
+            assert!(
+                lists.end((6, source, 1), until, &gate, clock).is_err(),
+                "{source}"
+            );
+        }
+        assert!(is_banned(&gate, "198.51.100.7", clock));
+        assert!(!is_banned(&gate, "203.0.113.7", clock));
+    }
+}
