@@ -20,5 +20,6 @@ mod retries;
 mod secrecy;
 mod sequence;
 mod settling;
+mod several;
 mod stolen;
 mod turns;
