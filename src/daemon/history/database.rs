@@ -147,7 +147,7 @@ fn settle(connection: &Connection) -> Result<(), HistoryFault> {
     // It answers with the mode.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     set("synchronous", 1)?;
-    set("cache_size", -512)?;
+    set("cache_size", -128)?;
     set("secure_delete", 1)?;
     connection.query_row(&format!("PRAGMA max_page_count = {PAGES}"), [], |_| Ok(()))?;
     connection.query_row(
