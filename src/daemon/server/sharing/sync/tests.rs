@@ -41,7 +41,7 @@ fn process(number: usize) -> ProcessId {
 
 fn gate() -> Gate {
     let mut settings = GateSettings::default();
-    settings.capacity.clients = 1000;
+    settings.capacity.clients = 20_000;
     let keys = Keys {
         users: [1; 16],
         passwords: [2; 16],
