@@ -24,6 +24,7 @@ pub mod processes;
 pub mod queue;
 pub mod request;
 pub mod sequence;
+pub mod spent;
 pub mod state;
 pub mod tell;
 
@@ -304,7 +305,7 @@ impl Gate {
         }
         let known = self.familiar.users();
         self.buckets
-            .cut_keyed(|bucket| new.limit(bucket, known), now);
+            .cut_keyed(|bucket| new.longest_debt(bucket, known), now);
         self.buckets
             .cut_shared(|bucket| new.limit(bucket, known), now, changes);
         if old.mode == Mode::DryRun && settings.mode == Mode::Enforce {

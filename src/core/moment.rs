@@ -38,6 +38,13 @@ impl Moment {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// So many seconds later; fewer than none: earlier.
+    #[must_use]
+    pub const fn shifted(self, seconds: i64) -> Self {
+        let nanos = seconds.saturating_mul(1_000_000_000);
+        Self(self.0.saturating_add_signed(nanos))
+    }
 }
 
 impl Add<Duration> for Moment {

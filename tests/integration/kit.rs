@@ -10,6 +10,7 @@ pub(crate) mod doors;
 pub(crate) mod http;
 pub(crate) mod impostor;
 pub(crate) mod mail;
+pub(crate) mod network;
 pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -120,6 +120,8 @@ pub struct Status {
     pub bans_evicted: u64,
     /// Attempts without an answer whose tokens stay spent for want of room.
     pub held_evicted: u64,
+    /// Times that other machines are not told what was spent of a bucket, for want of room.
+    pub untold: u64,
     /// Clients whose credit was evicted, and tokens that were not earned, for want of room.
     pub credit_evicted: u64,
     /// Whether the backend is taken to be failing.
@@ -213,6 +215,7 @@ impl Gate {
             devices_evicted: self.devices.evictions(),
             bans_evicted,
             held_evicted: self.held.evictions(),
+            untold: self.buckets.spending().lost(),
             credit_evicted: self.buckets.credit().evictions(),
             backend_outage: self.outage.is_suspected(),
             shared: self.shared(now),

@@ -39,6 +39,8 @@ pub(in crate::gate) struct Rules {
     first_ban: Duration,
     longest_ban: Duration,
     limits: PerBucket<RuleLimit>,
+    /// How many have one bound together.
+    machines: u32,
     routes: Routes,
     /// How much credit may be earned; none: nothing is paid from it.
     pub(in crate::gate) earning: Option<EarningQuota>,
@@ -150,6 +152,7 @@ impl Rules {
             longest_ban: settings.bans.longest,
             routes: Routes::new(&settings.ladder, &limits),
             limits,
+            machines: division.machines(),
             earning: earning(settings),
             ladder: settings.ladder.clone(),
             nonce: settings.nonce.clone(),
@@ -203,6 +206,12 @@ impl Rules {
             RuleLimit::Growing(quota) => Limit::growing(*quota, known),
             RuleLimit::Divided(quota, division) => division.own(Limit::growing(*quota, known)),
         }
+    }
+
+    /// The longest debt of a bucket that each machine has for itself, in nanoseconds: several machines may have spent the last
+    /// token before they know of each other, and what all have spent is paid back.
+    pub(in crate::gate) fn longest_debt(&self, bucket: Bucket, known: usize) -> u64 {
+        self.limit(bucket, known).owed_by(self.machines)
     }
 
     /// The limit of a bucket for all machines together.

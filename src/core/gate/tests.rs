@@ -23,6 +23,7 @@ mod retries;
 mod secrecy;
 mod sequence;
 mod settling;
+mod several;
 mod stolen;
 mod turns;
 mod user_rules;

@@ -26,6 +26,16 @@ impl CommonClock {
         }
     }
 
+    /// What it shows at a moment of ours.
+    pub fn of(self, own: Moment) -> Moment {
+        own.shifted(self.0)
+    }
+
+    /// Our moment when it shows this.
+    pub fn own(self, theirs: Moment) -> Moment {
+        theirs.shifted(self.0.saturating_neg())
+    }
+
     /// In seconds; negative: it is behind.
     pub const fn ahead(self) -> i64 {
         self.0

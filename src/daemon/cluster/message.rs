@@ -1,7 +1,7 @@
 //! message - what one machine of a cluster tells the others in one entry, as octets
 //!
 //! A kind, the process that tells it, and what belongs to the kind. An unknown kind is of a later version, and passed over.
-//! Not here: sealing (`secret`), facts as octets (`gate::tell`), what is done about them (`server::sharing`).
+//! Not here: sealing (`secret`), facts and spent time as octets (`gate::tell`, `gate::spent`), what is done about them (`server::sharing`).
 
 use gatepost_core::moment::Moment;
 
@@ -16,6 +16,8 @@ const TELLS: u8 = 1;
 const ASKS: u8 = 2;
 const BEGINS: u8 = 3;
 const ENDS: u8 = 4;
+const SPENT: u8 = 5;
+const OWED: u8 = 6;
 
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,38 @@ pub enum ClusterTold {
     Begins(ProcessId),
     /// That was all.
     Ends(ProcessId),
+    /// What it has spent of the buckets of one user, client or network, as `gate::spent` writes it.
+    Spent(NumberedRecords),
+    /// How long the debts of users are.
+    Owed(NumberedRecords),
+}
+
+/// Records that are taken once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedRecords {
+    /// Of two that one process tells the later one has the larger number.
+    pub number: u64,
+    /// When, by the store's clock.
+    pub at: Moment,
+    /// The records.
+    pub octets: Vec<u8>,
+}
+
+impl NumberedRecords {
+    fn octets(&self) -> Vec<u8> {
+        let numbers = [self.number, self.at.as_nanos()].map(u64::to_le_bytes);
+        [numbers.as_flattened(), &self.octets].concat()
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        let (number, rest) = body.split_first_chunk()?;
+        let (at, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            number: u64::from_le_bytes(*number),
+            at: Moment::from_nanos(u64::from_le_bytes(*at)),
+            octets: rest.to_vec(),
+        })
+    }
 }
 
 /// What is told, and by which process.
@@ -51,6 +85,8 @@ impl ClusterLetter {
             ClusterTold::Asks(at) => (ASKS, moment(at)),
             ClusterTold::Begins(process) => (BEGINS, process.to_vec()),
             ClusterTold::Ends(process) => (ENDS, process.to_vec()),
+            ClusterTold::Spent(records) => (SPENT, records.octets()),
+            ClusterTold::Owed(records) => (OWED, records.octets()),
         };
         [&[kind], self.process.as_slice(), &body].concat()
     }
@@ -68,6 +104,8 @@ impl ClusterLetter {
             }
             BEGINS => ClusterTold::Begins(*body.first_chunk()?),
             ENDS => ClusterTold::Ends(*body.first_chunk()?),
+            SPENT => ClusterTold::Spent(NumberedRecords::read(body)?),
+            OWED => ClusterTold::Owed(NumberedRecords::read(body)?),
             _ => return None,
         };
         let process = *process;
@@ -79,6 +117,14 @@ impl ClusterLetter {
 mod tests {
     use super::*;
 
+    fn records(octets: &[u8]) -> NumberedRecords {
+        NumberedRecords {
+            number: 3,
+            at: Moment::from_seconds(4),
+            octets: octets.to_vec(),
+        }
+    }
+
     #[test]
     fn what_was_written_is_read_and_what_is_half_there_is_nothing() {
         let process = [7; 16];
@@ -88,6 +134,8 @@ mod tests {
             ClusterTold::Asks(Moment::from_seconds(9)),
             ClusterTold::Begins([8; 16]),
             ClusterTold::Ends([9; 16]),
+            ClusterTold::Spent(records(&[])),
+            ClusterTold::Owed(records(&[])),
         ] {
             let letter = ClusterLetter { process, told };
             let octets = letter.octets();
@@ -98,6 +146,9 @@ mod tests {
                 }
             }
         }
+        let told = ClusterTold::Spent(records(&[1, 2, 3]));
+        let letter = ClusterLetter { process, told };
+        assert_eq!(ClusterLetter::read(&letter.octets()), Some(letter));
         let later = [&[99][..], &[7; 16]].concat();
         assert_eq!(ClusterLetter::read(&later), None);
     }

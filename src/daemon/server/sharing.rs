@@ -14,20 +14,23 @@ use super::listeners::ListenerContext;
 use super::merging::ClusterMerger;
 use crate::clock::Clock;
 use crate::cluster::common_clock::CommonClock;
-use crate::cluster::message::{ClusterLetter, ClusterTold, FACTS, ProcessId};
+use crate::cluster::message::{ClusterLetter, ClusterTold, FACTS, NumberedRecords, ProcessId};
 use crate::cluster::secret::{ClusterSecret, SealFault};
 use crate::cluster::store::{LenderFault, LenderSettings};
 use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamPlace};
 use crate::cluster::{ClusterSettings, OutboxFacts, SharingHealth};
 use crate::drain::Drain;
 use crate::store::key;
+use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
-use gatepost_core::gate::tell;
+use gatepost_core::gate::{spent, tell};
 use gatepost_core::moment::Moment;
 
+mod ledger;
 mod sync;
 
-use sync::FullSync;
+use ledger::SpentLedger;
+use sync::{FullSync, NextTold};
 
 /// From one look at the stream to the next.
 const ROUND: Duration = Duration::from_millis(200);
@@ -53,6 +56,7 @@ struct Sharer {
     outbox: OutboxFacts,
     /// Taken from the outbox, and not known to be in the store.
     unsent: Vec<Change>,
+    ledger: SpentLedger,
     place: StreamPlace,
     common: CommonClock,
     health: SharingHealth,
@@ -84,10 +88,12 @@ pub(in crate::server) async fn share(context: ListenerContext, outbox: Option<Ou
         process,
         outbox,
         unsent: Vec::new(),
+        ledger: SpentLedger::new(context.services.judging.gate().spent_as_of()),
         place: StreamPlace::default(),
         common: CommonClock::default(),
         context,
     };
+    sharer.gate().begin_telling_spent();
     let mut drain = sharer.context.drain.clone();
     while let Err(fault) = sharer.serve(&store, &mut drain).await {
         sharer.cut_off(fault);
@@ -172,17 +178,45 @@ impl Sharer {
         };
         let now = self.clock().now();
         self.health.noted(&machine, None, now);
-        if let ClusterTold::Facts(octets) = &letter.told {
-            match tell::read(octets, self.common.ahead()) {
+        match &letter.told {
+            ClusterTold::Facts(octets) => match tell::read(octets, self.common.ahead()) {
                 Some((facts, skipped)) => {
                     let news = self.merger.merge(&machine, &facts).await;
                     self.health.taken(news);
                     (0..skipped).for_each(|_| self.health.dropped());
                 }
                 None => self.health.dropped(),
+            },
+            ClusterTold::Spent(records) => {
+                if let Some(at) = self.news(&letter, records, now) {
+                    let spent = spent::read(&records.octets, 0);
+                    self.gate().merge_spent(&spent, at, now);
+                }
             }
+            ClusterTold::Owed(records) => {
+                if self.news(&letter, records, now).is_some() {
+                    let debts = spent::read(&records.octets, self.common.ahead());
+                    self.gate().merge_debts(&debts, now);
+                }
+            }
+            ClusterTold::Hello
+            | ClusterTold::Asks(_)
+            | ClusterTold::Begins(_)
+            | ClusterTold::Ends(_) => {}
         }
-        self.sync.note(&letter, self.on_common(now), now);
+        self.sync.note(&letter, self.common.of(now), now);
+    }
+
+    /// When records were told that were not taken yet.
+    fn news(
+        &mut self,
+        letter: &ClusterLetter,
+        records: &NumberedRecords,
+        now: Moment,
+    ) -> Option<Moment> {
+        let at = self.common.own(records.at);
+        let is_news = self.ledger.is_news(letter.process, records.number, at, now);
+        is_news.then_some(at)
     }
 
     /// Counts what is none of ours, and tells it of a machine once an hour.
@@ -223,25 +257,45 @@ impl Sharer {
         self.add(stream, told).await?;
         self.health.told(self.unsent.len() as u64);
         self.unsent.clear();
+        self.publish_spent(stream).await
+    }
+
+    /// Tells what was spent here.
+    async fn publish_spent(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
+        let now = self.clock().now();
+        let moments = (now, self.common.of(now));
+        let gate = self.context.services.judging.gate();
+        let machines = self.settings.machines.len();
+        let told = self.ledger.next_unsent(gate, machines, moments).iter();
+        let told = told.cloned().map(ClusterTold::Spent).collect();
+        self.add(stream, told).await?;
+        self.ledger.sent();
         Ok(())
     }
 
     /// Asks for all where something was missed, and tells all where others ask.
     async fn synchronise(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
         let now = self.clock().now();
-        let common = self.on_common(now);
+        let common = self.common.of(now);
         let gate = self.context.services.judging.gate();
         let company = |since| self.health.has_company(since);
-        let (letters, facts) = self.sync.next(gate, (now, common), company);
-        let (before, after): (Vec<_>, Vec<_>) = letters
-            .into_iter()
-            .partition(|told| !matches!(told, ClusterTold::Ends(_)));
-        let told = [before, self.facts(&facts), after].concat();
+        let next = self.sync.next(gate, (now, common), company);
+        let told = self.in_order(next, common);
         let added = self.add(stream, told).await;
         if added.is_err() {
             self.sync.interrupted(now);
         }
         added
+    }
+
+    fn in_order(&mut self, next: NextTold, common: Moment) -> Vec<ClusterTold> {
+        let ahead = self.common.ahead();
+        let mut told = next.letters;
+        told.extend(self.facts(&next.facts));
+        let debts = self.ledger.numbered(&next.debts, ahead, common);
+        told.extend(debts.into_iter().map(ClusterTold::Owed));
+        told.extend(next.end);
+        told
     }
 
     async fn add(
@@ -287,14 +341,8 @@ impl Sharer {
         }
     }
 
-    /// A moment of ours by the store's clock.
-    fn on_common(&self, now: Moment) -> Moment {
-        let ahead = self.common.ahead();
-        let span = Duration::from_secs(ahead.unsigned_abs());
-        match ahead >= 0 {
-            true => now + span,
-            false => now - span,
-        }
+    fn gate(&self) -> &Gate {
+        self.context.services.judging.gate()
     }
 
     fn clock(&self) -> Clock {

@@ -1,4 +1,4 @@
-//! redis - a redis-server of a test's own, on a UNIX socket
+//! redis - a redis-server of a test's own, on a UNIX socket, and in a network of its own on a port
 //!
 //! Debian 12 has no Valkey, which speaks alike.
 //! Not here: what is asked of it (the daemon's `cluster::store`).
@@ -15,15 +15,34 @@ use super::{program, wait};
 pub(crate) struct Redis {
     folder: TempDir,
     child: Child,
+    port: u16,
 }
+
+/// Where one listens that is reached over a network.
+pub(crate) const PORT: u16 = 6379;
 
 impl Redis {
     /// Starts one that has nothing and saves nothing.
     #[track_caller]
     pub(crate) fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// The same, and on [`PORT`] of all addresses: for a network namespace of its own.
+    #[track_caller]
+    pub(crate) fn start_open() -> Self {
+        Self::start_on(PORT)
+    }
+
+    #[track_caller]
+    fn start_on(port: u16) -> Self {
         let folder = TempDir::with_prefix("gatepost-redis-").expect("a folder for redis-server");
-        let child = launch(&folder);
-        let redis = Self { folder, child };
+        let child = launch(&folder, port);
+        let redis = Self {
+            folder,
+            child,
+            port,
+        };
         redis.wait();
         redis
     }
@@ -64,7 +83,7 @@ impl Redis {
     #[track_caller]
     pub(crate) fn restart_empty(&mut self) {
         self.kill();
-        self.child = launch(&self.folder);
+        self.child = launch(&self.folder, self.port);
         self.wait();
     }
 
@@ -97,9 +116,10 @@ impl Drop for Redis {
     }
 }
 
-fn launch(folder: &TempDir) -> Child {
+fn launch(folder: &TempDir, port: u16) -> Child {
     Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
+        .args(["--unixsocket", "redis.sock", "--save", ""])
+        .args(["--port", &port.to_string(), "--protected-mode", "no"])
         .arg("--dir")
         .arg(folder.path())
         .current_dir(folder.path())

@@ -11,13 +11,14 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::kit::client::loopback;
-use crate::kit::mail::{ANNA, BERT, CARLA, Mail, User};
+use crate::kit::mail::{ANNA, BERT, CARLA, Mail, PasswordCheck, User};
 use crate::kit::program;
 use crate::kit::proxy::{Event, Proxy, Setup};
 use crate::kit::redis::Redis;
+use crate::kit::siege::attacker;
 use crate::kit::wait;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const RECORDS: &str = "gatepost:1:records";
 const OTHER_CLOCK: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -37,7 +38,7 @@ fn machine(mail: &Mail, redis: &Redis, name: &str, secret: &str) -> Setup {
 }
 
 /// What has a program's clock show an hour more.
-fn other_clock(setup: &Setup) -> String {
+pub(super) fn other_clock(setup: &Setup) -> String {
     let library = setup.folder().join("other_clock.so");
     let mut compiler = Command::new("cc");
     compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
@@ -173,6 +174,66 @@ fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_secon
         in_time
     });
     assert!(in_time.contains(&true), "{in_time:?}");
+}
+
+/// Guesses at a user from fresh addresses until none has reached Dovecot for long; how many have in all.
+fn guess_at(mail: &Mail, proxy: &Proxy, User(user, _): User<'_>, guesses: &mut usize) -> usize {
+    let reached = |checks: &[PasswordCheck]| {
+        let at_user = checks.iter().filter(|check| check.user == user);
+        at_user.count()
+    };
+    let mut before = reached(&mail.password_checks());
+    let mut vain = 0;
+    while vain < 12 {
+        let password = format!("Zx{guesses}other{guesses}q");
+        proxy.log_in(attacker(*guesses), User(user, &password));
+        *guesses += 1;
+        let now = reached(&mail.password_checks_so_far());
+        vain = if now > before { 0 } else { vain + 1 };
+        before = now;
+    }
+    reached(&mail.password_checks())
+}
+
+/// Tokens that guesses from far at a user have left here.
+fn left_for(proxy: &Proxy, User(user, _): User<'_>) -> u64 {
+    let text = ask(proxy, &["explain", "127.200.1.1", user, "--json"]);
+    let explained: Value = serde_json::from_str(&text).expect("JSON");
+    let buckets = explained["buckets"].as_array().expect("buckets");
+    let far = buckets.iter().find(|one| one["name"] == "user-far");
+    far.expect("the user's")["tokens"]
+        .as_u64()
+        .expect("a number")
+}
+
+#[test]
+fn at_one_account_two_machines_let_through_what_one_would_and_cut_off_each_its_own() {
+    let (mail, mut redis) = (Mail::start(), Redis::start());
+    let [first, mut second] = pair(&mail, &redis);
+    for user in [ANNA, BERT] {
+        ask(&first, &["introduce", user.0, "127.40.1.0/24"]);
+        wait::until("known", || is_known(&second, user));
+    }
+    let (mut guesses, of_one) = (0, 10 - 10 / 6);
+    assert_eq!(guess_at(&mail, &first, ANNA, &mut guesses), of_one);
+    let told = || wait::until("told", || left_for(&second, ANNA) <= 1);
+    assert!(time_of(told) < Duration::from_secs(1));
+    assert_eq!(guess_at(&mail, &second, ANNA, &mut guesses), of_one);
+
+    redis.kill();
+    wait_for(&first, "cut-off");
+    wait_for(&second, "cut-off");
+    assert_eq!(guess_at(&mail, &first, BERT, &mut guesses), of_one);
+    assert_eq!(guess_at(&mail, &second, BERT, &mut guesses), 2 * of_one);
+    // Only a login gives tokens back, and nobody has logged in.
+    redis.restart_empty();
+    wait_for(&first, "shares");
+    wait_for(&second, "shares");
+    assert_eq!(guess_at(&mail, &first, BERT, &mut guesses), 2 * of_one);
+    // What was told is in no snapshot yet; the other one tells what is owed.
+    second.kill_and_start();
+    wait::until("whole", || sharing(&second)["whole"] == true);
+    assert!(left_for(&second, ANNA) <= 1 && left_for(&second, BERT) == 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::gate::buckets::quota::KeptPart;
 use crate::gate::buckets::shared::{BucketLevel, SharedBucket};
 use crate::gate::buckets::slice::SliceId;
 use crate::gate::buckets::spec::{Bucket, Kind, PerBucket};
+use crate::gate::buckets::spending::Spending;
 use crate::gate::buckets::strike_count::{StrikeRule, Strikes};
 use crate::gate::buckets::table::{Table, seconds};
 use crate::gate::request::change::Change;
@@ -82,6 +83,7 @@ pub(in crate::gate) struct Buckets {
     rows: usize,
     shared: PerBucket<Mutex<SharedBucket>>,
     credit: Credit,
+    spending: Spending,
 }
 
 impl Buckets {
@@ -91,6 +93,7 @@ impl Buckets {
             rows,
             shared: PerBucket::default(),
             credit: Credit::new((rows / 64).max(512), secret),
+            spending: Spending::default(),
         }
     }
 
@@ -103,13 +106,7 @@ impl Buckets {
         changes: &mut Vec<Change>,
     ) -> Result<Token, Duration> {
         let after = match key {
-            BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
-                let row = row.map(BucketRow::unpack).unwrap_or_default();
-                match limit.take(row.arrival, now) {
-                    Ok(arrival) => (Ok(arrival), Some(BucketRow { arrival, ..row }.pack())),
-                    Err(wait) => (Err(wait), None),
-                }
-            })?,
+            BucketKey::Keyed(_, key) => self.take_keyed(key, limit, now)?,
             BucketKey::Shared(bucket) => self.shared(bucket).take(bucket, &limit, now, changes)?,
             BucketKey::Lent(bucket) => {
                 let slice = self.shared(bucket).slice.take(now);
@@ -122,6 +119,18 @@ impl Buckets {
             },
         };
         Ok(Token::Own(key, limit.taken(after)))
+    }
+
+    fn take_keyed(&self, key: Key, limit: Limit, now: Moment) -> Result<u64, Duration> {
+        let after = self.table.with(key, now, |row| {
+            let row = row.map(BucketRow::unpack).unwrap_or_default();
+            match limit.take(row.arrival, now) {
+                Ok(arrival) => (Ok(arrival), Some(BucketRow { arrival, ..row }.pack())),
+                Err(wait) => (Err(wait), None),
+            }
+        })?;
+        self.spending.note(key, limit.every().cast_signed(), now);
+        Ok(after)
     }
 
     /// From where a token can be taken, if there is one beside those `kept`, or how long until there is one; takes nothing.
@@ -168,13 +177,17 @@ impl Buckets {
             }
         };
         match key {
-            BucketKey::Keyed(_, key) => self.table.with(key, now, |row| {
-                let less = row.map(BucketRow::unpack).map(|row| BucketRow {
-                    arrival: taken.refund(row.arrival, now),
-                    ..row
+            BucketKey::Keyed(_, key) => {
+                let nanos = self.table.with(key, now, |row| {
+                    let Some(row) = row.map(BucketRow::unpack) else {
+                        return (0, None);
+                    };
+                    let arrival = taken.refund(row.arrival, now);
+                    let less = arrival.cast_signed() - row.arrival.cast_signed();
+                    (less, Some(BucketRow { arrival, ..row }.pack()))
                 });
-                ((), less.map(BucketRow::pack))
-            }),
+                self.spending.note(key, nanos, now);
+            }
             BucketKey::Shared(bucket) | BucketKey::Lent(bucket) => {
                 self.shared(bucket).refund(bucket, taken, now, changes);
             }
@@ -189,14 +202,16 @@ impl Buckets {
 
     /// Takes tokens by force, as far as there are any; whether there was one.
     pub(in crate::gate) fn drain(&self, key: Key, tokens: u32, limit: Limit, now: Moment) -> bool {
-        self.table.with(key, now, |row| {
+        let (had_one, nanos) = self.table.with(key, now, |row| {
             let row = row.map(BucketRow::unpack).unwrap_or_default();
             let arrival = limit.drain(row.arrival, tokens, now);
-            (
-                limit.peek(row.arrival, 0, now).is_ok(),
-                Some(BucketRow { arrival, ..row }.pack()),
-            )
-        })
+            let before = row.arrival.max(now.as_nanos());
+            let had_one = limit.peek(row.arrival, 0, now).is_ok();
+            let told = (had_one, arrival.saturating_sub(before));
+            (told, Some(BucketRow { arrival, ..row }.pack()))
+        });
+        self.spending.note(key, nanos.cast_signed(), now);
+        had_one
     }
 
     /// A strike against a client; where it stands then.
@@ -239,6 +254,50 @@ impl Buckets {
     /// Forgets what is kept under a key.
     pub(in crate::gate) fn forget(&self, key: Key) {
         self.table.remove(key);
+        self.spending.forget(key);
+    }
+
+    /// What is spent here, for other machines.
+    pub(in crate::gate) const fn spending(&self) -> &Spending {
+        &self.spending
+    }
+
+    /// Takes over so many nanoseconds that were spent at another machine. The debt may be longer than one burst, up to
+    /// `longest`: several machines may each have spent the last token.
+    pub(in crate::gate) fn spent_elsewhere(&self, key: Key, nanos: u64, longest: u64, now: Moment) {
+        self.table.with(key, now, |row| {
+            let held = row.map(BucketRow::unpack).unwrap_or_default();
+            let most = held.arrival.max(now.as_nanos().saturating_add(longest));
+            let arrival = held.arrival.max(now.as_nanos()).saturating_add(nanos);
+            let arrival = arrival.min(most);
+            (
+                (),
+                (nanos > 0).then(|| BucketRow { arrival, ..held }.pack()),
+            )
+        });
+    }
+
+    /// Takes over that so many nanoseconds were given back at another machine.
+    pub(in crate::gate) fn given_back_elsewhere(&self, key: Key, nanos: u64, now: Moment) {
+        self.table.with(key, now, |row| {
+            let less = row.map(BucketRow::unpack).map(|row| BucketRow {
+                arrival: row.arrival.saturating_sub(nanos),
+                ..row
+            });
+            ((), less.map(BucketRow::pack))
+        });
+    }
+
+    /// Takes over how long the debt of a bucket is at another machine, if it is longer than here.
+    pub(in crate::gate) fn owed_elsewhere(&self, key: Key, arrival: u64, now: Moment) {
+        if arrival <= now.as_nanos() {
+            return;
+        }
+        self.table.with(key, now, |row| {
+            let held = row.map(BucketRow::unpack).unwrap_or_default();
+            let longer = BucketRow { arrival, ..held };
+            ((), (arrival > held.arrival).then(|| longer.pack()))
+        });
     }
 
     /// Forgets every debt and strike.
@@ -251,11 +310,12 @@ impl Buckets {
         }
     }
 
-    /// Cuts every keyed debt to one burst of what is the limit now.
-    pub(in crate::gate) fn cut_keyed(&self, limit: impl Fn(Bucket) -> Limit, now: Moment) {
+    /// Cuts every keyed debt to so many nanoseconds.
+    pub(in crate::gate) fn cut_keyed(&self, longest: impl Fn(Bucket) -> u64, now: Moment) {
         self.table.change(|kind, row| {
             let kept = BucketRow::unpack(row);
-            let arrival = limit(Bucket::of_kind(kind)?).bounded(kept.arrival, now);
+            let longest = longest(Bucket::of_kind(kind)?);
+            let arrival = kept.arrival.min(now.as_nanos().saturating_add(longest));
             (arrival != kept.arrival).then(|| BucketRow { arrival, ..kept }.pack())
         });
     }

@@ -107,6 +107,20 @@ impl Key {
         }
     }
 
+    /// Whether it is a user's row, and not that of addresses alone.
+    pub(in crate::gate) const fn is_of_user(self) -> bool {
+        matches!(
+            self.kind,
+            Kind::USER_NEAR
+                | Kind::USER_FAR
+                | Kind::USER_CREDIT
+                | Kind::SETTLING_USER
+                | Kind::PAIR
+                | Kind::UNPROVEN
+                | Kind::DEVICE
+        )
+    }
+
     /// `word` is the keyed hash of a folded password.
     pub(in crate::gate) fn word(word: u64) -> Self {
         Self {

@@ -137,9 +137,9 @@ impl Limit {
         self.every
     }
 
-    /// The longest debt, in nanoseconds: all of one burst.
-    pub(in crate::gate) fn full(&self) -> u64 {
-        self.full
+    /// The longest debt that so many machines may have together, in nanoseconds.
+    pub(in crate::gate) fn owed_by(&self, machines: u32) -> u64 {
+        self.full.saturating_mul(u64::from(machines)).min(LONGEST)
     }
 
     /// Takes one token: the new arrival time, or how long until there is a token.

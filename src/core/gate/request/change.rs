@@ -87,10 +87,10 @@ impl Change {
     /// The same fact by a clock that is so many seconds ahead of this one.
     #[must_use]
     pub const fn by_clock(self, ahead: i64) -> Self {
-        let at = moved(self.at, ahead);
+        let at = self.at.shifted(ahead);
         let fact = match self.fact {
             Fact::BanBegan(ban) => Fact::BanBegan(BanStart {
-                until: moved(ban.until, ahead),
+                until: ban.until.shifted(ahead),
                 ..ban
             }),
             Fact::UserKnown(login) => Fact::UserKnown(UserLogin {
@@ -132,14 +132,6 @@ impl Change {
                 | Fact::DeviceDropped(_)
         )
     }
-}
-
-const fn moved(at: Moment, ahead: i64) -> Moment {
-    const SECOND: i64 = 1_000_000_000;
-    Moment::from_nanos(
-        at.as_nanos()
-            .saturating_add_signed(ahead.saturating_mul(SECOND)),
-    )
 }
 
 const fn moved_second(second: u32, ahead: i64) -> u32 {

@@ -2,7 +2,7 @@
 //!
 //! What was written are moments of the clocks of those who wrote; here they are laid as distances
 //! from the present: the time away counts as 0 to 7 days whatever the two clocks say, debts are cut
-//! to one burst, and a clock that starts in 1970 or 2040 ruins nothing.
+//! to one burst of each machine, and a clock that starts in 1970 or 2040 ruins nothing.
 //! Merged by three rules, so that order and repetition change nothing: of two changes of one ban or
 //! one shared bucket the later holds, of two logins the later, of two debts the larger. A login before
 //! familiarity was taken back does not count, whichever file it is in.
@@ -42,6 +42,8 @@ pub struct Restored {
     pub damaged: u64,
     /// Whether users are still known under the names that they have now.
     pub names: NamesSince,
+    /// What was spent up to then is in the state; what was spent later may be known to other machines.
+    pub as_of: Moment,
 }
 
 impl Gate {
@@ -60,12 +62,13 @@ impl Gate {
         gate.restored = sum(&reports);
         gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
-            gate.take_over(left, now);
+            gate.restored.as_of = gate.take_over(left, now);
         }
         (gate, reports)
     }
 
-    fn take_over(&self, left: StateRead, now: Moment) {
+    /// The moment of what was taken over.
+    fn take_over(&self, left: StateRead, now: Moment) -> Moment {
         let StateRead {
             snapshots,
             mut changes,
@@ -102,6 +105,7 @@ impl Gate {
         let (rules, known) = (self.rules.load_full(), self.familiar.users());
         self.buckets
             .cut_shared(|bucket| rules.limit(bucket, known), now, &mut Vec::new());
+        newest_snapshot.map_or(Moment::EPOCH, |at| now - away.since(at))
     }
 
     fn restore_logins(&self, snapshots: &[Snapshot], changes: &[Change], away: Away) {
@@ -154,7 +158,7 @@ impl Gate {
             let at = snapshot.at(away);
             rows.extend(snapshot.buckets.iter().filter_map(|(key, row)| {
                 let debt = away.remaining(row.arrival, at);
-                let debt = debt.min(rules.limit(Bucket::of_kind(key.kind)?, 0).full());
+                let debt = debt.min(rules.longest_debt(Bucket::of_kind(key.kind)?, 0));
                 let row = BucketRow {
                     arrival: away.arrival(debt),
                     counted: away.login(row.counted, at),

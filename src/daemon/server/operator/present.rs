@@ -283,6 +283,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         ResourceLimit::Pairs => gate.pairs_evicted + gate.devices_evicted,
         ResourceLimit::Bans => gate.bans_evicted,
         ResourceLimit::HeldAttempts => gate.held_evicted,
+        ResourceLimit::ClusterSpending => gate.untold,
         ResourceLimit::Credit => gate.credit_evicted,
         ResourceLimit::FilterCounts => context.filter.counts().not_counted,
         ResourceLimit::FilterProgram => context.filter.counts().not_fitting,

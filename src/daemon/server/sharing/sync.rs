@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
+use gatepost_core::gate::spent::UserDebt;
 use gatepost_core::gate::tell::Telling;
 use gatepost_core::moment::Moment;
 
@@ -32,6 +33,8 @@ const OLD: Duration = Duration::from_secs(60);
 const RECENT: Duration = Duration::from_secs(86_400);
 /// Batches of users that are told in one round.
 const PER_ROUND: usize = 4;
+/// Debts that are told in one round.
+const DEBTS: usize = 1920;
 
 /// What a machine may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,17 @@ enum Missing {
 struct FullTelling {
     telling: Telling,
     asker: Option<ProcessId>,
+    /// What users owe: told to who has asked, behind all else. None: it is not looked up yet.
+    debts: Option<Vec<UserDebt>>,
+}
+
+/// What to tell next: what is no fact, then facts, then debts. An end stands behind all of it.
+#[derive(Debug, Default)]
+pub(super) struct NextTold {
+    pub(super) letters: Vec<ClusterTold>,
+    pub(super) facts: Vec<Change>,
+    pub(super) debts: Vec<UserDebt>,
+    pub(super) end: Option<ClusterTold>,
 }
 
 /// The state of one machine.
@@ -142,28 +156,28 @@ impl FullSync {
                     self.lack = Missing::Nothing;
                 }
             }
-            ClusterTold::Facts(_) => {
+            ClusterTold::Facts(_) | ClusterTold::Owed(_) => {
                 if let Missing::Served(server, at) = &mut self.lack
                     && *server == by
                 {
                     *at = now;
                 }
             }
-            ClusterTold::Hello => {}
+            ClusterTold::Hello | ClusterTold::Spent(_) => {}
         }
     }
 
-    /// What to tell next: what is no fact, and facts, which stand before an end and behind all else.
+    /// What to tell next.
     pub(super) fn next(
         &mut self,
         gate: &Gate,
         (now, common): (Moment, Moment),
         has_company: impl Fn(Moment) -> bool,
-    ) -> (Vec<ClusterTold>, Vec<Change>) {
-        let mut told = Vec::new();
+    ) -> NextTold {
+        let mut told = NextTold::default();
         if self.hello.is_none_or(|at| now.since(at) >= HELLO) {
             self.hello = Some(now);
-            told.push(ClusterTold::Hello);
+            told.letters.push(ClusterTold::Hello);
         }
         let asks = match self.lack {
             Missing::Nothing => false,
@@ -175,23 +189,37 @@ impl FullSync {
         if asks {
             self.lack = Missing::Asked(now);
             self.asked = Some(now);
-            told.push(ClusterTold::Asks(common));
+            told.letters.push(ClusterTold::Asks(common));
         }
-        self.begin(gate, now, &mut told);
-        let mut facts = Vec::new();
-        if let Some(answer) = &mut self.answer {
-            for _ in 0..PER_ROUND {
-                match gate.next_told(&mut answer.telling, now) {
-                    Some(more) => facts.extend(more),
-                    None => {
-                        told.extend(answer.asker.map(ClusterTold::Ends));
+        self.begin(gate, now, &mut told.letters);
+        self.go_on(gate, now, &mut told);
+        told
+    }
+
+    /// Tells the next part of what is being told.
+    fn go_on(&mut self, gate: &Gate, now: Moment, told: &mut NextTold) {
+        let Some(answer) = &mut self.answer else {
+            return;
+        };
+        for _ in 0..PER_ROUND {
+            match gate.next_told(&mut answer.telling, now) {
+                Some(more) => told.facts.extend(more),
+                None => {
+                    let asked = answer.asker.is_some();
+                    let debts = answer.debts.get_or_insert_with(|| match asked {
+                        true => gate.user_debts(now),
+                        false => Vec::new(),
+                    });
+                    let rest = debts.len().saturating_sub(DEBTS);
+                    told.debts = debts.split_off(rest);
+                    if rest == 0 {
+                        told.end = answer.asker.map(ClusterTold::Ends);
                         self.answer = None;
-                        break;
                     }
+                    break;
                 }
             }
         }
-        (told, facts)
     }
 
     /// Begins to tell what is to be told, one at a time.
@@ -206,11 +234,13 @@ impl FullSync {
             self.answer = Some(FullTelling {
                 telling: gate.begin_telling(Moment::EPOCH, now),
                 asker: Some(asker),
+                debts: None,
             });
         } else if std::mem::take(&mut self.recent) {
             self.answer = Some(FullTelling {
                 telling: gate.begin_telling(now - RECENT, now),
                 asker: None,
+                debts: None,
             });
         }
     }

@@ -5,6 +5,7 @@ use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::settings::GateSettings;
+use gatepost_core::gate::spent::{SpentRecord, SpentTime};
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const ROUND: Duration = Duration::from_millis(200);
@@ -13,6 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 enum Entry {
     Letter(ClusterLetter),
     Facts(ProcessId, Vec<Change>),
+    Debts(ProcessId, Vec<UserDebt>),
 }
 
 struct Machine {
@@ -39,7 +41,7 @@ fn process(number: usize) -> ProcessId {
 
 fn gate() -> Gate {
     let mut settings = GateSettings::default();
-    settings.capacity.clients = 1000;
+    settings.capacity.clients = 20_000;
     let keys = Keys {
         users: [1; 16],
         passwords: [2; 16],
@@ -87,6 +89,12 @@ impl Cluster {
         for entry in &self.stream[machine.read..] {
             let letter = match entry {
                 Entry::Letter(letter) => letter.clone(),
+                Entry::Debts(process, debts) => {
+                    if *process != own {
+                        machine.gate.merge_debts(debts, now);
+                    }
+                    continue;
+                }
                 Entry::Facts(process, facts) => {
                     if *process != own {
                         let merge = |fact| machine.gate.merge(fact, now, &mut Vec::new());
@@ -106,16 +114,16 @@ impl Cluster {
         machine.read = self.stream.len();
         let company = machine.company;
         let company = |since| company.is_some_and(|at| at >= since);
-        let (told, facts) = machine.sync.next(&machine.gate, (now, now), company);
-        let (before, after): (Vec<_>, Vec<_>) = told
-            .into_iter()
-            .partition(|told| !matches!(told, ClusterTold::Ends(_)));
+        let next = machine.sync.next(&machine.gate, (now, now), company);
         let letter = |told| Entry::Letter(ClusterLetter { process: own, told });
-        self.stream.extend(before.into_iter().map(letter));
-        if !facts.is_empty() {
-            self.stream.push(Entry::Facts(own, facts));
+        self.stream.extend(next.letters.into_iter().map(letter));
+        if !next.facts.is_empty() {
+            self.stream.push(Entry::Facts(own, next.facts));
         }
-        self.stream.extend(after.into_iter().map(letter));
+        if !next.debts.is_empty() {
+            self.stream.push(Entry::Debts(own, next.debts));
+        }
+        self.stream.extend(next.end.map(letter));
     }
 
     fn play_some(&mut self, machines: &[usize], span: Duration) {
@@ -136,7 +144,7 @@ impl Cluster {
     fn count(&self, is: impl Fn(&ClusterTold) -> bool) -> usize {
         let letters = self.stream.iter().filter_map(|entry| match entry {
             Entry::Letter(letter) => Some(&letter.told),
-            Entry::Facts(..) => None,
+            Entry::Facts(..) | Entry::Debts(..) => None,
         });
         letters.filter(|told| is(told)).count()
     }
@@ -184,6 +192,30 @@ fn machines_that_have_all_missed_something_tell_each_other() {
     assert!(!cluster.machines[0].sync.is_whole());
     cluster.play(9 * SECOND);
     assert!(cluster.machines.iter().all(|one| one.sync.is_whole()));
+}
+
+#[test]
+fn what_users_owe_comes_with_an_answer_behind_all_else_and_not_unasked() {
+    let mut cluster = Cluster::at_rest(2);
+    // An hour of as many users' debts as take three rounds.
+    let users = 2 * DEBTS as u64 + 1;
+    let spent = |id: u64| {
+        let hour = 3600 * 1_000_000_000_u64;
+        let octets = [&[5_u8], &id.to_le_bytes()[..], &hour.to_le_bytes()].concat();
+        SpentTime::read(&octets, 0).expect("a record")
+    };
+    let spent: Vec<SpentTime> = (0..users).map(spent).collect();
+    let now = cluster.now;
+    cluster.machines[0].gate.merge_spent(&spent, now, now);
+    cluster.machines[0].sync.tell_recent();
+    cluster.play(5 * SECOND);
+    let owed = |cluster: &Cluster| cluster.machines[1].gate.user_debts(cluster.now).len() as u64;
+    assert_eq!(owed(&cluster), 0);
+    cluster.machines[1].sync.missed();
+    while !cluster.machines[1].sync.is_whole() {
+        cluster.play(ROUND);
+    }
+    assert_eq!(owed(&cluster), users);
 }
 
 #[test]
