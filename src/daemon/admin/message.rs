@@ -21,8 +21,8 @@ pub use explained::{
 
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
-    CertificateMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, ProcessMessage,
-    SeenMessage, SharingMessage, UpstreamMessage,
+    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, NotKeptMessage,
+    ProcessMessage, SeenMessage, SharingMessage, UpstreamMessage,
 };
 pub use past::{
     ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,
@@ -387,6 +387,9 @@ pub struct StatusMessage {
     /// Why the history is not kept; none: it is, or it is off.
     #[serde(default)]
     pub history_not_kept: Option<String>,
+    /// The databases of `[places]`.
+    #[serde(default)]
+    pub places: Vec<DatabaseMessage>,
     /// What the process takes of the machine.
     #[serde(default)]
     pub process: ProcessMessage,

@@ -271,10 +271,17 @@ fn around(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             fault.since, fault.why
         ),
     }?;
-    match &status.history_not_kept {
-        None => Ok(()),
-        Some(why) => writeln!(out, "history     NOT KEPT: {why}"),
+    if let Some(why) = &status.history_not_kept {
+        writeln!(out, "history     NOT KEPT: {why}")?;
     }
+    for database in &status.places {
+        let in_use = database.in_use.as_deref().unwrap_or("NOTHING IN USE");
+        match &database.fault {
+            None => writeln!(out, "places      {in_use}")?,
+            Some(why) => writeln!(out, "places      {in_use}: {} {why}", database.path)?,
+        }
+    }
+    Ok(())
 }
 
 /// The fill of buckets and tables.

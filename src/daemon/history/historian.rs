@@ -23,12 +23,14 @@ use super::written::{Totals, WrittenTotals, grown};
 use crate::clock::Clock;
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use crate::report::occurrence::Occurrence;
-use crate::report::record::{BanRecord, Forgotten, Record, RecordedEvent};
+use crate::report::record::{Forgotten, Record, RecordedEvent};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::verdict::BanCause;
 use gatepost_core::moment::Moment;
 
 mod listing;
+mod waiting;
+
+use waiting::may_wait;
 
 /// How often new rows are written.
 const ROUND: Duration = Duration::from_secs(1);
@@ -37,12 +39,6 @@ const ROUND: Duration = Duration::from_secs(1);
 const COUNTS: u32 = 10;
 const PRUNING: u32 = 300;
 const RETRY: u32 = 30;
-
-/// Bans, outages and acts that wait for the disk. How many of them may be there before a ban by hand, of which a list has
-/// thousands, and before what a botnet brings about: neither pushes out what an operator did.
-const WAITING: usize = 1024;
-const BEFORE_BY_HAND: usize = 960;
-const BEFORE_OTHERS: usize = 768;
 
 /// Records that are taken before it is looked whether something must be written.
 const BATCH: usize = 256;
@@ -374,18 +370,6 @@ impl Historian {
             Ok(false) => {}
             Err(fault) => warn!("the history cannot be removed: {fault}"),
         }
-    }
-}
-
-/// How many may wait for the disk before this one.
-const fn may_wait(event: &RecordedEvent) -> usize {
-    match event {
-        RecordedEvent::Ban(BanRecord {
-            cause: BanCause::Operator,
-            ..
-        }) => BEFORE_BY_HAND,
-        RecordedEvent::Ban(_) | RecordedEvent::BanEnded(_) => BEFORE_OTHERS,
-        _ => WAITING,
     }
 }
 

@@ -123,6 +123,17 @@ pub struct Fill {
     pub evicted: u64,
 }
 
+/// A database of `[places]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseMessage {
+    /// Its path.
+    pub path: String,
+    /// What is in use: its kind and the day when it was made; none: nothing.
+    pub in_use: Option<String>,
+    /// Why the file that stands there is not in use.
+    pub fault: Option<String>,
+}
+
 /// What a process takes of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessMessage {

@@ -4,7 +4,8 @@
 
 use tracing::warn;
 
-use super::{Historian, WAITING};
+use super::Historian;
+use super::waiting::WAITING;
 use crate::history::listed::{ListedAccounts, ListedNews};
 use crate::report::limits::ResourceLimit;
 use crate::report::record::AttemptRecord;

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::admin::message::{
-    CertificateMessage, Fill, NotKeptMessage, Response, StatusMessage, UpstreamMessage,
+    CertificateMessage, DatabaseMessage, Fill, NotKeptMessage, Response, StatusMessage,
+    UpstreamMessage,
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
@@ -74,8 +75,20 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         certificates: certificates(services),
         state_not_kept: not_kept(context),
         history_not_kept: context.history.written().fault(),
+        places: databases(services),
         process: process::read(),
     }
+}
+
+fn databases(services: &Services) -> Vec<DatabaseMessage> {
+    let states = services.judging.places.states().into_iter();
+    states
+        .map(|state| DatabaseMessage {
+            path: state.path.display().to_string(),
+            in_use: state.in_use,
+            fault: state.fault,
+        })
+        .collect()
 }
 
 fn turned_away(counts: impl IntoIterator<Item = u64>) -> Counts {

@@ -24,6 +24,7 @@ const REASONS = {
   settling: "settling in: too many failures", repeat: "the same wrong password again", trap: "a name that only guessers use",
   ban: "banned", turn: "Postfix had no place in time", "backend-outage": "Dovecot seems to fail",
   country: "[places] lets nobody in from that country", "user-rule": "a rule for this user, [[user]]", decoy: "a mailbox that nobody has",
+  device: "the user has logged in with this device",
 };
 // What an attempt that was let through has paid: no reason against it.
 const GROUNDS = {
@@ -36,7 +37,7 @@ const VERDICTS = {
   allow: "let through", accept: "logged in", reject: "wrong password", refuse: "refused", repeat: "wrong again", defer: "no answer", cancel: "gave up",
 };
 const CAUSES = {
-  strikes: "tried too fast", trap: "tried a name that only guessers use", neighbours: "many banned neighbours", operator: "by hand",
+  strikes: "tried too fast", trap: "tried a name that only guessers use", neighbours: "many banned neighbours", operator: "by hand", list: "on a published list",
 };
 
 let actions = false;
