@@ -1,7 +1,7 @@
 //! known_passwords - the owner's list of passwords that are known elsewhere
 //!
 //! A file of the owner's, one password a line or one SHA-1 hash a line as Have I Been Pwned has them, becomes a filter
-//! in memory ([`filter`]) of 2.3 octets an entry. At a login that Postfix has accepted it is asked whether the password is
+//! in memory (`filter`) of 2.3 octets an entry. At a login that Postfix has accepted it is asked whether the password is
 //! on the list; nothing about that password is kept, only who and when (`history`). The filter finds every listed
 //! password; of the others it takes one in 65,536 for a listed one.
 //! A list that cannot be read is told, and the old one stays; logins go on as without one.

@@ -95,9 +95,9 @@ impl ClusterMerger {
                 let user = forgotten.user();
                 judging.reporter.names.forget(user);
                 let network = None;
-                let whom = Forgotten { user, network };
+                let target = Forgotten { user, network };
                 let (told, _) = oneshot::channel();
-                let event = RecordedEvent::Forget(whom, told);
+                let event = RecordedEvent::Forget(target, told);
                 judging.recorder.tell(now, event);
             }
         }

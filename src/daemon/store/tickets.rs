@@ -1,6 +1,6 @@
 //! tickets - the keys of TLS session tickets, kept so that a restart costs no device its ticket
 //!
-//! Whoever reads them and has recorded a client's ClientHello could resume that client's session, and be taken for its device: they are
+//! With them and a recorded ClientHello one could resume a client's session, and be taken for its device: they are
 //! as secret as the keys of the state, and their file follows the same rules. Losing them costs full handshakes. The file: length (32),
 //! CRC-32, both little-endian, then the keys.
 //! Not here: what a key is, and when another one is made (`net::tls::tickets`).

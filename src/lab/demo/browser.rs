@@ -1,6 +1,6 @@
 //! browser - the demo's page in a browser, where somebody sits before a screen
 //!
-//! The link opens the page once and for whoever comes first, and what a command line says every user of the machine can read. So the
+//! The link opens the page once and for the first to come, and what a command line says every user of the machine can read. So the
 //! browser gets a file in the demo's own folder, which leads there.
 //! Not here: the link for other browsers, which is printed (`view`).
 

@@ -132,7 +132,7 @@ fn a_disk_that_became_read_only_is_told_too() {
     wait::until("the first snapshots", || {
         let names = fs::read_dir(&state).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| !name.contains(".new")).count() == 3
+        names.filter(|name| !name.contains(".new")).count() == 4
     });
     remount(&proxy, "ro");
     let ran = proxy.setup.command(&["bans", "add", "192.0.2.1"]);

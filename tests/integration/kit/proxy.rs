@@ -304,7 +304,8 @@ impl Proxy {
     #[track_caller]
     pub(crate) fn logged(&self, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
         let bans = |event: &Event| event.message() == "ban began";
-        let marker = format!("203.0.113.{}", self.log.events(bans).len());
+        let [.., high, low] = self.log.events(bans).len().to_be_bytes();
+        let marker = format!("100.127.{high}.{low}");
         let ran = self.setup.command(&["bans", "add", &marker, "--for", "1m"]);
         assert_eq!(ran.code, Some(0), "{}", ran.text);
         self.log.find("the ban", |event| {

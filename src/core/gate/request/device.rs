@@ -2,7 +2,7 @@
 //!
 //! A random number that we have put into the ticket. Only who has the secret of that session can bring it back; a client
 //! cannot choose it. It is kept nowhere: the tables know a keyed hash.
-//! Not here: tickets (the daemon's `net::tls`), which devices have logged in as whom (`trust::devices`).
+//! Not here: tickets (the daemon's `net::tls`), which devices have logged in, and as which user (`trust::devices`).
 
 use std::fmt;
 

@@ -47,7 +47,7 @@ fn known(world: &World, names: &[&str]) {
     }
 }
 
-/// Strangers have no token left, whoever they are.
+/// Strangers have no token left, without exception.
 fn sprayed() -> World {
     let mut world = with_laptop();
     known(&world, &["bert", "carl"]);

@@ -1,4 +1,4 @@
-//! devices - which devices have logged in as whom, and are familiar wherever they are
+//! devices - which devices have logged in as which user, and are familiar wherever they are
 //!
 //! A device is a mail program that brings its TLS ticket back (`request::device`). It stays familiar for 90 days after its last login as
 //! a user. What takes that back: five wrong passwords that it has paid for as a device, a change of the password, the operator's word

@@ -2,7 +2,7 @@
 //!
 //! Each source has one set of networks, which ends by itself and is replaced whole. A client in one of them stands as
 //! one with an automatic ban: refused where nobody is familiar, and never in a dry run. Others make these lists, so one may
-//! be wrong: whoever has logged in from a network is not refused there, and nothing wide is taken at all.
+//! be wrong: a user who has logged in from a network is not refused there, and nothing wide is taken at all.
 //! Not here: reading lists and keeping them (the daemon), the deny list of the operator (`rules`), bans of clients (`ban`).
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -207,7 +207,7 @@ impl ClientOffer {
         self.version
     }
 
-    /// Whether it is served TLS 1.3: whoever offers that gets it.
+    /// Whether it is served TLS 1.3: a client that offers it gets it.
     pub(super) fn has_tls13(&self) -> bool {
         self.version == OfferedVersion::Tls13
     }

@@ -41,7 +41,7 @@ impl Operator {
         self
     }
 
-    /// Tells what was done, if anything was, and `by` whom where that is known.
+    /// Tells what was done, if anything was, and who did it (`by`) where that is known.
     pub(super) fn tell(&self, response: &Response, by: Option<&str>, now: Moment) {
         let did = match response {
             Response::Done { message }

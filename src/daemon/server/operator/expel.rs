@@ -134,15 +134,15 @@ impl Operator {
     ) -> Result<Response, String> {
         let user = self.meant(user, now)?;
         let network = network.map(read_place).transpose()?;
-        let whom = Forgotten {
+        let target = Forgotten {
             user: self.gate().user_id(&user),
             network,
         };
         let judging = &self.context.services.judging;
         if network.is_none() {
-            judging.reporter.names.forget(whom.user);
+            judging.reporter.names.forget(target.user);
         }
-        let history = self.forget_history(&user, whom, now).await;
+        let history = self.forget_history(&user, target, now).await;
         if !self.is_known(&user, now) {
             return Ok(match history.is_empty() {
                 true => unknown(&user),
@@ -174,13 +174,13 @@ impl Operator {
     }
 
     /// Has the history forget a user, under the hash of before too if names had another key; says what came of it.
-    async fn forget_history(&self, user: &UserName, whom: Forgotten, now: Moment) -> String {
+    async fn forget_history(&self, user: &UserName, target: Forgotten, now: Moment) -> String {
         let recorder = &self.context.services.judging.recorder;
         let before = self.gate().user_id_before(user);
-        let before = before.map(|user| Forgotten { user, ..whom });
+        let before = before.map(|user| Forgotten { user, ..target });
         let mut gone = 0;
-        for whom in before.into_iter().chain([whom]) {
-            match recorder.forget(now, whom).await {
+        for target in before.into_iter().chain([target]) {
+            match recorder.forget(now, target).await {
                 Ok(rows) => gone += rows,
                 Err(why) => return format!("; the history still has what it had: {why}"),
             }
