@@ -80,7 +80,7 @@ impl Kept {
 
     fn tell(&mut self, event: RecordedEvent) {
         let at = self.clock.now();
-        assert!(self.historian.take(Record { at, event }));
+        assert!(self.historian.take(Record::arrived(at, event)));
     }
 
     /// As many rounds as it takes for everything to be written.

@@ -1,14 +1,15 @@
 //! record - what the history is told, and the bounded channel to it
 //!
-//! Nobody waits: what finds the channel full is counted and lost. Names are those that clients sent, and
-//! are shown as `UserName` shows them.
+//! Nobody waits: what finds the channel full is counted and lost. While the disk stands still, attempts leave an eighth of
+//! it to the rest, so that a botnet takes no operator's act out of the history. Names are those that clients sent, and are
+//! shown as `UserName` shows them.
 //! Not here: what is kept of it (`history`), the log (`events`).
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::limits::{LimitCounters, ResourceLimit};
@@ -25,6 +26,9 @@ use gatepost_core::moment::Moment;
 /// Records under way to the history.
 const RECORDS: usize = 2048;
 
+/// Those of them that may be attempts.
+const ATTEMPTS: usize = RECORDS / 8 * 7;
+
 /// How long an operator waits until somebody is forgotten.
 const FORGETTING: Duration = Duration::from_secs(10);
 
@@ -35,6 +39,20 @@ pub struct Record {
     pub at: Moment,
     /// What.
     pub event: RecordedEvent,
+    /// Of an attempt: its place among those under way.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+#[cfg(test)]
+impl Record {
+    /// One that was under way in no channel.
+    pub fn arrived(at: Moment, event: RecordedEvent) -> Self {
+        Self {
+            at,
+            event,
+            _place: None,
+        }
+    }
 }
 
 /// What happened.
@@ -142,6 +160,7 @@ pub struct Forgotten {
 #[derive(Clone, Debug)]
 pub struct Recorder {
     sender: SyncSender<Record>,
+    attempts: Arc<Semaphore>,
     limits: Arc<LimitCounters>,
 }
 
@@ -150,14 +169,31 @@ impl Recorder {
     pub fn channel(limits: &Arc<LimitCounters>) -> (Self, Receiver<Record>) {
         // limit: history
         let (sender, receiver) = sync_channel(RECORDS);
-        let limits = Arc::clone(limits);
-        (Self { sender, limits }, receiver)
+        let recorder = Self {
+            sender,
+            // limit: history
+            attempts: Arc::new(Semaphore::new(ATTEMPTS)),
+            limits: Arc::clone(limits),
+        };
+        (recorder, receiver)
     }
 
     /// Tells what happened. Never waits.
     pub fn tell(&self, at: Moment, event: RecordedEvent) {
+        let place = match event {
+            RecordedEvent::Attempt(_) => match Arc::clone(&self.attempts).try_acquire_owned() {
+                Ok(place) => Some(place),
+                Err(_) => return self.limits.count(ResourceLimit::History),
+            },
+            _ => None,
+        };
+        let record = Record {
+            at,
+            event,
+            _place: place,
+        };
         // A history that has ended at the end of the process loses nothing that anybody counts.
-        if let Err(TrySendError::Full(_)) = self.sender.try_send(Record { at, event }) {
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(record) {
             self.limits.count(ResourceLimit::History);
         }
     }
@@ -170,7 +206,15 @@ impl Recorder {
     pub async fn forget(&self, at: Moment, forgotten: Forgotten) -> Result<u64, String> {
         let (told, answer) = oneshot::channel();
         let event = RecordedEvent::Forget(forgotten, told);
-        if self.sender.try_send(Record { at, event }).is_err() {
+        if self
+            .sender
+            .try_send(Record {
+                at,
+                event,
+                _place: None,
+            })
+            .is_err()
+        {
             return Err("it has too much to do; try again".to_owned());
         }
         match timeout(FORGETTING, answer).await {
@@ -199,5 +243,36 @@ mod tests {
         drop(received);
         recorder.tell(Moment::EPOCH, RecordedEvent::Act(String::new()));
         assert_eq!(limits.get(ResourceLimit::History), 1);
+    }
+
+    #[test]
+    fn a_botnet_leaves_room_for_what_an_operator_does() {
+        let limits = Arc::new(LimitCounters::default());
+        let (recorder, received) = Recorder::channel(&limits);
+        let attempt = || {
+            RecordedEvent::Attempt(AttemptRecord {
+                door: "smtp",
+                session: 1,
+                client: "192.0.2.1".parse().unwrap(),
+                place: Whereabouts::default(),
+                user: None,
+                verdict: AttemptVerdict::Refuse,
+                reason: None,
+                wait: Duration::ZERO,
+                listed: None,
+            })
+        };
+        for _ in 0..RECORDS {
+            recorder.tell(Moment::EPOCH, attempt());
+        }
+        let lost = (RECORDS - ATTEMPTS) as u64;
+        assert_eq!(limits.get(ResourceLimit::History), lost);
+        recorder.tell(Moment::EPOCH, RecordedEvent::Act("bans add".to_owned()));
+        assert_eq!(limits.get(ResourceLimit::History), lost);
+        let is_act = |record: &Record| matches!(record.event, RecordedEvent::Act(_));
+        assert_eq!(received.try_iter().filter(is_act).count(), 1);
+        // What has been taken out makes room.
+        recorder.tell(Moment::EPOCH, attempt());
+        assert_eq!(limits.get(ResourceLimit::History), lost);
     }
 }

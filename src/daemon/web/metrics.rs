@@ -103,6 +103,11 @@ fn whole(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
         status.state_not_kept.is_none(),
     )?;
     page.flag(
+        "gatepost_history_kept",
+        "Whether the disk takes the history; 1 where none is kept",
+        status.history_not_kept.is_none(),
+    )?;
+    page.flag(
         "gatepost_cluster_in_force",
         "Whether this machine may spend all that [cluster] gives it of the shared buckets: its part, and what the store lends; 1 without one",
         status.cluster.as_ref().is_none_or(is_in_force),

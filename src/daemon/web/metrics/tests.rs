@@ -106,6 +106,7 @@ fn what_is_wrong_is_a_zero() {
     let wrong = StatusMessage {
         mode: "dry-run".to_owned(),
         state_not_kept: Some(NotKeptMessage::default()),
+        history_not_kept: Some("database or disk is full".to_owned()),
         upstream: vec![UpstreamMessage {
             address: "unix:/x".to_owned(),
             state: "not-asked".to_owned(),
@@ -128,6 +129,7 @@ fn what_is_wrong_is_a_zero() {
         "gatepost_cluster_in_force 0.0",
         "gatepost_enforcing 0.0",
         "gatepost_state_kept 0.0",
+        "gatepost_history_kept 0.0",
         "gatepost_backend_usable{upstream=\"unix:/x\"} 0.0",
         "gatepost_backend_outage 1.0",
     ] {
