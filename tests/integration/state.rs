@@ -146,6 +146,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =
@@ -250,6 +251,7 @@ fn log_in(
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

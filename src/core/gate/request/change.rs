@@ -9,10 +9,12 @@
 
 use std::fmt;
 
-use crate::gate::request::client::{ClientKey, NetworkKey};
-use crate::gate::request::device::DeviceId;
+use crate::gate::request::client::{ClientKey, NetworkKey, RegionKey};
+use crate::gate::request::device::{DeviceId, DeviceMet};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::place::Country;
 use crate::gate::request::settings::Mode;
+use crate::gate::request::suspicion::SuspicionCause;
 use crate::moment::Moment;
 
 /// The machine on which something happened.
@@ -71,6 +73,8 @@ impl Change {
             Fact::SharedBucket(_) | Fact::BackendFailing | Fact::BackendRecovered => false,
             // A ticket is worth something where it was made.
             Fact::DeviceFamiliar(_) | Fact::DeviceDropped(_) | Fact::DeviceShared(_) => false,
+            // Each machine counts the logins that it has seen itself.
+            Fact::PlaceNew(_) | Fact::StolenSuspected(_) | Fact::StolenCleared(_) => false,
         };
         is_shared && self.origin.0 == Origin::HERE.0
     }
@@ -130,6 +134,8 @@ impl Change {
                 | Fact::TrustRevoked(_)
                 | Fact::UserForgotten(_)
                 | Fact::DeviceDropped(_)
+                | Fact::StolenSuspected(_)
+                | Fact::StolenCleared(_)
         )
     }
 }
@@ -169,6 +175,12 @@ pub enum Fact {
     DeviceDropped(DeviceDrop),
     /// Too many users have logged in with a device: it is none.
     DeviceShared(DeviceId),
+    /// A user has logged in from a place that was new.
+    PlaceNew(UserPlace),
+    /// A user's password seems to be stolen.
+    StolenSuspected(StolenSuspicion),
+    /// It does not any more, and no place of before is new.
+    StolenCleared(ClearedUser),
     /// The operator ended sessions.
     Expelled(Expulsion),
     /// Many familiar pairs are rejected at once: the backend is failing.
@@ -248,6 +260,7 @@ pub struct DeviceLogin {
     pub(in crate::gate) device: DeviceId,
     /// In seconds since the epoch.
     pub(in crate::gate) last: u32,
+    pub(in crate::gate) met: DeviceMet,
 }
 
 /// A user's device that is familiar no more.
@@ -256,6 +269,36 @@ pub struct DeviceDrop {
     pub(in crate::gate) user: UserId,
     pub(in crate::gate) device: DeviceId,
 }
+
+/// A new place of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserPlace {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) place: HeldPlace,
+}
+
+/// A place that was new to a user, as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct HeldPlace {
+    pub(in crate::gate) region: RegionKey,
+    pub(in crate::gate) system: Option<u32>,
+    pub(in crate::gate) country: Option<Country>,
+    /// The first login from there, in seconds since the epoch.
+    pub(in crate::gate) at: u32,
+}
+
+/// Whose password seems to be stolen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StolenSuspicion {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) cause: SuspicionCause,
+    /// In seconds since the epoch.
+    pub(in crate::gate) since: u32,
+}
+
+/// A user whose password does not seem to be stolen any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClearedUser(pub(in crate::gate) UserId);
 
 /// A change of a user's password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,9 @@
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
-use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLevel, Subject};
+use crate::gate::request::change::{
+    Change, PasswordChange, Revocation, SharedLevel, StolenSuspicion, Subject, UserPlace,
+};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::UserId;
@@ -99,6 +101,9 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) devices: Vec<(UserId, UserDevice)>,
     /// Those that are none, by their last logins.
     pub(in crate::gate) shared_devices: Vec<(DeviceId, u32)>,
+    /// Where users have logged in that was new to them, and whose password seems to be stolen.
+    pub(in crate::gate) places: Vec<UserPlace>,
+    pub(in crate::gate) suspicions: Vec<StolenSuspicion>,
 }
 
 /// What is said of a file that does not begin as it should.

@@ -28,6 +28,7 @@ mod credit;
 mod devices;
 mod head;
 mod orders;
+mod places;
 
 pub(in crate::gate) use credit::{read_credit, read_earning, write_credit, write_earning};
 pub(in crate::gate) use devices::{
@@ -35,6 +36,10 @@ pub(in crate::gate) use devices::{
     read_shared_device, write_device, write_shared_device,
 };
 pub(in crate::gate) use head::Head;
+pub(in crate::gate) use places::{
+    PLACES, PLACES_NUMBER, SUSPICIONS, SUSPICIONS_NUMBER, read_place_new, read_suspicion, write_place,
+    write_suspicion,
+};
 pub(in crate::gate) use orders::{read_forgotten, read_revoked, write_forgotten, write_revoked};
 
 use orders::{
@@ -262,6 +267,9 @@ fn write_fact(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
             write_expulsion(out, whose);
             EXPELLED
         }
+        Fact::PlaceNew(_) | Fact::StolenSuspected(_) | Fact::StolenCleared(_) => {
+            return places::write_change(out, fact);
+        }
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
 }
@@ -303,7 +311,7 @@ fn read_fact(number: u8, from: &mut &[u8]) -> Option<Fact> {
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(from)?),
         USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
         EXPELLED => Fact::Expelled(read_expulsion(from)?),
-        number => devices::read_change(number, from)?,
+        number => devices::read_change(number, from).or_else(|| places::read_change(number, from))?,
     })
 }
 
