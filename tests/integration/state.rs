@@ -26,6 +26,7 @@ use gatepost_core::moment::Moment;
 use gatepost_daemon::store::{EarlierState, PastState, Store, StoreSettings};
 
 mod devices;
+mod stolen;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);

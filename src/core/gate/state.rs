@@ -9,11 +9,11 @@
 mod away;
 mod decisive;
 mod devices;
-mod places;
 pub mod file;
 pub mod frame;
 pub mod image;
 pub mod journal;
+mod places;
 pub mod restore;
 mod revocations;
 

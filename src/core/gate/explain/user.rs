@@ -133,8 +133,7 @@ impl Gate {
     pub(in crate::gate) fn suspicion(&self, user: UserId) -> Option<Suspicion> {
         let held = self.new_places.of(user)?;
         let (cause, since) = held.suspected?;
-        let mut places: Vec<NewPlace> =
-            held.places.iter().map(|held| held.place.shown()).collect();
+        let mut places: Vec<NewPlace> = held.places.iter().map(|held| held.place.shown()).collect();
         places.sort_by_key(|place| place.at);
         Some(Suspicion {
             since: moment(since),

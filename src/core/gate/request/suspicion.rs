@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::gate::request::client::RegionKey;
+use crate::gate::request::keys::UserId;
 use crate::gate::request::place::Country;
 use crate::moment::Moment;
 
@@ -133,3 +134,33 @@ pub struct Suspicion {
     /// The new places, the oldest first.
     pub places: Vec<NewPlace>,
 }
+
+/// A new place of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserPlace {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) place: HeldPlace,
+}
+
+/// A place that was new to a user, as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) struct HeldPlace {
+    pub(in crate::gate) region: RegionKey,
+    pub(in crate::gate) system: Option<u32>,
+    pub(in crate::gate) country: Option<Country>,
+    /// The first login from there, in seconds since the epoch.
+    pub(in crate::gate) at: u32,
+}
+
+/// Whose password seems to be stolen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StolenSuspicion {
+    pub(in crate::gate) user: UserId,
+    pub(in crate::gate) cause: SuspicionCause,
+    /// In seconds since the epoch.
+    pub(in crate::gate) since: u32,
+}
+
+/// A user whose password does not seem to be stolen any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClearedUser(pub(in crate::gate) UserId);

@@ -55,7 +55,9 @@ impl Gate {
 
     /// Whether it comes with a device of the user's that is known from home. A thief's is not, however often it comes back.
     pub(in crate::gate) fn is_own_device(&self, case: &Case) -> bool {
-        let device = case.device.filter(|_| case.who.device == DeviceTrust::Familiar);
+        let device = case
+            .device
+            .filter(|_| case.who.device == DeviceTrust::Familiar);
         device.is_some_and(|device| self.devices.is_met_at_home(case.user, device.id))
     }
 

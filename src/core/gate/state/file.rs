@@ -6,12 +6,11 @@
 use crate::gate::buckets::bucket::BucketRow;
 use crate::gate::buckets::credit::{ClientCredit, Earning};
 use crate::gate::buckets::key::Key;
-use crate::gate::request::change::{
-    Change, PasswordChange, Revocation, SharedLevel, StolenSuspicion, Subject, UserPlace,
-};
+use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLevel, Subject};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::UserId;
+use crate::gate::request::suspicion::{StolenSuspicion, UserPlace};
 use crate::gate::state::record::Head;
 use crate::gate::trust::ban::HeldBan;
 use crate::gate::trust::devices::UserDevice;

@@ -17,7 +17,8 @@ use std::sync::atomic::Ordering;
 use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::strike_count::Strikes;
-use crate::gate::request::change::{Origin, SharedLevel, StolenSuspicion, UserPlace};
+use crate::gate::request::change::{Origin, SharedLevel};
+use crate::gate::request::suspicion::{StolenSuspicion, UserPlace};
 use crate::gate::state::file::{Form, SNAPSHOT_LINE, StateFile};
 use crate::gate::state::frame::Sections;
 use crate::gate::state::record::{self, Head};
@@ -70,14 +71,7 @@ impl Gate {
                 record::write_password_change(out, change);
             })?;
         }
-        for (what, at) in self.familiar.revocations() {
-            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
-        }
-        for (user, at) in self.familiar.forgotten() {
-            out.add(record::FORGOTTEN, |out| {
-                record::write_forgotten(out, user, at);
-            })?;
-        }
+        self.write_taken_back(&mut out)?;
         self.write_devices(&mut out)?;
         self.write_places(&mut out)?;
         for (subject, at) in self.bans.lifted() {
@@ -141,6 +135,18 @@ impl Gate {
         out.flush()?;
         out.add(record::HEAD, |out| head.write(out))?;
         out.finish()
+    }
+
+    fn write_taken_back<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {
+        for (what, at) in self.familiar.revocations() {
+            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
+        }
+        for (user, at) in self.familiar.forgotten() {
+            out.add(record::FORGOTTEN, |out| {
+                record::write_forgotten(out, user, at);
+            })?;
+        }
+        Ok(())
     }
 
     fn write_devices<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {

@@ -7,10 +7,9 @@ use std::collections::HashMap;
 
 use crate::gate::Gate;
 use crate::gate::buckets::table::seconds;
-use crate::gate::request::change::{
-    Change, ClearedUser, Fact, HeldPlace, StolenSuspicion, UserPlace,
-};
+use crate::gate::request::change::{Change, Fact};
 use crate::gate::request::keys::UserId;
+use crate::gate::request::suspicion::{ClearedUser, HeldPlace, StolenSuspicion, UserPlace};
 use crate::gate::state::away::Away;
 use crate::gate::state::file::Snapshot;
 use crate::moment::Moment;

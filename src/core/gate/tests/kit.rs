@@ -110,9 +110,12 @@ impl World {
     ) -> First {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
-        with_attempt((from, self.device, (self.country, self.system)), name, password, |try_| {
-            gate.judge(try_, now, changes)
-        })
+        with_attempt(
+            (from, self.device, (self.country, self.system)),
+            name,
+            password,
+            |try_| gate.judge(try_, now, changes),
+        )
     }
 
     /// The verdict, waiting for a turn where one is needed.
@@ -121,9 +124,12 @@ impl World {
             First::Wait(class) => {
                 let (gate, now) = (&self.gate, self.now);
                 let changes = &mut self.changes;
-                with_attempt((from, self.device, (self.country, self.system)), name, password, |try_| {
-                    gate.judge_in_turn(try_, class, now, changes)
-                })
+                with_attempt(
+                    (from, self.device, (self.country, self.system)),
+                    name,
+                    password,
+                    |try_| gate.judge_in_turn(try_, class, now, changes),
+                )
             }
             First::Decided(verdict) => verdict,
         }

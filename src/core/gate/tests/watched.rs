@@ -36,12 +36,9 @@ fn far(n: usize) -> String {
 /// A login from the n-th far network; whether a suspicion began with it.
 fn far_login(world: &mut World, n: usize) -> Option<SuspicionCause> {
     let permit = world.permit(&far(n), "anna", "Korrekt-Pferd-Batterie");
-    let settled = world.gate.settle(
-        permit,
-        AuthOutcome::Accept,
-        world.now,
-        &mut world.changes,
-    );
+    let settled = world
+        .gate
+        .settle(permit, AuthOutcome::Accept, world.now, &mut world.changes);
     settled.suspicion.map(|suspicion| suspicion.cause)
 }
 
@@ -123,7 +120,12 @@ fn home_its_neighbourhood_and_a_known_device_are_no_new_places() {
     for n in 0..30 {
         world.login(&format!("203.0.{n}.8"), "anna");
     }
-    assert!(!world.changes.iter().any(|change| matches!(change.fact, Fact::PlaceNew(_))));
+    assert!(
+        !world
+            .changes
+            .iter()
+            .any(|change| matches!(change.fact, Fact::PlaceNew(_)))
+    );
 }
 
 #[test]
@@ -141,7 +143,11 @@ fn a_first_login_from_a_network_that_guesses_at_others_is_told_at_once() {
     for (others, told) in [(4, None), (5, Some(SuspicionCause::Guesses))] {
         let mut world = world_of(settings());
         for n in 0..others {
-            world.guess(&format!("198.51.100.{n}"), &format!("user{n}"), "Zwiebelkuchen");
+            world.guess(
+                &format!("198.51.100.{n}"),
+                &format!("user{n}"),
+                "Zwiebelkuchen",
+            );
         }
         let permit = world.permit("198.51.100.77", "anna", "Korrekt-Pferd-Batterie");
         let (gate, now) = (&world.gate, world.now);
@@ -205,16 +211,27 @@ fn the_owners_word_and_the_lists_come_before_a_hold() {
     let mut world = world_of(settings.clone());
     world.befriend("team", HOME);
     far_logins(&mut world, 0..12);
-    assert_eq!(world.login("198.200.7.9", "anna"), Fate::Asked(Reason::AllowList));
+    assert_eq!(
+        world.login("198.200.7.9", "anna"),
+        Fate::Asked(Reason::AllowList)
+    );
     for n in 0..40 {
-        assert!(matches!(world.login(&far(n), "team"), Fate::Asked(_)), "{n}");
+        assert!(
+            matches!(world.login(&far(n), "team"), Fate::Asked(_)),
+            "{n}"
+        );
     }
     // What the webmail host sends is counted nowhere.
     let mut webmail = world_of(settings);
     for n in 0..20 {
         webmail.login(&format!("198.200.{n}.9"), "anna");
     }
-    assert!(!webmail.changes.iter().any(|change| matches!(change.fact, Fact::PlaceNew(_))));
+    assert!(
+        !webmail
+            .changes
+            .iter()
+            .any(|change| matches!(change.fact, Fact::PlaceNew(_)))
+    );
 }
 
 #[test]
@@ -223,7 +240,9 @@ fn it_is_held_until_the_operator_forgives() {
     world.pass(DAY * 60);
     world.befriend("anna", HOME);
     assert_eq!(world.login(&far(99), "anna"), HELD);
-    world.gate.forgive_user(&user("anna"), world.now, &mut world.changes);
+    world
+        .gate
+        .forgive_user(&user("anna"), world.now, &mut world.changes);
     assert!(matches!(world.login(&far(99), "anna"), Fate::Asked(_)));
     // The thief, who still has the password, is found anew.
     let first = (20..40).find(|n| world.login(&far(*n), "anna") == HELD);
@@ -235,7 +254,11 @@ fn a_login_at_home_speaks_for_another_password_and_for_no_other() {
     let new = "Sanddorn-Holunder-Neu";
     let mut world = stolen(holding());
     world.login(HOME, "anna");
-    assert_eq!(world.login(&far(99), "anna"), HELD, "the thief has the same");
+    assert_eq!(
+        world.login(&far(99), "anna"),
+        HELD,
+        "the thief has the same"
+    );
     let permit = world.permit(HOME, "anna", new);
     world.settle(permit, AuthOutcome::Accept);
     let permit = world.permit(&far(99), "anna", new);
@@ -271,7 +294,9 @@ fn what_was_forgiven_stays_so_after_a_restart() {
     let snapshots = world.gate.snapshots(world.now).unwrap();
     let before = world.changes.len();
     world.pass(MINUTE);
-    world.gate.forgive_user(&user("anna"), world.now, &mut world.changes);
+    world
+        .gate
+        .forgive_user(&user("anna"), world.now, &mut world.changes);
     let mut files = snapshots.to_vec();
     files.push(journal::file(&world.changes[before..]));
     let (gate, _) = Gate::restore(holding(), keys(), &files, world.now + MINUTE);
@@ -284,7 +309,10 @@ fn while_settling_in_and_in_a_dry_run_nobody_is_held_and_settling_in_counts_noth
     settings.settling = DAY * 7;
     let mut settling = World::new(settings);
     for n in 0..30 {
-        assert!(matches!(settling.login(&far(n), "anna"), Fate::Asked(_) | Fate::Would(_)));
+        assert!(matches!(
+            settling.login(&far(n), "anna"),
+            Fate::Asked(_) | Fate::Would(_)
+        ));
     }
     assert_eq!(settling.gate.status(settling.now).suspected, 0);
     let mut settings = holding();
@@ -297,11 +325,21 @@ fn while_settling_in_and_in_a_dry_run_nobody_is_held_and_settling_in_counts_noth
 #[test]
 fn a_held_attempt_reads_as_any_that_is_refused_and_asks_nobody() {
     let mut world = stolen(holding());
-    let before = tokens(&world, HOME, "anna", Reason::Bucket(crate::gate::buckets::spec::Bucket::Strangers));
+    let before = tokens(
+        &world,
+        HOME,
+        "anna",
+        Reason::Bucket(crate::gate::buckets::spec::Bucket::Strangers),
+    );
     for password in ["Korrekt-Pferd-Batterie", "Zwiebelkuchen"] {
         assert_eq!(world.told("198.99.7.9", "anna", password), 454);
     }
-    let after = tokens(&world, HOME, "anna", Reason::Bucket(crate::gate::buckets::spec::Bucket::Strangers));
+    let after = tokens(
+        &world,
+        HOME,
+        "anna",
+        Reason::Bucket(crate::gate::buckets::spec::Bucket::Strangers),
+    );
     assert_eq!(before, after);
 }
 

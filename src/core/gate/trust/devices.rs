@@ -15,9 +15,7 @@ use std::time::Duration;
 use crate::gate::buckets::table::seconds;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::request::change::{Change, DeviceDrop, DeviceLogin, Fact};
-use crate::gate::request::device::{
-    DeviceId, DeviceMet, DeviceTicket, DeviceTrust, HashedDevice,
-};
+use crate::gate::request::device::{DeviceId, DeviceMet, DeviceTicket, DeviceTrust, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::trust::familiar::KEPT;
 use crate::moment::Moment;
@@ -162,12 +160,7 @@ impl Devices {
         self.write().sweep(now);
     }
 
-    fn is_fresh(
-        &self,
-        user: UserId,
-        (device, met): (HashedDevice, DeviceMet),
-        when: u32,
-    ) -> bool {
+    fn is_fresh(&self, user: UserId, (device, met): (HashedDevice, DeviceMet), when: u32) -> bool {
         let book = self.read();
         let held = book.of(user).iter().find(|held| held.id == device.id);
         held.is_some_and(|held| {

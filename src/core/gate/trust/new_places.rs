@@ -15,11 +15,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::gate::buckets::table::seconds;
 use crate::gate::case::{Case, SecretKind};
 use crate::gate::request::attempt::Trust;
-use crate::gate::request::change::{
-    Change, ClearedUser, Fact, HeldPlace, StolenSuspicion, UserPlace,
-};
+use crate::gate::request::change::{Change, Fact};
 use crate::gate::request::keys::UserId;
-use crate::gate::request::suspicion::{FarLogins, NewPlace, NewPlaceLimits, SuspicionCause};
+use crate::gate::request::suspicion::{
+    ClearedUser, FarLogins, HeldPlace, NewPlace, NewPlaceLimits, StolenSuspicion, SuspicionCause,
+    UserPlace,
+};
 use crate::moment::Moment;
 
 mod book;
@@ -115,11 +116,7 @@ impl NewPlaces {
     /// Whether a suspected user's attempt must wait: it is neither at home nor near it, nor known by its device, nor has a password that
     /// was right at home, and is none of those that were right elsewhere.
     #[inline]
-    pub(in crate::gate) fn holds(
-        &self,
-        case: &Case,
-        is_own_device: impl FnOnce() -> bool,
-    ) -> bool {
+    pub(in crate::gate) fn holds(&self, case: &Case, is_own_device: impl FnOnce() -> bool) -> bool {
         if self.suspected.load(Ordering::Relaxed) == 0 || !self.is_suspected(case.user) {
             return false;
         }

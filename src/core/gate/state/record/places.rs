@@ -5,11 +5,13 @@
 use bytes::{Buf, BufMut};
 
 use super::section;
-use crate::gate::request::change::{ClearedUser, Fact, HeldPlace, StolenSuspicion, UserPlace};
+use crate::gate::request::change::Fact;
 use crate::gate::request::client::RegionKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::place::Country;
-use crate::gate::request::suspicion::SuspicionCause;
+use crate::gate::request::suspicion::{
+    ClearedUser, HeldPlace, StolenSuspicion, SuspicionCause, UserPlace,
+};
 use crate::gate::state::frame::Section;
 
 /// The numbers of the sections, and the octets of a record.

@@ -104,7 +104,13 @@ fn five_wrong_passwords_end_it_and_a_login_between_begins_anew() {
     // A moment after the last one, and all the same it counts.
     assert!(
         devices
-            .login(ANNA, (back(1), DeviceMet::AtHome), Novelty::Repeat, NOW, NOW)
+            .login(
+                ANNA,
+                (back(1), DeviceMet::AtHome),
+                Novelty::Repeat,
+                NOW,
+                NOW
+            )
             .is_some()
     );
     for _ in 0..4 {
@@ -165,7 +171,15 @@ fn what_is_taken_back_does_not_come_back_with_an_attempt_that_was_judged_before(
         is_familiar(&devices, ANNA, 2, NOW + DAY),
         "it logged in after that"
     );
-    let under_way = |judged| devices.login(ANNA, (back(1), DeviceMet::AtHome), Novelty::New, judged, taken + SECOND);
+    let under_way = |judged| {
+        devices.login(
+            ANNA,
+            (back(1), DeviceMet::AtHome),
+            Novelty::New,
+            judged,
+            taken + SECOND,
+        )
+    };
     assert_eq!(under_way(taken), None);
     assert!(!is_familiar(&devices, ANNA, 1, taken));
     assert!(under_way(taken + SECOND).is_some());

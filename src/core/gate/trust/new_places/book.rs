@@ -5,10 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::NEW;
-use crate::gate::request::change::HeldPlace;
 use crate::gate::request::client::RegionKey;
 use crate::gate::request::keys::{Guess, UserId};
-use crate::gate::request::suspicion::{NewPlaceLimits, SuspicionCause};
+use crate::gate::request::suspicion::{HeldPlace, NewPlaceLimits, SuspicionCause};
 
 /// Places that a user keeps.
 const PLACES: usize = 24;
