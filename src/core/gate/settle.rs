@@ -204,9 +204,10 @@ impl Gate {
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         let suspicion = self.watch(claim, now, changes);
         self.logged_in(&claim.case, network, now, changes);
+        let reason = suspicion.as_ref().map(|_| Reason::Stolen);
         Settled {
             suspicion,
-            ..settled(AuthOutcome::Accept, None)
+            ..settled(AuthOutcome::Accept, reason)
         }
     }
 

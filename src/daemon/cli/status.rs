@@ -60,6 +60,13 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "users       {} known, {} familiar pairs, {} devices",
         status.known_users, status.familiar_pairs, status.devices
     )?;
+    if status.suspected > 0 {
+        writeln!(
+            out,
+            "suspected   {} USERS whose password seems to be stolen: gatepost report names them",
+            status.suspected
+        )?;
+    }
     let held = match status.mode.as_str() {
         "enforce" => "",
         _ => ", once the policy is enforced",

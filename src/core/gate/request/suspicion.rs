@@ -43,16 +43,6 @@ pub struct NewPlaceLimits {
     pub guesses: u32,
 }
 
-impl NewPlaceLimits {
-    /// Nothing is counted.
-    pub const NONE: Self = Self {
-        countries: 0,
-        systems: 0,
-        networks: 0,
-        guesses: 0,
-    };
-}
-
 impl Default for NewPlaceLimits {
     fn default() -> Self {
         Self {

@@ -148,7 +148,7 @@ pub struct Settled {
     pub outcome: AuthOutcome,
     /// What the client is told if it was not accepted.
     pub reply: FailureReply,
-    /// The reason, where the gate changed the outcome.
+    /// The reason, where the gate changed the outcome, or has found that the password seems to be stolen.
     pub reason: Option<Reason>,
     /// The suspicion that began with it: the password is right, and seems to be stolen.
     pub suspicion: Option<Suspicion>,
