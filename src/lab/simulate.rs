@@ -26,6 +26,7 @@ use gatepost_daemon::cli::exit;
 
 pub mod pictures;
 
+mod stolen;
 mod tables;
 
 /// Guesses a day of the attacks that have no cadence of their own: nine in 97 s.
@@ -69,6 +70,9 @@ pub struct SimulateArgs {
     /// Show travellers once more, each with one of folding, list, unknown, scaling, newcomers, retries and devices left out
     #[arg(long)]
     without_each: bool,
+    /// Only stolen passwords: of which honest people, and of which thieves, the gate tells
+    #[arg(long, conflicts_with_all = ["scenario", "against", "without_each", "svg", "json"])]
+    stolen: bool,
     /// Write a picture of each scenario into this folder
     #[arg(long, value_name = "DIR")]
     svg: Option<PathBuf>,
@@ -135,16 +139,19 @@ fn simulated(args: &SimulateArgs) -> Result<usize, String> {
         gatepost_daemon::cli::exit::unless_closed(written).map_err(|fault| fault.to_string())?;
         return Ok(0);
     }
+    let style = match args.markdown {
+        true => Style::Markdown,
+        false => Style::Terminal,
+    };
+    if args.stolen {
+        return stolen::run(&mut out, style, args.seed).map_err(|fault| fault.to_string());
+    }
     let runs = play_all(&jobs(args));
     let whole = || runs.iter().filter(|run| run.without.is_none());
     let broken = whole().map(|run| run.report.broken.len()).sum();
     if let Some(folder) = &args.svg {
         draw(folder, &runs)?;
     }
-    let style = match args.markdown {
-        true => Style::Markdown,
-        false => Style::Terminal,
-    };
     let printed = if args.json {
         let summary = SimulationSummary {
             seed: args.seed,

@@ -17,6 +17,7 @@ pub mod report;
 pub(crate) mod routine;
 pub mod run;
 pub mod scenario;
+pub mod stolen;
 
 mod dictionary;
 mod incident;
