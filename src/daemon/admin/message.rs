@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod crowdsec;
 mod explained;
 mod lists;
 mod parts;
 mod past;
 mod watch;
 
+pub use crowdsec::{CrowdsecMessage, LapiMessage};
 pub use explained::{
     BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
     KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserDeviceMessage, UserMessage,
@@ -349,6 +351,8 @@ pub struct StatusMessage {
     /// The machines that this bound is one for; none: there is only this one.
     #[serde(default)]
     pub cluster: Option<ClusterMessage>,
+    /// CrowdSec; none: it is neither asked nor told anything.
+    pub crowdsec: Option<CrowdsecMessage>,
     /// The tokens of the shared buckets.
     pub buckets: Vec<BucketMessage>,
     /// Used and available rows, by table.

@@ -4,17 +4,6 @@
 
 use std::fmt;
 
-/// Where a JSON object is posted to.
-    pub webhook: Option<HttpUrl>,
-}
-
-impl NoticeSettings {
-    /// Whether anything is sent at all.
-    pub const fn is_wanted(&self) -> bool {
-        !self.command.is_empty() || self.webhook.is_some()
-    }
-}
-
 /// A server that speaks HTTP, and a path there. A part of it may be a secret: `Debug` shows the host only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpUrl {

@@ -67,3 +67,13 @@ pub struct Occurrence {
 pub struct NoticeSettings {
     /// A program and its arguments; empty: none.
     pub command: Vec<String>,
+    /// Where a JSON object is posted to.
+    pub webhook: Option<HttpUrl>,
+}
+
+impl NoticeSettings {
+    /// Whether anything is sent at all.
+    pub const fn is_wanted(&self) -> bool {
+        !self.command.is_empty() || self.webhook.is_some()
+    }
+}

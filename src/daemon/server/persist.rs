@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 use super::tickets;
 use crate::clock::{Clock, WallWatch};
 use crate::cluster::Outbox;
+use crate::crowdsec::outbox::BanOutbox;
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
 use crate::report::events;
@@ -43,6 +44,7 @@ pub(in crate::server) struct Persister {
     services: Arc<Services>,
     notices: mpsc::Receiver<Notice>,
     outbox: Outbox,
+    bans: BanOutbox,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
     wall: WallWatch,
@@ -71,7 +73,7 @@ impl Persister {
     pub(in crate::server) fn new(
         services: Arc<Services>,
         notices: mpsc::Receiver<Notice>,
-        outbox: Outbox,
+        (outbox, bans): (Outbox, BanOutbox),
         (store, health): (Store, StateHealth),
     ) -> Self {
         let clock = services.judging.clock;
@@ -81,6 +83,7 @@ impl Persister {
             services,
             notices,
             outbox,
+            bans,
             saving: None,
             moved: false,
             unkept: 0,
@@ -116,6 +119,7 @@ impl Persister {
         for notice in &notices {
             // A slow disk keeps no other machine waiting.
             self.outbox.leave(&notice.changes);
+            self.bans.leave(&notice.changes);
             log(&self.services.judging, &notice.changes);
         }
         self.disk.persist(notices).await;

@@ -166,7 +166,10 @@ fn who_has_logged_in_from_there_is_refused_by_no_decision_of_a_program_beside_us
     assert_eq!(counts.held, 3);
     assert_eq!(standing(&world, LISTED), Standing::Familiar);
     assert!(matches!(world.login(LISTED, "anna"), Fate::Asked(_)));
-    assert_eq!(world.login(LISTED, "carl"), Fate::Refused(Reason::Ban));
+    assert_eq!(
+        world.login("203.0.113.7", "carl"),
+        Fate::Refused(Reason::Ban)
+    );
     assert_eq!(standing(&world, "203.0.113.7"), Standing::Banned);
     assert_eq!(standing(&world, "203.0.113.8"), Standing::Stranger);
     assert_eq!(standing(&world, "2001:db8:5::1"), Standing::Banned);
