@@ -195,7 +195,10 @@ impl Server {
             persister: Persister::new(
                 services,
                 received,
-                (context.cluster.outbox.clone(), context.crowdsec.outbox.clone()),
+                (
+                    context.cluster.outbox.clone(),
+                    context.crowdsec.outbox.clone(),
+                ),
                 (store, context.state.clone()),
             ),
             notifier: Notifier::new(occurrences, context.clone()),

@@ -17,6 +17,7 @@ mod ban_lists;
 mod check_chains;
 mod check_files;
 mod config;
+mod crowdsec;
 mod demo;
 mod dialogues;
 mod documents;

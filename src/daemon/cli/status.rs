@@ -233,7 +233,11 @@ fn crowdsec(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             0 => String::new(),
             count => format!(", {count} refused"),
         };
-        writeln!(out, "crowdsec    {state}; {} told{not_taken}", crowdsec.told)?;
+        writeln!(
+            out,
+            "crowdsec    {state}; {} told{not_taken}",
+            crowdsec.told
+        )?;
     }
     Ok(())
 }

@@ -17,7 +17,8 @@ use crate::net::tls;
 use crate::report::http_url::{HttpUrl, Scheme};
 
 const URL_HELP: &str = "write \"http://127.0.0.1:8080\" for one on this machine, \"https://lapi.example.org:8080\" for another";
-const KEY_HELP: &str = "cscli bouncers add gatepost --output raw > FILE, for the user gatepost to read";
+const KEY_HELP: &str =
+    "cscli bouncers add gatepost --output raw > FILE, for the user gatepost to read";
 const MACHINE_HELP: &str =
     "cscli machines add gatepost --auto --file FILE, for the user gatepost to read";
 

@@ -13,7 +13,7 @@ use gatepost_core::moment::Moment;
 
 /// The names are the LAPI's; it wants all of them.
 #[derive(Serialize)]
-struct Alert {
+struct LapiAlert {
     scenario: String,
     scenario_hash: &'static str,
     scenario_version: &'static str,
@@ -25,19 +25,19 @@ struct Alert {
     capacity: u32,
     leakspeed: &'static str,
     simulated: bool,
-    source: AlertSource,
-    decisions: [AlertDecision; 1],
+    source: LapiSource,
+    decisions: [LapiDecision; 1],
 }
 
 #[derive(Serialize)]
-struct AlertSource {
+struct LapiSource {
     scope: &'static str,
     value: String,
     ip: String,
 }
 
 #[derive(Serialize)]
-struct AlertDecision {
+struct LapiDecision {
     duration: String,
     #[serde(rename = "type")]
     measure: &'static str,
@@ -59,7 +59,7 @@ pub fn body(bans: &[ToldBan], now: Moment, wall: Moment) -> Vec<u8> {
     serde_json::to_vec(&alerts.collect::<Vec<_>>()).unwrap_or_default()
 }
 
-fn alert(ban: &ToldBan, now: Moment, at: &str) -> Alert {
+fn alert(ban: &ToldBan, now: Moment, at: &str) -> LapiAlert {
     // An address, or a /64.
     let value = ban.client.to_string();
     let scope = match ban.client {
@@ -68,7 +68,7 @@ fn alert(ban: &ToldBan, now: Moment, at: &str) -> Alert {
     };
     let scenario = format!("gatepost/{}", ban.cause);
     let seconds = ban.until.since(now).as_secs().max(1);
-    Alert {
+    LapiAlert {
         message: format!("{value} is banned from logging in: {}", ban.cause),
         scenario_hash: "",
         scenario_version: "",
@@ -79,12 +79,12 @@ fn alert(ban: &ToldBan, now: Moment, at: &str) -> Alert {
         capacity: 0,
         leakspeed: "0s",
         simulated: false,
-        source: AlertSource {
+        source: LapiSource {
             scope,
             value: value.clone(),
             ip: ban.client.address().to_string(),
         },
-        decisions: [AlertDecision {
+        decisions: [LapiDecision {
             duration: format!("{seconds}s"),
             measure: "ban",
             scope,

@@ -167,3 +167,97 @@ fn refused(status: StatusCode, body: &[u8]) -> LapiFault {
     let shown = remark.chars().filter(|letter| !letter.is_control());
     LapiFault::Refused(status.as_u16(), shown.take(LONGEST_REMARK).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const LONGEST_HERE: usize = 100_000;
+
+    /// What comes of a request that is answered so; the answer's end is the connection's, unless it stays `open`.
+    async fn answered(answer: &[u8], stays: Stays) -> Result<Body, LapiFault> {
+        let (ours, mut theirs) = duplex(4096);
+        let answer = answer.to_vec();
+        let playing = async move {
+            let mut head = vec![0; 4096];
+            let read = theirs.read(&mut head).await.unwrap();
+            assert!(head[..read].starts_with(b"GET /x HTTP/1.1\r\n"));
+            // It may be cut off.
+            let _ = theirs.write_all(&answer).await;
+            match stays {
+                Stays::Open => std::future::pending::<()>().await,
+                Stays::Closed => {}
+            }
+        };
+        let request = Request::get("/x").body(Full::default()).unwrap();
+        let asking = within(ours, request, LONGEST_HERE);
+        tokio::pin!(playing, asking);
+        tokio::select! {
+            answer = &mut asking => answer,
+            () = playing => asking.await,
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    enum Stays {
+        Open,
+        Closed,
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_comes_whole_or_not_at_all() {
+        let body = vec![b'x'; LONGEST_HERE];
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LONGEST_HERE}\r\n\r\n");
+        let whole = [head.as_bytes(), &body].concat();
+        for stays in [Stays::Open, Stays::Closed] {
+            assert_eq!(answered(&whole, stays).await, Ok(body.clone()));
+        }
+        let cut = answered(&whole[..whole.len() - 1], Stays::Closed).await;
+        assert!(matches!(cut, Err(LapiFault::Closed(_))), "{cut:?}");
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
+        assert_eq!(answered(chunked, Stays::Open).await, Ok(b"abc".to_vec()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_too_long_or_too_late_is_none() {
+        let body = vec![b'x'; LONGEST_HERE + 1];
+        let long = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &body].concat();
+        let answer = answered(&long, Stays::Closed).await;
+        assert_eq!(answer, Err(LapiFault::Long(LONGEST_HERE)));
+        for late in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na"] {
+            let answer = answered(late, Stays::Open).await;
+            assert_eq!(answer, Err(LapiFault::Silent(ANSWER)));
+        }
+        let head = [&b"HTTP/1.1 200 OK\r\nX: "[..], &body].concat();
+        let answer = answered(&head, Stays::Closed).await;
+        assert!(matches!(answer, Err(LapiFault::Closed(_))), "{answer:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_is_told_with_what_the_lapi_says_of_it() {
+        let refused = |body: &str| {
+            let length = body.len();
+            format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {length}\r\n\r\n{body}")
+        };
+        for (body, said) in [
+            (r#"{"message":"access forbidden"}"#, "access forbidden"),
+            (r#"{"message":"a\nb\u001b[2J"}"#, "ab[2J"),
+            ("<html>", "Forbidden"),
+            ("", "Forbidden"),
+        ] {
+            let answer = answered(refused(body).as_bytes(), Stays::Closed).await;
+            assert_eq!(answer, Err(LapiFault::Refused(403, said.to_owned())));
+        }
+        let long = refused(&format!(r#"{{"message":"{}"}}"#, "x".repeat(500)));
+        let Err(LapiFault::Refused(_, said)) = answered(long.as_bytes(), Stays::Closed).await
+        else {
+            panic!("it is refused");
+        };
+        assert_eq!(said.len(), LONGEST_REMARK);
+        let silly = answered(b"SSH-2.0-OpenSSH\r\n", Stays::Closed).await;
+        assert!(matches!(silly, Err(LapiFault::Closed(_))), "{silly:?}");
+    }
+}

@@ -16,14 +16,14 @@ use crate::files;
 const LONGEST: u64 = 4096;
 
 /// A machine, as CrowdSec knows it.
-pub(super) struct Machine {
+pub(super) struct LapiMachine {
     pub(super) name: String,
     pub(super) password: String,
 }
 
-impl fmt::Debug for Machine {
+impl fmt::Debug for LapiMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Machine({})", self.name)
+        write!(f, "LapiMachine({})", self.name)
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn key(path: &Path) -> io::Result<HeaderValue> {
 }
 
 /// A machine's name and password.
-pub(super) fn machine(path: &Path) -> io::Result<Machine> {
+pub(super) fn machine(path: &Path) -> io::Result<LapiMachine> {
     let text = text(path)?;
     let value = |key: &str| {
         let mut lines = text.lines();
@@ -50,7 +50,7 @@ pub(super) fn machine(path: &Path) -> io::Result<Machine> {
         let why = || invalid(&format!("it has no line {key}: ..."));
         found.filter(|value| !value.is_empty()).ok_or_else(why)
     };
-    Ok(Machine {
+    Ok(LapiMachine {
         name: value("login")?,
         password: value("password")?,
     })

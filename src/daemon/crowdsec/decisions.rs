@@ -1,6 +1,6 @@
 //! decisions - what the LAPI tells a bouncer, as entries of a list
 //!
-//! Bans of addresses and ranges count; other scopes and other measures are none of Gatepost's, and what Gatepost has told the LAPI itself it knows.
+//! DecisionBans of addresses and ranges count; other scopes and other measures are none of Gatepost's, and what Gatepost has told the LAPI itself it knows.
 //! Durations are left over from now on. Of more entries than there is room for the rest is counted, not kept, however long the answer is.
 //! Not here: which of them are taken (`gate::trust::feed`).
 
@@ -28,7 +28,7 @@ pub enum Pull {
 
 /// What was left out of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct NotRead {
     /// What no bouncer of addresses can read.
     pub unread: usize,
     /// More than there is room for.
@@ -40,15 +40,15 @@ pub struct LeftOut {
 /// # Errors
 ///
 /// It is none of the LAPI's.
-pub fn read(body: &[u8], pull: Pull, now: Moment) -> Result<(ListingNews, LeftOut), String> {
-    let Stream { new, deleted } =
+pub fn read(body: &[u8], pull: Pull, now: Moment) -> Result<(ListingNews, NotRead), String> {
+    let DecisionStream { new, deleted } =
         serde_json::from_slice(body).map_err(|fault| format!("not the LAPI's JSON: {fault}"))?;
     let begun = new.bans.into_iter().filter(|(_, left)| !left.is_zero());
     let begun = begun.map(|(network, left)| Listing {
         network,
         until: now + left,
     });
-    let left_out = LeftOut {
+    let left_out = NotRead {
         unread: new.left_out.unread,
         surplus: new.left_out.surplus + deleted.left_out.surplus,
     };
@@ -63,20 +63,20 @@ pub fn read(body: &[u8], pull: Pull, now: Moment) -> Result<(ListingNews, LeftOu
 }
 
 #[derive(Deserialize)]
-struct Stream {
-    new: Bans,
-    deleted: Bans,
+struct DecisionStream {
+    new: DecisionBans,
+    deleted: DecisionBans,
 }
 
-/// Bans with what is left of each.
+/// DecisionBans with what is left of each.
 #[derive(Default)]
-struct Bans {
+struct DecisionBans {
     bans: Vec<(IpNet, Duration)>,
-    left_out: LeftOut,
+    left_out: NotRead,
 }
 
 #[derive(Deserialize)]
-struct Item<'a> {
+struct DecisionItem<'a> {
     #[serde(borrow, default)]
     origin: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -91,7 +91,7 @@ struct Item<'a> {
     simulated: Option<bool>,
 }
 
-impl Item<'_> {
+impl DecisionItem<'_> {
     /// Whether it is a ban of an address or a range, and not one of ours.
     fn is_for_us(&self) -> bool {
         let is_of_addresses = ["ip", "range"]
@@ -110,29 +110,29 @@ impl Item<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Bans {
+impl<'de> Deserialize<'de> for DecisionBans {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // A list, or null where there is nothing.
-        deserializer.deserialize_any(BansVisitor)
+        deserializer.deserialize_any(StreamVisitor)
     }
 }
 
-struct BansVisitor;
+struct StreamVisitor;
 
-impl<'de> Visitor<'de> for BansVisitor {
-    type Value = Bans;
+impl<'de> Visitor<'de> for StreamVisitor {
+    type Value = DecisionBans;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of decisions, or null")
     }
 
-    fn visit_unit<E>(self) -> Result<Bans, E> {
-        Ok(Bans::default())
+    fn visit_unit<E>(self) -> Result<DecisionBans, E> {
+        Ok(DecisionBans::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Bans, A::Error> {
-        let mut read = Bans::default();
-        while let Some(item) = items.next_element::<Item<'de>>()? {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<DecisionBans, A::Error> {
+        let mut read = DecisionBans::default();
+        while let Some(item) = items.next_element::<DecisionItem<'de>>()? {
             if !item.is_for_us() {
                 continue;
             }
@@ -152,7 +152,7 @@ mod tests {
 
     const NOW: Moment = Moment::from_seconds(1_000);
 
-    fn since(text: &str) -> Result<(Vec<String>, Vec<String>, LeftOut), String> {
+    fn since(text: &str) -> Result<(Vec<String>, Vec<String>, NotRead), String> {
         let (news, left_out) = read(text.as_bytes(), Pull::Since, NOW)?;
         let ListingNews::Since { ended, begun } = news else {
             panic!("{news:?}");
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn answers_of_debians_crowdsec_are_read_as_they_came() {
         let nothing = since(r#"{"deleted":null,"new":null}"#).unwrap();
-        assert_eq!(nothing, (vec![], vec![], LeftOut::default()));
+        assert_eq!(nothing, (vec![], vec![], NotRead::default()));
         let text = r#"{"deleted":[{"duration":"-15.888644ms","id":1,"origin":"cscli","scenario":"manual 'ban' from 'admin'","scope":"Ip","type":"ban","value":"192.0.2.7"}],
             "new":[{"duration":"9m59.141628067s","id":1,"origin":"cscli","scenario":"manual 'ban' from 'admin'","scope":"Ip","type":"ban","value":"192.0.2.7"},
             {"duration":"-9.8ms","id":3,"origin":"cscli","scenario":"over","scope":"Ip","type":"ban","value":"192.0.2.8"},
@@ -185,7 +185,7 @@ mod tests {
         let (ended, begun, left_out) = since(text).unwrap();
         assert_eq!(ended, ["192.0.2.7/32"]);
         assert_eq!(begun, ["192.0.2.7/32 599141", "198.51.100.0/24 599141"]);
-        assert_eq!(left_out, LeftOut::default());
+        assert_eq!(left_out, NotRead::default());
         let (news, _) = read(text.as_bytes(), Pull::Whole, NOW).unwrap();
         assert!(matches!(news, ListingNews::Whole(all) if all.len() == 2));
     }

@@ -82,10 +82,7 @@ impl CrowdsecHealth {
             Pull::Whole => 0,
             Pull::Since => state.left_out,
         };
-        let had = std::mem::replace(
-            &mut state.left_out,
-            before.saturating_add(left_out as u64),
-        );
+        let had = std::mem::replace(&mut state.left_out, before.saturating_add(left_out as u64));
         let is_new = had == 0 && state.left_out > 0;
         (state.decides.answers(now), is_new)
     }

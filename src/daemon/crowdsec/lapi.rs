@@ -88,7 +88,7 @@ impl Lapi {
 
     async fn log_in(&self, machine: &Path) -> Result<HeaderValue, LapiFault> {
         let machine = read(machine, credentials::machine).await?;
-        let login = Login {
+        let login = LapiLogin {
             machine_id: &machine.name,
             password: &machine.password,
             scenarios: alerts::scenarios(),
@@ -98,7 +98,7 @@ impl Lapi {
         let request = request.header(CONTENT_TYPE, "application/json");
         let answer = self.send(request, login.into(), LONGEST).await?;
         let garbage = || LapiFault::Garbage("there is no token in it".to_owned());
-        let LoggedIn { token } = serde_json::from_slice(&answer).map_err(|_| garbage())?;
+        let LapiToken { token } = serde_json::from_slice(&answer).map_err(|_| garbage())?;
         let token = HeaderValue::from_str(&format!("Bearer {token}"));
         let mut token = token.map_err(|_| garbage())?;
         token.set_sensitive(true);
@@ -120,12 +120,7 @@ impl Lapi {
             .header(CONNECTION, "close")
     }
 
-    async fn send(
-        &self,
-        request: Builder,
-        body: Bytes,
-        longest: usize,
-    ) -> Result<Body, LapiFault> {
+    async fn send(&self, request: Builder, body: Bytes, longest: usize) -> Result<Body, LapiFault> {
         let request = request.body(Full::new(body));
         let request = request.map_err(|error| LapiFault::Connect(error.to_string()))?;
         exchange(&self.settings, request, longest).await
@@ -133,14 +128,14 @@ impl Lapi {
 }
 
 #[derive(Serialize)]
-struct Login<'a> {
+struct LapiLogin<'a> {
     machine_id: &'a str,
     password: &'a str,
     scenarios: [&'static str; 2],
 }
 
 #[derive(Deserialize)]
-struct LoggedIn {
+struct LapiToken {
     token: String,
 }
 

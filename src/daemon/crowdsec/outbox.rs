@@ -154,9 +154,6 @@ mod tests {
         let all: Vec<_> = (0..=WAITING as u32).map(many).collect();
         outbox.leave(&all);
         assert_eq!(limits.get(ResourceLimit::CrowdsecBans), 1);
-        assert_eq!(
-            std::iter::from_fn(|| bans.try_recv().ok()).count(),
-            WAITING
-        );
+        assert_eq!(std::iter::from_fn(|| bans.try_recv().ok()).count(), WAITING);
     }
 }

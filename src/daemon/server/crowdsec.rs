@@ -1,7 +1,7 @@
 //! crowdsec - two tasks: CrowdSec's decisions taken over, and our bans told to it
 //!
 //! No session waits for either. Where the LAPI does not answer, what was taken over stays until its own end, and bans wait until theirs is over.
-//! After a lost answer, and once an hour, all decisions are asked for, since the LAPI tells a change once. It is told of once that it does not answer, and once that it
+//! After a lost answer, and from time to time, all decisions are asked for, since the LAPI tells a change once. It is told of once that it does not answer, and once that it
 //! does again.
 //! Not here: what is asked and told (`crate::crowdsec`), what a decision does (`gate::trust::feed`).
 
@@ -24,6 +24,8 @@ use gatepost_core::moment::Moment;
 
 /// From one reading of all decisions to the next.
 const WHOLE: Duration = Duration::from_secs(3_600);
+/// The same where something was told since: of decisions that came into its database while it was asked the LAPI does not tell all.
+const WHOLE_AFTER_NEWS: Duration = Duration::from_secs(600);
 /// The longest pause after answers that did not come.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Bans that are told at once.
@@ -41,19 +43,20 @@ pub(in crate::server) async fn follow(context: ListenerContext) {
     let Some(key) = settings.key.clone() else {
         return;
     };
-    let mut follower = Follower {
+    let mut bouncer = Bouncer {
         lapi: Lapi::new(Arc::clone(&settings)),
         key,
         services: context.services,
         health: context.crowdsec.health,
         settings,
         whole: None,
+        has_news: false,
         failures: 0,
     };
     let mut drain = context.drain;
     loop {
         let pause = tokio::select! {
-            pause = follower.round() => pause,
+            pause = bouncer.round() => pause,
             () = drain.begun() => return,
         };
         tokio::select! {
@@ -63,7 +66,7 @@ pub(in crate::server) async fn follow(context: ListenerContext) {
     }
 }
 
-struct Follower {
+struct Bouncer {
     lapi: Lapi,
     key: PathBuf,
     services: Arc<Services>,
@@ -71,22 +74,20 @@ struct Follower {
     settings: Arc<CrowdsecSettings>,
     /// When all decisions were read; none: something may have been missed since.
     whole: Option<Moment>,
+    /// Whether decisions were told since.
+    has_news: bool,
     failures: u32,
 }
 
-impl Follower {
+impl Bouncer {
     /// Asks once; how long it is until the next time.
     async fn round(&mut self) -> Duration {
         let now = self.services.judging.clock.now();
-        let is_whole = self.whole.is_some_and(|at| now.since(at) < WHOLE);
-        let pull = match is_whole {
-            true => Pull::Since,
-            false => Pull::Whole,
-        };
+        let pull = next_pull(self.whole, self.has_news, now);
         match self.pull(pull).await {
             Ok(()) => {
                 if pull == Pull::Whole {
-                    self.whole = Some(now);
+                    (self.whole, self.has_news) = (Some(now), false);
                 }
                 self.failures = 0;
                 self.settings.every
@@ -107,18 +108,19 @@ impl Follower {
         }
     }
 
-    async fn pull(&self, pull: Pull) -> Result<(), LapiFault> {
+    async fn pull(&mut self, pull: Pull) -> Result<(), LapiFault> {
         let body = self.lapi.decisions(&self.key, pull).await?;
         let (services, now) = (Arc::clone(&self.services), self.now());
         // Of 100,000 decisions that takes its time.
         let taking = spawn_blocking(move || {
             let (news, left_out) = decisions::read(&body, pull, now)?;
             let counts = services.judging.gate().take_listings(&news);
-            Ok((counts, left_out))
+            Ok((counts, left_out, !news.is_empty()))
         });
         let taken = taking.await.map_err(|error| error.to_string());
         let taken: Result<_, String> = taken.and_then(|taken| taken);
-        let (counts, left_out) = taken.map_err(LapiFault::Garbage)?;
+        let (counts, left_out, is_news) = taken.map_err(LapiFault::Garbage)?;
+        self.has_news |= is_news;
         let not_held = counts.wide + counts.surplus + left_out.surplus + left_out.unread;
         let (is_new, is_first) = self.health.decided(pull, not_held, self.now());
         if is_new {
@@ -143,6 +145,18 @@ impl Follower {
     }
 }
 
+/// What to ask for, where all was read at `whole`.
+fn next_pull(whole: Option<Moment>, has_news: bool, now: Moment) -> Pull {
+    let lasts = match has_news {
+        true => WHOLE_AFTER_NEWS,
+        false => WHOLE,
+    };
+    match whole.is_some_and(|at| now.since(at) < lasts) {
+        true => Pull::Since,
+        false => Pull::Whole,
+    }
+}
+
 /// The pause after so many failures one behind the other.
 fn backed_off(every: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
@@ -158,7 +172,7 @@ pub(in crate::server) async fn tell(context: ListenerContext, bans: Option<ToldB
     let Some(machine) = settings.machine.clone() else {
         return;
     };
-    let mut teller = Teller {
+    let mut teller = BanTeller {
         lapi: Lapi::new(settings),
         clock: context.services.judging.clock,
         health: context.crowdsec.health,
@@ -176,13 +190,13 @@ pub(in crate::server) async fn tell(context: ListenerContext, bans: Option<ToldB
     }
 }
 
-struct Teller {
+struct BanTeller {
     lapi: Lapi,
     clock: Clock,
     health: CrowdsecHealth,
 }
 
-impl Teller {
+impl BanTeller {
     /// Tells the next bans, however long that takes. None: there will be none.
     async fn tell_next(&mut self, machine: &Path, bans: &mut ToldBans) -> Option<()> {
         let first = bans.recv().await?;
@@ -230,6 +244,17 @@ impl Teller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_is_asked_for_once_an_hour_and_sooner_where_something_was_told() {
+        let at = Moment::from_seconds;
+        let pull = |whole: Option<u64>, has_news, now| next_pull(whole.map(at), has_news, at(now));
+        assert_eq!(pull(None, false, 9), Pull::Whole);
+        for (has_news, lasts) in [(false, 3_600), (true, 600)] {
+            assert_eq!(pull(Some(9), has_news, 9 + lasts - 1), Pull::Since);
+            assert_eq!(pull(Some(9), has_news, 9 + lasts), Pull::Whole);
+        }
+    }
 
     #[test]
     fn the_pause_doubles_and_has_an_end() {

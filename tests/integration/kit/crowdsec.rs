@@ -146,7 +146,8 @@ fn write_secret(path: &std::path::Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("close the file");
 }
 
-const PROFILE: &str = "name: nothing\nfilters:\n - \"false\"\ndecisions:\n - type: ban\n   duration: 4h\n";
+const PROFILE: &str =
+    "name: nothing\nfilters:\n - \"false\"\ndecisions:\n - type: ban\n   duration: 4h\n";
 
 fn config(folder: &str, port: u16) -> String {
     format!(

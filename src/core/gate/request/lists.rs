@@ -60,6 +60,15 @@ pub enum ListingNews {
     },
 }
 
+impl ListingNews {
+    /// Whether it begins nothing.
+    pub const fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(begun) | Self::Since { begun, .. } => begun.is_empty(),
+        }
+    }
+}
+
 /// What became of the news.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListingCounts {

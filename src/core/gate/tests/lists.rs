@@ -5,9 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::kit::*;
-use crate::gate::request::lists::{
-    ListRefusal, Listing, ListingNews, MOST_NETWORKS, MOST_SOURCES,
-};
+use crate::gate::request::lists::{ListRefusal, Listing, ListingNews, MOST_NETWORKS, MOST_SOURCES};
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing};
 
