@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::crowdsec::Crowdsec;
+use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::User;
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
@@ -208,7 +209,10 @@ fn told(crowdsec: &Crowdsec) -> Vec<Value> {
 #[test]
 fn crowdsec_is_told_of_bans_that_gatepost_made_and_they_do_not_come_back() {
     let mut crowdsec = Crowdsec::start();
-    let proxy = beside(&crowdsec).start();
+    let backend = Impostor::start(Conduct::Honest);
+    let mut setup = beside(&crowdsec).with("upstream.announce", "none");
+    setup.set("upstream.addresses", vec![backend.address().to_string()]);
+    let proxy = setup.start();
     until_state(&proxy, "decisions", "answers");
     proxy
         .setup

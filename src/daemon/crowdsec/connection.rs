@@ -194,10 +194,14 @@ mod tests {
         let request = Request::get("/x").body(Full::default()).unwrap();
         let asking = within(ours, request, LONGEST_HERE);
         tokio::pin!(playing, asking);
-        tokio::select! {
-            answer = &mut asking => answer,
-            () = playing => asking.await,
-        }
+        let answered = async {
+            tokio::select! {
+                answer = &mut asking => answer,
+                () = playing => asking.await,
+            }
+        };
+        // Longer than it may take.
+        timeout(ANSWER * 2, answered).await.unwrap()
     }
 
     #[derive(Clone, Copy)]
