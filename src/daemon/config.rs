@@ -231,8 +231,7 @@ impl Config {
 
     /// The settings of every module; a refused value becomes its default.
     fn from_raw(file: &raw::RawFile, folder: &Path, findings: &mut Findings) -> Self {
-        let machine = Machine::read();
-        let dialogue = sections::dialogue(file, &machine, findings);
+        let dialogue = sections::dialogue(file, &Machine::read(), findings);
         let listeners = listeners::listeners(file, findings);
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);

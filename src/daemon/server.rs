@@ -192,15 +192,7 @@ impl Server {
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
-            persister: Persister::new(
-                services,
-                received,
-                (
-                    context.cluster.outbox.clone(),
-                    context.crowdsec.outbox.clone(),
-                ),
-                (store, context.state.clone()),
-            ),
+            persister: Persister::new(&context, received, store),
             notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,

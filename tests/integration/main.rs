@@ -28,6 +28,7 @@ mod hostile;
 mod kit;
 mod layers;
 mod limits;
+mod list_timer;
 mod page;
 mod postfix;
 mod robust;

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
+use super::listeners::ListenerContext;
 use super::tickets;
 use crate::clock::{Clock, WallWatch};
 use crate::cluster::Outbox;
@@ -71,19 +72,19 @@ struct Disk {
 impl Persister {
     /// One that has done nothing yet.
     pub(in crate::server) fn new(
-        services: Arc<Services>,
+        context: &ListenerContext,
         notices: mpsc::Receiver<Notice>,
-        (outbox, bans): (Outbox, BanOutbox),
-        (store, health): (Store, StateHealth),
+        store: Store,
     ) -> Self {
+        let services = Arc::clone(&context.services);
         let clock = services.judging.clock;
         Self {
             wall: WallWatch::new(clock.now(), Clock::wall()),
-            disk: Disk::new(store, health, clock),
+            disk: Disk::new(store, context.state.clone(), clock),
             services,
             notices,
-            outbox,
-            bans,
+            outbox: context.cluster.outbox.clone(),
+            bans: context.crowdsec.outbox.clone(),
             saving: None,
             moved: false,
             unkept: 0,

@@ -74,6 +74,13 @@ impl Crowdsec {
         program::run(command.args(words))
     }
 
+    /// Changes what it has decided, by a command of `cscli decisions`.
+    #[track_caller]
+    pub(crate) fn decide(&self, words: &str) {
+        let words: Vec<&str> = words.split(' ').collect();
+        self.cscli(&[&["decisions"], &words[..]].concat());
+    }
+
     /// Imports so many decisions about addresses from 16.0.0.0 on.
     #[track_caller]
     pub(crate) fn import(&self, count: u32) {
