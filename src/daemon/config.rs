@@ -35,6 +35,7 @@ mod read;
 mod rules;
 mod sections;
 mod similar;
+mod stolen;
 #[cfg(test)]
 mod testing;
 mod user_rules;
@@ -293,6 +294,7 @@ impl Config {
         gate::GateSettings {
             places: places::rules(file, findings),
             user_rules: user_rules::read(file, &names, findings),
+            stolen: stolen::read(file, findings),
             names,
             ..rules
         }
