@@ -21,7 +21,7 @@ pub use explained::{
 
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
-    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, NotKeptMessage,
+    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, LinkMessage, MeshMessage, NotKeptMessage, PeerMessage,
     ProcessMessage, SeenMessage, SharingMessage, UpstreamMessage,
 };
 pub use past::{

@@ -319,6 +319,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::History
         | ResourceLimit::Occurrences
         | ResourceLimit::ClusterFacts
+        | ResourceLimit::ClusterVisitors
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams
