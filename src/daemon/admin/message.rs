@@ -21,8 +21,9 @@ pub use explained::{
 
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
-    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, LinkMessage, MeshMessage, NotKeptMessage, PeerMessage,
-    ProcessMessage, SeenMessage, SharingMessage, UpstreamMessage,
+    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, LinkMessage,
+    MeshMessage, NotKeptMessage, PeerMessage, ProcessMessage, SeenMessage, SharingMessage,
+    UpstreamMessage,
 };
 pub use past::{
     ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,

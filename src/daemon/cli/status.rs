@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
-use crate::admin::message::{Request, Response, SharingMessage, StatusMessage, UpstreamMessage};
+use crate::admin::message::{
+    MeshMessage, Request, Response, SharingMessage, StatusMessage, UpstreamMessage,
+};
 use crate::report::limits::TABLE;
 
 /// Show the state: mode, backend, sessions, bans, buckets, tables, counters
@@ -141,14 +143,60 @@ fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             one.seen_s
         )?;
     }
+    if let Some(mesh) = &cluster.mesh {
+        links(mesh, out)?;
+    }
+    let mesh = cluster.mesh.as_ref();
+    let clock = mesh.map_or_else(
+        || "the store's".to_owned(),
+        |mesh| format!("that of {}", mesh.clock),
+    );
     cluster
         .sharing
         .as_ref()
-        .map_or(Ok(()), |sharing| tells(sharing, out))
+        .map_or(Ok(()), |sharing| tells(sharing, &clock, out))
+}
+
+/// The machines that are linked with this one, and those that are not.
+fn links(mesh: &MeshMessage, out: &mut dyn Write) -> io::Result<()> {
+    for one in &mesh.links {
+        let name = &one.name;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let (since, version) = (text(&one.since), text(&one.version));
+        match (one.linked, &one.since) {
+            (true, _) => {
+                let other = match one.same_list {
+                    Some(false) => ", with ANOTHER LIST of machines",
+                    _ => "",
+                };
+                let (seen, address) = (one.seen_s.unwrap_or_default(), text(&one.address));
+                writeln!(
+                    out,
+                    "machine     {name:<18} linked since {since}, seen {seen} s ago at {address}, gatepost {version}{other}"
+                )?;
+            }
+            (false, Some(_)) => writeln!(
+                out,
+                "machine     {name:<18} NOT LINKED since {since}: {}",
+                text(&one.reason)
+            )?,
+            (false, None) => writeln!(out, "machine     {name:<18} NOT LINKED yet")?,
+        }
+    }
+    for place in &mesh.without {
+        writeln!(out, "            {}: {}", place.address, place.reason)?;
+    }
+    match (&mesh.listen, &mesh.unbound) {
+        (Some(listen), Some(why)) => writeln!(
+            out,
+            "links       CANNOT LISTEN for the other machines on {listen}: {why}"
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// What the machines tell one another.
-fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
+fn tells(sharing: &SharingMessage, clock: &str, out: &mut dyn Write) -> io::Result<()> {
     let since = sharing.since.as_deref().unwrap_or_default();
     let whole = match sharing.whole {
         true => "",
@@ -160,6 +208,11 @@ fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
             "shared      since {since} the machines tell one another who is known and banned: {} facts told, {} taken{whole}",
             sharing.told, sharing.taken
         )?,
+        "in-part" => writeln!(
+            out,
+            "shared      IN PART since {since}, not with all other machines: {}",
+            sharing.reason.as_deref().unwrap_or_default()
+        )?,
         "cut-off" => writeln!(
             out,
             "shared      CUT OFF from the other machines since {since}: {}",
@@ -170,7 +223,7 @@ fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
     if sharing.clock_ahead_s != 0 {
         writeln!(
             out,
-            "clock       the store's is {} s ahead of this machine's",
+            "clock       {clock} is {} s ahead of this machine's",
             sharing.clock_ahead_s
         )?;
     }
@@ -185,7 +238,7 @@ fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
         0 => Ok(()),
         dropped => writeln!(
             out,
-            "            {dropped} records in the store are damaged, or of no machine with this secret"
+            "            {dropped} records of other machines are damaged, or of none with this secret"
         ),
     }
 }

@@ -124,6 +124,8 @@ fn names(listed: &Spanned<Vec<Spanned<String>>>, findings: &mut Findings) -> Vec
 }
 
 fn refuse_without_machines(given: &raw::RawCluster, findings: &mut Findings) {
+    let peers = given.peers.as_ref();
+    let peers = peers.filter(|peers| !peers.get_ref().is_empty());
     let keys = [
         ("name", &given.name),
         ("store", &given.store),
@@ -132,14 +134,16 @@ fn refuse_without_machines(given: &raw::RawCluster, findings: &mut Findings) {
         ("secret-file", &given.secret_file),
         ("listen", &given.listen),
     ];
-    for (key, value) in keys {
-        if let Some(value) = value.as_ref().filter(|value| !value.get_ref().is_empty()) {
-            findings.missing_at(
-                value.span(),
-                &format!("cluster.{key} is of no use without machines"),
-                "add machines = [\"mx1\", \"mx2\"] with the names of all",
-            );
-        }
+    let given = keys.into_iter().filter_map(|(key, value)| {
+        let value = value.as_ref().filter(|value| !value.get_ref().is_empty())?;
+        Some((key, value.span()))
+    });
+    for (key, span) in given.chain(peers.map(|peers| ("peers", peers.span()))) {
+        findings.missing_at(
+            span,
+            &format!("cluster.{key} is of no use without machines"),
+            "add machines = [\"mx1\", \"mx2\"] with the names of all",
+        );
     }
 }
 

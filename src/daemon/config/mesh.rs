@@ -19,11 +19,15 @@ pub(super) fn read(given: &raw::RawCluster, findings: &mut Findings) -> Option<M
     let span = wanted(given)?;
     let store = given.store.as_ref();
     if let Some(store) = store.filter(|store| !store.get_ref().is_empty()) {
-        let remark = Remark::at(store.span(), "machines share by a store or by links, not both");
-        let remark = remark.beside(span.clone(), "the links");
-        findings.refuse(
-            remark.help("two to five machines need no store; more need one, and no listen and peers"),
+        let remark = Remark::at(
+            store.span(),
+            "machines share by a store or by links, not both",
         );
+        let remark = remark.beside(span.clone(), "the links");
+        findings
+            .refuse(remark.help(
+                "two to five machines need no store; more need one, and no listen and peers",
+            ));
         return None;
     }
     let secret = given.secret_file.as_ref();
@@ -38,7 +42,8 @@ pub(super) fn read(given: &raw::RawCluster, findings: &mut Findings) -> Option<M
     if let Some(machines) = machines.filter(|listed| listed.get_ref().len() > MOST_MACHINES) {
         let count = machines.get_ref().len();
         let message = format!("{count} machines are too many to be linked, each with each");
-        let help = format!("{MOST_MACHINES} at most; more need cluster.store, and no listen and peers");
+        let help =
+            format!("{MOST_MACHINES} at most; more need cluster.store, and no listen and peers");
         findings.refuse(Remark::at(machines.span(), message).help(help));
     }
     Some(MeshSettings {
@@ -128,7 +133,15 @@ mod tests {
         check("10.0.0.2:4652", Some("10.0.0.2:4652"));
         check("[fd00::2]:4652", Some("[fd00::2]:4652"));
         for none in [
-            "mx2", "mx2:", ":4652", "mx2:0", "mx2:65536", "fd00::2:4652", "[mx2]:4652", "a b:1", "",
+            "mx2",
+            "mx2:",
+            ":4652",
+            "mx2:0",
+            "mx2:65536",
+            "fd00::2:4652",
+            "[mx2]:4652",
+            "a b:1",
+            "",
         ] {
             check(none, None);
         }

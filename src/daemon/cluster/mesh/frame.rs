@@ -7,7 +7,7 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::greeting::{Greeting, LinkRefusal};
+use super::greeting::{Greeting, LinkRefusal, moment, other_version, split_moment};
 use gatepost_core::moment::Moment;
 
 /// Octets of a frame behind its length. None of ours has more than 9 KiB.
@@ -92,6 +92,12 @@ impl LinkFrame {
     }
 }
 
+/// The version of the greeting in this frame, if it is one of another version.
+pub(super) fn greeting_of_other_version(octets: &[u8]) -> Option<u16> {
+    let (kind, body) = octets.split_first()?;
+    (*kind == GREETING).then(|| other_version(body)).flatten()
+}
+
 impl ClockReading {
     fn octets(&self) -> Vec<u8> {
         let moments = [moment(self.asked), moment(self.common)];
@@ -107,15 +113,6 @@ impl ClockReading {
             reference: String::from_utf8(rest.to_vec()).ok()?,
         })
     }
-}
-
-pub(super) fn moment(at: Moment) -> [u8; 8] {
-    at.as_nanos().to_be_bytes()
-}
-
-pub(super) fn split_moment(octets: &[u8]) -> Option<(Moment, &[u8])> {
-    let (at, rest) = octets.split_first_chunk()?;
-    Some((Moment::from_nanos(u64::from_be_bytes(*at)), rest))
 }
 
 /// Reads the octets of the next frame, without the length.

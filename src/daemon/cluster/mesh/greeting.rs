@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::frame::{moment, split_moment};
 use crate::cluster::message::ProcessId;
 use gatepost_core::moment::Moment;
 
@@ -130,9 +129,17 @@ impl Greeting {
     }
 }
 
-/// The version of the greeting in this frame, if that is another one.
-pub(super) fn other_version(frame: &[u8]) -> Option<u16> {
-    let (_, body) = frame.split_first()?;
+pub(super) fn moment(at: Moment) -> [u8; 8] {
+    at.as_nanos().to_be_bytes()
+}
+
+pub(super) fn split_moment(octets: &[u8]) -> Option<(Moment, &[u8])> {
+    let (at, rest) = octets.split_first_chunk()?;
+    Some((Moment::from_nanos(u64::from_be_bytes(*at)), rest))
+}
+
+/// The version of this greeting, if that is another one.
+pub(super) fn other_version(body: &[u8]) -> Option<u16> {
     let version = u16::from_be_bytes(*body.first_chunk()?);
     (version != VERSION).then_some(version)
 }
@@ -170,8 +177,7 @@ mod tests {
         assert_eq!(Greeting::read(&of("mx\n2").octets()), None);
         octets[1] += 1;
         assert_eq!(Greeting::read(&octets), None);
-        let frame = [&[0], octets.as_slice()].concat();
-        assert_eq!(other_version(&frame), Some(VERSION + 1));
+        assert_eq!(other_version(&octets), Some(VERSION + 1));
     }
 
     #[test]

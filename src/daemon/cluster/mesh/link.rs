@@ -16,8 +16,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 
-use super::frame::{ClockReading, FrameFault, LinkFrame, read_octets};
-use super::greeting::{Greeting, LinkRefusal, other_version};
+use super::frame::{ClockReading, FrameFault, LinkFrame, greeting_of_other_version, read_octets};
+use super::greeting::{Greeting, LinkRefusal};
 use super::{LinkIdentity, MeshClock, PeerAddress};
 use crate::clock::Clock;
 use crate::cluster::message::ProcessId;
@@ -248,7 +248,7 @@ impl LinkContext {
             Some(LinkFrame::Greeting(greeting)) => greeting,
             Some(LinkFrame::Refusal(why)) => return Err(LinkFault::Refused(why)),
             _ => {
-                let version = other_version(&octets);
+                let version = greeting_of_other_version(&octets);
                 farewell(stream, LinkRefusal::Version).await;
                 return Err(match version {
                     Some(version) => LinkFault::Version(version),

@@ -108,7 +108,9 @@ mod tests {
     fn strangers_have_few_places_and_take_none_of_the_machines() {
         let visitors = Visitors::default();
         visitors.expect([HOME]);
-        let few: Vec<Visit> = (0..9).filter_map(|n| visitors.admit(stranger(n), NOW)).collect();
+        let few: Vec<Visit> = (0..9)
+            .filter_map(|n| visitors.admit(stranger(n), NOW))
+            .collect();
         assert_eq!(few.len(), STRANGERS_AT_ONCE);
         let at_home: Vec<Visit> = (0..99).filter_map(|_| visitors.admit(HOME, NOW)).collect();
         assert_eq!(at_home.len(), MACHINES_AT_ONCE);
@@ -121,7 +123,11 @@ mod tests {
     fn so_many_handshakes_a_second_and_no_more() {
         let visitors = Visitors::default();
         let second = Duration::from_secs(1);
-        let handshakes = |at| (0..99).filter(|n| visitors.admit(stranger(*n), at).is_some()).count();
+        let handshakes = |at| {
+            (0..99)
+                .filter(|n| visitors.admit(stranger(*n), at).is_some())
+                .count()
+        };
         assert_eq!(handshakes(NOW), STRANGERS_A_SECOND as usize);
         assert_eq!(handshakes(NOW + second - Duration::from_nanos(1)), 0);
         assert_eq!(handshakes(NOW + second), STRANGERS_A_SECOND as usize);

@@ -39,7 +39,10 @@ pub(super) fn present(context: &ListenerContext) -> Option<ClusterMessage> {
         in_force: in_force(settings, &lending, &mesh).to_owned(),
         store,
         seen: seen(settings, &lending, clock.now()),
-        mesh: settings.mesh.as_ref().map(|wanted| linked(settings, wanted, &mesh, clock)),
+        mesh: settings
+            .mesh
+            .as_ref()
+            .map(|wanted| linked(settings, wanted, &mesh, clock)),
         sharing: settings
             .secret
             .as_ref()

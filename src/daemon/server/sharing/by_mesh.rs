@@ -164,7 +164,9 @@ impl MeshSharer {
         }
         self.exchange.facts_sent();
         let told = facts.into_iter().chain(self.exchange.unsent_spent(common));
-        let frames: Vec<Arc<[u8]>> = told.map(|told| letter(self.exchange.process, told)).collect();
+        let frames: Vec<Arc<[u8]>> = told
+            .map(|told| letter(self.exchange.process, told))
+            .collect();
         for peer in self.links.values_mut() {
             if has_lost {
                 peer.tell_all_again();
@@ -220,7 +222,7 @@ impl MeshSharer {
 
     fn end(&mut self, id: LinkId, fault: &LinkFault) {
         let now = self.exchange.clock().now();
-        if let LinkFault::Refused(LinkRefusal::SameName | LinkRefusal::NameTaken) = fault {
+        if let LinkFault::Refused(LinkRefusal::NameTaken) = fault {
             self.taken = Some(now);
         }
         let Some(machine) = self.machine(id) else {
@@ -275,7 +277,8 @@ impl MeshSharer {
             if self.health.is_due(name, "taken", now) {
                 error!(
                     machine = name,
-                    "two processes have this name in [cluster]: the second one, at {}, is not linked", link.address
+                    "two processes have this name in [cluster]: the second one, at {}, is not linked",
+                    link.address
                 );
             }
             return Some(LinkRefusal::NameTaken);

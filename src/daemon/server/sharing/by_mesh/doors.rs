@@ -97,8 +97,7 @@ impl MeshDoors {
 
     async fn reach(&self, peer: &PeerAddress) -> Result<Link, LinkFault> {
         let addresses = resolve(peer).await?;
-        self.visitors
-            .expect(addresses.iter().map(SocketAddr::ip));
+        self.visitors.expect(addresses.iter().map(SocketAddr::ip));
         Link::dial(&addresses, &self.context).await
     }
 
@@ -200,10 +199,12 @@ impl MeshDoors {
                 place,
                 "another secret of [cluster] there: until it is the same nothing is shared with that machine"
             ),
-            LinkFault::Refuses { machine, why: LinkRefusal::NotListed } if is_due() => error!(
-                place,
+            LinkFault::Refuses {
                 machine,
-                "a machine that is not one of cluster.machines here: it is not linked"
+                why: LinkRefusal::NotListed,
+            } if is_due() => error!(
+                place,
+                machine, "a machine that is not one of cluster.machines here: it is not linked"
             ),
             _ if is_due() => warn!(place, "no link with a machine of [cluster]: {fault}"),
             _ => {}
