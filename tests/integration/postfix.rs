@@ -7,7 +7,6 @@ mod behind_us;
 mod beside;
 mod cluster;
 mod cluster_mesh;
-mod cluster_mesh;
 mod cluster_network;
 mod cluster_shares;
 mod delivery;

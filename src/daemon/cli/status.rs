@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
 use crate::admin::message::{
-    MeshMessage, Request, Response, SharingMessage, StatusMessage, UpstreamMessage,
+    LenderMessage, MeshMessage, Request, Response, SharingMessage, StatusMessage, UpstreamMessage,
 };
 use crate::report::limits::TABLE;
 
@@ -120,16 +120,7 @@ fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "cluster     {name}, of {count} machines with this bound together, {has}"
     )?;
     if let Some(store) = &cluster.store {
-        let since = store.since.as_deref().unwrap_or_default();
-        let (address, reason) = (&store.address, store.reason.as_deref().unwrap_or_default());
-        match store.state.as_str() {
-            "lends" => writeln!(out, "store       {address} lends since {since}")?,
-            "cut-off" => writeln!(
-                out,
-                "store       {address} DOES NOT LEND since {since}: {reason}"
-            )?,
-            _ => writeln!(out, "store       {address} not asked yet")?,
-        }
+        lends(store, out)?;
     }
     for one in &cluster.seen {
         let other = match one.same_list {
@@ -155,6 +146,20 @@ fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         .sharing
         .as_ref()
         .map_or(Ok(()), |sharing| tells(sharing, &clock, out))
+}
+
+/// Whether the store lends.
+fn lends(store: &LenderMessage, out: &mut dyn Write) -> io::Result<()> {
+    let since = store.since.as_deref().unwrap_or_default();
+    let (address, reason) = (&store.address, store.reason.as_deref().unwrap_or_default());
+    match store.state.as_str() {
+        "lends" => writeln!(out, "store       {address} lends since {since}"),
+        "cut-off" => writeln!(
+            out,
+            "store       {address} DOES NOT LEND since {since}: {reason}"
+        ),
+        _ => writeln!(out, "store       {address} not asked yet"),
+    }
 }
 
 /// The machines that are linked with this one, and those that are not.

@@ -114,11 +114,12 @@ impl LinkListener {
                 // Who asks faster than answers can be sent does without.
                 let _ = self.answers.try_send(LinkFrame::Pong(reading));
             }
-            LinkFrame::Pong(reading) if self.context.machines.contains(&reading.reference) => {
-                // An answer that was long on its way says little.
-                if now.since(reading.asked) < SILENCE {
-                    common.told(&self.name, &reading, (reading.asked, now));
-                }
+            // An answer that was long on its way says little.
+            LinkFrame::Pong(reading)
+                if self.context.machines.contains(&reading.reference)
+                    && now.since(reading.asked) < SILENCE =>
+            {
+                common.told(&self.name, &reading, (reading.asked, now));
             }
             _ => {}
         }
