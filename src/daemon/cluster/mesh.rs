@@ -24,7 +24,7 @@ pub use self::identity::LinkIdentity;
 pub use self::link::{Dialler, Link, LinkContext, LinkFault, resolve};
 pub use self::mesh_clock::MeshClock;
 pub use self::run::{LinkEvent, LinkId};
-pub use self::visitors::{Visit, Visitors};
+pub use self::visitors::{PortPlace, Visitors};
 
 /// More machines than this are no mesh: every one has a link to every other.
 pub const MOST_MACHINES: usize = 5;

@@ -215,6 +215,11 @@ impl Link {
         entered.await.unwrap_or(Err(LinkFault::Silent(GREETINGS)))
     }
 
+    /// When the other process began, by this machine's clock.
+    pub fn began(&self, now: Moment) -> Moment {
+        now - self.greeting.age
+    }
+
     /// Says why there is no link, and closes it.
     pub async fn refuse(mut self, why: LinkRefusal) {
         farewell(&mut self.stream, why).await;
@@ -257,6 +262,8 @@ impl LinkContext {
             }
         };
         if greeting.process == self.process {
+            // The other end is to know it too.
+            say(stream, &self.greeting()).await?;
             return Err(LinkFault::Itself);
         }
         if !self.machines.contains(&greeting.name) {

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::frame::{LinkFrame, read_octets};
+use super::frame::{ClockReading, LinkFrame, read_octets};
 use super::greeting::LinkRefusal;
 use super::link::{Link, LinkContext, LinkFault};
 use gatepost_core::moment::Moment;
@@ -23,8 +23,6 @@ const ROUND: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long the other side may take no octet: it may be busy with what it was told.
 const STUCK: Duration = Duration::from_secs(30);
-/// Answers about the time that wait to be sent.
-const ANSWERS: usize = 4;
 
 /// Sets a link apart from those before it.
 pub type LinkId = u64;
@@ -52,8 +50,8 @@ impl Link {
     ) {
         // What was read behind the greeting is still in the buffer.
         let (mut reader, mut writer) = split(self.stream);
-        // limit: mesh-answers
-        let (answers, mut answered) = mpsc::channel(ANSWERS);
+        // Who asks faster than answers can be sent gets the last one.
+        let (answers, mut answered) = watch::channel(None);
         let mut listener = LinkListener {
             id,
             name: self.greeting.name,
@@ -77,7 +75,7 @@ struct LinkListener {
     name: String,
     context: Arc<LinkContext>,
     events: mpsc::Sender<LinkEvent>,
-    answers: mpsc::Sender<LinkFrame>,
+    answers: watch::Sender<Option<ClockReading>>,
     heard: Arc<AtomicU64>,
 }
 
@@ -110,9 +108,7 @@ impl LinkListener {
         let common = &self.context.common;
         match frame {
             LinkFrame::Ping(asked) => {
-                let reading = common.reading(asked, now);
-                // Who asks faster than answers can be sent does without.
-                let _ = self.answers.try_send(LinkFrame::Pong(reading));
+                self.answers.send_replace(Some(common.reading(asked, now)));
             }
             // An answer that was long on its way says little.
             LinkFrame::Pong(reading)
@@ -131,14 +127,17 @@ async fn talk(
     writer: &mut (impl AsyncWrite + Unpin),
     context: &LinkContext,
     outgoing: &mut mpsc::Receiver<Arc<[u8]>>,
-    answered: &mut mpsc::Receiver<LinkFrame>,
+    answered: &mut watch::Receiver<Option<ClockReading>>,
 ) -> LinkFault {
     let mut round = interval(ROUND);
     round.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let octets: Arc<[u8]> = tokio::select! {
             _ = round.tick() => LinkFrame::Ping(context.clock.now()).octets().into(),
-            Some(answer) = answered.recv() => answer.octets().into(),
+            Ok(()) = answered.changed() => match answered.borrow_and_update().clone() {
+                Some(reading) => LinkFrame::Pong(reading).octets().into(),
+                None => continue,
+            },
             octets = outgoing.recv() => match octets {
                 Some(octets) => octets,
                 None => {

@@ -35,7 +35,7 @@ pub struct Visitors {
 
 /// The right to a handshake; dropped, it is another one's.
 #[derive(Debug)]
-pub struct Visit {
+pub struct PortPlace {
     _place: OwnedSemaphorePermit,
 }
 
@@ -68,7 +68,7 @@ impl Visitors {
     }
 
     /// Somebody comes from there. None: there is no place.
-    pub fn admit(&self, from: IpAddr, now: Moment) -> Option<Visit> {
+    pub fn admit(&self, from: IpAddr, now: Moment) -> Option<PortPlace> {
         let addresses = self
             .addresses
             .lock()
@@ -79,7 +79,7 @@ impl Visitors {
             false => &self.strangers,
         };
         let place = Arc::clone(places).try_acquire_owned().ok()?;
-        (is_machine || self.is_in_time(now)).then_some(Visit { _place: place })
+        (is_machine || self.is_in_time(now)).then_some(PortPlace { _place: place })
     }
 
     fn is_in_time(&self, now: Moment) -> bool {
@@ -108,11 +108,11 @@ mod tests {
     fn strangers_have_few_places_and_take_none_of_the_machines() {
         let visitors = Visitors::default();
         visitors.expect([HOME]);
-        let few: Vec<Visit> = (0..9)
+        let few: Vec<PortPlace> = (0..9)
             .filter_map(|n| visitors.admit(stranger(n), NOW))
             .collect();
         assert_eq!(few.len(), STRANGERS_AT_ONCE);
-        let at_home: Vec<Visit> = (0..99).filter_map(|_| visitors.admit(HOME, NOW)).collect();
+        let at_home: Vec<PortPlace> = (0..99).filter_map(|_| visitors.admit(HOME, NOW)).collect();
         assert_eq!(at_home.len(), MACHINES_AT_ONCE);
         drop(few);
         assert!(visitors.admit(stranger(9), NOW).is_some());

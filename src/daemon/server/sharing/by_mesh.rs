@@ -30,6 +30,7 @@ mod standing;
 
 use doors::MeshDoors;
 use peer::{LinkedPeer, OrdersKept};
+use standing::yields;
 
 /// From one look at what has changed here to the next.
 const ROUND: Duration = Duration::from_millis(200);
@@ -249,13 +250,16 @@ impl MeshSharer {
         }
         let name = link.greeting.name.clone();
         if let Some(before) = self.links.remove(&name) {
-            let frame = LinkFrame::Refusal(LinkRefusal::Twice).octets();
-            before.offer_last(&frame.into());
+            let why = match before.process == link.greeting.process {
+                true => LinkRefusal::Twice,
+                false => LinkRefusal::NameTaken,
+            };
+            before.offer_last(&LinkFrame::Refusal(why).octets().into());
         }
         let heard = self.health.linked(&link.greeting, link.address, now);
         self.compare_lists(&link, now);
         self.last_id += 1;
-        let (peer, outgoing) = LinkedPeer::new(self.last_id, &link);
+        let (peer, outgoing) = LinkedPeer::new(self.last_id, &link, now);
         self.links.insert(name, peer);
         let ends = (self.events.clone(), outgoing);
         let context = Arc::clone(&self.context);
@@ -267,7 +271,8 @@ impl MeshSharer {
     fn refusal(&mut self, link: &Link, now: Moment) -> Option<LinkRefusal> {
         let name = &link.greeting.name;
         if *name == self.context.name {
-            if self.yields_to(link, now) {
+            let other = (link.began(now), link.greeting.process);
+            if yields((self.began, self.context.process), other) {
                 self.taken = Some(now);
             }
             return Some(LinkRefusal::SameName);
@@ -275,13 +280,15 @@ impl MeshSharer {
         let held = self.links.get(name)?;
         if held.process != link.greeting.process {
             if self.health.is_due(name, "taken", now) {
+                let address = link.address;
                 error!(
                     machine = name,
-                    "two processes have this name in [cluster]: the second one, at {}, is not linked",
-                    link.address
+                    %address,
+                    "two processes have this name in [cluster]: the younger one is not linked"
                 );
             }
-            return Some(LinkRefusal::NameTaken);
+            let is_younger = yields((link.began(now), link.greeting.process), held.age());
+            return is_younger.then_some(LinkRefusal::NameTaken);
         }
         let first_dials = |dialler| doors::is_first(dialler, &self.context.name, name);
         let keeps = first_dials(held.dialler) && !first_dials(link.dialler);

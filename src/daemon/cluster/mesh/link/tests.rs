@@ -85,7 +85,7 @@ async fn a_process_knows_itself() {
     let own = context(1, "mx1");
     let (here, there) = link(&own, &own).await;
     assert_eq!(there.unwrap_err(), LinkFault::Itself);
-    assert!(here.is_err());
+    assert_eq!(here.unwrap_err(), LinkFault::Itself);
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::cluster::mesh::{
-    Dialler, Link, LinkContext, LinkFault, LinkRefusal, MeshHealth, PeerAddress, Visit, Visitors,
-    resolve,
+    Dialler, Link, LinkContext, LinkFault, LinkRefusal, MeshHealth, PeerAddress, PortPlace,
+    Visitors, resolve,
 };
 use crate::drain::Drain;
 use crate::report::limits::{LimitCounters, ResourceLimit};
@@ -157,7 +157,7 @@ impl MeshDoors {
         });
     }
 
-    async fn let_in(&self, stream: TcpStream, from: SocketAddr, visit: Visit) {
+    async fn let_in(&self, stream: TcpStream, from: SocketAddr, visit: PortPlace) {
         match Link::accept(stream, &self.context).await {
             Ok(link) => {
                 drop(visit);

@@ -37,6 +37,8 @@ const KEPT: Duration = Duration::from_secs(3600);
 pub(super) struct LinkedPeer {
     pub(super) id: LinkId,
     pub(super) process: ProcessId,
+    /// When that began, by this machine's clock.
+    began: Moment,
     pub(super) dialler: Dialler,
     /// Whether it has told all that it knew.
     pub(super) is_whole: bool,
@@ -59,18 +61,24 @@ pub(super) struct OrdersKept(VecDeque<Change>);
 
 impl LinkedPeer {
     /// It has been told nothing; and what is on its way to it.
-    pub(super) fn new(id: LinkId, link: &Link) -> (Self, mpsc::Receiver<Arc<[u8]>>) {
+    pub(super) fn new(id: LinkId, link: &Link, now: Moment) -> (Self, mpsc::Receiver<Arc<[u8]>>) {
         // limit: cluster-facts
         let (outgoing, receiver) = mpsc::channel(QUEUE);
         let peer = Self {
             id,
             process: link.greeting.process,
+            began: link.began(now),
             dialler: link.dialler,
             is_whole: false,
             outgoing,
             told: AllTold::Due,
         };
         (peer, receiver)
+    }
+
+    /// When its process began, and which that is.
+    pub(super) fn age(&self) -> (Moment, ProcessId) {
+        (self.began, self.process)
     }
 
     /// Sends a frame, if there is room.

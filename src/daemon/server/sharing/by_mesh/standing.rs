@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::MeshSharer;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::mesh::{Link, MeshFacts};
+use crate::cluster::message::ProcessId;
 use gatepost_core::moment::Moment;
 
 /// A machine that is without a link for less is not told of: links are made anew.
@@ -107,16 +108,6 @@ impl MeshSharer {
         }
     }
 
-    /// Of two processes with one name the younger one yields; of two that began together the one with the larger number.
-    pub(super) fn yields_to(&self, link: &Link, now: Moment) -> bool {
-        let own = now.since(self.began);
-        let other = link.greeting.age;
-        match own.abs_diff(other) < TOGETHER {
-            true => self.context.process > link.greeting.process,
-            false => own < other,
-        }
-    }
-
     /// Tells once an hour of a machine that has another list: then the parts are no whole.
     pub(super) fn compare_lists(&self, link: &Link, now: Moment) {
         let other = &link.greeting;
@@ -140,6 +131,16 @@ impl MeshSharer {
     }
 }
 
+/// Whether of two processes with one name the first one yields: the younger one does; of two that began together the one with
+/// the larger number. So all machines decide alike.
+pub(super) fn yields(one: (Moment, ProcessId), other: (Moment, ProcessId)) -> bool {
+    let apart = one.0.since(other.0).max(other.0.since(one.0));
+    match apart < TOGETHER {
+        true => one.1 > other.1,
+        false => one.0 > other.0,
+    }
+}
+
 /// Why machines are not linked: what is known of each, and of the places where somebody else may be.
 fn without(missing: &[String], facts: &MeshFacts) -> String {
     let of_machine = |name: &String| {
@@ -155,5 +156,27 @@ fn without(missing: &[String], facts: &MeshFacts) -> String {
     match told.is_empty() {
         true => format!("{} not reached", missing.join(", ")),
         false => told.join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_processes_with_one_name_all_say_that_the_same_one_yields() {
+        let now = Moment::from_seconds(1_800_000_000);
+        let (low, high) = ([1; 16], [2; 16]);
+        let almost = TOGETHER - Duration::from_nanos(1);
+        for (one, other, expected) in [
+            ((now, low), (now, high), false),
+            ((now + almost, low), (now, high), false),
+            ((now, low), (now + almost, high), false),
+            ((now + TOGETHER, low), (now, high), true),
+            ((now, low), (now + TOGETHER, high), false),
+        ] {
+            assert_eq!(yields(one, other), expected);
+            assert_eq!(yields(other, one), !expected);
+        }
     }
 }
