@@ -24,6 +24,7 @@ mod auth_policy;
 mod backend;
 mod bypass;
 mod certificate;
+mod crowdsec;
 mod diagnosis;
 mod dovecot;
 mod fail2ban;
@@ -127,6 +128,7 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     found.extend(certificate::look(&around.config));
     found.extend(dovecot::look(&args.neighbours));
     found.extend(auth_policy::look(&around.config, &args.neighbours));
+    found.extend(crowdsec::look(&around));
     found.push(fail2ban::look(args.fail2ban_config.as_deref()));
     found.extend(machine::look(&around));
     found.push(mail_log::look(args.mail_log.as_deref()));

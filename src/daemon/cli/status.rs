@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
-use crate::admin::message::{
-    LenderMessage, MeshMessage, Request, Response, SharingMessage, StatusMessage, UpstreamMessage,
-};
+use crate::admin::message::{LapiMessage, Request, Response, StatusMessage, UpstreamMessage};
 use crate::report::limits::TABLE;
+
+mod cluster;
 
 /// Show the state: mode, backend, sessions, bans, buckets, tables, counters
 ///
@@ -67,7 +67,8 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "the bound   at most {} guesses a day by strangers reach Postfix{held}",
         status.bound_per_day
     )?;
-    cluster(status, out)?;
+    cluster::cluster(status, out)?;
+    crowdsec(status, out)?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
     doors(status, out)?;
@@ -114,151 +115,53 @@ fn users(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The machines that the bound is one for.
-fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
-    let Some(cluster) = &status.cluster else {
+/// CrowdSec beside us: what it decides, and what it is told.
+fn crowdsec(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    let Some(crowdsec) = &status.crowdsec else {
         return Ok(());
     };
-    let (count, name) = (cluster.machines.len(), &cluster.name);
-    let has = match cluster.in_force.as_str() {
-        "its-part" => "spends the part of each shared bucket that it owns",
-        "its-part-and-loans" => {
-            "spends the part of each shared bucket that it owns, and what it is lent"
-        }
-        "loans" => "OWNS NO PART of the shared buckets, and spends what it is lent",
-        _ => "HAS NOTHING of the shared buckets",
-    };
-    writeln!(
-        out,
-        "cluster     {name}, of {count} machines with this bound together, {has}"
-    )?;
-    if let Some(store) = &cluster.store {
-        lends(store, out)?;
-    }
-    for one in &cluster.seen {
-        let other = match one.same_list {
-            true => "",
-            false => ", with ANOTHER LIST of machines",
-        };
-        let (name, version) = (&one.name, &one.version);
-        writeln!(
-            out,
-            "machine     {name:<18} seen {} s ago, gatepost {version}{other}",
-            one.seen_s
-        )?;
-    }
-    if let Some(mesh) = &cluster.mesh {
-        links(mesh, out)?;
-    }
-    let mesh = cluster.mesh.as_ref();
-    let clock = mesh.map_or_else(
-        || "the store's".to_owned(),
-        |mesh| format!("that of {}", mesh.clock),
-    );
-    cluster
-        .sharing
-        .as_ref()
-        .map_or(Ok(()), |sharing| tells(sharing, &clock, out))
-}
-
-/// Whether the store lends.
-fn lends(store: &LenderMessage, out: &mut dyn Write) -> io::Result<()> {
-    let since = store.since.as_deref().unwrap_or_default();
-    let (address, reason) = (&store.address, store.reason.as_deref().unwrap_or_default());
-    match store.state.as_str() {
-        "lends" => writeln!(out, "store       {address} lends since {since}"),
-        "cut-off" => writeln!(
-            out,
-            "store       {address} DOES NOT LEND since {since}: {reason}"
-        ),
-        _ => writeln!(out, "store       {address} not asked yet"),
-    }
-}
-
-/// The machines that are linked with this one, and those that are not.
-fn links(mesh: &MeshMessage, out: &mut dyn Write) -> io::Result<()> {
-    for one in &mesh.links {
-        let name = &one.name;
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let (since, version) = (text(&one.since), text(&one.version));
-        match (one.linked, &one.since) {
-            (true, _) => {
-                let other = match one.same_list {
-                    Some(false) => ", with ANOTHER LIST of machines",
-                    _ => "",
-                };
-                let (seen, address) = (one.seen_s.unwrap_or_default(), text(&one.address));
-                writeln!(
-                    out,
-                    "machine     {name:<18} linked since {since}, seen {seen} s ago at {address}, gatepost {version}{other}"
-                )?;
+    let address = &crowdsec.address;
+    let since = |lapi: &LapiMessage| lapi.since.clone().unwrap_or_default();
+    let reason = |lapi: &LapiMessage| lapi.reason.clone().unwrap_or_default();
+    if let Some(lapi) = &crowdsec.decisions {
+        let state = match lapi.state.as_str() {
+            "answers" => format!("{address} tells its decisions since {}", since(lapi)),
+            "fails" => {
+                let (since, reason) = (since(lapi), reason(lapi));
+                format!("{address} DOES NOT TELL its decisions since {since}: {reason}")
             }
-            (false, Some(_)) => writeln!(
-                out,
-                "machine     {name:<18} NOT LINKED since {since}: {}",
-                text(&one.reason)
-            )?,
-            (false, None) => writeln!(out, "machine     {name:<18} NOT LINKED yet")?,
-        }
-    }
-    for place in &mesh.without {
-        writeln!(out, "            {}: {}", place.address, place.reason)?;
-    }
-    match (&mesh.listen, &mesh.unbound) {
-        (Some(listen), Some(why)) => writeln!(
-            out,
-            "links       CANNOT LISTEN for the other machines on {listen}: {why}"
-        ),
-        _ => Ok(()),
-    }
-}
-
-/// What the machines tell one another.
-fn tells(sharing: &SharingMessage, clock: &str, out: &mut dyn Write) -> io::Result<()> {
-    let since = sharing.since.as_deref().unwrap_or_default();
-    let whole = match sharing.whole {
-        true => "",
-        false => "; not yet told all that the others know",
-    };
-    match sharing.state.as_str() {
-        "shares" => writeln!(
-            out,
-            "shared      since {since} the machines tell one another who is known and banned: {} facts told, {} taken{whole}",
-            sharing.told, sharing.taken
-        )?,
-        "in-part" => writeln!(
-            out,
-            "shared      IN PART since {since}, not with all other machines: {}",
-            sharing.reason.as_deref().unwrap_or_default()
-        )?,
-        "cut-off" => writeln!(
-            out,
-            "shared      CUT OFF from the other machines since {since}: {}",
-            sharing.reason.as_deref().unwrap_or_default()
-        )?,
-        _ => writeln!(out, "shared      not connected yet")?,
-    }
-    if sharing.clock_ahead_s != 0 {
+            _ => format!("{address} not asked yet"),
+        };
+        let left_out = match crowdsec.left_out {
+            0 => String::new(),
+            count => format!(", {count} left out"),
+        };
         writeln!(
             out,
-            "clock       {clock} is {} s ahead of this machine's",
-            sharing.clock_ahead_s
+            "crowdsec    {state}; {} in force{left_out}",
+            crowdsec.in_force
         )?;
     }
-    if !sharing.other_secret.is_empty() {
-        let names = sharing.other_secret.join(", ");
+    if let Some(lapi) = &crowdsec.bans {
+        let state = match lapi.state.as_str() {
+            "answers" => format!("{address} takes bans since {}", since(lapi)),
+            "fails" => {
+                let (since, reason) = (since(lapi), reason(lapi));
+                format!("{address} DOES NOT TAKE bans since {since}: {reason}")
+            }
+            _ => format!("{address} takes bans, once there is one"),
+        };
+        let not_taken = match crowdsec.not_taken {
+            0 => String::new(),
+            count => format!(", {count} refused"),
+        };
         writeln!(
             out,
-            "secret      ANOTHER ONE at {names}: nothing is shared with it"
+            "crowdsec    {state}; {} told{not_taken}",
+            crowdsec.told
         )?;
     }
-    match sharing.dropped {
-        0 => Ok(()),
-        dropped => writeln!(
-            out,
-            "            {dropped} records of other machines are damaged, or of none with this secret"
-        ),
-    }
+    Ok(())
 }
 
 /// What was told at each door.
