@@ -283,7 +283,7 @@ fn limits_that_acted(context: &ListenerContext, gate: &explain::Status) -> BTree
 /// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
 fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status) -> u64 {
     let admission = context.admission.counts();
-    let away = |reason: TurnedAway| turned_away(&admission, reason);
+    let away = |reason| away_for(&admission, reason);
     match limit {
         ResourceLimit::Sessions => admission.evicted + away(TurnedAway::Full),
         ResourceLimit::PerClient => admission.evicted_for_client + away(TurnedAway::Client),
@@ -332,7 +332,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
     }
 }
 
-fn turned_away(admission: &AdmissionCounts, reason: TurnedAway) -> u64 {
+fn away_for(admission: &AdmissionCounts, reason: TurnedAway) -> u64 {
     let count = admission.turned_away.get(reason as usize);
     count.copied().unwrap_or_default()
 }
