@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use self::store::LenderSettings;
 use crate::report::limits::LimitCounters;
+use gatepost_core::moment::Moment;
 
 /// The machines, and which of them this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +78,30 @@ impl Cluster {
         };
         (cluster, facts)
     }
+
+    /// Whether this machine is cut off: from what lends to it, or from those whom it tells what it knows.
+    pub fn cut_off(&self) -> Option<CutOff> {
+        let lending = match self.lending.get().state {
+            LendingState::CutOff { since, why } => Some((since, why.to_string())),
+            LendingState::NotAsked | LendingState::Lends { .. } => None,
+        };
+        let sharing = match self.sharing.get().state {
+            SharingState::CutOff { since, why } => Some((since, why.to_string())),
+            SharingState::NotAsked | SharingState::Shares { .. } => None,
+        };
+        let both = lending.into_iter().chain(sharing);
+        let first = both.min_by_key(|(since, _)| *since);
+        first.map(|(since, why)| CutOff { since, why })
+    }
+}
+
+/// That this machine does not reach the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    /// Since when.
+    pub since: Moment,
+    /// Why, as it was found last.
+    pub why: String,
 }
 
 impl ClusterSettings {

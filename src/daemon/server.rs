@@ -42,6 +42,7 @@ use gatepost_core::moment::Moment;
 
 mod built;
 mod certificates;
+mod cluster_notices;
 mod keeping;
 mod leaving;
 mod lending;
@@ -310,6 +311,7 @@ fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTra
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks.spawn(lending::lend(context.clone()));
+    tasks.spawn(cluster_notices::watch(context.clone()));
     tasks.spawn(places::watch(context.clone()));
     tasks.spawn(sharing::share(context.clone(), outbox));
     tasks

@@ -27,6 +27,10 @@ pub enum OccurrenceKind {
     DecoyOpened,
     /// A database of places cannot be read.
     PlacesUnread,
+    /// This machine does not reach the others of its cluster.
+    ClusterCutOff,
+    /// It does again.
+    ClusterConnected,
     /// An operator asked for it.
     Test,
 }
@@ -44,6 +48,8 @@ impl fmt::Display for OccurrenceKind {
             Self::CertificateDue => "certificate-due",
             Self::DecoyOpened => "decoy-opened",
             Self::PlacesUnread => "places-unread",
+            Self::ClusterCutOff => "cluster-cut-off",
+            Self::ClusterConnected => "cluster-connected",
             Self::Test => "test",
         })
     }
