@@ -12,6 +12,7 @@ mod own_redis;
 mod sharing;
 
 pub mod common_clock;
+pub mod decided;
 pub mod message;
 pub mod secret;
 pub mod store;
@@ -24,6 +25,7 @@ pub use self::sharing::{MachineTold, Sharing, SharingHealth, SharingState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use self::decided::DecidedPlaces;
 use self::store::LenderSettings;
 use crate::report::limits::LimitCounters;
 use gatepost_core::moment::Moment;
@@ -52,6 +54,8 @@ pub struct Cluster {
     pub sharing: SharingHealth,
     /// What this one has to tell.
     pub outbox: Outbox,
+    /// At which machine what is shared was decided.
+    pub decided: DecidedPlaces,
 }
 
 impl Cluster {
@@ -71,6 +75,7 @@ impl Cluster {
             false => (Outbox::closed(limits), None),
         };
         let cluster = Self {
+            decided: DecidedPlaces::new(settings.as_ref()),
             settings: settings.map(Arc::new),
             lending: LendingHealth::default(),
             sharing: SharingHealth::default(),

@@ -37,6 +37,7 @@ const SMALL: SimulationPlan = SimulationPlan {
     pool: 1_000,
     without: None,
     beside: Beside::Nothing,
+    machines: 1,
 };
 
 const LARGE: SimulationPlan = SimulationPlan {
@@ -159,6 +160,7 @@ fn crowd(name: &str) -> [Report; 2] {
             mailboxes: Scenario::named(name).and_then(Scenario::users).unwrap(),
             days: 2,
             beside,
+            machines: 1,
             ..SMALL
         };
         let report = play(name, &plan);

@@ -14,9 +14,9 @@ mod past;
 mod watch;
 
 pub use explained::{
-    BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
-    KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserDeviceMessage, UserMessage,
-    UserNetworkMessage,
+    BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, FaultMessage,
+    KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserDeviceMessage,
+    UserMessage, UserNetworkMessage,
 };
 
 pub use lists::{ListMessage, ListRequest};

@@ -24,6 +24,7 @@ mod auth_policy;
 mod backend;
 mod bypass;
 mod certificate;
+mod cluster;
 mod diagnosis;
 mod dovecot;
 mod fail2ban;
@@ -129,6 +130,7 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     found.extend(auth_policy::look(&around.config, &args.neighbours));
     found.push(fail2ban::look(args.fail2ban_config.as_deref()));
     found.extend(machine::look(&around));
+    found.extend(cluster::look(&around).await);
     found.push(mail_log::look(args.mail_log.as_deref()));
     found
 }

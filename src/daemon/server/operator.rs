@@ -27,6 +27,7 @@ mod acts;
 mod ask;
 mod cluster;
 mod dashboard;
+mod decided;
 mod expel;
 mod explained;
 mod left_over;

@@ -181,6 +181,7 @@ impl Sharer {
         match &letter.told {
             ClusterTold::Facts(octets) => match tell::read(octets, self.common.ahead()) {
                 Some((facts, skipped)) => {
+                    self.context.cluster.decided.note_told(&facts);
                     let news = self.merger.merge(&machine, &facts).await;
                     self.health.taken(news);
                     (0..skipped).for_each(|_| self.health.dropped());
@@ -253,6 +254,7 @@ impl Sharer {
         if self.outbox.has_lost() {
             self.sync.tell_recent();
         }
+        self.context.cluster.decided.note_own(&self.unsent);
         let told = self.facts(&self.unsent);
         self.add(stream, told).await?;
         self.health.told(self.unsent.len() as u64);
@@ -324,7 +326,8 @@ impl Sharer {
             if octets.len() + LONGEST_FACT > FACTS {
                 entries.push(ClusterTold::Facts(std::mem::take(&mut octets)));
             }
-            tell::write(&mut octets, fact, self.common.ahead());
+            let fact = self.context.cluster.decided.placed(fact);
+            tell::write(&mut octets, &fact, self.common.ahead());
         }
         if !octets.is_empty() {
             entries.push(ClusterTold::Facts(octets));

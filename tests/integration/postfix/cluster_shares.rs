@@ -278,6 +278,63 @@ fn a_store_that_dies_and_comes_back_empty_loses_nothing_that_a_machine_knows() {
 }
 
 #[test]
+fn explain_names_the_machine_at_which_it_was_decided() {
+    let mail = Mail::start();
+    let redis = Redis::start();
+    let [mut first, second] = pair(&mail, &redis);
+    let says = |proxy: &Proxy, whom: &str, words: &str| {
+        let what = format!("{whom}: {words}");
+        wait::until(&what, || {
+            let ran = proxy.setup.command(&["explain", whom]);
+            ran.text.contains(words)
+        });
+    };
+    assert_eq!(log_in(&second, 61, ANNA), Some(235));
+    says(
+        &first,
+        ANNA.0,
+        "decided     at mx2: the login in 127.61.0.0/24",
+    );
+    says(
+        &second,
+        ANNA.0,
+        "decided     at mx2: the login in 127.61.0.0/24",
+    );
+    ask(&first, &["introduce", BERT.0]);
+    says(
+        &second,
+        BERT.0,
+        "decided     at mx1: the login or introduction",
+    );
+    ask(&second, &["bans", "add", "198.51.100.7"]);
+    says(
+        &first,
+        "198.51.100.7",
+        "decided     at mx2: the ban of 198.51.100.7",
+    );
+    ask(&second, &["bans", "remove", "198.51.100.7"]);
+    says(
+        &first,
+        "198.51.100.7",
+        "decided     at mx2: the ban of 198.51.100.7 was lifted",
+    );
+    ask(&first, &["forget", BERT.0]);
+    says(
+        &second,
+        BERT.0,
+        "decided     at mx1: the user was forgotten",
+    );
+    // A restart loses it, and the other one tells it again: who has decided, not who tells.
+    first.kill_and_start();
+    says(&first, BERT.0, "decided     at mx1: the user was forgotten");
+    says(
+        &first,
+        ANNA.0,
+        "decided     at mx2: the login in 127.61.0.0/24",
+    );
+}
+
+#[test]
 fn a_frozen_store_holds_no_login_up() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let [first, second] = pair(&mail, &redis);

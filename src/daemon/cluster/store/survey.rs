@@ -183,10 +183,16 @@ mod tests {
         let [machine] = &survey.machines[..] else {
             panic!("{survey:?}");
         };
-        assert_eq!((machine.name.as_str(), machine.list.as_str()), ("mx2", "0badcafe"));
+        assert_eq!(
+            (machine.name.as_str(), machine.list.as_str()),
+            ("mx2", "0badcafe")
+        );
         assert!(machine.silent < Duration::from_secs(5), "{machine:?}");
         let probe = survey.probe.unwrap();
-        let [one, other] = [probe.theirs.since(probe.ours), probe.ours.since(probe.theirs)];
+        let [one, other] = [
+            probe.theirs.since(probe.ours),
+            probe.ours.since(probe.theirs),
+        ];
         assert!(one.max(other) < Duration::from_secs(1), "{probe:?}");
         assert_eq!(survey.refused, None);
     }
@@ -201,12 +207,16 @@ mod tests {
         redis.run(&["CONFIG", "SET", "maxmemory", "0"]).await;
         redis.run(&["REPLICAOF", "127.0.0.1", "9"]).await;
         let replica = survey_of().await;
-        assert!(replica.is_replica && replica.refused.is_some(), "{replica:?}");
+        assert!(
+            replica.is_replica && replica.refused.is_some(),
+            "{replica:?}"
+        );
     }
 
     #[test]
     fn keys_in_other_databases_are_others() {
-        let info = "# Keyspace\r\ndb0:keys=8,expires=8,avg_ttl=1\r\ndb3:keys=20,expires=0,avg_ttl=0\r\n";
+        let info =
+            "# Keyspace\r\ndb0:keys=8,expires=8,avg_ttl=1\r\ndb3:keys=20,expires=0,avg_ttl=0\r\n";
         assert_eq!(foreign(info, 0), 20);
         assert_eq!(foreign(info, 3), 8 + 12);
         assert_eq!(foreign("", 0), 0);

@@ -82,7 +82,9 @@ impl NoticeRate {
         match (last(what.kind), last(other)) {
             (None, None) => is_bad,
             // A link that comes and goes is told once an hour, whatever backends do.
-            (Some(own), _) if what.kind == OccurrenceKind::ClusterCutOff && now.since(*own) < SPAN => {
+            (Some(own), _)
+                if what.kind == OccurrenceKind::ClusterCutOff && now.since(*own) < SPAN =>
+            {
                 false
             }
             (Some(own), Some(other)) => own < other,
@@ -154,7 +156,10 @@ mod tests {
         let hour = SPAN.as_secs();
         let mut ask =
             |what: &Occurrence, at| rate.ask(what, START + Duration::from_secs(at)).is_some();
-        assert!(!ask(&back, 0), "it is connected at the start: that is no news");
+        assert!(
+            !ask(&back, 0),
+            "it is connected at the start: that is no news"
+        );
         assert!(ask(&away, 1) && !ask(&away, 2));
         assert!(ask(&back, 3) && !ask(&back, 4));
         assert!(!ask(&away, hour) && !ask(&back, hour));
