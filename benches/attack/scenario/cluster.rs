@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use gatepost_core::moment::Moment;
+use gatepost_daemon::clock::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use super::honest::{log_everybody_in, sessions};
 use super::millis;
@@ -76,7 +78,7 @@ pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     for round in 0..bench.extent.rounds {
         let mut turns = StorePlace::ALL;
         // Who comes first, meets a colder machine.
-        turns.rotate_left(round % turns.len());
+        turns.rotate_left(round % StorePlace::ALL.len());
         for place in turns {
             match play_round(bench, &store, place) {
                 Ok(figures) => results.file(PeerKind::Gatepost, figures),
@@ -138,7 +140,7 @@ impl BenchStore {
             [near, far, dead].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         server.listens(near)?;
         let listener = bench.runtime.block_on(TcpListener::bind(far))?;
-        bench.runtime.spawn(relay(listener, near));
+        bench.runtime.spawn(relay(listener, near, bench.clock));
         Ok(Self {
             _server: server,
             near,
@@ -168,7 +170,7 @@ impl BenchStore {
 }
 
 /// Passes every connection on to `to`, each octet so much later.
-async fn relay(listener: TcpListener, to: SocketAddr) {
+async fn relay(listener: TcpListener, to: SocketAddr, clock: Clock) {
     while let Ok((near, _)) = listener.accept().await {
         let Ok(far) = TcpStream::connect(to).await else {
             continue;
@@ -179,20 +181,20 @@ async fn relay(listener: TcpListener, to: SocketAddr) {
         }
         let ((near_read, near_write), (far_read, far_write)) =
             (near.into_split(), far.into_split());
-        delay(near_read, far_write);
-        delay(far_read, near_write);
+        delay(near_read, far_write, clock);
+        delay(far_read, near_write, clock);
     }
 }
 
-fn delay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    let (sender, mut parts) = mpsc::channel::<(Instant, Vec<u8>)>(ON_THE_WAY);
+fn delay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, clock: Clock) {
+    let (sender, mut parts) = mpsc::channel::<(Moment, Vec<u8>)>(ON_THE_WAY);
     tokio::spawn(async move {
         let mut part = vec![0; 64 * 1024];
         while let Ok(length) = from.read(&mut part).await {
             let Some(octets) = part.get(..length).filter(|octets| !octets.is_empty()) else {
                 return;
             };
-            let due = Instant::now() + ONE_WAY;
+            let due = clock.now() + ONE_WAY;
             if sender.send((due, octets.to_vec())).await.is_err() {
                 return;
             }
@@ -200,7 +202,7 @@ fn delay(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     });
     tokio::spawn(async move {
         while let Some((due, octets)) = parts.recv().await {
-            sleep_until(due).await;
+            sleep(due.since(clock.now())).await;
             if to.write_all(&octets).await.is_err() {
                 return;
             }

@@ -277,61 +277,35 @@ fn a_store_that_dies_and_comes_back_empty_loses_nothing_that_a_machine_knows() {
     assert_eq!(first.logged(told).len(), 1, "it was told once");
 }
 
+#[track_caller]
+fn until_explained(proxy: &Proxy, whom: &str, words: &str) {
+    wait::until(&format!("{whom}: {words}"), || {
+        let ran = proxy.setup.command(&["explain", whom]);
+        ran.text.contains(&format!("decided     at {words}"))
+    });
+}
+
 #[test]
 fn explain_names_the_machine_at_which_it_was_decided() {
-    let mail = Mail::start();
-    let redis = Redis::start();
+    const LOGIN: &str = "mx2: the login in 127.61.0.0/24";
+    let (mail, redis) = (Mail::start(), Redis::start());
     let [mut first, second] = pair(&mail, &redis);
-    let says = |proxy: &Proxy, whom: &str, words: &str| {
-        let what = format!("{whom}: {words}");
-        wait::until(&what, || {
-            let ran = proxy.setup.command(&["explain", whom]);
-            ran.text.contains(words)
-        });
-    };
     assert_eq!(log_in(&second, 61, ANNA), Some(235));
-    says(
-        &first,
-        ANNA.0,
-        "decided     at mx2: the login in 127.61.0.0/24",
-    );
-    says(
-        &second,
-        ANNA.0,
-        "decided     at mx2: the login in 127.61.0.0/24",
-    );
+    until_explained(&first, ANNA.0, LOGIN);
+    until_explained(&second, ANNA.0, LOGIN);
     ask(&first, &["introduce", BERT.0]);
-    says(
-        &second,
-        BERT.0,
-        "decided     at mx1: the login or introduction",
-    );
-    ask(&second, &["bans", "add", "198.51.100.7"]);
-    says(
-        &first,
-        "198.51.100.7",
-        "decided     at mx2: the ban of 198.51.100.7",
-    );
-    ask(&second, &["bans", "remove", "198.51.100.7"]);
-    says(
-        &first,
-        "198.51.100.7",
-        "decided     at mx2: the ban of 198.51.100.7 was lifted",
-    );
+    until_explained(&second, BERT.0, "mx1: the login or introduction");
+    let banned = "198.51.100.7";
+    ask(&second, &["bans", "add", banned]);
+    until_explained(&first, banned, "mx2: the ban of 198.51.100.7");
+    ask(&second, &["bans", "remove", banned]);
+    until_explained(&first, banned, "mx2: the ban of 198.51.100.7 was lifted");
     ask(&first, &["forget", BERT.0]);
-    says(
-        &second,
-        BERT.0,
-        "decided     at mx1: the user was forgotten",
-    );
+    until_explained(&second, BERT.0, "mx1: the user was forgotten");
     // A restart loses it, and the other one tells it again: who has decided, not who tells.
     first.kill_and_start();
-    says(&first, BERT.0, "decided     at mx1: the user was forgotten");
-    says(
-        &first,
-        ANNA.0,
-        "decided     at mx2: the login in 127.61.0.0/24",
-    );
+    until_explained(&first, BERT.0, "mx1: the user was forgotten");
+    until_explained(&first, ANNA.0, LOGIN);
 }
 
 #[test]
