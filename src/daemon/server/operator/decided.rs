@@ -13,7 +13,7 @@ use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
 /// What is asked for: what it is called, and its moment if it is to be one and no other.
-type Asked = (DecidedThing, String, Option<Moment>);
+type AskedThing = (DecidedThing, String, Option<Moment>);
 
 /// Of a client, and of a user there.
 pub(super) fn about_client(
@@ -27,7 +27,7 @@ pub(super) fn about_client(
         let what = format!("the ban of {}", ban.subject);
         (DecidedThing::Ban(ban.subject), what, Some(ban.until))
     };
-    let mut asked: Vec<Asked> = bans.map(ban).collect();
+    let mut asked: Vec<AskedThing> = bans.map(ban).collect();
     if asked.is_empty() {
         for subject in [Subject::Client(client), Subject::Network(client.network())] {
             let what = format!("the ban of {subject} was lifted");
@@ -54,7 +54,7 @@ pub(super) fn about_user(
         let thing = DecidedThing::Familiar(user, one.network);
         (thing, what, Some(one.last))
     });
-    let mut asked: Vec<Asked> = networks.collect();
+    let mut asked: Vec<AskedThing> = networks.collect();
     if let (true, Some(last)) = (asked.is_empty(), e.last) {
         let what = "the login or introduction".to_owned();
         asked.push((DecidedThing::Known(user), what, Some(last)));
@@ -64,7 +64,7 @@ pub(super) fn about_user(
 }
 
 /// What was taken back of a user, whenever it was.
-fn taken_back(user: UserId) -> [Asked; 2] {
+fn taken_back(user: UserId) -> [AskedThing; 2] {
     [
         (
             DecidedThing::Forgotten(user),
@@ -80,7 +80,7 @@ fn taken_back(user: UserId) -> [Asked; 2] {
 }
 
 /// What is known of it.
-fn told(context: &ListenerContext, asked: Vec<Asked>) -> Vec<DecidedMessage> {
+fn told(context: &ListenerContext, asked: Vec<AskedThing>) -> Vec<DecidedMessage> {
     let cluster = &context.cluster;
     let Some(settings) = &cluster.settings else {
         return Vec::new();
