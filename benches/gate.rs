@@ -75,6 +75,7 @@ fn try_once(gate: &Gate, number: u32, outcome: AuthOutcome) {
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =

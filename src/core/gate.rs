@@ -1,6 +1,6 @@
 //! gate - the judge: who may try a password now, and why
 //!
-//! One attempt climbs the steps deny, operator's ban, allow, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
+//! One attempt climbs the steps deny, operator's ban, allow, stolen, trap, ban, repeat, buckets (`ladder`, `judge`); its outcome
 //! gives tokens back and makes a pair familiar (`settle`). Pure: no socket, no log, and time is an argument, so
 //! the same code runs live, replays an old log, and simulates a botnet's month in seconds.
 //!
@@ -72,6 +72,7 @@ use crate::gate::trust::devices::Devices;
 use crate::gate::trust::doubts::Doubts;
 use crate::gate::trust::familiar::{Context, Familiar, NetworkTrust};
 use crate::gate::trust::first_days::FirstDays;
+use crate::gate::trust::new_places::NewPlaces;
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
@@ -97,6 +98,7 @@ pub struct Gate {
     buckets: Buckets,
     familiar: Familiar,
     devices: Devices,
+    new_places: NewPlaces,
     tries: Tries,
     seen: Seen,
     hashed_words: HashedWords,
@@ -137,6 +139,7 @@ impl Gate {
             familiar: Familiar::new(settings.capacity.pairs),
             // Beside the 24 octets of a bucket these add 7 for every address.
             devices: Devices::new(few(settings.capacity.pairs / 2)),
+            new_places: NewPlaces::new(few(settings.capacity.pairs / 4)),
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
             hashed_words: HashedWords::default(),
@@ -288,6 +291,8 @@ impl Gate {
             }
             self.familiar.sweep(now);
             self.devices.sweep(now);
+            let far_logins = self.rules.load().stolen.far_logins;
+            self.new_places.sweep(far_logins, now);
             self.passwords.sweep(now);
             if !self.is_settling(&self.rules.load(), now) {
                 self.typing_errors.clear();

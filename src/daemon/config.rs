@@ -33,6 +33,7 @@ mod read;
 mod rules;
 mod sections;
 mod similar;
+mod stolen;
 #[cfg(test)]
 mod testing;
 mod user_rules;
@@ -289,6 +290,7 @@ impl Config {
         gate::GateSettings {
             places: places::rules(file, findings),
             user_rules: user_rules::read(file, &names, findings),
+            stolen: stolen::read(file, findings),
             names,
             ..rules
         }

@@ -148,6 +148,7 @@ impl World {
             door: Door::Own,
             device: None,
             country: Located::default(),
+            system: None,
         };
         let changes = &mut Changes::new();
         let granted = match self.sequence.begin(&attempt, self.now, changes) {

@@ -38,7 +38,7 @@ const TABLE: &[Row] = &[
         "core::smtp::sasl",
         "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::device", "core::gate::request::doors", "core::gate::request::keys",
         "core::gate::request::change", "core::gate::request::lists", "core::gate::request::names", "core::gate::request::networks", "core::gate::request::place",
-        "core::gate::request::settings", "core::gate::request::user_rule",
+        "core::gate::request::settings", "core::gate::request::suspicion", "core::gate::request::user_rule",
         "core::gate::request::verdict", "core::gate::buckets::spec", "core::gate::buckets::key",
         "core::gate::buckets::quota",
     ], &[]),

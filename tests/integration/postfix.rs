@@ -27,6 +27,7 @@ mod programs;
 mod restart;
 mod setup;
 mod shown;
+mod stolen;
 mod swarm;
 mod tokens;
 mod told;

@@ -26,6 +26,7 @@ use gatepost_core::moment::Moment;
 use gatepost_daemon::store::{EarlierState, PastState, Store, StoreSettings};
 
 mod devices;
+mod stolen;
 
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -146,6 +147,7 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let mut changes = Vec::new();
     if let Verdict::Allow(permit) =
@@ -250,6 +252,7 @@ fn log_in(
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

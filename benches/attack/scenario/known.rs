@@ -163,6 +163,7 @@ fn fail(gate: &Gate, client: ClientKey, number: u32, now: Moment) {
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     if let Verdict::Allow(permit) =
         gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)

@@ -72,6 +72,7 @@ pub(in crate::gate) struct Case {
     pub(in crate::gate) door: Door,
     pub(in crate::gate) client: ClientKey,
     pub(in crate::gate) country: Located,
+    pub(in crate::gate) system: Option<u32>,
     pub(in crate::gate) network: NetworkKey,
     pub(in crate::gate) user: UserId,
     /// Who pays as the user: all who are not known under such names pay as one.
@@ -157,6 +158,7 @@ impl Gate {
             door: attempt.door,
             client: attempt.client,
             country: attempt.country,
+            system: attempt.system,
             network,
             user,
             payer: self.payer(attempt.user, user, &who),

@@ -124,6 +124,8 @@ pub struct Status {
     pub untold: u64,
     /// Clients whose credit was evicted, and tokens that were not earned, for want of room.
     pub credit_evicted: u64,
+    /// Users whose password seems to be stolen.
+    pub suspected: usize,
     /// Whether the backend is taken to be failing.
     pub backend_outage: bool,
     /// The shared buckets.
@@ -217,6 +219,7 @@ impl Gate {
             held_evicted: self.held.evictions(),
             untold: self.buckets.spending().lost(),
             credit_evicted: self.buckets.credit().evictions(),
+            suspected: self.new_places.suspected(),
             backend_outage: self.outage.is_suspected(),
             shared: self.shared(now),
             tallies: self.counters.tallies(),

@@ -1,6 +1,6 @@
 //! ladder - the steps that an attempt climbs, in their order, and what each says
 //!
-//! Deny, the operator's bans, the user's own rule, allow, countries, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
+//! Deny, the operator's bans, the user's own rule, allow, countries, stolen passwords, trap, ban, repeat, then the buckets. The first step that does not pass decides. Three ask
 //! here: the judgement (`judge`), the explanation of what a new password would meet (`explain`), and the
 //! look before a client has named its user (`Gate::peek`), for which the steps that depend on the user pass.
 //!
@@ -43,6 +43,8 @@ pub(in crate::gate) enum Step {
     Allow,
     /// Countries that may log in.
     Country,
+    /// Where a user's password seems to be stolen, and the place is not familiar.
+    Stolen,
     Trap,
     /// An automatic ban, which refuses nobody where somebody is familiar, nobody who is near, and no familiar device.
     Ban,
@@ -52,12 +54,13 @@ pub(in crate::gate) enum Step {
 }
 
 /// All steps in their order.
-pub(in crate::gate) const STEPS: [Step; 13] = [
+pub(in crate::gate) const STEPS: [Step; 14] = [
     Step::Deny,
     Step::BanByHand,
     Step::UserRule,
     Step::Allow,
     Step::Country,
+    Step::Stolen,
     Step::Trap,
     Step::Ban,
     Step::Repeat,
@@ -131,6 +134,9 @@ impl Question<'_> {
             Step::Country if self.is_from_elsewhere() => {
                 StepFinding::Refuse(refusal(Reason::Country, Duration::ZERO))
             }
+            Step::Stolen if self.is_held() => {
+                StepFinding::Refuse(refusal(Reason::Stolen, Duration::ZERO))
+            }
             Step::Trap if self.is_hidden_decoy() => {
                 StepFinding::Refuse(refusal(Reason::Decoy, Duration::ZERO))
             }
@@ -147,6 +153,7 @@ impl Question<'_> {
             | Step::UserRule
             | Step::Allow
             | Step::Country
+            | Step::Stolen
             | Step::Trap
             | Step::Buckets(_) => StepFinding::Pass,
         }
@@ -301,6 +308,7 @@ impl Question<'_> {
             | Reason::Country
             | Reason::UserRule
             | Reason::Decoy
+            | Reason::Stolen
             | Reason::Repeat
             | Reason::Turn
             | Reason::Outage

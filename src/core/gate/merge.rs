@@ -73,6 +73,9 @@ impl Gate {
             | Fact::DeviceFamiliar(_)
             | Fact::DeviceDropped(_)
             | Fact::DeviceShared(_)
+            | Fact::PlaceNew(_)
+            | Fact::StolenSuspected(_)
+            | Fact::StolenCleared(_)
             | Fact::BackendFailing
             | Fact::BackendRecovered => {}
         }
@@ -99,8 +102,9 @@ impl Gate {
         };
         self.devices.take_back(what.user, at);
         if what.network.is_none() && self.familiar.networks(what.user).is_empty() {
-            // No network is left to be unproven.
+            // No network is left to be unproven, nor one that others could be far from.
             self.passwords.forget(what.user);
+            changes.extend(self.new_places.clear(what.user, now));
         }
         changes.push(change);
     }
@@ -118,6 +122,7 @@ impl Gate {
             Forgiven::User(ForgivenUser(user)) => {
                 self.fill_buckets_of(user);
                 self.tries.forget_user(user);
+                changes.extend(self.new_places.clear(user, now));
             }
         }
         changes.push(elsewhere(at, now, Fact::Forgiven(who)));

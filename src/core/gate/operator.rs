@@ -134,6 +134,7 @@ impl Gate {
         let user = self.user(user);
         self.fill_buckets_of(user);
         self.tries.forget_user(user);
+        changes.extend(self.new_places.clear(user, now));
         let user = ForgivenUser(user);
         changes.push(Change::here(now, Fact::Forgiven(Forgiven::User(user))));
     }
@@ -195,8 +196,9 @@ impl Gate {
         // Nobody knows whose they are: a thief may have logged in here with one, and be elsewhere now.
         self.devices.take_back(user, now);
         if network.is_none() {
-            // No network is left to be unproven.
+            // No network is left to be unproven, nor one that others could be far from.
             self.passwords.forget(user);
+            changes.extend(self.new_places.clear(user, now));
         }
         changes.push(change);
         taken.len()

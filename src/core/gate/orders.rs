@@ -1,10 +1,11 @@
-//! orders - what the owner's word refuses before any bucket is looked at: countries, rules for one user, decoys
+//! orders - what the owner's word refuses before any bucket is looked at: countries, rules for one user, decoys, stolen passwords
 //!
 //! The lists of networks are asked by the client alone (`rules`); these need to know the user. Not here: in which order
 //! they are asked (`ladder`), what a refusal costs (`judge`).
 
 use crate::gate::ladder::{Named, Question};
 use crate::gate::request::place::AtHome;
+use crate::gate::request::suspicion::FarLogins;
 
 impl Question<'_> {
     /// Whether the owner's rule for this user forbids it.
@@ -24,6 +25,18 @@ impl Question<'_> {
         let places = &self.rules.places;
         let is_spared = places.at_home == AtHome::Spare && case.who.trust.is_at_home();
         places.refuse(case.country, case.client.address()) && !is_spared
+    }
+
+    /// Whether it must wait because the user's password seems to be stolen, whatever password it brings.
+    #[inline(always)]
+    pub(in crate::gate) fn is_held(&self) -> bool {
+        let Some(Named { case, .. }) = self.attempt else {
+            return false;
+        };
+        let gate = self.gate;
+        self.rules.stolen.far_logins == FarLogins::Hold
+            && gate.new_places.holds(case, || gate.is_own_device(case))
+            && !self.rules.is_unwatched(case.user)
     }
 
     /// Whether it is at a mailbox that nobody has, and may not be checked: its client would learn that the password is right.

@@ -25,6 +25,7 @@ use crate::gate::request::names::NameFolding;
 use crate::gate::request::networks::canonical;
 use crate::gate::request::place::PlaceRules;
 use crate::gate::request::settings::{GateSettings, Mode};
+use crate::gate::request::suspicion::StolenSettings;
 
 mod own;
 
@@ -57,6 +58,8 @@ pub(in crate::gate) struct Rules {
     /// Whether any rule is about countries.
     pub(in crate::gate) asks_countries: bool,
     own: OwnRules,
+    pub(in crate::gate) stolen: StolenSettings,
+    unwatched: HashSet<UserId>,
 }
 
 /// A limit as far as it can be computed before the number of users is known.
@@ -166,6 +169,8 @@ impl Rules {
             places: settings.places.clone(),
             asks_countries: settings.asks_countries(),
             own: OwnRules::new(&settings.user_rules, names, keys),
+            unwatched: users(&settings.stolen.except, names, keys),
+            stolen: settings.stolen.clone(),
         }
     }
 
@@ -188,6 +193,11 @@ impl Rules {
     #[inline(always)]
     pub(in crate::gate) fn is_decoy(&self, user: UserId) -> bool {
         self.of_user(user).is_some_and(OwnRule::is_decoy)
+    }
+
+    /// Whether this user's logins may come from everywhere.
+    pub(in crate::gate) fn is_unwatched(&self, user: UserId) -> bool {
+        !self.unwatched.is_empty() && self.unwatched.contains(&user)
     }
 
     pub(in crate::gate) fn is_trap(&self, user: UserId) -> bool {

@@ -34,6 +34,7 @@ use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
 
 mod devices;
+mod watch;
 
 /// The backend is taken to work for so long after an answer of any kind.
 const ANSWERS: Duration = Duration::from_secs(60);
@@ -43,6 +44,7 @@ const fn settled(outcome: AuthOutcome, reason: Option<Reason>) -> Settled {
         outcome,
         reply: FailureReply::Outcome,
         reason,
+        suspicion: None,
     }
 }
 
@@ -200,8 +202,13 @@ impl Gate {
         }
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
+        let suspicion = self.watch(claim, now, changes);
         self.logged_in(&claim.case, network, now, changes);
-        settled(AuthOutcome::Accept, None)
+        let reason = suspicion.as_ref().map(|_| Reason::Stolen);
+        Settled {
+            suspicion,
+            ..settled(AuthOutcome::Accept, reason)
+        }
     }
 
     /// Whether most of those who log in are known already: then settling in is over before its time.

@@ -27,3 +27,4 @@ mod several;
 mod stolen;
 mod turns;
 mod user_rules;
+mod watched;

@@ -15,8 +15,8 @@ mod watch;
 
 pub use explained::{
     BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, FaultMessage,
-    KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, OutlookMessage, UserDeviceMessage,
-    UserMessage, UserNetworkMessage,
+    KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, NewPlaceMessage, OutlookMessage,
+    SuspicionMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
 
 pub use lists::{ListMessage, ListRequest};
@@ -344,6 +344,9 @@ pub struct StatusMessage {
     /// Devices that have logged in, each of one user.
     #[serde(default)]
     pub devices: u64,
+    /// Users whose password seems to be stolen.
+    #[serde(default)]
+    pub suspected: u64,
     /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
     /// The machines that this bound is one for; none: there is only this one.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{OperatorArgs, exit, print_json, show_message};
 use crate::admin::message::{
     BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, OutlookMessage,
-    PastDecisionMessage, Request, Response, UserDeviceMessage, UserMessage,
+    PastDecisionMessage, Request, Response, SuspicionMessage, UserDeviceMessage, UserMessage,
 };
 
 mod queue_id;
@@ -124,6 +124,9 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     if let Some(rule) = &e.rule {
         writeln!(out, "rule        {rule}")?;
     }
+    if let Some(suspicion) = &e.suspicion {
+        show_suspicion(suspicion, out)?;
+    }
     show_mode(&e.mode, out)?;
     if e.networks.is_empty() {
         writeln!(
@@ -147,6 +150,28 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     }
     show_decisions(&e.decisions, out)?;
     show_past(&e.past, out)
+}
+
+fn show_suspicion(one: &SuspicionMessage, out: &mut dyn Write) -> io::Result<()> {
+    let held = match one.held {
+        true => "logins from other than familiar places WAIT until gatepost forgive",
+        false => "nothing is held",
+    };
+    let (cause, since) = (&one.cause, &one.since);
+    writeln!(
+        out,
+        "SUSPECTED   the password seems to be stolen ({cause}), since {since}: {held}"
+    )?;
+    for place in &one.places {
+        let system = place.system.map(|number| format!("AS{number}"));
+        let known: Vec<&str> = [&place.country, &system]
+            .into_iter()
+            .filter_map(Option::as_deref)
+            .collect();
+        let place_of = in_brackets(Some(known.join(", ").as_str()).filter(|text| !text.is_empty()));
+        writeln!(out, "new place   {}{place_of}, {}", place.network, place.at)?;
+    }
+    Ok(())
 }
 
 fn show_device(one: &UserDeviceMessage, out: &mut dyn Write) -> io::Result<()> {

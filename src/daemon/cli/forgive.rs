@@ -6,6 +6,8 @@ use super::{OperatorArgs, show_message};
 use crate::admin::message::Request;
 
 /// Clear bans, strikes and spent tokens of an address, a network or a user
+///
+/// Of a user also that the password seems to be stolen, and so the waiting of far logins.
 #[derive(Debug, clap::Args)]
 pub struct ForgiveArgs {
     /// An address, a network (203.0.113.0/24, 2001:db8:1::/48), or a user's name

@@ -55,11 +55,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         status.process.open_files_limit
     )?;
     writeln!(out, "bans        {}", status.bans)?;
-    writeln!(
-        out,
-        "users       {} known, {} familiar pairs, {} devices",
-        status.known_users, status.familiar_pairs, status.devices
-    )?;
+    users(status, out)?;
     let held = match status.mode.as_str() {
         "enforce" => "",
         _ => ", once the policy is enforced",
@@ -94,6 +90,23 @@ fn sessions(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
             out,
             "            {} more, logged in before the restart, go on in the process that was stopped",
             status.left_over
+        )?;
+    }
+    Ok(())
+}
+
+/// Who is known, and who should have another password.
+fn users(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "users       {} known, {} familiar pairs, {} devices",
+        status.known_users, status.familiar_pairs, status.devices
+    )?;
+    if status.suspected > 0 {
+        writeln!(
+            out,
+            "suspected   {} USERS whose password seems to be stolen: gatepost report names them",
+            status.suspected
         )?;
     }
     Ok(())

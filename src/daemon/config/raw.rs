@@ -40,6 +40,7 @@ pub(super) struct RawFile {
     pub(super) networks: TomlTable<RawNetworks>,
     pub(super) places: TomlTable<RawPlaces>,
     pub(super) user: Option<Vec<Spanned<TomlTable<RawUser>>>>,
+    pub(super) stolen: TomlTable<RawStolen>,
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) auth_policy: TomlTable<RawAuthPolicy>,
     pub(super) cluster: TomlTable<RawCluster>,
@@ -161,6 +162,17 @@ pub(super) struct RawUser {
     pub(super) not_doors: GivenList<Quoted<DoorName>>,
     pub(super) sessions: Given<Number>,
     pub(super) decoy: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawStolen {
+    pub(super) hold: bool,
+    pub(super) countries: Given<Number>,
+    pub(super) systems: Given<Number>,
+    pub(super) networks: Given<Number>,
+    pub(super) guesses: Given<Number>,
+    pub(super) except: GivenList<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

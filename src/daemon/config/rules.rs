@@ -62,6 +62,7 @@ pub(super) fn gate(file: &raw::RawFile, findings: &mut Findings) -> GateSettings
         only,
         places: PlaceRules::default(),
         user_rules: Vec::new(),
+        stolen: defaults.stolen,
         capacity,
         ladder: defaults.ladder,
     }

@@ -206,7 +206,7 @@ impl HistoryReader {
             }
             DecisionsOf::NewPlaces => "new_place",
             DecisionsOf::HonestRefused => {
-                "kind = 0 AND verdict = 'refuse' AND reason NOT IN ('ban', 'deny-list', 'country', 'user-rule', 'decoy')"
+                "kind = 0 AND verdict = 'refuse' AND reason NOT IN ('ban', 'deny-list', 'country', 'user-rule', 'decoy', 'stolen')"
             }
             DecisionsOf::Network(network) => {
                 let (first, last) = range(network);

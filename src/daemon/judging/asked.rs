@@ -23,6 +23,11 @@ impl Unjudged {
             door: asker.door(),
             device: asker.device(),
             country: self.place(asker).country,
+            system: self
+                .place(asker)
+                .system
+                .as_ref()
+                .map(|system| system.number),
         }
     }
 

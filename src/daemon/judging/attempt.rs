@@ -294,6 +294,10 @@ impl Granted {
                 .judging
                 .tell_decoy(asker, &user, attempt.place(asker));
         }
+        if let Some(suspicion) = &settled.suspicion {
+            let told = (&user, attempt.place(asker));
+            attempt.judging.tell_suspicion(asker, told, suspicion);
+        }
         if let (AuthOutcome::Accept, Some(check)) = (settled.outcome, check) {
             let judging = &attempt.judging;
             judging.checks.accepted(check, judging.clock.now());

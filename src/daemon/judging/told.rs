@@ -13,6 +13,7 @@ use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::Acquaintance;
 use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::suspicion::{FarLogins, Suspicion, SuspicionCause};
 use gatepost_core::gate::request::verdict::{Reason, Refusal};
 use gatepost_core::moment::Moment;
 
@@ -58,6 +59,40 @@ impl Judging {
             text: format!(
                 "{client}{at} has the right password of the decoy {user}, which nobody should know: what holds it was \
                  read by somebody. It was not let in: gatepost explain {client}"
+            ),
+        };
+        self.recorder
+            .tell(self.clock.now(), RecordedEvent::Occurred(occurrence));
+    }
+
+    /// Tells of a right password that seems to be stolen.
+    pub(super) fn tell_suspicion(
+        &self,
+        asker: &impl Asker,
+        (user, place): (&UserName, &Whereabouts),
+        suspicion: &Suspicion,
+    ) {
+        self.counters.stolen_suspected.count();
+        events::suspected(&asker.seen(), user, place, suspicion);
+        let client = asker.client();
+        let at = place
+            .shown()
+            .map(|place| format!(" ({place})"))
+            .unwrap_or_default();
+        let why = match suspicion.cause {
+            SuspicionCause::Guesses => "from a network that guesses at others".to_owned(),
+            _ => format!("from {} new networks within a day", suspicion.places.len()),
+        };
+        let held = match suspicion.far_logins {
+            FarLogins::Hold => ". Its far logins wait until then",
+            FarLogins::Tell => "",
+        };
+        let occurrence = Occurrence {
+            kind: OccurrenceKind::StolenSuspected,
+            subject: user.to_string(),
+            text: format!(
+                "{user} has logged in {why}, last from {client}{at}: is the password stolen? gatepost explain {user}. If it is, \
+                 change it, then gatepost expel {user}; if not, gatepost forgive {user}{held}"
             ),
         };
         self.recorder

@@ -42,6 +42,8 @@ pub struct Counters {
     pub by_door: [DoorCounters; Door::ALL.len()],
     /// Right passwords for mailboxes that nobody has.
     pub decoys_opened: Counter,
+    /// Passwords that seem to be stolen.
+    pub stolen_suspected: Counter,
     /// Octets from clients to Postfix after login.
     pub octets_in: Counter,
     /// Octets from Postfix to clients after login.

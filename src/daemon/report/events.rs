@@ -176,11 +176,13 @@ macro_rules! at {
 mod decoy;
 mod end;
 mod handshakes;
+mod stolen;
 
 pub use decoy::decoy;
 pub use end::{Blame, End, FaultBeforeLogin};
 pub use handshakes::{FailedHandshake, HandshakeNews, certificate};
 use handshakes::{HANDSHAKES, OwnUsers};
+pub use stolen::suspected;
 
 impl Reporter {
     /// What it does not write is counted in `limits`.

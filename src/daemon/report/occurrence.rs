@@ -25,6 +25,8 @@ pub enum OccurrenceKind {
     CertificateDue,
     /// Somebody has the right password of a mailbox that nobody has.
     DecoyOpened,
+    /// The password of an account seems to be stolen.
+    StolenSuspected,
     /// A database of places cannot be read.
     PlacesUnread,
     /// This machine does not reach the others of its cluster.
@@ -47,6 +49,7 @@ impl fmt::Display for OccurrenceKind {
             Self::PasswordListed => "password-listed",
             Self::CertificateDue => "certificate-due",
             Self::DecoyOpened => "decoy-opened",
+            Self::StolenSuspected => "stolen-suspected",
             Self::PlacesUnread => "places-unread",
             Self::ClusterCutOff => "cluster-cut-off",
             Self::ClusterConnected => "cluster-connected",

@@ -207,6 +207,7 @@ mod tests {
                 door: Door::Own,
                 device: None,
                 country: Located::default(),
+                system: None,
             };
             let ordinary = QueueClass::Ordinary;
             let verdict = gate.judge_in_turn(&attempt, ordinary, NOW, &mut Vec::new());

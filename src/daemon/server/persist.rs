@@ -375,6 +375,9 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::DeviceFamiliar(_)
             | Fact::DeviceDropped(_)
             | Fact::DeviceShared(_)
+            | Fact::PlaceNew(_)
+            | Fact::StolenSuspected(_)
+            | Fact::StolenCleared(_)
             | Fact::Expelled(_) => {}
         }
     }

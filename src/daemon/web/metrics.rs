@@ -211,6 +211,11 @@ fn attempts(page: &mut MetricsPage<'_>, status: &StatusMessage) -> fmt::Result {
         "gatepost_decoys_opened",
         "Right passwords for mailboxes that nobody has; must stay 0",
         count(status, "decoys-opened"),
+    )?;
+    page.counter(
+        "gatepost_stolen_suspected",
+        "Passwords that began to look stolen; must stay 0",
+        count(status, "stolen-suspected"),
     )
 }
 

@@ -38,6 +38,7 @@ fn try_from_device(
         door: Door::Own,
         device,
         country: Located::default(),
+        system: None,
     };
     let mut changes = Vec::new();
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {

@@ -133,6 +133,7 @@ fn hypothetical(
         door: Door::Own,
         client,
         country,
+        system: None,
         network: client.network(),
         user,
         payer,

@@ -16,6 +16,7 @@ use crate::gate::request::device::{DeviceTicket, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::place::Located;
 use crate::gate::request::settings::Mode;
+use crate::gate::request::suspicion::{NewPlace, Suspicion};
 use crate::gate::request::user_rule::UserRule;
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Known;
@@ -34,6 +35,8 @@ pub struct UserExplanation {
     pub last: Option<Moment>,
     /// Where the user is familiar, the latest first.
     pub networks: Vec<UserNetwork>,
+    /// Whether the password seems to be stolen.
+    pub suspicion: Option<Suspicion>,
     /// The devices that have logged in as the user, the latest first.
     pub devices: Vec<UserDeviceStanding>,
     /// The buckets of the user, whatever the client.
@@ -117,12 +120,27 @@ impl Gate {
             rule: rules.of_user(id).map(|rule| rule.written.clone()),
             last: known.as_ref().map(|known| moment(known.last)),
             networks: networks.collect(),
+            suspicion: self.suspicion(id),
             devices: self.devices_of(id, now),
             buckets: self.buckets_of_user(&rules, user, id, now),
             decisions: self.recent.find(SHOWN, |decision| decision.user == id),
             settling_until: self.settling_until(&rules, now),
             mode: rules.mode,
         }
+    }
+
+    /// Whether the password of this user seems to be stolen, and why.
+    pub(in crate::gate) fn suspicion(&self, user: UserId) -> Option<Suspicion> {
+        let held = self.new_places.of(user)?;
+        let (cause, since) = held.suspected?;
+        let mut places: Vec<NewPlace> = held.places.iter().map(|held| held.place.shown()).collect();
+        places.sort_by_key(|place| place.at);
+        Some(Suspicion {
+            since: moment(since),
+            cause,
+            far_logins: self.rules.load().stolen.far_logins,
+            places,
+        })
     }
 
     /// How many sessions at once the owner has set for this user.

@@ -33,12 +33,14 @@ impl<S: JudgementStage> Evaluation<'_, S> {
                 refusal.wait = refusal.wait.max(ban);
             }
             // No bucket was looked at yet: a client whose own is empty earns its strikes here.
-            Reason::Country | Reason::UserRule if new && self.take_of_client().is_err() => {
+            Reason::Country | Reason::UserRule | Reason::Stolen
+                if new && self.take_of_client().is_err() =>
+            {
                 let cause = BanCause::Strikes;
                 let ban = gate.strike(self.rules, offender, cause, now, self.changes);
                 refusal.wait = refusal.wait.max(ban);
             }
-            Reason::Country | Reason::UserRule => {}
+            Reason::Country | Reason::UserRule | Reason::Stolen => {}
             // The client's own token stays spent: so hammering while all is empty earns strikes.
             _ if new => drop(self.take_of_client()),
             _ => {}

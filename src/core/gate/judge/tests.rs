@@ -55,6 +55,7 @@ fn an_attempt_that_meets_an_empty_bucket_halfway_gives_back_what_it_took() {
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let rules = gate.rules.load();
     let case = gate.case(&attempt(here), &rules, START);

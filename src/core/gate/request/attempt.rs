@@ -136,6 +136,8 @@ pub struct AuthAttempt<'a> {
     pub device: Option<Device>,
     /// Where its client is in the world.
     pub country: Located,
+    /// The number of the autonomous system that announces its client, where that is known.
+    pub system: Option<u32>,
 }
 
 /// How far a user is trusted in the network of an attempt, or with its device. The texts (`Display`) are public API.

@@ -10,9 +10,10 @@
 use std::fmt;
 
 use crate::gate::request::client::{ClientKey, NetworkKey};
-use crate::gate::request::device::DeviceId;
+use crate::gate::request::device::{DeviceId, DeviceMet};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::settings::Mode;
+use crate::gate::request::suspicion::{ClearedUser, StolenSuspicion, UserPlace};
 use crate::moment::Moment;
 
 /// The machine on which something happened.
@@ -86,6 +87,8 @@ impl Change {
             Fact::SharedBucket(_) | Fact::BackendFailing | Fact::BackendRecovered => false,
             // A ticket is worth something where it was made.
             Fact::DeviceFamiliar(_) | Fact::DeviceDropped(_) | Fact::DeviceShared(_) => false,
+            // Each machine counts the logins that it has seen itself.
+            Fact::PlaceNew(_) | Fact::StolenSuspected(_) | Fact::StolenCleared(_) => false,
         };
         is_shared && self.origin.0 == Origin::HERE.0
     }
@@ -145,6 +148,8 @@ impl Change {
                 | Fact::TrustRevoked(_)
                 | Fact::UserForgotten(_)
                 | Fact::DeviceDropped(_)
+                | Fact::StolenSuspected(_)
+                | Fact::StolenCleared(_)
         )
     }
 }
@@ -184,6 +189,12 @@ pub enum Fact {
     DeviceDropped(DeviceDrop),
     /// Too many users have logged in with a device: it is none.
     DeviceShared(DeviceId),
+    /// A user has logged in from a place that was new.
+    PlaceNew(UserPlace),
+    /// A user's password seems to be stolen.
+    StolenSuspected(StolenSuspicion),
+    /// It does not any more, and no place of before is new.
+    StolenCleared(ClearedUser),
     /// The operator ended sessions.
     Expelled(Expulsion),
     /// Many familiar pairs are rejected at once: the backend is failing.
@@ -263,6 +274,7 @@ pub struct DeviceLogin {
     pub(in crate::gate) device: DeviceId,
     /// In seconds since the epoch.
     pub(in crate::gate) last: u32,
+    pub(in crate::gate) met: DeviceMet,
 }
 
 /// A user's device that is familiar no more.

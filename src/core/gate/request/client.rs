@@ -117,6 +117,32 @@ impl From<IpAddr> for ClientKey {
     }
 }
 
+impl RegionKey {
+    /// This region as one word: that of its first network.
+    pub(in crate::gate) fn code(self) -> u64 {
+        match self {
+            Self::V4(bits) => NetworkKey::V4(bits).code(),
+            Self::V6(upper) => NetworkKey::V6(upper).code(),
+        }
+    }
+
+    /// The region of such a word; none if no region has it.
+    pub(in crate::gate) fn of_code(code: u64) -> Option<Self> {
+        let region = NetworkKey::of_code(code)?.region();
+        (region.code() == code).then_some(region)
+    }
+}
+
+/// `203.0.0.0/16`, or `2001:db8::/32`.
+impl fmt::Display for RegionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V4(bits) => write!(f, "{}/16", NetworkKey::V4(*bits).address()),
+            Self::V6(upper) => write!(f, "{}/32", NetworkKey::V6(*upper).address()),
+        }
+    }
+}
+
 /// `203.0.113.7`, or `2001:db8:1:2::/64`.
 impl fmt::Display for ClientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

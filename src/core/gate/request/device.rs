@@ -57,6 +57,15 @@ pub(in crate::gate) struct HashedDevice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceId(pub(in crate::gate) u64);
 
+/// Where a device has logged in as a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gate) enum DeviceMet {
+    /// Only at places that were new to the user that day.
+    Elsewhere,
+    /// Where the user was at home, or near it.
+    AtHome,
+}
+
 /// Whether this is a device of the user's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gate) enum DeviceTrust {

@@ -19,6 +19,11 @@ impl Country {
         let is_code = letters.iter().all(u8::is_ascii_alphabetic);
         is_code.then(|| Self(letters.map(|letter| letter.to_ascii_uppercase())))
     }
+
+    /// The two letters, for the state.
+    pub(in crate::gate) const fn letters(self) -> [u8; 2] {
+        self.0
+    }
 }
 
 impl fmt::Display for Country {
@@ -38,6 +43,16 @@ pub enum Located {
     Nowhere,
     /// It is here.
     In(Country),
+}
+
+impl Located {
+    /// The country, if there is one.
+    pub const fn country(self) -> Option<Country> {
+        match self {
+            Self::In(country) => Some(country),
+            Self::Unasked | Self::Nowhere => None,
+        }
+    }
 }
 
 /// Whether rules by country hold for a user who is at home in the network of the attempt.

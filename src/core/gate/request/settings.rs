@@ -12,6 +12,7 @@ use crate::gate::buckets::spec::{Bucket, Ladder, PerBucket};
 use crate::gate::request::doors::PolicyNonce;
 use crate::gate::request::names::NameSettings;
 use crate::gate::request::place::PlaceRules;
+use crate::gate::request::suspicion::StolenSettings;
 use crate::gate::request::user_rule::UserRule;
 
 /// Whether refusals are meant.
@@ -62,6 +63,8 @@ pub struct GateSettings {
     pub places: PlaceRules,
     /// What holds for single users; each has one at most.
     pub user_rules: Vec<UserRule>,
+    /// When valid logins are not their owner's, and what becomes of them.
+    pub stolen: StolenSettings,
     /// With what Dovecot hashes the passwords that it asks about. None: it does not ask.
     pub nonce: Option<PolicyNonce>,
     /// Rows of the tables.
@@ -174,6 +177,7 @@ impl Default for GateSettings {
             only: Vec::new(),
             places: PlaceRules::default(),
             user_rules: Vec::new(),
+            stolen: StolenSettings::default(),
             nonce: None,
             capacity: Capacity {
                 clients: 1_000_000,

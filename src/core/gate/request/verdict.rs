@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::gate::buckets::spec::{BUCKETS, Bucket};
 use crate::gate::request::attempt::AuthOutcome;
 pub use crate::gate::request::change::{BanCause, Subject};
+use crate::gate::request::suspicion::Suspicion;
 
 /// Why an attempt is refused, and for how long at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +46,13 @@ pub enum Reason {
     UserRule,
     /// A mailbox that nobody has.
     Decoy,
+    /// The user's password seems to be stolen, and the place is not familiar.
+    Stolen,
 }
 
 impl Reason {
     /// How many there are.
-    pub const COUNT: usize = BUCKETS.len() + 10;
+    pub const COUNT: usize = BUCKETS.len() + 11;
 
     /// Every reason, in the order of the log's documentation.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -66,6 +69,7 @@ impl Reason {
                 Self::Country,
                 Self::UserRule,
                 Self::Decoy,
+                Self::Stolen,
             ])
     }
 
@@ -84,6 +88,7 @@ impl Reason {
             Self::Country => AFTER + 5,
             Self::UserRule => AFTER + 6,
             Self::Decoy => AFTER + 7,
+            Self::Stolen => AFTER + 8,
         }
     }
 
@@ -91,7 +96,12 @@ impl Reason {
     pub const fn is_ordered(self) -> bool {
         matches!(
             self,
-            Self::DenyList | Self::Ban | Self::Country | Self::UserRule | Self::Decoy
+            Self::DenyList
+                | Self::Ban
+                | Self::Country
+                | Self::UserRule
+                | Self::Decoy
+                | Self::Stolen
         )
     }
 
@@ -109,6 +119,7 @@ impl Reason {
             Self::Country => "country",
             Self::UserRule => "user-rule",
             Self::Decoy => "decoy",
+            Self::Stolen => "stolen",
         }
     }
 }
@@ -137,8 +148,10 @@ pub struct Settled {
     pub outcome: AuthOutcome,
     /// What the client is told if it was not accepted.
     pub reply: FailureReply,
-    /// The reason, where the gate changed the outcome.
+    /// The reason, where the gate changed the outcome, or has found that the password seems to be stolen.
     pub reason: Option<Reason>,
+    /// The suspicion that began with it: the password is right, and seems to be stolen.
+    pub suspicion: Option<Suspicion>,
 }
 
 /// How a client stands before it has said a word: what admission asks.

@@ -27,6 +27,7 @@ impl Gate {
         };
         if self.familiar.is_known(case.user) {
             let (user, judged) = (case.user, case.at);
+            let device = (device, self.device_met(case));
             changes.extend(self.devices.login(user, device, password, judged, now));
         }
     }

@@ -63,6 +63,7 @@ impl Gate {
                     last: away.login(login.last, change.at),
                     failures: 0,
                     ticket: DeviceTicket::Returned,
+                    met: login.met,
                 };
                 self.devices.restore(self.user_since(login.user), device);
             }

@@ -10,6 +10,7 @@ use crate::gate::request::change::{Change, PasswordChange, Revocation, SharedLev
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::device::DeviceId;
 use crate::gate::request::keys::UserId;
+use crate::gate::request::suspicion::{StolenSuspicion, UserPlace};
 use crate::gate::state::record::Head;
 use crate::gate::trust::ban::HeldBan;
 use crate::gate::trust::devices::UserDevice;
@@ -99,6 +100,9 @@ pub(in crate::gate) struct Snapshot {
     pub(in crate::gate) devices: Vec<(UserId, UserDevice)>,
     /// Those that are none, by their last logins.
     pub(in crate::gate) shared_devices: Vec<(DeviceId, u32)>,
+    /// Where users have logged in that was new to them, and whose password seems to be stolen.
+    pub(in crate::gate) places: Vec<UserPlace>,
+    pub(in crate::gate) suspicions: Vec<StolenSuspicion>,
 }
 
 /// What is said of a file that does not begin as it should.

@@ -18,6 +18,7 @@ use crate::gate::Gate;
 use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::request::change::{Origin, SharedLevel};
+use crate::gate::request::suspicion::{StolenSuspicion, UserPlace};
 use crate::gate::state::file::{Form, SNAPSHOT_LINE, StateFile};
 use crate::gate::state::frame::Sections;
 use crate::gate::state::record::{self, Head};
@@ -70,15 +71,9 @@ impl Gate {
                 record::write_password_change(out, change);
             })?;
         }
-        for (what, at) in self.familiar.revocations() {
-            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
-        }
-        for (user, at) in self.familiar.forgotten() {
-            out.add(record::FORGOTTEN, |out| {
-                record::write_forgotten(out, user, at);
-            })?;
-        }
+        self.write_taken_back(&mut out)?;
         self.write_devices(&mut out)?;
+        self.write_places(&mut out)?;
         for (subject, at) in self.bans.lifted() {
             out.add(record::LIFTED, |out| record::write_lifted(out, subject, at))?;
         }
@@ -142,6 +137,18 @@ impl Gate {
         out.finish()
     }
 
+    fn write_taken_back<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {
+        for (what, at) in self.familiar.revocations() {
+            out.add(record::REVOKED, |out| record::write_revoked(out, what, at))?;
+        }
+        for (user, at) in self.familiar.forgotten() {
+            out.add(record::FORGOTTEN, |out| {
+                record::write_forgotten(out, user, at);
+            })?;
+        }
+        Ok(())
+    }
+
     fn write_devices<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {
         for user in self.devices.users() {
             for device in self.devices.of_user(user) {
@@ -154,6 +161,27 @@ impl Gate {
             out.add(record::SHARED_DEVICES, |out| {
                 record::write_shared_device(out, device, last);
             })?;
+        }
+        Ok(())
+    }
+
+    fn write_places<W: Write>(&self, out: &mut Sections<W>) -> io::Result<()> {
+        for user in self.new_places.users() {
+            let Some(held) = self.new_places.of(user) else {
+                continue;
+            };
+            for watched in &held.places {
+                let place = watched.place;
+                out.add(record::PLACES, |out| {
+                    record::write_place(out, UserPlace { user, place });
+                })?;
+            }
+            if let Some((cause, since)) = held.suspected {
+                let suspicion = StolenSuspicion { user, cause, since };
+                out.add(record::SUSPICIONS, |out| {
+                    record::write_suspicion(out, suspicion);
+                })?;
+            }
         }
         Ok(())
     }

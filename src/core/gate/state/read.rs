@@ -148,6 +148,12 @@ impl Snapshot {
             record::SHARED_DEVICES_NUMBER => {
                 take(frame, &mut self.shared_devices, record::read_shared_device)
             }
+            record::PLACES_NUMBER => take(frame, &mut self.places, |mut octets| {
+                record::read_place_new(&mut octets)
+            }),
+            record::SUSPICIONS_NUMBER => take(frame, &mut self.suspicions, |mut octets| {
+                record::read_suspicion(&mut octets)
+            }),
             record::LIFTED_NUMBER => take(frame, &mut self.lifted, record::read_lifted),
             record::BANS_NUMBER => take(frame, &mut self.bans, record::read_ban),
             record::BUCKETS_NUMBER => take(frame, &mut self.buckets, record::read_bucket),

@@ -28,6 +28,7 @@ mod credit;
 mod devices;
 mod head;
 mod orders;
+mod places;
 
 pub(in crate::gate) use credit::{read_credit, read_earning, write_credit, write_earning};
 pub(in crate::gate) use devices::{
@@ -36,11 +37,12 @@ pub(in crate::gate) use devices::{
 };
 pub(in crate::gate) use head::Head;
 pub(in crate::gate) use orders::{read_forgotten, read_revoked, write_forgotten, write_revoked};
-
-use orders::{
-    read_expulsion, read_forgiven, read_revocation, write_expulsion, write_forgiven,
-    write_revocation,
+pub(in crate::gate) use places::{
+    PLACES, PLACES_NUMBER, SUSPICIONS, SUSPICIONS_NUMBER, read_place_new, read_suspicion,
+    write_place, write_suspicion,
 };
+
+use orders::{read_expulsion, read_forgiven, read_revocation};
 
 /// The numbers of the sections of snapshots.
 pub(in crate::gate) const HEAD_NUMBER: u8 = 1;
@@ -248,28 +250,18 @@ fn write_fact(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
             write_pair(out, login.user, login.network.code(), login.last);
             PAIR_FAMILIAR
         }
-        Fact::Forgiven(who) => {
-            write_forgiven(out, who);
-            FORGIVEN
-        }
         Fact::PasswordChanged(change) => {
             write_password_change(out, change);
             PASSWORD_CHANGED
         }
-        Fact::TrustRevoked(what) => {
-            write_revocation(out, what);
-            TRUST_REVOKED
-        }
-        Fact::UserForgotten(ForgottenUser(user)) => {
-            out.put_u64_le(user.0);
-            USER_FORGOTTEN
+        Fact::Forgiven(_) | Fact::TrustRevoked(_) | Fact::UserForgotten(_) | Fact::Expelled(_) => {
+            return orders::write_order(out, fact);
         }
         Fact::DeviceFamiliar(login) => devices::write_login(out, login),
         Fact::DeviceDropped(dropped) => devices::write_drop(out, dropped),
         Fact::DeviceShared(device) => devices::write_shared(out, device),
-        Fact::Expelled(whose) => {
-            write_expulsion(out, whose);
-            EXPELLED
+        Fact::PlaceNew(_) | Fact::StolenSuspected(_) | Fact::StolenCleared(_) => {
+            return places::write_change(out, fact);
         }
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
@@ -317,7 +309,9 @@ fn read_fact(number: u8, from: &mut &[u8]) -> Option<Fact> {
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(from)?),
         USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
         EXPELLED => Fact::Expelled(read_expulsion(from)?),
-        number => devices::read_change(number, from)?,
+        number => {
+            devices::read_change(number, from).or_else(|| places::read_change(number, from))?
+        }
     })
 }
 

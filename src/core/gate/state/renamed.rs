@@ -27,6 +27,7 @@ impl Gate {
     pub fn forget_names(&self) {
         self.familiar.forget_all();
         self.passwords.forget_all();
+        self.new_places.forget_all();
     }
 
     /// Whom `before` knows under the key that names had then is known here as soon as the name is seen.
@@ -45,6 +46,9 @@ impl Gate {
             return;
         };
         self.familiar.take_over_user(user, left);
+        if let Some(left) = before.new_places.take(old) {
+            self.new_places.take_over(user, left);
+        }
         let since = before.passwords.proven_since(old);
         if since > 0 {
             self.passwords.merge(user, since);

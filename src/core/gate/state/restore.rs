@@ -89,6 +89,7 @@ impl Gate {
         self.restore_logins(&snapshots, &changes, away);
         self.restore_passwords(&snapshots, &changes, away);
         self.restore_devices(&snapshots, &changes, away);
+        self.restore_places(&snapshots, &changes, away);
         let covered = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let covered = covered.map(|head| head.bans).max().unwrap_or_default();
         let decisive = decisive(&changes, covered);

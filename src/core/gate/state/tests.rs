@@ -71,6 +71,7 @@ fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &m
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     if let Verdict::Allow(permit) = gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, changes)
     {

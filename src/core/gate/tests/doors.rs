@@ -64,6 +64,7 @@ fn judge(
         door,
         device: None,
         country: Located::default(),
+        system: None,
     };
     let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
     match gate.judge(&attempt, now, changes) {
@@ -152,6 +153,7 @@ fn a_token_that_has_ended_leaves_the_users_other_networks_familiar() {
                 door: Door::Imap,
                 device: None,
                 country: Located::default(),
+                system: None,
             };
             let (gate, now, changes) = (&world.gate, world.now, &mut world.changes);
             let verdict = match gate.judge(&attempt, now, changes) {

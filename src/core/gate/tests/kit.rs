@@ -77,6 +77,8 @@ pub(super) struct World {
     pub(super) device: Option<Device>,
     /// Where all of its clients are.
     pub(super) country: Located,
+    /// Who announces them.
+    pub(super) system: Option<u32>,
     /// Passwords that Postfix takes: (user, password).
     right: &'static str,
 }
@@ -89,6 +91,7 @@ impl World {
             changes: Vec::new(),
             device: None,
             country: Located::default(),
+            system: None,
             right: "Korrekt-Pferd-Batterie",
         }
     }
@@ -107,9 +110,12 @@ impl World {
     ) -> First {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
-        with_attempt((from, self.device, self.country), name, password, |try_| {
-            gate.judge(try_, now, changes)
-        })
+        with_attempt(
+            (from, self.device, (self.country, self.system)),
+            name,
+            password,
+            |try_| gate.judge(try_, now, changes),
+        )
     }
 
     /// The verdict, waiting for a turn where one is needed.
@@ -118,9 +124,12 @@ impl World {
             First::Wait(class) => {
                 let (gate, now) = (&self.gate, self.now);
                 let changes = &mut self.changes;
-                with_attempt((from, self.device, self.country), name, password, |try_| {
-                    gate.judge_in_turn(try_, class, now, changes)
-                })
+                with_attempt(
+                    (from, self.device, (self.country, self.system)),
+                    name,
+                    password,
+                    |try_| gate.judge_in_turn(try_, class, now, changes),
+                )
             }
             First::Decided(verdict) => verdict,
         }
@@ -137,7 +146,7 @@ impl World {
         let (gate, now) = (&self.gate, self.now);
         let changes = &mut self.changes;
         with_attempt(
-            (from, self.device, self.country),
+            (from, self.device, (self.country, self.system)),
             name,
             Some(password),
             |try_| gate.judge_in_turn(try_, class, now, changes),
@@ -148,7 +157,7 @@ impl World {
     pub(super) fn miss_turn(&mut self, from: ClientKey, name: &str, password: &str) -> Refusal {
         let (gate, now) = (&self.gate, self.now);
         with_attempt(
-            (from, self.device, self.country),
+            (from, self.device, (self.country, self.system)),
             name,
             Some(password),
             |try_| gate.miss_turn(try_, now),
@@ -232,7 +241,7 @@ impl World {
 }
 
 fn with_attempt<T>(
-    (client, device, country): (ClientKey, Option<Device>, Located),
+    (client, device, (country, system)): (ClientKey, Option<Device>, (Located, Option<u32>)),
     name: &str,
     password: Option<&str>,
     ask: impl FnOnce(&AuthAttempt<'_>) -> T,
@@ -247,6 +256,7 @@ fn with_attempt<T>(
         door: Door::Own,
         device,
         country,
+        system,
     })
 }
 

@@ -29,6 +29,7 @@ fn attempt<'a>(client: ClientKey, user: &'a UserName, secret: &'a Secret) -> Aut
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     }
 }
 

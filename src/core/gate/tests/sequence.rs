@@ -50,6 +50,7 @@ impl Try {
             door: Door::Own,
             device: None,
             country: Located::default(),
+            system: None,
         }
     }
 }

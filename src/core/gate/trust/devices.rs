@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::gate::buckets::table::seconds;
 use crate::gate::buckets::tries::Novelty;
 use crate::gate::request::change::{Change, DeviceDrop, DeviceLogin, Fact};
-use crate::gate::request::device::{DeviceId, DeviceTicket, DeviceTrust, HashedDevice};
+use crate::gate::request::device::{DeviceId, DeviceMet, DeviceTicket, DeviceTrust, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::trust::familiar::KEPT;
 use crate::moment::Moment;
@@ -77,6 +77,13 @@ impl Devices {
         }
     }
 
+    /// Whether a familiar device of the user's has ever logged in where the user was at home, or near it.
+    pub(in crate::gate) fn is_met_at_home(&self, user: UserId, device: DeviceId) -> bool {
+        let book = self.read();
+        let held = book.of(user).iter().find(|held| held.id == device);
+        held.is_some_and(|held| held.met == DeviceMet::AtHome)
+    }
+
     /// Whether this device has logged in as anybody.
     pub(in crate::gate) fn is_known(&self, device: HashedDevice) -> bool {
         device.ticket == DeviceTicket::Returned && self.read().is_known(device.id)
@@ -86,13 +93,13 @@ impl Devices {
     pub(in crate::gate) fn login(
         &self,
         user: UserId,
-        device: HashedDevice,
+        (device, met): (HashedDevice, DeviceMet),
         password: Novelty,
         when: Moment,
         now: Moment,
     ) -> Option<Change> {
         let last = seconds(when.min(now));
-        if password == Novelty::Repeat && self.is_fresh(user, device, last) {
+        if password == Novelty::Repeat && self.is_fresh(user, (device, met), last) {
             return None;
         }
         let mut book = self.write();
@@ -111,6 +118,7 @@ impl Devices {
             last,
             failures: 0,
             ticket: device.ticket,
+            met,
         };
         book.add(user, login, self.capacity);
         book.succeed(user, device.id);
@@ -120,6 +128,7 @@ impl Devices {
             user,
             device: device.id,
             last,
+            met,
         };
         came_back.then(|| Change::here(now, Fact::DeviceFamiliar(login)))
     }
@@ -151,11 +160,12 @@ impl Devices {
         self.write().sweep(now);
     }
 
-    fn is_fresh(&self, user: UserId, device: HashedDevice, when: u32) -> bool {
+    fn is_fresh(&self, user: UserId, (device, met): (HashedDevice, DeviceMet), when: u32) -> bool {
         let book = self.read();
         let held = book.of(user).iter().find(|held| held.id == device.id);
         held.is_some_and(|held| {
-            let has_news = held.failures > 0 || held.ticket != device.ticket;
+            let is_met = held.met == DeviceMet::AtHome || met == DeviceMet::Elsewhere;
+            let has_news = held.failures > 0 || held.ticket != device.ticket || !is_met;
             !has_news && when < held.last.saturating_add(FRESH)
         })
     }

@@ -147,6 +147,7 @@ mod tests {
                 door: Door::Own,
                 client,
                 country: Located::Unasked,
+                system: None,
                 network: client.network(),
                 user: UserId(n),
                 payer: UserId(n),

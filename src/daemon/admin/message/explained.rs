@@ -144,6 +144,9 @@ pub struct UserMessage {
     pub last_login: Option<String>,
     /// Where the user is familiar, the latest first.
     pub networks: Vec<UserNetworkMessage>,
+    /// Why the password seems to be stolen; none: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspicion: Option<SuspicionMessage>,
     /// The devices that have logged in as the user, the latest first.
     #[serde(default)]
     pub devices: Vec<UserDeviceMessage>,
@@ -168,6 +171,32 @@ pub struct DecidedMessage {
     pub machine: String,
     /// What: a ban, a login, a forgetting.
     pub what: String,
+}
+
+/// Why a password seems to be stolen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspicionMessage {
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// `countries`, `systems`, `networks` or `guesses`.
+    pub cause: String,
+    /// Whether the logins from other than familiar places wait.
+    pub held: bool,
+    /// The places that were new within a day, the oldest first.
+    pub places: Vec<NewPlaceMessage>,
+}
+
+/// A place that was new to a user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPlaceMessage {
+    /// Its /16, or /32.
+    pub network: String,
+    /// The country, if a database says it.
+    pub country: Option<String>,
+    /// The number of the autonomous system, if a database says it.
+    pub system: Option<u32>,
+    /// The first login, RFC 3339.
+    pub at: String,
 }
 
 /// A network where a user is familiar.

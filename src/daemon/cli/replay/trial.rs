@@ -197,6 +197,7 @@ impl ReplayRun<'_> {
             door: Door::Own,
             device: None,
             country: Located::default(),
+            system: None,
         };
         self.tick(login.at);
         let granted = self.granted(&attempt, login.at);

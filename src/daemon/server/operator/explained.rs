@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::values::{ban, bucket, mode, time};
 use crate::admin::message::{
     DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage, LoginNetworkMessage,
-    OutlookMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
+    NewPlaceMessage, OutlookMessage, SuspicionMessage, UserDeviceMessage, UserMessage,
+    UserNetworkMessage,
 };
 use crate::clock::Clock;
 use crate::places::Places;
@@ -22,6 +23,7 @@ use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 use gatepost_core::gate::request::device::DeviceTicket;
 use gatepost_core::gate::request::keys::UserId;
+use gatepost_core::gate::request::suspicion::{FarLogins, NewPlace, Suspicion};
 use gatepost_core::gate::request::user_rule::{Mailbox, UserRule};
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Standing};
 use gatepost_core::moment::Moment;
@@ -158,12 +160,28 @@ pub(super) fn user(
         rule: e.rule.as_ref().map(rule),
         last_login: e.last.map(|last| time(last, clock)),
         networks: e.networks.iter().map(network).collect(),
+        suspicion: e.suspicion.as_ref().map(|one| suspicion(one, clock)),
         devices: e.devices.iter().map(|one| device(one, clock)).collect(),
         buckets: e.buckets.iter().map(bucket).collect(),
         mode: mode(e.mode, e.settling_until),
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
         past: Vec::new(),
         decided: Vec::new(),
+    }
+}
+
+fn suspicion(one: &Suspicion, clock: Clock) -> SuspicionMessage {
+    let place = |place: &NewPlace| NewPlaceMessage {
+        network: place.region.to_string(),
+        country: place.country.map(|country| country.to_string()),
+        system: place.system,
+        at: time(place.at, clock),
+    };
+    SuspicionMessage {
+        since: time(one.since, clock),
+        cause: one.cause.to_string(),
+        held: one.far_logins == FarLogins::Hold,
+        places: one.places.iter().map(place).collect(),
     }
 }
 

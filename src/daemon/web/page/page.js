@@ -23,7 +23,7 @@ const REASONS = {
   "user-credit": "others at that address have vouched for it", "settling-user": "settling in: too many failures at this user",
   settling: "settling in: too many failures", repeat: "the same wrong password again", trap: "a name that only guessers use",
   ban: "banned", turn: "Postfix had no place in time", "backend-outage": "Dovecot seems to fail",
-  country: "[places] lets nobody in from that country", "user-rule": "a rule for this user, [[user]]", decoy: "a mailbox that nobody has",
+  country: "[places] lets nobody in from that country", "user-rule": "a rule for this user, [[user]]", decoy: "a mailbox that nobody has", stolen: "the password seems to be stolen",
   device: "the user has logged in with this device",
 };
 // What an attempt that was let through has paid: no reason against it.

@@ -62,6 +62,7 @@ impl ShownAttempt {
             door: attempt.door,
             device: attempt.device.filter(|_| attempt.door.has_later()),
             country: Located::default(),
+            system: None,
         }
     }
 }

@@ -4,8 +4,12 @@
 
 use bytes::{Buf, BufMut};
 
-use super::{read_moment, read_subject, write_subject};
-use crate::gate::request::change::{Expulsion, Forgiven, ForgivenUser, Revocation, Subject};
+use super::{
+    EXPELLED, FORGIVEN, TRUST_REVOKED, USER_FORGOTTEN, read_moment, read_subject, write_subject,
+};
+use crate::gate::request::change::{
+    Expulsion, Fact, Forgiven, ForgivenUser, ForgottenUser, Revocation, Subject,
+};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
 use crate::moment::Moment;
@@ -39,7 +43,30 @@ pub(in crate::gate) fn read_forgotten(mut from: &[u8]) -> Option<(UserId, Moment
     Some((user, read_moment(&mut from)?))
 }
 
-pub(super) fn write_revocation(out: &mut Vec<u8>, what: Revocation) {
+/// What an operator did, as a journal record; none if it is no such change.
+pub(super) fn write_order(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
+    Some(match fact {
+        Fact::Forgiven(who) => {
+            write_forgiven(out, who);
+            FORGIVEN
+        }
+        Fact::TrustRevoked(what) => {
+            write_revocation(out, what);
+            TRUST_REVOKED
+        }
+        Fact::UserForgotten(ForgottenUser(user)) => {
+            out.put_u64_le(user.0);
+            USER_FORGOTTEN
+        }
+        Fact::Expelled(whose) => {
+            write_expulsion(out, whose);
+            EXPELLED
+        }
+        _ => return None,
+    })
+}
+
+fn write_revocation(out: &mut Vec<u8>, what: Revocation) {
     out.put_u64_le(what.user.0);
     let (place, code) = match what.network {
         None => (EVERYWHERE, 0),
@@ -61,7 +88,7 @@ pub(super) fn read_revocation(from: &mut &[u8]) -> Option<Revocation> {
     Some(Revocation { user, network })
 }
 
-pub(super) fn write_forgiven(out: &mut Vec<u8>, who: Forgiven) {
+fn write_forgiven(out: &mut Vec<u8>, who: Forgiven) {
     match who {
         Forgiven::Client(client) => write_subject(out, Subject::Client(client)),
         Forgiven::User(ForgivenUser(user)) => {
@@ -83,7 +110,7 @@ pub(super) fn read_forgiven(from: &mut &[u8]) -> Option<Forgiven> {
     }
 }
 
-pub(super) fn write_expulsion(out: &mut Vec<u8>, whose: Expulsion) {
+fn write_expulsion(out: &mut Vec<u8>, whose: Expulsion) {
     match whose {
         Expulsion::User(user, network) => {
             out.put_u8(USER);

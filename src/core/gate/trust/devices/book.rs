@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::{DEVICES, NEW_DEVICES, NEW_KEPT, UNDER_WAY, USERS};
 use crate::gate::buckets::table::seconds;
-use crate::gate::request::device::{DeviceId, DeviceTicket};
+use crate::gate::request::device::{DeviceId, DeviceMet, DeviceTicket};
 use crate::gate::request::keys::UserId;
 use crate::gate::trust::familiar::KEPT;
 use crate::moment::Moment;
@@ -26,6 +26,8 @@ pub(in crate::gate) struct UserDevice {
     pub(in crate::gate) failures: u8,
     /// Whether it has ever come back.
     pub(in crate::gate) ticket: DeviceTicket,
+    /// Whether it has ever logged in at home.
+    pub(in crate::gate) met: DeviceMet,
 }
 
 #[derive(Default)]
@@ -96,6 +98,9 @@ impl DeviceBook {
             }
             if login.ticket == DeviceTicket::Returned {
                 held.ticket = DeviceTicket::Returned;
+            }
+            if login.met == DeviceMet::AtHome {
+                held.met = DeviceMet::AtHome;
             }
             return;
         }

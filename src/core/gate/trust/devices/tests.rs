@@ -26,7 +26,7 @@ fn new(n: u64) -> HashedDevice {
 }
 
 fn login(devices: &Devices, user: UserId, device: HashedDevice, at: Moment) -> Option<Change> {
-    devices.login(user, device, Novelty::New, at, at)
+    devices.login(user, (device, DeviceMet::AtHome), Novelty::New, at, at)
 }
 
 fn is_familiar(devices: &Devices, user: UserId, device: u64, at: Moment) -> bool {
@@ -104,7 +104,13 @@ fn five_wrong_passwords_end_it_and_a_login_between_begins_anew() {
     // A moment after the last one, and all the same it counts.
     assert!(
         devices
-            .login(ANNA, back(1), Novelty::Repeat, NOW, NOW)
+            .login(
+                ANNA,
+                (back(1), DeviceMet::AtHome),
+                Novelty::Repeat,
+                NOW,
+                NOW
+            )
             .is_some()
     );
     for _ in 0..4 {
@@ -165,7 +171,15 @@ fn what_is_taken_back_does_not_come_back_with_an_attempt_that_was_judged_before(
         is_familiar(&devices, ANNA, 2, NOW + DAY),
         "it logged in after that"
     );
-    let under_way = |judged| devices.login(ANNA, back(1), Novelty::New, judged, taken + SECOND);
+    let under_way = |judged| {
+        devices.login(
+            ANNA,
+            (back(1), DeviceMet::AtHome),
+            Novelty::New,
+            judged,
+            taken + SECOND,
+        )
+    };
     assert_eq!(under_way(taken), None);
     assert!(!is_familiar(&devices, ANNA, 1, taken));
     assert!(under_way(taken + SECOND).is_some());
@@ -203,4 +217,17 @@ fn devices_that_are_none_are_bounded_too() {
     let shared = devices.shared();
     assert_eq!(shared.len(), 512);
     assert!(shared.iter().all(|(_, last)| *last >= 2_000 - 512));
+}
+
+#[test]
+fn a_device_that_has_logged_in_at_home_once_is_known_from_there() {
+    let devices = Devices::new(100);
+    let meet = |met, at| devices.login(ANNA, (back(1), met), Novelty::Repeat, at, at);
+    let is_met = || devices.is_met_at_home(ANNA, DeviceId(1));
+    meet(DeviceMet::Elsewhere, NOW);
+    assert!(!is_met() && !devices.is_met_at_home(person(2), DeviceId(1)));
+    meet(DeviceMet::AtHome, NOW + SECOND);
+    assert!(is_met(), "however short ago the last login was");
+    meet(DeviceMet::Elsewhere, NOW + DAY);
+    assert!(is_met());
 }

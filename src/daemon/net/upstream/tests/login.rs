@@ -67,6 +67,7 @@ fn permit(credentials: &Credentials) -> Permit {
         door: Door::Own,
         device: None,
         country: Located::default(),
+        system: None,
     };
     match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut Vec::new()) {
         Verdict::Allow(permit) => permit,

@@ -1,0 +1,65 @@
+//! tests - how many places are kept, of whom, and who makes room
+
+use super::*;
+use crate::gate::request::client::RegionKey;
+
+const NOW: Moment = Moment::from_seconds(1_800_000_000);
+
+fn person(n: u64) -> UserId {
+    UserId(n << 32)
+}
+
+fn place(n: u32, at: u32) -> HeldPlace {
+    HeldPlace {
+        region: RegionKey::V4(n << 16),
+        system: None,
+        country: None,
+        at,
+    }
+}
+
+fn second() -> u32 {
+    seconds(NOW)
+}
+
+#[test]
+fn a_user_keeps_24_places_and_the_oldest_goes() {
+    let places = NewPlaces::new(1000);
+    for n in 0..40 {
+        places.restore_place(person(1), place(n, second() + n));
+    }
+    let held = places.of(person(1)).unwrap();
+    assert_eq!(held.places.len(), 24);
+    assert!(!held.has(RegionKey::V4(0)) && held.has(RegionKey::V4(39 << 16)));
+}
+
+#[test]
+fn the_capacity_is_never_exceeded_and_who_is_suspected_stays_longest() {
+    let places = NewPlaces::new(1000);
+    places.restore_place(person(1), place(1, second()));
+    places.restore_suspicion(person(1), SuspicionCause::Networks, second());
+    for n in 2..5000u32 {
+        places.restore_place(person(u64::from(n)), place(n, second() + n));
+        assert!(places.users().len() * 2 <= 1000);
+    }
+    assert!(places.is_suspected(person(1)));
+    assert!(places.of(person(4999)).is_some() && places.of(person(2)).is_none());
+    assert_eq!(places.suspected(), 1);
+}
+
+#[test]
+fn places_are_new_for_a_day_and_a_suspicion_lasts_a_week_unless_logins_are_held() {
+    let places = NewPlaces::new(1000);
+    let day = |n: u32| Moment::from_seconds(u64::from(second() + n * NEW));
+    places.restore_place(person(1), place(1, second()));
+    places.restore_place(person(2), place(2, second()));
+    places.restore_suspicion(person(2), SuspicionCause::Systems, second());
+    places.sweep(FarLogins::Hold, day(1));
+    assert!(places.of(person(1)).is_none() && places.of(person(2)).is_some());
+    places.sweep(FarLogins::Hold, day(99));
+    assert!(places.is_suspected(person(2)));
+    places.sweep(FarLogins::Tell, day(7) - std::time::Duration::from_secs(1));
+    assert!(places.is_suspected(person(2)));
+    places.sweep(FarLogins::Tell, day(7));
+    assert!(places.of(person(2)).is_none() && places.suspected() == 0);
+}
