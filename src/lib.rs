@@ -30,6 +30,7 @@
 //! | daemon | `session` | one client, from handshake to ending; all that have logged in: `registry` | `serve` |
 //! | daemon | `store` | what is kept over a restart: snapshot, journal, keys, lock | `Store` |
 //! | daemon | `cluster` | the machines that have one bound together | |
+//! | daemon | `crowdsec` | CrowdSec's local API, which is asked for decisions and told of bans | |
 //! | daemon | `known_passwords` | the owner's list of passwords that are known elsewhere | |
 //! | daemon | `history` | what an operator may ask about later: decisions, counters by the hour, outages, bans; in SQLite, by a thread of its own | `reader`, `historian` |
 //! | daemon | `report` | what is told: log events and counters | `events` |
@@ -51,7 +52,7 @@
 //! |---|---|
 //! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, decided, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
-//! | edges | `clock`, `drain`, `files`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `admin::client` |
+//! | edges | `clock`, `drain`, `files`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `crowdsec`, `admin::client` |
 //! | judging | `judging` |
 //! | session | `session` |
 //! | web | `web` |

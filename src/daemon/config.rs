@@ -11,8 +11,10 @@ mod bounds;
 mod buckets;
 mod chain;
 mod cluster;
+mod crowdsec;
 mod dovecot;
 mod finding;
+mod fixed;
 pub mod guesses;
 mod http;
 mod inspect;
@@ -39,8 +41,6 @@ mod testing;
 mod user_rules;
 mod value;
 
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,6 +51,7 @@ use self::machine::Machine;
 use self::neighbours::Neighbours;
 use crate::auth_policy::AuthPolicySettings;
 use crate::cluster::ClusterSettings;
+use crate::crowdsec::CrowdsecSettings;
 use crate::history::HistorySettings;
 use crate::known_passwords::KnownPasswordsSettings;
 use crate::places::PlaceSettings;
@@ -83,6 +84,8 @@ pub struct Config {
     pub gate: gate::GateSettings,
     /// The machines that have one bound together; none: this one is alone.
     pub cluster: Option<ClusterSettings>,
+    /// CrowdSec's local API; none: it is neither asked nor told anything.
+    pub crowdsec: Option<CrowdsecSettings>,
     /// Where clients are in the world.
     pub places: PlaceSettings,
     /// Limits on connections.
@@ -164,6 +167,7 @@ impl Config {
             inspect::state(file, config, findings);
             auth_policy::warn_readable(file, path, findings);
             lender::inspect(file, folder(path), findings);
+            crowdsec::inspect(file, folder(path), findings);
             listeners::warn_remote(&file.upstream, &Machine::read(), findings);
             more(file, config, findings);
         })
@@ -228,8 +232,7 @@ impl Config {
 
     /// The settings of every module; a refused value becomes its default.
     fn from_raw(file: &raw::RawFile, folder: &Path, findings: &mut Findings) -> Self {
-        let machine = Machine::read();
-        let dialogue = sections::dialogue(file, &machine, findings);
+        let dialogue = sections::dialogue(file, &Machine::read(), findings);
         let listeners = listeners::listeners(file, findings);
         let timeouts = sections::timeouts(&file.timeouts, findings);
         let tls = sections::tls(&file.tls, folder, findings);
@@ -265,6 +268,7 @@ impl Config {
                 ..Self::of_users(file, rules, findings)
             },
             cluster,
+            crowdsec: crowdsec::read(&file.crowdsec, folder, findings),
             places: places::databases(&file.places, folder, findings),
             admission: sections::admission(&file.admission, findings),
             timeouts,
@@ -294,71 +298,6 @@ impl Config {
             names,
             ..rules
         }
-    }
-
-    /// The keys that differ in `new` and that a running process cannot change: it keeps its own
-    /// until a restart.
-    pub fn fixed_changes(&self, new: &Self) -> Vec<&'static str> {
-        let addresses = |config: &Self| -> BTreeSet<SocketAddr> {
-            config.listeners.iter().map(|l| l.address).collect()
-        };
-        let (capacity, new_capacity) = (self.gate.capacity, new.gate.capacity);
-        let (names, new_names) = (&self.gate.names, &new.gate.names);
-        [
-            ("listen.address", addresses(self) != addresses(new)),
-            ("names.domain", names.domain != new_names.domain),
-            (
-                "names.default-realm",
-                names.default_realm != new_names.default_realm,
-            ),
-            ("names.translate", names.translate != new_names.translate),
-            (
-                "names.master-separator",
-                names.master_separator != new_names.master_separator,
-            ),
-            ("names.subaddress", names.subaddress != new_names.subaddress),
-            ("capacity.clients", capacity.clients != new_capacity.clients),
-            ("capacity.pairs", capacity.pairs != new_capacity.pairs),
-            ("state.directory", self.store != new.store),
-            ("history.keep", self.history.keep != new.history.keep),
-            ("auth-policy", self.auth_policy != new.auth_policy),
-            ("cluster", self.cluster != new.cluster),
-            ("admin.socket", self.admin.socket != new.admin.socket),
-            ("admin.group", self.admin.group != new.admin.group),
-            ("http", self.web != new.web),
-        ]
-        .into_iter()
-        .filter_map(|(key, changed)| changed.then_some(key))
-        .collect()
-    }
-
-    /// This config as far as a process that was started with `running` can apply it: the keys of
-    /// [`fixed_changes`](Self::fixed_changes) stay as they are, and the listeners stay in their
-    /// order, each with the settings that this config has for its address, if any.
-    #[must_use]
-    pub fn with_fixed_of(self, running: &Self) -> Self {
-        let mut listeners = running.listeners.clone();
-        for listener in &mut listeners {
-            let mut new = self.listeners.iter();
-            if let Some(new) = new.find(|new| new.address == listener.address) {
-                listener.clone_from(new);
-            }
-        }
-        let mut config = Self {
-            listeners,
-            store: running.store.clone(),
-            history: running.history.clone(),
-            admin: running.admin.clone(),
-            web: running.web.clone(),
-            auth_policy: running.auth_policy.clone(),
-            cluster: running.cluster.clone(),
-            ..self
-        };
-        config.gate.nonce.clone_from(&running.gate.nonce);
-        config.gate.division = running.gate.division;
-        config.gate.capacity = running.gate.capacity;
-        config.gate.names.clone_from(&running.gate.names);
-        config
     }
 }
 

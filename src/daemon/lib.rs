@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod crowdsec;
 pub mod drain;
 mod files;
 pub mod history;

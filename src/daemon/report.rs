@@ -8,6 +8,7 @@ pub mod counter;
 pub mod counters;
 pub mod durations;
 pub mod events;
+pub mod http_url;
 pub mod last_faults;
 pub mod lately;
 pub mod limits;

@@ -22,6 +22,8 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::cluster::{Cluster, OutboxFacts};
 use crate::config::Config;
+use crate::crowdsec::Crowdsec;
+use crate::crowdsec::outbox::ToldBans;
 use crate::drain::{self, Drain};
 use crate::history::{Historian, HistoryReader};
 use crate::judging::{Judging, Notices};
@@ -43,6 +45,7 @@ use gatepost_core::moment::Moment;
 mod built;
 mod certificates;
 mod cluster_notices;
+mod crowdsec;
 mod keeping;
 mod leaving;
 mod lending;
@@ -131,6 +134,7 @@ pub struct Server {
     config: Arc<ArcSwap<Config>>,
     drainer: drain::Drainer,
     outbox: Option<OutboxFacts>,
+    bans: Option<ToldBans>,
     began: Moment,
 }
 
@@ -169,6 +173,7 @@ impl Server {
         let judging = Judging::new(gate, config.turns, clock, (notices, recorder), &limits);
         let services = built::services(&config, tls, judging, &drainer, began);
         let (cluster, outbox) = Cluster::new(config.cluster.clone(), &limits);
+        let (crowdsec, bans) = Crowdsec::new(config.crowdsec.clone(), &limits);
         let policy = PolicyDoor::bind(&config, &services, &mut given, &drain)?;
         let listeners = bind_all(&config, given, &limits)?;
         let web = WebDoor::bind(config.web.as_ref(), &limits)?;
@@ -183,16 +188,12 @@ impl Server {
             notices: Arc::new(ArcSwap::from_pointee(config.notices.clone())),
             lists: built::lists(&config, &services),
             cluster,
+            crowdsec,
             predecessors: Predecessors::beside(&config.admin),
         };
         let (historian, occurrences) = keeping::historian(&config.history, records, &context);
         Ok(Self {
-            persister: Persister::new(
-                services,
-                received,
-                context.cluster.outbox.clone(),
-                (store, context.state.clone()),
-            ),
+            persister: Persister::new(&context, received, store),
             notifier: Notifier::new(occurrences, context.clone()),
             context,
             listeners,
@@ -203,6 +204,7 @@ impl Server {
             config: Arc::new(ArcSwap::from_pointee(config)),
             drainer,
             outbox,
+            bans,
             began,
         })
     }
@@ -254,7 +256,7 @@ impl Server {
         let history = keeping::start(self.historian);
         let places = self.config.load().places.clone();
         places::take_over(&self.context.services.judging, &places).await;
-        let tasks = background(&self.context, self.outbox);
+        let tasks = background(&self.context, self.outbox, self.bans);
         if let Some(door) = self.web {
             tasks.spawn(door.serve(operator.clone(), self.context.drain.clone()));
         }
@@ -299,7 +301,11 @@ impl Server {
 }
 
 /// Starts what goes on by itself until the drain begins.
-fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTracker {
+fn background(
+    context: &ListenerContext,
+    outbox: Option<OutboxFacts>,
+    bans: Option<ToldBans>,
+) -> TaskTracker {
     let tasks = TaskTracker::new();
     let services = || Arc::clone(&context.services);
     let drain = || context.drain.clone();
@@ -313,6 +319,8 @@ fn background(context: &ListenerContext, outbox: Option<OutboxFacts>) -> TaskTra
     tasks.spawn(lending::lend(context.clone()));
     tasks.spawn(cluster_notices::watch(context.clone()));
     tasks.spawn(places::watch(context.clone()));
+    tasks.spawn(crowdsec::follow(context.clone()));
+    tasks.spawn(crowdsec::tell(context.clone(), bans));
     tasks.spawn(sharing::share(context.clone(), outbox));
     tasks
 }

@@ -6,6 +6,7 @@
 pub(crate) mod authority;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod crowdsec;
 pub(crate) mod doors;
 pub(crate) mod http;
 pub(crate) mod impostor;

@@ -47,7 +47,7 @@ const TABLE: &[Row] = &[
     row_of("logs",     &["core::logs"],           &["words"]),
     row_of("messages", &["daemon::admin", "daemon::admin::message"], &[]),
     row_of("clock",    &["daemon::clock", "daemon::drain", "daemon::files", "daemon::owner", "daemon::places", "daemon::report", "daemon::known_passwords"], &["words"]),
-    row_of("edges",    &["daemon::store", "daemon::history", "daemon::net", "daemon::cluster", "daemon::admin::client"], &["words", "gate", "clock"]),
+    row_of("edges",    &["daemon::store", "daemon::history", "daemon::net", "daemon::cluster", "daemon::crowdsec", "daemon::admin::client"], &["words", "gate", "clock"]),
     row_of("judging",  &["daemon::judging"], &["words", "gate", "clock"]),
     row_of("session",  &["daemon::session"], &["words", "dialogue", "clock", "edges", "judging"]),
     row_of("doors",    &["daemon::auth_policy"], &["words", "clock", "edges", "judging", "session"]),

@@ -13,7 +13,7 @@ use crate::gate::request::attempt::{Trust, UserName};
 use crate::gate::request::change::{BanCause, Change, Fact, Forgiven, ForgivenUser, Subject};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::keys::UserId;
-use crate::gate::request::lists::{ListEntry, ListRefusal};
+use crate::gate::request::lists::{ListEntry, ListRefusal, ListingCounts, ListingNews};
 use crate::gate::request::names::Characters;
 use crate::gate::request::settings::Mode;
 use crate::gate::trust::ban::Ban;
@@ -92,6 +92,17 @@ impl Gate {
     /// The published lists.
     pub fn lists(&self) -> Vec<ListEntry> {
         self.bans.lists.all()
+    }
+
+    /// Takes over what a program beside Gatepost decides about networks: until the end of each entry its clients stand as if
+    /// they had an automatic ban.
+    pub fn take_listings(&self, news: &ListingNews) -> ListingCounts {
+        self.bans.feed.take(news)
+    }
+
+    /// How many such entries are in force, and the last of their ends; none: there are none.
+    pub fn listings(&self, now: Moment) -> Option<(usize, Moment)> {
+        self.bans.feed.count(now)
     }
 
     /// All bans, the one that ends first at the front.

@@ -7,18 +7,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod crowdsec;
 mod explained;
 mod lists;
 mod parts;
 mod past;
 mod watch;
 
+pub use crowdsec::{CrowdsecMessage, LapiMessage};
 pub use explained::{
     BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, FaultMessage,
     KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, NewPlaceMessage, OutlookMessage,
     SuspicionMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
-
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
     CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, NotKeptMessage,
@@ -350,8 +351,9 @@ pub struct StatusMessage {
     /// The bound: the guesses by strangers that can reach Postfix in a day.
     pub bound_per_day: u64,
     /// The machines that this bound is one for; none: there is only this one.
-    #[serde(default)]
     pub cluster: Option<ClusterMessage>,
+    /// CrowdSec; none: it is neither asked nor told anything.
+    pub crowdsec: Option<CrowdsecMessage>,
     /// The tokens of the shared buckets.
     pub buckets: Vec<BucketMessage>,
     /// Used and available rows, by table.
@@ -388,7 +390,6 @@ pub struct StatusMessage {
     /// Since when the state is not kept, and why; none: it is.
     pub state_not_kept: Option<NotKeptMessage>,
     /// Why the history is not kept; none: it is, or it is off.
-    #[serde(default)]
     pub history_not_kept: Option<String>,
     /// The databases of `[places]`.
     #[serde(default)]

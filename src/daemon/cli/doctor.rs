@@ -25,6 +25,7 @@ mod backend;
 mod bypass;
 mod certificate;
 mod cluster;
+mod crowdsec;
 mod diagnosis;
 mod dovecot;
 mod fail2ban;
@@ -128,6 +129,7 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     found.extend(certificate::look(&around.config));
     found.extend(dovecot::look(&args.neighbours));
     found.extend(auth_policy::look(&around.config, &args.neighbours));
+    found.extend(crowdsec::look(&around));
     found.push(fail2ban::look(args.fail2ban_config.as_deref()));
     found.extend(machine::look(&around));
     found.extend(cluster::look(&around).await);

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
-use crate::admin::message::{Request, Response, SharingMessage, StatusMessage, UpstreamMessage};
+use crate::admin::message::{
+    LapiMessage, Request, Response, SharingMessage, StatusMessage, UpstreamMessage,
+};
 use crate::report::limits::TABLE;
 
 /// Show the state: mode, backend, sessions, bans, buckets, tables, counters
@@ -66,6 +68,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         status.bound_per_day
     )?;
     cluster(status, out)?;
+    crowdsec(status, out)?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
     doors(status, out)?;
@@ -201,6 +204,55 @@ fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
             "            {dropped} records in the store are damaged, or of no machine with this secret"
         ),
     }
+}
+
+/// CrowdSec beside us: what it decides, and what it is told.
+fn crowdsec(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
+    let Some(crowdsec) = &status.crowdsec else {
+        return Ok(());
+    };
+    let address = &crowdsec.address;
+    let since = |lapi: &LapiMessage| lapi.since.clone().unwrap_or_default();
+    let reason = |lapi: &LapiMessage| lapi.reason.clone().unwrap_or_default();
+    if let Some(lapi) = &crowdsec.decisions {
+        let state = match lapi.state.as_str() {
+            "answers" => format!("{address} tells its decisions since {}", since(lapi)),
+            "fails" => {
+                let (since, reason) = (since(lapi), reason(lapi));
+                format!("{address} DOES NOT TELL its decisions since {since}: {reason}")
+            }
+            _ => format!("{address} not asked yet"),
+        };
+        let left_out = match crowdsec.left_out {
+            0 => String::new(),
+            count => format!(", {count} left out"),
+        };
+        writeln!(
+            out,
+            "crowdsec    {state}; {} in force{left_out}",
+            crowdsec.in_force
+        )?;
+    }
+    if let Some(lapi) = &crowdsec.bans {
+        let state = match lapi.state.as_str() {
+            "answers" => format!("{address} takes bans since {}", since(lapi)),
+            "fails" => {
+                let (since, reason) = (since(lapi), reason(lapi));
+                format!("{address} DOES NOT TAKE bans since {since}: {reason}")
+            }
+            _ => format!("{address} takes bans, once there is one"),
+        };
+        let not_taken = match crowdsec.not_taken {
+            0 => String::new(),
+            count => format!(", {count} refused"),
+        };
+        writeln!(
+            out,
+            "crowdsec    {state}; {} told{not_taken}",
+            crowdsec.told
+        )?;
+    }
+    Ok(())
 }
 
 /// What was told at each door.

@@ -135,7 +135,12 @@ fn inspect_secret(given: &raw::RawCluster, folder: &Path, findings: &mut Finding
     }
 }
 
-fn warn_readable(path: &Path, what: &str, given: &Spanned<String>, findings: &mut Findings) {
+pub(super) fn warn_readable(
+    path: &Path,
+    what: &str,
+    given: &Spanned<String>,
+    findings: &mut Findings,
+) {
     const OTHERS: u32 = 0o007;
     let mode = std::fs::metadata(path).map_or(0, |file| file.mode());
     if mode & OTHERS != 0 {

@@ -4,7 +4,8 @@
 
 use super::finding::{Findings, Remark};
 use super::raw;
-use crate::report::occurrence::{NoticeSettings, Scheme, Webhook};
+use crate::report::http_url::{HttpUrl, Scheme};
+use crate::report::occurrence::NoticeSettings;
 
 pub(super) fn read(given: &raw::RawNotices, findings: &mut Findings) -> NoticeSettings {
     NoticeSettings {
@@ -34,12 +35,12 @@ fn command(given: &raw::RawNotices, findings: &mut Findings) -> Vec<String> {
     words
 }
 
-fn webhook(given: &raw::RawNotices, findings: &mut Findings) -> Option<Webhook> {
+fn webhook(given: &raw::RawNotices, findings: &mut Findings) -> Option<HttpUrl> {
     let given = given.webhook.as_ref()?;
     if given.get_ref().is_empty() {
         return None;
     }
-    match Webhook::read(given.get_ref()) {
+    match HttpUrl::read(given.get_ref()) {
         Ok(webhook) => {
             let is_near = matches!(&*webhook.host, "localhost" | "127.0.0.1" | "::1");
             if webhook.scheme == Scheme::Http && !is_near {

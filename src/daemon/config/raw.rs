@@ -44,6 +44,7 @@ pub(super) struct RawFile {
     pub(super) capacity: TomlTable<RawCapacity>,
     pub(super) auth_policy: TomlTable<RawAuthPolicy>,
     pub(super) cluster: TomlTable<RawCluster>,
+    pub(super) crowdsec: TomlTable<RawCrowdsec>,
     pub(super) state: TomlTable<RawState>,
     pub(super) history: TomlTable<RawHistory>,
     pub(super) notices: TomlTable<RawNotices>,
@@ -199,6 +200,16 @@ pub(super) struct RawCluster {
     pub(super) password_file: Given<String>,
     pub(super) ca: Given<String>,
     pub(super) secret_file: Given<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawCrowdsec {
+    pub(super) url: Given<String>,
+    pub(super) key_file: Given<String>,
+    pub(super) machine_file: Given<String>,
+    pub(super) ca: Given<String>,
+    pub(super) every: Given<Quoted<Duration>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -3,7 +3,7 @@
 //! [`Tls`] holds the rustls config of new handshakes; a reload replaces it as a whole or not at all.
 //! The keys of the session tickets are kept over a reload, so that a renewed certificate causes no
 //! full handshakes (`tickets`; those of TLS 1.2 die with the process).
-//! Not here: reading certificate files (`pem`, `certificate`), what clients will say of them (`chain`), choosing one by name (`resolver`), reading the
+//! Not here: reading certificate files (`pem`, `certificate`), what clients will say of them (`chain`), where we are the client (`client`), choosing one by name (`resolver`), reading the
 //! ClientHello (`hello`, `offer`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
@@ -11,6 +11,7 @@
 
 mod certificate;
 pub mod chain;
+pub mod client;
 mod computing;
 mod fault;
 pub mod hello;

@@ -79,6 +79,8 @@ pub enum ResourceLimit {
     Occurrences,
     /// Facts on their way to the other machines of a cluster.
     ClusterFacts,
+    /// Bans that CrowdSec is to be told.
+    CrowdsecBans,
     /// Buckets of which the other machines of a cluster are to know what was spent.
     ClusterSpending,
     /// Rows of the gate's table of clients.
@@ -118,7 +120,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 42] = [
+pub const TABLE: [LimitRow; 43] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -153,6 +155,7 @@ pub const TABLE: [LimitRow; 42] = [
     row(ResourceLimit::History, "history", "events that the history only counted, or lost"),
     row(ResourceLimit::Occurrences, "occurrences", "notices that were not sent, for too many waited"),
     row(ResourceLimit::ClusterFacts, "cluster-facts", "facts that the other machines were told later, with all the rest"),
+    row(ResourceLimit::CrowdsecBans, "crowdsec-bans", "bans that CrowdSec was not told, for too many waited"),
     row(ResourceLimit::ClusterSpending, "cluster-spending", "tries of which the other machines do not know what they have spent"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs, devices and known users forgotten early"),

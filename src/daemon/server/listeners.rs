@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use super::lists::Lists;
 use super::predecessors::Predecessors;
 use crate::cluster::Cluster;
+use crate::crowdsec::Crowdsec;
 use crate::drain::Drain;
 use crate::history::HistoryReader;
 use crate::net::admission::{Admission, Slot, TurnedAway};
@@ -45,6 +46,8 @@ pub(in crate::server) struct ListenerContext {
     pub(in crate::server) lists: Arc<Lists>,
     /// The machines that share the bound.
     pub(in crate::server) cluster: Cluster,
+    /// CrowdSec beside us.
+    pub(in crate::server) crowdsec: Crowdsec,
     /// Processes that were stopped, with the sessions that they still have.
     pub(in crate::server) predecessors: Predecessors,
 }

@@ -26,6 +26,7 @@ use gatepost_core::moment::Moment;
 mod acts;
 mod ask;
 mod cluster;
+mod crowdsec;
 mod dashboard;
 mod decided;
 mod expel;

@@ -14,9 +14,11 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
+use super::listeners::ListenerContext;
 use super::tickets;
 use crate::clock::{Clock, WallWatch};
 use crate::cluster::Outbox;
+use crate::crowdsec::outbox::BanOutbox;
 use crate::drain::Drain;
 use crate::judging::{Acknowledge, Judging, Notice, WriteOutcome};
 use crate::report::events;
@@ -43,6 +45,7 @@ pub(in crate::server) struct Persister {
     services: Arc<Services>,
     notices: mpsc::Receiver<Notice>,
     outbox: Outbox,
+    bans: BanOutbox,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
     wall: WallWatch,
@@ -69,18 +72,19 @@ struct Disk {
 impl Persister {
     /// One that has done nothing yet.
     pub(in crate::server) fn new(
-        services: Arc<Services>,
+        context: &ListenerContext,
         notices: mpsc::Receiver<Notice>,
-        outbox: Outbox,
-        (store, health): (Store, StateHealth),
+        store: Store,
     ) -> Self {
+        let services = Arc::clone(&context.services);
         let clock = services.judging.clock;
         Self {
             wall: WallWatch::new(clock.now(), Clock::wall()),
-            disk: Disk::new(store, health, clock),
+            disk: Disk::new(store, context.state.clone(), clock),
             services,
             notices,
-            outbox,
+            outbox: context.cluster.outbox.clone(),
+            bans: context.crowdsec.outbox.clone(),
             saving: None,
             moved: false,
             unkept: 0,
@@ -116,6 +120,7 @@ impl Persister {
         for notice in &notices {
             // A slow disk keeps no other machine waiting.
             self.outbox.leave(&notice.changes);
+            self.bans.leave(&notice.changes);
             log(&self.services.judging, &notice.changes);
         }
         self.disk.persist(notices).await;

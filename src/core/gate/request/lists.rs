@@ -37,6 +37,49 @@ pub struct ListEntry {
     pub until: Moment,
 }
 
+/// A network on a list of which each entry has its own end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The network, or an address as a network of one.
+    pub network: IpNet,
+    /// When it ends.
+    pub until: Moment,
+}
+
+/// What the keeper of such a list tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListingNews {
+    /// All of it, in place of what was told before.
+    Whole(Vec<Listing>),
+    /// What has changed since it was last asked.
+    Since {
+        /// Not listed any more.
+        ended: Vec<IpNet>,
+        /// Listed since, or for longer.
+        begun: Vec<Listing>,
+    },
+}
+
+impl ListingNews {
+    /// Whether it begins nothing.
+    pub const fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(begun) | Self::Since { begun, .. } => begun.is_empty(),
+        }
+    }
+}
+
+/// What became of the news.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListingCounts {
+    /// Networks that are held now.
+    pub held: usize,
+    /// Left out: wider than a list may name.
+    pub wide: usize,
+    /// Left out: there is no room for more.
+    pub surplus: usize,
+}
+
 /// Whether a list may name this network.
 pub fn is_narrow(network: IpNet) -> bool {
     match canonical(network) {

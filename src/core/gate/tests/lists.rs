@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::kit::*;
-use crate::gate::request::lists::{ListRefusal, MOST_NETWORKS, MOST_SOURCES};
+use crate::gate::request::lists::{ListRefusal, Listing, ListingNews, MOST_NETWORKS, MOST_SOURCES};
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing};
 
@@ -142,4 +142,39 @@ fn lists_and_their_number_are_bounded() {
     }
     assert_eq!(import("more", 1), Err(ListRefusal::Sources));
     assert_eq!(import("source1", 1), Ok(()), "it has its place");
+}
+
+#[test]
+fn who_has_logged_in_from_there_is_refused_by_no_decision_of_a_program_beside_us() {
+    let mut world = World::new(settings());
+    world.befriend("anna", LISTED);
+    let listing = |text: &str, span| Listing {
+        network: text.parse().unwrap(),
+        until: world.now + span,
+    };
+    let begun = vec![
+        listing("198.51.100.0/24", HOUR),
+        listing("203.0.113.7/32", HOUR),
+        listing("2001:db8:5::/48", HOUR * 2),
+    ];
+    let counts = world.gate.take_listings(&ListingNews::Since {
+        ended: Vec::new(),
+        begun,
+    });
+    assert_eq!(counts.held, 3);
+    assert_eq!(standing(&world, LISTED), Standing::Familiar);
+    assert!(matches!(world.login(LISTED, "anna"), Fate::Asked(_)));
+    assert_eq!(
+        world.login("203.0.113.7", "carl"),
+        Fate::Refused(Reason::Ban)
+    );
+    assert_eq!(standing(&world, "203.0.113.7"), Standing::Banned);
+    assert_eq!(standing(&world, "203.0.113.8"), Standing::Stranger);
+    assert_eq!(standing(&world, "2001:db8:5::1"), Standing::Banned);
+    assert_eq!(world.gate.lists(), [], "it is no list of a source");
+    world.pass(HOUR);
+    assert_eq!(standing(&world, "203.0.113.7"), Standing::Stranger);
+    assert_eq!(standing(&world, "2001:db8:5::1"), Standing::Banned);
+    world.pass(HOUR);
+    assert_eq!(world.gate.listings(world.now), None);
 }

@@ -19,6 +19,7 @@ use crate::gate::request::change::{
 };
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::Mode;
+use crate::gate::trust::feed::ListingFeed;
 use crate::gate::trust::lists::ImportedLists;
 use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
@@ -61,6 +62,8 @@ pub(in crate::gate) struct Bans {
     book: RwLock<BanBook>,
     /// What others publish.
     pub(in crate::gate) lists: ImportedLists,
+    /// What a program beside us decides.
+    pub(in crate::gate) feed: ListingFeed,
     /// How many are by hand: where there are none, nobody who may not be refused by another is looked up.
     by_hand: AtomicUsize,
 }
@@ -85,6 +88,7 @@ impl Bans {
             capacity: capacity.max(1),
             book: RwLock::default(),
             lists: ImportedLists::default(),
+            feed: ListingFeed::default(),
             by_hand: AtomicUsize::new(0),
         }
     }
@@ -96,9 +100,12 @@ impl Bans {
 
     /// How a client stands that a published list has: as one with an automatic ban.
     pub(in crate::gate) fn listed(&self, client: ClientKey, now: Moment) -> Option<Ban> {
-        let until = self.lists.until(client, now)?;
+        let until = self
+            .lists
+            .until(client, now)
+            .max(self.feed.until(client, now));
         Some(Ban {
-            until,
+            until: until?,
             cause: BanCause::List,
             mode: Mode::Enforce,
         })
@@ -183,6 +190,7 @@ impl Bans {
     /// Ends the bans whose time is over.
     pub(in crate::gate) fn expire(&self, now: Moment, changes: &mut Vec<Change>) {
         self.lists.expire(now);
+        self.feed.expire(now);
         if self.read().next_end().is_none_or(|end| end > now) {
             return;
         }

@@ -5,12 +5,10 @@
 //! Not here: how often (`rate`).
 
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, crypto::aws_lc_rs};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -18,8 +16,9 @@ use tokio::process::Command;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::net::tls::chain::system_roots;
-use crate::report::occurrence::{NoticeSettings, Scheme, Webhook};
+use crate::net::tls::client;
+use crate::report::http_url::{HttpUrl, Scheme};
+use crate::report::occurrence::NoticeSettings;
 
 /// How long a command, or a webhook, may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -115,7 +114,7 @@ async fn run(command: &[String], body: &NoticeBody, json: &[u8]) -> Result<(), S
     }
 }
 
-async fn post(webhook: &Webhook, json: &[u8]) -> Result<(), String> {
+async fn post(webhook: &HttpUrl, json: &[u8]) -> Result<(), String> {
     let told = |error: std::io::Error| format!("{}: {error}", webhook.host);
     let at = (webhook.host.as_str(), webhook.port);
     let stream = TcpStream::connect(at).await.map_err(told)?;
@@ -124,26 +123,16 @@ async fn post(webhook: &Webhook, json: &[u8]) -> Result<(), String> {
         Scheme::Https => {
             let name = ServerName::try_from(webhook.host.clone());
             let name = name.map_err(|error| error.to_string())?;
-            let connector = TlsConnector::from(client_config()?);
+            let connector = TlsConnector::from(client::config(None)?);
             let stream = connector.connect(name, stream).await.map_err(told)?;
             exchange(stream, webhook, json).await
         }
     }
 }
 
-fn client_config() -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(system_roots())
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
 async fn exchange(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    webhook: &Webhook,
+    webhook: &HttpUrl,
     json: &[u8],
 ) -> Result<(), String> {
     let host = match webhook.host.contains(':') {

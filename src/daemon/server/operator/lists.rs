@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use super::{Operator, done, not_found};
+use super::{Operator, crowdsec, done, not_found};
 use crate::admin::message::{BATCH, ListMessage, ListRequest, Response};
+use crate::crowdsec::SOURCE;
 use crate::server::lists::Lists;
 use crate::server::operator::values;
 use crate::session::Services;
@@ -24,7 +25,8 @@ impl Operator {
                     networks: one.networks,
                     until: values::time(one.until, self.clock()),
                 });
-                let lists = shown.collect();
+                let decisions = crowdsec::as_list(&self.context, now);
+                let lists = shown.chain(decisions).collect();
                 Ok(Response::Lists { lists })
             }
             ListRequest::Part { networks, .. } if networks.len() > BATCH => {
@@ -43,6 +45,9 @@ impl Operator {
                 let until = now + Duration::from_secs(seconds);
                 self.end_list((number, source, count), until).await
             }
+            ListRequest::Remove { source } if source == SOURCE => Err(format!(
+                "{SOURCE} is no list that was imported: take its decisions away there, by `cscli decisions delete`"
+            )),
             ListRequest::Remove { source } => self.remove_list(source).await,
         }
     }

@@ -27,7 +27,7 @@ use gatepost_core::gate::request::verdict::{BanCause, Reason};
 use gatepost_core::moment::Moment;
 
 use super::values::{bucket, mode, time};
-use super::{Counts, cluster, process};
+use super::{Counts, cluster, crowdsec, process};
 
 /// How things stand.
 pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage {
@@ -61,6 +61,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         devices: gate.devices as u64,
         bound_per_day: bound_per_day(&gate.shared),
         cluster: cluster::present(context),
+        crowdsec: crowdsec::present(context, now),
         buckets: gate.shared.iter().map(bucket).collect(),
         tables: tables(&gate),
         counters: counters(context),
@@ -321,6 +322,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::History
         | ResourceLimit::Occurrences
         | ResourceLimit::ClusterFacts
+        | ResourceLimit::CrowdsecBans
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
         | ResourceLimit::HttpStreams
