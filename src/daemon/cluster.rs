@@ -12,6 +12,7 @@ mod own_redis;
 mod sharing;
 
 pub mod common_clock;
+pub mod decided;
 pub mod mesh;
 pub mod message;
 pub mod secret;
@@ -25,9 +26,11 @@ pub use self::sharing::{MachineTold, Sharing, SharingHealth, SharingState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use self::decided::DecidedPlaces;
 use self::mesh::{MeshHealth, MeshSettings};
 use self::store::LenderSettings;
 use crate::report::limits::LimitCounters;
+use gatepost_core::moment::Moment;
 
 /// The machines, and which of them this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,8 @@ pub struct Cluster {
     pub mesh: MeshHealth,
     /// What this one has to tell.
     pub outbox: Outbox,
+    /// At which machine what is shared was decided.
+    pub decided: DecidedPlaces,
 }
 
 impl Cluster {
@@ -76,6 +81,7 @@ impl Cluster {
             false => (Outbox::closed(limits), None),
         };
         let cluster = Self {
+            decided: DecidedPlaces::new(settings.as_ref()),
             settings: settings.map(Arc::new),
             lending: LendingHealth::default(),
             sharing: SharingHealth::default(),
@@ -84,6 +90,32 @@ impl Cluster {
         };
         (cluster, facts)
     }
+
+    /// Whether this machine is cut off: from what lends to it, or from those whom it tells what it knows.
+    pub fn cut_off(&self) -> Option<CutOff> {
+        let lending = match self.lending.get().state {
+            LendingState::CutOff { since, why } => Some((since, why.to_string())),
+            LendingState::NotAsked | LendingState::Lends { .. } => None,
+        };
+        let sharing = match self.sharing.get().state {
+            SharingState::CutOff { since, why } | SharingState::InPart { since, why } => {
+                Some((since, why))
+            }
+            SharingState::NotAsked | SharingState::Shares { .. } => None,
+        };
+        let both = lending.into_iter().chain(sharing);
+        let first = both.min_by_key(|(since, _)| *since);
+        first.map(|(since, why)| CutOff { since, why })
+    }
+}
+
+/// That this machine does not reach the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    /// Since when.
+    pub since: Moment,
+    /// Why, as it was found last.
+    pub why: String,
 }
 
 impl ClusterSettings {

@@ -16,9 +16,9 @@ mod watch;
 
 pub use crowdsec::{CrowdsecMessage, LapiMessage};
 pub use explained::{
-    BucketMessage, DecisionMessage, ExplanationMessage, FaultMessage, KnownUserMessage,
-    KnownUsersMessage, LoginNetworkMessage, NewPlaceMessage, OutlookMessage, SuspicionMessage,
-    UserDeviceMessage, UserMessage, UserNetworkMessage,
+    BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, FaultMessage,
+    KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, NewPlaceMessage, OutlookMessage,
+    SuspicionMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{

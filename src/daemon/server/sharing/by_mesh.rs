@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use super::telling::{FactExchange, in_entries};
+use super::telling::FactExchange;
 use crate::cluster::mesh::frame::LinkFrame;
 use crate::cluster::mesh::{
     Link, LinkContext, LinkEvent, LinkFault, LinkId, LinkIdentity, LinkRefusal, MeshClock,
@@ -156,9 +156,10 @@ impl MeshSharer {
     fn tell_news(&mut self) {
         let common = self.context.common.get();
         let now = self.exchange.clock().now();
-        let (unsent, has_lost) = self.exchange.unsent_facts();
+        let has_lost = self.exchange.look();
+        let unsent = self.exchange.unsent();
         self.orders.keep(unsent, now);
-        let facts = in_entries(unsent, common.ahead());
+        let facts = self.exchange.entries(unsent, common.ahead());
         if self.links.is_empty() {
             // Whoever comes is told all; what was spent waits.
             return self.exchange.facts_kept();

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
 use super::sync::{FullSync, NextTold};
-use super::telling::{FactExchange, in_entries};
+use super::telling::FactExchange;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::message::{ClusterLetter, ClusterTold};
 use crate::cluster::secret::{ClusterSecret, SealFault};
@@ -166,8 +166,9 @@ impl StoreSharer {
 
     /// Tells what has changed here.
     async fn publish(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
-        let (unsent, has_lost) = self.exchange.unsent_facts();
-        let told = in_entries(unsent, self.common.ahead());
+        let has_lost = self.exchange.look();
+        let unsent = self.exchange.unsent();
+        let told = self.exchange.entries(unsent, self.common.ahead());
         if has_lost {
             self.sync.tell_recent();
         }
@@ -195,7 +196,7 @@ impl StoreSharer {
 
     fn in_order(&mut self, next: NextTold) -> Vec<ClusterTold> {
         let mut told = next.letters;
-        told.extend(in_entries(&next.facts, self.common.ahead()));
+        told.extend(self.exchange.entries(&next.facts, self.common.ahead()));
         told.extend(self.exchange.debts(&next.debts, self.common));
         told.extend(next.end);
         told

@@ -70,6 +70,7 @@ impl FactExchange {
         match &letter.told {
             ClusterTold::Facts(octets) => match tell::read(octets, common.ahead()) {
                 Some((facts, skipped)) => {
+                    self.context.cluster.decided.note_told(&facts);
                     let news = self.merger.merge(machine, &facts).await;
                     self.health.taken(news);
                     (0..skipped).for_each(|_| self.health.dropped());
@@ -108,15 +109,20 @@ impl FactExchange {
         is_news.then_some(at)
     }
 
-    /// What has changed here and is not on its way yet, in at most so many entries as facts of one round need; and
-    /// whether something was lost since the last question.
-    pub(super) fn unsent_facts(&mut self) -> (&[Change], bool) {
+    /// Looks what has changed here; whether something was lost since the last look.
+    pub(super) fn look(&mut self) -> bool {
         while self.unsent.len() < AT_ONCE
             && let Some(change) = self.outbox.take()
         {
             self.unsent.push(change);
         }
-        (&self.unsent, self.outbox.has_lost())
+        self.context.cluster.decided.note_own(&self.unsent);
+        self.outbox.has_lost()
+    }
+
+    /// What has changed here and is not on its way yet.
+    pub(super) fn unsent(&self) -> &[Change] {
+        &self.unsent
     }
 
     /// What has changed here is on its way.
@@ -145,6 +151,23 @@ impl FactExchange {
         self.ledger.sent();
     }
 
+    /// Facts in as many entries as they need, by a clock that is so many seconds ahead.
+    pub(super) fn entries(&self, facts: &[Change], ahead: i64) -> Vec<ClusterTold> {
+        let mut entries = Vec::new();
+        let mut octets = Vec::new();
+        for fact in facts {
+            if octets.len() + LONGEST_FACT > FACTS {
+                entries.push(ClusterTold::Facts(std::mem::take(&mut octets)));
+            }
+            let fact = self.context.cluster.decided.placed(fact);
+            tell::write(&mut octets, &fact, ahead);
+        }
+        if !octets.is_empty() {
+            entries.push(ClusterTold::Facts(octets));
+        }
+        entries
+    }
+
     /// Debts in as many entries as they need.
     pub(super) fn debts(&mut self, debts: &[UserDebt], common: CommonClock) -> Vec<ClusterTold> {
         let at = common.of(self.clock().now());
@@ -163,20 +186,4 @@ impl FactExchange {
     pub(super) fn drain(&self) -> Drain {
         self.context.drain.clone()
     }
-}
-
-/// Facts in as many entries as they need, by a clock that is so many seconds ahead.
-pub(super) fn in_entries(facts: &[Change], ahead: i64) -> Vec<ClusterTold> {
-    let mut entries = Vec::new();
-    let mut octets = Vec::new();
-    for fact in facts {
-        if octets.len() + LONGEST_FACT > FACTS {
-            entries.push(ClusterTold::Facts(std::mem::take(&mut octets)));
-        }
-        tell::write(&mut octets, fact, ahead);
-    }
-    if !octets.is_empty() {
-        entries.push(ClusterTold::Facts(octets));
-    }
-    entries
 }

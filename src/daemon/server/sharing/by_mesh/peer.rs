@@ -15,7 +15,7 @@ use crate::cluster::common_clock::CommonClock;
 use crate::cluster::mesh::{Dialler, Link, LinkId};
 use crate::cluster::message::{ClusterTold, ProcessId};
 use crate::report::limits::ResourceLimit;
-use crate::server::sharing::telling::{FactExchange, in_entries};
+use crate::server::sharing::telling::FactExchange;
 use gatepost_core::gate::request::change::{Change, Fact};
 use gatepost_core::gate::spent::UserDebt;
 use gatepost_core::gate::tell::Telling;
@@ -129,10 +129,10 @@ impl LinkedPeer {
         match &mut self.told {
             AllTold::Due => {
                 self.told = AllTold::Facts(exchange.gate().begin_telling(Moment::EPOCH, now));
-                in_entries(&orders.get(now), common.ahead())
+                exchange.entries(&orders.get(now), common.ahead())
             }
             AllTold::Facts(telling) => match exchange.gate().next_told(telling, now) {
-                Some(facts) => in_entries(&facts, common.ahead()),
+                Some(facts) => exchange.entries(&facts, common.ahead()),
                 None => {
                     self.told = AllTold::Debts(exchange.gate().user_debts(now));
                     Vec::new()
