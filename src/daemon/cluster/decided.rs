@@ -109,6 +109,7 @@ fn machine_number(name: &str) -> Origin {
 }
 
 impl ClusterSettings {
+    mesh: None,
     /// The machine with this number: by its name, if it is on the list.
     pub fn machine(&self, number: Origin) -> String {
         let listed = self.machines.iter().chain([&self.name]);
@@ -136,7 +137,9 @@ mod tests {
     const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
     fn settings(name: &str) -> ClusterSettings {
+        mesh: None,
         ClusterSettings {
+            mesh: None,
             name: name.to_owned(),
             machines: vec!["mx1".to_owned(), "mx2".to_owned()],
             store: None,
