@@ -109,7 +109,6 @@ fn machine_number(name: &str) -> Origin {
 }
 
 impl ClusterSettings {
-    mesh: None,
     /// The machine with this number: by its name, if it is on the list.
     pub fn machine(&self, number: Origin) -> String {
         let listed = self.machines.iter().chain([&self.name]);
@@ -137,12 +136,11 @@ mod tests {
     const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
     fn settings(name: &str) -> ClusterSettings {
-        mesh: None,
         ClusterSettings {
-            mesh: None,
             name: name.to_owned(),
             machines: vec!["mx1".to_owned(), "mx2".to_owned()],
             store: None,
+            mesh: None,
             secret: None,
         }
     }

@@ -270,12 +270,11 @@ mod tests {
     use gatepost_core::moment::Moment;
 
     fn settings() -> ClusterSettings {
-        mesh: None,
         ClusterSettings {
-            mesh: None,
             name: "mx1".to_owned(),
             machines: vec!["mx1".to_owned(), "mx2".to_owned()],
             store: None,
+            mesh: None,
             secret: None,
         }
     }
