@@ -34,7 +34,6 @@ pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;
-
 /// The most logins in one [`Request::Learn`].
 pub const BATCH: usize = 2_000;
 
