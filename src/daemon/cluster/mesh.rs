@@ -21,7 +21,7 @@ pub mod link;
 pub use self::greeting::{Greeting, LinkRefusal};
 pub use self::health::{LinkFacts, MeshFacts, MeshHealth};
 pub use self::identity::LinkIdentity;
-pub use self::link::{Dialler, Link, LinkContext, LinkFault, resolve};
+pub use self::link::{Dialler, LinkContext, LinkFault, MeshLink, resolve};
 pub use self::mesh_clock::MeshClock;
 pub use self::run::{LinkEvent, LinkId};
 pub use self::visitors::{PortPlace, Visitors};

@@ -60,7 +60,7 @@ pub enum Dialler {
 
 /// A link, greeted on both sides.
 #[derive(Debug)]
-pub struct Link {
+pub struct MeshLink {
     pub(super) stream: BufReader<TlsStream<TcpStream>>,
     /// Who the other one is.
     pub greeting: Greeting,
@@ -162,7 +162,7 @@ pub async fn resolve(peer: &PeerAddress) -> Result<Vec<SocketAddr>, LinkFault> {
     Ok(found.collect())
 }
 
-impl Link {
+impl MeshLink {
     /// Dials a machine at one of its addresses.
     ///
     /// # Errors

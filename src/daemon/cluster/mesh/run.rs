@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::frame::{ClockReading, LinkFrame, read_octets};
 use super::greeting::LinkRefusal;
-use super::link::{Link, LinkContext, LinkFault};
+use super::link::{LinkContext, LinkFault, MeshLink};
 use gatepost_core::moment::Moment;
 
 /// From one sign of life to the next.
@@ -38,7 +38,7 @@ pub enum LinkEvent {
     Ended(LinkId, LinkFault),
 }
 
-impl Link {
+impl MeshLink {
     /// Takes letters in and sends what comes by `outgoing`, until either side ends; notes in `heard` when the other one said
     /// something. When nothing comes by `outgoing` any more it says `Stops`, and ends.
     pub async fn run(

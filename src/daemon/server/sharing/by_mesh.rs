@@ -17,8 +17,8 @@ use tracing::{error, warn};
 use super::telling::FactExchange;
 use crate::cluster::mesh::frame::LinkFrame;
 use crate::cluster::mesh::{
-    Link, LinkContext, LinkEvent, LinkFault, LinkId, LinkIdentity, LinkRefusal, MeshClock,
-    MeshHealth, MeshSettings,
+    LinkContext, LinkEvent, LinkFault, LinkId, LinkIdentity, LinkRefusal, MeshClock, MeshHealth,
+    MeshLink, MeshSettings,
 };
 use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
 use crate::cluster::secret::ClusterSecret;
@@ -127,7 +127,7 @@ impl MeshSharer {
     async fn serve(
         mut self,
         mut events: mpsc::Receiver<LinkEvent>,
-        mut arrivals: mpsc::Receiver<Box<Link>>,
+        mut arrivals: mpsc::Receiver<Box<MeshLink>>,
     ) {
         let mut drain = self.exchange.drain();
         let mut round = interval(ROUND);
@@ -243,7 +243,7 @@ impl MeshSharer {
     }
 
     /// A machine has dialled, or was reached.
-    fn arrive(&mut self, link: Link) {
+    fn arrive(&mut self, link: MeshLink) {
         let now = self.exchange.clock().now();
         if let Some(why) = self.refusal(&link, now) {
             self.tasks.spawn(link.refuse(why));
@@ -269,7 +269,7 @@ impl MeshSharer {
     }
 
     /// Why there is to be no link with a machine, if there is not.
-    fn refusal(&mut self, link: &Link, now: Moment) -> Option<LinkRefusal> {
+    fn refusal(&mut self, link: &MeshLink, now: Moment) -> Option<LinkRefusal> {
         let name = &link.greeting.name;
         if *name == self.context.name {
             let other = (link.began(now), link.greeting.process);

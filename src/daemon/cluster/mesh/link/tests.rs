@@ -41,10 +41,10 @@ async fn listener() -> (TcpListener, SocketAddr) {
 async fn link(
     dials: &Arc<LinkContext>,
     listens: &Arc<LinkContext>,
-) -> (Result<Link, LinkFault>, Result<Link, LinkFault>) {
+) -> (Result<MeshLink, LinkFault>, Result<MeshLink, LinkFault>) {
     let (listener, address) = listener().await;
-    let here = async { Link::dial(&[address], dials).await };
-    let there = async { Link::accept(listener.accept().await.unwrap().0, listens).await };
+    let here = async { MeshLink::dial(&[address], dials).await };
+    let there = async { MeshLink::accept(listener.accept().await.unwrap().0, listens).await };
     tokio::join!(here, there)
 }
 
@@ -105,7 +105,7 @@ async fn strangers_see_nothing_and_are_known_as_such() {
             let _ = stream.read_to_end(&mut answer).await;
             answer
         };
-        let accepted = async { Link::accept(listener.accept().await.unwrap().0, &own).await };
+        let accepted = async { MeshLink::accept(listener.accept().await.unwrap().0, &own).await };
         let (answer, accepted) = tokio::join!(stranger, accepted);
         assert!(
             matches!(accepted, Err(LinkFault::Stranger(_))),
@@ -122,7 +122,7 @@ async fn who_says_nothing_is_gone_after_a_while() {
     let own = context(1, "mx1");
     let stream = listener.accept().await.unwrap().0;
     let within = GREETINGS + Duration::from_secs(1);
-    let accepted = timeout(within, Link::accept(stream, &own)).await;
+    let accepted = timeout(within, MeshLink::accept(stream, &own)).await;
     let fault = accepted.expect("in time").unwrap_err();
     assert_eq!(fault, LinkFault::Silent(GREETINGS));
 }
@@ -151,7 +151,8 @@ async fn a_later_version_is_told_from_damage_and_both_are_told_why() {
             let read = read_octets(&mut stream).await;
             read.ok().and_then(|octets| LinkFrame::read(&octets))
         };
-        let accepted = async { Link::accept(listener.accept().await.unwrap().0, &listens).await };
+        let accepted =
+            async { MeshLink::accept(listener.accept().await.unwrap().0, &listens).await };
         let (answer, accepted) = tokio::join!(other, accepted);
         let is_told = !matches!(said, [0xff, 0xff]);
         let refusal = LinkFrame::Refusal(LinkRefusal::Version);
@@ -164,7 +165,7 @@ async fn a_later_version_is_told_from_damage_and_both_are_told_why() {
 struct Running {
     events: mpsc::Receiver<LinkEvent>,
     outgoing: mpsc::Sender<Arc<[u8]>>,
-    other: Link,
+    other: MeshLink,
 }
 
 async fn running(queue: usize) -> Running {
@@ -183,7 +184,7 @@ async fn running(queue: usize) -> Running {
 }
 
 /// The next frame that is none of the clock's.
-async fn next(link: &mut Link) -> Option<LinkFrame> {
+async fn next(link: &mut MeshLink) -> Option<LinkFrame> {
     loop {
         let octets = read_octets(&mut link.stream).await.ok()?;
         match LinkFrame::read(&octets) {

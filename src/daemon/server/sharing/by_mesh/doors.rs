@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::cluster::mesh::{
-    Dialler, Link, LinkContext, LinkFault, LinkRefusal, MeshHealth, PeerAddress, PortPlace,
+    Dialler, LinkContext, LinkFault, LinkRefusal, MeshHealth, MeshLink, PeerAddress, PortPlace,
     Visitors, resolve,
 };
 use crate::drain::Drain;
@@ -34,14 +34,14 @@ pub(super) struct MeshDoors {
     health: MeshHealth,
     visitors: Arc<Visitors>,
     limits: Arc<LimitCounters>,
-    arrivals: mpsc::Sender<Box<Link>>,
+    arrivals: mpsc::Sender<Box<MeshLink>>,
 }
 
 impl MeshDoors {
     pub(super) fn new(
         exchange: &FactExchange,
         context: &Arc<LinkContext>,
-        arrivals: mpsc::Sender<Box<Link>>,
+        arrivals: mpsc::Sender<Box<MeshLink>>,
     ) -> Self {
         let counters = &exchange.context.services.judging.counters;
         Self {
@@ -95,10 +95,10 @@ impl MeshDoors {
         }
     }
 
-    async fn reach(&self, peer: &PeerAddress) -> Result<Link, LinkFault> {
+    async fn reach(&self, peer: &PeerAddress) -> Result<MeshLink, LinkFault> {
         let addresses = resolve(peer).await?;
         self.visitors.expect(addresses.iter().map(SocketAddr::ip));
-        Link::dial(&addresses, &self.context).await
+        MeshLink::dial(&addresses, &self.context).await
     }
 
     /// Lets machines in until the drain begins.
@@ -158,7 +158,7 @@ impl MeshDoors {
     }
 
     async fn let_in(&self, stream: TcpStream, from: SocketAddr, visit: PortPlace) {
-        match Link::accept(stream, &self.context).await {
+        match MeshLink::accept(stream, &self.context).await {
             Ok(link) => {
                 drop(visit);
                 // Nobody takes it when the process stops.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::letter;
 use crate::cluster::common_clock::CommonClock;
-use crate::cluster::mesh::{Dialler, Link, LinkId};
+use crate::cluster::mesh::{Dialler, LinkId, MeshLink};
 use crate::cluster::message::{ClusterTold, ProcessId};
 use crate::report::limits::ResourceLimit;
 use crate::server::sharing::telling::FactExchange;
@@ -61,7 +61,11 @@ pub(super) struct OrdersKept(VecDeque<Change>);
 
 impl LinkedPeer {
     /// It has been told nothing; and what is on its way to it.
-    pub(super) fn new(id: LinkId, link: &Link, now: Moment) -> (Self, mpsc::Receiver<Arc<[u8]>>) {
+    pub(super) fn new(
+        id: LinkId,
+        link: &MeshLink,
+        now: Moment,
+    ) -> (Self, mpsc::Receiver<Arc<[u8]>>) {
         // limit: cluster-facts
         let (outgoing, receiver) = mpsc::channel(QUEUE);
         let peer = Self {

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::MeshSharer;
 use crate::cluster::common_clock::CommonClock;
-use crate::cluster::mesh::{Link, MeshFacts};
+use crate::cluster::mesh::{MeshFacts, MeshLink};
 use crate::cluster::message::ProcessId;
 use gatepost_core::moment::Moment;
 
@@ -109,7 +109,7 @@ impl MeshSharer {
     }
 
     /// Tells once an hour of a machine that has another list: then the parts are no whole.
-    pub(super) fn compare_lists(&self, link: &Link, now: Moment) {
+    pub(super) fn compare_lists(&self, link: &MeshLink, now: Moment) {
         let other = &link.greeting;
         let is_same = other.list == self.context.list;
         if is_same || !self.health.is_due(&other.name, "list", now) {
