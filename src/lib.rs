@@ -50,7 +50,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
+//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, decided, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `files`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `crowdsec`, `admin::client` |
 //! | judging | `judging` |

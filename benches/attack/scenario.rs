@@ -7,6 +7,7 @@ use crate::bench::Bench;
 use crate::results::Results;
 use crate::rows::BenchScenario;
 
+mod cluster;
 mod crowd;
 mod doors;
 mod flood;
@@ -47,6 +48,7 @@ pub(crate) fn play(
         BenchScenario::Start => start::play(bench, results),
         BenchScenario::Crowd => crowd::play(bench, results),
         BenchScenario::Doors => doors::play(bench, results),
+        BenchScenario::Cluster => cluster::play(bench, results),
     }
 }
 

@@ -44,6 +44,7 @@ use gatepost_core::moment::Moment;
 
 mod built;
 mod certificates;
+mod cluster_notices;
 mod crowdsec;
 mod keeping;
 mod leaving;
@@ -316,6 +317,7 @@ fn background(
     tasks.spawn(notify::watch_strangers(context.clone()));
     tasks.spawn(context.clone().keep_filter());
     tasks.spawn(lending::lend(context.clone()));
+    tasks.spawn(cluster_notices::watch(context.clone()));
     tasks.spawn(places::watch(context.clone()));
     tasks.spawn(crowdsec::follow(context.clone()));
     tasks.spawn(crowdsec::tell(context.clone(), bans));

@@ -5,7 +5,7 @@
 //! Not here: the traces (`lab::traffic`), what others do (`lab::models`).
 
 use std::io::{self, IsTerminal, Write};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +18,7 @@ use crate::models::{self, Modelled};
 use crate::numbers::thousands;
 use crate::table::Style;
 use crate::traffic::gate_policy::GatePolicy;
+use crate::traffic::machines::{MachinesPolicy, Troubles};
 use crate::traffic::report::Report;
 use crate::traffic::run::run as play;
 use crate::traffic::scenario::{CROWDS, SCENARIOS, Scenario};
@@ -58,6 +59,11 @@ pub struct SimulateArgs {
     /// Addresses of the botnets that come back with theirs. Default: 10000, with --quick 1000
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     pool: Option<u64>,
+    /// Several machines that have one bound together, cut off from each other and from their store, which loses its data: does the
+    /// bound hold? Of each scenario that promises one
+    #[arg(long, value_name = "N", conflicts_with_all = ["against", "without_each"],
+          value_parser = clap::value_parser!(u32).range(2..=20))]
+    machines: Option<u32>,
     /// Another seed gives another month of the same kind
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -99,6 +105,9 @@ struct Job {
 #[derive(Serialize)]
 struct Run {
     without: Option<&'static str>,
+    /// What went wrong between several machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    troubles: Option<Troubles>,
     #[serde(flatten)]
     report: Report,
 }
@@ -170,6 +179,11 @@ fn simulated(args: &SimulateArgs) -> Result<usize, String> {
 
 fn jobs(args: &SimulateArgs) -> Vec<Job> {
     let scenarios: Vec<&Scenario> = match args.scenario.as_slice() {
+        [] if machines(args) > 1 => {
+            let bounded =
+                |scenario: &&Scenario| scenario.promises.iter().any(|one| one.is_of_several());
+            SCENARIOS.iter().filter(bounded).collect()
+        }
         [] => SCENARIOS.iter().chain(CROWDS).collect(),
         chosen => chosen.to_vec(),
     };
@@ -198,6 +212,7 @@ fn crowd_jobs(args: &SimulateArgs, scenarios: &[&'static Scenario]) -> Vec<Job> 
                 pool: 1,
                 without: None,
                 beside,
+                machines: machines(args),
             };
             let models = (0..policies(args)).map(Some);
             jobs.extend(std::iter::once(None).chain(models).map(|model| Job {
@@ -209,6 +224,10 @@ fn crowd_jobs(args: &SimulateArgs, scenarios: &[&'static Scenario]) -> Vec<Job> 
         }
     }
     jobs
+}
+
+fn machines(args: &SimulateArgs) -> u32 {
+    args.machines.unwrap_or(1)
 }
 
 fn policies(args: &SimulateArgs) -> usize {
@@ -238,6 +257,7 @@ fn server_jobs(args: &SimulateArgs, scenarios: &[&'static Scenario]) -> Vec<Job>
                 pool,
                 without: None,
                 beside: Beside::Nothing,
+                machines: machines(args),
             };
             let job = Job {
                 scenario,
@@ -303,29 +323,32 @@ impl Job {
             let plan = SimulationPlan { seed, ..plan };
             self.play_once(&plan)
         };
-        let mut report = with(plan.seed);
+        let (mut report, troubles) = with(plan.seed);
         for more in 1..u64::from(seeds) {
-            report.add(&with(plan.seed.wrapping_add(more)));
+            report.add(&with(plan.seed.wrapping_add(more)).0);
         }
         self.scenario.check(&plan, &mut report);
         Run {
             without: plan.without.map(Ablation::as_str),
+            troubles,
             report,
         }
     }
 
-    fn play_once(self, plan: &SimulationPlan) -> Report {
+    fn play_once(self, plan: &SimulationPlan) -> (Report, Option<Troubles>) {
         let Self {
             scenario, model, ..
         } = self;
         let model = model.and_then(|number| models::all().into_iter().nth(number));
-        match model {
-            Some(model) => play(scenario, plan, &mut Modelled::new(model)),
-            None => play(
-                scenario,
-                plan,
-                &mut GatePolicy::new(scenario.settings(plan)),
-            ),
+        let settings = || scenario.settings(plan);
+        match (model, NonZeroU32::new(plan.machines)) {
+            (Some(model), _) => (play(scenario, plan, &mut Modelled::new(model)), None),
+            (None, Some(machines)) if machines.get() > 1 => {
+                let mut policy = MachinesPolicy::new(&settings(), machines, plan.seed);
+                let report = play(scenario, plan, &mut policy);
+                (report, Some(policy.troubles()))
+            }
+            (None, _) => (play(scenario, plan, &mut GatePolicy::new(settings())), None),
         }
     }
 }

@@ -9,6 +9,7 @@
 pub(crate) mod campaign;
 pub(crate) mod crowd;
 pub mod gate_policy;
+pub mod machines;
 pub(crate) mod people;
 pub mod policy;
 pub mod promise;
@@ -59,6 +60,8 @@ pub struct SimulationPlan {
     pub without: Option<Ablation>,
     /// What goes on beside a crowd.
     pub beside: Beside,
+    /// Machines that have one bound together, at least 1.
+    pub machines: u32,
 }
 
 /// What goes on beside a crowd.

@@ -4,11 +4,13 @@
 //! thousand addresses where a returning one is meant. The pool of a million has its million.
 //! Not here: that a trace is what it says (`src/lab/traffic/tests.rs`), single rules (`src/gate/tests`).
 
+use std::num::NonZeroU32;
 use std::process::{Command, Output};
 
 use gatepost_lab::models::{self, Modelled};
 use gatepost_lab::simulate::pictures::picture;
 use gatepost_lab::traffic::gate_policy::GatePolicy;
+use gatepost_lab::traffic::machines::{MachinesPolicy, Troubles};
 use gatepost_lab::traffic::promise::bound;
 use gatepost_lab::traffic::report::Report;
 use gatepost_lab::traffic::run::run;
@@ -37,6 +39,7 @@ const SMALL: SimulationPlan = SimulationPlan {
     pool: 1_000,
     without: None,
     beside: Beside::Nothing,
+    machines: 1,
 };
 
 const LARGE: SimulationPlan = SimulationPlan {
@@ -159,6 +162,7 @@ fn crowd(name: &str) -> [Report; 2] {
             mailboxes: Scenario::named(name).and_then(Scenario::users).unwrap(),
             days: 2,
             beside,
+            machines: 1,
             ..SMALL
         };
         let report = play(name, &plan);
@@ -440,4 +444,59 @@ fn a_folder_that_cannot_be_written_is_named() {
     let output = gatepost(&quick);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/dev/null/x"));
+}
+
+/// What several machines let through, whatever breaks between them, and what broke.
+#[track_caller]
+fn play_several(name: &str, plan: &SimulationPlan) -> (Report, Troubles) {
+    let scenario = Scenario::named(name).unwrap();
+    let machines = NonZeroU32::new(plan.machines).unwrap();
+    let mut policy = MachinesPolicy::new(&scenario.settings(plan), machines, plan.seed);
+    let report = run(scenario, plan, &mut policy);
+    (report, policy.troubles())
+}
+
+#[test]
+fn several_machines_that_are_cut_off_and_lose_their_store_keep_the_bound_of_one() {
+    for (name, machines) in [("pool-10k", 2), ("unique", 5), ("restart", 20)] {
+        let plan = SimulationPlan {
+            machines,
+            days: 5,
+            ..SMALL
+        };
+        let (report, troubles) = play_several(name, &plan);
+        let most = bound(plan.mailboxes, report.guesses.vouching * machines as usize);
+        let day = report.guesses.worst_day;
+        assert!(day <= most, "{name}: {day} of {most}");
+        assert!(day > most / 8, "{name}: {day} of {most} is no attack");
+        assert!(troubles.cuts >= u64::from(machines), "{troubles:?}");
+        assert!(troubles.outages > 0 && troubles.lost > 0, "{troubles:?}");
+    }
+}
+
+#[test]
+fn machines_that_each_have_the_whole_break_the_bound_and_the_command_says_so() {
+    let plan = SimulationPlan {
+        machines: 5,
+        days: 3,
+        ..SMALL
+    };
+    let scenario = Scenario::named("unique").unwrap();
+    let whole = |_| GatePolicy::new(scenario.settings(&plan));
+    let each: u64 = (0..plan.machines)
+        .map(whole)
+        .map(|mut policy| run(scenario, &plan, &mut policy).guesses.worst_day)
+        .sum();
+    assert!(each > bound(plan.mailboxes, 0), "{each}");
+    let several = [
+        "--machines",
+        "3",
+        "--quick",
+        "--days",
+        "2",
+        "--scenario",
+        "unique",
+    ];
+    let text = printed(&several);
+    assert!(text.contains("unique: 3 machines, cut off "), "{text}");
 }

@@ -45,7 +45,11 @@ pub(super) fn bulk(bench: &Bench, results: &mut Results) -> BenchResult<()> {
 }
 
 /// Sessions with a mail of so many octets each; every one must succeed.
-fn sessions(set: &Measurement<'_>, count: usize, octets: usize) -> BenchResult<JobTally> {
+pub(super) fn sessions(
+    set: &Measurement<'_>,
+    count: usize,
+    octets: usize,
+) -> BenchResult<JobTally> {
     let bench = set.bench;
     let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let text = Arc::new(letter(octets));

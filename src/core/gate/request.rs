@@ -9,6 +9,7 @@
 pub mod attempt;
 pub mod change;
 pub mod client;
+pub mod decided;
 pub mod device;
 pub mod doors;
 pub mod keys;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::gate::Gate;
 use crate::gate::request::change::{
-    BanEnd, BanEnding, BanStart, Change, Fact, ForgottenUser, PairLogin, Subject, UserLogin,
+    BanEnd, BanEnding, BanStart, Change, Fact, ForgottenUser, Origin, PairLogin, Subject, UserLogin,
 };
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
@@ -24,10 +24,14 @@ const LONGEST: usize = 64;
 /// Kind and length.
 const HEAD: usize = 2;
 
-/// Appends a fact to `out`, by a clock that is `ahead` seconds ahead of this machine's.
+/// Appends a fact to `out`, with the machine where it happened if that is its place, by a clock that is `ahead` seconds ahead of this machine's.
 pub fn write(out: &mut Vec<u8>, change: &Change, ahead: i64) {
     let mut octets = Vec::with_capacity(LONGEST);
-    let number = record::write_change(&mut octets, &change.by_clock(ahead));
+    let origin = match change.origin.is_machine() {
+        true => change.origin,
+        false => Origin::HERE,
+    };
+    let number = record::write_told(&mut octets, &change.by_clock(ahead), origin);
     let length = u8::try_from(octets.len()).ok();
     if let Some((number, length)) = number.zip(length) {
         out.extend_from_slice(&[number, length]);
@@ -42,7 +46,7 @@ pub fn read(mut octets: &[u8], ahead: i64) -> Option<(Vec<Change>, u64)> {
         let (&[number, length], rest) = octets.split_first_chunk::<HEAD>()?;
         let (record, rest) = rest.split_at_checked(usize::from(length))?;
         octets = rest;
-        match record::read_change(number, record) {
+        match record::read_told(number, record) {
             Some(change) if length as usize <= LONGEST => {
                 facts.push(change.by_clock(ahead.saturating_neg()));
             }

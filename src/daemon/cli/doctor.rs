@@ -24,6 +24,7 @@ mod auth_policy;
 mod backend;
 mod bypass;
 mod certificate;
+mod cluster;
 mod crowdsec;
 mod diagnosis;
 mod dovecot;
@@ -131,6 +132,7 @@ async fn look(args: &DoctorArgs) -> Vec<Diagnosis> {
     found.extend(crowdsec::look(&around));
     found.push(fail2ban::look(args.fail2ban_config.as_deref()));
     found.extend(machine::look(&around));
+    found.extend(cluster::look(&around).await);
     found.push(mail_log::look(args.mail_log.as_deref()));
     found
 }

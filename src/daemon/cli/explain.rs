@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{OperatorArgs, exit, print_json, show_message};
 use crate::admin::message::{
-    BucketMessage, DecisionMessage, ExplanationMessage, OutlookMessage, PastDecisionMessage,
-    Request, Response, SuspicionMessage, UserDeviceMessage, UserMessage,
+    BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, OutlookMessage,
+    PastDecisionMessage, Request, Response, SuspicionMessage, UserDeviceMessage, UserMessage,
 };
 
 mod queue_id;
@@ -100,6 +100,7 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
             ban.address, ban.until, ban.reason
         )?;
     }
+    show_decided(&e.decided, out)?;
     for bucket in &e.buckets {
         show_bucket(bucket, out)?;
     }
@@ -143,6 +144,7 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     e.devices.iter().try_for_each(|one| show_device(one, out))?;
+    show_decided(&e.decided, out)?;
     for bucket in &e.buckets {
         show_bucket(bucket, out)?;
     }
@@ -183,6 +185,12 @@ fn show_device(one: &UserDeviceMessage, out: &mut dyn Write) -> io::Result<()> {
         0 => writeln!(out),
         wrong => writeln!(out, ", {wrong} wrong passwords since"),
     }
+}
+
+fn show_decided(decided: &[DecidedMessage], out: &mut dyn Write) -> io::Result<()> {
+    decided
+        .iter()
+        .try_for_each(|one| writeln!(out, "decided     at {}: {}", one.machine, one.what))
 }
 
 const fn shown_known(known: bool) -> &'static str {

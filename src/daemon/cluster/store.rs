@@ -17,6 +17,7 @@ use gatepost_core::gate::buckets::slice::{Lend, LenderPoint, SliceRequest};
 pub(in crate::cluster) mod connection;
 
 mod entry;
+pub mod survey;
 
 /// How long the store may take to let us in.
 pub(in crate::cluster) const ENTRY: Duration = Duration::from_secs(2);

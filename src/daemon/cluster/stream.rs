@@ -54,6 +54,14 @@ pub struct StreamPart {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StreamPlace(Option<String>);
 
+impl StreamPlace {
+    /// Before what was told since this moment of the store's clock.
+    pub fn since(theirs: Moment) -> Self {
+        let millis = theirs.since(Moment::EPOCH).as_millis();
+        Self(Some(millis.to_string()))
+    }
+}
+
 impl RecordStream {
     /// Connects, and makes the script known.
     ///

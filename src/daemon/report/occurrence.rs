@@ -31,6 +31,10 @@ pub enum OccurrenceKind {
     StolenSuspected,
     /// A database of places cannot be read.
     PlacesUnread,
+    /// This machine does not reach the others of its cluster.
+    ClusterCutOff,
+    /// It does again.
+    ClusterConnected,
     /// An operator asked for it.
     Test,
 }
@@ -49,6 +53,8 @@ impl fmt::Display for OccurrenceKind {
             Self::DecoyOpened => "decoy-opened",
             Self::StolenSuspected => "stolen-suspected",
             Self::PlacesUnread => "places-unread",
+            Self::ClusterCutOff => "cluster-cut-off",
+            Self::ClusterConnected => "cluster-connected",
             Self::Test => "test",
         })
     }

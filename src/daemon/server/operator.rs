@@ -28,6 +28,7 @@ mod ask;
 mod cluster;
 mod crowdsec;
 mod dashboard;
+mod decided;
 mod expel;
 mod explained;
 mod left_over;

@@ -8,6 +8,7 @@ use super::Run;
 use crate::numbers::thousands;
 use crate::table::{Align, Style, render};
 use crate::traffic::Beside;
+use crate::traffic::machines::Troubles;
 use crate::traffic::report::{LoginStats, Report};
 use crate::traffic::scenario::Scenario;
 
@@ -53,10 +54,34 @@ pub(super) fn print(out: &mut dyn Write, style: Style, runs: &[Run]) -> io::Resu
         if runs.iter().any(|run| run.without.is_some()) {
             left_out(out, style, runs)?;
         }
+        tell_troubles(out, runs)?;
         tell_broken(out, &whole)?;
     }
     let crowds: Vec<&Report> = crowds.iter().map(|run| &run.report).collect();
     crowd::print(out, style, &crowds)
+}
+
+/// What went wrong between several machines.
+fn tell_troubles(out: &mut dyn Write, runs: &[Run]) -> io::Result<()> {
+    let troubled = runs
+        .iter()
+        .filter_map(|run| Some((run.report.scenario, run.troubles?)));
+    for (scenario, all) in troubled {
+        let Troubles {
+            machines,
+            cuts,
+            outages,
+            wiped,
+            lost,
+            restarts,
+        } = all;
+        writeln!(
+            out,
+            "{scenario}: {machines} machines, cut off {cuts} times, their store away {outages} times and empty {wiped} times then, {lost} slices \
+             lost, {restarts} restarts"
+        )?;
+    }
+    Ok(())
 }
 
 fn tell_broken(out: &mut dyn Write, reports: &[&Report]) -> io::Result<()> {

@@ -8,6 +8,7 @@
 //! Not here: files (`store`), waiting (the daemon's `judging`).
 
 mod at_door;
+mod several;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub struct GatePolicy {
     journal: Vec<Change>,
     bans: u64,
     bans_lost: u64,
+    /// What other machines are to be told; none: there are none.
+    told: Option<Changes>,
 }
 
 #[derive(Debug)]
@@ -82,6 +85,7 @@ impl GatePolicy {
             journal: Vec::new(),
             bans: 0,
             bans_lost: 0,
+            told: None,
         }
     }
 
@@ -90,7 +94,16 @@ impl GatePolicy {
             self.ticked = now;
             self.judging.gate().tick(now, &mut self.changes);
         }
+        self.keep_changes();
+    }
+
+    fn keep_changes(&mut self) {
         for change in self.changes.drain(..) {
+            if let Some(told) = &mut self.told
+                && change.concerns_others()
+            {
+                told.push(change);
+            }
             self.bans += u64::from(matches!(change.fact, Fact::BanBegan(_)));
             if self.snapshot.is_some() {
                 self.journal.push(change);
@@ -211,6 +224,9 @@ impl GatePolicy {
         let keys = keys(self.starts);
         let (gate, _) = Gate::restore(self.settings.clone(), keys, files, now);
         self.judging = judging(gate);
+        if self.told.is_some() {
+            self.gate().begin_telling_spent();
+        }
         let still = self.banned(now);
         let lost = banned.iter().filter(|subject| !still.contains(subject));
         self.bans_lost += lost.count() as u64;

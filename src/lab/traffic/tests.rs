@@ -11,6 +11,7 @@ const PLAN: SimulationPlan = SimulationPlan {
     pool: 10_000,
     without: None,
     beside: Beside::Nothing,
+    machines: 1,
 };
 
 #[test]

@@ -277,6 +277,37 @@ fn a_store_that_dies_and_comes_back_empty_loses_nothing_that_a_machine_knows() {
     assert_eq!(first.logged(told).len(), 1, "it was told once");
 }
 
+#[track_caller]
+fn until_explained(proxy: &Proxy, whom: &str, words: &str) {
+    wait::until(&format!("{whom}: {words}"), || {
+        let ran = proxy.setup.command(&["explain", whom]);
+        ran.text.contains(&format!("decided     at {words}"))
+    });
+}
+
+#[test]
+fn explain_names_the_machine_at_which_it_was_decided() {
+    const LOGIN: &str = "mx2: the login in 127.61.0.0/24";
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [mut first, second] = pair(&mail, &redis);
+    assert_eq!(log_in(&second, 61, ANNA), Some(235));
+    until_explained(&first, ANNA.0, LOGIN);
+    until_explained(&second, ANNA.0, LOGIN);
+    ask(&first, &["introduce", BERT.0]);
+    until_explained(&second, BERT.0, "mx1: the login or introduction");
+    let banned = "198.51.100.7";
+    ask(&second, &["bans", "add", banned]);
+    until_explained(&first, banned, "mx2: the ban of 198.51.100.7");
+    ask(&second, &["bans", "remove", banned]);
+    until_explained(&first, banned, "mx2: the ban of 198.51.100.7 was lifted");
+    ask(&first, &["forget", BERT.0]);
+    until_explained(&second, BERT.0, "mx1: the user was forgotten");
+    // A restart loses it, and the other one tells it again: who has decided, not who tells.
+    first.kill_and_start();
+    until_explained(&first, BERT.0, "mx1: the user was forgotten");
+    until_explained(&first, ANNA.0, LOGIN);
+}
+
 #[test]
 fn a_frozen_store_holds_no_login_up() {
     let (mail, redis) = (Mail::start(), Redis::start());

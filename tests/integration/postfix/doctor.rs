@@ -12,9 +12,12 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::cluster_shares::SECRET;
 use crate::kit::mail::{Entry, Mail};
 use crate::kit::program;
-use crate::kit::proxy::Setup;
+use crate::kit::proxy::{Event, Setup};
+use crate::kit::redis::Redis;
+use crate::kit::wait;
 
 /// A machine to look at: the test's Postfix and Dovecot, and a fail2ban without jails.
 struct Patient {
@@ -325,4 +328,102 @@ fn a_log_with_logins_is_found() {
     ));
     let found = patient.examine(&Setup::before(&patient.mail));
     has(&found, "mail log", "good", "logins in");
+}
+
+/// Of a cluster with the machines `mx1` and `mx2`, over this store and with this secret.
+fn machine(mail: &Mail, redis: &Redis, name: &str, secret: &str, machines: &[&str]) -> Setup {
+    let listed: Vec<toml::Value> = machines.iter().map(|name| (*name).into()).collect();
+    let mut setup = Setup::before(mail)
+        .with("cluster.machines", listed)
+        .with("cluster.name", name)
+        .with("cluster.store", redis.address());
+    let file = setup.write("cluster.secret", secret);
+    setup.set("cluster.secret-file", file.display().to_string());
+    setup
+}
+
+#[test]
+fn of_a_sound_cluster_store_clock_secret_and_machines_are_good() {
+    let patient = Patient::new();
+    let redis = Redis::start();
+    let [first, _second] = ["mx1", "mx2"]
+        .map(|name| machine(&patient.mail, &redis, name, SECRET, &["mx1", "mx2"]).start());
+    let mut found = Vec::new();
+    wait::until("both have told something", || {
+        found = patient.examine(&first.setup);
+        let good = |one: &Value| one["topic"] == "cluster's secret" && one["state"] == "good";
+        found.iter().any(good)
+    });
+    has(&found, "cluster", "good", "all 2 machines are there");
+    has(&found, "cluster's store", "good", "answers within");
+    has(
+        &found,
+        "cluster's store",
+        "good",
+        "all memory of its machine",
+    );
+    has(&found, "cluster's clock", "good", "this machine's");
+    has(&found, "cluster's secret", "good", "the same at mx2");
+}
+
+#[test]
+fn what_is_wrong_with_a_cluster_is_named_with_the_machine() {
+    let patient = Patient::new();
+    let redis = Redis::start();
+    let (both, three) = (["mx1", "mx2"], ["mx1", "mx2", "mx3"]);
+    let machine =
+        |name, secret, machines: &[&str]| machine(&patient.mail, &redis, name, secret, machines);
+    let first = machine("mx1", SECRET, &both).start();
+    let other_secret = SECRET.replace('0', "9");
+    let _second = machine("mx2", &other_secret, &three).start();
+    let _third = machine("mx3", SECRET, &both).start();
+    let mut found = Vec::new();
+    let says = |found: &[Value], words| {
+        let said = |one: &&Value| one["message"].to_string().contains(words);
+        found.iter().filter(said).count()
+    };
+    wait::until("all have told something", || {
+        found = patient.examine(&first.setup);
+        says(&found, "mx2 has another") == 2 && says(&found, "mx3 is none") == 1
+    });
+    has(&found, "cluster", "wrong", "mx2 has another list");
+    has(&found, "cluster", "wrong", "mx3 is none of the 2 machines");
+    has(&found, "cluster's secret", "wrong", "mx2 has another");
+    let told = |event: &Event| {
+        let message = event.message();
+        message.contains("another list of machines in [cluster] there")
+    };
+    first.log().find("its own log says so too", told);
+
+    // The config has changed since the start.
+    let socket = first.setup.folder().join("admin.sock");
+    let socket = socket.display().to_string();
+    let later = machine("mx1", SECRET, &three).with("admin.socket", socket);
+    let found = patient.examine(&later);
+    has(&found, "cluster", "wrong", "or another name");
+}
+
+#[test]
+fn what_is_wrong_with_a_cluster_s_store_is_named_with_the_cure() {
+    let patient = Patient::new();
+    let mut redis = Redis::start();
+    // No Gatepost runs here: the store is asked all the same.
+    let setup = machine(&patient.mail, &redis, "mx1", SECRET, &["mx1", "mx2"]);
+    let store = |state, words| has(&patient.examine(&setup), "cluster's store", state, words);
+    for number in 0..20 {
+        redis.command(&["SET", &format!("session:{number}"), "of another program"]);
+    }
+    store("note", "other programs have");
+    redis.command(&["CONFIG", "SET", "maxmemory", "100mb"]);
+    redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    store("wrong", "allkeys-lru");
+    redis.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    store("good", "evicts nothing");
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    store("wrong", "takes nothing");
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    redis.command(&["REPLICAOF", "127.0.0.1", "9"]);
+    store("wrong", "it follows another server");
+    redis.kill();
+    store("wrong", "cannot be asked: no connection");
 }

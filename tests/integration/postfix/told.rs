@@ -14,6 +14,7 @@ use toml::Value as Setting;
 use crate::kit::client::loopback;
 use crate::kit::mail::{ANNA, Mail, User};
 use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::redis::Redis;
 use crate::kit::wait;
 
 /// A web server that answers `reply` to each POST; and its address.
@@ -105,6 +106,35 @@ fn a_backend_that_is_away_and_back_is_told_to_program_and_webhook() {
     let json = std::fs::read(kept.with_extension("json")).expect("its standard input");
     let json: Value = serde_json::from_slice(&json).expect("JSON");
     assert!(json["at"].is_string(), "{json}");
+}
+
+#[test]
+fn a_machine_that_is_cut_off_from_its_cluster_and_back_is_told_once() {
+    let mail = Mail::start();
+    let mut redis = Redis::start();
+    let (url, posted) = web_server("200 OK");
+    let machines: Vec<Setting> = vec!["mx1".into(), "mx2".into()];
+    let proxy = Setup::before(&mail)
+        .with("notices.webhook", url)
+        .with("cluster.machines", machines)
+        .with("cluster.name", "mx1")
+        .with("cluster.store", redis.address())
+        .start();
+    let state = || {
+        let ran = proxy.setup.command(&["status", "--json"]);
+        let status: Value = serde_json::from_str(&ran.text).expect("JSON");
+        status["cluster"]["store"]["state"].clone()
+    };
+    wait::until("it lends", || state() == "lends");
+    redis.kill();
+    let next = |what: &str| wait::find(what, || posted.try_recv().ok()).1;
+    let body = next("that it is cut off");
+    assert_eq!(body["event"], "cluster-cut-off");
+    assert_eq!(body["subject"], "mx1");
+    redis.restart_empty();
+    let body = next("that it is back");
+    assert_eq!(body["event"], "cluster-connected");
+    assert!(posted.try_recv().is_err(), "and no more");
 }
 
 #[test]

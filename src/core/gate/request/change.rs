@@ -27,6 +27,21 @@ impl Origin {
     pub const ELSEWHERE: Self = Self(1);
     /// This machine, of what is no concern of the others.
     pub const ALONE: Self = Self(2);
+    /// Numbers below it are no machine's.
+    const FIRST: u16 = 16;
+
+    /// One machine of several, as the others are told of it.
+    pub const fn of_machine(number: u16) -> Self {
+        match number < Self::FIRST {
+            true => Self(number + Self::FIRST),
+            false => Self(number),
+        }
+    }
+
+    /// Whether it is one machine of several.
+    pub const fn is_machine(self) -> bool {
+        self.0 >= Self::FIRST
+    }
 }
 
 /// A fact, with its time and place.

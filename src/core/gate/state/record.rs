@@ -206,7 +206,16 @@ pub(in crate::gate) fn read_shared(mut from: &[u8]) -> Option<Change> {
 /// A change as a journal record: its number, and its octets into `out`. None: it needs no record.
 pub(in crate::gate) fn write_change(out: &mut Vec<u8>, change: &Change) -> Option<u8> {
     // Wherever it happened, it is known here.
-    place(out, change.at, Origin::HERE);
+    write_told(out, change, Origin::HERE)
+}
+
+/// The same, and at which machine it happened.
+pub(in crate::gate) fn write_told(
+    out: &mut Vec<u8>,
+    change: &Change,
+    origin: Origin,
+) -> Option<u8> {
+    place(out, change.at, origin);
     let number = write_fact(out, change.fact)?;
     if change.noted != change.at {
         out.put_u64_le(change.noted.as_nanos());
@@ -259,20 +268,25 @@ fn write_fact(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
 }
 
 /// A journal record; none if this version does not know what it says.
-pub(in crate::gate) fn read_change(number: u8, mut from: &[u8]) -> Option<Change> {
+pub(in crate::gate) fn read_change(number: u8, from: &[u8]) -> Option<Change> {
+    read_told(number, from).filter(|change| change.origin == Origin::HERE)
+}
+
+/// What another machine tells: its place is the machine where it happened, if that is known.
+pub(in crate::gate) fn read_told(number: u8, mut from: &[u8]) -> Option<Change> {
     if number == SHARED_BUCKET {
         return read_shared(from);
     }
     let (at, origin) = read_place(&mut from)?;
     let fact = read_fact(number, &mut from)?;
     let noted = from.try_get_u64_le().map_or(at, Moment::from_nanos);
-    let change = Change {
+    let is_known = origin == Origin::HERE || origin.is_machine();
+    is_known.then_some(Change {
         at,
         noted,
         origin,
         fact,
-    };
-    (origin == Origin::HERE).then_some(change)
+    })
 }
 
 fn read_fact(number: u8, from: &mut &[u8]) -> Option<Fact> {

@@ -51,6 +51,9 @@ pub struct ExplanationMessage {
     pub strikes: u32,
     /// The ban on the client or its network.
     pub ban: Option<BanMessage>,
+    /// At which machine of a cluster that, and what is known of the user, was decided.
+    #[serde(default)]
+    pub decided: Vec<DecidedMessage>,
     /// The tokens of each bucket that an attempt would take from.
     pub buckets: Vec<BucketMessage>,
     /// The answer to an attempt: `allow`, `refuse`, or `depends` on what it shows, as `outlooks` says.
@@ -156,6 +159,18 @@ pub struct UserMessage {
     /// Earlier ones, from the history.
     #[serde(default)]
     pub past: Vec<PastDecisionMessage>,
+    /// At which machine of a cluster what is known of the user was decided.
+    #[serde(default)]
+    pub decided: Vec<DecidedMessage>,
+}
+
+/// What one machine of a cluster has decided for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecidedMessage {
+    /// The machine.
+    pub machine: String,
+    /// What: a ban, a login, a forgetting.
+    pub what: String,
 }
 
 /// Why a password seems to be stolen.

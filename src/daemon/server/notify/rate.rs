@@ -66,15 +66,27 @@ impl NoticeRate {
         let other = match what.kind {
             OccurrenceKind::BackendUsable => OccurrenceKind::BackendUnusable,
             OccurrenceKind::BackendUnusable => OccurrenceKind::BackendUsable,
+            OccurrenceKind::ClusterConnected => OccurrenceKind::ClusterCutOff,
+            OccurrenceKind::ClusterCutOff => OccurrenceKind::ClusterConnected,
             kind => {
                 let before = self.sent.get(&(kind, what.subject.clone()));
                 return before.is_none_or(|at| now.since(*at) >= SPAN);
             }
         };
-        // A backend is told of when it changes: as usable only behind the notice that it is not.
+        // A change is told: that all is well only behind the notice that it is not.
         let last = |kind| self.sent.get(&(kind, what.subject.clone()));
+        let is_bad = matches!(
+            what.kind,
+            OccurrenceKind::BackendUnusable | OccurrenceKind::ClusterCutOff
+        );
         match (last(what.kind), last(other)) {
-            (None, None) => what.kind == OccurrenceKind::BackendUnusable,
+            (None, None) => is_bad,
+            // A link that comes and goes is told once an hour, whatever backends do.
+            (Some(own), _)
+                if what.kind == OccurrenceKind::ClusterCutOff && now.since(*own) < SPAN =>
+            {
+                false
+            }
             (Some(own), Some(other)) => own < other,
             (Some(_), None) => false,
             (None, Some(_)) => true,
@@ -134,5 +146,23 @@ mod tests {
         assert!(ask(&down, 1) && !ask(&down, 2));
         assert!(ask(&up, 3) && !ask(&up, 4));
         assert!(ask(&down, 5), "and again, within the hour");
+    }
+
+    #[test]
+    fn a_link_that_comes_and_goes_is_told_of_twice_an_hour() {
+        let mut rate = NoticeRate::default();
+        let back = occurrence(OccurrenceKind::ClusterConnected, "mx1");
+        let away = occurrence(OccurrenceKind::ClusterCutOff, "mx1");
+        let hour = SPAN.as_secs();
+        let mut ask =
+            |what: &Occurrence, at| rate.ask(what, START + Duration::from_secs(at)).is_some();
+        assert!(
+            !ask(&back, 0),
+            "it is connected at the start: that is no news"
+        );
+        assert!(ask(&away, 1) && !ask(&away, 2));
+        assert!(ask(&back, 3) && !ask(&back, 4));
+        assert!(!ask(&away, hour) && !ask(&back, hour));
+        assert!(ask(&away, hour + 1) && ask(&back, hour + 2));
     }
 }

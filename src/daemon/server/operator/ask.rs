@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::{Operator, explained, looks_like_address, read_client, user_name};
+use super::{Operator, decided, explained, looks_like_address, read_client, user_name};
 use crate::admin::message::{KnownUserMessage, KnownUsersMessage, Response};
 use crate::history::DecisionsOf;
 use gatepost_core::gate::request::attempt::UserName;
@@ -94,8 +94,11 @@ impl Operator {
         let place = self.context.services.judging.places.find(client);
         let at = (client, place.country);
         let explanation = self.gate().explain_at(at, user.as_ref(), now);
+        let id = user.as_ref().map(|user| self.gate().user_id(user));
+        let decided = decided::about_client(&self.context, client, &explanation, id);
         let mut explanation = explained::explanation(explanation, user.as_ref(), self.clock());
         explanation.place = place.shown();
+        explanation.decided = decided;
         let last_faults = &self.context.services.judging.reporter.last_faults;
         explanation.last_fault = last_faults
             .of(client)
@@ -121,9 +124,13 @@ impl Operator {
         let told = self.gate().explain_user(&user, country_of, now);
         let id = self.gate().user_id(&user);
         let is_known = told.known;
+        let decided = decided::about_user(&self.context, id, &told);
         let mut told = explained::user(&user, id, &told, places, self.clock());
+        told.decided = decided;
         told.past = self.past(DecisionsOf::User(id), &told.decisions).await;
-        if is_known || told.rule.is_some() || !told.decisions.is_empty() || !told.past.is_empty() {
+        let is_seen =
+            !(told.decisions.is_empty() && told.past.is_empty() && told.decided.is_empty());
+        if is_known || told.rule.is_some() || is_seen {
             return Ok(Response::User(Box::new(told)));
         }
         if looks_like_address(text) {

@@ -58,6 +58,7 @@ pub(super) fn explanation(
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),
         ban: e.ban.or(e.network_ban).map(|held| ban(held, clock)),
+        decided: Vec::new(),
         buckets: e.buckets.iter().map(bucket).collect(),
         verdict: told.verdict,
         reason: told.reason,
@@ -165,6 +166,7 @@ pub(super) fn user(
         mode: mode(e.mode, e.settling_until),
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
         past: Vec::new(),
+        decided: Vec::new(),
     }
 }
 

@@ -68,6 +68,7 @@ mod tests {
             pool: 1,
             without: None,
             beside: Beside::Nothing,
+            machines: 1,
         };
         let minutes = |patience| {
             let feedback = Feedback::new(patience, &plan);
