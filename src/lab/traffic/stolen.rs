@@ -4,6 +4,8 @@
 //! tickets fewer places are new. Each autonomous system has 64 /16s here; what it is for follows from its number.
 //! Not here: guesses (`campaign`), what is counted (`gate::trust::new_places`).
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::traffic::random::Random;
@@ -62,9 +64,9 @@ pub struct Told {
     pub way: WayOfLife,
     /// How many.
     pub users: u32,
-    /// Suspicions.
+    /// Of how many of them it was told at least once.
     pub told: u32,
-    /// Of the thieves that were told of: their logins until then, the median and the most.
+    /// Of the thieves that were told of: their logins until the first time, the median and the most.
     pub logins: Option<(u32, u32)>,
     /// And the hours.
     pub hours: Option<(u32, u32)>,
@@ -92,12 +94,20 @@ struct Visit {
     is_thief: bool,
 }
 
+/// What a thief has done with one account.
+#[derive(Clone, Debug, Default)]
+struct Theft {
+    logins: u32,
+    first: Option<Moment>,
+    is_told: bool,
+}
+
 /// Plays `users` of this way of life for so many days.
 pub fn play(way: WayOfLife, users: u32, days: u32, knowledge: PlaceKnowledge, seed: u64) -> Told {
     let names: Vec<UserName> = (0..users)
         .map(|n| UserName::new(format!("user{n}@example.org").into_bytes()))
         .collect();
-    let gate = Gate::new(GateSettings::default(), KEYS, START - DAY * 8);
+    let gate = Gate::new(settings(), KEYS, START - DAY * 8);
     gate.finish_settling();
     let mut visits = Vec::new();
     for (user, name) in names.iter().enumerate() {
@@ -114,6 +124,15 @@ pub fn play(way: WayOfLife, users: u32, days: u32, knowledge: PlaceKnowledge, se
     watch(way, &gate, &names, &visits, knowledge)
 }
 
+fn settings() -> GateSettings {
+    let mut settings = GateSettings::default();
+    let env = |n: &str| std::env::var(n).ok().and_then(|t| t.parse().ok());
+    if let Some(n) = env("C") { settings.stolen.limits.countries = n; }
+    if let Some(n) = env("S") { settings.stolen.limits.systems = n; }
+    if let Some(n) = env("N") { settings.stolen.limits.networks = n; }
+    settings
+}
+
 const KEYS: Keys = Keys {
     users: [1; 16],
     passwords: [2; 16],
@@ -128,7 +147,7 @@ fn watch(
     knowledge: PlaceKnowledge,
 ) -> Told {
     let secret = Secret::new(b"Korrekt-Pferd-Batterie".to_vec());
-    let mut thefts = vec![(0, None); names.len()];
+    let mut thefts = vec![Theft::default(); names.len()];
     let (mut told, mut swept) = (0, START);
     let (mut logins, mut hours) = (Vec::new(), Vec::new());
     for visit in visits {
@@ -141,8 +160,8 @@ fn watch(
             continue;
         };
         if visit.is_thief {
-            theft.0 += 1;
-            theft.1.get_or_insert(visit.at);
+            theft.logins += 1;
+            theft.first.get_or_insert(visit.at);
         }
         let attempt = attempt(visit, name, &secret, knowledge);
         let class = QueueClass::Ordinary;
@@ -151,13 +170,12 @@ fn watch(
             continue;
         };
         let settled = gate.settle(permit, AuthOutcome::Accept, visit.at, &mut changes);
-        if settled.suspicion.is_some() {
+        if settled.suspicion.is_some() && !theft.is_told {
+            theft.is_told = true;
             told += 1;
-            logins.push(theft.0);
-            let since = theft
-                .1
-                .map_or(0, |first| visit.at.since(first).as_secs() / 3600);
-            hours.push(since as u32);
+            logins.push(theft.logins);
+            let since = theft.first.map_or(Duration::ZERO, |at| visit.at.since(at));
+            hours.push((since.as_secs() / 3600) as u32);
         }
     }
     Told {
@@ -331,7 +349,7 @@ fn add(
     let begin = START + DAY * day;
     let step = DAY / (spots.len() as u32 + 1);
     for (n, (spot, is_thief)) in spots.into_iter().enumerate() {
-        let at = begin + step * n as u32 + random.between(std::time::Duration::ZERO, step);
+        let at = begin + step * n as u32 + random.between(Duration::ZERO, step);
         visits.push(Visit {
             at,
             user,

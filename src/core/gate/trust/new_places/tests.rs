@@ -63,3 +63,19 @@ fn places_are_new_for_a_day_and_a_suspicion_lasts_a_week_unless_logins_are_held(
     places.sweep(FarLogins::Tell, day(7));
     assert!(places.of(person(2)).is_none() && places.suspected() == 0);
 }
+
+#[test]
+fn a_place_counts_for_a_day_whether_or_not_it_is_swept() {
+    let mut book = PlaceBook::default();
+    let limits = NewPlaceLimits::default();
+    let last = limits.networks as u32;
+    for n in 1..=last {
+        let (place, guess) = (place(n, second() + n), None);
+        book.add(person(1), WatchedPlace { place, guess }, 1000);
+    }
+    let held = book.users.get(&person(1)).unwrap();
+    let first_ends = second() + 1 + NEW;
+    let found = held.too_many(&limits, first_ends - 1);
+    assert_eq!(found, Some(SuspicionCause::Networks));
+    assert_eq!(held.too_many(&limits, first_ends), None);
+}
