@@ -1,8 +1,8 @@
-//! cluster - the machines that have one bound together, and the store that lends to them
+//! cluster - the machines that have one bound together, the store that lends to them, the links between them
 //!
 //! Each owns a part of every bucket that all clients share (`gate::buckets::division`): so no machine needs another to keep to
 //! the bound. What a store lends beside that goes where it is needed. With a secret the machines tell one another who is known,
-//! familiar and banned (`stream`).
+//! familiar and banned: over the store (`stream`), or directly (`mesh`).
 //! Not here: reading them from the file (`config`), the tasks that borrow and tell (`server::lending`, `server::sharing`).
 
 mod health;
@@ -13,6 +13,7 @@ mod sharing;
 
 pub mod common_clock;
 pub mod decided;
+pub mod mesh;
 pub mod message;
 pub mod secret;
 pub mod store;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::decided::DecidedPlaces;
+use self::mesh::{MeshHealth, MeshSettings};
 use self::store::LenderSettings;
 use crate::report::limits::LimitCounters;
 use gatepost_core::moment::Moment;
@@ -39,6 +41,8 @@ pub struct ClusterSettings {
     pub machines: Vec<String>,
     /// Where half of each shared bucket is lent; none: all of it is divided.
     pub store: Option<LenderSettings>,
+    /// Where they are linked with each other, instead of a store; none: nowhere.
+    pub mesh: Option<MeshSettings>,
     /// The file with what the machines have in common; none: they tell one another nothing.
     pub secret: Option<PathBuf>,
 }
@@ -52,6 +56,8 @@ pub struct Cluster {
     pub lending: LendingHealth,
     /// Whether the machines tell one another what they know.
     pub sharing: SharingHealth,
+    /// Whether they are linked with each other.
+    pub mesh: MeshHealth,
     /// What this one has to tell.
     pub outbox: Outbox,
     /// At which machine what is shared was decided.
@@ -79,6 +85,7 @@ impl Cluster {
             settings: settings.map(Arc::new),
             lending: LendingHealth::default(),
             sharing: SharingHealth::default(),
+            mesh: MeshHealth::default(),
             outbox,
         };
         (cluster, facts)
@@ -91,7 +98,9 @@ impl Cluster {
             LendingState::NotAsked | LendingState::Lends { .. } => None,
         };
         let sharing = match self.sharing.get().state {
-            SharingState::CutOff { since, why } => Some((since, why.to_string())),
+            SharingState::CutOff { since, why } | SharingState::InPart { since, why } => {
+                Some((since, why))
+            }
             SharingState::NotAsked | SharingState::Shares { .. } => None,
         };
         let both = lending.into_iter().chain(sharing);
@@ -112,9 +121,11 @@ pub struct CutOff {
 impl ClusterSettings {
     /// The list of machines, as others can compare it with theirs.
     pub fn list_hash(&self) -> String {
-        format!(
-            "{:08x}",
-            crc32fast::hash(self.machines.join(" ").as_bytes())
-        )
+        format!("{:08x}", self.list_number())
+    }
+
+    /// The same, as a number.
+    pub fn list_number(&self) -> u32 {
+        crc32fast::hash(self.machines.join(" ").as_bytes())
     }
 }

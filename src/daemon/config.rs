@@ -22,6 +22,7 @@ mod lender;
 mod limits;
 mod listeners;
 mod machine;
+mod mesh;
 mod names;
 pub mod neighbours;
 pub mod network_list;

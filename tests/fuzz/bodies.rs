@@ -2,8 +2,8 @@
 //!
 //! One function a target. They are run by libFuzzer (`targets`), and over the kept corpus by the
 //! integration tests, on stable.
-//! In `asked`, `edges`, `kept` and `whole`: what Dovecot asks, what a connection opens with, what is read from disk, and
-//! sessions as a whole.
+//! In `asked`, `edges`, `kept`, `linked` and `whole`: what Dovecot asks, what a connection opens with, what is read from disk,
+//! what linked machines tell each other, and sessions as a whole.
 //! Here: SMTP.
 //! Not here: octets (`corpus`). A body that cannot fail would be no target: each asserts more than
 //! that nothing panics.
@@ -25,11 +25,13 @@ mod asked;
 pub mod drive;
 mod edges;
 mod kept;
+mod linked;
 mod whole;
 
 pub use asked::policy;
 pub use edges::{hello, proxy_header};
 pub use kept::{image, journal, logs, state};
+pub use linked::link;
 pub use whole::session;
 
 /// Lines: the first octet says how the others are split; the split must not matter.

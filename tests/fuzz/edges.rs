@@ -12,9 +12,15 @@ use gatepost::daemon::net::tls::hello;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Octets that come so many at a time; what is written is thrown away.
-struct Stream<'a> {
+pub(super) struct Stream<'a> {
     octets: &'a [u8],
     step: usize,
+}
+
+impl<'a> Stream<'a> {
+    pub(super) fn new(octets: &'a [u8], step: usize) -> Self {
+        Self { octets, step }
+    }
 }
 
 impl AsyncRead for Stream<'_> {
@@ -50,7 +56,7 @@ impl AsyncWrite for Stream<'_> {
 }
 
 /// The outcome of a future that has nothing to wait for.
-fn now<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => panic!("it waits though all octets are there"),

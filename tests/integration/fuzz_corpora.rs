@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// The targets by their names.
-const TARGETS: [(&str, Body); 13] = [
+const TARGETS: [(&str, Body); 14] = [
     ("line", bodies::line),
     ("command", bodies::command),
     ("reply", bodies::reply),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, Body); 13] = [
     ("policy", bodies::policy),
     ("proxy_header", bodies::proxy_header),
     ("hello", bodies::hello),
+    ("link", bodies::link),
     ("image", bodies::image),
     ("journal", bodies::journal),
     ("logs", bodies::logs),

@@ -22,8 +22,9 @@ pub use explained::{
 };
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{
-    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, NotKeptMessage,
-    ProcessMessage, SeenMessage, SharingMessage, UpstreamMessage,
+    CertificateMessage, ClusterMessage, DatabaseMessage, Fill, LenderMessage, LinkMessage,
+    MeshMessage, NotKeptMessage, PeerMessage, ProcessMessage, SeenMessage, SharingMessage,
+    UpstreamMessage,
 };
 pub use past::{
     ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,
@@ -33,7 +34,6 @@ pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;
-
 /// The most logins in one [`Request::Learn`].
 pub const BATCH: usize = 2_000;
 

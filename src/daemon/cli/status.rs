@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{OperatorArgs, print_json};
-use crate::admin::message::{
-    LapiMessage, Request, Response, SharingMessage, StatusMessage, UpstreamMessage,
-};
+use crate::admin::message::{LapiMessage, Request, Response, StatusMessage, UpstreamMessage};
 use crate::report::limits::TABLE;
+
+mod cluster;
 
 /// Show the state: mode, backend, sessions, bans, buckets, tables, counters
 ///
@@ -67,7 +67,7 @@ fn show(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         "the bound   at most {} guesses a day by strangers reach Postfix{held}",
         status.bound_per_day
     )?;
-    cluster(status, out)?;
+    cluster::cluster(status, out)?;
     crowdsec(status, out)?;
     stock(status, out)?;
     counts(out, "count", &status.counters)?;
@@ -113,97 +113,6 @@ fn users(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     Ok(())
-}
-
-/// The machines that the bound is one for.
-fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
-    let Some(cluster) = &status.cluster else {
-        return Ok(());
-    };
-    let (count, name) = (cluster.machines.len(), &cluster.name);
-    let has = match cluster.in_force.as_str() {
-        "its-part" => "spends the part of each shared bucket that it owns",
-        "its-part-and-loans" => {
-            "spends the part of each shared bucket that it owns, and what it is lent"
-        }
-        "loans" => "OWNS NO PART of the shared buckets, and spends what it is lent",
-        _ => "HAS NOTHING of the shared buckets",
-    };
-    writeln!(
-        out,
-        "cluster     {name}, of {count} machines with this bound together, {has}"
-    )?;
-    if let Some(store) = &cluster.store {
-        let since = store.since.as_deref().unwrap_or_default();
-        let (address, reason) = (&store.address, store.reason.as_deref().unwrap_or_default());
-        match store.state.as_str() {
-            "lends" => writeln!(out, "store       {address} lends since {since}")?,
-            "cut-off" => writeln!(
-                out,
-                "store       {address} DOES NOT LEND since {since}: {reason}"
-            )?,
-            _ => writeln!(out, "store       {address} not asked yet")?,
-        }
-    }
-    for one in &cluster.seen {
-        let other = match one.same_list {
-            true => "",
-            false => ", with ANOTHER LIST of machines",
-        };
-        let (name, version) = (&one.name, &one.version);
-        writeln!(
-            out,
-            "machine     {name:<18} seen {} s ago, gatepost {version}{other}",
-            one.seen_s
-        )?;
-    }
-    cluster
-        .sharing
-        .as_ref()
-        .map_or(Ok(()), |sharing| tells(sharing, out))
-}
-
-/// What the machines tell one another.
-fn tells(sharing: &SharingMessage, out: &mut dyn Write) -> io::Result<()> {
-    let since = sharing.since.as_deref().unwrap_or_default();
-    let whole = match sharing.whole {
-        true => "",
-        false => "; not yet told all that the others know",
-    };
-    match sharing.state.as_str() {
-        "shares" => writeln!(
-            out,
-            "shared      since {since} the machines tell one another who is known and banned: {} facts told, {} taken{whole}",
-            sharing.told, sharing.taken
-        )?,
-        "cut-off" => writeln!(
-            out,
-            "shared      CUT OFF from the other machines since {since}: {}",
-            sharing.reason.as_deref().unwrap_or_default()
-        )?,
-        _ => writeln!(out, "shared      not connected yet")?,
-    }
-    if sharing.clock_ahead_s != 0 {
-        writeln!(
-            out,
-            "clock       the store's is {} s ahead of this machine's",
-            sharing.clock_ahead_s
-        )?;
-    }
-    if !sharing.other_secret.is_empty() {
-        let names = sharing.other_secret.join(", ");
-        writeln!(
-            out,
-            "secret      ANOTHER ONE at {names}: nothing is shared with it"
-        )?;
-    }
-    match sharing.dropped {
-        0 => Ok(()),
-        dropped => writeln!(
-            out,
-            "            {dropped} records in the store are damaged, or of no machine with this secret"
-        ),
-    }
 }
 
 /// CrowdSec beside us: what it decides, and what it is told.

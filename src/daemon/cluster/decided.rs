@@ -140,6 +140,7 @@ mod tests {
             name: name.to_owned(),
             machines: vec!["mx1".to_owned(), "mx2".to_owned()],
             store: None,
+            mesh: None,
             secret: None,
         }
     }

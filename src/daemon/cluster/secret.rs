@@ -1,8 +1,8 @@
 //! secret - what the machines of a cluster have in common, and others do not
 //!
-//! A file with 32 octets or more, the same on every machine. Three keys are derived from it (HKDF-SHA-256, RFC 5869): the one
+//! A file with 32 octets or more, the same on every machine. Derived from it (HKDF-SHA-256, RFC 5869) are the key
 //! under which users' names are hashed, so that a user is the same everywhere; the one that seals records (AES-256-GCM-SIV,
-//! RFC 8452); and a mark by which a machine with another secret is known as one.
+//! RFC 8452); the one by which linked machines know each other (`mesh`); and a mark by which a machine with another secret is known as one.
 //! Not here: what is sealed (`sharing`), its way (`stream`).
 
 use std::fmt;
@@ -28,6 +28,7 @@ const SALT: &[u8] = b"gatepost cluster 1";
 /// The secret of a cluster.
 pub struct ClusterSecret {
     users: [u8; 16],
+    links: [u8; 32],
     mark: [u8; MARK],
     records: RandomizedNonceKey,
 }
@@ -69,6 +70,7 @@ impl ClusterSecret {
         let root = Salt::new(HKDF_SHA256, SALT).extract(octets);
         Some(Self {
             users: derive(&root, b"users")?,
+            links: derive(&root, b"links")?,
             mark: derive(&root, b"mark")?,
             records: RandomizedNonceKey::new(&AES_256_GCM_SIV, &derive::<32>(&root, b"records")?)
                 .ok()?,
@@ -78,6 +80,11 @@ impl ClusterSecret {
     /// The key under which users' names are hashed.
     pub const fn users(&self) -> [u8; 16] {
         self.users
+    }
+
+    /// What the key is made of by which linked machines know each other.
+    pub const fn links(&self) -> [u8; 32] {
+        self.links
     }
 
     /// Seals what the machine `name` tells.

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::secret::SealFault;
-use super::store::LenderFault;
 use gatepost_core::moment::Moment;
 
 /// Machines of which it is kept that they were there: more than anybody has, and a bound for names that others write.
@@ -49,12 +48,19 @@ pub enum SharingState {
         /// Since when.
         since: Moment,
     },
+    /// With some of the others.
+    InPart {
+        /// Since when.
+        since: Moment,
+        /// Why not with all, as it was found last.
+        why: String,
+    },
     /// It is not.
     CutOff {
         /// Since when.
         since: Moment,
         /// Why, as it was found last.
-        why: LenderFault,
+        why: String,
     },
 }
 
@@ -86,12 +92,25 @@ impl SharingHealth {
         is_new
     }
 
+    /// It is connected with some, and the common clock is so far ahead.
+    pub fn shares_in_part(&self, ahead: i64, why: String, now: Moment) -> bool {
+        let mut sharing = self.locked();
+        sharing.ahead = ahead;
+        let before = match sharing.state {
+            SharingState::InPart { since, .. } => Some(since),
+            _ => None,
+        };
+        let since = before.unwrap_or(now);
+        sharing.state = SharingState::InPart { since, why };
+        before.is_none()
+    }
+
     /// It is not connected; whether that is new.
-    pub fn cut_off(&self, why: LenderFault, now: Moment) -> bool {
+    pub fn cut_off(&self, why: String, now: Moment) -> bool {
         let mut sharing = self.locked();
         let before = match sharing.state {
             SharingState::CutOff { since, .. } => Some(since),
-            SharingState::NotAsked | SharingState::Shares { .. } => None,
+            _ => None,
         };
         let since = before.unwrap_or(now);
         sharing.state = SharingState::CutOff { since, why };

@@ -1,6 +1,6 @@
 //! cluster - the section `[cluster]`: the machines that have one bound together
 //!
-//! Not here: the store's address (`lender`), how they divide the bound (`gate::buckets::division`).
+//! Not here: the store's address (`lender`), their links (`mesh`), how they divide the bound (`gate::buckets::division`).
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 
 use super::finding::{Findings, Remark};
-use super::{lender, raw};
+use super::{lender, mesh, raw};
 use crate::cluster::ClusterSettings;
 use gatepost_core::gate::buckets::quota::Division;
 use gatepost_core::gate::buckets::spec::BUCKETS;
@@ -72,7 +72,8 @@ pub(super) fn read(
     let settings = ClusterSettings {
         name,
         machines,
-        secret: lender::secret(given, store.is_some(), folder, findings),
+        secret: lender::secret(given, folder, findings),
+        mesh: mesh::read(given, findings),
         store,
     };
     (Some(settings), division)
@@ -123,21 +124,26 @@ fn names(listed: &Spanned<Vec<Spanned<String>>>, findings: &mut Findings) -> Vec
 }
 
 fn refuse_without_machines(given: &raw::RawCluster, findings: &mut Findings) {
+    let peers = given.peers.as_ref();
+    let peers = peers.filter(|peers| !peers.get_ref().is_empty());
     let keys = [
         ("name", &given.name),
         ("store", &given.store),
         ("password-file", &given.password_file),
         ("ca", &given.ca),
         ("secret-file", &given.secret_file),
+        ("listen", &given.listen),
     ];
-    for (key, value) in keys {
-        if let Some(value) = value.as_ref().filter(|value| !value.get_ref().is_empty()) {
-            findings.missing_at(
-                value.span(),
-                &format!("cluster.{key} is of no use without machines"),
-                "add machines = [\"mx1\", \"mx2\"] with the names of all",
-            );
-        }
+    let given = keys.into_iter().filter_map(|(key, value)| {
+        let value = value.as_ref().filter(|value| !value.get_ref().is_empty())?;
+        Some((key, value.span()))
+    });
+    for (key, span) in given.chain(peers.map(|peers| ("peers", peers.span()))) {
+        findings.missing_at(
+            span,
+            &format!("cluster.{key} is of no use without machines"),
+            "add machines = [\"mx1\", \"mx2\"] with the names of all",
+        );
     }
 }
 

@@ -76,26 +76,36 @@ pub(super) fn read(
 /// The file with the machines' secret.
 pub(super) fn secret(
     given: &raw::RawCluster,
-    has_store: bool,
     folder: &Path,
     findings: &mut Findings,
 ) -> Option<PathBuf> {
     if let Some(secret) = given_text(&given.secret_file)
-        && !has_store
-        && given_text(&given.store).is_none()
+        && !has_a_way(given)
     {
         let remark = Remark::at(
             secret.span(),
-            "without a store the machines have no way to tell one another anything",
+            "without a store and without links the machines have no way to tell one another anything",
         );
-        findings.refuse(remark.help("write cluster.store, or leave cluster.secret-file out"));
+        findings.refuse(
+            remark.help("write cluster.listen and cluster.peers, or cluster.store, or leave cluster.secret-file out"),
+        );
     }
     file(&given.secret_file, folder)
+}
+
+/// Whether machines can tell one another anything.
+fn has_a_way(given: &raw::RawCluster) -> bool {
+    let peers = given.peers.as_ref();
+    let has_peers = peers.is_some_and(|peers| !peers.get_ref().is_empty());
+    has_peers || given_text(&given.store).is_some() || given_text(&given.listen).is_some()
 }
 
 /// Looks into the files that belong to the store.
 pub(super) fn inspect(file: &raw::RawFile, folder: &Path, findings: &mut Findings) {
     let given = &file.cluster;
+    if has_a_way(given) {
+        inspect_secret(given, folder, findings);
+    }
     if given_text(&given.store).is_none() {
         return;
     }
@@ -110,7 +120,6 @@ pub(super) fn inspect(file: &raw::RawFile, folder: &Path, findings: &mut Finding
             Ok(_) => warn_readable(&path, "the store's password", given, findings),
         }
     }
-    inspect_secret(&file.cluster, folder, findings);
     if let Some(given) = given_text(&given.ca) {
         let path = path(folder, given.get_ref());
         if let Err(problem) = tls::read_chain(&path) {

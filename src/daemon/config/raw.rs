@@ -200,6 +200,8 @@ pub(super) struct RawCluster {
     pub(super) password_file: Given<String>,
     pub(super) ca: Given<String>,
     pub(super) secret_file: Given<String>,
+    pub(super) listen: Given<String>,
+    pub(super) peers: GivenList<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -83,6 +83,8 @@ pub enum ResourceLimit {
     CrowdsecBans,
     /// Buckets of which the other machines of a cluster are to know what was spent.
     ClusterSpending,
+    /// Connections to the port for other machines that have not shown the secret.
+    ClusterVisitors,
     /// Rows of the gate's table of clients.
     Clients,
     /// Familiar pairs and known users.
@@ -120,7 +122,7 @@ const fn row(limit: ResourceLimit, name: &'static str, counts: &'static str) -> 
 
 /// Every limit, in the order of [`ResourceLimit`].
 #[rustfmt::skip]
-pub const TABLE: [LimitRow; 43] = [
+pub const TABLE: [LimitRow; 44] = [
     row(ResourceLimit::Sessions, "sessions", "clients evicted or turned away while all sessions were taken"),
     row(ResourceLimit::PerClient, "per-client", "connections that gave way to another of their client, or were turned away"),
     row(ResourceLimit::PerNetwork, "per-network", "connections that gave way to another of their network, or were turned away"),
@@ -157,6 +159,7 @@ pub const TABLE: [LimitRow; 43] = [
     row(ResourceLimit::ClusterFacts, "cluster-facts", "facts that the other machines were told later, with all the rest"),
     row(ResourceLimit::CrowdsecBans, "crowdsec-bans", "bans that CrowdSec was not told, for too many waited"),
     row(ResourceLimit::ClusterSpending, "cluster-spending", "tries of which the other machines do not know what they have spent"),
+    row(ResourceLimit::ClusterVisitors, "cluster-visitors", "connections to the port for other machines reset before their handshake"),
     row(ResourceLimit::Clients, "clients", "clients forgotten early"),
     row(ResourceLimit::Pairs, "pairs", "familiar pairs, devices and known users forgotten early"),
     row(ResourceLimit::Bans, "bans", "bans that ended early"),

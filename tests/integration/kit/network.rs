@@ -3,7 +3,7 @@
 //! The hub is a namespace too, so that nothing of it meets the machine's own network. A test's thread works in one of them at a
 //! time, and what it starts there stays there. Not here: what runs on the machines (`proxy`, `redis`).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::copy;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
@@ -51,6 +51,26 @@ impl Network {
             ip(&["-n", machine, "link", "set", "hub0", "up"]);
         }
         network
+    }
+
+    /// So many machines that reach each other by way of the hub.
+    #[track_caller]
+    pub(crate) fn routed(machines: usize) -> Self {
+        let network = Self::of(machines);
+        network.at_hub(|| {
+            fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("a hub that forwards, as root");
+        });
+        for (n, machine) in network.machines.iter().enumerate() {
+            let hub = network.hub_address(n).to_string();
+            ip(&["-n", machine, "route", "add", "default", "via", &hub]);
+        }
+        network
+    }
+
+    /// A machine's address, as the others know it.
+    pub(crate) fn machine_address(&self, machine: usize) -> Ipv4Addr {
+        let [a, b, c, _] = self.hub_address(machine).octets();
+        Ipv4Addr::new(a, b, c, 2)
     }
 
     /// The hub's address, as this machine knows it.

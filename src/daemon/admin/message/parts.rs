@@ -61,12 +61,60 @@ pub struct ClusterMessage {
     /// What the machines tell one another; none: nothing, for there is no `secret-file`.
     #[serde(default)]
     pub sharing: Option<SharingMessage>,
+    /// The links between the machines, if they are linked directly.
+    #[serde(default)]
+    pub mesh: Option<MeshMessage>,
+}
+
+/// The links of a machine with the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeshMessage {
+    /// Where this machine listens for the others, if it does.
+    pub listen: Option<String>,
+    /// Why it cannot.
+    pub unbound: Option<String>,
+    /// The machine whose clock all have in common.
+    pub clock: String,
+    /// All other machines on the list.
+    pub links: Vec<LinkMessage>,
+    /// Places that are dialled in vain.
+    pub without: Vec<PeerMessage>,
+}
+
+/// Another machine of a mesh.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkMessage {
+    /// Its name.
+    pub name: String,
+    /// Whether it is linked.
+    pub linked: bool,
+    /// Since when it is, or is not, RFC 3339; none: it never was since this process began.
+    pub since: Option<String>,
+    /// Seconds since it said something.
+    pub seen_s: Option<u64>,
+    /// Where it is.
+    pub address: Option<String>,
+    /// The version of its gatepost.
+    pub version: Option<String>,
+    /// Whether it has the same list of machines.
+    pub same_list: Option<bool>,
+    /// Why it is not linked any more.
+    pub reason: Option<String>,
+}
+
+/// A place that is dialled in vain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerMessage {
+    /// As the config has it.
+    pub address: String,
+    /// Why there is no link.
+    pub reason: String,
 }
 
 /// What machines tell one another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharingMessage {
-    /// `shares`, `cut-off`, or `not-asked` before the first answer.
+    /// `shares`, `cut-off`, `in-part` where only some of the machines are linked, or `not-asked` before the first answer.
     pub state: String,
     /// Since when, RFC 3339.
     pub since: Option<String>,
@@ -74,7 +122,7 @@ pub struct SharingMessage {
     pub reason: Option<String>,
     /// Whether this machine has been told all that the others knew when it began, or missed something.
     pub whole: bool,
-    /// Seconds by which the store's clock is ahead of this machine's; negative: behind.
+    /// Seconds by which the clock of the store, or of `mesh.clock`, is ahead of this machine's; negative: behind.
     pub clock_ahead_s: i64,
     /// Facts that this machine has told since its start.
     pub told: u64,

@@ -274,6 +274,7 @@ mod tests {
             name: "mx1".to_owned(),
             machines: vec!["mx1".to_owned(), "mx2".to_owned()],
             store: None,
+            mesh: None,
             secret: None,
         }
     }

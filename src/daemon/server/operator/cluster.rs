@@ -1,9 +1,13 @@
 //! cluster - the machines that share one bound, as the operator's message
 //!
-//! Not here: what is asked of the store (`server::lending`).
+//! Not here: what is asked of the store (`server::lending`), links between machines (`server::sharing`).
 
-use crate::admin::message::{ClusterMessage, LenderMessage, SeenMessage, SharingMessage};
+use crate::admin::message::{
+    ClusterMessage, LenderMessage, LinkMessage, MeshMessage, PeerMessage, SeenMessage,
+    SharingMessage,
+};
 use crate::clock::Clock;
+use crate::cluster::mesh::{MeshFacts, MeshSettings};
 use crate::cluster::secret::SealFault;
 use crate::cluster::{ClusterSettings, Lending, LendingState, Sharing, SharingState};
 use crate::server::listeners::ListenerContext;
@@ -28,12 +32,17 @@ pub(super) fn present(context: &ListenerContext) -> Option<ClusterMessage> {
         since,
         reason,
     });
+    let mesh = context.cluster.mesh.get();
     Some(ClusterMessage {
         name: settings.name.clone(),
         machines: settings.machines.clone(),
-        in_force: in_force(settings, &lending).to_owned(),
+        in_force: in_force(settings, &lending, &mesh).to_owned(),
         store,
         seen: seen(settings, &lending, clock.now()),
+        mesh: settings
+            .mesh
+            .as_ref()
+            .map(|wanted| linked(settings, wanted, &mesh, clock)),
         sharing: settings
             .secret
             .as_ref()
@@ -45,7 +54,8 @@ fn sharing(sharing: Sharing, clock: Clock) -> SharingMessage {
     let (state, since, reason) = match sharing.state {
         SharingState::NotAsked => ("not-asked", None, None),
         SharingState::Shares { since } => ("shares", Some(since), None),
-        SharingState::CutOff { since, why } => ("cut-off", Some(since), Some(why.to_string())),
+        SharingState::InPart { since, why } => ("in-part", Some(since), Some(why)),
+        SharingState::CutOff { since, why } => ("cut-off", Some(since), Some(why)),
     };
     let other_secret = sharing.machines.into_iter();
     let other_secret = other_secret
@@ -65,15 +75,57 @@ fn sharing(sharing: Sharing, clock: Clock) -> SharingMessage {
 }
 
 /// What this machine may spend of the shared buckets.
-fn in_force(settings: &ClusterSettings, lending: &Lending) -> &'static str {
+fn in_force(settings: &ClusterSettings, lending: &Lending, mesh: &MeshFacts) -> &'static str {
     let presence = lending.presence.as_ref();
-    let has_name = presence.is_none_or(|(presence, _)| presence.is_ours);
+    let has_name = presence.is_none_or(|(presence, _)| presence.is_ours) && !mesh.is_taken;
     let owns = settings.machines.contains(&settings.name) && has_name;
     match (owns, matches!(lending.state, LendingState::Lends { .. })) {
         (true, true) => "its-part-and-loans",
         (true, false) => "its-part",
         (false, true) => "loans",
         (false, false) => "nothing",
+    }
+}
+
+/// The other machines of a mesh, and the places that are dialled.
+fn linked(
+    settings: &ClusterSettings,
+    wanted: &MeshSettings,
+    mesh: &MeshFacts,
+    clock: Clock,
+) -> MeshMessage {
+    let now = clock.now();
+    let others = settings
+        .machines
+        .iter()
+        .filter(|name| **name != settings.name);
+    let link = |name: &String| match mesh.links.get(name) {
+        None => LinkMessage {
+            name: name.clone(),
+            ..LinkMessage::default()
+        },
+        Some(link) => LinkMessage {
+            name: name.clone(),
+            linked: link.is_linked,
+            since: Some(time(link.since, clock)),
+            seen_s: Some(now.since(link.heard()).as_secs()),
+            address: Some(link.address.to_string()),
+            version: Some(link.version.clone()),
+            same_list: Some(link.list == settings.list_number()),
+            reason: link.why.clone(),
+        },
+    };
+    let without = mesh.dialled.iter().filter_map(|(place, why)| {
+        let reason = why.clone()?;
+        let address = place.to_string();
+        Some(PeerMessage { address, reason })
+    });
+    MeshMessage {
+        listen: wanted.listen.map(|address| address.to_string()),
+        unbound: mesh.unbound.clone(),
+        clock: mesh.reference.clone(),
+        links: others.map(link).collect(),
+        without: without.collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::admin::message::{
 };
 use crate::clock::Clock;
 use crate::judging::WriteOutcome;
-use crate::net::admission::TurnedAway;
+use crate::net::admission::{AdmissionCounts, TurnedAway};
 use crate::net::tls::Certificate;
 use crate::net::upstream::{UpstreamAddress, Usability};
 use crate::report::counters::Counters;
@@ -283,10 +283,7 @@ fn limits_that_acted(context: &ListenerContext, gate: &explain::Status) -> BTree
 /// How often a limit acted. What admission, the gate, the filter and the log count themselves is asked there.
 fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status) -> u64 {
     let admission = context.admission.counts();
-    let away = |reason: TurnedAway| {
-        let count = admission.turned_away.get(reason as usize);
-        count.copied().unwrap_or_default()
-    };
+    let away = |reason| away_for(&admission, reason);
     match limit {
         ResourceLimit::Sessions => admission.evicted + away(TurnedAway::Full),
         ResourceLimit::PerClient => admission.evicted_for_client + away(TurnedAway::Client),
@@ -322,6 +319,7 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::History
         | ResourceLimit::Occurrences
         | ResourceLimit::ClusterFacts
+        | ResourceLimit::ClusterVisitors
         | ResourceLimit::CrowdsecBans
         | ResourceLimit::PolicyConnections
         | ResourceLimit::HttpConnections
@@ -332,6 +330,11 @@ fn acted(limit: ResourceLimit, context: &ListenerContext, gate: &explain::Status
         | ResourceLimit::PolicyHashes
         | ResourceLimit::LogLines => context.services.judging.counters.limits.get(limit),
     }
+}
+
+fn away_for(admission: &AdmissionCounts, reason: TurnedAway) -> u64 {
+    let count = admission.turned_away.get(reason as usize);
+    count.copied().unwrap_or_default()
 }
 
 /// What came of the attempts at each door that has had any.

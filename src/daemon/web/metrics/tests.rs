@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::admin::message::{
-    BucketMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, UpstreamMessage,
+    BucketMessage, ClusterMessage, Fill, LenderMessage, NotKeptMessage, SharingMessage,
+    UpstreamMessage,
 };
 
 fn counts(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
@@ -135,6 +136,21 @@ fn what_is_wrong_is_a_zero() {
     ] {
         assert!(page.lines().any(|one| one == line), "{line}\n{page}");
     }
+}
+
+#[test]
+fn a_machine_that_is_linked_with_some_only_does_not_share_with_all() {
+    let shared = |state: &str| {
+        shares(&ClusterMessage {
+            sharing: Some(SharingMessage {
+                state: state.to_owned(),
+                ..SharingMessage::default()
+            }),
+            ..ClusterMessage::default()
+        })
+    };
+    assert!(shared("shares"));
+    assert!(!shared("in-part") && !shared("cut-off") && !shared("not-asked"));
 }
 
 #[test]

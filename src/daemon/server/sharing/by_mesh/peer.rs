@@ -1,0 +1,207 @@
+//! peer - one linked machine: what is on its way to it, and how far it was told all that this one knows
+//!
+//! The queue to it has a limited length. What it does not take is not waited for: all is told again then.
+//! Not here: what goes to all at once (`by_mesh`).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::letter;
+use crate::cluster::common_clock::CommonClock;
+use crate::cluster::mesh::{Dialler, LinkId, MeshLink};
+use crate::cluster::message::{ClusterTold, ProcessId};
+use crate::report::limits::ResourceLimit;
+use crate::server::sharing::telling::FactExchange;
+use gatepost_core::gate::request::change::{Change, Fact};
+use gatepost_core::gate::spent::UserDebt;
+use gatepost_core::gate::tell::Telling;
+use gatepost_core::moment::Moment;
+
+/// Frames on their way to one machine: of 9 KiB each at most.
+const QUEUE: usize = 256;
+/// Frames for which there is always room, for what changes.
+const ROOM: usize = 96;
+/// Batches of users that are told in one round.
+const PER_ROUND: usize = 8;
+/// Debts that are told in one round.
+const DEBTS: usize = 1920;
+/// Orders that are kept for machines that are not linked, and for how long.
+const ORDERS: usize = 1024;
+const KEPT: Duration = Duration::from_secs(3600);
+
+/// A linked machine.
+pub(super) struct LinkedPeer {
+    pub(super) id: LinkId,
+    pub(super) process: ProcessId,
+    /// When that began, by this machine's clock.
+    began: Moment,
+    pub(super) dialler: Dialler,
+    /// Whether it has told all that it knew.
+    pub(super) is_whole: bool,
+    outgoing: mpsc::Sender<Arc<[u8]>>,
+    told: AllTold,
+}
+
+/// How far a machine was told all.
+enum AllTold {
+    /// It is to be told.
+    Due,
+    Facts(Telling),
+    Debts(Vec<UserDebt>),
+    Whole,
+}
+
+/// Orders of this machine's operator: no state tells of them later.
+#[derive(Debug, Default)]
+pub(super) struct OrdersKept(VecDeque<Change>);
+
+impl LinkedPeer {
+    /// It has been told nothing; and what is on its way to it.
+    pub(super) fn new(
+        id: LinkId,
+        link: &MeshLink,
+        now: Moment,
+    ) -> (Self, mpsc::Receiver<Arc<[u8]>>) {
+        // limit: cluster-facts
+        let (outgoing, receiver) = mpsc::channel(QUEUE);
+        let peer = Self {
+            id,
+            process: link.greeting.process,
+            began: link.began(now),
+            dialler: link.dialler,
+            is_whole: false,
+            outgoing,
+            told: AllTold::Due,
+        };
+        (peer, receiver)
+    }
+
+    /// When its process began, and which that is.
+    pub(super) fn age(&self) -> (Moment, ProcessId) {
+        (self.began, self.process)
+    }
+
+    /// Sends a frame, if there is room.
+    pub(super) fn offer(&mut self, frame: &Arc<[u8]>, exchange: &FactExchange) {
+        if let Err(TrySendError::Full(_)) = self.outgoing.try_send(Arc::clone(frame)) {
+            self.tell_all_again();
+            let counters = &exchange.context.services.judging.counters;
+            counters.limits.count(ResourceLimit::ClusterFacts);
+        }
+    }
+
+    /// Sends a last frame, if there is room.
+    pub(super) fn offer_last(self, frame: &Arc<[u8]>) {
+        // Without it the other side finds the connection closed.
+        let _ = self.outgoing.try_send(Arc::clone(frame));
+    }
+
+    /// Something did not find its way to it.
+    pub(super) fn tell_all_again(&mut self) {
+        self.told = AllTold::Due;
+    }
+
+    /// Tells the next part of all that this machine knows, if it was not told yet and there is room.
+    pub(super) fn tell_more(
+        &mut self,
+        exchange: &mut FactExchange,
+        orders: &OrdersKept,
+        common: CommonClock,
+    ) {
+        for _ in 0..PER_ROUND {
+            if self.outgoing.capacity() < ROOM || matches!(self.told, AllTold::Whole) {
+                return;
+            }
+            for told in self.next_told(exchange, orders, common) {
+                let frame = letter(exchange.process, told);
+                self.offer(&frame, exchange);
+            }
+        }
+    }
+
+    fn next_told(
+        &mut self,
+        exchange: &mut FactExchange,
+        orders: &OrdersKept,
+        common: CommonClock,
+    ) -> Vec<ClusterTold> {
+        let now = exchange.clock().now();
+        match &mut self.told {
+            AllTold::Due => {
+                self.told = AllTold::Facts(exchange.gate().begin_telling(Moment::EPOCH, now));
+                exchange.entries(&orders.get(now), common.ahead())
+            }
+            AllTold::Facts(telling) => match exchange.gate().next_told(telling, now) {
+                Some(facts) => exchange.entries(&facts, common.ahead()),
+                None => {
+                    self.told = AllTold::Debts(exchange.gate().user_debts(now));
+                    Vec::new()
+                }
+            },
+            AllTold::Debts(debts) => {
+                let rest = debts.len().saturating_sub(DEBTS);
+                let part = debts.split_off(rest);
+                let mut told = exchange.debts(&part, common);
+                if rest == 0 {
+                    self.told = AllTold::Whole;
+                    told.push(ClusterTold::Ends(self.process));
+                }
+                told
+            }
+            AllTold::Whole => Vec::new(),
+        }
+    }
+}
+
+impl OrdersKept {
+    /// Keeps what no state tells of later.
+    pub(super) fn keep(&mut self, changes: &[Change], now: Moment) {
+        let orders = changes
+            .iter()
+            .filter(|change| matches!(change.fact, Fact::Forgiven(_) | Fact::Expelled(_)));
+        for order in orders {
+            if self.0.len() >= ORDERS {
+                self.0.pop_front();
+            }
+            self.0.push_back(*order);
+        }
+        self.0.retain(|order| now.since(order.at) < KEPT);
+    }
+
+    /// Those that are kept.
+    fn get(&self, now: Moment) -> Vec<Change> {
+        let kept = self.0.iter();
+        kept.filter(|order| now.since(order.at) < KEPT)
+            .copied()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost_core::gate::request::change::{Expulsion, Subject};
+    use gatepost_core::gate::request::client::ClientKey;
+
+    #[test]
+    fn orders_are_kept_for_a_while_and_fill_no_memory() {
+        let now = Moment::from_seconds(1_800_000_000);
+        let order = |n: u32, at| {
+            let whose = Expulsion::Place(Subject::Client(ClientKey::V4(n)));
+            Change::here(at, Fact::Expelled(whose))
+        };
+        let mut kept = OrdersKept::default();
+        kept.keep(&[Change::here(now, Fact::BackendFailing)], now);
+        assert_eq!(kept.get(now), []);
+        kept.keep(&[order(1, now)], now);
+        assert_eq!(kept.get(now + KEPT - Duration::from_nanos(1)).len(), 1);
+        assert_eq!(kept.get(now + KEPT).len(), 0);
+        let many: Vec<Change> = (0..ORDERS as u32 + 9).map(|n| order(n, now)).collect();
+        kept.keep(&many, now);
+        assert_eq!(kept.0.len(), ORDERS);
+    }
+}

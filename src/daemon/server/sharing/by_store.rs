@@ -1,0 +1,232 @@
+//! by_store - tells the other machines over a stream in their store what changed here, and takes in what they tell
+//!
+//! While the store is away facts wait; what finds no room, and what a machine may have missed, is made up for by telling all: who
+//! has missed something asks, and one of those who were there answers.
+//! Not here: the store (`cluster::stream`), what is told (`telling`), who answers when (`sync`).
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{error, info, warn};
+
+use super::sync::{FullSync, NextTold};
+use super::telling::FactExchange;
+use crate::cluster::common_clock::CommonClock;
+use crate::cluster::message::{ClusterLetter, ClusterTold};
+use crate::cluster::secret::{ClusterSecret, SealFault};
+use crate::cluster::store::{LenderFault, LenderSettings};
+use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamPlace};
+use crate::drain::Drain;
+
+/// From one look at the stream to the next.
+const ROUND: Duration = Duration::from_millis(200);
+/// How long a store that does not answer is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Batches of entries that are read in one round.
+const READS: usize = 16;
+/// What cannot be opened and is older says nothing about the machine as it is now.
+const STALE: Duration = Duration::from_secs(60);
+
+/// What the task works with.
+struct StoreSharer {
+    exchange: FactExchange,
+    secret: ClusterSecret,
+    sync: FullSync,
+    place: StreamPlace,
+    common: CommonClock,
+}
+
+/// Tells and is told until the drain begins.
+pub(super) async fn share(exchange: FactExchange, secret: ClusterSecret, store: &LenderSettings) {
+    let mut drain = exchange.drain();
+    let mut sharer = StoreSharer {
+        sync: FullSync::new(exchange.process),
+        exchange,
+        secret,
+        place: StreamPlace::default(),
+        common: CommonClock::default(),
+    };
+    while let Err(fault) = sharer.serve(store, &mut drain).await {
+        sharer.cut_off(&fault);
+        tokio::select! {
+            () = sleep(PAUSE) => {}
+            () = drain.begun() => return,
+        }
+    }
+}
+
+impl StoreSharer {
+    async fn serve(
+        &mut self,
+        store: &LenderSettings,
+        drain: &mut Drain,
+    ) -> Result<(), LenderFault> {
+        let mut stream = tokio::select! {
+            stream = RecordStream::connect(store) => stream?,
+            () = drain.begun() => return Ok(()),
+        };
+        let mut round = interval(ROUND);
+        round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = round.tick() => {}
+                // Whether it arrives or not, this machine is about to end; the next process tells of the last day.
+                () = drain.begun() => {
+                    let _ = self.publish(&mut stream).await;
+                    return Ok(());
+                }
+            }
+            self.read(&mut stream).await?;
+            self.publish(&mut stream).await?;
+            self.synchronise(&mut stream).await?;
+        }
+    }
+
+    async fn read(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
+        let clock = self.exchange.clock();
+        for _ in 0..READS {
+            let asked = clock.now();
+            let part = stream.read(&mut self.place).await?;
+            let now = clock.now();
+            self.common.set(part.time, asked, now);
+            if self.exchange.health.shares(self.common.ahead(), now) {
+                let name = &self.exchange.settings.name;
+                info!(
+                    name,
+                    "the machines of [cluster] tell one another what they know"
+                );
+            }
+            if part.missed {
+                self.sync.missed();
+            }
+            let is_last = part.entries.len() < BATCH;
+            for entry in part.entries {
+                self.take(entry).await;
+            }
+            if is_last {
+                break;
+            }
+        }
+        self.exchange.health.set_whole(self.sync.is_whole());
+        Ok(())
+    }
+
+    async fn take(&mut self, entry: StreamEntry) {
+        let StreamEntry {
+            machine,
+            sealed,
+            age,
+        } = entry;
+        let health = &self.exchange.health;
+        let text = match self.secret.open(&machine, &sealed) {
+            Ok(text) => text,
+            // Of before the secret was changed, perhaps.
+            Err(_) if age >= STALE => return health.dropped(),
+            Err(fault) => return self.cannot_open(&machine, fault),
+        };
+        let letter = match ClusterLetter::read(&text) {
+            Some(letter) if letter.process == self.exchange.process => return,
+            Some(letter) => letter,
+            None => return health.dropped(),
+        };
+        let now = self.exchange.clock().now();
+        health.noted(&machine, None, now);
+        let common = self.common;
+        self.exchange.take(&machine, &letter, common, now).await;
+        self.sync.note(&letter, common.of(now), now);
+    }
+
+    /// Counts what is none of ours, and tells it of a machine once an hour.
+    fn cannot_open(&self, machine: &str, fault: SealFault) {
+        let FactExchange {
+            settings, health, ..
+        } = &self.exchange;
+        // Who tells it is not proven then.
+        let listed = settings.machines.iter().any(|one| one == machine);
+        let machine = if listed { machine } else { "" };
+        let now = self.exchange.clock().now();
+        if !health.noted(machine, Some(fault), now) {
+            return;
+        }
+        match fault {
+            SealFault::OtherSecret => error!(
+                machine,
+                "another secret of [cluster] there: until it is the same nothing is shared with that machine"
+            ),
+            SealFault::Version => warn!(
+                machine,
+                "records of a later version in the store of [cluster]: they are passed over"
+            ),
+            SealFault::Damaged => warn!(
+                machine,
+                "records in the store of [cluster] that are damaged, or not of a machine with the secret: they are passed over"
+            ),
+        }
+    }
+
+    /// Tells what has changed here.
+    async fn publish(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
+        let has_lost = self.exchange.look();
+        let unsent = self.exchange.unsent();
+        let told = self.exchange.entries(unsent, self.common.ahead());
+        if has_lost {
+            self.sync.tell_recent();
+        }
+        self.add(stream, told).await?;
+        self.exchange.facts_sent();
+        let told = self.exchange.unsent_spent(self.common);
+        self.add(stream, told).await?;
+        self.exchange.spent_sent();
+        Ok(())
+    }
+
+    /// Asks for all where something was missed, and tells all where others ask.
+    async fn synchronise(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
+        let now = self.exchange.clock().now();
+        let common = self.common.of(now);
+        let company = |since| self.exchange.health.has_company(since);
+        let next = self.sync.next(self.exchange.gate(), (now, common), company);
+        let told = self.in_order(next);
+        let added = self.add(stream, told).await;
+        if added.is_err() {
+            self.sync.interrupted(now);
+        }
+        added
+    }
+
+    fn in_order(&mut self, next: NextTold) -> Vec<ClusterTold> {
+        let mut told = next.letters;
+        told.extend(self.exchange.entries(&next.facts, self.common.ahead()));
+        told.extend(self.exchange.debts(&next.debts, self.common));
+        told.extend(next.end);
+        told
+    }
+
+    async fn add(
+        &self,
+        stream: &mut RecordStream,
+        told: Vec<ClusterTold>,
+    ) -> Result<(), LenderFault> {
+        let name = &self.exchange.settings.name;
+        let process = self.exchange.process;
+        let sealed = told.into_iter().filter_map(|told| {
+            let letter = ClusterLetter { process, told };
+            self.secret.seal(name, &letter.octets())
+        });
+        let sealed: Vec<Vec<u8>> = sealed.collect();
+        match sealed.is_empty() {
+            true => Ok(()),
+            false => stream.add(name, &sealed).await,
+        }
+    }
+
+    fn cut_off(&self, fault: &LenderFault) {
+        let why = fault.to_string();
+        let now = self.exchange.clock().now();
+        if self.exchange.health.cut_off(why.clone(), now) {
+            warn!(
+                "this machine of [cluster] is cut off from the others: {why}. It goes on with what it knows, and tells the rest later"
+            );
+        }
+    }
+}

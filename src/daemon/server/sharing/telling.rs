@@ -1,0 +1,189 @@
+//! telling - what a machine of a cluster tells and is told, whichever way it goes
+//!
+//! Takes what others tell into the gate, and has what happened here ready as entries, until its way has taken them.
+//! Not here: the ways (`by_store`, `by_mesh`), what is done with a fact (`merging`), numbers against repetition (`ledger`).
+
+use std::sync::Arc;
+
+use super::ledger::SpentLedger;
+use crate::clock::Clock;
+use crate::cluster::common_clock::CommonClock;
+use crate::cluster::message::{ClusterLetter, ClusterTold, FACTS, NumberedRecords, ProcessId};
+use crate::cluster::{ClusterSettings, OutboxFacts, SharingHealth};
+use crate::drain::Drain;
+use crate::server::listeners::ListenerContext;
+use crate::server::merging::ClusterMerger;
+use crate::store::key;
+use gatepost_core::gate::Gate;
+use gatepost_core::gate::request::change::Change;
+use gatepost_core::gate::spent::UserDebt;
+use gatepost_core::gate::{spent, tell};
+use gatepost_core::moment::Moment;
+
+/// Facts that are taken from the outbox in one round.
+const AT_ONCE: usize = 4096;
+/// Octets of a fact, at most.
+const LONGEST_FACT: usize = 64;
+
+/// What a machine tells and is told.
+pub(super) struct FactExchange {
+    pub(super) context: ListenerContext,
+    pub(super) settings: Arc<ClusterSettings>,
+    pub(super) process: ProcessId,
+    pub(super) health: SharingHealth,
+    merger: ClusterMerger,
+    outbox: OutboxFacts,
+    /// Taken from the outbox, and not known to be on its way.
+    unsent: Vec<Change>,
+    ledger: SpentLedger,
+}
+
+impl FactExchange {
+    /// Of a process that begins; from now on what is spent here is noted.
+    pub(super) fn new(
+        context: ListenerContext,
+        settings: Arc<ClusterSettings>,
+        outbox: OutboxFacts,
+    ) -> Self {
+        let gate = context.services.judging.gate();
+        gate.begin_telling_spent();
+        Self {
+            merger: ClusterMerger::new(&context),
+            health: context.cluster.sharing.clone(),
+            settings,
+            process: key::random(),
+            outbox,
+            unsent: Vec::new(),
+            ledger: SpentLedger::new(gate.spent_as_of()),
+            context,
+        }
+    }
+
+    /// Takes in what another machine tells, of which the clock is in common.
+    pub(super) async fn take(
+        &mut self,
+        machine: &str,
+        letter: &ClusterLetter,
+        common: CommonClock,
+        now: Moment,
+    ) {
+        match &letter.told {
+            ClusterTold::Facts(octets) => match tell::read(octets, common.ahead()) {
+                Some((facts, skipped)) => {
+                    self.context.cluster.decided.note_told(&facts);
+                    let news = self.merger.merge(machine, &facts).await;
+                    self.health.taken(news);
+                    (0..skipped).for_each(|_| self.health.dropped());
+                }
+                None => self.health.dropped(),
+            },
+            ClusterTold::Spent(records) => {
+                if let Some(at) = self.news(letter, records, common, now) {
+                    let spent = spent::read(&records.octets, 0);
+                    self.gate().merge_spent(&spent, at, now);
+                }
+            }
+            ClusterTold::Owed(records) => {
+                if self.news(letter, records, common, now).is_some() {
+                    let debts = spent::read(&records.octets, common.ahead());
+                    self.gate().merge_debts(&debts, now);
+                }
+            }
+            ClusterTold::Hello
+            | ClusterTold::Asks(_)
+            | ClusterTold::Begins(_)
+            | ClusterTold::Ends(_) => {}
+        }
+    }
+
+    /// When records were told that were not taken yet.
+    fn news(
+        &mut self,
+        letter: &ClusterLetter,
+        records: &NumberedRecords,
+        common: CommonClock,
+        now: Moment,
+    ) -> Option<Moment> {
+        let at = common.own(records.at);
+        let is_news = self.ledger.is_news(letter.process, records.number, at, now);
+        is_news.then_some(at)
+    }
+
+    /// Looks what has changed here; whether something was lost since the last look.
+    pub(super) fn look(&mut self) -> bool {
+        while self.unsent.len() < AT_ONCE
+            && let Some(change) = self.outbox.take()
+        {
+            self.unsent.push(change);
+        }
+        self.context.cluster.decided.note_own(&self.unsent);
+        self.outbox.has_lost()
+    }
+
+    /// What has changed here and is not on its way yet.
+    pub(super) fn unsent(&self) -> &[Change] {
+        &self.unsent
+    }
+
+    /// What has changed here is on its way.
+    pub(super) fn facts_sent(&mut self) {
+        self.health.told(self.unsent.len() as u64);
+        self.unsent.clear();
+    }
+
+    /// Nobody is there to be told what has changed here; whoever comes is told all.
+    pub(super) fn facts_kept(&mut self) {
+        self.unsent.clear();
+    }
+
+    /// What was spent here and is not on its way yet.
+    pub(super) fn unsent_spent(&mut self, common: CommonClock) -> Vec<ClusterTold> {
+        let now = self.clock().now();
+        let gate = self.context.services.judging.gate();
+        let machines = self.settings.machines.len();
+        let moments = (now, common.of(now));
+        let told = self.ledger.next_unsent(gate, machines, moments).iter();
+        told.cloned().map(ClusterTold::Spent).collect()
+    }
+
+    /// What was spent here is on its way.
+    pub(super) fn spent_sent(&mut self) {
+        self.ledger.sent();
+    }
+
+    /// Facts in as many entries as they need, by a clock that is so many seconds ahead.
+    pub(super) fn entries(&self, facts: &[Change], ahead: i64) -> Vec<ClusterTold> {
+        let mut entries = Vec::new();
+        let mut octets = Vec::new();
+        for fact in facts {
+            if octets.len() + LONGEST_FACT > FACTS {
+                entries.push(ClusterTold::Facts(std::mem::take(&mut octets)));
+            }
+            let fact = self.context.cluster.decided.placed(fact);
+            tell::write(&mut octets, &fact, ahead);
+        }
+        if !octets.is_empty() {
+            entries.push(ClusterTold::Facts(octets));
+        }
+        entries
+    }
+
+    /// Debts in as many entries as they need.
+    pub(super) fn debts(&mut self, debts: &[UserDebt], common: CommonClock) -> Vec<ClusterTold> {
+        let at = common.of(self.clock().now());
+        let debts = self.ledger.numbered(debts, common.ahead(), at);
+        debts.into_iter().map(ClusterTold::Owed).collect()
+    }
+
+    pub(super) fn gate(&self) -> &Gate {
+        self.context.services.judging.gate()
+    }
+
+    pub(super) fn clock(&self) -> Clock {
+        self.context.services.judging.clock
+    }
+
+    pub(super) fn drain(&self) -> Drain {
+        self.context.drain.clone()
+    }
+}
