@@ -91,7 +91,7 @@ impl Cluster {
         (cluster, facts)
     }
 
-    /// Whether this machine is cut off: from what lends to it, or from those whom it tells what it knows.
+    /// Whether this machine is cut off: from what lends to it, or from the machines that it tells what it knows.
     pub fn cut_off(&self) -> Option<CutOff> {
         let lending = match self.lending.get().state {
             LendingState::CutOff { since, why } => Some((since, why.to_string())),

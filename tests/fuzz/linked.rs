@@ -1,6 +1,6 @@
 //! linked - body for what comes over a link from another machine of a cluster: frames, letters, facts
 //!
-//! Whoever sends them has shown that it has the secret; it may still be another version's, or broken.
+//! The sender has shown that it has the secret; it may still be another version's, or broken.
 //! Not here: the handshake before them (rustls's own), what becomes of facts (`gate::merge`'s own tests).
 
 use gatepost::daemon::cluster::mesh::frame::{LONGEST_FRAME, LinkFrame, read_octets};

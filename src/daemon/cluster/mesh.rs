@@ -1,7 +1,7 @@
 //! mesh - two to five machines of a cluster that are linked with each other directly, without a store
 //!
 //! Each dials the others and is dialled; of two links between two machines one stays. A link is TLS under a key that is derived from
-//! the machines' secret, so that whoever gets through has the secret, and no authority is needed.
+//! the machines' secret, so that only a machine that has it gets through, and no authority is needed.
 //! Without a store nothing is lent: each machine has its part of every shared bucket for good.
 //! Not here: reading it from the file (`config::mesh`), the tasks and what is told (`server::sharing::by_mesh`).
 

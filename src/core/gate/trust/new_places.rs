@@ -187,7 +187,7 @@ impl NewPlaces {
         self.read().users.get(&user).cloned()
     }
 
-    /// All of whom anything is held.
+    /// All users of which anything is held.
     pub(in crate::gate) fn users(&self) -> Vec<UserId> {
         self.read().users.keys().copied().collect()
     }

@@ -1,6 +1,6 @@
 //! greeting - the first frame of each side of a link: who it is; and the last one, why there is no link
 //!
-//! Whoever greets has shown that it has the secret. Its version stands first, so that a later version can change all behind it.
+//! A machine that greets has shown that it has the secret. Its version stands first, so that a later version can change all behind it.
 //! Not here: the frames (`frame`), of two links to one machine which stays (`server::sharing::by_mesh`).
 
 use std::time::Duration;

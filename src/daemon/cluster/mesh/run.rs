@@ -64,7 +64,7 @@ impl MeshLink {
             fault = listener.listen(&mut reader) => fault,
             fault = talk(&mut writer, &context, &mut outgoing, &mut answered) => fault,
         };
-        // Whoever is told may be gone.
+        // The receiver may be gone.
         let _ = events.send(LinkEvent::Ended(id, fault)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! by_mesh - tells linked machines directly what changed here, and takes in what they tell
 //!
-//! Whoever is linked is told all that this machine knows, and from then on what changes: so nothing needs to be kept for one that is
+//! A machine that is linked is told all that this machine knows, and from then on what changes: so nothing needs to be kept for one that is
 //! away, but operators' orders. What a link's queue does not take is made up for by telling all again.
 //! Two machines that dial each other have two links for a moment: the one stays that the first of both has dialled.
 //! Not here: links (`cluster::mesh`), dialling and listening (`doors`), what is told to one machine (`peer`), what is told at all (`telling`).
@@ -161,7 +161,7 @@ impl MeshSharer {
         self.orders.keep(unsent, now);
         let facts = self.exchange.entries(unsent, common.ahead());
         if self.links.is_empty() {
-            // Whoever comes is told all; what was spent waits.
+            // A new machine is told all; what was spent waits.
             return self.exchange.facts_kept();
         }
         self.exchange.facts_sent();

@@ -75,7 +75,7 @@ pub(super) struct FullSync {
     recent: bool,
     /// When it asked last.
     asked: Option<Moment>,
-    /// Whom to answer, and when.
+    /// Which machine to answer, and when.
     due: Option<(Moment, ProcessId)>,
     /// When it answered last.
     answered: Option<Moment>,

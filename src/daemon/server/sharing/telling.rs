@@ -131,7 +131,7 @@ impl FactExchange {
         self.unsent.clear();
     }
 
-    /// Nobody is there to be told what has changed here; whoever comes is told all.
+    /// Nobody is there to be told what has changed here; a machine that comes is told all.
     pub(super) fn facts_kept(&mut self) {
         self.unsent.clear();
     }

@@ -1,6 +1,6 @@
 //! several - a gate that is one of several: what it tells the others, and what it is told
 //!
-//! Not here: who tells whom and when (`machines`).
+//! Not here: which machine tells which, and when (`machines`).
 
 use super::GatePolicy;
 use gatepost_core::gate::request::change::Change;

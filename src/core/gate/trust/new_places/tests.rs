@@ -1,4 +1,4 @@
-//! tests - how many places are kept, of whom, and who makes room
+//! tests - how many places are kept, of which users, and who makes room
 
 use super::*;
 use crate::gate::request::client::RegionKey;
