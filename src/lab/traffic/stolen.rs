@@ -107,7 +107,7 @@ pub fn play(way: WayOfLife, users: u32, days: u32, knowledge: PlaceKnowledge, se
     let names: Vec<UserName> = (0..users)
         .map(|n| UserName::new(format!("user{n}@example.org").into_bytes()))
         .collect();
-    let gate = Gate::new(settings(), KEYS, START - DAY * 8);
+    let gate = Gate::new(GateSettings::default(), KEYS, START - DAY * 8);
     gate.finish_settling();
     let mut visits = Vec::new();
     for (user, name) in names.iter().enumerate() {
@@ -122,15 +122,6 @@ pub fn play(way: WayOfLife, users: u32, days: u32, knowledge: PlaceKnowledge, se
     }
     visits.sort_by_key(|visit| visit.at);
     watch(way, &gate, &names, &visits, knowledge)
-}
-
-fn settings() -> GateSettings {
-    let mut settings = GateSettings::default();
-    let env = |n: &str| std::env::var(n).ok().and_then(|t| t.parse().ok());
-    if let Some(n) = env("C") { settings.stolen.limits.countries = n; }
-    if let Some(n) = env("S") { settings.stolen.limits.systems = n; }
-    if let Some(n) = env("N") { settings.stolen.limits.networks = n; }
-    settings
 }
 
 const KEYS: Keys = Keys {
@@ -356,5 +347,32 @@ fn add(
             spot,
             is_thief,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_of_for_a_phone_and_a_line_that_change_their_networks() {
+        for way in [WayOfLife::Home, WayOfLife::Roamer, WayOfLife::Vpn] {
+            for knowledge in [PlaceKnowledge::Database, PlaceKnowledge::Nothing] {
+                assert_eq!(play(way, 30, 8, knowledge, 1).told, 0, "{way:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_that_is_used_from_everywhere_is_told_of_after_a_few_logins() {
+        for (knowledge, most) in [
+            (PlaceKnowledge::Database, 12),
+            (PlaceKnowledge::Nothing, 16),
+        ] {
+            let told = play(WayOfLife::Stolen(200), 20, 2, knowledge, 1);
+            assert_eq!(told.told, 20, "each account once");
+            let (_, logins) = told.logins.unwrap();
+            assert!(logins <= most, "{told:?}");
+        }
     }
 }

@@ -46,9 +46,9 @@ pub struct NewPlaceLimits {
 impl Default for NewPlaceLimits {
     fn default() -> Self {
         Self {
-            countries: 4,
-            systems: 6,
-            networks: 12,
+            countries: 5,
+            systems: 8,
+            networks: 14,
             guesses: 5,
         }
     }
