@@ -403,6 +403,45 @@ fn what_is_wrong_with_a_cluster_is_named_with_the_machine() {
     has(&found, "cluster", "wrong", "or another name");
 }
 
+/// Of the machines `mx1` and `mx2`, which are linked directly, the one of this number.
+fn linked(mail: &Mail, number: usize, secret: &str) -> Setup {
+    let names = ["mx1", "mx2"];
+    let own = std::process::id() % 250;
+    let places = names.map(|name| format!("127.83.{own}.{}:4652", &name[2..]));
+    let list = |all: &[&str]| -> Vec<toml::Value> { all.iter().map(|one| (*one).into()).collect() };
+    let mut setup = Setup::before(mail)
+        .with("cluster.machines", list(&names))
+        .with("cluster.name", names[number])
+        .with("cluster.listen", places[number].as_str())
+        .with(
+            "cluster.peers",
+            list(&places.each_ref().map(String::as_str)),
+        );
+    let file = setup.write("cluster.secret", secret);
+    setup.set("cluster.secret-file", file.display().to_string());
+    setup
+}
+
+#[test]
+fn of_linked_machines_the_one_that_is_not_linked_is_named_with_the_reason() {
+    let patient = Patient::new();
+    let first = linked(&patient.mail, 0, SECRET).start();
+    let until = |topic: &str, state: &str, words: &str| {
+        let fits = |one: &Value| {
+            let said = one["message"].to_string().contains(words);
+            one["topic"] == topic && one["state"] == state && said
+        };
+        wait::until(words, || patient.examine(&first.setup).iter().any(fits));
+    };
+    until("cluster's links", "wrong", "no connection");
+    until("cluster", "note", "mx2 is not linked");
+    let second = linked(&patient.mail, 1, &SECRET.replace('0', "9")).start();
+    until("cluster's links", "wrong", "it has another secret");
+    drop(second);
+    let _second = linked(&patient.mail, 1, SECRET).start();
+    until("cluster", "good", "all 2 machines are linked");
+}
+
 #[test]
 fn what_is_wrong_with_a_cluster_s_store_is_named_with_the_cure() {
     let patient = Patient::new();

@@ -1,7 +1,7 @@
 //! cluster - the machines that share one bound: their store, and whether all of them are configured alike
 //!
-//! Asks the store itself, so it works while Gatepost does not. Not here: what is asked (`cluster::store::survey`), what the running
-//! Gatepost says in detail (`status`).
+//! Asks the store itself, so it works while Gatepost does not. Not here: what is asked (`cluster::store::survey`), machines that are
+//! linked directly (`links`), what the running Gatepost says in detail (`status`).
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::cluster::ClusterSettings;
 use crate::cluster::store::survey::{StoreProbe, StoreSurvey, survey};
 use crate::cluster::store::{LenderFault, LenderSettings, SeenMachine};
 
+mod links;
 mod secrets;
 
 const STORE: &str = "cluster's store";
@@ -30,19 +31,16 @@ pub(super) async fn look(around: &MailMachine) -> Vec<Diagnosis> {
         return Vec::new();
     };
     let running = around.running.as_ref();
+    let cluster = running.and_then(|running| running.status.cluster.as_ref());
     let mut found: Vec<Diagnosis> = running
-        .and_then(|running| as_started(settings, running.status.cluster.as_ref()))
+        .and_then(|_| as_started(settings, cluster))
         .into_iter()
         .collect();
     let Some(store) = &settings.store else {
-        found.push(Diagnosis::good(
-            MACHINES,
-            format!(
-                "{}: one of {}, without a store",
-                settings.name,
-                settings.machines.len()
-            ),
-        ));
+        match settings.mesh {
+            Some(_) => found.extend(links::look(cluster)),
+            None => found.push(alone(settings)),
+        }
         return found;
     };
     match survey(store, Clock::wall).await {
@@ -57,6 +55,14 @@ pub(super) async fn look(around: &MailMachine) -> Vec<Diagnosis> {
         Err(fault) => found.push(unreachable(store, &fault)),
     }
     found
+}
+
+/// Neither store nor links: nothing is lent, and nothing is told.
+fn alone(settings: &ClusterSettings) -> Diagnosis {
+    let (name, total) = (&settings.name, settings.machines.len());
+    let message =
+        format!("{name}: one of {total}, without a store or links: they tell one another nothing");
+    Diagnosis::good(MACHINES, message)
 }
 
 /// Whether the Gatepost that runs was started with this list, and has its name for itself.
