@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use crate::numbers::thousands;
 use crate::table::{Align, Style, render};
-use crate::traffic::stolen::{PlaceKnowledge, Told, WayOfLife, play};
+use crate::traffic::stolen::{PlaceKnowledge, SuspicionTally, WayOfLife, play};
 
 /// Honest people of each way of life, and stolen accounts of each kind.
 const USERS: u32 = 1_000;
@@ -107,7 +107,7 @@ pub(super) fn run(out: &mut dyn Write, style: Style, seed: u64) -> io::Result<us
     Ok(broken)
 }
 
-fn cells(told: &Told) -> [String; 3] {
+fn cells(told: &SuspicionTally) -> [String; 3] {
     let is_stolen = matches!(told.way, WayOfLife::Stolen(_));
     let pair = |both: Option<(u32, u32)>| match both.filter(|_| is_stolen) {
         Some((middle, most)) => format!("{middle} / {most}"),

@@ -59,7 +59,7 @@ pub enum WayOfLife {
 
 /// What came of the people of one way of life.
 #[derive(Clone, Debug, Serialize)]
-pub struct Told {
+pub struct SuspicionTally {
     /// Which.
     pub way: WayOfLife,
     /// How many.
@@ -87,7 +87,7 @@ struct Spot {
     country: u64,
 }
 
-struct Visit {
+struct PlacedLogin {
     at: Moment,
     user: usize,
     spot: Spot,
@@ -103,7 +103,13 @@ struct Theft {
 }
 
 /// Plays `users` of this way of life for so many days.
-pub fn play(way: WayOfLife, users: u32, days: u32, knowledge: PlaceKnowledge, seed: u64) -> Told {
+pub fn play(
+    way: WayOfLife,
+    users: u32,
+    days: u32,
+    knowledge: PlaceKnowledge,
+    seed: u64,
+) -> SuspicionTally {
     let names: Vec<UserName> = (0..users)
         .map(|n| UserName::new(format!("user{n}@example.org").into_bytes()))
         .collect();
@@ -134,9 +140,9 @@ fn watch(
     way: WayOfLife,
     gate: &Gate,
     names: &[UserName],
-    visits: &[Visit],
+    visits: &[PlacedLogin],
     knowledge: PlaceKnowledge,
-) -> Told {
+) -> SuspicionTally {
     let secret = Secret::new(b"Korrekt-Pferd-Batterie".to_vec());
     let mut thefts = vec![Theft::default(); names.len()];
     let (mut told, mut swept) = (0, START);
@@ -169,7 +175,7 @@ fn watch(
             hours.push((since.as_secs() / 3600) as u32);
         }
     }
-    Told {
+    SuspicionTally {
         way,
         users: names.len() as u32,
         told,
@@ -185,7 +191,7 @@ fn middle_and_most(mut numbers: Vec<u32>) -> Option<(u32, u32)> {
 }
 
 fn attempt<'a>(
-    visit: &Visit,
+    visit: &PlacedLogin,
     user: &'a UserName,
     secret: &'a Secret,
     knowledge: PlaceKnowledge,
@@ -266,7 +272,12 @@ fn past(way: WayOfLife, user: u64, random: &mut Random) -> Vec<Spot> {
 }
 
 /// One day.
-fn live(way: WayOfLife, (user, day): (usize, u32), random: &mut Random, visits: &mut Vec<Visit>) {
+fn live(
+    way: WayOfLife,
+    (user, day): (usize, u32),
+    random: &mut Random,
+    visits: &mut Vec<PlacedLogin>,
+) {
     let mut spots: Vec<Spot> = (0..ATTACHES).map(|_| phone(0, random)).collect();
     spots.push(line(user as u64, 0, random));
     match way {
@@ -335,13 +346,13 @@ fn add(
     spots: Vec<(Spot, bool)>,
     (user, day): (usize, u32),
     random: &mut Random,
-    visits: &mut Vec<Visit>,
+    visits: &mut Vec<PlacedLogin>,
 ) {
     let begin = START + DAY * day;
     let step = DAY / (spots.len() as u32 + 1);
     for (n, (spot, is_thief)) in spots.into_iter().enumerate() {
         let at = begin + step * n as u32 + random.between(Duration::ZERO, step);
-        visits.push(Visit {
+        visits.push(PlacedLogin {
             at,
             user,
             spot,

@@ -393,7 +393,9 @@ fn what_is_wrong_with_a_cluster_is_named_with_the_machine() {
         let message = event.message();
         message.contains("another list of machines in [cluster] there")
     };
-    wait::until("its own log says so too", || !first.logged(told).is_empty());
+    wait::until("its own log says so too", || {
+        !first.log().events(told).is_empty()
+    });
 
     // The config has changed since the start.
     let socket = first.setup.folder().join("admin.sock");
