@@ -1,4 +1,4 @@
-//! stolen - honest people on their ways, and thieves who have a right password: of whom the gate tells
+//! stolen - honest people on their ways, and thieves who have a right password, and which of them the gate tells of
 //!
 //! All logins are valid. What differs is from where they come, and whether a database says where that is. No mail program keeps tickets: with
 //! tickets fewer places are new. Each autonomous system has 64 /16s here; what it is for follows from its number.
