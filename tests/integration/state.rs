@@ -61,6 +61,8 @@ fn settings(mode: Mode) -> GateSettings {
     // As when the first of these files were written.
     settings.bans.strikes = 3;
     settings.ladder = settings.ladder.without_retries();
+    settings.stolen.limits.countries = 4;
+    settings.stolen.limits.systems = 6;
     settings.capacity.clients = 10_000;
     settings.capacity.pairs = 1000;
     settings
