@@ -9,6 +9,7 @@
 pub mod counters;
 pub mod credit;
 pub mod division;
+pub mod lender;
 pub mod quota;
 pub mod rate;
 pub mod recent;

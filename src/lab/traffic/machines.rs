@@ -2,7 +2,7 @@
 //!
 //! Each attempt comes to a machine drawn at random. What the machines tell one another arrives a fifth of a second later where
 //! they are connected, and when they are again where they are not. What breaks, and when, is drawn from the seed.
-//! Not here: one machine (`gate_policy`), the arithmetic of the store (`lender`).
+//! Not here: one machine (`gate_policy`), the arithmetic of the store (`gate::buckets::lender`).
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use self::lender::LenderModel;
 use crate::traffic::gate_policy::GatePolicy;
 use crate::traffic::policy::{Ended, Incident, LoginAttempt, Policy};
 use crate::traffic::random::Random;
 use crate::traffic::{DAY, HOUR, MINUTE, START};
+use gatepost_core::gate::buckets::lender::LenderModel;
 use gatepost_core::gate::buckets::quota::Division;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::change::Change;
@@ -22,8 +22,6 @@ use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::spent::SpentTime;
 use gatepost_core::moment::Moment;
-
-mod lender;
 
 /// From one exchange of records to the next.
 const ROUND: Duration = Duration::from_millis(200);

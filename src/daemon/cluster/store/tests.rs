@@ -7,6 +7,7 @@ use super::*;
 use crate::cluster::own_redis::Redis;
 use crate::cluster::stream::{RecordStream, StreamPlace};
 use gatepost_core::gate::buckets::division::LentLimit;
+use gatepost_core::gate::buckets::lender::LenderModel;
 use gatepost_core::gate::buckets::slice::{PARTS, Returned};
 use gatepost_core::gate::buckets::spec::Bucket;
 
@@ -86,6 +87,79 @@ async fn what_comes_back_is_lent_again_and_what_has_flowed_back_is_not_given_twi
     let mut late = request(0, claim(none, 13));
     late.unspent = returned(lent, 3);
     assert_eq!(one(&mut lender, late).await.left, 0);
+}
+
+/// What the script and the model have answered to one request.
+#[derive(Clone, Copy, Default)]
+struct Both {
+    script: Option<Lend>,
+    model: Option<Lend>,
+}
+
+/// The same request of each, about what each has lent.
+fn same(
+    wanted: u32,
+    on: Both,
+    back: u64,
+    unspent: (Both, u32),
+    refunded: (Both, u32),
+) -> [SliceRequest; 2] {
+    let of = |pick: fn(Both) -> Option<Lend>| {
+        let gives = |(both, tokens)| {
+            pick(both).map_or_else(Returned::default, |lend| returned(lend, tokens))
+        };
+        let point = pick(on).map_or_else(LenderPoint::default, |lend| lend.point);
+        SliceRequest {
+            unspent: gives(unspent),
+            refunded: gives(refunded),
+            ..request(
+                wanted,
+                LenderPoint {
+                    back: point.back + back,
+                    ..point
+                },
+            )
+        }
+    };
+    [of(|both| both.script), of(|both| both.model)]
+}
+
+#[tokio::test]
+async fn the_script_lends_what_its_model_lends_whatever_is_asked() {
+    let redis = Redis::start(&[]).await;
+    let (mut lender, mut model) = (redis.lender().await, LenderModel::default());
+    let mut seed = 1u64;
+    let mut below = move |most: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % most
+    };
+    let mut answered = [Both::default(); 8];
+    let mut lent = 0;
+    for round in 0..3_000 {
+        if below(100) == 0 {
+            redis.run(&["FLUSHALL"]).await;
+            model.lose_all();
+        }
+        let mut any = || answered[below(8) as usize];
+        let (on, unspent, refunded) = (any(), any(), any());
+        let asked = same(
+            below(5) as u32,
+            on,
+            below(3 * PARTS),
+            (unspent, below(4) as u32),
+            (refunded, below(3) as u32),
+        );
+        let script = one(&mut lender, asked[0]).await;
+        let expected = model.exchange(&asked[1]);
+        let seen = |lend: Lend| (lend.tokens, lend.left, lend.point.back, lend.until);
+        assert_eq!(seen(script), seen(expected), "{round}: {asked:?}");
+        lent += script.tokens;
+        answered[round % 8] = Both {
+            script: Some(script),
+            model: Some(expected),
+        };
+    }
+    assert!(lent > 500, "{lent} tokens: too few were lent to compare");
 }
 
 #[tokio::test]

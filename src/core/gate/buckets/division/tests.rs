@@ -6,12 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::gate::buckets::key::BucketKey;
+use crate::gate::buckets::lender::LenderModel;
 use crate::gate::buckets::limit::Taken;
 use crate::gate::buckets::quota::{KeptPart, Quota};
 use crate::gate::buckets::shared::SharedBucket;
-use crate::gate::buckets::slice::{
-    Lend, LenderPoint, PARTS, Returned, SliceId, SliceRequest, is_needed,
-};
+use crate::gate::buckets::slice::{Lend, LenderPoint, Returned, SliceId, SliceRequest, is_needed};
 use crate::gate::buckets::spec::Bucket;
 use crate::moment::Moment;
 
@@ -24,61 +23,6 @@ fn limit(burst: u32, every: Duration) -> Limit {
 
 fn machines(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap()
-}
-
-/// The lender, as the store's script is one.
-#[derive(Clone, Copy, Debug, Default)]
-struct Lender {
-    epochs: u64,
-    row: Option<LenderRow>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct LenderRow {
-    epoch: u64,
-    /// Parts of tokens that have come back.
-    back: u64,
-    /// Where it will be full.
-    full: u64,
-}
-
-impl Lender {
-    fn exchange(&mut self, request: &SliceRequest) -> Lend {
-        let burst = u64::from(request.limit.burst) * PARTS;
-        if self.row.is_none() {
-            self.epochs += 1;
-        }
-        // A bucket that is missing is empty.
-        let mut row = self.row.unwrap_or(LenderRow {
-            epoch: self.epochs,
-            back: 0,
-            full: burst,
-        });
-        if request.claim.epoch == row.epoch {
-            row.back = row.back.max(request.claim.back);
-        }
-        row.full = row.full.min(row.back + burst);
-        for Returned { tokens, until } in [request.unspent, request.refunded] {
-            if until.epoch == row.epoch {
-                let most = until.back.saturating_sub(row.back);
-                row.full = row.full.saturating_sub(most.min(u64::from(tokens) * PARTS));
-            }
-        }
-        row.full = row.full.max(row.back);
-        let level = (row.back + burst - row.full) / PARTS;
-        let tokens = u64::from(request.wanted).min(level);
-        row.full += tokens * PARTS;
-        self.row = Some(row);
-        Lend {
-            tokens: u32::try_from(tokens).unwrap(),
-            left: u32::try_from(level - tokens).unwrap(),
-            point: LenderPoint {
-                epoch: row.epoch,
-                back: row.back,
-            },
-            until: row.full,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -98,7 +42,7 @@ struct Machine {
 struct Cluster {
     whole: Limit,
     machines: Vec<Machine>,
-    lender: Lender,
+    lender: LenderModel,
     now: Moment,
     questions: Vec<(usize, SliceRequest, Moment)>,
     answers: Vec<(usize, SliceRequest, Moment, Lend)>,
@@ -122,7 +66,7 @@ impl Cluster {
         Self {
             whole,
             machines: (0..number + guests).map(machine).collect(),
-            lender: Lender::default(),
+            lender: LenderModel::default(),
             now: START,
             questions: Vec::new(),
             answers: Vec::new(),
@@ -365,9 +309,17 @@ fn a_clean_stop_hands_back_and_a_lost_bucket_lends_nothing_that_was_lent_before(
         cluster.pass(Duration::from_secs(60));
         cluster.exchange(0);
     }
+    let lent = Division::Lent(machines(2)).lent(&whole).unwrap();
     let level = |cluster: &Cluster| {
-        let row = cluster.lender.row.unwrap();
-        (row.back + 49 * PARTS - row.full) / PARTS
+        let look = SliceRequest {
+            bucket: BUCKET,
+            limit: lent,
+            unspent: Returned::default(),
+            refunded: Returned::default(),
+            claim: LenderPoint::default(),
+            wanted: 0,
+        };
+        cluster.lender.clone().exchange(&look).left
     };
     let before = level(&cluster);
     cluster.exchange(2);
@@ -376,7 +328,7 @@ fn a_clean_stop_hands_back_and_a_lost_bucket_lends_nothing_that_was_lent_before(
     cluster.arrive(0);
     assert_eq!(level(&cluster), before);
     cluster.exchange(2);
-    cluster.lender.row = None;
+    cluster.lender.lose_all();
     cluster.stop(2);
     cluster.arrive(0);
     assert_eq!(level(&cluster), 0, "what was lent before is not taken back");
@@ -486,7 +438,7 @@ fn play(cluster: &mut Cluster, steps: Vec<Step>) {
             }
             Step::Crash(machine) => cluster.crash(machine),
             Step::Stop(machine) => cluster.stop(machine),
-            Step::LoseBucket => cluster.lender.row = None,
+            Step::LoseBucket => cluster.lender.lose_all(),
         }
     }
 }

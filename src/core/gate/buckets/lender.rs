@@ -1,16 +1,16 @@
-//! lender - a store that lends tokens, as a model
+//! lender - what a store lends, and what it takes back: its arithmetic, on numbers in memory
 //!
-//! The arithmetic of the daemon's `cluster/lend.lua`, on numbers in memory; a test of the daemon holds the script itself to it.
-//! Not here: when it is asked, and what is lost on the way (`machines`).
+//! The store itself plays it as a script, and a test of the daemon's `cluster::store` holds that to this. Months of machines are
+//! simulated with it. Not here: what a machine asks for (`slice`), how much is lent at all (`division`).
 
 use std::collections::HashMap;
 
-use gatepost_core::gate::buckets::slice::{Lend, LenderPoint, PARTS, Returned, SliceRequest};
-use gatepost_core::gate::buckets::spec::Bucket;
+use crate::gate::buckets::slice::{Lend, LenderPoint, PARTS, Returned, SliceRequest};
+use crate::gate::buckets::spec::Bucket;
 
-/// What it has lent of each bucket.
-#[derive(Debug, Default)]
-pub(super) struct LenderModel {
+/// A store that lends, and what it has lent of each bucket.
+#[derive(Clone, Debug, Default)]
+pub struct LenderModel {
     epochs: u64,
     rows: HashMap<Bucket, LentRow>,
 }
@@ -26,12 +26,12 @@ struct LentRow {
 
 impl LenderModel {
     /// It has lost its data: a bucket that is missing is empty.
-    pub(super) fn lose_all(&mut self) {
+    pub fn lose_all(&mut self) {
         self.rows.clear();
     }
 
-    /// Takes back, and lends.
-    pub(super) fn exchange(&mut self, request: &SliceRequest) -> Lend {
+    /// Takes back, and lends no more than there is.
+    pub fn exchange(&mut self, request: &SliceRequest) -> Lend {
         let burst = u64::from(request.limit.burst) * PARTS;
         let row = self.rows.entry(request.bucket).or_insert_with(|| {
             self.epochs += 1;
