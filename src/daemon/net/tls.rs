@@ -20,6 +20,7 @@ mod pem;
 mod resolver;
 mod step;
 pub mod tickets;
+mod unread;
 
 #[cfg(test)]
 mod tests;

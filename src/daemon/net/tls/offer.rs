@@ -2,7 +2,7 @@
 //!
 //! Read only for the log and for the alert: whether a handshake comes about is rustls's decision. A handful of yes and no,
 //! so that it can be kept for as long as a handshake lasts.
-//! Not here: reading the octets of the ClientHello (`hello`), counting (`fault`).
+//! Not here: reading the octets of the ClientHello (`hello`), taking them apart (`unread`), counting (`fault`).
 //! RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2 and appendix E.2, RFC 8701 (GREASE).
 
 #[cfg(test)]
@@ -11,6 +11,8 @@ mod tests;
 use std::fmt;
 
 use rustls::{PeerIncompatible, SignatureAlgorithm};
+
+use super::unread::{Unread, numbers};
 
 /// What a ClientHello offers, as far as it matters to us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -268,36 +270,3 @@ impl ClientOffer {
 
 const SIGNATURE_ALGORITHMS: usize = 13;
 const SUPPORTED_VERSIONS: usize = 43;
-
-/// The numbers of two octets in a list.
-fn numbers(list: &[u8]) -> impl Iterator<Item = u16> {
-    let pairs = list.chunks_exact(2);
-    pairs.filter_map(|pair| Some(u16::from_be_bytes(pair.try_into().ok()?)))
-}
-
-/// Octets that are taken from the front.
-struct Unread<'a>(&'a [u8]);
-
-impl<'a> Unread<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    /// A number of so many octets.
-    fn number(&mut self, octets: usize) -> Option<usize> {
-        let digits = self.take(octets)?;
-        Some(
-            digits
-                .iter()
-                .fold(0, |number, digit| number << 8 | usize::from(*digit)),
-        )
-    }
-
-    /// What is behind a length of so many octets.
-    fn counted(&mut self, octets: usize) -> Option<&'a [u8]> {
-        let length = self.number(octets)?;
-        self.take(length)
-    }
-}
