@@ -142,6 +142,8 @@ impl Asker for DoorVisit {
             client: &self.client,
             listener: &self.listener,
             tls: self.tls,
+            // That TLS ends at Dovecot.
+            ja4: None,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod counters;
 pub mod durations;
 pub mod events;
 pub mod http_url;
+pub mod ja4;
 pub mod last_faults;
 pub mod lately;
 pub mod limits;

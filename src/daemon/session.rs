@@ -26,6 +26,7 @@ use crate::net::splice::{self, Handover, SpliceLimits, SpliceOctets};
 use crate::net::tls::{HandshakeCause, Tls};
 use crate::net::upstream::Upstream;
 use crate::report::events;
+use crate::report::ja4::Ja4;
 use crate::report::last_faults::LastFault;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
@@ -113,6 +114,8 @@ pub(in crate::session) struct Visit {
     pub(in crate::session) tls: &'static str,
     /// As the ticket of its TLS session names it.
     pub(in crate::session) device: Option<Device>,
+    /// Of its program; none as yet, or its ClientHello has none.
+    pub(in crate::session) label: Option<Ja4>,
     /// What the client did wrong in a conversation that has ended.
     pub(in crate::session) faults: Option<Box<FaultRecord>>,
 }
@@ -150,6 +153,7 @@ pub fn serve(
         drain,
         tls: "none",
         device: None,
+        label: None,
         faults: None,
     };
     let stream = connection.stream;
@@ -272,6 +276,7 @@ impl Asker for Visit {
             client: &self.client,
             listener: &self.listener,
             tls: self.tls,
+            ja4: self.label,
         }
     }
 

@@ -29,7 +29,7 @@ mod linked;
 mod whole;
 
 pub use asked::policy;
-pub use edges::{hello, proxy_header};
+pub use edges::{hello, ja4, proxy_header};
 pub use kept::{image, journal, logs, state};
 pub use linked::link;
 pub use whole::session;

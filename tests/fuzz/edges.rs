@@ -1,4 +1,4 @@
-//! edges - bodies for what a stranger's connection opens with: a PROXY header, a ClientHello
+//! edges - bodies for what a stranger's connection opens with: a PROXY header, a ClientHello and its label
 //!
 //! Read from a stream that has every octet at hand, so that a future which waits has hung.
 //! Not here: what follows the opening (`bodies`).
@@ -8,7 +8,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use gatepost::daemon::net::proxy_header::{self, Announced, Version};
-use gatepost::daemon::net::tls::hello;
+use gatepost::daemon::net::tls::{hello, ja4};
+use gatepost::daemon::report::ja4::Ja4;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Octets that come so many at a time; what is written is thrown away.
@@ -99,8 +100,12 @@ pub fn proxy_header(octets: &[u8]) {
 fn asked_for(octets: &[u8], step: usize) -> (Option<Option<String>>, usize) {
     let mut stream = Stream { octets, step };
     let accepted = now(hello::read(&mut stream)).ok();
-    let name =
-        accepted.map(|(accepted, _)| accepted.client_hello().server_name().map(str::to_owned));
+    let name = accepted.map(|read| {
+        read.accepted
+            .client_hello()
+            .server_name()
+            .map(str::to_owned)
+    });
     (name, octets.len() - stream.octets.len())
 }
 
@@ -111,4 +116,28 @@ pub fn hello(octets: &[u8]) {
     if octets.len() < hello::LIMIT {
         assert_eq!(asked_for(octets, 1).0, name);
     }
+}
+
+/// The label of a ClientHello: of its form, and of the whole message alone.
+pub fn ja4(octets: &[u8]) {
+    let Some(label) = ja4::label(octets) else {
+        return;
+    };
+    let shown = label.as_str();
+    assert_eq!(shown.len(), Ja4::OCTETS);
+    let parts: Vec<&str> = shown.split('_').collect();
+    let [first, suites, extensions] = parts[..] else {
+        panic!("{shown}");
+    };
+    assert!(first.starts_with('t') && first.len() == 10);
+    for hash in [suites, extensions] {
+        assert!(hash.len() == 12 && hash.bytes().all(|octet| octet.is_ascii_hexdigit()));
+    }
+    for end in [0, 4, 38, octets.len() / 2, octets.len() - 1] {
+        assert_eq!(ja4::label(&octets[..end.min(octets.len() - 1)]), None);
+    }
+    // Its random octets say nothing of the program.
+    let mut other = octets.to_vec();
+    other[6..38].iter_mut().for_each(|octet| *octet ^= 0xff);
+    assert_eq!(ja4::label(&other), Some(label));
 }

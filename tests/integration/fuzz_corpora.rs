@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 type Body = fn(&[u8]);
 
 /// The targets by their names.
-const TARGETS: [(&str, Body); 14] = [
+const TARGETS: [(&str, Body); 15] = [
     ("line", bodies::line),
     ("command", bodies::command),
     ("reply", bodies::reply),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, Body); 14] = [
     ("policy", bodies::policy),
     ("proxy_header", bodies::proxy_header),
     ("hello", bodies::hello),
+    ("ja4", bodies::ja4),
     ("link", bodies::link),
     ("image", bodies::image),
     ("journal", bodies::journal),

@@ -25,6 +25,7 @@ mod fuzz_corpora;
 mod guards;
 mod history;
 mod hostile;
+mod ja4;
 mod kit;
 mod layers;
 mod limits;

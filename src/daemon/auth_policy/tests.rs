@@ -317,6 +317,7 @@ impl Asker for Smtp {
             client: &HERE,
             listener: &"smtp",
             tls: "none",
+            ja4: None,
         }
     }
 

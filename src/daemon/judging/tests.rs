@@ -66,6 +66,7 @@ impl Asker for Line {
             client: &self.client,
             listener: &"stdin",
             tls: "none",
+            ja4: None,
         }
     }
 

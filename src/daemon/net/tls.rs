@@ -4,7 +4,7 @@
 //! The keys of the session tickets are kept over a reload, so that a renewed certificate causes no
 //! full handshakes (`tickets`; those of TLS 1.2 die with the process).
 //! Not here: reading certificate files (`pem`, `certificate`), what clients will say of them (`chain`), where we are the client (`client`), choosing one by name (`resolver`), reading the
-//! ClientHello (`hello`, `offer`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
+//! ClientHello (`hello`, `offer`), its label (`ja4`), why none comes about (`fault`), whose handshake is computed next (`computing`), when a handshake begins (`session`), closing without close_notify (`splice`).
 //! rustls's defaults are kept on purpose: no early data (AUTH must not be replayed), no client
 //! certificates. The cipher suites are the crypto provider's, passed in here and never a process default.
 //! RFC 8446, RFC 5246, RFC 7301 section 3.2.
@@ -15,6 +15,8 @@ pub mod client;
 mod computing;
 mod fault;
 pub mod hello;
+pub mod ja4;
+mod negotiated;
 mod offer;
 mod pem;
 mod resolver;
@@ -34,9 +36,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::hash::HashAlgorithm;
-use rustls::server::{
-    Accepted, ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig,
-};
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ServerConfig};
 use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -46,11 +46,13 @@ use tokio_rustls::server::TlsStream;
 pub use self::certificate::{Certificate, DateProblem, FileRole, TlsFault};
 use self::computing::Computing;
 pub use self::fault::{HandshakeCause, HandshakeFailures, HandshakeFault};
-use self::hello::Alert;
+use self::hello::{Alert, ReadHello};
+pub use self::negotiated::{HandshakeKind, Negotiated};
 use self::offer::{ClientOffer, KeyKinds};
 pub use self::pem::{FileProblem, read_chain};
 use self::tickets::TicketKeys;
 use crate::clock::Clock;
+use crate::report::ja4::Ja4;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::device::Device;
 use gatepost_core::gate::request::verdict::Standing;
@@ -182,7 +184,11 @@ impl Tls {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut stream = stream;
-        let (hello, offer) = match begin(&mut stream).await {
+        let ReadHello {
+            accepted: hello,
+            offer,
+            label,
+        } = match begin(&mut stream).await {
             Ok(begun) => begun,
             Err(fault) => {
                 hello::take_rest(&mut stream).await;
@@ -202,7 +208,11 @@ impl Tls {
             if let Poll::Ready(outcome) = step {
                 let fault = |error| HandshakeFault::from(error).with_offer(&offer, keys);
                 let stream = outcome.map(Box::new).map_err(fault)?;
-                return Ok(Arrived { stream, device });
+                return Ok(Arrived {
+                    stream,
+                    device,
+                    label,
+                });
             }
             woken.await;
             slot = self.may_compute(client, waits).await;
@@ -222,13 +232,13 @@ impl Tls {
 }
 
 /// The client's ClientHello. A client that is refused for it has its alert.
-async fn begin<S>(stream: &mut S) -> Result<(Accepted, ClientOffer), HandshakeFault>
+async fn begin<S>(stream: &mut S) -> Result<ReadHello, HandshakeFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (hello, offer) = hello::read(stream).await?;
-    match foreign_protocol(&hello.client_hello()) {
-        None => Ok((hello, offer)),
+    let hello = hello::read(stream).await?;
+    match foreign_protocol(&hello.accepted.client_hello()) {
+        None => Ok(hello),
         Some(protocol) => {
             // RFC 7301 section 3.2.
             hello::refuse(stream, Alert::NoApplicationProtocol, 3).await;
@@ -253,6 +263,8 @@ pub struct Arrived<S> {
     pub stream: Box<TlsStream<S>>,
     /// The device that its ticket names; none in TLS 1.2.
     pub device: Option<Device>,
+    /// The label of its program, by its ClientHello.
+    pub label: Option<Ja4>,
 }
 
 /// The processor cores that this process may use.
@@ -347,49 +359,4 @@ fn foreign_protocol(hello: &ClientHello<'_>) -> Option<&'static str> {
             .find(|foreign| *foreign == protocol)
     })?;
     std::str::from_utf8(foreign).ok()
-}
-
-/// The parameters of a completed handshake, for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Negotiated {
-    /// `TLSv1.3` or `TLSv1.2`.
-    pub version: &'static str,
-    /// The cipher suite's name in the IANA registry, such as `TLS13_AES_256_GCM_SHA384`.
-    pub cipher: &'static str,
-    /// The host name that the client sent (SNI): a DNS name, of letters, digits, `-`, `_` and `.`.
-    pub server_name: Option<Box<str>>,
-    /// Full, or resumed by a ticket.
-    pub handshake: HandshakeKind,
-}
-
-/// Whether the handshake was full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HandshakeKind {
-    /// With a signature.
-    Full,
-    /// Resumed by a ticket of an earlier session.
-    Resumed,
-}
-
-impl Negotiated {
-    /// The parameters of the handshake of `stream`.
-    pub fn of<S>(stream: &TlsStream<S>) -> Self {
-        let (_, connection) = stream.get_ref();
-        Self {
-            version: match connection.protocol_version() {
-                Some(rustls::ProtocolVersion::TLSv1_3) => "TLSv1.3",
-                Some(rustls::ProtocolVersion::TLSv1_2) => "TLSv1.2",
-                _ => "unknown",
-            },
-            cipher: connection
-                .negotiated_cipher_suite()
-                .and_then(|suite| suite.suite().as_str())
-                .unwrap_or("unknown"),
-            server_name: connection.server_name().map(Box::from),
-            handshake: match connection.handshake_kind() {
-                Some(rustls::HandshakeKind::Resumed) => HandshakeKind::Resumed,
-                _ => HandshakeKind::Full,
-            },
-        }
-    }
 }

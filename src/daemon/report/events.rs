@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
+use super::ja4::Ja4;
 use super::last_faults::LastFaults;
 use super::lately::{Lately, PastAttempt};
 use super::limits::{LimitCounters, ResourceLimit};
@@ -47,6 +48,8 @@ pub struct Session<'a> {
     pub listener: &'a dyn Display,
     /// `TLSv1.3`, `TLSv1.2`, or `none` before the handshake.
     pub tls: &'static str,
+    /// The label of its program; none before the handshake, and where TLS does not end here.
+    pub ja4: Option<Ja4>,
 }
 
 /// One judged attempt.
@@ -221,6 +224,7 @@ impl Reporter {
             client = %attempt.session.client,
             listener = %attempt.session.listener,
             tls = attempt.session.tls,
+            ja4 = attempt.session.ja4.map(tracing::field::display),
             door = attempt.door.as_str(),
             mechanism = attempt.mechanism,
             user = attempt.user.map(tracing::field::display),

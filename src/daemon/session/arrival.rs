@@ -189,8 +189,12 @@ async fn shake_hands(
         ending = called(&mut visit.drain, &visit.services, visit.key, visit.epoch) => return Err(ending),
         () = visit.slot.evicted() => return Err(Ending::Evicted),
     };
-    let Arrived { stream, device } = accepted.map_err(|fault| handshake_failed(visit, fault))?;
-    visit.device = device;
+    let Arrived {
+        stream,
+        device,
+        label,
+    } = accepted.map_err(|fault| handshake_failed(visit, fault))?;
+    (visit.device, visit.label) = (device, label);
     visit.slot.progressed(ConnectionStage::Secured);
     let durations = &visit.services.judging.counters.durations;
     durations.handshake.observe(visit.now().since(began));

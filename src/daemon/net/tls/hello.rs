@@ -4,7 +4,7 @@
 //! that much and stops. So the octets are kept here until the ClientHello is complete, and only then given to rustls, which
 //! checks them. What the client offers is read on the way, for a refusal in plain words, and so that a client without TLS 1.2 gets
 //! the alert that says so.
-//! Not here: checking it (`tls`), what the offer means (`offer`), the deadline (the caller's).
+//! Not here: checking it (`tls`), what the offer means (`offer`), the program's label (`ja4`), the deadline (the caller's).
 //! Not tokio-rustls's `LazyConfigAcceptor`: it has no limit.
 //! RFC 8446 section 4.1.2, RFC 5246 appendix E.
 
@@ -15,7 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::fault::{ForeignOctets, HandshakeFault};
+use super::ja4;
 use super::offer::{ClientOffer, KeyKinds, Lack};
+use crate::report::ja4::Ja4;
 
 /// The most octets that may arrive until a ClientHello is complete. With a post-quantum key share and a
 /// ticket, that of a mail program has 2 to 4 KiB.
@@ -45,11 +47,20 @@ pub(super) enum Alert {
     NoApplicationProtocol = 120,
 }
 
+/// A ClientHello that rustls has accepted.
+pub struct ReadHello {
+    /// What rustls goes on with.
+    pub accepted: Accepted,
+    pub(super) offer: ClientOffer,
+    /// The label of the program that sent it.
+    pub label: Option<Ja4>,
+}
+
 /// Reads until the ClientHello is complete.
 ///
 /// # Errors
 /// The client's fault; an alert was sent where TLS has one.
-pub async fn read<S>(stream: &mut S) -> Result<(Accepted, ClientOffer), HandshakeFault>
+pub async fn read<S>(stream: &mut S) -> Result<ReadHello, HandshakeFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -60,7 +71,8 @@ where
             return Err(fault);
         }
     };
-    let offer = ClientOffer::read(&message(&octets));
+    let message = message(&octets);
+    let offer = ClientOffer::read(&message);
     if let Some(offer) = offer.filter(ClientOffer::is_too_old) {
         // The record has the client's own version: an old one may not read it otherwise.
         refuse(
@@ -73,7 +85,14 @@ where
             offer.version(),
         )));
     }
-    accept(stream, octets, offer.unwrap_or_default()).await
+    let label = ja4::label(&message);
+    let offer = offer.unwrap_or_default();
+    let accepted = accept(stream, octets, &offer).await?;
+    Ok(ReadHello {
+        accepted,
+        offer,
+        label,
+    })
 }
 
 /// What arrived first.
@@ -132,8 +151,8 @@ where
 async fn accept<S>(
     stream: &mut S,
     mut octets: Vec<u8>,
-    offer: ClientOffer,
-) -> Result<(Accepted, ClientOffer), HandshakeFault>
+    offer: &ClientOffer,
+) -> Result<Accepted, HandshakeFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -146,7 +165,7 @@ where
         }
         given = octets.len();
         match acceptor.accept() {
-            Ok(Some(accepted)) => return Ok((accepted, offer)),
+            Ok(Some(accepted)) => return Ok(accepted),
             // rustls wants more than the records' lengths say.
             Ok(None) if given < LIMIT => next_chunk(stream, &mut octets).await?,
             Ok(None) => {
@@ -157,7 +176,7 @@ where
                 let mut record = Vec::new();
                 alert.write_all(&mut record)?;
                 say_last(stream, &record).await;
-                return Err(HandshakeFault::Tls(fault).with_offer(&offer, KeyKinds::default()));
+                return Err(HandshakeFault::Tls(fault).with_offer(offer, KeyKinds::default()));
             }
         }
     }

@@ -16,7 +16,7 @@ use super::unread::{Unread, numbers};
 
 /// What a ClientHello offers, as far as it matters to us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClientOffer {
+pub(super) struct ClientOffer {
     version: OfferedVersion,
     /// TLS 1.2 suites with ECDHE, AEAD and an ECDSA key, then those with an RSA key, then any of TLS 1.3.
     ecdsa_suites: bool,
