@@ -64,6 +64,7 @@ use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::device::Device;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::names::NameFolding;
+use crate::gate::request::place::SystemLookup;
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Refusal, Standing};
 use crate::gate::rules::Rules;
@@ -76,6 +77,7 @@ use crate::gate::trust::new_places::NewPlaces;
 use crate::gate::trust::outage::OutageDetector;
 use crate::gate::trust::passwords::RightPasswords;
 use crate::gate::trust::strikes::Offender;
+use crate::gate::trust::systems::Systems;
 use crate::gate::trust::typing_errors::TypingErrors;
 use crate::moment::Moment;
 
@@ -97,6 +99,7 @@ pub struct Gate {
     rules: ArcSwap<Rules>,
     buckets: Buckets,
     familiar: Familiar,
+    systems: Systems,
     devices: Devices,
     new_places: NewPlaces,
     tries: Tries,
@@ -137,6 +140,7 @@ impl Gate {
             rules: ArcSwap::from_pointee(Rules::new(&settings, &names, &keys)),
             buckets: Buckets::new(clients, &keys.table),
             familiar: Familiar::new(settings.capacity.pairs),
+            systems: Systems::default(),
             // Beside the 24 octets of a bucket these add 7 for every address.
             devices: Devices::new(few(settings.capacity.pairs / 2)),
             new_places: NewPlaces::new(few(settings.capacity.pairs / 4)),
@@ -181,6 +185,11 @@ impl Gate {
     pub fn set_wall(&self, now: Moment, wall: Moment) {
         let ahead = wall.as_nanos().wrapping_sub(now.as_nanos());
         self.wall.store(ahead.cast_signed(), Ordering::Relaxed);
+    }
+
+    /// From now on `lookup` is asked which autonomous system announces a network.
+    pub fn ask_systems(&self, lookup: Arc<dyn SystemLookup>) {
+        self.systems.ask(lookup);
     }
 
     /// How a client stands when it connects.

@@ -90,7 +90,7 @@ pub struct Judging {
     /// The attempts of our own door that are at Postfix.
     pub own: OwnAttempts,
     /// Where clients are.
-    pub places: Places,
+    pub places: Arc<Places>,
     /// The source of moments.
     pub clock: Clock,
     /// Where the gate's changes go.
@@ -127,13 +127,15 @@ impl Judging {
         (notices, recorder): (Notices, Recorder),
         limits: &Arc<LimitCounters>,
     ) -> Self {
+        let places = Arc::new(Places::default());
+        gate.ask_systems(places.clone());
         Self {
             sequence: sequence::JudgingSequence::new(gate, settings),
             exchanges: Exchanges::new(settings),
             checks: Checks::default(),
             door_waits: DoorWaits::default(),
             own: OwnAttempts::default(),
-            places: Places::default(),
+            places,
             clock,
             notices,
             reporter: Reporter::new(Arc::clone(limits)),

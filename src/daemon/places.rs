@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::place::Located;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::place::{Located, SystemLookup};
 
 mod database;
 mod row;
@@ -187,6 +187,15 @@ impl Places {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, ()> {
         self.looking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SystemLookup for Places {
+    /// By its first address: no smaller network is announced, but for a /25 here and there (RFC 7454, section 6.1.3).
+    fn system(&self, network: NetworkKey) -> Option<u32> {
+        let in_use = self.inner.load();
+        let mut held = in_use.files.iter().filter_map(|file| file.held.as_ref());
+        held.find_map(|database| database.system(network.address()))
     }
 }
 

@@ -53,9 +53,7 @@ fn until_not_listed(proxy: &Proxy, address: &str) {
 
 #[track_caller]
 fn crowdsec_of(proxy: &Proxy) -> Value {
-    let ran = proxy.setup.command(&["status", "--json"]);
-    let mut status: Value = serde_json::from_str(&ran.text).expect("JSON");
-    status["crowdsec"].take()
+    proxy.status()["crowdsec"].take()
 }
 
 #[track_caller]

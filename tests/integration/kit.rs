@@ -10,6 +10,7 @@ pub(crate) mod crowdsec;
 pub(crate) mod doors;
 pub(crate) mod http;
 pub(crate) mod impostor;
+pub(crate) mod machines;
 pub(crate) mod mail;
 pub(crate) mod network;
 pub(crate) mod ports;

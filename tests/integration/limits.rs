@@ -35,13 +35,6 @@ fn before(impostor: &Impostor) -> Setup {
     Setup::new(&impostor.address().to_string()).with("upstream.announce", "none")
 }
 
-#[track_caller]
-fn status(proxy: &Proxy) -> Value {
-    let ran = proxy.setup.command(&["status", "--json"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.text);
-    serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
-}
-
 #[test]
 fn whatever_bounds_something_names_its_limit() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -139,7 +132,7 @@ fn few_open_files_make_few_sessions_and_the_oldest_stranger_gives_way() {
     let mut client = wait::find("a place", || proxy.try_client(loopback(251, 1)).ok());
     client.greet();
     client.expect(&auth_plain(ANNA), 235);
-    let held = status(&proxy)["sessions"].as_u64().unwrap();
+    let held = proxy.status()["sessions"].as_u64().unwrap();
     assert!(held <= 100, "{held} sessions");
     drop(idle);
 }
@@ -148,7 +141,7 @@ fn few_open_files_make_few_sessions_and_the_oldest_stranger_gives_way() {
 fn status_counts_every_limit() {
     let impostor = Impostor::start(Conduct::Honest);
     let proxy = before(&impostor).start();
-    let status = status(&proxy);
+    let status = proxy.status();
     let counts = status["limits"].as_object().unwrap();
     for row in &TABLE {
         assert!(
@@ -205,7 +198,7 @@ fn a_log_that_nobody_reads_stops_neither_sessions_nor_the_operator() {
     let mut client = proxy.client(loopback(31, 1));
     client.greet();
     client.expect(&auth_plain(ANNA), 235);
-    let lost = status(&proxy)["limits"]["log-queue"].as_u64();
+    let lost = proxy.status()["limits"]["log-queue"].as_u64();
     assert!(lost >= Some(100), "{lost:?}");
 
     let reader = thread::spawn(move || {
@@ -243,9 +236,9 @@ fn when_postfix_has_no_process_left_a_login_waits_for_one() {
     thread::scope(|scope| {
         let third = scope.spawn(|| logged_in(&proxy, 12));
         wait::until("the third waits", || {
-            status(&proxy)["processes"]["waiting"] == 1
+            proxy.status()["processes"]["waiting"] == 1
         });
-        assert_eq!(status(&proxy)["processes"]["logged-in"], 2);
+        assert_eq!(proxy.status()["processes"]["logged-in"], 2);
         first.expect("QUIT", 221);
         drop(third.join().unwrap());
     });
@@ -263,13 +256,13 @@ fn a_login_that_finds_no_process_in_its_time_is_told_to_come_again_and_counted()
     let mut second = proxy.client(loopback(31, 11));
     second.greet();
     assert_eq!(second.say(&auth_plain(ANNA)).code, 454);
-    let status = status(&proxy);
+    let status = proxy.status();
     assert_eq!(status["limits"]["processes"], 1);
     assert_eq!(status["counters"]["deferred"], 1);
     first.expect("QUIT", 221);
     drop(first);
     wait::until("its process is free", || {
-        self::status(&proxy)["processes"]["logged-in"] == 0
+        proxy.status()["processes"]["logged-in"] == 0
     });
     drop(logged_in(&proxy, 11));
 }

@@ -86,8 +86,7 @@ impl Shown {
     }
 
     fn status(&self) -> Value {
-        let ran = self.proxy.setup.command(&["status", "--json"]);
-        serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
+        self.proxy.status()
     }
 
     fn bans(&self) -> String {

@@ -220,11 +220,7 @@ fn a_wrong_password_is_answered_after_the_delay() {
 fn each_auth_command_behind_a_refusal_is_counted_though_it_is_not_judged() {
     let impostor = Impostor::start(Conduct::Rejecting);
     let proxy = patient(&impostor).with("limits.client.burst", 1).start();
-    let counted = |what: &str| {
-        let ran = proxy.setup.command(&["status", "--json"]);
-        let status: serde_json::Value = serde_json::from_str(&ran.text).expect("an object");
-        status["counters"][what].as_u64().expect("a count")
-    };
+    let counted = |what: &str| proxy.status()["counters"][what].as_u64().expect("a count");
     // It has its banner before the other one's failure: behind it, it would be refused in its place.
     let mut client = stranger(&proxy, 1);
     stranger(&proxy, 1).expect(&auth_plain(User("eve", "first")), 535);

@@ -7,8 +7,6 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use serde_json::Value;
-
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::mail::{ANNA, Mail};
 use crate::kit::program;
@@ -16,8 +14,7 @@ use crate::kit::proxy::{NAME, Proxy, Setup};
 
 /// The handshakes that failed, by cause. Not those of the test's own looks whether anybody listens.
 fn failed(proxy: &Proxy) -> BTreeMap<String, u64> {
-    let ran = proxy.setup.command(&["status", "--json"]);
-    let status: Value = serde_json::from_str(&ran.text).expect("an object");
+    let status = proxy.status();
     let by_cause = status["handshakes_failed"].as_object().expect("by cause");
     by_cause
         .iter()

@@ -17,7 +17,7 @@ use crate::gate::request::device::DeviceTrust;
 use crate::gate::request::device::HashedDevice;
 use crate::gate::request::doors::{Door, PasswordHash};
 use crate::gate::request::keys::{Guess, UserId};
-use crate::gate::request::place::Located;
+use crate::gate::request::place::{Located, NearBy};
 use crate::gate::request::verdict::{FailureReply, Reason};
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Context;
@@ -97,7 +97,20 @@ impl Gate {
         now: Moment,
     ) -> Context {
         let since = self.passwords.proven_since(user);
-        self.familiar.context(user, network, since, now)
+        let mut who = self.familiar.context(user, network, since, now);
+        if who.trust == Trust::Far && who.known && self.is_near_by_system(user, network, now) {
+            who.trust = Trust::Near;
+            who.in_network = Trust::Near;
+            who.by_system = true;
+        }
+        who
+    }
+
+    /// Whether this user has logged in from the autonomous system that announces `network`.
+    fn is_near_by_system(&self, user: UserId, network: NetworkKey, now: Moment) -> bool {
+        let own = || self.familiar.networks_of(user, now);
+        self.rules.load().places.near_by == NearBy::System
+            && self.systems.have_in_common(network, own)
     }
 
     /// What is known of a user in a network, with a device.

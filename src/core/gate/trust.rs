@@ -5,7 +5,8 @@
 //! attack, and `doubts` keeps what was rejected meanwhile, `lists` what others publish, `feed` what a program
 //! beside us decides. `first_days` tells when settling in is over, `typing_errors` keeps what a wrong password has paid until
 //! the right one follows. `taken_back` is what an operator took back.
-//! `devices` knows the mail programs that bring their TLS tickets back, `new_places` whose password seems to be stolen.
+//! `devices` knows the mail programs that bring their TLS tickets back, `systems` asks whether one autonomous system announces two
+//! networks, `new_places` knows whose password seems to be stolen.
 //! Not here: tokens (`gate::buckets`).
 
 pub(in crate::gate) mod ban;
@@ -19,5 +20,6 @@ pub(in crate::gate) mod new_places;
 pub(in crate::gate) mod outage;
 pub(in crate::gate) mod passwords;
 pub(in crate::gate) mod strikes;
+pub(in crate::gate) mod systems;
 pub(in crate::gate) mod taken_back;
 pub(in crate::gate) mod typing_errors;

@@ -88,7 +88,11 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "place       {place}")?;
     }
     if let (Some(user), Some(trust), Some(known)) = (&e.user, &e.trust, e.known) {
-        writeln!(out, "as {user}: {}, {trust}", shown_known(known))?;
+        let by = match e.near_by_system {
+            true => ", by the autonomous system of another login",
+            false => "",
+        };
+        writeln!(out, "as {user}: {}, {trust}{by}", shown_known(known))?;
     }
     show_outlook(e, out)?;
     show_mode(&e.mode, out)?;

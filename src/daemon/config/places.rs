@@ -10,7 +10,7 @@ use super::finding::{Findings, Remark};
 use super::value::{FromText, GivenList, Misfit, Quoted};
 use super::{Config, raw, sections};
 use crate::places::{PlaceNews, PlaceSettings, Places};
-use gatepost_core::gate::request::place::{AtHome, Country, PlaceRules};
+use gatepost_core::gate::request::place::{AtHome, Country, NearBy, PlaceRules};
 
 /// The countries of ISO 3166-1, and Kosovo, which databases write so.
 const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
@@ -87,6 +87,10 @@ pub(super) fn rules(file: &raw::RawFile, findings: &mut Findings) -> PlaceRules 
         at_home: match given.refuse_at_home {
             true => AtHome::Refuse,
             false => AtHome::Spare,
+        },
+        near_by: match given.near_by_system {
+            Some(false) => NearBy::Region,
+            Some(true) | None => NearBy::System,
         },
     }
 }

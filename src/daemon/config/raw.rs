@@ -151,6 +151,7 @@ pub(super) struct RawPlaces {
     pub(super) only: GivenList<Quoted<Country>>,
     pub(super) deny: GivenList<Quoted<Country>>,
     pub(super) refuse_at_home: bool,
+    pub(super) near_by_system: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

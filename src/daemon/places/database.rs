@@ -83,9 +83,20 @@ impl PlaceDatabase {
 
     /// What it says of an address; what cannot be decoded says nothing.
     pub(super) fn find(&self, address: IpAddr) -> FoundPlace {
-        let found = self.reader.lookup(address);
-        let row = found.and_then(|found| found.decode::<Row<'_>>());
-        row.ok().flatten().map(Row::place).unwrap_or_default()
+        self.row(address).map(Row::place).unwrap_or_default()
+    }
+
+    /// The number of the autonomous system that announces it.
+    pub(super) fn system(&self, address: IpAddr) -> Option<u32> {
+        match self.systems {
+            0 => None,
+            _ => self.row(address)?.number,
+        }
+    }
+
+    fn row(&self, address: IpAddr) -> Option<Row<'_>> {
+        let found = self.reader.lookup(address).ok()?;
+        found.decode().ok()?
     }
 
     /// Whether it has countries at all.

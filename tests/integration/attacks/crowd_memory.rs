@@ -5,7 +5,6 @@
 use std::net::IpAddr;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::Value;
 
 use crate::kit::client::{Client, loopback};
 use crate::kit::impostor::{Conduct, Impostor};
@@ -52,9 +51,7 @@ fn secured(proxy: &Proxy, crowd: usize) -> Vec<Client> {
 
 fn wait_for_sessions(proxy: &Proxy, count: usize) {
     wait::until("all of the crowd are there, or gone", || {
-        let ran = proxy.setup.command(&["status", "--json"]);
-        let status: Value = serde_json::from_str(&ran.text).unwrap();
-        status["sessions"].as_u64() == Some(count as u64)
+        proxy.status()["sessions"].as_u64() == Some(count as u64)
     });
 }
 

@@ -8,13 +8,6 @@ use crate::kit::proxy::{Proxy, Setup};
 const THEFT: [u8; 5] = [80, 81, 82, 83, 84];
 const HOME: u8 = 85;
 
-#[track_caller]
-fn ask(proxy: &Proxy, words: &[&str]) -> String {
-    let ran = proxy.setup.command(words);
-    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
-    ran.text
-}
-
 fn is_known(proxy: &Proxy) -> bool {
     let told = proxy.setup.command(&["explain", ANNA.0, "--json"]);
     let told: serde_json::Value = serde_json::from_str(&told.text).expect("JSON");
@@ -22,7 +15,9 @@ fn is_known(proxy: &Proxy) -> bool {
 }
 
 fn is_familiar(proxy: &Proxy, net: u8) -> bool {
-    ask(proxy, &["explain", &format!("127.{net}.0.1"), ANNA.0]).contains("known, familiar")
+    proxy
+        .ask(&["explain", &format!("127.{net}.0.1"), ANNA.0])
+        .contains("known, familiar")
 }
 
 #[test]
@@ -36,7 +31,7 @@ fn a_thief_who_is_expelled_has_no_session_and_a_strangers_few_guesses() {
     let mut bert = log_in(&proxy, (THEFT[0], 1), BERT).unwrap();
     assert!(THEFT.iter().all(|net| is_familiar(&proxy, *net)));
 
-    let answer = ask(&proxy, &["expel", ANNA.0, "--json"]);
+    let answer = proxy.ask(&["expel", ANNA.0, "--json"]);
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(
         (&answer["sessions"], &answer["networks"]),
@@ -69,16 +64,16 @@ fn what_was_forgotten_stays_so_over_a_kill_and_old_logs_and_is_earned_anew() {
     mail.logged(&[&format!("127.{HOME}.0.1"), "sasl_username=anna"]);
     let log = mail.postfix_log_file().display().to_string();
 
-    ask(&proxy, &["forget", ANNA.0, &format!("127.{thief}.0.0/24")]);
+    proxy.ask(&["forget", ANNA.0, &format!("127.{thief}.0.0/24")]);
     proxy.kill_and_start();
     assert!(!is_familiar(&proxy, thief) && is_familiar(&proxy, HOME));
-    ask(&proxy, &["forget", ANNA.0]);
+    proxy.ask(&["forget", ANNA.0]);
     for _ in 0..2 {
-        ask(&proxy, &["learn", &log]);
+        proxy.ask(&["learn", &log]);
         assert!(!is_familiar(&proxy, thief) && !is_familiar(&proxy, HOME));
         assert!(!is_known(&proxy));
         proxy.kill_and_start();
-        ask(&proxy, &["learn", &log]);
+        proxy.ask(&["learn", &log]);
         proxy.restart();
     }
     // Not even while nothing runs.
@@ -92,7 +87,7 @@ fn what_was_forgotten_stays_so_over_a_kill_and_old_logs_and_is_earned_anew() {
     assert!(!is_known(&proxy));
     assert!(log_in(&proxy, (HOME, 1), ANNA).is_ok());
     assert!(is_known(&proxy));
-    ask(&proxy, &["learn", &log]);
+    proxy.ask(&["learn", &log]);
     assert!(!is_familiar(&proxy, thief) && is_familiar(&proxy, HOME));
 }
 
@@ -102,10 +97,14 @@ fn an_address_is_expelled_and_may_come_back_and_wrong_words_are_refused() {
     let proxy = Setup::before(&mail).start();
     let mut one = log_in(&proxy, (80, 1), ANNA).unwrap();
     let mut other = log_in(&proxy, (80, 2), ANNA).unwrap();
-    assert!(ask(&proxy, &["expel", "127.80.0.1"]).contains("1 session ended"));
+    assert!(
+        proxy
+            .ask(&["expel", "127.80.0.1"])
+            .contains("1 session ended")
+    );
     assert!(!is_open(&mut one) && is_open(&mut other));
     assert!(log_in(&proxy, (80, 1), ANNA).is_ok());
-    let answer = ask(&proxy, &["expel", ANNA.0, "127.80.0.2"]);
+    let answer = proxy.ask(&["expel", ANNA.0, "127.80.0.2"]);
     assert!(
         answer.contains("no longer familiar in 127.80.0.0/24"),
         "{answer}"

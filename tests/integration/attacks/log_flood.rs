@@ -6,7 +6,6 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use serde_json::Value;
 use toml::toml;
 
 use crate::kit::client::{Client, auth_plain, loopback};
@@ -26,11 +25,7 @@ fn setup(impostor: &Impostor) -> Setup {
 
 #[track_caller]
 fn lines(proxy: &Proxy, message: &str) -> usize {
-    let counted = || {
-        let ran = proxy.setup.command(&["status", "--json"]);
-        let status: Value = serde_json::from_str(&ran.text).unwrap();
-        status["limits"]["log-lines"].as_u64().unwrap()
-    };
+    let counted = || proxy.status()["limits"]["log-lines"].as_u64().unwrap();
     assert!(counted() >= 150, "what was left out is counted");
     proxy.log().events(|event| event.message() == message).len()
 }

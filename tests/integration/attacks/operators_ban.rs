@@ -1,18 +1,9 @@
 //! operators_ban - a thief is banned by the operator: by the theft itself the pair of user and network is familiar
 
-use serde_json::Value;
-
 use super::{is_open, log_in};
 use crate::kit::client::loopback;
 use crate::kit::mail::{ANNA, BERT, Mail};
-use crate::kit::proxy::{Proxy, Setup};
-
-#[track_caller]
-fn ask(proxy: &Proxy, words: &[&str]) -> Value {
-    let ran = proxy.setup.command(&[words, &["--json"]].concat());
-    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
-    serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
-}
+use crate::kit::proxy::Setup;
 
 #[test]
 fn a_ban_ends_the_thiefs_session_and_refuses_the_next_login() {
@@ -25,7 +16,7 @@ fn a_ban_ends_the_thiefs_session_and_refuses_the_next_login() {
     let mut neighbour = log_in(&proxy, (66, 7), BERT).unwrap();
     let mut owner = log_in(&proxy, (67, 1), ANNA).unwrap();
 
-    let answer = ask(&proxy, &["bans", "add", "127.66.0.6"]);
+    let answer = proxy.ask_json(&["bans", "add", "127.66.0.6"]);
     assert!(thief.try_say("RCPT TO:<someone@example.net>").is_err());
     assert_eq!(
         waiting.try_reply().map(|reply| reply.code).unwrap_or(421),
@@ -40,11 +31,11 @@ fn a_ban_ends_the_thiefs_session_and_refuses_the_next_login() {
     assert_eq!(answer["sessions"], 2, "{answer}");
 
     // Its network: the rest of it too.
-    let answer = ask(&proxy, &["bans", "add", "127.66.0.0/24"]);
+    let answer = proxy.ask_json(&["bans", "add", "127.66.0.0/24"]);
     assert_eq!(answer["sessions"], 1, "{answer}");
     assert!(!is_open(&mut neighbour) && is_open(&mut owner));
     assert_eq!(log_in(&proxy, (66, 7), BERT).err(), Some(None));
-    ask(&proxy, &["bans", "remove", "127.66.0.0/24"]);
+    proxy.ask_json(&["bans", "remove", "127.66.0.0/24"]);
     assert!(log_in(&proxy, (66, 7), BERT).is_ok());
 }
 
@@ -65,7 +56,7 @@ fn a_new_deny_list_ends_open_sessions_and_a_ban_the_allow_lists() {
     assert!(!is_open(&mut thief), "the denied session goes on");
     assert_eq!(reloaded.field("expelled"), "1");
     assert!(is_open(&mut webmail));
-    ask(&proxy, &["bans", "add", "127.68.0.1"]);
+    proxy.ask_json(&["bans", "add", "127.68.0.1"]);
     assert!(!is_open(&mut webmail));
     assert_eq!(log_in(&proxy, (68, 1), BERT).err(), Some(None));
 }
@@ -96,7 +87,7 @@ fn from_outside_the_only_networks_nobody_logs_in_however_familiar_and_inside_the
         log_in(&proxy, (68, 2), ANNA).is_ok(),
         "a user's first login there"
     );
-    let answer = ask(&proxy, &["explain", "127.66.0.6"]);
+    let answer = proxy.ask_json(&["explain", "127.66.0.6"]);
     assert_eq!(answer["verdict"], "refuse", "{answer}");
     let standing = answer["standing"].as_str().unwrap();
     assert!(standing.contains("only"), "{answer}");

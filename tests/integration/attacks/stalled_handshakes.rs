@@ -7,8 +7,6 @@
 
 use std::net::IpAddr;
 
-use serde_json::Value;
-
 use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::ANNA;
@@ -47,9 +45,7 @@ fn log_in(proxy: &Proxy, source: IpAddr) {
 }
 
 fn handshakes_without_a_place(proxy: &Proxy) -> Option<u64> {
-    let ran = proxy.setup.command(&["status", "--json"]);
-    let status: Value = serde_json::from_str(&ran.text).unwrap();
-    status["limits"]["handshakes"].as_u64()
+    proxy.status()["limits"]["handshakes"].as_u64()
 }
 
 #[test]

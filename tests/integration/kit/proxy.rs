@@ -3,6 +3,7 @@
 //! The program that cargo built, started with `run --config`, as an operator starts it.
 //! Not here: the certificates (`authority`), what is behind it (`mail`, `impostor`).
 
+mod asked;
 mod log;
 
 use std::env;

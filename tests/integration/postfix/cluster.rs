@@ -7,21 +7,17 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::kit::mail::{Mail, PasswordCheck, User, numbered};
+use crate::kit::machines::{BURST, FreshGuesses, GuessTarget};
+use crate::kit::mail::{Mail, User, numbered};
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::redis::Redis;
-use crate::kit::siege::{attacker, home};
+use crate::kit::siege::home;
 use crate::kit::wait;
-
-/// The bound of one machine.
-const BURST: usize = 60;
-/// Guesses without one that reached Dovecot, after which there is nothing left.
-const IN_VAIN: usize = 40;
 
 struct Cluster {
     mail: Mail,
     proxies: Vec<Proxy>,
-    guesses: usize,
+    guesses: FreshGuesses,
 }
 
 impl Cluster {
@@ -29,14 +25,9 @@ impl Cluster {
     fn start(names: &[&str], store: Option<&Redis>) -> Self {
         let mail = Mail::start();
         let start = |name: &&str| {
-            let mut unknown = toml::Table::new();
-            unknown.insert("burst".into(), i64::try_from(BURST).unwrap().into());
-            unknown.insert("every".into(), "2h".into());
-            let machines: Vec<toml::Value> = vec!["mx1".into(), "mx2".into()];
             let mut setup = Setup::before(&mail)
-                .with("limits.unknown", unknown)
-                .with("cluster.machines", machines)
-                .with("cluster.name", *name);
+                .with_few_unknown()
+                .of_machine(name, &["mx1", "mx2"]);
             if let Some(store) = store {
                 setup.set("cluster.store", store.address());
             }
@@ -45,44 +36,27 @@ impl Cluster {
         Self {
             proxies: names.iter().map(start).collect(),
             mail,
-            guesses: 0,
+            guesses: FreshGuesses::default(),
         }
     }
 
     /// Guesses at each of these machines in turn until nothing gets through any more; how many guesses have reached
     /// Dovecot in all.
     fn attack(&mut self, machines: &[usize]) -> usize {
-        let mut vain = 0;
-        let mut reached = self.reached();
-        while vain < IN_VAIN * machines.len() {
-            for machine in machines {
-                self.guess(*machine);
-                vain += 1;
-            }
-            let now = guesses(&self.mail.password_checks_so_far());
-            if now > reached {
-                (reached, vain) = (now, 0);
-            }
-        }
-        self.reached()
-    }
-
-    fn guess(&mut self, machine: usize) {
-        let number = self.guesses;
-        self.guesses += 1;
-        let name = format!("nobody{number}@example.org");
-        let password = format!("Zx{number}other{number}q");
-        log_in(&self.proxies[machine], attacker(number), &name, &password);
+        let proxies = &self.proxies;
+        let log_in = |machine: usize, source, user: User<'_>| {
+            proxies[machine].log_in(source, user);
+        };
+        let (guesses, target) = (&mut self.guesses, GuessTarget::Unknown);
+        guesses.attack(target, machines, &self.mail, log_in)
     }
 
     fn reached(&self) -> usize {
-        guesses(&self.mail.password_checks())
+        GuessTarget::Unknown.count(&self.mail.password_checks())
     }
 
     fn status(&self, machine: usize) -> Value {
-        let ran = self.proxies[machine].setup.command(&["status", "--json"]);
-        let status: Value = serde_json::from_str(&ran.text).expect("JSON");
-        status["cluster"].clone()
+        self.proxies[machine].status()["cluster"].take()
     }
 
     /// The machines that the first one sees.
@@ -99,17 +73,6 @@ impl Cluster {
             cluster["store"]["state"] == state && cluster["in_force"] == in_force
         });
     }
-}
-
-fn guesses(checks: &[PasswordCheck]) -> usize {
-    let guesses = checks
-        .iter()
-        .filter(|check| check.user.starts_with("nobody"));
-    guesses.count()
-}
-
-fn log_in(proxy: &Proxy, source: std::net::IpAddr, user: &str, password: &str) -> Option<u16> {
-    proxy.log_in(source, User(user, password))
 }
 
 #[test]
@@ -141,7 +104,7 @@ fn with_a_store_that_dies_freezes_and_forgets_three_machines_let_through_no_more
 
     // Known and at home at the first machine.
     let (user, password) = numbered(1);
-    let at_home = |cluster: &Cluster| log_in(&cluster.proxies[0], home(1), &user, &password);
+    let at_home = |cluster: &Cluster| cluster.proxies[0].log_in(home(1), User(&user, &password));
     assert_eq!(at_home(&cluster), Some(235));
 
     // All at one machine: its quarter, and nearly all that is lent, but for what both keep for retries.

@@ -4,47 +4,26 @@
 //! in it what others wrote.
 //! Not here: the bound that they have together (`cluster`), who tells what when (`server::sharing::sync`).
 
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::kit::client::loopback;
-use crate::kit::mail::{ANNA, BERT, CARLA, Mail, PasswordCheck, User};
-use crate::kit::program;
+use crate::kit::machines::{FreshGuesses, GuessTarget, SECRET, time_of};
+use crate::kit::mail::{ANNA, BERT, CARLA, Mail, User};
 use crate::kit::proxy::{Event, Proxy, Setup};
 use crate::kit::redis::Redis;
-use crate::kit::siege::attacker;
 use crate::kit::wait;
 
-pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const RECORDS: &str = "gatepost:1:records";
-const OTHER_CLOCK: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/integration/kit/other_clock.c"
-);
 
 /// A Gatepost that is the machine `name` of `mx1` and `mx2`, not started.
 fn machine(mail: &Mail, redis: &Redis, name: &str, secret: &str) -> Setup {
-    let machines: Vec<toml::Value> = vec!["mx1".into(), "mx2".into()];
-    let mut setup = Setup::before(mail)
-        .with("cluster.machines", machines)
-        .with("cluster.name", name)
-        .with("cluster.store", redis.address());
-    let file = setup.write("cluster.secret", secret);
-    setup.set("cluster.secret-file", file.display().to_string());
-    setup
-}
-
-/// What has a program's clock show an hour more.
-pub(super) fn other_clock(setup: &Setup) -> String {
-    let library = setup.folder().join("other_clock.so");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
-    compiler.arg(OTHER_CLOCK);
-    program::run(&mut compiler);
-    format!("LD_PRELOAD={}", library.display())
+    Setup::before(mail)
+        .of_machine(name, &["mx1", "mx2"])
+        .with_secret(secret)
+        .with("cluster.store", redis.address())
 }
 
 /// Two that share.
@@ -54,17 +33,8 @@ fn pair(mail: &Mail, redis: &Redis) -> [Proxy; 2] {
     proxies
 }
 
-/// Runs a command that must end well; gives what it prints.
-#[track_caller]
-fn ask(proxy: &Proxy, words: &[&str]) -> String {
-    let ran = proxy.setup.command(words);
-    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
-    ran.text
-}
-
 fn sharing(proxy: &Proxy) -> Value {
-    let status: Value = serde_json::from_str(&ask(proxy, &["status", "--json"])).expect("JSON");
-    status["cluster"]["sharing"].clone()
+    proxy.status()["cluster"]["sharing"].take()
 }
 
 #[track_caller]
@@ -77,38 +47,9 @@ fn log_in(proxy: &Proxy, net: u8, user: User<'_>) -> Option<u16> {
     proxy.log_in(loopback(net, 1), user)
 }
 
-/// What is known of a user, if anything is.
-fn explained(proxy: &Proxy, User(name, _): User<'_>) -> String {
-    proxy.setup.command(&["explain", name]).text
-}
-
-/// Whether this user is familiar in 127.`net`.0.0/24.
-fn is_familiar(proxy: &Proxy, net: u8, user: User<'_>) -> bool {
-    explained(proxy, user).contains(&format!("127.{net}.0.0/24 familiar"))
-}
-
 #[track_caller]
 fn until_familiar(proxy: &Proxy, net: u8, user: User<'_>) {
-    wait::until("familiar", || is_familiar(proxy, net, user));
-}
-
-fn is_known(proxy: &Proxy, user: User<'_>) -> bool {
-    explained(proxy, user).contains("known, last login")
-}
-
-fn is_banned(proxy: &Proxy, subject: &str) -> bool {
-    ask(proxy, &["bans", "list"]).contains(subject)
-}
-
-/// How long this takes.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how soon others know, and how long a person waits, is asserted"
-)]
-fn time_of(work: impl FnOnce()) -> Duration {
-    let began = Instant::now();
-    work();
-    began.elapsed()
+    wait::until("familiar", || proxy.is_familiar(net, user));
 }
 
 fn says(text: &'static str) -> impl Fn(&Event) -> bool {
@@ -121,16 +62,16 @@ fn familiar_at_one_machine_is_familiar_at_the_other_and_forgotten_is_forgotten()
     let [mut first, second] = pair(&mail, &redis);
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
     until_familiar(&second, 97, ANNA);
-    ask(&second, &["introduce", CARLA.0, "127.96.0.0/24"]);
+    second.ask(&["introduce", CARLA.0, "127.96.0.0/24"]);
     until_familiar(&first, 96, CARLA);
 
-    ask(&second, &["forget", ANNA.0]);
-    wait::until("forgotten", || !is_known(&first, ANNA));
+    second.ask(&["forget", ANNA.0]);
+    wait::until("forgotten", || !first.is_known(ANNA));
     // It tells and is told all that the two know: that is no more than before.
     first.kill_and_start();
     wait::until("whole", || sharing(&first)["whole"] == true);
-    assert!(!is_known(&first, ANNA) && !is_known(&second, ANNA));
-    assert!(is_familiar(&first, 96, CARLA) && is_familiar(&second, 96, CARLA));
+    assert!(!first.is_known(ANNA) && !second.is_known(ANNA));
+    assert!(first.is_familiar(96, CARLA) && second.is_familiar(96, CARLA));
 
     assert_eq!(log_in(&second, 97, ANNA), Some(235));
     until_familiar(&first, 97, ANNA);
@@ -145,14 +86,14 @@ fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_secon
         let mut client = second.client(loopback(net, 1));
         assert_eq!(client.try_log_in(user).expect("an answer").code, 235);
         until_familiar(&first, net, user);
-        ask(&first, words);
+        first.ask(words);
         let end = || drop(client.rest().expect("the session's end"));
         time_of(end) < Duration::from_secs(1)
     };
     let in_time = [98, 99, 100, 101, 102].map(|net| {
         let network = format!("127.{net}.0.0/24");
         let in_time = ends(net, BERT, &["bans", "add", &network]);
-        assert!(is_banned(&second, &network));
+        assert!(second.is_banned(&network));
         assert_eq!(log_in(&second, net, BERT), None);
         in_time
     });
@@ -162,43 +103,23 @@ fn an_operator_s_order_at_one_machine_is_carried_out_at_the_other_within_a_secon
     second.log().find("whose order it was", told);
 
     // At whichever machine it is lifted.
-    ask(&second, &["bans", "remove", "127.98.0.0/24"]);
-    wait::until("lifted", || !is_banned(&first, "127.98.0.0/24"));
+    second.ask(&["bans", "remove", "127.98.0.0/24"]);
+    wait::until("lifted", || !first.is_banned("127.98.0.0/24"));
     assert_eq!(log_in(&first, 98, BERT), Some(235));
     assert_eq!(log_in(&second, 98, BERT), Some(235));
 
     let in_time = [ANNA, BERT, CARLA].map(|user| {
         let in_time = ends(98, user, &["expel", user.0]);
-        let explained = explained(&second, user);
-        assert!(!is_familiar(&second, 98, user), "{explained}");
+        let explained = second.explained(user);
+        assert!(!second.is_familiar(98, user), "{explained}");
         in_time
     });
     assert!(in_time.contains(&true), "{in_time:?}");
 }
 
-/// Guesses at a user from fresh addresses until none has reached Dovecot for long; how many have in all.
-fn guess_at(mail: &Mail, proxy: &Proxy, User(user, _): User<'_>, guesses: &mut usize) -> usize {
-    let reached = |checks: &[PasswordCheck]| {
-        let at_user = checks.iter().filter(|check| check.user == user);
-        at_user.count()
-    };
-    let mut before = reached(&mail.password_checks());
-    let mut vain = 0;
-    while vain < 12 {
-        let password = format!("Zx{guesses}other{guesses}q");
-        proxy.log_in(attacker(*guesses), User(user, &password));
-        *guesses += 1;
-        let now = reached(&mail.password_checks_so_far());
-        vain = if now > before { 0 } else { vain + 1 };
-        before = now;
-    }
-    reached(&mail.password_checks())
-}
-
 /// Tokens that guesses from far at a user have left here.
 fn left_for(proxy: &Proxy, User(user, _): User<'_>) -> u64 {
-    let text = ask(proxy, &["explain", "127.200.1.1", user, "--json"]);
-    let explained: Value = serde_json::from_str(&text).expect("JSON");
+    let explained = proxy.ask_json(&["explain", "127.200.1.1", user]);
     let buckets = explained["buckets"].as_array().expect("buckets");
     let far = buckets.iter().find(|one| one["name"] == "user-far");
     far.expect("the user's")["tokens"]
@@ -211,25 +132,31 @@ fn at_one_account_two_machines_let_through_what_one_would_and_cut_off_each_its_o
     let (mail, mut redis) = (Mail::start(), Redis::start());
     let [first, mut second] = pair(&mail, &redis);
     for user in [ANNA, BERT] {
-        ask(&first, &["introduce", user.0, "127.40.1.0/24"]);
-        wait::until("known", || is_known(&second, user));
+        first.ask(&["introduce", user.0, "127.40.1.0/24"]);
+        wait::until("known", || second.is_known(user));
     }
-    let (mut guesses, of_one) = (0, 10 - 10 / 6);
-    assert_eq!(guess_at(&mail, &first, ANNA, &mut guesses), of_one);
+    let (mut guesses, of_one) = (FreshGuesses::default(), 10 - 10 / 6);
+    let mut guess_at = |proxy: &Proxy, User(user, _): User<'_>| {
+        let log_in = |_, source, user: User<'_>| {
+            proxy.log_in(source, user);
+        };
+        guesses.attack(GuessTarget::User(user), &[0], &mail, log_in)
+    };
+    assert_eq!(guess_at(&first, ANNA), of_one);
     let told = || wait::until("told", || left_for(&second, ANNA) <= 1);
     assert!(time_of(told) < Duration::from_secs(1));
-    assert_eq!(guess_at(&mail, &second, ANNA, &mut guesses), of_one);
+    assert_eq!(guess_at(&second, ANNA), of_one);
 
     redis.kill();
     wait_for(&first, "cut-off");
     wait_for(&second, "cut-off");
-    assert_eq!(guess_at(&mail, &first, BERT, &mut guesses), of_one);
-    assert_eq!(guess_at(&mail, &second, BERT, &mut guesses), 2 * of_one);
+    assert_eq!(guess_at(&first, BERT), of_one);
+    assert_eq!(guess_at(&second, BERT), 2 * of_one);
     // Only a login gives tokens back, and nobody has logged in.
     redis.restart_empty();
     wait_for(&first, "shares");
     wait_for(&second, "shares");
-    assert_eq!(guess_at(&mail, &first, BERT, &mut guesses), 2 * of_one);
+    assert_eq!(guess_at(&first, BERT), 2 * of_one);
     // What was told is in no snapshot yet; the other one tells what is owed.
     second.kill_and_start();
     wait::until("whole", || sharing(&second)["whole"] == true);
@@ -245,16 +172,16 @@ fn a_machine_that_was_away_is_told_what_it_has_missed() {
     second.terminate();
     second.ends_well();
     assert_eq!(log_in(&first, 98, BERT), Some(235));
-    ask(&first, &["bans", "add", "127.99.0.0/24"]);
-    ask(&first, &["forget", ANNA.0]);
+    first.ask(&["bans", "add", "127.99.0.0/24"]);
+    first.ask(&["forget", ANNA.0]);
     wait::until("told", || sharing(&first)["told"].as_u64() >= Some(4));
     // More was told since than the stream keeps.
     redis.command(&["XTRIM", RECORDS, "MAXLEN", "0"]);
     second.start_again();
     wait::until("whole", || sharing(&second)["whole"] == true);
-    assert!(is_familiar(&second, 98, BERT));
-    assert!(is_banned(&second, "127.99.0.0/24"));
-    assert!(!is_known(&second, ANNA));
+    assert!(second.is_familiar(98, BERT));
+    assert!(second.is_banned("127.99.0.0/24"));
+    assert!(!second.is_known(ANNA));
 }
 
 #[test]
@@ -268,12 +195,12 @@ fn a_store_that_dies_and_comes_back_empty_loses_nothing_that_a_machine_knows() {
     assert_eq!(first.logged(&told).len(), 1);
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
     assert_eq!(log_in(&second, 98, BERT), Some(235));
-    ask(&second, &["bans", "add", "127.99.0.0/24"]);
-    assert!(!is_known(&second, ANNA) && !is_known(&first, BERT));
+    second.ask(&["bans", "add", "127.99.0.0/24"]);
+    assert!(!second.is_known(ANNA) && !first.is_known(BERT));
     redis.restart_empty();
     until_familiar(&second, 97, ANNA);
     until_familiar(&first, 98, BERT);
-    wait::until("banned", || is_banned(&first, "127.99.0.0/24"));
+    wait::until("banned", || first.is_banned("127.99.0.0/24"));
     assert_eq!(first.logged(told).len(), 1, "it was told once");
 }
 
@@ -293,14 +220,14 @@ fn explain_names_the_machine_at_which_it_was_decided() {
     assert_eq!(log_in(&second, 61, ANNA), Some(235));
     until_explained(&first, ANNA.0, LOGIN);
     until_explained(&second, ANNA.0, LOGIN);
-    ask(&first, &["introduce", BERT.0]);
+    first.ask(&["introduce", BERT.0]);
     until_explained(&second, BERT.0, "mx1: the login or introduction");
     let banned = "198.51.100.7";
-    ask(&second, &["bans", "add", banned]);
+    second.ask(&["bans", "add", banned]);
     until_explained(&first, banned, "mx2: the ban of 198.51.100.7");
-    ask(&second, &["bans", "remove", banned]);
+    second.ask(&["bans", "remove", banned]);
     until_explained(&first, banned, "mx2: the ban of 198.51.100.7 was lifted");
-    ask(&first, &["forget", BERT.0]);
+    first.ask(&["forget", BERT.0]);
     until_explained(&second, BERT.0, "mx1: the user was forgotten");
     // A restart loses it, and the other one tells it again: who has decided, not who tells.
     first.kill_and_start();
@@ -338,11 +265,15 @@ fn a_machine_with_another_secret_is_told_once_and_nothing_is_taken_from_it() {
         let event = proxy.log().find("the other secret", &told);
         assert_eq!((&*event.field("machine"), &*event.level()), (name, "ERROR"));
         wait::until("the name", || sharing(proxy)["other_secret"][0] == name);
-        assert!(ask(proxy, &["status"]).contains(&format!("ANOTHER ONE at {name}")));
+        assert!(
+            proxy
+                .ask(&["status"])
+                .contains(&format!("ANOTHER ONE at {name}"))
+        );
     }
     wait::until("told", || sharing(&second)["dropped"].as_u64() >= Some(3));
     assert_eq!(second.logged(says("another secret")).len(), 1);
-    assert!(!is_known(&second, ANNA));
+    assert!(!second.is_known(ANNA));
     assert_eq!(sharing(&second)["taken"], 0);
     assert_eq!(log_in(&second, 97, ANNA), Some(235));
 }
@@ -357,18 +288,18 @@ fn what_others_write_into_the_store_is_dropped_and_counted_and_old_records_do_no
     assert!(first.logged(says("that are damaged")).is_empty());
     assert_eq!(log_in(&first, 96, CARLA), Some(235));
     until_familiar(&second, 96, CARLA);
-    ask(&first, &["expel", CARLA.0]);
-    wait::until("expelled", || !is_familiar(&second, 96, CARLA));
+    first.ask(&["expel", CARLA.0]);
+    wait::until("expelled", || !second.is_familiar(96, CARLA));
     let mut session = second.client(loopback(96, 1));
     assert_eq!(session.try_log_in(CARLA).expect("an answer").code, 235);
-    ask(&first, &["bans", "add", "127.99.0.0/24"]);
-    wait::until("banned", || is_banned(&second, "127.99.0.0/24"));
-    ask(&first, &["bans", "remove", "127.99.0.0/24"]);
-    wait::until("lifted", || !is_banned(&second, "127.99.0.0/24"));
+    first.ask(&["bans", "add", "127.99.0.0/24"]);
+    wait::until("banned", || second.is_banned("127.99.0.0/24"));
+    first.ask(&["bans", "remove", "127.99.0.0/24"]);
+    wait::until("lifted", || !second.is_banned("127.99.0.0/24"));
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
     until_familiar(&second, 97, ANNA);
-    ask(&first, &["forget", ANNA.0]);
-    wait::until("forgotten", || !is_known(&second, ANNA));
+    first.ask(&["forget", ANNA.0]);
+    wait::until("forgotten", || !second.is_known(ANNA));
 
     let before = sharing(&second)["dropped"].as_u64().expect("a number");
     // As they are; with an octet changed; and as another machine's.
@@ -393,7 +324,7 @@ fn what_others_write_into_the_store_is_dropped_and_counted_and_old_records_do_no
     until_familiar(&second, 98, BERT);
     let dropped = sharing(&second)["dropped"].as_u64().expect("a number");
     assert!(dropped >= before + 10, "{dropped}");
-    assert!(!is_banned(&second, "127.99.0.0/24") && !is_known(&second, ANNA));
+    assert!(!second.is_banned("127.99.0.0/24") && !second.is_known(ANNA));
     session.expect("NOOP", 250);
     assert_eq!(sharing(&second)["other_secret"], Value::Array(Vec::new()));
     // Of each machine on the list once, and of all others once.
@@ -406,8 +337,7 @@ fn what_happens_at_a_machine_whose_clock_is_an_hour_off_has_its_place_all_the_sa
     let (mail, redis) = (Mail::start(), Redis::start());
     let first = machine(&mail, &redis, "mx1", SECRET).start();
     let second = machine(&mail, &redis, "mx2", SECRET);
-    let preload = other_clock(&second);
-    let second = second.under(&["env", &preload]).start();
+    let second = second.an_hour_ahead().start();
     wait_for(&first, "shares");
     wait_for(&second, "shares");
     assert_eq!(sharing(&first)["clock_ahead_s"], 0);
@@ -420,21 +350,21 @@ fn what_happens_at_a_machine_whose_clock_is_an_hour_off_has_its_place_all_the_sa
     // Of a login and what was taken back the later one holds, whichever clock shows it.
     assert_eq!(log_in(&second, 97, ANNA), Some(235));
     until_familiar(&first, 97, ANNA);
-    ask(&first, &["forget", ANNA.0]);
-    wait::until("forgotten", || !is_known(&second, ANNA));
+    first.ask(&["forget", ANNA.0]);
+    wait::until("forgotten", || !second.is_known(ANNA));
     assert_eq!(log_in(&first, 98, BERT), Some(235));
     until_familiar(&second, 98, BERT);
-    ask(&second, &["forget", BERT.0]);
-    wait::until("forgotten", || !is_known(&first, BERT));
-    ask(&first, &["bans", "add", "127.99.0.0/24", "--for", "30m"]);
-    wait::until("banned", || is_banned(&second, "127.99.0.0/24"));
+    second.ask(&["forget", BERT.0]);
+    wait::until("forgotten", || !first.is_known(BERT));
+    first.ask(&["bans", "add", "127.99.0.0/24", "--for", "30m"]);
+    wait::until("banned", || second.is_banned("127.99.0.0/24"));
     assert_eq!(log_in(&second, 99, CARLA), None);
-    ask(&second, &["bans", "remove", "127.99.0.0/24"]);
-    wait::until("lifted", || !is_banned(&first, "127.99.0.0/24"));
+    second.ask(&["bans", "remove", "127.99.0.0/24"]);
+    wait::until("lifted", || !first.is_banned("127.99.0.0/24"));
     let later = |proxy: &Proxy, user: User<'_>| {
         // A login in the same second as the order is older than it.
         wait::until("a later second", || {
-            log_in(proxy, 97, user) == Some(235) && is_familiar(proxy, 97, user)
+            log_in(proxy, 97, user) == Some(235) && proxy.is_familiar(97, user)
         });
     };
     later(&first, ANNA);
@@ -448,7 +378,7 @@ fn who_was_known_before_there_was_a_secret_stays_known_and_is_told() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let mut first = Setup::before(&mail).start();
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
-    ask(&first, &["introduce", BERT.0, "127.98.0.0/24"]);
+    first.ask(&["introduce", BERT.0, "127.98.0.0/24"]);
     let machines: Vec<toml::Value> = vec!["mx1".into(), "mx2".into()];
     let file = first.setup.write("cluster.secret", SECRET);
     for (key, value) in [
@@ -464,17 +394,17 @@ fn who_was_known_before_there_was_a_secret_stays_known_and_is_told() {
         .log()
         .find("the new key", says("names have the key of the machines"));
     // Twice: who was not seen by then is still kept.
-    assert!(is_familiar(&first, 97, ANNA));
+    assert!(first.is_familiar(97, ANNA));
     first.kill_and_start();
-    assert!(is_familiar(&first, 97, ANNA) && is_familiar(&first, 98, BERT));
+    assert!(first.is_familiar(97, ANNA) && first.is_familiar(98, BERT));
     let second = machine(&mail, &redis, "mx2", SECRET).start();
     wait::until("whole", || sharing(&second)["whole"] == true);
     until_familiar(&second, 97, ANNA);
     until_familiar(&second, 98, BERT);
-    ask(&second, &["forget", BERT.0]);
-    wait::until("forgotten", || !is_known(&first, BERT));
+    second.ask(&["forget", BERT.0]);
+    wait::until("forgotten", || !first.is_known(BERT));
     first.restart();
-    assert!(!is_known(&first, BERT) && is_familiar(&first, 97, ANNA));
+    assert!(!first.is_known(BERT) && first.is_familiar(97, ANNA));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::thread;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::cluster_shares::SECRET;
+use crate::kit::machines::SECRET;
 use crate::kit::mail::{Entry, Mail};
 use crate::kit::program;
 use crate::kit::proxy::{Event, Setup};
@@ -332,14 +332,10 @@ fn a_log_with_logins_is_found() {
 
 /// Of a cluster with the machines `mx1` and `mx2`, over this store and with this secret.
 fn machine(mail: &Mail, redis: &Redis, name: &str, secret: &str, machines: &[&str]) -> Setup {
-    let listed: Vec<toml::Value> = machines.iter().map(|name| (*name).into()).collect();
-    let mut setup = Setup::before(mail)
-        .with("cluster.machines", listed)
-        .with("cluster.name", name)
-        .with("cluster.store", redis.address());
-    let file = setup.write("cluster.secret", secret);
-    setup.set("cluster.secret-file", file.display().to_string());
-    setup
+    Setup::before(mail)
+        .of_machine(name, machines)
+        .with_secret(secret)
+        .with("cluster.store", redis.address())
 }
 
 #[test]
@@ -407,21 +403,14 @@ fn what_is_wrong_with_a_cluster_is_named_with_the_machine() {
 
 /// Of the machines `mx1` and `mx2`, which are linked directly, the one of this number.
 fn linked(mail: &Mail, number: usize, secret: &str) -> Setup {
-    let names = ["mx1", "mx2"];
-    let own = std::process::id() % 250;
+    let (names, own) = (["mx1", "mx2"], std::process::id() % 250);
     let places = names.map(|name| format!("127.83.{own}.{}:4652", &name[2..]));
-    let list = |all: &[&str]| -> Vec<toml::Value> { all.iter().map(|one| (*one).into()).collect() };
-    let mut setup = Setup::before(mail)
-        .with("cluster.machines", list(&names))
-        .with("cluster.name", names[number])
+    let peers: Vec<toml::Value> = places.iter().map(|one| one.as_str().into()).collect();
+    Setup::before(mail)
+        .of_machine(names[number], &names)
+        .with_secret(secret)
         .with("cluster.listen", places[number].as_str())
-        .with(
-            "cluster.peers",
-            list(&places.each_ref().map(String::as_str)),
-        );
-    let file = setup.write("cluster.secret", secret);
-    setup.set("cluster.secret-file", file.display().to_string());
-    setup
+        .with("cluster.peers", peers)
 }
 
 #[test]

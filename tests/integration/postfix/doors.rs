@@ -80,15 +80,8 @@ fn honest(doors: &Doors, proxy: &Proxy, number: usize) -> bool {
     }
 }
 
-#[track_caller]
-fn status(proxy: &Proxy) -> Value {
-    let ran = proxy.setup.command(&["status", "--json"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.text);
-    serde_json::from_str(&ran.text).unwrap_or_else(|error| panic!("{error}: {}", ran.text))
-}
-
 fn tokens(proxy: &Proxy) -> BTreeMap<String, u64> {
-    let status = status(proxy);
+    let status = proxy.status();
     let buckets = status["buckets"].as_array().expect("buckets").iter();
     buckets
         .map(|bucket| {
@@ -157,7 +150,7 @@ fn siege(spread: Spread) -> usize {
         "of {} right logins",
         HONEST_WORKERS * HONEST_LOGINS
     );
-    let status = status(&proxy);
+    let status = proxy.status();
     for door in ["smtp", "imap", "pop3", "sieve"] {
         let told = &status["doors"][door];
         assert!(told["accepted"].as_u64() >= Some(200), "{door}: {told}");
@@ -222,7 +215,7 @@ fn what_gatepost_let_through_is_judged_once_and_what_another_postfix_asks_is_jud
     let proxy = setup.start();
     until_it_answers(&proxy);
     let home = "127.40.1.1".parse().unwrap();
-    let counted = |name: &str| status(&proxy)["counters"][name].as_u64().unwrap();
+    let counted = |name: &str| proxy.status()["counters"][name].as_u64().unwrap();
     assert_eq!(smtp(&proxy, home, ANNA.0, "Holunder-1"), Some(535));
     assert_eq!((counted("attempts"), counted("rejected")), (1, 1));
     assert_eq!(smtp(&proxy, home, ANNA.0, ANNA.1), Some(235));
@@ -336,7 +329,7 @@ fn killed_under_load_it_keeps_no_login_waiting_for_three_seconds_and_comes_back_
             after[name]
         );
     }
-    let accepted = || status(&proxy)["doors"]["imap"]["accepted"].as_u64();
+    let accepted = || proxy.status()["doors"]["imap"]["accepted"].as_u64();
     let asked = accepted();
     let (name, password) = numbered(1);
     // Dovecot tries a port where nobody listened again within a minute, and reports after the user has been answered.
@@ -362,7 +355,7 @@ fn while_systemd_holds_the_port_a_restart_lets_no_login_pass_unjudged() {
     let (logins, slowest) = users_beside(&doors, || {
         proxy.signal(Signal::USR1);
         wait::until("the next one", || starts() == 2);
-        let accepted = || status(&proxy)["doors"]["imap"]["accepted"].as_u64();
+        let accepted = || proxy.status()["doors"]["imap"]["accepted"].as_u64();
         wait::until("logins at the next one", || accepted() >= Some(4));
     });
     assert!(logins >= 4, "{logins}");
@@ -406,12 +399,12 @@ fn a_thousand_silent_or_slow_connections_keep_dovecot_from_nothing() {
     }
     let grown = proxy.resident_kib().saturating_sub(before);
     assert!(grown < 32 * 1024, "{grown} KiB");
-    let limits = &status(&proxy)["limits"];
+    let limits = &proxy.status()["limits"];
     assert!(
         limits["policy-connections"].as_u64() >= Some(800),
         "{limits}"
     );
-    let accepted = || status(&proxy)["doors"]["imap"]["accepted"].as_u64();
+    let accepted = || proxy.status()["doors"]["imap"]["accepted"].as_u64();
     wait::until("the reports of ten logins", || accepted() >= Some(10));
 }
 

@@ -139,9 +139,7 @@ fn a_process_that_leaves_holds_up_the_next_one_for_no_session() {
 
 /// How many sessions processes that were stopped still have, as `status` says.
 fn left_over(proxy: &Proxy) -> u64 {
-    let ran = proxy.setup.command(&["status", "--json"]);
-    let status: serde_json::Value = serde_json::from_str(&ran.text).expect("JSON");
-    status["left_over"].as_u64().expect("a number")
+    proxy.status()["left_over"].as_u64().expect("a number")
 }
 
 /// The sockets of the processes that were stopped.
@@ -223,9 +221,7 @@ fn the_state_waits_for_the_answer_to_a_login_that_is_under_way() {
     mail.suspend_dovecot(Signal::STOP);
     client.send(format!("{}\r\n", auth_plain(BERT)).as_bytes());
     wait::until("the login is judged", || {
-        let ran = proxy.setup.command(&["status", "--json"]);
-        let status: serde_json::Value = serde_json::from_str(&ran.text).expect("JSON");
-        status["counters"]["attempts"] == 1
+        proxy.status()["counters"]["attempts"] == 1
     });
     proxy.signal(Signal::USR1);
     let stopping = |event: &Event| event.message().starts_with("stopping");

@@ -2,8 +2,6 @@
 //!
 //! By the commands, as they are typed. Not here: how an answer is put together (`server`).
 
-use serde_json::Value;
-
 use crate::kit::client::{Reply, loopback};
 use crate::kit::mail::{ANNA, BERT, Mail, User};
 use crate::kit::proxy::{Proxy, Setup};
@@ -20,20 +18,6 @@ fn guess(proxy: &Proxy, net: u8, number: usize) -> Option<u16> {
     log_in(proxy, net, User(ANNA.0, &password)).map(|reply| reply.code)
 }
 
-/// Runs a command that must end well; gives what it prints.
-#[track_caller]
-fn ask(proxy: &Proxy, words: &[&str]) -> String {
-    let ran = proxy.setup.command(words);
-    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
-    ran.text
-}
-
-#[track_caller]
-fn ask_json(proxy: &Proxy, words: &[&str]) -> Value {
-    let text = ask(proxy, &[words, &["--json"]].concat());
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
-}
-
 #[test]
 fn a_ban_is_listed_explained_and_lifted() {
     let mail = Mail::start();
@@ -43,7 +27,7 @@ fn a_ban_is_listed_explained_and_lifted() {
         "no ban"
     );
 
-    let bans = ask_json(&proxy, &["bans", "list"]);
+    let bans = proxy.ask_json(&["bans", "list"]);
     let bans = bans
         .get("bans")
         .unwrap_or(&bans)
@@ -56,14 +40,14 @@ fn a_ban_is_listed_explained_and_lifted() {
         bans[0]["until"].is_string() && bans[0]["reason"].is_string(),
         "{bans:?}"
     );
-    assert!(ask(&proxy, &["bans", "list"]).contains(GUESSER));
-    assert!(ask(&proxy, &["explain", GUESSER]).contains("ban"));
+    assert!(proxy.ask(&["bans", "list"]).contains(GUESSER));
+    assert!(proxy.ask(&["explain", GUESSER]).contains("ban"));
 
-    ask(&proxy, &["bans", "remove", GUESSER]);
+    proxy.ask(&["bans", "remove", GUESSER]);
     // It is admitted again, but has no token, whatever user it names.
     let told = log_in(&proxy, 90, BERT).unwrap();
     assert!([421, 454].contains(&told.code), "{told:?}");
-    ask(&proxy, &["forgive", GUESSER]);
+    proxy.ask(&["forgive", GUESSER]);
     assert_eq!(log_in(&proxy, 90, BERT).unwrap().code, 235);
 }
 
@@ -79,7 +63,7 @@ fn a_user_who_cannot_send_is_explained_by_the_name_alone() {
     assert_eq!(log_in(&proxy, 98, common).unwrap().code, 535);
     assert_eq!(log_in(&proxy, 99, common).unwrap().code, 454);
 
-    let told = ask(&proxy, &["explain", ANNA.0]);
+    let told = proxy.ask(&["explain", ANNA.0]);
     for part in [
         "known, last login 20",
         "127.97.0.0/24 familiar, since 20",
@@ -94,7 +78,7 @@ fn a_user_who_cannot_send_is_explained_by_the_name_alone() {
         &["explain", "127.99.0.1"][..],
         &["explain", "127.99.0.1", ANNA.0],
     ] {
-        let told = ask(&proxy, words);
+        let told = proxy.ask(words);
         assert!(told.contains("now         depends on what"), "{told}");
         assert!(
             told.contains("a common password: refuse (words), for 29m"),
@@ -102,21 +86,21 @@ fn a_user_who_cannot_send_is_explained_by_the_name_alone() {
         );
         assert!(told.contains("a new password: allow (strangers)"), "{told}");
     }
-    let told = ask_json(&proxy, &["explain", "127.99.0.1"]);
+    let told = proxy.ask_json(&["explain", "127.99.0.1"]);
     let session = told["decisions"][0]["session"].as_str().unwrap();
-    let user = ask_json(&proxy, &["explain", session])["decisions"][0]["user"].clone();
-    assert_eq!(user, ask_json(&proxy, &["users"])["users"][0]["id"]);
-    assert_eq!(user, ask_json(&proxy, &["explain", ANNA.0])["id"]);
+    let user = proxy.ask_json(&["explain", session])["decisions"][0]["user"].clone();
+    assert_eq!(user, proxy.ask_json(&["users"])["users"][0]["id"]);
+    assert_eq!(user, proxy.ask_json(&["explain", ANNA.0])["id"]);
 }
 
 #[test]
 fn an_operator_can_ban() {
     let mail = Mail::start();
     let proxy = Setup::before(&mail).start();
-    ask(&proxy, &["bans", "add", "127.91.0.0/24"]);
+    proxy.ask(&["bans", "add", "127.91.0.0/24"]);
     assert_eq!(log_in(&proxy, 91, ANNA), None);
     assert_eq!(log_in(&proxy, 92, ANNA).unwrap().code, 235);
-    ask(&proxy, &["bans", "remove", "127.91.0.0/24"]);
+    proxy.ask(&["bans", "remove", "127.91.0.0/24"]);
     assert_eq!(log_in(&proxy, 91, ANNA).unwrap().code, 235);
 }
 
@@ -138,7 +122,7 @@ fn the_session_id_in_a_refusal_leads_to_the_reason() {
         refused.lines.join(" ").contains(&id),
         "{refused:?} has no {id}"
     );
-    let why = ask(&proxy, &["explain", &id]);
+    let why = proxy.ask(&["explain", &id]);
     assert!(
         why.contains("127.93.0.1") && why.contains("client"),
         "{why}"
@@ -158,9 +142,13 @@ fn a_user_who_is_introduced_is_no_stranger() {
         535
     );
     assert_eq!(log_in(&proxy, 95, BERT).unwrap().code, 454);
-    ask(&proxy, &["introduce", BERT.0, "127.95.0.0/24"]);
+    proxy.ask(&["introduce", BERT.0, "127.95.0.0/24"]);
     assert_eq!(log_in(&proxy, 95, BERT).unwrap().code, 235);
-    assert!(ask(&proxy, &["explain", "127.95.0.1", BERT.0]).contains("familiar"));
+    assert!(
+        proxy
+            .ask(&["explain", "127.95.0.1", BERT.0])
+            .contains("familiar")
+    );
 }
 
 #[test]
@@ -169,7 +157,7 @@ fn status_counts_what_happened() {
     let proxy = Setup::before(&mail).start();
     assert_eq!(log_in(&proxy, 96, ANNA).unwrap().code, 235);
     assert_eq!(guess(&proxy, 97, 1), Some(535));
-    let status = ask_json(&proxy, &["status"]).to_string();
+    let status = proxy.ask_json(&["status"]).to_string();
     assert!(
         status.contains("accept") && status.contains("reject"),
         "{status}"
@@ -181,11 +169,11 @@ fn a_ban_by_hand_shuts_the_familiar_out_and_forgiving_an_address_does_not_lift_i
     let mail = Mail::start();
     let proxy = Setup::before(&mail).start();
     assert_eq!(log_in(&proxy, 98, ANNA).unwrap().code, 235);
-    ask(&proxy, &["bans", "add", "127.98.0.0/24"]);
+    proxy.ask(&["bans", "add", "127.98.0.0/24"]);
     assert_eq!(log_in(&proxy, 98, ANNA), None);
-    let forgiven = ask(&proxy, &["forgive", "127.98.0.1"]);
+    let forgiven = proxy.ask(&["forgive", "127.98.0.1"]);
     assert!(forgiven.contains("bans remove 127.98.0.0/24"), "{forgiven}");
     assert_eq!(log_in(&proxy, 98, ANNA), None);
-    ask(&proxy, &["bans", "remove", "127.98.0.0/24"]);
+    proxy.ask(&["bans", "remove", "127.98.0.0/24"]);
     assert_eq!(log_in(&proxy, 98, ANNA).unwrap().code, 235);
 }

@@ -15,15 +15,8 @@ fn log_in(proxy: &Proxy, net: u8, user: User<'_>) -> Option<u16> {
 }
 
 #[track_caller]
-fn ask(proxy: &Proxy, words: &[&str]) -> String {
-    let ran = proxy.setup.command(words);
-    assert_eq!(ran.code, Some(0), "{words:?}: {}", ran.text);
-    ran.text
-}
-
-#[track_caller]
 fn report(proxy: &Proxy) -> Value {
-    let text = ask(proxy, &["report", "--json"]);
+    let text = proxy.ask(&["report", "--json"]);
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -38,7 +31,7 @@ fn happened(mail: &Mail) -> Proxy {
         let password = format!("Guess{net}of{net}many");
         log_in(&proxy, net, User(ANNA.0, &password));
     }
-    ask(&proxy, &["introduce", "carla@example.org"]);
+    proxy.ask(&["introduce", "carla@example.org"]);
     proxy
 }
 
@@ -46,15 +39,14 @@ fn happened(mail: &Mail) -> Proxy {
 fn what_was_decided_is_explained_and_reported_after_a_restart() {
     let mail = Mail::start();
     let mut proxy = happened(&mail);
-    let before = proxy.setup.command(&["status", "--json"]).text;
-    let before: Value = serde_json::from_str(&before).expect("status");
+    let before = proxy.status();
     let session = proxy.log().find("Bert's login", |event| {
         event.message() == "attempt" && event.field("user") == BERT.0
     });
     proxy.restart();
-    let told = ask(&proxy, &["explain", &session.field("session")]);
+    let told = proxy.ask(&["explain", &session.field("session")]);
     assert!(told.contains("127.66.0.1 in 127.66.0.0/24"), "{told}");
-    let told = ask(&proxy, &["explain", ANNA.0]);
+    let told = proxy.ask(&["explain", ANNA.0]);
     let (_, past) = told.split_once("from the history").expect(&told);
     assert!(
         past.contains("127.65.0.1") && past.contains("a new place"),
@@ -64,7 +56,7 @@ fn what_was_decided_is_explained_and_reported_after_a_restart() {
         past.contains("127.71.0.1") && past.contains("refuse ("),
         "{told}"
     );
-    let told = ask(&proxy, &["explain", "127.71.0.1"]);
+    let told = proxy.ask(&["explain", "127.71.0.1"]);
     assert!(
         told.contains("from the history") && told.contains(ANNA.0),
         "{told}"
@@ -84,12 +76,12 @@ fn what_was_decided_is_explained_and_reported_after_a_restart() {
     let acts = told["acts"].to_string();
     assert!(acts.contains("carla@example.org"), "{told}");
 
-    let text = ask(&proxy, &["report", "--since", "2h"]);
+    let text = proxy.ask(&["report", "--since", "2h"]);
     assert!(
         text.contains("All is well") && text.contains("users under attack"),
         "{text}"
     );
-    let html = ask(&proxy, &["report", "--html"]);
+    let html = proxy.ask(&["report", "--html"]);
     assert!(
         html.contains("<svg") && html.contains("127.65.0.1"),
         "{html}"
@@ -101,14 +93,14 @@ fn who_is_forgotten_is_forgotten_by_the_history_too() {
     let mail = Mail::start();
     let mut proxy = happened(&mail);
     proxy.restart();
-    let told = ask(&proxy, &["forget", ANNA.0, "127.65.0.0/24"]);
+    let told = proxy.ask(&["forget", ANNA.0, "127.65.0.0/24"]);
     assert!(told.contains("1 rows of the history"), "{told}");
-    let told = ask(&proxy, &["explain", ANNA.0]);
+    let told = proxy.ask(&["explain", ANNA.0]);
     assert!(
         told.contains("127.71.0.1") && !told.contains("127.65.0.1"),
         "{told}"
     );
-    ask(&proxy, &["forget", ANNA.0]);
+    proxy.ask(&["forget", ANNA.0]);
     let ran = proxy.setup.command(&["explain", ANNA.0]);
     assert_eq!(
         ran.code,
@@ -119,7 +111,7 @@ fn who_is_forgotten_is_forgotten_by_the_history_too() {
     assert!(!ran.text.contains("from the history"), "{}", ran.text);
     let told = report(&proxy);
     assert_eq!(told["attacked"].as_array().map(Vec::len), Some(0), "{told}");
-    assert!(ask(&proxy, &["explain", BERT.0]).contains("127.66.0.1"));
+    assert!(proxy.ask(&["explain", BERT.0]).contains("127.66.0.1"));
 }
 
 #[test]
@@ -139,7 +131,11 @@ fn a_postfix_that_was_away_is_in_the_report() {
     wait::until("its end is kept", || {
         outages(&proxy)[0]["ended"].is_string()
     });
-    assert!(ask(&proxy, &["report"]).contains("Logins could not work for a time."));
+    assert!(
+        proxy
+            .ask(&["report"])
+            .contains("Logins could not work for a time.")
+    );
 }
 
 #[test]
@@ -159,7 +155,7 @@ fn a_disk_without_room_for_the_history_stops_nobody() {
         event.message().contains("the history") && event.message().contains("is not kept")
     });
     assert_eq!(log_in(&proxy, 65, ANNA), Some(235));
-    assert!(ask(&proxy, &["explain", ANNA.0]).contains("127.65.0.0/24"));
+    assert!(proxy.ask(&["explain", ANNA.0]).contains("127.65.0.0/24"));
 }
 
 #[test]
@@ -175,7 +171,7 @@ fn the_id_of_a_mail_leads_to_who_submitted_it() {
     let log = mail.postfix_config().join("../postfix.log");
     let log = log.canonicalize().expect("the mail log");
     let log = log.to_str().expect("a plain path");
-    let told = ask(&proxy, &["explain", id, "--mail-log", log]);
+    let told = proxy.ask(&["explain", id, "--mail-log", log]);
     assert!(told.contains("submitted by anna@example.org"), "{told}");
     assert!(told.contains("127.65.0.1 in 127.65.0.0/24"), "{told}");
     let ran = proxy

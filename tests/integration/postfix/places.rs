@@ -176,3 +176,32 @@ fn without_a_database_nobody_is_locked_out_and_that_is_told_loudly() {
     });
     assert_eq!(log_in(&proxy, FRENCH, BERT), 454);
 }
+
+#[test]
+fn a_user_is_near_in_the_carrier_of_another_login_and_explain_says_by_what() {
+    let mail = Mail::start();
+    let carrier = || system(64_500, "Example Mobil");
+    let octets = database(&[("127.61.0.0/16", carrier()), ("127.62.0.0/16", carrier())]);
+    for (by_system, shown) in [
+        (true, "near, by the autonomous system of another login"),
+        (false, "far"),
+    ] {
+        let (setup, _) = with_database(&mail, Some(&octets));
+        let proxy = setup.with("places.near-by-system", by_system).start();
+        assert_eq!(log_in(&proxy, GERMAN, ANNA), 235);
+        for (net, name, expected) in [
+            (FRENCH, ANNA.0, shown),
+            (NOWHERE, ANNA.0, "far"),
+            (FRENCH, BERT.0, "far"),
+        ] {
+            let from = loopback(net, 1).to_string();
+            let told = proxy.setup.command(&["explain", &from, name]);
+            let line = told.text.lines().find(|line| line.starts_with("as "));
+            assert!(
+                line.unwrap().ends_with(&format!(", {expected}")),
+                "{}",
+                told.text
+            );
+        }
+    }
+}

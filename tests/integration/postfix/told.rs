@@ -120,11 +120,7 @@ fn a_machine_that_is_cut_off_from_its_cluster_and_back_is_told_once() {
         .with("cluster.name", "mx1")
         .with("cluster.store", redis.address())
         .start();
-    let state = || {
-        let ran = proxy.setup.command(&["status", "--json"]);
-        let status: Value = serde_json::from_str(&ran.text).expect("JSON");
-        status["cluster"]["store"]["state"].clone()
-    };
+    let state = || proxy.status()["cluster"]["store"]["state"].take();
     wait::until("it lends", || state() == "lends");
     redis.kill();
     let next = |what: &str| wait::find(what, || posted.try_recv().ok()).1;

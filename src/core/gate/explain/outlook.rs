@@ -27,6 +27,8 @@ pub struct UserStanding {
     pub known: bool,
     /// How far the user is trusted in the client's network.
     pub trust: Trust,
+    /// Whether the user is near by the autonomous system alone.
+    pub by_system: bool,
     /// Of a new password that is no word.
     pub outlook: Outlook,
     /// Of a word: a common password, or one that many guess.
@@ -67,6 +69,7 @@ impl Gate {
         UserStanding {
             known: who.known,
             trust: who.trust,
+            by_system: who.by_system,
             outlook: outlook(Word::Rare(0)),
             word: outlook(Word::Common),
         }
@@ -82,6 +85,7 @@ impl Gate {
             let who = Context {
                 trust: Trust::Far,
                 in_network: Trust::Far,
+                by_system: false,
                 device: DeviceTrust::Unknown,
                 age: PairAge::Young,
                 known,

@@ -149,7 +149,7 @@ pub enum Trust {
     Device,
     /// Logged in from this network within 90 days, but not since the password was changed.
     Unproven,
-    /// Logged in from its /16 or /32.
+    /// Logged in from its /16 or /32, or from its autonomous system.
     Near,
     /// Everything else.
     Far,

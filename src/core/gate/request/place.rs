@@ -8,6 +8,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::gate::request::client::NetworkKey;
+
 /// A country, by its two letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country([u8; 2]);
@@ -65,7 +67,23 @@ pub enum AtHome {
     Refuse,
 }
 
-/// Countries that may log in: the section `[places]`.
+/// By what a network is near one where a user has logged in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NearBy {
+    /// Both are in one /16 (or /32).
+    Region,
+    /// That, or one autonomous system announces both, where a database says so.
+    #[default]
+    System,
+}
+
+/// Who can say which autonomous system announces a network.
+pub trait SystemLookup: Send + Sync {
+    /// Its number; none: it is not known.
+    fn system(&self, network: NetworkKey) -> Option<u32>;
+}
+
+/// Rules by place: the section `[places]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlaceRules {
     /// Nobody from elsewhere may; empty: everybody may.
@@ -74,6 +92,8 @@ pub struct PlaceRules {
     pub deny: Vec<Country>,
     /// Whether they hold where the user is at home.
     pub at_home: AtHome,
+    /// Which networks are near a user's own.
+    pub near_by: NearBy,
 }
 
 impl PlaceRules {

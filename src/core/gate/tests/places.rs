@@ -1,8 +1,12 @@
-//! places - which countries may log in, and who is let in all the same
+//! places - which countries may log in, and who is let in all the same; who is near by the autonomous system
+
+use std::sync::Arc;
 
 use super::kit::*;
 use crate::gate::buckets::spec::Bucket;
-use crate::gate::request::place::{AtHome, Country, Located, PlaceRules};
+use crate::gate::request::attempt::Trust;
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::place::{AtHome, Country, Located, NearBy, PlaceRules, SystemLookup};
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{BanCause, Reason};
 
@@ -128,4 +132,83 @@ fn a_dry_run_tells_only_and_settling_in_forgives_no_country() {
     });
     world.country = is_in("US");
     assert_eq!(world.login(FAR, "anna"), REFUSED);
+}
+
+/// Two carriers, of several /16s each, and what nobody announces.
+struct Carriers;
+
+impl SystemLookup for Carriers {
+    fn system(&self, network: NetworkKey) -> Option<u32> {
+        match network.to_string().split('.').next()? {
+            "30" | "31" => Some(64_500),
+            "40" => Some(64_501),
+            "50" | "51" => Some(0),
+            _ => None,
+        }
+    }
+}
+
+fn in_carriers(near_by: NearBy) -> World {
+    let mut settings = settings();
+    settings.places.near_by = near_by;
+    let mut world = World::new(settings);
+    world.gate.ask_systems(Arc::new(Carriers));
+    for home in ["30.1.1.1", "40.1.1.1", "50.1.1.1", HOME] {
+        world.login(home, "anna");
+    }
+    world.login(HOME, "bert");
+    world
+}
+
+fn trust(world: &World, from: &str, name: &str) -> (Trust, bool) {
+    let told = world
+        .gate
+        .explain(client(from), Some(&user(name)), world.now);
+    let user = told.user.unwrap();
+    (user.trust, user.by_system)
+}
+
+#[test]
+fn in_the_autonomous_system_of_a_login_that_user_is_near_and_nobody_else() {
+    let mut world = in_carriers(NearBy::System);
+    let elsewhere = "31.200.1.1";
+    for (from, name, expected) in [
+        (elsewhere, "anna", (Trust::Near, true)),
+        ("30.1.200.1", "anna", (Trust::Near, false)),
+        ("30.1.1.2", "anna", (Trust::Familiar, false)),
+        (elsewhere, "bert", (Trust::Far, false)),
+        (elsewhere, "nobody", (Trust::Far, false)),
+        ("51.1.1.1", "anna", (Trust::Far, false)),
+        (FAR, "anna", (Trust::Far, false)),
+    ] {
+        assert_eq!(trust(&world, from, name), expected, "{name} from {from}");
+    }
+    assert_eq!(
+        world.guess(elsewhere, "anna", "Zwiebel7kuchen"),
+        Fate::Asked(Reason::Bucket(Bucket::Near))
+    );
+    world.pass(DAY * 91);
+    assert_eq!(trust(&world, elsewhere, "anna"), (Trust::Far, false));
+}
+
+#[test]
+fn where_the_owner_says_so_the_network_alone_makes_near() {
+    let world = in_carriers(NearBy::Region);
+    assert_eq!(trust(&world, "31.200.1.1", "anna"), (Trust::Far, false));
+    assert_eq!(trust(&world, "30.1.200.1", "anna"), (Trust::Near, false));
+}
+
+#[test]
+fn a_botnet_in_the_users_carrier_and_elsewhere_gets_what_near_and_far_give_and_no_more() {
+    let reached = |near_by| {
+        let mut world = in_carriers(near_by);
+        let tries = (0..2000).map(|n| {
+            let from = format!("{}.{}.{}.9", 31 + n % 2 * 40, n % 200, n / 200);
+            world.guess(&from, "anna", &format!("Zwiebel{n}kuchen"))
+        });
+        tries.filter(|fate| matches!(fate, Fate::Asked(_))).count()
+    };
+    let (near, far) = (reached(NearBy::System), reached(NearBy::Region));
+    assert_eq!(far, 10);
+    assert_eq!(near, 20);
 }

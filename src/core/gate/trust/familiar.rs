@@ -58,6 +58,8 @@ pub(in crate::gate) struct Context {
     pub(in crate::gate) trust: Trust,
     /// How far without it.
     pub(in crate::gate) in_network: Trust,
+    /// Whether the user is near by the autonomous system alone, and not by the /16 (or /32).
+    pub(in crate::gate) by_system: bool,
     pub(in crate::gate) device: DeviceTrust,
     pub(in crate::gate) age: PairAge,
     /// Whether this user has ever logged in, was learnt, introduced or listed.
@@ -116,6 +118,7 @@ impl Familiar {
         Context {
             trust,
             in_network: trust,
+            by_system: false,
             device: DeviceTrust::Unknown,
             age: known.map_or(PairAge::Young, |known| known.age(network, now)),
             known: known.is_some() || book.listed.contains(&user),
@@ -128,6 +131,13 @@ impl Familiar {
     pub(in crate::gate) fn is_known(&self, user: UserId) -> bool {
         let book = self.read();
         book.users.contains_key(&user) || book.listed.contains(&user)
+    }
+
+    /// Where `user` has logged in within 90 days.
+    pub(in crate::gate) fn networks_of(&self, user: UserId, now: Moment) -> Vec<NetworkKey> {
+        let book = self.read();
+        let known = book.users.get(&user);
+        known.map_or_else(Vec::new, |known| known.networks(now))
     }
 
     /// Whether anybody is familiar in this network.

@@ -1,7 +1,7 @@
 //! new_places - where users have logged in within a day that was new to them, and whose password seems to be stolen
 //!
 //! A place is a /16 (or /32) from which the user has logged in for the first time, neither at home nor near it nor with a
-//! device that is known from home. What a user has of them within a day is counted: in networks, in autonomous systems and in countries,
+//! device that is known from home; one system does not make it near. What a user has of them within a day is counted: in networks, in autonomous systems and in countries,
 //! each system once however many networks it has, for a phone moves within its carrier. Too many, or one in a network
 //! that is guessing at others, begin a suspicion. It ends when the operator says so, or after a week where nothing is held.
 //!
@@ -71,6 +71,8 @@ impl NewPlaces {
             _ if is_own_device => LoginPlace::Known,
             _ if is_held => LoginPlace::StillNew,
             Trust::Far => LoginPlace::New,
+            // A thief may be a customer of the same carrier.
+            Trust::Near if case.who.by_system => LoginPlace::New,
             Trust::Familiar | Trust::Device | Trust::Unproven | Trust::Near => LoginPlace::Known,
         }
     }

@@ -159,6 +159,7 @@ mod tests {
                 who: Context {
                     trust: Trust::Familiar,
                     in_network: Trust::Familiar,
+                    by_system: false,
                     device: DeviceTrust::Unknown,
                     age: PairAge::Old,
                     known: true,

@@ -43,6 +43,9 @@ pub struct ExplanationMessage {
     pub user: Option<String>,
     /// `familiar`, `unproven`, `near` or `far` in the client's network, where a user was given.
     pub trust: Option<String>,
+    /// Whether the user is near by the autonomous system alone.
+    #[serde(default)]
+    pub near_by_system: bool,
     /// Whether the user is known.
     pub known: Option<bool>,
     /// What admission decides for the client.

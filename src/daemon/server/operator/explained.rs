@@ -54,6 +54,7 @@ pub(super) fn explanation(
         network: e.client.network().to_string(),
         user: user.map(ToString::to_string),
         trust: e.user.as_ref().map(|user| user.trust.to_string()),
+        near_by_system: e.user.as_ref().is_some_and(|user| user.by_system),
         known: e.user.as_ref().map(|user| user.known),
         standing: standing(e.standing).to_owned(),
         strikes: u32::from(e.strikes),

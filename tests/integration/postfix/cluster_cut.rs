@@ -1,0 +1,71 @@
+//! cluster_cut - what happens at three machines of which one is cut off, and what all must know of it afterwards
+//!
+//! The same by links and by a store. Not here: the cluster that it happens to (`cluster_mesh`, `cluster_network`).
+
+use std::time::Duration;
+
+use crate::kit::client::loopback;
+use crate::kit::machines::{ClusterMachines, time_of};
+use crate::kit::mail::{ANNA, BERT, CARLA};
+
+/// What happens while the third machine is cut off, there too. It stays cut off.
+#[track_caller]
+pub(super) fn live_without_the_third(machines: &ClusterMachines) {
+    assert_eq!(machines.log_in(1, loopback(97, 1), BERT), Some(235));
+    machines.at_all("familiar", |machine| machine.is_familiar(97, BERT));
+    machines.ask(2, &["bans", "add", "127.98.0.0/24"]);
+    machines.at_all("banned", |machine| machine.is_banned("127.98.0.0/24"));
+
+    machines.network.cut(2);
+    machines.wait_for(2, "cut-off");
+    machines.ask(0, &["forget", BERT.0]);
+    machines.ask(1, &["bans", "remove", "127.98.0.0/24"]);
+    machines.ask(1, &["bans", "add", "127.99.0.0/24"]);
+    assert_eq!(machines.log_in(0, loopback(97, 1), ANNA), Some(235));
+    // At the one that is cut off all is as it was, and something happens there too.
+    let third = &machines.proxies[2];
+    assert!(third.is_familiar(97, BERT) && third.is_banned("127.98.0.0/24"));
+    assert_eq!(machines.log_in(2, loopback(96, 1), CARLA), Some(235));
+    machines.ask(2, &["bans", "add", "127.95.0.0/24"]);
+}
+
+/// Waits until all know all of that.
+#[track_caller]
+pub(super) fn agree(machines: &ClusterMachines) {
+    machines.at_all("forgotten", |machine| !machine.is_known(BERT));
+    machines.at_all("lifted", |machine| !machine.is_banned("127.98.0.0/24"));
+    for banned in ["127.99.0.0/24", "127.95.0.0/24"] {
+        machines.at_all("banned", |machine| machine.is_banned(banned));
+    }
+    machines.at_all("familiar", |machine| machine.is_familiar(97, ANNA));
+    machines.at_all("familiar", |machine| machine.is_familiar(96, CARLA));
+}
+
+/// Logs in at one machine and bans at another; all of three know it within a second.
+#[track_caller]
+pub(super) fn assert_known_within_a_second(machines: &ClusterMachines) {
+    // On a busy machine one of some must be in time.
+    let in_time = [98, 99, 100, 101].map(|net: u8| {
+        let known = time_of(|| {
+            assert_eq!(machines.log_in(1, loopback(net, 1), BERT), Some(235));
+            machines.at_all("familiar", |machine| machine.is_familiar(net, BERT));
+        });
+        let sessions = [0, 1, 2].map(|number: usize| {
+            let proxy = &machines.proxies[number];
+            let connect = || proxy.client(loopback(net, 1));
+            let mut client = machines.network.at(number, connect);
+            assert_eq!(client.try_log_in(BERT).expect("an answer").code, 235);
+            client
+        });
+        machines.ask(2, &["bans", "add", &format!("127.{net}.0.0/24")]);
+        let ended = time_of(|| {
+            for mut session in sessions {
+                drop(session.rest().expect("the session's end"));
+            }
+        });
+        [known, ended]
+    });
+    let is_in_time =
+        |times: &[Duration; 2]| times.iter().all(|time| *time < Duration::from_secs(1));
+    assert!(in_time.iter().any(is_in_time), "{in_time:?}");
+}
