@@ -26,7 +26,7 @@ pub use database::HistoryFault;
 pub use historian::Historian;
 pub use reader::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryReader, HourCount, ListedAccount,
-    OperatorAct, PastBan, PastDecision, PastOutage,
+    OperatorAct, PastBan, PastDecision, PastOutage, PastProgram,
 };
 pub use written::{Totals, WrittenTotals};
 

@@ -12,6 +12,7 @@ use crate::kit::client::{Client, Trust, auth_plain, loopback};
 use crate::kit::mail::{ANNA, Mail, User};
 use crate::kit::program;
 use crate::kit::proxy::{Event, NAME, Proxy, Setup};
+use crate::kit::wait;
 
 const WRONG: User<'static> = User(ANNA.0, "Wrong1Password");
 
@@ -200,4 +201,23 @@ fn a_program_has_one_label_from_every_address_and_at_both_listeners() {
         assert_eq!(shown, computed(&hello[5..]));
         assert!(shown.starts_with("t12d"), "{shown}");
     }
+}
+
+#[test]
+fn explain_names_the_programs_that_an_address_and_a_user_came_with() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail).start();
+    let mut client = proxy.client(loopback(28, 3));
+    client.greet();
+    client.expect(&auth_plain(WRONG), 535);
+    let label = attempt(&proxy, client.address()).field("ja4");
+    for asked in ["127.28.0.3", ANNA.0] {
+        let line = format!("program     ja4 {label}, last ");
+        wait::until("the history has it", || {
+            let told = proxy.setup.command(&["explain", asked]);
+            told.text.contains(&line)
+        });
+    }
+    let told = proxy.setup.command(&["explain", "127.28.0.4"]);
+    assert!(!told.text.contains("program "), "{}", told.text);
 }

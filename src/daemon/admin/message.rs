@@ -18,7 +18,7 @@ pub use crowdsec::{CrowdsecMessage, LapiMessage};
 pub use explained::{
     BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, FaultMessage,
     KnownUserMessage, KnownUsersMessage, LoginNetworkMessage, NewPlaceMessage, OutlookMessage,
-    SuspicionMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
+    ProgramMessage, SuspicionMessage, UserDeviceMessage, UserMessage, UserNetworkMessage,
 };
 pub use lists::{ListMessage, ListRequest};
 pub use parts::{

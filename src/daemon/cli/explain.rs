@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::{OperatorArgs, exit, print_json, show_message};
 use crate::admin::message::{
     BucketMessage, DecidedMessage, DecisionMessage, ExplanationMessage, OutlookMessage,
-    PastDecisionMessage, Request, Response, SuspicionMessage, UserDeviceMessage, UserMessage,
+    PastDecisionMessage, ProgramMessage, Request, Response, SuspicionMessage, UserDeviceMessage,
+    UserMessage,
 };
 
 mod queue_id;
@@ -112,6 +113,7 @@ fn show(e: &ExplanationMessage, out: &mut dyn Write) -> io::Result<()> {
         let (at, session, fault) = (&fault.at, &fault.session, &fault.fault);
         writeln!(out, "last fault  {fault}, in session {session} at {at}")?;
     }
+    show_programs(&e.programs, out)?;
     show_decisions(&e.decisions, out)?;
     show_past(&e.past, out)
 }
@@ -152,6 +154,7 @@ fn show_user(e: &UserMessage, out: &mut dyn Write) -> io::Result<()> {
     for bucket in &e.buckets {
         show_bucket(bucket, out)?;
     }
+    show_programs(&e.programs, out)?;
     show_decisions(&e.decisions, out)?;
     show_past(&e.past, out)
 }
@@ -268,6 +271,13 @@ fn show_bucket(bucket: &BucketMessage, out: &mut dyn Write) -> io::Result<()> {
         when(newcomer),
         when(others)
     )
+}
+
+fn show_programs(programs: &[ProgramMessage], out: &mut dyn Write) -> io::Result<()> {
+    let shown = |one: &ProgramMessage| format!("program     ja4 {}, last {}", one.ja4, one.last);
+    programs
+        .iter()
+        .try_for_each(|one| writeln!(out, "{}", shown(one)))
 }
 
 fn show_decisions(decisions: &[DecisionMessage], out: &mut dyn Write) -> io::Result<()> {

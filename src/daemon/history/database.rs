@@ -10,7 +10,9 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 use super::place::{DAMAGED, HistoryPlace, NAME, OF_VERSION};
-use super::schema::{APPLICATION, LATER_TABLES, LOG, PAGE, PAGES, TABLES, VERSION};
+use super::schema::{
+    APPLICATION, HAS_LABELS, LABELS, LATER_TABLES, LOG, PAGE, PAGES, TABLES, VERSION,
+};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::moment::Moment;
 
@@ -162,6 +164,9 @@ fn settle(connection: &Connection) -> Result<(), HistoryFault> {
         set("user_version", i64::from(VERSION))?;
     }
     connection.execute_batch(LATER_TABLES)?;
+    if connection.query_row(HAS_LABELS, [], |row| row.get::<_, i64>(0))? == 0 {
+        connection.execute_batch(LABELS)?;
+    }
     Ok(())
 }
 

@@ -141,6 +141,7 @@ mod tests {
         let gate = Gate::new(GateSettings::default(), keys, Moment::EPOCH);
         let name = UserName::new(b"ann".to_vec());
         RecordedEvent::Attempt(AttemptRecord {
+            ja4: None,
             door: "smtp",
             session: 1,
             client: format!("198.51.{network}.7").parse().unwrap(),

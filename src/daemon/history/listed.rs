@@ -113,6 +113,7 @@ mod tests {
     fn login(gate: &Gate, name: &str, listed: bool) -> AttemptRecord {
         let name = UserName::new(name.as_bytes());
         AttemptRecord {
+            ja4: None,
             door: "smtp",
             session: 1,
             client: "198.51.100.7".parse().unwrap(),

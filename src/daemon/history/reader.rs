@@ -22,8 +22,10 @@ use gatepost_core::moment::Moment;
 mod hours;
 mod listed;
 mod names;
+mod programs;
 
 pub use listed::ListedAccount;
+pub use programs::PastProgram;
 
 /// Whose decisions are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,43 +185,12 @@ impl HistoryReader {
         since: Moment,
         most: usize,
     ) -> Result<Vec<PastDecision>, HistoryFault> {
-        let mut values = vec![Value::Integer(seconds(since)), Value::Integer(limit(most))];
-        let blob = |octets: [u8; 16]| Value::Blob(octets.to_vec());
-        let whose = match of {
-            DecisionsOf::Everybody => "TRUE",
-            DecisionsOf::User(user) => {
-                values.push(Value::Integer(user.code().cast_signed()));
-                "user = ?3"
-            }
-            DecisionsOf::Client(client) => {
-                values.push(blob(octets(client)));
-                "client = ?3"
-            }
-            DecisionsOf::UserAt(user, client) => {
-                values.push(Value::Integer(user.code().cast_signed()));
-                values.push(blob(octets(client)));
-                "user = ?3 AND client = ?4"
-            }
-            DecisionsOf::Session(number) => {
-                values.push(Value::Integer(number.cast_signed()));
-                "session = ?3"
-            }
-            DecisionsOf::NewPlaces => "new_place",
-            DecisionsOf::HonestRefused => {
-                "kind = 0 AND verdict = 'refuse' AND reason NOT IN ('ban', 'deny-list', 'country', 'user-rule', 'decoy', 'stolen')"
-            }
-            DecisionsOf::Network(network) => {
-                let (first, last) = range(network);
-                values.extend([blob(first), blob(last)]);
-                "client BETWEEN ?3 AND ?4"
-            }
-        };
+        let (whose, values) = whose(of, since, most);
         let question = format!(
             "SELECT id, at, last, count, door, session, client, name, trust, verdict, reason, wait, new_place \
              FROM decisions WHERE {whose} AND last >= ?1 ORDER BY id DESC LIMIT ?2"
         );
-        let values = params_from_iter(values);
-        self.ask(&question, values, decision)
+        self.ask(&question, params_from_iter(values), decision)
     }
 
     /// The counters of each hour that ended after `since`, the oldest first, as they are in the file.
@@ -359,6 +330,43 @@ impl HistoryReader {
             Ok(rows.collect::<Result<Vec<T>, _>>()?)
         })
     }
+}
+
+/// The rows of `of` as a condition, and the values of its question: the first two are when the last decision of a row was
+/// at the earliest, and how many rows are wanted.
+fn whose(of: DecisionsOf, since: Moment, most: usize) -> (&'static str, Vec<Value>) {
+    let mut values = vec![Value::Integer(seconds(since)), Value::Integer(limit(most))];
+    let blob = |octets: [u8; 16]| Value::Blob(octets.to_vec());
+    let whose = match of {
+        DecisionsOf::Everybody => "TRUE",
+        DecisionsOf::User(user) => {
+            values.push(Value::Integer(user.code().cast_signed()));
+            "user = ?3"
+        }
+        DecisionsOf::Client(client) => {
+            values.push(blob(octets(client)));
+            "client = ?3"
+        }
+        DecisionsOf::UserAt(user, client) => {
+            values.push(Value::Integer(user.code().cast_signed()));
+            values.push(blob(octets(client)));
+            "user = ?3 AND client = ?4"
+        }
+        DecisionsOf::Session(number) => {
+            values.push(Value::Integer(number.cast_signed()));
+            "session = ?3"
+        }
+        DecisionsOf::NewPlaces => "new_place",
+        DecisionsOf::HonestRefused => {
+            "kind = 0 AND verdict = 'refuse' AND reason NOT IN ('ban', 'deny-list', 'country', 'user-rule', 'decoy', 'stolen')"
+        }
+        DecisionsOf::Network(network) => {
+            let (first, last) = range(network);
+            values.extend([blob(first), blob(last)]);
+            "client BETWEEN ?3 AND ?4"
+        }
+    };
+    (whose, values)
 }
 
 fn decision(row: &Row<'_>) -> Result<PastDecision, rusqlite::Error> {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::report::ja4::Ja4;
 use crate::report::record::{AttemptRecord, NamedUser};
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::request::client::ClientKey;
@@ -78,6 +79,8 @@ pub(super) struct TallyRow {
     pub(super) reason: Option<&'static str>,
     pub(super) wait: Duration,
     pub(super) is_new_place: bool,
+    /// Of the last of them.
+    pub(super) ja4: Option<Ja4>,
     pub(super) is_dirty: bool,
     /// It is in a transaction that is not committed: the number that it got there, or has.
     pub(super) writing: Option<i64>,
@@ -129,6 +132,7 @@ impl TallyRow {
             reason: attempt.reason.map(Reason::as_str),
             wait: attempt.wait,
             is_new_place: attempt.verdict == AttemptVerdict::Accept,
+            ja4: attempt.ja4,
             is_dirty: true,
             writing: None,
         }

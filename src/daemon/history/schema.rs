@@ -97,6 +97,13 @@ CREATE TABLE IF NOT EXISTS listed (
 ) STRICT;
 ";
 
+/// Whether the decisions have labels: 1 or 0.
+pub(super) const HAS_LABELS: &str =
+    "SELECT count(*) FROM pragma_table_info('decisions') WHERE name = 'ja4'";
+
+/// A column that came later: an earlier version names the others, and takes no notice of it.
+pub(super) const LABELS: &str = "ALTER TABLE decisions ADD COLUMN ja4 TEXT";
+
 /// A table with rows of its own, and the most of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TableBound {

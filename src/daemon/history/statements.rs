@@ -8,6 +8,7 @@ use super::database::{number, octets, seconds};
 use super::row::TallyRow;
 use super::tally::{HistoryTally, HourTally};
 use crate::clock::Clock;
+use crate::report::ja4::Ja4;
 use crate::report::record::{BanRecord, ListedRecord, OutageRecord, RecordedEvent};
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::moment::Moment;
@@ -19,17 +20,19 @@ pub(super) fn put_decision(
 ) -> Result<(), rusqlite::Error> {
     let (last, count) = (seconds(row.last), number(row.count));
     let wait = number(row.wait.as_secs());
+    let label = row.ja4.as_ref().map(Ja4::as_str);
     if let Some(id) = row.id {
         let mut update = transaction.prepare_cached(
-            "UPDATE decisions SET last = ?2, count = ?3, session = ?4, wait = ?5 WHERE id = ?1",
+            "UPDATE decisions SET last = ?2, count = ?3, session = ?4, wait = ?5, ja4 = ?6 WHERE id = ?1",
         )?;
-        update.execute(params![id, last, count, row.session.cast_signed(), wait])?;
+        let session = row.session.cast_signed();
+        update.execute(params![id, last, count, session, wait, label])?;
         row.write_as(id);
         return Ok(());
     }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO decisions (kind, at, last, count, door, session, client, user, name, trust, verdict, \
-         reason, wait, new_place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         reason, wait, new_place, ja4) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
     let id = insert.insert(params![
         row.kind as u8,
@@ -46,6 +49,7 @@ pub(super) fn put_decision(
         row.reason,
         wait,
         row.is_new_place,
+        label,
     ])?;
     row.write_as(id);
     Ok(())

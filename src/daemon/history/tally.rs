@@ -118,6 +118,7 @@ impl HistoryTally {
             row.last = now;
             row.wait = attempt.wait;
             row.session = attempt.session;
+            row.ja4 = attempt.ja4;
             row.is_dirty = true;
         } else if self.has_room(kind, attempt, now) {
             // Of the same, ten minutes ago, the count is lost if it was not written: within a second it is.

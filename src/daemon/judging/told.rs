@@ -133,6 +133,7 @@ impl Judging {
             reason: told.reason,
             wait: told.wait,
             listed: told.listed,
+            ja4: asker.seen().ja4,
         };
         self.recorder.tell(now, RecordedEvent::Attempt(attempt));
     }

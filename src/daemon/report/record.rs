@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
+use super::ja4::Ja4;
 use super::limits::{LimitCounters, ResourceLimit};
 use super::occurrence::Occurrence;
 use super::verdicts::AttemptVerdict;
@@ -99,6 +100,8 @@ pub struct AttemptRecord {
     pub wait: Duration,
     /// Whether the password, which is right, is on the owner's list; none: there is no list, or nothing was seen.
     pub listed: Option<bool>,
+    /// The label of its program.
+    pub ja4: Option<Ja4>,
 }
 
 /// A user, as an attempt named one.
@@ -260,6 +263,7 @@ mod tests {
                 reason: None,
                 wait: Duration::ZERO,
                 listed: None,
+                ja4: None,
             })
         };
         for _ in 0..RECORDS {

@@ -78,6 +78,18 @@ pub struct ExplanationMessage {
     /// Earlier ones, from the history.
     #[serde(default)]
     pub past: Vec<PastDecisionMessage>,
+    /// The programs that came with decisions in the history, the latest first.
+    #[serde(default)]
+    pub programs: Vec<ProgramMessage>,
+}
+
+/// The TLS program of a client, as its ClientHello tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramMessage {
+    /// Its label by FoxIO's JA4.
+    pub ja4: String,
+    /// When it came last, RFC 3339; of decisions that were alike within ten minutes only the last one's program is known.
+    pub last: String,
 }
 
 /// What a client did wrong in a session that ended without a login.
@@ -162,6 +174,9 @@ pub struct UserMessage {
     /// Earlier ones, from the history.
     #[serde(default)]
     pub past: Vec<PastDecisionMessage>,
+    /// The programs that came with decisions in the history, the latest first.
+    #[serde(default)]
+    pub programs: Vec<ProgramMessage>,
     /// At which machine of a cluster what is known of the user was decided.
     #[serde(default)]
     pub decided: Vec<DecidedMessage>,

@@ -109,6 +109,7 @@ impl Operator {
             (None, None) => DecisionsOf::Client(client),
         };
         explanation.past = self.past(of, &explanation.decisions).await;
+        explanation.programs = self.programs(of).await;
         Ok(Response::Explanation(Box::new(explanation)))
     }
 
@@ -128,6 +129,7 @@ impl Operator {
         let mut told = explained::user(&user, id, &told, places, self.clock());
         told.decided = decided;
         told.past = self.past(DecisionsOf::User(id), &told.decisions).await;
+        told.programs = self.programs(DecisionsOf::User(id)).await;
         let is_seen =
             !(told.decisions.is_empty() && told.past.is_empty() && told.decided.is_empty());
         if is_known || told.rule.is_some() || is_seen {

@@ -69,6 +69,7 @@ pub(super) fn explanation(
         last_fault: None,
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
         past: Vec::new(),
+        programs: Vec::new(),
     }
 }
 
@@ -167,6 +168,7 @@ pub(super) fn user(
         mode: mode(e.mode, e.settling_until),
         decisions: e.decisions.iter().map(|one| decision(one, clock)).collect(),
         past: Vec::new(),
+        programs: Vec::new(),
         decided: Vec::new(),
     }
 }

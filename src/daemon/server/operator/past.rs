@@ -11,12 +11,12 @@ use tracing::warn;
 use super::{Counts, Operator, present};
 use crate::admin::message::{
     ActMessage, Attacked, Attacker, DecisionMessage, ListedMessage, OutageMessage, PastBanMessage,
-    PastDecisionMessage, ReportMessage, ReportStep, Response,
+    PastDecisionMessage, ProgramMessage, ReportMessage, ReportStep, Response,
 };
 use crate::clock::Clock;
 use crate::history::{
     AttackedUser, AttackingNetwork, DecisionsOf, HistoryFault, HistoryReader, HourCount,
-    ListedAccount, OperatorAct, PastBan, PastDecision, PastOutage, Totals,
+    ListedAccount, OperatorAct, PastBan, PastDecision, PastOutage, PastProgram, Totals,
 };
 use crate::places::Places;
 use crate::report::events::timestamp;
@@ -27,6 +27,9 @@ use gatepost_core::moment::Moment;
 
 /// Past decisions that `explain` shows.
 const SHOWN: usize = 20;
+
+/// Programs that `explain` shows.
+const PROGRAMS: usize = 10;
 
 /// Rows of each list in a report.
 const LISTED: usize = 20;
@@ -62,6 +65,21 @@ impl Operator {
         let mut found: Vec<_> = found.filter(is_older).take(SHOWN).collect();
         locate_all(&mut found, &self.context.services.judging.places);
         found
+    }
+
+    /// The programs that the decisions of `of` came with, those that are remembered here too. A history that cannot be read
+    /// has none: the log says why.
+    pub(super) async fn programs(&self, of: DecisionsOf) -> Vec<ProgramMessage> {
+        let found = self.read(move |history| history.programs(of, PROGRAMS));
+        let found = found.await.unwrap_or_else(|fault| {
+            warn!("{fault}");
+            Vec::new()
+        });
+        let program = |one: PastProgram| ProgramMessage {
+            ja4: one.label,
+            last: timestamp(one.last),
+        };
+        found.into_iter().map(program).collect()
     }
 
     /// The client of a session of an earlier process, as far as the history has it.
