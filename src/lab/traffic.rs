@@ -32,6 +32,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use gatepost_core::gate::buckets::spec::Bucket;
+use gatepost_core::gate::request::place::NearBy;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::moment::Moment;
 
@@ -103,11 +104,13 @@ pub enum Ablation {
     Retries,
     /// No device is familiar.
     Devices,
+    /// Nobody is near by the autonomous system.
+    Systems,
 }
 
 impl Ablation {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Folding,
         Self::List,
         Self::Unknown,
@@ -115,6 +118,7 @@ impl Ablation {
         Self::Newcomers,
         Self::Retries,
         Self::Devices,
+        Self::Systems,
     ];
 
     /// Its name.
@@ -127,6 +131,7 @@ impl Ablation {
             Self::Newcomers => "newcomers",
             Self::Retries => "retries",
             Self::Devices => "devices",
+            Self::Systems => "systems",
         }
     }
 
@@ -140,6 +145,10 @@ impl Ablation {
             Self::Devices => ladder.without_bucket(Bucket::Device),
             Self::Newcomers => ladder.without_newcomers(),
             Self::Retries => ladder.without_retries(),
+            Self::Systems => {
+                settings.places.near_by = NearBy::Region;
+                ladder
+            }
             Self::Scaling => {
                 for bucket in [Bucket::Near, Bucket::Strangers] {
                     let limits = &mut settings.limits;

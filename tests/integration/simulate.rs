@@ -273,6 +273,17 @@ fn without_newcomers_a_botnet_that_comes_back_shuts_travellers_out() {
 }
 
 #[test]
+fn without_autonomous_systems_those_who_travel_within_their_carrier_are_shut_out() {
+    let plan = SimulationPlan {
+        mailboxes: 200,
+        days: 2,
+        ..FRESH
+    };
+    let (whole, less) = with_and_without(Ablation::Systems, "carriers", &plan);
+    assert!(whole >= 80.0 && less < 20.0, "{whole:.1} {less:.1}");
+}
+
+#[test]
 fn on_the_day_of_the_install_nobody_honest_is_refused_learnt_or_not() {
     for name in ["install", "install-learnt"] {
         for plan in [SMALL, SimulationPlan { days: 1, ..LARGE }] {

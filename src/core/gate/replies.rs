@@ -32,8 +32,10 @@ impl Question<'_> {
         };
         let shared = [Bucket::UserFar, Bucket::Unknown, of_known];
         let own = [Bucket::Client, Bucket::Network, Bucket::Region];
+        // Near by the system it has paid from buckets of its own, when a name that is not known is refused for these.
+        let has_paid_elsewhere = case.who.by_system || self.is_credit_kept();
         let is_short = self.is_short_of(&shared, past.others)
-            || self.is_credit_kept() && self.is_short_of(&own, past.others);
+            || has_paid_elsewhere && self.is_short_of(&own, past.others);
         match is_short {
             true => FailureReply::Refusal,
             false => FailureReply::Outcome,

@@ -259,6 +259,10 @@ impl Campaign {
             AddressChoice::Pool(size) => people::bot(n % size.max(1)),
             AddressChoice::Neighbours => people::neighbour(n),
             AddressChoice::SimCard => people::mobile(0, &mut self.random),
+            AddressChoice::Carriers(percent) if self.random.happens(percent) => {
+                people::any_of_large_carriers(&mut self.random)
+            }
+            AddressChoice::Carriers(_) => people::bot(n),
             AddressChoice::Prefixes => people::prefix(&mut self.random),
             AddressChoice::Place(place, machines) => {
                 let day = self.at.since(START).as_secs() / super::DAY.as_secs();

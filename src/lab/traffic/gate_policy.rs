@@ -11,8 +11,10 @@ mod at_door;
 mod several;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::traffic::people::CarrierSystems;
 use crate::traffic::policy::{
     Asked, ClientAnswer, Ended, Expected, Incident, LoginAttempt, Outcome, Policy,
 };
@@ -352,6 +354,7 @@ impl Policy for GatePolicy {
 }
 
 fn judging(gate: Gate) -> JudgingSequence<u64> {
+    gate.ask_systems(Arc::new(CarrierSystems));
     JudgingSequence::new(gate, QueueSettings::default())
 }
 

@@ -1,20 +1,24 @@
 //! people - the users of the simulated server: names, right passwords, and their networks
 //!
 //! Addresses are plain numbers here, and each kind of place has its own corner of them: homes in
-//! 20.0.0.0/8, phones in 30.0.0.0/8 and 2a01::/16, one office, hotels, webmail, clouds, and the attackers'
+//! 20.0.0.0/8, phones in 30.0.0.0/8 and 2a01::/16 or, of large carriers, in 31.0.0.0/8, one office, hotels, webmail, clouds, and the attackers'
 //! in the upper half. No user shares a /24 with an attacker, unless a scenario says so.
 //! Not here: what people do all day (`honest`).
 
 use crate::traffic::dictionary::Dictionary;
 use crate::traffic::random::Random;
 use gatepost_core::gate::request::attempt::UserName;
-use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
+use gatepost_core::gate::request::place::SystemLookup;
 use gatepost_core::moment::Moment;
 
 /// Users of one office, if there are so many.
 pub(crate) const OFFICE_STAFF: u32 = 50;
 /// Mobile carriers.
 const MOBILE: u32 = 4;
+/// /16s of a large one, and parts of a country that have some of them each.
+const REGIONS: u32 = 64;
+const PARTS: u32 = 16;
 /// People of one access provider, and so of one /16.
 const PER_PROVIDER: usize = 500;
 
@@ -33,6 +37,8 @@ pub(crate) struct Person {
     pub(crate) home: ClientKey,
     /// The carrier of the phone.
     carrier: u32,
+    /// Which of sixteen parts of a large carrier's network is the one at home.
+    part: u32,
 }
 
 /// All users.
@@ -80,6 +86,7 @@ impl People {
                 password,
                 home: ClientKey::V4(home),
                 carrier: n as u32 % MOBILE,
+                part: n as u32 / MOBILE % PARTS,
             }
         });
         Self {
@@ -120,6 +127,42 @@ impl Person {
     /// The phone's address, somewhere in its carrier's network.
     pub(crate) fn phone(&self, random: &mut Random) -> ClientKey {
         mobile(self.carrier, random)
+    }
+
+    /// The phone's address at home, where its carrier is a large one: in one of four /16s.
+    pub(crate) fn phone_at_home(&self, random: &mut Random) -> ClientKey {
+        let few = REGIONS / PARTS;
+        let region = self.part * few + random.below(u64::from(few)) as u32;
+        of_large_carrier(self.carrier, region, random)
+    }
+
+    /// The same phone somewhere else in the country.
+    pub(crate) fn phone_on_the_way(&self, random: &mut Random) -> ClientKey {
+        let region = random.below(u64::from(REGIONS)) as u32;
+        of_large_carrier(self.carrier, region, random)
+    }
+}
+
+/// Any address of any large carrier.
+pub(crate) fn any_of_large_carriers(random: &mut Random) -> ClientKey {
+    ClientKey::V4(31 << 24 | random.below(1 << 24) as u32)
+}
+
+fn of_large_carrier(carrier: u32, region: u32, random: &mut Random) -> ClientKey {
+    let host = random.below(1 << 16) as u32;
+    ClientKey::V4(31 << 24 | (carrier * REGIONS + region) << 16 | host)
+}
+
+/// The autonomous systems of the large carriers, one each; of no other network.
+#[derive(Debug)]
+pub(crate) struct CarrierSystems;
+
+impl SystemLookup for CarrierSystems {
+    fn system(&self, network: NetworkKey) -> Option<u32> {
+        match network {
+            NetworkKey::V4(bits) if bits >> 24 == 31 => Some(64_500 + (bits >> 22 & 3)),
+            NetworkKey::V4(_) | NetworkKey::V6(_) => None,
+        }
     }
 }
 

@@ -55,6 +55,9 @@ pub(crate) enum Habit {
     Cloud,
     /// People read every five minutes and send once a day, at home, by phone, and on journeys.
     Reading,
+    /// All users write at home, and on a phone in four /16s of a large carrier; some travel within the country, and write on the
+    /// phone and in a hotel.
+    Roaming,
     /// People write on laptops, at home and on journeys, and on phones.
     Laptops,
     /// A crowd writes.
@@ -97,6 +100,14 @@ impl Routine {
                 }
             }
             Habit::Travel => self.trips(people, morning, visits),
+            Habit::Roaming => {
+                for (number, person) in people.all() {
+                    let phone = person.phone_at_home(&mut self.random);
+                    self.several(AT_DESK, number, person.home, morning, visits);
+                    self.several(ON_PHONE, number, phone, morning, visits);
+                }
+                self.trips(people, morning, visits);
+            }
             Habit::Laptops => self.laptops(people, morning, visits),
             Habit::Reading => self.readers(people, morning, visits),
             Habit::Crowd(crowd) => visits.extend(crowd.day(self.day, people, &mut self.random)),
@@ -127,7 +138,12 @@ impl Routine {
             let number = self.random.index(people.count() as usize) as u32;
             let arrived = morning + self.time_of_day();
             let hotel = people::hotel(&mut self.random);
-            let abroad = people::abroad(&mut self.random);
+            let abroad = match people.person(number) {
+                Some(person) if self.habit == Habit::Roaming => {
+                    person.phone_on_the_way(&mut self.random)
+                }
+                _ => people::abroad(&mut self.random),
+            };
             for (after, client) in [
                 (Duration::ZERO, hotel),
                 (HOUR, abroad),
@@ -196,6 +212,7 @@ impl Habit {
             Self::Cloud => "cloud",
             Self::Reading => "reading",
             Self::Laptops => "laptops",
+            Self::Roaming => "roaming",
             Self::Crowd(_) => "crowd",
         }
     }

@@ -56,6 +56,8 @@ enum Surroundings {
     Doors,
     /// They write on laptops, at home and on journeys, and half of their programs keep TLS tickets.
     Laptops,
+    /// Their carriers are large ones, and they write on phones where they travel.
+    Carriers,
     /// The day of the install: no user travels, fifty share an office, nothing is known.
     Install,
     /// The same, but the old logs were read.
@@ -69,6 +71,8 @@ enum Surroundings {
 pub enum StartKnowledge {
     /// Who logged in from where in the last week.
     Learnt,
+    /// The same, where carriers are large.
+    LearntRoaming,
     /// Nothing.
     Strangers,
     /// Nobody of those who write, though the server has been in use for long.
@@ -146,6 +150,7 @@ impl Scenario {
         let mut habits = match self.life {
             Surroundings::Doors => vec![Habit::Reading],
             Surroundings::Laptops => vec![Habit::Laptops],
+            Surroundings::Carriers => vec![Habit::Roaming],
             Surroundings::Install | Surroundings::InstallLearnt => vec![Habit::Daily],
             _ => vec![Habit::Daily, Habit::Travel],
         };
@@ -175,6 +180,7 @@ impl Scenario {
             },
             start: match self.life {
                 Surroundings::Install => StartKnowledge::Strangers,
+                Surroundings::Carriers => StartKnowledge::LearntRoaming,
                 _ => StartKnowledge::Learnt,
             },
             patience: Patience::Even,

@@ -68,7 +68,7 @@ impl Gate {
         };
         UserStanding {
             known: who.known,
-            trust: who.trust,
+            trust: who.in_network,
             by_system: who.by_system,
             outlook: outlook(Word::Rare(0)),
             word: outlook(Word::Common),

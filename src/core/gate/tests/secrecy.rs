@@ -1,10 +1,13 @@
 //! secrecy - rule 7: what a stranger is told does not depend on whether the name is known
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::kit::*;
 use crate::gate::buckets::credit::Need;
 use crate::gate::buckets::spec::{Bucket, Ladder};
+use crate::gate::request::client::NetworkKey;
+use crate::gate::request::place::SystemLookup;
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::Reason;
 
@@ -272,4 +275,52 @@ fn names_with_one_local_part_are_told_alike_in_credit_too() {
         let invented = told(&mut world, &format!("info@leer{n}.example"), 10 + n);
         assert_eq!(known, invented, "{n}");
     }
+}
+
+/// One autonomous system announces the users' home and all of 20.0.0.0/8.
+struct Carrier;
+
+impl SystemLookup for Carrier {
+    fn system(&self, network: NetworkKey) -> Option<u32> {
+        let text = network.to_string();
+        let is_of_carrier = text.starts_with("20.") || text.starts_with("192.0.2.");
+        is_of_carrier.then_some(64_500)
+    }
+}
+
+fn in_carrier(n: usize) -> String {
+    format!("20.{}.{}.1", n / 256, n % 256)
+}
+
+#[test]
+fn a_bot_in_the_users_autonomous_system_is_told_of_no_name() {
+    for kind in ["user", "ghost"] {
+        let mut world = world(settings());
+        world.gate.ask_systems(Arc::new(Carrier));
+        for n in 0..400 {
+            let name = match kind {
+                "ghost" => format!("ghost-{n}"),
+                _ => format!("user{}", n % 40),
+            };
+            world.told(&from(1_000 + n), &name, &good(1_000 + n));
+        }
+        for n in 0..40 {
+            let (from, password) = (in_carrier(n), good(n));
+            let told = [format!("user{n}"), format!("spectre{n}")]
+                .map(|name| world.told(&from, &name, &password));
+            assert_eq!(told, [454; 2], "{kind}, {n}");
+        }
+    }
+}
+
+#[test]
+fn nor_is_one_whose_own_buckets_are_empty() {
+    let mut world = world(settings());
+    world.gate.ask_systems(Arc::new(Carrier));
+    let bot = in_carrier(0);
+    let invented = (0..12).map(|n| world.told(&bot, &format!("ghost{n}"), &good(n)));
+    assert_eq!(invented.filter(|code| *code == 535).count(), 10);
+    let known = world.guess(&bot, "user1", &good(101));
+    assert_eq!(known, Fate::Asked(Reason::Bucket(Bucket::Near)));
+    assert_eq!(world.told(&bot, "user2", &good(102)), 454);
 }

@@ -18,6 +18,8 @@ pub(crate) enum AddressChoice {
     Neighbours,
     /// One SIM card that takes another address of the users' carrier for every try.
     SimCard,
+    /// A pool whose every address comes once; so many of a hundred are in the users' large carriers.
+    Carriers(u32),
     /// A customer's line that takes another /48 of one IPv6 /32 for every try.
     Prefixes,
     /// So many machines at a crowd's place, each at one of its addresses for a day.

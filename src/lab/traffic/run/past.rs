@@ -18,7 +18,7 @@ impl Simulation<'_> {
         plan: &SimulationPlan,
     ) {
         match start {
-            StartKnowledge::Learnt => {}
+            StartKnowledge::Learnt | StartKnowledge::LearntRoaming => {}
             StartKnowledge::Strangers => return,
             StartKnowledge::Others => {
                 self.policy.learnt();
@@ -29,7 +29,10 @@ impl Simulation<'_> {
         let (yesterday, last_week) = (START - DAY, START - DAY * 5);
         for (number, person) in self.people.all() {
             let mut clients = vec![(person.home, yesterday)];
-            clients.extend((0..3).map(|_| (person.phone(&mut random), last_week)));
+            clients.extend((0..3).map(|_| match start {
+                StartKnowledge::LearntRoaming => (person.phone_at_home(&mut random), last_week),
+                _ => (person.phone(&mut random), last_week),
+            }));
             if number < self.people.staff() {
                 clients.push((people::OFFICE, yesterday));
             }

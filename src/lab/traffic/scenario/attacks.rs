@@ -137,6 +137,16 @@ pub(super) fn unique_fresh(plan: &SimulationPlan) -> Vec<Campaign> {
     vec![Campaign::daily("unique, fresh", plan, choice)]
 }
 
+/// The same, and one of twenty is a customer of the users' carriers.
+pub(super) fn unique_in_carriers(plan: &SimulationPlan) -> Vec<Campaign> {
+    let choice = (
+        AddressChoice::Carriers(5),
+        VictimChoice::Any,
+        PasswordChoice::Unique,
+    );
+    vec![Campaign::daily("unique, in carriers", plan, choice)]
+}
+
 pub(super) fn hidden(plan: &SimulationPlan) -> Vec<Campaign> {
     spray("hidden", plan, VictimChoice::Any, PasswordChoice::Hidden)
 }

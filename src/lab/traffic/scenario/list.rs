@@ -56,6 +56,8 @@ pub const SCENARIOS: &[Scenario] = &[
         unique_fresh, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("laptops", "unique passwords, never the same address twice; people travel with laptops, half of which keep TLS tickets",
         unique_fresh, Surroundings::Laptops, &[Bound, Home, Near]),
+    scenario("carriers", "unique passwords, never the same address twice, one of twenty in the users' carriers; people travel within these",
+        unique_in_carriers, Surroundings::Carriers, &[Bound, Home]),
     scenario("unique-again", "both at once, and each guess is tried once more five minutes later",
         unique_again, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("hidden", "unique passwords by SCRAM, which shows none of them",
