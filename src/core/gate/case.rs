@@ -99,7 +99,7 @@ impl Gate {
         let since = self.passwords.proven_since(user);
         let mut who = self.familiar.context(user, network, since, now);
         // It pays as near, and is a stranger's in all else: in a carrier are bots, too, who would be told which names are known.
-        if who.trust == Trust::Far && who.known && self.is_near_by_system(user, network, now) {
+        if who.trust == Trust::Far && who.known && self.is_near_by_system(user, network) {
             who.in_network = Trust::Near;
             who.by_system = true;
         }
@@ -107,8 +107,8 @@ impl Gate {
     }
 
     /// Whether this user has logged in from the autonomous system that announces `network`.
-    fn is_near_by_system(&self, user: UserId, network: NetworkKey, now: Moment) -> bool {
-        let own = || self.familiar.networks_of(user, now);
+    fn is_near_by_system(&self, user: UserId, network: NetworkKey) -> bool {
+        let own = || self.familiar.networks(user);
         self.rules.load().places.near_by == NearBy::System
             && self.systems.have_in_common(network, own)
     }

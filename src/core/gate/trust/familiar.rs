@@ -133,13 +133,6 @@ impl Familiar {
         book.users.contains_key(&user) || book.listed.contains(&user)
     }
 
-    /// Where `user` has logged in within 90 days.
-    pub(in crate::gate) fn networks_of(&self, user: UserId, now: Moment) -> Vec<NetworkKey> {
-        let book = self.read();
-        let known = book.users.get(&user);
-        known.map_or_else(Vec::new, |known| known.networks(now))
-    }
-
     /// Whether anybody is familiar in this network.
     pub(in crate::gate) fn network_trust(&self, network: NetworkKey) -> NetworkTrust {
         self.read().network_trust(network)
@@ -157,16 +150,6 @@ impl Familiar {
     /// names as its owner likes, and each that logs in would make room for more guesses.
     pub(in crate::gate) fn users(&self) -> usize {
         self.read().local_parts.len()
-    }
-
-    /// How many pairs there is room for.
-    pub(in crate::gate) fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// How many pairs and users were evicted because the capacity was reached.
-    pub(in crate::gate) fn evictions(&self) -> u64 {
-        self.read().evicted
     }
 
     /// Makes `user` known, and familiar in `network` as of a login at `when`; what that changed. Of a login that

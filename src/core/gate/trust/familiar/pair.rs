@@ -57,15 +57,6 @@ impl Known {
         pairs
     }
 
-    /// Those that count still.
-    pub(in crate::gate::trust) fn networks(&self, now: Moment) -> Vec<NetworkKey> {
-        let now = seconds(now);
-        let kept = |pair: &&Pair| now.saturating_sub(pair.last) < KEPT;
-        let kept = self.pairs.iter().filter(kept);
-        kept.filter_map(|pair| NetworkKey::of_code(pair.network))
-            .collect()
-    }
-
     pub(in crate::gate::trust) fn pair(&self, code: u64) -> Option<&Pair> {
         self.pairs.iter().find(|pair| pair.network == code)
     }

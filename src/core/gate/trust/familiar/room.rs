@@ -3,8 +3,20 @@
 //! A part of everything at once, those whose last login is longest ago first.
 //! Not here: one user's own networks (`familiar`).
 
-use super::{PairBook, ROOM};
+use super::{Familiar, PairBook, ROOM};
 use crate::gate::request::keys::UserId;
+
+impl Familiar {
+    /// How many pairs there is room for.
+    pub(in crate::gate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// How many pairs and users were evicted because the capacity was reached.
+    pub(in crate::gate) fn evictions(&self) -> u64 {
+        self.read().evicted
+    }
+}
 
 impl PairBook {
     /// Lets the oldest part of all pairs go.
