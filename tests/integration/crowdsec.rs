@@ -3,15 +3,19 @@
 //! What no LAPI says by itself (garbage, an answer without an end, none at all) is said by one that plays it; decisions of
 //! each form are in the daemon's own tests (`crowdsec`), who is spared in the gate's.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
+use crate::kit::authority::Authority;
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::crowdsec::Crowdsec;
 use crate::kit::impostor::{Conduct, Impostor};
@@ -22,18 +26,23 @@ use crate::kit::wait;
 /// A port on which nobody listens.
 const NOWHERE: &str = "127.0.0.1:9";
 
-fn beside(crowdsec: &Crowdsec) -> Setup {
+/// One that takes decisions over from here.
+fn asking(url: &str, key: &Path) -> Setup {
     Setup::new(NOWHERE)
-        .with("crowdsec.url", crowdsec.url())
-        .with(
-            "crowdsec.key-file",
-            crowdsec.key_file().display().to_string(),
-        )
-        .with(
-            "crowdsec.machine-file",
-            crowdsec.machine_file().display().to_string(),
-        )
+        .with("crowdsec.url", url)
+        .with("crowdsec.key-file", key.display().to_string())
         .with("crowdsec.every", "1s")
+}
+
+fn beside(crowdsec: &Crowdsec) -> Setup {
+    let machine = crowdsec.machine_file().display().to_string();
+    asking(&crowdsec.url(), &crowdsec.key_file()).with("crowdsec.machine-file", machine)
+}
+
+/// Writes this authority's certificate in the last one's place; says where.
+fn trust(authority: &Authority, setup: &Setup) -> String {
+    let root = authority.write_root(setup.folder());
+    root.display().to_string()
 }
 
 fn is_listed(proxy: &Proxy, address: &str) -> bool {
@@ -221,6 +230,62 @@ fn crowdsec_is_told_of_bans_that_gatepost_made_and_they_do_not_come_back() {
 }
 
 #[test]
+fn over_https_decisions_come_and_bans_go_only_where_the_authority_is_the_right_one() {
+    let (right, other) = (Authority::new(), Authority::new());
+    let mut crowdsec = Crowdsec::start_https(&right);
+    let backend = Impostor::start(Conduct::Honest);
+    let mut setup = beside(&crowdsec).with("upstream.announce", "none");
+    setup.set("upstream.addresses", vec![backend.address().to_string()]);
+    let root = trust(&right, &setup);
+    let proxy = setup.with("crowdsec.ca", root).start();
+    crowdsec.decide("add --ip 192.0.2.1 --duration 1h");
+    until_listed(&proxy, "192.0.2.1");
+    touch_trap(&proxy, 12, 1);
+    wait::until("the ban is told", || told(&crowdsec).len() == 1);
+
+    // Somebody else answers in its place, as far as Gatepost can tell.
+    crowdsec.kill();
+    crowdsec.change_certificate(&other);
+    crowdsec.start_again();
+    crowdsec.decide("add --ip 192.0.2.2 --duration 1h");
+    touch_trap(&proxy, 12, 2);
+    let why_of = |part: &str| crowdsec_of(&proxy)[part]["reason"].to_string();
+    for part in ["decisions", "bans"] {
+        wait::until("the certificate is refused", || {
+            why_of(part).contains("invalid peer certificate")
+        });
+    }
+    assert!(is_listed(&proxy, "192.0.2.1"), "what was imported stays");
+    assert!(!is_listed(&proxy, "192.0.2.2"), "nothing is imported");
+    assert_eq!(told(&crowdsec).len(), 1, "nothing is told");
+
+    // The authority is read anew each time.
+    trust(&other, &proxy.setup);
+    until_listed(&proxy, "192.0.2.2");
+    wait::until("the ban is told", || told(&crowdsec).len() == 2);
+}
+
+#[test]
+fn of_a_crowdsec_that_another_authority_has_signed_nothing_is_imported_and_the_log_says_why() {
+    let crowdsec = Crowdsec::start_https(&Authority::new());
+    crowdsec.decide("add --ip 192.0.2.1 --duration 1h");
+    let setup = beside(&crowdsec);
+    let root = trust(&Authority::new(), &setup);
+    let proxy = setup.with("crowdsec.ca", root).start();
+    let event = proxy.log().find("the certificate is refused", |event| {
+        event
+            .message()
+            .contains("CrowdSec does not tell its decisions")
+    });
+    assert_eq!(&*event.level(), "WARN");
+    let message = event.message();
+    assert!(message.contains("invalid peer certificate"), "{message}");
+    until_state(&proxy, "decisions", "fails");
+    assert_eq!(crowdsec_of(&proxy)["in_force"], 0);
+    assert!(!is_listed(&proxy, "192.0.2.1"));
+}
+
+#[test]
 fn a_hundred_thousand_decisions_are_taken_and_a_stopped_crowdsec_keeps_no_login_waiting() {
     let crowdsec = Crowdsec::start();
     // Before: what is imported in parts while a bouncer asks, the LAPI does not tell it whole.
@@ -240,7 +305,7 @@ fn a_hundred_thousand_decisions_are_taken_and_a_stopped_crowdsec_keeps_no_login_
 }
 
 /// Plays a LAPI that gives each answer in turn, and the last one for ever.
-fn play(answers: Vec<Vec<u8>>) -> Played {
+fn play(answers: Vec<Vec<u8>>) -> PlayedLapi {
     play_with(move |stream, number| {
         let answer = &answers[number.min(answers.len() - 1)];
         // It may have been enough before.
@@ -249,7 +314,7 @@ fn play(answers: Vec<Vec<u8>>) -> Played {
 }
 
 /// One that answers so, however often it is asked.
-fn play_with(answer: impl Fn(&mut TcpStream, usize) + Send + 'static) -> Played {
+fn play_with(answer: impl Fn(&mut TcpStream, usize) + Send + 'static) -> PlayedLapi {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = listener.local_addr().expect("its port").port();
     let asked = Arc::new(AtomicUsize::new(0));
@@ -265,11 +330,35 @@ fn play_with(answer: impl Fn(&mut TcpStream, usize) + Send + 'static) -> Played 
             answer(&mut stream, count.fetch_add(1, Ordering::SeqCst));
         }
     });
-    (port, asked, heads)
+    let key = NamedTempFile::new().expect("a file for a key");
+    fs::write(key.path(), "a-key\n").expect("write a key");
+    PlayedLapi {
+        port,
+        asked,
+        heads,
+        key,
+    }
 }
 
-/// The port of a LAPI that is played, how often it was asked, and how.
-type Played = (u16, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
+/// A LAPI that is played.
+struct PlayedLapi {
+    port: u16,
+    /// How often it was asked.
+    asked: Arc<AtomicUsize>,
+    /// What it was asked.
+    heads: Arc<Mutex<Vec<String>>>,
+    key: NamedTempFile,
+}
+
+impl PlayedLapi {
+    fn asked_by(&self) -> Setup {
+        asking(&format!("http://127.0.0.1:{}", self.port), self.key.path())
+    }
+
+    fn times_asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
 
 fn answer(body: &str) -> Vec<u8> {
     format!(
@@ -282,7 +371,7 @@ fn answer(body: &str) -> Vec<u8> {
 #[test]
 fn what_is_no_answer_of_a_lapi_changes_nothing_and_all_is_asked_for_again() {
     let good = r#"{"deleted":null,"new":[{"duration":"1h","id":1,"origin":"cscli","scenario":"x","scope":"Ip","type":"ban","value":"192.0.2.1"}]}"#;
-    let (port, asked, heads) = play(vec![
+    let played = play(vec![
         answer(good),
         answer("<html>It works!</html>"),
         answer(r#"{"deleted":null,"new":[{"value":1}]}"#),
@@ -291,13 +380,7 @@ fn what_is_no_answer_of_a_lapi_changes_nothing_and_all_is_asked_for_again() {
         b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_vec(),
         answer(&good.replace("192.0.2.1", "192.0.2.2")),
     ]);
-    let setup = Setup::new(NOWHERE)
-        .with("crowdsec.url", format!("http://127.0.0.1:{port}"))
-        .with("crowdsec.every", "1s");
-    let key = setup.write("key", "a-key\n");
-    let proxy = setup
-        .with("crowdsec.key-file", key.display().to_string())
-        .start();
+    let proxy = played.asked_by().start();
     until_listed(&proxy, "192.0.2.1");
     until_state(&proxy, "decisions", "fails");
     assert!(is_listed(&proxy, "192.0.2.1"));
@@ -306,8 +389,8 @@ fn what_is_no_answer_of_a_lapi_changes_nothing_and_all_is_asked_for_again() {
         !is_listed(&proxy, "192.0.2.1"),
         "all was asked for, and it is not among it"
     );
-    assert!(asked.load(Ordering::SeqCst) >= 7);
-    let heads = heads.lock().expect("the heads");
+    assert!(played.times_asked() >= 7);
+    let heads = played.heads.lock().expect("the heads");
     let whole: Vec<bool> = heads
         .iter()
         .map(|head| head.contains("startup=true"))
@@ -324,23 +407,17 @@ fn what_is_no_answer_of_a_lapi_changes_nothing_and_all_is_asked_for_again() {
 
 #[test]
 fn an_answer_without_an_end_is_cut_off_and_takes_no_memory() {
-    let (port, asked, _) = play_with(|stream, _| {
+    let played = play_with(|stream, _| {
         let mut more = b"HTTP/1.1 200 OK\r\n\r\n{\"deleted\":null,\"new\":[".to_vec();
         while stream.write_all(&more).is_ok() {
             more = vec![b' '; 65_536];
         }
     });
-    let setup = Setup::new(NOWHERE)
-        .with("crowdsec.url", format!("http://127.0.0.1:{port}"))
-        .with("crowdsec.every", "1s");
-    let key = setup.write("key", "a-key\n");
-    let proxy = setup
-        .with("crowdsec.key-file", key.display().to_string())
-        .start();
+    let proxy = played.asked_by().start();
     until_state(&proxy, "decisions", "fails");
     let why = crowdsec_of(&proxy)["decisions"]["reason"].to_string();
     assert!(why.contains("more than 62914560 octets"), "{why}");
-    wait::until("it is asked again", || asked.load(Ordering::SeqCst) > 1);
+    wait::until("it is asked again", || played.times_asked() > 1);
     let grown = proxy.resident_kib();
     assert!(grown < 300 * 1024, "{grown} KiB");
 }

@@ -13,6 +13,7 @@ pub(crate) mod impostor;
 pub(crate) mod machines;
 pub(crate) mod mail;
 pub(crate) mod network;
+pub(crate) mod nginx;
 pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -4,55 +4,17 @@
 //! Not here: what an import makes of a list (`ban_lists`, the daemon's `cli::bans`).
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::kit::program::{self, Daemon, Ran};
+use crate::kit::nginx::Nginx;
+use crate::kit::ports;
+use crate::kit::program::{self, Ran};
 use crate::kit::proxy::{Proxy, Setup, gatepost};
-use crate::kit::{ports, wait};
 
 const UNIT: &str = include_str!("../../config/lists/gatepost-list@.service");
-
-/// A web server with these files.
-struct Published {
-    port: u16,
-    _daemon: Daemon,
-    _folder: TempDir,
-}
-
-impl Published {
-    #[track_caller]
-    fn start(files: &[(&str, &str)]) -> Self {
-        let folder = TempDir::with_prefix("gatepost-nginx-").expect("a folder for nginx");
-        let (port, path) = (ports::free(), folder.path().display());
-        let config = format!(
-            "daemon off; user root; pid {path}/pid; error_log {path}/error.log;\n\
-             events {{}}\n\
-             http {{ access_log off; server {{ listen 127.0.0.1:{port}; root {path}/www; }} }}\n"
-        );
-        fs::create_dir(folder.path().join("www")).expect("a folder");
-        for (name, text) in files {
-            fs::write(folder.path().join("www").join(name), text).expect("a list");
-        }
-        let place = folder.path().join("nginx.conf");
-        fs::write(&place, config).expect("nginx's configuration");
-        let mut command = Command::new("nginx");
-        command.arg("-e").arg(folder.path().join("error.log"));
-        command.arg("-c").arg(&place);
-        let daemon = Daemon::spawn(command);
-        wait::until("nginx listens", || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-        });
-        Self {
-            port,
-            _daemon: daemon,
-            _folder: folder,
-        }
-    }
-}
 
 /// Runs what the unit runs, for the list `drop` at this URL. What its last command did.
 #[track_caller]
@@ -97,7 +59,7 @@ fn a_list_that_is_fetched_is_in_force_and_one_that_is_not_leaves_the_old_one_and
     let drop = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lists/drop.json");
     let good = fs::read_to_string(drop).expect("the fixture");
     let damaged = good.replacen("203.0.113", "203.0.x", 1);
-    let published = Published::start(&[
+    let published = Nginx::publishing(&[
         ("good.json", &good),
         ("empty.json", ""),
         ("damaged.json", &damaged),

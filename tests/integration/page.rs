@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -17,12 +17,12 @@ use base64::prelude::BASE64_STANDARD;
 use gatepost_daemon::clock::Clock;
 use rustix::process::Signal;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::kit::browser::Browser;
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::User;
+use crate::kit::nginx::Nginx;
 use crate::kit::program::{self, Daemon};
 use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::{http, ports, wait};
@@ -618,7 +618,7 @@ fn behind_a_web_server_and_a_path_the_page_works_and_is_live() {
         proxy,
         door,
     };
-    let front = WebServer::start(door);
+    let front = in_front_of(door);
     shown.attempt(loopback(40, 1), "anna", "right", 235);
     let at = format!("http://status.example:{}/mail/gate", front.port);
     let ran = shown.proxy.setup.command(&["dashboard", "--at", &at]);
@@ -652,41 +652,14 @@ fn behind_a_web_server_and_a_path_the_page_works_and_is_live() {
 }
 
 /// nginx, as an administrator puts it in front.
-struct WebServer {
-    port: u16,
-    _daemon: Daemon,
-    _folder: TempDir,
-}
-
-impl WebServer {
-    fn start(door: SocketAddr) -> Self {
-        let folder = TempDir::with_prefix("gatepost-nginx-").unwrap();
-        let (port, place) = (ports::free(), folder.path().display());
-        let config = format!(
-            "user root;\ndaemon off;\npid {place}/pid;\nevents {{}}\nhttp {{\n  access_log off;\n  \
-             client_body_temp_path {place}/body;\n  proxy_temp_path {place}/proxy;\n  \
-             fastcgi_temp_path {place}/f;\n  uwsgi_temp_path {place}/u;\n  scgi_temp_path {place}/s;\n  \
-             server {{\n    listen 127.0.0.1:{port};\n    location /mail/gate/ {{\n      \
-             proxy_pass http://{door}/;\n      proxy_set_header Host $http_host;\n      \
-             proxy_set_header X-Forwarded-For $remote_addr;\n    }}\n  }}\n}}\n"
-        );
-        let path = folder.path().join("nginx.conf");
-        fs::write(&path, config).unwrap();
-        let mut command = Command::new("nginx");
-        command.arg("-e").arg(folder.path().join("error.log"));
-        let daemon = Daemon::spawn({
-            command.arg("-c").arg(&path);
-            command
-        });
-        wait::until("nginx listens", || {
-            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
-        });
-        Self {
-            port,
-            _daemon: daemon,
-            _folder: folder,
-        }
-    }
+fn in_front_of(door: SocketAddr) -> Nginx {
+    Nginx::start(&format!(
+        "location /mail/gate/ {{
+      proxy_pass http://{door}/;
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $remote_addr;
+    }}"
+    ))
 }
 
 #[test]

@@ -16,6 +16,7 @@ use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
 use gatepost_core::gate::request::change::{Change, Subject};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::device::Device;
 use gatepost_core::gate::request::doors::Door;
 use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, Mode};
@@ -139,7 +140,13 @@ fn described(gate: &Gate, now: Moment) -> String {
     out
 }
 
-fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store: &mut Store) {
+/// Tries a password; what that changed, or what it was told in place of Postfix's answer.
+fn tried(
+    gate: &Gate,
+    (name, from, device): (&str, &str, Option<Device>),
+    (password, outcome): (&str, AuthOutcome),
+    now: Moment,
+) -> (Vec<Change>, Result<(), Verdict>) {
     let (user, secret) = (user(name), Secret::new(password.as_bytes().to_vec()));
     let attempt = AuthAttempt {
         session: 1,
@@ -147,16 +154,37 @@ fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store
         user: &user,
         password: Password::Shown(&secret),
         door: Door::Own,
-        device: None,
+        device,
         country: Located::default(),
         system: None,
     };
     let mut changes = Vec::new();
-    if let Verdict::Allow(permit) =
-        gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes)
-    {
-        let _ = gate.settle(permit, AuthOutcome::Reject, now, &mut changes);
-    }
+    let verdict = match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {
+        Verdict::Allow(permit) => {
+            let _ = gate.settle(permit, outcome, now, &mut changes);
+            Ok(())
+        }
+        other => Err(other),
+    };
+    (changes, verdict)
+}
+
+/// As [`tried`], where it must come to Postfix.
+#[track_caller]
+fn tried_there(
+    gate: &Gate,
+    attempt: (&str, &str, Option<Device>),
+    tried: (&str, AuthOutcome),
+    now: Moment,
+) -> Vec<Change> {
+    let (changes, verdict) = self::tried(gate, attempt, tried, now);
+    verdict.unwrap_or_else(|verdict| panic!("{}: {verdict:?}", attempt.0));
+    changes
+}
+
+fn guess(gate: &Gate, from: &str, name: &str, password: &str, now: Moment, store: &mut Store) {
+    let guess = (password, AuthOutcome::Reject);
+    let (changes, _) = tried(gate, (name, from, None), guess, now);
     store.append(&changes).unwrap();
 }
 
@@ -237,33 +265,6 @@ const TAKEN_BACK: [(&str, &str); 6] = [
     ("jakob", "203.0.119.7"),
 ];
 
-/// A login, or one that Postfix refuses.
-fn log_in(
-    gate: &Gate,
-    (name, from): (&str, &str),
-    password: &str,
-    outcome: AuthOutcome,
-    now: Moment,
-) -> Vec<Change> {
-    let (user, secret) = (user(name), Secret::new(password.as_bytes().to_vec()));
-    let attempt = AuthAttempt {
-        session: 2,
-        client: client(from),
-        user: &user,
-        password: Password::Shown(&secret),
-        door: Door::Own,
-        device: None,
-        country: Located::default(),
-        system: None,
-    };
-    let mut changes = Vec::new();
-    match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {
-        Verdict::Allow(permit) => drop(gate.settle(permit, outcome, now, &mut changes)),
-        other => panic!("{name}: {other:?}"),
-    }
-    changes
-}
-
 /// Of each of three kinds one in the snapshots and one in the journal after them: a user who was forgotten, a network that was taken
 /// back, a password that was changed.
 fn take_back(directory: &Path) {
@@ -293,7 +294,8 @@ fn take_back(directory: &Path) {
             ("Birnbaum7Kirsche", AuthOutcome::Reject),
         ] {
             now = now + Duration::from_secs(1);
-            changes.extend(log_in(&gate, changed, password, outcome, now));
+            let attempt = (changed.0, changed.1, None);
+            changes.extend(tried_there(&gate, attempt, (password, outcome), now));
         }
         store.append(&changes).unwrap();
         changes.clear();

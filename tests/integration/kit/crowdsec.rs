@@ -4,12 +4,13 @@
 //! Not here: what is asked of it (the daemon's `crowdsec`).
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::authority::{Authority, Signed};
 use super::{ports, program, wait};
 
 /// A running LAPI. Dropped, it is killed.
@@ -17,15 +18,36 @@ pub(crate) struct Crowdsec {
     folder: TempDir,
     child: Child,
     port: u16,
+    scheme: &'static str,
 }
+
+/// The names on its certificate.
+const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
 impl Crowdsec {
     /// Starts one that has decided nothing, with a bouncer and a machine for Gatepost.
     #[track_caller]
     pub(crate) fn start() -> Self {
         let folder = TempDir::with_prefix("gatepost-crowdsec-").expect("a folder for crowdsec");
+        Self::start_in(folder, "http", "")
+    }
+
+    /// As [`Crowdsec::start`], over https with a certificate that this authority has signed.
+    #[track_caller]
+    pub(crate) fn start_https(authority: &Authority) -> Self {
+        let folder = TempDir::with_prefix("gatepost-crowdsec-").expect("a folder for crowdsec");
+        write_certificate(folder.path(), &authority.sign(&NAMES));
+        let place = folder.path().display();
+        let tls = format!(
+            "    tls:\n      cert_file: {place}/chain.pem\n      key_file: {place}/server-key.pem\n"
+        );
+        Self::start_in(folder, "https", &tls)
+    }
+
+    #[track_caller]
+    fn start_in(folder: TempDir, scheme: &'static str, tls: &str) -> Self {
         let port = ports::free();
-        let config = config(&folder.path().display().to_string(), port);
+        let config = config(&folder.path().display().to_string(), port, tls);
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("write into CrowdSec's folder");
         };
@@ -38,13 +60,13 @@ impl Crowdsec {
             folder,
             child: command,
             port,
+            scheme,
         };
         crowdsec.wait();
         let file = |name: &str| crowdsec.path(name).display().to_string();
         for (machine, path) in [("cscli", file("cscli.yaml")), ("mx1", file("machine.yaml"))] {
-            let url = format!("http://127.0.0.1:{port}");
             let words = ["machines", "add", machine, "--auto", "--force", "--file"];
-            crowdsec.cscli(&[&words[..], &[&path, "--url", &url]].concat());
+            crowdsec.cscli(&[&words[..], &[&path, "--url", &crowdsec.url()]].concat());
         }
         let key = crowdsec.cscli(&["bouncers", "add", "gatepost", "--output", "raw"]);
         write_secret(&crowdsec.key_file(), &key);
@@ -53,7 +75,13 @@ impl Crowdsec {
 
     /// As `crowdsec.url` names it.
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
+    }
+
+    /// Puts a certificate that this authority has signed in the old one's place. It takes a start.
+    #[track_caller]
+    pub(crate) fn change_certificate(&self, authority: &Authority) {
+        write_certificate(self.folder.path(), &authority.sign(&NAMES));
     }
 
     /// The file with the bouncer's key.
@@ -147,7 +175,13 @@ fn launch(folder: &TempDir) -> Child {
         .expect("crowdsec is installed")
 }
 
-fn write_secret(path: &std::path::Path, text: &str) {
+#[track_caller]
+fn write_certificate(folder: &Path, signed: &Signed) {
+    fs::write(folder.join("chain.pem"), &signed.chain).expect("write the certificate");
+    write_secret(&folder.join("server-key.pem"), &signed.key);
+}
+
+fn write_secret(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, text).expect("write into CrowdSec's folder");
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("close the file");
@@ -156,7 +190,7 @@ fn write_secret(path: &std::path::Path, text: &str) {
 const PROFILE: &str =
     "name: nothing\nfilters:\n - \"false\"\ndecisions:\n - type: ban\n   duration: 4h\n";
 
-fn config(folder: &str, port: u16) -> String {
+fn config(folder: &str, port: u16, tls: &str) -> String {
     format!(
         "common:
   daemonize: false
@@ -174,12 +208,13 @@ db_config:
   db_path: {folder}/crowdsec.db
 api:
   client:
+    insecure_skip_verify: true
     credentials_path: {folder}/cscli.yaml
   server:
     log_level: info
     listen_uri: 127.0.0.1:{port}
     profiles_path: {folder}/profiles.yaml
-prometheus:
+{tls}prometheus:
   enabled: false
 "
     )

@@ -8,6 +8,8 @@ use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::{ANNA, Entry, Mail};
 use crate::kit::proxy::{NAME, Proxy, Setup};
 
+use super::handover::nobody_can_log_in;
+
 const TEXT: &str = "From: <anna@example.org>\r\nSubject: x\r\n\r\nhello\r\n";
 
 fn submit(mut client: Client) -> String {
@@ -76,15 +78,7 @@ fn postfix_refusing_xclient_gets_no_password() {
     let mail = Mail::start();
     let setup = Setup::new(&mail.address(Entry::Plain).to_string());
     let proxy = setup.with("upstream.announce", "xclient").start();
-    let mut client = proxy.client(loopback(12, 1));
-    client.reply();
-    let greeted = client.say("EHLO laptop");
-    assert_eq!(
-        greeted.code, 421,
-        "there is nobody to log in to: {greeted:?}"
-    );
-    assert!(client.try_say(&auth_plain(ANNA)).is_err());
-    assert_eq!(mail.password_checks(), []);
+    nobody_can_log_in(&mail, &proxy);
 }
 
 #[test]

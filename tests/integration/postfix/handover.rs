@@ -140,20 +140,23 @@ fn starttls_through_the_splice_gains_nothing() {
     still_anna(&mail, client);
 }
 
+/// Clients are told that there is nobody to log in to, and no password comes to Dovecot.
+#[track_caller]
+pub(super) fn nobody_can_log_in(mail: &Mail, proxy: &Proxy) {
+    let mut client = proxy.client(loopback(13, 1));
+    client.reply();
+    let greeted = client.say("EHLO laptop");
+    assert_eq!(greeted.code, 421, "{greeted:?}");
+    assert!(client.try_say(&auth_plain(ANNA)).is_err());
+    assert_eq!(mail.password_checks(), []);
+}
+
 #[test]
 fn a_postfix_that_offers_starttls_gets_no_session_and_the_log_says_what_to_change() {
     let mail = Mail::start();
     let setup = Setup::new(&mail.address(Entry::StartTls).to_string());
     let proxy = setup.start();
-    let mut client = proxy.client(loopback(13, 1));
-    client.reply();
-    let greeted = client.say("EHLO laptop");
-    assert_eq!(
-        greeted.code, 421,
-        "there is nobody to log in to: {greeted:?}"
-    );
-    assert!(client.try_say(&auth_plain(ANNA)).is_err());
-    assert_eq!(mail.password_checks(), []);
+    nobody_can_log_in(&mail, &proxy);
     proxy.log().find("what to change", |event| {
         let loud = ["WARN", "ERROR"].contains(&event.level().as_str());
         loud && event.text().contains("smtpd_tls_security_level")

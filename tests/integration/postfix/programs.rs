@@ -27,6 +27,16 @@ pub(super) enum Tls {
     StartTls,
 }
 
+impl Tls {
+    /// As the scripts are told.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Implicit => "implicit",
+            Self::StartTls => "starttls",
+        }
+    }
+}
+
 /// One mail to send.
 pub(super) struct Job<'a> {
     /// The server.
@@ -134,10 +144,7 @@ pub(super) fn smtplib(job: &Job<'_>) -> Ran {
     let mut command = Command::new("python3");
     command
         .args(["-c", include_str!("smtplib_send.py")])
-        .arg(match job.tls {
-            Tls::Implicit => "implicit",
-            Tls::StartTls => "starttls",
-        })
+        .arg(job.tls.word())
         .arg(job.port())
         .arg(job.root())
         .args([job.mechanism, job.user.0, job.user.1, RECIPIENT]);
@@ -151,10 +158,7 @@ pub(super) fn nodemailer(job: &Job<'_>) -> Ran {
         .env("NODE_PATH", "/usr/share/nodejs")
         .env("NODE_EXTRA_CA_CERTS", job.root())
         .args(["--eval", include_str!("nodemailer_send.js"), "--"])
-        .arg(match job.tls {
-            Tls::Implicit => "implicit",
-            Tls::StartTls => "starttls",
-        })
+        .arg(job.tls.word())
         .arg(job.port())
         .args([job.mechanism, job.user.0, job.user.1, RECIPIENT]);
     program::with_input(&mut command, job.text.as_bytes())
@@ -165,10 +169,7 @@ pub(super) fn net_smtp(job: &Job<'_>) -> Ran {
     let mut command = Command::new("perl");
     command
         .args(["-e", include_str!("net_smtp_send.pl"), "--"])
-        .arg(match job.tls {
-            Tls::Implicit => "implicit",
-            Tls::StartTls => "starttls",
-        })
+        .arg(job.tls.word())
         .arg(job.port())
         .arg(job.root())
         .args([job.mechanism, job.user.0, job.user.1, RECIPIENT]);

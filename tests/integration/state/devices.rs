@@ -4,7 +4,7 @@
 
 use super::*;
 use gatepost_core::gate::ConnectedClient;
-use gatepost_core::gate::request::device::{Device, DeviceTicket};
+use gatepost_core::gate::request::device::DeviceTicket;
 
 /// Where they log in, and where nobody ever did.
 const HOME: &str = "203.0.114.7";
@@ -23,31 +23,6 @@ fn device(number: u8, ticket: DeviceTicket) -> Option<Device> {
     Some(Device::new([number; 16], ticket))
 }
 
-fn try_from_device(
-    gate: &Gate,
-    (name, from, device): (&str, &str, Option<Device>),
-    (password, outcome): (&str, AuthOutcome),
-    now: Moment,
-) -> Vec<Change> {
-    let (user, secret) = (user(name), Secret::new(password.as_bytes().to_vec()));
-    let attempt = AuthAttempt {
-        session: 3,
-        client: client(from),
-        user: &user,
-        password: Password::Shown(&secret),
-        door: Door::Own,
-        device,
-        country: Located::default(),
-        system: None,
-    };
-    let mut changes = Vec::new();
-    match gate.judge_in_turn(&attempt, QueueClass::Ordinary, now, &mut changes) {
-        Verdict::Allow(permit) => drop(gate.settle(permit, outcome, now, &mut changes)),
-        other => panic!("{name}: {other:?}"),
-    }
-    changes
-}
-
 /// In the snapshots: a device of anna's that came back, one of bert's that has not, one that carl's wrong passwords have used up nearly,
 /// one of dora, and one that is none. In the journal after them: a new one of anna's, that of carl dropped, that of dora taken back, and
 /// another that is none.
@@ -58,16 +33,16 @@ fn write(directory: &Path) {
     let login = |name, number, now| {
         let attempt = (name, HOME, device(number, DeviceTicket::Returned));
         let right = format!("Right-{name}-password");
-        try_from_device(&gate, attempt, (&right, AuthOutcome::Accept), now)
+        tried_there(&gate, attempt, (&right, AuthOutcome::Accept), now)
     };
     let guess = |number: u32, now| {
         let attempt = ("carl", FAR, device(3, DeviceTicket::Returned));
         let wrong = format!("Zwiebel{number}kuchen");
-        try_from_device(&gate, attempt, (&wrong, AuthOutcome::Reject), now)
+        tried_there(&gate, attempt, (&wrong, AuthOutcome::Reject), now)
     };
     login("anna", 1, NOW);
     let bert = ("bert", HOME, device(2, DeviceTicket::New));
-    try_from_device(
+    tried_there(
         &gate,
         bert,
         ("Right-bert-password", AuthOutcome::Accept),
@@ -165,11 +140,11 @@ fn a_device_with_four_failures_has_one_more_after_a_restart() {
     let gate = Gate::new(settings(Mode::Enforce), keys(&left), NOW);
     let laptop = device(1, DeviceTicket::Returned);
     let right = ("Right-anna-password", AuthOutcome::Accept);
-    let login = try_from_device(&gate, ("anna", HOME, laptop), right, NOW);
+    let login = tried_there(&gate, ("anna", HOME, laptop), right, NOW);
     for number in 0..4 {
         let wrong = format!("Zwiebel{number}kuchen");
         let then = NOW + Duration::from_secs(1);
-        try_from_device(
+        tried_there(
             &gate,
             ("anna", FAR, laptop),
             (&wrong, AuthOutcome::Reject),
@@ -185,7 +160,7 @@ fn a_device_with_four_failures_has_one_more_after_a_restart() {
         gate.explain_user(&user("anna"), nowhere, now).devices[0].failures,
         4
     );
-    try_from_device(
+    tried_there(
         &gate,
         ("anna", FAR, laptop),
         ("Zwiebel4kuchen", AuthOutcome::Reject),

@@ -175,34 +175,30 @@ mod tests {
     use crate::gate::request::attempt::UserName;
     use crate::gate::request::names::NameFolding;
 
+    const KEYS: Keys = Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    };
+
     #[test]
     fn a_guess_tells_which_user_it_was_made_at() {
-        let keys = Keys {
-            users: [1; 16],
-            passwords: [2; 16],
-            table: [3; 16],
-        };
         let folding = NameFolding::default();
-        let user = |name: &str| keys.user(&folding.fold(&UserName::new(name.as_bytes())));
-        let guess = keys.guess(user("anna"), b"secret");
+        let user = |name: &str| KEYS.user(&folding.fold(&UserName::new(name.as_bytes())));
+        let guess = KEYS.guess(user("anna"), b"secret");
         assert!(guess.is_at(user("anna")) && !guess.is_at(user("bert")));
-        assert_ne!(guess, keys.guess(user("anna"), b"other"));
+        assert_ne!(guess, KEYS.guess(user("anna"), b"other"));
     }
 
     #[test]
     fn a_name_in_other_letters_is_the_same_user_at_any_length() {
-        let keys = Keys {
-            users: [1; 16],
-            passwords: [2; 16],
-            table: [3; 16],
-        };
         let folding = NameFolding::default();
         for length in [0, 1, 63, 64, 65, 1000] {
             let upper = UserName::new(vec![b'A'; length]);
             let lower = UserName::new(vec![b'a'; length]);
             let other = UserName::new(vec![b'a'; length + 1]);
             let [upper, lower, other] =
-                [&upper, &lower, &other].map(|name| keys.user(&folding.fold(name)));
+                [&upper, &lower, &other].map(|name| KEYS.user(&folding.fold(name)));
             assert_eq!(upper, lower);
             assert_ne!(lower, other);
         }
@@ -210,13 +206,8 @@ mod tests {
 
     #[test]
     fn names_that_differ_in_their_domain_are_two_users_with_one_local_part() {
-        let keys = Keys {
-            users: [1; 16],
-            passwords: [2; 16],
-            table: [3; 16],
-        };
         let folding = NameFolding::default();
-        let user = |name: &str| keys.user(&folding.fold(&UserName::new(name.as_bytes())));
+        let user = |name: &str| KEYS.user(&folding.fold(&UserName::new(name.as_bytes())));
         let (bare, one, other) = (user("anna"), user("Anna@a.example"), user("anna@b.example"));
         assert!(bare != one && one != other);
         assert_eq!(bare.local_part(), one.local_part());

@@ -58,6 +58,23 @@ fn user(name: &str) -> UserName {
     UserName::new(name.as_bytes())
 }
 
+/// The files in which these changes may be found, with snapshots of before and after them, in the orders in which they may be read.
+fn orders(
+    changes: &[Change],
+    before: &[StateFile; 2],
+    after: &[StateFile; 2],
+) -> [Vec<StateFile>; 5] {
+    let backwards: Vec<Change> = changes.iter().rev().copied().collect();
+    let both = [before.as_slice(), after.as_slice()].concat();
+    [
+        vec![journal(changes)],
+        vec![journal(&backwards), journal(changes)],
+        [before.as_slice(), &[journal(changes)]].concat(),
+        after.to_vec(),
+        [&[journal(changes)], both.as_slice()].concat(),
+    ]
+}
+
 fn guess(gate: &Gate, from: &str, name: &str, n: usize, now: Moment, changes: &mut Vec<Change>) {
     let (user, secret) = (
         user(name),

@@ -37,15 +37,7 @@ fn only_elsewhere_is_familiar(gate: &Gate, elsewhere: &str, now: Moment) {
 fn what_was_revoked_stays_so_in_whatever_order_the_files_are_read_and_however_long_it_was_away() {
     let elsewhere = "10.0.0.1";
     let (changes, before, after) = revoked(elsewhere);
-    let backwards: Vec<Change> = changes.iter().rev().copied().collect();
-    let both = [before.as_slice(), after.as_slice()].concat();
-    for files in [
-        vec![journal(&changes)],
-        vec![journal(&backwards), journal(&changes)],
-        [before.as_slice(), &[journal(&changes)]].concat(),
-        after.to_vec(),
-        [&[journal(&changes)], both.as_slice()].concat(),
-    ] {
+    for files in orders(&changes, &before, &after) {
         for away in [Duration::ZERO, MINUTE, DAY * 30] {
             let now = NOW + Duration::from_millis(5_200) + away;
             let mut again = restore(&files, now);
