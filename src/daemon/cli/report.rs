@@ -15,6 +15,7 @@ use crate::admin::message::{
 mod accounts;
 mod bars;
 mod html;
+mod markup;
 
 /// Report what happened: tries, refusals, users under attack, outages
 ///

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::html::{escaped, time};
+use super::markup::{escaped, time};
 use crate::admin::message::ReportMessage;
 
 /// Accounts with one thing the matter.

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use super::accounts;
 use super::bars::{Series, chart, sparkline};
+use super::markup::{escaped, time};
 use super::{Headline, OUTCOMES, count, number, reasons};
 use crate::admin::message::{PastDecisionMessage, ReportMessage};
 use crate::cli::explain;
@@ -306,12 +307,6 @@ fn events(report: &ReportMessage, body: &mut String) {
     body.push_str("</table></section>");
 }
 
-/// `2026-11-27T07:40:12Z` as `2026-11-27 07:40`.
-pub(super) fn time(rfc3339: &str) -> String {
-    let minutes = rfc3339.get(..16).unwrap_or(rfc3339);
-    escaped(&minutes.replace('T', " "))
-}
-
 /// What stands under a step: the hour, or the day.
 fn label(rfc3339: &str, step_s: u64) -> String {
     let part = match step_s {
@@ -319,21 +314,6 @@ fn label(rfc3339: &str, step_s: u64) -> String {
         _ => rfc3339.get(11..16),
     };
     escaped(part.unwrap_or(rfc3339))
-}
-
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
