@@ -46,7 +46,7 @@ pub(crate) enum BenchScenario {
     Crowd,
     /// IMAP logins at a Dovecot that asks Gatepost, one that asks a server which always allows, and one that asks nobody.
     Doors,
-    /// Honest sessions at one of several machines, whose store is near, far and dead.
+    /// Honest sessions at one of several machines, whose store is near, far and dead, and at one that is linked with others.
     Cluster,
 }
 
@@ -211,14 +211,17 @@ pub(crate) const ROWS: &[FigureRow] = &[
     row("near-mail", BenchScenario::Cluster, "one of three machines, their store near", "µs", Goal::OfKey("alone-mail", PeerKind::Gatepost, 1.02)),
     row("far-mail", BenchScenario::Cluster, "the same, 20 ms away", "µs", Goal::OfKey("alone-mail", PeerKind::Gatepost, 1.02)),
     row("dead-mail", BenchScenario::Cluster, "the same, dead", "µs", Goal::OfKey("alone-mail", PeerKind::Gatepost, 1.02)),
+    row("linked-mail", BenchScenario::Cluster, "one of three linked machines, one of them away", "µs", Goal::OfKey("alone-mail", PeerKind::Gatepost, 1.02)),
     row("alone-p50", BenchScenario::Cluster, "honest session, 20 a second, one machine alone: p50", "ms", Goal::None),
     row("near-p50", BenchScenario::Cluster, "the store near: p50", "ms", Goal::OfKey("alone-p50", PeerKind::Gatepost, 1.02)),
     row("far-p50", BenchScenario::Cluster, "20 ms away: p50", "ms", Goal::OfKey("alone-p50", PeerKind::Gatepost, 1.02)),
     row("dead-p50", BenchScenario::Cluster, "dead: p50", "ms", Goal::OfKey("alone-p50", PeerKind::Gatepost, 1.02)),
+    row("linked-p50", BenchScenario::Cluster, "linked: p50", "ms", Goal::OfKey("alone-p50", PeerKind::Gatepost, 1.02)),
     row("alone-p99", BenchScenario::Cluster, "one machine alone: p99", "ms", Goal::None),
     row("near-p99", BenchScenario::Cluster, "the store near: p99", "ms", Goal::OfKey("alone-p99", PeerKind::Gatepost, 1.02)),
     row("far-p99", BenchScenario::Cluster, "20 ms away: p99", "ms", Goal::OfKey("alone-p99", PeerKind::Gatepost, 1.02)),
     row("dead-p99", BenchScenario::Cluster, "dead: p99", "ms", Goal::OfKey("alone-p99", PeerKind::Gatepost, 1.02)),
+    row("linked-p99", BenchScenario::Cluster, "linked: p99", "ms", Goal::OfKey("alone-p99", PeerKind::Gatepost, 1.02)),
     row("start", BenchScenario::Start, "start to first accept, nothing to restore", "ms", Goal::None),
     row("start-bans", BenchScenario::Start, "the same, 100,000 bans to restore", "ms", Goal::AtMost(20.0)),
     row("crowd", BenchScenario::Crowd, "the largest crowd of idle sessions, PSS", "GiB", Goal::AtMost(1.2)),

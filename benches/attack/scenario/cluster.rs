@@ -1,12 +1,14 @@
 //! cluster - what does it cost an honest user that their machine is one of several?
 //!
 //! Familiar users send a mail of 4 KB, at one machine alone and at one of three machines with a store: near (the same machine), far
-//! (20 ms there and back, by a relay that holds every octet for half of it), and dead (nobody listens there). In turns, each on a
+//! (20 ms there and back, by a relay that holds every octet for half of it), and dead (nobody listens there); and at one of three
+//! that are linked, of which one is there, a Gatepost of its own, and one is away. In turns, each on a
 //! newly started Gatepost; first CPU with eight sessions at once, then how long a session takes at 20 a second.
 //! Worrying: more than 1.02 of one machine alone, wherever the store is.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gatepost_core::moment::Moment;
@@ -34,20 +36,30 @@ const ONE_WAY: Duration = Duration::from_millis(10);
 const RATE: usize = 20;
 /// Parts of a stream that are on their way at once.
 const ON_THE_WAY: usize = 1024;
+/// A part of each is enough for the first logins of all users, whatever store there is.
+const LIMITS: &str = "[limits.strangers]\nburst = 6000\n[limits.unknown]\nburst = 6000\n";
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// Where the store is.
+/// What the machine is one of, and where the store is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum StorePlace {
+enum ClusterPlace {
     /// There is one machine alone.
     Nowhere,
     Near,
     Far,
     Dead,
+    /// There is none: the machines are linked.
+    Linked,
 }
 
-impl StorePlace {
-    const ALL: [Self; 4] = [Self::Nowhere, Self::Near, Self::Far, Self::Dead];
+impl ClusterPlace {
+    const ALL: [Self; 5] = [
+        Self::Nowhere,
+        Self::Near,
+        Self::Far,
+        Self::Dead,
+        Self::Linked,
+    ];
 
     /// What its figures are filed under.
     const fn keys(self) -> [&'static str; 3] {
@@ -56,16 +68,19 @@ impl StorePlace {
             Self::Near => ["near-mail", "near-p50", "near-p99"],
             Self::Far => ["far-mail", "far-p50", "far-p99"],
             Self::Dead => ["dead-mail", "dead-p50", "dead-p99"],
+            Self::Linked => ["linked-mail", "linked-p50", "linked-p99"],
         }
     }
 }
 
-/// A redis-server, and a relay that makes it a far one.
+/// A redis-server, and a relay that makes it a far one; and where linked machines listen.
 struct BenchStore {
     _server: Program,
     near: SocketAddr,
     far: SocketAddr,
     dead: SocketAddr,
+    secret: PathBuf,
+    links: [SocketAddr; 3],
 }
 
 pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
@@ -76,9 +91,9 @@ pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
     }
     let store = BenchStore::start(bench)?;
     for round in 0..bench.extent.rounds {
-        let mut turns = StorePlace::ALL;
+        let mut turns = ClusterPlace::ALL;
         // Who comes first, meets a colder machine.
-        turns.rotate_left(round % StorePlace::ALL.len());
+        turns.rotate_left(round % ClusterPlace::ALL.len());
         for place in turns {
             match play_round(bench, &store, place) {
                 Ok(figures) => results.file(PeerKind::Gatepost, figures),
@@ -92,11 +107,15 @@ pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
 fn play_round(
     bench: &Bench,
     store: &BenchStore,
-    place: StorePlace,
+    place: ClusterPlace,
 ) -> BenchResult<Vec<(&'static str, f64)>> {
     let backend = bench.backend(BackendKind::Sha256)?;
-    let changes = store.changes(bench, place)?;
-    let peer = Peer::start(PeerKind::Gatepost, &bench.files, backend, &changes)?;
+    let start = |changes| Peer::start(PeerKind::Gatepost, &bench.files, backend, &changes);
+    let peer = start(store.changes(place))?;
+    let _linked = match place {
+        ClusterPlace::Linked => Some(start(store.linked(1))?),
+        _ => None,
+    };
     let set = &Measurement {
         bench,
         peer,
@@ -129,15 +148,18 @@ fn play_round(
 
 impl BenchStore {
     fn start(bench: &Bench) -> BenchResult<Self> {
-        let [near, far, dead] = [free_port()?, free_port()?, free_port()?];
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let free = || free_port().map(local);
         let folder = bench.folder("store");
         std::fs::create_dir_all(&folder)?;
-        let port = near.to_string();
+        let secret = folder.join("cluster.secret");
+        std::fs::write(&secret, SECRET)?;
+        std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600))?;
+        let [near, far] = [free()?, free()?];
+        let port = near.port().to_string();
         let options = ["--port", &port, "--bind", "127.0.0.1", "--save", ""];
         let program = Path::new("/usr/bin/redis-server");
         let mut server = Program::start("redis", program, &options, &folder)?;
-        let [near, far, dead] =
-            [near, far, dead].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         server.listens(near)?;
         let listener = bench.runtime.block_on(TcpListener::bind(far))?;
         bench.runtime.spawn(relay(listener, near, bench.clock));
@@ -145,27 +167,43 @@ impl BenchStore {
             _server: server,
             near,
             far,
-            dead,
+            dead: free()?,
+            secret,
+            links: [free()?, free()?, free()?],
         })
     }
 
-    fn changes(&self, bench: &Bench, place: StorePlace) -> BenchResult<ConfigChanges> {
-        let secret = bench.folder("store").join("cluster.secret");
-        std::fs::write(&secret, SECRET)?;
+    fn changes(&self, place: ClusterPlace) -> ConfigChanges {
         let store = match place {
-            StorePlace::Nowhere => return Ok(ConfigChanges::default()),
-            StorePlace::Near => self.near,
-            StorePlace::Far => self.far,
-            StorePlace::Dead => self.dead,
+            ClusterPlace::Nowhere => return tables(LIMITS.to_owned()),
+            ClusterPlace::Linked => return self.linked(0),
+            ClusterPlace::Near => self.near,
+            ClusterPlace::Far => self.far,
+            ClusterPlace::Dead => self.dead,
         };
-        let tables = format!(
-            "[cluster]\nmachines = [\"mx1\", \"mx2\", \"mx3\"]\nname = \"mx1\"\nstore = \"redis://{store}\"\nsecret-file = \"{}\"\n",
-            secret.display()
-        );
-        Ok(ConfigChanges {
-            tables,
-            ..ConfigChanges::default()
-        })
+        self.machine(0, &format!("store = \"redis://{store}\"\n"))
+    }
+
+    /// The machine of that number; at the last one's address nobody listens.
+    fn linked(&self, number: usize) -> ConfigChanges {
+        let [first, second, third] = self.links;
+        let listen = if number == 0 { first } else { second };
+        let peers = format!("peers = [\"{first}\", \"{second}\", \"{third}\"]\n");
+        self.machine(number, &format!("listen = \"{listen}\"\n{peers}"))
+    }
+
+    fn machine(&self, number: usize, more: &str) -> ConfigChanges {
+        let secret = self.secret.display();
+        tables(format!(
+            "{LIMITS}[cluster]\nmachines = [\"mx0\", \"mx1\", \"mx2\"]\nname = \"mx{number}\"\n{more}secret-file = \"{secret}\"\n"
+        ))
+    }
+}
+
+fn tables(tables: String) -> ConfigChanges {
+    ConfigChanges {
+        tables,
+        ..ConfigChanges::default()
     }
 }
 

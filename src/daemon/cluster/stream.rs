@@ -1,21 +1,22 @@
 //! stream - what the machines of a cluster tell one another, as entries of a stream in the store
 //!
-//! The stream has a limited length: who was away for longer finds the last entry that it has read gone, and is told all anew.
+//! The stream has a limited length (`length`): who was away for longer finds the last entry that it has read gone, and is told all anew.
 //! Not here: what the entries say (`sharing`), when to read and write (`server::sharing`).
+
+mod length;
 
 use std::time::Duration;
 
 use redis::{FromRedisValue, Pipeline, Value};
 use tokio::time::timeout;
 
+pub use self::length::StreamLength;
 use super::store::connection::StoreConnection;
 use super::store::{ENTRY, LenderFault, LenderSettings};
 use gatepost_core::moment::Moment;
 
 const READ: &str = include_str!("read.lua");
 const RECORDS: &str = "gatepost:1:records";
-/// Entries that the stream keeps, about: of 10 KiB each at most.
-const KEPT: usize = 4096;
 /// Entries that are read at once.
 pub const BATCH: usize = 64;
 /// Octets of an entry that is read. None of ours has more than 10 KiB.
@@ -77,15 +78,20 @@ impl RecordStream {
         entered.unwrap_or(Err(LenderFault::Silent(ENTRY)))
     }
 
-    /// Adds entries, which `machine` tells.
+    /// Adds entries, which `machine` tells. Of all that are there then the store keeps the last ones, about so many.
     ///
     /// # Errors
     /// Some of them may have been added.
-    pub async fn add(&mut self, machine: &str, sealed: &[Vec<u8>]) -> Result<(), LenderFault> {
+    pub async fn add(
+        &mut self,
+        machine: &str,
+        sealed: &[Vec<u8>],
+        kept: usize,
+    ) -> Result<(), LenderFault> {
         let mut commands = Pipeline::with_capacity(sealed.len());
         for sealed in sealed {
             let command = commands.cmd("XADD").arg(RECORDS);
-            let command = command.arg("MAXLEN").arg("~").arg(KEPT);
+            let command = command.arg("MAXLEN").arg("~").arg(kept);
             command.arg("*").arg("m").arg(machine).arg("r").arg(sealed);
         }
         let _: Vec<String> = self.connection.ask_all(&commands).await?;

@@ -11,7 +11,7 @@ use crate::kit::client::loopback;
 use crate::kit::machines::{BURST, ClusterMachines, GuessTarget, SECRET, time_of};
 use crate::kit::mail::{ANNA, Mail};
 use crate::kit::network::Network;
-use crate::kit::proxy::{Event, Setup};
+use crate::kit::proxy::{Event, Proxy, Setup};
 use crate::kit::wait;
 
 use super::cluster_cut::{agree, assert_known_within_a_second, live_without_the_third};
@@ -128,14 +128,7 @@ fn at_one_account_linked_machines_let_through_what_one_would_and_a_new_process_i
     mesh.at_all("known", |machine| machine.is_known(ANNA));
     let of_one = 10 - 10 / 6;
     assert_eq!(mesh.guess(GuessTarget::User(ANNA.0), &[0]), of_one);
-    let left = |mesh: &ClusterMachines| {
-        let explained = mesh.proxies[1].ask_json(&["explain", "127.200.1.1", ANNA.0]);
-        let buckets = explained["buckets"].as_array().expect("buckets").clone();
-        let far = buckets.iter().find(|one| one["name"] == "user-far");
-        far.expect("the user's")["tokens"]
-            .as_u64()
-            .expect("a number")
-    };
+    let left = |mesh: &ClusterMachines| far_of(&mesh.proxies[1], "tokens");
     wait::until("told", || left(&mesh) <= 1);
     assert_eq!(mesh.guess(GuessTarget::User(ANNA.0), &[1]), of_one);
     // What was told is in no snapshot yet; the other one tells what is owed.
@@ -146,6 +139,36 @@ fn at_one_account_linked_machines_let_through_what_one_would_and_a_new_process_i
     mesh.wait_for(1, "shares");
     wait::until("whole", || mesh.cluster(1)["sharing"]["whole"] == true);
     assert!(left(&mesh) <= 1);
+}
+
+/// Of anna's bucket from far, at one machine.
+fn far_of(machine: &Proxy, what: &str) -> u64 {
+    let explained = machine.ask_json(&["explain", "127.200.1.1", ANNA.0]);
+    let buckets = explained["buckets"].as_array().expect("buckets");
+    let far = buckets.iter().find(|one| one["name"] == "user-far");
+    far.expect("the user's")[what].as_u64().expect("a number")
+}
+
+#[test]
+fn of_three_linked_machines_each_pays_for_what_the_others_let_through_while_they_were_apart() {
+    let mut mesh = linked();
+    mesh.ask(0, &["introduce", ANNA.0, "127.40.1.0/24"]);
+    mesh.at_all("known", |machine| machine.is_known(ANNA));
+    let of_one = 10 - 10 / 6;
+    let anna = GuessTarget::User(ANNA.0);
+    // The first seconds of a cut nobody knows of it: what is told then arrives nowhere.
+    mesh.network.cut(2);
+    assert_eq!(mesh.guess(anna, &[0]), of_one);
+    assert_eq!(mesh.guess(anna, &[2]), 2 * of_one);
+    mesh.wait_for(0, "in-part");
+    mesh.wait_for(2, "cut-off");
+    assert_eq!(mesh.guess(anna, &[1]), 2 * of_one);
+    // Each knows what one would have let through; the last tokens are kept for retries.
+    let left = |machine: &Proxy| far_of(machine, "tokens");
+    assert!(mesh.proxies.iter().all(|machine| left(machine) > 0));
+    mesh.network.mend(2);
+    mesh.all_wait_for("shares");
+    mesh.at_all("added", |machine| left(machine) == 0);
 }
 
 #[test]

@@ -85,6 +85,38 @@ impl Machines {
         self.tell_but(None);
     }
 
+    /// As linked machines tell: each what it has spent to those of its own group. One that is alone keeps it until it is not.
+    fn tell_groups(&mut self, groups: &[usize]) {
+        let linked = |one: usize| (0..groups.len()).filter(move |other| *other != one);
+        for number in 0..groups.len() {
+            let group: Vec<_> = linked(number)
+                .filter(|other| groups[*other] == groups[number])
+                .collect();
+            if group.is_empty() {
+                continue;
+            }
+            let world = &self.worlds[number];
+            let spent = over_the_wire(world.gate.take_spent(usize::MAX, world.now), 3600);
+            for other in group {
+                let other = &self.worlds[other];
+                other.gate.merge_spent(&spent, world.now, other.now);
+            }
+        }
+    }
+
+    /// As linked machines tell one another when a link is back, behind what was spent: how long the debts of users are.
+    fn tell_debts(&mut self, groups: &[usize]) {
+        let told = |world: &World| over_the_wire(world.gate.user_debts(world.now), -3600);
+        let debts: Vec<_> = self.worlds.iter().map(told).collect();
+        for (number, world) in self.worlds.iter().enumerate() {
+            for (other, debts) in debts.iter().enumerate() {
+                if other != number && groups[other] == groups[number] {
+                    world.gate.merge_debts(debts, world.now);
+                }
+            }
+        }
+    }
+
     fn pass(&mut self, span: std::time::Duration) {
         self.worlds.iter_mut().for_each(|world| world.pass(span));
     }
@@ -277,6 +309,35 @@ fn record_of(world: &World, number: u64) -> Vec<u8> {
     octets
 }
 
+#[test]
+fn of_three_linked_machines_one_that_was_alone_pays_for_all_and_of_two_groups_the_longer_debt_holds()
+ {
+    // What the manual says of links: a machine that was linked with none tells what it has spent as soon as it is.
+    let mut machines = Machines::new(3);
+    let apart = [0, 0, 1];
+    let asked = machines.guess_all(0);
+    machines.tell_groups(&apart);
+    assert_eq!((asked, machines.guess_all(1)), (BURST, 0));
+    assert_eq!(machines.guess_all(2), BURST);
+    let together = [0; 3];
+    machines.tell_groups(&together);
+    machines.tell_debts(&together);
+    let hours = |world: &World| (owed(world) - world.now.as_nanos()).div_ceil(3_600_000_000_000);
+    let all: Vec<_> = machines.worlds.iter().map(hours).collect();
+    assert_eq!(all, [2 * BURST as u64; 3]);
+    // Two and two: nobody is alone, and the one debt is as long as the other.
+    let mut machines = Machines::new(4);
+    let apart = [0, 0, 1, 1];
+    assert_eq!(machines.guess_all(0), BURST);
+    assert_eq!(machines.guess_all(3), BURST);
+    machines.tell_groups(&apart);
+    let together = [0; 4];
+    machines.tell_groups(&together);
+    machines.tell_debts(&together);
+    let all: Vec<_> = machines.worlds.iter().map(hours).collect();
+    assert_eq!(all, [BURST as u64; 4]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
@@ -313,6 +374,41 @@ proptest! {
             machines.pass(MINUTE * u32::try_from(more).unwrap());
         }
         machines.tell();
+    }
+
+    #[test]
+    fn however_linked_machines_are_apart_each_group_gives_what_one_does_and_all_when_they_are_back(
+        parts in proptest::collection::vec(
+            (proptest::collection::vec(0_usize..3, 5), proptest::collection::vec((0_usize..5, 0_u64..90), 1..60)), 1..8),
+    ) {
+        let mut machines = Machines::new(5);
+        let (mut each, mut minutes) = ([0; 5], 0);
+        for (groups, guesses) in parts {
+            machines.tell_groups(&groups);
+            machines.tell_debts(&groups);
+            let (mut of_group, mut while_apart) = ([0; 3], 0);
+            for (machine, more) in guesses {
+                let asked = usize::from(machines.guess(machine));
+                each[machine] += asked;
+                of_group[groups[machine]] += asked;
+                machines.tell_groups(&groups);
+                minutes += more;
+                while_apart += more;
+                machines.pass(MINUTE * u32::try_from(more).unwrap());
+            }
+            // However many there are in a group: what one alone would with all of its tokens.
+            let most = BURST + while_apart as usize / 60;
+            prop_assert!(of_group.iter().all(|asked| *asked <= most), "{of_group:?}, {most}");
+            // And over all parts each machine no more than one alone.
+            let most = BURST + minutes as usize / 60;
+            prop_assert!(each.iter().all(|asked| *asked <= most), "{each:?}, {most}");
+        }
+        // Linked again, no machine has more left than the one that has least.
+        let least = machines.left().into_iter().min();
+        machines.tell_groups(&[0; 5]);
+        machines.tell_debts(&[0; 5]);
+        let most = machines.left().into_iter().max();
+        prop_assert!(most <= least, "{most:?}, {least:?}");
     }
 
     #[test]

@@ -25,10 +25,12 @@ use crate::cluster::secret::ClusterSecret;
 use gatepost_core::moment::Moment;
 
 mod doors;
+mod in_flight;
 mod peer;
 mod standing;
 
 use doors::MeshDoors;
+use in_flight::SpentInFlight;
 use peer::{LinkedPeer, OrdersKept};
 use standing::yields;
 
@@ -49,6 +51,7 @@ struct MeshSharer {
     /// By the names of the machines.
     links: BTreeMap<String, LinkedPeer>,
     orders: OrdersKept,
+    in_flight: SpentInFlight,
     events: mpsc::Sender<LinkEvent>,
     tasks: TaskTracker,
     last_id: LinkId,
@@ -113,6 +116,7 @@ impl MeshSharer {
             context,
             links: BTreeMap::new(),
             orders: OrdersKept::default(),
+            in_flight: SpentInFlight::default(),
             events,
             tasks: TaskTracker::new(),
             last_id: 0,
@@ -165,10 +169,14 @@ impl MeshSharer {
             return self.exchange.facts_kept();
         }
         self.exchange.facts_sent();
-        let told = facts.into_iter().chain(self.exchange.unsent_spent(common));
-        let frames: Vec<Arc<[u8]>> = told
-            .map(|told| letter(self.exchange.process, told))
-            .collect();
+        let process = self.exchange.process;
+        let told = facts.into_iter().map(|told| letter(process, told));
+        let mut frames: Vec<Arc<[u8]>> = told.collect();
+        for told in self.exchange.unsent_spent(common) {
+            let frame = letter(process, told);
+            self.in_flight.told(&frame, now);
+            frames.push(frame);
+        }
         for peer in self.links.values_mut() {
             if has_lost {
                 peer.tell_all_again();
@@ -203,7 +211,7 @@ impl MeshSharer {
         if let ClusterTold::Ends(_) = letter.told
             && let Some(peer) = self.links.get_mut(&machine)
         {
-            peer.is_whole = true;
+            peer.has_told_all(&self.exchange);
         }
     }
 
@@ -230,7 +238,9 @@ impl MeshSharer {
         let Some(machine) = self.machine(id) else {
             return;
         };
-        self.links.remove(&machine);
+        if let Some(peer) = self.links.remove(&machine) {
+            self.in_flight.lost(&machine, peer.process, now);
+        }
         self.health.unlinked(&machine, fault.to_string(), now);
         if let LinkFault::Damaged(why) = fault
             && self.health.is_due(&machine, fault.kind(), now)
@@ -251,6 +261,7 @@ impl MeshSharer {
         }
         let name = link.greeting.name.clone();
         if let Some(before) = self.links.remove(&name) {
+            self.in_flight.lost(&name, before.process, now);
             let why = match before.process == link.greeting.process {
                 true => LinkRefusal::Twice,
                 false => LinkRefusal::NameTaken,
@@ -260,7 +271,10 @@ impl MeshSharer {
         let heard = self.health.linked(&link.greeting, link.address, now);
         self.compare_lists(&link, now);
         self.last_id += 1;
-        let (peer, outgoing) = LinkedPeer::new(self.last_id, &link, now);
+        let (mut peer, outgoing) = LinkedPeer::new(self.last_id, &link, now);
+        for frame in self.in_flight.again(&name, peer.process) {
+            peer.offer(&frame, &self.exchange);
+        }
         self.links.insert(name, peer);
         let ends = (self.events.clone(), outgoing);
         let context = Arc::clone(&self.context);

@@ -15,7 +15,7 @@ use crate::cluster::common_clock::CommonClock;
 use crate::cluster::message::{ClusterLetter, ClusterTold};
 use crate::cluster::secret::{ClusterSecret, SealFault};
 use crate::cluster::store::{LenderFault, LenderSettings};
-use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamPlace};
+use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamLength, StreamPlace};
 use crate::drain::Drain;
 
 /// From one look at the stream to the next.
@@ -33,6 +33,7 @@ struct StoreSharer {
     secret: ClusterSecret,
     sync: FullSync,
     place: StreamPlace,
+    length: StreamLength,
     common: CommonClock,
 }
 
@@ -41,6 +42,7 @@ pub(super) async fn share(exchange: FactExchange, secret: ClusterSecret, store: 
     let mut drain = exchange.drain();
     let mut sharer = StoreSharer {
         sync: FullSync::new(exchange.process),
+        length: StreamLength::new(exchange.settings.machines.len()),
         exchange,
         secret,
         place: StreamPlace::default(),
@@ -101,6 +103,7 @@ impl StoreSharer {
             }
             let is_last = part.entries.len() < BATCH;
             for entry in part.entries {
+                self.length.note(entry.sealed.len());
                 self.take(entry).await;
             }
             if is_last {
@@ -216,7 +219,7 @@ impl StoreSharer {
         let sealed: Vec<Vec<u8>> = sealed.collect();
         match sealed.is_empty() {
             true => Ok(()),
-            false => stream.add(name, &sealed).await,
+            false => stream.add(name, &sealed, self.length.kept()).await,
         }
     }
 

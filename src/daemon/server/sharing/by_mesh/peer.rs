@@ -100,6 +100,17 @@ impl LinkedPeer {
         let _ = self.outgoing.try_send(Arc::clone(frame));
     }
 
+    /// It has told all that it knew, and what was spent there while it was linked with nobody: so the debts that it was told are
+    /// too short, if it was told any.
+    pub(super) fn has_told_all(&mut self, exchange: &FactExchange) {
+        // Once a link, or both would tell each other without end.
+        if !self.is_whole && matches!(self.told, AllTold::Debts(_) | AllTold::Whole) {
+            let now = exchange.clock().now();
+            self.told = AllTold::Debts(exchange.gate().user_debts(now));
+        }
+        self.is_whole = true;
+    }
+
     /// Something did not find its way to it.
     pub(super) fn tell_all_again(&mut self) {
         self.told = AllTold::Due;
