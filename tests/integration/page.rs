@@ -39,13 +39,18 @@ struct Shown {
 
 impl Shown {
     fn start(actions: bool) -> Self {
+        Self::start_with(actions, |setup| setup)
+    }
+
+    /// As [`Shown::start`], with what else the test wants in its config.
+    fn start_with(actions: bool, change: impl FnOnce(Setup) -> Setup) -> Self {
         let impostor = Impostor::start(Conduct::Honest);
         let door = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
-        let proxy = Setup::new(&impostor.address().to_string())
+        let setup = Setup::new(&impostor.address().to_string())
             .with("upstream.announce", "none")
             .with("http.listen", door.to_string())
-            .with("http.actions", actions)
-            .start();
+            .with("http.actions", actions);
+        let proxy = change(setup).start();
         Self {
             impostor,
             proxy,
@@ -554,6 +559,27 @@ fn names_that_guessers_invent_hide_no_people_and_a_held_table_has_its_bound() {
          return [body.rows.length, body.contains(document.activeElement)]",
     );
     assert_eq!(rows, serde_json::json!([200, true]));
+}
+
+#[test]
+fn whose_password_seems_to_be_stolen_stands_on_the_page_until_the_user_is_forgiven() {
+    let shown = Shown::start_with(true, |setup| setup.with("stolen.networks", 3));
+    let browser = shown.browser();
+    let is_hidden = || browser.run("return document.getElementById('stolen').hidden");
+    assert_eq!(is_hidden(), true);
+    for net in 41..44 {
+        shown.attempt(loopback(net, 1), "anna", "right", 235);
+    }
+    browser.until_text("#suspected tbody", "anna");
+    browser.until_text("#suspected tbody", "too many new networks in a day");
+    assert_eq!(is_hidden(), false);
+    let report = shown.proxy.ask_json(&["report"]);
+    assert_eq!(report["suspected"][0]["user"], "anna");
+    browser.click("#suspected [aria-label='Forgive anna']");
+    browser.click("#sure-yes");
+    wait::until("nothing is left to show", || is_hidden() == true);
+    let report = shown.proxy.ask_json(&["report"]);
+    assert_eq!(report["suspected"], Value::Array(Vec::new()));
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod outlook;
 mod user;
 
 pub use outlook::{Outlook, Unnamed, UserStanding};
-pub use user::{KnownUser, UserDeviceStanding, UserExplanation, UserNetwork};
+pub use user::{KnownUser, SuspectedUser, UserDeviceStanding, UserExplanation, UserNetwork};
 
 /// Decisions that an explanation shows.
 const SHOWN: usize = 20;

@@ -30,7 +30,7 @@ pub use past::{
     ActMessage, Attacked, Attacker, ListedMessage, OutageMessage, PastBanMessage,
     PastDecisionMessage, ReportMessage, ReportStep,
 };
-pub use watch::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
+pub use watch::{AttemptMessage, BusyMessage, SuspectedMessage, WATCH_ROWS, WatchMessage};
 
 /// The longest line in either direction, in octets: large enough for `Learn`'s batches.
 pub const LONGEST: usize = 1 << 20;

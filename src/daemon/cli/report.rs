@@ -12,8 +12,10 @@ use crate::admin::message::{
     Attacked, Attacker, PastDecisionMessage, ReportMessage, Request, Response,
 };
 
+mod accounts;
 mod bars;
 mod html;
+mod markup;
 
 /// Report what happened: tries, refusals, users under attack, outages
 ///
@@ -152,7 +154,7 @@ fn show(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()> {
     show_attackers(report, out)?;
     show_decisions("honest logins refused", &report.honest_refused, out)?;
     show_decisions("logins from new places", &report.new_places, out)?;
-    show_listed(report, out)?;
+    accounts::show(report, out)?;
     if !report.outages.is_empty() {
         writeln!(out, "\nlogins could not work")?;
     }
@@ -250,19 +252,6 @@ fn show_attackers(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()>
             number(*rejected),
             explain::in_brackets(place.as_deref())
         )?;
-    }
-    Ok(())
-}
-
-/// The heading of accounts whose password is on the owner's list.
-const LISTED: &str = "accounts whose password is on the list of known passwords";
-
-fn show_listed(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()> {
-    if !report.listed.is_empty() {
-        writeln!(out, "\n{LISTED}")?;
-    }
-    for one in &report.listed {
-        writeln!(out, "  {}  {}", one.since, one.user)?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::gate::request::device::{DeviceTicket, HashedDevice};
 use crate::gate::request::keys::UserId;
 use crate::gate::request::place::Located;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::suspicion::{NewPlace, Suspicion};
+use crate::gate::request::suspicion::{NewPlace, Suspicion, SuspicionCause};
 use crate::gate::request::user_rule::UserRule;
 use crate::gate::rules::Rules;
 use crate::gate::trust::familiar::Known;
@@ -47,6 +47,17 @@ pub struct UserExplanation {
     pub settling_until: Option<Moment>,
     /// Whether refusals are meant.
     pub mode: Mode,
+}
+
+/// A user whose password seems to be stolen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuspectedUser {
+    /// The user.
+    pub user: UserId,
+    /// Why.
+    pub cause: SuspicionCause,
+    /// Since when.
+    pub since: Moment,
 }
 
 /// A network where a user has logged in.
@@ -141,6 +152,19 @@ impl Gate {
             far_logins: self.rules.load().stolen.far_logins,
             places,
         })
+    }
+
+    /// All users whose password seems to be stolen, the latest first.
+    pub fn suspected_users(&self) -> Vec<SuspectedUser> {
+        let held = self.new_places.all_suspected().into_iter();
+        let suspected = held.map(|(user, cause, since)| SuspectedUser {
+            user,
+            cause,
+            since: moment(since),
+        });
+        let mut suspected: Vec<_> = suspected.collect();
+        suspected.sort_by_key(|one| (std::cmp::Reverse(one.since), one.user));
+        suspected
     }
 
     /// How many sessions at once the owner has set for this user.

@@ -199,6 +199,19 @@ impl NewPlaces {
         self.suspected.load(Ordering::Relaxed)
     }
 
+    /// All of them, with the cause and since when.
+    pub(in crate::gate) fn all_suspected(&self) -> Vec<(UserId, SuspicionCause, u32)> {
+        if self.suspected() == 0 {
+            return Vec::new();
+        }
+        let book = self.read();
+        let suspected = book.users.iter().filter_map(|(user, held)| {
+            let (cause, since) = held.suspected?;
+            Some((*user, cause, since))
+        });
+        suspected.collect()
+    }
+
     /// Takes all of a user out, who has another name here.
     pub(in crate::gate) fn take(&self, user: UserId) -> Option<UserPlaces> {
         let mut book = self.write();

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::SuspectedMessage;
+
 /// Past decisions that were alike within ten minutes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastDecisionMessage {
@@ -77,6 +79,9 @@ pub struct ReportMessage {
     /// Accounts whose password is on the owner's list of known ones, the latest first.
     #[serde(default)]
     pub listed: Vec<ListedMessage>,
+    /// Accounts whose password seems to be stolen now, the latest first.
+    #[serde(default)]
+    pub suspected: Vec<SuspectedMessage>,
     /// Passwords on that list; none: there is none.
     #[serde(default)]
     pub known_passwords: Option<u64>,

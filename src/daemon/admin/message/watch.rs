@@ -24,8 +24,24 @@ pub struct WatchMessage {
     pub users: Vec<BusyMessage>,
     /// Bans, the next to end first; `status.bans` counts them all.
     pub bans: Vec<BanMessage>,
+    /// Users whose password seems to be stolen, the latest first; `status.suspected` counts them all.
+    #[serde(default)]
+    pub suspected: Vec<SuspectedMessage>,
     /// The attempts after the one that was asked for, the last 200 at most, in their order.
     pub attempts: Vec<AttemptMessage>,
+}
+
+/// A user whose password seems to be stolen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspectedMessage {
+    /// The name, escaped; none if it is not known.
+    pub user: Option<String>,
+    /// What the log calls a user without a name.
+    pub id: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Why: as the log's `cause`.
+    pub cause: String,
 }
 
 /// How busy a client, a network or a user is.

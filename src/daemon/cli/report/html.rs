@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::accounts;
 use super::bars::{Series, chart, sparkline};
+use super::markup::{escaped, time};
 use super::{Headline, OUTCOMES, count, number, reasons};
 use crate::admin::message::{PastDecisionMessage, ReportMessage};
 use crate::cli::explain;
@@ -28,7 +30,7 @@ pub(super) fn page(report: &ReportMessage, out: &mut dyn Write) -> io::Result<()
         &mut body,
     );
     decisions("Logins from new places", &report.new_places, &mut body);
-    listed(report, &mut body);
+    accounts::write(report, &mut body);
     events(report, &mut body);
     decisions("The latest decisions", &report.latest, &mut body);
     writeln!(
@@ -270,18 +272,6 @@ fn decisions(title: &str, decisions: &[PastDecisionMessage], body: &mut String) 
     body.push_str("</table></section>");
 }
 
-fn listed(report: &ReportMessage, body: &mut String) {
-    if report.listed.is_empty() {
-        return;
-    }
-    body.push_str("<section><h2>Passwords on the list</h2><table class=\"list\">");
-    for one in &report.listed {
-        let (since, user) = (time(&one.since), escaped(&one.user));
-        let _ = write!(body, "<tr><td>{since}</td><td>{user}</td></tr>");
-    }
-    body.push_str("</table></section>");
-}
-
 fn events(report: &ReportMessage, body: &mut String) {
     let mut rows: Vec<(&str, String)> = Vec::new();
     for outage in &report.outages {
@@ -317,12 +307,6 @@ fn events(report: &ReportMessage, body: &mut String) {
     body.push_str("</table></section>");
 }
 
-/// `2026-11-27T07:40:12Z` as `2026-11-27 07:40`.
-fn time(rfc3339: &str) -> String {
-    let minutes = rfc3339.get(..16).unwrap_or(rfc3339);
-    escaped(&minutes.replace('T', " "))
-}
-
 /// What stands under a step: the hour, or the day.
 fn label(rfc3339: &str, step_s: u64) -> String {
     let part = match step_s {
@@ -332,25 +316,10 @@ fn label(rfc3339: &str, step_s: u64) -> String {
     escaped(part.unwrap_or(rfc3339))
 }
 
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::message::{ActMessage, Attacked, ListedMessage};
+    use crate::admin::message::{ActMessage, Attacked, ListedMessage, SuspectedMessage};
 
     #[test]
     fn what_a_client_wrote_is_text_wherever_it_stands() {
@@ -373,6 +342,10 @@ mod tests {
                 user: evil.to_owned(),
                 since: evil.to_owned(),
             }],
+            suspected: vec![SuspectedMessage {
+                user: Some(evil.to_owned()),
+                ..SuspectedMessage::default()
+            }],
             latest: vec![decision.clone()],
             new_places: vec![decision],
             acts: vec![ActMessage {
@@ -385,7 +358,7 @@ mod tests {
         page(&report, &mut out).unwrap();
         let html = String::from_utf8(out).unwrap();
         assert!(!html.contains("<img") && !html.contains("\"'&"), "{html}");
-        assert!(html.matches("&lt;img src=x onerror=alert(1)&gt;").count() >= 12);
+        assert!(html.matches("&lt;img src=x onerror=alert(1)&gt;").count() >= 13);
     }
 
     #[test]

@@ -58,10 +58,8 @@ impl Operator {
     /// All known users, with the names that the operator gives, those of who logged in since the start, and those that
     /// the history has: the gate keeps none.
     pub(super) async fn users(&self, names: Vec<String>) -> Response {
-        let mut seen = self.past_names(NAMES).await;
+        let mut seen = self.names().await;
         let mut listed = self.listed(NAMES).await;
-        let logged_in = self.context.services.judging.reporter.names.all();
-        seen.extend(logged_in.into_iter().map(|(id, name)| (id, name.into())));
         let gate = self.gate();
         let mut given: HashMap<UserId, String> = names
             .into_iter()
@@ -81,6 +79,14 @@ impl Operator {
         let mut unknown: Vec<String> = given.into_values().collect();
         unknown.sort();
         Response::Users(KnownUsersMessage { users, unknown })
+    }
+
+    /// The names of who logged in since the start, and those that the history has, by the users' ids.
+    pub(super) async fn names(&self) -> HashMap<u64, String> {
+        let mut names = self.past_names(NAMES).await;
+        let logged_in = self.context.services.judging.reporter.names.all();
+        names.extend(logged_in.into_iter().map(|(id, name)| (id, name.into())));
+        names
     }
 
     async fn explain_client(

@@ -110,6 +110,9 @@ impl Operator {
             .clone();
         told.until = timestamp(now);
         told.logins_work = status.logins_work;
+        if status.suspected > 0 {
+            told.suspected = self.suspected(&self.names().await);
+        }
         let known = &self.context.services.judging.known_passwords;
         told.known_passwords = known.count().map(|count| count as u64);
         told.fault = status.history_not_kept;

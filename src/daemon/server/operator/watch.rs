@@ -2,15 +2,19 @@
 //!
 //! Not here: the state (`present`), what is remembered (`report::lately`).
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
 use super::Operator;
 use super::values::{ban, time};
-use crate::admin::message::{AttemptMessage, BusyMessage, WATCH_ROWS, WatchMessage};
+use crate::admin::message::{
+    AttemptMessage, BusyMessage, SuspectedMessage, WATCH_ROWS, WatchMessage,
+};
 use crate::clock::Clock;
 use crate::places::Places;
 use crate::report::busiest::AttemptCounts;
 use crate::report::lately::PastAttempt;
+use gatepost_core::gate::explain::SuspectedUser;
 use gatepost_core::moment::Moment;
 
 impl Operator {
@@ -22,18 +26,36 @@ impl Operator {
         let busiest = lately.busiest(WATCH_ROWS, now);
         let bans = judging.gate().bans(now).into_iter().take(WATCH_ROWS);
         let attempts = lately.since(after);
+        let status = self.status();
+        let suspected = match status.suspected {
+            0 => Vec::new(),
+            _ => self.suspected(&judging.reporter.names.all()),
+        };
         WatchMessage {
-            status: self.status(),
+            status,
             since: time(busiest.since, clock),
             clients: busy(&busiest.clients),
             networks: busy(&busiest.networks),
             users: busy(&busiest.users),
             bans: bans.map(|entry| ban(entry, clock)).collect(),
+            suspected,
             attempts: attempts
                 .iter()
                 .map(|one| attempt(one, &judging.places, clock))
                 .collect(),
         }
+    }
+
+    /// Users whose password seems to be stolen, with those of these names that are theirs.
+    pub(super) fn suspected<N: Display>(&self, names: &HashMap<u64, N>) -> Vec<SuspectedMessage> {
+        let suspected = self.gate().suspected_users().into_iter();
+        let message = |one: SuspectedUser| SuspectedMessage {
+            user: names.get(&one.user.code()).map(ToString::to_string),
+            id: one.user.to_string(),
+            since: time(one.since, self.clock()),
+            cause: one.cause.to_string(),
+        };
+        suspected.take(WATCH_ROWS).map(message).collect()
     }
 }
 

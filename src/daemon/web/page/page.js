@@ -39,6 +39,11 @@ const VERDICTS = {
 const CAUSES = {
   strikes: "tried too fast", trap: "tried a name that only guessers use", neighbours: "many banned neighbours", operator: "by hand", list: "on a published list",
 };
+// Why a password seems to be stolen.
+const SUSPICIONS = {
+  countries: "too many new countries in a day", systems: "too many new providers in a day", networks: "too many new networks in a day",
+  guesses: "a network that guesses at others",
+};
 
 let actions = false;
 let paused = false;
@@ -245,11 +250,24 @@ function show() {
   numbers(status);
   draw();
   write($("bans-note"), status.bans > last.bans.length ? `${count(last.bans.length)} of ${count(status.bans)}, the next to end first` : "");
+  suspected();
   attacks();
   busy("clients", last.clients, (one) => [one.name, count(one.attempts), count(one.accepted)], false);
   table("bans", last.bans, (one) => one.address, (one) => [one.address, when(one.until), CAUSES[one.reason] || one.reason], banned);
   decisions();
   events();
+}
+
+/// Whose password seems to be stolen. A name that was not seen since the start the history may have.
+function suspected() {
+  const past = new Map((reports.day ? reports.day.suspected : []).map((one) => [one.id, one.user]));
+  const users = last.suspected.map((one) => ({ ...one, user: one.user || past.get(one.id) }));
+  $("stolen").hidden = !users.length;
+  table("suspected", users, (one) => `${one.id} ${one.user}`, (one) => [one.user || one.id, when(one.since), SUSPICIONS[one.cause] || one.cause], (cell, one) => {
+    if (!one.user) return;
+    button(cell, "Why", `Why ${one.user}`, () => explain(one.user));
+    if (actions) button(cell, "Forgive", `Forgive ${one.user}`, () => forgive(one.user, true));
+  });
 }
 
 /// Who is attacked, and from where: now, or in the time that is chosen, of known users then.

@@ -48,6 +48,7 @@ pub(in crate::cli::top) fn watch() -> WatchMessage {
             until: "2026-11-27T09:00:00Z".to_owned(),
             reason: "strikes".to_owned(),
         }],
+        suspected: Vec::new(),
         attempts: vec![
             attempt(1, "203.0.113.7", "anna"),
             attempt(2, "198.51.100.1", "bea"),
