@@ -29,3 +29,10 @@ pub(crate) fn find<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     find(what, || holds().then_some(()));
 }
+
+/// Lets so many seconds go by, for tests that somebody asks to take long.
+pub(crate) fn pass(seconds: u32) {
+    for _ in 0..seconds * 100 {
+        thread::park_timeout(PAUSE);
+    }
+}

@@ -1,12 +1,15 @@
 //! cluster_cut - what happens at three machines of which one is cut off, and what all must know of it afterwards
 //!
-//! The same by links and by a store. Not here: the cluster that it happens to (`cluster_mesh`, `cluster_network`).
+//! The same by links and by a store. `GATEPOST_APART_SECONDS=600 cargo test --test integration agree` keeps the third away for ten minutes.
+//! Not here: the cluster that it happens to (`cluster_mesh`, `cluster_network`).
 
+use std::env;
 use std::time::Duration;
 
 use crate::kit::client::loopback;
 use crate::kit::machines::{ClusterMachines, time_of};
 use crate::kit::mail::{ANNA, BERT, CARLA};
+use crate::kit::wait;
 
 /// What happens while the third machine is cut off, there too. It stays cut off.
 #[track_caller]
@@ -27,6 +30,10 @@ pub(super) fn live_without_the_third(machines: &ClusterMachines) {
     assert!(third.is_familiar(97, BERT) && third.is_banned("127.98.0.0/24"));
     assert_eq!(machines.log_in(2, loopback(96, 1), CARLA), Some(235));
     machines.ask(2, &["bans", "add", "127.95.0.0/24"]);
+    // As long as one by hand wants to wait: the age of what is told must not matter.
+    let apart = env::var("GATEPOST_APART_SECONDS");
+    let apart = apart.map_or(0, |text| text.parse().expect("seconds"));
+    wait::pass(apart);
 }
 
 /// Waits until all know all of that.
