@@ -36,6 +36,13 @@ impl JobTally {
         }
     }
 
+    /// Takes in the results of others.
+    pub(crate) fn join(&mut self, others: Self) {
+        self.latencies.join(&others.latencies);
+        self.failed += others.failed;
+        self.first_fault = self.first_fault.take().or(others.first_fault);
+    }
+
     /// Jobs that failed count among the latencies as if they had taken so long.
     pub(crate) fn count_failures_as(&mut self, latency: Duration) {
         for _ in 0..self.failed {

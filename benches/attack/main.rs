@@ -23,6 +23,7 @@ mod bench;
 mod client;
 mod cores;
 mod group;
+mod instructions;
 mod load;
 mod peer;
 mod program;

@@ -55,6 +55,11 @@ impl Program {
         &self.group
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until it listens.
     pub(crate) fn listens(&mut self, address: SocketAddr) -> BenchResult<()> {
         for _ in 0..1000 {
