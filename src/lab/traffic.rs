@@ -106,11 +106,13 @@ pub enum Ablation {
     Devices,
     /// Nobody is near by the autonomous system.
     Systems,
+    /// No password counts as a word because it is one edit from others.
+    Tweaks,
 }
 
 impl Ablation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Folding,
         Self::List,
         Self::Unknown,
@@ -119,6 +121,7 @@ impl Ablation {
         Self::Retries,
         Self::Devices,
         Self::Systems,
+        Self::Tweaks,
     ];
 
     /// Its name.
@@ -132,6 +135,7 @@ impl Ablation {
             Self::Retries => "retries",
             Self::Devices => "devices",
             Self::Systems => "systems",
+            Self::Tweaks => "tweaks",
         }
     }
 
@@ -141,6 +145,7 @@ impl Ablation {
         settings.ladder = match self {
             Self::Folding => ladder.without_folding(),
             Self::List => ladder.without_word_list(),
+            Self::Tweaks => ladder.without_tweaks(),
             Self::Unknown => ladder.without_bucket(Bucket::Unknown),
             Self::Devices => ladder.without_bucket(Bucket::Device),
             Self::Newcomers => ladder.without_newcomers(),

@@ -269,10 +269,8 @@ impl Gate {
         self.answered.store(now.as_nanos(), Ordering::Relaxed);
         let Case {
             client,
-            network,
             user,
             guess,
-            word,
             who,
             ..
         } = claim.case;
@@ -297,7 +295,7 @@ impl Gate {
                 self.doubts.resolve(&claim.case);
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 changes.extend(self.device_failed(claim, now));
-                self.seen.note(word, user, network, now);
+                self.note_wrong_password(&claim.case, now);
                 if !who.trust.is_familiar() && self.is_settling(&self.rules.load(), now) {
                     self.typing_errors.keep(&claim.case, claim.tokens, now);
                 }
@@ -311,6 +309,15 @@ impl Gate {
             Basis::DryRun | Basis::Listed => {}
         }
         settled(AuthOutcome::Reject, None)
+    }
+
+    /// Keeps of a wrong password what later ones are compared with.
+    fn note_wrong_password(&self, case: &Case, now: Moment) {
+        self.seen.note(case.word, case.user, case.network, now);
+        if let Some(guess) = case.guess.filter(|_| case.who.trust == Trust::Far) {
+            self.seen
+                .note_variants(&case.variants, guess, case.network, now);
+        }
     }
 
     /// What a rejection comes to while the backend is suspected to fail: it tells nothing of the password. It

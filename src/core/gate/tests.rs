@@ -26,5 +26,6 @@ mod settling;
 mod several;
 mod stolen;
 mod turns;
+mod tweaks;
 mod user_rules;
 mod watched;

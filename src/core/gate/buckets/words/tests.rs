@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::*;
 use crate::gate::request::client::ClientKey;
 
+/// Behind so many octets nothing is left out.
+const OCTETS_COMPARED: usize = 16;
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
 fn keys() -> Keys {
@@ -21,12 +23,8 @@ fn folded(password: &str, user: &str) -> String {
 }
 
 fn of(password: &str, user: &str) -> Word {
-    Word::of(
-        password.as_bytes(),
-        &UserName::new(user.as_bytes()),
-        &keys(),
-        &Ladder::default(),
-    )
+    let (user, ladder) = (UserName::new(user.as_bytes()), Ladder::default());
+    FoldedPassword::new(password.as_bytes(), &user, &ladder).word(&keys(), &ladder)
 }
 
 fn network(n: u32) -> NetworkKey {
@@ -119,6 +117,97 @@ fn a_flood_of_unique_passwords_does_not_push_shared_words_out() {
         seen.note(Word::Rare(1000 + n), UserId(n), network(n as u32), later);
     }
     assert!(seen.is_word(shared));
+}
+
+fn variants(password: &str, user: u64) -> Variants {
+    let (name, ladder) = (UserName::new(Vec::new()), Ladder::default());
+    let folded = FoldedPassword::new(password.as_bytes(), &name, &ladder);
+    Variants::of(&folded, UserId(user), &keys(), &ladder)
+}
+
+/// Two strangers have tried these at user 1; whether the third is a variant of both.
+fn is_variant(first: &str, second: &str, third: &str) -> bool {
+    let seen = Seen::new(512, &[1; 16]);
+    for (n, password) in [(1, first), (2, second)] {
+        let guess = keys().guess(UserId(1), password.as_bytes());
+        seen.note_variants(&variants(password, 1), guess, network(n), NOW);
+    }
+    seen.is_variant(&variants(third, 1))
+}
+
+#[test]
+fn what_is_one_edit_from_two_strangers_passwords_is_a_variant() {
+    for third in [
+        "zwiebelfest",
+        "ZWIEBELFEST-2031",
+        "zwiebeelfest",
+        "zwiebefest",
+        "zwiebolfest",
+        "wiebelfest",
+        "zwiebelfes7",
+        "xzwiebelfest",
+    ] {
+        assert!(is_variant("Zwiebelfest1", "zwiebelfest!", third), "{third}");
+    }
+    // A chain: each is one edit from the one before.
+    assert!(is_variant("zwiebelfest", "zwiebolfest", "zwiebulfest"));
+    for other in ["zwoebolfest", "zwiebel", "festzwiebel", "kuchenfest", ""] {
+        assert!(
+            !is_variant("Zwiebelfest1", "zwiebelfest!", other),
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn every_edit_of_the_first_sixteen_octets_is_found_and_none_behind_them() {
+    let word = "abcdefghijklmnoprstuv";
+    for at in 0..word.len() {
+        let (head, tail) = word.split_at(at);
+        for edited in [
+            format!("{head}{}", &tail[1..]),
+            format!("{head}q{}", &tail[1..]),
+            format!("{head}q{tail}"),
+        ] {
+            let found = is_variant(word, "ABCDEFGHIJKLMNOPRSTUV7", &edited);
+            assert_eq!(found, at < OCTETS_COMPARED, "{edited}");
+        }
+    }
+}
+
+#[test]
+fn one_password_one_network_another_user_and_short_words_make_no_variant() {
+    let seen = Seen::new(512, &[1; 16]);
+    let note = |password: &str, from: u32| {
+        let guess = keys().guess(UserId(1), password.as_bytes());
+        seen.note_variants(&variants(password, 1), guess, network(from), NOW);
+    };
+    let third = variants("Zwiebelfest3", 1);
+    // An old phone that roams.
+    for from in 0..9 {
+        note("Zwiebelfest1", from);
+    }
+    assert!(!seen.is_variant(&third));
+    // Somebody who mistypes in a hotel.
+    let seen = Seen::new(512, &[1; 16]);
+    for n in 0..9 {
+        let password = format!("Zwiebelfest{n}");
+        let guess = keys().guess(UserId(1), password.as_bytes());
+        seen.note_variants(&variants(&password, 1), guess, network(7), NOW);
+    }
+    assert!(!seen.is_variant(&third));
+    let seen = Seen::new(512, &[1; 16]);
+    for n in 0..9 {
+        let password = format!("Zwiebelfest{n}");
+        let guess = keys().guess(UserId(1), password.as_bytes());
+        seen.note_variants(&variants(&password, 1), guess, network(n), NOW);
+    }
+    assert!(seen.is_variant(&third));
+    assert!(!seen.is_variant(&variants("Zwiebelfest3", 2)));
+    assert!(
+        !is_variant("xkcd1", "xkcd2", "xkcd3"),
+        "four letters are too short"
+    );
 }
 
 #[test]
