@@ -197,7 +197,7 @@ impl Gate {
                 if !who.trust.is_familiar() {
                     variants = Variants::of(&folded, user, &self.keys, ladder);
                 }
-                let word = match self.seen.is_variant(&variants) {
+                let word = match self.variants.has_any(&variants) {
                     true => Word::Common,
                     false => folded.word(&self.keys, ladder),
                 };

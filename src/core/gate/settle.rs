@@ -203,6 +203,7 @@ impl Gate {
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         let suspicion = self.watch(claim, now, changes);
+        self.variants.forget(&claim.case.variants);
         self.logged_in(&claim.case, network, now, changes);
         let reason = suspicion.as_ref().map(|_| Reason::Stolen);
         Settled {
@@ -315,8 +316,7 @@ impl Gate {
     fn note_wrong_password(&self, case: &Case, now: Moment) {
         self.seen.note(case.word, case.user, case.network, now);
         if let Some(guess) = case.guess.filter(|_| case.who.trust == Trust::Far) {
-            self.seen
-                .note_variants(&case.variants, guess, case.network, now);
+            self.variants.note(&case.variants, guess, case.network, now);
         }
     }
 

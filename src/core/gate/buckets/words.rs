@@ -23,7 +23,7 @@ use crate::gate::request::keys::{Keys, UserId};
 use crate::moment::Moment;
 
 pub(in crate::gate) use hashed::HashedWords;
-pub(in crate::gate) use variants::Variants;
+pub(in crate::gate) use variants::{SeenVariants, Variants};
 
 /// Sorted, one a line; the head's lines begin with `#`, which sorts before every letter.
 static COMMON: &str = include_str!("words/common.txt");

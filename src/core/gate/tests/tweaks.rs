@@ -47,6 +47,20 @@ fn a_traveller_who_mistypes_in_one_place_is_no_campaign() {
 }
 
 #[test]
+fn who_mistypes_on_every_journey_and_then_logs_in_is_no_campaign_either() {
+    let mut world = world(settings());
+    let typed = [
+        "Korrrekt-Pferd-Batterie",
+        "Korreckt-Pferd-Batterie",
+        "Korrekt-Pfferd-Batterie",
+    ];
+    for (n, typed) in typed.into_iter().enumerate() {
+        assert_eq!(world.guess(&from(n), "user1", typed), STRANGERS, "{typed}");
+        assert_eq!(world.login(&from(n), "user1"), STRANGERS);
+    }
+}
+
+#[test]
 fn at_home_and_near_it_nothing_is_compared() {
     let mut world = world(settings());
     for n in 1..4 {

@@ -125,14 +125,19 @@ fn variants(password: &str, user: u64) -> Variants {
     Variants::of(&folded, UserId(user), &keys(), &ladder)
 }
 
+/// Passwords of strangers at user 1, each with where it was tried.
+fn tried(passwords: &[(&str, u32)]) -> SeenVariants {
+    let seen = SeenVariants::new(512, &[1; 16]);
+    for (password, from) in passwords {
+        let guess = keys().guess(UserId(1), password.as_bytes());
+        seen.note(&variants(password, 1), guess, network(*from), NOW);
+    }
+    seen
+}
+
 /// Two strangers have tried these at user 1; whether the third is a variant of both.
 fn is_variant(first: &str, second: &str, third: &str) -> bool {
-    let seen = Seen::new(512, &[1; 16]);
-    for (n, password) in [(1, first), (2, second)] {
-        let guess = keys().guess(UserId(1), password.as_bytes());
-        seen.note_variants(&variants(password, 1), guess, network(n), NOW);
-    }
-    seen.is_variant(&variants(third, 1))
+    tried(&[(first, 1), (second, 2)]).has_any(&variants(third, 1))
 }
 
 #[test]
@@ -177,37 +182,35 @@ fn every_edit_of_the_first_sixteen_octets_is_found_and_none_behind_them() {
 
 #[test]
 fn one_password_one_network_another_user_and_short_words_make_no_variant() {
-    let seen = Seen::new(512, &[1; 16]);
-    let note = |password: &str, from: u32| {
-        let guess = keys().guess(UserId(1), password.as_bytes());
-        seen.note_variants(&variants(password, 1), guess, network(from), NOW);
-    };
     let third = variants("Zwiebelfest3", 1);
     // An old phone that roams.
-    for from in 0..9 {
-        note("Zwiebelfest1", from);
-    }
-    assert!(!seen.is_variant(&third));
+    let phone: Vec<_> = (0..9).map(|from| ("Zwiebelfest1", from)).collect();
+    assert!(!tried(&phone).has_any(&third));
     // Somebody who mistypes in a hotel.
-    let seen = Seen::new(512, &[1; 16]);
-    for n in 0..9 {
-        let password = format!("Zwiebelfest{n}");
-        let guess = keys().guess(UserId(1), password.as_bytes());
-        seen.note_variants(&variants(&password, 1), guess, network(7), NOW);
-    }
-    assert!(!seen.is_variant(&third));
-    let seen = Seen::new(512, &[1; 16]);
-    for n in 0..9 {
-        let password = format!("Zwiebelfest{n}");
-        let guess = keys().guess(UserId(1), password.as_bytes());
-        seen.note_variants(&variants(&password, 1), guess, network(n), NOW);
-    }
-    assert!(seen.is_variant(&third));
-    assert!(!seen.is_variant(&variants("Zwiebelfest3", 2)));
+    let hotel = ["Zwiebelfest1", "Zwiebelfest2", "Zwiebelfest4"].map(|password| (password, 7));
+    assert!(!tried(&hotel).has_any(&third));
+    let strangers = tried(&[("Zwiebelfest1", 1), ("Zwiebelfest2", 2)]);
+    assert!(strangers.has_any(&third));
+    assert!(!strangers.has_any(&variants("Zwiebelfest3", 2)));
     assert!(
         !is_variant("xkcd1", "xkcd2", "xkcd3"),
         "four letters are too short"
     );
+}
+
+#[test]
+fn what_is_one_edit_from_a_right_password_is_forgotten_with_it() {
+    let seen = tried(&[
+        ("Zwiebelfesst", 1),
+        ("Zwiebelfestt", 2),
+        ("Kuchenfest", 1),
+        ("Kuchenfesd", 2),
+    ]);
+    let right = variants("Zwiebelfest", 1);
+    assert!(seen.has_any(&right));
+    seen.forget(&right);
+    assert!(!seen.has_any(&right));
+    assert!(seen.has_any(&variants("Kuchenfes", 1)));
 }
 
 #[test]

@@ -75,14 +75,21 @@ impl Variants {
     }
 }
 
-impl Seen {
-    /// Whether two different passwords from two networks have had one of these variants.
-    pub(in crate::gate) fn is_variant(&self, variants: &Variants) -> bool {
-        variants.keys().any(|key| self.is_shared(key))
+/// The variants of strangers' wrong passwords. They have a table of their own, for they are many, and words are to stay.
+pub(in crate::gate) struct SeenVariants(Seen);
+
+impl SeenVariants {
+    pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
+        Self(Seen::new(rows, secret))
+    }
+
+    /// Whether two different passwords from two networks have had one of these.
+    pub(in crate::gate) fn has_any(&self, variants: &Variants) -> bool {
+        variants.keys().any(|key| self.0.is_shared(key))
     }
 
     /// Notes a stranger's wrong password.
-    pub(in crate::gate) fn note_variants(
+    pub(in crate::gate) fn note(
         &self,
         variants: &Variants,
         guess: Guess,
@@ -91,7 +98,18 @@ impl Seen {
     ) {
         let who = guess.hash() | tag(network) << 32;
         for key in variants.keys() {
-            self.note_row(key, who, now);
+            self.0.note_row(key, who, now);
         }
+    }
+
+    /// Forgets those of a right password: what was one edit from it may have been its owner's typing errors.
+    pub(in crate::gate) fn forget(&self, variants: &Variants) {
+        for key in variants.keys() {
+            self.0.0.remove(key);
+        }
+    }
+
+    pub(in crate::gate) fn clear(&self) {
+        self.0.clear();
     }
 }
