@@ -203,7 +203,9 @@ impl Gate {
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         let suspicion = self.watch(claim, now, changes);
-        self.variants.forget(&claim.case.variants);
+        if claim.case.who.trust == Trust::Far {
+            self.variants.forget(&claim.case.variants);
+        }
         self.logged_in(&claim.case, network, now, changes);
         let reason = suspicion.as_ref().map(|_| Reason::Stolen);
         Settled {
