@@ -152,7 +152,7 @@ impl Gate {
         let device = attempt.device.filter(|_| rules.knows_devices());
         let device = device.map(|device| self.keys.device(device));
         let who = self.context_at(user, network, device, now);
-        let password = self.hashed_password(attempt, user, (rules, who));
+        let password = self.hashed_password(attempt, user, (rules, who, now));
         let secret = match attempt.password {
             Password::Shown(_) | Password::Hashed(_) => SecretKind::Password,
             Password::Token(_) | Password::HashedToken(_) | Password::Hidden => SecretKind::Passing,
@@ -184,7 +184,7 @@ impl Gate {
         &self,
         attempt: &AuthAttempt<'_>,
         user: UserId,
-        (rules, who): (&Rules, Context),
+        (rules, who, now): (&Rules, Context, Moment),
     ) -> HashedPassword {
         let ladder = &rules.ladder;
         let mut variants = Variants::NONE;
@@ -197,7 +197,7 @@ impl Gate {
                 if !who.trust.is_familiar() {
                     variants = Variants::of(&folded, user, &self.keys, ladder);
                 }
-                let word = match self.variants.has_any(&variants) {
+                let word = match self.variants.has_any(&variants, now) {
                     true => Word::Common,
                     false => folded.word(&self.keys, ladder),
                 };

@@ -204,7 +204,7 @@ impl Gate {
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         let suspicion = self.watch(claim, now, changes);
         if claim.case.who.trust == Trust::Far {
-            self.variants.forget(&claim.case.variants);
+            self.variants.right(user, claim.case.network);
         }
         self.logged_in(&claim.case, network, now, changes);
         let reason = suspicion.as_ref().map(|_| Reason::Stolen);
@@ -318,7 +318,8 @@ impl Gate {
     fn note_wrong_password(&self, case: &Case, now: Moment) {
         self.seen.note(case.word, case.user, case.network, now);
         if let Some(guess) = case.guess.filter(|_| case.who.trust == Trust::Far) {
-            self.variants.note(&case.variants, guess, case.network, now);
+            let password = (guess, case.variants);
+            self.variants.wrong(case.user, case.network, password, now);
         }
     }
 

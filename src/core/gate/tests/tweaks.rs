@@ -28,6 +28,10 @@ fn from_the_third_stranger_on_forms_of_one_password_pay_as_words() {
     let mut guess = |n, name, password| world.guess(&from(n), name, password);
     assert_eq!(guess(1, "user1", "Zwiebelfest1"), STRANGERS);
     assert_eq!(guess(2, "user1", "zwiebolfest2"), STRANGERS);
+    // Either may be a typing error, until the right password is long overdue.
+    assert_eq!(guess(7, "user1", "Zwiebelfest9"), STRANGERS);
+    world.pass(MINUTE * 10);
+    let mut guess = |n, name, password| world.guess(&from(n), name, password);
     assert_eq!(guess(3, "user1", "Zwiebilfest"), WORDS);
     assert_eq!(guess(4, "user1", "ZWIEBLFEST2027!"), WORDS);
     assert_eq!(guess(5, "user1", "Kuchenschlacht"), STRANGERS);
@@ -42,6 +46,7 @@ fn a_traveller_who_mistypes_in_one_place_is_no_campaign() {
         let password = format!("Zwiebelfest{n}");
         assert_eq!(world.guess(&from(1), "user1", &password), STRANGERS);
     }
+    world.pass(MINUTE * 10);
     // From the next hotel, and from a phone that still has the password before.
     assert_eq!(world.guess(&from(2), "user1", "Zwiebelfest"), STRANGERS);
 }
@@ -57,6 +62,7 @@ fn who_mistypes_on_every_journey_and_then_logs_in_is_no_campaign_either() {
     for (n, typed) in typed.into_iter().enumerate() {
         assert_eq!(world.guess(&from(n), "user1", typed), STRANGERS, "{typed}");
         assert_eq!(world.login(&from(n), "user1"), STRANGERS);
+        world.pass(HOUR);
     }
 }
 
@@ -66,6 +72,7 @@ fn at_home_and_near_it_nothing_is_compared() {
     for n in 1..4 {
         world.guess(&from(n), "user1", &format!("Zwiebelfest{n}"));
     }
+    world.pass(MINUTE * 10);
     let familiar = Reason::Bucket(Bucket::Familiar);
     let near = Reason::Bucket(Bucket::Near);
     assert_eq!(
@@ -87,6 +94,7 @@ fn where_it_is_left_out_they_pay_as_any_others() {
     for n in 1..9 {
         let password = format!("Zwiebelfest{n}");
         assert_eq!(world.guess(&from(n), "user1", &password), STRANGERS);
+        world.pass(MINUTE * 10);
     }
 }
 
@@ -97,7 +105,7 @@ fn invented_names_are_told_the_same_while_words_are_used_up() {
         let fate = world.guess(&from(100 + n), &format!("user{}", 5 + n), "password");
         assert_eq!(fate, WORDS);
     }
-    for (n, password) in ["Zwiebelfest1", "zwiebolfest2", "Zwiebilfest", "zwieblfest"]
+    for (n, password) in ["Zwiebelfest1", "zwiebolfest2", "Zwiebilfest"]
         .into_iter()
         .enumerate()
     {
@@ -105,5 +113,6 @@ fn invented_names_are_told_the_same_while_words_are_used_up() {
         let invented = world.told(&from(2 * n + 1), "ghost1", password);
         let want = if n < 2 { 535 } else { 454 };
         assert_eq!([known, invented], [want; 2], "{password}");
+        world.pass(MINUTE * 10);
     }
 }

@@ -8,6 +8,8 @@ use crate::gate::request::client::ClientKey;
 /// Behind so many octets nothing is left out.
 const OCTETS_COMPARED: usize = 16;
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
+/// When whoever mistyped has long corrected it.
+const LATER: Moment = Moment::from_seconds(1_800_000_600);
 
 fn keys() -> Keys {
     Keys {
@@ -125,19 +127,29 @@ fn variants(password: &str, user: u64) -> Variants {
     Variants::of(&folded, UserId(user), &keys(), &ladder)
 }
 
-/// Passwords of strangers at user 1, each with where it was tried.
+/// Passwords that strangers tried at user 1 some time ago, each with where it was tried.
 fn tried(passwords: &[(&str, u32)]) -> SeenVariants {
-    let seen = SeenVariants::new(512, &[1; 16]);
+    let seen = SeenVariants::new(4096, &[1; 16]);
     for (password, from) in passwords {
         let guess = keys().guess(UserId(1), password.as_bytes());
-        seen.note(&variants(password, 1), guess, network(*from), NOW);
+        seen.wrong(
+            UserId(1),
+            network(*from),
+            (guess, variants(password, 1)),
+            NOW,
+        );
     }
+    assert!(
+        passwords
+            .iter()
+            .all(|(password, _)| !seen.has_any(&variants(password, 1), NOW))
+    );
     seen
 }
 
 /// Two strangers have tried these at user 1; whether the third is a variant of both.
 fn is_variant(first: &str, second: &str, third: &str) -> bool {
-    tried(&[(first, 1), (second, 2)]).has_any(&variants(third, 1))
+    tried(&[(first, 1), (second, 2)]).has_any(&variants(third, 1), LATER)
 }
 
 #[test]
@@ -185,13 +197,13 @@ fn one_password_one_network_another_user_and_short_words_make_no_variant() {
     let third = variants("Zwiebelfest3", 1);
     // An old phone that roams.
     let phone: Vec<_> = (0..9).map(|from| ("Zwiebelfest1", from)).collect();
-    assert!(!tried(&phone).has_any(&third));
+    assert!(!tried(&phone).has_any(&third, LATER));
     // Somebody who mistypes in a hotel.
     let hotel = ["Zwiebelfest1", "Zwiebelfest2", "Zwiebelfest4"].map(|password| (password, 7));
-    assert!(!tried(&hotel).has_any(&third));
+    assert!(!tried(&hotel).has_any(&third, LATER));
     let strangers = tried(&[("Zwiebelfest1", 1), ("Zwiebelfest2", 2)]);
-    assert!(strangers.has_any(&third));
-    assert!(!strangers.has_any(&variants("Zwiebelfest3", 2)));
+    assert!(strangers.has_any(&third, LATER));
+    assert!(!strangers.has_any(&variants("Zwiebelfest3", 2), LATER));
     assert!(
         !is_variant("xkcd1", "xkcd2", "xkcd3"),
         "four letters are too short"
@@ -199,18 +211,28 @@ fn one_password_one_network_another_user_and_short_words_make_no_variant() {
 }
 
 #[test]
-fn what_is_one_edit_from_a_right_password_is_forgotten_with_it() {
-    let seen = tried(&[
-        ("Zwiebelfesst", 1),
-        ("Zwiebelfestt", 2),
-        ("Kuchenfest", 1),
-        ("Kuchenfesd", 2),
-    ]);
+fn what_the_right_password_follows_within_ten_minutes_was_a_typing_error() {
+    let strangers = [("Zwiebelfesst", 1), ("Zwiebelfestt", 2)];
     let right = variants("Zwiebelfest", 1);
-    assert!(seen.has_any(&right));
-    seen.forget(&right);
-    assert!(!seen.has_any(&right));
-    assert!(seen.has_any(&variants("Kuchenfes", 1)));
+    let seen = tried(&strangers);
+    // Somebody else, somewhere else.
+    seen.right(UserId(2), network(1));
+    seen.right(UserId(1), network(3));
+    assert!(seen.has_any(&right, LATER));
+    let seen = tried(&strangers);
+    seen.right(UserId(1), network(2));
+    assert!(!seen.has_any(&right, LATER));
+}
+
+#[test]
+fn of_too_many_wrong_passwords_the_oldest_wait_no_longer() {
+    let seen = tried(&[("Zwiebelfesst", 1), ("Zwiebelfestt", 2)]);
+    for n in 0..1_100 {
+        let password = format!("{n}Kuchen{n}schlacht");
+        let guess = keys().guess(UserId(n), password.as_bytes());
+        seen.wrong(UserId(n), network(9), (guess, variants(&password, n)), NOW);
+    }
+    assert!(seen.has_any(&variants("Zwiebelfest", 1), NOW));
 }
 
 #[test]

@@ -7,6 +7,10 @@
 //! counts as a word: a third guess, and no typing error of one person at one place.
 //! Names that are not known here are treated alike, else what is told of them would tell that they are not.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use crate::gate::buckets::key::Key;
 use crate::gate::buckets::spec::{Ladder, Tweaks};
 use crate::gate::buckets::words::{FoldedPassword, Seen, tag};
@@ -18,6 +22,10 @@ use crate::moment::Moment;
 const OCTETS: usize = 16;
 /// A shorter one has too much in common with others.
 const SHORTEST: usize = 5;
+/// How soon the right password must follow a typing error.
+const FOLLOWS: Duration = Duration::from_secs(600);
+/// Wrong passwords that wait so long, of some 130 octets each.
+const MOST_WAITING: usize = 1024;
 
 /// Keyed hashes of a folded password of one user's, and of what is left of it without one octet.
 #[derive(Clone, Copy, Debug)]
@@ -76,40 +84,88 @@ impl Variants {
 }
 
 /// The variants of strangers' wrong passwords. They have a table of their own, for they are many, and words are to stay.
-pub(in crate::gate) struct SeenVariants(Seen);
+///
+/// A wrong password counts only after ten minutes without the right one: what its owner has mistyped says how theirs looks.
+pub(in crate::gate) struct SeenVariants {
+    seen: Seen,
+    waiting: Mutex<VecDeque<WrongPassword>>,
+}
+
+/// A stranger's wrong password that may be a typing error.
+#[derive(Clone, Copy)]
+struct WrongPassword {
+    at: Moment,
+    user: UserId,
+    network: NetworkKey,
+    guess: Guess,
+    variants: Variants,
+}
 
 impl SeenVariants {
     pub(in crate::gate) fn new(rows: usize, secret: &[u8; 16]) -> Self {
-        Self(Seen::new(rows, secret))
+        Self {
+            seen: Seen::new(rows, secret),
+            waiting: Mutex::default(),
+        }
     }
 
     /// Whether two different passwords from two networks have had one of these.
-    pub(in crate::gate) fn has_any(&self, variants: &Variants) -> bool {
-        variants.keys().any(|key| self.0.is_shared(key))
+    pub(in crate::gate) fn has_any(&self, variants: &Variants, now: Moment) -> bool {
+        if variants.count == 0 {
+            return false;
+        }
+        self.note_old(&mut self.lock(), now);
+        variants.keys().any(|key| self.seen.is_shared(key))
     }
 
-    /// Notes a stranger's wrong password.
-    pub(in crate::gate) fn note(
+    /// Keeps a stranger's wrong password.
+    pub(in crate::gate) fn wrong(
         &self,
-        variants: &Variants,
-        guess: Guess,
+        user: UserId,
         network: NetworkKey,
+        (guess, variants): (Guess, Variants),
         now: Moment,
     ) {
-        let who = guess.hash() | tag(network) << 32;
-        for key in variants.keys() {
-            self.0.note_row(key, who, now);
+        if variants.count == 0 {
+            return;
         }
+        let mut waiting = self.lock();
+        waiting.push_back(WrongPassword {
+            at: now,
+            user,
+            network,
+            guess,
+            variants,
+        });
+        self.note_old(&mut waiting, now);
     }
 
-    /// Forgets those of a right password: what was one edit from it may have been its owner's typing errors.
-    pub(in crate::gate) fn forget(&self, variants: &Variants) {
-        for key in variants.keys() {
-            self.0.0.remove(key);
-        }
+    /// The user has logged in from there: what they got wrong just before were typing errors.
+    pub(in crate::gate) fn right(&self, user: UserId, network: NetworkKey) {
+        let mut waiting = self.lock();
+        waiting.retain(|wrong| wrong.user != user || wrong.network != network);
     }
 
     pub(in crate::gate) fn clear(&self) {
-        self.0.clear();
+        self.lock().clear();
+        self.seen.clear();
+    }
+
+    /// Notes those that have waited long enough, and the oldest of too many.
+    fn note_old(&self, waiting: &mut VecDeque<WrongPassword>, now: Moment) {
+        let is_due = |wrong: &&WrongPassword, waiting: usize| {
+            waiting > MOST_WAITING || now.since(wrong.at) >= FOLLOWS
+        };
+        while let Some(wrong) = waiting.front().filter(|wrong| is_due(wrong, waiting.len())) {
+            let who = wrong.guess.hash() | tag(wrong.network) << 32;
+            for key in wrong.variants.keys() {
+                self.seen.note_row(key, who, now);
+            }
+            waiting.pop_front();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<WrongPassword>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
