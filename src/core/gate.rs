@@ -55,7 +55,7 @@ use crate::gate::buckets::rate::ClientRate;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
-use crate::gate::buckets::words::{HashedWords, Seen, SeenVariants};
+use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
 use crate::gate::merge::ForgivenElsewhere;
 use crate::gate::request::attempt::UserName;
@@ -104,7 +104,6 @@ pub struct Gate {
     new_places: NewPlaces,
     tries: Tries,
     seen: Seen,
-    variants: SeenVariants,
     hashed_words: HashedWords,
     bans: Bans,
     repeats: RepeatLimit,
@@ -147,7 +146,6 @@ impl Gate {
             new_places: NewPlaces::new(few(settings.capacity.pairs / 4)),
             tries: Tries::new(few(clients / 24), few(clients / 64), &keys.table),
             seen: Seen::new(few(clients / 16), &keys.table),
-            variants: SeenVariants::new(few(clients / 32), &keys.table),
             hashed_words: HashedWords::default(),
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
@@ -330,7 +328,6 @@ impl Gate {
             self.tries.clear();
             self.doubts.clear();
             self.seen.clear();
-            self.variants.clear();
         }
     }
 

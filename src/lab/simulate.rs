@@ -73,7 +73,7 @@ pub struct SimulateArgs {
     /// Play the same before models of what is in use today
     #[arg(long, conflicts_with = "without_each")]
     against: bool,
-    /// Show travellers once more, each with one of folding, list, unknown, scaling, newcomers, retries, devices, systems and tweaks left out
+    /// Show travellers once more, each with one of folding, list, unknown, scaling, newcomers, retries, devices and systems left out
     #[arg(long)]
     without_each: bool,
     /// Only stolen passwords: of which honest people, and of which thieves, the gate tells

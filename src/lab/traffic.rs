@@ -106,13 +106,11 @@ pub enum Ablation {
     Devices,
     /// Nobody is near by the autonomous system.
     Systems,
-    /// No password counts as a word because it is one edit from others.
-    Tweaks,
 }
 
 impl Ablation {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Folding,
         Self::List,
         Self::Unknown,
@@ -121,7 +119,6 @@ impl Ablation {
         Self::Retries,
         Self::Devices,
         Self::Systems,
-        Self::Tweaks,
     ];
 
     /// Its name.
@@ -135,7 +132,6 @@ impl Ablation {
             Self::Retries => "retries",
             Self::Devices => "devices",
             Self::Systems => "systems",
-            Self::Tweaks => "tweaks",
         }
     }
 
@@ -145,7 +141,6 @@ impl Ablation {
         settings.ladder = match self {
             Self::Folding => ladder.without_folding(),
             Self::List => ladder.without_word_list(),
-            Self::Tweaks => ladder.without_tweaks(),
             Self::Unknown => ladder.without_bucket(Bucket::Unknown),
             Self::Devices => ladder.without_bucket(Bucket::Device),
             Self::Newcomers => ladder.without_newcomers(),

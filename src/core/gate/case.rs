@@ -10,7 +10,7 @@ use crate::gate::buckets::bucket::Token;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::buckets::route::Few;
 use crate::gate::buckets::spec::WordList;
-use crate::gate::buckets::words::{FoldedPassword, Variants, Word};
+use crate::gate::buckets::words::Word;
 use crate::gate::request::attempt::{AuthAttempt, Password, Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::device::DeviceTrust;
@@ -63,13 +63,6 @@ pub(in crate::gate) enum SecretKind {
     Passing,
 }
 
-/// A password, as the tables know it.
-struct HashedPassword {
-    guess: Option<Guess>,
-    word: Word,
-    variants: Variants,
-}
-
 /// An attempt, as the tables know it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::gate) struct Case {
@@ -91,8 +84,6 @@ pub(in crate::gate) struct Case {
     /// What the guess is of.
     pub(in crate::gate) secret: SecretKind,
     pub(in crate::gate) word: Word,
-    /// What a wrong password is compared with later; nothing of a familiar user's.
-    pub(in crate::gate) variants: Variants,
     pub(in crate::gate) who: Context,
     pub(in crate::gate) device: Option<HashedDevice>,
 }
@@ -152,7 +143,24 @@ impl Gate {
         let device = attempt.device.filter(|_| rules.knows_devices());
         let device = device.map(|device| self.keys.device(device));
         let who = self.context_at(user, network, device, now);
-        let password = self.hashed_password(attempt, user, (rules, who, now));
+        let (guess, word) = match attempt.password {
+            Password::Hidden => (None, Word::Common),
+            Password::Shown(secret) | Password::Token(secret) => {
+                let secret = secret.expose();
+                let word = Word::of(secret, attempt.user, &self.keys, &rules.ladder);
+                (Some(self.guess(user, attempt.user, secret, rules)), word)
+            }
+            Password::Hashed(hash) => {
+                let word = self.word_of_hash(attempt.user, user, hash, (rules, who));
+                let octets = hash.expose();
+                (Some(self.keys.guess(user, octets)), word)
+            }
+            Password::HashedToken(hash) => {
+                let octets = hash.expose();
+                let word = Word::Rare(self.keys.word(octets));
+                (Some(self.keys.guess(user, octets)), word)
+            }
+        };
         let secret = match attempt.password {
             Password::Shown(_) | Password::Hashed(_) => SecretKind::Password,
             Password::Token(_) | Password::HashedToken(_) | Password::Hidden => SecretKind::Passing,
@@ -168,10 +176,9 @@ impl Gate {
             user,
             payer: self.payer(attempt.user, user, &who),
             payer_if_unknown: self.payer_if_unknown(attempt.user, user),
-            guess: password.guess,
+            guess,
             secret,
-            word: password.word,
-            variants: password.variants,
+            word,
             who,
             device,
         }
@@ -179,48 +186,6 @@ impl Gate {
 }
 
 impl Gate {
-    /// What is known of the password of an attempt.
-    fn hashed_password(
-        &self,
-        attempt: &AuthAttempt<'_>,
-        user: UserId,
-        (rules, who, now): (&Rules, Context, Moment),
-    ) -> HashedPassword {
-        let ladder = &rules.ladder;
-        let mut variants = Variants::NONE;
-        let (guess, word) = match attempt.password {
-            Password::Hidden => (None, Word::Common),
-            Password::Shown(secret) | Password::Token(secret) => {
-                let secret = secret.expose();
-                let folded = FoldedPassword::new(secret, attempt.user, ladder);
-                // Whoever is familiar pays from no shared bucket, and most logins are theirs.
-                if !who.trust.is_familiar() {
-                    variants = Variants::of(&folded, user, &self.keys, ladder);
-                }
-                let word = match self.variants.has_any(&variants, now) {
-                    true => Word::Common,
-                    false => folded.word(&self.keys, ladder),
-                };
-                (Some(self.guess(user, attempt.user, secret, rules)), word)
-            }
-            Password::Hashed(hash) => {
-                let word = self.word_of_hash(attempt.user, user, hash, (rules, who));
-                let octets = hash.expose();
-                (Some(self.keys.guess(user, octets)), word)
-            }
-            Password::HashedToken(hash) => {
-                let octets = hash.expose();
-                let word = Word::Rare(self.keys.word(octets));
-                (Some(self.keys.guess(user, octets)), word)
-            }
-        };
-        HashedPassword {
-            guess,
-            word,
-            variants,
-        }
-    }
-
     /// A password as it is known at every door: where Dovecot asks, by the hash that it shows.
     fn guess(&self, user: UserId, name: &UserName, secret: &[u8], rules: &Rules) -> Guess {
         match &rules.nonce {

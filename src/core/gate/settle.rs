@@ -203,9 +203,6 @@ impl Gate {
         // Everybody comes from the webmail host: its network says nothing of a user.
         let network = Some(network).filter(|_| claim.basis != Basis::Listed);
         let suspicion = self.watch(claim, now, changes);
-        if claim.case.who.trust == Trust::Far {
-            self.variants.right(user, claim.case.network);
-        }
         self.logged_in(&claim.case, network, now, changes);
         let reason = suspicion.as_ref().map(|_| Reason::Stolen);
         Settled {
@@ -272,8 +269,10 @@ impl Gate {
         self.answered.store(now.as_nanos(), Ordering::Relaxed);
         let Case {
             client,
+            network,
             user,
             guess,
+            word,
             who,
             ..
         } = claim.case;
@@ -298,7 +297,7 @@ impl Gate {
                 self.doubts.resolve(&claim.case);
                 self.tries.wrong(client, user, guess, Novelty::New, now);
                 changes.extend(self.device_failed(claim, now));
-                self.note_wrong_password(&claim.case, now);
+                self.seen.note(word, user, network, now);
                 if !who.trust.is_familiar() && self.is_settling(&self.rules.load(), now) {
                     self.typing_errors.keep(&claim.case, claim.tokens, now);
                 }
@@ -312,15 +311,6 @@ impl Gate {
             Basis::DryRun | Basis::Listed => {}
         }
         settled(AuthOutcome::Reject, None)
-    }
-
-    /// Keeps of a wrong password what later ones are compared with.
-    fn note_wrong_password(&self, case: &Case, now: Moment) {
-        self.seen.note(case.word, case.user, case.network, now);
-        if let Some(guess) = case.guess.filter(|_| case.who.trust == Trust::Far) {
-            let password = (guess, case.variants);
-            self.variants.wrong(case.user, case.network, password, now);
-        }
     }
 
     /// What a rejection comes to while the backend is suspected to fail: it tells nothing of the password. It

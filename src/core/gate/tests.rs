@@ -26,6 +26,5 @@ mod settling;
 mod several;
 mod stolen;
 mod turns;
-mod tweaks;
 mod user_rules;
 mod watched;

@@ -197,13 +197,6 @@ impl Campaign {
             Some(victim) => {
                 let password = match self.with {
                     PasswordChoice::Former => victim.former.clone(),
-                    PasswordChoice::Tweaked => {
-                        let leaked = match person.is_some_and(|number| number % 2 == 0) {
-                            true => victim.password.clone(),
-                            false => victim.former.clone(),
-                        };
-                        tweak(&leaked, &mut self.random)
-                    }
                     PasswordChoice::Leaked(percent) if self.random.happens(percent) => {
                         victim.password.clone()
                     }
@@ -311,7 +304,6 @@ impl Campaign {
             | PasswordChoice::Hidden
             | PasswordChoice::Former
             | PasswordChoice::Words(..)
-            | PasswordChoice::Tweaked
             | PasswordChoice::Leaked(_) => {
                 format!("{}{}", random.word(6), random.below(100))
             }
@@ -332,27 +324,6 @@ impl Campaign {
             _ => format!("box{}", random.below(10_000)),
         };
         UserName::new(name.into_bytes())
-    }
-}
-
-/// Another form of a password, as people and attackers make them: other digits or signs at an end in half of all, capitals, and an octet
-/// that is replaced, added or left out within.
-fn tweak(leaked: &str, random: &mut Random) -> String {
-    let word = leaked.trim_matches(|sign: char| !sign.is_ascii_alphabetic());
-    let digits = random.below(10_000);
-    let at = 1 + random.index(word.len().saturating_sub(2).max(1));
-    let (head, tail) = word.split_at_checked(at).unwrap_or((word, ""));
-    match random.below(20) {
-        0..8 => format!("{word}{digits}"),
-        8..10 => format!("{digits}{word}!"),
-        10..13 => format!("{}{}{digits}", head.to_ascii_uppercase(), tail),
-        13..17 => format!(
-            "{head}{}{}{digits}",
-            random.word(1).get(..1).unwrap_or(""),
-            tail.get(1..).unwrap_or("")
-        ),
-        17..19 => format!("{head}{}{tail}{digits}", random.below(10)),
-        _ => format!("{head}{}{digits}", tail.get(1..).unwrap_or("")),
     }
 }
 

@@ -15,7 +15,7 @@ mod parts;
 
 pub(in crate::gate) use kind::Kind;
 pub use parts::Ladder;
-pub(in crate::gate) use parts::{Folding, Tweaks, WordList};
+pub(in crate::gate) use parts::{Folding, WordList};
 
 /// A bucket of tokens. As a reason it stands for a refusal by that bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,8 +1,7 @@
 //! words - which passwords are guesses that anybody would make
 //!
 //! A word is a password that, folded, is empty, stands in the shipped list of common passwords, or
-//! was tried for two users from two networks, refused or wrong, or is one edit from what strangers tried at its user (`variants`).
-//! Folding makes lower case, cuts out
+//! was tried for two users from two networks, refused or wrong. Folding makes lower case, cuts out
 //! the user's own name and domain, and trims digits and signs at both ends: `Summer2024!` and
 //! `summer7` are one word, and so are `anna1990` for anna and the empty password.
 //! What was seen is kept as keyed hashes in a bounded table, those seen longest ago are evicted; it
@@ -10,7 +9,6 @@
 //! Not here: what a word costs (`judge`), the words in a hash (`hashed`). The list's source and licence stand at its head.
 
 mod hashed;
-mod variants;
 
 use zeroize::Zeroizing;
 
@@ -23,7 +21,6 @@ use crate::gate::request::keys::{Keys, UserId};
 use crate::moment::Moment;
 
 pub(in crate::gate) use hashed::HashedWords;
-pub(in crate::gate) use variants::{SeenVariants, Variants};
 
 /// Sorted, one a line; the head's lines begin with `#`, which sorts before every letter.
 static COMMON: &str = include_str!("words/common.txt");
@@ -45,37 +42,26 @@ pub(in crate::gate) enum Word {
     Rare(u64),
 }
 
-/// A password as it is compared with others.
-pub(in crate::gate) enum FoldedPassword<'a> {
-    Short(Zeroizing<Vec<u8>>),
-    /// Longer than any that is folded.
-    Long(&'a [u8]),
-}
-
-impl<'a> FoldedPassword<'a> {
-    /// Folds `password` as tried for `user`.
-    pub(in crate::gate) fn new(password: &'a [u8], user: &UserName, ladder: &Ladder) -> Self {
+impl Word {
+    /// Folds `password` as tried for `user`, and looks it up.
+    pub(in crate::gate) fn of(
+        password: &[u8],
+        user: &UserName,
+        keys: &Keys,
+        ladder: &Ladder,
+    ) -> Self {
         if password.len() > LONGEST {
-            return Self::Long(password);
+            return Self::Rare(keys.word(password));
         }
-        Self::Short(match ladder.folding {
+        let folded = match ladder.folding {
             Folding::Cut => fold(password, user),
             Folding::Whole => Zeroizing::new(password.to_vec()),
-        })
-    }
-
-    /// Looks it up in the list.
-    pub(in crate::gate) fn word(&self, keys: &Keys, ladder: &Ladder) -> Word {
-        match self {
-            Self::Long(whole) => Word::Rare(keys.word(whole)),
-            Self::Short(folded) => {
-                let is_listed = ladder.list == WordList::Common && is_common(folded);
-                match folded.is_empty() || is_listed {
-                    true => Word::Common,
-                    false => Word::Rare(keys.word(folded)),
-                }
-            }
+        };
+        let listed = ladder.list == WordList::Common && is_common(&folded);
+        if folded.is_empty() || listed {
+            return Self::Common;
         }
+        Self::Rare(keys.word(&folded))
     }
 }
 
@@ -95,7 +81,10 @@ impl Seen {
     pub(in crate::gate) fn is_word(&self, word: Word) -> bool {
         match word {
             Word::Common => true,
-            Word::Rare(hash) => self.is_shared(Key::word(hash)),
+            Word::Rare(hash) => self
+                .0
+                .read(Key::word(hash))
+                .is_some_and(|[_, _, meta]| meta & SHARED != 0),
         }
     }
 
@@ -103,31 +92,23 @@ impl Seen {
     pub(in crate::gate) fn note(&self, word: Word, user: UserId, network: NetworkKey, now: Moment) {
         let Word::Rare(hash) = word else { return };
         let who = (user.0 & 0xffff_ffff) | (tag(network) << 32);
-        self.note_row(Key::word(hash), who, now);
-    }
-
-    /// Notes that `who` has tried it: it is shared once both halves have differed from the first one's.
-    fn note_row(&self, key: Key, who: u64, now: Moment) {
         let stamp = u64::from(seconds(now)) << 32;
-        self.0.with(key, now, |row| {
+        self.0.with(Key::word(hash), now, |row| {
             let new = match row {
                 None => [0, who, stamp],
                 Some([_, first, meta]) => {
-                    let halves = [(first ^ who) & 0xffff_ffff, (first ^ who) >> 32];
-                    let shared = match halves.iter().all(|half| *half != 0) {
-                        true => SHARED,
-                        false => meta & SHARED,
+                    let user_differs = (first ^ who) & 0xffff_ffff != 0;
+                    let network_differs = (first ^ who) >> 32 != 0;
+                    let shared = if user_differs && network_differs {
+                        SHARED
+                    } else {
+                        meta & SHARED
                     };
                     [0, *first, stamp | shared]
                 }
             };
             ((), Some(new))
         });
-    }
-
-    fn is_shared(&self, key: Key) -> bool {
-        let row = self.0.read(key);
-        row.is_some_and(|[_, _, meta]| meta & SHARED != 0)
     }
 
     pub(in crate::gate) fn clear(&self) {

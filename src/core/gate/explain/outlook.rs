@@ -3,7 +3,7 @@
 //! Looking takes nothing. Not here: the steps (`ladder`), what else there is to say (`explain`).
 
 use crate::gate::Gate;
-use crate::gate::buckets::words::{Variants, Word};
+use crate::gate::buckets::words::Word;
 use crate::gate::case::{Case, SecretKind};
 use crate::gate::ladder::{Named, Question};
 use crate::gate::request::attempt::{Trust, UserName};
@@ -145,7 +145,6 @@ fn hypothetical(
         guess: None,
         secret: SecretKind::Passing,
         word,
-        variants: Variants::NONE,
         who,
         device: None,
     }

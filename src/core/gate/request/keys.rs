@@ -91,11 +91,6 @@ pub(in crate::gate) struct Guess(pub(in crate::gate) u64);
 impl Guess {
     const USER: u64 = 0xffff;
 
-    /// 32 bits of it that are not the user's.
-    pub(in crate::gate) const fn hash(self) -> u64 {
-        self.0 >> 32
-    }
-
     /// Whether this guess was made at `user`; one in 65,536 other users is taken for this one.
     pub(in crate::gate) fn is_at(self, user: UserId) -> bool {
         (self.0 ^ user.0) & Self::USER == 0
@@ -128,15 +123,6 @@ impl Keys {
         let mut hasher = SipHasher24::new_with_key(&self.passwords);
         hasher.write(folded);
         hasher.finish()
-    }
-
-    /// A part of a folded password of this user's: `head`, and then `tail`.
-    pub(in crate::gate) fn variant(&self, user: UserId, head: &[u8], tail: &[u8]) -> u32 {
-        let mut hasher = SipHasher24::new_with_key(&self.passwords);
-        hasher.write(&user.0.to_le_bytes());
-        hasher.write(head);
-        hasher.write(tail);
-        (hasher.finish() >> 32) as u32
     }
 
     /// A device under the number that the tables know.

@@ -26,7 +26,7 @@ fn strip() -> NameSettings {
 fn asked(world: &mut World, name: impl Fn(usize) -> String) -> usize {
     let fates = (0..100).map(|n| {
         let from = format!("10.{n}.0.1");
-        world.guess(&from, &name(n), &format!("Zwiebel{n}kuchen{n}fest"))
+        world.guess(&from, &name(n), &format!("Zwiebel{n}kuchen"))
     });
     fates.filter(|fate| matches!(fate, Fate::Asked(_))).count()
 }

@@ -125,7 +125,7 @@ fn distinct<T: Ord>(all: impl Iterator<Item = T>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::buckets::words::{Variants, Word};
+    use crate::gate::buckets::words::Word;
     use crate::gate::case::SecretKind;
     use crate::gate::request::attempt::Trust;
     use crate::gate::request::client::ClientKey;
@@ -155,7 +155,6 @@ mod tests {
                 guess: None,
                 secret: SecretKind::Passing,
                 word: Word::Common,
-                variants: Variants::NONE,
                 device: None,
                 who: Context {
                     trust: Trust::Familiar,

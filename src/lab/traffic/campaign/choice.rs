@@ -79,8 +79,6 @@ pub(crate) enum PasswordChoice {
     Former,
     /// Never the same twice, but right in so many of a hundred tries.
     Leaked(u32),
-    /// Forms of a password that the victim once had: that of every second one differs from today's in the digits alone.
-    Tweaked,
 }
 
 /// A dictionary.

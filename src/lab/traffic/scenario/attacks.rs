@@ -248,16 +248,6 @@ pub(super) fn stuffing(plan: &SimulationPlan) -> Vec<Campaign> {
     vec![Campaign::daily("stuffing", plan, choice)]
 }
 
-/// Forms of leaked passwords, none of which is right any more.
-pub(super) fn tweaks(plan: &SimulationPlan) -> Vec<Campaign> {
-    let choice = (
-        AddressChoice::Pool(1 << 30),
-        VictimChoice::Any,
-        PasswordChoice::Tweaked,
-    );
-    vec![Campaign::daily("tweaks", plan, choice)]
-}
-
 /// One customer's lines, another /48 of the same /32 for every try.
 pub(super) fn prefixes(plan: &SimulationPlan) -> Vec<Campaign> {
     let choice = (

@@ -80,8 +80,6 @@ pub const SCENARIOS: &[Scenario] = &[
         twenty_accounts, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("laundering", "a login, then two guesses, then the next login: so that a success gives their tokens back",
         laundering, Surroundings::Ordinary, &[Bound, Home, Near]),
-    scenario("tweaks", "forms of passwords that the accounts once had, never the same address twice",
-        tweaks, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("stuffing", "leaked names and passwords, one of a hundred still right, never the same address twice",
         stuffing, Surroundings::Ordinary, &[Bound, Home, Near]),
     scenario("ipv6-prefixes", "one customer's IPv6 /32, another /48 for every try",

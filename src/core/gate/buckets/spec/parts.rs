@@ -11,7 +11,6 @@ pub struct Ladder {
     pub(in crate::gate) specs: [BucketSpec; BUCKETS.len()],
     pub(in crate::gate) folding: Folding,
     pub(in crate::gate) list: WordList,
-    pub(in crate::gate) tweaks: Tweaks,
 }
 
 /// What of a password is compared with others.
@@ -31,21 +30,12 @@ pub(in crate::gate) enum WordList {
     Empty,
 }
 
-/// What a password is that is one edit from what strangers tried at its user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gate) enum Tweaks {
-    /// A word.
-    Words,
-    Ignored,
-}
-
 impl Default for Ladder {
     fn default() -> Self {
         Self {
             specs: BUCKETS,
             folding: Folding::Cut,
             list: WordList::Common,
-            tweaks: Tweaks::Words,
         }
     }
 }
@@ -95,13 +85,6 @@ impl Ladder {
     #[must_use]
     pub fn without_word_list(mut self) -> Self {
         self.list = WordList::Empty;
-        self
-    }
-
-    /// Without looking for passwords that are one edit from others.
-    #[must_use]
-    pub fn without_tweaks(mut self) -> Self {
-        self.tweaks = Tweaks::Ignored;
         self
     }
 }

@@ -5,11 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::gate::request::client::ClientKey;
 
-/// Behind so many octets nothing is left out.
-const OCTETS_COMPARED: usize = 16;
 const NOW: Moment = Moment::from_seconds(1_800_000_000);
-/// When whoever mistyped has long corrected it.
-const LATER: Moment = Moment::from_seconds(1_800_000_600);
 
 fn keys() -> Keys {
     Keys {
@@ -25,8 +21,12 @@ fn folded(password: &str, user: &str) -> String {
 }
 
 fn of(password: &str, user: &str) -> Word {
-    let (user, ladder) = (UserName::new(user.as_bytes()), Ladder::default());
-    FoldedPassword::new(password.as_bytes(), &user, &ladder).word(&keys(), &ladder)
+    Word::of(
+        password.as_bytes(),
+        &UserName::new(user.as_bytes()),
+        &keys(),
+        &Ladder::default(),
+    )
 }
 
 fn network(n: u32) -> NetworkKey {
@@ -119,120 +119,6 @@ fn a_flood_of_unique_passwords_does_not_push_shared_words_out() {
         seen.note(Word::Rare(1000 + n), UserId(n), network(n as u32), later);
     }
     assert!(seen.is_word(shared));
-}
-
-fn variants(password: &str, user: u64) -> Variants {
-    let (name, ladder) = (UserName::new(Vec::new()), Ladder::default());
-    let folded = FoldedPassword::new(password.as_bytes(), &name, &ladder);
-    Variants::of(&folded, UserId(user), &keys(), &ladder)
-}
-
-/// Passwords that strangers tried at user 1 some time ago, each with where it was tried.
-fn tried(passwords: &[(&str, u32)]) -> SeenVariants {
-    let seen = SeenVariants::new(4096, &[1; 16]);
-    for (password, from) in passwords {
-        let guess = keys().guess(UserId(1), password.as_bytes());
-        seen.wrong(
-            UserId(1),
-            network(*from),
-            (guess, variants(password, 1)),
-            NOW,
-        );
-    }
-    assert!(
-        passwords
-            .iter()
-            .all(|(password, _)| !seen.has_any(&variants(password, 1), NOW))
-    );
-    seen
-}
-
-/// Two strangers have tried these at user 1; whether the third is a variant of both.
-fn is_variant(first: &str, second: &str, third: &str) -> bool {
-    tried(&[(first, 1), (second, 2)]).has_any(&variants(third, 1), LATER)
-}
-
-#[test]
-fn what_is_one_edit_from_two_strangers_passwords_is_a_variant() {
-    for third in [
-        "zwiebelfest",
-        "ZWIEBELFEST-2031",
-        "zwiebeelfest",
-        "zwiebefest",
-        "zwiebolfest",
-        "wiebelfest",
-        "zwiebelfes7",
-        "xzwiebelfest",
-    ] {
-        assert!(is_variant("Zwiebelfest1", "zwiebelfest!", third), "{third}");
-    }
-    // A chain: each is one edit from the one before.
-    assert!(is_variant("zwiebelfest", "zwiebolfest", "zwiebulfest"));
-    for other in ["zwoebolfest", "zwiebel", "festzwiebel", "kuchenfest", ""] {
-        assert!(
-            !is_variant("Zwiebelfest1", "zwiebelfest!", other),
-            "{other}"
-        );
-    }
-}
-
-#[test]
-fn every_edit_of_the_first_sixteen_octets_is_found_and_none_behind_them() {
-    let word = "abcdefghijklmnoprstuv";
-    for at in 0..word.len() {
-        let (head, tail) = word.split_at(at);
-        for edited in [
-            format!("{head}{}", &tail[1..]),
-            format!("{head}q{}", &tail[1..]),
-            format!("{head}q{tail}"),
-        ] {
-            let found = is_variant(word, "ABCDEFGHIJKLMNOPRSTUV7", &edited);
-            assert_eq!(found, at < OCTETS_COMPARED, "{edited}");
-        }
-    }
-}
-
-#[test]
-fn one_password_one_network_another_user_and_short_words_make_no_variant() {
-    let third = variants("Zwiebelfest3", 1);
-    // An old phone that roams.
-    let phone: Vec<_> = (0..9).map(|from| ("Zwiebelfest1", from)).collect();
-    assert!(!tried(&phone).has_any(&third, LATER));
-    // Somebody who mistypes in a hotel.
-    let hotel = ["Zwiebelfest1", "Zwiebelfest2", "Zwiebelfest4"].map(|password| (password, 7));
-    assert!(!tried(&hotel).has_any(&third, LATER));
-    let strangers = tried(&[("Zwiebelfest1", 1), ("Zwiebelfest2", 2)]);
-    assert!(strangers.has_any(&third, LATER));
-    assert!(!strangers.has_any(&variants("Zwiebelfest3", 2), LATER));
-    assert!(
-        !is_variant("xkcd1", "xkcd2", "xkcd3"),
-        "four letters are too short"
-    );
-}
-
-#[test]
-fn what_the_right_password_follows_within_ten_minutes_was_a_typing_error() {
-    let strangers = [("Zwiebelfesst", 1), ("Zwiebelfestt", 2)];
-    let right = variants("Zwiebelfest", 1);
-    let seen = tried(&strangers);
-    // Somebody else, somewhere else.
-    seen.right(UserId(2), network(1));
-    seen.right(UserId(1), network(3));
-    assert!(seen.has_any(&right, LATER));
-    let seen = tried(&strangers);
-    seen.right(UserId(1), network(2));
-    assert!(!seen.has_any(&right, LATER));
-}
-
-#[test]
-fn of_too_many_wrong_passwords_the_oldest_wait_no_longer() {
-    let seen = tried(&[("Zwiebelfesst", 1), ("Zwiebelfestt", 2)]);
-    for n in 0..1_100 {
-        let password = format!("{n}Kuchen{n}schlacht");
-        let guess = keys().guess(UserId(n), password.as_bytes());
-        seen.wrong(UserId(n), network(9), (guess, variants(&password, n)), NOW);
-    }
-    assert!(seen.has_any(&variants("Zwiebelfest", 1), NOW));
 }
 
 #[test]
