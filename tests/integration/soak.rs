@@ -3,7 +3,7 @@
 //! A round plays each disturbance once: reloads, new certificates, a Postfix that is frozen and one that is stopped,
 //! a Dovecot that is stopped, an operator. Afterwards the counters must add up, every mail that was acknowledged
 //! must be in the queue, and memory and descriptors must be what they were after the first round.
-//! The ordinary run plays two rounds. `GATEPOST_SOAK_ROUNDS=1300 cargo test --test integration soak:: -- --nocapture` plays about an hour.
+//! The ordinary run plays two rounds. `GATEPOST_SOAK_SECONDS=3600 cargo test --test integration soak:: -- --nocapture` plays for an hour.
 //! Not here: how fast any of it is (`benches`).
 
 use std::collections::VecDeque;
@@ -13,7 +13,9 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use gatepost_daemon::clock::Clock;
 use serde_json::Value;
 
 use crate::kit::client::{Client, auth_plain};
@@ -283,10 +285,11 @@ fn at_rest(proxy: &Proxy) -> (u64, usize) {
     (resident.expect("a number of KiB"), open.count())
 }
 
-/// How many rounds to play after the first one.
-fn rounds() -> u64 {
-    let rounds = env::var("GATEPOST_SOAK_ROUNDS");
-    rounds.map_or(1, |rounds| rounds.parse().expect("a number of rounds"))
+/// For how long to begin another round, after the first two.
+fn lasting() -> Duration {
+    let seconds = env::var("GATEPOST_SOAK_SECONDS");
+    let seconds = seconds.map_or(0, |text| text.parse().expect("a number of seconds"));
+    Duration::from_secs(seconds)
 }
 
 #[test]
@@ -302,8 +305,14 @@ fn through_every_failure_the_counters_add_up_and_nothing_is_lost_or_kept() {
     under_load(&proxy, &seen, || round(&mut mail, &proxy, &seen, 0));
     let (memory, descriptors) = at_rest(&proxy);
     under_load(&proxy, &seen, || {
-        for number in 1..=rounds() {
+        let clock = Clock::start();
+        let began = clock.now();
+        for number in 1.. {
             round(&mut mail, &proxy, &seen, number);
+            if clock.now().since(began) >= lasting() {
+                tell(&format!("{number} rounds"));
+                break;
+            }
         }
     });
     let (memory_after, descriptors_after) = at_rest(&proxy);
