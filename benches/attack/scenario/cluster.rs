@@ -12,10 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::honest::{log_everybody_in, sessions};
+use super::honest::{log_everybody_in, session, sessions};
 use super::millis;
 use crate::BenchResult;
-use crate::backend::user;
 use crate::bench::{BackendKind, Bench, Measurement, micros_each};
 use crate::client::{BenchClient, Tickets, letter};
 use crate::instructions::Counted;
@@ -202,14 +201,7 @@ impl<'a> Placed<'a> {
         let bench = self.set.bench;
         let client = BenchClient::new(self.set.peer.address, Tickets::Ignored)?;
         let text = Arc::new(letter(OCTETS));
-        let job = move |number| {
-            let (client, text) = (client.clone(), Arc::clone(&text));
-            async move {
-                let mut talk = client.logged_in(number).await?;
-                talk.mail(&user(number), &text).await?;
-                talk.quit().await
-            }
-        };
+        let job = move |number| session(client.clone(), Arc::clone(&text), number);
         let timed = at_even_times(bench.clock, RATE as f64, |number| number < at_times, job);
         self.times.join(bench.runtime.block_on(timed).all_done()?);
         Ok(())

@@ -3,6 +3,7 @@
 //! Familiar users, from their own network: handshake, EHLO, AUTH, one mail, QUIT.
 //! Worrying: more than HAProxy, which does nothing but TLS and a splice.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::BenchResult;
@@ -54,18 +55,22 @@ pub(super) fn sessions(
     let client = BenchClient::new(set.peer.address, Tickets::Ignored)?;
     let text = Arc::new(letter(octets));
     let at_once = if octets > 1_000_000 { 2 } else { AT_ONCE };
-    let job = move |number| {
-        let (client, text) = (client.clone(), Arc::clone(&text));
-        async move {
-            let mut talk = client.logged_in(number).await?;
-            talk.mail(&user(number), &text).await?;
-            talk.quit().await
-        }
-    };
+    let job = move |number| session(client.clone(), Arc::clone(&text), number);
     bench
         .runtime
         .block_on(run_at_once(bench.clock, at_once, count, job))
         .all_done()
+}
+
+/// One session of the user with this number, with a mail.
+pub(super) async fn session(
+    client: BenchClient,
+    text: Arc<String>,
+    number: usize,
+) -> io::Result<()> {
+    let mut talk = client.logged_in(number).await?;
+    talk.mail(&user(number), &text).await?;
+    talk.quit().await
 }
 
 /// Logs every user in once from home, so that all are familiar there.
