@@ -36,13 +36,6 @@ impl JobTally {
         }
     }
 
-    /// Takes in the results of others.
-    pub(crate) fn join(&mut self, others: Self) {
-        self.latencies.join(&others.latencies);
-        self.failed += others.failed;
-        self.first_fault = self.first_fault.take().or(others.first_fault);
-    }
-
     /// Jobs that failed count among the latencies as if they had taken so long.
     pub(crate) fn count_failures_as(&mut self, latency: Duration) {
         for _ in 0..self.failed {
@@ -106,9 +99,51 @@ where
 pub(crate) async fn at_even_times<F, W>(
     clock: Clock,
     rate: f64,
-    mut more: impl FnMut(usize) -> bool,
+    more: impl FnMut(usize) -> bool,
     job: F,
 ) -> JobTally
+where
+    F: Fn(usize) -> W,
+    W: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut tally = JobTally::default();
+    for (_, latency, outcome) in outcomes_at_even_times(clock, rate, more, job).await {
+        tally.add(latency, outcome);
+    }
+    tally
+}
+
+/// The same for several places, `count` jobs at each and `rate` a second at all together: a job is told its place and its number
+/// there. The places take turns, job by job, and every one of them is as often the first of a turn. A tally for each.
+pub(crate) async fn at_places_in_turn<F, W>(
+    clock: Clock,
+    rate: f64,
+    (places, count): (usize, usize),
+    job: F,
+) -> Vec<JobTally>
+where
+    F: Fn(usize, usize) -> W,
+    W: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let place = |number| (number % places + number / places) % places;
+    let more = |number| number < places * count;
+    let job = |number| job(place(number), number / places);
+    let mut tallies: Vec<_> = (0..places).map(|_| JobTally::default()).collect();
+    for (number, latency, outcome) in outcomes_at_even_times(clock, rate, more, job).await {
+        if let Some(tally) = tallies.get_mut(place(number)) {
+            tally.add(latency, outcome);
+        }
+    }
+    tallies
+}
+
+/// The number of each job, how long it took from when it was due, and its result.
+async fn outcomes_at_even_times<F, W>(
+    clock: Clock,
+    rate: f64,
+    mut more: impl FnMut(usize) -> bool,
+    job: F,
+) -> Vec<(usize, Duration, io::Result<()>)>
 where
     F: Fn(usize) -> W,
     W: Future<Output = io::Result<()>> + Send + 'static,
@@ -121,17 +156,17 @@ where
         let job = job(number);
         jobs.spawn(async move {
             let outcome = job.await;
-            (clock.now().since(due), outcome)
+            (number, clock.now().since(due), outcome)
         });
     }
-    let mut tally = JobTally::default();
+    let mut outcomes = Vec::new();
     while let Some(job) = jobs.join_next().await {
-        match job {
-            Ok((latency, outcome)) => tally.add(latency, outcome),
-            Err(fault) => tally.add(Duration::ZERO, Err(io::Error::other(fault))),
-        }
+        outcomes.push(job.unwrap_or_else(|fault| {
+            let fault = io::Error::other(fault);
+            (0, Duration::ZERO, Err(fault))
+        }));
     }
-    tally
+    outcomes
 }
 
 /// Waits until then, to a tenth of a millisecond: tokio's timers may be a whole one late, which is more than an answer takes.

@@ -140,11 +140,6 @@ impl Latencies {
         self.0.saturating_record(micros.clamp(1, Self::HIGHEST_US));
     }
 
-    /// Takes the measurements of another; both have the same bounds.
-    pub fn join(&mut self, other: &Self) {
-        self.0 += &other.0;
-    }
-
     /// The figures so far.
     pub fn percentiles(&self) -> Percentiles {
         let at = |quantile| self.0.value_at_quantile(quantile);

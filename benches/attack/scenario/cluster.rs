@@ -3,22 +3,25 @@
 //! Familiar users send a mail of 4 KB: at one machine alone, at a second one alone (what differs between these two is the
 //! measurement's), at one of three machines with a store that is near (the same machine), far (20 ms there and back, by a relay that
 //! holds every octet for half of it) or dead (nobody listens there), and at one of three that are linked, of which one is away.
-//! All run at the same time and are measured in turns, a few sessions each, so that whatever else the machine does meets all alike:
-//! CPU with eight sessions at once, then how long a session takes at 20 a second. Then each alone under callgrind: instructions
-//! of the process, without the kernel's.
+//! All run at the same time, so that whatever else the machine does meets all alike. CPU is measured in turns, a few sessions each, eight
+//! at once; how long a session takes, by sessions at even times that go to one place after another, five a second to each.
+//! Then each alone under callgrind: instructions of the process, without the kernel's.
 //! Worrying: more than 1.02 of one machine alone, wherever the store is.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::honest::{log_everybody_in, session, sessions};
 use super::millis;
+use gatepost_lab::load::Percentiles;
+
 use crate::BenchResult;
 use crate::bench::{BackendKind, Bench, Measurement, micros_each};
 use crate::client::{BenchClient, Tickets, letter};
 use crate::instructions::Counted;
-use crate::load::{JobTally, at_even_times};
+use crate::load::{JobTally, at_places_in_turn};
 use crate::peer::{Peer, PeerFiles, PeerKind};
 use crate::results::Results;
 
@@ -26,10 +29,10 @@ mod store;
 
 use store::BenchStore;
 
-/// Honest sessions a second.
-const RATE: usize = 20;
+/// Honest sessions a second at each place.
+const RATE: f64 = 5.0;
 const OCTETS: usize = 4 * 1024;
-/// So often is every place measured in a round, in turns.
+/// So often is the CPU of every place measured in a round, in turns.
 const TURNS: usize = 10;
 
 /// What the machine is one of, and where the store is.
@@ -81,7 +84,6 @@ struct Placed<'a> {
     /// The one that it is linked with.
     _other: Option<Peer>,
     cpu: Duration,
-    times: JobTally,
 }
 
 pub(super) fn play(bench: &Bench, results: &mut Results) -> BenchResult<()> {
@@ -119,7 +121,7 @@ fn play_round(bench: &Bench, store: &BenchStore) -> BenchResult<Vec<(&'static st
         .into_iter()
         .map(|place| Placed::start(bench, &bench.files, store, place))
         .collect::<BenchResult<Vec<_>>>()?;
-    let (at_once, at_times) = (bench.extent.count(120, 40), bench.extent.count(60, 30));
+    let (at_once, at_times) = (bench.extent.count(120, 40), bench.extent.count(2000, 300));
     for machine in &machines {
         sessions(&machine.set, at_once, OCTETS)?;
     }
@@ -127,19 +129,45 @@ fn play_round(bench: &Bench, store: &BenchStore) -> BenchResult<Vec<(&'static st
         // Who comes first, meets a colder machine.
         machines.rotate_left(turn % 2 + 1);
         for machine in &mut machines {
-            machine.measure(at_once, at_times)?;
+            let (cost, _) = machine
+                .set
+                .cost(|| sessions(&machine.set, at_once, OCTETS))?;
+            machine.cpu += cost.proxy;
         }
     }
-    let figures = machines.iter().flat_map(|machine| {
+    let mut figures = Vec::new();
+    for (machine, times) in machines.iter().zip(times(bench, &machines, at_times)?) {
         let [mail, p50, p99, _] = machine.place.keys();
-        let times = machine.times.percentiles();
-        [
+        figures.extend([
             (mail, micros_each(machine.cpu, at_once * TURNS)),
             (p50, millis(times.p50_us)),
             (p99, millis(times.p99_us)),
-        ]
-    });
-    Ok(figures.collect())
+        ]);
+    }
+    Ok(figures)
+}
+
+/// How long sessions take at each place, `count` at each.
+fn times(bench: &Bench, machines: &[Placed<'_>], count: usize) -> BenchResult<Vec<Percentiles>> {
+    let text = Arc::new(letter(OCTETS));
+    let clients = machines
+        .iter()
+        .map(|machine| BenchClient::new(machine.set.peer.address, Tickets::Ignored))
+        .collect::<BenchResult<Vec<_>>>()?;
+    let places = clients.len();
+    let job = move |place: usize, number| {
+        let client = clients.get(place).cloned();
+        let text = Arc::clone(&text);
+        async move {
+            let client = client.ok_or(io::ErrorKind::NotFound)?;
+            session(client, text, number).await
+        }
+    };
+    let rate = RATE * places as f64;
+    let tallies = at_places_in_turn(bench.clock, rate, (places, count), job);
+    let done = |tally: JobTally| Ok(tally.all_done()?.percentiles());
+    let tallies = bench.runtime.block_on(tallies).into_iter();
+    tallies.map(done).collect()
 }
 
 /// Thousands of instructions of a session, in the process: what runs for each session, and not for each second.
@@ -190,20 +218,6 @@ impl<'a> Placed<'a> {
             set,
             _other: other,
             cpu: Duration::ZERO,
-            times: JobTally::default(),
         })
-    }
-
-    /// One turn: so many sessions, eight at once, and then so many at even times.
-    fn measure(&mut self, at_once: usize, at_times: usize) -> BenchResult<()> {
-        let (cost, _) = self.set.cost(|| sessions(&self.set, at_once, OCTETS))?;
-        self.cpu += cost.proxy;
-        let bench = self.set.bench;
-        let client = BenchClient::new(self.set.peer.address, Tickets::Ignored)?;
-        let text = Arc::new(letter(OCTETS));
-        let job = move |number| session(client.clone(), Arc::clone(&text), number);
-        let timed = at_even_times(bench.clock, RATE as f64, |number| number < at_times, job);
-        self.times.join(bench.runtime.block_on(timed).all_done()?);
-        Ok(())
     }
 }
