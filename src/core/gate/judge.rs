@@ -34,6 +34,8 @@ use crate::moment::Moment;
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
+/// While the backend is suspected to fail, Postfix is asked no more often than this about a password that is in doubt.
+const ASKED_AGAIN: Duration = Duration::from_secs(60);
 /// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
@@ -197,17 +199,22 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     }
 
     /// A password that was rejected while the backend was suspected to fail. It is paid, and no new guess: Postfix
-    /// is asked once more. One that a mechanism hides may be another one and pays anew, so that it has to wait while
-    /// the suspicion lasts: else its user had no token left when it is over. None: it is judged like any other.
+    /// is asked once more, and while the suspicion lasts only now and then, for it costs its user nothing and Postfix a
+    /// check. One that a mechanism hides may be another one and pays anew, so that it has to wait for longer: else its
+    /// user had no token left when the suspicion is over. None: it is judged like any other.
     fn ask_again(&mut self) -> Option<Again<S::Answer>> {
         let asked = self.gate.doubts.asked(&self.case)?;
-        if self.case.guess.is_none() {
-            let wait = HIDDEN_ASKED_AGAIN.saturating_sub(self.now.since(asked));
-            // Others may feign the suspicion, and at such a door a refusal says that the password is wrong.
-            let may_wait = self.case.door.has_later();
-            let is_early = may_wait && self.gate.outage.is_suspected() && !wait.is_zero();
-            return is_early.then(|| Again::Refuse(refusal(Reason::Outage, wait)));
+        let interval = match self.case.guess {
+            Some(_) => ASKED_AGAIN,
+            None => HIDDEN_ASKED_AGAIN,
+        };
+        let wait = interval.saturating_sub(self.now.since(asked));
+        // Others may feign the suspicion, and at such a door a refusal says that the password is wrong.
+        let may_wait = self.case.door.has_later();
+        if may_wait && self.gate.outage.is_suspected() && !wait.is_zero() {
+            return Some(Again::Refuse(refusal(Reason::Outage, wait)));
         }
+        self.case.guess?;
         if let Some(answer) = self.stage.wait(self.class()) {
             return Some(Again::Wait(answer));
         }
@@ -218,11 +225,16 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
     }
 
-    /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too.
+    /// Where it waits, if it must. A pair that gives a sign of an outage shows its end, too; one that has given its
+    /// sign already shows nothing more by another rejection, and is in nobody's way.
     fn class(&self) -> QueueClass {
         let trusted = (self.case.who.trust, self.case.who.age) == (Trust::Familiar, PairAge::Old);
         match self.case.who.network {
-            _ if trusted && !self.failed_lately() && self.gate.outage.is_suspected() => {
+            _ if trusted
+                && self.gate.outage.is_suspected()
+                && !self.failed_lately()
+                && !self.gate.doubts.has_of_pair(&self.case) =>
+            {
                 QueueClass::Probe
             }
             NetworkTrust::Familiar => QueueClass::Neighbour,

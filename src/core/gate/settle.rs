@@ -195,6 +195,7 @@ impl Gate {
             }
         }
         self.tries.right(client, user, guess, now);
+        self.seen.is_right(claim.case.word, user, now);
         self.outage.accepted(now, changes);
         self.settle_down(&claim.case, now);
         if claim.basis != Basis::Listed {
@@ -332,6 +333,10 @@ impl Gate {
         }
         if paid || claim.basis == Basis::Doubted {
             self.doubt(&claim.case, claim.tokens, now);
+        }
+        if paid {
+            // A success forgets it.
+            changes.extend(self.device_failed(claim, now));
         }
         self.counters.refuse(Reason::Outage);
         Some(settled(AuthOutcome::Defer, Some(Reason::Outage)))

@@ -67,7 +67,7 @@ impl Question<'_> {
     ) -> Result<Route, Short> {
         let mut route = Route::NONE;
         for bucket in FORGIVEN {
-            let Some(key) = BucketKey::of(bucket, self.client, Some(case.user), &self.gate.keys)
+            let Some(key) = BucketKey::of(bucket, self.client, Some(case.payer), &self.gate.keys)
             else {
                 continue;
             };

@@ -16,7 +16,6 @@ use super::{Ending, Visit};
 use crate::judging::{Granted, Refused, Unjudged};
 use crate::net::upstream::{Attempted, ClientOrigin, ProcessLine, Purpose};
 use connect::connect;
-use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Secret};
 use gatepost_core::gate::request::verdict::{FailureReply, Reason, Refusal};
 use gatepost_core::moment::Moment;
@@ -217,7 +216,11 @@ async fn settle(visit: &mut Visit, answered: Answered) -> Tried {
             hold_back(visit, came).await;
             Tried::Resolved(why.map_or(Resolution::Reject, Resolution::RejectToken))
         }
-        (FailureReply::Outcome, _) => Tried::Resolved(Resolution::Defer),
+        (FailureReply::Outcome, _) => {
+            // How soon a backend in trouble answers may depend on the name.
+            hold_back(visit, came).await;
+            Tried::Resolved(Resolution::Defer)
+        }
     }
 }
 
@@ -229,9 +232,10 @@ async fn refuse(
     mechanism: Mechanism,
 ) -> Resolution {
     match refused {
-        // What the address alone decides tells nothing of a name.
+        // The address alone decides. All else depends on the name: whose own networks are near meets no bucket of the client,
+        // and a ban spares who is familiar.
         Refused::Refuse(Refusal {
-            reason: Reason::DenyList | Reason::Ban | Reason::Trap | Reason::Bucket(Bucket::Client),
+            reason: Reason::DenyList,
             ..
         }) => Resolution::Refuse,
         Refused::Refuse(_) => {
@@ -253,6 +257,8 @@ async fn refuse(
 fn outcome(attempted: &Attempted, took: Duration, disclosed: Disclosed) -> AuthOutcome {
     match (attempted.outcome(), disclosed) {
         (AuthOutcome::Defer, Disclosed::Challenge) => AuthOutcome::Abandoned,
+        // Postfix was asked, and nothing but the client's own message is to blame.
+        (AuthOutcome::Defer, _) if attempted.is_about_message() => AuthOutcome::Abandoned,
         (AuthOutcome::Defer, _) if attempted.is_deferred_by_postfix() && took >= STALL => {
             AuthOutcome::Stalled
         }

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::thread;
 
+use super::names_by_time::lasted;
 use crate::kit::client::{auth_plain, loopback};
 use crate::kit::mail::{ANNA, BERT, Mail, User, numbered};
 use crate::kit::proxy::{Event, Proxy, Setup};
@@ -93,4 +94,20 @@ fn while_an_outage_is_feigned_everybody_else_logs_in_at_once() {
     assert_eq!(log_in(&proxy, loopback(VICTIM + 1, 1), BERT), 235);
     feign(&proxy, 1);
     assert_eq!(log_in(&proxy, loopback(95, 1), BERT), 235, "from far away");
+}
+
+#[test]
+fn while_an_outage_is_feigned_the_time_of_an_answer_tells_nothing_either() {
+    let mail = Mail::start();
+    let proxy = before(&mail).with("timeouts.failure-delay", "2s").start();
+    feign(&proxy, 0);
+    let mut far = proxy.client(loopback(96, 1));
+    far.greet();
+    far.expect(&auth_plain(User(ANNA.0, "Zwiebelkuchenfest")), 454);
+    far.expect("QUIT", 221);
+    let attempts = proxy.log().events(|event| event.message() == "attempt");
+    let last = attempts.last().expect("an attempt");
+    assert_eq!(last.field("reason"), "backend-outage", "Postfix was asked");
+    let ms = lasted(&proxy, &far);
+    assert!(ms >= 2_000, "{ms} ms");
 }

@@ -11,7 +11,7 @@ use crate::kit::proxy::{Proxy, Setup};
 use crate::kit::wait;
 
 /// How long the session of a client lasted, in milliseconds.
-fn lasted(proxy: &Proxy, client: &Client) -> u64 {
+pub(super) fn lasted(proxy: &Proxy, client: &Client) -> u64 {
     let address = client.address().to_string();
     let end = proxy.log().find("the end of the session", |event| {
         event.message() == "session" && event.field("client") == address
@@ -47,4 +47,28 @@ fn a_slow_check_is_answered_when_a_quick_one_is() {
     let (quick, slow) = (lasted(&proxy, &quick), lasted(&proxy, &slow));
     assert!(quick >= 5_000 && slow >= 5_000, "{quick} ms, {slow} ms");
     assert!(slow < quick + 1_500, "{quick} ms, {slow} ms");
+}
+
+#[test]
+fn what_the_clients_own_bucket_refuses_comes_as_late() {
+    let mail = Mail::start();
+    let proxy = Setup::before(&mail)
+        .with("timeouts.failure-delay", "2s")
+        .with("limits.client.burst", 2)
+        .start();
+    let mut refused = proxy.client(loopback(53, 1));
+    refused.greet();
+    let mut told = Vec::new();
+    while told.last() != Some(&454) && told.len() < 5 {
+        let user = format!("nobody{}", told.len());
+        let reply = refused.say(&auth_plain(User(&user, "Zwiebelkuchenfest")));
+        told.push(reply.code);
+    }
+    refused.expect("QUIT", 221);
+    let attempts = proxy.log().events(|event| event.message() == "attempt");
+    let last = attempts.last().expect("an attempt");
+    assert_eq!(last.field("reason"), "client");
+    let ms = lasted(&proxy, &refused);
+    let least = told.len() as u64 * 2_000;
+    assert!(ms >= least, "{ms} ms for {told:?}");
 }

@@ -32,6 +32,8 @@ const PARTS: usize = 8;
 /// A word that two users share is kept this much longer, in seconds.
 const SHARED_KEPT: u64 = 7 * 86_400;
 const SHARED: u64 = 1 << 8;
+/// In place of who tried a word first: nobody whose try counts.
+const NOBODY: u64 = 0;
 
 /// What folding makes of a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +97,7 @@ impl Seen {
         let stamp = u64::from(seconds(now)) << 32;
         self.0.with(Key::word(hash), now, |row| {
             let new = match row {
-                None => [0, who, stamp],
+                None | Some([_, NOBODY, _]) => [0, who, stamp],
                 Some([_, first, meta]) => {
                     let user_differs = (first ^ who) & 0xffff_ffff != 0;
                     let network_differs = (first ^ who) >> 32 != 0;
@@ -108,6 +110,18 @@ impl Seen {
                 }
             };
             ((), Some(new))
+        });
+    }
+
+    /// Forgets that this was tried for `user`, whose password it is: else whoever tries it for somebody else finds
+    /// out that it was refused for an honest user.
+    pub(in crate::gate) fn is_right(&self, word: Word, user: UserId, now: Moment) {
+        let Word::Rare(hash) = word else { return };
+        self.0.with(Key::word(hash), now, |row| {
+            let own = row.filter(|[_, first, meta]| {
+                meta & SHARED == 0 && (first ^ user.0) & 0xffff_ffff == 0
+            });
+            ((), own.map(|[_, _, meta]| [0, NOBODY, *meta]))
         });
     }
 

@@ -138,6 +138,29 @@ fn five_wrong_passwords_and_a_thief_with_the_laptop_is_a_stranger() {
 }
 
 #[test]
+fn nor_does_a_feigned_outage_give_the_thief_more() {
+    let mut world = World::new(settings());
+    for n in 0..8 {
+        world.befriend(&format!("own{n}"), &format!("10.{n}.0.1"));
+    }
+    world.device = fresh(1);
+    world.login(HOME, "anna");
+    world.pass(MINUTE);
+    world.device = None;
+    spray(&mut world);
+    for n in 0..8 {
+        world.guess(&format!("10.{n}.0.1"), &format!("own{n}"), "Wellen-bad");
+    }
+    assert!(world.gate.status(world.now).backend_outage);
+    world.device = returned(1);
+    let guesses = (0..20).filter(|n| {
+        let fate = world.guess(&format!("198.51.{n}.7"), "anna", &format!("Hut{n}schnur"));
+        fate == BY_DEVICE
+    });
+    assert_eq!(guesses.count(), 5);
+}
+
+#[test]
 fn parallel_attempts_of_a_device_are_no_more_than_five() {
     let mut world = sprayed();
     world.device = returned(1);

@@ -151,6 +151,7 @@ fn a_pair_without_tokens_is_still_asked_about_the_password_in_doubt() {
         world.guess("10.7.0.9", &name(7), &format!("Zwiebel{n}kuchen{n}"));
     }
     assert_eq!(left(&world, 7), 0);
+    world.pass(MINUTE);
     let permit = world.permit(&home(7), &name(7), GOOD);
     world.settle(permit, AuthOutcome::Accept);
     assert_eq!(left(&world, 7), 1);
@@ -198,6 +199,30 @@ fn while_an_outage_is_suspected_familiar_pairs_are_tried_in_turn_and_before_stra
     );
     world.login(&home(0), &name(0));
     assert_eq!(class(&mut world, &home(9), &name(9)), None);
+}
+
+#[test]
+fn who_feigns_an_outage_gets_no_free_checks_out_of_it_and_no_place_before_others() {
+    let mut world = office(10);
+    outage(&mut world, 8);
+    let mut asked = 0;
+    for _ in 0..600 {
+        asked += usize::from(rejected(&mut world, &home(7), &name(7), GOOD).is_some());
+        world.pass(SECOND);
+    }
+    assert!((9..=10).contains(&asked), "{asked} checks in ten minutes");
+    // Neither the password in doubt nor another one of the pair.
+    for password in [GOOD, "Noch-ein-Satz-hier"] {
+        world.pass(MINUTE);
+        rejected(&mut world, &home(6), &name(6), "Kein-Satz-hier");
+        let place = world.ask_first(client(&home(7)), &name(7), Some(password));
+        assert!(
+            matches!(place, First::Wait(QueueClass::Neighbour)),
+            "{place:?}"
+        );
+    }
+    let place = world.ask_first(client(&home(9)), &name(9), Some(GOOD));
+    assert!(matches!(place, First::Wait(QueueClass::Probe)), "{place:?}");
 }
 
 #[test]

@@ -74,6 +74,20 @@ fn names_are_told_alike_whichever_bucket_is_empty() {
 }
 
 #[test]
+fn what_was_refused_for_its_owner_is_not_told_to_who_tries_it_elsewhere() {
+    let mut world = world(settings());
+    let own = world.right;
+    for n in 0..400 {
+        world.told(&from(n), &format!("user{}", n % 39), &good(n));
+    }
+    assert_eq!(world.told("198.51.100.7", "user39", own), 454, "far away");
+    world.login(HOME, "user39");
+    world.pass(DAY);
+    let other = world.guess("203.0.113.7", "user1", own);
+    assert_eq!(other, Fate::Asked(Reason::Bucket(Bucket::Strangers)));
+}
+
+#[test]
 fn a_right_password_of_a_known_name_is_accepted_while_invented_names_are_refused() {
     let mut world = world(settings());
     for n in 0..400 {

@@ -208,6 +208,17 @@ fn while_settling_in_guesses_at_one_user_are_bounded_whatever_the_botnet() {
 }
 
 #[test]
+fn while_settling_in_the_names_of_one_mailbox_are_one_user() {
+    let mut world = settling();
+    let guesses = (0..1_000).filter(|n| {
+        let name = format!("anna@d{n}.example");
+        reached(world.guess(&bot(*n), &name, &good(*n)))
+    });
+    let first = guesses.count();
+    assert!(first <= 10 + 20, "{first}");
+}
+
+#[test]
 fn while_settling_in_all_guesses_together_are_bounded_from_the_first_minute() {
     for tries in [1, 2, 3] {
         let mut world = settling();

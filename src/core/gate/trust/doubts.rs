@@ -8,7 +8,7 @@
 //! Bounded; the one that was asked about longest ago goes, and loses its tokens. It does not outlive the process.
 //! Not here: when the backend is suspected (`outage`), what is done about it (`judge`, `settle`).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,7 +25,7 @@ const FORGOTTEN: Duration = Duration::from_secs(86_400);
 
 #[derive(Default)]
 pub(in crate::gate) struct Doubts {
-    kept: Mutex<HashMap<DoubtKey, Doubt>>,
+    kept: Mutex<BTreeMap<DoubtKey, Doubt>>,
     /// How many there are: what every attempt asks, without the lock.
     count: AtomicUsize,
 }
@@ -69,16 +69,26 @@ impl Doubts {
     /// When Postfix was last asked about this guess, if it is in doubt.
     #[inline]
     pub(in crate::gate) fn asked(&self, case: &Case) -> Option<Moment> {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return None;
         }
         self.lock().get(&key(case)).map(|doubt| doubt.asked)
     }
 
+    /// Whether any guess of this user in this network is in doubt.
+    pub(in crate::gate) fn has_of_pair(&self, case: &Case) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let (user, network, _) = key(case);
+        let of_pair = (user, network, None)..=(user, network, Some(u64::MAX));
+        self.lock().range(of_pair).next().is_some()
+    }
+
     /// Takes a guess out, which is in doubt no more, with the tokens that it had spent.
     #[inline]
     pub(in crate::gate) fn resolve(&self, case: &Case) -> Option<Tokens> {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return None;
         }
         let mut kept = self.lock();
@@ -96,7 +106,7 @@ impl Doubts {
 
     /// Forgets what nobody has tried again for long.
     pub(in crate::gate) fn tick(&self, now: Moment) {
-        if self.count.load(Ordering::Relaxed) == 0 {
+        if self.is_empty() {
             return;
         }
         let mut kept = self.lock();
@@ -104,7 +114,7 @@ impl Doubts {
         self.count.store(kept.len(), Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<DoubtKey, Doubt>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<DoubtKey, Doubt>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

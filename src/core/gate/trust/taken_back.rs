@@ -2,14 +2,13 @@
 //!
 //! Bounded: the oldest go. Not here: what follows from it (`familiar::revoked`, `familiar::forgotten`, `ban`).
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::moment::Moment;
 
 /// What was taken back, and when.
 pub(in crate::gate) struct TakenBack<What> {
-    latest: HashMap<What, Moment>,
+    latest: BTreeMap<What, Moment>,
     /// The same, the oldest first.
     by_age: BTreeSet<(Moment, What)>,
 }
@@ -17,13 +16,13 @@ pub(in crate::gate) struct TakenBack<What> {
 impl<What> Default for TakenBack<What> {
     fn default() -> Self {
         Self {
-            latest: HashMap::new(),
+            latest: BTreeMap::new(),
             by_age: BTreeSet::new(),
         }
     }
 }
 
-impl<What: Copy + Eq + Hash + Ord> TakenBack<What> {
+impl<What: Copy + Ord> TakenBack<What> {
     pub(in crate::gate) fn is_empty(&self) -> bool {
         self.latest.is_empty()
     }
@@ -53,6 +52,21 @@ impl<What: Copy + Eq + Hash + Ord> TakenBack<What> {
         let at = self.latest.remove(&what)?;
         self.by_age.remove(&(at, what));
         Some(at)
+    }
+
+    /// Lets go of all from `first` on for as long as `is_meant` says so, in the order of what was taken back.
+    pub(in crate::gate) fn take_from(
+        &mut self,
+        first: What,
+        is_meant: impl Fn(What) -> bool,
+    ) -> Vec<(What, Moment)> {
+        let held = self.latest.range(first..);
+        let held = held.map(|(what, at)| (*what, *at));
+        let taken: Vec<_> = held.take_while(|(what, _)| is_meant(*what)).collect();
+        for (what, _) in &taken {
+            self.take(*what);
+        }
+        taken
     }
 
     /// Drops those of before, as long as `is_over` says so of the oldest.

@@ -109,6 +109,21 @@ fn a_password_tried_for_two_users_from_two_networks_is_a_word() {
 }
 
 #[test]
+fn an_owners_password_that_was_refused_once_leaves_no_mark_when_it_is_accepted() {
+    let seen = Seen::new(512, &[1; 16]);
+    let word = of("Zwiebelkuchen1", "");
+    seen.note(word, UserId(1), network(1), NOW);
+    seen.is_right(word, UserId(2), NOW);
+    seen.is_right(word, UserId(1), NOW);
+    seen.note(word, UserId(2), network(2), NOW);
+    assert!(!seen.is_word(word), "nobody else's");
+    // What two have tried stays a word, whose password it may be.
+    seen.note(word, UserId(3), network(3), NOW);
+    seen.is_right(word, UserId(2), NOW);
+    assert!(seen.is_word(word));
+}
+
+#[test]
 fn a_flood_of_unique_passwords_does_not_push_shared_words_out() {
     let seen = Seen::new(512, &[1; 16]);
     let shared = Word::Rare(7);

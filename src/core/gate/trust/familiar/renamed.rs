@@ -27,13 +27,9 @@ impl Familiar {
         let mut book = self.write();
         let known = book.users.get(&user).cloned();
         book.remove(user);
-        let networks = known.iter().flat_map(|known| &known.pairs);
-        let networks = networks.filter_map(|pair| NetworkKey::of_code(pair.network));
-        let places: Vec<_> = networks.map(Some).chain([None]).collect();
-        let revoked = places.into_iter().filter_map(|place| {
-            let at = book.revoked.take((user, place))?;
-            Some((place, at))
-        });
+        // Most of these networks are none of the user's any more.
+        let revoked = book.revoked.take_from((user, None), |(of, _)| of == user);
+        let revoked = revoked.into_iter().map(|((_, place), at)| (place, at));
         let revoked = revoked.collect();
         let forgotten = book.forgotten.take(user);
         Some(LeftUser {

@@ -60,6 +60,37 @@ fn ipv6_counts_by_48_and_32() {
 }
 
 #[test]
+fn a_login_of_the_future_is_not_after_what_was_taken_back() {
+    let familiar = Familiar::new(100);
+    familiar.revoke(ANNA, None, NOW);
+    let learn =
+        |when: Moment| familiar.login(ANNA, Some(nth(1)), when, NOW + Duration::from_secs(1));
+    let trust = || familiar.context(ANNA, nth(1), 0, NOW).trust;
+    learn(days(100));
+    assert_eq!(trust(), Trust::Far, "this clock is behind that of the log");
+    learn(NOW + Duration::from_secs(30));
+    assert_eq!(trust(), Trust::Familiar);
+}
+
+#[test]
+fn a_user_whose_name_has_another_key_comes_with_all_that_was_taken_back() {
+    let before = Familiar::new(100);
+    for n in [1, 2] {
+        login(&before, ANNA, nth(n << 16), NOW);
+    }
+    before.revoke(ANNA, Some(nth(2 << 16)), days(1));
+    let after = Familiar::new(100);
+    after.take_over_user(BERT, before.take_user(ANNA).unwrap());
+    // Lines of an old log are learnt.
+    for n in [1, 2] {
+        login(&after, BERT, nth(n << 16), NOW);
+    }
+    let trust = |n: u32| after.context(BERT, nth(n << 16), 0, days(2)).trust;
+    assert_eq!((trust(1), trust(2)), (Trust::Familiar, Trust::Far));
+    assert!(before.take_user(ANNA).is_none());
+}
+
+#[test]
 fn after_90_days_the_pair_is_gone_but_the_user_is_known() {
     let familiar = Familiar::new(100);
     login(&familiar, ANNA, nth(1), NOW);
