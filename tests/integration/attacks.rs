@@ -28,6 +28,7 @@ mod many_names;
 mod new_office;
 mod one_account;
 mod operators_ban;
+mod own_fault;
 mod replaced_directory;
 mod stalled_handshakes;
 mod wrong_clock;

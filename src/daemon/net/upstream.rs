@@ -3,8 +3,8 @@
 //! Connects, announces the client, sends EHLO with the client's name, and returns a [`Connected`] that can
 //! try one login. Beside that, a probe without a client keeps health and capabilities up to date.
 //! In `availability`: whether it is there; in `processes`: the wait for a process of Postfix; in `greeting`: everything before a
-//! login; in `login`: AUTH and its outcome; in `usable`: whether a backend can be used; in `health`: since when, and changes
-//! that are logged once.
+//! login; in `login`: AUTH and its outcome; in `usable`: whether a backend can be used; in `health`: since when; in
+//! `login_state`: whose faults at AUTH count; in `fault_changes`: what is logged of them.
 //! Every session tries for itself: what came of another's try decides for nobody else, for Postfix may have
 //! recovered since. How many try at once is bounded by the processes.
 //! Not here: whether an attempt is allowed (`gate`), what follows a login (`splice`).
@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::clock::Clock;
+use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::command::HeloName;
 use gatepost_core::smtp::sasl::Mechanism;
@@ -31,6 +32,7 @@ use gatepost_core::smtp::sasl::Mechanism;
 pub use gatepost_core::gate::processes::{ProcessLine, Purpose};
 
 pub use fault::{Complaint, UpstreamFault, UpstreamStep};
+use login::GreetedClient;
 pub use login::{Attempted, Connected, Exchange, LoggedIn, Round};
 pub use processes::{HeldProcess, ProcessRequest, Processes};
 pub use stranger::StrangerReplies;
@@ -40,9 +42,11 @@ pub use usable::Usability;
 mod availability;
 mod command_stream;
 mod fault;
+mod fault_changes;
 mod greeting;
 mod health;
 mod login;
+mod login_state;
 mod processes;
 mod stranger;
 mod stream;
@@ -271,9 +275,12 @@ impl Upstream {
                 Ok((commands, offered)) => {
                     let capabilities = self.store_capabilities(offered);
                     let endpoint = Arc::clone(endpoint);
+                    let client = GreetedClient {
+                        network: ClientKey::new(origin.client.ip()).network(),
+                        capabilities,
+                    };
                     let deadline = self.deadlines.login;
-                    let connected =
-                        Connected::new(commands, capabilities, endpoint, deadline, process);
+                    let connected = Connected::new(commands, client, endpoint, deadline, process);
                     return Ok(connected);
                 }
                 Err(failed) => fault = failed,

@@ -1,24 +1,22 @@
 //! health - whether an address of Postfix works, and since when; changes are logged once
 //!
-//! A thousand sessions that meet a dead Postfix write one line, and one more when it has recovered; a fault of
-//! another kind in between writes one more. Greeting and login are separate checks: when Dovecot is down,
+//! Greeting and login are separate checks: when Dovecot is down,
 //! Postfix still greets, and fails at AUTH. A connection that is closed before its greeting and another that gets
 //! none are what a Postfix shows whose master does not start processes for a while (master(8), service_throttle_time).
-//! Not here: what makes an address usable (`usable`), what is tried while Postfix is dead (`upstream`).
+//! Not here: which faults are a change (`fault_changes`), whose faults at AUTH count (`login_state`), what makes an address usable (`usable`), what is tried while
+//! Postfix is dead (`upstream`).
 
-use std::mem::Discriminant;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::net::upstream::fault_changes::{CheckState, HealthChange};
+use crate::net::upstream::login_state::LoginState;
 use crate::net::upstream::usable::Usability;
 use crate::net::upstream::{Party, UpstreamAddress, UpstreamFault, UpstreamStep};
+use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::moment::Moment;
-
-/// How long a fault at AUTH counts: on a quiet server the next login that shows it mended may be hours away.
-const FAULT_HOLDS: Duration = Duration::from_secs(300);
 
 /// So many tries in a row that failed are no accident, as a Postfix that restarts is.
 const LASTING: u32 = 2;
@@ -29,29 +27,6 @@ pub(super) struct AddressHealth {
     greeting: Mutex<GreetingState>,
     login: Mutex<LoginState>,
     clock: Clock,
-}
-
-/// The state of an address's logins.
-#[derive(Debug, Default)]
-struct LoginState {
-    check: CheckState,
-    usability: Usability,
-    /// When the last fault was seen.
-    fault_at: Option<Moment>,
-}
-
-impl LoginState {
-    fn note(&mut self, fault: Option<&UpstreamFault>, now: Moment) -> HealthChange {
-        self.usability.found(fault, now);
-        self.fault_at = fault.map(|_| now);
-        self.check.note(fault)
-    }
-
-    /// What is wrong with logins, unless nobody has tried for long.
-    fn failing(&self, now: Moment) -> Option<Usability> {
-        let at = self.fault_at?;
-        (now.since(at) < FAULT_HOLDS).then(|| self.usability.clone())
-    }
 }
 
 /// The state of an address's greeting.
@@ -83,21 +58,6 @@ enum Throttle {
 /// When a try began: how many had been answered by then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Began(u64);
-
-/// The state of one check of an address.
-#[derive(Debug, Default)]
-struct CheckState {
-    /// The kinds of faults that were logged since it last worked.
-    logged: Vec<Discriminant<UpstreamFault>>,
-}
-
-/// The change that a try brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum HealthChange {
-    None,
-    Fault,
-    Recovered,
-}
 
 impl Throttle {
     fn after(self, fault: Option<&UpstreamFault>) -> Self {
@@ -143,25 +103,6 @@ impl GreetingState {
         }
         self.throttle = self.throttle.after(fault);
         self.check.note(fault)
-    }
-}
-
-impl CheckState {
-    fn note(&mut self, fault: Option<&UpstreamFault>) -> HealthChange {
-        let Some(fault) = fault else {
-            let had_worked = std::mem::take(&mut self.logged).is_empty();
-            return if had_worked {
-                HealthChange::None
-            } else {
-                HealthChange::Recovered
-            };
-        };
-        let kind = std::mem::discriminant(fault);
-        if self.logged.contains(&kind) {
-            return HealthChange::None;
-        }
-        self.logged.push(kind);
-        HealthChange::Fault
     }
 }
 
@@ -249,10 +190,15 @@ impl AddressHealth {
         }
     }
 
-    /// Records the result of an AUTH: 235 and 535 both mean that it works.
-    pub(super) fn note_login(&self, address: &UpstreamAddress, fault: Option<&UpstreamFault>) {
+    /// Records the result of an AUTH for a client of this network: 235 and 535 both mean that it works.
+    pub(super) fn note_login(
+        &self,
+        address: &UpstreamAddress,
+        network: NetworkKey,
+        fault: Option<&UpstreamFault>,
+    ) {
         let now = self.clock.now();
-        let change = with_lock(&self.login, |login| login.note(fault, now));
+        let change = with_lock(&self.login, |login| login.note(network, fault, now));
         match (change, fault) {
             (HealthChange::Fault, Some(fault)) => {
                 warn!(upstream = %address, fault = fault.complaint().to_string(), "upstream fails at AUTH");
@@ -273,26 +219,6 @@ fn with_lock<S, T>(state: &Mutex<S>, work: impl FnOnce(&mut S) -> T) -> T {
 mod tests {
     use super::*;
     use crate::net::upstream::{ClientOrigin, UpstreamStep};
-
-    #[test]
-    fn each_kind_of_fault_is_logged_once_until_recovery() {
-        let mut check = CheckState::default();
-        let unanswered = UpstreamFault::TimedOut(UpstreamStep::Connect);
-        let escape = UpstreamFault::OffersStartTls;
-        assert_eq!(check.note(None), HealthChange::None);
-        assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
-        assert_eq!(check.note(Some(&escape)), HealthChange::Fault);
-        for fault in [
-            &unanswered,
-            &escape,
-            &UpstreamFault::TimedOut(UpstreamStep::Greeting),
-        ] {
-            assert_eq!(check.note(Some(fault)), HealthChange::None);
-        }
-        assert_eq!(check.note(None), HealthChange::Recovered);
-        assert_eq!(check.note(None), HealthChange::None);
-        assert_eq!(check.note(Some(&unanswered)), HealthChange::Fault);
-    }
 
     #[test]
     fn a_closed_connection_and_then_silence_are_a_throttled_master() {
@@ -373,17 +299,5 @@ mod tests {
         assert!(greeting.usability.is_usable());
         greeting.note(Party::Probe, Began(2), Some(&refused), Moment::EPOCH);
         assert!(!greeting.usability.is_usable());
-    }
-
-    #[test]
-    fn a_fault_at_auth_counts_until_a_login_works_or_nobody_has_tried_for_long() {
-        let mut login = LoginState::default();
-        let fault = UpstreamFault::Closed(UpstreamStep::Auth);
-        let at = Moment::from_seconds;
-        login.note(Some(&fault), at(10));
-        assert!(login.failing(at(309)).is_some());
-        assert!(login.failing(at(310)).is_none());
-        login.note(None, at(20));
-        assert!(login.failing(at(21)).is_none());
     }
 }

@@ -18,6 +18,7 @@ use crate::net::upstream::command_stream::CommandStream;
 use crate::net::upstream::{Endpoint, HeldProcess, Stream, UpstreamFault, UpstreamStep};
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::AuthOutcome;
+use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::smtp::capabilities::Capabilities;
 use gatepost_core::smtp::reply::{EnhancedCode, Reply};
 use gatepost_core::smtp::sasl::{self, Credentials, Mechanism, OAUTH_DISMISSAL, Secret};
@@ -31,11 +32,18 @@ const MESSAGES: usize = 5;
 #[derive(Debug)]
 pub struct Connected<S = Stream> {
     commands: CommandStream<S>,
-    capabilities: Arc<Capabilities>,
+    client: GreetedClient,
     endpoint: Arc<Endpoint>,
     deadline: Duration,
     /// Given back when the connection is closed.
     pub(super) process: HeldProcess,
+}
+
+/// Who is announced there, and what it was offered.
+#[derive(Debug)]
+pub(super) struct GreetedClient {
+    pub(super) network: NetworkKey,
+    pub(super) capabilities: Arc<Capabilities>,
 }
 
 /// The outcome of a login.
@@ -104,6 +112,11 @@ impl<S> Attempted<S> {
         }
     }
 
+    /// Whether Postfix took no credentials from what the client sent, as what is too long.
+    pub const fn is_about_message(&self) -> bool {
+        matches!(self, Self::Defer(fault) if is_about_message(fault))
+    }
+
     /// Whether Postfix itself deferred the login.
     pub const fn is_deferred_by_postfix(&self) -> bool {
         matches!(self, Self::Defer(UpstreamFault::Refused(UpstreamStep::Auth, reply)) if reply.is_transient())
@@ -113,14 +126,14 @@ impl<S> Attempted<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
     pub(super) const fn new(
         commands: CommandStream<S>,
-        capabilities: Arc<Capabilities>,
+        client: GreetedClient,
         endpoint: Arc<Endpoint>,
         deadline: Duration,
         process: HeldProcess,
     ) -> Self {
         Self {
             commands,
-            capabilities,
+            client,
             endpoint,
             deadline,
             process,
@@ -206,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
         mechanism: Mechanism,
         first: Option<&Secret>,
     ) -> Result<Reply, UpstreamFault> {
-        if !self.capabilities.mechanisms().contains(&mechanism) {
+        if !self.client.capabilities.mechanisms().contains(&mechanism) {
             return Err(UpstreamFault::NoMechanism(mechanism));
         }
         let verb = format!("AUTH {mechanism}");
@@ -264,9 +277,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
 
     fn conclude(mut self, reply: Reply) -> Attempted<S> {
         if reply.code() == 235 {
-            self.endpoint
-                .health
-                .note_login(&self.endpoint.address, None);
+            self.note(None);
             self.process.logged_in();
             let (stream, rest) = self.commands.into_parts();
             return Attempted::Accept(LoggedIn {
@@ -277,19 +288,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connected<S> {
             });
         }
         if is_about_credentials(&reply) {
-            self.endpoint
-                .health
-                .note_login(&self.endpoint.address, None);
+            self.note(None);
             return Attempted::Reject(reply);
         }
         self.defer(UpstreamFault::Refused(UpstreamStep::Auth, reply))
     }
 
     fn defer(self, fault: UpstreamFault) -> Attempted<S> {
-        self.endpoint
-            .health
-            .note_login(&self.endpoint.address, Some(&fault));
+        if !is_about_message(&fault) {
+            self.note(Some(&fault));
+        }
         Attempted::Defer(fault)
+    }
+
+    fn note(&self, fault: Option<&UpstreamFault>) {
+        let Endpoint { address, health } = &*self.endpoint;
+        health.note_login(address, self.client.network, fault);
     }
 }
 
@@ -312,9 +326,14 @@ async fn within<T>(
     answered.unwrap_or(Err(UpstreamFault::TimedOut(UpstreamStep::Auth)))
 }
 
-/// Whether a final reply says that the credentials are wrong, which counts as a failure. All other
-/// 5xx (500 to 504, 530, 538) are about a command, a mechanism or missing TLS: a fault of the
-/// configuration, not of the client.
+/// Whether a final reply is about one message, which its client could have sent otherwise: 500 and 501.
+const fn is_about_message(fault: &UpstreamFault) -> bool {
+    matches!(fault, UpstreamFault::Refused(UpstreamStep::Auth, reply) if matches!(reply.code(), 500 | 501))
+}
+
+/// Whether a final reply says that the credentials are wrong, which counts as a failure. Of all other
+/// 5xx, 500 and 501 are about a message, and 502 to 504, 530 and 538 about a command, a mechanism or missing TLS: faults of
+/// the configuration, not of the client.
 fn is_about_credentials(reply: &Reply) -> bool {
     const INVALID: EnhancedCode = EnhancedCode::new(5, 7, 8);
     const TOO_WEAK: EnhancedCode = EnhancedCode::new(5, 7, 9);

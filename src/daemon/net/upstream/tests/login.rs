@@ -38,7 +38,10 @@ fn connected(script: &str) -> (Connected<DuplexStream>, JoinHandle<()>) {
     };
     let connected = Connected::new(
         CommandStream::new(near),
-        Arc::new(Capabilities::parse(&ehlo)),
+        GreetedClient {
+            network: ClientKey::new([192, 0, 2, 1].into()).network(),
+            capabilities: Arc::new(Capabilities::parse(&ehlo)),
+        },
         Arc::new(endpoint),
         Duration::from_secs(30),
         processes().take(some_line()).unwrap(),
@@ -334,4 +337,18 @@ async fn a_login_makes_room_for_another_and_holds_its_process_to_its_end() {
     assert_eq!((counts.logins, counts.logged_in), (0, 1));
     drop(logged_in);
     assert_eq!(processes.counts().logged_in, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_postfix_cannot_take_is_its_clients_fault() {
+    for (reply, is_own) in [
+        ("500 5.5.6 SASL response limit exceeded", true),
+        ("501 5.5.4 Syntax error", true),
+        ("504 5.5.4 mechanism", false),
+        ("454 4.7.0 Temporary authentication failure", false),
+    ] {
+        let attempted = try_plain(&format!("S: {reply}\nEND")).await;
+        assert_eq!(attempted.outcome(), AuthOutcome::Defer, "{reply}");
+        assert_eq!(attempted.is_about_message(), is_own, "{reply}");
+    }
 }
