@@ -1,7 +1,7 @@
 //! postfix - what the files of this machine's Postfix say of its processes, beside `[upstream]`
 //!
-//! `gatepost check` asks `postconf`, where there is one: how many processes the entry for Gatepost has, and how long
-//! Postfix starts none after one has died. A Postfix that does not answer in time, or is not there, says nothing;
+//! `gatepost check` asks `postconf`, where there is one: how many processes the entry for Gatepost has, how long Postfix
+//! starts none after one has died, and whether a client's own name servers decide how long one is taken. A Postfix that does not answer in time, or is not there, says nothing;
 //! no start depends on it.
 //! Not here: everything else in config/master.cf. postconf(1), master(5), postconf(5) for default_process_limit
 //! and service_throttle_time.
@@ -11,9 +11,10 @@ use std::time::Duration;
 use super::finding::{Findings, Remark};
 use super::machine::Machine;
 use super::neighbours::Neighbours;
-use crate::net::upstream::{UpstreamAddress, UpstreamSettings};
+use crate::net::upstream::{Announce, UpstreamAddress, UpstreamSettings};
 use gatepost_core::gate::request::settings::ProcessSettings;
 
+const PEERNAME_LOOKUP: &str = "smtpd_peername_lookup";
 /// A longer wait after a process that died is told.
 const LONGEST_THROTTLE: Duration = Duration::from_secs(10);
 
@@ -36,13 +37,25 @@ pub(super) fn compare(
     if ours.is_empty() {
         return;
     }
-    let settings = ["-x", "default_process_limit", "service_throttle_time"];
+    let settings = [
+        "-x",
+        "default_process_limit",
+        "service_throttle_time",
+        PEERNAME_LOOKUP,
+    ];
     let (Some(entries), Some(settings)) =
         (neighbours.postconf(&["-M"]), neighbours.postconf(&settings))
     else {
         return;
     };
     let postfix = PostfixSettings::read(&settings);
+    if matches!(upstream.announce, Announce::ProxyV1 | Announce::ProxyV2) {
+        let options = neighbours.postconf(&["-P"]).unwrap_or_default();
+        let looks_up = |address: &&&UpstreamAddress| postfix.looks_up(&entries, &options, address);
+        if let Some(address) = ours.iter().find(looks_up) {
+            warn_of_lookups(address, findings);
+        }
+    }
     let limits = ours
         .iter()
         .filter_map(|address| postfix.limit(&entries, address));
@@ -74,11 +87,23 @@ fn compare_limits(limit: ProcessLimit, processes: ProcessSettings, findings: &mu
     }
 }
 
+/// smtpd(8) asks the client's name servers, and then those of the name that they tell, before it greets, once it has the
+/// PROXY header: five seconds for each server that does not answer, and the process is taken meanwhile.
+fn warn_of_lookups(address: &UpstreamAddress, findings: &mut Findings) {
+    let message = format!(
+        "the Postfix of this machine looks up each client's name before it greets at {address}: a client whose name \
+         servers do not answer holds a process for a minute and more"
+    );
+    let help = "write -o smtpd_peername_lookup=no into its master.cf entry; postfix reload";
+    findings.warn(Remark::of_file(message).help(help));
+}
+
 /// Settings of main.cf.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct PostfixSettings {
     default_limit: Option<ProcessLimit>,
     throttle: Option<Duration>,
+    looks_up: bool,
 }
 
 impl PostfixSettings {
@@ -93,6 +118,7 @@ impl PostfixSettings {
                     settings.default_limit = process_limit(value)
                 }
                 Some(("service_throttle_time", value)) => settings.throttle = time(value),
+                Some((PEERNAME_LOOKUP, value)) => settings.looks_up = value == "yes",
                 _ => {}
             }
         }
@@ -101,17 +127,24 @@ impl PostfixSettings {
 
     /// How many processes the entry at `address` has, if it is one of those.
     fn limit(&self, entries: &str, address: &UpstreamAddress) -> Option<ProcessLimit> {
-        entries.lines().find_map(|entry| {
-            let mut fields = entry.split_ascii_whitespace();
-            let (service, kind) = (fields.next()?, fields.next()?);
-            // Private, unprivileged, chroot and wakeup stand in between.
-            let limit = fields.nth(4)?;
-            (fields.next()? == "smtpd" && is_at(service, kind, address)).then_some(())?;
-            match limit {
-                "-" => self.default_limit,
-                limit => process_limit(limit),
-            }
-        })
+        let entry = entry_at(entries, address)?;
+        match entry.limit {
+            "-" => self.default_limit,
+            limit => process_limit(limit),
+        }
+    }
+
+    /// Whether the entry at `address` looks up the names of clients. `options` are those of all entries, as `postconf -P`
+    /// prints them.
+    fn looks_up(&self, entries: &str, options: &str, address: &UpstreamAddress) -> bool {
+        let Some(entry) = entry_at(entries, address) else {
+            return false;
+        };
+        let name = format!("{}/{}/{PEERNAME_LOOKUP}", entry.service, entry.kind);
+        let of_entry =
+            |(key, value): (&str, &str)| (key.trim() == name).then(|| value.trim() == "yes");
+        let own = options.lines().filter_map(|line| line.split_once('='));
+        own.filter_map(of_entry).last().unwrap_or(self.looks_up)
     }
 
     fn warn_of_throttle(&self, findings: &mut Findings) {
@@ -125,6 +158,28 @@ impl PostfixSettings {
             findings.hint(Remark::of_file(message).help(help));
         }
     }
+}
+
+/// What is needed of an smtpd's entry in master.cf.
+struct SmtpdEntry<'a> {
+    service: &'a str,
+    kind: &'a str,
+    /// How many processes it has, as it is written.
+    limit: &'a str,
+}
+
+fn entry_at<'a>(entries: &'a str, address: &UpstreamAddress) -> Option<SmtpdEntry<'a>> {
+    entries.lines().find_map(|entry| {
+        let mut fields = entry.split_ascii_whitespace();
+        let (service, kind) = (fields.next()?, fields.next()?);
+        // Private, unprivileged, chroot and wakeup stand in between.
+        let limit = fields.nth(4)?;
+        (fields.next()? == "smtpd" && is_at(service, kind, address)).then_some(SmtpdEntry {
+            service,
+            kind,
+            limit,
+        })
+    })
 }
 
 /// A number of processes as master.cf has it; 0 is no limit.
@@ -199,6 +254,25 @@ gatepost   unix  n       -       y       -       7       smtpd
         assert_eq!(limit("127.0.0.1:10469"), None);
         assert_eq!(limit("unix:/var/spool/postfix/public/gatepost"), Some(7));
         assert_eq!(limit("unix:/var/spool/postfix/public/other"), None);
+    }
+
+    #[test]
+    fn the_entry_at_our_address_or_else_main_cf_says_whether_names_are_looked_up() {
+        const OPTIONS: &str = "\
+127.0.0.1:10465/inet/smtpd_peername_lookup = no
+10467/inet/smtpd_peername_lookup = yes
+";
+        for (main, looks_up) in [("yes", [false, true, true]), ("no", [false, false, true])] {
+            let settings = PostfixSettings::read(&format!("smtpd_peername_lookup = {main}\n"));
+            for (port, looks_up) in [10465, 10466, 10467].into_iter().zip(looks_up) {
+                let address = UpstreamAddress::Tcp(([127, 0, 0, 1], port).into());
+                assert_eq!(
+                    settings.looks_up(ENTRIES, OPTIONS, &address),
+                    looks_up,
+                    "{main} {port}"
+                );
+            }
+        }
     }
 
     #[test]
