@@ -16,7 +16,7 @@
 //! | `FILE.version-N` | a file that another version wrote: kept until one comes that reads it |
 //! | `FILE.damaged-N` | a file that makes no sense, for a person to look at |
 //!
-//! Nothing that is found in the directory stops the start, and a directory that is removed or replaced while
+//! Nothing that is found in the directory stops the start, but for a file that we may not read, which may be sound; and a directory that is removed or replaced while
 //! we run is made and locked anew. Where it is another user's, root acts in it as that user (`crate::owner`).
 
 use std::io::{self, ErrorKind, Write};
@@ -179,8 +179,8 @@ impl Store {
     ) -> Result<(Self, EarlierState), StoreFault> {
         let directory = Directory::open(&settings.directory)?;
         let found = find::find(&directory, longest)?;
-        let (key_file, found_keys) = KeyFile::load_or_make(&directory);
-        let (tickets, lost_tickets) = TicketFile::load(&directory);
+        let (key_file, found_keys) = KeyFile::load_or_make(&directory)?;
+        let (tickets, lost_tickets) = TicketFile::load(&directory)?;
         let mut unreadable = found.unreadable;
         unreadable.extend(lost_tickets);
         let left = EarlierState {
@@ -272,19 +272,24 @@ impl Store {
         self.moved
     }
 
-    /// Sees whether the directory was removed or replaced, and then goes on in what has its name now, made and
+    /// Sees whether the directory was removed, replaced or emptied, and then goes on in what has its name now, made and
     /// locked. What was kept in the old one is in none until the next snapshot, so that should not wait.
     ///
     /// # Errors
     ///
     /// As [`Store::open`]. Then nothing is kept until it succeeds.
     pub fn stay_in_place(&mut self) -> Result<DirectoryPlace, StoreFault> {
-        if self.directory.is_in_place() {
+        let is_in_place = self.directory.is_in_place();
+        let has_files =
+            self.key_file.is_in_place(&self.directory) && self.journal.is_in_place(&self.directory);
+        if is_in_place && has_files {
             return Ok(DirectoryPlace::Same);
         }
-        let directory = Directory::open(self.directory.path())?;
-        self.journal.move_behind(find::last_journal(&directory)?);
-        self.directory = Arc::new(directory);
+        if !is_in_place {
+            self.directory = Arc::new(Directory::open(self.directory.path())?);
+        }
+        self.journal
+            .move_behind(find::last_journal(&self.directory)?);
         self.key_file.moved();
         self.tickets.moved();
         self.elders.clear();

@@ -39,6 +39,8 @@ const END: &str = "# end, networks ";
 pub(in crate::server) struct Lists {
     directory: PathBuf,
     coming: Mutex<Option<ComingList>>,
+    /// Held while a file is written or removed: operators are served at the same time.
+    files: Mutex<()>,
     /// Where the owner's list of known passwords is.
     pub(in crate::server) passwords: watch::Sender<KnownPasswordsSettings>,
 }
@@ -56,6 +58,7 @@ impl Lists {
         Self {
             directory,
             coming: Mutex::new(None),
+            files: Mutex::new(()),
             passwords: watch::Sender::new(passwords),
         }
     }
@@ -124,10 +127,14 @@ impl Lists {
         if !is_source(source) {
             return Ok(was);
         }
+        let _alone = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
         owner.act(
             || match unlinkat(&directory, name(source), AtFlags::empty()) {
-                Ok(()) => Ok(true),
+                Ok(()) => {
+                    fsync(&directory)?;
+                    Ok(true)
+                }
                 Err(Errno::NOENT) => Ok(was),
                 Err(errno) => Err(errno.into()),
             },
@@ -144,7 +151,10 @@ impl Lists {
             let kept = text.map_err(|fault| fault.to_string());
             match kept.and_then(|text| take_up(&source, &text, gate, clock)) {
                 Ok(Some(networks)) => info!(source, networks, "a published list is in force"),
-                Ok(None) => {}
+                Ok(None) => info!(
+                    source,
+                    "a published list is left out: it has ended, by this machine's clock"
+                ),
                 Err(fault) => warn!(source, "a published list is left out: {fault}"),
             }
         }
@@ -179,6 +189,7 @@ impl Lists {
 
     /// Writes a list, in place of its source's old one.
     fn write(&self, source: &str, until: Moment, networks: &[IpNet]) -> io::Result<()> {
+        let _alone = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
         owner.act(|| {
             let at = directory.as_fd();

@@ -98,7 +98,8 @@ impl Persister {
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let behind = |store: &mut Store| Ok(store.is_behind());
-        if self.disk.run(behind).await != Ok(true) {
+        let is_ahead = self.services.judging.gate().restored().is_ahead;
+        if self.disk.run(behind).await != Ok(true) && !is_ahead {
             // The first tick comes at once: nothing has happened that would be worth a snapshot.
             minute.tick().await;
         }
@@ -153,7 +154,7 @@ impl Persister {
         let moved = moved.await == Ok(true);
         if moved && !std::mem::replace(&mut self.moved, moved) {
             warn!(
-                "the state directory was removed or replaced: the state goes on in the one that has its name now"
+                "the state directory, or files in it, were removed or replaced: the state goes on in what has its name now"
             );
         }
         self.moved = moved;

@@ -88,6 +88,14 @@ impl Directory {
         statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
+    /// Whether this name leads to the file that is open here.
+    pub(in crate::store) fn leads_to(&self, name: &str, file: &File) -> bool {
+        let named = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        let open = fstat(file);
+        matches!((named, open), (Ok(named), Ok(open))
+            if (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
+    }
+
     /// Reads a regular file of at most `longest` octets.
     pub(in crate::store) fn read(&self, name: &str, longest: u64) -> io::Result<Vec<u8>> {
         self.owner.act(|| {

@@ -4,7 +4,10 @@
 //! it here, and it is merged with what there is.
 //! Not here: reading the keys (`key`), what the octets mean (`gate::state`).
 
+use std::io;
 use std::path::PathBuf;
+
+use rustix::io::Errno;
 
 use gatepost_core::gate::state::file::{Form, StateFile};
 
@@ -94,6 +97,10 @@ pub(in crate::store) struct FoundState {
 /// Reads the directory: at most `longest` octets of a file, and twice as many of all.
 ///
 /// What is no file, is too long or cannot be read is set aside.
+///
+/// # Errors
+///
+/// The directory cannot be read, or a file in it may not be read now.
 pub(in crate::store) fn find(
     directory: &Directory,
     longest: u64,
@@ -105,7 +112,7 @@ pub(in crate::store) fn find(
         found: FoundState::default(),
     };
     for name in directory.names()? {
-        search.take(&name);
+        search.take(&name)?;
     }
     Ok(search.found)
 }
@@ -131,39 +138,46 @@ struct DirectorySearch<'a> {
 }
 
 impl DirectorySearch<'_> {
-    fn take(&mut self, name: &str) {
+    fn take(&mut self, name: &str) -> Result<(), StoreFault> {
         match Name::of(name) {
-            Name::Other => return,
+            Name::Other => return Ok(()),
             Name::Temporary => {
                 // Nobody writes it any more: the directory is ours.
                 let _ = self.directory.remove(name);
-                return;
+                return Ok(());
             }
             Name::Damaged => {}
             Name::Waiting => self.found.waiting.push(self.directory.path().join(name)),
-            Name::Snapshot(content) => self.read(name, content, Form::Snapshot, None),
+            Name::Snapshot(content) => self.read(name, content, Form::Snapshot, None)?,
             Name::Journal(number) => {
                 self.found.last_journal = self.found.last_journal.max(number);
                 let elder = elder(number, name, None);
-                self.read(name, Content::Changes, Form::Journal, Some(elder));
+                self.read(name, Content::Changes, Form::Journal, Some(elder))?;
             }
             Name::FirstSnapshot => {
                 // An older build that is put back finds it under this name.
                 let elder = elder(0, name, Some(format!("{name}.version-1")));
-                self.read(name, Content::Known, Form::FirstSnapshot, Some(elder));
+                self.read(name, Content::Known, Form::FirstSnapshot, Some(elder))?;
             }
             Name::FirstJournal => {
                 let elder = elder(0, name, None);
-                self.read(name, Content::Changes, Form::FirstJournal, Some(elder));
+                self.read(name, Content::Changes, Form::FirstJournal, Some(elder))?;
             }
             Name::Kept(content, form) => {
-                self.read(name, content, form, Some(elder(0, name, None)));
+                self.read(name, content, form, Some(elder(0, name, None)))?;
             }
         }
         self.found.past = PastState::Some;
+        Ok(())
     }
 
-    fn read(&mut self, name: &str, content: Content, form: Form, elder: Option<Elder>) {
+    fn read(
+        &mut self,
+        name: &str,
+        content: Content,
+        form: Form,
+        elder: Option<Elder>,
+    ) -> Result<(), StoreFault> {
         match self.directory.read(name, self.longest.min(self.left)) {
             Ok(octets) => {
                 self.left = self.left.saturating_sub(octets.len() as u64);
@@ -175,10 +189,37 @@ impl DirectorySearch<'_> {
                 });
             }
             Err(fault) => {
-                let aside = set_aside(self.directory, name, &fault.to_string());
+                let aside = set_aside_unread(self.directory, name, fault)?;
                 self.found.unreadable.push(aside);
             }
         }
+        Ok(())
+    }
+}
+
+/// As [`set_aside`], for what could not be read.
+///
+/// # Errors
+///
+/// It may not be read now, and may be sound: it keeps its name.
+pub(in crate::store) fn set_aside_unread(
+    directory: &Directory,
+    name: &str,
+    fault: io::Error,
+) -> Result<SetAside, StoreFault> {
+    const NOT_NOW: [Errno; 5] = [
+        Errno::ACCESS,
+        Errno::PERM,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+    ];
+    match Errno::from_io_error(&fault) {
+        Some(errno) if NOT_NOW.contains(&errno) => Err(StoreFault::io(
+            "reading",
+            &directory.path().join(name),
+        )(fault)),
+        _ => Ok(set_aside(directory, name, &fault.to_string())),
     }
 }
 

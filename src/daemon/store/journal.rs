@@ -108,6 +108,12 @@ impl Journal {
         Ok(Some(elder))
     }
 
+    /// Whether what is appended to still has its name: it was neither removed nor replaced.
+    pub(in crate::store) fn is_in_place(&self, directory: &Directory) -> bool {
+        let file = self.file.as_ref();
+        file.is_none_or(|file| directory.leads_to(&name(self.number), file))
+    }
+
     /// Goes on in another directory, behind all journals that it holds.
     pub(in crate::store) fn move_behind(&mut self, last: u64) {
         *self = Self::after(last.max(self.number));

@@ -84,7 +84,13 @@ impl KeyFile {
     ///
     /// Keys that cannot be written (a full disk) serve, and are written before the next snapshot: the
     /// service matters more.
-    pub(in crate::store) fn load_or_make(directory: &Directory) -> (Self, FoundKeys) {
+    ///
+    /// # Errors
+    ///
+    /// They are there, and may not be read now: others would void the state.
+    pub(in crate::store) fn load_or_make(
+        directory: &Directory,
+    ) -> Result<(Self, FoundKeys), StoreFault> {
         let found = match directory.read(find::KEYS, LONGEST) {
             Ok(octets) => match StateKeys::read(&octets) {
                 Some(keys) => {
@@ -95,7 +101,7 @@ impl KeyFile {
                         kept: true,
                         before,
                     };
-                    return (file, FoundKeys::Read);
+                    return Ok((file, FoundKeys::Read));
                 }
                 None => {
                     FoundKeys::SetAside(find::set_aside(directory, find::KEYS, "it holds no keys"))
@@ -103,7 +109,7 @@ impl KeyFile {
             },
             Err(error) if error.kind() == ErrorKind::NotFound => FoundKeys::Missing,
             Err(error) => {
-                FoundKeys::SetAside(find::set_aside(directory, find::KEYS, &error.to_string()))
+                FoundKeys::SetAside(find::set_aside_unread(directory, find::KEYS, error)?)
             }
         };
         let keys = StateKeys {
@@ -117,7 +123,7 @@ impl KeyFile {
         };
         // The first snapshot tells that the disk refuses.
         let _ = file.keep(directory);
-        (file, found)
+        Ok((file, found))
     }
 
     /// Writes the keys, unless they are written. A snapshot without the key of its names is worth nothing,
@@ -150,6 +156,11 @@ impl KeyFile {
     /// The key under which names were hashed before.
     pub(in crate::store) fn users_before(&self) -> Option<[u8; 16]> {
         self.before.map(|keys| keys.users)
+    }
+
+    /// Whether the keys are still there, if they were written.
+    pub(in crate::store) fn is_in_place(&self, directory: &Directory) -> bool {
+        !self.kept || directory.has(find::KEYS)
     }
 
     /// The directory is another one: what it has for keys are not these.

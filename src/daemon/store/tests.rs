@@ -87,6 +87,23 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 #[test]
+fn what_may_not_be_read_now_keeps_its_name_and_what_makes_no_sense_does_not() {
+    use rustix::io::Errno;
+    let folder = tempfile::tempdir().unwrap();
+    let directory = Directory::open(folder.path()).unwrap();
+    for (errno, stops) in [
+        (Errno::ACCESS, true),
+        (Errno::MFILE, true),
+        (Errno::IO, false),
+    ] {
+        fs::write(folder.path().join("keys"), "sound, for all that is known").unwrap();
+        let aside = find::set_aside_unread(&directory, "keys", errno.into());
+        assert_eq!(aside.is_err(), stops, "{errno}");
+        assert_eq!(folder.path().join("keys").exists(), stops, "{errno}");
+    }
+}
+
+#[test]
 fn what_was_saved_and_journaled_is_read_back_and_the_key_stays() {
     let directory = tempfile::tempdir().unwrap();
     let (first, left) = open(directory.path());

@@ -31,20 +31,27 @@ impl std::fmt::Debug for TicketFile {
 
 impl TicketFile {
     /// Reads the keys; none where there are none. What is something else is set aside.
-    pub(in crate::store) fn load(directory: &Directory) -> (Self, Option<SetAside>) {
-        let why = match directory.read(find::TICKETS, LONGEST).map(Zeroizing::new) {
+    ///
+    /// # Errors
+    ///
+    /// The file may not be read now, and may be sound.
+    pub(in crate::store) fn load(
+        directory: &Directory,
+    ) -> Result<(Self, Option<SetAside>), StoreFault> {
+        let aside = match directory.read(find::TICKETS, LONGEST).map(Zeroizing::new) {
             Ok(octets) => match keys(&octets) {
                 Some(keys) => {
                     let keys = Zeroizing::new(keys.to_vec());
-                    return (Self { keys, kept: true }, None);
+                    return Ok((Self { keys, kept: true }, None));
                 }
-                None => "it holds no keys of tickets".to_owned(),
+                None => find::set_aside(directory, find::TICKETS, "it holds no keys of tickets"),
             },
-            Err(error) if error.kind() == ErrorKind::NotFound => return (Self::default(), None),
-            Err(error) => error.to_string(),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok((Self::default(), None));
+            }
+            Err(error) => find::set_aside_unread(directory, find::TICKETS, error)?,
         };
-        let aside = find::set_aside(directory, find::TICKETS, &why);
-        (Self::default(), Some(aside))
+        Ok((Self::default(), Some(aside)))
     }
 
     /// The keys as they were read or set last.

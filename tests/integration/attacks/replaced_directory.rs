@@ -71,6 +71,15 @@ fn a_directory_that_was_replaced_is_locked_and_no_ban_is_lost() {
 }
 
 #[test]
+fn a_directory_that_was_emptied_gets_its_files_again_and_no_ban_is_lost() {
+    attack(|state| {
+        for entry in fs::read_dir(state).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_folder_in_the_place_of_every_file_does_not_stop_the_next_start() {
     let impostor = Impostor::start(Conduct::Honest);
     let mut proxy = Setup::new(&impostor.address().to_string()).start();

@@ -80,7 +80,9 @@ impl Away {
         let left = held.ban.until.since(at).checked_sub(self.since(at))?;
         let until = self.now + left;
         let ban = Ban { until, ..held.ban };
-        (!left.is_zero()).then_some(HeldBan { ban, ..held })
+        // That clock may have been ahead. What changes from now on comes after it all the same.
+        let changed = held.changed.min(self.now);
+        (!left.is_zero()).then_some(HeldBan { ban, changed })
     }
 }
 

@@ -44,6 +44,9 @@ pub struct Restored {
     pub names: NamesSince,
     /// What was spent up to then is in the state; what was spent later may be known to other machines.
     pub as_of: Moment,
+    /// Whether it was written by a clock that was ahead of this process's: what is noted from now on would seem to be older than the
+    /// snapshot, so the next one should not wait.
+    pub is_ahead: bool,
 }
 
 impl Gate {
@@ -62,6 +65,13 @@ impl Gate {
         gate.restored = sum(&reports);
         gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
+            let heads = left.snapshots.iter().filter_map(|snapshot| snapshot.head);
+            let noted = left
+                .changes
+                .iter()
+                .map(|change| change.noted.max(change.at));
+            let newest = heads.map(|head| head.at).chain(noted).max();
+            gate.restored.is_ahead = newest.is_some_and(|newest| newest > now);
             gate.restored.as_of = gate.take_over(left, now);
         }
         (gate, reports)
@@ -100,8 +110,14 @@ impl Gate {
         self.restore_shared(&snapshots, &changes, away, kept);
         let newest_snapshot = snapshots.iter().filter_map(|snapshot| snapshot.head);
         let newest_snapshot = newest_snapshot.map(|head| head.at).max();
-        self.forgive_and_strike(&changes, &decisive, newest_snapshot, away);
-        self.restore_lifted(&snapshots, &changes);
+        // What was forgiven are debts; they may be older than the other snapshot.
+        let debts = snapshots
+            .iter()
+            .filter(|snapshot| !snapshot.buckets.is_empty());
+        let heads = debts.filter_map(|snapshot| snapshot.head);
+        let newest_debts = heads.map(|head| head.at).max();
+        self.forgive_and_strike(&changes, &decisive, newest_debts, away);
+        self.restore_lifted(&snapshots, &changes, now);
         self.restore_bans(snapshots, &decisive, away, kept);
         let (rules, known) = (self.rules.load_full(), self.familiar.users());
         self.buckets
@@ -290,14 +306,17 @@ impl Gate {
         }
     }
 
-    /// By the clock of those who lifted: other machines tell of bans by a common one.
-    fn restore_lifted(&self, snapshots: &[Snapshot], changes: &[Change]) {
+    /// By the clock of those who lifted: other machines tell of bans by a common one. A clock that was ahead lifts no ban
+    /// of later.
+    fn restore_lifted(&self, snapshots: &[Snapshot], changes: &[Change], now: Moment) {
         let since = changes.iter().filter_map(|change| match change.fact {
             Fact::BanEnded(end) if end.why == BanEnding::Lifted => Some((end.subject, change.at)),
             _ => None,
         });
         let all = snapshots.iter().flat_map(|snapshot| &snapshot.lifted);
-        self.bans.restore_lifted(all.copied().chain(since));
+        let lifted = all.copied().chain(since);
+        self.bans
+            .restore_lifted(lifted.map(|(subject, at)| (subject, at.min(now))));
     }
 
     fn restore_bans(

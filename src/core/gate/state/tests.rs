@@ -275,6 +275,42 @@ fn a_clock_that_starts_in_1970_forgives_nothing_and_one_in_2040_seven_days() {
 }
 
 #[test]
+fn after_a_clock_that_was_ahead_what_is_banned_survives_a_kill() {
+    let hour = MINUTE * 60;
+    let ahead = NOW + hour * 2;
+    let subjects = [FAR, HOME].map(|text| Subject::Client(client(text)));
+    let before = Gate::new(settings(), keys(1), ahead);
+    before.ban(subjects[0], ahead + DAY, ahead, &mut Vec::new());
+    let gate = restore(&image(&before, ahead), NOW);
+    assert!(gate.restored().is_ahead, "so it is saved at once");
+    let mut files = image(&gate, NOW).to_vec();
+    let (at, mut changes) = (NOW + MINUTE, Vec::new());
+    gate.unban(subjects[0], at, &mut changes);
+    for subject in subjects {
+        gate.ban(subject, at + hour, at, &mut changes);
+    }
+    files.push(journals::file(&changes));
+    let then = at + MINUTE;
+    let restored = restore(&files, then);
+    assert!(!restored.restored().is_ahead);
+    let bans = restored.bans(then);
+    let left = bans.iter().map(|ban| ban.until.since(then).as_secs());
+    assert_eq!(left.collect::<Vec<_>>(), [3_540, 3_540]);
+}
+
+#[test]
+fn what_is_forgiven_stays_forgiven_where_only_the_debts_could_not_be_saved() {
+    let gate = busy(&mut Vec::new());
+    let [_, debts] = image(&gate, NOW);
+    let (then, mut changes) = (NOW + MINUTE, Vec::new());
+    gate.forgive_client(client(FAR), then, &mut changes);
+    let [known, _] = image(&gate, then + MINUTE);
+    let restored = restore(&[known, debts, journal(&changes)], then + MINUTE);
+    let tokens = |gate: &Gate| holdings(gate, FAR, then + MINUTE).0;
+    assert_eq!(tokens(&restored)[0], tokens(&gate)[0]);
+}
+
+#[test]
 fn debts_are_cut_to_one_burst_of_what_is_the_limit_now() {
     let gate = busy(&mut Vec::new());
     let image = image(&gate, NOW);

@@ -11,6 +11,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::attempt::Trust;
@@ -33,6 +34,8 @@ pub(in crate::gate::trust) use pair::KEPT;
 pub(in crate::gate) use pair::{Known, Pair, PairAge};
 use revoked::Revoked;
 
+/// A login whose moment lies further ahead was dated by a clock that differs from ours.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 /// Networks that one user keeps.
 const NETWORKS: usize = 32;
 /// A login this soon after the last one, in seconds, changes nothing worth a lock.
@@ -176,9 +179,11 @@ impl Familiar {
         when: Moment,
         now: Moment,
     ) -> Option<Change> {
+        // One that lies ahead was dated by another clock, and may have been before whatever was taken back.
+        let when_known = (when <= now + CLOCKS_DIFFER).then_some(when);
         let (at, last, now) = (now, seconds(when.min(now)), seconds(now));
         let network = network.filter(|_| now - last < KEPT);
-        let (network, last) = self.add(user, network, when, last)?;
+        let (network, last) = self.add(user, network, when_known, last)?;
         let fact = match network {
             Some(network) => Fact::PairFamiliar(PairLogin {
                 user,
@@ -221,20 +226,21 @@ impl Familiar {
         &self,
         user: UserId,
         network: Option<NetworkKey>,
-        when: Moment,
+        when: Option<Moment>,
         last: u32,
     ) -> Option<(Option<NetworkKey>, u32)> {
         let mut book = self.write();
+        let is_before = |taken_back: Moment| when.is_none_or(|when| when <= taken_back);
         let last = match book.forgotten.at(user) {
             None => last,
-            Some(forgotten) if when <= forgotten => return None,
+            Some(forgotten) if is_before(forgotten) => return None,
             // In the same second, and yet after it: seconds are all that is kept of a login.
             Some(forgotten) => last.max(seconds(forgotten).saturating_add(1)),
         };
         let until = network.and_then(|network| book.revoked.until(user, network));
         let (network, last) = match until {
             None => (network, last),
-            Some(until) if when <= until => (None, last),
+            Some(until) if is_before(until) => (None, last),
             // In the second of the revocation, and yet after it: seconds are all that is kept of a pair.
             Some(until) => (network, last.max(seconds(until).saturating_add(1))),
         };

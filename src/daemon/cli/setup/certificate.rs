@@ -108,7 +108,13 @@ impl CertificateSource {
 set -e
 [ \"$RENEWED_LINEAGE\" = {} ] || exit 0
 install -d -m 0750 -g gatepost {OWN}
-install -m 0640 -g gatepost \"$RENEWED_LINEAGE\"/fullchain.pem \"$RENEWED_LINEAGE\"/privkey.pem {OWN}
+for file in fullchain.pem privkey.pem; do
+    install -m 0640 -g gatepost \"$RENEWED_LINEAGE\"/$file {OWN}/$file.new
+    sync {OWN}/$file.new
+done
+# Both are whole. Between these two lines they do not belong to each other.
+mv -f {OWN}/privkey.pem.new {OWN}/privkey.pem
+mv -f {OWN}/fullchain.pem.new {OWN}/fullchain.pem
 systemctl try-reload-or-restart gatepost
 ",
             lineage.display()
