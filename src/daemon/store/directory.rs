@@ -96,6 +96,12 @@ impl Directory {
             if (named.st_dev, named.st_ino) == (open.st_dev, open.st_ino))
     }
 
+    /// Whether this is a further name of somebody's file, which we neither made nor were given a copy of.
+    pub(in crate::store) fn is_further_name(&self, name: &str) -> bool {
+        let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| stat.st_nlink > 1)
+    }
+
     /// Reads a regular file of at most `longest` octets.
     pub(in crate::store) fn read(&self, name: &str, longest: u64) -> io::Result<Vec<u8>> {
         self.owner.act(|| {

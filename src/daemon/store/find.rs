@@ -215,10 +215,9 @@ pub(in crate::store) fn set_aside_unread(
         Errno::NOMEM,
     ];
     match Errno::from_io_error(&fault) {
-        Some(errno) if NOT_NOW.contains(&errno) => Err(StoreFault::io(
-            "reading",
-            &directory.path().join(name),
-        )(fault)),
+        Some(errno) if NOT_NOW.contains(&errno) && !directory.is_further_name(name) => Err(
+            StoreFault::io("reading", &directory.path().join(name))(fault),
+        ),
         _ => Ok(set_aside(directory, name, &fault.to_string())),
     }
 }
