@@ -284,6 +284,10 @@ impl Asker for Visit {
         self.drain.clone()
     }
 
+    async fn evicted(&self) {
+        self.slot.evicted().await;
+    }
+
     fn device(&self) -> Option<Device> {
         self.device
     }
