@@ -253,6 +253,7 @@ fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&Use
             count: faults.count,
         }),
         user,
+        account: user.map(|user| judging.gate().user_id(user)),
         duration: now.since(visit.began),
         octets_in: tally.from_client,
         octets_out: tally.to_client,
