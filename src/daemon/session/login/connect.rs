@@ -68,7 +68,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_is_evicted_waits_for_no_process_and_takes_one_that_is_free() {
         let (evicted, stays) = full_of_one();
-        let waited = while_it_stays::<()>(&evicted, pending()).await;
+        let waits = timeout(PATIENCE, while_it_stays::<()>(&evicted, pending()));
+        let waited = waits.await.expect("it does not wait");
         assert!(matches!(waited, Err(UpstreamFault::NoProcess)));
         assert!(while_it_stays(&evicted, ready(Ok(()))).await.is_ok());
         let waits = while_it_stays::<()>(&stays, pending());
