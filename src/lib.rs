@@ -18,6 +18,7 @@
 //! | crate | module | duty | begin with |
 //! |---|---|---|---|
 //! | core | `moment` | a point in time, always an argument | |
+//! | core | `capacity` | gives the memory of a hash map back when a crowd has left it | |
 //! | core | `smtp` | the language: lines, commands, replies, capabilities, SASL; the dialogue before a login | `dialogue` |
 //! | core | `gate` | the policy: `request` (what is asked), `buckets` (what is counted, and the wait for a token: `buckets::limit`), `trust` (who is familiar or banned), `state` (what is kept); `ladder`, `judge` and `settle` decide, `queue` and `sequence` put attempts in their order; `processes` shares out Postfix's | `judge`, `ladder`, `settle` |
 //! | core | `logs` | old logs to login attempts, for `learn` and `replay` | `collector`, `parser` |
@@ -50,7 +51,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | words | `moment`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, decided, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
+//! | words | `moment`, `capacity`, `smtp::{line, command, reply, capabilities, sasl}`, `gate::request::{attempt, change, client, decided, device, doors, keys, lists, names, networks, place, settings, suspicion, user_rule, verdict}`, `gate::buckets::{key, quota, spec}` |
 //! | decisions | `smtp::dialogue`; the rest of `gate`; `logs` |
 //! | edges | `clock`, `drain`, `files`, `owner`, `places`, `report`, `known_passwords`; then `store`, `history`, `net`, `cluster`, `crowdsec`, `admin::client` |
 //! | judging | `judging` |

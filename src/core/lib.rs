@@ -35,6 +35,7 @@
 //! - **change**: a fact that the gate's decision made true, such as a ban that began.
 //! - **journal**, **snapshot**: changes as they come, and all state once a minute; together they survive a crash.
 
+pub mod capacity;
 pub mod gate;
 pub mod logs;
 pub mod moment;

@@ -62,6 +62,10 @@ pub trait Asker {
     fn seen(&self) -> events::Session<'_>;
     /// When it gives up waiting.
     fn drain(&self) -> Drain;
+    /// Returns when its client's connection is wanted for another, and it must not wait any longer. Cancel-safe.
+    fn evicted(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
     /// Its device, where the door can tell one.
     fn device(&self) -> Option<Device> {
         None
@@ -226,12 +230,10 @@ impl Judging {
         }
     }
 
-    /// A place among the exchanges in which Postfix waits for the client. None: none was free in time.
-    async fn place(
-        &self,
-        client: ClientKey,
-        mut drain: Drain,
-    ) -> Result<Option<ExchangePlace>, Refused> {
+    /// A place among the exchanges in which Postfix waits for the client. None: none was free in time, or before its
+    /// client's connection was wanted for another.
+    async fn place(&self, asker: &(impl Asker + Sync)) -> Result<Option<ExchangePlace>, Refused> {
+        let (client, mut drain) = (asker.client(), asker.drain());
         let now = self.clock.now();
         let neighbourhood = match self.gate().standing(client, now) {
             Standing::Familiar | Standing::Allow => Neighbourhood::Familiar,
@@ -240,22 +242,26 @@ impl Judging {
         tokio::select! {
             place = self.exchanges.take(client, neighbourhood, now) => Ok(place),
             () = drain.begun() => Err(Refused::Draining),
+            () = asker.evicted() => Ok(None),
         }
     }
 
-    /// The second stage, when the turn has come. It has waited `since` then.
+    /// The second stage, when the turn has come. It has waited `since` then. Who is evicted meanwhile is refused as one
+    /// whose turn did not come, so that its connection is closed now and not at the end of its wait.
     async fn in_turn(
         &self,
         attempt: &AuthAttempt<'_>,
         class: QueueClass,
-        mut drain: Drain,
+        asker: &(impl Asker + Sync),
         since: Moment,
     ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
         let (queue, network) = (self.sequence.queue(), attempt.client.network());
+        let mut drain = asker.drain();
         let held = tokio::select! {
             biased;
             () = drain.begun() => return Err(Refused::Draining),
             held = turns::take(queue, network, class, since, self.clock.now()) => held,
+            () = asker.evicted() => None,
         };
         match self.when_idle(held).await {
             Some(turn) => self.with_turn(turn, attempt).await,

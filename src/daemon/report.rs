@@ -19,6 +19,7 @@ pub mod quiet;
 pub mod record;
 pub mod seen_names;
 pub mod setup;
+mod user_lines;
 pub mod verdicts;
 pub mod writer;
 

@@ -253,6 +253,7 @@ fn report(visit: &Visit, ending: &Ending, tally: SpliceOctets, user: Option<&Use
             count: faults.count,
         }),
         user,
+        account: user.map(|user| judging.gate().user_id(user)),
         duration: now.since(visit.began),
         octets_in: tally.from_client,
         octets_out: tally.to_client,
@@ -282,6 +283,10 @@ impl Asker for Visit {
 
     fn drain(&self) -> Drain {
         self.drain.clone()
+    }
+
+    async fn evicted(&self) {
+        self.slot.evicted().await;
     }
 
     fn device(&self) -> Option<Device> {

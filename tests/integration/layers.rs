@@ -33,7 +33,7 @@ const fn row_of(
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     row_of("words", &[
-        "core::moment",
+        "core::moment", "core::capacity",
         "core::smtp", "core::smtp::line", "core::smtp::command", "core::smtp::reply", "core::smtp::capabilities",
         "core::smtp::sasl",
         "core::gate::request::attempt", "core::gate::request::client", "core::gate::request::device", "core::gate::request::doors", "core::gate::request::keys",

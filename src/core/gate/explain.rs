@@ -18,7 +18,7 @@ use crate::gate::request::client::ClientKey;
 use crate::gate::request::keys::UserId;
 use crate::gate::request::place::Located;
 use crate::gate::request::settings::Mode;
-use crate::gate::request::verdict::{Reason, Standing, Subject};
+use crate::gate::request::verdict::{BanCause, Reason, Standing, Subject};
 use crate::gate::rules::Rules;
 use crate::gate::{Gate, Restored};
 use crate::moment::Moment;
@@ -106,6 +106,8 @@ pub struct Status {
     pub devices: usize,
     /// Bans.
     pub bans: usize,
+    /// The same by cause, in the order of [`BanCause::ALL`].
+    pub bans_by_cause: [usize; BanCause::ALL.len()],
     /// Rows of the bucket table.
     pub rows: usize,
     /// Rows that hold a debt or strikes.
@@ -209,6 +211,7 @@ impl Gate {
             pairs: self.familiar.capacity(),
             devices: self.devices.count(),
             bans,
+            bans_by_cause: self.bans.by_cause(),
             rows,
             // The table may have a few rows more.
             rows_used: rows_used.min(rows),

@@ -112,6 +112,18 @@ impl Gate {
             .collect()
     }
 
+    /// The `most` bans that end first.
+    pub fn first_bans(&self, most: usize, now: Moment) -> Vec<BanEntry> {
+        let bans = self.bans.first(most, now).into_iter();
+        bans.map(|(subject, ban)| BanEntry::new(subject, ban))
+            .collect()
+    }
+
+    /// Whether exactly this subject is banned.
+    pub fn is_banned(&self, subject: Subject, now: Moment) -> bool {
+        self.bans.exactly(subject, now).is_some()
+    }
+
     /// Fills the buckets that a client pays from whatever the user, its network's among them, and lifts
     /// their bans and strikes; of its network no ban by hand, which is about others too.
     pub fn forgive_client(&self, client: ClientKey, now: Moment, changes: &mut Changes) {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use line::{LineKey, PoolKind};
 use pace::{Occupancy, Pace};
 
+use crate::capacity::give_back;
 use crate::gate::request::settings::ProcessSettings;
 
 mod line;
@@ -346,6 +347,7 @@ impl<W> ProcessLines<W> {
         };
         if is_over {
             self.lines.remove(&key);
+            give_back(&mut self.lines);
         }
         match place {
             None if wants => {

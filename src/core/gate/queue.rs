@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::capacity::give_back;
 use crate::gate::request::client::{ClientKey, NetworkKey};
 use crate::gate::request::settings::QueueSettings;
 use crate::moment::Moment;
@@ -367,6 +368,7 @@ impl<W> Lines<W> {
         }
         if line.held == 0 && line.waiting.is_empty() {
             self.networks.remove(&network);
+            give_back(&mut self.networks);
         }
     }
 }

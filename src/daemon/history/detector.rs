@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::report::occurrence::{Occurrence, OccurrenceKind};
 use crate::report::record::{AttemptRecord, NamedUser, RecordedEvent};
 use crate::report::verdicts::AttemptVerdict;
+use gatepost_core::capacity::give_back;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
@@ -93,6 +94,7 @@ impl Detector {
         if self.logins.len() >= USERS && !self.logins.contains_key(&id) {
             self.logins
                 .retain(|_, places| places.iter().any(|(_, last)| now.since(*last) < SPAN));
+            give_back(&mut self.logins);
             if self.logins.len() >= USERS {
                 return None;
             }

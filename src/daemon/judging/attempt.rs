@@ -78,7 +78,7 @@ impl Unjudged {
             Ok(Begun::Refused(refused)) => Err(refused.into()),
             Ok(Begun::Wait(class)) => {
                 let now = judging.clock.now();
-                judging.in_turn(&attempt, class, asker.drain(), now).await
+                judging.in_turn(&attempt, class, asker, now).await
             }
         };
         let shown = match password {
@@ -111,7 +111,7 @@ impl Unjudged {
             Err(refused) => (Err(refused), None),
             Ok(Begun::Granted(granted)) => (Ok((granted, None)), None),
             Ok(Begun::Refused(refused)) => (Err(refused.into()), None),
-            Ok(Begun::Wait(class)) => match judging.place(asker.client(), asker.drain()).await {
+            Ok(Begun::Wait(class)) => match judging.place(asker).await {
                 Err(refused) => (Err(refused), None),
                 Ok(None) => {
                     judging.counters.limits.count(ResourceLimit::Exchanges);
@@ -119,8 +119,7 @@ impl Unjudged {
                     (Err(missed.into()), None)
                 }
                 Ok(place) => {
-                    let drain = asker.drain();
-                    let judged = judging.in_turn(&attempt, class, drain, since).await;
+                    let judged = judging.in_turn(&attempt, class, asker, since).await;
                     (judged, place)
                 }
             },
@@ -199,7 +198,7 @@ impl Unjudged {
         asker: &(impl Asker + Sync),
     ) -> Result<(Self, ExchangePlace), Refused> {
         let judging = Arc::clone(&self.judging);
-        match judging.place(asker.client(), asker.drain()).await {
+        match judging.place(asker).await {
             Ok(Some(place)) => Ok((self, place)),
             Ok(None) => Err(self.displaced(asker)),
             Err(refused) => Err(self.refuse(asker, None, refused)),

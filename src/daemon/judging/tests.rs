@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
 use super::*;
@@ -16,6 +16,8 @@ use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::request::verdict::Reason;
 
 const DEADLINE: Duration = Duration::from_secs(15);
+/// Less than any wait.
+const AT_ONCE: Duration = Duration::from_millis(1);
 const RIGHT: &str = "Korrekt-Pferd-Batterie";
 
 /// Judging with `at_once` turns, and what takes its notices.
@@ -48,6 +50,8 @@ struct Line {
     number: u64,
     client: ClientKey,
     drain: Drain,
+    /// Wakes it when it must end.
+    evicted: Notify,
 }
 
 impl Asker for Line {
@@ -73,6 +77,11 @@ impl Asker for Line {
     fn drain(&self) -> Drain {
         self.drain.clone()
     }
+
+    async fn evicted(&self) {
+        self.evicted.notified().await;
+        self.evicted.notify_one();
+    }
 }
 
 fn line(client: &str) -> (drain::Drainer, Line) {
@@ -81,6 +90,7 @@ fn line(client: &str) -> (drain::Drainer, Line) {
         number: 7,
         client: client.parse().unwrap(),
         drain,
+        evicted: Notify::new(),
     };
     (drainer, line)
 }
@@ -232,6 +242,53 @@ async fn who_waits_when_the_drain_begins_gives_up_and_leaves_the_queue() {
     assert_eq!(refused.unwrap_err(), Refused::Draining);
     assert_eq!(judging.counters.deferred.get(), 1);
     assert_eq!(judging.sequence.queue().next_deadline(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_evicted_waits_neither_for_a_turn_nor_for_a_place_and_leaves_the_queues() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let (thinks, _place) = exchange(&judging, &first).await.unwrap();
+    assert!(thinks.holds_turn());
+    second.evicted.notify_one();
+    let is_missed = |refused| {
+        matches!(
+            refused,
+            Refused::Refuse(Refusal {
+                reason: Reason::Turn,
+                ..
+            })
+        )
+    };
+    let waits = timeout(AT_ONCE, grant(&judging, &second, "Kartoffel-salat-fest")).await;
+    assert!(waits.unwrap().is_err_and(is_missed));
+    let waits = timeout(AT_ONCE, exchange(&judging, &second)).await;
+    assert!(waits.unwrap().is_err_and(is_missed));
+    assert_eq!(judging.sequence.queue().next_deadline(), None);
+    drop(thinks);
+    assert!(
+        grant(&judging, &second, "Kartoffel-salat-fest")
+            .await
+            .is_ok(),
+        "where nothing is waited for"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_evicted_before_its_proof_waits_for_no_turn_and_is_charged() {
+    let (judging, _received) = judging(1);
+    let ((_one, first), (_two, second)) = (line("198.51.100.7"), line("203.0.113.7"));
+    let (mut thinks, _place) = exchange(&judging, &first).await.unwrap();
+    thinks.give_up_turn();
+    let _busy = grant(&judging, &second, "Kartoffel-salat-fest")
+        .await
+        .unwrap();
+    let paid = || judging.gate().status(judging.clock.now()).rows_used;
+    let both = paid();
+    first.evicted.notify_one();
+    let waits = timeout(AT_ONCE, thinks.in_turn(&first)).await;
+    assert!(waits.unwrap().is_err());
+    assert_eq!(paid(), both);
 }
 
 #[tokio::test(start_paused = true)]

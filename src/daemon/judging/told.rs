@@ -32,6 +32,7 @@ impl Judging {
             door: asker.door(),
             mechanism,
             user,
+            account: user.map(|user| self.gate().user_id(user)),
             place: Some(place),
             verdict: told.verdict,
             reason: told.reason,

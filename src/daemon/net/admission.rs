@@ -22,6 +22,8 @@ mod entry;
 mod pending;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::fmt;
@@ -298,6 +300,16 @@ impl Slot {
     pub async fn evicted(&self) {
         match &self.kind {
             SlotKind::Evictable(entry) => EvictionEntry::evicted(entry).await,
+            SlotKind::Fixed(..) => std::future::pending().await,
+        }
+    }
+
+    /// Returns when the connection is evicted because all sessions are in use; not when it gives way to another of its
+    /// own client or network. That anybody can bring about at any moment, and so time what is done for a login, if its
+    /// answer did not wait all the same. Cancel-safe, and called again as [`Slot::evicted`].
+    pub async fn evicted_for_all(&self) {
+        match &self.kind {
+            SlotKind::Evictable(entry) => EvictionEntry::evicted_for_all(entry).await,
             SlotKind::Fixed(..) => std::future::pending().await,
         }
     }

@@ -1,6 +1,6 @@
 //! splice - copies octets both ways after login
 //!
-//! Nothing is parsed: what one side sends goes to the other, in order, once. The end of a
+//! Nothing is parsed but Postfix's leave (`farewell`): what one side sends goes to the other, in order, once. The end of a
 //! side is copied on as the end of that direction (close_notify as FIN and back); the other continues.
 //! Not here: what was read before the hand-over (`session` passes it in), closing the sockets (their
 //! owner drops them).
@@ -23,10 +23,12 @@ use crate::drain::Drain;
 
 mod control;
 mod direction;
+mod farewell;
 
 pub use control::{EndOrder, SpliceControl, SpliceProgress};
 
 use direction::{Direction, Stop};
+use farewell::Farewell;
 
 /// How much one poll reads of one side before it writes, in octets.
 const SCRATCH: usize = 64 * 1024;
@@ -74,6 +76,8 @@ pub enum SpliceEnd {
     ClientLost(io::Error),
     /// The connection to Postfix failed.
     UpstreamLost(io::Error),
+    /// The client said QUIT and sent more behind it, so that Postfix's close broke the connection.
+    SentBehindQuit(io::Error),
     /// Neither side sent anything for too long.
     Idle,
     /// Gatepost is stopping, and the grace time is over.
@@ -92,6 +96,7 @@ impl SpliceEnd {
             Self::UpstreamClosed => "upstream-closed",
             Self::ClientLost(_) => "client-lost",
             Self::UpstreamLost(_) => "upstream-lost",
+            Self::SentBehindQuit(_) => "sent-behind-quit",
             Self::Idle => "idle",
             Self::Drained => "drained",
             Self::Expelled => "expelled",
@@ -125,7 +130,7 @@ where
     let interval = limits.idle / IDLE_CHECKS;
     let mut relay = SpliceRelay {
         up: Direction::new(handover.to_upstream),
-        down: Direction::new(handover.to_client),
+        down: Direction::of_replies(handover.to_client),
         end: None,
         timer_use: TimerUse::Idle { quiet: 0 },
         interval,
@@ -188,7 +193,7 @@ impl SpliceRelay<'_> {
         self.tell_progress();
         self.note_ends();
         if up && down {
-            return Poll::Ready(self.end.take().unwrap_or(SpliceEnd::ClientClosed));
+            return Poll::Ready(self.take_end(SpliceEnd::ClientClosed));
         }
         if down && matches!(self.timer_use, TimerUse::Idle { .. }) {
             self.timer_use = TimerUse::Linger;
@@ -201,7 +206,7 @@ impl SpliceRelay<'_> {
     fn poll_timer(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<SpliceEnd> {
         while timer.as_mut().poll(cx).is_ready() {
             let TimerUse::Idle { quiet } = &mut self.timer_use else {
-                return Poll::Ready(self.end.take().unwrap_or(SpliceEnd::UpstreamClosed));
+                return Poll::Ready(self.take_end(SpliceEnd::UpstreamClosed));
             };
             // Both are called: each resets its flag.
             let moved = self.up.take_moved() | self.down.take_moved();
@@ -249,6 +254,20 @@ impl SpliceRelay<'_> {
         });
         if self.end.is_none() {
             self.end = stopped;
+        }
+    }
+
+    /// Why it ended, or `or`. A Postfix that has taken its leave has closed, and what its client sent behind that made a reset
+    /// of it. Looked at in the end: a write may fail before the leave is read.
+    fn take_end(&mut self, or: SpliceEnd) -> SpliceEnd {
+        match (self.end.take(), self.down.farewell()) {
+            (Some(SpliceEnd::UpstreamLost(fault)), Some(Farewell::Quit)) => {
+                SpliceEnd::SentBehindQuit(fault)
+            }
+            (Some(SpliceEnd::UpstreamLost(_)), Some(Farewell::Closing)) => {
+                SpliceEnd::UpstreamClosed
+            }
+            (end, _) => end.unwrap_or(or),
         }
     }
 }

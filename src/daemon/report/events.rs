@@ -3,7 +3,8 @@
 //! Public API: the message, the field names and their values. No password, no AUTH line and no reply to a
 //! LOGIN prompt is a field of anything here, at any level; user names come encoded (`UserName`).
 //! Not here: counting (`counters`), whose fault it was (`session::ending`).
-//! What Postfix accepted is told at info, each (at Dovecot's doors what is familiar at debug), and what it rejected. All else is strangers' noise, or one outage seen by everybody: the first of a client in
+//! What Postfix accepted is told at info (at Dovecot's doors what is familiar at debug), with the end of its session, up to sixty lines of an account at
+//! once and one in five seconds; and what it rejected. All else is strangers' noise, or one outage seen by everybody: the first of a client in
 //! ten minutes is told, with the count of those suppressed since the one before; the rest at debug. So is the first session of a client that ended without
 //! a login after a fault. Over all clients there are 200 rejections, 200 attempts, 200 sessions and 200 lines about bans at once and two a second of each, and 50
 //! lines about failed handshakes and one in ten seconds; beyond that, one line a minute says how many there were
@@ -23,6 +24,7 @@ use super::limits::{LimitCounters, ResourceLimit};
 use super::places;
 use super::quiet::{LineBudget, Quiet, STRANGERS, Say, list};
 use super::seen_names::SeenNames;
+use super::user_lines::UserLines;
 use super::verdicts::{AttemptVerdict, VerdictCounters};
 use crate::clock::WallStep;
 use crate::places::{AutonomousSystem, Whereabouts};
@@ -30,6 +32,7 @@ use gatepost_core::gate::buckets::spec::Bucket;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::gate::request::place::{Country, Located};
 use gatepost_core::gate::request::settings::Mode;
 use gatepost_core::gate::request::verdict::{BanCause, Reason, Subject};
@@ -62,6 +65,8 @@ pub struct Attempt<'a> {
     pub mechanism: &'a str,
     /// The user; none where CRAM-MD5 never came to the name.
     pub user: Option<&'a UserName>,
+    /// The user's account, however it was named.
+    pub account: Option<UserId>,
     /// Where its client is; none: nobody has looked.
     pub place: Option<&'a Whereabouts>,
     /// How it ended.
@@ -86,6 +91,7 @@ impl<'a> Attempt<'a> {
             door: Door::Own,
             mechanism: "none",
             user: None,
+            account: None,
             place: None,
             verdict: AttemptVerdict::Defer,
             reason: None,
@@ -127,20 +133,6 @@ impl Attempt<'_> {
     }
 }
 
-/// A login that Postfix accepted, and that found no room.
-pub struct LoginWithoutRoom<'a> {
-    /// Its session.
-    pub session: Session<'a>,
-    /// The user.
-    pub user: &'a UserName,
-    /// Why: a log value of `session::registry::NoRoom`.
-    pub reason: &'static str,
-    /// Sessions that this user holds.
-    pub held: usize,
-    /// Sessions that are logged in.
-    pub logged_in: usize,
-}
-
 /// A client has one line about its refusals, and one about its ban, in this time.
 const SPAN: Duration = Duration::from_secs(600);
 
@@ -161,6 +153,7 @@ pub struct Reporter {
     own_users: Mutex<OwnUsers>,
     rejections: Mutex<LineBudget>,
     bans: Quiet,
+    users: UserLines,
     limits: Arc<LimitCounters>,
 }
 
@@ -179,12 +172,14 @@ macro_rules! at {
 mod decoy;
 mod end;
 mod handshakes;
+mod no_room;
 mod stolen;
 
 pub use decoy::decoy;
 pub use end::{Blame, End, FaultBeforeLogin};
 pub use handshakes::{FailedHandshake, HandshakeNews, certificate};
 use handshakes::{HANDSHAKES, OwnUsers};
+pub use no_room::LoginWithoutRoom;
 pub use stolen::suspected;
 
 impl Reporter {
@@ -201,6 +196,7 @@ impl Reporter {
             own_users: Mutex::new(OwnUsers::new()),
             rejections: Mutex::new(LineBudget::new(STRANGERS)),
             bans: Quiet::new(SPAN, STRANGERS),
+            users: UserLines::default(),
             limits,
         }
     }
@@ -212,7 +208,9 @@ impl Reporter {
         let client = attempt.session.key;
         let (level, suppressed) = match attempt.verdict {
             AttemptVerdict::Accept if attempt.is_routine() => (tracing::Level::DEBUG, 0),
-            AttemptVerdict::Accept => (tracing::Level::INFO, 0),
+            AttemptVerdict::Accept => {
+                self.of_account(attempt.account, tracing::Level::INFO, "accept", now)
+            }
             AttemptVerdict::Reject => (self.rejection(now), 0),
             other => {
                 let reason = attempt.reason.map_or(other.as_str(), Reason::as_str);
@@ -259,22 +257,23 @@ impl Reporter {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `no room`: a login with the right password was answered 454. One line a user in ten minutes.
-    pub fn no_room(&self, login: &LoginWithoutRoom<'_>, now: Moment) {
-        let key = (login.user, login.reason);
-        let (level, suppressed) = match self.level(&self.attempts, &key, login.reason, now) {
-            (tracing::Level::INFO, suppressed) => (tracing::Level::WARN, suppressed),
-            other => other,
-        };
-        at!(level,
-            session = %login.session.id,
-            client = %login.session.client,
-            user = %login.user,
-            reason = login.reason,
-            held = login.held,
-            logged_in = login.logged_in,
-            suppressed = (suppressed > 0).then_some(suppressed),
-            "no room");
+    /// The level of a line about an account that is logged in, `level` as long as it does not write too many; and how
+    /// many of its lines were suppressed before.
+    fn of_account(
+        &self,
+        account: Option<UserId>,
+        level: tracing::Level,
+        reason: &'static str,
+        now: Moment,
+    ) -> (tracing::Level, u32) {
+        match account.map(|account| self.users.ask(account, reason, now)) {
+            None => (level, 0),
+            Some(Say::Now { suppressed }) => (level, suppressed),
+            Some(Say::Later | Say::Counted) => {
+                self.limits.count(ResourceLimit::LogLines);
+                (tracing::Level::DEBUG, 0)
+            }
+        }
     }
 
     /// The level of a line about `key`, and how many of its lines were suppressed before.
@@ -334,6 +333,7 @@ impl Reporter {
         summary.extend(self.sessions.take_summary());
         summary.extend(self.handshakes.take_summary());
         summary.extend(self.bans.take_summary());
+        summary.extend(self.users.take_summary());
         summary.extend(self.rejections().take_summary());
         summary.extend(places::take_summary());
         if summary.is_empty() {

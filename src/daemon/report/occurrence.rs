@@ -39,6 +39,44 @@ pub enum OccurrenceKind {
     Test,
 }
 
+/// Who can bring a kind of occurrence about, and so many of it. Each has a bucket of notices of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeSource {
+    /// Anybody.
+    Strangers,
+    /// Who knows the right password of an account.
+    Passwords,
+    /// A backend, this machine, another one of the cluster, the operator.
+    Operation,
+}
+
+impl NoticeSource {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Strangers, Self::Passwords, Self::Operation];
+}
+
+impl OccurrenceKind {
+    /// Who can bring it about. A user's refusal at home is for what somebody else may have done there.
+    pub const fn source(self) -> NoticeSource {
+        match self {
+            Self::NetworkBanned | Self::StrangersEmpty | Self::FamiliarRefused => {
+                NoticeSource::Strangers
+            }
+            Self::ManyNetworks
+            | Self::PasswordListed
+            | Self::DecoyOpened
+            | Self::StolenSuspected => NoticeSource::Passwords,
+            Self::BackendUnusable
+            | Self::BackendUsable
+            | Self::CertificateDue
+            | Self::PlacesUnread
+            | Self::ClusterCutOff
+            | Self::ClusterConnected
+            | Self::Test => NoticeSource::Operation,
+        }
+    }
+}
+
 impl fmt::Display for OccurrenceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

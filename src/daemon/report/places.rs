@@ -24,7 +24,7 @@ const RATE: LineRate = LineRate {
 };
 
 /// The modules that bound their events themselves.
-const BOUNDED: [&str; 3] = ["events", "handshakes", "end"];
+const BOUNDED: [&str; 4] = ["events", "handshakes", "end", "no_room"];
 
 /// What was only counted in this process, by module.
 static COUNTED: OnceLock<Mutex<Summary>> = OnceLock::new();

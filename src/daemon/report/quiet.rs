@@ -178,6 +178,18 @@ impl LineBudget {
         fits
     }
 
+    /// How long until there is one.
+    pub fn wait(&self, now: Moment) -> Duration {
+        let LineRate { burst, every } = self.rate;
+        let spare = every * burst.saturating_sub(1);
+        self.full_at.since(now).saturating_sub(spare)
+    }
+
+    /// Whether it is as it was at first.
+    pub fn is_full(&self, now: Moment) -> bool {
+        self.full_at <= now
+    }
+
     /// Counts a line that is not written.
     pub fn count(&mut self, reason: &'static str) {
         if self.summary.len() < REASONS || self.summary.contains_key(reason) {

@@ -1,8 +1,11 @@
 //! notify - tells an operator what happened without being asked: by a command, by a webhook
 //!
-//! One task, and one notice at a time. Occurrences wait in a bounded channel; what finds it full is counted and lost.
+//! One task, and one notice at a time. Occurrences come by a bounded channel, which is emptied while one is sent; how many
+//! wait, and which are lost, `rate` says.
 //! Not here: what is an occurrence (`history::detector`), what is configured (`report::occurrence`).
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,6 +17,7 @@ use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::net::tls::Certificate;
 use crate::report::events::timestamp;
+use crate::report::limits::ResourceLimit;
 use crate::report::occurrence::{Occurrence, OccurrenceKind};
 use crate::report::record::RecordedEvent;
 use gatepost_core::gate::Gate;
@@ -24,7 +28,7 @@ use gatepost_core::moment::Moment;
 mod rate;
 mod send;
 
-use rate::NoticeRate;
+use rate::{Noted, NoticeRate};
 use send::NoticeBody;
 
 /// From one look at the strangers' bucket to the next.
@@ -53,30 +57,49 @@ impl Notifier {
     pub(in crate::server) async fn run(mut self) {
         let mut drain = self.context.drain.clone();
         let clock = self.context.services.judging.clock;
+        let counters = Arc::clone(&self.context.services.judging.counters.limits);
+        let context = self.context.clone();
         let mut rate = NoticeRate::default();
+        // What comes meanwhile is taken out of the channel, so that a slow webhook fills it for nobody.
+        let mut sending = None;
         loop {
-            let occurrence = tokio::select! {
-                () = drain.begun() => return,
-                occurrence = self.occurrences.recv() => occurrence,
-            };
-            let Some(occurrence) = occurrence else { return };
-            if !self.context.notices.load().is_wanted() {
-                continue;
+            if !context.notices.load().is_wanted() {
+                rate.forget_waiting();
             }
-            let Some(text) = rate.ask(&occurrence, clock.now()) else {
-                continue;
-            };
-            info!(event = %occurrence.kind, text, "notice");
-            let occurrence = Occurrence { text, ..occurrence };
+            if sending.is_none()
+                && let Some(next) = rate.next(clock.now())
+            {
+                info!(event = %next.kind, text = next.text, "notice");
+                sending = Some(Box::pin(send_one(&context, next)));
+            }
+            let due = rate.wait(clock.now()).filter(|_| sending.is_none());
             tokio::select! {
                 () = drain.begun() => return,
-                faults = send_one(&self.context, occurrence) => {
+                occurrence = self.occurrences.recv() => {
+                    let Some(occurrence) = occurrence else { return };
+                    if context.notices.load().is_wanted()
+                        && rate.note(occurrence, clock.now()) == Noted::Lost
+                    {
+                        counters.count(ResourceLimit::Occurrences);
+                    }
+                }
+                faults = sent(&mut sending) => {
+                    sending = None;
                     for fault in faults {
                         warn!("a notice was not sent: {fault}");
                     }
                 }
+                () = sleep(due.unwrap_or_default()), if due.is_some() => {}
             }
         }
+    }
+}
+
+/// What went wrong with the one that is being sent; never, while none is.
+async fn sent<T>(sending: &mut Option<Pin<Box<impl Future<Output = T>>>>) -> T {
+    match sending {
+        Some(sending) => sending.as_mut().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -306,10 +306,7 @@ impl Operator {
             return None;
         };
         let network = Subject::Network(client.network());
-        let bans = self.gate().bans(now);
-        bans.iter()
-            .any(|ban| ban.subject == network)
-            .then_some(network)
+        self.gate().is_banned(network, now).then_some(network)
     }
 
     fn clock(&self) -> Clock {

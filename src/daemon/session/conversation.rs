@@ -94,7 +94,8 @@ impl<'a, S: WriteAndClose> Conversation<'a, S> {
                     self.read_line(self.visit.config.timeouts.line).await?
                 }
                 Action::AskCapabilities => {
-                    let known = login::capabilities(self.visit, FIRST_PROBE).await;
+                    let known = login::capabilities(self.visit, FIRST_PROBE);
+                    let known = unless_evicted(&self.visit.slot, known).await?;
                     self.dialogue.set_capabilities(known)
                 }
                 Action::JudgeHelo(name) => {

@@ -63,7 +63,10 @@ impl Ending {
     /// Whose fault it was.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Client(_) | Self::HungUp | Self::TimedOut => Blame::Client,
+            Self::Client(_)
+            | Self::HungUp
+            | Self::TimedOut
+            | Self::Spliced(SpliceEnd::SentBehindQuit(_)) => Blame::Client,
             Self::Spliced(SpliceEnd::UpstreamLost(_)) => Blame::Upstream,
             _ => Blame::Nobody,
         }
@@ -73,9 +76,11 @@ impl Ending {
     pub fn fault(&self) -> Option<&dyn std::fmt::Display> {
         match self {
             Self::Client(fault) => Some(fault),
-            Self::Spliced(SpliceEnd::UpstreamLost(fault) | SpliceEnd::ClientLost(fault)) => {
-                Some(fault)
-            }
+            Self::Spliced(
+                SpliceEnd::UpstreamLost(fault)
+                | SpliceEnd::SentBehindQuit(fault)
+                | SpliceEnd::ClientLost(fault),
+            ) => Some(fault),
             _ => None,
         }
     }
@@ -95,6 +100,10 @@ mod tests {
         let lost = Ending::Spliced(SpliceEnd::ClientLost(reset()));
         assert_eq!(lost.blame(), Blame::Nobody);
         assert!(lost.fault().is_some());
+        let behind = Ending::Spliced(SpliceEnd::SentBehindQuit(reset()));
+        assert_eq!(behind.as_str(), "sent-behind-quit");
+        assert_eq!(behind.blame(), Blame::Client);
+        assert!(behind.fault().is_some());
         let closed = Ending::Spliced(SpliceEnd::UpstreamClosed);
         assert_eq!(closed.blame(), Blame::Nobody);
     }

@@ -13,7 +13,9 @@ use tokio::time::{sleep, timeout};
 
 use super::entry::{Entered, enter};
 use super::{Ending, Visit};
+use crate::drain::Drain;
 use crate::judging::{Granted, Refused, Unjudged};
+use crate::net::admission::Slot;
 use crate::net::upstream::{Attempted, ClientOrigin, ProcessLine, Purpose};
 use connect::connect;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Secret};
@@ -267,16 +269,22 @@ fn outcome(attempted: &Attempted, took: Duration, disclosed: Disclosed) -> AuthO
 }
 
 /// Holds an answer back to a fixed distance from the moment the credentials came, so that its time does not
-/// tell what was done for it: whether Postfix was asked, and for how long it had to think.
+/// tell what was done for it: whether Postfix was asked, and for how long it had to think. It is given at once when
+/// all sessions are in use and this one is evicted.
 async fn hold_back(visit: &mut Visit, came: Moment) {
     let spent = visit.now().since(came);
     let rest = until_next(visit.config.timeouts.failure_delay, spent);
     if rest.is_zero() {
         return;
     }
+    wait_out(rest, &visit.slot, &mut visit.drain).await;
+}
+
+async fn wait_out(rest: Duration, slot: &Slot, drain: &mut Drain) {
     tokio::select! {
         () = sleep(rest) => {}
-        () = visit.drain.begun() => {}
+        () = drain.begun() => {}
+        () = slot.evicted_for_all() => {}
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Identities are free for a botnet, so a limit for each is none. The promise: whatever strangers do, and by however
 //! many addresses, the log grows by a bounded number of lines, says how many it left out, and goes on to tell what
-//! users do. The level is `info`, the default.
+//! users do; and one user who logs in without end hides no other. The level is `info`, the default.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,6 +13,7 @@ use crate::kit::impostor::{Conduct, Impostor};
 use crate::kit::mail::User;
 use crate::kit::ports;
 use crate::kit::proxy::{Proxy, Setup};
+use crate::kit::wait;
 
 /// A burst of 200, and two a second for more than a minute.
 const MOST: usize = 350;
@@ -96,4 +97,37 @@ fn hundreds_of_rejected_guesses_write_a_bounded_number_of_lines_and_a_login_its_
     proxy.log().find("the sum", |event| {
         event.message() == "lines suppressed" && event.field("reasons").contains("reject=")
     });
+}
+
+#[test]
+fn an_account_that_logs_in_without_end_writes_a_bounded_number_of_lines_and_another_all_of_its_own()
+{
+    let impostor = Impostor::start(Conduct::Honest);
+    let proxy = setup(&impostor)
+        .with("networks.allow", vec![toml::Value::from("127.0.0.0/8")])
+        .start();
+    let log_in = |name| {
+        let mut client = proxy.client(loopback(41, 1));
+        client.greet();
+        client.expect(&auth_plain(User(name, "Birnbaum7Kirsche")), 235);
+        client.expect("QUIT", 221);
+    };
+    let of = |name| {
+        proxy
+            .log()
+            .events(|event| event.field("user") == name)
+            .len()
+    };
+    for number in 0..120 {
+        log_in("busy");
+        if number % 20 == 0 {
+            log_in("anna");
+        }
+    }
+    wait::until("all that anna did is told", || of("anna") == 12);
+    let counted = || proxy.status()["limits"]["log-lines"].as_u64().unwrap();
+    wait::until("what was left out is counted", || counted() >= 140);
+    let lines = of("busy");
+    // A minute gives back twelve.
+    assert!((60..=72).contains(&lines), "{lines} lines");
 }

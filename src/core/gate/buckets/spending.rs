@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::capacity::give_back;
 use crate::gate::buckets::key::Key;
 use crate::moment::Moment;
 
@@ -77,6 +78,7 @@ impl Spending {
             } else {
                 taken.extend(waiting.extract_if(|_, _| true).take(room));
             }
+            give_back(&mut waiting);
         }
         taken
     }

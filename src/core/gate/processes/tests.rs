@@ -282,3 +282,15 @@ proptest! {
         nothing_is_kept(&queue);
     }
 }
+
+#[test]
+fn the_room_that_a_crowd_of_users_took_is_given_back() {
+    let queue = queue(1, None);
+    let tickets: Vec<_> = (1..=50_000)
+        .map(|number| enter(&queue, number, 1))
+        .collect();
+    assert!(queue.lock().lines.capacity() >= 50_000);
+    tickets.into_iter().for_each(|ticket| queue.leave(ticket));
+    nothing_is_kept(&queue);
+    assert!(queue.lock().lines.capacity() < 4_096);
+}

@@ -441,3 +441,15 @@ proptest! {
         nothing_is_kept(&model.queue);
     }
 }
+
+#[test]
+fn the_room_that_a_crowd_of_networks_took_is_given_back() {
+    let queue = queue(1);
+    let tickets: Vec<_> = (1..=50_000)
+        .map(|number| queue.enter(network(number), QueueClass::Ordinary, number, START))
+        .collect();
+    assert!(queue.lock().networks.capacity() >= 50_000);
+    tickets.into_iter().for_each(|ticket| queue.leave(ticket));
+    nothing_is_kept(&queue);
+    assert!(queue.lock().networks.capacity() < 4_096);
+}

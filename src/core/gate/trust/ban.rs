@@ -1,14 +1,13 @@
 //! ban - who is banned, until when and why
 //!
-//! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for
-//! a new one, the automatic ban that ends first is evicted, and that is a change like any other; one by
-//! hand goes only where there is no other. Of a client's ban and its network's, the one by hand decides.
+//! Bans are kept by address, so that the operator can list them. Bounded: when there is no room for a new one, the automatic ban
+//! that ends first is evicted, and that is a change like any other; one by hand goes only where there is no other. Of a client's ban and its network's, the one by hand decides.
 //! A client of a familiar network can be banned too; what that means is decided on the ladder.
-//! Every change has a later moment than the one before, also where a clock stands still or was set
-//! back, so that of two changes of one ban it is known which holds.
+//! Every change has a later moment than the one before, also where a clock stands still or was set back, so that of two changes of one ban it is
+//! known which holds.
 //! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`), bans of other machines (`merged`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,7 +23,10 @@ use crate::gate::trust::lists::ImportedLists;
 use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 
+mod kept;
 mod merged;
+
+use kept::KeptBans;
 
 /// How long it is kept that a ban was lifted. A machine that was away for longer may bring it back.
 const LIFTED_KEPT: Duration = Duration::from_secs(90 * 86_400);
@@ -70,7 +72,7 @@ pub(in crate::gate) struct Bans {
 
 #[derive(Default)]
 struct BanBook {
-    bans: BTreeMap<Subject, HeldBan>,
+    bans: KeptBans,
     /// The automatic ones of them, by their end.
     ends: BTreeSet<(Moment, Subject)>,
     /// Those by hand, by their end.
@@ -216,11 +218,22 @@ impl Bans {
 
     /// All bans, the one that ends first at the front.
     pub(in crate::gate) fn all(&self, now: Moment) -> Vec<(Subject, Ban)> {
+        self.first(usize::MAX, now)
+    }
+
+    /// The `most` bans that end first. No other is looked at, but those that have just ended.
+    pub(in crate::gate) fn first(&self, most: usize, now: Moment) -> Vec<(Subject, Ban)> {
         let book = self.read();
-        let mut ends: Vec<_> = book.ends.iter().chain(&book.ends_by_hand).collect();
-        ends.sort_unstable();
-        ends.into_iter()
+        let mut ends = book.ends.iter().peekable();
+        let mut by_hand = book.ends_by_hand.iter().peekable();
+        let next = || match (ends.peek(), by_hand.peek()) {
+            (Some(end), Some(other)) if other < end => by_hand.next(),
+            (Some(_), _) => ends.next(),
+            (None, _) => by_hand.next(),
+        };
+        std::iter::from_fn(next)
             .filter_map(|(_, subject)| Some((*subject, book.get(*subject, now)?)))
+            .take(most)
             .collect()
     }
 
@@ -237,10 +250,15 @@ impl Bans {
         bans.map(|(subject, held)| (*subject, *held)).collect()
     }
 
-    /// How many bans there are, and how many were evicted.
+    /// How many bans there are, and how many were evicted. One that ends counts until that is told.
     pub(in crate::gate) fn counts(&self) -> (usize, u64) {
         let book = self.read();
         (book.bans.len(), book.evicted)
+    }
+
+    /// How many there are of each cause, in the order of [`BanCause::ALL`].
+    pub(in crate::gate) fn by_cause(&self) -> [usize; BanCause::ALL.len()] {
+        self.read().bans.by_cause()
     }
 
     /// The moment of the last change: a snapshot begun now has all changes up to it.

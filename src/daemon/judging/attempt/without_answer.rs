@@ -37,13 +37,17 @@ impl Granted {
     ///
     /// # Errors
     ///
-    /// None came in time. Its client has had its challenge, so it is charged.
+    /// None came in time, or before its client was evicted. The client has had its challenge, so it is charged.
     pub async fn in_turn(mut self, asker: &(impl Asker + Sync)) -> Result<Self, Refused> {
         let judging = &self.attempt.judging;
         let network = asker.client().network();
         let queue = judging.sequence.queue();
         let now = judging.clock.now();
-        self.turn = turns::take(queue, network, QueueClass::Ordinary, now, now).await;
+        self.turn = tokio::select! {
+            biased;
+            turn = turns::take(queue, network, QueueClass::Ordinary, now, now) => turn,
+            () = asker.evicted() => None,
+        };
         if self.turn.is_some() {
             return Ok(self);
         }

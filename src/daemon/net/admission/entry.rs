@@ -118,4 +118,13 @@ impl EvictionEntry {
             }
         }
     }
+
+    /// Returns when it must end because all sessions are in use.
+    pub(super) async fn evicted_for_all(&self) {
+        self.evicted().await;
+        // Who has given way to its own client or network is evicted no other way.
+        if self.state() == EntryState::Replaced {
+            std::future::pending().await
+        }
+    }
 }

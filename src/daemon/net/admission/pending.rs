@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::entry::{ConnectionStage, EvictionEntry};
+use gatepost_core::capacity::give_back;
 use gatepost_core::gate::request::client::{ClientKey, NetworkKey};
 
 /// Clients of a network with at most so many connections are equal.
@@ -131,6 +132,7 @@ impl PendingConnections {
             let counts = entry.get();
             if counts.pending == 0 && counts.leaving == 0 && counts.reserved == 0 {
                 entry.remove();
+                give_back(&mut self.0);
             }
         }
     }
@@ -155,4 +157,29 @@ fn goes_first<'a>(
         .filter(|entry| Some(entry.progress()) == fullest)
         .min_by_key(|entry| entry.arrival())
         .map(Arc::clone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::admission::entry::SlotShare;
+
+    #[test]
+    fn the_room_that_a_crowd_of_networks_took_is_given_back() {
+        let mut pending = PendingConnections::default();
+        let entry = |number: u32| {
+            let client = ClientKey::V4(number << 8);
+            Arc::new(EvictionEntry::new(
+                client,
+                SlotShare::Rest,
+                u64::from(number),
+            ))
+        };
+        let entries: Vec<_> = (0..50_000).map(entry).collect();
+        entries.iter().for_each(|entry| pending.add(entry));
+        assert!(pending.0.capacity() >= 50_000);
+        entries.iter().for_each(|entry| pending.remove(entry));
+        assert!(pending.is_empty());
+        assert!(pending.0.capacity() < 4_096);
+    }
 }

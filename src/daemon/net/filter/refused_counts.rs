@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use gatepost_core::capacity::give_back;
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::verdict::Standing;
 
@@ -102,6 +103,7 @@ impl RefusedCounts {
         let stays =
             |client: &ClientKey, refused: &mut RefusedClient| refused.stays(standing(*client));
         self.clients.retain(stays);
+        give_back(&mut self.clients);
         if self.clients.len() >= self.capacity {
             let stay = self.busiest(self.capacity / 2).into_iter();
             let with_counts = stay.filter_map(|client| self.clients.remove_entry(&client));

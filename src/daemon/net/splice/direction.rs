@@ -10,6 +10,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::farewell::{Farewell, LastReply};
+
 /// One direction: from a source to a sink.
 #[derive(Debug)]
 pub(super) struct Direction {
@@ -22,6 +24,8 @@ pub(super) struct Direction {
     moved: bool,
     copied: u64,
     stop: Option<Stop>,
+    /// How the source's last line begins; none: nobody asks.
+    last_reply: Option<LastReply>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +64,21 @@ impl Direction {
             moved: false,
             copied: 0,
             stop: None,
+            last_reply: None,
         }
+    }
+
+    /// The direction from Postfix.
+    pub(super) fn of_replies(left: Vec<u8>) -> Self {
+        Self {
+            last_reply: Some(LastReply::default()),
+            ..Self::new(left)
+        }
+    }
+
+    /// How the source took its leave, if it did.
+    pub(super) fn farewell(&self) -> Option<Farewell> {
+        self.last_reply.and_then(LastReply::farewell)
     }
 
     /// Octets that the sink has taken.
@@ -152,7 +170,11 @@ impl Direction {
         W: AsyncWrite + Unpin,
     {
         let (octets, then) = gather(cx, source, scratch);
-        self.deliver(cx, sink, scratch.get(..octets).unwrap_or_default());
+        let octets = scratch.get(..octets).unwrap_or_default();
+        if let Some(last_reply) = &mut self.last_reply {
+            last_reply.see(octets);
+        }
+        self.deliver(cx, sink, octets);
         match then {
             AfterRead::More => Poll::Ready(()),
             AfterRead::End(stop) => {

@@ -360,7 +360,7 @@ fn replies_of_a_postfix_that_stopped_reading_still_arrive() {
         refuses,
     );
     let (tally, end) = run(client, postfix, Handover::default());
-    assert!(matches!(end, SpliceEnd::UpstreamLost(_)), "{end}");
+    assert!(matches!(end, SpliceEnd::UpstreamClosed), "{end}");
     assert_eq!(tally.from_client, 0);
     let written = written.lock().unwrap();
     assert_eq!(written.octets, b"421 bye\r\n");
@@ -412,5 +412,36 @@ proptest! {
         prop_assert!(seen.ended && written.ended);
         prop_assert_eq!(tally.from_client, seen.octets.len() as u64);
         prop_assert_eq!(tally.to_client, written.octets.len() as u64);
+    }
+}
+
+/// How it ends when Postfix says this, and its connection breaks with the next read.
+fn broken_behind(replies: &[u8]) -> SpliceEnd {
+    let sends = vec![ScriptStep::Take(12), ScriptStep::Wait, ScriptStep::Wait];
+    let (client, _) = Scripted::new(b"QUIT\r\nNOOP\r\n", sends, vec![]);
+    let reads = vec![
+        ScriptStep::Take(replies.len()),
+        ScriptStep::Fail(io::ErrorKind::ConnectionReset),
+    ];
+    let (postfix, _) = Scripted::new(replies, reads, vec![]);
+    let (_, end) = run(client, postfix, Handover::default());
+    end
+}
+
+#[test]
+fn a_reset_behind_postfixs_leave_is_no_postfix_that_died() {
+    for replies in [&b"250 ok\r\n221 2.0.0 Bye\r\n"[..], b"221 2.0.0 Bye\r\n"] {
+        let end = broken_behind(replies);
+        assert!(matches!(end, SpliceEnd::SentBehindQuit(_)), "{end}");
+    }
+    let end = broken_behind(b"421 4.7.0 mx1 Error: too many errors\r\n");
+    assert!(matches!(end, SpliceEnd::UpstreamClosed), "{end}");
+    for replies in [
+        &b"250 ok\r\n"[..],
+        b"221 2.0.0 Bye\r\n250 ok\r\n",
+        b"250 221\r\n",
+    ] {
+        let end = broken_behind(replies);
+        assert!(matches!(end, SpliceEnd::UpstreamLost(_)), "{end}");
     }
 }

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::{Reporter, Session, millis};
 use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::keys::UserId;
 use gatepost_core::moment::Moment;
 
 /// The end of one session.
@@ -25,6 +26,8 @@ pub struct End<'a> {
     pub wrong: Option<FaultBeforeLogin<'a>>,
     /// The user that was logged in.
     pub user: Option<&'a UserName>,
+    /// Its account, however it was named.
+    pub account: Option<UserId>,
     /// From accept to close.
     pub duration: Duration,
     /// Octets from the client to Postfix after login.
@@ -48,7 +51,7 @@ pub struct FaultBeforeLogin<'a> {
 pub enum Blame {
     /// Nobody's: info for a session that had logged in, else debug.
     Nobody,
-    /// The client's: debug.
+    /// The client's: the same.
     Client,
     /// Postfix's: warn.
     Upstream,
@@ -58,8 +61,12 @@ impl Reporter {
     /// One event a session: `session`.
     pub fn end(&self, end: &End<'_>, now: Moment) {
         let (level, suppressed) = match (end.blame, &end.wrong) {
-            (Blame::Upstream, _) => (tracing::Level::WARN, 0),
-            (Blame::Nobody, _) if end.user.is_some() => (tracing::Level::INFO, 0),
+            (Blame::Upstream, _) => {
+                self.of_account(end.account, tracing::Level::WARN, end.ending, now)
+            }
+            (Blame::Nobody | Blame::Client, _) if end.user.is_some() => {
+                self.of_account(end.account, tracing::Level::INFO, end.ending, now)
+            }
             (_, Some(wrong)) => self.level(&self.sessions, &end.session.key, wrong.fault, now),
             (Blame::Nobody | Blame::Client, None) => (tracing::Level::DEBUG, 0),
         };

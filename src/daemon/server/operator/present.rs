@@ -54,7 +54,7 @@ pub(super) fn status(context: &ListenerContext, began: Moment) -> StatusMessage 
         // Asked for where there is time to wait for the answer.
         left_over: 0,
         bans: gate.bans as u64,
-        bans_by_reason: bans_by_reason(services, now),
+        bans_by_reason: bans_by_reason(&gate),
         known_users: gate.known_users as u64,
         familiar_pairs: gate.familiar_pairs as u64,
         suspected: gate.suspected as u64,
@@ -123,13 +123,10 @@ fn familiar_refused(gate: &explain::Status) -> Counts {
     refused
 }
 
-fn bans_by_reason(services: &Services, now: Moment) -> Counts {
-    let none = BanCause::ALL.map(|cause| (cause.to_string(), 0));
-    let mut bans = Counts::from(none);
-    for ban in services.judging.gate().bans(now) {
-        *bans.entry(ban.cause.to_string()).or_default() += 1;
-    }
-    bans
+fn bans_by_reason(gate: &explain::Status) -> Counts {
+    let causes = BanCause::ALL.iter().map(ToString::to_string);
+    let counts = gate.bans_by_cause.iter().map(|count| *count as u64);
+    causes.zip(counts).collect()
 }
 
 fn certificates(services: &Services) -> Vec<CertificateMessage> {

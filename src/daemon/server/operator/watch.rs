@@ -24,7 +24,7 @@ impl Operator {
         let judging = &self.context.services.judging;
         let lately = &judging.reporter.lately;
         let busiest = lately.busiest(WATCH_ROWS, now);
-        let bans = judging.gate().bans(now).into_iter().take(WATCH_ROWS);
+        let bans = judging.gate().first_bans(WATCH_ROWS, now).into_iter();
         let attempts = lately.since(after);
         let status = self.status();
         let suspected = match status.suspected {

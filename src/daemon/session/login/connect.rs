@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::net::admission::Slot;
 use crate::net::upstream::{
     ClientOrigin, Connected, ProcessLine, ProcessRequest, Purpose, UpstreamFault,
 };
@@ -33,7 +34,7 @@ pub(super) async fn connect(
         patience: visit.time_left().min(PATIENCE),
         drain: visit.drain.clone(),
     };
-    let process = upstream.process(request).await?;
+    let process = while_it_stays(&visit.slot, upstream.process(request)).await?;
     let mut connecting = pin!(upstream.connect(origin, process, visit.time_left()));
     let mut drain = visit.drain.clone();
     tokio::select! {
@@ -43,4 +44,35 @@ pub(super) async fn connect(
     // Nothing is charged as yet. It is not cut off later, with the sessions that do not end.
     let connected = timeout(DRAINING, connecting).await;
     connected.unwrap_or(Err(UpstreamFault::NoProcess))
+}
+
+/// What is waited for, unless the connection of the client that waits is wanted for another first.
+async fn while_it_stays<T>(
+    slot: &Slot,
+    waited: impl Future<Output = Result<T, UpstreamFault>>,
+) -> Result<T, UpstreamFault> {
+    tokio::select! {
+        biased;
+        waited = waited => waited,
+        () = slot.evicted() => Err(UpstreamFault::NoProcess),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+    use crate::net::admission::testing::full_of_one;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_evicted_waits_for_no_process_and_takes_one_that_is_free() {
+        let (evicted, stays) = full_of_one();
+        let waits = timeout(PATIENCE, while_it_stays::<()>(&evicted, pending()));
+        let waited = waits.await.expect("it does not wait");
+        assert!(matches!(waited, Err(UpstreamFault::NoProcess)));
+        assert!(while_it_stays(&evicted, ready(Ok(()))).await.is_ok());
+        let waits = while_it_stays::<()>(&stays, pending());
+        assert!(timeout(PATIENCE, waits).await.is_err(), "it may stay");
+    }
 }

@@ -1,6 +1,8 @@
 //! tests - which answers of Postfix have stalled or are charged, and when an answer is given
 
 use super::*;
+use crate::drain;
+use crate::net::admission::testing::{full_of_one, one_of_its_client};
 use crate::net::upstream::{UpstreamFault, UpstreamStep};
 use gatepost_core::smtp::reply::Reply;
 
@@ -55,4 +57,28 @@ fn after_a_challenge_only_what_postfix_says_of_the_proof_undoes_the_charge() {
     let rejected = Attempted::Reject(reply(535));
     let settled = outcome(&rejected, STALL, Disclosed::Challenge);
     assert_eq!(settled, AuthOutcome::Reject);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_evicted_for_all_waits_no_longer_and_who_makes_room_for_its_own_is_told_nothing_early()
+ {
+    let (_drainer, mut drain) = drain::channel();
+    let held = Duration::from_secs(2);
+    let almost = held.saturating_sub(Duration::from_millis(1));
+    let (evicted, stays) = full_of_one();
+    let at_once = timeout(Duration::ZERO, wait_out(held, &evicted, &mut drain));
+    assert!(at_once.await.is_ok());
+    let (replaced, _next) = one_of_its_client();
+    for slot in [&stays, &replaced] {
+        assert!(
+            timeout(almost, wait_out(held, slot, &mut drain))
+                .await
+                .is_err()
+        );
+        assert!(
+            timeout(held, wait_out(held, slot, &mut drain))
+                .await
+                .is_ok()
+        );
+    }
 }

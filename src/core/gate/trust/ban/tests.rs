@@ -119,3 +119,70 @@ fn a_client_is_banned_with_its_network() {
     assert_eq!(bans.of(one, NOW), Some(until(10)));
     assert_eq!(bans.of(ClientKey::V4(0x0a00_0101), NOW), None);
 }
+
+/// What the book counts is what it holds.
+#[track_caller]
+fn counts_are_right(bans: &Bans) {
+    let held = bans.batch(None, usize::MAX);
+    let of = |cause| {
+        held.iter()
+            .filter(|(_, held)| held.ban.cause == cause)
+            .count()
+    };
+    assert_eq!(bans.by_cause(), BanCause::ALL.map(of));
+}
+
+#[test]
+fn the_counts_by_cause_are_right_after_every_change() {
+    let bans = Bans::new(20);
+    let mut changes = Vec::new();
+    for n in 0..200_u32 {
+        let cause = BanCause::ALL[usize::try_from(n).unwrap() % BanCause::ALL.len()];
+        let ban = Ban {
+            cause,
+            ..until(u64::from(n) + 1)
+        };
+        bans.begin(client(n % 37), ban, 3, NOW, &mut changes);
+        counts_are_right(&bans);
+        bans.lift(client(n % 11), NOW, &mut changes);
+        counts_are_right(&bans);
+        let held = HeldBan {
+            ban,
+            changed: NOW + Duration::from_secs(u64::from(n)),
+        };
+        bans.merge(client(n % 29), held, NOW, &mut changes);
+        counts_are_right(&bans);
+        bans.expire(NOW + Duration::from_secs(u64::from(n) / 2), &mut changes);
+        counts_are_right(&bans);
+    }
+    let again = Bans::new(20);
+    again.restore(bans.batch(None, usize::MAX), NOW);
+    counts_are_right(&again);
+    assert_eq!(again.by_cause(), bans.by_cause());
+    again.clear(NOW, &mut changes);
+    counts_are_right(&again);
+}
+
+#[test]
+fn the_first_bans_are_those_that_end_first_by_hand_or_not() {
+    let bans = Bans::new(100);
+    let mut changes = Vec::new();
+    for n in 1..=50 {
+        let cause = match n % 3 {
+            0 => BanCause::Operator,
+            _ => BanCause::Strikes,
+        };
+        let ban = Ban {
+            cause,
+            ..until(u64::from(100 - n))
+        };
+        bans.begin(client(n), ban, 3, NOW, &mut changes);
+    }
+    let all = bans.all(NOW);
+    assert_eq!(all.len(), 50);
+    assert!(all.is_sorted_by_key(|(_, ban)| ban.until));
+    assert_eq!(bans.first(7, NOW)[..], all[..7]);
+    // Nobody had to tick for a ban to be over.
+    let later = NOW + Duration::from_secs(60);
+    assert_eq!(bans.first(7, later)[..], all[11..18]);
+}
