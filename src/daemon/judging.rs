@@ -44,7 +44,7 @@ mod turns;
 pub use attempt::{Granted, Unjudged};
 pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
-pub use own::OwnAttempts;
+pub use own::{AskedHash, OwnAttempts, OwnQuestion};
 
 use at_door::DoorWaits;
 use checks::Checks;

@@ -220,11 +220,12 @@ impl Gate {
         }
     }
 
-    /// Whether this is what Dovecot shows of no password: the mechanism hides it, or it is empty.
-    pub fn is_hash_of_nothing(&self, login: &[u8], hash: &PasswordHash) -> bool {
+    /// Whether this is what Dovecot shows of a password, for the login that it names. It shows an empty one where the
+    /// mechanism hides the password.
+    pub fn is_hash_of(&self, login: &[u8], password: &[u8], hash: &PasswordHash) -> bool {
         let rules = self.rules.load();
         let nonce = rules.nonce.as_ref();
-        nonce.is_some_and(|nonce| nonce.hash(login, b"") == *hash)
+        nonce.is_some_and(|nonce| nonce.hash(login, password) == *hash)
     }
 }
 

@@ -71,6 +71,11 @@ impl Permit {
         self.claim.delay
     }
 
+    /// Whether tokens were taken for it: else it is no new guess, or nobody counts.
+    pub fn holds_tokens(&self) -> bool {
+        self.claim.tokens.iter().next().is_some()
+    }
+
     /// What would have refused it, but for a dry run or settling in.
     pub fn would_refuse(&self) -> Option<Reason> {
         match self.claim.basis {

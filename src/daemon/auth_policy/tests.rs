@@ -11,11 +11,15 @@ use tokio::time::timeout;
 use super::*;
 use crate::clock::Clock;
 use crate::drain::{self, Drainer};
-use crate::judging::{Acknowledge, Notice, Notices};
+use crate::judging::{Acknowledge, Asker, Notice, Notices};
+use crate::report::events;
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use gatepost_core::gate::buckets::spec::Bucket;
-use gatepost_core::gate::request::attempt::Secret;
+use gatepost_core::gate::permit::Verdict;
+use gatepost_core::gate::queue::QueueClass;
+use gatepost_core::gate::request::attempt::{AuthAttempt, Secret, UserName};
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::gate::{Gate, Keys};
@@ -326,27 +330,72 @@ impl Asker for Smtp {
     }
 }
 
+impl Place {
+    fn smtp(&self) -> Smtp {
+        Smtp(self.door.drain.clone())
+    }
+
+    /// An attempt at Gatepost's own SMTP.
+    async fn at_smtp(&self, password: &str) -> Granted {
+        let (name, secret) = (
+            UserName::new(*b"Anna@example.org"),
+            Secret::new(password.as_bytes().to_vec()),
+        );
+        let attempt = self.door.judging.begin("PLAIN");
+        let smtp = self.smtp();
+        let judged = attempt.judge(&smtp, &name, Password::Shown(&secret)).await;
+        judged.unwrap()
+    }
+
+    /// A password of Anna's that was wrong so long ago.
+    fn was_wrong(&self, password: &str, age: Duration) {
+        let gate = self.door.judging.gate();
+        let then = self.door.judging.clock.now() - age;
+        let (user, secret) = (
+            UserName::new(ANNA.as_bytes()),
+            Secret::new(password.as_bytes().to_vec()),
+        );
+        let attempt = AuthAttempt {
+            session: 8,
+            client: HERE.parse().unwrap(),
+            user: &user,
+            password: Password::Shown(&secret),
+            door: Door::Own,
+            device: None,
+            country: Located::default(),
+            system: None,
+        };
+        let class = QueueClass::Ordinary;
+        let verdict = gate.judge_in_turn(&attempt, class, then, &mut Vec::new());
+        let Verdict::Allow(permit) = verdict else {
+            panic!("{verdict:?}");
+        };
+        let _ = gate.settle(permit, AuthOutcome::Reject, then, &mut Vec::new());
+    }
+
+    /// The same, which is at Postfix now.
+    async fn at_postfix(&self, password: &str) -> Granted {
+        let mut granted = self.at_smtp(password).await;
+        granted.goes_to_postfix(&self.smtp());
+        granted
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_our_own_smtp_let_through_is_not_judged_again_and_another_postfixs_is() {
     let place = place();
-    let judging = Arc::clone(&place.door.judging);
-    let smtp = Smtp(place.door.drain.clone());
-    let (name, secret) = (
-        UserName::new(*b"Anna@example.org"),
-        Secret::new(b"Zwiebel".to_vec()),
-    );
-    let attempt = judging.begin("PLAIN");
-    let granted = attempt
-        .judge(&smtp, &name, Password::Shown(&secret))
-        .await
-        .unwrap();
+    let smtp = place.smtp();
+    let granted = place.at_postfix("Zwiebel").await;
     let paid = place.tokens(Bucket::Client);
+    // A second one of its network may be at Dovecot just now, and a third may not.
+    assert_eq!(place.allow(&question("smtp", "", "Kartoffel")).await, 0);
     let ask = question("smtp", "", "Zwiebel");
     assert_eq!(place.allow(&ask).await, 0);
     assert_eq!(place.allow(&ask).await, 0);
-    assert_eq!((place.attempts(), place.tokens(Bucket::Client)), (1, paid));
-    // A second one of its network may be at Dovecot just now, and a third may not.
-    assert_eq!(place.allow(&question("smtp", "", "Kartoffel")).await, 0);
+    assert_eq!(
+        (place.attempts(), place.tokens(Bucket::Client)),
+        (2, paid - 1)
+    );
     assert_eq!(place.allow(&question("smtp", "", "Tomate")).await, 5);
     assert_eq!(
         (place.attempts(), place.tokens(Bucket::Client)),
@@ -364,6 +413,34 @@ async fn what_our_own_smtp_let_through_is_not_judged_again_and_another_postfixs_
         -1,
         "now it is another try of a wrong password"
     );
+}
+
+/// It pays nothing, so it may stand for nothing else: the next guess would be free, and remembered nowhere.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_password_again_at_our_own_smtp_covers_no_new_one_at_another_postfix() {
+    let place = place();
+    place.was_wrong("Zwiebel", Duration::from_secs(61));
+    let paid = place.tokens(Bucket::Client);
+    let again = place.at_postfix("Zwiebel").await;
+    assert_eq!(place.tokens(Bucket::Client), paid, "it is free");
+    let new = question("smtp", "", "Kartoffel");
+    assert_eq!(place.allow(&new).await, 0);
+    assert_eq!(place.tokens(Bucket::Client), paid - 1, "a new guess");
+    place.report(&new, false).await;
+    assert_eq!(place.allow(&new).await, -1, "it is remembered");
+    assert_eq!(place.allow(&question("smtp", "", "Zwiebel")).await, 0);
+    assert_eq!(place.tokens(Bucket::Client), paid - 1);
+    drop(again);
+}
+
+/// Until it goes there it may come to nothing, and cost nothing.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_process_of_postfix_covers_no_question() {
+    let place = place();
+    let granted = place.at_smtp("Zwiebel").await;
+    assert_eq!(place.allow(&question("smtp", "", "Zwiebel")).await, 0);
+    assert_eq!(place.attempts(), 2);
+    drop(granted);
 }
 
 /// Dovecot would call it a wrong password.
