@@ -27,9 +27,9 @@ use crate::session::SessionIds;
 use gatepost_core::gate::request::attempt::{AuthOutcome, Password};
 use gatepost_core::gate::request::client::ClientKey;
 use gatepost_core::gate::request::doors::{Door, PasswordHash, PolicyNonce};
-use gatepost_core::gate::request::verdict::Standing;
 use gatepost_core::moment::Moment;
 
+mod covered;
 mod open;
 mod visit;
 mod wire;
@@ -37,6 +37,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use covered::CoveredQuestions;
 use open::{AskKey, AskKeys, OpenPermit, OpenPermits, ReportedPermits};
 use visit::{DoorVisit, remote};
 use wire::{PolicyCommand, PolicyOutcome, PolicyQuestion, ShownHash};
@@ -108,6 +109,7 @@ pub struct AuthPolicy {
     settings: Arc<AuthPolicySettings>,
     keys: Arc<AskKeys>,
     open: Arc<OpenPermits>,
+    covered: Arc<CoveredQuestions>,
     drain: Drain,
 }
 
@@ -158,6 +160,7 @@ impl AuthPolicy {
             settings: Arc::new(settings),
             keys: Arc::default(),
             open: Arc::default(),
+            covered: Arc::default(),
             drain,
         }
     }
@@ -175,6 +178,7 @@ impl AuthPolicy {
 
     async fn expire_at(&self, now: Moment) {
         self.open.give_up_turns(now - TURN_HELD);
+        self.covered.forget_before(now - REPORTED_WITHIN);
         for open in self.open.older_than(now - REPORTED_WITHIN) {
             self.lose(open).await;
         }
@@ -285,7 +289,11 @@ impl AuthPolicy {
             shown,
         };
         let own = &self.judging.own;
-        own.covers(question, |hash, tried| self.is_hash_of(ask, tried, hash))
+        let is_own = own.covers(question, |hash, tried| self.is_hash_of(ask, tried, hash));
+        if is_own {
+            self.covered.note(key, self.judging.clock.now());
+        }
+        is_own
     }
 
     async fn keep(&self, key: AskKey, visit: DoorVisit, mut granted: Granted) {
@@ -328,7 +336,8 @@ impl AuthPolicy {
             _ => ReportedPermits::One,
         };
         let found = self.open.take(key, wanted);
-        if found.is_empty() && outcome == AuthOutcome::Accept {
+        let is_news = found.is_empty() && !self.covered.holds(key);
+        if is_news && outcome == AuthOutcome::Accept {
             self.learn(ask).await;
         }
         for open in found {
@@ -336,19 +345,12 @@ impl AuthPolicy {
         }
     }
 
-    /// A login that nobody was asked about: Gatepost was away, or its own SMTP has let it through.
+    /// A login that nobody was asked about, for Gatepost was away.
     async fn learn(&self, ask: &PolicyQuestion) {
-        let (gate, now) = (self.judging.gate(), self.judging.clock.now());
-        let (client, user) = (ClientKey::new(remote(ask)), ask.user());
+        let (client, now) = (ClientKey::new(remote(ask)), self.judging.clock.now());
         let mut changes = Vec::new();
-        match gate.standing(client, now) {
-            // The network says nothing of a user.
-            Standing::Allow => gate.introduce(&user, None, now, &mut changes),
-            Standing::Deny | Standing::Banned => return,
-            Standing::Familiar | Standing::Stranger => {
-                gate.learn(&user, client, now, now, &mut changes);
-            }
-        }
+        let gate = self.judging.gate();
+        gate.learn_unjudged(&ask.user(), client, now, &mut changes);
         self.judging.notices.pass(changes).await;
     }
 }

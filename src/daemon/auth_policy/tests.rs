@@ -21,6 +21,7 @@ use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Secret, UserName};
 use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
+use gatepost_core::gate::request::user_rule::{Mailbox, UserRule};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::gate::{Gate, Keys};
 
@@ -35,6 +36,10 @@ struct Place {
 }
 
 fn place_with(at_once: usize) -> Place {
+    place_of(at_once, GateSettings::default())
+}
+
+fn place_of(at_once: usize, settings: GateSettings) -> Place {
     let keys = Keys {
         users: [1; 16],
         passwords: [2; 16],
@@ -44,7 +49,7 @@ fn place_with(at_once: usize) -> Place {
     let settings = GateSettings {
         settling: Duration::ZERO,
         nonce: Some(nonce.clone()),
-        ..GateSettings::default()
+        ..settings
     };
     let clock = Clock::start();
     let limits = Arc::new(LimitCounters::default());
@@ -142,6 +147,17 @@ impl Place {
         let mut buckets = explained.buckets.iter();
         let held = buckets.find(|held| held.bucket == Reason::Bucket(bucket));
         held.map_or(0, |held| held.tokens)
+    }
+
+    /// How well the user is known here.
+    fn trust(&self) -> String {
+        let judging = &self.door.judging;
+        let user = UserName::new(ANNA.as_bytes());
+        let now = judging.clock.now();
+        let told = judging
+            .gate()
+            .explain(HERE.parse().unwrap(), Some(&user), now);
+        told.user.unwrap().trust.to_string()
     }
 
     fn attempts(&self) -> u64 {
@@ -441,6 +457,46 @@ async fn what_waits_for_a_process_of_postfix_covers_no_question() {
     assert_eq!(place.allow(&question("smtp", "", "Zwiebel")).await, 0);
     assert_eq!(place.attempts(), 2);
     drop(granted);
+}
+
+fn with_a_decoy() -> GateSettings {
+    GateSettings {
+        user_rules: vec![UserRule {
+            name: ANNA.to_owned(),
+            mailbox: Mailbox::Decoy,
+            ..UserRule::default()
+        }],
+        ..GateSettings::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dovecots_report_teaches_nothing_about_a_decoy() {
+    let place = place_of(4, with_a_decoy());
+    let granted = place.at_postfix("right").await;
+    let ask = question("smtp", "", "right");
+    assert_eq!(place.allow(&ask).await, 0);
+    place.report(&ask, true).await;
+    // Nor what Dovecot has done while Gatepost was away.
+    place.report(&question("imap", "s1", "right"), true).await;
+    let smtp = place.smtp();
+    let settled = granted.settle(&smtp, AuthOutcome::Accept, &"235").await;
+    assert_eq!(settled.outcome, AuthOutcome::Reject);
+    assert_eq!(place.trust(), "far");
+}
+
+/// What came of it Postfix tells, and the gate has the last word.
+#[tokio::test(start_paused = true)]
+async fn dovecots_report_teaches_nothing_that_our_own_smtp_settles() {
+    let place = place();
+    let granted = place.at_postfix("right").await;
+    let ask = question("smtp", "", "right");
+    assert_eq!(place.allow(&ask).await, 0);
+    place.report(&ask, true).await;
+    assert_eq!(place.trust(), "far", "Postfix has not answered");
+    let smtp = place.smtp();
+    let _ = granted.settle(&smtp, AuthOutcome::Accept, &"235").await;
+    assert_eq!(place.trust(), "familiar");
 }
 
 /// Dovecot would call it a wrong password.
