@@ -258,7 +258,7 @@ impl Judging {
             held = turns::take(queue, network, class, since, self.clock.now()) => held,
         };
         match self.when_idle(held).await {
-            Some(turn) => self.with_turn(turn, attempt).await,
+            Some(turn) => Ok(self.with_turn(turn, attempt).await?),
             None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
         }
     }
@@ -276,7 +276,7 @@ impl Judging {
         &self,
         turn: Turn,
         attempt: &AuthAttempt<'_>,
-    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
+    ) -> Result<(sequence::GrantedAttempt, Option<Held>), sequence::RefusedAttempt> {
         let (queue, now) = (self.sequence.queue(), self.clock.now());
         let mut changes = Vec::new();
         let judged = self
@@ -290,14 +290,15 @@ impl Judging {
             turns::wake(queue);
         }
         self.notices.pass(changes).await;
-        judged.map_err(Refused::from)
+        judged
     }
 }
 
 impl From<sequence::RefusedAttempt> for Refused {
     fn from(refused: sequence::RefusedAttempt) -> Self {
         match refused {
-            sequence::RefusedAttempt::Refuse(refusal) => Self::Refuse(refusal),
+            sequence::RefusedAttempt::Refuse(refusal)
+            | sequence::RefusedAttempt::Crowded(refusal) => Self::Refuse(refusal),
             sequence::RefusedAttempt::Repeat => Self::Repeat,
         }
     }

@@ -33,6 +33,9 @@ pub enum Verdict {
     Repeat,
     /// Answer 454.
     Refuse(Refusal),
+    /// At a door that knows no "later": ask again when another attempt of the client is settled, which holds what this one
+    /// needs, or refuse it with this. Nothing was taken or noted.
+    Crowded(Refusal),
 }
 
 impl From<Verdict> for First {

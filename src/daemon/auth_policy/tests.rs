@@ -5,7 +5,7 @@
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::*;
@@ -692,4 +692,95 @@ fn the_requests_of_both_versions_are_understood() {
     assert_eq!(ask.told(), "Dovecot session a: internal");
     let right = PolicyQuestion::parse(br#"{"success":true,"policy_reject":true}"#).unwrap();
     assert_eq!(right.outcome, PolicyOutcome::Accept);
+}
+
+/// A login of one of many users, and a Dovecot that checks it when a processor is free.
+async fn log_in(place: Arc<Place>, number: u32, check: Arc<Semaphore>, crowd: Crowd) -> i64 {
+    let name = format!("user{number}@example.org");
+    let mut ask = question("imap", &format!("s{number}"), &format!("Zwiebel{number}"));
+    ask["login"] = json!(name);
+    ask["orig"] = json!(name);
+    let answer = timeout(Duration::from_secs(2), place.allow(&ask)).await;
+    let answer = answer.expect("Dovecot allows a login whose question waits for longer");
+    if let Ok(delay) = u64::try_from(answer) {
+        sleep(Duration::from_secs(delay)).await;
+        let processor = check.acquire().await.unwrap();
+        sleep(crowd.check).await;
+        drop(processor);
+        place.report(&ask, crowd.is_right).await;
+    }
+    answer
+}
+
+/// Who comes within two seconds, all from one new address.
+#[derive(Clone, Copy)]
+struct Crowd {
+    users: u32,
+    /// How long one check takes of one of two processors.
+    check: Duration,
+    is_right: bool,
+}
+
+impl Crowd {
+    /// How many passwords Dovecot has checked.
+    async fn come(self, place: &Arc<Place>) -> u32 {
+        let judging = &place.door.judging;
+        let now = judging.clock.now();
+        for number in 0..self.users {
+            let name = UserName::new(format!("user{number}@example.org").into_bytes());
+            judging.gate().introduce(&name, None, now, &mut Vec::new());
+        }
+        let check = Arc::new(Semaphore::new(2));
+        let mut all = Vec::new();
+        for number in 0..self.users {
+            let one = log_in(Arc::clone(place), number, Arc::clone(&check), self);
+            all.push(tokio::spawn(one));
+            sleep(Duration::from_secs(2) / self.users).await;
+        }
+        let mut checked = 0;
+        for one in all {
+            checked += u32::from(one.await.unwrap() >= 0);
+        }
+        checked
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_office_that_comes_from_a_new_address_is_told_of_no_wrong_password() {
+    let place = Arc::new(place());
+    let crowd = Crowd {
+        users: 300,
+        check: Duration::from_millis(10),
+        is_right: true,
+    };
+    assert_eq!(crowd.come(&place).await, crowd.users);
+    assert_eq!(place.door.judging.counters.accepted.get(), 300);
+}
+
+/// More come than two processors can check before Dovecot waits for no answer.
+#[tokio::test(start_paused = true)]
+async fn where_a_check_takes_long_most_of_an_office_gets_in_and_nobody_is_banned() {
+    let place = Arc::new(place());
+    let crowd = Crowd {
+        users: 300,
+        check: Duration::from_millis(45),
+        is_right: true,
+    };
+    let checked = crowd.come(&place).await;
+    assert!(checked >= 225, "{checked}");
+    let judging = &place.door.judging;
+    assert!(judging.gate().bans(judging.clock.now()).is_empty());
+}
+
+/// Each is checked with a token that it holds.
+#[tokio::test(start_paused = true)]
+async fn a_guesser_who_opens_a_hundred_connections_gets_what_its_bucket_has() {
+    let place = Arc::new(place());
+    let crowd = Crowd {
+        users: 300,
+        check: Duration::from_millis(10),
+        is_right: false,
+    };
+    assert_eq!(crowd.come(&place).await, 9);
+    assert_eq!(place.tokens(Bucket::Client), 1, "for retries");
 }

@@ -366,6 +366,7 @@ impl Granted {
         let right = seen.filter(|_| settled.outcome == AuthOutcome::Accept);
         let listed = right.and_then(|right| judging.known_passwords.lists(&right));
         turns::wake(judging.sequence.queue());
+        judging.door_waits.settled();
         judging.notices.pass(changes).await;
         (attempt, user, settled, listed)
     }
