@@ -55,6 +55,7 @@ use crate::gate::buckets::rate::ClientRate;
 use crate::gate::buckets::recent::Recent;
 use crate::gate::buckets::repeats::RepeatLimit;
 use crate::gate::buckets::tries::Tries;
+use crate::gate::buckets::unsettled::Unsettled;
 use crate::gate::buckets::words::{HashedWords, Seen};
 use crate::gate::ladder::Question;
 use crate::gate::merge::ForgivenElsewhere;
@@ -108,6 +109,7 @@ pub struct Gate {
     bans: Bans,
     repeats: RepeatLimit,
     held: HeldAttempts,
+    unsettled: Unsettled,
     refused_at_accept: ClientRate,
     outage: OutageDetector,
     passwords: RightPasswords,
@@ -150,6 +152,7 @@ impl Gate {
             bans: Bans::new((clients / 8).max(1024)),
             repeats: RepeatLimit::default(),
             held: HeldAttempts::default(),
+            unsettled: Unsettled::default(),
             refused_at_accept: ClientRate::new(
                 accept::REFUSED_AT_ACCEPT,
                 accept::ROWS,

@@ -8,7 +8,7 @@
 //! Not here: the words of the protocol (`wire`), HTTP (`net::http`), the rules (`gate`).
 //! Dovecot's `src/auth/auth-policy.c` of 2.3 and 2.4.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,24 +20,26 @@ use subtle::ConstantTimeEq;
 use tokio::time::sleep;
 
 use crate::drain::Drain;
-use crate::judging::{Asker, Granted, Judging, Refused};
+use crate::judging::{AskedHash, Granted, Judging, OwnQuestion, Refused};
 use crate::net::http::{HttpAddress, HttpBody, HttpBounds, HttpHandler, plain_text};
-use crate::report::events;
 use crate::report::limits::ResourceLimit;
-use crate::session::{SessionId, SessionIds};
-use gatepost_core::gate::request::attempt::{AuthOutcome, Password, UserName};
+use crate::session::SessionIds;
+use gatepost_core::gate::request::attempt::{AuthOutcome, Password};
 use gatepost_core::gate::request::client::ClientKey;
-use gatepost_core::gate::request::doors::{Door, PolicyNonce};
-use gatepost_core::gate::request::verdict::Standing;
+use gatepost_core::gate::request::doors::{Door, PasswordHash, PolicyNonce};
 use gatepost_core::moment::Moment;
 
+mod covered;
 mod open;
+mod visit;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
+use covered::CoveredQuestions;
 use open::{AskKey, AskKeys, OpenPermit, OpenPermits, ReportedPermits};
+use visit::{DoorVisit, remote};
 use wire::{PolicyCommand, PolicyOutcome, PolicyQuestion, ShownHash};
 
 /// The header that carries the secret.
@@ -107,49 +109,8 @@ pub struct AuthPolicy {
     settings: Arc<AuthPolicySettings>,
     keys: Arc<AskKeys>,
     open: Arc<OpenPermits>,
+    covered: Arc<CoveredQuestions>,
     drain: Drain,
-}
-
-/// A client at one of Dovecot's doors.
-#[derive(Debug)]
-struct DoorVisit {
-    id: SessionId,
-    client: IpAddr,
-    key: ClientKey,
-    door: Door,
-    listener: HttpAddress,
-    tls: &'static str,
-    drain: Drain,
-}
-
-impl Asker for DoorVisit {
-    fn client(&self) -> ClientKey {
-        self.key
-    }
-
-    fn session(&self) -> u64 {
-        self.id.number()
-    }
-
-    fn door(&self) -> Door {
-        self.door
-    }
-
-    fn seen(&self) -> events::Session<'_> {
-        events::Session {
-            id: &self.id,
-            key: self.key,
-            client: &self.client,
-            listener: &self.listener,
-            tls: self.tls,
-            // That TLS ends at Dovecot.
-            ja4: None,
-        }
-    }
-
-    fn drain(&self) -> Drain {
-        self.drain.clone()
-    }
 }
 
 impl HttpHandler for AuthPolicy {
@@ -199,6 +160,7 @@ impl AuthPolicy {
             settings: Arc::new(settings),
             keys: Arc::default(),
             open: Arc::default(),
+            covered: Arc::default(),
             drain,
         }
     }
@@ -216,6 +178,7 @@ impl AuthPolicy {
 
     async fn expire_at(&self, now: Moment) {
         self.open.give_up_turns(now - TURN_HELD);
+        self.covered.forget_before(now - REPORTED_WITHIN);
         for open in self.open.older_than(now - REPORTED_WITHIN) {
             self.lose(open).await;
         }
@@ -255,29 +218,20 @@ impl AuthPolicy {
 
     /// How long Dovecot is to wait before it checks the password. None: it is not to check it.
     async fn allow(&self, ask: &PolicyQuestion) -> Option<Duration> {
-        let visit = self.visit(ask);
+        let listener = HttpAddress::Tcp(self.settings.listen);
+        let visit = DoorVisit::new(ask, self.ids.next(), listener, self.drain.clone());
         let user = ask.user();
         if user.as_bytes().len() > LONGEST_NAME {
             self.judging.counters.unjudged.count();
             return None;
         }
-        let hash = match &ask.hash {
-            ShownHash::Whole(hash) => {
-                let login = ask.login.as_bytes();
-                let is_nothing = self.judging.gate().is_hash_of_nothing(login, hash);
-                Some(hash).filter(|_| !is_nothing)
-            }
-            ShownHash::Cut => {
-                self.judging
-                    .counters
-                    .limits
-                    .count(ResourceLimit::PolicyHashes);
-                None
-            }
+        let shown = self.shown(ask);
+        let hash = match shown {
+            AskedHash::Whole(hash) => Some(hash),
+            AskedHash::Cut | AskedHash::Nothing | AskedHash::NoToken => None,
         };
         let key = self.keys.of(ask);
-        let is_hidden = hash.is_none();
-        if self.open.ask_again(key, is_hidden) || self.is_own(&user, &visit, key, is_hidden) {
+        if self.open.ask_again(key, hash.is_none()) || self.is_own(ask, &visit, key, shown) {
             return Some(Duration::ZERO);
         }
         let password = match (hash, ask.shows_token()) {
@@ -297,11 +251,49 @@ impl AuthPolicy {
         Some(delay)
     }
 
-    /// Whether Gatepost's own SMTP has let it through.
-    fn is_own(&self, user: &UserName, visit: &DoorVisit, key: AskKey, is_hidden: bool) -> bool {
-        let may_be = matches!(visit.door, Door::Smtp | Door::Other);
-        let id = self.judging.gate().user_id(user);
-        may_be && self.judging.own.covers(id, visit.key, key.0, is_hidden)
+    fn shown<'a>(&self, ask: &'a PolicyQuestion) -> AskedHash<'a> {
+        let Judging { counters, .. } = &*self.judging;
+        match &ask.hash {
+            ShownHash::Whole(hash) if self.is_hash_of(ask, b"", hash) => match ask.shows_token() {
+                true => AskedHash::NoToken,
+                false => AskedHash::Nothing,
+            },
+            ShownHash::Whole(hash) => AskedHash::Whole(hash),
+            ShownHash::Cut => {
+                counters.limits.count(ResourceLimit::PolicyHashes);
+                AskedHash::Cut
+            }
+        }
+    }
+
+    fn is_hash_of(&self, ask: &PolicyQuestion, password: &[u8], hash: &PasswordHash) -> bool {
+        let gate = self.judging.gate();
+        gate.is_hash_of(ask.login.as_bytes(), password, hash)
+    }
+
+    /// Whether Gatepost's own SMTP has let it through, and settles it.
+    fn is_own(
+        &self,
+        ask: &PolicyQuestion,
+        visit: &DoorVisit,
+        key: AskKey,
+        shown: AskedHash<'_>,
+    ) -> bool {
+        if !matches!(visit.door, Door::Smtp | Door::Other) {
+            return false;
+        }
+        let question = OwnQuestion {
+            user: self.judging.gate().user_id(&ask.user()),
+            client: visit.key,
+            ask: key.0,
+            shown,
+        };
+        let own = &self.judging.own;
+        let is_own = own.covers(question, |hash, tried| self.is_hash_of(ask, tried, hash));
+        if is_own {
+            self.covered.note(key, self.judging.clock.now());
+        }
+        is_own
     }
 
     async fn keep(&self, key: AskKey, visit: DoorVisit, mut granted: Granted) {
@@ -344,7 +336,8 @@ impl AuthPolicy {
             _ => ReportedPermits::One,
         };
         let found = self.open.take(key, wanted);
-        if found.is_empty() && outcome == AuthOutcome::Accept {
+        let is_news = found.is_empty() && !self.covered.holds(key);
+        if is_news && outcome == AuthOutcome::Accept {
             self.learn(ask).await;
         }
         for open in found {
@@ -352,40 +345,12 @@ impl AuthPolicy {
         }
     }
 
-    /// A login that nobody was asked about: Gatepost was away, or its own SMTP has let it through.
+    /// A login that nobody was asked about, for Gatepost was away.
     async fn learn(&self, ask: &PolicyQuestion) {
-        let (gate, now) = (self.judging.gate(), self.judging.clock.now());
-        let (client, user) = (ClientKey::new(remote(ask)), ask.user());
+        let (client, now) = (ClientKey::new(remote(ask)), self.judging.clock.now());
         let mut changes = Vec::new();
-        match gate.standing(client, now) {
-            // The network says nothing of a user.
-            Standing::Allow => gate.introduce(&user, None, now, &mut changes),
-            Standing::Deny | Standing::Banned => return,
-            Standing::Familiar | Standing::Stranger => {
-                gate.learn(&user, client, now, now, &mut changes);
-            }
-        }
+        let gate = self.judging.gate();
+        gate.learn_unjudged(&ask.user(), client, now, &mut changes);
         self.judging.notices.pass(changes).await;
     }
-
-    fn visit(&self, ask: &PolicyQuestion) -> DoorVisit {
-        let client = remote(ask);
-        DoorVisit {
-            id: self.ids.next(),
-            client,
-            key: ClientKey::new(client),
-            door: ask.door,
-            listener: HttpAddress::Tcp(self.settings.listen),
-            tls: match ask.tls {
-                true => "yes",
-                false => "none",
-            },
-            drain: self.drain.clone(),
-        }
-    }
-}
-
-/// Who tries. Where Dovecot names no address it is this machine, and judged as such.
-fn remote(ask: &PolicyQuestion) -> IpAddr {
-    ask.remote.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }

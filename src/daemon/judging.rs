@@ -44,7 +44,7 @@ mod turns;
 pub use attempt::{Granted, Unjudged};
 pub use exchanges::{ExchangePlace, FAMILIAR_ROUND};
 pub use notice::{Acknowledge, Notice, Notices, WriteOutcome};
-pub use own::OwnAttempts;
+pub use own::{AskedHash, OwnAttempts, OwnQuestion};
 
 use at_door::DoorWaits;
 use checks::Checks;
@@ -264,7 +264,7 @@ impl Judging {
             () = asker.evicted() => None,
         };
         match self.when_idle(held).await {
-            Some(turn) => self.with_turn(turn, attempt).await,
+            Some(turn) => Ok(self.with_turn(turn, attempt).await?),
             None => Err(self.sequence.missed(attempt, self.clock.now()).into()),
         }
     }
@@ -282,7 +282,7 @@ impl Judging {
         &self,
         turn: Turn,
         attempt: &AuthAttempt<'_>,
-    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
+    ) -> Result<(sequence::GrantedAttempt, Option<Held>), sequence::RefusedAttempt> {
         let (queue, now) = (self.sequence.queue(), self.clock.now());
         let mut changes = Vec::new();
         let judged = self
@@ -296,14 +296,15 @@ impl Judging {
             turns::wake(queue);
         }
         self.notices.pass(changes).await;
-        judged.map_err(Refused::from)
+        judged
     }
 }
 
 impl From<sequence::RefusedAttempt> for Refused {
     fn from(refused: sequence::RefusedAttempt) -> Self {
         match refused {
-            sequence::RefusedAttempt::Refuse(refusal) => Self::Refuse(refusal),
+            sequence::RefusedAttempt::Refuse(refusal)
+            | sequence::RefusedAttempt::Crowded(refusal) => Self::Refuse(refusal),
             sequence::RefusedAttempt::Repeat => Self::Repeat,
         }
     }

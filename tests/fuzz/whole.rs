@@ -164,7 +164,7 @@ impl World {
                     user: user.clone(),
                 })
             }
-            Err(RefusedAttempt::Refuse(_)) => Err(Resolution::Refuse),
+            Err(RefusedAttempt::Refuse(_) | RefusedAttempt::Crowded(_)) => Err(Resolution::Refuse),
             Err(RefusedAttempt::Repeat) => Err(Resolution::Reject),
         }
     }

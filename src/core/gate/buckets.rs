@@ -3,7 +3,7 @@
 //! `spec` is the table of buckets with their `quota`, `key` says which row of a bucket an attempt pays from, `limit` decides
 //! about one bucket, `table` holds the keyed ones in fixed memory, and `bucket` puts them together. `shared` is one that all pay: `division` says
 //! which part of it is this machine's own, `slice` is what of the rest it was lent. `route` holds those that one attempt pays. `tries`,
-//! `words` and `repeats` remember passwords as keyed hashes; `held` keeps what attempts without an outcome have paid, `spending` what other machines are to know. `counters` and `recent` are for the operator.
+//! `words` and `repeats` remember passwords as keyed hashes; `held` keeps what attempts without an outcome have paid, `unsettled` counts what those that may still have one hold, `spending` what other machines are to know. `counters` and `recent` are for the operator.
 //! Not here: who is trusted (`gate::trust`), which buckets are asked, and when (`gate::ladder`).
 
 pub mod counters;
@@ -27,4 +27,5 @@ pub(in crate::gate) mod spending;
 pub(in crate::gate) mod strike_count;
 pub(in crate::gate) mod table;
 pub(in crate::gate) mod tries;
+pub(in crate::gate) mod unsettled;
 pub(in crate::gate) mod words;

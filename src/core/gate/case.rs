@@ -10,6 +10,7 @@ use crate::gate::buckets::bucket::Token;
 use crate::gate::buckets::recent::{Answer, Decision};
 use crate::gate::buckets::route::Few;
 use crate::gate::buckets::spec::WordList;
+use crate::gate::buckets::unsettled::UnsettledTokens;
 use crate::gate::buckets::words::Word;
 use crate::gate::request::attempt::{AuthAttempt, Password, Trust, UserName};
 use crate::gate::request::client::{ClientKey, NetworkKey};
@@ -28,6 +29,8 @@ use crate::moment::Moment;
 pub(in crate::gate) struct Claim {
     pub(in crate::gate) case: Case,
     pub(in crate::gate) tokens: Tokens,
+    /// What of them others of its address wait for, until it is settled.
+    pub(in crate::gate) _unsettled: Option<UnsettledTokens>,
     pub(in crate::gate) grounds: Reason,
     pub(in crate::gate) basis: Basis,
     pub(in crate::gate) reply: FailureReply,
@@ -220,11 +223,12 @@ impl Gate {
         }
     }
 
-    /// Whether this is what Dovecot shows of no password: the mechanism hides it, or it is empty.
-    pub fn is_hash_of_nothing(&self, login: &[u8], hash: &PasswordHash) -> bool {
+    /// Whether this is what Dovecot shows of a password, for the login that it names. It shows an empty one where the
+    /// mechanism hides the password.
+    pub fn is_hash_of(&self, login: &[u8], password: &[u8], hash: &PasswordHash) -> bool {
         let rules = self.rules.load();
         let nonce = rules.nonce.as_ref();
-        nonce.is_some_and(|nonce| nonce.hash(login, b"") == *hash)
+        nonce.is_some_and(|nonce| nonce.hash(login, password) == *hash)
     }
 }
 

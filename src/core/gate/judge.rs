@@ -40,6 +40,7 @@ const ASKED_AGAIN: Duration = Duration::from_secs(60);
 const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 mod credit;
+mod crowd;
 mod delay;
 mod punishment;
 mod repetition;
@@ -83,7 +84,11 @@ impl Gate {
 
     /// Notes that no turn came before the deadline. The attempt is answered 454 and costs nothing.
     pub fn miss_turn(&self, attempt: &AuthAttempt<'_>, now: Moment) -> Refusal {
-        let missed = refusal(Reason::Turn, Duration::ZERO);
+        self.put_off(attempt, refusal(Reason::Turn, Duration::ZERO), now)
+    }
+
+    /// Notes that an attempt has waited for as long as it can, and is refused with this. It costs nothing.
+    pub fn put_off(&self, attempt: &AuthAttempt<'_>, missed: Refusal, now: Moment) -> Refusal {
         let case = self.case(attempt, &self.rules.load(), now);
         self.counters.refuse_trusted(case.who.trust, missed.reason);
         // The same again is a mail program that retries, which speaks for it (`settling`).
@@ -307,6 +312,9 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         if let Some(wait) = self.stage.wait(QueueClass::Forgiven).filter(|_| !meant) {
             return wait;
         }
+        if meant && self.is_in_crowd(refusal) {
+            return Verdict::Crowded(refusal).into();
+        }
         self.punish(&mut refusal);
         if meant {
             let trust = self.case.who.trust;
@@ -352,6 +360,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
         }
         let claim = Box::new(Claim {
             case: self.case,
+            _unsettled: self.gate.unsettled.hold(&tokens),
             tokens,
             grounds,
             basis,

@@ -16,6 +16,7 @@ use crate::gate::request::keys::UserId;
 use crate::gate::request::lists::{ListEntry, ListRefusal, ListingCounts, ListingNews};
 use crate::gate::request::names::Characters;
 use crate::gate::request::settings::Mode;
+use crate::gate::request::verdict::Standing;
 use crate::gate::trust::ban::Ban;
 use crate::gate::{Changes, Gate};
 use crate::moment::Moment;
@@ -244,7 +245,7 @@ impl Gate {
     }
 
     /// Takes over a login of the past: the user is known, and for 90 days from `when` familiar in
-    /// the client's network, unless that was taken back since. Only ever adds.
+    /// the client's network, unless that was taken back since. Only ever adds, and nothing of a decoy.
     pub fn learn(
         &self,
         user: &UserName,
@@ -254,7 +255,38 @@ impl Gate {
         changes: &mut Changes,
     ) {
         let network = Some(client.network());
-        self.login(self.user(user), network, when, now, changes);
+        self.learn_of(user, network, (when, now), changes);
+    }
+
+    /// Takes over a login that nobody has judged, and that has just been.
+    pub fn learn_unjudged(
+        &self,
+        user: &UserName,
+        client: ClientKey,
+        now: Moment,
+        changes: &mut Changes,
+    ) {
+        let network = match self.standing(client, now) {
+            Standing::Deny | Standing::Banned => return,
+            // The network says nothing of a user.
+            Standing::Allow => None,
+            Standing::Familiar | Standing::Stranger => Some(client.network()),
+        };
+        self.learn_of(user, network, (now, now), changes);
+    }
+
+    /// Who logs in to a mailbox that nobody has is a thief.
+    fn learn_of(
+        &self,
+        user: &UserName,
+        network: Option<NetworkKey>,
+        (when, now): (Moment, Moment),
+        changes: &mut Changes,
+    ) {
+        let user = self.user(user);
+        if !self.rules.load().is_decoy(user) {
+            self.login(user, network, when, now, changes);
+        }
     }
 
     /// Ends settling in: all users who should be familiar were learnt.

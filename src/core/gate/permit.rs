@@ -33,6 +33,9 @@ pub enum Verdict {
     Repeat,
     /// Answer 454.
     Refuse(Refusal),
+    /// At a door that knows no "later": ask again when another attempt of the client is settled, which holds what this one
+    /// needs, or refuse it with this. Nothing was taken or noted.
+    Crowded(Refusal),
 }
 
 impl From<Verdict> for First {
@@ -69,6 +72,11 @@ impl Permit {
     /// How long its password must wait before it is checked: then its tokens are there.
     pub fn delay(&self) -> Duration {
         self.claim.delay
+    }
+
+    /// Whether tokens were taken for it: else it is no new guess, or nobody counts.
+    pub fn holds_tokens(&self) -> bool {
+        self.claim.tokens.iter().next().is_some()
     }
 
     /// What would have refused it, but for a dry run or settling in.

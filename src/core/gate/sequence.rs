@@ -52,6 +52,8 @@ pub enum RefusedAttempt {
     Refuse(Refusal),
     /// 535: the same wrong password as a moment ago.
     Repeat,
+    /// It may begin again when another attempt of its client is settled; else [`JudgingSequence::put_off`].
+    Crowded(Refusal),
 }
 
 impl GrantedAttempt {
@@ -153,6 +155,16 @@ impl<W> JudgingSequence<W> {
         RefusedAttempt::Refuse(self.gate.miss_turn(attempt, now))
     }
 
+    /// An attempt in a crowd has waited for as long as it can. It costs nothing.
+    pub fn put_off(
+        &self,
+        attempt: &AuthAttempt<'_>,
+        refusal: Refusal,
+        now: Moment,
+    ) -> RefusedAttempt {
+        RefusedAttempt::Refuse(self.gate.put_off(attempt, refusal, now))
+    }
+
     /// Settles the permit with what Postfix made of the attempt, then frees its turn: the next in line
     /// is judged by what this one has shown.
     pub fn settle(
@@ -183,5 +195,6 @@ fn decided(verdict: Verdict) -> Result<Permit, RefusedAttempt> {
         Verdict::Allow(permit) => Ok(permit),
         Verdict::Repeat => Err(RefusedAttempt::Repeat),
         Verdict::Refuse(refusal) => Err(RefusedAttempt::Refuse(refusal)),
+        Verdict::Crowded(refusal) => Err(RefusedAttempt::Crowded(refusal)),
     }
 }

@@ -5,18 +5,23 @@
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::*;
 use crate::clock::Clock;
 use crate::drain::{self, Drainer};
-use crate::judging::{Acknowledge, Notice, Notices};
+use crate::judging::{Acknowledge, Asker, Notice, Notices};
+use crate::report::events;
 use crate::report::limits::LimitCounters;
 use crate::report::record::Recorder;
 use gatepost_core::gate::buckets::spec::Bucket;
-use gatepost_core::gate::request::attempt::Secret;
+use gatepost_core::gate::permit::Verdict;
+use gatepost_core::gate::queue::QueueClass;
+use gatepost_core::gate::request::attempt::{AuthAttempt, Secret, UserName};
+use gatepost_core::gate::request::place::Located;
 use gatepost_core::gate::request::settings::{GateSettings, QueueSettings};
+use gatepost_core::gate::request::user_rule::{Mailbox, UserRule};
 use gatepost_core::gate::request::verdict::Reason;
 use gatepost_core::gate::{Gate, Keys};
 
@@ -31,6 +36,10 @@ struct Place {
 }
 
 fn place_with(at_once: usize) -> Place {
+    place_of(at_once, GateSettings::default())
+}
+
+fn place_of(at_once: usize, settings: GateSettings) -> Place {
     let keys = Keys {
         users: [1; 16],
         passwords: [2; 16],
@@ -40,7 +49,7 @@ fn place_with(at_once: usize) -> Place {
     let settings = GateSettings {
         settling: Duration::ZERO,
         nonce: Some(nonce.clone()),
-        ..GateSettings::default()
+        ..settings
     };
     let clock = Clock::start();
     let limits = Arc::new(LimitCounters::default());
@@ -138,6 +147,17 @@ impl Place {
         let mut buckets = explained.buckets.iter();
         let held = buckets.find(|held| held.bucket == Reason::Bucket(bucket));
         held.map_or(0, |held| held.tokens)
+    }
+
+    /// How well the user is known here.
+    fn trust(&self) -> String {
+        let judging = &self.door.judging;
+        let user = UserName::new(ANNA.as_bytes());
+        let now = judging.clock.now();
+        let told = judging
+            .gate()
+            .explain(HERE.parse().unwrap(), Some(&user), now);
+        told.user.unwrap().trust.to_string()
     }
 
     fn attempts(&self) -> u64 {
@@ -326,27 +346,72 @@ impl Asker for Smtp {
     }
 }
 
+impl Place {
+    fn smtp(&self) -> Smtp {
+        Smtp(self.door.drain.clone())
+    }
+
+    /// An attempt at Gatepost's own SMTP.
+    async fn at_smtp(&self, password: &str) -> Granted {
+        let (name, secret) = (
+            UserName::new(*b"Anna@example.org"),
+            Secret::new(password.as_bytes().to_vec()),
+        );
+        let attempt = self.door.judging.begin("PLAIN");
+        let smtp = self.smtp();
+        let judged = attempt.judge(&smtp, &name, Password::Shown(&secret)).await;
+        judged.unwrap()
+    }
+
+    /// A password of Anna's that was wrong so long ago.
+    fn was_wrong(&self, password: &str, age: Duration) {
+        let gate = self.door.judging.gate();
+        let then = self.door.judging.clock.now() - age;
+        let (user, secret) = (
+            UserName::new(ANNA.as_bytes()),
+            Secret::new(password.as_bytes().to_vec()),
+        );
+        let attempt = AuthAttempt {
+            session: 8,
+            client: HERE.parse().unwrap(),
+            user: &user,
+            password: Password::Shown(&secret),
+            door: Door::Own,
+            device: None,
+            country: Located::default(),
+            system: None,
+        };
+        let class = QueueClass::Ordinary;
+        let verdict = gate.judge_in_turn(&attempt, class, then, &mut Vec::new());
+        let Verdict::Allow(permit) = verdict else {
+            panic!("{verdict:?}");
+        };
+        let _ = gate.settle(permit, AuthOutcome::Reject, then, &mut Vec::new());
+    }
+
+    /// The same, which is at Postfix now.
+    async fn at_postfix(&self, password: &str) -> Granted {
+        let mut granted = self.at_smtp(password).await;
+        granted.goes_to_postfix(&self.smtp());
+        granted
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_our_own_smtp_let_through_is_not_judged_again_and_another_postfixs_is() {
     let place = place();
-    let judging = Arc::clone(&place.door.judging);
-    let smtp = Smtp(place.door.drain.clone());
-    let (name, secret) = (
-        UserName::new(*b"Anna@example.org"),
-        Secret::new(b"Zwiebel".to_vec()),
-    );
-    let attempt = judging.begin("PLAIN");
-    let granted = attempt
-        .judge(&smtp, &name, Password::Shown(&secret))
-        .await
-        .unwrap();
+    let smtp = place.smtp();
+    let granted = place.at_postfix("Zwiebel").await;
     let paid = place.tokens(Bucket::Client);
+    // A second one of its network may be at Dovecot just now, and a third may not.
+    assert_eq!(place.allow(&question("smtp", "", "Kartoffel")).await, 0);
     let ask = question("smtp", "", "Zwiebel");
     assert_eq!(place.allow(&ask).await, 0);
     assert_eq!(place.allow(&ask).await, 0);
-    assert_eq!((place.attempts(), place.tokens(Bucket::Client)), (1, paid));
-    // A second one of its network may be at Dovecot just now, and a third may not.
-    assert_eq!(place.allow(&question("smtp", "", "Kartoffel")).await, 0);
+    assert_eq!(
+        (place.attempts(), place.tokens(Bucket::Client)),
+        (2, paid - 1)
+    );
     assert_eq!(place.allow(&question("smtp", "", "Tomate")).await, 5);
     assert_eq!(
         (place.attempts(), place.tokens(Bucket::Client)),
@@ -364,6 +429,74 @@ async fn what_our_own_smtp_let_through_is_not_judged_again_and_another_postfixs_
         -1,
         "now it is another try of a wrong password"
     );
+}
+
+/// It pays nothing, so it may stand for nothing else: the next guess would be free, and remembered nowhere.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_password_again_at_our_own_smtp_covers_no_new_one_at_another_postfix() {
+    let place = place();
+    place.was_wrong("Zwiebel", Duration::from_secs(61));
+    let paid = place.tokens(Bucket::Client);
+    let again = place.at_postfix("Zwiebel").await;
+    assert_eq!(place.tokens(Bucket::Client), paid, "it is free");
+    let new = question("smtp", "", "Kartoffel");
+    assert_eq!(place.allow(&new).await, 0);
+    assert_eq!(place.tokens(Bucket::Client), paid - 1, "a new guess");
+    place.report(&new, false).await;
+    assert_eq!(place.allow(&new).await, -1, "it is remembered");
+    assert_eq!(place.allow(&question("smtp", "", "Zwiebel")).await, 0);
+    assert_eq!(place.tokens(Bucket::Client), paid - 1);
+    drop(again);
+}
+
+/// Until it goes there it may come to nothing, and cost nothing.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_process_of_postfix_covers_no_question() {
+    let place = place();
+    let granted = place.at_smtp("Zwiebel").await;
+    assert_eq!(place.allow(&question("smtp", "", "Zwiebel")).await, 0);
+    assert_eq!(place.attempts(), 2);
+    drop(granted);
+}
+
+fn with_a_decoy() -> GateSettings {
+    GateSettings {
+        user_rules: vec![UserRule {
+            name: ANNA.to_owned(),
+            mailbox: Mailbox::Decoy,
+            ..UserRule::default()
+        }],
+        ..GateSettings::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dovecots_report_teaches_nothing_about_a_decoy() {
+    let place = place_of(4, with_a_decoy());
+    let granted = place.at_postfix("right").await;
+    let ask = question("smtp", "", "right");
+    assert_eq!(place.allow(&ask).await, 0);
+    place.report(&ask, true).await;
+    // Nor what Dovecot has done while Gatepost was away.
+    place.report(&question("imap", "s1", "right"), true).await;
+    let smtp = place.smtp();
+    let settled = granted.settle(&smtp, AuthOutcome::Accept, &"235").await;
+    assert_eq!(settled.outcome, AuthOutcome::Reject);
+    assert_eq!(place.trust(), "far");
+}
+
+/// What came of it Postfix tells, and the gate has the last word.
+#[tokio::test(start_paused = true)]
+async fn dovecots_report_teaches_nothing_that_our_own_smtp_settles() {
+    let place = place();
+    let granted = place.at_postfix("right").await;
+    let ask = question("smtp", "", "right");
+    assert_eq!(place.allow(&ask).await, 0);
+    place.report(&ask, true).await;
+    assert_eq!(place.trust(), "far", "Postfix has not answered");
+    let smtp = place.smtp();
+    let _ = granted.settle(&smtp, AuthOutcome::Accept, &"235").await;
+    assert_eq!(place.trust(), "familiar");
 }
 
 /// Dovecot would call it a wrong password.
@@ -559,4 +692,95 @@ fn the_requests_of_both_versions_are_understood() {
     assert_eq!(ask.told(), "Dovecot session a: internal");
     let right = PolicyQuestion::parse(br#"{"success":true,"policy_reject":true}"#).unwrap();
     assert_eq!(right.outcome, PolicyOutcome::Accept);
+}
+
+/// A login of one of many users, and a Dovecot that checks it when a processor is free.
+async fn log_in(place: Arc<Place>, number: u32, check: Arc<Semaphore>, crowd: Crowd) -> i64 {
+    let name = format!("user{number}@example.org");
+    let mut ask = question("imap", &format!("s{number}"), &format!("Zwiebel{number}"));
+    ask["login"] = json!(name);
+    ask["orig"] = json!(name);
+    let answer = timeout(Duration::from_secs(2), place.allow(&ask)).await;
+    let answer = answer.expect("Dovecot allows a login whose question waits for longer");
+    if let Ok(delay) = u64::try_from(answer) {
+        sleep(Duration::from_secs(delay)).await;
+        let processor = check.acquire().await.unwrap();
+        sleep(crowd.check).await;
+        drop(processor);
+        place.report(&ask, crowd.is_right).await;
+    }
+    answer
+}
+
+/// Who comes within two seconds, all from one new address.
+#[derive(Clone, Copy)]
+struct Crowd {
+    users: u32,
+    /// How long one check takes of one of two processors.
+    check: Duration,
+    is_right: bool,
+}
+
+impl Crowd {
+    /// How many passwords Dovecot has checked.
+    async fn come(self, place: &Arc<Place>) -> u32 {
+        let judging = &place.door.judging;
+        let now = judging.clock.now();
+        for number in 0..self.users {
+            let name = UserName::new(format!("user{number}@example.org").into_bytes());
+            judging.gate().introduce(&name, None, now, &mut Vec::new());
+        }
+        let check = Arc::new(Semaphore::new(2));
+        let mut all = Vec::new();
+        for number in 0..self.users {
+            let one = log_in(Arc::clone(place), number, Arc::clone(&check), self);
+            all.push(tokio::spawn(one));
+            sleep(Duration::from_secs(2) / self.users).await;
+        }
+        let mut checked = 0;
+        for one in all {
+            checked += u32::from(one.await.unwrap() >= 0);
+        }
+        checked
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_office_that_comes_from_a_new_address_is_told_of_no_wrong_password() {
+    let place = Arc::new(place());
+    let crowd = Crowd {
+        users: 300,
+        check: Duration::from_millis(10),
+        is_right: true,
+    };
+    assert_eq!(crowd.come(&place).await, crowd.users);
+    assert_eq!(place.door.judging.counters.accepted.get(), 300);
+}
+
+/// More come than two processors can check before Dovecot waits for no answer.
+#[tokio::test(start_paused = true)]
+async fn where_a_check_takes_long_most_of_an_office_gets_in_and_nobody_is_banned() {
+    let place = Arc::new(place());
+    let crowd = Crowd {
+        users: 300,
+        check: Duration::from_millis(45),
+        is_right: true,
+    };
+    let checked = crowd.come(&place).await;
+    assert!(checked >= 225, "{checked}");
+    let judging = &place.door.judging;
+    assert!(judging.gate().bans(judging.clock.now()).is_empty());
+}
+
+/// Each is checked with a token that it holds.
+#[tokio::test(start_paused = true)]
+async fn a_guesser_who_opens_a_hundred_connections_gets_what_its_bucket_has() {
+    let place = Arc::new(place());
+    let crowd = Crowd {
+        users: 300,
+        check: Duration::from_millis(10),
+        is_right: false,
+    };
+    assert_eq!(crowd.come(&place).await, 9);
+    assert_eq!(place.tokens(Bucket::Client), 1, "for retries");
 }

@@ -2,14 +2,17 @@
 //!
 //! Dovecot waits two seconds for an answer, and calls every refusal a wrong password. So who finds no turn in time is
 //! judged without one, and its password waits a while instead. So is who finds too many waiting: Dovecot asks over a hundred
-//! connections at most, and allows a login whose question is not answered in time.
+//! connections at most, and allows a login whose question is not answered in time. In a crowd behind one address, whose
+//! right logins hold each other's tokens, a question waits until one of them is settled, and begins again.
 //! Not here: the other ways of an attempt (`attempt`), who asks (`auth_policy`).
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::attempt::{Granted, Unjudged};
 use super::turns::{self, Held};
@@ -18,10 +21,15 @@ use crate::drain::Drain;
 use crate::report::limits::ResourceLimit;
 use gatepost_core::gate::queue::QueueClass;
 use gatepost_core::gate::request::attempt::{AuthAttempt, Password, UserName};
-use gatepost_core::gate::sequence::{self, Begun};
+use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::verdict::Refusal;
+use gatepost_core::gate::sequence::{Begun, GrantedAttempt, RefusedAttempt};
 
 /// How long an attempt waits for a turn at a door that knows no "later": Dovecot waits two seconds for an answer.
 const TURN_AT_DOOR: Duration = Duration::from_secs(1);
+
+/// How long it waits in all, with what it waits for others of its crowd.
+const LONGEST_AT_DOOR: Duration = Duration::from_millis(1_500);
 
 /// How long a password waits that had no turn in time.
 const NO_TURN: Duration = Duration::from_secs(5);
@@ -30,14 +38,51 @@ const NO_TURN: Duration = Duration::from_secs(5);
 /// that a flood of strangers keeps none from its answer.
 const WAITING: usize = 32;
 
-/// The places of questions that wait for a turn.
+/// As many more, of clients of whom something is under way: many addresses that try once each have none.
+const WAITING_IN_CROWD: usize = 32;
+
+/// The places of questions that wait, and the news that something was settled.
 #[derive(Debug)]
-pub(in crate::judging) struct DoorWaits(Semaphore);
+pub(in crate::judging) struct DoorWaits {
+    anybody: Semaphore,
+    crowd: Semaphore,
+    settled: Notify,
+}
 
 impl Default for DoorWaits {
     fn default() -> Self {
-        // limit: policy-turns
-        Self(Semaphore::new(WAITING))
+        Self {
+            // limit: policy-turns
+            anybody: Semaphore::new(WAITING),
+            crowd: Semaphore::new(WAITING_IN_CROWD),
+            settled: Notify::new(),
+        }
+    }
+}
+
+impl DoorWaits {
+    /// An attempt was settled: what it held may be there for those who wait.
+    pub(in crate::judging) fn settled(&self) {
+        self.settled.notify_waiters();
+    }
+}
+
+/// What is granted, with its turn.
+type DoorGrant = (GrantedAttempt, Option<Held>);
+
+/// Why a question may not be answered with a yes now.
+enum DoorRefusal {
+    Refused(Refused),
+    /// Others of its client hold what it needs.
+    Crowded(Refusal),
+}
+
+impl From<RefusedAttempt> for DoorRefusal {
+    fn from(refused: RefusedAttempt) -> Self {
+        match refused {
+            RefusedAttempt::Crowded(refusal) => Self::Crowded(refusal),
+            RefusedAttempt::Refuse(_) | RefusedAttempt::Repeat => Self::Refused(refused.into()),
+        }
     }
 }
 
@@ -55,19 +100,15 @@ impl Unjudged {
     ) -> Result<Granted, Refused> {
         let attempt = self.attempt_of(asker, user, password);
         let judging = Arc::clone(&self.judging);
-        let mut pace = Duration::ZERO;
-        let judged = match self.first_stage(&attempt, &asker.drain()).await {
-            Err(refused) => Err(refused),
-            Ok(Begun::Granted(granted)) => Ok((granted, None)),
-            Ok(Begun::Refused(refused)) => Err(refused.into()),
-            Ok(Begun::Wait(class)) => {
-                let judged = judging.soon(&attempt, class, asker.drain()).await;
-                if let Ok((_, None)) = judged {
-                    pace = NO_TURN;
-                }
-                judged
-            }
+        let mut question = WaitingQuestion {
+            judging: &judging,
+            drain: asker.drain(),
+            over: Box::pin(sleep(LONGEST_AT_DOOR)),
+            place: None,
+            pace: Duration::ZERO,
         };
+        let judged = question.decide(&self, &attempt).await;
+        let pace = question.pace;
         let mut granted = self.granted(asker, user, judged)?;
         granted.delay = granted.delay.max(pace);
         if !granted.delay.is_zero() {
@@ -77,40 +118,133 @@ impl Unjudged {
     }
 }
 
-impl Judging {
-    /// The second stage at a door that knows no "later": if no turn comes soon it goes on without one.
+/// A question at a door that knows no "later", on its way.
+struct WaitingQuestion<'a> {
+    judging: &'a Judging,
+    drain: Drain,
+    /// Its time is over.
+    over: Pin<Box<Sleep>>,
+    /// Its place among those that wait, once it has had to.
+    place: Option<SemaphorePermit<'a>>,
+    /// How long its password must wait because it had no turn.
+    pace: Duration,
+}
+
+impl WaitingQuestion<'_> {
+    /// Judges it until that is decided.
+    async fn decide(
+        &mut self,
+        unjudged: &Unjudged,
+        attempt: &AuthAttempt<'_>,
+    ) -> Result<DoorGrant, Refused> {
+        let judging = self.judging;
+        loop {
+            // Before it is judged: what is settled meanwhile is not missed.
+            let mut settled = pin!(judging.door_waits.settled.notified());
+            settled.as_mut().enable();
+            let refusal = match self.judge(unjudged, attempt).await {
+                Ok(granted) => return Ok(granted),
+                Err(DoorRefusal::Refused(refused)) => return Err(refused),
+                Err(DoorRefusal::Crowded(refusal)) => refusal,
+            };
+            if !self.is_settled(settled.as_mut()).await? {
+                let now = judging.clock.now();
+                let refused = judging.sequence.put_off(attempt, refusal, now);
+                return Err(refused.into());
+            }
+        }
+    }
+
+    /// Both stages, once.
+    async fn judge(
+        &mut self,
+        unjudged: &Unjudged,
+        attempt: &AuthAttempt<'_>,
+    ) -> Result<DoorGrant, DoorRefusal> {
+        let begun = unjudged.first_stage(attempt, &self.drain).await;
+        match begun.map_err(DoorRefusal::Refused)? {
+            Begun::Granted(granted) => Ok((granted, None)),
+            Begun::Refused(refused) => Err(refused.into()),
+            Begun::Wait(class) => self.soon(attempt, class).await,
+        }
+    }
+
+    /// The second stage: if no turn comes soon it goes on without one.
     async fn soon(
-        &self,
+        &mut self,
         attempt: &AuthAttempt<'_>,
         class: QueueClass,
-        mut drain: Drain,
-    ) -> Result<(sequence::GrantedAttempt, Option<Held>), Refused> {
-        let (queue, network) = (self.sequence.queue(), attempt.client.network());
-        let since = self.clock.now();
+    ) -> Result<DoorGrant, DoorRefusal> {
+        let judging = self.judging;
+        let (queue, network) = (judging.sequence.queue(), attempt.client.network());
+        let now = judging.clock.now();
         let in_turn = async {
-            let held = turns::take(queue, network, class, since, since).await;
-            self.when_idle(held).await
+            let held = turns::take(queue, network, class, now, now).await;
+            judging.when_idle(held).await
         };
-        let turn = match self.door_waits.0.try_acquire() {
-            Err(_) => {
-                self.counters.limits.count(ResourceLimit::PolicyTurns);
-                None
-            }
-            Ok(_place) => tokio::select! {
+        let turn = match self.may_wait(attempt.client) {
+            false => None,
+            true => tokio::select! {
                 biased;
-                () = drain.begun() => return Err(Refused::Draining),
+                () = self.drain.begun() => return Err(DoorRefusal::Refused(Refused::Draining)),
                 turn = timeout(TURN_AT_DOOR, in_turn) => turn.ok().flatten(),
+                () = self.over.as_mut() => None,
             },
         };
         if let Some(turn) = turn {
-            return self.with_turn(turn, attempt).await;
+            return Ok(judging.with_turn(turn, attempt).await?);
         }
         let mut changes = Vec::new();
-        let now = self.clock.now();
-        let judged = self
+        let now = judging.clock.now();
+        let judged = judging
             .sequence
             .without_turn(class, attempt, now, &mut changes);
-        self.notices.pass(changes).await;
-        judged.map(|granted| (granted, None)).map_err(Refused::from)
+        judging.notices.pass(changes).await;
+        let granted = judged?;
+        self.pace = NO_TURN;
+        Ok((granted, None))
+    }
+
+    /// Waits until an attempt is settled. False: none was in time, or too many wait.
+    async fn is_settled(&mut self, settled: Pin<&mut Notified<'_>>) -> Result<bool, Refused> {
+        if !self.may_wait_in_crowd() {
+            return Ok(false);
+        }
+        tokio::select! {
+            biased;
+            () = self.drain.begun() => Err(Refused::Draining),
+            () = self.over.as_mut() => Ok(false),
+            () = settled => Ok(true),
+        }
+    }
+
+    /// Whether it may wait for a turn.
+    fn may_wait(&mut self, client: ClientKey) -> bool {
+        let waits = &self.judging.door_waits;
+        if self.place.is_none() {
+            self.place = waits.anybody.try_acquire().ok();
+        }
+        let is_in_crowd = self.place.is_none() && self.judging.gate().has_unsettled(client);
+        match is_in_crowd {
+            true => self.may_wait_in_crowd(),
+            false => self.has_place(),
+        }
+    }
+
+    /// Whether it may wait for others of its client. No place of those for anybody: a guesser with some tries under way
+    /// would take them all.
+    fn may_wait_in_crowd(&mut self) -> bool {
+        if self.place.is_none() {
+            self.place = self.judging.door_waits.crowd.try_acquire().ok();
+        }
+        self.has_place()
+    }
+
+    fn has_place(&self) -> bool {
+        if self.place.is_none() {
+            let limits = &self.judging.counters.limits;
+            limits.count(ResourceLimit::PolicyTurns);
+        }
+        self.place.is_some()
     }
 }

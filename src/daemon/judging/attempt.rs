@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::checks::BegunCheck;
-use super::own::AtPostfix;
+use super::own::{AtPostfix, OwnPayment, TriedSecret};
 use super::told::Told;
 use super::turns::{self, Held};
 use super::{Asker, ExchangePlace, Judging, Refused};
@@ -17,8 +17,7 @@ use crate::places::Whereabouts;
 use crate::report::limits::ResourceLimit;
 use crate::report::verdicts::AttemptVerdict;
 use gatepost_core::gate::permit::Permit;
-use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, Secret, UserName};
-use gatepost_core::gate::request::doors::Door;
+use gatepost_core::gate::request::attempt::{AuthAttempt, AuthOutcome, Password, UserName};
 use gatepost_core::gate::request::verdict::{Reason, Refusal, Settled};
 use gatepost_core::gate::sequence::{self, Begun};
 use gatepost_core::moment::Moment;
@@ -48,14 +47,14 @@ pub struct Granted {
     /// Its turn stands beside it: dropped, it is free.
     granted: sequence::GrantedAttempt,
     turn: Option<Held>,
-    /// The password, where it is seen: asked about again when Postfix has accepted it.
-    shown: Option<Secret>,
+    /// What is tried, where it is seen: asked about again by Dovecot, and when Postfix has accepted it.
+    tried: TriedSecret,
     /// None: it waited for its turn.
     check: Option<BegunCheck>,
     /// How long its password must wait.
     pub(super) delay: Duration,
     /// Dovecot may ask about it.
-    _at_postfix: Option<AtPostfix>,
+    at_postfix: Option<AtPostfix>,
 }
 
 impl Unjudged {
@@ -81,15 +80,9 @@ impl Unjudged {
                 judging.in_turn(&attempt, class, asker, now).await
             }
         };
-        let shown = match password {
-            Password::Shown(secret) => Some(secret.clone()),
-            Password::Token(_)
-            | Password::Hashed(_)
-            | Password::HashedToken(_)
-            | Password::Hidden => None,
-        };
         let granted = self.granted(asker, user, judged)?;
-        Ok(Granted { shown, ..granted })
+        let tried = TriedSecret::of(password);
+        Ok(Granted { tried, ..granted })
     }
 
     /// Judges an attempt whose mechanism hides the password, where the name comes first. Who needs a turn waits
@@ -152,20 +145,17 @@ impl Unjudged {
     ) -> Result<Granted, Refused> {
         match judged {
             Ok((granted, turn)) => {
-                let own = &self.judging.own;
                 let now = self.judging.clock.now();
                 let check = turn.is_none().then(|| self.judging.checks.begins(now));
-                let id = granted.permit().user();
-                let is_own = asker.door() == Door::Own;
                 Ok(Granted {
-                    _at_postfix: is_own.then(|| own.enter(id, asker.client(), asker.session())),
                     delay: granted.permit().delay(),
                     attempt: self,
                     user: user.clone(),
                     granted,
                     turn,
-                    shown: None,
+                    tried: TriedSecret::Hidden,
                     check,
+                    at_postfix: None,
                 })
             }
             Err(refused) => Err(self.refuse(asker, Some(user), refused)),
@@ -331,6 +321,15 @@ impl Granted {
         settled
     }
 
+    /// It goes to Postfix now: from here on its Dovecot may ask about it.
+    pub fn goes_to_postfix(&mut self, asker: &impl Asker) {
+        let (permit, tried) = (self.permit(), self.tried.clone());
+        let (user, payment) = (permit.user(), OwnPayment::of(permit));
+        let who = (asker.client(), asker.session());
+        let own = &self.attempt.judging.own;
+        self.at_postfix = Some(own.enter(user, who, tried, payment));
+    }
+
     /// How long its password must wait before it is checked.
     pub const fn delay(&self) -> Duration {
         self.delay
@@ -354,7 +353,7 @@ impl Granted {
             user,
             granted,
             turn,
-            shown,
+            tried,
             ..
         } = self;
         let judging = &attempt.judging;
@@ -362,9 +361,11 @@ impl Granted {
         let granted = granted.with_turn(turn.and_then(Held::into_turn));
         let now = judging.clock.now();
         let settled = judging.sequence.settle(granted, outcome, now, &mut changes);
-        let right = shown.filter(|_| settled.outcome == AuthOutcome::Accept);
+        let seen = tried.into_password();
+        let right = seen.filter(|_| settled.outcome == AuthOutcome::Accept);
         let listed = right.and_then(|right| judging.known_passwords.lists(&right));
         turns::wake(judging.sequence.queue());
+        judging.door_waits.settled();
         judging.notices.pass(changes).await;
         (attempt, user, settled, listed)
     }

@@ -1,14 +1,18 @@
 //! own - the attempts at Gatepost's own door that are at Postfix just now
 //!
-//! The Dovecot behind that Postfix asks about them as about any other (`auth_policy`); they are judged already. Each
-//! covers one question of its user and its client: the first that comes is bound to it, so that another Postfix,
-//! asking about the same user and client meanwhile, gets no attempt for nothing.
+//! The Dovecot behind that Postfix asks about them as about any other (`auth_policy`); they are judged already. Another
+//! Postfix may ask about the same user and client meanwhile, and must get no guess for nothing. So a hash is covered only
+//! where it is that of the password that was sent, by the login that Dovecot names. What shows no hash is covered by an
+//! attempt that has paid and shows none either: the first such question is bound to it.
 //! Not here: who asks (`auth_policy`), the permits (`attempt`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gatepost_core::gate::permit::Permit;
+use gatepost_core::gate::request::attempt::{Password, Secret};
 use gatepost_core::gate::request::client::ClientKey;
+use gatepost_core::gate::request::doors::PasswordHash;
 use gatepost_core::gate::request::keys::UserId;
 
 /// All of them, by their users.
@@ -19,9 +23,53 @@ pub struct OwnAttempts(Arc<Mutex<HashMap<UserId, Vec<OwnAttempt>>>>);
 struct OwnAttempt {
     number: u64,
     client: ClientKey,
-    /// The question that it covers, once that has come, and how often it came.
+    tried: TriedSecret,
+    payment: OwnPayment,
+    /// The question that it covers, where that shows no hash, and how often it came.
     bound: Option<u128>,
     asked: u32,
+}
+
+/// What goes to Postfix, as far as it is seen here.
+#[derive(Clone, Debug)]
+pub(in crate::judging) enum TriedSecret {
+    Password(Secret),
+    Token(Secret),
+    Hidden,
+}
+
+/// Whether a guess was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::judging) enum OwnPayment {
+    Paid,
+    /// The same wrong password again, or nothing counts.
+    Free,
+}
+
+/// Dovecot's question about an attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnQuestion<'a> {
+    /// The user.
+    pub user: UserId,
+    /// Who tries.
+    pub client: ClientKey,
+    /// What the question is known again by.
+    pub ask: u128,
+    /// What it shows.
+    pub shown: AskedHash<'a>,
+}
+
+/// What a question shows of the password.
+#[derive(Clone, Copy, Debug)]
+pub enum AskedHash<'a> {
+    /// All of its hash.
+    Whole(&'a PasswordHash),
+    /// Something that may be the hash of many.
+    Cut,
+    /// Nothing: the mechanism hides it, or it is empty.
+    Nothing,
+    /// Nothing, of a token.
+    NoToken,
 }
 
 /// An attempt is at Postfix until this is dropped.
@@ -35,17 +83,47 @@ pub(in crate::judging) struct AtPostfix {
 /// How often Dovecot asks about one attempt: before it checks the password, and after that was right.
 const ASKED: u32 = 2;
 
+impl TriedSecret {
+    pub(in crate::judging) fn of(password: Password<'_>) -> Self {
+        match password {
+            Password::Shown(secret) => Self::Password(secret.clone()),
+            Password::Token(secret) => Self::Token(secret.clone()),
+            Password::Hashed(_) | Password::HashedToken(_) | Password::Hidden => Self::Hidden,
+        }
+    }
+
+    /// The password, where it is seen.
+    pub(in crate::judging) fn into_password(self) -> Option<Secret> {
+        match self {
+            Self::Password(secret) => Some(secret),
+            Self::Token(_) | Self::Hidden => None,
+        }
+    }
+}
+
+impl OwnPayment {
+    pub(in crate::judging) fn of(permit: &Permit) -> Self {
+        match permit.holds_tokens() {
+            true => Self::Paid,
+            false => Self::Free,
+        }
+    }
+}
+
 impl OwnAttempts {
-    /// An attempt that was granted, whose session has this number.
+    /// An attempt of this session goes to Postfix.
     pub(in crate::judging) fn enter(
         &self,
         user: UserId,
-        client: ClientKey,
-        number: u64,
+        (client, number): (ClientKey, u64),
+        tried: TriedSecret,
+        payment: OwnPayment,
     ) -> AtPostfix {
         self.lock().entry(user).or_default().push(OwnAttempt {
             number,
             client,
+            tried,
+            payment,
             bound: None,
             asked: 0,
         });
@@ -56,34 +134,69 @@ impl OwnAttempts {
         }
     }
 
-    /// Whether one of them covers a question with this identity. Of a hidden password two questions may be about two.
-    pub fn covers(&self, user: UserId, client: ClientKey, ask: u128, is_hidden: bool) -> bool {
+    /// Whether one of them covers a question. `is_hash_of` tells whether a hash is that of a password, for the login that
+    /// the question names.
+    pub fn covers(
+        &self,
+        question: OwnQuestion<'_>,
+        is_hash_of: impl Fn(&PasswordHash, &[u8]) -> bool,
+    ) -> bool {
         let mut all = self.lock();
-        let Some(attempts) = all.get_mut(&user) else {
+        let Some(attempts) = all.get_mut(&question.user) else {
             return false;
         };
         // A Postfix that is told no client tells Dovecot this machine's own address.
-        let is_here =
-            |attempt: &OwnAttempt| attempt.client == client || client.address().is_loopback();
-        let may_ask = |attempt: &OwnAttempt| !is_hidden || attempt.asked < ASKED;
-        let bound = attempts
-            .iter()
-            .position(|one| one.bound == Some(ask) && may_ask(one));
-        let free = || {
-            attempts
-                .iter()
-                .position(|one| one.bound.is_none() && is_here(one))
-        };
-        let Some(attempt) = bound.or_else(free).and_then(|at| attempts.get_mut(at)) else {
-            return false;
-        };
-        attempt.bound = Some(ask);
-        attempt.asked = attempt.asked.saturating_add(1);
-        true
+        let anywhere = question.client.address().is_loopback();
+        let mut here = attempts
+            .iter_mut()
+            .filter(|attempt| anywhere || attempt.client == question.client);
+        match question.shown {
+            AskedHash::Whole(hash) => {
+                here.any(|attempt| attempt.is_of(|tried| is_hash_of(hash, tried)))
+            }
+            shown => {
+                let mut fitting: Vec<_> = here.filter(|attempt| attempt.fits(shown)).collect();
+                let (bound, free) = (Some(question.ask), None);
+                let found = [bound, free]
+                    .into_iter()
+                    .find_map(|wanted| fitting.iter().position(|attempt| attempt.bound == wanted));
+                let Some(attempt) = found.and_then(|at| fitting.get_mut(at)) else {
+                    return false;
+                };
+                attempt.bound = bound;
+                attempt.asked += 1;
+                true
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Vec<OwnAttempt>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OwnAttempt {
+    /// Whether what it tries is seen, and is the one.
+    fn is_of(&self, is_it: impl Fn(&[u8]) -> bool) -> bool {
+        match &self.tried {
+            TriedSecret::Password(secret) | TriedSecret::Token(secret) => is_it(secret.expose()),
+            TriedSecret::Hidden => false,
+        }
+    }
+
+    /// Whether a question that does not show which password it is about may be about this one. It may be about another
+    /// guess, so this one was paid, and covers no other question beside it.
+    fn fits(&self, shown: AskedHash<'_>) -> bool {
+        let is_alike = match (shown, &self.tried) {
+            (AskedHash::Cut, _)
+            | (AskedHash::Nothing | AskedHash::NoToken, TriedSecret::Hidden)
+            | (AskedHash::NoToken, TriedSecret::Token(_)) => true,
+            (AskedHash::Nothing | AskedHash::NoToken, TriedSecret::Password(secret)) => {
+                secret.expose().is_empty()
+            }
+            (AskedHash::Nothing, TriedSecret::Token(_)) | (AskedHash::Whole(_), _) => false,
+        };
+        is_alike && self.payment == OwnPayment::Paid && self.asked < ASKED
     }
 }
 
@@ -103,9 +216,12 @@ impl Drop for AtPostfix {
 mod tests {
     use super::*;
     use gatepost_core::gate::request::attempt::UserName;
+    use gatepost_core::gate::request::doors::PolicyNonce;
     use gatepost_core::gate::request::settings::GateSettings;
     use gatepost_core::gate::{Gate, Keys};
     use gatepost_core::moment::Moment;
+
+    const HERE: &str = "203.0.113.9";
 
     fn user(name: &str) -> UserId {
         let keys = Keys {
@@ -117,39 +233,129 @@ mod tests {
         gate.user_id(&UserName::new(name.as_bytes()))
     }
 
+    fn nonce() -> PolicyNonce {
+        PolicyNonce::new("a nonce of 16 or more")
+    }
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.as_bytes().to_vec())
+    }
+
+    fn enter(own: &OwnAttempts, number: u64, tried: TriedSecret, payment: OwnPayment) -> AtPostfix {
+        own.enter(
+            user("anna"),
+            (HERE.parse().unwrap(), number),
+            tried,
+            payment,
+        )
+    }
+
+    fn at_postfix(own: &OwnAttempts, number: u64, password: &str) -> AtPostfix {
+        let tried = TriedSecret::Password(secret(password));
+        enter(own, number, tried, OwnPayment::Free)
+    }
+
+    fn covers_from(
+        own: &OwnAttempts,
+        (name, from): (&str, &str),
+        ask: u128,
+        shown: AskedHash<'_>,
+    ) -> bool {
+        let question = OwnQuestion {
+            user: user(name),
+            client: from.parse().unwrap(),
+            ask,
+            shown,
+        };
+        // Dovecot's login is not always what the client has sent.
+        own.covers(question, |hash, tried| {
+            nonce().hash(b"anna@x", tried) == *hash
+        })
+    }
+
+    fn covers(own: &OwnAttempts, ask: u128, shown: AskedHash<'_>) -> bool {
+        covers_from(own, ("anna", HERE), ask, shown)
+    }
+
     #[test]
-    fn an_attempt_covers_one_question_however_often_it_is_asked() {
+    fn an_attempt_covers_its_own_password_however_often_it_is_asked_about_and_no_other() {
         let own = OwnAttempts::default();
-        let (anna, here) = (user("anna"), "203.0.113.9".parse().unwrap());
-        assert!(!own.covers(anna, here, 1, false), "none is at Postfix");
-        let held = own.enter(anna, here, 7);
-        assert!(!own.covers(user("bert"), here, 1, false));
-        assert!(!own.covers(anna, "203.0.113.10".parse().unwrap(), 1, false));
-        for _ in 0..3 {
-            assert!(own.covers(anna, here, 1, false));
+        let [zwiebel, tomate] =
+            ["Zwiebel", "Tomate"].map(|text| nonce().hash(b"anna@x", text.as_bytes()));
+        let (zwiebel, tomate) = (AskedHash::Whole(&zwiebel), AskedHash::Whole(&tomate));
+        assert!(!covers(&own, 1, zwiebel), "none is at Postfix");
+        let held = at_postfix(&own, 7, "Zwiebel");
+        assert!(!covers_from(&own, ("bert", HERE), 1, zwiebel));
+        assert!(!covers_from(&own, ("anna", "203.0.113.10"), 1, zwiebel));
+        assert!(!covers(&own, 2, tomate), "its question comes first");
+        for ask in [1, 1, 3] {
+            assert!(covers(&own, ask, zwiebel));
         }
-        assert!(!own.covers(anna, here, 2, false), "another password");
-        let second = own.enter(anna, here, 8);
-        assert!(own.covers(anna, here, 2, false));
+        let second = at_postfix(&own, 8, "Tomate");
+        assert!(covers(&own, 2, tomate));
         drop(held);
-        assert!(!own.covers(anna, here, 1, false));
+        assert!(!covers(&own, 1, zwiebel));
         drop(second);
         assert!(own.lock().is_empty());
     }
 
     #[test]
-    fn of_a_hidden_password_it_covers_two_questions() {
+    fn a_hidden_password_is_covered_by_a_hidden_one_that_was_paid_for_two_questions() {
         let own = OwnAttempts::default();
-        let (anna, here) = (user("anna"), "203.0.113.9".parse().unwrap());
-        let _held = own.enter(anna, here, 7);
-        assert!(own.covers(anna, here, 1, true) && own.covers(anna, here, 1, true));
-        assert!(!own.covers(anna, here, 1, true));
+        let shown = at_postfix(&own, 6, "Zwiebel");
+        let free = enter(&own, 5, TriedSecret::Hidden, OwnPayment::Free);
+        assert!(!covers(&own, 1, AskedHash::Nothing));
+        let held = enter(&own, 7, TriedSecret::Hidden, OwnPayment::Paid);
+        assert!(!covers(
+            &own,
+            1,
+            AskedHash::Whole(&nonce().hash(b"anna@x", b"Tomate"))
+        ));
+        assert!(covers(&own, 1, AskedHash::Nothing) && covers(&own, 1, AskedHash::Nothing));
+        assert!(
+            !covers(&own, 1, AskedHash::Nothing),
+            "more often than Dovecot asks"
+        );
+        drop((shown, free, held));
+        let _held = enter(&own, 8, TriedSecret::Hidden, OwnPayment::Paid);
+        assert!(covers(&own, 1, AskedHash::Nothing));
+        assert!(!covers(&own, 2, AskedHash::Nothing), "another question");
+    }
+
+    #[test]
+    fn a_hash_that_is_cut_off_is_covered_by_what_was_paid() {
+        let own = OwnAttempts::default();
+        let free = at_postfix(&own, 6, "Zwiebel");
+        assert!(
+            !covers(&own, 1, AskedHash::Cut),
+            "it may be of another password"
+        );
+        drop(free);
+        let tried = TriedSecret::Password(secret("Zwiebel"));
+        let _held = enter(&own, 7, tried, OwnPayment::Paid);
+        assert!(covers(&own, 1, AskedHash::Cut));
+        assert!(!covers(&own, 2, AskedHash::Cut));
+    }
+
+    #[test]
+    fn a_token_that_dovecot_does_not_show_is_covered_by_a_token() {
+        let own = OwnAttempts::default();
+        let tried = TriedSecret::Token(secret("eyJ"));
+        let _held = enter(&own, 7, tried, OwnPayment::Paid);
+        assert!(!covers(&own, 1, AskedHash::Nothing));
+        assert!(covers(&own, 1, AskedHash::NoToken));
     }
 
     #[test]
     fn a_postfix_that_is_told_no_client_asks_for_this_machine() {
         let own = OwnAttempts::default();
-        let _held = own.enter(user("anna"), "203.0.113.9".parse().unwrap(), 7);
-        assert!(own.covers(user("anna"), "127.0.0.1".parse().unwrap(), 1, false));
+        let _held = at_postfix(&own, 7, "Zwiebel");
+        let hash = nonce().hash(b"anna@x", b"Zwiebel");
+        assert!(covers_from(
+            &own,
+            ("anna", "127.0.0.1"),
+            1,
+            AskedHash::Whole(&hash)
+        ));
     }
 }

@@ -154,13 +154,16 @@ async fn with_credentials(
     came: Moment,
 ) -> Result<Answered, Unanswered> {
     let password = credentials.password();
-    let granted = attempt.judge(visit, &credentials.user, password).await?;
+    let mut granted = attempt.judge(visit, &credentials.user, password).await?;
     let line = ProcessLine::of(granted.permit());
     // On the heap: the session's own future is held by every idle client.
     let connected = Box::pin(connect(visit, origin, line, Purpose::Login)).await;
     let sent = visit.now();
     let attempted = match connected {
-        Ok(connected) => connected.log_in(granted.permit(), credentials).await,
+        Ok(connected) => {
+            granted.goes_to_postfix(visit);
+            connected.log_in(granted.permit(), credentials).await
+        }
         Err(fault) => Attempted::Defer(fault),
     };
     let processes = visit.config.upstream.processes();

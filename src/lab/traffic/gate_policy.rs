@@ -362,7 +362,9 @@ fn judging(gate: Gate) -> JudgingSequence<u64> {
 fn refusal(door: Door, refused: RefusedAttempt) -> Outcome {
     let answer = match refused {
         RefusedAttempt::Repeat => ClientAnswer::Wrong,
-        RefusedAttempt::Refuse(refusal) => ClientAnswer::Later(Some(refusal.reason)),
+        RefusedAttempt::Refuse(refusal) | RefusedAttempt::Crowded(refusal) => {
+            ClientAnswer::Later(Some(refusal.reason))
+        }
     };
     Outcome {
         answer: told(door, answer),

@@ -192,7 +192,7 @@ impl World {
                 }
             }
             Verdict::Repeat => 535,
-            Verdict::Refuse(_) => 454,
+            Verdict::Refuse(_) | Verdict::Crowded(_) => 454,
         }
     }
 
@@ -212,7 +212,7 @@ impl World {
                 fate
             }
             Verdict::Repeat => Fate::Repeat,
-            Verdict::Refuse(refusal) => Fate::Refused(refusal.reason),
+            Verdict::Refuse(refusal) | Verdict::Crowded(refusal) => Fate::Refused(refusal.reason),
         }
     }
 

@@ -38,7 +38,7 @@ fn office(users: usize) -> World {
 fn rejected(world: &mut World, from: &str, name: &str, password: &str) -> Option<AuthOutcome> {
     match world.judge(client(from), name, Some(password)) {
         Verdict::Allow(permit) => Some(world.settle(permit, AuthOutcome::Reject)),
-        Verdict::Refuse(refusal) => {
+        Verdict::Refuse(refusal) | Verdict::Crowded(refusal) => {
             assert_eq!(refusal.reason, Reason::Outage);
             None
         }

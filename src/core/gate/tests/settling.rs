@@ -299,7 +299,7 @@ fn who_waited_for_a_token_that_is_gone_has_no_turn_of_those_who_are_not_refused(
                 world.settle(permit, AuthOutcome::Reject);
                 None
             }
-            Verdict::Refuse(refusal) => Some(refusal.reason),
+            Verdict::Refuse(refusal) | Verdict::Crowded(refusal) => Some(refusal.reason),
             Verdict::Repeat => panic!("nobody has tried it before"),
         }
     });

@@ -155,6 +155,21 @@ fn who_tries_a_decoy_is_banned_and_a_right_password_reads_as_a_wrong_one() {
     }
 }
 
+/// An old log shows that the thief was let in.
+#[test]
+fn nothing_is_learnt_about_a_decoy() {
+    let mut world = World::new(ruled(decoy()));
+    for name in ["Billing", "anna"] {
+        let (from, now) = (client(FAR), world.now);
+        let changes = &mut world.changes;
+        world.gate.learn(&user(name), from, now, now, changes);
+    }
+    for (name, known) in [("billing", false), ("anna", true)] {
+        let told = world.gate.explain_user(&user(name), nowhere, world.now);
+        assert_eq!(told.known, known, "{name}");
+    }
+}
+
 #[test]
 fn a_decoy_is_not_checked_where_its_client_would_learn_of_it_and_bans_all_the_same() {
     let mut world = World::new(ruled(decoy()));

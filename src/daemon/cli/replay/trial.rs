@@ -216,7 +216,9 @@ impl ReplayRun<'_> {
                     .settle(granted, login.outcome, login.at, &mut self.changes);
             }
             Err(RefusedAttempt::Repeat) => self.trial.repeated += 1,
-            Err(RefusedAttempt::Refuse(refusal)) => self.refuse(login, user, refusal),
+            Err(RefusedAttempt::Refuse(refusal) | RefusedAttempt::Crowded(refusal)) => {
+                self.refuse(login, user, refusal)
+            }
         }
         if login.outcome == AuthOutcome::Reject {
             self.offend(login, u64::from(reached));

@@ -57,6 +57,7 @@ pub(super) async fn scram(
     let line = ProcessLine::of(granted.permit());
     let round = match connect(visit, origin, line, Purpose::Exchange).await {
         Ok(connected) => {
+            granted.goes_to_postfix(visit);
             connected
                 .begin_scram(granted.permit(), mechanism, first)
                 .await
@@ -113,6 +114,7 @@ pub(super) async fn cram_md5(
     };
     let mut granted = attempt.judge(visit, &user, Password::Hidden).await?;
     let proof_sent = Some(visit.now());
+    granted.goes_to_postfix(visit);
     let round = exchange.answer(granted.permit(), &answer).await;
     granted.give_up_turn();
     let relayed = Relayed {

@@ -1,0 +1,78 @@
+//! unsettled - what attempts without an outcome hold of the buckets of one address or network, and may give back
+//!
+//! Many right logins at once from one address hold all of its tokens until they are told to be right. Who comes meanwhile
+//! meets an empty bucket, as behind a guesser; how much of it may come back in a moment is known here. There is a
+//! number for each bucket of which a permit holds something, so there are no more than permits.
+//! Not here: the tokens (`bucket`), what follows for the next attempt (`judge::crowd`).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::gate::buckets::bucket::Token;
+use crate::gate::buckets::key::{BucketKey, Key};
+use crate::gate::buckets::route::Few;
+use crate::gate::buckets::spec::Bucket;
+
+/// All of it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::gate) struct Unsettled(Arc<Mutex<HashMap<(Bucket, Key), u32>>>);
+
+/// What one attempt holds; dropped, it is settled.
+#[derive(Debug)]
+pub(in crate::gate) struct UnsettledTokens {
+    all: Unsettled,
+    held: Few<(Bucket, Key)>,
+}
+
+impl Unsettled {
+    /// These tokens are held. None: there is none of an address among them.
+    pub(in crate::gate) fn hold(&self, tokens: &Few<Token>) -> Option<UnsettledTokens> {
+        let mut held = Few::NONE;
+        for token in tokens.iter() {
+            match *token {
+                Token::Own(BucketKey::Keyed(bucket, key), _) if is_of_address(bucket) => {
+                    held.push((bucket, key));
+                }
+                Token::Own(BucketKey::Earned(key), _) => held.push((Bucket::Credit, key)),
+                Token::Own(..) | Token::Lent(..) => {}
+            }
+        }
+        held.iter().next()?;
+        let mut all = self.lock();
+        for bucket in held.iter() {
+            *all.entry(*bucket).or_default() += 1;
+        }
+        let all = self.clone();
+        Some(UnsettledTokens { all, held })
+    }
+
+    /// How many tokens of a bucket are held.
+    pub(in crate::gate) fn of(&self, bucket: Bucket, key: Key) -> u32 {
+        self.lock().get(&(bucket, key)).copied().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Bucket, Key), u32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const fn is_of_address(bucket: Bucket) -> bool {
+    matches!(
+        bucket,
+        Bucket::Client | Bucket::ClientNear | Bucket::Network
+    )
+}
+
+impl Drop for UnsettledTokens {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        for bucket in self.held.iter() {
+            if let Some(held) = all.get_mut(bucket) {
+                *held -= 1;
+                if *held == 0 {
+                    all.remove(bucket);
+                }
+            }
+        }
+    }
+}
