@@ -254,6 +254,25 @@ fn a_frozen_store_holds_no_login_up() {
 }
 
 #[test]
+fn machines_settle_in_together_and_one_that_is_added_to_others_does_not() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let new = |name| machine(&mail, &redis, name, SECRET).with("settling", "7d");
+    let settles = |proxy: &Proxy| proxy.status()["settling_until"].is_string();
+    let first = new("mx1").start();
+    wait_for(&first, "shares");
+    first.log().find("that it waits", says("settling in waits"));
+    assert!(!settles(&first));
+    let second = new("mx2").start();
+    wait::until("both settle in", || settles(&first) && settles(&second));
+    drop(second);
+    // It comes back with no state, beside one that has settled in.
+    let over = machine(&mail, &redis, "mx2", SECRET).start();
+    wait_for(&over, "shares");
+    wait::until("settled in", || !settles(&first));
+    first.log().find("which it is", says("settling in is over"));
+}
+
+#[test]
 fn a_machine_with_another_secret_is_told_once_and_nothing_is_taken_from_it() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let other = SECRET.replace('0', "1");
