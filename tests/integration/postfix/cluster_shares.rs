@@ -254,6 +254,28 @@ fn a_frozen_store_holds_no_login_up() {
 }
 
 #[test]
+fn what_is_taken_back_before_it_is_known_here_is_taken_back_where_it_is_known() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    let network = "127.99.0.0/24";
+    redis.signal(Signal::STOP);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    first.ask(&["bans", "add", network]);
+    for words in [&["forget", ANNA.0][..], &["bans", "remove", network]] {
+        let ran = second.setup.command(words);
+        assert_eq!(ran.code, Some(1), "{}", ran.text);
+        let told = ran.text.contains("here; the other machines are told");
+        assert!(told, "{}", ran.text);
+    }
+    redis.signal(Signal::CONT);
+    let is_gone = |proxy: &Proxy| !proxy.is_known(ANNA) && !proxy.is_banned(network);
+    wait::until("taken back", || is_gone(&first));
+    first.ask(&["introduce", CARLA.0, "127.96.0.0/24"]);
+    until_familiar(&second, 96, CARLA);
+    assert!(is_gone(&second));
+}
+
+#[test]
 fn machines_settle_in_together_and_one_that_is_added_to_others_does_not() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let new = |name| machine(&mail, &redis, name, SECRET).with("settling", "7d");

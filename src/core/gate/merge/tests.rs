@@ -171,6 +171,31 @@ fn a_ban_holds_everywhere_and_once_lifted_nowhere() {
 }
 
 #[test]
+fn what_is_lifted_before_it_is_known_here_does_not_come_later() {
+    for forgives in [false, true] {
+        let lift = |gate: &Gate, changes: &mut Changes| match forgives {
+            true => gate.forgive_client(client(HOME), NOW + SECOND, changes),
+            false => assert!(!gate.unban(subject(HOME), NOW + SECOND, changes)),
+        };
+        let (here, there, alone) = (gate(), gate(), gate());
+        here.begin_telling_spent();
+        let mut banned = Vec::new();
+        there.ban(subject(HOME), NOW + HOUR, NOW, &mut banned);
+        let (mut lifted, mut alone_lifted) = (Vec::new(), Vec::new());
+        lift(&here, &mut lifted);
+        // The ban comes late, and so does what lifts it.
+        assert!(tell_on(&banned, &here, NOW + SECOND).is_empty());
+        assert!(!here.bars(client(HOME), NOW + SECOND));
+        tell_on(&lifted, &there, NOW + SECOND);
+        assert!(!there.bars(client(HOME), NOW + SECOND));
+        // Where nobody is told, nothing is kept of what was not there.
+        lift(&alone, &mut alone_lifted);
+        let ended = |change: &Change| matches!(change.fact, Fact::BanEnded(_));
+        assert!(!alone_lifted.iter().any(ended));
+    }
+}
+
+#[test]
 fn no_automatic_ban_shortens_one_by_hand_and_a_dry_run_is_no_ban() {
     let there = gate();
     let mut by_hand = Vec::new();
