@@ -109,6 +109,11 @@ impl FullSync {
         self.recent = true;
     }
 
+    /// The others are to see at once that it is there.
+    pub(super) fn greet(&mut self) {
+        self.hello.again();
+    }
+
     /// What was being told did not arrive.
     pub(super) fn interrupted(&mut self, now: Moment) {
         self.hello.again();
