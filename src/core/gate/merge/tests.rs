@@ -257,6 +257,28 @@ fn who_repeats_what_was_forgiven_forgives_nobody() {
     assert!(tell_on(&forgiven, &gate_of(NOW + HOUR * 24), late).is_empty());
 }
 
+#[test]
+fn after_a_restart_what_the_state_holds_as_forgiven_is_not_forgiven_once_more() {
+    let here = gate();
+    let forgiven_at = |at| {
+        let mut forgiven = Vec::new();
+        here.forgive_user(&user("anna"), at, &mut forgiven);
+        forgiven
+    };
+    let before = forgiven_at(NOW);
+    let files = here.snapshots(NOW + SECOND).unwrap();
+    let since = forgiven_at(NOW + SECOND * 2);
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [9; 16],
+        table: [9; 16],
+    };
+    let (again, _) = Gate::restore(GateSettings::default(), keys, &files, NOW + SECOND * 9);
+    // Who reads what was told in the last hour finds both.
+    assert!(tell_on(&before, &again, NOW + SECOND * 9).is_empty());
+    assert_eq!(tell_on(&since, &again, NOW + SECOND * 9).len(), 1);
+}
+
 fn gate_of(now: Moment) -> Gate {
     let keys = Keys {
         users: [1; 16],

@@ -62,7 +62,11 @@ impl Gate {
         gate.restored = sum(&reports);
         gate.restored.names = gate.names_since(&left);
         if !files.is_empty() {
-            gate.restored.as_of = gate.take_over(left, now);
+            let as_of = gate.take_over(left, now);
+            gate.restored.as_of = as_of;
+            if as_of > Moment::EPOCH {
+                gate.forgiven.taken_up_to(as_of);
+            }
         }
         (gate, reports)
     }
