@@ -41,10 +41,11 @@ mod replies;
 mod rules;
 mod settle;
 mod settling;
+mod settling_together;
 mod trust;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -120,6 +121,8 @@ pub struct Gate {
     recent: Recent,
     /// Since when this state settles in, in nanoseconds since the epoch; 0: it does not.
     settling: AtomicU64,
+    /// Whether nothing is forgiven yet, because other machines may have settled in long ago.
+    waits_to_settle: AtomicBool,
     first_days: FirstDays,
     /// What of the state of an earlier process could not be taken over.
     restored: Restored,
@@ -170,6 +173,7 @@ impl Gate {
             counters: DecisionCounters::default(),
             recent: Recent::default(),
             settling: AtomicU64::new(now.as_nanos().max(1)),
+            waits_to_settle: AtomicBool::new(false),
             first_days: FirstDays::default(),
             restored: Restored::default(),
             wall: AtomicI64::new(0),
@@ -364,8 +368,7 @@ impl Gate {
 
     /// Whether what most buckets refuse is forgiven, because nobody was familiar at first.
     fn is_settling(&self, rules: &Rules, now: Moment) -> bool {
-        let since = self.settling.load(Ordering::Relaxed);
-        since != 0 && now < Moment::from_nanos(since) + rules.settling
+        !self.waits_to_settle.load(Ordering::Relaxed) && self.is_new(rules, now)
     }
 
     /// Makes `user` known, and familiar in `network`, after a login.

@@ -119,6 +119,11 @@ pub struct CutOff {
 }
 
 impl ClusterSettings {
+    /// Whether the machines tell one another what they know.
+    pub fn shares(&self) -> bool {
+        self.secret.is_some() && (self.store.is_some() || self.mesh.is_some())
+    }
+
     /// The list of machines, as others can compare it with theirs.
     pub fn list_hash(&self) -> String {
         format!("{:08x}", self.list_number())

@@ -23,7 +23,7 @@ impl Gate {
     }
 
     /// What goes back to the lender when this machine stops. Nothing that was lent can be spent any more.
-    pub fn return_slices(&self) -> Vec<SliceRequest> {
+    pub fn return_slices(&self, now: Moment) -> Vec<SliceRequest> {
         let rules = self.rules.load();
         let known = self.familiar.users();
         let of = |bucket| {
@@ -32,7 +32,7 @@ impl Gate {
                 .buckets
                 .shared(bucket)
                 .slice
-                .give_all_back(bucket, lent);
+                .give_all_back(bucket, lent, now);
             (request.unspent.tokens > 0 || request.refunded.tokens > 0).then_some(request)
         };
         Bucket::all_shared().filter_map(of).collect()

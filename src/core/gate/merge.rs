@@ -24,7 +24,7 @@ use crate::moment::Moment;
 const AHEAD: Duration = Duration::from_secs(10);
 /// What was forgiven before is not forgiven once more: who can repeat records would empty buckets with it.
 const FORGIVEN_KEPT: usize = 1024;
-/// What was forgiven so long before this process began it has from its own state.
+/// What was forgiven so long before a process without a state began is old.
 const FORGIVEN_BEFORE: Duration = Duration::from_secs(3600);
 
 impl Gate {
@@ -157,6 +157,13 @@ impl ForgivenElsewhere {
             by_age: BTreeSet::new(),
             floor: now - FORGIVEN_BEFORE,
         }))
+    }
+
+    /// What was forgiven up to then is in the state that was restored, as what was spent up to then: what came later is told
+    /// once more, both in their order.
+    pub(in crate::gate) fn taken_up_to(&self, as_of: Moment) {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        book.floor = as_of;
     }
 
     /// Whether this was not known; it is from now on.

@@ -97,9 +97,10 @@ fn parsed(octets: &[u8]) -> Option<(Key, u64)> {
 }
 
 impl Gate {
-    /// From now on notes what is spent, for other machines.
+    /// From now on notes what is spent, and what the operator lifts that is not known here, for other machines.
     pub fn begin_telling_spent(&self) {
         self.buckets.spending().begin();
+        self.bans.begin_telling();
     }
 
     /// What was spent up to then, here or at other machines, is in the state that this gate began with.

@@ -19,11 +19,15 @@ const ENDS: u8 = 4;
 const SPENT: u8 = 5;
 const OWED: u8 = 6;
 
+// Behind a hello: an earlier version writes nothing there, and reads nothing.
+const SETTLES: u8 = 1;
+const SETTLED: u8 = 2;
+
 /// What is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterTold {
-    /// It is there.
-    Hello,
+    /// It is there, and settles in or not.
+    Hello(SettlingTold),
     /// Facts, as `gate::tell` writes them.
     Facts(Vec<u8>),
     /// It may have missed something, and asks for all that anybody knows. By the store's clock.
@@ -36,6 +40,38 @@ pub enum ClusterTold {
     Spent(NumberedRecords),
     /// How long the debts of users are.
     Owed(NumberedRecords),
+}
+
+/// Whether a machine settles in, as it tells the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettlingTold {
+    /// It does not say: it is of another version.
+    Unsaid,
+    /// It does, at this moment of the clock in common: a record that is repeated later says nothing.
+    Settles(Moment),
+    /// It does not, or does not any more.
+    Settled,
+}
+
+impl SettlingTold {
+    fn octets(self) -> Vec<u8> {
+        match self {
+            Self::Unsaid => Vec::new(),
+            Self::Settles(at) => [&[SETTLES][..], &at.as_nanos().to_le_bytes()].concat(),
+            Self::Settled => vec![SETTLED],
+        }
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        match body.split_first() {
+            Some((&SETTLES, at)) => {
+                let at = u64::from_le_bytes(*at.first_chunk()?);
+                Some(Self::Settles(Moment::from_nanos(at)))
+            }
+            Some((&SETTLED, _)) => Some(Self::Settled),
+            _ => Some(Self::Unsaid),
+        }
+    }
 }
 
 /// Records that are taken once.
@@ -80,7 +116,7 @@ impl ClusterLetter {
     pub fn octets(&self) -> Vec<u8> {
         let moment = |at: &Moment| at.as_nanos().to_le_bytes().to_vec();
         let (kind, body) = match &self.told {
-            ClusterTold::Hello => (HELLO, Vec::new()),
+            ClusterTold::Hello(settling) => (HELLO, settling.octets()),
             ClusterTold::Facts(facts) => (TELLS, facts.clone()),
             ClusterTold::Asks(at) => (ASKS, moment(at)),
             ClusterTold::Begins(process) => (BEGINS, process.to_vec()),
@@ -96,7 +132,7 @@ impl ClusterLetter {
         let (kind, rest) = octets.split_first()?;
         let (process, body) = rest.split_first_chunk()?;
         let told = match *kind {
-            HELLO => ClusterTold::Hello,
+            HELLO => ClusterTold::Hello(SettlingTold::read(body)?),
             TELLS => ClusterTold::Facts(body.to_vec()),
             ASKS => {
                 let at = u64::from_le_bytes(*body.first_chunk()?);
@@ -129,7 +165,9 @@ mod tests {
     fn what_was_written_is_read_and_what_is_half_there_is_nothing() {
         let process = [7; 16];
         for told in [
-            ClusterTold::Hello,
+            ClusterTold::Hello(SettlingTold::Unsaid),
+            ClusterTold::Hello(SettlingTold::Settles(Moment::from_seconds(9))),
+            ClusterTold::Hello(SettlingTold::Settled),
             ClusterTold::Facts(vec![1, 2, 3]),
             ClusterTold::Asks(Moment::from_seconds(9)),
             ClusterTold::Begins([8; 16]),
@@ -140,8 +178,11 @@ mod tests {
             let letter = ClusterLetter { process, told };
             let octets = letter.octets();
             assert_eq!(ClusterLetter::read(&octets), Some(letter.clone()));
+            // A hello of an earlier version ends here.
+            let hello = 1 + process.len();
             if !matches!(letter.told, ClusterTold::Facts(_)) {
-                for short in 0..octets.len() {
+                for short in (0..octets.len()).filter(|short| octets[0] != HELLO || *short != hello)
+                {
                     assert_eq!(ClusterLetter::read(&octets[..short]), None);
                 }
             }

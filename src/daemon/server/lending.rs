@@ -145,7 +145,8 @@ impl Borrower {
     }
 
     async fn leave(&self, lender: &mut Lender) -> Result<(), LenderFault> {
-        let requests = self.services.judging.gate().return_slices();
+        let judging = &self.services.judging;
+        let requests = judging.gate().return_slices(judging.clock.now());
         // Whether it arrives or not, this machine is about to end.
         let _ = lender.exchange(&requests).await;
         let _ = lender.leave(&self.settings.name, &self.process).await;

@@ -184,7 +184,8 @@ impl Operator {
                 "{subject} is no longer banned itself, but its network {network} is"
             )),
             (false, None) => not_found(format!(
-                "{subject} is not banned; `gatepost bans` lists all bans"
+                "{subject} is not banned{}; `gatepost bans` lists all bans",
+                self.here()
             )),
             (false, Some(network)) => not_found(format!(
                 "{subject} is not banned itself, but its network is: `gatepost bans remove {network}`"

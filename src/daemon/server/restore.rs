@@ -9,6 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::message::{ImportStats, PastLogin, SettlingAfter};
 use crate::clock::Clock;
+use crate::cluster::ClusterSettings;
 use crate::cluster::secret::ClusterSecret;
 use crate::config::Config;
 use crate::store::key::{FoundKeys, random};
@@ -42,6 +43,9 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
     let before = old.map(|old| known_before(config, old, &files, now));
     let (mut gate, reports) = Gate::restore(config.gate.clone(), keys, &files, now);
     drop(files);
+    if config.cluster.as_ref().is_some_and(ClusterSettings::shares) {
+        gate.settle_with_others();
+    }
     if let Some(before) = before {
         gate.forget_names();
         gate.rename_from(before);
@@ -68,6 +72,12 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
         store.adopt_users_key(users, &gate, now);
     }
     tell_renamed(&gate);
+    tell_settling(&gate, now);
+    Ok((store, gate))
+}
+
+/// Tells how long most limits forgive.
+fn tell_settling(gate: &Gate, now: Moment) {
     if let Some(until) = gate.settles_until(now) {
         info!(
             "settling in: most limits forgive until {}, for users are not familiar before they have logged in ({} are known so far); \
@@ -75,8 +85,11 @@ pub fn restore(config: &Config, now: Moment) -> Result<(Store, Gate), StoreFault
             crate::report::events::timestamp(until),
             gate.known().0
         );
+    } else if !gate.has_settled(now) {
+        info!(
+            "settling in waits: this machine forgives nothing before all other machines of [cluster] have said that they settle in too"
+        );
     }
-    Ok((store, gate))
 }
 
 /// Tells what is lost of who was known.

@@ -13,6 +13,7 @@ use crate::cluster::secret::ClusterSecret;
 
 mod by_mesh;
 mod by_store;
+mod company;
 mod ledger;
 mod sync;
 mod telling;

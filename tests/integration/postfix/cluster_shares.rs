@@ -254,6 +254,79 @@ fn a_frozen_store_holds_no_login_up() {
 }
 
 #[test]
+fn what_is_taken_back_before_it_is_known_here_is_taken_back_where_it_is_known() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    let network = "127.99.0.0/24";
+    redis.signal(Signal::STOP);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    first.ask(&["bans", "add", network]);
+    for words in [&["forget", ANNA.0][..], &["bans", "remove", network]] {
+        let ran = second.setup.command(words);
+        assert_eq!(ran.code, Some(1), "{}", ran.text);
+        let told = ran.text.contains("here; the other machines are told");
+        assert!(told, "{}", ran.text);
+    }
+    redis.signal(Signal::CONT);
+    let is_gone = |proxy: &Proxy| !proxy.is_known(ANNA) && !proxy.is_banned(network);
+    wait::until("taken back", || is_gone(&first));
+    first.ask(&["introduce", CARLA.0, "127.96.0.0/24"]);
+    until_familiar(&second, 96, CARLA);
+    assert!(is_gone(&second));
+}
+
+#[test]
+fn a_full_store_is_one_cut_which_is_told_once_and_what_happens_meanwhile_is_told_later() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    let connections = || {
+        let stats = redis.command(&["INFO", "stats"]);
+        let mut lines = stats.lines();
+        let count = lines.find_map(|line| line.strip_prefix("total_connections_received:"));
+        count.and_then(|count| count.trim().parse::<u32>().ok())
+    };
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    wait_for(&first, "cut-off");
+    let since = || sharing(&first)["since"].take();
+    let (cut, begun) = (since(), connections().expect("a number"));
+    // Who has nothing to tell says at least that it is there.
+    redis.command(&["CLIENT", "KILL", "TYPE", "normal"]);
+    wait_for(&second, "cut-off");
+    // Each look makes one, and each machine some a second: it can be read all the time.
+    wait::until("more tries", || connections() > Some(begun + 60));
+    assert_eq!(since(), cut);
+    for proxy in [&first, &second] {
+        assert_eq!(sharing(proxy)["state"], "cut-off");
+        for words in ["cut off from the others", "tell one another"] {
+            assert_eq!(proxy.logged(says(words)).len(), 1, "{words}");
+        }
+    }
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    wait_for(&first, "shares");
+    until_familiar(&second, 97, ANNA);
+}
+
+#[test]
+fn machines_settle_in_together_and_one_that_is_added_to_others_does_not() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let new = |name| machine(&mail, &redis, name, SECRET).with("settling", "7d");
+    let settles = |proxy: &Proxy| proxy.status()["settling_until"].is_string();
+    let first = new("mx1").start();
+    wait_for(&first, "shares");
+    first.log().find("that it waits", says("settling in waits"));
+    assert!(!settles(&first));
+    let second = new("mx2").start();
+    wait::until("both settle in", || settles(&first) && settles(&second));
+    drop(second);
+    // It comes back with no state, beside one that has settled in.
+    let over = machine(&mail, &redis, "mx2", SECRET).start();
+    wait_for(&over, "shares");
+    wait::until("settled in", || !settles(&first));
+    first.log().find("which it is", says("settling in is over"));
+}
+
+#[test]
 fn a_machine_with_another_secret_is_told_once_and_nothing_is_taken_from_it() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let other = SECRET.replace('0', "1");

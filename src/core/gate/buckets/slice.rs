@@ -8,13 +8,18 @@
 //! back there by itself.
 //! The lender needs no clock: what has come back since its last answer is claimed by those who ask, each by its own clock that
 //! nobody sets, and the largest claim holds. An answer is older than the moment when it comes, so no claim is too large.
-//! Not here: how much is lent at all (`division`), asking (the daemon's `cluster`).
+//! A machine takes from a lender what a bucket of the lent part's size and speed would have, and no more: who writes into the
+//! store lends it that, and not without end.
+//! Not here: how much is lent at all (`division`), asking (the daemon's `cluster`), what a machine takes (`accepted`).
+
+mod accepted;
 
 use std::time::Duration;
 
 use crate::gate::buckets::division::LentLimit;
 use crate::gate::buckets::limit::Limit;
 use crate::gate::buckets::quota::{KeptPart, SLICE_LIFE};
+use crate::gate::buckets::slice::accepted::AcceptedLoans;
 use crate::gate::buckets::spec::Bucket;
 use crate::moment::Moment;
 
@@ -88,6 +93,8 @@ struct Reference {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gate) struct SliceId {
     number: u32,
+    /// The second until which this machine's own count of loans remembers its tokens.
+    counted: u32,
     until: LenderPoint,
 }
 
@@ -106,6 +113,7 @@ pub(in crate::gate) struct Slice {
     again: Moment,
     refunded: Returned,
     reference: Reference,
+    accepted: AcceptedLoans,
 }
 
 impl Slice {
@@ -138,20 +146,23 @@ impl Slice {
             self.tokens = self.tokens.saturating_add(1);
             return;
         }
+        self.accepted.give_back(1, id.counted, now);
+        self.return_later(1, id.until);
+    }
+
+    /// Tokens go back to the lender with the next request.
+    fn return_later(&mut self, tokens: u32, until: LenderPoint) {
         let held = self.refunded;
-        self.refunded = match held.tokens > 0 && held.until.epoch == id.until.epoch {
+        self.refunded = match held.tokens > 0 && held.until.epoch == until.epoch {
             true => Returned {
-                tokens: held.tokens.saturating_add(1),
+                tokens: held.tokens.saturating_add(tokens),
                 until: LenderPoint {
                     // Of several the one that would have come back first: so none is given twice.
-                    back: held.until.back.min(id.until.back),
-                    ..id.until
+                    back: held.until.back.min(until.back),
+                    ..until
                 },
             },
-            false => Returned {
-                tokens: 1,
-                until: id.until,
-            },
+            false => Returned { tokens, until },
         };
     }
 
@@ -175,7 +186,7 @@ impl Slice {
         Some(SliceRequest {
             wanted: if needed { limit.slice } else { 0 },
             claim: self.reference.claim(limit.every, now),
-            ..self.give_all_back(bucket, limit)
+            ..self.give_all_back(bucket, limit, now)
         })
     }
 
@@ -184,7 +195,9 @@ impl Slice {
         &mut self,
         bucket: Bucket,
         limit: LentLimit,
+        now: Moment,
     ) -> SliceRequest {
+        self.accepted.give_back(self.tokens, self.id.counted, now);
         SliceRequest {
             bucket,
             limit,
@@ -209,20 +222,27 @@ impl Slice {
         if asked < self.asked {
             return;
         }
+        let until = LenderPoint {
+            back: lend.until,
+            ..lend.point
+        };
+        let lent = lend.tokens.min(request.wanted);
+        let (tokens, counted) = self.accepted.take(lent, request.limit, now);
+        if tokens < lent {
+            self.return_later(lent - tokens, until);
+        }
         *self = Self {
             id: SliceId {
                 number: self.id.number.wrapping_add(1),
-                until: LenderPoint {
-                    back: lend.until,
-                    ..lend.point
-                },
+                counted,
+                until,
             },
-            tokens: lend.tokens.min(request.wanted),
+            tokens,
             left: lend.left,
             burst: request.limit.burst,
             asked,
             sent: self.sent,
-            again: match lend.tokens < request.wanted {
+            again: match tokens < request.wanted {
                 true => asked + PAUSE,
                 false => asked,
             },
@@ -232,6 +252,7 @@ impl Slice {
                 at: now,
                 every: request.limit.every,
             },
+            accepted: self.accepted,
         };
     }
 

@@ -2,7 +2,7 @@
 //!
 //! As a sum of time for each bucket, so that what was given back before it was told is not told at all. What finds no room is
 //! lost: it stays spent here and is not known elsewhere. What is given back is then not told for a while either, for it may be
-//! of what was lost, and would be a present elsewhere.
+//! of what was lost, and would be a present elsewhere. A flood of addresses has no part in that where users have room.
 //! Not here: what others have spent (`gate::spent`), how it is told (the daemon's `server::sharing`).
 
 use std::collections::HashMap;
@@ -25,12 +25,18 @@ pub(in crate::gate) struct Spending {
     /// Whether anybody is told.
     is_told: AtomicBool,
     /// Of users, with networks or without: a flood of addresses takes nothing of their room.
-    users: Mutex<HashMap<Key, i64>>,
-    places: Mutex<HashMap<Key, i64>>,
-    /// When something found no room, in nanoseconds since the epoch.
-    lost_at: AtomicU64,
-    /// How often.
+    users: SpendingPart,
+    places: SpendingPart,
+    /// How often something found no room.
     lost: AtomicU64,
+}
+
+/// What waits of users, or of places.
+#[derive(Default)]
+struct SpendingPart {
+    waiting: Mutex<HashMap<Key, i64>>,
+    /// When something found no room here, in nanoseconds since the epoch.
+    lost_at: AtomicU64,
 }
 
 impl Spending {
@@ -44,12 +50,13 @@ impl Spending {
         if nanos == 0 || !self.is_told.load(Ordering::Relaxed) {
             return;
         }
-        let lost = self.lost_at.load(Ordering::Relaxed);
+        let part = self.part(key);
+        let lost = part.lost_at.load(Ordering::Relaxed);
         let may_be_of_lost = lost != 0 && now.as_nanos().saturating_sub(lost) < SETTLED;
         if nanos < 0 && may_be_of_lost {
             return;
         }
-        let mut waiting = self.part(key);
+        let mut waiting = part.locked();
         let has_room = waiting.len() < WAITING;
         match waiting.entry(key) {
             Entry::Occupied(mut held) => {
@@ -61,7 +68,7 @@ impl Spending {
             }
             Entry::Vacant(place) if has_room => drop(place.insert(nanos)),
             Entry::Vacant(_) => {
-                self.lost_at.store(now.as_nanos().max(1), Ordering::Relaxed);
+                part.lost_at.store(now.as_nanos().max(1), Ordering::Relaxed);
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -71,7 +78,7 @@ impl Spending {
     pub(in crate::gate) fn take(&self, most: usize) -> Vec<(Key, i64)> {
         let mut taken = Vec::new();
         for part in [&self.users, &self.places] {
-            let mut waiting = part.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = part.locked();
             let room = most.saturating_sub(taken.len());
             if waiting.len() <= room {
                 taken.extend(waiting.drain());
@@ -91,16 +98,21 @@ impl Spending {
     /// Forgets what waits of a bucket that is full again.
     pub(in crate::gate) fn forget(&self, key: Key) {
         if self.is_told.load(Ordering::Relaxed) {
-            self.part(key).remove(&key);
+            self.part(key).locked().remove(&key);
         }
     }
 
-    fn part(&self, key: Key) -> MutexGuard<'_, HashMap<Key, i64>> {
-        let part = match key.is_of_user() {
+    fn part(&self, key: Key) -> &SpendingPart {
+        match key.is_of_user() {
             true => &self.users,
             false => &self.places,
-        };
-        part.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+impl SpendingPart {
+    fn locked(&self) -> MutexGuard<'_, HashMap<Key, i64>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,6 +179,10 @@ mod tests {
         spending.note(address(u64::MAX), 5, NOW);
         assert_eq!(spending.lost(), 1);
         spending.take(WAITING);
+        // Of users nothing was lost.
+        let user = Key::far(UserId(7));
+        spending.note(user, -5, NOW);
+        assert_eq!(spending.take(9), [(user, -5)]);
         let settled = NOW + Duration::from_nanos(SETTLED);
         spending.note(address(u64::MAX), -5, settled - Duration::from_nanos(1));
         assert!(spending.take(9).is_empty());

@@ -171,6 +171,31 @@ fn a_ban_holds_everywhere_and_once_lifted_nowhere() {
 }
 
 #[test]
+fn what_is_lifted_before_it_is_known_here_does_not_come_later() {
+    for forgives in [false, true] {
+        let lift = |gate: &Gate, changes: &mut Changes| match forgives {
+            true => gate.forgive_client(client(HOME), NOW + SECOND, changes),
+            false => assert!(!gate.unban(subject(HOME), NOW + SECOND, changes)),
+        };
+        let (here, there, alone) = (gate(), gate(), gate());
+        here.begin_telling_spent();
+        let mut banned = Vec::new();
+        there.ban(subject(HOME), NOW + HOUR, NOW, &mut banned);
+        let (mut lifted, mut alone_lifted) = (Vec::new(), Vec::new());
+        lift(&here, &mut lifted);
+        // The ban comes late, and so does what lifts it.
+        assert!(tell_on(&banned, &here, NOW + SECOND).is_empty());
+        assert!(!here.bars(client(HOME), NOW + SECOND));
+        tell_on(&lifted, &there, NOW + SECOND);
+        assert!(!there.bars(client(HOME), NOW + SECOND));
+        // Where nobody is told, nothing is kept of what was not there.
+        lift(&alone, &mut alone_lifted);
+        let ended = |change: &Change| matches!(change.fact, Fact::BanEnded(_));
+        assert!(!alone_lifted.iter().any(ended));
+    }
+}
+
+#[test]
 fn no_automatic_ban_shortens_one_by_hand_and_a_dry_run_is_no_ban() {
     let there = gate();
     let mut by_hand = Vec::new();
@@ -230,6 +255,28 @@ fn who_repeats_what_was_forgiven_forgives_nobody() {
     let late = NOW + HOUR * 2;
     assert!(tell_on(&forgiven, &there, late).is_empty());
     assert!(tell_on(&forgiven, &gate_of(NOW + HOUR * 24), late).is_empty());
+}
+
+#[test]
+fn after_a_restart_what_the_state_holds_as_forgiven_is_not_forgiven_once_more() {
+    let here = gate();
+    let forgiven_at = |at| {
+        let mut forgiven = Vec::new();
+        here.forgive_user(&user("anna"), at, &mut forgiven);
+        forgiven
+    };
+    let before = forgiven_at(NOW);
+    let files = here.snapshots(NOW + SECOND).unwrap();
+    let since = forgiven_at(NOW + SECOND * 2);
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [9; 16],
+        table: [9; 16],
+    };
+    let (again, _) = Gate::restore(GateSettings::default(), keys, &files, NOW + SECOND * 9);
+    // Who reads what was told in the last hour finds both.
+    assert!(tell_on(&before, &again, NOW + SECOND * 9).is_empty());
+    assert_eq!(tell_on(&since, &again, NOW + SECOND * 9).len(), 1);
 }
 
 fn gate_of(now: Moment) -> Gate {

@@ -72,7 +72,11 @@ impl Gate {
                 .map(|change| change.noted.max(change.at));
             let newest = heads.map(|head| head.at).chain(noted).max();
             gate.restored.is_ahead = newest.is_some_and(|newest| newest > now);
-            gate.restored.as_of = gate.take_over(left, now);
+            let as_of = gate.take_over(left, now);
+            gate.restored.as_of = as_of;
+            if as_of > Moment::EPOCH {
+                gate.forgiven.taken_up_to(as_of);
+            }
         }
         (gate, reports)
     }

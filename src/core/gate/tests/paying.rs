@@ -446,7 +446,7 @@ fn what_is_lent_is_paid_with_first_and_a_success_gives_it_back() {
     assert_eq!(world.guess(HOME, "x", &good(3)), Fate::Asked(unknown));
     // And what is left when the machine stops goes back.
     world.gate.lend(request, lend, world.now, world.now);
-    let back = world.gate.return_slices();
+    let back = world.gate.return_slices(world.now);
     assert_eq!(back.iter().find(of_unknown).unwrap().unspent.tokens, 1);
     assert_eq!(world.guess(HOME, "y", &good(4)), Fate::Refused(unknown));
 }

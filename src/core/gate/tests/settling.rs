@@ -127,6 +127,24 @@ fn settling_in_ends_after_its_days_or_when_the_operator_has_learnt() {
 }
 
 #[test]
+fn a_machine_with_others_forgives_nothing_before_they_settle_in_and_nothing_after_one_does_not() {
+    let mut world = settling();
+    for n in 0..20 {
+        world.guess(&format!("10.{n}.0.1"), &format!("u{n}"), &good(n));
+    }
+    let unknown = Reason::Bucket(Bucket::Unknown);
+    world.gate.settle_with_others();
+    assert!(!world.gate.has_settled(world.now));
+    assert_eq!(world.gate.settles_until(world.now), None);
+    assert_eq!(world.guess(FAR, "anna", &good(50)), Fate::Refused(unknown));
+    world.gate.others_settle();
+    assert_eq!(world.guess(FAR, "anna", &good(51)), Fate::Would(unknown));
+    world.gate.finish_settling();
+    assert!(world.gate.has_settled(world.now));
+    assert_eq!(world.guess(FAR, "anna", &good(52)), Fate::Refused(unknown));
+}
+
+#[test]
 fn while_settling_in_a_guesser_in_the_own_network_is_held_by_the_bucket_of_the_pair() {
     let mut world = settling();
     world.befriend("anna", HOME);

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub(in crate::gate) struct Bans {
     pub(in crate::gate) feed: ListingFeed,
     /// How many are by hand: where there are none, nobody who may not be refused by another is looked up.
     by_hand: AtomicUsize,
+    /// Whether other machines are told.
+    is_told: AtomicBool,
 }
 
 #[derive(Default)]
@@ -92,6 +94,7 @@ impl Bans {
             lists: ImportedLists::default(),
             feed: ListingFeed::default(),
             by_hand: AtomicUsize::new(0),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -172,21 +175,31 @@ impl Bans {
         changes.push(Change::here(changed, Fact::BanBegan(began)));
     }
 
-    /// Lifts a ban; whether there was one.
+    /// Lifts a ban; whether there was one. Where others are told, one that is not known here is lifted too: it may be on its way.
     pub(in crate::gate) fn lift(
         &self,
         subject: Subject,
         now: Moment,
         changes: &mut Vec<Change>,
     ) -> bool {
-        let lifted = self.write(|book| {
+        let is_told = self.is_told.load(Ordering::Relaxed);
+        let (was_there, at) = self.write(|book| {
             let at = book.change_of(subject, now);
-            book.clear(subject)?;
-            book.lifted.add(subject, at, self.capacity);
-            Some(at)
+            let was_there = book.clear(subject).is_some();
+            if was_there || is_told {
+                book.lifted.add(subject, at, self.capacity);
+            }
+            (was_there, at)
         });
-        changes.extend(lifted.map(|at| ended(subject, BanEnding::Lifted, at)));
-        lifted.is_some()
+        if was_there || is_told {
+            changes.push(ended(subject, BanEnding::Lifted, at));
+        }
+        was_there
+    }
+
+    /// From now on other machines are told.
+    pub(in crate::gate) fn begin_telling(&self) {
+        self.is_told.store(true, Ordering::Relaxed);
     }
 
     /// Ends the bans whose time is over.

@@ -188,7 +188,7 @@ fn as_memory(survey: &StoreSurvey) -> Diagnosis {
             format!(
                 "full ({used} of {most} MiB are used), it evicts keys{evicted}: maxmemory-policy is {policy}. What is lent, or told, is lost then"
             ),
-            "maxmemory-policy noeviction, or a store of Gatepost's own: 64 MB are enough for it",
+            "maxmemory-policy noeviction, or a store of Gatepost's own: 200 MB are enough for it",
         );
     }
     if survey.used_memory >= survey.max_memory / 10 * 9 {

@@ -4,7 +4,9 @@
 
 use std::io::{self, Write};
 
-use crate::admin::message::{LenderMessage, MeshMessage, SharingMessage, StatusMessage};
+use crate::admin::message::{
+    LenderMessage, MeshMessage, SeenMessage, SharingMessage, StatusMessage,
+};
 
 /// The machines that the bound is one for.
 pub(super) fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result<()> {
@@ -28,16 +30,7 @@ pub(super) fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result
         lends(store, out)?;
     }
     for one in &cluster.seen {
-        let other = match one.same_list {
-            true => "",
-            false => ", with ANOTHER LIST of machines",
-        };
-        let (name, version) = (&one.name, &one.version);
-        writeln!(
-            out,
-            "machine     {name:<18} seen {} s ago, gatepost {version}{other}",
-            one.seen_s
-        )?;
+        seen(one, out)?;
     }
     if let Some(mesh) = &cluster.mesh {
         links(mesh, out)?;
@@ -51,6 +44,20 @@ pub(super) fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result
         .sharing
         .as_ref()
         .map_or(Ok(()), |sharing| tells(sharing, &clock, out))
+}
+
+/// A machine that was seen in the store: in the words of whoever wrote there.
+fn seen(one: &SeenMessage, out: &mut dyn Write) -> io::Result<()> {
+    let other = match one.same_list {
+        true => "",
+        false => ", with ANOTHER LIST of machines",
+    };
+    let [name, version] = [&one.name, &one.version].map(|text| text.escape_default().to_string());
+    writeln!(
+        out,
+        "machine     {name:<18} seen {} s ago, gatepost {version}{other}",
+        one.seen_s
+    )
 }
 
 /// Whether the store lends.
@@ -139,6 +146,7 @@ fn tells(sharing: &SharingMessage, clock: &str, out: &mut dyn Write) -> io::Resu
     }
     if !sharing.other_secret.is_empty() {
         let names = sharing.other_secret.join(", ");
+        let names = names.escape_default();
         writeln!(
             out,
             "secret      ANOTHER ONE at {names}: nothing is shared with it"
@@ -150,5 +158,25 @@ fn tells(sharing: &SharingMessage, clock: &str, out: &mut dyn Write) -> io::Resu
             out,
             "            {dropped} records of other machines are damaged, or of none with this secret"
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_into_the_store_writes_nothing_to_the_terminal() {
+        let one = SeenMessage {
+            name: "mx2\u{1b}[2J".to_owned(),
+            seen_s: 3,
+            version: "1\n".to_owned(),
+            same_list: true,
+        };
+        let mut out = Vec::new();
+        seen(&one, &mut out).expect("a line");
+        let line = String::from_utf8(out).expect("text");
+        let told = "machine     mx2\\u{1b}[2J       seen 3 s ago, gatepost 1\\n\n";
+        assert_eq!(line, told);
     }
 }

@@ -1,7 +1,9 @@
 //! mesh_clock - the clock that linked machines have in common: that of the first of them, in the order of their names
 //!
 //! Each machine knows how far that clock is from its own, from that machine itself or by way of another. Who has heard of a machine
-//! whose name comes earlier takes its clock, and keeps it when the link is cut.
+//! whose name comes earlier takes its clock, and keeps it when the link is cut. Once it is set right there, it is set right here:
+//! by that machine itself, or by the one of which it was learned. One that was restarted may have learned it back: the two keep what
+//! they have until one of them hears that machine.
 //! Not here: when a clock is clearly another (`common_clock`), asking (`run`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ pub struct MeshClock(Arc<Mutex<ReferenceClock>>);
 struct ReferenceClock {
     /// The machine whose clock it is.
     reference: String,
+    /// The machine of which it was learned.
+    teller: String,
     common: CommonClock,
 }
 
@@ -26,6 +30,7 @@ impl MeshClock {
     pub fn new(own_name: &str) -> Self {
         Self(Arc::new(Mutex::new(ReferenceClock {
             reference: own_name.to_owned(),
+            teller: own_name.to_owned(),
             common: CommonClock::default(),
         })))
     }
@@ -58,10 +63,12 @@ impl MeshClock {
         (asked, answered): (Moment, Moment),
     ) {
         let mut held = self.locked();
-        let is_first_hand = reading.reference == held.reference && reading.reference == name;
-        if reading.reference < held.reference || is_first_hand {
+        let is_same = reading.reference == held.reference;
+        let may_correct = reading.reference == name || held.teller == name;
+        if reading.reference < held.reference || is_same && may_correct {
             held.common.set(reading.common, asked, answered);
             held.reference.clone_from(&reading.reference);
+            name.clone_into(&mut held.teller);
         }
     }
 
@@ -97,9 +104,27 @@ mod tests {
         assert_eq!(told("mx3", "mx3", NOW + HOUR), ("mx2".to_owned(), 0));
         assert_eq!(told("mx3", "mx1", NOW + HOUR), ("mx1".to_owned(), 3600));
         // Of what two tell about a third one's clock the first holds, and what that one says itself.
-        assert_eq!(told("mx3", "mx1", NOW), ("mx1".to_owned(), 3600));
+        assert_eq!(told("mx4", "mx1", NOW), ("mx1".to_owned(), 3600));
         assert_eq!(told("mx1", "mx1", NOW - HOUR), ("mx1".to_owned(), -3600));
         assert_eq!(told("mx3", "mx2", NOW), ("mx1".to_owned(), -3600));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_right_is_set_right_where_it_was_learned_of_another_machine() {
+        // The third one is linked with the second alone.
+        let [first, second, third] = ["mx1", "mx2", "mx3"].map(MeshClock::new);
+        let pass_on = |ahead: Duration| {
+            let shown = reading("mx1", NOW + ahead);
+            second.told("mx1", &shown, (NOW, NOW));
+            third.told("mx2", &second.reading(NOW, NOW), (NOW, NOW));
+            third.get().ahead()
+        };
+        assert_eq!(first.reference(), "mx1");
+        assert_eq!(pass_on(HOUR), 3600);
+        assert_eq!(pass_on(Duration::ZERO), 0);
+        // By its own link, and of nobody else then.
+        third.told("mx1", &reading("mx1", NOW + HOUR), (NOW, NOW));
+        assert_eq!(pass_on(Duration::ZERO), 3600);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! cluster - the machines that share one bound, as the operator's message
+//! cluster - the machines that share one bound, as the operator's message; and whether they are told what was ordered here
 //!
 //! Not here: what is asked of the store (`server::lending`), links between machines (`server::sharing`).
 
@@ -13,7 +13,24 @@ use crate::cluster::{ClusterSettings, Lending, LendingState, Sharing, SharingSta
 use crate::server::listeners::ListenerContext;
 use gatepost_core::moment::Moment;
 
+use super::Operator;
 use super::values::time;
+
+impl Operator {
+    /// Whether other machines are told what is done here.
+    pub(super) fn tells_others(&self) -> bool {
+        let settings = self.context.cluster.settings.as_ref();
+        settings.is_some_and(|settings| settings.shares())
+    }
+
+    /// Behind what is not known: whether an order about it went to other machines all the same.
+    pub(super) fn here(&self) -> &'static str {
+        match self.tells_others() {
+            true => " here; the other machines are told",
+            false => "",
+        }
+    }
+}
 
 /// How the machines stand; none: there is only this one.
 pub(super) fn present(context: &ListenerContext) -> Option<ClusterMessage> {

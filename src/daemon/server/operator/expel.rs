@@ -110,7 +110,7 @@ impl Operator {
         let sessions = self.end(whose.into()).await;
         let kept = self.context.services.judging.notices.keep(changes).await;
         if !is_known && sessions == 0 {
-            return Ok(unknown(&user));
+            return Ok(self.unknown(&user, ""));
         }
         let ended = Response::Ended {
             message: format!(
@@ -143,13 +143,10 @@ impl Operator {
             judging.reporter.names.forget(target.user);
         }
         let history = self.forget_history(&user, target, now).await;
-        if !self.is_known(&user, now) {
-            return Ok(match history.is_empty() {
-                true => unknown(&user),
-                false => Response::Done {
-                    message: format!("nobody knows a user {user}{history}"),
-                },
-            });
+        let is_known = self.is_known(&user, now);
+        // Another machine may know the user already: a login that it tells of later is one of before.
+        if !is_known && !self.tells_others() {
+            return Ok(self.unknown(&user, &history));
         }
         let mut changes = Vec::new();
         let networks = match network {
@@ -157,6 +154,9 @@ impl Operator {
             None => self.gate().forget(&user, now, &mut changes),
         };
         let kept = self.context.services.judging.notices.keep(changes).await;
+        if !is_known {
+            return Ok(present::kept(self.unknown(&user, &history), kept));
+        }
         let told = forgotten(networks, network);
         let told = match (network, self.is_known(&user, now)) {
             (Some(_), _) => told,
@@ -228,6 +228,19 @@ impl Operator {
         }
     }
 
+    /// Nobody knows a user; and what the history has let go.
+    fn unknown(&self, user: &UserName, history: &str) -> Response {
+        let message = format!("nobody knows a user {user}{}", self.here());
+        match history.is_empty() {
+            true => Response::NotFound {
+                message: format!("{message}: is the name right?"),
+            },
+            false => Response::Done {
+                message: format!("{message}{history}"),
+            },
+        }
+    }
+
     /// How many sessions of a banned subject are still open when their time to end is over.
     async fn left_of(&self, subject: Subject) -> usize {
         for _ in 0..ROUNDS {
@@ -257,12 +270,6 @@ fn bannable(text: &str, own: &OwnAddresses) -> Result<Subject, String> {
             "{subject} is or holds this machine's own address {own}: a ban would refuse webmail and whatever else \
              logs in from here (--own bans it all the same)"
         )),
-    }
-}
-
-fn unknown(user: &UserName) -> Response {
-    Response::NotFound {
-        message: format!("nobody knows a user {user}: is the name right?"),
     }
 }
 

@@ -14,7 +14,9 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
+use super::company::SignOfLife;
 use super::telling::FactExchange;
+use crate::cluster::common_clock::CommonClock;
 use crate::cluster::mesh::frame::LinkFrame;
 use crate::cluster::mesh::{
     LinkContext, LinkEvent, LinkFault, LinkId, LinkIdentity, LinkRefusal, MeshClock, MeshHealth,
@@ -51,6 +53,7 @@ struct MeshSharer {
     /// By the names of the machines.
     links: BTreeMap<String, LinkedPeer>,
     orders: OrdersKept,
+    hello: SignOfLife,
     in_flight: SpentInFlight,
     events: mpsc::Sender<LinkEvent>,
     tasks: TaskTracker,
@@ -116,6 +119,7 @@ impl MeshSharer {
             context,
             links: BTreeMap::new(),
             orders: OrdersKept::default(),
+            hello: SignOfLife::default(),
             in_flight: SpentInFlight::default(),
             events,
             tasks: TaskTracker::new(),
@@ -150,10 +154,23 @@ impl MeshSharer {
     fn round(&mut self) {
         self.tell_news();
         let common = self.context.common.get();
+        self.greet(common);
         for peer in self.links.values_mut() {
             peer.tell_more(&mut self.exchange, &self.orders, common);
         }
         self.stand(common);
+    }
+
+    /// Tells all that are linked whether this machine settles in.
+    fn greet(&mut self, common: CommonClock) {
+        let now = self.exchange.clock().now();
+        let moments = (now, common.of(now));
+        if let Some(told) = self.hello.due(self.exchange.gate(), moments) {
+            let frame = letter(self.exchange.process, told);
+            for peer in self.links.values_mut() {
+                peer.offer(&frame, &self.exchange);
+            }
+        }
     }
 
     /// Tells what has changed here to all that are linked.
@@ -276,6 +293,7 @@ impl MeshSharer {
             peer.offer(&frame, &self.exchange);
         }
         self.links.insert(name, peer);
+        self.hello.again();
         let ends = (self.events.clone(), outgoing);
         let context = Arc::clone(&self.context);
         self.tasks

@@ -67,6 +67,8 @@ impl StoreSharer {
             stream = RecordStream::connect(store) => stream?,
             () = drain.begun() => return Ok(()),
         };
+        // So at least one record is written by each connection before it is said to share.
+        self.sync.greet();
         let mut round = interval(ROUND);
         round.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -81,6 +83,19 @@ impl StoreSharer {
             self.read(&mut stream).await?;
             self.publish(&mut stream).await?;
             self.synchronise(&mut stream).await?;
+            self.shares();
+        }
+    }
+
+    /// It was read and written. A store that is full or read-only can be read as ever, and shares nothing.
+    fn shares(&self) {
+        let now = self.exchange.clock().now();
+        if self.exchange.health.shares(self.common.ahead(), now) {
+            let name = &self.exchange.settings.name;
+            info!(
+                name,
+                "the machines of [cluster] tell one another what they know"
+            );
         }
     }
 
@@ -91,13 +106,6 @@ impl StoreSharer {
             let part = stream.read(&mut self.place).await?;
             let now = clock.now();
             self.common.set(part.time, asked, now);
-            if self.exchange.health.shares(self.common.ahead(), now) {
-                let name = &self.exchange.settings.name;
-                info!(
-                    name,
-                    "the machines of [cluster] tell one another what they know"
-                );
-            }
             if part.missed {
                 self.sync.missed();
             }

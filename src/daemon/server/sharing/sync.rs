@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::company::SignOfLife;
 use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
@@ -13,8 +14,6 @@ use gatepost_core::gate::spent::UserDebt;
 use gatepost_core::gate::tell::Telling;
 use gatepost_core::moment::Moment;
 
-/// From one sign of life to the next.
-const HELLO: Duration = Duration::from_secs(60);
 /// Nobody asks more often, whatever becomes of the stream.
 const ASKS: Duration = Duration::from_secs(5);
 /// A question that nobody answers is put again after this, if there is anybody.
@@ -79,7 +78,7 @@ pub(super) struct FullSync {
     due: Option<(Moment, ProcessId)>,
     /// When it answered last.
     answered: Option<Moment>,
-    hello: Option<Moment>,
+    hello: SignOfLife,
 }
 
 impl FullSync {
@@ -93,7 +92,7 @@ impl FullSync {
             asked: None,
             due: None,
             answered: None,
-            hello: None,
+            hello: SignOfLife::default(),
         };
         new.missed();
         new
@@ -110,9 +109,14 @@ impl FullSync {
         self.recent = true;
     }
 
+    /// The others are to see at once that it is there.
+    pub(super) fn greet(&mut self) {
+        self.hello.again();
+    }
+
     /// What was being told did not arrive.
     pub(super) fn interrupted(&mut self, now: Moment) {
-        self.hello = None;
+        self.hello.again();
         if self.lack != Missing::Nothing {
             self.lack = Missing::Something;
         }
@@ -163,7 +167,7 @@ impl FullSync {
                     *at = now;
                 }
             }
-            ClusterTold::Hello | ClusterTold::Spent(_) => {}
+            ClusterTold::Hello(_) | ClusterTold::Spent(_) => {}
         }
     }
 
@@ -175,10 +179,7 @@ impl FullSync {
         has_company: impl Fn(Moment) -> bool,
     ) -> NextTold {
         let mut told = NextTold::default();
-        if self.hello.is_none_or(|at| now.since(at) >= HELLO) {
-            self.hello = Some(now);
-            told.letters.push(ClusterTold::Hello);
-        }
+        told.letters.extend(self.hello.due(gate, (now, common)));
         let asks = match self.lack {
             Missing::Nothing => false,
             Missing::Something => self.asked.is_none_or(|at| now.since(at) >= ASKS),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::company::SettlingCompany;
 use super::ledger::SpentLedger;
 use crate::clock::Clock;
 use crate::cluster::common_clock::CommonClock;
@@ -32,6 +33,7 @@ pub(super) struct FactExchange {
     pub(super) process: ProcessId,
     pub(super) health: SharingHealth,
     merger: ClusterMerger,
+    company: SettlingCompany,
     outbox: OutboxFacts,
     /// Taken from the outbox, and not known to be on its way.
     unsent: Vec<Change>,
@@ -49,6 +51,7 @@ impl FactExchange {
         gate.begin_telling_spent();
         Self {
             merger: ClusterMerger::new(&context),
+            company: SettlingCompany::new(&settings),
             health: context.cluster.sharing.clone(),
             settings,
             process: key::random(),
@@ -89,10 +92,11 @@ impl FactExchange {
                     self.gate().merge_debts(&debts, now);
                 }
             }
-            ClusterTold::Hello
-            | ClusterTold::Asks(_)
-            | ClusterTold::Begins(_)
-            | ClusterTold::Ends(_) => {}
+            ClusterTold::Hello(told) => {
+                let gate = self.context.services.judging.gate();
+                self.company.note(machine, *told, gate, (common, now));
+            }
+            ClusterTold::Asks(_) | ClusterTold::Begins(_) | ClusterTold::Ends(_) => {}
         }
     }
 

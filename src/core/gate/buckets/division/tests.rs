@@ -170,9 +170,9 @@ impl Cluster {
             return;
         };
         if let Some(lent) = machine.division.lent(&self.whole) {
-            let request = machine.bucket.slice.give_all_back(BUCKET, lent);
-            self.questions
-                .push((number, request, self.now + machine.ahead));
+            let now = self.now + machine.ahead;
+            let request = machine.bucket.slice.give_all_back(BUCKET, lent, now);
+            self.questions.push((number, request, now));
         }
         self.crash(number);
     }
@@ -371,6 +371,59 @@ fn while_a_slice_goes_back_nothing_of_it_can_be_spent() {
     assert!(!cluster.take(2, KeptPart::Nothing));
     cluster.answer(0);
     assert!(cluster.take(2, KeptPart::Nothing));
+}
+
+#[test]
+fn who_writes_into_the_store_lends_a_machine_the_lent_half_and_no_more() {
+    let lent = Division::Lent(machines(2)).lent(&limit(100, Duration::from_secs(120)));
+    let lent = lent.unwrap();
+    let mut slice = SharedBucket::default().slice;
+    let mut spent = 0;
+    // Two hours, asked as often as a machine asks.
+    for round in 0..2 * 36_000 {
+        let now = START + Duration::from_millis(100) * round;
+        if let Some(request) = slice.request(BUCKET, lent, true, now) {
+            let endless = Lend {
+                tokens: u32::MAX,
+                left: lent.burst,
+                point: LenderPoint { epoch: 1, back: 0 },
+                until: u64::MAX,
+            };
+            slice.lend(endless, &request, now, now);
+        }
+        while slice.take(now).is_some() {
+            spent += 1;
+        }
+    }
+    assert_eq!(spent, 49 + 2 * 3_600 / 240 - 1);
+}
+
+#[test]
+fn what_goes_back_unspent_counts_for_nothing_in_time_or_late() {
+    let whole = limit(100, Duration::from_secs(120));
+    for late in [false, true] {
+        let mut cluster = Cluster::new(whole, 2, 1);
+        for _ in 0..6 * 60 {
+            cluster.pass(Duration::from_secs(60));
+            cluster.exchange(0);
+        }
+        // An hour and more in which a machine borrows six times as much as there is.
+        for _ in 0..400 {
+            cluster.exchange(2);
+            let taken = (0..6)
+                .filter(|_| late && cluster.take(2, KeptPart::Nothing))
+                .count();
+            cluster.pass(Duration::from_secs(11));
+            (0..taken).for_each(|_| cluster.give_back(2, 0));
+        }
+        cluster.exchange(2);
+        let mut spent = 0;
+        for _ in 0..1_000 {
+            spent += u32::from(cluster.take(2, KeptPart::Nothing));
+            cluster.exchange(2);
+        }
+        assert!((43..=49).contains(&spent), "{spent}");
+    }
 }
 
 #[derive(Clone, Debug)]

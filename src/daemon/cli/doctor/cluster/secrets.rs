@@ -10,14 +10,14 @@ use super::super::diagnosis::Diagnosis;
 use crate::cluster::ClusterSettings;
 use crate::cluster::secret::{ClusterSecret, SealFault};
 use crate::cluster::store::{LenderFault, LenderSettings};
-use crate::cluster::stream::{BATCH, RecordStream, StreamPlace};
+use crate::cluster::stream::{BATCH, RecordStream, StreamLength, StreamPlace};
 use gatepost_core::moment::Moment;
 
 const TOPIC: &str = "cluster's secret";
 /// What is older says nothing about a machine as it is now.
 const LATELY: Duration = Duration::from_secs(150);
-/// Batches that are read at most: more than the stream keeps.
-const READS: usize = 128;
+/// Batches that are read beside those that the stream keeps: what is added meanwhile, and what it does not cut at once.
+const MORE: usize = 16;
 
 /// What each machine on the list told last: none: it could be opened.
 type LastTold = BTreeMap<String, Option<SealFault>>;
@@ -57,7 +57,7 @@ async fn told(
     let mut stream = RecordStream::connect(store).await?;
     let mut place = StreamPlace::since(theirs - LATELY);
     let mut told = LastTold::new();
-    for _ in 0..READS {
+    for _ in 0..reads(settings) {
         let part = stream.read(&mut place).await?;
         let is_last = part.entries.len() < BATCH;
         for entry in part.entries {
@@ -72,6 +72,12 @@ async fn told(
         }
     }
     Ok(told)
+}
+
+/// Batches that are read at most: all that the stream keeps.
+fn reads(settings: &ClusterSettings) -> usize {
+    let kept = StreamLength::new(settings.machines.len()).kept();
+    kept.div_ceil(BATCH) + MORE
 }
 
 fn judge(settings: &ClusterSettings, told: &LastTold) -> Vec<Diagnosis> {
@@ -107,4 +113,22 @@ fn judge(settings: &ClusterSettings, told: &LastTold) -> Vec<Diagnosis> {
         });
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_records_are_read_as_the_stream_keeps() {
+        let machines = (0..200).map(|n| format!("mx{n}")).collect();
+        let settings = ClusterSettings {
+            name: "mx0".to_owned(),
+            machines,
+            store: None,
+            mesh: None,
+            secret: None,
+        };
+        assert!(reads(&settings) * BATCH > 94_096);
+    }
 }

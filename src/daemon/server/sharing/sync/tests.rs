@@ -1,6 +1,7 @@
 //! tests - several machines over one stream, played round by round
 
 use super::*;
+use crate::cluster::message::SettlingTold;
 use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::UserName;
 use gatepost_core::gate::request::client::NetworkKey;
@@ -239,7 +240,7 @@ fn a_question_is_put_again_while_there_is_somebody_and_not_to_nobody() {
     // One that says hello, and is lost as soon as it has begun to answer.
     let dies = |cluster: &mut Cluster| {
         let begins = ClusterTold::Begins(process(0));
-        for told in [ClusterTold::Hello, begins] {
+        for told in [ClusterTold::Hello(SettlingTold::Unsaid), begins] {
             let process = process(7);
             let letter = ClusterLetter { process, told };
             cluster.stream.push(Entry::Letter(letter));
