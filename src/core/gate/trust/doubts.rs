@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::capacity::give_back;
 use crate::gate::case::{Case, Tokens};
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::keys::UserId;
@@ -112,7 +111,6 @@ impl Doubts {
         }
         let mut kept = self.lock();
         kept.retain(|_, doubt| now.since(doubt.asked) < FORGOTTEN);
-        give_back(&mut kept);
         self.count.store(kept.len(), Ordering::Relaxed);
     }
 
