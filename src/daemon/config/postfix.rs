@@ -144,7 +144,9 @@ impl PostfixSettings {
         let of_entry =
             |(key, value): (&str, &str)| (key.trim() == name).then(|| value.trim() == "yes");
         let own = options.lines().filter_map(|line| line.split_once('='));
-        own.filter_map(of_entry).next_back().unwrap_or(self.looks_up)
+        own.filter_map(of_entry)
+            .next_back()
+            .unwrap_or(self.looks_up)
     }
 
     fn warn_of_throttle(&self, findings: &mut Findings) {

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use gatepost_core::capacity::give_back;
 use gatepost_core::gate::permit::Permit;
 use gatepost_core::gate::request::attempt::{Password, Secret};
 use gatepost_core::gate::request::client::ClientKey;
@@ -207,6 +208,7 @@ impl Drop for AtPostfix {
             attempts.retain(|attempt| attempt.number != self.number);
             if attempts.is_empty() {
                 all.remove(&self.user);
+                give_back(&mut all);
             }
         }
     }
