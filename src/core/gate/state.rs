@@ -7,6 +7,7 @@
 //! Not here: files (the daemon's `store`).
 
 mod away;
+mod bans;
 mod decisive;
 mod devices;
 pub mod file;

@@ -54,6 +54,7 @@ impl Default for DoorWaits {
         Self {
             // limit: policy-turns
             anybody: Semaphore::new(WAITING),
+            // limit: policy-turns
             crowd: Semaphore::new(WAITING_IN_CROWD),
             settled: Notify::new(),
         }

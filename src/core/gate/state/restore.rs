@@ -6,7 +6,7 @@
 //! Merged by three rules, so that order and repetition change nothing: of two changes of one ban or
 //! one shared bucket the later holds, of two logins the later, of two debts the larger. A login before
 //! familiarity was taken back does not count, whichever file it is in.
-//! Not here: octets (`read`), files and what is said of them (the daemon's `store` and `restore`).
+//! Not here: bans (`bans`), octets (`read`), files and what is said of them (the daemon's `store` and `restore`).
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::buckets::strike_count::Strikes;
 use crate::gate::buckets::table::seconds;
 use crate::gate::request::change::{
-    BanCause, BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
+    BanEnding, Change, Fact, Forgiven, ForgivenUser, SharedLevel, Subject,
 };
 use crate::gate::request::names::NamesSince;
 use crate::gate::request::settings::{GateSettings, Mode};
@@ -29,7 +29,6 @@ use crate::gate::state::decisive::decisive;
 use crate::gate::state::file::{FileReport, Snapshot, Soundness, StateFile, StateRead};
 use crate::gate::state::read::read;
 use crate::gate::state::revocations::Revocations;
-use crate::gate::trust::ban::{Ban, HeldBan};
 use crate::gate::{Gate, Keys};
 use crate::moment::Moment;
 
@@ -309,63 +308,6 @@ impl Gate {
             self.buckets.put(key, row, away.now);
         }
     }
-
-    /// By the clock of those who lifted: other machines tell of bans by a common one. A clock that was ahead lifts no ban
-    /// of later.
-    fn restore_lifted(&self, snapshots: &[Snapshot], changes: &[Change], now: Moment) {
-        let since = changes.iter().filter_map(|change| match change.fact {
-            Fact::BanEnded(end) if end.why == BanEnding::Lifted => Some((end.subject, change.at)),
-            _ => None,
-        });
-        let all = snapshots.iter().flat_map(|snapshot| &snapshot.lifted);
-        let lifted = all.copied().chain(since);
-        self.bans
-            .restore_lifted(lifted.map(|(subject, at)| (subject, at.min(now))));
-    }
-
-    fn restore_bans(
-        &self,
-        snapshots: Vec<Snapshot>,
-        decisive: &HashMap<Subject, Change>,
-        away: Away,
-        kept: Kept,
-    ) {
-        let several = snapshots.iter().filter(|s| !s.bans.is_empty()).count() > 1;
-        let mut bans: Vec<(Subject, HeldBan)> = Vec::new();
-        for snapshot in snapshots {
-            let at = snapshot.at(away);
-            let of_snapshot = snapshot.bans.into_iter().filter(|(subject, held)| {
-                let later = decisive.get(subject);
-                later.is_none_or(|change| change.at <= held.changed)
-            });
-            bans.extend(of_snapshot.filter_map(|(subject, held)| {
-                let stays = kept == Kept::All || held.ban.cause == BanCause::Operator;
-                Some((subject, away.ban(held, at)?)).filter(|_| stays)
-            }));
-        }
-        if several {
-            // The later change of a subject stands last, and so is the one that stays.
-            bans.sort_by_key(|(_, held)| held.changed);
-        }
-        let mode = self.rules.load().mode;
-        let began = decisive.values().filter_map(|change| match change.fact {
-            Fact::BanBegan(began) if began.mode == Mode::Enforce || mode == Mode::DryRun => {
-                let ban = Ban {
-                    until: began.until,
-                    cause: began.cause,
-                    mode: began.mode,
-                };
-                let changed = change.at;
-                Some((
-                    began.subject,
-                    away.ban(HeldBan { ban, changed }, change.noted)?,
-                ))
-            }
-            _ => None,
-        });
-        bans.extend(began);
-        self.bans.restore(bans, away.now);
-    }
 }
 
 /// Since when the state settles in by the clock of now; 0: it does not.
@@ -398,7 +340,7 @@ fn sum(reports: &[FileReport]) -> Restored {
 
 /// What of a snapshot is taken over.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
+pub(in crate::gate::state) enum Kept {
     All,
     /// A dry run has ended: what it counted and banned is cleared.
     Known,

@@ -5,10 +5,9 @@
 //! A client of a familiar network can be banned too; what that means is decided on the ladder.
 //! Every change has a later moment than the one before, also where a clock stands still or was set back, so that of two changes of one ban it is
 //! known which holds.
-//! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`), bans of other machines (`merged`).
+//! Not here: what earns a ban (`judge`), strikes (`bucket`), dropping packets (`net::filter`), bans of other machines (`merged`), lists of them for people (`listing`).
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -24,6 +23,7 @@ use crate::gate::trust::taken_back::TakenBack;
 use crate::moment::Moment;
 
 mod kept;
+mod listing;
 mod merged;
 
 use kept::KeptBans;
@@ -227,40 +227,6 @@ impl Bans {
         }
         let origin = Origin::ALONE;
         changes.extend(lifted.into_iter().map(|change| Change { origin, ..change }));
-    }
-
-    /// All bans, the one that ends first at the front.
-    pub(in crate::gate) fn all(&self, now: Moment) -> Vec<(Subject, Ban)> {
-        self.first(usize::MAX, now)
-    }
-
-    /// The `most` bans that end first. No other is looked at, but those that have just ended.
-    pub(in crate::gate) fn first(&self, most: usize, now: Moment) -> Vec<(Subject, Ban)> {
-        let book = self.read();
-        let mut ends = book.ends.iter().peekable();
-        let mut by_hand = book.ends_by_hand.iter().peekable();
-        let next = || match (ends.peek(), by_hand.peek()) {
-            (Some(end), Some(other)) if other < end => by_hand.next(),
-            (Some(_), _) => ends.next(),
-            (None, _) => by_hand.next(),
-        };
-        std::iter::from_fn(next)
-            .filter_map(|(_, subject)| Some((*subject, book.get(*subject, now)?)))
-            .take(most)
-            .collect()
-    }
-
-    /// The next `most` bans behind `after` in the order of their subjects, over ones too: so that a
-    /// snapshot can be written without a lock on all of them.
-    pub(in crate::gate) fn batch(
-        &self,
-        after: Option<Subject>,
-        most: usize,
-    ) -> Vec<(Subject, HeldBan)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let book = self.read();
-        let bans = book.bans.range((from, Bound::Unbounded)).take(most);
-        bans.map(|(subject, held)| (*subject, *held)).collect()
     }
 
     /// How many bans there are, and how many were evicted. One that ends counts until that is told.

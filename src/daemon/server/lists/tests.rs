@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use gatepost_core::gate::Keys;
+use gatepost_core::gate::request::settings::GateSettings;
+use gatepost_core::gate::request::verdict::Standing;
+
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn gate(clock: Clock) -> Gate {
+    let keys = Keys {
+        users: [1; 16],
+        passwords: [2; 16],
+        table: [3; 16],
+    };
+    Gate::new(GateSettings::default(), keys, clock.now())
+}
+
+fn lists_in(folder: &std::path::Path) -> Lists {
+    Lists::new(folder.to_owned(), KnownPasswordsSettings::default())
+}
+
+fn import(lists: &Lists, source: &str, networks: &[&str], gate: &Gate, clock: Clock) {
+    let texts: Vec<String> = networks.iter().map(|&one| one.to_owned()).collect();
+    lists.part(7, &texts).unwrap();
+    let end = (7, source, texts.len());
+    lists
+        .end(end, clock.now() + HOUR, gate, clock)
+        .unwrap()
+        .unwrap();
+}
+
+fn is_banned(gate: &Gate, address: &str, clock: Clock) -> bool {
+    gate.standing(address.parse().unwrap(), clock.now()) == Standing::Banned
+}
+
+#[test]
+fn a_list_comes_in_parts_survives_a_restart_and_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists = lists_in(folder.path());
+    let clock = Clock::start();
+    let gate = gate(clock);
+    lists.part(1, &["198.51.100.0/24".to_owned()]).unwrap();
+    assert!(
+        !is_banned(&gate, "198.51.100.7", clock),
+        "its end has not come"
+    );
+    lists.part(1, &["203.0.113.7".to_owned()]).unwrap();
+    let until = clock.now() + HOUR;
+    lists
+        .end((1, "drop", 2), until, &gate, clock)
+        .unwrap()
+        .unwrap();
+    let next = self::gate(clock);
+    lists_in(folder.path()).restore(&next, clock);
+    for gate in [&gate, &next] {
+        assert!(is_banned(gate, "198.51.100.7", clock) && is_banned(gate, "203.0.113.7", clock));
+        let left = gate.lists()[0].until.since(clock.now());
+        assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR + Duration::from_secs(2));
+    }
+    assert!(lists.remove("drop", &next).unwrap());
+    assert!(!is_banned(&next, "198.51.100.7", clock));
+    assert!(!lists.remove("drop", &next).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lists, clock) = (lists_in(folder.path()), Clock::start());
+    let path = |name: &str| folder.path().join(name);
+    import(&lists, "good", &["198.51.100.0/24"], &gate(clock), clock);
+    let whole = std::fs::read_to_string(path("list-good")).unwrap();
+    let (_, rest) = whole.split_once('\n').unwrap();
+    for (name, text) in [
+        (
+            "list-torn",
+            whole.rsplit_once("# end").unwrap().0.to_owned(),
+        ),
+        ("list-short", whole.replace("networks 1", "networks 2")),
+        ("list-over", format!("{HEAD}9\n{rest}")),
+        ("list-wide", whole.replace("198.51.100.0/24", "0.0.0.0/0")),
+        ("list-html", "<html>\n".to_owned()),
+        ("list-empty", String::new()),
+    ] {
+        std::fs::write(path(name), text).unwrap();
+    }
+    std::fs::create_dir(path("list-folder")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", path("list-link")).unwrap();
+    let next = gate(clock);
+    lists.restore(&next, clock);
+    let sources: Vec<_> = next.lists().into_iter().map(|one| one.source).collect();
+    assert_eq!(sources, ["good"]);
+}
+
+#[test]
+fn a_list_with_something_wrong_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lists, clock) = (lists_in(folder.path()), Clock::start());
+    let gate = gate(clock);
+    import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
+    let good = || vec!["203.0.113.0/24".to_owned()];
+    for wrong in ["0.0.0.0/0", "::/0", "300.1.1.1", "../../etc"] {
+        lists.part(2, &good()).unwrap();
+        assert!(lists.part(2, &[wrong.to_owned()]).is_err(), "{wrong}");
+        let until = clock.now() + HOUR;
+        assert!(lists.end((2, "drop", 2), until, &gate, clock).is_err());
+    }
+    // Not all of its parts, or those of another.
+    lists.part(3, &good()).unwrap();
+    let until = clock.now() + HOUR;
+    assert!(lists.end((3, "drop", 2), until, &gate, clock).is_err());
+    lists.part(4, &good()).unwrap();
+    lists.part(5, &good()).unwrap();
+    assert!(lists.end((4, "drop", 1), until, &gate, clock).is_err());
+    for source in ["", "..", ".x", "a/b", "a\nb", &"x".repeat(33)] {
+        lists.part(6, &good()).unwrap();
+        assert!(
+            lists.end((6, source, 1), until, &gate, clock).is_err(),
+            "{source}"
+        );
+    }
+    assert!(is_banned(&gate, "198.51.100.7", clock));
+    assert!(!is_banned(&gate, "203.0.113.7", clock));
+}
