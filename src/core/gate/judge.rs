@@ -34,10 +34,6 @@ use crate::moment::Moment;
 /// How long after a client's last new failure its familiar pairs wait in turn too. A guesser who
 /// fails less often than this keeps nobody waiting.
 const FAILED_LATELY: Duration = Duration::from_secs(60);
-/// While the backend is suspected to fail, Postfix is asked no more often than this about a password that is in doubt.
-const ASKED_AGAIN: Duration = Duration::from_secs(60);
-/// While the backend is suspected to fail, a pair's hidden passwords are tried no more often than this.
-const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 mod credit;
 mod crowd;
@@ -208,12 +204,7 @@ impl<S: JudgementStage> Evaluation<'_, S> {
     /// check. One that a mechanism hides may be another one and pays anew, so that it has to wait for longer: else its
     /// user had no token left when the suspicion is over. None: it is judged like any other.
     fn ask_again(&mut self) -> Option<Again<S::Answer>> {
-        let asked = self.gate.doubts.asked(&self.case)?;
-        let interval = match self.case.guess {
-            Some(_) => ASKED_AGAIN,
-            None => HIDDEN_ASKED_AGAIN,
-        };
-        let wait = interval.saturating_sub(self.now.since(asked));
+        let wait = self.gate.doubts.rest(&self.case, self.now)?;
         // Others may feign the suspicion, and at such a door a refusal says that the password is wrong.
         let may_wait = self.case.door.has_later();
         if may_wait && self.gate.outage.is_suspected() && !wait.is_zero() {

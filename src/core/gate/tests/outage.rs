@@ -210,7 +210,7 @@ fn who_feigns_an_outage_gets_no_free_checks_out_of_it_and_no_place_before_others
         asked += usize::from(rejected(&mut world, &home(7), &name(7), GOOD).is_some());
         world.pass(SECOND);
     }
-    assert!((9..=10).contains(&asked), "{asked} checks in ten minutes");
+    assert!((10..=12).contains(&asked), "{asked} checks in ten minutes");
     // Neither the password in doubt nor another one of the pair.
     for password in [GOOD, "Noch-ein-Satz-hier"] {
         world.pass(MINUTE);

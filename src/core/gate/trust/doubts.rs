@@ -23,6 +23,11 @@ const KEPT: usize = 4096;
 /// How long one is kept after Postfix was last asked: long enough for a user who sends mail once a day.
 const FORGOTTEN: Duration = Duration::from_secs(86_400);
 
+/// While the backend is suspected to fail, Postfix is asked about a doubt twice in a row, and then no more often than this.
+const ASKED_AGAIN: Duration = Duration::from_secs(60);
+/// The same where the mechanism hides the password, so that each time is paid.
+const HIDDEN_ASKED_AGAIN: Duration = Duration::from_secs(600);
+
 #[derive(Default)]
 pub(in crate::gate) struct Doubts {
     kept: Mutex<BTreeMap<DoubtKey, Doubt>>,
@@ -37,6 +42,8 @@ type DoubtKey = (UserId, NetworkKey, Option<u64>);
 struct Doubt {
     /// When Postfix was last asked.
     asked: Moment,
+    /// When it may be asked about twice in a row again.
+    rested: Moment,
     tokens: Tokens,
 }
 
@@ -49,6 +56,7 @@ impl Doubts {
         let mut kept = self.lock();
         if let Some(doubt) = kept.get_mut(&key(case)) {
             doubt.asked = now;
+            doubt.rested = doubt.rested.max(now) + ASKED_AGAIN;
             return;
         }
         if kept.len() >= KEPT {
@@ -57,7 +65,12 @@ impl Doubts {
                 kept.remove(&oldest);
             }
         }
-        kept.insert(key(case), Doubt { asked: now, tokens });
+        let doubt = Doubt {
+            asked: now,
+            rested: now,
+            tokens,
+        };
+        kept.insert(key(case), doubt);
         self.count.store(kept.len(), Ordering::Relaxed);
     }
 
@@ -66,13 +79,18 @@ impl Doubts {
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    /// When Postfix was last asked about this guess, if it is in doubt.
+    /// How long Postfix is not asked about this guess while the backend is suspected to fail. None: it is not in doubt.
     #[inline]
-    pub(in crate::gate) fn asked(&self, case: &Case) -> Option<Moment> {
+    pub(in crate::gate) fn rest(&self, case: &Case, now: Moment) -> Option<Duration> {
         if self.is_empty() {
             return None;
         }
-        self.lock().get(&key(case)).map(|doubt| doubt.asked)
+        let kept = self.lock();
+        let doubt = kept.get(&key(case))?;
+        Some(match case.guess {
+            Some(_) => doubt.rested.since(now).saturating_sub(ASKED_AGAIN),
+            None => HIDDEN_ASKED_AGAIN.saturating_sub(now.since(doubt.asked)),
+        })
     }
 
     /// Whether any guess of this user in this network is in doubt.
