@@ -791,7 +791,8 @@ fn a_hundred_thousand_attempts_make_no_more_rows() {
          }
          return times",
     );
-    // The last events take no longer than the first: the quickest of each, for others work on this machine, too.
+    // The last events take no longer than the first, of which there were a hundredth: the quickest of each, and with much
+    // room, for others work on this machine, too.
     let times: Vec<f64> = times
         .as_array()
         .unwrap()
@@ -800,7 +801,7 @@ fn a_hundred_thousand_attempts_make_no_more_rows() {
         .collect();
     let quickest = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
     let (first, last) = (quickest(&times[1..21]), quickest(&times[147..]));
-    assert!(last < 2.0 * first + 2.0, "{first} ms, then {last} ms");
+    assert!(last < 6.0 * first, "{first} ms, then {last} ms");
     assert_eq!(
         browser.run("return document.querySelector('#attempts').tBodies[0].rows.length"),
         200
