@@ -158,6 +158,20 @@ fn nor_does_a_feigned_outage_give_the_thief_more() {
         fate == BY_DEVICE
     });
     assert_eq!(guesses.count(), 5);
+    // Nor what its bucket gets back.
+    for round in 0..24 {
+        world.pass(MINUTE * 5);
+        let n = round % 8;
+        world.device = None;
+        world.guess(
+            &format!("10.{n}.0.1"),
+            &format!("own{n}"),
+            &format!("Wellen{round}bad"),
+        );
+    }
+    assert!(world.gate.status(world.now).backend_outage);
+    world.device = returned(1);
+    assert_ne!(world.guess(HOTEL, "anna", "Hut-ohne-Schnur"), BY_DEVICE);
 }
 
 #[test]

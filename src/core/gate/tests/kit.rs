@@ -80,7 +80,7 @@ pub(super) struct World {
     /// Who announces them.
     pub(super) system: Option<u32>,
     /// Passwords that Postfix takes: (user, password).
-    pub(super) right: &'static str,
+    right: &'static str,
 }
 
 impl World {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::kit::*;
 use crate::gate::buckets::credit::Need;
 use crate::gate::buckets::spec::{Bucket, Ladder};
+use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::client::NetworkKey;
 use crate::gate::request::place::SystemLookup;
 use crate::gate::request::settings::GateSettings;
@@ -76,14 +77,16 @@ fn names_are_told_alike_whichever_bucket_is_empty() {
 #[test]
 fn what_was_refused_for_its_owner_is_not_told_to_who_tries_it_elsewhere() {
     let mut world = world(settings());
-    let own = world.right;
+    let own = "Kirschen-im-Garten";
     for n in 0..400 {
         world.told(&from(n), &format!("user{}", n % 39), &good(n));
     }
     assert_eq!(world.told("198.51.100.7", "user39", own), 454, "far away");
-    world.login(HOME, "user39");
+    let permit = world.permit(HOME, "user39", own);
+    world.settle(permit, AuthOutcome::Accept);
     world.pass(DAY);
-    let other = world.guess("203.0.113.7", "user1", own);
+    world.guess("203.0.113.7", "user1", own);
+    let other = world.guess("203.0.113.7", "user2", own);
     assert_eq!(other, Fate::Asked(Reason::Bucket(Bucket::Strangers)));
 }
 
