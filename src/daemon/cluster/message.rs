@@ -46,7 +46,7 @@ pub enum ClusterTold {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettlingTold {
     /// It does not say: it is of another version.
-    Unsaid,
+    Unknown,
     /// It does, at this moment of the clock in common: a record that is repeated later says nothing.
     Settles(Moment),
     /// It does not, or does not any more.
@@ -56,7 +56,7 @@ pub enum SettlingTold {
 impl SettlingTold {
     fn octets(self) -> Vec<u8> {
         match self {
-            Self::Unsaid => Vec::new(),
+            Self::Unknown => Vec::new(),
             Self::Settles(at) => [&[SETTLES][..], &at.as_nanos().to_le_bytes()].concat(),
             Self::Settled => vec![SETTLED],
         }
@@ -69,7 +69,7 @@ impl SettlingTold {
                 Some(Self::Settles(Moment::from_nanos(at)))
             }
             Some((&SETTLED, _)) => Some(Self::Settled),
-            _ => Some(Self::Unsaid),
+            _ => Some(Self::Unknown),
         }
     }
 }
@@ -165,7 +165,7 @@ mod tests {
     fn what_was_written_is_read_and_what_is_half_there_is_nothing() {
         let process = [7; 16];
         for told in [
-            ClusterTold::Hello(SettlingTold::Unsaid),
+            ClusterTold::Hello(SettlingTold::Unknown),
             ClusterTold::Hello(SettlingTold::Settles(Moment::from_seconds(9))),
             ClusterTold::Hello(SettlingTold::Settled),
             ClusterTold::Facts(vec![1, 2, 3]),

@@ -38,7 +38,7 @@ const NO_TURN: Duration = Duration::from_secs(5);
 /// that a flood of strangers keeps none from its answer.
 const WAITING: usize = 32;
 
-/// As many more, of clients of whom something is under way: many addresses that try once each have none.
+/// As many more, of clients that have something under way: many addresses that try once each have none.
 const WAITING_IN_CROWD: usize = 32;
 
 /// The places of questions that wait, and the news that something was settled.

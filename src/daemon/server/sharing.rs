@@ -13,8 +13,8 @@ use crate::cluster::secret::ClusterSecret;
 
 mod by_mesh;
 mod by_store;
-mod company;
 mod ledger;
+mod settling_in;
 mod sync;
 mod telling;
 

@@ -113,7 +113,7 @@ impl Seen {
         });
     }
 
-    /// Forgets that this was tried for `user`, whose password it is: else whoever tries it for somebody else finds
+    /// Forgets that this was tried for `user`, whose password it is: else one who tries it for somebody else finds
     /// out that it was refused for an honest user.
     pub(in crate::gate) fn is_right(&self, word: Word, user: UserId, now: Moment) {
         let Word::Rare(hash) = word else { return };

@@ -46,7 +46,7 @@ pub(super) fn cluster(status: &StatusMessage, out: &mut dyn Write) -> io::Result
         .map_or(Ok(()), |sharing| tells(sharing, &clock, out))
 }
 
-/// A machine that was seen in the store: in the words of whoever wrote there.
+/// A machine that was seen in the store, as it was written there.
 fn seen(one: &SeenMessage, out: &mut dyn Write) -> io::Result<()> {
     let other = match one.same_list {
         true => "",

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use super::company::SignOfLife;
+use super::settling_in::SignOfLife;
 use super::telling::FactExchange;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::mesh::frame::LinkFrame;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::company::SignOfLife;
+use super::settling_in::SignOfLife;
 use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::company::SettlingCompany;
 use super::ledger::SpentLedger;
+use super::settling_in::OthersSettling;
 use crate::clock::Clock;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::message::{ClusterLetter, ClusterTold, FACTS, NumberedRecords, ProcessId};
@@ -33,7 +33,7 @@ pub(super) struct FactExchange {
     pub(super) process: ProcessId,
     pub(super) health: SharingHealth,
     merger: ClusterMerger,
-    company: SettlingCompany,
+    others_settling: OthersSettling,
     outbox: OutboxFacts,
     /// Taken from the outbox, and not known to be on its way.
     unsent: Vec<Change>,
@@ -51,7 +51,7 @@ impl FactExchange {
         gate.begin_telling_spent();
         Self {
             merger: ClusterMerger::new(&context),
-            company: SettlingCompany::new(&settings),
+            others_settling: OthersSettling::new(&settings),
             health: context.cluster.sharing.clone(),
             settings,
             process: key::random(),
@@ -94,7 +94,8 @@ impl FactExchange {
             }
             ClusterTold::Hello(told) => {
                 let gate = self.context.services.judging.gate();
-                self.company.note(machine, *told, gate, (common, now));
+                self.others_settling
+                    .note(machine, *told, gate, (common, now));
             }
             ClusterTold::Asks(_) | ClusterTold::Begins(_) | ClusterTold::Ends(_) => {}
         }

@@ -23,7 +23,7 @@ struct Machine {
     gate: Gate,
     read: usize,
     /// When it noted a letter of another machine last.
-    company: Option<Moment>,
+    others_settling: Option<Moment>,
 }
 
 /// Machines, and what they have told.
@@ -57,7 +57,7 @@ impl Cluster {
             sync: FullSync::new(process(number)),
             gate: gate(),
             read: 0,
-            company: None,
+            others_settling: None,
         };
         Self {
             machines: (0..machines).map(machine).collect(),
@@ -108,14 +108,16 @@ impl Cluster {
                 }
             };
             if letter.process != own {
-                machine.company = Some(now);
+                machine.others_settling = Some(now);
                 machine.sync.note(&letter, now, now);
             }
         }
         machine.read = self.stream.len();
-        let company = machine.company;
-        let company = |since| company.is_some_and(|at| at >= since);
-        let next = machine.sync.next(&machine.gate, (now, now), company);
+        let others_settling = machine.others_settling;
+        let others_settling = |since| others_settling.is_some_and(|at| at >= since);
+        let next = machine
+            .sync
+            .next(&machine.gate, (now, now), others_settling);
         let letter = |told| Entry::Letter(ClusterLetter { process: own, told });
         self.stream.extend(next.letters.into_iter().map(letter));
         if !next.facts.is_empty() {
@@ -240,7 +242,7 @@ fn a_question_is_put_again_while_there_is_somebody_and_not_to_nobody() {
     // One that says hello, and is lost as soon as it has begun to answer.
     let dies = |cluster: &mut Cluster| {
         let begins = ClusterTold::Begins(process(0));
-        for told in [ClusterTold::Hello(SettlingTold::Unsaid), begins] {
+        for told in [ClusterTold::Hello(SettlingTold::Unknown), begins] {
             let process = process(7);
             let letter = ClusterLetter { process, told };
             cluster.stream.push(Entry::Letter(letter));

@@ -1,4 +1,4 @@
-//! company - whether the machines of a cluster settle in: what this one says of itself, and what the others have said
+//! settling_in - whether the machines of a cluster settle in: what this one says of itself, and what the others have said
 //!
 //! One that does not settle in ends it here: the bound of the cluster is in force. This machine forgives nothing before all others
 //! on the list have said that they settle in, for what one is silent about may be a bound that has been in force for years.
@@ -51,9 +51,9 @@ impl SignOfLife {
 
 /// The other machines that have not said that they settle in.
 #[derive(Debug)]
-pub(super) struct SettlingCompany(BTreeSet<String>);
+pub(super) struct OthersSettling(BTreeSet<String>);
 
-impl SettlingCompany {
+impl OthersSettling {
     /// Of a process that was told nothing.
     pub(super) fn new(settings: &ClusterSettings) -> Self {
         let others = settings.machines.iter();
@@ -74,7 +74,7 @@ impl SettlingCompany {
         (common, now): (CommonClock, Moment),
     ) {
         match told {
-            SettlingTold::Unsaid => {}
+            SettlingTold::Unknown => {}
             SettlingTold::Settled => {
                 if !gate.has_settled(now) {
                     gate.finish_settling();
@@ -107,7 +107,7 @@ mod tests {
     const NOW: Moment = Moment::from_seconds(1_800_000_000);
 
     /// A gate that knows nobody, and is one of three machines.
-    fn new_machine() -> (Gate, SettlingCompany) {
+    fn new_machine() -> (Gate, OthersSettling) {
         let mut settings = GateSettings::default();
         settings.capacity.clients = 20_000;
         let keys = Keys {
@@ -117,28 +117,28 @@ mod tests {
         };
         let gate = Gate::new(settings, keys, NOW);
         gate.settle_with_others();
-        let company = SettlingCompany::new(&ClusterSettings {
+        let others_settling = OthersSettling::new(&ClusterSettings {
             name: "mx1".to_owned(),
             machines: ["mx1", "mx2", "mx3"].map(str::to_owned).to_vec(),
             store: None,
             mesh: None,
             secret: None,
         });
-        (gate, company)
+        (gate, others_settling)
     }
 
     #[test]
     fn a_machine_forgives_nothing_before_all_others_have_said_that_they_settle_in() {
-        let (gate, mut company) = new_machine();
+        let (gate, mut others_settling) = new_machine();
         let mut is_told = |machine, told| {
-            company.note(machine, told, &gate, (CommonClock::default(), NOW));
+            others_settling.note(machine, told, &gate, (CommonClock::default(), NOW));
             gate.settles_until(NOW).is_some()
         };
         let settles = SettlingTold::Settles(NOW);
         assert!(!is_told("mx2", settles));
         assert!(!is_told("mx2", settles), "twice is one machine");
         assert!(!is_told("mx4", settles), "it is not on the list");
-        assert!(!is_told("mx3", SettlingTold::Unsaid));
+        assert!(!is_told("mx3", SettlingTold::Unknown));
         for repeated in [NOW - FRESH, NOW + FRESH] {
             assert!(!is_told("mx3", SettlingTold::Settles(repeated)));
         }
