@@ -147,10 +147,7 @@ fn short(count: u64) -> String {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a pixel is less exact than the number"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a pixel is coarser")]
 const fn float(count: u64) -> f64 {
     count as f64
 }
