@@ -1,6 +1,6 @@
 //! message - what one machine of a cluster tells the others in one entry, as octets
 //!
-//! A kind, the process that tells it, and what belongs to the kind. An unknown kind is of a later version, and passed over.
+//! A kind, the process that tells it, a number, and what belongs to the kind. An unknown kind is of a later version, and passed over.
 //! Not here: sealing (`secret`), facts and spent time as octets (`gate::tell`, `gate::spent`), what is done about them (`server::sharing`).
 
 use gatepost_core::moment::Moment;
@@ -18,6 +18,8 @@ const BEGINS: u8 = 3;
 const ENDS: u8 = 4;
 const SPENT: u8 = 5;
 const OWED: u8 = 6;
+const LACKS: u8 = 7;
+const AGAIN: u8 = 8;
 
 // Behind a hello: an earlier version writes nothing there, and reads nothing.
 const SETTLES: u8 = 1;
@@ -40,6 +42,58 @@ pub enum ClusterTold {
     Spent(NumberedRecords),
     /// How long the debts of users are.
     Owed(NumberedRecords),
+    /// It lacks what a process told.
+    Lacks(LackedLetters),
+    /// What it told after the number `since` it has told again, in the letters after the number `from`.
+    ToldAgain {
+        /// The lowest that it was asked for.
+        since: u64,
+        /// The last number before.
+        from: u64,
+    },
+}
+
+impl ClusterTold {
+    /// Whether it says what others are not to miss: such letters are numbered one by one.
+    pub const fn is_numbered(&self) -> bool {
+        match self {
+            Self::Facts(_) | Self::Spent(_) | Self::Owed(_) => true,
+            Self::Hello(_)
+            | Self::Asks(_)
+            | Self::Begins(_)
+            | Self::Ends(_)
+            | Self::Lacks(_)
+            | Self::ToldAgain { .. } => false,
+        }
+    }
+}
+
+/// What is missing of what a process told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LackedLetters {
+    /// When it is asked for, by the store's clock.
+    pub at: Moment,
+    /// Of which process.
+    pub process: ProcessId,
+    /// Some letter after this number.
+    pub since: u64,
+}
+
+impl LackedLetters {
+    fn octets(&self) -> Vec<u8> {
+        let at = self.at.as_nanos().to_le_bytes();
+        [&at[..], &self.process, &self.since.to_le_bytes()].concat()
+    }
+
+    fn read(body: &[u8]) -> Option<Self> {
+        let (at, rest) = body.split_first_chunk()?;
+        let (process, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            at: Moment::from_nanos(u64::from_le_bytes(*at)),
+            process: *process,
+            since: u64::from_le_bytes(*rest.first_chunk()?),
+        })
+    }
 }
 
 /// Whether a machine settles in, as it tells the others.
@@ -107,6 +161,8 @@ impl NumberedRecords {
 pub struct ClusterLetter {
     /// Who tells it.
     pub process: ProcessId,
+    /// How many letters that are numbered this process had told over the store, with this one. Linked machines do not count.
+    pub number: u64,
     /// What.
     pub told: ClusterTold,
 }
@@ -123,14 +179,20 @@ impl ClusterLetter {
             ClusterTold::Ends(process) => (ENDS, process.to_vec()),
             ClusterTold::Spent(records) => (SPENT, records.octets()),
             ClusterTold::Owed(records) => (OWED, records.octets()),
+            ClusterTold::Lacks(lacked) => (LACKS, lacked.octets()),
+            ClusterTold::ToldAgain { since, from } => {
+                (AGAIN, [*since, *from].map(u64::to_le_bytes).concat())
+            }
         };
-        [&[kind], self.process.as_slice(), &body].concat()
+        let number = self.number.to_le_bytes();
+        [&[kind], &self.process[..], &number, &body].concat()
     }
 
     /// From octets. None: it is none that this version knows.
     pub fn read(octets: &[u8]) -> Option<Self> {
         let (kind, rest) = octets.split_first()?;
-        let (process, body) = rest.split_first_chunk()?;
+        let (process, rest) = rest.split_first_chunk()?;
+        let (number, body) = rest.split_first_chunk()?;
         let told = match *kind {
             HELLO => ClusterTold::Hello(SettlingTold::read(body)?),
             TELLS => ClusterTold::Facts(body.to_vec()),
@@ -142,10 +204,21 @@ impl ClusterLetter {
             ENDS => ClusterTold::Ends(*body.first_chunk()?),
             SPENT => ClusterTold::Spent(NumberedRecords::read(body)?),
             OWED => ClusterTold::Owed(NumberedRecords::read(body)?),
+            LACKS => ClusterTold::Lacks(LackedLetters::read(body)?),
+            AGAIN => {
+                let (since, rest) = body.split_first_chunk()?;
+                ClusterTold::ToldAgain {
+                    since: u64::from_le_bytes(*since),
+                    from: u64::from_le_bytes(*rest.first_chunk()?),
+                }
+            }
             _ => return None,
         };
-        let process = *process;
-        Some(Self { process, told })
+        Some(Self {
+            process: *process,
+            number: u64::from_le_bytes(*number),
+            told,
+        })
     }
 }
 
@@ -174,12 +247,22 @@ mod tests {
             ClusterTold::Ends([9; 16]),
             ClusterTold::Spent(records(&[])),
             ClusterTold::Owed(records(&[])),
+            ClusterTold::Lacks(LackedLetters {
+                at: Moment::from_seconds(9),
+                process: [8; 16],
+                since: 5,
+            }),
+            ClusterTold::ToldAgain { since: 5, from: 6 },
         ] {
-            let letter = ClusterLetter { process, told };
+            let letter = ClusterLetter {
+                process,
+                number: 4,
+                told,
+            };
             let octets = letter.octets();
             assert_eq!(ClusterLetter::read(&octets), Some(letter.clone()));
             // A hello of an earlier version ends here.
-            let hello = 1 + process.len();
+            let hello = 1 + process.len() + 8;
             if !matches!(letter.told, ClusterTold::Facts(_)) {
                 for short in (0..octets.len()).filter(|short| octets[0] != HELLO || *short != hello)
                 {
@@ -188,9 +271,13 @@ mod tests {
             }
         }
         let told = ClusterTold::Spent(records(&[1, 2, 3]));
-        let letter = ClusterLetter { process, told };
+        let letter = ClusterLetter {
+            process,
+            number: 4,
+            told,
+        };
         assert_eq!(ClusterLetter::read(&letter.octets()), Some(letter));
-        let later = [&[99][..], &[7; 16]].concat();
+        let later = [&[99][..], &[7; 16], &[0; 8]].concat();
         assert_eq!(ClusterLetter::read(&later), None);
     }
 }

@@ -14,9 +14,11 @@ use crate::cluster::secret::ClusterSecret;
 mod by_mesh;
 mod by_store;
 mod ledger;
+mod read_letters;
 mod settling_in;
 mod sync;
 mod telling;
+mod told_letters;
 
 use telling::FactExchange;
 

@@ -254,6 +254,43 @@ fn a_frozen_store_holds_no_login_up() {
 }
 
 #[test]
+fn records_that_the_store_has_lost_before_a_machine_read_them_are_told_again() {
+    let (mail, redis) = (Mail::start(), Redis::start());
+    let [first, second] = pair(&mail, &redis);
+    assert_eq!(log_in(&first, 97, ANNA), Some(235));
+    until_familiar(&second, 97, ANNA);
+    let told = || sharing(&first)["told"].as_u64().expect("a number");
+    second.signal(Signal::STOP);
+    // As a replica that has not got them takes over.
+    let before = (
+        redis.command(&["XREVRANGE", RECORDS, "+", "-", "COUNT", "1"]),
+        told(),
+    );
+    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    first.ask(&["bans", "add", "127.99.0.0/24"]);
+    wait::until("told", || told() >= before.1 + 2);
+    wait::pass(1);
+    let last = before.0.lines().next().expect("a record's number");
+    let lost = redis.command(&["XRANGE", RECORDS, &format!("({last}"), "+"]);
+    let lost: Vec<&str> = lost.lines().filter(|line| is_number(line)).collect();
+    assert!(!lost.is_empty());
+    redis.command(&[&["XDEL", RECORDS], &lost[..]].concat());
+    second.signal(Signal::CONT);
+    assert_eq!(log_in(&first, 96, CARLA), Some(235));
+    until_familiar(&second, 96, CARLA);
+    until_familiar(&second, 98, BERT);
+    wait::until("banned", || second.is_banned("127.99.0.0/24"));
+    wait::until("whole", || sharing(&second)["whole"] == true);
+}
+
+/// Whether a line is a record's number in the stream: milliseconds, and a count.
+fn is_number(line: &str) -> bool {
+    let parts = line.split_once('-');
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
+    parts.is_some_and(|(millis, count)| digits(millis) && digits(count))
+}
+
+#[test]
 fn what_is_taken_back_before_it_is_known_here_is_taken_back_where_it_is_known() {
     let (mail, redis) = (Mail::start(), Redis::start());
     let [first, second] = pair(&mail, &redis);

@@ -337,6 +337,10 @@ impl MeshSharer {
 
 /// What is told, as a frame.
 fn letter(process: ProcessId, told: ClusterTold) -> Arc<[u8]> {
-    let letter = ClusterLetter { process, told };
+    let letter = ClusterLetter {
+        process,
+        number: 0,
+        told,
+    };
     LinkFrame::Letter(letter.octets()).octets().into()
 }

@@ -9,14 +9,17 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 
+use super::read_letters::ReadLetters;
 use super::sync::{FullSync, NextTold};
 use super::telling::FactExchange;
+use super::told_letters::ToldLetters;
 use crate::cluster::common_clock::CommonClock;
 use crate::cluster::message::{ClusterLetter, ClusterTold};
 use crate::cluster::secret::{ClusterSecret, SealFault};
 use crate::cluster::store::{LenderFault, LenderSettings};
 use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamLength, StreamPlace};
 use crate::drain::Drain;
+use gatepost_core::moment::Moment;
 
 /// From one look at the stream to the next.
 const ROUND: Duration = Duration::from_millis(200);
@@ -24,6 +27,8 @@ const ROUND: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Batches of entries that are read in one round.
 const READS: usize = 16;
+/// Who has read nothing for so long, the time for which the stream keeps records, lacks more than single letters.
+const LONG_CUT: Duration = Duration::from_secs(45);
 /// What cannot be opened and is older says nothing about the machine as it is now.
 const STALE: Duration = Duration::from_secs(60);
 
@@ -32,7 +37,13 @@ struct StoreSharer {
     exchange: FactExchange,
     secret: ClusterSecret,
     sync: FullSync,
+    told: ToldLetters,
+    /// Letters on their way to the store: they go again, as they are, until it has taken them.
+    unsent: Vec<Vec<u8>>,
+    read: ReadLetters,
     place: StreamPlace,
+    /// When the stream was read last.
+    read_at: Moment,
     length: StreamLength,
     common: CommonClock,
 }
@@ -42,6 +53,10 @@ pub(super) async fn share(exchange: FactExchange, secret: ClusterSecret, store: 
     let mut drain = exchange.drain();
     let mut sharer = StoreSharer {
         sync: FullSync::new(exchange.process),
+        told: ToldLetters::new(exchange.process),
+        unsent: Vec::new(),
+        read: ReadLetters::default(),
+        read_at: exchange.clock().now(),
         length: StreamLength::new(exchange.settings.machines.len()),
         exchange,
         secret,
@@ -108,7 +123,11 @@ impl StoreSharer {
             self.common.set(part.time, asked, now);
             if part.missed {
                 self.sync.missed();
+                if now.since(self.read_at) >= LONG_CUT {
+                    self.read.begin_anew();
+                }
             }
+            self.read_at = now;
             let is_last = part.entries.len() < BATCH;
             for entry in part.entries {
                 self.length.note(entry.sealed.len());
@@ -118,7 +137,8 @@ impl StoreSharer {
                 break;
             }
         }
-        self.exchange.health.set_whole(self.sync.is_whole());
+        let is_whole = self.sync.is_whole() && self.read.is_whole();
+        self.exchange.health.set_whole(is_whole);
         Ok(())
     }
 
@@ -145,6 +165,7 @@ impl StoreSharer {
         let common = self.common;
         self.exchange.take(&machine, &letter, common, now).await;
         self.sync.note(&letter, common.of(now), now);
+        self.read.note(&letter, now);
     }
 
     /// Counts what is none of ours, and tells it of a machine once an hour.
@@ -177,58 +198,70 @@ impl StoreSharer {
 
     /// Tells what has changed here.
     async fn publish(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
-        let has_lost = self.exchange.look();
-        let unsent = self.exchange.unsent();
-        let told = self.exchange.entries(unsent, self.common.ahead());
-        if has_lost {
+        self.send(stream).await?;
+        if self.exchange.look() {
             self.sync.tell_recent();
         }
-        self.add(stream, told).await?;
+        let facts = self.exchange.unsent().to_vec();
+        self.tell(self.exchange.entries(&facts, self.common.ahead()));
+        self.told.keep(&facts);
         self.exchange.facts_sent();
-        let told = self.exchange.unsent_spent(self.common);
-        self.add(stream, told).await?;
+        let spent = self.exchange.unsent_spent(self.common);
+        self.tell(spent);
         self.exchange.spent_sent();
-        Ok(())
+        self.send(stream).await
     }
 
-    /// Asks for all where something was missed, and tells all where others ask.
+    /// Asks for what was missed, and tells what others ask for.
     async fn synchronise(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
         let now = self.exchange.clock().now();
         let common = self.common.of(now);
+        let (asks, is_gone) = self.read.lacking((now, common));
+        if is_gone {
+            self.sync.missed();
+        }
+        self.tell(asks);
+        self.sync.tell_again(&self.told, self.exchange.gate(), now);
         let company = |since| self.exchange.health.has_company(since);
         let next = self.sync.next(self.exchange.gate(), (now, common), company);
-        let told = self.in_order(next);
-        let added = self.add(stream, told).await;
-        if added.is_err() {
+        self.tell_next(next);
+        let sent = self.send(stream).await;
+        if sent.is_err() {
             self.sync.interrupted(now);
         }
-        added
+        sent
     }
 
-    fn in_order(&mut self, next: NextTold) -> Vec<ClusterTold> {
-        let mut told = next.letters;
-        told.extend(self.exchange.entries(&next.facts, self.common.ahead()));
-        told.extend(self.exchange.debts(&next.debts, self.common));
-        told.extend(next.end);
-        told
-    }
-
-    async fn add(
-        &self,
-        stream: &mut RecordStream,
-        told: Vec<ClusterTold>,
-    ) -> Result<(), LenderFault> {
-        let name = &self.exchange.settings.name;
-        let process = self.exchange.process;
-        let sealed = told.into_iter().filter_map(|told| {
-            let letter = ClusterLetter { process, told };
-            self.secret.seal(name, &letter.octets())
-        });
-        let sealed: Vec<Vec<u8>> = sealed.collect();
-        match sealed.is_empty() {
-            true => Ok(()),
-            false => stream.add(name, &sealed, self.length.kept()).await,
+    fn tell_next(&mut self, next: NextTold) {
+        let facts = self.exchange.entries(&next.facts, self.common.ahead());
+        let debts = self.exchange.debts(&next.debts, self.common);
+        self.tell(next.letters);
+        self.tell(facts);
+        match next.again {
+            true => self.told.keep(&next.facts),
+            false if next.facts.is_empty() => {}
+            false => self.told.keep_none(),
         }
+        self.tell(debts);
+        self.tell(next.end);
+    }
+
+    /// Numbers and seals what is told; it is on its way then.
+    fn tell(&mut self, told: impl IntoIterator<Item = ClusterTold>) {
+        let name = &self.exchange.settings.name;
+        for told in told {
+            let letter = self.told.letter(told);
+            self.unsent.extend(self.secret.seal(name, &letter.octets()));
+        }
+    }
+
+    async fn send(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
+        if !self.unsent.is_empty() {
+            let name = &self.exchange.settings.name;
+            stream.add(name, &self.unsent, self.length.kept()).await?;
+            self.unsent.clear();
+        }
+        Ok(())
     }
 
     fn cut_off(&self, fault: &LenderFault) {

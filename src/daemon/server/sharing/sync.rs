@@ -1,12 +1,14 @@
 //! sync - when a machine asks for all that is known, and when it tells that
 //!
-//! Who starts, or has missed something, asks, and tells what it has of the last day. Of those who are asked one answers, after a
-//! short time of its own choice; the others see that and leave it. An answer serves all who have asked.
+//! Who starts, or has missed something, asks; who starts tells what it has of the last day. Of those who are asked one answers, after
+//! a short time of its own choice; the others see that and leave it. An answer serves all who have asked. Who lacks letters of one
+//! process asks that one, which tells them again, or all if it does not know any more what they said.
 //! Decides only; the octets and their way are `sharing`'s.
 
 use std::time::Duration;
 
 use super::settling_in::SignOfLife;
+use super::told_letters::ToldLetters;
 use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
 use gatepost_core::gate::Gate;
 use gatepost_core::gate::request::change::Change;
@@ -26,6 +28,8 @@ const ANSWERS: Duration = Duration::from_secs(20);
 const CHOICE: Duration = Duration::from_secs(2);
 /// Who has missed something too waits so much longer.
 const LAST: Duration = Duration::from_secs(5);
+/// Nobody tells letters again more often.
+const AGAIN: Duration = Duration::from_secs(5);
 /// A question that is older is not answered.
 const OLD: Duration = Duration::from_secs(60);
 /// What a machine tells unasked.
@@ -46,13 +50,34 @@ enum Missing {
     Served(ProcessId, Moment),
 }
 
-/// What is being told, and who has asked for it; none: nobody.
+/// Why something is being told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Unasked,
+    /// This process has asked for all.
+    Asked(ProcessId),
+    /// Somebody lacks letters after this number; the last number when it was told again.
+    Lacked(u64, u64),
+}
+
+/// What is being told.
 #[derive(Debug)]
 struct FullTelling {
-    telling: Telling,
-    asker: Option<ProcessId>,
+    cause: Cause,
+    facts: ToldFacts,
     /// What users owe: told to who has asked, behind all else. None: it is not looked up yet.
     debts: Option<Vec<UserDebt>>,
+}
+
+/// Where the facts are that are told.
+#[derive(Debug)]
+enum ToldFacts {
+    /// In the gate.
+    Known(Telling),
+    /// They were told before.
+    Again(Vec<Change>),
+    /// All are told.
+    None,
 }
 
 /// What to tell next: what is no fact, then facts, then debts. An end stands behind all of it.
@@ -60,6 +85,8 @@ struct FullTelling {
 pub(super) struct NextTold {
     pub(super) letters: Vec<ClusterTold>,
     pub(super) facts: Vec<Change>,
+    /// Whether these facts were told before.
+    pub(super) again: bool,
     pub(super) debts: Vec<UserDebt>,
     pub(super) end: Option<ClusterTold>,
 }
@@ -78,6 +105,10 @@ pub(super) struct FullSync {
     due: Option<(Moment, ProcessId)>,
     /// When it answered last.
     answered: Option<Moment>,
+    /// Somebody lacks what this process told after this number.
+    lacked: Option<u64>,
+    /// When it told letters again last.
+    told_again: Option<Moment>,
     hello: SignOfLife,
 }
 
@@ -92,19 +123,22 @@ impl FullSync {
             asked: None,
             due: None,
             answered: None,
+            lacked: None,
+            told_again: None,
             hello: SignOfLife::default(),
         };
         new.missed();
+        new.tell_recent();
         new
     }
 
-    /// Something may have been missed; and what this machine told was perhaps lost with it.
+    /// Something may have been missed, by the others too: they see by the next sign of life what they lack.
     pub(super) fn missed(&mut self) {
         self.lack = Missing::Something;
-        self.tell_recent();
+        self.greet();
     }
 
-    /// What this machine has to tell found no room.
+    /// What this machine has to tell found no room, or was told by a process before this one.
     pub(super) fn tell_recent(&mut self) {
         self.recent = true;
     }
@@ -120,13 +154,41 @@ impl FullSync {
         if self.lack != Missing::Nothing {
             self.lack = Missing::Something;
         }
-        match self.answer.take() {
-            Some(FullTelling {
-                asker: Some(asker), ..
-            }) => self.due = Some((now, asker)),
-            Some(FullTelling { asker: None, .. }) => self.recent = true,
+        match self.answer.take().map(|answer| answer.cause) {
+            Some(Cause::Asked(asker)) => self.due = Some((now, asker)),
+            Some(Cause::Unasked) => self.recent = true,
+            Some(Cause::Lacked(since, _)) => self.lacks(since),
             None => {}
         }
+    }
+
+    /// Somebody lacks what this process told after this number.
+    fn lacks(&mut self, since: u64) {
+        let is_told =
+            |answer: &FullTelling| matches!(answer.cause, Cause::Lacked(told, _) if told <= since);
+        if !self.answer.as_ref().is_some_and(is_told) {
+            self.lacked = Some(self.lacked.map_or(since, |lowest| lowest.min(since)));
+        }
+    }
+
+    /// Tells again now what somebody lacks, if that is due.
+    pub(super) fn tell_again(&mut self, told: &ToldLetters, gate: &Gate, now: Moment) {
+        let rested = |at: Moment| now.since(at) >= AGAIN;
+        if self.answer.is_some() || !self.told_again.is_none_or(rested) {
+            return;
+        }
+        let Some(since) = self.lacked.take() else {
+            return;
+        };
+        self.told_again = Some(now);
+        self.answer = Some(FullTelling {
+            cause: Cause::Lacked(since, told.number()),
+            facts: match told.since(since) {
+                Some(facts) => ToldFacts::Again(facts),
+                None => ToldFacts::Known(gate.begin_telling(Moment::EPOCH, now)),
+            },
+            debts: None,
+        });
     }
 
     /// Whether it has been told all that the others knew.
@@ -167,7 +229,12 @@ impl FullSync {
                     *at = now;
                 }
             }
-            ClusterTold::Hello(_) | ClusterTold::Spent(_) => {}
+            ClusterTold::Lacks(lacked) => {
+                if lacked.process == self.process && common.since(lacked.at) <= OLD {
+                    self.lacks(lacked.since);
+                }
+            }
+            ClusterTold::Hello(_) | ClusterTold::Spent(_) | ClusterTold::ToldAgain { .. } => {}
         }
     }
 
@@ -202,24 +269,42 @@ impl FullSync {
         let Some(answer) = &mut self.answer else {
             return;
         };
-        for _ in 0..PER_ROUND {
-            match gate.next_told(&mut answer.telling, now) {
-                Some(more) => told.facts.extend(more),
-                None => {
-                    let asked = answer.asker.is_some();
-                    let debts = answer.debts.get_or_insert_with(|| match asked {
-                        true => gate.user_debts(now),
-                        false => Vec::new(),
-                    });
-                    let rest = debts.len().saturating_sub(DEBTS);
-                    told.debts = debts.split_off(rest);
-                    if rest == 0 {
-                        told.end = answer.asker.map(ClusterTold::Ends);
-                        self.answer = None;
+        match &mut answer.facts {
+            ToldFacts::Known(telling) => {
+                for _ in 0..PER_ROUND {
+                    match gate.next_told(telling, now) {
+                        Some(more) => told.facts.extend(more),
+                        None => {
+                            answer.facts = ToldFacts::None;
+                            break;
+                        }
                     }
-                    break;
                 }
             }
+            ToldFacts::Again(facts) => {
+                told.facts.append(facts);
+                told.again = true;
+                answer.facts = ToldFacts::None;
+            }
+            ToldFacts::None => {}
+        }
+        if !matches!(answer.facts, ToldFacts::None) {
+            return;
+        }
+        let is_asked = answer.cause != Cause::Unasked;
+        let debts = answer.debts.get_or_insert_with(|| match is_asked {
+            true => gate.user_debts(now),
+            false => Vec::new(),
+        });
+        let rest = debts.len().saturating_sub(DEBTS);
+        told.debts = debts.split_off(rest);
+        if rest == 0 {
+            told.end = match answer.cause {
+                Cause::Unasked => None,
+                Cause::Asked(asker) => Some(ClusterTold::Ends(asker)),
+                Cause::Lacked(since, from) => Some(ClusterTold::ToldAgain { since, from }),
+            };
+            self.answer = None;
         }
     }
 
@@ -233,14 +318,14 @@ impl FullSync {
             self.recent = false;
             told.push(ClusterTold::Begins(asker));
             self.answer = Some(FullTelling {
-                telling: gate.begin_telling(Moment::EPOCH, now),
-                asker: Some(asker),
+                cause: Cause::Asked(asker),
+                facts: ToldFacts::Known(gate.begin_telling(Moment::EPOCH, now)),
                 debts: None,
             });
         } else if std::mem::take(&mut self.recent) {
             self.answer = Some(FullTelling {
-                telling: gate.begin_telling(now - RECENT, now),
-                asker: None,
+                cause: Cause::Unasked,
+                facts: ToldFacts::Known(gate.begin_telling(now - RECENT, now)),
                 debts: None,
             });
         }

@@ -97,7 +97,11 @@ impl FactExchange {
                 self.others_settling
                     .note(machine, *told, gate, (common, now));
             }
-            ClusterTold::Asks(_) | ClusterTold::Begins(_) | ClusterTold::Ends(_) => {}
+            ClusterTold::Asks(_)
+            | ClusterTold::Begins(_)
+            | ClusterTold::Ends(_)
+            | ClusterTold::Lacks(_)
+            | ClusterTold::ToldAgain { .. } => {}
         }
     }
 

@@ -1,9 +1,10 @@
 //! tests - several machines over one stream, played round by round
 
 use super::*;
-use crate::cluster::message::SettlingTold;
+use crate::cluster::message::{LackedLetters, SettlingTold};
 use gatepost_core::gate::Keys;
 use gatepost_core::gate::request::attempt::UserName;
+use gatepost_core::gate::request::change::Fact;
 use gatepost_core::gate::request::client::NetworkKey;
 use gatepost_core::gate::request::settings::GateSettings;
 use gatepost_core::gate::spent::{SpentRecord, SpentTime};
@@ -38,6 +39,14 @@ fn process(number: usize) -> ProcessId {
     id[0] = 1 << number;
     id[15] = 1 << number;
     id
+}
+
+const fn unnumbered(process: ProcessId, told: ClusterTold) -> ClusterLetter {
+    ClusterLetter {
+        process,
+        number: 0,
+        told,
+    }
 }
 
 fn gate() -> Gate {
@@ -101,10 +110,7 @@ impl Cluster {
                         let merge = |fact| machine.gate.merge(fact, now, &mut Vec::new());
                         facts.iter().for_each(merge);
                     }
-                    ClusterLetter {
-                        process: *process,
-                        told: ClusterTold::Facts(Vec::new()),
-                    }
+                    unnumbered(*process, ClusterTold::Facts(Vec::new()))
                 }
             };
             if letter.process != own {
@@ -118,7 +124,7 @@ impl Cluster {
         let next = machine
             .sync
             .next(&machine.gate, (now, now), others_settling);
-        let letter = |told| Entry::Letter(ClusterLetter { process: own, told });
+        let letter = |told| Entry::Letter(unnumbered(own, told));
         self.stream.extend(next.letters.into_iter().map(letter));
         if !next.facts.is_empty() {
             self.stream.push(Entry::Facts(own, next.facts));
@@ -243,8 +249,7 @@ fn a_question_is_put_again_while_there_is_somebody_and_not_to_nobody() {
     let dies = |cluster: &mut Cluster| {
         let begins = ClusterTold::Begins(process(0));
         for told in [ClusterTold::Hello(SettlingTold::Unknown), begins] {
-            let process = process(7);
-            let letter = ClusterLetter { process, told };
+            let letter = unnumbered(process(7), told);
             cluster.stream.push(Entry::Letter(letter));
         }
     };
@@ -289,8 +294,7 @@ fn an_old_question_is_answered_by_nobody() {
     let answers = cluster.answers();
     for (age, more) in [(OLD + ROUND, 0), (OLD, 1)] {
         let told = ClusterTold::Asks(cluster.now - age);
-        let process = process(7);
-        let letter = ClusterLetter { process, told };
+        let letter = unnumbered(process(7), told);
         cluster.machines[0]
             .sync
             .note(&letter, cluster.now, cluster.now);
@@ -322,4 +326,121 @@ fn an_answer_that_did_not_arrive_is_given_once_more() {
     cluster.play(10 * SECOND);
     assert!(cluster.machines[1].sync.is_whole());
     assert_eq!(cluster.known(1), all);
+}
+
+/// What a process that has told letters tells, once it was told that somebody lacks some of them.
+fn told_again(told: &ToldLetters, cluster: &mut Cluster, since: u64) -> (Vec<Change>, NextTold) {
+    let lacked = LackedLetters {
+        at: cluster.now,
+        process: process(0),
+        since,
+    };
+    let letter = unnumbered(process(1), ClusterTold::Lacks(lacked));
+    let now = cluster.now;
+    let machine = &mut cluster.machines[0];
+    machine.sync.note(&letter, now, now);
+    machine.sync.tell_again(told, &machine.gate, now);
+    let mut facts = Vec::new();
+    loop {
+        let mut next = machine.sync.next(&machine.gate, (now, now), |_| true);
+        facts.append(&mut next.facts);
+        if next.end.is_some() {
+            return (facts, next);
+        }
+    }
+}
+
+#[test]
+fn of_letters_that_somebody_lacks_what_they_said_is_told_again_and_no_more() {
+    let mut cluster = Cluster::at_rest(2);
+    cluster.introduce(0, "ann");
+    let fact = |second| Change::here(Moment::from_seconds(second), Fact::BackendFailing);
+    let mut told = ToldLetters::new(process(0));
+    for second in 1..4 {
+        told.letter(ClusterTold::Facts(Vec::new()));
+        told.keep(&[fact(second)]);
+    }
+    let (facts, next) = told_again(&told, &mut cluster, 1);
+    assert_eq!(facts, [fact(2), fact(3)]);
+    assert!(next.again);
+    let end = ClusterTold::ToldAgain { since: 1, from: 3 };
+    assert_eq!(next.end, Some(end.clone()));
+    // What is not kept is told with all that is known, and not sooner than somebody may ask again.
+    told.keep_none();
+    cluster.now = cluster.now + AGAIN;
+    let (facts, next) = told_again(&told, &mut cluster, 1);
+    assert!(!facts.is_empty() && !facts.contains(&fact(2)) && !next.again);
+    assert_eq!(next.end, Some(end));
+}
+
+#[test]
+fn letters_are_told_again_to_all_who_lack_them_at_once_and_not_without_end() {
+    let mut cluster = Cluster::at_rest(2);
+    let now = cluster.now;
+    let told = ToldLetters::new(process(0));
+    let Machine { sync, gate, .. } = &mut cluster.machines[0];
+    let lacks = |sync: &mut FullSync, since, at| {
+        let (process, later) = (process(0), at);
+        let lacked = LackedLetters { at, process, since };
+        let letter = unnumbered([7; 16], ClusterTold::Lacks(lacked));
+        sync.note(&letter, later, later);
+    };
+    let ends = |sync: &mut FullSync, gate: &Gate, now| {
+        sync.tell_again(&told, gate, now);
+        sync.next(gate, (now, now), |_| true).end
+    };
+    let again = |since| Some(ClusterTold::ToldAgain { since, from: 0 });
+    lacks(sync, 9, now);
+    lacks(sync, 7, now);
+    lacks(sync, 8, now);
+    assert_eq!(ends(sync, gate, now), again(7));
+    lacks(sync, 7, now);
+    let soon = now + (AGAIN - Duration::from_nanos(1));
+    assert_eq!(ends(sync, gate, soon), None);
+    assert_eq!(ends(sync, gate, now + AGAIN), again(7));
+    // An old question that somebody repeats, and one to another process.
+    let lacked = LackedLetters {
+        at: now,
+        process: process(0),
+        since: 1,
+    };
+    let later = now + OLD + ROUND;
+    sync.note(
+        &unnumbered([7; 16], ClusterTold::Lacks(lacked)),
+        later,
+        later,
+    );
+    let other = LackedLetters {
+        at: later,
+        process: process(1),
+        since: 1,
+    };
+    sync.note(
+        &unnumbered([7; 16], ClusterTold::Lacks(other)),
+        later,
+        later,
+    );
+    assert_eq!(ends(sync, gate, later), None);
+}
+
+#[test]
+fn a_lost_stream_makes_nobody_tell_unasked_what_it_knows() {
+    let mut cluster = Cluster::at_rest(3);
+    cluster.introduce(0, "ann");
+    cluster.machines[0].sync.tell_recent();
+    cluster.play(5 * SECOND);
+    let count = |cluster: &Cluster| {
+        let facts = |entry: &&Entry| matches!(entry, Entry::Facts(..));
+        cluster.stream.iter().filter(facts).count()
+    };
+    let before = count(&cluster);
+    for machine in &mut cluster.machines {
+        machine.sync.missed();
+    }
+    let answers = cluster.answers();
+    cluster.play(60 * SECOND);
+    let answers = cluster.answers() - answers;
+    assert!(cluster.machines.iter().all(|one| one.sync.is_whole()));
+    assert!((1..=2).contains(&answers), "{answers}");
+    assert_eq!(count(&cluster), before + answers);
 }

@@ -1,0 +1,252 @@
+//! read_letters - what this machine has read of each other process, and what it lacks of it
+//!
+//! Each process numbers what it tells, and each of its letters says the last number. So whatever the store has lost is seen, at a sign
+//! of life at the latest, and that process is asked to tell it again.
+//! Not here: what it tells then (`told_letters`), asking for all where a place in the stream is gone (`sync`).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::cluster::message::{ClusterLetter, ClusterTold, LackedLetters, ProcessId};
+use gatepost_core::moment::Moment;
+
+/// From one question to the next.
+const ASKS: Duration = Duration::from_secs(5);
+/// A process that has not answered by then is gone: all are asked what they know of it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Processes whose numbers are remembered.
+const PROCESSES: usize = 1024;
+
+/// What was read of all processes.
+#[derive(Debug, Default)]
+pub(super) struct ReadLetters(BTreeMap<ProcessId, ReadProcess>);
+
+/// What was read of one.
+#[derive(Debug)]
+struct ReadProcess {
+    /// The last number.
+    number: u64,
+    at: Moment,
+    lacks: Option<Lack>,
+}
+
+/// Letters that are missing.
+#[derive(Debug)]
+struct Lack {
+    /// All that was told up to this number was read.
+    since: u64,
+    /// The number before the last one that is missing.
+    last: u64,
+    found: Moment,
+    asked: Option<Moment>,
+}
+
+impl ReadLetters {
+    /// A letter of another process was read.
+    pub(super) fn note(&mut self, letter: &ClusterLetter, now: Moment) {
+        let Some(process) = self.0.get_mut(&letter.process) else {
+            // What it told before comes with the answer that each process asks for when it starts.
+            let process = ReadProcess {
+                number: letter.number,
+                at: now,
+                lacks: None,
+            };
+            self.0.insert(letter.process, process);
+            return self.forget_oldest();
+        };
+        process.at = now;
+        process.note(letter, now);
+    }
+
+    /// What to ask for now, at `common` by the store's clock; and whether a process that was asked is gone.
+    pub(super) fn lacking(&mut self, (now, common): (Moment, Moment)) -> (Vec<ClusterTold>, bool) {
+        let (mut asks, mut is_gone) = (Vec::new(), false);
+        for (process, read) in &mut self.0 {
+            let Some(lack) = &mut read.lacks else {
+                continue;
+            };
+            if now.since(lack.found) >= PATIENCE {
+                read.lacks = None;
+                is_gone = true;
+            } else if lack.asked.is_none_or(|at| now.since(at) >= ASKS) {
+                lack.asked = Some(now);
+                asks.push(ClusterTold::Lacks(LackedLetters {
+                    at: common,
+                    process: *process,
+                    since: lack.since,
+                }));
+            }
+        }
+        (asks, is_gone)
+    }
+
+    /// Whether nothing that was told is missing.
+    pub(super) fn is_whole(&self) -> bool {
+        self.0.values().all(|process| process.lacks.is_none())
+    }
+
+    /// More than some letters is missing, and all is asked for: what each process tells next is a beginning.
+    pub(super) fn begin_anew(&mut self) {
+        self.0.clear();
+    }
+
+    fn forget_oldest(&mut self) {
+        if self.0.len() > PROCESSES {
+            let oldest = self.0.iter().min_by_key(|(_, process)| process.at);
+            if let Some(oldest) = oldest.map(|(process, _)| *process) {
+                self.0.remove(&oldest);
+            }
+        }
+    }
+}
+
+impl ReadProcess {
+    fn note(&mut self, letter: &ClusterLetter, now: Moment) {
+        let follows = self.number + u64::from(letter.told.is_numbered());
+        if letter.number > follows {
+            let since = self.number;
+            let lack = self.lacks.get_or_insert(Lack {
+                since,
+                last: since,
+                found: now,
+                asked: None,
+            });
+            lack.last = since;
+        }
+        self.number = self.number.max(letter.number);
+        if let ClusterTold::ToldAgain { since, from } = letter.told
+            && let Some(lack) = self.lacks.take_if(|lack| since <= lack.since)
+            && lack.last >= from
+        {
+            // Some of what was told again is missing too.
+            self.lacks = Some(Lack {
+                since: from,
+                asked: None,
+                ..lack
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::message::SettlingTold;
+
+    const NOW: Moment = Moment::from_seconds(1_800_000_000);
+    const PROCESS: ProcessId = [7; 16];
+
+    fn letter(number: u64, told: ClusterTold) -> ClusterLetter {
+        ClusterLetter {
+            process: PROCESS,
+            number,
+            told,
+        }
+    }
+
+    fn facts(number: u64) -> ClusterLetter {
+        letter(number, ClusterTold::Facts(Vec::new()))
+    }
+
+    fn hello(number: u64) -> ClusterLetter {
+        letter(number, ClusterTold::Hello(SettlingTold::Settled))
+    }
+
+    fn again(number: u64, since: u64, from: u64) -> ClusterLetter {
+        letter(number, ClusterTold::ToldAgain { since, from })
+    }
+
+    fn reading(letters: &[ClusterLetter]) -> ReadLetters {
+        let mut read = ReadLetters::default();
+        letters.iter().for_each(|letter| read.note(letter, NOW));
+        read
+    }
+
+    fn asked(read: &mut ReadLetters, now: Moment) -> Option<u64> {
+        match &read.lacking((now, now)).0[..] {
+            [ClusterTold::Lacks(lacked)] => {
+                assert_eq!((lacked.at, lacked.process), (now, PROCESS));
+                Some(lacked.since)
+            }
+            [] => None,
+            more => panic!("{more:?}"),
+        }
+    }
+
+    #[test]
+    fn letters_in_their_order_once_or_twice_lack_nothing() {
+        let mut read = reading(&[hello(3), facts(4), facts(5), hello(5), facts(4), facts(6)]);
+        assert!(read.is_whole());
+        assert_eq!(asked(&mut read, NOW), None);
+    }
+
+    #[test]
+    fn what_is_missing_in_the_middle_or_at_the_end_is_asked_for() {
+        for letters in [
+            &[facts(3), facts(5)][..],
+            &[facts(3), hello(4)],
+            &[hello(3), facts(5), facts(6), facts(9)],
+        ] {
+            let mut read = reading(letters);
+            assert!(!read.is_whole(), "{letters:?}");
+            assert_eq!(asked(&mut read, NOW), Some(3), "{letters:?}");
+            assert_eq!(asked(&mut read, NOW), None, "once");
+            assert_eq!(asked(&mut read, NOW + ASKS), Some(3));
+        }
+    }
+
+    #[test]
+    fn what_was_told_again_is_there_unless_it_too_was_lost() {
+        let lacks = || reading(&[facts(3), facts(5)]);
+        let mut read = lacks();
+        // To somebody who lacks less.
+        read.note(&again(5, 4, 5), NOW);
+        assert!(!read.is_whole());
+        read.note(&facts(6), NOW);
+        read.note(&again(6, 3, 5), NOW);
+        assert!(read.is_whole());
+        for lost in [&[facts(7)][..], &[facts(6)]] {
+            let mut read = lacks();
+            lost.iter().for_each(|letter| read.note(letter, NOW));
+            read.note(&again(7, 2, 5), NOW);
+            assert_eq!(asked(&mut read, NOW), Some(5), "{lost:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_process_that_is_gone_all_are_asked() {
+        let mut read = reading(&[facts(3), facts(5)]);
+        let before = NOW + (PATIENCE - Duration::from_nanos(1));
+        assert!(!read.lacking((before, before)).1);
+        let later = NOW + PATIENCE;
+        assert!(read.lacking((later, later)).1 && read.is_whole());
+        assert!(!read.lacking((later, later)).1, "once");
+    }
+
+    #[test]
+    fn after_a_long_cut_what_comes_is_a_beginning() {
+        let mut read = reading(&[facts(3)]);
+        read.begin_anew();
+        read.note(&facts(99), NOW);
+        assert!(read.is_whole());
+    }
+
+    #[test]
+    fn processes_that_come_and_go_fill_no_memory() {
+        let mut read = ReadLetters::default();
+        for n in 0..=PROCESSES as u32 {
+            let mut process = [0; 16];
+            process[..4].copy_from_slice(&n.to_le_bytes());
+            let now = NOW + Duration::from_secs(n.into());
+            read.note(
+                &ClusterLetter {
+                    process,
+                    ..hello(0)
+                },
+                now,
+            );
+        }
+        assert_eq!(read.0.len(), PROCESSES);
+        assert!(!read.0.contains_key(&[0; 16]), "the oldest one");
+    }
+}
