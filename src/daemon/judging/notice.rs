@@ -70,10 +70,21 @@ impl Notices {
     }
 
     /// Passes on what other machines tell. Returns when it is written, or after `JOURNAL_TIMEOUT`: however much they tell, no session
-    /// waits behind more than a part of it.
-    pub async fn pass_in_turn(&self, changes: Changes) {
-        if !changes.is_empty() {
-            self.hand_over(changes, true).await;
+    /// waits behind more than a part of it. Whether it was written in time.
+    pub async fn pass_in_turn(&self, changes: Changes) -> bool {
+        changes.is_empty() || self.hand_over(changes, true).await
+    }
+
+    /// Passes on what other machines tell, and does not wait. It takes half of the room at most: the rest is for sessions.
+    pub fn pass_at_once(&self, changes: Changes) {
+        let notice = Notice {
+            changes,
+            waiting: Acknowledge::Nobody,
+        };
+        let is_empty = notice.changes.is_empty();
+        let has_room = self.sender.capacity() > self.sender.max_capacity() / 2;
+        if !is_empty && !(has_room && self.sender.try_send(notice).is_ok()) {
+            self.limits.count(ResourceLimit::Notices);
         }
     }
 
@@ -105,7 +116,8 @@ impl Notices {
         }
     }
 
-    async fn hand_over(&self, changes: Changes, awaited: bool) {
+    /// Whether it was handed over in time.
+    async fn hand_over(&self, changes: Changes, awaited: bool) -> bool {
         let (written, acknowledged) = oneshot::channel();
         let notice = Notice {
             changes,
@@ -127,9 +139,11 @@ impl Notices {
             }
         })
         .await;
-        if !matches!(passed, Ok(Some(()))) {
+        let in_time = matches!(passed, Ok(Some(())));
+        if !in_time {
             self.limits.count(acted);
         }
+        in_time
     }
 }
 
@@ -171,6 +185,19 @@ mod tests {
         });
         kept.unwrap();
         assert_eq!(counts(), (1, 1), "written in time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_passed_at_once_leaves_half_of_the_room_and_is_counted_where_it_finds_none() {
+        let limits = Arc::new(LimitCounters::default());
+        let (notices, _received) = Notices::channel(4, &limits);
+        notices.pass_at_once(Changes::new());
+        for _ in 0..5 {
+            notices.pass_at_once(journalled());
+        }
+        assert_eq!(notices.sender.capacity(), 2);
+        assert_eq!(limits.get(ResourceLimit::Notices), 3);
+        assert!(!notices.pass_in_turn(journalled()).await, "nobody writes");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! merging - what another machine tells, done here: in the gate, and to sessions
 //!
 //! What is no news does nothing. A ban by hand ends the sessions that it is about, as where it was given; so does an order to end
-//! sessions, unless it comes so late that they are others.
+//! sessions, unless it comes so late that they are others. A slow disk holds up what they tell once, not each part of it.
 //! Not here: what a fact means (`gate::merge`), how it comes here (`sharing`).
 
 use std::collections::VecDeque;
@@ -13,11 +13,14 @@ use super::listeners::ListenerContext;
 use super::operator::Operator;
 use crate::report::events;
 use crate::report::record::{Forgotten, RecordedEvent};
+use gatepost_core::gate::Changes;
 use gatepost_core::gate::request::change::{BanCause, Change, Expulsion, Fact};
 use gatepost_core::moment::Moment;
 
 /// An order to end sessions is not carried out later than this.
 const LATE: Duration = Duration::from_secs(60);
+/// A journal that was slow is not waited for so long.
+const SLOW: Duration = Duration::from_secs(10);
 /// Orders that are remembered, so that none is carried out twice.
 const ORDERS: usize = 256;
 
@@ -27,6 +30,8 @@ pub(super) struct ClusterMerger {
     context: ListenerContext,
     operator: Operator,
     orders: Orders,
+    /// When the journal was slow last.
+    slow: Option<Moment>,
 }
 
 /// Orders to end sessions that were carried out.
@@ -40,6 +45,7 @@ impl ClusterMerger {
             context: context.clone(),
             operator: Operator::new(context, now, None),
             orders: Orders::default(),
+            slow: None,
         }
     }
 
@@ -65,9 +71,18 @@ impl ClusterMerger {
         }
         self.forget(&changes, now);
         let news = changes.len() as u64;
-        let notices = &self.context.services.judging.notices;
-        notices.pass_in_turn(changes).await;
+        self.pass_on(changes, now).await;
         news
+    }
+
+    /// Passes changes on to the journal. What it does not take is in the gate, and so in the next snapshot.
+    async fn pass_on(&mut self, changes: Changes, now: Moment) {
+        let notices = &self.context.services.judging.notices;
+        if self.slow.is_some_and(|at| now.since(at) < SLOW) {
+            notices.pass_at_once(changes);
+        } else if !notices.pass_in_turn(changes).await {
+            self.slow = Some(now);
+        }
     }
 
     async fn expel(&mut self, name: &str, at: Moment, whose: Expulsion, now: Moment) {

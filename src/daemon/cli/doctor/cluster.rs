@@ -143,6 +143,7 @@ fn as_store(store: &LenderSettings, survey: &StoreSurvey) -> Vec<Diagnosis> {
         ));
     }
     found.push(as_memory(survey));
+    found.extend(as_replicas(survey));
     if survey.foreign > 0 {
         let message = format!(
             "other programs have {} keys or more there: who can write to it can lend every machine a half",
@@ -202,6 +203,20 @@ fn as_memory(survey: &StoreSurvey) -> Diagnosis {
         STORE,
         format!("it uses {used} of {most} MiB, and evicts nothing"),
     )
+}
+
+/// Two servers that both take what is written lend twice.
+fn as_replicas(survey: &StoreSurvey) -> Option<Diagnosis> {
+    if survey.replicas == 0 || survey.needs_replica {
+        return None;
+    }
+    let message = format!(
+        "{} servers follow it, and it lends without them: while one takes its place and machines still reach it, both lend",
+        survey.replicas
+    );
+    let cure =
+        "min-replicas-to-write 1 and min-replicas-max-lag 10, on it and on those that follow it";
+    Some(Diagnosis::note(STORE, message).with_cure(cure))
 }
 
 fn as_clock(probe: StoreProbe) -> Diagnosis {
@@ -337,6 +352,23 @@ mod tests {
         assert_eq!(memory("allkeys-lru", 1, 100), Condition::Wrong);
         assert_eq!(memory("noeviction", 89, 100), Condition::Good);
         assert_eq!(memory("noeviction", 90, 100), Condition::Wrong);
+    }
+
+    #[test]
+    fn a_store_that_lends_without_the_servers_that_follow_it_is_told() {
+        let told = |replicas, needs_replica| {
+            as_replicas(&StoreSurvey {
+                replicas,
+                needs_replica,
+                ..StoreSurvey::default()
+            })
+        };
+        assert!(told(0, false).is_none() && told(1, true).is_none());
+        says(
+            &[told(2, false).expect("a note")],
+            Condition::Note,
+            "2 servers follow it",
+        );
     }
 
     #[test]

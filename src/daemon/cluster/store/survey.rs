@@ -28,6 +28,10 @@ pub struct StoreSurvey {
     pub is_sharded: bool,
     /// Whether it follows another server.
     pub is_replica: bool,
+    /// Servers that follow it.
+    pub replicas: u64,
+    /// Whether it takes nothing without one of those that is up to date (`min-replicas-to-write`).
+    pub needs_replica: bool,
     /// Octets that it may use; 0: all there are.
     pub max_memory: u64,
     /// Octets that it uses.
@@ -123,6 +127,9 @@ fn read(info: &str, database: i64) -> StoreSurvey {
         version: field("redis_version").unwrap_or_default().to_owned(),
         is_sharded: number("cluster_enabled") == 1,
         is_replica: field("role") == Some("slave"),
+        replicas: number("connected_slaves"),
+        // It is only told where that is set.
+        needs_replica: field("min_slaves_good_slaves").is_some(),
         max_memory: number("maxmemory"),
         used_memory: number("used_memory"),
         policy: field("maxmemory_policy").unwrap_or_default().to_owned(),
@@ -211,6 +218,22 @@ mod tests {
             replica.is_replica && replica.refused.is_some(),
             "{replica:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_store_with_replicas_says_whether_it_needs_one_to_take_what_is_written() {
+        let redis = Redis::start(&[]).await;
+        let survey_of = async || survey(&redis.settings(), Clock::wall).await.unwrap();
+        let alone = survey_of().await;
+        assert_eq!((alone.replicas, alone.needs_replica), (0, false));
+        redis
+            .run(&["CONFIG", "SET", "min-replicas-to-write", "1"])
+            .await;
+        let needs = survey_of().await;
+        let why = needs.refused.map(|why| why.to_string()).unwrap_or_default();
+        assert!(needs.needs_replica && why.contains("NOREPLICAS"), "{why}");
+        let followed = read("role:master\r\nconnected_slaves:2\r\n", 0);
+        assert_eq!((followed.replicas, followed.needs_replica), (2, false));
     }
 
     #[test]
