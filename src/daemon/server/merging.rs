@@ -30,9 +30,12 @@ pub(super) struct ClusterMerger {
     context: ListenerContext,
     operator: Operator,
     orders: Orders,
-    /// When the journal was slow last.
-    slow: Option<Moment>,
+    journal: JournalSpeed,
 }
+
+/// When the journal was slow last.
+#[derive(Debug, Default)]
+struct JournalSpeed(Option<Moment>);
 
 /// Orders to end sessions that were carried out.
 #[derive(Debug, Default)]
@@ -45,7 +48,7 @@ impl ClusterMerger {
             context: context.clone(),
             operator: Operator::new(context, now, None),
             orders: Orders::default(),
-            slow: None,
+            journal: JournalSpeed::default(),
         }
     }
 
@@ -78,10 +81,9 @@ impl ClusterMerger {
     /// Passes changes on to the journal. What it does not take is in the gate, and so in the next snapshot.
     async fn pass_on(&mut self, changes: Changes, now: Moment) {
         let notices = &self.context.services.judging.notices;
-        if self.slow.is_some_and(|at| now.since(at) < SLOW) {
-            notices.pass_at_once(changes);
-        } else if !notices.pass_in_turn(changes).await {
-            self.slow = Some(now);
+        match self.journal.is_slow(now) {
+            true => notices.pass_at_once(changes),
+            false => self.journal.note(notices.pass_in_turn(changes).await, now),
         }
     }
 
@@ -119,6 +121,16 @@ impl ClusterMerger {
     }
 }
 
+impl JournalSpeed {
+    fn is_slow(&self, now: Moment) -> bool {
+        self.0.is_some_and(|at| now.since(at) < SLOW)
+    }
+
+    fn note(&mut self, in_time: bool, now: Moment) {
+        self.0 = (!in_time).then_some(now);
+    }
+}
+
 impl Orders {
     /// Whether this one is to be carried out: it will be then.
     fn is_due(&mut self, at: Moment, whose: Expulsion, now: Moment) -> bool {
@@ -139,6 +151,19 @@ mod tests {
     use super::*;
     use gatepost_core::gate::request::change::Subject;
     use gatepost_core::gate::request::client::ClientKey;
+
+    #[test]
+    fn a_journal_that_was_slow_is_left_alone_for_a_while() {
+        let now = Moment::from_seconds(1_800_000_000);
+        let mut journal = JournalSpeed::default();
+        journal.note(true, now);
+        assert!(!journal.is_slow(now));
+        journal.note(false, now);
+        assert!(journal.is_slow(now + (SLOW - Duration::from_nanos(1))));
+        assert!(!journal.is_slow(now + SLOW));
+        journal.note(true, now + SLOW);
+        assert!(!journal.is_slow(now));
+    }
 
     #[test]
     fn an_order_is_carried_out_once_and_not_when_the_sessions_are_others() {

@@ -256,9 +256,14 @@ fn a_frozen_store_holds_no_login_up() {
 #[test]
 fn records_that_the_store_has_lost_before_a_machine_read_them_are_told_again() {
     let (mail, redis) = (Mail::start(), Redis::start());
-    let [first, second] = pair(&mail, &redis);
+    let [mut first, second] = pair(&mail, &redis);
     assert_eq!(log_in(&first, 97, ANNA), Some(235));
     until_familiar(&second, 97, ANNA);
+    // Or an answer to what they have asked at their start tells it all.
+    first.kill_and_start();
+    for proxy in [&first, &second] {
+        wait::until("whole", || sharing(proxy)["whole"] == true);
+    }
     let told = || sharing(&first)["told"].as_u64().expect("a number");
     second.signal(Signal::STOP);
     // As a replica that has not got them takes over.
