@@ -6,6 +6,7 @@ mod announcement;
 mod behind_us;
 mod beside;
 mod cluster;
+mod cluster_balanced;
 mod cluster_cut;
 mod cluster_mesh;
 mod cluster_network;
