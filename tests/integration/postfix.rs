@@ -8,6 +8,7 @@ mod beside;
 mod cluster;
 mod cluster_balanced;
 mod cluster_cut;
+mod cluster_flood;
 mod cluster_mesh;
 mod cluster_network;
 mod cluster_shares;
