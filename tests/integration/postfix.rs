@@ -12,6 +12,7 @@ mod cluster_flood;
 mod cluster_mesh;
 mod cluster_network;
 mod cluster_shares;
+mod cluster_versions;
 mod delivery;
 mod devices;
 mod doctor;
