@@ -4,6 +4,7 @@
 //! Not here: what is expected of them (the tests).
 
 pub(crate) mod authority;
+pub(crate) mod balancer;
 pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod crowdsec;

@@ -3,43 +3,27 @@
 //! The announced client is judged and told to Postfix, never the balancer; a peer that is not listed as
 //! a balancer is not listened to. Not here: every form of the header (`net::proxy_header`).
 
-use toml::toml;
-
-use crate::kit::client::{Client, Trust, auth_plain, loopback};
+use crate::kit::balancer::BehindBalancer;
+use crate::kit::client::{Client, auth_plain, loopback};
 use crate::kit::mail::{ANNA, Mail, User};
-use crate::kit::ports;
-use crate::kit::proxy::{NAME, Proxy, Setup};
+use crate::kit::proxy::Setup;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 struct Balanced {
-    proxy: Proxy,
+    gatepost: BehindBalancer,
     mail: Mail,
-    port: u16,
 }
 
-/// One more listener, for which 127.21.0.1 is a balancer.
 fn balanced(change: fn(Setup) -> Setup) -> Balanced {
     let mail = Mail::start();
-    let port = ports::free();
-    let mut setup = change(Setup::before(&mail));
-    setup.listen(toml! {
-        address = (format!("[::]:{port}"))
-        tls = "implicit"
-        proxy-protocol-from = ["127.21.0.1/32"]
-    });
-    let proxy = setup.start();
-    Balanced { proxy, mail, port }
+    let gatepost = BehindBalancer::start(change(Setup::before(&mail)));
+    Balanced { gatepost, mail }
 }
 
 impl Balanced {
     fn client(&self, host: u8, header: &[u8]) -> std::io::Result<Client> {
-        let server = ([127, 0, 0, 1], self.port).into();
-        let mut client = Client::connect(loopback(21, host), server)?;
-        client.try_send(header)?;
-        let trust = Trust::new(self.proxy.setup.authority().roots());
-        client.secure(&trust, NAME)?;
-        Ok(client)
+        self.gatepost.connect(loopback(21, host), header)
     }
 
     /// Postfix and our own log both tell `client`.
@@ -51,7 +35,7 @@ impl Balanced {
         session.submit(ANNA.0, "Subject: x\r\n\r\nhello\r\n");
         self.mail
             .logged(&[&format!("client=unknown{client}"), "sasl_username="]);
-        self.proxy.log().find(client, |event| {
+        self.gatepost.proxy.log().find(client, |event| {
             let told = event.field("client").replace(['[', ']'], "");
             event.message() == "attempt" && told == client.replace(['[', ']'], "")
         });
@@ -122,7 +106,7 @@ fn who_is_no_balancer_cannot_speak_for_a_client() {
     let balanced = balanced(|setup| setup);
     let header = b"PROXY TCP4 203.0.113.5 192.0.2.1 4567 465\r\n";
     assert!(balanced.client(2, header).is_err());
-    assert!(!balanced.proxy.log().text().contains("203.0.113.5"));
+    assert!(!balanced.gatepost.proxy.log().text().contains("203.0.113.5"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod asked;
 mod log;
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
@@ -29,8 +30,12 @@ pub(crate) use log::{Event, Log};
 /// The program under test: the one that cargo built, or the one that `GATEPOST_PROGRAM` names, so that the
 /// tests can be tried on another build.
 pub(crate) fn gatepost() -> Command {
+    Command::new(this_build())
+}
+
+fn this_build() -> OsString {
     let built = || env!("CARGO_BIN_EXE_gatepost").into();
-    Command::new(env::var_os("GATEPOST_PROGRAM").unwrap_or_else(built))
+    env::var_os("GATEPOST_PROGRAM").unwrap_or_else(built)
 }
 
 /// The name on the certificate.
@@ -56,6 +61,7 @@ pub(crate) struct Setup {
     authority: Authority,
     implicit: u16,
     starttls: u16,
+    program: OsString,
     /// The program that starts Gatepost, with its arguments; empty: none.
     under: Vec<String>,
     supervised: bool,
@@ -90,6 +96,7 @@ impl Setup {
             authority: Authority::new(),
             implicit,
             starttls,
+            program: this_build(),
             under: Vec::new(),
             supervised: false,
         };
@@ -145,6 +152,20 @@ impl Setup {
         fs::write(&path, text).expect("write into Gatepost's folder");
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("close the file");
         path
+    }
+
+    /// Another build of Gatepost: the one that `GATEPOST_OTHER_PROGRAM` names. Without that it is the same.
+    #[must_use]
+    pub(crate) fn of_other_build(mut self) -> Self {
+        if let Some(program) = env::var_os("GATEPOST_OTHER_PROGRAM") {
+            self.program = program;
+        }
+        self
+    }
+
+    /// From the next start on it is the program under test, with the same config and state.
+    pub(crate) fn upgrade(&mut self) {
+        self.program = this_build();
     }
 
     /// Has `gatepost run` started by another program that takes a command line.
@@ -207,7 +228,7 @@ impl Setup {
     /// Runs a command of Gatepost with `--config` and this config, to its end.
     #[track_caller]
     pub(crate) fn command(&self, arguments: &[&str]) -> Ran {
-        let mut command = gatepost();
+        let mut command = Command::new(&self.program);
         command
             .args(arguments)
             .arg("--config")
@@ -249,7 +270,7 @@ impl Setup {
 
     #[track_caller]
     fn spawn(&self) -> (Daemon, [Box<dyn Read + Send>; 2]) {
-        let mut command = gatepost();
+        let mut command = Command::new(&self.program);
         command.arg("run").arg("--config").arg(self.write_config());
         if self.supervised {
             command.arg("--supervised");
