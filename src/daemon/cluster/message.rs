@@ -1,6 +1,6 @@
 //! message - what one machine of a cluster tells the others in one entry, as octets
 //!
-//! A kind, the process that tells it, a number, and what belongs to the kind. An unknown kind is of a later version, and passed over.
+//! A kind, the process that tells it, and what belongs to the kind; over a store, a number before that. An unknown kind is of a later version, and passed over.
 //! Not here: sealing (`secret`), facts and spent time as octets (`gate::tell`, `gate::spent`), what is done about them (`server::sharing`).
 
 use gatepost_core::moment::Moment;
@@ -161,8 +161,6 @@ impl NumberedRecords {
 pub struct ClusterLetter {
     /// Who tells it.
     pub process: ProcessId,
-    /// How many letters that are numbered this process had told over the store, with this one. Linked machines do not count.
-    pub number: u64,
     /// What.
     pub told: ClusterTold,
 }
@@ -184,15 +182,13 @@ impl ClusterLetter {
                 (AGAIN, [*since, *from].map(u64::to_le_bytes).concat())
             }
         };
-        let number = self.number.to_le_bytes();
-        [&[kind], &self.process[..], &number, &body].concat()
+        [&[kind], self.process.as_slice(), &body].concat()
     }
 
     /// From octets. None: it is none that this version knows.
     pub fn read(octets: &[u8]) -> Option<Self> {
         let (kind, rest) = octets.split_first()?;
-        let (process, rest) = rest.split_first_chunk()?;
-        let (number, body) = rest.split_first_chunk()?;
+        let (process, body) = rest.split_first_chunk()?;
         let told = match *kind {
             HELLO => ClusterTold::Hello(SettlingTold::read(body)?),
             TELLS => ClusterTold::Facts(body.to_vec()),
@@ -214,10 +210,40 @@ impl ClusterLetter {
             }
             _ => return None,
         };
+        let process = *process;
+        Some(Self { process, told })
+    }
+}
+
+/// A letter that may be lost on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedLetter {
+    /// How many letters that are numbered the process had told, with this one.
+    pub number: u64,
+    /// What it tells.
+    pub letter: ClusterLetter,
+}
+
+impl NumberedLetter {
+    /// As octets.
+    pub fn octets(&self) -> Vec<u8> {
+        [&self.number.to_le_bytes()[..], &self.letter.octets()].concat()
+    }
+
+    /// The number, and the process that tells it, of whatever kind it is.
+    pub fn head(octets: &[u8]) -> Option<(u64, ProcessId)> {
+        let (number, rest) = octets.split_first_chunk()?;
+        let (_, rest) = rest.split_first()?;
+        let process = rest.first_chunk()?;
+        Some((u64::from_le_bytes(*number), *process))
+    }
+
+    /// From octets. None: it is none that this version knows.
+    pub fn read(octets: &[u8]) -> Option<Self> {
+        let (number, rest) = octets.split_first_chunk()?;
         Some(Self {
-            process: *process,
             number: u64::from_le_bytes(*number),
-            told,
+            letter: ClusterLetter::read(rest)?,
         })
     }
 }
@@ -254,15 +280,11 @@ mod tests {
             }),
             ClusterTold::ToldAgain { since: 5, from: 6 },
         ] {
-            let letter = ClusterLetter {
-                process,
-                number: 4,
-                told,
-            };
+            let letter = ClusterLetter { process, told };
             let octets = letter.octets();
             assert_eq!(ClusterLetter::read(&octets), Some(letter.clone()));
             // A hello of an earlier version ends here.
-            let hello = 1 + process.len() + 8;
+            let hello = 1 + process.len();
             if !matches!(letter.told, ClusterTold::Facts(_)) {
                 for short in (0..octets.len()).filter(|short| octets[0] != HELLO || *short != hello)
                 {
@@ -271,13 +293,14 @@ mod tests {
             }
         }
         let told = ClusterTold::Spent(records(&[1, 2, 3]));
-        let letter = ClusterLetter {
-            process,
-            number: 4,
-            told,
-        };
-        assert_eq!(ClusterLetter::read(&letter.octets()), Some(letter));
-        let later = [&[99][..], &[7; 16], &[0; 8]].concat();
+        let letter = ClusterLetter { process, told };
+        assert_eq!(ClusterLetter::read(&letter.octets()), Some(letter.clone()));
+        let numbered = NumberedLetter { number: 4, letter };
+        let octets = numbered.octets();
+        assert_eq!(NumberedLetter::head(&octets), Some((4, process)));
+        assert_eq!(NumberedLetter::read(&octets), Some(numbered));
+        assert_eq!(NumberedLetter::read(&octets[..8]), None);
+        let later = [&[99][..], &[7; 16]].concat();
         assert_eq!(ClusterLetter::read(&later), None);
     }
 }

@@ -19,8 +19,8 @@ pub const SHORTEST: usize = 32;
 /// KeyLength of a secret's file.
 pub const LONGEST: u64 = 4096;
 
-/// The version of what is sealed.
-const VERSION: u8 = 1;
+/// The version of what is sealed. The first had no numbers.
+const VERSION: u8 = 2;
 /// KeyLength of the mark of a secret.
 const MARK: usize = 8;
 const SALT: &[u8] = b"gatepost cluster 1";
@@ -45,7 +45,7 @@ impl fmt::Debug for ClusterSecret {
 pub enum SealFault {
     /// It was sealed under another secret.
     OtherSecret,
-    /// A later version sealed it.
+    /// Another version sealed it.
     Version,
     /// It is damaged, or somebody without the secret made it.
     Damaged,
@@ -103,7 +103,7 @@ impl ClusterSecret {
     pub fn open(&self, name: &str, sealed: &[u8]) -> Result<Vec<u8>, SealFault> {
         let (version, rest) = sealed.split_first().ok_or(SealFault::Damaged)?;
         if *version != VERSION {
-            return Err(match *version > VERSION {
+            return Err(match *version > 0 {
                 true => SealFault::Version,
                 false => SealFault::Damaged,
             });
@@ -177,11 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_and_a_later_version_are_told_from_damage() {
+    fn another_secret_and_another_version_are_told_from_damage() {
         let mut sealed = secret(1).seal("mx1", b"banned").unwrap();
         assert_eq!(secret(2).open("mx1", &sealed), Err(SealFault::OtherSecret));
-        sealed[0] = VERSION + 1;
-        assert_eq!(secret(1).open("mx1", &sealed), Err(SealFault::Version));
+        for version in [VERSION - 1, VERSION + 1] {
+            sealed[0] = version;
+            assert_eq!(secret(1).open("mx1", &sealed), Err(SealFault::Version));
+        }
         sealed[0] = 0;
         assert_eq!(secret(1).open("mx1", &sealed), Err(SealFault::Damaged));
     }

@@ -77,13 +77,16 @@ impl Notices {
 
     /// Passes on what other machines tell, and does not wait. It takes half of the room at most: the rest is for sessions.
     pub fn pass_at_once(&self, changes: Changes) {
+        if changes.is_empty() {
+            return;
+        }
         let notice = Notice {
             changes,
             waiting: Acknowledge::Nobody,
         };
-        let is_empty = notice.changes.is_empty();
         let has_room = self.sender.capacity() > self.sender.max_capacity() / 2;
-        if !is_empty && !(has_room && self.sender.try_send(notice).is_ok()) {
+        let is_passed = has_room && self.sender.try_send(notice).is_ok();
+        if !is_passed {
             self.limits.count(ResourceLimit::Notices);
         }
     }

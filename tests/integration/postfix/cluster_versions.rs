@@ -6,7 +6,9 @@
 //! Not here: what somebody writes who has no secret (`cluster_shares`), each record by itself (`gate::tell`, `cluster::message`).
 
 use gatepost_core::gate::tell;
-use gatepost_daemon::cluster::message::{ClusterLetter, ClusterTold, NumberedRecords};
+use gatepost_daemon::cluster::message::{
+    ClusterLetter, ClusterTold, NumberedLetter, NumberedRecords,
+};
 use gatepost_daemon::cluster::secret::ClusterSecret;
 use serde_json::Value;
 
@@ -228,12 +230,15 @@ const MORE: [u8; 5] = [9, 8, 7, 6, 5];
 
 impl LaterTold {
     /// What was told, with more of a later version before, between and behind it.
-    fn of(told: Vec<ClusterLetter>) -> Self {
+    fn of(told: Vec<NumberedLetter>) -> Self {
         let mut later = Self::default();
-        for letter in told {
+        for NumberedLetter { number, letter } in told {
+            let head = number.to_le_bytes();
             let process = letter.process;
             later.news += 1;
-            later.letters.push([&[99][..], &process, &MORE].concat());
+            later
+                .letters
+                .push([&head[..], &[99], &process, &MORE].concat());
             let told = match letter.told {
                 ClusterTold::Facts(facts) => ClusterTold::Facts(later.facts(&facts)),
                 ClusterTold::Spent(records) => ClusterTold::Spent(Self::records(records)),
@@ -243,14 +248,27 @@ impl LaterTold {
                         process,
                         told: other,
                     };
-                    later.letters.push([&octets.octets()[..], &MORE].concat());
+                    later
+                        .letters
+                        .push([&head[..], &octets.octets(), &MORE].concat());
                     continue;
                 }
             };
             let letter = ClusterLetter { process, told };
-            later.letters.push(letter.octets());
+            later
+                .letters
+                .push(NumberedLetter { number, letter }.octets());
         }
         later
+    }
+
+    /// Writes all of it as `machine` does, and each letter once more, sealed in another way.
+    fn write(&self, redis: &Redis, secret: &ClusterSecret, machine: &str) {
+        for letter in &self.letters {
+            let sealed = secret.seal(machine, letter).expect("a seal");
+            write(redis, machine, &[&[3][..], &sealed[1..]].concat());
+            write(redis, machine, &sealed);
+        }
     }
 
     /// Each fact with more behind it, and others between.
@@ -283,7 +301,7 @@ impl LaterTold {
 }
 
 /// What a machine has told by way of the store, opened.
-fn told_by(redis: &Redis, secret: &ClusterSecret, machine: &str) -> Vec<ClusterLetter> {
+fn told_by(redis: &Redis, secret: &ClusterSecret, machine: &str) -> Vec<NumberedLetter> {
     const HEX: &str = "
         local told = {}
         for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
@@ -304,7 +322,7 @@ fn told_by(redis: &Redis, secret: &ClusterSecret, machine: &str) -> Vec<ClusterL
     };
     let open = |sealed: Vec<u8>| secret.open(machine, &sealed).expect("its own");
     let told = told.lines().filter(|line| !line.is_empty()).map(octets);
-    let read = |octets: Vec<u8>| ClusterLetter::read(&octets).expect("a letter");
+    let read = |octets: Vec<u8>| NumberedLetter::read(&octets).expect("a letter");
     told.map(open).map(read).collect()
 }
 
@@ -361,12 +379,7 @@ fn what_a_later_version_writes_is_passed_over_and_what_is_known_of_it_is_taken()
     let secret = ClusterSecret::read(&file).expect("a secret");
     let later = LaterTold::of(told_by(&redis, &secret, "mx2"));
     redis.command(&["DEL", RECORDS]);
-    for letter in &later.letters {
-        let sealed = secret.seal("mx2", letter).expect("a seal");
-        // And something that is sealed in another way.
-        write(&redis, "mx2", &[&[2][..], &sealed[1..]].concat());
-        write(&redis, "mx2", &sealed);
-    }
+    later.write(&redis, &secret, "mx2");
     let sealed_later = later.letters.len() as u64;
     redis.command(&["HSET", "gatepost:1:lent:unknown", "later", "1"]);
     redis.command(&["HSET", "gatepost:1:later", "something", "1"]);
@@ -383,7 +396,7 @@ fn what_a_later_version_writes_is_passed_over_and_what_is_known_of_it_is_taken()
     assert_eq!(sharing(first)["state"], "shares");
     assert_eq!(sharing(first)["other_secret"], Value::Array(Vec::new()));
     // Once, however many there are, and nothing else is the matter.
-    let of_later = |event: &Event| event.message().contains("of a later version");
+    let of_later = |event: &Event| event.message().contains("of another version");
     assert_eq!(first.logged(of_later).len(), 1);
     let of_damage = |event: &Event| event.message().contains("damaged") || event.level() == "ERROR";
     assert!(first.logged(of_damage).is_empty());

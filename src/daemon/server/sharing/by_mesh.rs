@@ -337,10 +337,6 @@ impl MeshSharer {
 
 /// What is told, as a frame.
 fn letter(process: ProcessId, told: ClusterTold) -> Arc<[u8]> {
-    let letter = ClusterLetter {
-        process,
-        number: 0,
-        told,
-    };
+    let letter = ClusterLetter { process, told };
     LinkFrame::Letter(letter.octets()).octets().into()
 }

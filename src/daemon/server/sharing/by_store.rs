@@ -14,7 +14,7 @@ use super::sync::{FullSync, NextTold};
 use super::telling::FactExchange;
 use super::told_letters::ToldLetters;
 use crate::cluster::common_clock::CommonClock;
-use crate::cluster::message::{ClusterLetter, ClusterTold};
+use crate::cluster::message::{ClusterTold, NumberedLetter};
 use crate::cluster::secret::{ClusterSecret, SealFault};
 use crate::cluster::store::{LenderFault, LenderSettings};
 use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamLength, StreamPlace};
@@ -155,17 +155,26 @@ impl StoreSharer {
             Err(_) if age >= STALE => return health.dropped(),
             Err(fault) => return self.cannot_open(&machine, fault),
         };
-        let letter = match ClusterLetter::read(&text) {
-            Some(letter) if letter.process == self.exchange.process => return,
-            Some(letter) => letter,
-            None => return health.dropped(),
+        let numbered = match NumberedLetter::read(&text) {
+            Some(numbered) if numbered.letter.process == self.exchange.process => return,
+            Some(numbered) => numbered,
+            None => return self.pass_over(&text),
         };
         let now = self.exchange.clock().now();
         health.noted(&machine, None, now);
         let common = self.common;
-        self.exchange.take(&machine, &letter, common, now).await;
-        self.sync.note(&letter, common.of(now), now);
-        self.read.note(&letter, now);
+        let letter = &numbered.letter;
+        self.exchange.take(&machine, letter, common, now).await;
+        self.sync.note(letter, common.of(now), now);
+        self.read.note(&numbered, now);
+    }
+
+    /// Counts a letter of a kind that only a later version knows.
+    fn pass_over(&mut self, text: &[u8]) {
+        self.exchange.health.dropped();
+        if let Some((number, process)) = NumberedLetter::head(text) {
+            self.read.note_unknown(process, number);
+        }
     }
 
     /// Counts what is none of ours, and tells it of a machine once an hour.
@@ -187,7 +196,7 @@ impl StoreSharer {
             ),
             SealFault::Version => warn!(
                 machine,
-                "records of a later version in the store of [cluster]: they are passed over"
+                "records of another version in the store of [cluster]: they are passed over"
             ),
             SealFault::Damaged => warn!(
                 machine,

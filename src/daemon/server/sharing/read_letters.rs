@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::cluster::message::{ClusterLetter, ClusterTold, LackedLetters, ProcessId};
+use crate::cluster::message::{ClusterTold, LackedLetters, NumberedLetter, ProcessId};
 use gatepost_core::moment::Moment;
 
 /// From one question to the next.
@@ -27,12 +27,12 @@ struct ReadProcess {
     /// The last number.
     number: u64,
     at: Moment,
-    lacks: Option<Lack>,
+    lacks: Option<MissingLetters>,
 }
 
 /// Letters that are missing.
 #[derive(Debug)]
-struct Lack {
+struct MissingLetters {
     /// All that was told up to this number was read.
     since: u64,
     /// The number before the last one that is missing.
@@ -43,19 +43,29 @@ struct Lack {
 
 impl ReadLetters {
     /// A letter of another process was read.
-    pub(super) fn note(&mut self, letter: &ClusterLetter, now: Moment) {
-        let Some(process) = self.0.get_mut(&letter.process) else {
+    pub(super) fn note(&mut self, numbered: &NumberedLetter, now: Moment) {
+        let by = numbered.letter.process;
+        let Some(process) = self.0.get_mut(&by) else {
             // What it told before comes with the answer that each process asks for when it starts.
             let process = ReadProcess {
-                number: letter.number,
+                number: numbered.number,
                 at: now,
                 lacks: None,
             };
-            self.0.insert(letter.process, process);
+            self.0.insert(by, process);
             return self.forget_oldest();
         };
         process.at = now;
-        process.note(letter, now);
+        process.note(numbered, now);
+    }
+
+    /// A letter of another process was read that only a later version knows: it is not missing.
+    pub(super) fn note_unknown(&mut self, process: ProcessId, number: u64) {
+        if let Some(process) = self.0.get_mut(&process)
+            && number == process.number + 1
+        {
+            process.number = number;
+        }
     }
 
     /// What to ask for now, at `common` by the store's clock; and whether a process that was asked is gone.
@@ -101,11 +111,12 @@ impl ReadLetters {
 }
 
 impl ReadProcess {
-    fn note(&mut self, letter: &ClusterLetter, now: Moment) {
+    fn note(&mut self, numbered: &NumberedLetter, now: Moment) {
+        let NumberedLetter { number, letter } = numbered;
         let follows = self.number + u64::from(letter.told.is_numbered());
-        if letter.number > follows {
+        if *number > follows {
             let since = self.number;
-            let lack = self.lacks.get_or_insert(Lack {
+            let lack = self.lacks.get_or_insert(MissingLetters {
                 since,
                 last: since,
                 found: now,
@@ -113,13 +124,13 @@ impl ReadProcess {
             });
             lack.last = since;
         }
-        self.number = self.number.max(letter.number);
+        self.number = self.number.max(*number);
         if let ClusterTold::ToldAgain { since, from } = letter.told
             && let Some(lack) = self.lacks.take_if(|lack| since <= lack.since)
             && lack.last >= from
         {
             // Some of what was told again is missing too.
-            self.lacks = Some(Lack {
+            self.lacks = Some(MissingLetters {
                 since: from,
                 asked: None,
                 ..lack
@@ -131,32 +142,32 @@ impl ReadProcess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::message::SettlingTold;
+    use crate::cluster::message::{ClusterLetter, SettlingTold};
 
     const NOW: Moment = Moment::from_seconds(1_800_000_000);
     const PROCESS: ProcessId = [7; 16];
 
-    fn letter(number: u64, told: ClusterTold) -> ClusterLetter {
-        ClusterLetter {
-            process: PROCESS,
+    fn letter(number: u64, told: ClusterTold) -> NumberedLetter {
+        let process = PROCESS;
+        NumberedLetter {
             number,
-            told,
+            letter: ClusterLetter { process, told },
         }
     }
 
-    fn facts(number: u64) -> ClusterLetter {
+    fn facts(number: u64) -> NumberedLetter {
         letter(number, ClusterTold::Facts(Vec::new()))
     }
 
-    fn hello(number: u64) -> ClusterLetter {
+    fn hello(number: u64) -> NumberedLetter {
         letter(number, ClusterTold::Hello(SettlingTold::Settled))
     }
 
-    fn again(number: u64, since: u64, from: u64) -> ClusterLetter {
+    fn again(number: u64, since: u64, from: u64) -> NumberedLetter {
         letter(number, ClusterTold::ToldAgain { since, from })
     }
 
-    fn reading(letters: &[ClusterLetter]) -> ReadLetters {
+    fn reading(letters: &[NumberedLetter]) -> ReadLetters {
         let mut read = ReadLetters::default();
         letters.iter().for_each(|letter| read.note(letter, NOW));
         read
@@ -214,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn what_only_a_later_version_knows_is_not_missing() {
+        let mut read = reading(&[facts(3)]);
+        read.note_unknown(PROCESS, 4);
+        read.note(&facts(5), NOW);
+        assert!(read.is_whole());
+        read.note_unknown(PROCESS, 7);
+        read.note(&facts(8), NOW);
+        assert_eq!(asked(&mut read, NOW), Some(5), "one before it is");
+    }
+
+    #[test]
     fn of_a_process_that_is_gone_all_are_asked() {
         let mut read = reading(&[facts(3), facts(5)]);
         let before = NOW + (PATIENCE - Duration::from_nanos(1));
@@ -238,13 +260,9 @@ mod tests {
             let mut process = [0; 16];
             process[..4].copy_from_slice(&n.to_le_bytes());
             let now = NOW + Duration::from_secs(n.into());
-            read.note(
-                &ClusterLetter {
-                    process,
-                    ..hello(0)
-                },
-                now,
-            );
+            let mut numbered = hello(0);
+            numbered.letter.process = process;
+            read.note(&numbered, now);
         }
         assert_eq!(read.0.len(), PROCESSES);
         assert!(!read.0.contains_key(&[0; 16]), "the oldest one");

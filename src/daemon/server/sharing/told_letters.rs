@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::cluster::message::{ClusterLetter, ClusterTold, ProcessId};
+use crate::cluster::message::{ClusterLetter, ClusterTold, NumberedLetter, ProcessId};
 use gatepost_core::gate::request::change::Change;
 
 /// Facts that are kept to be told again: what a busy machine tells in a minute.
@@ -36,12 +36,12 @@ impl ToldLetters {
     }
 
     /// The next letter.
-    pub(super) fn letter(&mut self, told: ClusterTold) -> ClusterLetter {
+    pub(super) fn letter(&mut self, told: ClusterTold) -> NumberedLetter {
         self.number += u64::from(told.is_numbered());
-        ClusterLetter {
-            process: self.process,
+        let process = self.process;
+        NumberedLetter {
             number: self.number,
-            told,
+            letter: ClusterLetter { process, told },
         }
     }
 

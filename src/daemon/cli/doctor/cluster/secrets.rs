@@ -95,7 +95,7 @@ fn judge(settings: &ClusterSettings, told: &LastTold) -> Vec<Diagnosis> {
                 "copy the file to each machine, and restart it there (sha256sum shows which differ)",
             )),
             Some(SealFault::Version) => found.push(wrong(
-                format!("{name} tells in the words of a later version"),
+                format!("{name} tells in the words of another version"),
                 "the same version of Gatepost on all machines",
             )),
             Some(SealFault::Damaged) => found.push(wrong(

@@ -41,12 +41,8 @@ fn process(number: usize) -> ProcessId {
     id
 }
 
-const fn unnumbered(process: ProcessId, told: ClusterTold) -> ClusterLetter {
-    ClusterLetter {
-        process,
-        number: 0,
-        told,
-    }
+const fn letter_of(process: ProcessId, told: ClusterTold) -> ClusterLetter {
+    ClusterLetter { process, told }
 }
 
 fn gate() -> Gate {
@@ -110,7 +106,7 @@ impl Cluster {
                         let merge = |fact| machine.gate.merge(fact, now, &mut Vec::new());
                         facts.iter().for_each(merge);
                     }
-                    unnumbered(*process, ClusterTold::Facts(Vec::new()))
+                    letter_of(*process, ClusterTold::Facts(Vec::new()))
                 }
             };
             if letter.process != own {
@@ -124,7 +120,7 @@ impl Cluster {
         let next = machine
             .sync
             .next(&machine.gate, (now, now), others_settling);
-        let letter = |told| Entry::Letter(unnumbered(own, told));
+        let letter = |told| Entry::Letter(letter_of(own, told));
         self.stream.extend(next.letters.into_iter().map(letter));
         if !next.facts.is_empty() {
             self.stream.push(Entry::Facts(own, next.facts));
@@ -249,7 +245,7 @@ fn a_question_is_put_again_while_there_is_somebody_and_not_to_nobody() {
     let dies = |cluster: &mut Cluster| {
         let begins = ClusterTold::Begins(process(0));
         for told in [ClusterTold::Hello(SettlingTold::Unknown), begins] {
-            let letter = unnumbered(process(7), told);
+            let letter = letter_of(process(7), told);
             cluster.stream.push(Entry::Letter(letter));
         }
     };
@@ -294,7 +290,7 @@ fn an_old_question_is_answered_by_nobody() {
     let answers = cluster.answers();
     for (age, more) in [(OLD + ROUND, 0), (OLD, 1)] {
         let told = ClusterTold::Asks(cluster.now - age);
-        let letter = unnumbered(process(7), told);
+        let letter = letter_of(process(7), told);
         cluster.machines[0]
             .sync
             .note(&letter, cluster.now, cluster.now);
@@ -335,7 +331,7 @@ fn told_again(told: &ToldLetters, cluster: &mut Cluster, since: u64) -> (Vec<Cha
         process: process(0),
         since,
     };
-    let letter = unnumbered(process(1), ClusterTold::Lacks(lacked));
+    let letter = letter_of(process(1), ClusterTold::Lacks(lacked));
     let now = cluster.now;
     let machine = &mut cluster.machines[0];
     machine.sync.note(&letter, now, now);
@@ -382,7 +378,7 @@ fn letters_are_told_again_to_all_who_lack_them_at_once_and_not_without_end() {
     let lacks = |sync: &mut FullSync, since, at| {
         let (process, later) = (process(0), at);
         let lacked = LackedLetters { at, process, since };
-        let letter = unnumbered([7; 16], ClusterTold::Lacks(lacked));
+        let letter = letter_of([7; 16], ClusterTold::Lacks(lacked));
         sync.note(&letter, later, later);
     };
     let ends = |sync: &mut FullSync, gate: &Gate, now| {
@@ -406,7 +402,7 @@ fn letters_are_told_again_to_all_who_lack_them_at_once_and_not_without_end() {
     };
     let later = now + OLD + ROUND;
     sync.note(
-        &unnumbered([7; 16], ClusterTold::Lacks(lacked)),
+        &letter_of([7; 16], ClusterTold::Lacks(lacked)),
         later,
         later,
     );
@@ -415,11 +411,7 @@ fn letters_are_told_again_to_all_who_lack_them_at_once_and_not_without_end() {
         process: process(1),
         since: 1,
     };
-    sync.note(
-        &unnumbered([7; 16], ClusterTold::Lacks(other)),
-        later,
-        later,
-    );
+    sync.note(&letter_of([7; 16], ClusterTold::Lacks(other)), later, later);
     assert_eq!(ends(sync, gate, later), None);
 }
 
