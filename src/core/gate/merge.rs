@@ -76,6 +76,7 @@ impl Gate {
             | Fact::PlaceNew(_)
             | Fact::StolenSuspected(_)
             | Fact::StolenCleared(_)
+            | Fact::SettlingEnded
             | Fact::BackendFailing
             | Fact::BackendRecovered => {}
         }

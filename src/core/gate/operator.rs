@@ -289,7 +289,13 @@ impl Gate {
         }
     }
 
-    /// Ends settling in: all users who should be familiar were learnt.
+    /// Ends settling in: all users who should be familiar were learnt. The change, if it had not been ended before.
+    pub fn end_settling(&self, now: Moment) -> Option<Change> {
+        let since = self.settling.swap(0, Ordering::Relaxed);
+        (since != 0).then(|| Change::here(now, Fact::SettlingEnded))
+    }
+
+    /// The same where no journal has to say it, for what ended it does so again at the next start.
     pub fn finish_settling(&self) {
         self.settling.store(0, Ordering::Relaxed);
     }

@@ -197,7 +197,7 @@ impl Gate {
         self.tries.right(client, user, guess, now);
         self.seen.is_right(claim.case.word, user, now);
         self.outage.accepted(now, changes);
-        self.settle_down(&claim.case, now);
+        self.settle_down(&claim.case, now, changes);
         if claim.basis != Basis::Listed {
             self.earn(&claim.case, now);
         }
@@ -213,7 +213,7 @@ impl Gate {
     }
 
     /// Whether most of those who log in are known already: then settling in is over before its time.
-    fn settle_down(&self, case: &Case, now: Moment) {
+    fn settle_down(&self, case: &Case, now: Moment, changes: &mut Changes) {
         let since = Moment::from_nanos(self.settling.load(Ordering::Relaxed));
         if !self.is_settling(&self.rules.load(), now) {
             return;
@@ -223,7 +223,7 @@ impl Gate {
             false => LoginBy::New,
         };
         if self.first_days.login(case.user, who, now.since(since)) {
-            self.finish_settling();
+            changes.extend(self.end_settling(now));
         }
     }
 

@@ -384,6 +384,7 @@ fn log(judging: &Judging, changes: &[Change]) {
             | Fact::PlaceNew(_)
             | Fact::StolenSuspected(_)
             | Fact::StolenCleared(_)
+            | Fact::SettlingEnded
             | Fact::Expelled(_) => {}
         }
     }

@@ -226,7 +226,7 @@ pub fn learn(
         gate.learn(&user, client, at, now, changes);
     }
     if after == SettlingAfter::Ends && !logins.is_empty() {
-        gate.finish_settling();
+        changes.extend(gate.end_settling(now));
     }
     let (users, pairs) = gate.known();
     ImportStats {
@@ -234,5 +234,42 @@ pub fn learn(
         users: users.saturating_sub(users_before) as u64,
         settling_ended: settling && gate.settles_until(now).is_none(),
         settling: gate.settles_until(now).is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use gatepost_core::gate::request::settings::GateSettings;
+    use gatepost_core::gate::state::journal;
+
+    #[test]
+    fn settling_in_that_learning_has_ended_is_over_after_a_kill_before_the_next_snapshot() {
+        let clock = Clock::start();
+        let now = clock.now();
+        let settings = GateSettings {
+            settling: Duration::from_secs(7 * 86_400),
+            ..GateSettings::default()
+        };
+        let keys = || Keys {
+            users: [1; 16],
+            passwords: [2; 16],
+            table: [3; 16],
+        };
+        let gate = Gate::new(settings.clone(), keys(), now);
+        let mut files = gate.snapshots(now).unwrap().to_vec();
+        let login = PastLogin {
+            user: "anna".to_owned(),
+            address: "192.0.2.1".parse().unwrap(),
+            at: Clock::wall().as_seconds(),
+        };
+        let mut changes = Changes::new();
+        let learnt = learn(&gate, &[login], SettlingAfter::Ends, clock, &mut changes);
+        assert!(learnt.settling_ended);
+        files.push(journal::file(&changes));
+        let (next, _) = Gate::restore(settings, keys(), &files, now);
+        assert_eq!(next.settles_until(now), None);
     }
 }

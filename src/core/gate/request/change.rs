@@ -89,6 +89,8 @@ impl Change {
             Fact::DeviceFamiliar(_) | Fact::DeviceDropped(_) | Fact::DeviceShared(_) => false,
             // Each machine counts the logins that it has seen itself.
             Fact::PlaceNew(_) | Fact::StolenSuspected(_) | Fact::StolenCleared(_) => false,
+            // Each machine says of itself whether it settles in.
+            Fact::SettlingEnded => false,
         };
         is_shared && self.origin.0 == Origin::HERE.0
     }
@@ -135,7 +137,7 @@ impl Change {
 
     /// Whether the client's answer waits until the journal has it: so that a client that has seen
     /// its ban, or has spent a shared token, cannot undo that by a crash; nor can what an operator took back
-    /// come back.
+    /// come back, nor settling in begin again.
     pub const fn is_awaited(&self) -> bool {
         matches!(
             self.fact,
@@ -150,6 +152,7 @@ impl Change {
                 | Fact::DeviceDropped(_)
                 | Fact::StolenSuspected(_)
                 | Fact::StolenCleared(_)
+                | Fact::SettlingEnded
         )
     }
 }
@@ -197,6 +200,8 @@ pub enum Fact {
     StolenCleared(ClearedUser),
     /// The operator ended sessions.
     Expelled(Expulsion),
+    /// Settling in ended before its time.
+    SettlingEnded,
     /// Many familiar pairs are rejected at once: the backend is failing.
     BackendFailing,
     /// The failing backend accepted again, or nothing is known of it any more.

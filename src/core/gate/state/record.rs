@@ -84,6 +84,7 @@ const PASSWORD_CHANGED: u8 = 23;
 const USER_FORGOTTEN: u8 = 24;
 /// Told to other machines only.
 const EXPELLED: u8 = 25;
+const SETTLING_ENDED: u8 = 26;
 
 /// Who a record is about.
 const CLIENT_V4: u8 = 0;
@@ -263,6 +264,8 @@ fn write_fact(out: &mut Vec<u8>, fact: Fact) -> Option<u8> {
         Fact::PlaceNew(_) | Fact::StolenSuspected(_) | Fact::StolenCleared(_) => {
             return places::write_change(out, fact);
         }
+        // That it ended is all that there is to say.
+        Fact::SettlingEnded => SETTLING_ENDED,
         Fact::BackendFailing | Fact::BackendRecovered => return None,
     })
 }
@@ -309,6 +312,7 @@ fn read_fact(number: u8, from: &mut &[u8]) -> Option<Fact> {
         TRUST_REVOKED => Fact::TrustRevoked(read_revocation(from)?),
         USER_FORGOTTEN => Fact::UserForgotten(ForgottenUser(UserId(from.try_get_u64_le().ok()?))),
         EXPELLED => Fact::Expelled(read_expulsion(from)?),
+        SETTLING_ENDED => Fact::SettlingEnded,
         number => {
             devices::read_change(number, from).or_else(|| places::read_change(number, from))?
         }

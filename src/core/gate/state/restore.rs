@@ -98,7 +98,7 @@ impl Gate {
             false => Kept::All,
         };
         self.settling
-            .store(settling(&snapshots, away), Ordering::Relaxed);
+            .store(settling(&snapshots, &changes, away), Ordering::Relaxed);
         self.restore_logins(&snapshots, &changes, away);
         self.restore_passwords(&snapshots, &changes, away);
         self.restore_devices(&snapshots, &changes, away);
@@ -310,8 +310,13 @@ impl Gate {
     }
 }
 
-/// Since when the state settles in by the clock of now; 0: it does not.
-fn settling(snapshots: &[Snapshot], away: Away) -> u64 {
+/// Since when the state settles in by the clock of now; 0: it does not. It settles in once: where it has ended, no older
+/// snapshot begins it again.
+fn settling(snapshots: &[Snapshot], changes: &[Change], away: Away) -> u64 {
+    let is_end = |change: &Change| change.fact == Fact::SettlingEnded;
+    if changes.iter().any(is_end) {
+        return 0;
+    }
     let heads = snapshots.iter().filter_map(|snapshot| snapshot.head);
     let Some(head) = heads.max_by_key(|head| head.at) else {
         return 0;

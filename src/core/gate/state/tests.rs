@@ -275,6 +275,23 @@ fn settling_in_goes_on_after_a_restart_and_is_not_begun_anew() {
 }
 
 #[test]
+fn that_settling_in_has_ended_is_read_in_the_journal_whatever_the_snapshots_say() {
+    let mut settings = settings();
+    settings.settling = DAY * 7;
+    let gate = Gate::new(settings.clone(), keys(1), NOW);
+    let before = image(&gate, NOW);
+    let end = gate.end_settling(NOW + MINUTE).unwrap();
+    assert!(end.is_awaited() && !end.concerns_others());
+    assert_eq!(gate.end_settling(NOW + MINUTE), None, "once");
+    let after = image(&gate, NOW + MINUTE);
+    let restored = |files: &[StateFile]| restore_with(settings.clone(), files, NOW + DAY);
+    assert!(!restored(&before).has_settled(NOW + DAY));
+    for files in orders(&[end], &before, &after) {
+        assert!(restored(&files).has_settled(NOW + DAY), "{}", files.len());
+    }
+}
+
+#[test]
 fn the_journal_alone_brings_bans_shared_buckets_and_who_is_known_back() {
     let mut changes = Vec::new();
     let gate = busy(&mut changes);

@@ -7,6 +7,7 @@ use crate::gate::buckets::spec::Bucket;
 use crate::gate::permit::{First, Verdict};
 use crate::gate::queue::QueueClass;
 use crate::gate::request::attempt::AuthOutcome;
+use crate::gate::request::change::{Change, Fact};
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{Reason, Standing};
 
@@ -124,6 +125,26 @@ fn settling_in_ends_after_its_days_or_when_the_operator_has_learnt() {
             Fate::Refused(Reason::Bucket(Bucket::Unknown))
         );
     }
+}
+
+#[test]
+fn settling_in_that_logins_have_ended_is_told_for_the_journal() {
+    let mut world = settling();
+    let logins = |world: &mut World, names: std::ops::Range<usize>| {
+        for n in names {
+            world.login(&format!("10.{n}.0.1"), &format!("user{n}"));
+        }
+    };
+    logins(&mut world, 0..10);
+    world.pass(DAY);
+    logins(&mut world, 0..10);
+    let is_end = |change: &Change| change.fact == Fact::SettlingEnded;
+    assert!(!world.changes.iter().any(is_end));
+    world.pass(DAY);
+    logins(&mut world, 0..2);
+    assert!(world.gate.has_settled(world.now));
+    let ends = world.changes.iter().filter(|change| is_end(change));
+    assert_eq!(ends.count(), 1);
 }
 
 #[test]

@@ -119,6 +119,7 @@ fn every_record_of_a_bucket_or_a_user_has_the_octets_that_it_always_had() {
     let golden = "035500000000000000010100000200c00000";
     let user = Expulsion::User(user, network);
     check(here(Fact::Expelled(user)), 25, golden);
+    check(here(Fact::SettlingEnded), 26, "");
 }
 
 #[test]
