@@ -408,7 +408,7 @@ fn what_a_later_version_writes_is_passed_over_and_what_is_known_of_it_is_taken()
     // And it goes on telling the others.
     let facts = || {
         let told = told_by(&redis, &secret, "mx1").into_iter();
-        let is_facts = |letter: &ClusterLetter| matches!(letter.told, ClusterTold::Facts(_));
+        let is_facts = |told: &NumberedLetter| matches!(told.letter.told, ClusterTold::Facts(_));
         told.filter(is_facts).count()
     };
     let before = facts();
