@@ -10,7 +10,7 @@ use std::time::Duration;
 use redis::{FromRedisValue, Pipeline, Value};
 use tokio::time::timeout;
 
-pub use self::length::StreamLength;
+pub use self::length::{CUT, StreamLength};
 use super::store::connection::StoreConnection;
 use super::store::{ENTRY, LenderFault, LenderSettings};
 use gatepost_core::moment::Moment;

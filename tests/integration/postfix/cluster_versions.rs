@@ -235,8 +235,11 @@ impl LaterTold {
     /// What was told, with more of a later version before, between and behind it.
     fn of(told: Vec<NumberedLetter>) -> Self {
         let mut later = Self::default();
-        for NumberedLetter { number, letter } in told {
+        let mut number: u64 = 0;
+        for NumberedLetter { letter, .. } in told {
+            number += 1;
             let head = number.to_le_bytes();
+            number += u64::from(letter.told.is_numbered());
             let process = letter.process;
             later.news += 1;
             later
@@ -414,6 +417,9 @@ fn what_a_later_version_writes_is_passed_over_and_what_is_known_of_it_is_taken()
     let before = facts();
     log_in(first, 94, ANNA);
     wait::until("told", || facts() > before);
+    // Nothing was missing.
+    let lacks = |told: &NumberedLetter| matches!(told.letter.told, ClusterTold::Lacks(_));
+    assert!(!told_by(&redis, &secret, "mx1").iter().any(lacks));
 }
 
 /// A machine of a later version that is there is shown with its version.

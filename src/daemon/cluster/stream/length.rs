@@ -5,9 +5,10 @@
 //! Not here: the stream (`stream`).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-/// A cut as long as this finds all records still there, in seconds: a restart takes 30.
-const CUT: usize = 45;
+/// A cut as long as this finds all records still there: a restart takes 30 seconds.
+pub const CUT: Duration = Duration::from_secs(45);
 /// Records of one machine in a second at most: what it has to tell and what was spent there, five times each.
 const A_SECOND: usize = 10;
 /// Records in any case: a machine that makes up for what another one has missed writes about 25 a second.
@@ -29,7 +30,7 @@ pub struct StreamLength {
 impl StreamLength {
     /// With so many machines.
     pub const fn new(machines: usize) -> Self {
-        let each = machines.saturating_mul(A_SECOND * CUT);
+        let each = machines.saturating_mul(A_SECOND * CUT.as_secs() as usize);
         Self {
             most: LEAST.saturating_add(each),
             read: VecDeque::new(),

@@ -177,19 +177,18 @@ impl MeshSharer {
     fn tell_news(&mut self) {
         let common = self.context.common.get();
         let now = self.exchange.clock().now();
-        let has_lost = self.exchange.look();
-        let unsent = self.exchange.unsent();
-        self.orders.keep(unsent, now);
-        let facts = self.exchange.entries(unsent, common.ahead());
+        let (news, has_lost) = self.exchange.changed_here();
+        self.orders.keep(&news, now);
         if self.links.is_empty() {
             // A new machine is told all; what was spent waits.
-            return self.exchange.facts_kept();
+            return;
         }
-        self.exchange.facts_sent();
+        let facts = self.exchange.entries(&news, common.ahead());
+        self.exchange.health.told(news.len() as u64);
         let process = self.exchange.process;
         let told = facts.into_iter().map(|told| letter(process, told));
         let mut frames: Vec<Arc<[u8]>> = told.collect();
-        for told in self.exchange.unsent_spent(common) {
+        for told in self.exchange.spent(common) {
             let frame = letter(process, told);
             self.in_flight.told(&frame, now);
             frames.push(frame);
@@ -202,7 +201,6 @@ impl MeshSharer {
                 peer.offer(frame, &self.exchange);
             }
         }
-        self.exchange.spent_sent();
     }
 
     /// Takes in what a link tells.

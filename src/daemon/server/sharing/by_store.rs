@@ -17,7 +17,7 @@ use crate::cluster::common_clock::CommonClock;
 use crate::cluster::message::{ClusterTold, NumberedLetter};
 use crate::cluster::secret::{ClusterSecret, SealFault};
 use crate::cluster::store::{LenderFault, LenderSettings};
-use crate::cluster::stream::{BATCH, RecordStream, StreamEntry, StreamLength, StreamPlace};
+use crate::cluster::stream::{BATCH, CUT, RecordStream, StreamEntry, StreamLength, StreamPlace};
 use crate::drain::Drain;
 use gatepost_core::moment::Moment;
 
@@ -27,8 +27,6 @@ const ROUND: Duration = Duration::from_millis(200);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Batches of entries that are read in one round.
 const READS: usize = 16;
-/// Who has read nothing for so long, the time for which the stream keeps records, lacks more than single letters.
-const LONG_CUT: Duration = Duration::from_secs(45);
 /// What cannot be opened and is older says nothing about the machine as it is now.
 const STALE: Duration = Duration::from_secs(60);
 
@@ -123,7 +121,8 @@ impl StoreSharer {
             self.common.set(part.time, asked, now);
             if part.missed {
                 self.sync.missed();
-                if now.since(self.read_at) >= LONG_CUT {
+                // Of a shorter cut all would still be there: the store has lost it, and the numbers say what.
+                if now.since(self.read_at) >= CUT {
                     self.read.begin_anew();
                 }
             }
@@ -208,16 +207,15 @@ impl StoreSharer {
     /// Tells what has changed here.
     async fn publish(&mut self, stream: &mut RecordStream) -> Result<(), LenderFault> {
         self.send(stream).await?;
-        if self.exchange.look() {
+        let (news, has_lost) = self.exchange.changed_here();
+        if has_lost {
             self.sync.tell_recent();
         }
-        let facts = self.exchange.unsent().to_vec();
-        self.tell(self.exchange.entries(&facts, self.common.ahead()));
-        self.told.keep(&facts);
-        self.exchange.facts_sent();
-        let spent = self.exchange.unsent_spent(self.common);
+        self.tell(self.exchange.entries(&news, self.common.ahead()));
+        self.told.keep(&news);
+        self.exchange.health.told(news.len() as u64);
+        let spent = self.exchange.spent(self.common);
         self.tell(spent);
-        self.exchange.spent_sent();
         self.send(stream).await
     }
 

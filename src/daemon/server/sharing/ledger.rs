@@ -25,8 +25,6 @@ const PROCESSES: usize = 1024;
 pub(super) struct SpentLedger {
     /// The last number that was used.
     number: u64,
-    /// What was taken from the gate, and is not known to be in the store.
-    unsent: Vec<NumberedRecords>,
     /// The last number of each process, and when it was noted.
     taken: BTreeMap<ProcessId, (u64, Moment)>,
     /// Of a process that is not among those, only what it told later than this is taken.
@@ -38,31 +36,21 @@ impl SpentLedger {
     pub(super) const fn new(as_of: Moment) -> Self {
         Self {
             number: 0,
-            unsent: Vec::new(),
             taken: BTreeMap::new(),
             floor: as_of,
         }
     }
 
-    /// What is to be told now, one of so many machines, at `common` by the store's clock. It is told again with the same
-    /// numbers until [`Self::sent`].
-    pub(super) fn next_unsent(
+    /// What was spent here and is to be told now, one of so many machines, at `common` by the store's clock.
+    pub(super) fn next(
         &mut self,
         gate: &Gate,
         machines: usize,
         (now, common): (Moment, Moment),
-    ) -> &[NumberedRecords] {
-        if self.unsent.is_empty() {
-            let most = (TOGETHER / machines.max(1)).max(LEAST);
-            let spent = gate.take_spent(most, now);
-            self.unsent = self.numbered(&spent, 0, common);
-        }
-        &self.unsent
-    }
-
-    /// What was to be told is in the store.
-    pub(super) fn sent(&mut self) {
-        self.unsent.clear();
+    ) -> Vec<NumberedRecords> {
+        let most = (TOGETHER / machines.max(1)).max(LEAST);
+        let spent = gate.take_spent(most, now);
+        self.numbered(&spent, 0, common)
     }
 
     /// Records in as many entries as they need, by a clock that is so many seconds ahead.

@@ -124,8 +124,10 @@ impl ReadProcess {
             });
             lack.last = since;
         }
+        let is_repeated = *number < self.number;
         self.number = self.number.max(*number);
         if let ClusterTold::ToldAgain { since, from } = letter.told
+            && !is_repeated
             && let Some(lack) = self.lacks.take_if(|lack| since <= lack.since)
             && lack.last >= from
         {
@@ -233,6 +235,13 @@ mod tests {
         read.note_unknown(PROCESS, 7);
         read.note(&facts(8), NOW);
         assert_eq!(asked(&mut read, NOW), Some(5), "one before it is");
+    }
+
+    #[test]
+    fn what_somebody_repeats_fills_no_gap_and_makes_none_larger() {
+        let mut read = reading(&[facts(3), again(3, 0, 2), facts(5)]);
+        read.note(&again(3, 0, 2), NOW);
+        assert_eq!(asked(&mut read, NOW), Some(3));
     }
 
     #[test]

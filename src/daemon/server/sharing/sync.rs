@@ -173,20 +173,23 @@ impl FullSync {
 
     /// Tells again now what somebody lacks, if that is due.
     pub(super) fn tell_again(&mut self, told: &ToldLetters, gate: &Gate, now: Moment) {
-        let rested = |at: Moment| now.since(at) >= AGAIN;
-        if self.answer.is_some() || !self.told_again.is_none_or(rested) {
-            return;
-        }
-        let Some(since) = self.lacked.take() else {
+        let Some(since) = self.lacked.filter(|_| self.answer.is_none()) else {
             return;
         };
+        let rested = |last: Option<Moment>, rest| last.is_none_or(|at| now.since(at) >= rest);
+        let facts = match told.since(since) {
+            Some(facts) if rested(self.told_again, AGAIN) => ToldFacts::Again(facts),
+            None if rested(self.answered, ANSWERS) => {
+                self.answered = Some(now);
+                ToldFacts::Known(gate.begin_telling(Moment::EPOCH, now))
+            }
+            _ => return,
+        };
+        self.lacked = None;
         self.told_again = Some(now);
         self.answer = Some(FullTelling {
             cause: Cause::Lacked(since, told.number()),
-            facts: match told.since(since) {
-                Some(facts) => ToldFacts::Again(facts),
-                None => ToldFacts::Known(gate.begin_telling(Moment::EPOCH, now)),
-            },
+            facts,
             debts: None,
         });
     }

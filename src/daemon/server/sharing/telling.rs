@@ -1,6 +1,6 @@
 //! telling - what a machine of a cluster tells and is told, whichever way it goes
 //!
-//! Takes what others tell into the gate, and has what happened here ready as entries, until its way has taken them.
+//! Takes what others tell into the gate, and has what happened here ready as entries.
 //! Not here: the ways (`by_store`, `by_mesh`), what is done with a fact (`merging`), numbers against repetition (`ledger`).
 
 use std::sync::Arc;
@@ -35,8 +35,6 @@ pub(super) struct FactExchange {
     merger: ClusterMerger,
     others_settling: OthersSettling,
     outbox: OutboxFacts,
-    /// Taken from the outbox, and not known to be on its way.
-    unsent: Vec<Change>,
     ledger: SpentLedger,
 }
 
@@ -56,7 +54,6 @@ impl FactExchange {
             settings,
             process: key::random(),
             outbox,
-            unsent: Vec::new(),
             ledger: SpentLedger::new(gate.spent_as_of()),
             context,
         }
@@ -118,46 +115,21 @@ impl FactExchange {
         is_news.then_some(at)
     }
 
-    /// Looks what has changed here; whether something was lost since the last look.
-    pub(super) fn look(&mut self) -> bool {
-        while self.unsent.len() < AT_ONCE
-            && let Some(change) = self.outbox.take()
-        {
-            self.unsent.push(change);
-        }
-        self.context.cluster.decided.note_own(&self.unsent);
-        self.outbox.has_lost()
+    /// What has changed here since the last look, and whether something was lost since.
+    pub(super) fn changed_here(&mut self) -> (Vec<Change>, bool) {
+        let next = std::iter::from_fn(|| self.outbox.take());
+        let news: Vec<Change> = next.take(AT_ONCE).collect();
+        self.context.cluster.decided.note_own(&news);
+        (news, self.outbox.has_lost())
     }
 
-    /// What has changed here and is not on its way yet.
-    pub(super) fn unsent(&self) -> &[Change] {
-        &self.unsent
-    }
-
-    /// What has changed here is on its way.
-    pub(super) fn facts_sent(&mut self) {
-        self.health.told(self.unsent.len() as u64);
-        self.unsent.clear();
-    }
-
-    /// Nobody is there to be told what has changed here; a machine that comes is told all.
-    pub(super) fn facts_kept(&mut self) {
-        self.unsent.clear();
-    }
-
-    /// What was spent here and is not on its way yet.
-    pub(super) fn unsent_spent(&mut self, common: CommonClock) -> Vec<ClusterTold> {
+    /// What was spent here since the last look.
+    pub(super) fn spent(&mut self, common: CommonClock) -> Vec<ClusterTold> {
         let now = self.clock().now();
         let gate = self.context.services.judging.gate();
         let machines = self.settings.machines.len();
-        let moments = (now, common.of(now));
-        let told = self.ledger.next_unsent(gate, machines, moments).iter();
-        told.cloned().map(ClusterTold::Spent).collect()
-    }
-
-    /// What was spent here is on its way.
-    pub(super) fn spent_sent(&mut self) {
-        self.ledger.sent();
+        let told = self.ledger.next(gate, machines, (now, common.of(now)));
+        told.into_iter().map(ClusterTold::Spent).collect()
     }
 
     /// Facts in as many entries as they need, by a clock that is so many seconds ahead.

@@ -361,9 +361,15 @@ fn of_letters_that_somebody_lacks_what_they_said_is_told_again_and_no_more() {
     assert!(next.again);
     let end = ClusterTold::ToldAgain { since: 1, from: 3 };
     assert_eq!(next.end, Some(end.clone()));
-    // What is not kept is told with all that is known, and not sooner than somebody may ask again.
+    // What is not kept is told with all that is known, and no more often than that is told to who has asked for it.
     told.keep_none();
-    cluster.now = cluster.now + AGAIN;
+    let machine = &mut cluster.machines[0];
+    machine.sync.answered = Some(cluster.now);
+    machine.sync.lacks(1);
+    let soon = cluster.now + (ANSWERS - Duration::from_nanos(1));
+    machine.sync.tell_again(&told, &machine.gate, soon);
+    assert!(machine.sync.answer.is_none());
+    cluster.now = cluster.now + ANSWERS;
     let (facts, next) = told_again(&told, &mut cluster, 1);
     assert!(!facts.is_empty() && !facts.contains(&fact(2)) && !next.again);
     assert_eq!(next.end, Some(end));
