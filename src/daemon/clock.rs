@@ -1,7 +1,7 @@
 //! clock - the current time; the only place that reads the machine's clocks
 //!
 //! Two questions, two clocks. [`Clock::now`] makes the moments that the core calculates with: the wall-clock time
-//! at the process's start plus the time since, on a clock that nobody sets and that counts sleep
+//! at the process's start (2026 at the earliest) plus the time since, on a clock that nobody sets and that counts sleep
 //! (CLOCK_BOOTTIME). So a wall clock that is set back or forward while we run, or a machine that was suspended,
 //! neither shortens nor extends a ban or a debt. [`Clock::wall`] reads the wall's clock anew, for everything that
 //! has a date of its own: certificates, old logs, and what a person reads.
@@ -14,6 +14,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustix::time::{ClockId, clock_gettime};
 
 use gatepost_core::moment::Moment;
+
+/// 2026-01-01: no process has run before. A machine without a battery boots in 1970, and what happened before the restart
+/// must have a moment too.
+const EARLIEST: Moment = Moment::from_seconds(1_767_225_600);
 
 /// A wall clock that moves by more than this at once was set.
 const LONGEST_DRIFT: Duration = Duration::from_secs(60);
@@ -28,8 +32,12 @@ pub struct Clock {
 impl Clock {
     /// Reads the machine's clocks once; from then on time goes by steadily.
     pub fn start() -> Self {
+        Self::start_at(Self::wall())
+    }
+
+    fn start_at(wall: Moment) -> Self {
         Self {
-            wall: Self::wall(),
+            wall: wall.max(EARLIEST),
             started: since_boot(),
         }
     }
@@ -130,6 +138,32 @@ impl WallWatch {
     }
 }
 
+/// How long nobody has set the wall's clock. One that was wrong at boot is put right within minutes: what cannot be undone
+/// and goes by the date waits for longer.
+#[derive(Debug)]
+pub struct WallSteadiness {
+    watch: WallWatch,
+    since: Moment,
+}
+
+impl WallSteadiness {
+    /// Begins, at a moment of our clock at which the wall's shows `wall`.
+    pub fn new(now: Moment, wall: Moment) -> Self {
+        Self {
+            watch: WallWatch::new(now, wall),
+            since: now,
+        }
+    }
+
+    /// The time since the start, or since the last step: of those that two looks lie on both sides of.
+    pub fn look(&mut self, now: Moment, wall: Moment) -> Duration {
+        if self.watch.look(now, wall).is_some() {
+            self.since = now;
+        }
+        now.since(self.since)
+    }
+}
+
 impl fmt::Display for WallStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (span, way) = match self {
@@ -168,6 +202,13 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_boots_in_1970_has_moments_for_what_was_before() {
+        let clock = Clock::start_at(Moment::EPOCH + SECOND);
+        assert!(clock.now() - DAY * 365 > Moment::EPOCH + DAY * 365 * 50);
+        assert_eq!(Clock::start_at(NOW).wall, NOW);
+    }
+
+    #[test]
     fn a_step_of_more_than_a_minute_is_told_once_and_a_drift_never() {
         let mut watch = WallWatch::new(NOW, NOW);
         let (mut now, mut wall) = (NOW, NOW);
@@ -187,5 +228,14 @@ mod tests {
             assert_eq!(look(Duration::from_millis(400), none), None);
         }
         assert_eq!(forward.to_string(), "1m 1s forward");
+    }
+
+    #[test]
+    fn a_wall_clock_is_steady_from_the_last_step_on() {
+        let mut steadiness = WallSteadiness::new(NOW, NOW + DAY);
+        assert_eq!(steadiness.look(NOW + SECOND, NOW + DAY + SECOND), SECOND);
+        let later = NOW + SECOND * 70;
+        assert_eq!(steadiness.look(later, NOW + DAY), Duration::ZERO);
+        assert_eq!(steadiness.look(later + DAY, NOW + DAY * 2), DAY);
     }
 }

@@ -79,6 +79,26 @@ fn a_published_list_is_in_force_until_it_is_replaced_or_removed_also_after_a_res
 }
 
 #[test]
+fn a_list_that_seems_to_be_over_by_a_wrong_clock_is_in_force_when_the_clock_is_put_right() {
+    let day = 24 * 3600;
+    let (setup, clock) = Setup::new(NOWHERE).with_other_clock(0);
+    let mut proxy = setup.start();
+    import(&proxy, &in_tree("tests/lists/drop.json"), true);
+    clock.set(40 * day);
+    wait::until("over", || !is_listed(&proxy, "203.0.113.77"));
+    proxy.restart();
+    assert!(!is_listed(&proxy, "203.0.113.77"));
+    clock.set(0);
+    wait::until("in force", || is_listed(&proxy, "203.0.113.77"));
+    clock.set(-40 * day);
+    proxy
+        .log()
+        .find("the step", |event| event.message().contains("back"));
+    clock.set(3 * 3600);
+    wait::until("over", || !is_listed(&proxy, "203.0.113.77"));
+}
+
+#[test]
 fn a_list_of_many_parts_is_taken_whole() {
     let proxy = Setup::new(NOWHERE).start();
     let lines =

@@ -15,6 +15,7 @@ pub(crate) mod machines;
 pub(crate) mod mail;
 pub(crate) mod network;
 pub(crate) mod nginx;
+pub(crate) mod other_clock;
 pub(crate) mod ports;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -20,7 +20,7 @@ use super::prune;
 use super::statements;
 use super::tally::{HistoryTally, TransactionEnd, WhichRows};
 use super::written::{Totals, WrittenTotals, grown};
-use crate::clock::Clock;
+use crate::clock::{Clock, WallSteadiness};
 use crate::report::limits::{LimitCounters, ResourceLimit};
 use crate::report::occurrence::Occurrence;
 use crate::report::record::{Forgotten, Record, RecordedEvent};
@@ -45,6 +45,9 @@ const BATCH: usize = 256;
 
 const HOUR: u64 = 3600;
 
+/// How long nobody has set the wall's clock when rows go for their age: with one that is a month ahead, all would.
+const STEADY: Duration = Duration::from_secs(HOUR);
+
 /// Keeps the history of one Gatepost.
 pub struct Historian {
     settings: HistorySettings,
@@ -66,6 +69,7 @@ pub struct Historian {
     rounds: u32,
     /// When the last round was.
     last: Moment,
+    pub(in crate::history) steadiness: WallSteadiness,
 }
 
 impl std::fmt::Debug for Historian {
@@ -101,6 +105,7 @@ impl Historian {
             fault: None,
             rounds: 0,
             last: clock.now(),
+            steadiness: WallSteadiness::new(clock.now(), Clock::wall()),
         }
     }
 
@@ -194,6 +199,7 @@ impl Historian {
 
     pub(in crate::history) fn round_at(&mut self, now: Moment) {
         self.rounds = self.rounds.wrapping_add(1);
+        let steady = self.steadiness.look(self.clock.now(), now);
         if self.fault.is_some() && !self.rounds.is_multiple_of(RETRY) {
             self.turn(now);
             return;
@@ -205,7 +211,10 @@ impl Historian {
         self.write(which, now);
         self.turn(now);
         if self.rounds % PRUNING == 1 {
-            self.prune(now);
+            self.tend(|database| prune::remove_excess(&database.connection));
+            if steady >= STEADY {
+                self.remove_old(now);
+            }
         }
     }
 
@@ -218,9 +227,9 @@ impl Historian {
         self.limits.add(ResourceLimit::History, lost);
     }
 
-    fn prune(&mut self, now: Moment) {
+    fn remove_old(&mut self, now: Moment) {
         let keep = self.settings.keep.unwrap_or_default();
-        self.tend(|database| prune::prune(&database.connection, now, keep));
+        self.tend(|database| prune::remove_old(&database.connection, now - keep));
         if let Some((place, _)) = &self.open
             && let Err(fault) = place.remove_aside(now - keep)
         {

@@ -2,8 +2,6 @@
 //!
 //! Not here: the bounds (`schema`).
 
-use std::time::Duration;
-
 use rusqlite::{Connection, params};
 
 use super::database::{HistoryFault, octets, seconds};
@@ -15,36 +13,40 @@ use gatepost_core::moment::Moment;
 /// Rows that go at once, so that no transaction is long.
 const AT_ONCE: u64 = 2_000;
 
-/// Removes what is older than `keep`, and the oldest of what is more than its table may hold.
+/// Removes what is older than `oldest`.
 ///
 /// # Errors
 ///
 /// What SQLite says.
-pub(super) fn prune(
-    connection: &Connection,
-    now: Moment,
-    keep: Duration,
-) -> Result<(), HistoryFault> {
-    let oldest = seconds(now - keep);
-    for TableBound {
-        table,
-        time,
-        rows,
-        most,
-    } in BOUNDS
-    {
+pub(super) fn remove_old(connection: &Connection, oldest: Moment) -> Result<(), HistoryFault> {
+    let oldest = seconds(oldest);
+    for TableBound { table, time, .. } in BOUNDS {
         // The oldest have the lowest numbers, but for a clock that was set: what is beyond its age goes all the same.
         let old = format!(
             "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {time} < ?1 LIMIT {AT_ONCE})"
         );
         while connection.execute(&old, [oldest])? as u64 == AT_ONCE {}
-        let counted = format!("SELECT count(*) FROM {table} WHERE {rows}");
-        let count: u64 = connection.query_row(&counted, [], |row| row.get(0))?;
-        remove_oldest(connection, table, rows, count.saturating_sub(most))?;
     }
     for (table, _) in HOURLY {
         let old = format!("DELETE FROM {table} WHERE hour < ?1");
         connection.execute(&old, [oldest])?;
+    }
+    Ok(())
+}
+
+/// Removes the oldest of what is more than its table may hold.
+///
+/// # Errors
+///
+/// What SQLite says.
+pub(super) fn remove_excess(connection: &Connection) -> Result<(), HistoryFault> {
+    for TableBound {
+        table, rows, most, ..
+    } in BOUNDS
+    {
+        let counted = format!("SELECT count(*) FROM {table} WHERE {rows}");
+        let count: u64 = connection.query_row(&counted, [], |row| row.get(0))?;
+        remove_oldest(connection, table, rows, count.saturating_sub(most))?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ const END: &str = "# end, networks ";
 pub(in crate::server) struct Lists {
     directory: PathBuf,
     coming: Mutex<Option<ComingList>>,
-    /// Held while a file is written or removed: operators are served at the same time.
+    /// Held while the files and the gate are brought to the same: operators are served at the same time.
     files: Mutex<()>,
     /// Where the owner's list of known passwords is.
     pub(in crate::server) passwords: watch::Sender<KnownPasswordsSettings>,
@@ -112,6 +112,7 @@ impl Lists {
         if list.networks.is_empty() {
             return Err("there is no network in it".to_owned());
         }
+        let _alone = self.alone();
         let taken = gate.import_list(source, &list.networks, until);
         taken.map_err(refusal)?;
         Ok(self.write(source, clock.on_wall(until), &list.networks))
@@ -123,11 +124,11 @@ impl Lists {
     ///
     /// What the disk says: then it comes back with the next start.
     pub(in crate::server) fn remove(&self, source: &str, gate: &Gate) -> io::Result<bool> {
+        let _alone = self.alone();
         let was = gate.remove_list(source);
         if !is_source(source) {
             return Ok(was);
         }
-        let _alone = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
         owner.act(
             || match unlinkat(&directory, name(source), AtFlags::empty()) {
@@ -141,8 +142,10 @@ impl Lists {
         )
     }
 
-    /// Reads the lists that an earlier process kept. What cannot be read is told.
+    /// Reads the lists that are kept: those of an earlier process, and all again after the machine's clock was set, for
+    /// each ends on a date. What cannot be read is told.
     pub(in crate::server) fn restore(&self, gate: &Gate, clock: Clock) {
+        let _alone = self.alone();
         let found = match self.find() {
             Ok(found) => found,
             Err(fault) => return warn!("published lists cannot be read: {fault}"),
@@ -189,7 +192,6 @@ impl Lists {
 
     /// Writes a list, in place of its source's old one.
     fn write(&self, source: &str, until: Moment, networks: &[IpNet]) -> io::Result<()> {
-        let _alone = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let (directory, owner) = owner::open_directory(&self.directory, Mode::RWXU)?;
         owner.act(|| {
             let at = directory.as_fd();
@@ -209,6 +211,10 @@ impl Lists {
             renameat(at, NEW, at, name(source))?;
             Ok(fsync(at)?)
         })
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<ComingList>> {
@@ -266,6 +272,7 @@ fn take_up(source: &str, text: &str, gate: &Gate, clock: Clock) -> Result<Option
         return Err("its end is missing".to_owned());
     }
     if until <= Clock::wall() {
+        gate.remove_list(source);
         return Ok(None);
     }
     let taken = gate.import_list(source, &networks, clock.at_date(until));

@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
 use super::listeners::ListenerContext;
+use super::lists::Lists;
 use super::tickets;
 use crate::clock::{Clock, WallWatch};
 use crate::cluster::Outbox;
@@ -46,6 +47,7 @@ pub(in crate::server) struct Persister {
     notices: mpsc::Receiver<Notice>,
     outbox: Outbox,
     bans: BanOutbox,
+    lists: Arc<Lists>,
     disk: Disk,
     saving: Option<JoinHandle<Result<Saved, StoreFault>>>,
     wall: WallWatch,
@@ -85,6 +87,7 @@ impl Persister {
             notices,
             outbox: context.cluster.outbox.clone(),
             bans: context.crowdsec.outbox.clone(),
+            lists: Arc::clone(&context.lists),
             saving: None,
             moved: false,
             unkept: 0,
@@ -168,14 +171,17 @@ impl Persister {
         self.unkept = self.unkept.saturating_add(1);
     }
 
-    /// Tells that the machine's clock was set, and saves at once: a start takes the time away from what was written
-    /// last by the old one.
+    /// Tells that the machine's clock was set, and reads lists again, which end on a date. Saves at once: a start takes the
+    /// time away from what was written last.
     async fn watch_the_wall(&mut self) {
         let (now, wall) = (self.services.judging.clock.now(), Clock::wall());
         self.services.judging.gate().set_wall(now, wall);
         if let Some(step) = self.wall.look(now, wall) {
             events::clock_set(step);
             self.begin_save().await;
+            let (lists, services) = (Arc::clone(&self.lists), Arc::clone(&self.services));
+            let restore = move || lists.restore(services.judging.gate(), services.judging.clock);
+            drop(spawn_blocking(restore));
         }
     }
 

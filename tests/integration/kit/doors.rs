@@ -16,7 +16,7 @@ use super::ports;
 use super::proxy::{Proxy, Setup};
 
 /// Longer than any delay of Gatepost's and any wait of Dovecot's.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(90);
 
 /// The secret and the nonce of the tests.
 pub(crate) const SECRET: &str = "a-secret-of-the-tests";

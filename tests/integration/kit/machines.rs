@@ -3,7 +3,6 @@
 //! Not here: by which way they share (the tests), the networks and their links (`network`).
 
 use std::net::IpAddr;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -12,7 +11,7 @@ use super::mail::{Entry, Mail, PasswordCheck, User};
 use super::network::Network;
 use super::proxy::{Proxy, Setup};
 use super::siege::attacker;
-use super::{program, wait};
+use super::wait;
 
 /// The secret of a cluster.
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -22,10 +21,6 @@ pub(crate) const BURST: usize = 60;
 const IN_VAIN: usize = 40;
 /// The same at one account, of which less is let through.
 const IN_VAIN_AT_ONE: usize = 12;
-const OTHER_CLOCK: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/integration/kit/other_clock.c"
-);
 
 impl Setup {
     /// Of the machine `name` of a cluster of these.
@@ -49,17 +44,6 @@ impl Setup {
         let burst = i64::try_from(BURST).expect("a small number");
         self.with("limits.unknown.burst", burst)
             .with("limits.unknown.every", "2h")
-    }
-
-    /// Has its clock show an hour more.
-    #[must_use]
-    pub(crate) fn an_hour_ahead(self) -> Self {
-        let library = self.folder().join("other_clock.so");
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-o"]).arg(&library);
-        compiler.arg(OTHER_CLOCK);
-        program::run(&mut compiler);
-        self.under(&["env", &format!("LD_PRELOAD={}", library.display())])
     }
 }
 

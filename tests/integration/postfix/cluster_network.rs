@@ -42,7 +42,7 @@ impl StoreCluster {
                 .with_secret(SECRET)
                 .with("cluster.store", store);
             match number {
-                1 => setup.an_hour_ahead(),
+                1 => setup.with_other_clock(3600).0,
                 _ => setup,
             }
         };

@@ -277,11 +277,21 @@ fn records_that_the_store_has_lost_before_a_machine_read_them_are_told_again() {
     second.signal(Signal::STOP);
     let last = read_up_to();
     let told = sharing(&first)["told"].as_u64().expect("a number");
-    assert_eq!(log_in(&first, 98, BERT), Some(235));
+    assert_eq!(
+        log_in(&first, 98, BERT),
+        Some(235),
+        "{}",
+        first.log().text()
+    );
     first.ask(&["bans", "add", "127.99.0.0/24"]);
     tell(told + 2);
     let lost = redis.command(&["XRANGE", RECORDS, &format!("({last}"), "+"]);
-    assert_eq!(log_in(&first, 96, CARLA), Some(235));
+    assert_eq!(
+        log_in(&first, 96, CARLA),
+        Some(235),
+        "{}",
+        first.log().text()
+    );
     tell(told + 3);
     let lost: Vec<&str> = lost.lines().filter(|line| is_number(line)).collect();
     assert!(!lost.is_empty());
@@ -457,7 +467,7 @@ fn what_happens_at_a_machine_whose_clock_is_an_hour_off_has_its_place_all_the_sa
     let (mail, redis) = (Mail::start(), Redis::start());
     let first = machine(&mail, &redis, "mx1", SECRET).start();
     let second = machine(&mail, &redis, "mx2", SECRET);
-    let second = second.an_hour_ahead().start();
+    let second = second.with_other_clock(3600).0.start();
     wait_for(&first, "shares");
     wait_for(&second, "shares");
     assert_eq!(sharing(&first)["clock_ahead_s"], 0);

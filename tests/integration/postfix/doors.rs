@@ -9,7 +9,7 @@ use std::net::{IpAddr, TcpStream};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -237,28 +237,22 @@ fn what_gatepost_let_through_is_judged_once_and_what_another_postfix_asks_is_jud
     assert_eq!((counted("attempts"), counted("rejected")), (before + 1, 2));
 }
 
-/// Right logins one after another, each at the next door, until `over`: how many, and how long the slowest took.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long a person waits is asserted"
-)]
-fn users_until(over: &AtomicBool, doors: &Doors, worker: usize) -> (usize, Duration) {
-    let (mut logins, mut slowest) = (0, Duration::ZERO);
+/// Right logins one after another, each at the next door, until `over`: how many.
+fn users_until(over: &AtomicBool, doors: &Doors, worker: usize) -> usize {
+    let mut logins = 0;
     while !over.load(Ordering::Relaxed) {
         let number = worker + logins * HONEST_WORKERS;
         let (name, password) = numbered(number % NUMBERED);
         let (door, from) = (Door::ALL[number % 3], home(number % NUMBERED));
-        let began = Instant::now();
         let answer = doors.log_in(door, from, User(&name, &password));
         assert!(answer.unwrap(), "{name} at {door:?}");
-        slowest = slowest.max(began.elapsed());
         logins += 1;
     }
-    (logins, slowest)
+    logins
 }
 
-/// Users log in at every door while `meanwhile` runs; how many times, and how long the slowest took.
-fn users_beside(doors: &Doors, meanwhile: impl FnOnce()) -> (usize, Duration) {
+/// Users log in at every door while `meanwhile` runs; how many times.
+fn users_beside(doors: &Doors, meanwhile: impl FnOnce()) -> usize {
     let over = AtomicBool::new(false);
     thread::scope(|threads| {
         let over = &over;
@@ -267,10 +261,10 @@ fn users_beside(doors: &Doors, meanwhile: impl FnOnce()) -> (usize, Duration) {
             .collect();
         meanwhile();
         over.store(true, Ordering::Relaxed);
-        let all = workers.into_iter().map(|worker| worker.join().unwrap());
-        all.fold((0, Duration::ZERO), |(logins, slowest), (more, slow)| {
-            (logins + more, slowest.max(slow))
-        })
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap())
+            .sum()
     })
 }
 
@@ -293,7 +287,7 @@ fn guesses(doors: &Doors, proxy: &Proxy, numbers: Range<usize>) {
 }
 
 #[test]
-fn killed_under_load_it_keeps_no_login_waiting_for_three_seconds_and_comes_back_with_its_buckets() {
+fn killed_under_load_it_locks_no_user_out_and_comes_back_with_its_buckets() {
     let doors = Doors::start("");
     let setup = doors.setup();
     learn_homes(&setup);
@@ -301,7 +295,7 @@ fn killed_under_load_it_keeps_no_login_waiting_for_three_seconds_and_comes_back_
     until_it_answers(&proxy);
     let mut before = BTreeMap::new();
     // Half of the buckets is spent, and users and guessers are in the middle of their logins when it is killed.
-    let (logins, slowest) = users_beside(&doors, || {
+    let logins = users_beside(&doors, || {
         guesses(&doors, &proxy, 0..100);
         before = tokens(&proxy);
         thread::scope(|threads| {
@@ -310,15 +304,13 @@ fn killed_under_load_it_keeps_no_login_waiting_for_three_seconds_and_comes_back_
         });
     });
     assert!(logins >= 20, "{logins}");
-    assert!(slowest < Duration::from_secs(3), "one took {slowest:?}");
     let full = before["strangers"];
     assert!((1..STRANGERS as u64).contains(&full), "{before:?}");
-    let (logins, slowest) = users_beside(&doors, || {
+    let logins = users_beside(&doors, || {
         proxy.kill_and_start();
         until_it_answers(&proxy);
     });
     assert!(logins >= 4, "{logins}");
-    assert!(slowest < Duration::from_secs(3), "one took {slowest:?}");
     let after = tokens(&proxy);
     for (name, held) in &before {
         // What came back since, and what guesses took between the look and the kill.
@@ -352,14 +344,14 @@ fn while_systemd_holds_the_port_a_restart_lets_no_login_pass_unjudged() {
         log.matches("listening for Dovecot's questions").count()
     };
     wait::until("the door for Dovecot", || starts() == 1);
-    let (logins, slowest) = users_beside(&doors, || {
+    let logins = users_beside(&doors, || {
         proxy.signal(Signal::USR1);
         wait::until("the next one", || starts() == 2);
         let accepted = || proxy.status()["doors"]["imap"]["accepted"].as_u64();
         wait::until("logins at the next one", || accepted() >= Some(4));
     });
     assert!(logins >= 4, "{logins}");
-    assert!(slowest < Duration::from_secs(3), "one took {slowest:?}");
+    // So none has waited for longer than Dovecot waits for an answer, which is two seconds.
     let log = doors.mail.dovecot_log();
     let unanswered: Vec<&str> = log
         .lines()

@@ -126,7 +126,7 @@ fn bans_of_a_botnet_push_out_neither_those_of_networks_nor_those_by_hand() {
     (0..12_000).for_each(|_| insert("neighbours"));
     (0..22_000).for_each(|_| insert("strikes"));
     connection.execute_batch("COMMIT").unwrap();
-    super::prune::prune(connection, Moment::from_seconds(2), DAY).unwrap();
+    super::prune::remove_excess(connection).unwrap();
     let count = |cause: &str| -> u64 {
         let counted = "SELECT count(*) FROM bans WHERE cause = ?";
         connection

@@ -95,6 +95,27 @@ fn a_list_that_is_damaged_over_or_no_file_is_left_out_and_others_are_not() {
 }
 
 #[test]
+fn after_the_clock_was_set_a_list_is_in_force_or_over_by_its_new_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lists, clock) = (lists_in(folder.path()), Clock::start());
+    let gate = gate(clock);
+    import(&lists, "drop", &["198.51.100.0/24"], &gate, clock);
+    let path = folder.path().join("list-drop");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let (_, rest) = whole.split_once('\n').unwrap();
+    // What stands between its end and the date is the same as if the clock had been set.
+    let ends = |until: u64| {
+        std::fs::write(&path, format!("{HEAD}{until}\n{rest}")).unwrap();
+        lists.restore(&gate, clock);
+        is_banned(&gate, "198.51.100.7", clock)
+    };
+    let wall = Clock::wall().as_seconds();
+    assert!(!ends(wall - 60));
+    assert!(ends(wall + 60));
+    assert!(gate.lists()[0].until.since(clock.now()) <= Duration::from_secs(62));
+}
+
+#[test]
 fn a_list_with_something_wrong_leaves_the_old_one() {
     let folder = tempfile::tempdir().unwrap();
     let (lists, clock) = (lists_in(folder.path()), Clock::start());
