@@ -8,13 +8,6 @@ use crate::gate::request::settings::Mode;
 use crate::gate::request::verdict::{Reason, Standing};
 use crate::gate::trust::ban::Ban;
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
-
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 /// Tries ever new passwords for an unknown user until something is refused for `reason`.
 fn hammer(world: &mut World, from: &str, salt: usize, reason: Reason) {
     for n in 0..1000 {

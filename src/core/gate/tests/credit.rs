@@ -11,11 +11,6 @@ const OFFICE: &str = "203.0.113.7";
 const HOME: &str = "192.0.2.1";
 const PAID: Fate = Fate::Asked(Reason::Bucket(Bucket::Credit));
 
-/// Good passwords, each another.
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 /// A server with so many users, who have logged in from home, and a botnet that has emptied what strangers share.
 fn besieged(users: usize) -> World {
     let mut world = World::new(settings());

@@ -9,7 +9,6 @@ use crate::gate::request::verdict::Reason;
 use crate::gate::{ConnectedClient, Gate};
 use crate::moment::Moment;
 
-const HOME: &str = "203.0.113.7";
 const HOTEL: &str = "198.51.100.7";
 const BY_DEVICE: Fate = Fate::Asked(Reason::Bucket(Bucket::Device));
 

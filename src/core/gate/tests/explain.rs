@@ -6,9 +6,6 @@ use crate::gate::buckets::spec::{Bucket, Ladder};
 use crate::gate::request::attempt::Trust;
 use crate::gate::request::verdict::Reason;
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
-
 #[test]
 fn a_user_is_explained_with_networks_and_what_was_decided_whatever_the_client() {
     let mut world = World::new(settings());
@@ -146,4 +143,87 @@ fn a_bucket_says_when_it_has_a_token_for_a_retry_a_newcomer_and_others_with_and_
         "{without:?}"
     );
     assert_eq!(waits(&world, Some("zoe")), without);
+}
+
+#[test]
+fn explain_tells_what_each_bucket_holds_and_what_was_decided_last() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    world.guess(FAR, "anna", &good(1));
+    world.guess(FAR, "bert", &good(2));
+    let anna = user("anna");
+    let far = world.gate.explain(client(FAR), Some(&anna), world.now);
+    let buckets = far.buckets.iter();
+    let buckets: Vec<_> = buckets.map(|b| (b.bucket, b.tokens, b.burst)).collect();
+    assert_eq!(
+        buckets,
+        [
+            (Reason::Bucket(Bucket::ClientNear), 10, 10),
+            (Reason::Bucket(Bucket::Client), 8, 10),
+            (Reason::Bucket(Bucket::Network), 18, 20),
+            (Reason::Bucket(Bucket::UserNear), 10, 10),
+            (Reason::Bucket(Bucket::UserFar), 9, 10),
+            (Reason::Bucket(Bucket::Near), 100, 100),
+            (Reason::Bucket(Bucket::Words), 20, 20),
+            (Reason::Bucket(Bucket::Unknown), 19, 20),
+            (Reason::Bucket(Bucket::Strangers), 99, 100),
+        ]
+    );
+    let decisions = far.decisions.iter();
+    let answers: Vec<_> = decisions.map(|d| (d.answer, d.session)).collect();
+    assert_eq!(answers, [(Answer::Reject, 7), (Answer::Allow, 7)]);
+    let all = world.gate.explain(client(FAR), None, world.now);
+    assert_eq!(all.decisions.len(), 4);
+    assert_eq!(world.gate.explain_session(7).len(), 4);
+    assert_eq!(world.gate.explain_session(8), []);
+}
+
+#[test]
+fn explain_tells_relation_and_what_would_be_answered_now() {
+    let mut world = World::new(settings());
+    world.befriend("anna", HOME);
+    let outlook = |world: &World, from| {
+        let seen = world
+            .gate
+            .explain(client(from), Some(&user("anna")), world.now);
+        let user = seen.user.unwrap();
+        assert!(user.known);
+        (user.trust, user.outlook.map_err(|refusal| refusal.reason))
+    };
+    for (from, relation, reason) in [
+        (HOME, Trust::Familiar, Reason::Bucket(Bucket::Familiar)),
+        ("203.0.9.9", Trust::Near, Reason::Bucket(Bucket::Near)),
+        (FAR, Trust::Far, Reason::Bucket(Bucket::Strangers)),
+    ] {
+        assert_eq!(outlook(&world, from), (relation, Ok(reason)));
+    }
+    for n in 0..10 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Bucket(Bucket::Client)));
+    for n in 10..20 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    assert_eq!(outlook(&world, FAR).1, Err(Reason::Ban));
+}
+
+#[test]
+fn explaining_changes_nothing() {
+    let mut world = World::new(settings());
+    for n in 0..20 {
+        world.guess(FAR, "bert", &good(n));
+    }
+    let debts = |world: &World| {
+        let mut octets = Vec::new();
+        world.gate.write_debts(world.now, &mut octets).unwrap();
+        octets
+    };
+    let before = debts(&world);
+    for _ in 0..50 {
+        world
+            .gate
+            .explain(client(FAR), Some(&user("root")), world.now);
+        world.gate.status(world.now);
+    }
+    assert_eq!(debts(&world), before);
 }

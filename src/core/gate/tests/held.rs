@@ -6,14 +6,6 @@ use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::verdict::Reason;
 
-const FAR: &str = "198.51.100.7";
-const HOME: &str = "203.0.113.7";
-
-/// Good passwords, each another.
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 #[test]
 fn a_try_that_dovecot_holds_back_costs_what_a_failure_does_while_others_are_answered() {
     let mut world = World::new(settings());

@@ -30,6 +30,15 @@ pub(super) fn keys() -> Keys {
     }
 }
 
+/// Where users are at home, and a place far from there.
+pub(super) const HOME: &str = "203.0.113.7";
+pub(super) const FAR: &str = "198.51.100.7";
+
+/// Good passwords, each another.
+pub(super) fn good(n: usize) -> String {
+    format!("Zwiebel{n}kuchen{n}fest")
+}
+
 /// Small tables, no settling in, a ban after three strikes, and full buckets for everybody (`retries` has those that keep something).
 pub(super) fn settings() -> GateSettings {
     let mut settings = GateSettings {

@@ -10,13 +10,6 @@ use crate::gate::request::change::{Fact, Subject};
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{Reason, Standing};
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
-
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 fn dry() -> World {
     World::new(GateSettings {
         mode: Mode::DryRun,

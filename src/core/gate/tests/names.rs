@@ -6,8 +6,6 @@ use crate::gate::request::names::{Domain, NameSettings};
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{Reason, Standing};
 
-const HOME: &str = "203.0.113.7";
-
 fn world(names: NameSettings) -> World {
     World::new(GateSettings {
         names,

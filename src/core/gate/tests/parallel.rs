@@ -13,13 +13,6 @@ use crate::gate::request::doors::Door;
 use crate::gate::request::place::Located;
 use crate::gate::request::verdict::Reason;
 
-const FAR: &str = "198.51.100.7";
-const HOME: &str = "203.0.113.7";
-
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 fn attempt<'a>(client: ClientKey, user: &'a UserName, secret: &'a Secret) -> AuthAttempt<'a> {
     AuthAttempt {
         session: 1,

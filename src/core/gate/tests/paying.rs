@@ -10,14 +10,7 @@ use crate::gate::permit::Verdict;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::verdict::Reason;
 
-const FAR: &str = "198.51.100.7";
-const HOME: &str = "203.0.113.7";
 const NEAR: &str = "203.0.9.9";
-
-/// Good passwords, each another.
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
 
 /// Tries from ever other networks for ever other users.
 fn pool(

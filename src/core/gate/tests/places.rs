@@ -10,8 +10,6 @@ use crate::gate::request::place::{AtHome, Country, Located, NearBy, PlaceRules, 
 use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::verdict::{BanCause, Reason};
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
 const REFUSED: Fate = Fate::Refused(Reason::Country);
 
 fn is_in(code: &str) -> Located {

@@ -8,10 +8,8 @@ use crate::gate::permit::First;
 use crate::gate::request::attempt::AuthOutcome;
 use crate::gate::request::verdict::Reason;
 
-const HOME: &str = "203.0.113.7";
 const DESK: &str = "203.0.113.8";
 const NEAR: &str = "203.0.9.9";
-const FAR: &str = "198.51.100.7";
 const SECOND: Duration = Duration::from_secs(1);
 const OLD: &str = "Altes-Geheimnis-Satz";
 

@@ -14,11 +14,6 @@ use crate::gate::request::verdict::Reason;
 
 const HOME: &str = "192.0.2.1";
 
-/// Good passwords, each another.
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 /// Each address in a network of its own.
 fn from(n: usize) -> String {
     format!("10.{}.{}.1", n / 256, n % 256)

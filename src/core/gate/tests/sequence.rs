@@ -19,8 +19,6 @@ use crate::gate::request::verdict::Reason;
 use crate::gate::sequence::{Begun, GrantedAttempt, JudgingSequence, RefusedAttempt};
 use crate::moment::Moment;
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
 const AT_ONCE: usize = 3;
 const DEADLINE: Duration = Duration::from_secs(15);
 

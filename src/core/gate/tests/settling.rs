@@ -11,13 +11,6 @@ use crate::gate::request::change::{Change, Fact};
 use crate::gate::request::settings::GateSettings;
 use crate::gate::request::verdict::{Reason, Standing};
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
-
-fn good(n: usize) -> String {
-    format!("Zwiebel{n}kuchen{n}fest")
-}
-
 fn settling() -> World {
     World::new(GateSettings {
         settling: DAY * 7,

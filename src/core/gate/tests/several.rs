@@ -15,7 +15,6 @@ use crate::gate::request::verdict::Reason;
 use crate::gate::spent::{SPENT_RECORD, SpentRecord, SpentTime, UserDebt, read};
 use crate::moment::Moment;
 
-const HOME: &str = "203.0.113.7";
 /// Of one user from far: tokens, and one an hour.
 const BURST: usize = 10;
 

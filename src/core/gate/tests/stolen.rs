@@ -6,7 +6,6 @@ use crate::gate::processes::ProcessLine;
 use crate::gate::request::attempt::{AuthOutcome, Trust};
 use crate::gate::request::verdict::Reason;
 
-const HOME: &str = "203.0.113.7";
 const OFFICE: &str = "192.0.2.7";
 const OLD: &str = "Birnbaum-Kirsche-Alt";
 const NEW: &str = "Sanddorn-Holunder-Neu";

@@ -9,8 +9,6 @@ use crate::gate::processes::ProcessLine;
 use crate::gate::queue::QueueClass;
 use crate::gate::request::verdict::Reason;
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
 const GOOD: &str = "Zwiebel-kuchen-fest";
 
 fn first(world: &mut World, from: &str, name: &str) -> First {

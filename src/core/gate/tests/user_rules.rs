@@ -9,8 +9,6 @@ use crate::gate::request::settings::{GateSettings, Mode};
 use crate::gate::request::user_rule::{Mailbox, UserRule};
 use crate::gate::request::verdict::{BanCause, FailureReply, Reason};
 
-const HOME: &str = "203.0.113.7";
-const FAR: &str = "198.51.100.7";
 const REFUSED: Fate = Fate::Refused(Reason::UserRule);
 
 fn ruled(rule: UserRule) -> GateSettings {

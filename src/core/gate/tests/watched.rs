@@ -13,7 +13,6 @@ use crate::gate::request::suspicion::{FarLogins, SuspicionCause};
 use crate::gate::request::verdict::Reason;
 use crate::gate::state::journal;
 
-const HOME: &str = "203.0.113.7";
 const HELD: Fate = Fate::Refused(Reason::Stolen);
 
 fn holding() -> GateSettings {
