@@ -162,7 +162,8 @@ fn of_ten_thousand_guesses_at_machines_that_are_cut_off_dovecot_sees_no_more_tha
     });
     assert!(guesses.answered() >= GUESSES);
     let reached = GuessTarget::Unknown.count(&machines.mail.password_checks());
-    let least = MACHINES.len() * OWNED + BOUND / 4;
+    // All that is owned, and some of what was lent: how much is lent before the store dies depends on who was quick.
+    let least = MACHINES.len() * OWNED + BOUND / 20;
     let most = BOUND + BOUND / 100;
     assert!((least..=most).contains(&reached), "{reached}");
 }
