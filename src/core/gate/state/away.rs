@@ -64,15 +64,31 @@ impl Away {
         }
     }
 
-    /// A second of the past, as it was written at `at`, by the clock of now.
+    /// A second of the past, as it was written at `at`, by the clock of now. A login may be a second ahead: in the second in
+    /// which something was taken back, and yet after it.
     pub(in crate::gate::state) fn login(self, second: u32, at: Moment) -> u32 {
-        let age = seconds(at).saturating_sub(second);
-        seconds(self.now - self.since(at)).saturating_sub(age)
+        let now = seconds(self.now).saturating_sub(self.seconds_since(at));
+        let (ahead, age) = (
+            second.saturating_sub(seconds(at)),
+            seconds(at).saturating_sub(second),
+        );
+        now.saturating_add(ahead.min(1)).saturating_sub(age)
     }
 
-    /// A moment of the past by the clock of now.
+    /// A moment of the past by the clock of now: in the second in which a login of its second is laid, so that of the two the
+    /// later one stays the later one.
     pub(in crate::gate::state) fn moment(self, past: Written) -> Moment {
-        self.now - self.since(past.written) - past.written.since(past.at)
+        let second = self.login(seconds(past.at.min(past.written)), past.written);
+        let within = past.at.since(Moment::from_seconds(past.at.as_seconds()));
+        (Moment::from_seconds(second.into()) + within).min(self.now)
+    }
+
+    /// [`Away::since`] in whole seconds, as far from one moment to another as these are apart.
+    fn seconds_since(self, at: Moment) -> u32 {
+        let before = seconds(self.newest).saturating_sub(seconds(at));
+        let away = u32::try_from(self.now.since(self.wall).as_secs()).unwrap_or(u32::MAX);
+        let longest = u32::try_from(LONGEST_AWAY.as_secs()).unwrap_or(u32::MAX);
+        before.saturating_add(away).min(longest)
     }
 
     /// A ban as it was at `at`; none if it is over.
